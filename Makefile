@@ -1,0 +1,79 @@
+# Darkroom: everything a developer or CI runs. `make help` lists it. Once `make install` has run, neither `make demo`
+# nor `make test` uses the network.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GATES := .venv-gates
+INSTALLED := $(VENV)/.installed
+LAYER := .build/layer/.installed
+GATES_INSTALLED := $(GATES)/.installed
+ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
+PIP_QUIET := --quiet --disable-pip-version-check
+TESTS := tests/unit tests/contract tests/simulators tests/integration tests/e2e
+OUT ?= demo-results
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types template smoke soak bench lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(INSTALLED): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev]' -c requirements.lock
+	touch $@
+
+# What ships beside the runtime in the Lambda layer, as the embedded cloud deploys it.
+$(LAYER): layers/core/requirements.txt $(INSTALLED)
+	rm -rf .build/layer
+	$(BIN)/python -m pip install $(PIP_QUIET) -r layers/core/requirements.txt -t .build/layer/python --only-binary=:all:
+	touch $@
+
+$(GATES_INSTALLED): requirements-gates.txt
+	$(PYTHON) -m venv $(GATES)
+	$(GATES)/bin/python -m pip install $(PIP_QUIET) -r requirements-gates.txt
+	touch $@
+
+$(ASL_VALIDATOR):
+	npm install --no-save --no-audit --no-fund --silent --prefix .gates asl-validator@4.0.0
+
+install: $(INSTALLED) $(LAYER) ## the environment, from pyproject.toml and requirements.lock
+
+demo: install ## pictures through the whole application on this machine, into demo-results/
+	$(BIN)/darkroom local demo --out $(OUT)
+
+test: install ## every test; needs Python only, and no network once installed
+	$(BIN)/pytest $(wildcard $(TESTS))
+
+check: lint types template ## what CI checks before the tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/bandit -q -r layers/core/darkroom functions cli/darkroom_cli -ll
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
+	$(GATES)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml
+	$(GATES)/bin/checkov --quiet --compact --framework cloudformation -f template.yaml
+	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
+
+smoke: install ## the shortest way through the application, as a script
+	PATH="$(CURDIR)/$(BIN):$$PATH" tests/smoke/run.sh
+
+soak: install ## many pictures under faults, for minutes
+	$(BIN)/python -m benchmarks.soak
+
+bench: install ## measurements, printed with date, machine and command
+	$(BIN)/python -m benchmarks
+
+lock: ## pin anew every package that pyproject.toml asks for
+	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
+	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev]'
+	{ head -n 2 requirements.lock; .build/lock/bin/python -m pip freeze --exclude darkroom | LC_ALL=C sort -f; } > .build/requirements.lock
+	mv .build/requirements.lock requirements.lock
+
+clean: ## remove what make made
+	rm -rf $(VENV) $(GATES) .gates .build .aws-sam dist $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,279 @@
+"""The ledger on DynamoDB: jobs and output keys. Money's rows are in `budgets`. Every write is conditional.
+
+Each clause of a condition is a named value below, with the history it covers. A worker that was given up for dead holds
+an old `attempt`, so none of its writes can change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from darkroom.aws import budgets, rows
+from darkroom.aws.writes import ConditionFailed, Write, Writer
+from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
+from darkroom.model import TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
+from darkroom.ports import Claim
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
+
+# The worker that writes is still the owner: neither a rerun nor a takeover happened since it read the row.
+SAME_ATTEMPT = "#run = :run AND #attempt = :attempt"
+# Nothing but the transition from this very status: a duplicate of the same step finds another status.
+FROM_STATUS = "#status = :from"
+# The earlier owner is over its time: its invocation ended at least LEASE_MARGIN ago, or it gave the job back.
+LEASE_OVER = "attribute_not_exists(#lease_until) OR #lease_until <= :now"
+# The job is due: it does not wait for a throttled provider, an operator, or a list that lags.
+DUE = "attribute_not_exists(#next_attempt_at) OR #next_attempt_at <= :now"
+# First come: no upload with this identity was ever seen.
+NEVER_SEEN = "attribute_not_exists(pk)"
+# The output key is free, or is already this source's: its other versions and reruns share it.
+OWN_OUTPUT = "attribute_not_exists(#source_uri) OR #source_uri = :source_uri"
+# Nobody else is writing the output object, or its time is over.
+OUTPUT_FREE = "attribute_not_exists(#writer) OR #writer = :writer OR #writer_until <= :now"
+# No newer version of the source has its result there.
+NOT_OLDER = "attribute_not_exists(#newest_order) OR #newest_order <= :order"
+# This job is still the writer: the object that stands there is its own.
+STILL_WRITER = "#writer = :writer"
+
+
+@dataclass(frozen=True)
+class DynamoLedger:
+    """Fulfils `ports.Ledger` on one table."""
+
+    client: DynamoDBClient
+    table: str
+    limits: Limits
+
+    @property
+    def _writer(self) -> Writer:
+        return Writer(self.client, self.table)
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, read consistently."""
+        answer = self.client.get_item(TableName=self.table, Key=rows.job_key(job_id), ConsistentRead=True)
+        return rows.job_of(answer["Item"]) if "Item" in answer else None
+
+    def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
+        """Creates the job, or takes over a CLAIMED one that is due and whose lease is over."""
+        job = Job(
+            job_id=source.job_id, run=1, attempt=1, status=JobStatus.CLAIMED, source_bucket=source.bucket,
+            source_key=source.key, source_version=source.version_id, source_order=source.order, created_at=now,
+            deadline_at=deadline_at, lease_until=lease_until,
+        )  # fmt: skip
+        try:
+            self.client.put_item(TableName=self.table, Item=rows.job_item(job), ConditionExpression=NEVER_SEEN)
+            return Claim(job, owned=True)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+        takeover = Write(
+            key=rows.job_key(job.job_id), set={"lease_until": lease_until}, add={"attempt": 1},
+            remove=["next_attempt_at"], when=[FROM_STATUS, LEASE_OVER, DUE],
+            values={"from": JobStatus.CLAIMED, "now": now},
+        )  # fmt: skip
+        try:
+            return Claim(rows.job_of(self._writer.update(takeover)), owned=True)
+        except ConditionFailed:
+            current = self.get(job.job_id)
+            if current is None:
+                raise LostClaim("the job's row vanished between two reads") from None
+            return Claim(current, owned=False)
+
+    def retake(self, job: Job, now: datetime, lease_until: datetime) -> Job:
+        """Takes over a SUBMITTING or PROCESSING job whose lease is over. Raises LostClaim."""
+        return self._change(
+            job, [job.status], set={"lease_until": lease_until}, add={"attempt": 1}, remove=["next_attempt_at"],
+            when=[LEASE_OVER, DUE], values={"now": now},
+        )  # fmt: skip
+
+    def claim_output(self, job: Job, bucket: str, key: str) -> None:
+        """Claims the output key for the source key. Raises OutputCollision naming the other source."""
+        write = Write(
+            key=rows.output_row_key(bucket, key), set={"source_uri": job.source_uri}, when=[OWN_OUTPUT],
+            values={"source_uri": job.source_uri},
+        )  # fmt: skip
+        try:
+            self._writer.update(write)
+        except ConditionFailed as taken:
+            other = rows.text(taken.item, "source_uri") or "another source"
+            raise OutputCollision(
+                f"the output key {key!r} belongs to {other!r}; {job.source_uri!r} would overwrite its result"
+            ) from None
+
+    def reserve(self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime) -> Job:
+        """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
+        month = rows.stamp(now)[:7]
+        changes: dict[str, object] = {
+            "provider": plan.provider, "model": plan.model, "settings": dict(plan.settings),
+            "credits_reserved": plan.credits, "credit_price_usd": plan.credit_price_usd, "budget_month": month,
+            "output_bucket": output_bucket, "output_key": output_key, "output_format": plan.output_format.value,
+            "key_fingerprint": fingerprint,
+        }  # fmt: skip
+        if plan.label is not None:
+            changes["label"] = plan.label
+        move = self._move(job, [JobStatus.CLAIMED], JobStatus.SUBMITTING, set=changes, remove=["error", "error_code"])
+        self._with_budgets(move, budgets.reservations(plan, self.limits, month))
+        return self._reread(job)
+
+    def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+        """SUBMITTING → CLAIMED, the reservation given back, due at `next_attempt_at`."""
+        move = self._move(
+            job, [JobStatus.SUBMITTING], JobStatus.CLAIMED,
+            set=_present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
+            remove=["lease_until", "credits_reserved", "credit_price_usd", "budget_month", "key_fingerprint"],
+        )  # fmt: skip
+        self._with_budgets(move, budgets.settlements(job, Decimal(0)))
+        return self._reread(job)
+
+    def postpone(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+        """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
+        return self._change(
+            job, [job.status], remove=["lease_until"],
+            set=_present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
+        )  # fmt: skip
+
+    def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
+        """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
+        changes = {"process_id": submission.process_id, "eta": submission.eta, "submitted_at": now, "polls": 0}
+        move = self._move(
+            job, [JobStatus.SUBMITTING], JobStatus.PROCESSING, set=changes,
+            remove=["lease_until", "next_attempt_at", "error", "error_code"],
+        )  # fmt: skip
+        try:
+            return rows.job_of(self._writer.update(move))
+        except ConditionFailed as failed:
+            current = rows.job_of(failed.item) if failed.item else self.get(job.job_id)
+            if current and current.process_id == submission.process_id and current.run == job.run:
+                return current
+            raise LostClaim("the job was bound or taken over meanwhile") from None
+
+    def record_orphan(self, job: Job, process_id: str) -> None:
+        """Adds a process nobody waits for, once."""
+        current = self.get(job.job_id)
+        if current is None or process_id in current.orphans:
+            return
+        orphans = (*current.orphans, process_id)
+        self._writer.update(Write(key=rows.job_key(job.job_id), set={"orphans": orphans}))
+
+    def doubt(self, job: Job, error: str, now: datetime) -> Job:
+        """→ IN_DOUBT, the reservation kept."""
+        move = self._move(
+            job, [JobStatus.SUBMITTING, JobStatus.PROCESSING], JobStatus.IN_DOUBT, set={"error": error},
+            remove=["lease_until", "next_attempt_at"],
+        )  # fmt: skip
+        return self._updated(move)
+
+    def record_poll(self, job: Job, eta: datetime | None) -> Job:
+        """Counts a poll and follows the eta."""
+        return self._change(job, [JobStatus.PROCESSING], set=_present(eta=eta), add={"polls": 1})
+
+    def take_output(self, job: Job, now: datetime, until: datetime) -> bool:
+        """Becomes the one writer of the output key. False when a newer version's result stands there."""
+        write = Write(
+            key=rows.output_row_key(job.output_bucket or "", job.output_key or ""),
+            set={"writer": job.job_id, "writer_until": until}, when=[OUTPUT_FREE, NOT_OLDER],
+            values={"writer": job.job_id, "now": now, "order": job.source_order},
+        )  # fmt: skip
+        try:
+            self._writer.update(write)
+            return True
+        except ConditionFailed as failed:
+            if (rows.text(failed.item, "newest_order") or "") > job.source_order:
+                return False
+            raise ResultNotReady("another version's result is being written to the same key; try again") from None
+
+    def settle(
+        self, job: Job, status: JobStatus, credits: Decimal, now: datetime, *,
+        error_code: str | None = None, error: str | None = None, output_key: str | None = None,
+        superseded: bool = False,
+    ) -> Job:  # fmt: skip
+        """Terminal status and the month's rows in one transaction. Raises LostClaim, LedgerBusy."""
+        if status not in TERMINAL:
+            raise ValueError(f"{status} is not terminal")
+        changes = _present(
+            completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded or None
+        )
+        if job.credits_reserved is not None:
+            changes |= {"credits": credits, "cost_usd": credits * (job.credit_price_usd or Decimal(0))}
+        if status is JobStatus.SKIPPED:
+            changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
+        move = self._move(
+            job, [job.status], status, set=changes, remove=["lease_until", "next_attempt_at", "key_fingerprint"]
+        )
+        placed = [self._placed(job)] if status is JobStatus.COMPLETED and not superseded else []
+        self._with_budgets(move, [*budgets.settlements(job, credits), *placed])
+        return self._reread(job)
+
+    def published(self, job: Job, now: datetime) -> None:
+        """Marks the event as sent; a rerun since then keeps its own mark."""
+        mark = Write(
+            key=rows.job_key(job.job_id), set={"published_at": now}, when=["#run = :run"], values={"run": job.run}
+        )
+        try:
+            self._writer.update(mark)
+        except ConditionFailed:
+            return
+
+    def _placed(self, job: Job) -> Write:
+        return Write(
+            key=rows.output_row_key(job.output_bucket or "", job.output_key or ""),
+            set={"newest_order": job.source_order, "newest_job": job.job_id}, remove=["writer", "writer_until"],
+            when=[STILL_WRITER], values={"writer": job.job_id},
+        )  # fmt: skip
+
+    def _move(self, job: Job, sources: list[JobStatus], target: JobStatus, **parts: Any) -> Write:
+        """The write that takes the job from one status to another, and its open-jobs index with it."""
+        write = self._guarded(job, sources, **parts)
+        indexed = {"open_status": target, "open_since": job.created_at} if target in rows.OPEN else {}
+        removed = [*write.remove, *(["open_status", "open_since"] if not indexed else [])]
+        return replace(write, set={**write.set, "status": target, **indexed}, remove=removed)
+
+    def _guarded(self, job: Job, sources: list[JobStatus], when: tuple[str, ...] | list[str] = (),
+                 values: Mapping[str, object] | None = None, **parts: Any) -> Write:  # fmt: skip
+        if job.status not in sources:
+            raise LostClaim(f"{job.status} does not allow this step")
+        guard = {"run": job.run, "attempt": job.attempt, "from": job.status, **(values or {})}
+        return Write(
+            key=rows.job_key(job.job_id), when=[FROM_STATUS, SAME_ATTEMPT, *when], values=guard, **parts
+        )
+
+    def _change(self, job: Job, sources: list[JobStatus], **parts: Any) -> Job:
+        return self._updated(self._guarded(job, sources, **parts))
+
+    def _updated(self, write: Write) -> Job:
+        try:
+            return rows.job_of(self._writer.update(write))
+        except ConditionFailed:
+            raise LostClaim("another run, attempt or status: the job moved on") from None
+
+    def _with_budgets(self, move: Write, money: list[Write]) -> None:
+        try:
+            self._writer.transact([move, *money])
+        except ConditionFailed as failed:
+            if failed.index > 0:
+                budgets.explain(money[failed.index - 1], failed.item)
+            raise LostClaim("the job or its output key moved on") from None
+
+    def _reread(self, job: Job) -> Job:
+        current = self.get(job.job_id)
+        if current is None or (current.run, current.attempt) != (job.run, job.attempt):
+            raise LostClaim("taken over right after the write")
+        return current
+
+
+def _present(**changes: object) -> dict[str, object]:
+    return {name: value for name, value in changes.items() if value is not None}
+
+
+def utc_now() -> datetime:
+    """The clock of production."""
+    return datetime.now(UTC)

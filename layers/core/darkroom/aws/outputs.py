@@ -1,0 +1,89 @@
+"""The output bucket: results by multipart upload in constant memory, failure reports, receipts read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from botocore.exceptions import ClientError
+
+from darkroom.ports import ResultLink
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+PART_BYTES = 8 * 1024 * 1024  # 10,000 parts allow 78 GiB; one part and its copy in flight stay under 20 MiB
+ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+
+
+@dataclass(frozen=True)
+class S3Outputs:
+    """Fulfils `ports.Outputs` on one bucket."""
+
+    client: S3Client
+    bucket: str
+
+    def receipt(self, key: str) -> Mapping[str, str]:
+        """HeadObject's user metadata; empty when the key is free."""
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key).get("Metadata", {})
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return {}
+            raise
+
+    def write(
+        self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """One PUT for a result of one part, else a multipart upload that is aborted when the stream breaks."""
+        described: dict[str, Any] = {
+            "Bucket": self.bucket,
+            "Key": key,
+            "ContentType": content_type,
+            "Metadata": dict(metadata),
+        }
+        if tags:
+            described["Tagging"] = urlencode(tags)
+        if link.size_bytes <= PART_BYTES:
+            self.client.put_object(Body=b"".join(link.stream()), **described)
+        else:
+            self._multipart(key, link, described)
+
+    def _multipart(self, key: str, link: ResultLink, described: Mapping[str, Any]) -> None:
+        upload_id = self.client.create_multipart_upload(**described)["UploadId"]
+        target: Any = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id}
+        try:
+            parts: list[Any] = []
+            for number, piece in enumerate(_parts(link.stream()), start=1):
+                answer = self.client.upload_part(PartNumber=number, Body=piece, **target)
+                parts.append({k: v for k, v in answer.items() if k == "ETag" or k.startswith("Checksum")})
+                parts[-1]["PartNumber"] = number
+                parts[-1].pop("ChecksumType", None)
+            self.client.complete_multipart_upload(MultipartUpload={"Parts": parts}, **target)
+        except BaseException:
+            self.client.abort_multipart_upload(**target)
+            raise
+
+    def write_report(self, key: str, report: Mapping[str, object]) -> None:
+        """`_failed/<key>.json`."""
+        body = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True).encode()
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+
+    def remove_report(self, key: str) -> None:
+        """Deletes the report; S3 answers the same when there is none."""
+        self.client.delete_object(Bucket=self.bucket, Key=key)
+
+
+def _parts(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Gathers small pieces into parts of PART_BYTES; the last may be shorter."""
+    part = bytearray()
+    for piece in pieces:
+        part += piece
+        while len(part) >= PART_BYTES:
+            yield bytes(part[:PART_BYTES])
+            del part[:PART_BYTES]
+    if part:
+        yield bytes(part)

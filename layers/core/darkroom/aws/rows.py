@@ -1,0 +1,113 @@
+"""Rows: jobs as DynamoDB items and back. Pure translation; it must not call AWS.
+
+Times are stored as ISO 8601 UTC with milliseconds and `Z`, always of one length, so that comparing text compares times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from darkroom.model import Job, JobStatus
+
+TIMES = frozenset(
+    {"created_at", "deadline_at", "lease_until", "next_attempt_at", "submitted_at", "eta", "completed_at", "published_at"}
+)
+WHOLE = frozenset({"run", "attempt", "polls"})
+OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def stamp(moment: datetime) -> str:
+    """A time as the ledger writes it: `2026-11-21T14:00:00.000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime:
+    """The reverse of `stamp`."""
+    return datetime.fromisoformat(text)
+
+
+def wire(value: object) -> dict[str, Any]:
+    """One attribute value in DynamoDB's typed form."""
+    match value:
+        case datetime():
+            value = stamp(value)
+        case tuple():
+            value = list(value)
+        case Mapping():
+            value = dict(value)
+        case JobStatus():
+            value = value.value
+        case _:
+            pass
+    return cast(dict[str, Any], _serialize(value))
+
+
+def job_key(job_id: str) -> dict[str, Any]:
+    """The key of a job's row."""
+    return {"pk": wire(f"JOB#{job_id}"), "sk": wire("JOB")}
+
+
+def budget_key(unit: str, month: str) -> dict[str, Any]:
+    """The key of a budget period: a provider's own unit, or `usd`."""
+    return {"pk": wire(f"BUDGET#{unit}"), "sk": wire(month)}
+
+
+def output_row_key(bucket: str, key: str) -> dict[str, Any]:
+    """The key of an output key's row."""
+    return {"pk": wire(f"OUTPUT#{bucket}/{key}"), "sk": wire("OUTPUT")}
+
+
+def job_item(job: Job) -> dict[str, Any]:
+    """The whole row of a new job, with the attributes that its sparse indexes read."""
+    known = {field.name: getattr(job, field.name) for field in fields(job)}
+    item = {name: wire(value) for name, value in known.items() if value is not None and value not in ((), {}, False)}
+    return (
+        item
+        | job_key(job.job_id)
+        | {
+            "open_status": wire(job.status),
+            "open_since": wire(job.created_at),
+            "source_uri": wire(job.source_uri),
+            "day": wire(stamp(job.created_at)[:10]),
+        }
+    )
+
+
+def job_of(item: Mapping[str, Any]) -> Job:
+    """The job in a row; attributes it does not know (indexes, TTL) are left out."""
+    row = {name: _deserialize(value) for name, value in item.items()}
+    values: dict[str, Any] = {}
+    for field in fields(Job):
+        if row.get(field.name) is None:
+            continue
+        value = row[field.name]
+        if field.name in TIMES:
+            value = moment(value)
+        elif field.name in WHOLE:
+            value = int(value)
+        elif field.name == "status":
+            value = JobStatus(value)
+        elif field.name == "orphans":
+            value = tuple(value)
+        values[field.name] = value
+    return Job(**values)
+
+
+def number(item: Mapping[str, Any], name: str) -> Decimal:
+    """A number attribute, 0 when absent."""
+    value = _deserialize(item[name]) if name in item else Decimal(0)
+    return Decimal(value)
+
+
+def text(item: Mapping[str, Any], name: str) -> str | None:
+    """A text attribute, None when absent."""
+    return str(_deserialize(item[name])) if name in item else None

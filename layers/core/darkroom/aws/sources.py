@@ -1,0 +1,118 @@
+"""The input bucket, read only: one version of an object, by head, tags, ranged reads and one stream."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from darkroom.errors import SourceGone
+from darkroom.model import SourceObject, Upload
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+# NoSuchVersion and MethodNotAllowed: the version was deleted or is a delete marker. PreconditionFailed: overwritten.
+GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed", "412", "PreconditionFailed"})
+
+
+@dataclass(frozen=True)
+class S3Sources:
+    """Fulfils `ports.Sources`."""
+
+    client: S3Client
+
+    def find(self, upload: Upload) -> SourceObject:
+        """HeadObject of the version that fired the event; without one, of the current version if its ETag still fits."""
+        wanted = {"VersionId": upload.version_id} if upload.version_id else {}
+        head = self._get(self.client.head_object, upload.key, Bucket=upload.bucket, Key=upload.key, **wanted)
+        etag = head["ETag"].strip('"')
+        if upload.etag and etag != upload.etag:
+            raise SourceGone(f"{upload.bucket}/{upload.key} was overwritten since the event; its own event brings it")
+        version = upload.version_id or head.get("VersionId")
+        return SourceObject(
+            bucket=upload.bucket, key=upload.key, version_id=None if version == "null" else version, etag=etag,
+            size_bytes=head["ContentLength"], last_modified=head["LastModified"],
+            content_type=head.get("ContentType"), metadata=head.get("Metadata", {}), sequencer=upload.sequencer,
+        )  # fmt: skip
+
+    def tags(self, source: SourceObject) -> dict[str, str]:
+        """GetObjectTagging of that version."""
+        wanted = {"VersionId": source.version_id} if source.version_id else {}
+        answer = self._get(
+            self.client.get_object_tagging, source.key, Bucket=source.bucket, Key=source.key, **wanted
+        )
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
+        """One ranged GET a read."""
+
+        def read(offset: int, length: int) -> bytes:
+            if length <= 0 or offset >= source.size_bytes:
+                return b""
+            last = min(offset + length, source.size_bytes) - 1
+            answer = self._object(source, Range=f"bytes={offset}-{last}")
+            return cast(bytes, answer["Body"].read())
+
+        return read
+
+    def open(self, source: SourceObject) -> IO[bytes]:
+        """A stream of the whole object, opened now, so that a missing object costs nothing."""
+        return cast(IO[bytes], S3Stream(self._object(source)["Body"], source.size_bytes))
+
+    def _object(self, source: SourceObject, **extra: Any) -> dict[str, Any]:
+        pinned = {"VersionId": source.version_id} if source.version_id else {"IfMatch": f'"{source.etag}"'}
+        return self._get(
+            self.client.get_object, source.key, Bucket=source.bucket, Key=source.key, **pinned, **extra
+        )
+
+    def _get(self, call: Callable[..., Any], key: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            return cast(dict[str, Any], call(**parameters))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in GONE:
+                raise SourceGone(f"{parameters['Bucket']}/{key} is no longer there") from None
+            raise
+
+
+class S3Stream:
+    """What httpx needs to send a body with Content-Length and no copy: `read`, `seek` to measure, `tell`.
+
+    Handing httpx the bare body would switch to chunked framing silently, which many APIs refuse (measured 2026-11).
+    """
+
+    def __init__(self, body: Any, size_bytes: int) -> None:
+        self._body, self._size_bytes, self._at = body, size_bytes, 0
+        self._virtual: int | None = None  # where a measuring seek went; the body itself cannot move
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises OSError when the body breaks or ends early: a cut upload must never look whole."""
+        if self._virtual not in (None, self._at):
+            raise io.UnsupportedOperation("the stream can only be read forward, once")
+        if self._at >= self._size_bytes:
+            return b""
+        try:
+            piece = cast(bytes, self._body.read(size if size >= 0 else None))
+        except (BotoCoreError, OSError) as error:
+            raise OSError(f"the source broke after {self._at} bytes: {type(error).__name__}") from None
+        if not piece:
+            raise OSError(f"the source ended after {self._at} of {self._size_bytes} bytes")
+        self._at += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Moves only on paper, to let a client measure the length."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size_bytes}[whence]
+        self._virtual = base + offset
+        return self._virtual
+
+    def tell(self) -> int:
+        """The position, after any measuring seek."""
+        return self._at if self._virtual is None else self._virtual
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        self._body.close()

@@ -1,0 +1,128 @@
+"""Writes: one conditional DynamoDB write, alone or as part of a transaction, built from named clauses.
+
+A clause is a name → condition text with `#attribute` and `:value` placeholders filled from keyword values. Arithmetic in
+conditions is never used: DynamoDB refuses it, and an emulator that accepts it proves nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from darkroom.aws.rows import wire
+from darkroom.errors import LedgerBusy
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"})
+BUSY_ERRORS = frozenset(
+    {
+        "TransactionConflictException", "TransactionInProgressException", "ThrottlingException",
+        "ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError",
+    }
+)  # fmt: skip
+MAX_TRIES = 8
+FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … s: at most 6.4 s in all
+
+
+@dataclass(frozen=True)
+class Write:
+    """An update of one row. `set` and `add` name attributes; `when` is the condition, its clauses joined by AND."""
+
+    key: Mapping[str, Any]
+    set: Mapping[str, object] = field(default_factory=dict)
+    add: Mapping[str, object] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    when: Sequence[str] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def request(self, table: str) -> dict[str, Any]:
+        """The parameters of UpdateItem, or of an Update in a transaction."""
+        parts, values = [], {f":{name}": wire(value) for name, value in self.values.items()}
+        if self.set:
+            parts.append("SET " + ", ".join(f"#{name} = :set_{name}" for name in self.set))
+        if self.add:
+            parts.append("ADD " + ", ".join(f"#{name} :add_{name}" for name in self.add))
+        if self.remove:
+            parts.append("REMOVE " + ", ".join(f"#{name}" for name in self.remove))
+        values |= {f":set_{name}": wire(value) for name, value in self.set.items()}
+        values |= {f":add_{name}": wire(value) for name, value in self.add.items()}
+        condition = " AND ".join(f"({clause})" for clause in self.when)
+        names = {*self.set, *self.add, *self.remove, *_names(condition)}
+        request: dict[str, Any] = {
+            "TableName": table,
+            "Key": dict(self.key),
+            "UpdateExpression": " ".join(parts),
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        return request
+
+
+def _names(condition: str) -> set[str]:
+    words = condition.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    return {word[1:] for word in words if word.startswith("#")}
+
+
+class ConditionFailed(Exception):
+    """A condition was false: `index` of the write, `item` as the row stands (empty when absent)."""
+
+    def __init__(self, index: int, item: Mapping[str, Any]) -> None:
+        super().__init__(f"condition of write {index} failed")
+        self.index, self.item = index, item
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Sends writes to one table and retries what a retry may mend, inside this invocation."""
+
+    client: DynamoDBClient
+    table: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def update(self, write: Write) -> dict[str, Any]:
+        """One conditional update; returns the row as it then is. Raises ConditionFailed, LedgerBusy."""
+        request = write.request(self.table) | {"ReturnValues": "ALL_NEW"}
+        answer: dict[str, Any] = self._patiently(lambda: self.client.update_item(**request))
+        attributes: dict[str, Any] = answer["Attributes"]
+        return attributes
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        """All writes or none. Raises ConditionFailed for the first failed condition, LedgerBusy."""
+        items = [{"Update": write.request(self.table)} for write in writes]
+        self._patiently(lambda: self.client.transact_write_items(TransactItems=items))  # type: ignore[arg-type]
+
+    def _patiently(self, call: Callable[[], Any]) -> Any:
+        for attempt in range(MAX_TRIES):
+            try:
+                return call()
+            except ClientError as error:
+                _raise_unless_busy(error)
+            self.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - jitter, not a secret
+        raise LedgerBusy("the ledger's rows are contended or throttled; nothing was written, try again later")
+
+
+def _raise_unless_busy(error: ClientError) -> None:
+    response: Any = error.response
+    code = response["Error"]["Code"]
+    if code == "ConditionalCheckFailedException":
+        raise ConditionFailed(0, response.get("Item") or {}) from None
+    if code == "TransactionCanceledException":
+        reasons = response.get("CancellationReasons") or []
+        for index, reason in enumerate(reasons):
+            if reason.get("Code") == "ConditionalCheckFailed":
+                raise ConditionFailed(index, reason.get("Item") or {}) from None
+        if any(reason.get("Code") in BUSY for reason in reasons):
+            return
+    if code not in BUSY_ERRORS:
+        raise error

@@ -1,0 +1,120 @@
+"""Messages in and out: S3's two kinds of notification become uploads; a job becomes an event's detail. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from urllib.parse import unquote_plus
+
+from darkroom.model import Job, JobStatus, Upload
+
+DETAIL_TYPES = {
+    JobStatus.COMPLETED: "Job Completed",
+    JobStatus.FAILED: "Job Failed",
+    JobStatus.REJECTED: "Job Rejected",
+}
+
+# The ledger's public attributes; everything else about a job stays inside.
+PUBLIC = (
+    "job_id", "run", "attempt", "status", "source_bucket", "source_key", "source_version", "provider", "model",
+    "settings", "process_id", "credits_reserved", "credits", "credit_price_usd", "cost_usd", "budget_month",
+    "output_bucket", "output_key", "error_code", "error", "created_at", "submitted_at", "eta", "completed_at", "polls",
+    "label", "superseded",
+)  # fmt: skip
+
+
+class MalformedMessage(ValueError):
+    """The message is neither of S3's notifications: it belongs in the dead-letter queue."""
+
+
+def uploads_of(body: str) -> tuple[Upload, ...]:
+    """The uploads that a queue message names; none for `s3:TestEvent`. Raises MalformedMessage.
+
+    EventBridge's "Object Created" carries one raw key; S3's own notification carries records with URL-encoded keys.
+    """
+    try:
+        message = json.loads(body)
+        if "Records" in message:
+            return tuple(_notified(record) for record in message["Records"] if _creates(record))
+        if message.get("Event") == "s3:TestEvent":
+            return ()
+        if message["detail-type"] != "Object Created":
+            return ()
+        return (_bridged(message["detail"]),)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MalformedMessage(f"not an S3 notification: {type(error).__name__}") from None
+
+
+def _creates(record: Mapping[str, Any]) -> bool:
+    return str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:")
+
+
+def _notified(record: Mapping[str, Any]) -> Upload:
+    s3_object = record["s3"]["object"]
+    return Upload(
+        bucket=str(record["s3"]["bucket"]["name"]),
+        key=unquote_plus(s3_object["key"]),
+        version_id=_version(s3_object.get("versionId")),
+        etag=_etag(s3_object.get("eTag")),
+        sequencer=s3_object.get("sequencer"),
+    )
+
+
+def _bridged(detail: Mapping[str, Any]) -> Upload:
+    s3_object = detail["object"]
+    if not isinstance(s3_object["key"], str):
+        raise TypeError("key")
+    return Upload(
+        bucket=str(detail["bucket"]["name"]),
+        key=s3_object["key"],
+        version_id=_version(s3_object.get("version-id")),
+        etag=_etag(s3_object.get("etag")),
+        sequencer=s3_object.get("sequencer"),
+    )
+
+
+def _version(value: str | None) -> str | None:
+    return value if value and value != "null" else None
+
+
+def _etag(value: str | None) -> str | None:
+    return value.strip('"') if value else None
+
+
+def message_of(upload: Upload) -> str:
+    """The upload as a queue message in EventBridge's form, which `uploads_of` reads back."""
+    named = {
+        "key": upload.key,
+        "version-id": upload.version_id,
+        "etag": upload.etag,
+        "sequencer": upload.sequencer,
+    }
+    s3_object = {name: value for name, value in named.items() if value is not None}
+    detail = {"bucket": {"name": upload.bucket}, "object": s3_object}
+    return json.dumps({"source": "darkroom", "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
+
+
+def detail_of(job: Job) -> dict[str, object]:
+    """The job as events and reports show it: public attributes, JSON types, absent ones left out."""
+    known = {field.name for field in fields(job)}
+    detail = {name: _json(getattr(job, name)) for name in PUBLIC if name in known}
+    return {name: value for name, value in detail.items() if value is not None}
+
+
+def _json(value: object) -> object:
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case Enum():
+            return value.value
+        case Mapping():
+            return dict(value)
+        case _:
+            return value

@@ -1,0 +1,82 @@
+"""Where things go in the output bucket: result keys, failure reports, receipts. Pure; it must not touch a bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Mapping
+from decimal import Decimal
+from urllib.parse import quote
+
+from darkroom.model import ImageFormat, Job, Upload
+
+FAILED_PREFIX = "_failed/"
+OWN_PREFIX = "_darkroom/"
+RECEIPT_JOB = "darkroom-job"
+S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
+S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
+MAX_SOURCE_BYTES = 900  # a longer percent-encoded source is replaced by its hash, so that the rest of the receipt fits
+
+SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
+    ImageFormat.JPEG: (".jpeg", ".jpg", ".jpe", ".jfif"),
+    ImageFormat.PNG: (".png",),
+    ImageFormat.TIFF: (".tiff", ".tif"),
+}
+
+
+def is_upload(key: str) -> bool:
+    """False for folder markers and for what Darkroom itself writes."""
+    return bool(key) and not key.endswith("/") and not key.startswith((FAILED_PREFIX, OWN_PREFIX))
+
+
+def output_key(source_key: str, source_format: ImageFormat, output_format: ImageFormat) -> str:
+    """The source's key; its suffix changes only when the format does."""
+    if source_format is output_format:
+        return source_key
+    stem, suffix = posixpath.splitext(source_key)
+    known = {s for suffixes in SUFFIXES.values() for s in suffixes}
+    return (stem if suffix.lower() in known else source_key) + SUFFIXES[output_format][0]
+
+
+def superseded_key(key: str, job_id: str) -> str:
+    """Where the result of an older version goes while a newer one's stands at `key`."""
+    stem, suffix = posixpath.splitext(key)
+    return f"{stem}.superseded-{job_id[:12]}{suffix}"
+
+
+def report_key(source_key: str) -> str:
+    """`_failed/<key>.json`; a key too long for that keeps its head and gets a hash."""
+    key = f"{FAILED_PREFIX}{source_key}.json"
+    if len(key.encode()) <= S3_KEY_LIMIT_BYTES:
+        return key
+    digest = hashlib.sha256(source_key.encode()).hexdigest()[:16]
+    head = source_key.encode()[: S3_KEY_LIMIT_BYTES - 64].decode(errors="ignore")
+    return f"{FAILED_PREFIX}{head}-{digest}.json"
+
+
+def upload_of(job: Job) -> Upload:
+    """The upload a job came from, to read it again."""
+    return Upload(bucket=job.source_bucket, key=job.source_key, version_id=job.source_version)
+
+
+def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dict[str, str]:
+    """Object metadata of a result: the receipt first, then the user's as far as S3's 2 KB of ASCII allow."""
+    source = quote(job.source_uri, safe="/")
+    if len(source) > MAX_SOURCE_BYTES:
+        source = "sha256:" + hashlib.sha256(job.source_uri.encode()).hexdigest()
+    metadata = {
+        RECEIPT_JOB: job.job_id,
+        "darkroom-source": source,
+        "darkroom-source-version": job.source_version or "",
+        "darkroom-provider": job.provider or "",
+        "darkroom-model": job.model or "",
+        "darkroom-process-id": job.process_id or "",
+        "darkroom-credits": str(credits),
+    }
+    left = S3_METADATA_LIMIT_BYTES - sum(len(k) + len(v) for k, v in metadata.items())
+    for name, value in user.items():
+        size = len(name.encode()) + len(value.encode())
+        if name not in metadata and size <= left and name.isascii() and value.isascii() and value.isprintable():
+            metadata[name] = value
+            left -= size
+    return metadata

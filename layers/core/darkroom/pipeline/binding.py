@@ -1,0 +1,53 @@
+"""Binding: the provider's process id enters the ledger, then the workflow that waits for it starts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from darkroom import polling
+from darkroom.errors import DarkroomError, LostClaim
+from darkroom.model import Job, Submission, Tick
+from darkroom.pipeline.verdicts import Done, Ignored, Verdict
+from darkroom.ports import Clock, Ledger, Provider, Workflow
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Binds processes to jobs. Repeat safe: the ledger's condition lets one win."""
+
+    ledger: Ledger
+    workflow: Workflow
+    clock: Clock
+
+    def bind(self, provider: Provider, job: Job, submission: Submission) -> Verdict:
+        """`PROCESSING` and a running workflow; a bind that loses cancels its own process and records it as an orphan."""
+        try:
+            bound = self.ledger.bind(job, submission, self.clock())
+        except LostClaim:
+            self.orphan(provider, job, submission.process_id)
+            return Ignored("another attempt owns the job; this one's process was cancelled")
+        return self.start(bound)
+
+    def start(self, job: Job) -> Verdict:
+        """Starts the job's execution unless one runs."""
+        self.workflow.start(first_tick(job, self.clock()), job.attempt)
+        return Done(job)
+
+    def orphan(self, provider: Provider, job: Job, process_id: str) -> None:
+        """Cancels a process nobody waits for, and writes it down whether or not that succeeds."""
+        log.error("orphaned process: an operator should check that it was not charged", extra={"process": process_id})
+        self.ledger.record_orphan(job, process_id)
+        try:
+            provider.cancel(process_id)
+        except DarkroomError as error:
+            log.error("orphaned process could not be cancelled", extra={"process": process_id, "why": str(error)})
+
+
+def first_tick(job: Job, now: datetime) -> Tick:
+    """What the job's execution starts with."""
+    poll_at = polling.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
+    return Tick(job.job_id, job.run, "running", poll_at)

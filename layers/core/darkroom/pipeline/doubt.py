@@ -1,0 +1,62 @@
+"""In doubt: a submit whose answer was lost. The provider's own list decides; what it cannot tell, a person does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
+from darkroom.model import FoundProcess, Job, Submission
+from darkroom.pipeline.binding import Binding
+from darkroom.pipeline.verdicts import Done, Later, Verdict
+from darkroom.ports import Clock, Ledger, Provider
+
+# How long an accepted job may take to show in a vendor's list after its request ended. assumed: at most 60 s (Topaz
+# publishes no figure). A dead worker's lease outlives its last request by as much, see submit.LEASE_MARGIN.
+VISIBILITY_GRACE_SECONDS = 60
+LOOKUP_RETRY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Ends doubts by lookup. Never calls submit."""
+
+    ledger: Ledger
+    providers: Mapping[str, Provider]
+    binding: Binding
+    clock: Clock
+
+    def begin(self, job: Job, why: str) -> Verdict:
+        """The call ended without an answer: look once the list must show it. The reservation stays."""
+        due = self.clock() + timedelta(seconds=VISIBILITY_GRACE_SECONDS)
+        self.ledger.postpone(job, due, None, why)
+        return Later.until(due, self.clock(), why)
+
+    def settle(self, job: Job) -> Verdict | None:
+        """Adopts what the list shows; None when it excludes the submit, asked with the key that sent it."""
+        provider = self.providers[job.provider or ""]
+        try:
+            found = provider.find(job.handle)
+        except (OperatorFault, Throttled, ProviderUnavailable) as unknown:
+            return self._look_again(job, str(unknown))
+        if found:
+            return self._adopt(provider, job, found)
+        if provider.key_fingerprint() != job.key_fingerprint:
+            why = "the API key changed since the submit, so this account's list proves nothing: a person must resolve it"
+            return Done(self.ledger.doubt(job, why, self.clock()))
+        return None
+
+    def _adopt(self, provider: Provider, job: Job, found: tuple[FoundProcess, ...]) -> Verdict:
+        first, *others = found
+        for other in others:
+            self.binding.orphan(provider, job, other.process_id)
+        return self.binding.bind(provider, job, Submission(first.process_id, first.eta or self.clock()))
+
+    def _look_again(self, job: Job, why: str) -> Verdict:
+        now = self.clock()
+        if now >= job.deadline_at:
+            return Done(self.ledger.doubt(job, f"the provider's list could not be read until the deadline: {why}", now))
+        due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
+        self.ledger.postpone(job, due, None, why)
+        return Later.until(due, now, why)

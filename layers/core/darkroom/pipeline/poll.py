@@ -1,0 +1,48 @@
+"""poll: asks the provider how a job stands and says when to ask again. It decides nothing that costs money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from darkroom import polling
+from darkroom.errors import LostClaim, OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
+from darkroom.model import Job, JobStatus, ProcessState, Tick
+from darkroom.ports import Clock, Ledger, Provider
+
+RUNNING, ENDED = "running", "ended"
+
+
+@dataclass(frozen=True)
+class Poll:
+    """The use case with its dependencies. Repeat safe."""
+
+    ledger: Ledger
+    providers: Mapping[str, Provider]
+    clock: Clock
+
+    def __call__(self, job_id: str, run: int) -> Tick:
+        """`running` with the moment of the next poll, or `ended`: finalize finds out how.
+
+        A provider that gives no usable answer counts as running until the job's deadline.
+        """
+        job = self.ledger.get(job_id)
+        now = self.clock()
+        if job is None or job.run != run or job.status is not JobStatus.PROCESSING or now >= job.deadline_at:
+            return Tick(job_id, run, ENDED, now)
+        try:
+            progress = self.providers[job.provider or ""].progress(job.process_id or "")
+        except (Throttled, OperatorFault, ProviderUnavailable, ProcessUnknown):
+            return self._again(job, now, None)
+        if progress.state is ProcessState.RUNNING:
+            return self._again(job, now, progress.eta)
+        return Tick(job_id, run, ENDED, now)
+
+    def _again(self, job: Job, now: datetime, eta: datetime | None) -> Tick:
+        try:
+            job = self.ledger.record_poll(job, eta)
+        except LostClaim:
+            return Tick(job.job_id, job.run, ENDED, now)
+        poll_at = polling.next_poll_at(now, eta, job.submitted_at or job.created_at, job.polls)
+        return Tick(job.job_id, job.run, RUNNING, min(poll_at, max(job.deadline_at, now)))

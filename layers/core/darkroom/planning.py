@@ -1,0 +1,203 @@
+"""From resolved settings and the image's facts to a plan that may be paid for, or a refusal. Pure.
+
+Checks, in this order: the model, which settings it takes, their values, the output format, sizes, the price of this
+one job. It must not know the month's budgets: those belong to the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from darkroom import catalog, pricing
+from darkroom.catalog import Catalog, Kind, Model, Parameter
+from darkroom.catalog.values import allowed, wire_value
+from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
+from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, Resolved
+from darkroom.near_misses import closest
+from darkroom.settings import OBJECT_LAYERS, OUR_KEYS, Settings, did_you_mean, shown
+
+DEFAULT_LAYER = "default"  # the catalog's own choice, when no layer spoke
+# Ours, not a vendor's: below 1 would pay to lose pixels, above 16 nothing a model accepts is left.
+SCALE = Parameter("scale", "scale", Kind.DECIMAL, Decimal(1), Decimal(16), source="our own choice, 2026-11")
+SIZE_KEYS = ("output_width", "output_height")
+FORMAT_SYNONYMS = {"jpg": "jpeg", "tif": "tiff"}
+
+
+def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits) -> Plan:
+    """Everything decided about one upload; nothing is spent yet.
+
+    Raises UnknownModel, InvalidSetting, ImageTooLarge, PriceAboveLimit. Not for skipped uploads.
+    """
+    book = catalog.load(settings.provider)
+    named = settings.values.get("model", Resolved(book.default_model, DEFAULT_LAYER))
+    model = _model(book, named)
+    notes = list(settings.notes)
+    asked = _taken(settings, book, model, notes)
+    _settle_size_conflict(asked, settings.layers, notes)
+    values = {name: _value(name, resolved, model) for name, resolved in asked.items()}
+    output_format = _output_format(model, facts, asked, values, notes)
+    sides = _sides_to_send(values, facts)
+    width, height = _output_size(sides, facts)
+    _check_sizes(book, model, facts, size_bytes, width, height)
+    credits = pricing.credits(width * height, model.mp_per_credit)
+    _check_price(credits, settings, limits, model)
+    sent = {**values, **{side: str(pixels) for side, pixels in sides.items()}, "output_format": output_format.value}
+    ours = {name: settings.values[name] for name in ("max_credits", "label") if name in settings.values}
+    kept = {"provider": settings.values["provider"], "model": Resolved(model.name, named.layer), **asked, **ours}
+    return Plan(
+        provider=settings.provider,
+        model=model.name,
+        endpoint=model.endpoint,
+        parameters=_on_the_wire(model, sent),
+        settings={name: sent.get(name, resolved.value) for name, resolved in kept.items()},
+        layers={name: resolved.layer for name, resolved in kept.items()},
+        notes=tuple(notes),
+        source_format=facts.format,
+        output_format=output_format,
+        output_width=width,
+        output_height=height,
+        credits=credits,
+        credit_price_usd=limits.credit_price_usd.get(settings.provider) or book.credit_price_usd,
+        label=settings.label,
+    )
+
+
+def _model(book: Catalog, named: Resolved) -> Model:
+    model = book.find_model(named.value)
+    if model:
+        return model
+    by_endpoint: dict[str, list[str]] = {}
+    for known in book.models.values():
+        by_endpoint.setdefault(known.endpoint.removesuffix("/async"), []).append(known.name)
+    names = "; ".join(f"{endpoint}: {', '.join(models)}" for endpoint, models in by_endpoint.items())
+    near = did_you_mean(closest(named.value.replace("-", " ").replace("_", " "), book.models))
+    raise UnknownModel(f"model={shown(named.value)} in {named.layer} is no model of {book.provider}{near} Models: {names}")
+
+
+def _taken(settings: Settings, book: Catalog, model: Model, notes: list[str]) -> dict[str, Resolved]:
+    """The settings this model takes. One it does not take is refused when the object carries it, else dropped and noted."""
+    taken: dict[str, Resolved] = {}
+    for name, resolved in settings.values.items():
+        if name in OUR_KEYS and name != "scale":
+            continue
+        if _takes(model, name):
+            taken[name] = resolved
+            continue
+        message = f"{name}={shown(resolved.value)} in {resolved.layer}: model {model.name} does not take {name}"
+        if resolved.layer in OBJECT_LAYERS:
+            takers = [other.name for other in book.models.values() if _takes(other, name)]
+            raise InvalidSetting(f"{message}; models that do: {', '.join(takers) or f'none of {book.provider}'}")
+        notes.append(f"{message}; dropped")
+    return taken
+
+
+def _takes(model: Model, name: str) -> bool:
+    return model.takes_size if name == "scale" else name in model.parameters
+
+
+def _settle_size_conflict(asked: dict[str, Resolved], layers: Sequence[str], notes: list[str]) -> None:
+    """`scale` and an explicit side cannot both be met: the stronger layer wins; as equals they are refused."""
+    for side in SIZE_KEYS:
+        if "scale" not in asked or side not in asked:
+            continue
+        ranks = {name: layers.index(asked[name].layer) for name in ("scale", side)}
+        both_carried = all(asked[name].layer in OBJECT_LAYERS for name in ranks)
+        if both_carried or ranks["scale"] == ranks[side]:
+            raise InvalidSetting(
+                f"scale={shown(asked['scale'].value)} in {asked['scale'].layer} and {side}={shown(asked[side].value)} "
+                f"in {asked[side].layer} exclude each other; keep one of them"
+            )
+        winner, loser = sorted(ranks, key=lambda name: ranks[name])
+        notes.append(f"{loser}={shown(asked[loser].value)} in {asked[loser].layer} gives way to {winner}; dropped")
+        del asked[loser]
+
+
+def _value(name: str, resolved: Resolved, model: Model) -> str:
+    parameter = SCALE if name == "scale" else model.parameters[name]
+    value = wire_value(parameter, resolved.value)
+    if value is None:
+        raise InvalidSetting(
+            f"{name}={shown(resolved.value)} in {resolved.layer} is not valid for model {model.name}; "
+            f"allowed: {allowed(parameter)}"
+        )
+    return value
+
+
+def _output_format(
+    model: Model, facts: ImageFacts, asked: Mapping[str, Resolved], values: Mapping[str, str], notes: list[str]
+) -> ImageFormat:
+    """The input's format unless another is asked for. Transparency is given up only when the object itself says so."""
+    word = values.get("output_format", facts.format.value)
+    chosen = ImageFormat(FORMAT_SYNONYMS.get(word, word))
+    layer = asked["output_format"].layer if "output_format" in asked else DEFAULT_LAYER
+    if chosen not in model.output_formats:
+        raise InvalidSetting(f"output_format={word} in {layer}: {model.name} gives {', '.join(model.output_formats)} only")
+    if facts.has_alpha and chosen is ImageFormat.JPEG:
+        if layer not in OBJECT_LAYERS:
+            raise InvalidSetting(
+                f"output_format={word} in {layer} would lose this image's transparency; "
+                "tag the object output_format=png or tiff to keep it, or output_format=jpeg to give it up"
+            )
+        notes.append(f"output_format={word} in {layer}: the image's transparency is lost, as asked")
+    return chosen
+
+
+def _sides_to_send(values: Mapping[str, str], facts: ImageFacts) -> dict[str, int]:
+    """The sides the vendor is told: those set, or the larger displayed one × scale, so that nothing is letterboxed."""
+    if "scale" in values:
+        side, pixels = ("output_width", facts.width) if facts.width >= facts.height else ("output_height", facts.height)
+        return {side: int((pixels * Decimal(values["scale"])).quantize(Decimal(1), ROUND_HALF_UP))}
+    return {side: int(values[side]) for side in SIZE_KEYS if side in values}
+
+
+def _output_size(sides: Mapping[str, int], facts: ImageFacts) -> tuple[int, int]:
+    """Width and height of the result in pixels: unchanged, one side with the other in proportion, or exactly both."""
+    width, height = (sides.get(side) for side in SIZE_KEYS)
+    if width and height:
+        return width, height
+    if width:
+        return width, _in_proportion(facts.height, width, facts.width)
+    if height:
+        return _in_proportion(facts.width, height, facts.height), height
+    return facts.width, facts.height
+
+
+def _in_proportion(side: int, numerator: int, denominator: int) -> int:
+    """side × numerator ÷ denominator, rounded half up, at least 1."""
+    return max(1, (2 * side * numerator + denominator) // (2 * denominator))
+
+
+def _check_sizes(book: Catalog, model: Model, facts: ImageFacts, size_bytes: int, width: int, height: int) -> None:
+    if size_bytes > book.max_upload_bytes:
+        raise ImageTooLarge(f"the file has {size_bytes} bytes; {book.provider} takes at most {book.max_upload_bytes}")
+    for what, across, down, most in (
+        ("the image", facts.width, facts.height, model.max_input_mp),
+        ("the result", width, height, model.max_output_mp),
+    ):
+        size = f"{what} has {across} by {down} pixels"
+        if max(across, down) > model.max_side_pixels:
+            raise ImageTooLarge(f"{size}; {model.name} takes at most {model.max_side_pixels} a side")
+        megapixels = Decimal(across * down) / pricing.PIXELS_PER_MEGAPIXEL
+        if megapixels > most:
+            raise ImageTooLarge(f"{size}, {megapixels.normalize():f} MP; the limit of {model.name} is {most} MP")
+
+
+def _check_price(credits: Decimal, settings: Settings, limits: Limits, model: Model) -> None:
+    """The job's own limits: `max_credits` of the layers and the stack's; 0 in the stack's means none."""
+    bounds = {"max_credits": settings.max_credits, "MaxCreditsPerJob": limits.credits_per_job.get(settings.provider) or None}
+    present = {name: bound for name, bound in bounds.items() if bound is not None}
+    if not present:
+        return
+    name = min(present, key=lambda bound: present[bound])
+    if credits > present[name]:
+        raise PriceAboveLimit(
+            f"the job costs {credits} credits with {model.name}; {name} allows {present[name].normalize():f}"
+        )
+
+
+def _on_the_wire(model: Model, sent: Mapping[str, str]) -> dict[str, str]:
+    """Wire name → wire value, the model always among them; ours alone (`scale`) stays here."""
+    return {"model": model.wire} | {
+        model.parameters[name].wire: value for name, value in sent.items() if name in model.parameters
+    }
