@@ -72,11 +72,12 @@ def _model(book: Catalog, named: Resolved) -> Model:
         by_endpoint.setdefault(known.endpoint.removesuffix("/async"), []).append(known.name)
     names = "; ".join(f"{endpoint}: {', '.join(models)}" for endpoint, models in by_endpoint.items())
     near = did_you_mean(closest(named.value.replace("-", " ").replace("_", " "), book.models))
-    raise UnknownModel(f"model={shown(named.value)} in {named.layer} is no model of {book.provider}{near} Models: {names}")
+    unknown = f"model={shown(named.value)} in {named.layer} is no model of {book.provider}"
+    raise UnknownModel(f"{unknown}{near or '.'} Models: {names}")
 
 
 def _taken(settings: Settings, book: Catalog, model: Model, notes: list[str]) -> dict[str, Resolved]:
-    """The settings this model takes. One it does not take is refused when the object carries it, else dropped and noted."""
+    """The settings this model takes. Another is refused when the object carries it, else dropped and noted."""
     taken: dict[str, Resolved] = {}
     for name, resolved in settings.values.items():
         if name in OUR_KEYS and name != "scale":
@@ -132,7 +133,8 @@ def _output_format(
     chosen = ImageFormat(FORMAT_SYNONYMS.get(word, word))
     layer = asked["output_format"].layer if "output_format" in asked else DEFAULT_LAYER
     if chosen not in model.output_formats:
-        raise InvalidSetting(f"output_format={word} in {layer}: {model.name} gives {', '.join(model.output_formats)} only")
+        formats = ", ".join(model.output_formats)
+        raise InvalidSetting(f"output_format={word} in {layer}: {model.name} gives {formats} only")
     if facts.has_alpha and chosen is ImageFormat.JPEG:
         if layer not in OBJECT_LAYERS:
             raise InvalidSetting(
@@ -144,10 +146,11 @@ def _output_format(
 
 
 def _sides_to_send(values: Mapping[str, str], facts: ImageFacts) -> dict[str, int]:
-    """The sides the vendor is told: those set, or the larger displayed one × scale, so that nothing is letterboxed."""
+    """The sides the vendor is told: those set, or the larger displayed one times scale (nothing is letterboxed)."""
     if "scale" in values:
-        side, pixels = ("output_width", facts.width) if facts.width >= facts.height else ("output_height", facts.height)
-        return {side: int((pixels * Decimal(values["scale"])).quantize(Decimal(1), ROUND_HALF_UP))}
+        side = "output_width" if facts.width >= facts.height else "output_height"
+        pixels = max(facts.width, facts.height) * Decimal(values["scale"])
+        return {side: int(pixels.quantize(Decimal(1), ROUND_HALF_UP))}
     return {side: int(values[side]) for side in SIZE_KEYS if side in values}
 
 
@@ -164,7 +167,7 @@ def _output_size(sides: Mapping[str, int], facts: ImageFacts) -> tuple[int, int]
 
 
 def _in_proportion(side: int, numerator: int, denominator: int) -> int:
-    """side × numerator ÷ denominator, rounded half up, at least 1."""
+    """side * numerator / denominator, rounded half up, at least 1."""
     return max(1, (2 * side * numerator + denominator) // (2 * denominator))
 
 
@@ -185,7 +188,8 @@ def _check_sizes(book: Catalog, model: Model, facts: ImageFacts, size_bytes: int
 
 def _check_price(credits: Decimal, settings: Settings, limits: Limits, model: Model) -> None:
     """The job's own limits: `max_credits` of the layers and the stack's; 0 in the stack's means none."""
-    bounds = {"max_credits": settings.max_credits, "MaxCreditsPerJob": limits.credits_per_job.get(settings.provider) or None}
+    per_job = limits.credits_per_job.get(settings.provider) or None
+    bounds = {"max_credits": settings.max_credits, "MaxCreditsPerJob": per_job}
     present = {name: bound for name, bound in bounds.items() if bound is not None}
     if not present:
         return

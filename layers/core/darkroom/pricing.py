@@ -11,6 +11,6 @@ PIXELS_PER_MEGAPIXEL = 1_000_000
 
 
 def credits(output_pixels: int, mp_per_credit: Decimal) -> Decimal:
-    """Whole credits: output megapixels ÷ rate, rounded up, at least 1. Exact: at 24, 24 MP cost 1 and one pixel more 2."""
+    """Whole credits: output megapixels / rate, rounded up, at least 1. Exact: at 24, 24 MP cost 1, a pixel more 2."""
     whole, rest = divmod(Decimal(output_pixels), mp_per_credit * PIXELS_PER_MEGAPIXEL)
     return max(Decimal(1), whole + (1 if rest else 0))

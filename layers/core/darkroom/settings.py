@@ -168,9 +168,10 @@ def _check(entries: Sequence[_Entry], known: frozenset[str]) -> None:
     """Refuses what no layer may say, whichever layer would win."""
     for entry in entries:
         if entry.key not in known:
-            near = closest(entry.key, known)
+            valid = sorted(known - {"preset"})  # refused below: never offer it
             where = f"setting {shown(entry.written)} in {entry.layer.name} is not known"
-            raise InvalidSetting(f"{where}{did_you_mean(near) or '; valid keys: ' + ', '.join(sorted(known))}")
+            hint = did_you_mean(closest(entry.key, valid)) or f"; valid keys: {', '.join(valid)}"
+            raise InvalidSetting(f"{where}{hint}")
         if not entry.value:
             raise _wrong(entry, "the value is empty; remove the key or give it a value")
         if entry.key == "preset":
@@ -188,7 +189,8 @@ def _refuse_duplicates(entries: Sequence[_Entry]) -> None:
 
 
 def _provider(asked: Resolved, allowed_providers: Sequence[str]) -> str:
-    usable = [name for name in catalog.providers() if name in {allowed.strip().lower() for allowed in allowed_providers}]
+    allowed = {name.strip().lower() for name in allowed_providers}
+    usable = [name for name in catalog.providers() if name in allowed]
     name = asked.value.strip().lower()
     if name in usable:
         return name

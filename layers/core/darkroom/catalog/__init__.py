@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter as one model takes it. Bounds are inclusive; `default` is the vendor's, for information: never sent."""
+    """One parameter as one model takes it. Bounds are inclusive; `default` is the vendor's and never sent."""
 
     name: str
     wire: str
@@ -85,7 +85,7 @@ class Catalog:
     models: Mapping[str, Model]
 
     def find_model(self, name: str) -> Model | None:
-        """The model of that name, whatever its case and whether spaces, `-` or `_` part its words; None if there is none."""
+        """The model of that name, or None; case does not matter, nor whether spaces, `-` or `_` part its words."""
         wanted = fold(name)
         return next((model for model in self.models.values() if fold(model.name) == wanted), None)
 

@@ -64,10 +64,9 @@ def allowed(parameter: Parameter) -> str:
         case Kind.TEXT:
             return "a text" if parameter.max_length is None else f"a text of 1 to {parameter.max_length} characters"
     article = "an" if parameter.kind is Kind.INTEGER else "a"
-    bounds = "".join(
-        f" {word} {bound}" for word, bound in (("from", parameter.minimum), ("to", parameter.maximum)) if bound is not None
-    )
-    return f"{article} {parameter.kind.value}{bounds}"
+    least = "" if parameter.minimum is None else f" from {parameter.minimum}"
+    most = "" if parameter.maximum is None else f" to {parameter.maximum}"
+    return f"{article} {parameter.kind.value}{least}{most}"
 
 
 def _in_range(parameter: Parameter, number: Decimal) -> bool:

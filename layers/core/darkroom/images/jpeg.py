@@ -61,7 +61,7 @@ def inspect_jpeg(reader: RangedReader) -> ImageFacts:
 
 
 def _segments(reader: RangedReader) -> Iterator[_Segment]:
-    """Segment after segment from behind SOI, by their lengths only; ends with SOS or a refusal."""
+    """Segment after segment from behind SOI, by their lengths only; never ends but by its consumer or a refusal."""
     at = 2
     while True:
         marker, at = _marker(reader, at)
@@ -77,8 +77,6 @@ def _segments(reader: RangedReader) -> Iterator[_Segment]:
         if at + length > reader.size:
             raise cut_short("scan")
         yield _Segment(marker, at + 2, at + length)
-        if marker == SOS:
-            return
         at += length
 
 

@@ -1,0 +1,425 @@
+"""What may be paid for: models, parameters, formats, sizes, prices, and what reaches the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+import pytest
+
+from darkroom import catalog
+from darkroom.catalog import Kind, Model, Parameter
+from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
+from darkroom.model import ImageFacts, ImageFormat, Limits, Plan
+from darkroom.planning import plan
+from darkroom.settings import METADATA, Layer, parse_defaults, resolve, tag_layer
+
+TOPAZ = catalog.load("topaz")
+NO_LIMITS = Limits({}, Decimal(0), {}, {})
+PHOTO = ImageFacts(ImageFormat.JPEG, 1200, 800)
+LOGO = ImageFacts(ImageFormat.PNG, 1200, 800, has_alpha=True)
+MODELS = pytest.mark.parametrize("model", TOPAZ.models.values(), ids=lambda model: model.name)
+
+
+def planned(
+    tags: Mapping[str, str] | None = None,
+    defaults: str = "",
+    facts: ImageFacts = PHOTO,
+    size_bytes: int = 1000,
+    limits: Limits = NO_LIMITS,
+) -> Plan:
+    layers = [tag_layer(tags or {}), parse_defaults(defaults)]
+    settings = resolve(layers, default_provider="topaz", allowed_providers=["topaz"])
+    return plan(settings, facts, size_bytes, limits)
+
+
+def each_parameter() -> Iterator[tuple[Model, Parameter]]:
+    for model in TOPAZ.models.values():
+        for parameter in model.parameters.values():
+            yield model, parameter
+
+
+def name_of(value: object) -> str:
+    return str(getattr(value, "name", value))
+
+
+NUMBERS = [pair for pair in each_parameter() if pair[1].kind in (Kind.INTEGER, Kind.DECIMAL)]
+IN_BOUNDS = [(m, p, bound) for m, p in NUMBERS for bound in (p.minimum, p.maximum)]
+
+
+def out_of_bounds(parameter: Parameter) -> tuple[str, str]:
+    assert parameter.minimum is not None
+    assert parameter.maximum is not None
+    step = Decimal(1) if parameter.kind is Kind.INTEGER else Decimal("0.001")
+    return str(parameter.minimum - step), str(parameter.maximum + step)
+
+
+OUT_OF_BOUNDS = [(m, p, value) for m, p in NUMBERS for value in out_of_bounds(p)]
+TINY = ImageFacts(ImageFormat.PNG, 1, 1)
+# A side of 32,000 passes only on a narrow picture: the other follows in proportion.
+NARROW = {"output_width": ImageFacts(ImageFormat.PNG, 100, 1), "output_height": ImageFacts(ImageFormat.PNG, 1, 100)}
+
+
+# --- defaults and the wire --------------------------------------------------------------------------------------
+
+
+def test_with_no_settings_the_default_model_keeps_size_and_format() -> None:
+    result = planned()
+    assert (result.provider, result.model, result.endpoint) == ("topaz", "Standard V2", "enhance/async")
+    assert result.parameters == {"model": "Standard V2", "output_format": "jpeg"}
+    assert (result.output_width, result.output_height, result.output_format) == (1200, 800, ImageFormat.JPEG)
+    assert result.credits == 1
+    assert result.credit_price_usd == Decimal("0.12")
+    assert result.settings == {"provider": "topaz", "model": "Standard V2"}
+    assert result.layers == {"provider": "stack", "model": "default"}
+    assert result.notes == ()
+
+
+def test_values_reach_the_wire_in_the_vendors_spelling_and_the_plan_in_ours() -> None:
+    tags = {
+        "Model": "redefine", "Face-Enhancement": "YES", "subject_detection": "foreground", "creativity": "03",
+        "output_format": "TIF", "prompt": "a cat", "label": "l", "max_credits": "9",
+    }  # fmt: skip
+    result = planned(tags, "texture=2")
+    assert result.parameters == {
+        "model": "Redefine", "face_enhancement": "true", "subject_detection": "Foreground", "creativity": "3",
+        "texture": "2", "output_format": "tiff", "prompt": "a cat",
+    }  # fmt: skip
+    assert result.settings == {**result.parameters, "provider": "topaz", "label": "l", "max_credits": "9"}
+    assert result.layers["texture"] == "stack"
+    assert set(result.layers) == set(result.settings)
+    assert result.label == "l"
+
+
+@MODELS
+def test_every_model_can_be_planned_by_its_name(model: Model) -> None:
+    result = planned({"model": model.name.lower().replace(" ", "-")})
+    assert (result.model, result.endpoint, result.parameters["model"]) == (model.name, model.endpoint, model.wire)
+
+
+# --- the model --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "nearest"),
+    [("Standart V2", "Standard V2"), ("redefin", "Redefine"), ("standard-v3", "Standard V2"), ("CGl", "CGI")],
+)
+def test_an_unknown_model_is_refused_with_the_nearest_and_all_names_by_endpoint(asked: str, nearest: str) -> None:
+    with pytest.raises(UnknownModel) as caught:
+        planned({"model": asked})
+    message = str(caught.value)
+    assert asked in message
+    assert nearest in message.split("did you mean")[1].split("?")[0]
+    assert all(name in message for name in TOPAZ.models)
+    assert all(f"{endpoint}: " in message for endpoint in ("enhance", "enhance-gen", "sharpen"))
+
+
+def test_an_unknown_model_in_the_stack_is_named_as_the_stacks() -> None:
+    with pytest.raises(UnknownModel, match="stack"):
+        planned({}, "model=nonsense")
+
+
+# --- parameters -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("model", "parameter", "bound"), IN_BOUNDS, ids=name_of)
+def test_every_parameter_takes_both_its_bounds(model: Model, parameter: Parameter, bound: Decimal) -> None:
+    facts = ImageFacts(ImageFormat.PNG, 8, 8) if bound < 32_000 else NARROW[parameter.name]
+    result = planned({"model": model.name, parameter.name: str(bound)}, facts=facts)
+    assert result.parameters[parameter.wire] == str(bound)
+
+
+@pytest.mark.parametrize(("model", "parameter", "value"), OUT_OF_BOUNDS, ids=name_of)
+def test_no_parameter_takes_a_value_beyond_its_bounds(model: Model, parameter: Parameter, value: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        planned({"model": model.name, parameter.name: value}, facts=TINY)
+    message = str(caught.value)
+    assert all(word in message for word in (parameter.name, value, "tags", model.name))
+    assert f"from {parameter.minimum} to {parameter.maximum}" in message
+
+
+@pytest.mark.parametrize("value", ["NaN", "inf", "-inf", "1e999", "0x1", "1_0", "", "half"])
+@pytest.mark.parametrize("key", ["denoise", "output_width", "scale", "face_enhancement_strength"])
+def test_what_is_no_plain_number_is_refused(key: str, value: str) -> None:
+    with pytest.raises(InvalidSetting, match=key):
+        planned({key: value})
+
+
+def test_an_integer_written_as_a_decimal_is_refused() -> None:
+    with pytest.raises(InvalidSetting, match="an integer from 1 to 6"):
+        planned({"model": "Redefine", "creativity": "3.0"})
+
+
+def test_a_side_of_exactly_32000_pixels_is_taken() -> None:
+    result = planned({"output_width": "32000"}, facts=ImageFacts(ImageFormat.PNG, 3200, 100))
+    assert (result.output_width, result.output_height) == (32000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "takers"),
+    [
+        ("CGI", "fix_compression", "Standard V2, Low Resolution V2, High Fidelity V2, Text Refine"),
+        ("Standard V2", "creativity", "Redefine"),
+        ("Wonder", "denoise", "Standard V2"),
+        ("Lens Blur", "output_width", "Standard V2"),
+        ("Standard", "scale", "Standard V2"),
+        ("Standard V2", "minor_denoise", "Lens Blur V2"),
+    ],
+)
+def test_a_parameter_the_model_does_not_take_is_refused_on_the_object(model: str, key: str, takers: str) -> None:
+    with pytest.raises(InvalidSetting, match="does not take") as caught:
+        planned({"model": model, key: "1"})
+    assert takers in str(caught.value)
+
+
+def test_a_parameter_the_model_does_not_take_is_dropped_and_noted_from_the_stack() -> None:
+    result = planned({"model": "Lens Blur"}, "scale=2,creativity=99,denoise_strength=0.1")
+    assert result.parameters == {"model": "Lens Blur", "output_format": "jpeg", "denoise_strength": "0.1"}
+    assert {"scale", "creativity"}.isdisjoint(result.settings)
+    assert len(result.notes) == 2
+    assert all("Lens Blur does not take" in note and "stack" in note for note in result.notes)
+
+
+def test_a_bad_value_from_the_stack_is_refused_when_the_model_takes_it() -> None:
+    with pytest.raises(InvalidSetting, match="stack"):
+        planned({}, "denoise=7")
+
+
+# --- output format ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image_format", ImageFormat)
+def test_the_output_format_is_the_inputs_unless_asked(image_format: ImageFormat) -> None:
+    result = planned(facts=ImageFacts(image_format, 10, 10))
+    assert (result.source_format, result.output_format) == (image_format, image_format)
+    assert result.parameters["output_format"] == image_format.value
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("jpg", "jpeg"), ("JPEG", "jpeg"), ("png", "png"), ("tif", "tiff"), ("Tiff", "tiff")],
+)
+def test_the_formats_have_their_synonyms(word: str, meant: str) -> None:
+    result = planned({"output_format": word})
+    assert result.parameters["output_format"] == result.settings["output_format"] == result.output_format == meant
+
+
+@pytest.mark.parametrize("word", ["webp", "gif", "jp", "heic"])
+def test_another_format_is_an_invalid_setting(word: str) -> None:
+    with pytest.raises(InvalidSetting, match="output_format"):
+        planned({"output_format": word})
+
+
+def test_transparency_is_not_lost_to_a_stack_default() -> None:
+    with pytest.raises(InvalidSetting, match="transparency"):
+        planned({}, "output_format=jpg", facts=LOGO)
+
+
+def test_transparency_is_given_up_when_the_object_asks_for_jpeg() -> None:
+    result = planned({"output_format": "jpg"}, "output_format=png", facts=LOGO)
+    assert result.output_format is ImageFormat.JPEG
+    assert "transparency" in result.notes[0]
+
+
+@pytest.mark.parametrize("word", ["png", "tiff"])
+def test_transparency_stays_in_formats_that_have_it(word: str) -> None:
+    assert planned({}, f"output_format={word}", facts=LOGO).notes == ()
+
+
+# --- output size ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "sent", "result"),
+    [
+        ((1200, 800), "2", {"output_width": "2400"}, (2400, 1600)),
+        ((800, 1200), "2", {"output_height": "2400"}, (1600, 2400)),
+        ((500, 500), "4", {"output_width": "2000"}, (2000, 2000)),
+        ((1200, 800), "1", {"output_width": "1200"}, (1200, 800)),
+        ((101, 50), "1.5", {"output_width": "152"}, (152, 75)),  # 151.5 rounds up; 75.25 down
+        ((1000, 1), "1.2", {"output_width": "1200"}, (1200, 1)),
+        ((100, 10), "16", {"output_width": "1600"}, (1600, 160)),
+    ],
+)
+def test_scale_sends_the_larger_displayed_side_only(
+    size: tuple[int, int], scale: str, sent: dict[str, str], result: tuple[int, int]
+) -> None:
+    outcome = planned({"scale": scale}, facts=ImageFacts(ImageFormat.JPEG, *size))
+    assert outcome.parameters == {"model": "Standard V2", "output_format": "jpeg", **sent}
+    assert (outcome.output_width, outcome.output_height) == result
+    assert outcome.settings["scale"] == scale
+
+
+@pytest.mark.parametrize("scale", ["0.99", "16.01", "0", "-2", "2x"])
+def test_scale_outside_1_to_16_is_refused(scale: str) -> None:
+    with pytest.raises(InvalidSetting, match="from 1 to 16"):
+        planned({"scale": scale})
+
+
+@pytest.mark.parametrize(
+    ("tags", "size"),
+    [
+        ({"output_width": "600"}, (600, 400)),
+        ({"output_height": "400"}, (600, 400)),
+        ({"output_width": "601"}, (601, 401)),  # 400.67
+        ({"output_height": "1"}, (2, 1)),  # 1.5 rounds up
+        ({"output_width": "1"}, (1, 1)),  # 0.67
+        ({"output_width": "100", "output_height": "900"}, (100, 900)),
+        ({"output_width": "100", "output_height": "900", "crop_to_fill": "true"}, (100, 900)),
+    ],
+)
+def test_one_side_brings_the_other_in_proportion_and_both_are_exact(
+    tags: dict[str, str], size: tuple[int, int]
+) -> None:
+    outcome = planned(tags)
+    assert (outcome.output_width, outcome.output_height) == size
+    assert {key: value for key, value in outcome.parameters.items() if key in tags} == tags
+
+
+def test_a_derived_side_is_at_least_one_pixel() -> None:
+    outcome = planned({"output_width": "10"}, facts=ImageFacts(ImageFormat.PNG, 10_000, 3))
+    assert (outcome.output_width, outcome.output_height) == (10, 1)
+
+
+@pytest.mark.parametrize("side", ["output_width", "output_height"])
+def test_scale_and_a_side_on_the_same_object_are_refused(side: str) -> None:
+    with pytest.raises(InvalidSetting, match="exclude each other"):
+        planned({"scale": "2", side: "100"})
+
+
+def test_scale_and_a_side_in_two_layers_of_the_object_are_refused() -> None:
+    layers = [tag_layer({"scale": "2"}), Layer(METADATA, {"output_width": "100"}, carried_by_object=True)]
+    with pytest.raises(InvalidSetting, match="exclude each other"):
+        plan(resolve(layers, default_provider="topaz", allowed_providers=["topaz"]), PHOTO, 1, NO_LIMITS)
+
+
+def test_scale_and_a_side_both_in_the_stack_are_refused() -> None:
+    with pytest.raises(InvalidSetting, match="exclude each other"):
+        planned({}, "scale=2,output_width=100")
+
+
+def test_the_objects_scale_beats_the_stacks_sides() -> None:
+    outcome = planned({"scale": "2"}, "output_width=100,output_height=100")
+    assert (outcome.output_width, outcome.output_height) == (2400, 1600)
+    assert len(outcome.notes) == 2
+    assert {"output_width", "output_height"}.isdisjoint(outcome.settings)
+
+
+def test_the_objects_side_beats_the_stacks_scale() -> None:
+    outcome = planned({"output_height": "400"}, "scale=2")
+    assert outcome.parameters == {"model": "Standard V2", "output_format": "jpeg", "output_height": "400"}
+    assert "gives way" in outcome.notes[0]
+
+
+# --- limits of size ---------------------------------------------------------------------------------------------
+
+
+def a_picture_of(megapixels: Decimal, extra_pixels: int = 0) -> ImageFacts:
+    """That many megapixels, 20,000 pixels wide; one row more when extra pixels are asked for."""
+    rows, rest = divmod(int(megapixels * 1_000_000), 20_000)
+    assert rest == 0
+    return ImageFacts(ImageFormat.JPEG, 20_000, rows + (1 if extra_pixels else 0))
+
+
+@MODELS
+def test_every_model_takes_an_image_of_exactly_its_limit_at_its_price(model: Model) -> None:
+    most = min(model.max_input_mp, model.max_output_mp)
+    outcome = planned({"model": model.name}, facts=a_picture_of(most))
+    expected = {(24, 512): 22, (4, 256): 64, (4, 16): 4}[int(model.mp_per_credit), int(most)]
+    assert outcome.credits == expected
+    assert outcome.cost_usd == expected * Decimal("0.12")
+
+
+@MODELS
+def test_no_model_takes_an_image_above_its_limit(model: Model) -> None:
+    with pytest.raises(ImageTooLarge) as caught:
+        planned({"model": model.name}, facts=a_picture_of(model.max_input_mp, extra_pixels=1))
+    assert f"{model.max_input_mp} MP" in str(caught.value)
+    assert f"{int(model.max_input_mp)}.02 MP" in str(caught.value)
+
+
+@pytest.mark.parametrize("model", [model for model in TOPAZ.models.values() if model.takes_size], ids=name_of)
+def test_no_model_gives_an_image_above_its_output_limit(model: Model) -> None:
+    facts = ImageFacts(ImageFormat.JPEG, 4000, 4000)
+    at_limit = int(model.max_output_mp * 1_000_000) // 32_000
+    tags = {"model": model.name, "output_width": "32000", "output_height": str(at_limit)}
+    assert planned(tags, facts=facts).output_height == at_limit
+    with pytest.raises(ImageTooLarge, match="the result"):
+        planned({**tags, "output_height": str(at_limit + 1)}, facts=facts)
+
+
+@pytest.mark.parametrize(("tags", "width"), [({"scale": "16"}, 2001), ({"output_height": "100"}, 641)])
+def test_a_derived_side_over_32000_pixels_is_too_large(tags: dict[str, str], width: int) -> None:
+    with pytest.raises(ImageTooLarge, match="32000 a side"):
+        planned(tags, facts=ImageFacts(ImageFormat.PNG, width, 2))
+
+
+def test_an_image_with_a_side_over_the_limit_is_too_large_as_it_is() -> None:
+    assert planned(facts=ImageFacts(ImageFormat.PNG, 32_000, 10)).output_width == 32_000
+    with pytest.raises(ImageTooLarge, match="the image has 32001 by 10"):
+        planned(facts=ImageFacts(ImageFormat.PNG, 32_001, 10))
+
+
+def test_a_file_over_the_request_limit_is_too_large() -> None:
+    assert planned(size_bytes=TOPAZ.max_upload_bytes).credits == 1
+    with pytest.raises(ImageTooLarge, match=f"{TOPAZ.max_upload_bytes + 1} bytes"):
+        planned(size_bytes=TOPAZ.max_upload_bytes + 1)
+
+
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [({"denoise": "9"}, InvalidSetting), ({"output_format": "gif"}, InvalidSetting), ({"model": "x"}, UnknownModel)],
+)
+def test_settings_are_checked_before_sizes_and_price(tags: dict[str, str], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        planned({**tags, "max_credits": "0"}, facts=ImageFacts(ImageFormat.JPEG, 40_000, 40_000), size_bytes=10**12)
+
+
+# --- price ------------------------------------------------------------------------------------------------------
+
+
+def per_job(credits: str, provider: str = "topaz") -> Limits:
+    return Limits({}, Decimal(0), {provider: Decimal(credits)}, {})
+
+
+FIVE_CREDITS = ImageFacts(ImageFormat.JPEG, 10_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("tags", "limits"),
+    [
+        ({"max_credits": "5"}, NO_LIMITS), ({}, per_job("5")), ({}, per_job("0")), ({}, per_job("1", "oxen")),
+        ({"max_credits": "5"}, per_job("6")), ({"max_credits": "9"}, per_job("5")),
+    ],
+)  # fmt: skip
+def test_a_job_that_costs_exactly_its_limit_is_planned(tags: dict[str, str], limits: Limits) -> None:
+    assert planned(tags, facts=FIVE_CREDITS, limits=limits).credits == 5
+
+
+@pytest.mark.parametrize(
+    ("tags", "limits", "name", "bound"),
+    [
+        ({"max_credits": "4"}, NO_LIMITS, "max_credits", "4"),
+        ({"max_credits": "4.9"}, per_job("9"), "max_credits", "4.9"),
+        ({}, per_job("4"), "MaxCreditsPerJob", "4"), ({"max_credits": "100"}, per_job("4"), "MaxCreditsPerJob", "4"),
+        ({"max_credits": "0"}, NO_LIMITS, "max_credits", "0"),
+    ],
+)  # fmt: skip
+def test_a_dearer_job_is_refused_with_both_numbers(tags: dict[str, str], limits: Limits, name: str, bound: str) -> None:
+    with pytest.raises(PriceAboveLimit) as caught:
+        planned(tags, facts=FIVE_CREDITS, limits=limits)
+    assert "costs 5 credits" in str(caught.value)
+    assert f"{name} allows {bound}" in str(caught.value)
+
+
+def test_the_price_follows_the_output_not_the_input() -> None:
+    assert planned({"scale": "8"}).credits == 3  # 61.44 MP at 24
+    assert planned({"scale": "8", "model": "Redefine"}).credits == 16
+
+
+@pytest.mark.parametrize(
+    ("prices", "price"), [({"topaz": "0.08"}, "0.08"), ({"oxen": "1"}, "0.12"), ({"topaz": "0"}, "0.12")]
+)
+def test_the_stacks_credit_price_overrides_the_catalogs(prices: dict[str, str], price: str) -> None:
+    limits = Limits({}, Decimal(0), {}, {name: Decimal(value) for name, value in prices.items()})
+    assert planned(limits=limits).credit_price_usd == Decimal(price)

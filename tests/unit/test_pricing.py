@@ -1,0 +1,36 @@
+"""The vendor's published price tables, and the edges of rounding up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from darkroom import catalog, pricing
+
+MEGAPIXELS = (1, 4, 8, 16, 24, 32, 40, 50, 64, 100)
+AT_24_A_CREDIT = (1, 1, 1, 1, 1, 2, 2, 3, 3, 5)  # Lens Blur 2 page, developer.topazlabs.com, 2026-11
+AT_4_A_CREDIT = (1, 1, 2, 4, 6, 8, 10, 13, 16, 25)  # Redefine page, developer.topazlabs.com, 2026-11
+
+
+@pytest.mark.parametrize(("megapixels", "credits"), [*zip(MEGAPIXELS, AT_24_A_CREDIT, strict=True)])
+def test_a_precise_model_costs_what_the_vendors_table_says(megapixels: int, credits: int) -> None:
+    rate = catalog.load("topaz").models["Lens Blur V2"].mp_per_credit
+    assert pricing.credits(megapixels * 1_000_000, rate) == credits
+
+
+@pytest.mark.parametrize(("megapixels", "credits"), [*zip(MEGAPIXELS, AT_4_A_CREDIT, strict=True)])
+def test_a_generative_model_costs_what_the_vendors_table_says(megapixels: int, credits: int) -> None:
+    rate = catalog.load("topaz").models["Redefine"].mp_per_credit
+    assert pricing.credits(megapixels * 1_000_000, rate) == credits
+
+
+@pytest.mark.parametrize(("pixels", "credits"), [(1, 1), (24_000_000, 1), (24_000_001, 2), (48_000_000, 2)])
+def test_one_pixel_over_a_whole_credit_costs_one_more(pixels: int, credits: int) -> None:
+    assert pricing.credits(pixels, Decimal(24)) == credits
+
+
+@pytest.mark.parametrize("model", catalog.load("topaz").models.values(), ids=lambda model: model.name)
+def test_every_models_price_at_its_limit_is_the_limit_over_its_rate(model: catalog.Model) -> None:
+    price = pricing.credits(int(model.max_output_mp) * 1_000_000, model.mp_per_credit)
+    assert price == {Decimal(24): 22, Decimal(4): 64}[model.mp_per_credit]
