@@ -13,6 +13,8 @@ from urllib.parse import unquote_plus
 
 from darkroom.model import Job, JobStatus, Upload
 
+MAX_DELAY_SECONDS = 900  # the longest that a queue message can be held back: DelaySeconds of SQS
+
 DETAIL_TYPES = {
     JobStatus.COMPLETED: "Job Completed",
     JobStatus.FAILED: "Job Failed",

@@ -7,6 +7,7 @@ one write that may be refused; settling and releasing always go through, since w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +55,11 @@ def settlements(job: Job, credits: Decimal) -> list[Write]:
         _settle(job.provider or "", job.budget_month, job.credits_reserved, credits),
         _settle(USD, job.budget_month, job.credits_reserved * price_usd, credits * price_usd),
     ]
+
+
+def releases(job: Job) -> list[Write]:
+    """Gives the job's reservation back as if it had never been: the job waits for its next attempt."""
+    return [replace(write, add={**write.add, "jobs": -1}) for write in settlements(job, Decimal(0))]
 
 
 def _settle(unit: str, month: str, reserved: Decimal, spent: Decimal) -> Write:

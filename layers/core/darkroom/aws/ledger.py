@@ -6,13 +6,11 @@ an old `attempt`, so none of its writes can change anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
 
 from darkroom.aws import budgets, rows
 from darkroom.aws.writes import ConditionFailed, Write, Writer
@@ -23,6 +21,7 @@ from darkroom.ports import Claim
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # or perhaps there
 SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
 
 # The worker that writes is still the owner: neither a rerun nor a takeover happened since it read the row.
@@ -33,8 +32,8 @@ FROM_STATUS = "#status = :from"
 LEASE_OVER = "attribute_not_exists(#lease_until) OR #lease_until <= :now"
 # The job is due: it does not wait for a throttled provider, an operator, or a list that lags.
 DUE = "attribute_not_exists(#next_attempt_at) OR #next_attempt_at <= :now"
-# First come: no upload with this identity was ever seen.
-NEVER_SEEN = "attribute_not_exists(pk)"
+# The row is there: a process cannot be an orphan of a job that is not.
+KNOWN = "attribute_exists(pk)"
 # The output key is free, or is already this source's: its other versions and reruns share it.
 OWN_OUTPUT = "attribute_not_exists(#source_uri) OR #source_uri = :source_uri"
 # Nobody else is writing the output object, or its time is over.
@@ -59,8 +58,8 @@ class DynamoLedger:
 
     def get(self, job_id: str) -> Job | None:
         """The job, read consistently."""
-        answer = self.client.get_item(TableName=self.table, Key=rows.job_key(job_id), ConsistentRead=True)
-        return rows.job_of(answer["Item"]) if "Item" in answer else None
+        item = self._writer.read(rows.job_key(job_id))
+        return rows.job_of(item) if item else None
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
         """Creates the job, or takes over a CLAIMED one that is due and whose lease is over."""
@@ -70,11 +69,10 @@ class DynamoLedger:
             deadline_at=deadline_at, lease_until=lease_until,
         )  # fmt: skip
         try:
-            self.client.put_item(TableName=self.table, Item=rows.job_item(job), ConditionExpression=NEVER_SEEN)
+            self._writer.put_new(rows.job_item(job))
             return Claim(job, owned=True)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        except ConditionFailed:
+            pass  # this upload was seen before
         takeover = Write(
             key=rows.job_key(job.job_id), set={"lease_until": lease_until}, add={"attempt": 1},
             remove=["next_attempt_at"], when=[FROM_STATUS, LEASE_OVER, DUE],
@@ -91,7 +89,7 @@ class DynamoLedger:
     def retake(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Takes over a SUBMITTING or PROCESSING job whose lease is over. Raises LostClaim."""
         return self._change(
-            job, [job.status], set={"lease_until": lease_until}, add={"attempt": 1}, remove=["next_attempt_at"],
+            job, AT_THE_PROVIDER, set={"lease_until": lease_until}, add={"attempt": 1}, remove=["next_attempt_at"],
             when=[LEASE_OVER, DUE], values={"now": now},
         )  # fmt: skip
 
@@ -102,7 +100,7 @@ class DynamoLedger:
             values={"source_uri": job.source_uri},
         )  # fmt: skip
         try:
-            self._writer.update(write)
+            self._beside(job, [JobStatus.CLAIMED], write)
         except ConditionFailed as taken:
             other = rows.text(taken.item, "source_uri") or "another source"
             raise OutputCollision(
@@ -131,13 +129,13 @@ class DynamoLedger:
             set=_present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
             remove=["lease_until", "credits_reserved", "credit_price_usd", "budget_month", "key_fingerprint"],
         )  # fmt: skip
-        self._with_budgets(move, budgets.settlements(job, Decimal(0)))
+        self._with_budgets(move, budgets.releases(job))
         return self._reread(job)
 
     def postpone(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
         """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
         return self._change(
-            job, [job.status], remove=["lease_until"],
+            job, [JobStatus.CLAIMED, *AT_THE_PROVIDER], remove=["lease_until"],
             set=_present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
         )  # fmt: skip
 
@@ -157,17 +155,13 @@ class DynamoLedger:
             raise LostClaim("the job was bound or taken over meanwhile") from None
 
     def record_orphan(self, job: Job, process_id: str) -> None:
-        """Adds a process nobody waits for, once."""
-        current = self.get(job.job_id)
-        if current is None or process_id in current.orphans:
-            return
-        orphans = (*current.orphans, process_id)
-        self._writer.update(Write(key=rows.job_key(job.job_id), set={"orphans": orphans}))
+        """Adds a process nobody waits for to the set of them."""
+        self._writer.update(Write(key=rows.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
 
     def doubt(self, job: Job, error: str, now: datetime) -> Job:
         """→ IN_DOUBT, the reservation kept."""
         move = self._move(
-            job, [JobStatus.SUBMITTING, JobStatus.PROCESSING], JobStatus.IN_DOUBT, set={"error": error},
+            job, AT_THE_PROVIDER, JobStatus.IN_DOUBT, set={"error": error},
             remove=["lease_until", "next_attempt_at"],
         )  # fmt: skip
         return self._updated(move)
@@ -184,7 +178,7 @@ class DynamoLedger:
             values={"writer": job.job_id, "now": now, "order": job.source_order},
         )  # fmt: skip
         try:
-            self._writer.update(write)
+            self._beside(job, [JobStatus.PROCESSING], write)
             return True
         except ConditionFailed as failed:
             if (rows.text(failed.item, "newest_order") or "") > job.source_order:
@@ -206,9 +200,8 @@ class DynamoLedger:
             changes |= {"credits": credits, "cost_usd": credits * (job.credit_price_usd or Decimal(0))}
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
-        move = self._move(
-            job, [job.status], status, set=changes, remove=["lease_until", "next_attempt_at", "key_fingerprint"]
-        )
+        gone = ["lease_until", "next_attempt_at", "key_fingerprint", *({"error", "error_code"} - changes.keys())]
+        move = self._move(job, rows.OPEN, status, set=changes, remove=gone)
         placed = [self._placed(job)] if status is JobStatus.COMPLETED and not superseded else []
         self._with_budgets(move, [*budgets.settlements(job, credits), *placed])
         return self._reread(job)
@@ -230,14 +223,23 @@ class DynamoLedger:
             when=[STILL_WRITER], values={"writer": job.job_id},
         )  # fmt: skip
 
-    def _move(self, job: Job, sources: list[JobStatus], target: JobStatus, **parts: Any) -> Write:
+    def _beside(self, job: Job, sources: Collection[JobStatus], write: Write) -> None:
+        """A write of another row that only the job's owner may make."""
+        try:
+            self._writer.transact([write, self._guarded(job, sources)])
+        except ConditionFailed as failed:
+            if failed.index == 0:
+                raise
+            raise LostClaim("another run, attempt or status: the job moved on") from None
+
+    def _move(self, job: Job, sources: Collection[JobStatus], target: JobStatus, **parts: Any) -> Write:
         """The write that takes the job from one status to another, and its open-jobs index with it."""
         write = self._guarded(job, sources, **parts)
         indexed = {"open_status": target, "open_since": job.created_at} if target in rows.OPEN else {}
         removed = [*write.remove, *(["open_status", "open_since"] if not indexed else [])]
         return replace(write, set={**write.set, "status": target, **indexed}, remove=removed)
 
-    def _guarded(self, job: Job, sources: list[JobStatus], when: tuple[str, ...] | list[str] = (),
+    def _guarded(self, job: Job, sources: Collection[JobStatus], when: Sequence[str] = (),
                  values: Mapping[str, object] | None = None, **parts: Any) -> Write:  # fmt: skip
         if job.status not in sources:
             raise LostClaim(f"{job.status} does not allow this step")
@@ -246,7 +248,7 @@ class DynamoLedger:
             key=rows.job_key(job.job_id), when=[FROM_STATUS, SAME_ATTEMPT, *when], values=guard, **parts
         )
 
-    def _change(self, job: Job, sources: list[JobStatus], **parts: Any) -> Job:
+    def _change(self, job: Job, sources: Collection[JobStatus], **parts: Any) -> Job:
         return self._updated(self._guarded(job, sources, **parts))
 
     def _updated(self, write: Write) -> Job:

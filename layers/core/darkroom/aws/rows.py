@@ -97,7 +97,7 @@ def job_of(item: Mapping[str, Any]) -> Job:
         elif field.name == "status":
             value = JobStatus(value)
         elif field.name == "orphans":
-            value = tuple(value)
+            value = tuple(sorted(value))
         values[field.name] = value
     return Job(**values)
 

@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 from darkroom import events
 from darkroom.aws.rows import stamp
 from darkroom.model import Tick, Upload
-from darkroom.pipeline.verdicts import MAX_DELAY_SECONDS
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
@@ -83,7 +82,7 @@ class SqsIntake:
 
     def again(self, upload: Upload, delay_seconds: int) -> None:
         """A new message; the old one is acknowledged by the caller, so that waiting never counts as a failed receive."""
-        delay = min(max(delay_seconds, 0), MAX_DELAY_SECONDS)
+        delay = min(max(delay_seconds, 0), events.MAX_DELAY_SECONDS)
         self.client.send_message(
             QueueUrl=self.queue_url, MessageBody=events.message_of(upload), DelaySeconds=delay
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ BUSY_ERRORS = frozenset(
     }
 )  # fmt: skip
 MAX_TRIES = 8
-FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … s: at most 6.4 s in all
+FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … 3.2 s: at most 6.4 s in all
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,23 @@ class Write:
             request["ExpressionAttributeValues"] = values
         return request
 
+    def check(self, table: str) -> dict[str, Any]:
+        """The parameters of a ConditionCheck in a transaction: `when` must hold, nothing is changed."""
+        condition = " AND ".join(f"({clause})" for clause in self.when)
+        return {
+            "TableName": table,
+            "Key": dict(self.key),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in _names(condition)},
+            "ExpressionAttributeValues": {f":{name}": wire(value) for name, value in self.values.items()},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it is only a condition."""
+        return not (self.set or self.add or self.remove)
+
 
 def _names(condition: str) -> set[str]:
     words = condition.replace("(", " ").replace(")", " ").replace(",", " ").split()
@@ -97,18 +115,39 @@ class Writer:
         attributes: dict[str, Any] = answer["Attributes"]
         return attributes
 
+    def put_new(self, item: Mapping[str, Any]) -> None:
+        """A whole new row. Raises ConditionFailed when its key is taken, LedgerBusy."""
+        self._patiently(
+            lambda: self.client.put_item(TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        )
+
+    def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A row, read consistently. Raises LedgerBusy."""
+        request: dict[str, Any] = {"TableName": self.table, "Key": dict(key), "ConsistentRead": True}
+        item: dict[str, Any] | None = self._patiently(lambda: self.client.get_item(**request)).get("Item")
+        return item
+
     def transact(self, writes: Sequence[Write]) -> None:
-        """All writes or none. Raises ConditionFailed for the first failed condition, LedgerBusy."""
-        items = [{"Update": write.request(self.table)} for write in writes]
-        self._patiently(lambda: self.client.transact_write_items(TransactItems=items))  # type: ignore[arg-type]
+        """All writes or none; those that change nothing are conditions. Raises ConditionFailed for the first failed
+        condition, LedgerBusy.
+
+        All tries carry one token, so that a try whose answer was lost is not mistaken for another worker's write.
+        """
+        items: Any = [
+            {"ConditionCheck": write.check(self.table)} if write.changes_nothing else {"Update": write.request(self.table)}
+            for write in writes
+        ]
+        token = str(uuid.uuid4())
+        self._patiently(lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=token))
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
         for attempt in range(MAX_TRIES):
+            if attempt:
+                self.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 - jitter, no secret
             try:
                 return call()
             except ClientError as error:
                 _raise_unless_busy(error)
-            self.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise LedgerBusy("the ledger's rows are contended or throttled; nothing was written, try again later")
 
 

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from darkroom.events import MAX_DELAY_SECONDS
 from darkroom.model import Job
-
-MAX_DELAY_SECONDS = 900  # the longest DelaySeconds of SQS
 
 
 @dataclass(frozen=True)

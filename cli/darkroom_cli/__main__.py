@@ -1,0 +1,6 @@
+"""`python -m darkroom_cli`, the same as `darkroom`."""
+
+from darkroom_cli.main import app
+
+if __name__ == "__main__":
+    app(prog_name="darkroom")

@@ -1,0 +1,146 @@
+"""`darkroom local`: the whole application on this machine, once over a folder or as a stack that stays.
+
+It reads options and the environment, and prints. The work is `darkroom_local`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from darkroom_cli.extras import local_extras
+
+KEY_VARIABLE = "TOPAZ_API_KEY"
+app = typer.Typer(
+    help=f"Run Darkroom on this machine. With {KEY_VARIABLE} set the real Topaz API is used (and charged), "
+    "else a simulator.",
+    no_args_is_help=True,
+)
+
+Speed = Annotated[float, typer.Option(min=0.1, help="How many times faster the simulator is than a real provider.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="A stack parameter. Repeatable.")
+]
+State = Annotated[
+    Path | None,
+    typer.Option("--state", envvar="DARKROOM_LOCAL_STATE", help="Where the standing stack is noted.", show_default=False),
+]
+
+
+@app.command()
+def run(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Pictures, and darkroom.toml files.")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="Where results go.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as in scale=2. Repeatable.")
+    ] = None,
+    parameter: Parameters = None,
+    speed: Speed = 10.0,
+) -> None:
+    """Enhance every picture of FOLDER; exit code 1 if any has no result."""
+    with local_extras("local run"):
+        from darkroom_local import display, uploads
+        from darkroom_local.run import close
+        from darkroom_local.run import run as run_items
+        from darkroom_local.stack import local_stack
+    console = display.console()
+    with _reported():
+        items = uploads.items_in(folder, uploads.parse_settings(settings or []))
+        if not items:
+            known = " ".join(sorted(uploads.PICTURE_SUFFIXES))
+            raise uploads.UnusableSetting(f"There is no picture in {folder} ({known}).")
+        if out.resolve() == folder.resolve():
+            raise uploads.UnusableSetting("--out is FOLDER itself: results would replace the originals.")
+        chosen = uploads.parse_parameters(parameter or [])
+        with local_stack(topaz_api_key=_api_key(), speed=speed, parameters=chosen) as stack:
+            uploads.upload_folder_settings(stack, folder)
+            with display.progress(console) as show:
+                outcomes = run_items(stack, items, out, show)
+        failed = close(outcomes, out, console)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(file_okay=False, help="Where pictures and the table go.")] = Path("demo-results"),
+    speed: Speed = 10.0,
+) -> None:
+    """Enhance pictures the project draws itself; one carries a typo and is refused."""
+    with local_extras("local demo"):
+        from darkroom_local import display
+        from darkroom_local.demo import demo as run_demo
+        from darkroom_local.stack import local_stack
+    console = display.console()
+    console.print("Starting the embedded cloud and deploying template.yaml …")
+    with _reported(), local_stack(topaz_api_key=_api_key(), speed=speed) as stack:
+        as_meant = run_demo(stack, out, console)
+    raise typer.Exit(0 if as_meant else 1)
+
+
+@app.command()
+def up(parameter: Parameters = None, speed: Speed = 10.0, state: State = None) -> None:
+    """Start a stack that stays until `down`, and print how to reach it. Again: prints the same."""
+    with local_extras("local up"):
+        from darkroom_local import standing, uploads
+    with _reported():
+        chosen = uploads.parse_parameters(parameter or [])
+        stands = standing.up(_state(state), topaz_api_key=_api_key(), speed=speed, parameters=chosen)
+    typer.echo("# started" if stands.started else "# already up")
+    for name, value in stands.stack.outputs.items():
+        typer.echo(f"# {name}: {value}")
+    if stands.stack.simulator_url:
+        typer.echo(f"# Topaz simulator: {stands.stack.simulator_url}")
+    typer.echo("# for the AWS command line and SDKs:")
+    for name, value in stands.stack.endpoint.environment().items():
+        typer.echo(f"export {name}={value}")
+
+
+@app.command()
+def down(state: State = None) -> None:
+    """End the stack that `up` started, and remove all it kept."""
+    with local_extras("local down"):
+        from darkroom_local import standing
+    typer.echo("ended" if standing.down(_state(state)) else "there was none")
+
+
+def _api_key() -> str | None:
+    return os.environ.get(KEY_VARIABLE) or None
+
+
+def _state(given: Path | None) -> Path:
+    return given or Path(typer.get_app_dir("darkroom")) / "local"
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Foreseen failures end the command with a sentence; a termination signal leaves nothing running."""
+    from darkroom_local.children import ChildFailed
+    from darkroom_local.deployment import DeploymentFailed
+    from darkroom_local.display import visible
+    from darkroom_local.results import UnsafeKey
+    from darkroom_local.run import Stalled
+    from darkroom_local.uploads import UnusableSetting
+
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    except (ChildFailed, DeploymentFailed, Stalled, UnsafeKey, UnusableSetting) as error:
+        for line in str(error).splitlines():
+            typer.echo(visible(line), err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)

@@ -1,0 +1,77 @@
+"""The application as files: where its template and code are, and the archives that a deployment uploads.
+
+It reads and packs. It must not talk to any cloud.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import darkroom
+
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same files give the same archive, hence the same name
+_LEFT_OUT = frozenset({"__pycache__", "bin"})
+
+
+@dataclass(frozen=True)
+class Application:
+    """`root` holds template.yaml, functions/ and statemachine/; `runtime` is the package `darkroom`.
+
+    `dependencies` is the folder of the layer's third-party packages as `make install` builds it. Without it the
+    interpreter's own site-packages serve: the emulator runs handlers in the interpreter that runs it.
+    """
+
+    root: Path
+    runtime: Path
+    dependencies: Path | None = None
+
+    @property
+    def template(self) -> Path:
+        """The SAM template, the one that is deployed to AWS."""
+        return self.root / "template.yaml"
+
+    def code_archive(self, path: Path) -> bytes:
+        """A zip of the files below `path`, as a function's code."""
+        return _archive(_files(path, path))
+
+    def layer_archive(self) -> bytes:
+        """A zip with `python/darkroom/` and, where they were built, the layer's third-party packages."""
+        files = list(_files(self.runtime, self.runtime.parent, "python"))
+        if self.dependencies is not None:
+            files += _files(self.dependencies, self.dependencies, "python")
+        return _archive(files)
+
+
+def find_application() -> Application:
+    """The application beside this package in a checkout, else the copy inside the installed package."""
+    runtime = Path(darkroom.__file__).resolve().parent
+    here = Path(__file__).resolve().parent
+    checkout = here.parents[1]
+    if (checkout / "template.yaml").is_file() and (checkout / "layers" / "core" / "darkroom").is_dir():
+        built = checkout / ".build" / "layer" / "python"
+        return Application(checkout, checkout / "layers" / "core" / "darkroom", built if built.is_dir() else None)
+    return Application(here / "app", runtime)
+
+
+def _files(path: Path, base: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        for name in sorted(names):
+            file = Path(folder) / name
+            yield (Path(prefix) / file.relative_to(base)).as_posix(), file
+
+
+def _archive(files: Iterable[tuple[str, Path]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, file in files:
+            entry = zipfile.ZipInfo(name, _FIXED_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, file.read_bytes())
+    return buffer.getvalue()

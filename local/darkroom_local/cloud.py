@@ -1,0 +1,148 @@
+"""The embedded cloud: an AWS emulator as a child process on loopback, with IAM enforced.
+
+It starts and reaches the emulator. It must not know Darkroom's template, nor let the operator's AWS configuration,
+keys or proxies into the emulator or its clients.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from darkroom_local import children
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+MARKER = "ministack"  # in the emulator's command line
+_READY_SECONDS = 60.0
+# What the emulator and the functions in it may see of the operator's environment; certificates for the real API.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an embedded cloud answers, and its administrator's key."""
+
+    url: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    region: str = REGION
+
+    @property
+    def session(self) -> boto3.Session:
+        """A session that reads neither the operator's AWS files nor AWS_PROFILE."""
+        nowhere = (None, None, os.devnull, None)
+        settings = {
+            "profile": (None, None, None, None), "config_file": nowhere, "credentials_file": nowhere,
+        }  # fmt: skip
+        return boto3.Session(
+            aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key, region_name=self.region,
+            botocore_session=botocore.session.Session(session_vars=settings),
+        )  # fmt: skip
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client of one service, e.g. `s3`; `config` as for botocore's Config."""
+        session: Any = self.session
+        return session.client(service, endpoint_url=self.url, config=_client_config(config))
+
+    def resource(self, service: str) -> Any:
+        """A boto3 resource of one service, e.g. `dynamodb`."""
+        session: Any = self.session
+        return session.resource(service, endpoint_url=self.url, config=_client_config({}))
+
+    def environment(self) -> dict[str, str]:
+        """What makes the AWS command line and SDKs talk to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running embedded cloud."""
+
+    endpoint: Endpoint
+    child: children.Child
+
+
+@contextlib.contextmanager
+def embedded_cloud(*, wait_scale: float = 1.0) -> Iterator[Cloud]:
+    """An embedded cloud for the length of a block; nothing of it is left. `wait_scale` stretches Step Functions waits."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-cloud-") as folder:
+        cloud = launch(Path(folder), wait_scale=wait_scale)
+        with children.ending(cloud.child):
+            await_ready(cloud)
+            yield cloud
+
+
+def launch(folder: Path, *, wait_scale: float = 1.0) -> Cloud:
+    """Starts the emulator with all its state in `folder`; the caller ends it. Not ready yet: see `await_ready`."""
+    port = free_port()
+    endpoint = Endpoint(f"http://{HOST}:{port}", access_key="test", secret_key=secrets.token_urlsafe(24))
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "AUTH": "true",  # every function runs as its own role, and is refused what its policy does not grant
+        "AWS_ACCESS_KEY_ID": endpoint.access_key,  # the emulator's administrator; functions get their roles' keys
+        "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
+        "MINISTACK_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,
+        "LAMBDA_EXECUTOR": "local",
+        "SFN_WAIT_SCALE": str(wait_scale),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+        "LOG_LEVEL": "WARNING",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Cloud(endpoint, children.start("embedded cloud", [sys.executable, "-m", MARKER], environment, folder))
+
+
+def await_ready(cloud: Cloud) -> None:
+    """Returns once the emulator answers. Raises ChildFailed."""
+    port = int(cloud.endpoint.url.rpartition(":")[2])
+    cloud.child.wait_for(lambda: answers(port), _READY_SECONDS)
+
+
+def answers(port: int) -> bool:
+    """Whether an emulator on that port says it is ready."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/_ministack/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _client_config(more: dict[str, Any]) -> Config:
+    # `proxies={}` keeps proxies of the environment away from loopback.
+    options: dict[str, Any] = {"proxies": {}, "retries": {"mode": "standard", "total_max_attempts": 4}, **more}
+    return Config(**options)

@@ -1,0 +1,58 @@
+"""The demo: the project's own pictures through the whole application, with results to look at.
+
+It is one run over the samples. It must not know how a stack is made or how a job is followed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from darkroom.model import JobStatus
+from darkroom_local import display
+from darkroom_local.results import Outcome
+from darkroom_local.run import close, run
+from darkroom_local.samples import SAMPLES
+from darkroom_local.stack import LocalStack
+from darkroom_local.uploads import Item
+
+ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
+
+
+def demo(stack: LocalStack, out: Path, to: Console) -> bool:
+    """Runs the samples into `out`; whether each came out as meant: all completed but the one with the typo."""
+    for name in (ORIGINALS, ENHANCED):
+        shutil.rmtree(out / name, ignore_errors=True)
+    items = draw(out / ORIGINALS)
+    with display.progress(to) as show:
+        outcomes = run(stack, items, out / ENHANCED, show)
+    close(outcomes, out / ENHANCED, to)
+    write_report(outcomes, out)
+    to.print(f"The pictures before: {out / ORIGINALS}   after: {out / ENHANCED}   the table: {out / REPORT}")
+    to.print("What to look for:")
+    for sample in SAMPLES:
+        to.print(f"  {sample.name}: {sample.look_for}")
+    return as_meant(outcomes)
+
+
+def draw(folder: Path) -> list[Item]:
+    """Draws every sample into `folder`."""
+    return [Item(sample.write(folder), sample.name, sample.settings) for sample in SAMPLES]
+
+
+def as_meant(outcomes: Sequence[Outcome]) -> bool:
+    """Whether exactly the sample with the misspelt tag was rejected, and the rest completed."""
+    rejected = {o.item.key for o in outcomes if o.job.status is JobStatus.REJECTED}
+    return rejected == {"typo.jpg"} and sum(o.is_completed for o in outcomes) == len(outcomes) - 1
+
+
+def write_report(outcomes: Sequence[Outcome], out: Path) -> None:
+    """The closing table and the reasons of failures, as text."""
+    with (out / REPORT).open("w", encoding="utf-8") as file:
+        page = Console(file=file, width=170, highlight=False)
+        page.print(display.closing_table(outcomes))
+        for text in display.failures(outcomes):
+            page.print(text, soft_wrap=True)

@@ -1,0 +1,173 @@
+"""What the operator sees: live rows on a terminal, plain lines elsewhere, and a closing table.
+
+Every text that came from a file name, a bucket or a provider is escaped: no control characters, no markup.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from darkroom.model import JobStatus
+from darkroom_local.following import JobView
+from darkroom_local.results import Outcome
+from darkroom_local.uploads import Item
+
+_PLAIN_WIDTH = 170  # columns of the closing table where there is no terminal
+_ROWS_SHOWN = 15
+_STYLES = {
+    JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red",
+    JobStatus.CANCELLED: "red", JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
+}  # fmt: skip
+
+
+class Progress(Protocol):
+    """Shows jobs while they run."""
+
+    def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
+        """Shows each job as it stands now."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def visible(text: object) -> str:
+    """A text with what a terminal would obey (control characters, changes of direction) written out, as `\\x1b`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def console(stream_is_terminal: bool | None = None) -> Console:
+    """A console on standard output; wide where no terminal sets the width."""
+    made = Console(highlight=False, soft_wrap=False, force_terminal=stream_is_terminal)
+    return made if made.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+def progress(to: Console) -> Progress:
+    """Live rows on a terminal, plain lines elsewhere."""
+    return LiveProgress(to) if to.is_terminal else PlainProgress(to)
+
+
+class PlainProgress:
+    """One line whenever a job's state or poll count changes."""
+
+    def __init__(self, to: Console) -> None:
+        self._console = to
+        self._shown: dict[str, str] = {}
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
+        """Prints what changed."""
+        for job_id, (item, job) in jobs.items():
+            line = f"{visible(item.key)}  {_state(job)}"
+            if self._shown.get(job_id) != line:
+                self._shown[job_id] = line
+                self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"), soft_wrap=True)
+
+
+class LiveProgress:
+    """A table that redraws itself: jobs still open first, then a line of totals."""
+
+    def __init__(self, to: Console) -> None:
+        self._live = Live(console=to, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
+        """Redraws."""
+        self._live.update(_live_view(list(jobs.values())))
+
+
+def _live_view(jobs: Sequence[tuple[Item, JobView]]) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for column in ("file", "state", "model", "polls", "expected in"):
+        table.add_column(column, no_wrap=column != "file", overflow="ellipsis")
+    ordered = sorted(jobs, key=lambda pair: pair[1].is_over)
+    for item, job in ordered[:_ROWS_SHOWN]:
+        style = _STYLES.get(job.status, "") if job.status else "dim"
+        table.add_row(
+            Text(visible(item.key)), Text(job.word, style), Text(visible(job.model or "")), Text(str(job.polls)),
+            Text(_remaining(job)),
+        )  # fmt: skip
+    over = sum(job.is_over for _, job in jobs)
+    return Group(table, Text(f"{over} of {len(jobs)} done", "bold"))
+
+
+def _state(job: JobView) -> str:
+    parts = [job.word]
+    if job.status is JobStatus.PROCESSING:
+        parts += [visible(f"{job.provider}/{job.model}"), f"poll {job.polls}", _remaining(job)]
+    if job.status is JobStatus.COMPLETED:
+        parts.append(f"{_number(job.credits)} credits")
+    return "  ".join(part for part in parts if part)
+
+
+def _remaining(job: JobView) -> str:
+    if job.status is not JobStatus.PROCESSING or job.eta is None:
+        return ""
+    return f"{max(round((job.eta - datetime.now(UTC)).total_seconds()), 0)} s"
+
+
+def closing_table(outcomes: Iterable[Outcome]) -> Table:
+    """Files, sizes, models and credits, with a line of totals."""
+    rows = list(outcomes)
+    spent = sum((o.job.credits or Decimal(0) for o in rows), Decimal(0))
+    dollars = sum((o.job.cost_usd or Decimal(0) for o in rows), Decimal(0))
+    table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False)
+    table.add_column("file", f"{len(rows)} files", overflow="fold")
+    for name in ("from", "to", "model"):
+        table.add_column(name, overflow="fold")
+    table.add_column("credits", _number(spent), justify="right")
+    table.add_column("USD", _number(dollars), justify="right")
+    table.add_column("status", f"{sum(o.is_completed for o in rows)} completed")
+    for outcome in rows:
+        job = outcome.job
+        model = f"{job.provider}/{job.model}" if job.model else ""
+        table.add_row(
+            Text(visible(outcome.item.key)), Text(str(outcome.size or "no picture")),
+            Text(str(outcome.result_size or "")), Text(visible(model)), _number(job.credits), _number(job.cost_usd),
+            Text(job.word, _STYLES.get(job.status, "") if job.status else ""),
+        )  # fmt: skip
+    return table
+
+
+def failures(outcomes: Iterable[Outcome]) -> list[Text]:
+    """For each file without a result: its code, the message, and what to do."""
+    texts: list[Text] = []
+    for outcome in outcomes:
+        if outcome.is_failure:
+            head = f"{visible(outcome.item.key)}: {visible(outcome.code or outcome.job.word)}"
+            said = [f"  {visible(line)}" for line in (outcome.message, outcome.cure and f"→ {outcome.cure}") if line]
+            texts.append(Text("\n".join([head, *said])))
+    return texts
+
+
+def _number(value: Decimal | None) -> str:
+    return "" if value is None else f"{value.normalize():f}"

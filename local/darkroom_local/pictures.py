@@ -1,0 +1,49 @@
+"""What people want to know of a picture file: its size as displayed. It reads headers only, and judges nothing."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+_ORIENTATION_TAG = 274  # EXIF 2.3, table 4
+_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width and height in pixels as displayed, and the file's length in bytes."""
+
+    width: int
+    height: int
+    file_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height}, {_human(self.file_bytes)}"
+
+
+def size_of(path: Path) -> Size | None:
+    """The picture's size; None where the file is no picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures, but only the header is read
+            return _header_size(path)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _header_size(path: Path) -> Size:
+    with Image.open(path) as image:
+        width, height = image.size
+        if image.getexif().get(_ORIENTATION_TAG) in _ON_ITS_SIDE:
+            width, height = height, width
+    return Size(width, height, path.stat().st_size)
+
+
+def _human(size_bytes: int) -> str:
+    for unit, divisor in (("MB", 1_000_000), ("kB", 1_000)):
+        if size_bytes >= divisor:
+            return f"{size_bytes / divisor:.1f} {unit}"
+    return f"{size_bytes} B"

@@ -1,0 +1,261 @@
+"""The published endpoints: submit, status, download, estimate, cancel, and the balance.
+
+Each handler checks, acts and answers, in the vendor's terms. It calls `gate` once it knows which
+upload the call is about, so that a fault can single one out. Result links and the control
+endpoints live elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import math
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from .errors import Refusal
+from .imaging import NoArea, NotAPicture, PictureFacts, read_facts
+from .jobs import RUNNING, Job, duration_seconds, page
+from .models import (
+    ENDPOINTS,
+    MEDIA_TYPES,
+    PAGE_LIMIT_HIGHEST,
+    SYNC_OUTPUT_LIMIT_MP,
+    Endpoint,
+)
+from .orders import make_order, read_input_size, read_wishes
+from .uploads import Form, Upload, read_form
+from .world import Call
+
+_DEFAULT_PAGE_LIMIT = 20
+
+
+async def submit_enhance(call: Call) -> web.StreamResponse:
+    """POST /enhance/async."""
+    return _accepted(await _submit(call, ENDPOINTS["enhance"], sync=False))
+
+
+async def submit_enhance_gen(call: Call) -> web.StreamResponse:
+    """POST /enhance-gen/async."""
+    return _accepted(await _submit(call, ENDPOINTS["enhance-gen"], sync=False))
+
+
+async def submit_sharpen(call: Call) -> web.StreamResponse:
+    """POST /sharpen/async."""
+    return _accepted(await _submit(call, ENDPOINTS["sharpen"], sync=False))
+
+
+async def enhance_now(call: Call) -> web.StreamResponse:
+    """POST /enhance: the picture itself, once it is ready."""
+    endpoint = replace(ENDPOINTS["enhance"], output_limit_mp=SYNC_OUTPUT_LIMIT_MP)
+    job = await _submit(call, endpoint, sync=True)
+    await job.finished.wait()
+    if job.status != "Completed" or job.result is None:
+        raise Refusal(500)
+    headers = {
+        **_job_headers(job),
+        "Content-Type": MEDIA_TYPES[job.order.output_format],
+    }
+    return web.FileResponse(job.result.path, headers=headers)
+
+
+async def status_one(call: Call) -> web.StreamResponse:
+    """GET /status/{process_id}."""
+    job = await _job_of(call)
+    word = "Queued2" if call.take("unknown_status") else None
+    return web.json_response(job.answer(word, call.take("wrong_size") is not None))
+
+
+async def status_all(call: Call) -> web.StreamResponse:
+    """GET /status: an array, or a page of it when asked for."""
+    await call.gate()
+    query = call.request.query
+    limit = _page_limit(query.get("limit"))
+    after = _read_cursor(query.get("cursor"))
+    jobs = call.world.jobs.listed()
+    paginated = query.get("paginated") == "true"
+    if call.take("list_shape") is not None:
+        paginated = not paginated
+    if not paginated:
+        return web.json_response([job.answer() for job in jobs])
+    part, following, facts = page(jobs, limit, after)
+    cursor = base64.urlsafe_b64encode(following.encode()).decode() if following else None
+    body: dict[str, Any] = {
+        "data": [job.answer() for job in part],
+        "pagination": {**facts, "next_cursor": cursor},
+    }
+    return web.json_response(body)
+
+
+async def delete_one(call: Call) -> web.StreamResponse:
+    """DELETE /status/{process_id}."""
+    job = await _job_of(call)
+    if job.status in RUNNING:
+        raise Refusal(409)
+    call.world.jobs.delete(job)
+    return web.Response(status=204)
+
+
+async def delete_all(call: Call) -> web.StreamResponse:
+    """DELETE /status."""
+    await call.gate()
+    call.world.jobs.delete_all()
+    return web.Response(status=204)
+
+
+async def cancel(call: Call) -> web.StreamResponse:
+    """DELETE /cancel/{process_id}."""
+    job = await _job_of(call)
+    if not call.world.jobs.cancel(job):
+        raise Refusal(409)
+    return web.Response(status=204)
+
+
+async def download(call: Call) -> web.StreamResponse:
+    """GET /download/{process_id}: fresh links, for as long as the result is kept."""
+    job = await _job_of(call)
+    if job.status != "Completed":
+        raise Refusal(409)
+    if not call.world.jobs.has_result(job):
+        raise Refusal(404)
+    links, origin = call.world.links, str(call.request.url.origin())
+    expires = links.expiry()
+    return web.json_response(
+        {
+            "download_url": links.mint(origin, "GET", job.result_name, expires),
+            "head_url": links.mint(origin, "HEAD", job.result_name, expires),
+            "expiry": expires,
+        }
+    )
+
+
+async def estimate(call: Call) -> web.StreamResponse:
+    """POST /estimate."""
+    return await _estimate(call, ENDPOINTS["enhance"])
+
+
+async def estimate_gen(call: Call) -> web.StreamResponse:
+    """POST /estimate-gen."""
+    return await _estimate(call, ENDPOINTS["enhance-gen"])
+
+
+async def balance(call: Call) -> web.StreamResponse:
+    """GET /account/v1/credits/balance."""
+    await call.gate()
+    return web.json_response(call.world.account.balance())
+
+
+async def _submit(call: Call, endpoint: Endpoint, sync: bool) -> Job:
+    world = call.world
+    form = await read_form(call.request, world.directory, world.settings.request_limit_bytes)
+    call.entry["fields"] = dict(form.fields)
+    try:
+        await call.gate(form.upload.filename if form.upload else None)
+        job = await _accept(call, endpoint, form, sync)
+    except BaseException:
+        form.discard()
+        raise
+    call.entry["process_id"] = job.process_id
+    world.journal.accepted(
+        {
+            "process_id": job.process_id,
+            "filename": job.upload.filename,
+            "model": job.order.wishes.model.name,
+            "fields": dict(form.fields),
+            "endpoint": endpoint.name,
+            "sync": sync,
+            "credits": job.order.credits,
+            "size_bytes": job.upload.size_bytes,
+        }
+    )
+    return job
+
+
+async def _accept(call: Call, endpoint: Endpoint, form: Form, sync: bool) -> Job:
+    world = call.world
+    upload = _only_upload(form)
+    wishes = read_wishes(endpoint, form.fields)
+    facts = await _facts(upload)
+    order = make_order(wishes, facts.width, facts.height, endpoint.output_limit_mp)
+    if not world.account.reserve(order.credits):
+        raise Refusal(402)
+    return world.jobs.accept(order, upload, facts.format, sync, call.traits())
+
+
+def _only_upload(form: Form) -> Upload:
+    if form.fields.keys() & {"source_url", "source_id"}:
+        raise Refusal(400, "This simulator takes uploads only, no source_url or source_id.")
+    if form.upload is None:
+        raise Refusal(400, "The image is missing.")
+    return form.upload
+
+
+async def _facts(upload: Upload) -> PictureFacts:
+    try:
+        return await asyncio.to_thread(read_facts, upload.path)
+    except NotAPicture:
+        raise Refusal(415) from None
+    except NoArea:
+        raise Refusal(422) from None
+
+
+async def _estimate(call: Call, endpoint: Endpoint) -> web.StreamResponse:
+    world = call.world
+    form = await read_form(call.request, world.directory, world.settings.request_limit_bytes)
+    form.discard()
+    call.entry["fields"] = dict(form.fields)
+    await call.gate()
+    width, height = read_input_size(form.fields)
+    wishes = read_wishes(endpoint, form.fields)
+    order = make_order(wishes, width, height, endpoint.output_limit_mp)
+    seconds = math.ceil(duration_seconds(order, world.settings.speed))
+    return web.json_response({"duration": seconds, "credits": order.credits})
+
+
+async def _job_of(call: Call) -> Job:
+    """The job the path names; 400 for what is no UUID, 404 for an unknown one."""
+    text = call.request.match_info["process_id"]
+    try:
+        process_id = str(uuid.UUID(text))
+    except ValueError:
+        raise Refusal(400, "The process id is not a UUID.") from None
+    call.entry["process_id"] = process_id
+    job = call.world.jobs.find(process_id)
+    await call.gate(job.upload.filename if job else None)
+    if job is None:
+        raise Refusal(404)
+    return job
+
+
+def _accepted(job: Job) -> web.Response:
+    body = {"process_id": job.process_id, "source_id": _source_id(job), "eta": job.eta}
+    return web.json_response(body, headers=_job_headers(job))
+
+
+def _source_id(job: Job) -> str:
+    return str(uuid.uuid5(uuid.UUID(job.process_id), "source"))
+
+
+def _job_headers(job: Job) -> dict[str, str]:
+    return {"X-Process-Id": job.process_id, "X-ETA": str(job.eta)}
+
+
+def _page_limit(text: str | None) -> int:
+    if text is None:
+        return _DEFAULT_PAGE_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= PAGE_LIMIT_HIGHEST):
+        raise Refusal(400, f"limit is 1 to {PAGE_LIMIT_HIGHEST}.")
+    return int(text)
+
+
+def _read_cursor(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        return str(uuid.UUID(base64.urlsafe_b64decode(text.encode()).decode()))
+    except (ValueError, binascii.Error):
+        raise Refusal(400, "The cursor is not one of ours.") from None

@@ -1,0 +1,67 @@
+"""How the simulator refuses: one exception for every published error, and the body shapes seen.
+
+The published body is `{code, message}`. Gateways in front of the service have been seen to answer
+in three other shapes, so overload and server errors rotate through all four. This module must not
+decide *when* to refuse, only how a refusal looks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+MESSAGES: dict[int, str] = {
+    301: "Use https.",
+    400: "A value in the request is not valid.",
+    401: "The API key is missing or not known.",
+    402: "The account has too few credits for this request.",
+    403: "This key may not do that.",
+    404: "No job with this process id.",
+    409: "The job's state does not allow this.",
+    412: "No API subscription is active.",
+    413: "The request is larger than the limit.",
+    415: "The picture is in no supported format.",
+    416: "The range lies outside the file.",
+    422: "The picture's width or height is zero.",
+    425: "A credit top-up is in progress.",
+    429: "Too many requests; try again later.",
+    500: "Internal error.",
+    502: "Bad gateway.",
+    503: "Service unavailable.",
+}
+
+
+class Refusal(Exception):
+    """A request answered with an error status."""
+
+    def __init__(self, status: int, message: str | None = None) -> None:
+        self.status = status
+        self.message = message or MESSAGES.get(status, "Error.")
+        super().__init__(f"{status}: {self.message}")
+
+
+class Severed(Exception):
+    """The connection was cut on purpose; there is no answer."""
+
+
+class ErrorShapes:
+    """Renders refusals; overload and server errors walk through the four seen shapes."""
+
+    def __init__(self) -> None:
+        self._turns: Iterator[int] = itertools.cycle(range(4))
+
+    def answer(self, refusal: Refusal) -> web.Response:
+        """The response for a refusal."""
+        status, message = refusal.status, refusal.message
+        body: dict[str, Any] = {"code": status, "message": message}
+        if status == 429 or status >= 500:
+            body = (
+                body,
+                {"detail": message},
+                {"detail": [{"msg": message}]},
+                {"error": message},
+            )[next(self._turns)]
+        return web.json_response(body, status=status)

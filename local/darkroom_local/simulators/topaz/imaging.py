@@ -1,0 +1,209 @@
+"""Real work on real pictures with Pillow: look at a header, then resize, sharpen, denoise, encode.
+
+The simulator gives back a picture of exactly the size it announced, so a client's checks on the
+result mean something. The three format classes are opened directly: only the published formats are
+accepted, and Pillow's process-wide pixel limit is neither hit nor changed (changing it would alter
+the application under test, which may share the process). Nothing here knows of jobs or HTTP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from PIL import Image, ImageFilter, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+_ORIENTATION_TAG = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)
+_JPEG_QUALITY = 92
+DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    TypeError,
+    MemoryError,
+)
+
+
+class NotAPicture(Exception):
+    """The bytes are in none of the supported formats."""
+
+
+class NoArea(Exception):
+    """The picture says it is zero pixels wide or high."""
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What the header says; width and height are as displayed, orientation applied."""
+
+    format: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to make of an upload."""
+
+    width: int
+    height: int
+    format: str
+    crop_to_fill: bool
+    sharpen: float
+    denoise: float
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A finished picture on disk."""
+
+    path: Path
+    size_bytes: int
+    etag: str
+
+
+def read_facts(path: Path) -> PictureFacts:
+    """Format and displayed size; raises NotAPicture or NoArea."""
+    with path.open("rb") as file:
+        name = _format_of(file.read(64))
+        file.seek(0)
+        if _has_zero_side(file, name):
+            raise NoArea
+        file.seek(0)
+        try:
+            image = _open(file, name)
+            sideways = image.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
+        except DECODE_ERRORS as error:
+            raise NotAPicture from error
+        width, height = image.size
+        return PictureFacts(name, *((height, width) if sideways else (width, height)))
+
+
+def make_result(source: Path, target: Path, recipe: Recipe) -> ResultFile:
+    """Carry a recipe out; blocking, meant for a worker thread."""
+    with source.open("rb") as file:
+        image = _open(file, _format_of(file.read(64)))
+        picture = _plain_mode(ImageOps.exif_transpose(image))
+    picture = _resized(picture, recipe)
+    picture = _denoised(picture, recipe.denoise)
+    if recipe.sharpen > 0:
+        percent = round(200 * recipe.sharpen)
+        picture = picture.filter(ImageFilter.UnsharpMask(radius=2, percent=percent, threshold=2))
+    _save(picture, target, recipe.format)
+    digest = hashlib.md5(usedforsecurity=False)
+    with target.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return ResultFile(target, target.stat().st_size, f'"{digest.hexdigest()}"')
+
+
+def strengths(settings: Mapping[str, float]) -> tuple[float, float]:
+    """The sharpening and denoising amounts that a model's settings amount to."""
+    sharpen = max(settings.get("sharpen", 0.0), settings.get("strength", 0.0))
+    denoise = max(settings.get(name, 0.0) for name in ("denoise", "minor_denoise"))
+    return sharpen, max(denoise, settings.get("denoise_strength", 0.0))
+
+
+def _format_of(head: bytes) -> str:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "tiff"
+    raise NotAPicture
+
+
+def _open(file: IO[bytes], name: str) -> Image.Image:
+    file.seek(0)
+    if name == "png":
+        return PngImageFile(file)
+    if name == "jpeg":
+        return JpegImageFile(file)
+    return TiffImageFile(file)
+
+
+def _has_zero_side(file: IO[bytes], name: str) -> bool:
+    """Pillow calls a zero-sided picture unknown, so the size fields are read here."""
+    if name == "png":
+        head = file.read(24)
+        return head[12:16] == b"IHDR" and (head[16:20] == bytes(4) or head[20:24] == bytes(4))
+    if name == "jpeg":
+        return _jpeg_has_zero_side(file)
+    return False
+
+
+def _jpeg_has_zero_side(file: IO[bytes]) -> bool:
+    file.seek(2)
+    while len(mark := file.read(4)) == 4 and mark[0] == 0xFF:
+        if 0xC0 <= mark[1] <= 0xCF and mark[1] not in (0xC4, 0xC8, 0xCC):
+            frame = file.read(5)
+            return frame[1:3] == bytes(2) or frame[3:5] == bytes(2)
+        file.seek(int.from_bytes(mark[2:], "big") - 2, 1)
+    return False
+
+
+def _plain_mode(image: Image.Image) -> Image.Image:
+    """L, RGB or RGBA, whatever came in."""
+    if image.mode in ("L", "RGB", "RGBA"):
+        if "transparency" in image.info:
+            return image.convert("RGBA")
+        image.load()
+        return image
+    if image.mode.startswith(("I", "F")):
+        return image.convert("F").point(lambda value: value * (1 / 256) + 0).convert("L")
+    if image.mode in ("LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _resized(image: Image.Image, recipe: Recipe) -> Image.Image:
+    size = (recipe.width, recipe.height)
+    if image.size == size:
+        return image
+    if recipe.crop_to_fill:
+        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    inner = _fitting(image.size, size)
+    resized = image.resize(inner, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if inner == size:
+        return resized
+    canvas = Image.new(image.mode, size)
+    canvas.paste(resized, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    return canvas
+
+
+def _fitting(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of the same shape inside the wanted one; a pixel of rounding is no bar."""
+    scale = min(want[0] / have[0], want[1] / have[1])
+    inner = (max(1, round(have[0] * scale)), max(1, round(have[1] * scale)))
+    if abs(inner[0] - want[0]) <= 1 and abs(inner[1] - want[1]) <= 1:
+        return want
+    return inner
+
+
+def _denoised(image: Image.Image, amount: float) -> Image.Image:
+    if amount <= 0:
+        return image
+    return Image.blend(image, image.filter(ImageFilter.MedianFilter(3)), min(1.0, amount))
+
+
+def _save(image: Image.Image, target: Path, name: str) -> None:
+    if name == "jpeg":
+        if image.mode == "RGBA":
+            flat = Image.new("RGB", image.size, "white")
+            flat.paste(image, mask=image.getchannel("A"))
+            image = flat
+        image.save(target, "JPEG", quality=_JPEG_QUALITY)
+    elif name == "png":
+        image.save(target, "PNG", compress_level=1)
+    else:
+        image.save(target, "TIFF", compression="tiff_lzw")

@@ -1,0 +1,99 @@
+"""Read a multipart request: text fields into strings, the picture straight to a file.
+
+The picture never lies in memory as a whole. The size limit is checked against Content-Length
+first and against the bytes that really arrive as well, because a chunked request names no length.
+This module must not judge what the fields say.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import BodyPartReader, MultipartReader, web
+
+from .errors import Refusal
+
+_TEXT_LIMIT_BYTES = 65_536
+_PIECE_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The picture as it came, under the name the client gave it."""
+
+    filename: str
+    path: Path
+    size_bytes: int
+
+
+@dataclass
+class Form:
+    """The fields of one request, all strings as on the wire."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    upload: Upload | None = None
+
+    def discard(self) -> None:
+        """Remove the picture from disk."""
+        if self.upload is not None:
+            self.upload.path.unlink(missing_ok=True)
+
+
+async def read_form(request: web.Request, directory: Path, limit_bytes: int) -> Form:
+    """The whole form; Refusal 413 when it is too large and 400 when it is no multipart form."""
+    if (request.content_length or 0) > limit_bytes:
+        raise Refusal(413)
+    if request.content_type != "multipart/form-data":
+        raise Refusal(400, "The body is to be multipart/form-data.")
+    form = Form()
+    try:
+        await _read_parts(await request.multipart(), form, directory, limit_bytes)
+    except (ValueError, TypeError, AssertionError) as error:
+        form.discard()
+        raise Refusal(400, "The multipart body cannot be read.") from error
+    except BaseException:
+        form.discard()
+        raise
+    return form
+
+
+async def _read_parts(reader: MultipartReader, form: Form, directory: Path, limit_bytes: int) -> None:
+    left_bytes = limit_bytes
+    async for part in reader:
+        if not isinstance(part, BodyPartReader):
+            raise TypeError("nested multipart")
+        if part.name == "image":
+            form.discard()
+            form.upload = await _read_upload(part, directory, left_bytes)
+            left_bytes -= form.upload.size_bytes
+        elif part.name:
+            text = await _read_text(part)
+            left_bytes -= len(text)
+            form.fields[part.name] = text.decode("utf-8")
+
+
+async def _read_text(part: BodyPartReader) -> bytes:
+    text = b""
+    while piece := await part.read_chunk(_PIECE_BYTES):
+        text += piece
+        if len(text) > _TEXT_LIMIT_BYTES:
+            raise Refusal(400, f"The field {part.name} is too long.")
+    return text
+
+
+async def _read_upload(part: BodyPartReader, directory: Path, left_bytes: int) -> Upload:
+    path = directory / f"upload-{uuid.uuid4()}"
+    size_bytes = 0
+    try:
+        with path.open("wb") as file:
+            while piece := await part.read_chunk(_PIECE_BYTES):
+                size_bytes += len(piece)
+                if size_bytes > left_bytes:
+                    raise Refusal(413)
+                file.write(piece)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return Upload(part.filename or "", path, size_bytes)

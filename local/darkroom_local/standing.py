@@ -1,0 +1,120 @@
+"""A local stack that stays: `up` starts it and notes where it is, `down` ends it. One a state folder.
+
+It must not end a process that is not its own: process ids are used again, so the command line is looked at first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom_local import children, cloud, simulator
+from darkroom_local.application import find_application
+from darkroom_local.cloud import Endpoint
+from darkroom_local.stack import LocalStack, install
+
+_NOTE = "stack.json"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A stack that stays, and whether this call started it."""
+
+    stack: LocalStack
+    started: bool
+
+
+def up(
+    state: Path, *, topaz_api_key: str | None = None, speed: float = simulator.DEFAULT_SPEED,
+    parameters: Mapping[str, str] | None = None,
+) -> Standing:  # fmt: skip
+    """Starts a stack that outlives this process; answers the standing one if there is one. Repeat safe."""
+    note = _read(state)
+    if note is not None and _is_alive(note):
+        return Standing(_stack_of(note), started=False)
+    down(state)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    work = state / "work"
+    work.mkdir(mode=0o700)
+    pids: dict[str, int] = {}
+    try:
+        note = _start(work, pids, topaz_api_key, speed, parameters or {})
+        _write(state, note)
+    except BaseException:
+        _end(pids)
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return Standing(_stack_of(note), started=True)
+
+
+def down(state: Path) -> bool:
+    """Ends the standing stack and removes all it kept. False when there was none. Repeat safe."""
+    note = _read(state)
+    if note is not None:
+        _end(note["pids"])
+    shutil.rmtree(state / "work", ignore_errors=True)
+    (state / _NOTE).unlink(missing_ok=True)
+    return note is not None
+
+
+def standing_stack(state: Path) -> LocalStack | None:
+    """The standing stack, None when there is none or it has died."""
+    note = _read(state)
+    return _stack_of(note) if note is not None and _is_alive(note) else None
+
+
+def _start(
+    work: Path, pids: dict[str, int], topaz_api_key: str | None, speed: float, parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    """Starts the processes and deploys; notes each process id in `pids` as soon as there is one."""
+    running = cloud.launch(work)
+    pids[cloud.MARKER] = running.child.pid
+    url = None
+    if topaz_api_key is None:
+        child = simulator.launch(work, speed=speed)
+        pids[simulator.MARKER] = child.pid
+        url = simulator.base_url(child)
+    cloud.await_ready(running)
+    outputs = install(running.endpoint, topaz_api_key, url, parameters, find_application())
+    return {
+        "url": running.endpoint.url,
+        "access_key": running.endpoint.access_key,
+        "secret_key": running.endpoint.secret_key,
+        "outputs": outputs,
+        "simulator_url": url,
+        "pids": pids,
+    }
+
+
+def _stack_of(note: Mapping[str, Any]) -> LocalStack:
+    endpoint = Endpoint(note["url"], note["access_key"], note["secret_key"])
+    return LocalStack(endpoint, note["outputs"], note["simulator_url"])
+
+
+def _is_alive(note: Mapping[str, Any]) -> bool:
+    return all(children.is_running(pid, marker) for marker, pid in note["pids"].items())
+
+
+def _end(pids: Mapping[str, int]) -> None:
+    for marker, pid in pids.items():
+        if children.is_running(pid, marker):
+            children.end_group(pid, lambda pid=pid, marker=marker: not children.is_running(pid, marker))
+
+
+def _read(state: Path) -> dict[str, Any] | None:
+    try:
+        note: dict[str, Any] = json.loads((state / _NOTE).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return note
+
+
+def _write(state: Path, note: Mapping[str, Any]) -> None:
+    descriptor = os.open(state / _NOTE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds the cloud's key
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(note, file, indent=1)

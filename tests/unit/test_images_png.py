@@ -1,0 +1,152 @@
+"""PNG, chunk by chunk: what counts as alpha, as turned, as whole, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from darkroom.errors import UnsupportedFormat
+from darkroom.images import inspect
+from darkroom.model import ImageFacts
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+TURNED = b"II*\x00\x08\x00\x00\x00" + struct.pack("<HHHIII", 1, 274, 3, 1, 6, 0)
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def header(
+    width: int = 4, height: int = 3, depth: int = 8, colour: int = 2, rest: tuple[int, int, int] = (0, 0, 0)
+) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, *rest))
+
+
+PIXELS = chunk(b"IDAT", zlib.compress(b"\x00" * 40))
+END = chunk(b"IEND")
+
+
+def png(*chunks: bytes) -> bytes:
+    return SIGNATURE + b"".join(chunks)
+
+
+def facts(data: bytes) -> ImageFacts:
+    return inspect(lambda offset, length: data[offset : offset + length], len(data))
+
+
+def refused(data: bytes, words: str) -> None:
+    with pytest.raises(UnsupportedFormat, match=words):
+        facts(data)
+
+
+def test_a_minimal_png_is_accepted() -> None:
+    found = facts(png(header(), PIXELS, END))
+    assert (found.width, found.height, found.has_alpha) == (4, 3, False)
+
+
+@pytest.mark.parametrize(("colour", "alpha"), [(0, False), (2, False), (4, True), (6, True)])
+def test_colour_types_four_and_six_have_alpha(colour: int, alpha: bool) -> None:
+    assert facts(png(header(colour=colour), PIXELS, END)).has_alpha is alpha
+
+
+def test_a_transparent_colour_before_the_pixels_is_alpha_and_one_after_them_is_not() -> None:
+    transparent = chunk(b"tRNS", bytes(6))
+    assert facts(png(header(), transparent, PIXELS, END)).has_alpha
+    assert not facts(png(header(), PIXELS, transparent, END)).has_alpha
+
+
+@pytest.mark.parametrize("exif", [TURNED, b"Exif\x00\x00" + TURNED], ids=["plain", "prefixed"])
+def test_orientation_is_honoured_before_and_after_the_pixels(exif: bytes) -> None:
+    for data in (
+        png(header(), chunk(b"eXIf", exif), PIXELS, END),
+        png(header(), PIXELS, chunk(b"eXIf", exif), END),
+        png(header(), PIXELS * 5000, chunk(b"eXIf", exif), chunk(b"tEXt", b"a\x00b"), END),
+    ):
+        assert (facts(data).width, facts(data).height) == (3, 4)
+
+
+def test_an_orientation_after_the_pixels_with_a_wrong_checksum_is_passed_over() -> None:
+    exif = bytearray(chunk(b"eXIf", TURNED))
+    exif[-1] ^= 1
+    assert facts(png(header(), PIXELS, bytes(exif), END)).width == 4
+
+
+@pytest.mark.parametrize("exif", [b"", b"II", b"junkjunkjunk", TURNED[:20], TURNED.replace(b"\x08", b"\xf8")])
+def test_exif_without_sense_turns_nothing(exif: bytes) -> None:
+    assert facts(png(header(), chunk(b"eXIf", exif), PIXELS, END)).width == 4
+
+
+def test_large_chunks_before_the_pixels_are_skipped_unread() -> None:
+    taken = 0
+    large = chunk(b"iCCP", bytes(3_000_000))
+    data = png(header(), large, chunk(b"eXIf", TURNED + bytes(2_000_000)), large, PIXELS, END)
+
+    def read(offset: int, length: int) -> bytes:
+        nonlocal taken
+        taken += length
+        return data[offset : offset + length]
+
+    assert inspect(read, len(data)).width == 3
+    assert taken < 200_000
+
+
+def test_more_large_chunks_than_the_budget_allows_are_refused() -> None:
+    refused(png(header(), chunk(b"tEXt", bytes(20_000)) * 80, PIXELS, END), "more than 64 reads or 1024 KiB")
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "rest"),
+    [(3, 0, (0, 0, 0)), (4, 2, (0, 0, 0)), (16, 3, (0, 0, 0)), (2, 4, (0, 0, 0)), (1, 6, (0, 0, 0)), (8, 1, (0, 0, 0)),
+     (8, 5, (0, 0, 0)), (0, 2, (0, 0, 0)), (8, 2, (1, 0, 0)), (8, 2, (0, 1, 0)), (8, 2, (0, 0, 2))],
+)  # fmt: skip
+def test_header_values_that_png_does_not_allow_are_refused(depth: int, colour: int, rest: tuple[int, int, int]) -> None:
+    refused(png(header(depth=depth, colour=colour, rest=rest), PIXELS, END), "does not allow")
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 1), (1, 0), (2**31, 1), (1, 2**32 - 1)])
+def test_sides_of_zero_or_beyond_the_format_are_refused(width: int, height: int) -> None:
+    refused(png(header(width, height), PIXELS, END), "zero or impossibly large")
+
+
+def test_a_header_whose_checksum_is_wrong_is_refused() -> None:
+    data = bytearray(png(header(), PIXELS, END))
+    data[19] ^= 1
+    refused(bytes(data), "checksum")
+
+
+def test_a_header_that_is_missing_late_or_doubled_is_refused() -> None:
+    refused(png(PIXELS, END), "does not begin with a PNG header")
+    refused(png(chunk(b"gAMA", bytes(4)), header(), PIXELS, END), "does not begin with a PNG header")
+    refused(png(chunk(b"IHDR", bytes(12)), PIXELS, END), "does not begin with a PNG header")
+    refused(png(header(), header(), PIXELS, END), "no pixels")
+
+
+def test_an_animated_png_is_refused_as_animated() -> None:
+    out = io.BytesIO()
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "green")]
+    frames[0].save(out, "PNG", save_all=True, append_images=frames[1:])
+    refused(out.getvalue(), "animated")
+
+
+def test_a_png_without_pixels_or_palette_is_refused() -> None:
+    refused(png(header(), END), "no pixels")
+    refused(png(header(colour=3), PIXELS, END), "no palette")
+
+
+def test_chunk_lengths_that_pass_the_end_or_the_format_are_refused() -> None:
+    for length in (0x7FFFFFFF, 0x00100000):
+        refused(png(header(), struct.pack(">I", length), b"tEXt", bytes(90), END), "cut short")
+    refused(png(header(), b"\xff\xff\xff\xfftEXt", bytes(90), END), "none")
+    refused(png(header(), b"\x00\x00\x00\x01\x00\x01\x02\x03", bytes(90), END), "none")
+
+
+def test_the_trailer_must_lie_after_the_pixels_and_in_the_last_64_kib() -> None:
+    refused(png(header(), chunk(b"tEXt", b"a\x00" + END), PIXELS), "no IEND")
+    refused(png(header(), PIXELS, END[:-1]), "no IEND")
+    assert facts(png(header(), PIXELS, END, bytes(65536 - len(END))))
+    refused(png(header(), PIXELS, END, bytes(65537 - len(END))), "no IEND")
