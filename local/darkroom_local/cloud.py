@@ -109,6 +109,7 @@ def launch(folder: Path, *, wait_scale: float = 1.0) -> Cloud:
         "TMPDIR": str(folder),
         "STATE_DIR": str(folder / "state"),
         "S3_DATA_DIR": str(folder / "s3"),
+        "IOT_MTLS_ENABLED": "false",  # would listen on every interface
         "LOG_LEVEL": "WARNING",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",

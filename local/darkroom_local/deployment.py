@@ -14,6 +14,7 @@ import yaml
 from botocore.exceptions import WaiterError
 from samtranslator.yaml_helper import intrinsics_multi_constructor
 
+from darkroom_local import emulator_gaps
 from darkroom_local.application import Application
 from darkroom_local.cloud import Endpoint
 
@@ -56,7 +57,9 @@ def deploy(
             properties[name] = _upload(s3, _artifact(application, resource_type, value))
     body = json.dumps(template, default=str).encode()
     url = f"{endpoint.url}/{_upload(s3, body).removeprefix('s3://')}"
-    return _through_change_set(endpoint.client("cloudformation"), stack, url, parameters)
+    outputs = _through_change_set(endpoint.client("cloudformation"), stack, url, parameters)
+    emulator_gaps.mend(endpoint)
+    return outputs
 
 
 def put_api_keys(endpoint: Endpoint, secret_arn: str, keys: Mapping[str, str]) -> None:
