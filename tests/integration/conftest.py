@@ -1,0 +1,21 @@
+"""Fixtures: an account with versioned buckets, and the application over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.cloud import Cloud, cloud
+from tests.fakes.world import World
+
+
+@pytest.fixture
+def account() -> Iterator[Cloud]:
+    with cloud() as made:
+        yield made
+
+
+@pytest.fixture
+def world(account: Cloud) -> World:
+    return World(account)
