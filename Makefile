@@ -8,6 +8,7 @@ GATES := .venv-gates
 INSTALLED := $(VENV)/.installed
 LAYER := .build/layer/.installed
 GATES_INSTALLED := $(GATES)/.installed
+SAM := .venv-sam/bin/sam
 ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
 TESTS := tests/unit tests/contract tests/simulators tests/integration tests/e2e
@@ -35,6 +36,11 @@ $(GATES_INSTALLED): requirements-gates.txt
 	$(GATES)/bin/python -m pip install $(PIP_QUIET) -r requirements-gates.txt
 	touch $@
 
+# In an environment of its own: it pins boto3 and click.
+$(SAM):
+	$(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python -m pip install $(PIP_QUIET) aws-sam-cli==1.170.0
+
 $(ASL_VALIDATOR):
 	npm install --no-save --no-audit --no-fund --silent --prefix .gates asl-validator@4.0.0
 
@@ -60,8 +66,8 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(GATES)/bin/checkov --quiet --compact --framework cloudformation -f template.yaml
 	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
 
-smoke: install ## the shortest way through the application, as a script
-	PATH="$(CURDIR)/$(BIN):$$PATH" tests/smoke/run.sh
+smoke: install $(SAM) ## the real SAM CLI builds and deploys onto the embedded cloud; an upload flows through
+	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
 
 soak: install ## many pictures under faults, for minutes
 	$(BIN)/python -m benchmarks.soak
@@ -76,4 +82,4 @@ lock: ## pin anew every package that pyproject.toml asks for
 	mv .build/requirements.lock requirements.lock
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(GATES) .gates .build .aws-sam dist $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(GATES) .venv-sam .gates .build .aws-sam dist $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

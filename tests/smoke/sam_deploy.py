@@ -1,0 +1,80 @@
+"""The real SAM CLI builds and deploys template.yaml onto the embedded cloud; an upload with tags flows through.
+
+Usage: python -m tests.smoke.sam_deploy PATH-TO-SAM. Prints what it did and exits 1 when anything differs. Leaves nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from darkroom_local import deployment, emulator_gaps
+from darkroom_local.cloud import Endpoint, embedded_cloud
+from darkroom_local.simulators.topaz import TopazSimulator
+from darkroom_local.stack import LocalStack
+from PIL import Image
+
+from tests.e2e.darkroom import API_KEY, Darkroom, picture
+
+ROOT = Path(__file__).resolve().parents[2]
+STACK = "darkroom-smoke"
+KEY = "by sam/hello (1).jpg"
+
+
+SHIPPED = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachine")
+
+
+def copied(folder: Path) -> Path:
+    """What `sam build` reads, in a folder of its own, so that nothing is left in the project."""
+    place = folder / "darkroom"
+    place.mkdir()
+    for name in SHIPPED:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, place / name)
+    return place
+
+
+def sam(binary: str, endpoint: Endpoint, place: Path, *arguments: str) -> None:
+    """Runs the SAM CLI as a user would in the project's root, with the embedded cloud as AWS."""
+    environment = {
+        **{name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "LANG", "LC_"))},
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "HOME": str(place.parent), "SAM_CLI_TELEMETRY": "0", "AWS_EC2_METADATA_DISABLED": "true", **endpoint.environment(),
+    }  # fmt: skip
+    print("$ sam", *arguments, flush=True)
+    subprocess.run([binary, *arguments], cwd=place, env=environment, check=True, stdin=subprocess.DEVNULL)
+
+
+def main(binary: str) -> int:
+    """Builds, deploys, uploads, compares."""
+    with (
+        tempfile.TemporaryDirectory(prefix="darkroom-smoke-") as folder,
+        TopazSimulator(api_key=API_KEY, speed=20) as simulator,
+        embedded_cloud() as cloud,
+    ):
+        place = copied(Path(folder))
+        sam(binary, cloud.endpoint, place, "build")
+        overrides = ("--parameter-overrides", f"TopazBaseUrl={simulator.base_url}")
+        sam(binary, cloud.endpoint, place, "deploy", "--stack-name", STACK, *overrides)
+        emulator_gaps.mend(cloud.endpoint)
+        found = cloud.endpoint.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
+        deployment.put_api_keys(cloud.endpoint, outputs["ApiKeysSecretArn"], {"topaz": API_KEY})
+        room = Darkroom(LocalStack(cloud.endpoint, outputs, simulator.base_url, cloud), simulator)
+        room.upload(KEY, picture(), "scale=2&model=High Fidelity V2")
+        job = room.ended([KEY])[KEY]
+        with Image.open(io.BytesIO(room.output(KEY)["Body"])) as image:
+            image.load()
+            as_meant = (job["status"], job["model"], image.size) == ("COMPLETED", "High Fidelity V2", (192, 128))
+        print(f"{KEY}: {job['status']} by {job['model']}, {image.size[0]}×{image.size[1]}, {job['credits']} credit")
+        print(f"{int(as_meant)} passed, {int(not as_meant)} failed")
+        return 0 if as_meant else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))
