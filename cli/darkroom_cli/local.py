@@ -30,7 +30,7 @@ Parameters = Annotated[
 ]
 State = Annotated[
     Path | None,
-    typer.Option("--state", envvar="DARKROOM_LOCAL_STATE", help="Where the standing stack is noted.", show_default=False),
+    typer.Option("--state", envvar="DARKROOM_LOCAL_STATE", help="Where the standing stack is noted."),
 ]
 
 

@@ -30,9 +30,8 @@ def topaz(
 ) -> None:
     """Serve the Topaz Labs image API until interrupted; the pictures are really processed."""
     with local_extras("simulate topaz"):
-        from darkroom_local.simulators.topaz import parse_fault, serve
-
         from darkroom_local.simulator import announcement
+        from darkroom_local.simulators.topaz import parse_fault, serve
     try:
         faults = [parse_fault(text) for text in fault or []]
     except ValueError as error:

@@ -1,6 +1,6 @@
 """Child processes that leave nothing behind: each heads a process group of its own, and is ended with all of it.
 
-It knows nothing of what the children are. It must not pass the operator's environment on: callers say what a child sees.
+It knows nothing of what the children are. It must not pass the environment on: callers say what a child sees.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Child:
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
-    """Starts a child in `folder`, where its log goes too. It does not hear the terminal's Ctrl-C: its parent ends it."""
+    """Starts a child in `folder`, with its log there. It does not hear the terminal's Ctrl-C: its parent ends it."""
     log = folder / f"{name.replace(' ', '-')}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

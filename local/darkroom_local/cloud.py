@@ -83,7 +83,7 @@ class Cloud:
 
 @contextlib.contextmanager
 def embedded_cloud(*, wait_scale: float = 1.0) -> Iterator[Cloud]:
-    """An embedded cloud for the length of a block; nothing of it is left. `wait_scale` stretches Step Functions waits."""
+    """An embedded cloud for the length of a block; nothing of it is left. `wait_scale` stretches workflow waits."""
     with tempfile.TemporaryDirectory(prefix="darkroom-cloud-") as folder:
         cloud = launch(Path(folder), wait_scale=wait_scale)
         with children.ending(cloud.child):

@@ -1,4 +1,4 @@
-"""Where the embedded cloud falls short of AWS after a deployment, mended from outside. It must not change the application.
+"""Where the embedded cloud falls short of AWS after a deployment, mended from outside. It changes no application.
 
 Each gap names the emulator's version and the symptom, so that it can be removed when a newer version is pinned.
 """

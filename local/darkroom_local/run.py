@@ -21,10 +21,11 @@ from darkroom_local.uploads import Item, upload
 CREDITS_FILE = "credits.csv"
 _LOOK_SECONDS = 0.25
 _STALL_SECONDS = 1800.0  # nothing changed for any job: polls come at least every 600 s
+_INTAKE_SECONDS = 120.0  # no upload at all was taken in: the intake itself does not work
 
 
 class Stalled(Exception):
-    """No job changed for half an hour."""
+    """No job changed for half an hour, or no upload was taken in within two minutes."""
 
 
 def run(stack: LocalStack, items: Iterable[Item], out: Path, show: display.Progress) -> list[Outcome]:
@@ -53,9 +54,17 @@ def follow(
         show.update({job_id: (items[job_id], job) for job_id, job in views.items()})
         if all(job.is_over for job in views.values()):
             return views
-        if time.monotonic() - changed_at > stall_seconds:
-            raise Stalled(f"Nothing has changed for {stall_seconds:.0f} s; {len(still_open)} jobs are still open.")
+        limit = stall_seconds if any(job.status for job in views.values()) else min(_INTAKE_SECONDS, stall_seconds)
+        if time.monotonic() - changed_at > limit:
+            what = f"Nothing has changed for {limit:.0f} s with {len(still_open)} jobs open."
+            raise Stalled(_why_stalled(stack, what))
         wait(_LOOK_SECONDS)
+
+
+def _why_stalled(stack: LocalStack, what: str) -> str:
+    """What stands still, and the end of the embedded cloud's log where this process has it."""
+    log = stack.cloud.child.log_text()[-2000:] if stack.cloud else ""
+    return f"{what} The end of the embedded cloud's log:\n{log}" if log else what
 
 
 def write_credits(outcomes: Iterable[Outcome], out: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Pictures to try Darkroom on, drawn by the project itself: text, edges, gradients and noise, where an enlargement can be judged.
+"""Pictures to try Darkroom on, drawn here: text, edges, gradients and noise, where an enlargement can be judged.
 
 The same files come out every time. It must not read a picture from anywhere.
 """
@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
@@ -21,20 +22,19 @@ _PANGRAM = "Sphinx of black quartz, judge my vow. 0123456789"
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture to make: its file name, how it is drawn and saved, the settings it is uploaded with, what to look for."""
+    """A picture to make: how it is drawn and saved, the settings it is uploaded with, and what to look for."""
 
     name: str
     draw: Callable[[], Picture]
     settings: Mapping[str, str]
     look_for: str
-    save: Mapping[str, object] = field(default_factory=dict)
+    save: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
         """Draws it into `folder`."""
         path = folder / self.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, object] = dict(self.save)
-        self.draw().save(path, **options)
+        self.draw().save(path, **self.save)
         return path
 
 

@@ -49,8 +49,8 @@ def local_stack(
 ) -> Iterator[LocalStack]:
     """A stack for the length of a block; nothing of it is left.
 
-    With `topaz_api_key` the real API serves. Otherwise the simulator at `topaz_url` does, or one is started with `speed`
-    (how many times faster than a real provider) and `faults`.
+    With `topaz_api_key` the real API serves. Otherwise the simulator at `topaz_url` does, or one is started with
+    `speed` (how many times faster than a real provider) and `faults`.
     """
     with contextlib.ExitStack() as ends, embedded_cloud(wait_scale=wait_scale) as cloud:
         url = None if topaz_api_key else topaz_url

@@ -5,6 +5,7 @@ It must not end a process that is not its own: process ids are used again, so th
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -103,7 +104,11 @@ def _is_alive(note: Mapping[str, Any]) -> bool:
 def _end(pids: Mapping[str, int]) -> None:
     for marker, pid in pids.items():
         if children.is_running(pid, marker):
-            children.end_group(pid, lambda pid=pid, marker=marker: not children.is_running(pid, marker))
+            children.end_group(pid, functools.partial(_has_ended, pid, marker))
+
+
+def _has_ended(pid: int, marker: str) -> bool:
+    return not children.is_running(pid, marker)
 
 
 def _read(state: Path) -> dict[str, Any] | None:

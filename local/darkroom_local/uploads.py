@@ -1,4 +1,4 @@
-"""From files to uploads: which files of a folder are pictures, under which keys, and their settings as tags or metadata.
+"""From files to uploads: which files of a folder are pictures, under which keys, with which tags and metadata.
 
 It puts objects into the input bucket and answers which jobs they are. It must not check settings: submit does.
 """
