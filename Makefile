@@ -62,8 +62,8 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
-	$(GATES)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml
-	$(GATES)/bin/checkov --quiet --compact --framework cloudformation -f template.yaml
+	$(GATES)/bin/cfn-lint -t template.yaml
+	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml
 	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
 
 smoke: install $(SAM) ## the real SAM CLI builds and deploys onto the embedded cloud; an upload flows through
