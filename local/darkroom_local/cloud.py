@@ -94,7 +94,7 @@ def embedded_cloud(*, wait_scale: float = 1.0) -> Iterator[Cloud]:
 def launch(folder: Path, *, wait_scale: float = 1.0) -> Cloud:
     """Starts the emulator with all its state in `folder`; the caller ends it. Not ready yet: see `await_ready`."""
     port = free_port()
-    endpoint = Endpoint(f"http://{HOST}:{port}", access_key="test", secret_key=secrets.token_urlsafe(24))
+    endpoint = Endpoint(f"http://{HOST}:{port}", access_key="test", secret_key=secrets.token_hex(20))
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),

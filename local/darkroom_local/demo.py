@@ -5,7 +5,6 @@ It is one run over the samples. It must not know how a stack is made or how a jo
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +23,6 @@ ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
 
 def demo(stack: LocalStack, out: Path, to: Console) -> bool:
     """Runs the samples into `out`; whether each came out as meant: all completed but the one with the typo."""
-    for name in (ORIGINALS, ENHANCED):
-        shutil.rmtree(out / name, ignore_errors=True)
     items = draw(out / ORIGINALS)
     with display.progress(to) as show:
         outcomes = run(stack, items, out / ENHANCED, show)

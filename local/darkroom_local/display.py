@@ -123,16 +123,21 @@ def _live_view(jobs: Sequence[tuple[Item, JobView]]) -> RenderableType:
 def _state(job: JobView) -> str:
     parts = [job.word]
     if job.status is JobStatus.PROCESSING:
-        parts += [visible(f"{job.provider}/{job.model}"), f"poll {job.polls}", _remaining(job)]
+        parts += [visible(f"{job.provider}/{job.model}"), f"polled {job.polls} times", _remaining(job)]
     if job.status is JobStatus.COMPLETED:
-        parts.append(f"{_number(job.credits)} credits")
+        parts.append(f"credits: {_number(job.credits)}")
     return "  ".join(part for part in parts if part)
 
 
 def _remaining(job: JobView) -> str:
     if job.status is not JobStatus.PROCESSING or job.eta is None:
         return ""
-    return f"{max(round((job.eta - datetime.now(UTC)).total_seconds()), 0)} s"
+    return _until(job.eta)
+
+
+def _until(moment: datetime) -> str:
+    seconds = round((moment - datetime.now(UTC)).total_seconds())
+    return f"{seconds} s" if seconds > 0 else "due"
 
 
 def closing_table(outcomes: Iterable[Outcome]) -> Table:
@@ -145,14 +150,14 @@ def closing_table(outcomes: Iterable[Outcome]) -> Table:
     for name in ("from", "to", "model"):
         table.add_column(name, overflow="fold")
     table.add_column("credits", _number(spent), justify="right")
-    table.add_column("USD", _number(dollars), justify="right")
+    table.add_column("USD", _dollars(dollars), justify="right")
     table.add_column("status", f"{sum(o.is_completed for o in rows)} completed")
     for outcome in rows:
         job = outcome.job
         model = f"{job.provider}/{job.model}" if job.model else ""
         table.add_row(
             Text(visible(outcome.item.key)), Text(str(outcome.size or "no picture")),
-            Text(str(outcome.result_size or "")), Text(visible(model)), _number(job.credits), _number(job.cost_usd),
+            Text(str(outcome.result_size or "")), Text(visible(model)), _number(job.credits), _dollars(job.cost_usd),
             Text(job.word, _STYLES.get(job.status, "") if job.status else ""),
         )  # fmt: skip
     return table
@@ -171,3 +176,8 @@ def failures(outcomes: Iterable[Outcome]) -> list[Text]:
 
 def _number(value: Decimal | None) -> str:
     return "" if value is None else f"{value.normalize():f}"
+
+
+def _dollars(value: Decimal | None) -> str:
+    """Cents at least; the fractions of a cent that a credit may cost are kept."""
+    return "" if value is None else f"{value:.2f}" if value == round(value, 2) else _number(value)

@@ -140,7 +140,7 @@ SAMPLES = (
     ),
     Sample(
         "portraits/tiny-face.png", tiny_face, {"model": "Redefine", "scale": "4", "creativity": "2"},
-        "grain goes, the face stays the same face",
+        "the face stays the same face, eyes and mouth keep clean edges",
     ),
     Sample(
         "typo.jpg", gradients, {"sclae": "2"},

@@ -19,7 +19,7 @@ from darkroom_local.application import find_application
 from darkroom_local.cloud import Endpoint
 from darkroom_local.stack import LocalStack, install
 
-_NOTE = "stack.json"
+_NOTE, _WORK = "stack.json", "darkroom-stack"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def up(
         return Standing(_stack_of(note), started=False)
     down(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    work = state / "work"
+    work = state / _WORK
     work.mkdir(mode=0o700)
     pids: dict[str, int] = {}
     try:
@@ -58,7 +58,7 @@ def down(state: Path) -> bool:
     note = _read(state)
     if note is not None:
         _end(note["pids"])
-    shutil.rmtree(state / "work", ignore_errors=True)
+    shutil.rmtree(state / _WORK, ignore_errors=True)
     (state / _NOTE).unlink(missing_ok=True)
     return note is not None
 

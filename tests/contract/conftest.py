@@ -1,6 +1,6 @@
 """The implementations that the contract suite runs against, each on a stage that can make it misbehave.
 
-A stage is what a test may know of an implementation: how to provoke a fault, end a process, and count what was paid for.
+A stage is what a test may know of one: how to provoke a fault, end a process, and count what was paid for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
+from PIL import Image
+from tests.fakes.provider import FakeProvider
+
 from darkroom import planning, settings
 from darkroom.model import Handle, ImageFacts, ImageFormat, Limits, Plan, ProcessState, Submission
 from darkroom.ports import ImageStream, Provider
@@ -24,9 +27,6 @@ from darkroom.providers import http
 from darkroom.providers.results import Downloads
 from darkroom.providers.topaz import Topaz
 from darkroom_local.simulators.topaz import TopazSimulator
-from PIL import Image
-
-from tests.fakes.provider import FakeProvider
 
 KEY = "contract-key-0123456789"
 SIDE_PIXELS = 256
@@ -197,21 +197,26 @@ def running_simulator() -> Iterator[TopazSimulator]:
         yield simulator
 
 
+@pytest.fixture(scope="session")
+def client() -> Iterator[httpx.Client]:
+    """The runtime's own client; one for all, since loading certificates takes longer than a test."""
+    with http.new_client() as made:
+        yield made
+
+
 @pytest.fixture
-def simulator(running_simulator: TopazSimulator) -> Iterator[TopazSimulator]:
+def simulator(running_simulator: TopazSimulator, client: httpx.Client) -> Iterator[TopazSimulator]:
     """The simulator without faults, jobs or journal of earlier tests."""
     yield running_simulator
     running_simulator.faults.clear()
-    with httpx.Client(trust_env=False, headers={"X-API-Key": KEY}) as client:
-        client.delete(f"{running_simulator.base_url}/status").raise_for_status()
+    client.delete(f"{running_simulator.base_url}/status", headers={"X-API-Key": KEY}).raise_for_status()
     running_simulator.journal.clear()
 
 
 @pytest.fixture
-def topaz(simulator: TopazSimulator) -> Iterator[TopazStage]:
+def topaz(simulator: TopazSimulator, client: httpx.Client) -> TopazStage:
     """The real adapter's stage."""
-    with http.new_client() as client:
-        yield TopazStage(simulator, client)
+    return TopazStage(simulator, client)
 
 
 @pytest.fixture(params=["fake", "topaz"])

@@ -6,11 +6,11 @@ import io
 from itertools import pairwise
 
 import pytest
-from darkroom.errors import OperatorFault, ProcessUnknown, ResultNotReady, Throttled
 from PIL import Image
-
 from tests.contract.conftest import SIDE_PIXELS, Stage, TopazStage, finished
 from tests.contract.promises import promised
+
+from darkroom.errors import OperatorFault, ProcessUnknown, ResultNotReady, Throttled
 
 TAIL_BYTES = 64
 BROKEN = ["cut", "expired", "reset_before", "error_before"]

@@ -1,4 +1,4 @@
-"""An AWS account in this process (moto): two buckets and the ledger's table, with helpers that look at what is there."""
+"""An AWS account in this process (moto): two buckets, the ledger's table, and helpers that look at what is there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -90,6 +91,12 @@ class Cloud:
         return {name: rows.number(item, name) for name in item if name not in ("pk", "sk")}
 
 
+@cache
+def client(service: str) -> Any:
+    """A client for the whole test run: making one takes longer than a test. It holds nothing of an account."""
+    return boto3.client(service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
+
+
 @contextmanager
 def cloud(*, versioned: bool = True) -> Iterator[Cloud]:
     """A fresh account; nothing of the machine's own credentials is seen."""
@@ -97,7 +104,7 @@ def cloud(*, versioned: bool = True) -> Iterator[Cloud]:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         environment.delenv("AWS_PROFILE", raising=False)
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        s3, dynamodb = client("s3"), client("dynamodb")
         where: Any = {"LocationConstraint": REGION}
         for bucket in (INPUT, OUTPUT):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)

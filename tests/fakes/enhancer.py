@@ -74,7 +74,13 @@ class Enhancer:
         eta = self.clock() + self.eta_after
         process_id = f"process-{len(self.processes) + 1}"
         progress = Progress(
-            ProcessState.RUNNING, eta, plan.credits, plan.output_width, plan.output_height, plan.output_format, "Pending"
+            ProcessState.RUNNING,
+            eta,
+            plan.credits,
+            plan.output_width,
+            plan.output_height,
+            plan.output_format,
+            "Pending",
         )
         self.processes[process_id] = Process(process_id, handle, progress, self.clock(), self.draw(plan), sent)
         if self.losses:

@@ -106,10 +106,10 @@ class FakeProcess:
 
 @dataclass
 class FakeProvider:
-    """Fulfils `ports.Provider`. `submits` are the accepted ones, i.e. what was paid for; `calls` is everything asked."""
+    """Fulfils `ports.Provider`. `submits` are the accepted ones: what was paid for; `calls` is everything asked."""
 
     clock: Clock = field(default=lambda: datetime.now(UTC))
-    key: str = "fake-key-1"
+    key: str = field(default="fake-key-1", repr=False)
     name: str = "topaz"
     duration: timedelta = timedelta(seconds=30)
     make_result: Callable[[Plan, bytes], bytes] = field(default=lambda plan, sent: sent)
@@ -190,7 +190,9 @@ class FakeProvider:
         """Twelve hex digits of the key."""
         return hashlib.sha256(f"fake:{self.key}".encode()).hexdigest()[:12]
 
-    def finish(self, process_id: str, state: ProcessState = ProcessState.COMPLETED, result: bytes | None = None) -> None:
+    def finish(
+        self, process_id: str, state: ProcessState = ProcessState.COMPLETED, result: bytes | None = None
+    ) -> None:
         """For tests: ends a process now."""
         process = self.processes[process_id]
         process.ends, process.state = self.clock(), state

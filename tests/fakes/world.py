@@ -172,7 +172,9 @@ class World:
             unit, month = row["pk"]["S"].removeprefix("BUDGET#"), row["sk"]["S"]
             booked = self.cloud.budget(unit, month)
             held = [job for job in jobs if job.budget_month == month and unit in (job.provider, "usd")]
-            assert booked["reserved"] == sum(_value(j, j.credits_reserved, unit) for j in held if j.status not in TERMINAL)
+            assert booked["reserved"] == sum(
+                _value(j, j.credits_reserved, unit) for j in held if j.status not in TERMINAL
+            )
             assert booked["spent"] == sum(_value(j, j.credits, unit) for j in held if j.status in TERMINAL)
             assert booked["committed"] == booked["reserved"] + booked["spent"]
             assert booked["jobs"] == len(held)

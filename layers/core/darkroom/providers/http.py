@@ -1,4 +1,4 @@
-"""HTTP to a vendor: one client per container, no redirects, no proxies, and errors that carry no link and no key.
+"""HTTP to a vendor: one client per container, no redirects, proxies or cookies; errors that carry no link and no key.
 
 httpx's own exceptions carry whole URLs, so they are mapped here `from None` and never leave this package.
 """
@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import ssl
 from collections.abc import Mapping
-from typing import Any, Protocol
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import IO, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import httpx
 
 from darkroom.errors import (
-    ErrorCode, NothingSent, OperatorFault, ProcessUnknown, ProviderRejected, ProviderUnavailable, SubmitInDoubt,
+    ErrorCode,
+    NothingSent,
+    OperatorFault,
+    ProcessUnknown,
+    ProviderRejected,
+    ProviderUnavailable,
+    SubmitInDoubt,
     Throttled,
 )  # fmt: skip
 
@@ -26,6 +34,13 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024  # JSON of a status list page; more is no ans
 
 AUTH_STATUS = frozenset({401, 403})
 FUNDS_STATUS = frozenset({402, 412, 425})
+UNCLEAR_STATUS = frozenset({302, 303, 408})  # "see elsewhere" and "gave up waiting" may follow an accepted submit
+MAX_RETRY_AFTER_DIGITS = 6
+LINK_LIKE = re.compile(r"://|www\.|[?&;][\w.-]+=|signature=", re.IGNORECASE)
+# What httpx raises for one call; its InvalidURL stands beside its other errors.
+CALL_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+# The answer is handed on decoded and measured anew.
+FRAMING_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 class Keys(Protocol):
@@ -43,35 +58,104 @@ def fingerprint(key: str) -> str:
     return hashlib.sha256(f"darkroom:{key}".encode()).hexdigest()[:12]
 
 
+def is_sendable(key: str) -> bool:
+    """Whether the key can stand in a header. Others would fail in the library, whose message shows them."""
+    return bool(key) and all("!" <= character <= "~" for character in key)
+
+
 def is_loopback(base_url: str) -> bool:
     """Whether the base URL names this machine: the simulators, never a vendor."""
-    host = urlsplit(base_url).hostname or ""
+    host = _host(base_url)
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
+def _host(base_url: str) -> str:
+    try:
+        return urlsplit(base_url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def check_base_url(provider: str, base_url: str) -> None:
     """Raises OperatorFault unless the key would travel over https (plain http only to this machine)."""
-    if urlsplit(base_url).scheme != "https" and not is_loopback(base_url):
+    scheme = base_url.partition("://")[0].lower()
+    if not _host(base_url) or not (scheme == "https" or (scheme == "http" and is_loopback(base_url))):
         raise OperatorFault(
             ErrorCode.AUTH_FAILED, f"the base URL of {provider} must begin with https://: an API key is sent there"
         )
 
 
 def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """A client that follows no redirect, reads no proxy from the environment and keeps connections for reads."""
+    """A client that follows no redirect, reads no proxy from the environment, keeps no cookie and no idle connection.
+
+    A kept connection that the vendor has just closed would make a submit look lost; one to a shared address would be
+    used for another host of that address without a look at its certificate.
+    """
     return httpx.Client(
-        timeout=CALL_TIMEOUT, follow_redirects=False, trust_env=False, verify=context or True, transport=transport
-    )
+        timeout=CALL_TIMEOUT, follow_redirects=False, trust_env=False, verify=context or True, transport=transport,
+        limits=httpx.Limits(max_keepalive_connections=0),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        headers={"Connection": "close", "Accept-Encoding": "identity"},
+    )  # fmt: skip
+
+
+def exchange(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
+    """The whole answer in bounded memory, without the key should the vendor echo it. Raises what httpx raises.
+
+    A body over MAX_ANSWER_BYTES is dropped, so that it reads as no JSON.
+    """
+    response = client.send(request, stream=True)
+    body = bytearray()
+    try:
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > MAX_ANSWER_BYTES:
+                body.clear()
+                break
+    finally:
+        response.close()
+    headers = [(name, value) for name, value in response.headers.items() if name not in FRAMING_HEADERS]
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body).replace(key.encode(), b"<key>"))
+
+
+class ExactBody:
+    """A body of known length for httpx, which measures it by `seek` and else falls back to chunked framing.
+
+    It must never end a request that lacks bytes: a stream of any other length breaks the call with OSError.
+    """
+
+    def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
+        self._stream, self._size_bytes, self._count = stream, size_bytes, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises OSError when the stream is shorter or longer than announced."""
+        piece = self._stream.read(size)
+        self._count += len(piece)
+        if self._count > self._size_bytes or (not piece and self._count < self._size_bytes):
+            raise OSError(f"the image ended after {self._count} of {self._size_bytes} bytes")
+        return piece
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Moves nothing: tells the length when asked for the end."""
+        return self._size_bytes if whence == 2 else offset
+
+    def tell(self) -> int:
+        """Always the beginning: measured before it is read."""
+        return 0
+
+    def as_file(self) -> IO[bytes]:
+        """Itself, as the type httpx asks for."""
+        return cast(IO[bytes], self)
 
 
 def read_json(response: httpx.Response) -> Any:
     """The JSON of a 2xx answer. Raises ProviderUnavailable when it is none."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ProviderUnavailable(f"the provider answered {response.status_code} without JSON") from None
 
 
@@ -79,7 +163,7 @@ def words(response: httpx.Response) -> str:
     """What an error answer says, from any of the shapes vendors use: message, detail (text or list), error."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"HTTP {response.status_code}"
     said = _said(body)
     return f"HTTP {response.status_code}: {_clean(said)}" if said else f"HTTP {response.status_code}"
@@ -100,7 +184,7 @@ def _said(body: object) -> str:
 def _clean(text: str) -> str:
     """Printable, short, and without anything that looks like a link: a vendor may echo a signed one."""
     printable = "".join(c if c.isprintable() else " " for c in text)
-    kept = ["<link>" if "://" in word else word for word in printable.split()]
+    kept = ["<link>" if LINK_LIKE.search(word) else word for word in printable.split()]
     return " ".join(kept)[:MAX_MESSAGE_CHARACTERS]
 
 
@@ -127,19 +211,22 @@ def raise_for_read(response: httpx.Response) -> None:
 def raise_for_submit(response: httpx.Response) -> None:
     """Raises for every status but 2xx of a call that spends money: 4xx was never accepted, 5xx is in doubt."""
     raise_for_account(response)
-    if response.is_server_error:
+    if response.is_server_error or response.status_code in UNCLEAR_STATUS:
         raise SubmitInDoubt(words(response))
+    if response.is_redirect:
+        raise ProviderRejected(f"the provider redirects, {words(response)}; none is followed: check its base URL")
     if not response.is_success:
         raise ProviderRejected(f"the provider refused the image or its settings, {words(response)}")
 
 
 def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+    is_number = value.isascii() and value.isdigit() and len(value) <= MAX_RETRY_AFTER_DIGITS
+    return float(value) if is_number else None
 
 
 def submit_error(error: Exception) -> NothingSent | SubmitInDoubt:
     """What an exception during a submit means. Only a connection that was never made proves that nothing was sent."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return NothingSent(f"no connection to the provider ({type(error).__name__})")
-    return SubmitInDoubt(f"the submit's answer was lost ({type(error).__name__})")
+    return SubmitInDoubt(f"the submit broke off or its answer was lost ({type(error).__name__})")

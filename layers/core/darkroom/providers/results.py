@@ -1,8 +1,8 @@
 """Downloads of results: a presigned link is opened safely, read by ranges, streamed once, and never shown.
 
 Rule: https, every resolved address public, and exactly that address is connected to (so a second DNS answer cannot
-redirect the call inside); at most three redirects, each checked; no API key, no proxy. Plain http and loopback are for a
-provider whose own base URL is such, i.e. the simulators.
+redirect the call inside); at most three redirects, each checked; no API key, no proxy. Plain http and loopback are for
+a provider whose own base URL is such, i.e. the simulators.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -23,6 +22,9 @@ HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 256 * 1024
 DOWNLOAD_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)  # seconds
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_LENGTH_DIGITS = 15
+MAX_PORT = 65_535
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind IPv6: RFC 6052
 
 
 @dataclass(frozen=True)
@@ -44,37 +46,62 @@ class Downloads:
             if response.status_code not in REDIRECTS:
                 return response
             response.close()
-            url = urljoin(url, response.headers.get("location", ""))
+            url = _joined(url, response.headers.get("location", ""))
         raise UnsafeLink(f"the result link redirects more than {MAX_REDIRECTS} times")
 
-    def _send(self, url: str, headers: dict[str, str]) -> httpx.Response:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme != "https" and not (self.local and parts.scheme == "http"):
+    def _send(self, text: str, headers: dict[str, str]) -> httpx.Response:
+        url = _parsed(text)
+        if url.scheme != "https" and not (self.local and url.scheme == "http"):
             raise UnsafeLink("the result link is not https")
-        address = self._address(host, parts.port or (443 if parts.scheme == "https" else 80))
-        pinned = httpx.URL(url).copy_with(host=address, username=None, password=None)
-        host_header = host if parts.port is None else f"{host}:{parts.port}"
+        address = self._address(url.host, url.port or (443 if url.scheme == "https" else 80))
         request = self.client.build_request(
-            "GET", pinned, headers={**headers, "Host": host_header, "Accept-Encoding": "identity"},
-            timeout=DOWNLOAD_TIMEOUT, extensions={"sni_hostname": host},
+            "GET", url.copy_with(host=address, username=None, password=None),
+            headers={**headers, "Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
+            timeout=DOWNLOAD_TIMEOUT, extensions={"sni_hostname": url.raw_host.decode("ascii")},
         )  # fmt: skip
         try:
             return self.client.send(request, stream=True)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             raise ResultNotReady(f"the result's host did not answer ({type(error).__name__})") from None
 
     def _address(self, host: str, port: int) -> str:
+        """The one to connect to, IPv4 first: Lambda outside a VPC has no IPv6 route. Raises unless all are public."""
         try:
             found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-        except OSError:
+        except (OSError, UnicodeError):
             raise ResultNotReady("the result's host does not resolve") from None
-        addresses = sorted(found, key=lambda a: ":" in a)  # IPv4 first: Lambda outside a VPC has no IPv6 route
-        for address in addresses:
-            ip = ipaddress.ip_address(address)
-            if not (ip.is_global and not ip.is_multicast) and not (self.local and ip.is_loopback):
-                raise UnsafeLink("the result link points to an address that is not public")
-        return addresses[0]
+        if not found:
+            raise ResultNotReady("the result's host has no address")
+        if not all(is_public(ip) or (self.local and ipaddress.ip_address(ip).is_loopback) for ip in found):
+            raise UnsafeLink("the result link points to an address that is not public")
+        return min(found, key=lambda address: (":" in address, address))
+
+
+def is_public(address: str) -> bool:
+    """Whether the address is one of the open Internet. IPv6 that only wraps an IPv4 address counts as that one."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.ipv4_mapped or ip.sixtofour
+        ip = inner or ip
+    return ip.is_global and not ip.is_multicast
+
+
+def _parsed(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+        named = bool(url.host) and "%" not in url.host and (url.port or 1) <= MAX_PORT
+    except (httpx.InvalidURL, ValueError):
+        named = False
+    if not named:
+        raise UnsafeLink("the result link is not a URL")
+    return url
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return str(httpx.URL(url).join(location)) if location else ""
+    except (httpx.InvalidURL, ValueError):
+        return ""
 
 
 @dataclass
@@ -86,19 +113,15 @@ class Link:
     size_bytes: int = field(init=False)
     _head: bytes = field(init=False, repr=False)
     _ranged: bool = field(init=False)
-    _etag: str | None = field(init=False)
+    _etag: str | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         response = self._get({"Range": f"bytes=0-{HEAD_BYTES - 1}"})
         try:
             self._ranged = response.status_code == httpx.codes.PARTIAL_CONTENT
             self._etag = response.headers.get("etag")
-            total = response.headers.get("content-range", "").rpartition("/")[2]
-            total = total if self._ranged else response.headers.get("content-length", "")
-            if not total.isdigit():
-                raise ResultNotReady("the result's length is not known")
-            self.size_bytes = int(total)
-            self._head = b"".join(_take(_pieces(response), 0, HEAD_BYTES))
+            self.size_bytes = _total(response)
+            self._head = _exactly(response, 0, min(HEAD_BYTES, self.size_bytes))
         finally:
             response.close()
 
@@ -111,8 +134,9 @@ class Link:
             return self._head[offset:end]
         response = self._get({"Range": f"bytes={offset}-{end - 1}"} if self._ranged else {})
         try:
-            skipped = 0 if response.status_code == httpx.codes.PARTIAL_CONTENT else offset
-            return b"".join(_take(_pieces(response), skipped, end - offset))
+            if _total(response) != self.size_bytes:
+                raise ResultNotReady("the result changed while it was read")
+            return _exactly(response, offset, end - offset)
         finally:
             response.close()
 
@@ -125,16 +149,17 @@ class Link:
             count = 0
             for piece in _pieces(response):
                 count += len(piece)
+                if count > self.size_bytes:
+                    break
                 yield piece
             if count != self.size_bytes:
-                raise ResultNotReady(f"the result is {count} bytes long, {self.size_bytes} were announced")
+                raise ResultNotReady(f"{count} bytes of the result came, {self.size_bytes} were announced")
         finally:
             response.close()
 
     def _get(self, headers: dict[str, str]) -> httpx.Response:
-        etag = getattr(self, "_etag", None)
-        if etag and not etag.startswith("W/"):
-            headers = {**headers, "If-Match": etag}
+        if self._etag and not self._etag.startswith("W/"):
+            headers = {**headers, "If-Match": self._etag}
         response = self.downloads.get(self.url, headers)
         if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
             response.close()
@@ -142,15 +167,38 @@ class Link:
         return response
 
 
+def _total(response: httpx.Response) -> int:
+    """The length of the whole result, from either kind of answer."""
+    is_part = response.status_code == httpx.codes.PARTIAL_CONTENT
+    named = response.headers.get("content-range" if is_part else "content-length", "")
+    total = named.rpartition("/")[2]
+    if not (total.isascii() and total.isdigit() and len(total) <= MAX_LENGTH_DIGITS):
+        raise ResultNotReady("the result's length is not known")
+    return int(total)
+
+
+def _exactly(response: httpx.Response, offset: int, length: int) -> bytes:
+    """`length` bytes of the result from `offset`, whichever part of it the host answers with."""
+    is_part = response.status_code == httpx.codes.PARTIAL_CONTENT
+    if is_part and not response.headers.get("content-range", "").startswith(f"bytes {offset}-"):
+        raise ResultNotReady("the result's host answered with another range than was asked for")
+    taken = b"".join(_take(_pieces(response), 0 if is_part else offset, length))
+    if len(taken) != length:
+        raise ResultNotReady(f"the download was cut after {len(taken)} of {length} bytes")
+    return taken
+
+
 def _pieces(response: httpx.Response) -> Iterator[bytes]:
     try:
         yield from response.iter_raw(PIECE_BYTES)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.StreamError, OSError) as error:
         raise ResultNotReady(f"the download was cut ({type(error).__name__})") from None
 
 
 def _take(pieces: Iterator[bytes], skip: int, length: int) -> Iterator[bytes]:
     """`length` bytes after `skip`, or what there is."""
+    if length <= 0:
+        return
     for piece in pieces:
         if skip >= len(piece):
             skip -= len(piece)

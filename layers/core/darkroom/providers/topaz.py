@@ -1,19 +1,20 @@
 """Topaz Labs: the Image API, version 1 (OpenAPI 1.0.0; what 1.2.0 adds is accepted where it answers differently).
 
 Vendor words in, our words out. What this adapter relies on, from the vendor's reference: submits are multipart POSTs
-answered with `process_id` and `eta` (Unix seconds, may be wrong both ways); the multipart filename is echoed by the status
-list and is our handle; `GET /status/{id}` gives no reason of a failure; links of `/download` live one hour, and 409 there
-means not yet. It must never call `DELETE /status`, which clears the list of every user of the account.
+answered with `process_id` and `eta` (Unix seconds, may be wrong both ways); the multipart filename is echoed by the
+status list and is our handle; `GET /status/{id}` gives no reason of a failure; links of `/download` live one hour, and
+409 there means not yet. It must never call `DELETE /status`, which clears the list of every user of the account.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import IO, Any
+from typing import Any
 
 import httpx
 
@@ -27,6 +28,9 @@ NAME = "topaz"
 LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # goes as a Bearer token
 PAGE_LIMIT = 100
 MAX_PAGES = 200  # 20,000 entries: more than a week of any account we know; beyond it the list proves nothing
+
+PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. Nothing else may stand in a path, see `_path`
+ATTEMPT = re.compile(r"[0-9]{1,9}")
 
 STATES: Mapping[str, ProcessState] = {
     "Pending": ProcessState.RUNNING,
@@ -43,7 +47,7 @@ FORMATS = {
 
 @dataclass
 class Topaz:
-    """Fulfils `ports.Provider`. One per container; `client` keeps connections for reads."""
+    """Fulfils `ports.Provider`. One per container."""
 
     base_url: str
     keys: http.Keys
@@ -52,18 +56,19 @@ class Topaz:
     name: str = NAME
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle) -> Submission:
-        """POST `<endpoint>` with the image streamed under an exact Content-Length. Spends money; see `ports.Provider`."""
+        """POST `<endpoint>`, the image streamed under an exact Content-Length. Spends money; see `ports.Provider`."""
 
-        def post(headers: dict[str, str]) -> httpx.Response:
-            body: IO[bytes] = image.open()  # raises SourceGone before a connection is made
+        def post(key: str) -> httpx.Response:
+            body = image.open()  # raises SourceGone before a connection is made
             try:
-                files = {"image": (f"{handle}{image.filename_suffix}", body, image.content_type)}
-                return self.client.post(
-                    f"{self.base_url}/{plan.endpoint}", data=dict(plan.parameters), files=files,
-                    # A kept-alive connection that the vendor has just closed would look like a lost answer.
-                    headers={**headers, "Connection": "close"}, timeout=http.SUBMIT_TIMEOUT,
+                exact = http.ExactBody(body, image.size_bytes).as_file()
+                request = self.client.build_request(
+                    "POST", f"{self.base_url}/{plan.endpoint}", headers=_key_header(key), data=dict(plan.parameters),
+                    files={"image": (f"{handle}{image.filename_suffix}", exact, image.content_type)},
+                    timeout=http.SUBMIT_TIMEOUT,
                 )  # fmt: skip
-            except (httpx.HTTPError, OSError) as error:
+                return http.exchange(self.client, request, key)
+            except Exception as error:  # whatever it was: only a connection never made proves that nothing was sent
                 raise http.submit_error(error) from None
             finally:
                 body.close()
@@ -74,24 +79,24 @@ class Topaz:
 
     def _submission(self, response: httpx.Response) -> Submission:
         try:
-            answer = response.json()
-        except ValueError:
+            answer = http.read_json(response)
+        except ProviderUnavailable:
             answer = {}
         fields = answer if isinstance(answer, dict) else {}
         process_id = fields.get("process_id") or response.headers.get("x-process-id")
-        if not isinstance(process_id, str) or not process_id:
+        if not _is_process_id(process_id):
             raise SubmitInDoubt("the provider accepted without naming a process id")
         eta = _moment(fields.get("eta") or response.headers.get("x-eta"))
-        return Submission(process_id, eta or datetime.now(UTC))
+        return Submission(str(process_id), eta or datetime.now(UTC))
 
     def progress(self, process_id: str) -> Progress:
         """GET /status/{id}. An unpublished status word counts as running."""
-        return _progress(_object(self._read("GET", f"status/{process_id}")))
+        return _progress(_object(self._read("GET", _path("status", process_id))))
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
         """GET /download/{id} for a fresh link, opened. 409 = not yet."""
-        response = self._call("GET", f"download/{process_id}")
+        response = self._call("GET", _path("download", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             raise ResultNotReady("the provider does not offer the download yet")
         http.raise_for_read(response)
@@ -102,16 +107,17 @@ class Topaz:
             yield link
 
     def find(self, handle: Handle) -> tuple[FoundProcess, ...]:
-        """Entries of GET /status whose filename begins with the run's handle, oldest first."""
-        found = [_found(entry) for entry in self._listed() if str(entry.get("filename", "")).startswith(handle.prefix)]
-        return tuple(sorted(found, key=lambda f: f.created_at or datetime.max.replace(tzinfo=UTC)))
+        """Entries of GET /status whose filename begins with the run's handle, oldest first, each process once."""
+        ours = [entry for entry in self._listed() if str(entry.get("filename", "")).startswith(handle.prefix)]
+        found = {process.process_id: process for process in map(_found, ours)}  # pages may shift while they are read
+        return tuple(sorted(found.values(), key=lambda process: _age(process, handle)))
 
     def cancel(self, process_id: str) -> bool:
         """DELETE /cancel/{id}: 204 confirms, 409 = it can no longer be cancelled."""
-        response = self._call("DELETE", f"cancel/{process_id}")
+        response = self._call("DELETE", _path("cancel", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             return False
-        http.raise_for_read(response)
+        _check_done(response)
         return True
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
@@ -120,13 +126,15 @@ class Topaz:
         fields = {**plan.parameters, "input_width": str(width), "input_height": str(height)}
         # Multipart without a file: each field as a part without filename.
         answer = _object(self._read("POST", path, files={name: (None, value) for name, value in fields.items()}))
-        credits = answer.get("credits")
-        return Estimate(int(answer["duration"]), None if credits is None else Decimal(str(credits)))
+        seconds = _number(answer.get("duration"))
+        if seconds is None:
+            raise ProviderUnavailable("the provider's estimate names no duration")
+        return Estimate(int(seconds), _number(answer.get("credits")))
 
     def forget(self, process_id: str) -> None:
         """DELETE /status/{id}; an unknown id is as good as forgotten."""
         try:
-            self._read("DELETE", f"status/{process_id}")
+            _check_done(self._call("DELETE", _path("status", process_id)))
         except ProcessUnknown:
             return
 
@@ -135,14 +143,20 @@ class Topaz:
         return http.fingerprint(self.keys.get(self.name))
 
     def _listed(self) -> Iterator[Mapping[str, Any]]:
+        """Every entry, or ProviderUnavailable: an incomplete list would prove a paid submit away."""
         cursor: str | None = None
+        seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = {"paginated": "true", "limit": str(PAGE_LIMIT)} | ({"cursor": cursor} if cursor else {})
-            body = http.read_json(self._read("GET", "status", params=page))
-            entries, cursor = _page(body)
-            yield from (entry for entry in entries if isinstance(entry, dict))
-            if not cursor:
+            entries, cursor = _page(http.read_json(self._read("GET", "status", params=page)))
+            if not all(isinstance(entry, dict) for entry in entries):
+                raise ProviderUnavailable("the provider's status list has entries of an unknown shape")
+            yield from entries
+            if cursor is None:
                 return
+            if cursor in seen:
+                break
+            seen.add(cursor)
         raise ProviderUnavailable("the provider's status list does not end")
 
     def _read(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -151,31 +165,54 @@ class Topaz:
         return response
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        def call(headers: dict[str, str]) -> httpx.Response:
+        def call(key: str) -> httpx.Response:
             try:
-                return self.client.request(method, f"{self.base_url}/{path}", headers=headers, **options)
-            except httpx.HTTPError as error:
+                url = f"{self.base_url}/{path}"
+                request = self.client.build_request(method, url, headers=_key_header(key), **options)
+                return http.exchange(self.client, request, key)
+            except http.CALL_ERRORS as error:
                 raise ProviderUnavailable(f"the provider did not answer ({type(error).__name__})") from None
 
         return self._authorised(call)
 
-    def _authorised(self, call: Callable[[dict[str, str]], httpx.Response]) -> httpx.Response:
+    def _authorised(self, call: Callable[[str], httpx.Response]) -> httpx.Response:
         """Makes the call with the key; a 401 re-reads the key once and repeats only if it changed."""
         http.check_base_url(self.name, self.base_url)
         key = self.keys.get(self.name)
-        response = call(self._key_header(key)) if key else None
+        response = call(key) if http.is_sendable(key) else None
         if response is not None and response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         self.keys.refresh()
         fresh = self.keys.get(self.name)
-        if not fresh:
+        if not http.is_sendable(fresh):
+            what = "a key that no header can carry" if fresh else "no key"
             raise OperatorFault(
-                ErrorCode.AUTH_FAILED, f"the secret holds no key for {self.name}: put one in (stack output ApiKeysSecretArn)"
+                ErrorCode.AUTH_FAILED,
+                f"the secret holds {what} for {self.name}: put one in (stack output ApiKeysSecretArn)",
             )
-        return call(self._key_header(fresh)) if response is None or fresh != key else response
+        return call(fresh) if response is None or fresh != key else response
 
-    def _key_header(self, key: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {key}"} if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
+
+def _key_header(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
+
+
+def _check_done(response: httpx.Response) -> None:
+    """Only 204 is published as done; a page of some gateway's must not count as a cancellation, which frees money."""
+    http.raise_for_read(response)
+    if response.status_code != httpx.codes.NO_CONTENT:
+        raise ProviderUnavailable(f"the provider answered {response.status_code} where only 204 confirms")
+
+
+def _is_process_id(value: object) -> bool:
+    return isinstance(value, str) and PROCESS_ID.fullmatch(value) is not None
+
+
+def _path(operation: str, process_id: str) -> str:
+    """The path of one process. An empty id, or one with dots or slashes, would address the whole list: refused."""
+    if not _is_process_id(process_id):
+        raise ProcessUnknown("that is no process id of this provider")
+    return f"{operation}/{process_id}"
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:
@@ -193,19 +230,20 @@ def _page(body: object) -> tuple[list[Any], str | None]:
         case {"data": list(entries), **rest}:
             pagination = rest.get("pagination")
             pages = pagination if isinstance(pagination, dict) else {}
-            more = pages.get("next_cursor") or pages.get("nextCursor") or pages.get("cursor")
-            return entries, str(more) if more and entries else None
+            cursor = pages.get("next_cursor")
+            if pages.get("has_next_page") and not cursor:
+                raise ProviderUnavailable("the provider's status list goes on but does not say where")
+            return entries, str(cursor) if cursor else None
         case _:
             raise ProviderUnavailable("the provider's status list has an unknown shape")
 
 
 def _progress(entry: Mapping[str, Any]) -> Progress:
     word = str(entry.get("status", ""))
-    credits = entry.get("credits")
     return Progress(
         state=STATES.get(word, ProcessState.RUNNING),
         eta=_moment(entry.get("eta")),
-        credits=Decimal(str(credits)) if isinstance(credits, int | float) and not isinstance(credits, bool) else None,
+        credits=_number(entry.get("credits")),
         output_width=_side(entry.get("output_width")),
         output_height=_side(entry.get("output_height")),
         output_format=FORMATS.get(str(entry.get("output_format", "")).lower()),
@@ -214,8 +252,11 @@ def _progress(entry: Mapping[str, Any]) -> Progress:
 
 
 def _found(entry: Mapping[str, Any]) -> FoundProcess:
+    process_id = entry.get("process_id")
+    if not _is_process_id(process_id):
+        raise ProviderUnavailable("the provider's status list shows our process without its id")
     return FoundProcess(
-        process_id=str(entry.get("process_id", "")),
+        process_id=str(process_id),
         handle=str(entry.get("filename", "")),
         state=_progress(entry).state,
         eta=_moment(entry.get("eta")),
@@ -223,8 +264,22 @@ def _found(entry: Mapping[str, Any]) -> FoundProcess:
     )
 
 
+def _age(process: FoundProcess, handle: Handle) -> tuple[datetime, int]:
+    """Orders processes of one run: by the vendor's second, then by our attempt."""
+    attempt = ATTEMPT.match(process.handle.removeprefix(handle.prefix))
+    return process.created_at or datetime.max.replace(tzinfo=UTC), int(attempt[0]) if attempt else 0
+
+
 def _side(value: object) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _number(value: object) -> Decimal | None:
+    """A finite JSON number of 0 or more; None for anything else, so that nothing else reaches the ledger."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    number = Decimal(str(value))
+    return number if number.is_finite() and number >= 0 else None
 
 
 def _moment(value: object) -> datetime | None:

@@ -269,7 +269,7 @@ def page(jobs: list[Job], limit: int, after: str | None) -> tuple[list[Job], str
     part = jobs[start : start + limit]
     more = start + limit < len(jobs)
     following = part[-1].process_id if more and part else None
-    return part, following, {"limit": limit, "has_more": more}
+    return part, following, {"limit": limit, "has_next_page": more}
 
 
 async def _sleep_until(moment: float) -> None:

@@ -1,0 +1,210 @@
+"""The operator's command line and what it prints: options, missing extras, hostile names, closing tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from darkroom.model import JobStatus
+from darkroom_cli.main import app
+from darkroom_local import display, standing
+from darkroom_local.application import Application, find_application
+from darkroom_local.children import ChildFailed, ending, is_running, start
+from darkroom_local.deployment import read_template
+from darkroom_local.following import JobView, view_of
+from darkroom_local.results import Outcome, UnsafeKey, safe_target
+from darkroom_local.run import write_credits
+from darkroom_local.uploads import Item, UnusableSetting, carriers, items_in, parse_settings
+
+ESCAPE = "\x1b[31m[bold]photo.jpg"
+
+
+@pytest.fixture
+def command() -> CliRunner:
+    return CliRunner()
+
+
+def outcome(job: JobView, tmp_path: Path, key: str = "photo.jpg", report: dict[str, str] | None = None) -> Outcome:
+    result = tmp_path / "result" if job.status is JobStatus.COMPLETED else None
+    return Outcome(Item(tmp_path / "photo.jpg", key), job, None, result, None, report or {})
+
+
+def printed(*things: object) -> str:
+    text = io.StringIO()
+    page = Console(file=text, width=170, highlight=False)
+    for thing in things:
+        page.print(thing)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("group", [["local"], ["simulate"], ["local", "run"], ["simulate", "topaz"], []])
+def test_every_command_has_help(command: CliRunner, group: list[str]) -> None:
+    assert command.invoke(app, [*group, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [["local", "demo"], ["local", "down"], ["simulate", "topaz", "--api-key", "k"]])
+def test_without_the_local_extras_a_command_says_what_to_install(arguments: list[str]) -> None:
+    hide = "import sys; sys.modules.update(dict.fromkeys(['aiohttp', 'yaml', 'PIL', 'samtranslator']));"
+    code = f"{hide} from darkroom_cli.main import app; app({arguments!r})"
+    paths = os.pathsep.join(p for p in sys.path if p)
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'darkroom[local]'" in done.stderr
+
+
+def test_an_unknown_fault_is_refused_by_name(command: CliRunner) -> None:
+    answer = command.invoke(app, ["simulate", "topaz", "--api-key", "k", "--fault", "nonsense"])
+    assert answer.exit_code == 2
+    assert "nonsense" in answer.output
+
+
+def test_run_refuses_to_write_results_over_the_originals(command: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    answer = command.invoke(app, ["local", "run", str(tmp_path), "--out", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "originals" in answer.output
+
+
+def test_run_says_when_a_folder_has_no_picture(command: CliRunner, tmp_path: Path) -> None:
+    answer = command.invoke(app, ["local", "run", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert answer.exit_code == 1
+    assert "no picture" in answer.output
+
+
+def test_pictures_are_found_below_a_folder_and_hidden_files_are_not(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a/c.tif", ".hidden/d.jpg", "notes.txt", "darkroom.toml", ".e.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [item.key for item in items_in(tmp_path, {})] == ["a/c.tif", "b.PNG"]
+
+
+def test_a_setting_that_is_no_pair_is_refused() -> None:
+    with pytest.raises(UnusableSetting, match="key=value"):
+        parse_settings(["scale"])
+
+
+def test_a_value_that_tags_cannot_carry_goes_as_metadata() -> None:
+    assert carriers({"scale": "2", "prompt": "red, with 'quotes'"}) == (
+        {"scale": "2"},
+        {"prompt": "red, with 'quotes'"},
+    )
+
+
+def test_a_value_that_nothing_can_carry_is_refused() -> None:
+    with pytest.raises(UnusableSetting, match="prompt"):
+        parse_settings(["prompt=“curly”"])
+
+
+def test_the_eleventh_setting_goes_as_metadata() -> None:
+    tags, metadata = carriers({f"key{number}": "1" for number in range(11)})
+    assert (len(tags), len(metadata)) == (10, 1)
+
+
+@pytest.mark.parametrize("key", ["../x", "/etc/x", "a//b", "a/../b", "a\\b", "a/\x1b[2Jb", "./a", "", "a\x00b", "a/"])
+def test_no_key_leaves_the_folder(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UnsafeKey):
+        safe_target(tmp_path, key)
+
+
+def test_no_key_leaves_the_folder_through_a_link_in_it(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path)
+    with pytest.raises(UnsafeKey):
+        safe_target(tmp_path / "out", "link/x.jpg")
+
+
+def test_a_plain_key_names_a_path_below_the_folder(tmp_path: Path) -> None:
+    assert safe_target(tmp_path, "a/b c.jpg") == tmp_path.resolve() / "a" / "b c.jpg"
+
+
+def test_control_characters_and_markup_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    rejected = JobView("1", JobStatus.REJECTED)
+    made = outcome(rejected, tmp_path, ESCAPE, {"code": "InvalidSetting", "message": "say \x07[red]x", "cure": ""})
+    text = printed(display.closing_table([made]), *display.failures([made]))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert r"\x1b[31m[bold]photo.jpg" in text
+    assert r"say \x07[red]x" in text
+
+
+def test_a_failure_is_told_with_its_cure(tmp_path: Path) -> None:
+    job = JobView("1", JobStatus.FAILED, error_code="ProviderFailed", error="the provider said Failed")
+    (text,) = display.failures([outcome(job, tmp_path)])
+    assert "ProviderFailed" in text.plain
+    assert "the provider said Failed" in text.plain
+    assert "upload the object again" in text.plain.lower()
+
+
+def test_credits_and_dollars_are_summed_exactly(tmp_path: Path) -> None:
+    jobs = [JobView(str(n), JobStatus.COMPLETED, credits=Decimal(1), cost_usd=Decimal("0.1")) for n in range(3)]
+    text = printed(display.closing_table([outcome(job, tmp_path) for job in jobs]))
+    assert "3 completed" in text
+    assert "0.30" in text
+
+
+def test_a_skipped_upload_is_no_failure(tmp_path: Path) -> None:
+    assert not outcome(JobView("1", JobStatus.SKIPPED), tmp_path).is_failure
+
+
+def test_the_credit_file_holds_no_formula(tmp_path: Path) -> None:
+    path = write_credits([outcome(JobView("1", JobStatus.COMPLETED), tmp_path, "=HYPERLINK(1).jpg")], tmp_path)
+    rows = list(csv.reader(path.read_text().splitlines()))
+    assert rows[1][0] == "'=HYPERLINK(1).jpg"
+
+
+def test_a_job_that_waits_for_the_accounts_owner_is_over_for_the_operator() -> None:
+    job = view_of({"job_id": "1", "status": "CLAIMED", "error_code": "AuthFailed"})
+    assert job.is_over
+    assert job.word == "CLAIMED (AuthFailed)"
+
+
+def test_a_job_that_waits_its_turn_is_still_open() -> None:
+    assert not view_of({"job_id": "1", "status": "CLAIMED"}).is_over
+
+
+def test_a_child_is_gone_when_its_block_ends(tmp_path: Path) -> None:
+    with ending(start("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path)) as child:
+        assert is_running(child.pid, "time.sleep")
+    assert not is_running(child.pid, "time.sleep")
+
+
+def test_a_child_that_ends_too_early_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    with (
+        ending(start("talker", [sys.executable, "-c", "print('no such port')"], {}, tmp_path)) as child,
+        pytest.raises(ChildFailed, match="no such port"),
+    ):
+        child.wait_for(lambda: False, 20)
+
+
+def test_a_standing_stack_whose_processes_died_does_not_stand(tmp_path: Path) -> None:
+    note = {"pids": {"ministack": os.getpid()}, "url": "", "access_key": "", "secret_key": "", "outputs": {}}
+    (tmp_path / "stack.json").write_text(json.dumps(note | {"simulator_url": None}))
+    assert standing.standing_stack(tmp_path) is None
+
+
+def test_down_ends_no_process_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text(json.dumps({"pids": {"surely no part of this command": os.getpid()}}))
+    assert standing.down(tmp_path)
+    assert not standing.down(tmp_path)
+
+
+def test_the_same_files_give_the_same_layer() -> None:
+    application = find_application()
+    bare = Application(application.root, application.runtime)
+    assert bare.layer_archive() == bare.layer_archive()
+
+
+def test_the_template_is_read_with_its_short_tags() -> None:
+    outputs = read_template(find_application())["Outputs"]
+    assert outputs["LedgerTable"]["Value"] == {"Ref": "LedgerTable"}

@@ -1,0 +1,203 @@
+"""What all adapters share of HTTP: which status means what, what an error may say, and what a client must not do."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from tests.fakes.vendor import HANDLE, NO_TLS, PROCESS, Vendor, adapter, answer
+
+from darkroom.errors import (
+    DarkroomError,
+    ErrorCode,
+    NothingSent,
+    OperatorFault,
+    ProcessUnknown,
+    ProviderRejected,
+    ProviderUnavailable,
+    SubmitInDoubt,
+    Throttled,
+)
+from darkroom.providers import http
+
+KEY = "secret-key-42"
+LINK = "https://cdn.example.test/r/1.png?X-Amz-Signature=abc123"
+
+
+def read_error(response: httpx.Response) -> DarkroomError:
+    """What a read call raises for an answer."""
+    with pytest.raises(DarkroomError) as caught:
+        http.raise_for_read(response)
+    return caught.value
+
+
+def submit_error(response: httpx.Response) -> DarkroomError:
+    """What a paid call raises for an answer."""
+    with pytest.raises(DarkroomError) as caught:
+        http.raise_for_submit(response)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"code": 400, "message": "too wide"}, {"detail": "too wide"}, {"detail": [{"msg": "too wide", "loc": ["x"]}]},
+     {"error": "too wide"}, {"error": {"message": "too wide"}}, {"error": {"title": "too wide"}}],
+)  # fmt: skip
+def test_the_vendors_words_are_read_from_every_shape_of_error(body: Any) -> None:
+    assert str(submit_error(answer(body, 400))).endswith("HTTP 400: too wide")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<html>", "null", "[]", '{"message": 7}', '{"detail": []}', '{"error": null}', "[" * 100_000, "\xff"]
+)
+def test_an_error_without_words_is_told_by_its_status(text: str) -> None:
+    assert http.words(httpx.Response(502, content=text.encode("latin-1"))) == "HTTP 502"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [f"see {LINK}", f"see ({LINK}).", "see cdn.test/r?X-Amz-Signature=abc123", "www.test/r/abc123",
+     "signature=abc123", "a://abc123", "/r/1.png?sig=abc123&b=2"],
+)  # fmt: skip
+def test_links_in_the_vendors_words_are_masked(said: str) -> None:
+    shown = str(submit_error(answer({"message": f"bad image {said} please"}, 400)))
+    assert "abc123" not in shown
+    assert "bad image" in shown
+
+
+def test_the_vendors_words_are_short_and_printable() -> None:
+    shown = str(submit_error(answer({"message": "a\x1b[31m\r\nb\u202e" + "x" * 10_000}, 400)))
+    assert shown.isprintable()
+    assert len(shown) < 400
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+def test_a_key_that_the_vendor_echoes_is_masked(status: int) -> None:
+    with pytest.raises(DarkroomError) as caught:
+        adapter(Vendor(answer({"message": f"key {KEY} is bad"}, status)), KEY).progress(PROCESS)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "AuthFailed"), (403, "AuthFailed"), (402, "OutOfCredits"),
+                                              (412, "OutOfCredits"), (425, "OutOfCredits")])  # fmt: skip
+def test_statuses_of_the_account_are_the_operators_on_every_call(status: int, code: str) -> None:
+    for error in (read_error(answer(status=status)), submit_error(answer(status=status))):
+        assert isinstance(error, OperatorFault)
+        assert error.code is ErrorCode(code)
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("1e9", None),
+                                                ("9" * 400, None), ("\u00b2", None)])  # fmt: skip
+def test_retry_after_is_taken_when_it_is_a_number_of_seconds(value: str, seconds: float | None) -> None:
+    error = read_error(httpx.Response(429, headers=[(b"Retry-After", value.encode("latin-1"))]))
+    assert isinstance(error, Throttled)
+    assert error.retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 408, 409, 413, 415, 422, 500, 502, 503, 504])
+def test_any_other_answer_to_a_read_is_no_answer(status: int) -> None:
+    assert type(read_error(answer(status=status))) is ProviderUnavailable
+
+
+def test_404_means_that_the_process_is_unknown() -> None:
+    assert type(read_error(answer(status=404))) is ProcessUnknown
+
+
+@pytest.mark.parametrize("status", [301, 307, 308, 400, 404, 409, 413, 415, 422])
+def test_a_refused_submit_was_never_accepted(status: int) -> None:
+    assert type(submit_error(answer(status=status))) is ProviderRejected
+
+
+@pytest.mark.parametrize("status", [302, 303, 408, 500, 502, 503, 504, 599])
+def test_an_answer_that_may_follow_an_accepted_submit_leaves_it_in_doubt(status: int) -> None:
+    assert type(submit_error(answer(status=status))) is SubmitInDoubt
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")])
+def test_a_connection_never_made_proves_that_nothing_was_sent(error: Exception) -> None:
+    assert type(http.submit_error(error)) is NothingSent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ReadTimeout("x"), httpx.WriteTimeout("x"), httpx.ReadError("x"), httpx.WriteError("x"), OSError("x"),
+     httpx.RemoteProtocolError("x"), httpx.LocalProtocolError("x"), RuntimeError("x"), KeyError("x")],
+)  # fmt: skip
+def test_any_other_failure_of_a_submit_leaves_it_in_doubt(error: Exception) -> None:
+    assert type(http.submit_error(error)) is SubmitInDoubt
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_of_a_call_is_an_error_and_the_key_goes_nowhere(status: int) -> None:
+    vendor = Vendor(answer(status=status, Location="https://elsewhere.example.test/status"))
+    with pytest.raises(ProviderUnavailable):
+        adapter(vendor).progress(PROCESS)
+    assert [request.url.host for request in vendor.requests] == ["api.example.test"]
+
+
+def test_the_client_takes_no_proxy_and_no_password_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with http.new_client(NO_TLS) as client:
+        assert client.trust_env is False
+        assert not [mount for mount in client._mounts.values() if mount is not None]
+
+
+def test_a_cookie_is_never_sent_back() -> None:
+    vendor = Vendor(answer([], **{"Set-Cookie": "session=1; Path=/"}))
+    provider = adapter(vendor)
+    provider.find(HANDLE)
+    provider.find(HANDLE)
+    assert "cookie" not in vendor.requests[1].headers
+
+
+def test_no_connection_is_kept_for_the_next_call() -> None:
+    vendor = Vendor(answer([]))
+    adapter(vendor).find(HANDLE)
+    assert vendor.requests[0].headers["connection"] == "close"
+
+
+class Endless(httpx.SyncByteStream):
+    """A body that goes on for 200 MB."""
+
+    given = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(3200):
+            self.given += 65_536
+            yield bytes(65_536)
+
+
+def test_an_answer_without_end_is_cut_off_in_bounded_memory() -> None:
+    body = Endless()
+    tracemalloc.start()
+    with pytest.raises(ProviderUnavailable):
+        adapter(lambda request: httpx.Response(200, stream=body)).progress(PROCESS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert body.given <= http.MAX_ANSWER_BYTES + 65_536
+    assert peak < 4 * http.MAX_ANSWER_BYTES
+
+
+def test_a_compressed_answer_is_understood_though_none_is_asked_for() -> None:
+    packed = gzip.compress(json.dumps([]).encode())
+    vendor = Vendor(httpx.Response(200, content=packed, headers={"Content-Encoding": "gzip"}))
+    assert adapter(vendor).find(HANDLE) == ()
+    assert vendor.requests[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("error", [httpx.ReadTimeout("x"), httpx.DecodingError("x"), httpx.InvalidURL("x"), OSError()])
+def test_no_vendor_exception_leaves_a_read(error: Exception) -> None:
+    with pytest.raises(ProviderUnavailable) as caught:
+        adapter(Vendor(error)).progress(PROCESS)
+    assert caught.value.__suppress_context__
+
+
+def test_fingerprints_tell_keys_apart_without_showing_them() -> None:
+    assert http.fingerprint("a") != http.fingerprint("b")
+    assert len(http.fingerprint("a")) == 12

@@ -1,0 +1,194 @@
+"""The state machine: its graph as written, and its runs as moto's strict interpreter plays them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from moto import mock_aws
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "statemachine" / "darkroom.asl.json").read_text()
+MACHINE: dict[str, Any] = json.loads(TEXT)
+STATES: dict[str, dict[str, Any]] = MACHINE["States"]
+TASKS = ("Poll", "Finalize")
+ENDS = ("Completed", "Failed")
+REGION = "eu-west-1"
+TICK = {"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": "running"}
+TOO_LARGE = "x" * 6_000_000  # Lambda answers this with an error of its own, which is how moto is made to fail a call
+MOST_TRANSITIONS = 7  # what a job done at its eta may cost, the start included
+
+
+def followers(state: dict[str, Any]) -> list[str]:
+    branches = [*state.get("Choices", []), *state.get("Catch", [])]
+    return [*filter(None, (state.get("Next"), state.get("Default"))), *(branch["Next"] for branch in branches)]
+
+
+def reachable(start: str, without: str = "") -> set[str]:
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        name = ahead.pop()
+        if name not in seen and name != without:
+            seen.add(name)
+            ahead += followers(STATES[name])
+    return seen
+
+
+def test_every_next_state_exists_and_every_state_is_reached() -> None:
+    assert {name for state in STATES.values() for name in followers(state)} <= set(STATES)
+    assert reachable(MACHINE["StartAt"]) == set(STATES)
+
+
+def test_every_path_to_an_end_leads_through_finalize() -> None:
+    assert not reachable(MACHINE["StartAt"], without="Finalize") & set(ENDS)
+
+
+def test_an_end_can_be_reached_from_every_state() -> None:
+    assert all(reachable(name) & set(ENDS) for name in STATES)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_retries_with_jitter_what_lambda_and_its_own_code_may_throw(name: str) -> None:
+    (retry,) = STATES[name]["Retry"]
+    assert retry["JitterStrategy"] == "FULL"
+    assert {"States.TaskFailed", "States.Timeout", "Lambda.TooManyRequestsException"} <= set(retry["ErrorEquals"])
+    assert all(error.startswith(("Lambda.", "States.")) for error in retry["ErrorEquals"])  # no error names of ours
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_a_task_could_not_mend_is_waited_out_with_the_input_untouched(name: str) -> None:
+    (catch,) = STATES[name]["Catch"]
+    assert catch["ErrorEquals"] == ["States.ALL"]
+    assert "ResultPath" in catch
+    assert catch["ResultPath"] is None
+    assert STATES[catch["Next"]]["Type"] == "Wait"
+    assert STATES[catch["Next"]]["Next"] == name
+
+
+def test_the_first_ten_tries_for_a_result_lie_within_two_minutes() -> None:
+    (retry,) = STATES["Finalize"]["Retry"]
+    waits = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
+        for n in range(retry["MaxAttempts"])
+    ]
+    assert len(waits) == 10
+    assert sum(waits) <= 120
+
+
+def test_the_execution_has_no_time_limit_and_passes_its_four_keys_on_as_they_are() -> None:
+    assert "TimeoutSeconds" not in MACHINE
+    reshaping = {"Parameters", "ResultSelector", "ResultPath", "InputPath", "OutputPath", "Arguments", "Output"}
+    assert not any(reshaping & set(state) for state in STATES.values())
+
+
+# --- runs
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    config: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+    with mock_aws(config=config):
+        yield
+
+
+def deploy_functions(*names: str) -> None:
+    role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    for name in names:
+        boto3.client("lambda").create_function(
+            FunctionName=name, Runtime="python3.13", Role=role, Handler="any.handler", Code={"ZipFile": b"PK"}
+        )
+
+
+def answer(*statuses: str) -> None:
+    """The functions' answers, in the order of their calls."""
+    results = [json.dumps({**TICK, "status": status}) for status in statuses]
+    body = {"results": results, "region": REGION}
+    requests.post("http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response", json=body, timeout=5)
+
+
+def start(text: str = TEXT) -> str:
+    arn = f"arn:aws:lambda:{REGION}:123456789012:function:"
+    definition = text.replace("${PollArn}", f"{arn}Poll").replace("${FinalizeArn}", f"{arn}Finalize")
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="darkroom", definition=definition, roleArn="arn:aws:iam::123456789012:role/any"
+    )["stateMachineArn"]
+    run = boto3.client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(TICK))
+    return str(run["executionArn"])
+
+
+def finish(run: str) -> tuple[dict[str, Any], list[str]]:
+    """The end of a run, and the states it entered."""
+    states = boto3.client("stepfunctions")
+    until = time.monotonic() + 30
+    while (end := states.describe_execution(executionArn=run))["status"] == "RUNNING":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return dict(end), entered(run)
+
+
+def entered(run: str) -> list[str]:
+    history = boto3.client("stepfunctions").get_execution_history(executionArn=run)["events"]
+    return [event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event]
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_job_done_at_its_eta_takes_no_more_than_seven_transitions() -> None:
+    deploy_functions(*TASKS)
+    answer("ended", "COMPLETED")
+    end, path = finish(start())
+    assert end["status"] == "SUCCEEDED"
+    assert path == ["WaitForEta", "Poll", "IsRunning", "Finalize", "Outcome", "Completed"]
+    assert len(path) + 1 <= MOST_TRANSITIONS
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_running_job_is_waited_for_wherever_that_turns_out() -> None:
+    deploy_functions(*TASKS)
+    answer("running", "ended", "running", "ended", "COMPLETED")
+    end, path = finish(start())
+    assert end["status"] == "SUCCEEDED"
+    assert path.count("WaitForEta") == 3
+    assert json.loads(end["output"]) == {**TICK, "status": "COMPLETED"}
+
+
+@pytest.mark.usefixtures("cloud")
+@pytest.mark.parametrize("status", ["FAILED", "CANCELLED", "REJECTED", "IN_DOUBT"])
+def test_a_job_without_a_result_fails_its_run_and_points_at_the_ledger(status: str) -> None:
+    deploy_functions(*TASKS)
+    answer("ended", status)
+    end, path = finish(start())
+    assert end["status"] == "FAILED"
+    assert path[-1] == "Failed"
+    assert "JOB#" in end["cause"]
+
+
+@pytest.mark.usefixtures("cloud")
+@pytest.mark.parametrize(
+    ("task", "answers", "wait"),
+    [
+        ("Poll", (TOO_LARGE, "ended", "COMPLETED"), "WaitAfterFailure"),
+        ("Finalize", ("ended", TOO_LARGE, "COMPLETED"), "WaitToFinalizeAgain"),
+    ],
+)
+def test_a_task_that_keeps_failing_is_repeated_with_the_same_input(
+    task: str, answers: tuple[str, ...], wait: str
+) -> None:
+    hasty = json.loads(re.sub(r'"Seconds": \d+', '"Seconds": 1', TEXT))
+    del hasty["States"][task]["Retry"]
+    deploy_functions(*TASKS)
+    answer(*answers)
+    end, path = finish(start(json.dumps(hasty)))
+    assert path.count(wait) == 1
+    assert path.count(task) == 2
+    assert json.loads(end["output"]) == {**TICK, "status": "COMPLETED"}

@@ -1,0 +1,231 @@
+"""The Topaz adapter's exact bytes: what it sends to which path, and what it makes of every answer.
+
+The transport is httpx's mock, so these tests need no socket; the contract suite repeats the essentials over real ones.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from tests.fakes.vendor import BASE, HANDLE, PROCESS, Vendor, adapter, answer
+
+from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, SubmitInDoubt
+from darkroom.model import ImageFormat, Plan, ProcessState
+from darkroom.ports import ImageStream
+from darkroom.providers.topaz import LEGACY_KEY_PREFIX, Topaz
+
+CONTENT = b"\x89PNG not really\r\n--" + bytes(range(256))
+IMAGE = ImageStream(lambda: io.BytesIO(CONTENT), len(CONTENT), "image/png", ".png")
+PLAN = Plan(
+    "topaz", "Standard V2", "enhance/async", {"model": "Standard V2", "output_width": "512", "prompt": 'a "b"\u00e9'},
+    {}, {}, (), ImageFormat.PNG, ImageFormat.PNG, 512, 512, Decimal(1), Decimal("0.12"),
+)  # fmt: skip
+MULTIPART_BODY = (
+    b"--{b}\r\n"
+    b'Content-Disposition: form-data; name="model"\r\n\r\nStandard V2\r\n'
+    b"--{b}\r\n"
+    b'Content-Disposition: form-data; name="output_width"\r\n\r\n512\r\n'
+    b"--{b}\r\n"
+    b'Content-Disposition: form-data; name="prompt"\r\n\r\na "b"\xc3\xa9\r\n'
+    b"--{b}\r\n"
+    b'Content-Disposition: form-data; name="image"; filename="0123456789abcdef0123456789abcdef-2-3.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n" + CONTENT + b"\r\n"
+    b"--{b}--\r\n"
+)
+ESTIMATE_BODY = (
+    b'--{b}\r\nContent-Disposition: form-data; name="model"\r\n\r\nStandard V2\r\n'
+    b'--{b}\r\nContent-Disposition: form-data; name="output_width"\r\n\r\n512\r\n'
+    b'--{b}\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na "b"\xc3\xa9\r\n'
+    b'--{b}\r\nContent-Disposition: form-data; name="input_width"\r\n\r\n40\r\n'
+    b'--{b}\r\nContent-Disposition: form-data; name="input_height"\r\n\r\n30\r\n'
+    b"--{b}--\r\n"
+)
+
+
+def framed(template: bytes, request: httpx.Request) -> bytes:
+    """The expected body with the boundary that the request's Content-Type names."""
+    kind, _, boundary = request.headers["content-type"].partition("; boundary=")
+    assert kind == "multipart/form-data"
+    return template.replace(b"{b}", boundary.encode())
+
+
+# --- what is sent ----------------------------------------------------------------------------------------------
+
+
+def test_a_submit_is_one_multipart_post_byte_for_byte() -> None:
+    vendor = Vendor(answer({"process_id": PROCESS, "eta": 1_700_000_000}))
+    adapter(vendor).submit(PLAN, IMAGE, HANDLE)
+    (request,) = vendor.requests
+    assert (request.method, str(request.url)) == ("POST", f"{BASE}/enhance/async")
+    assert vendor.bodies == [framed(MULTIPART_BODY, request)]
+
+
+def test_a_submit_announces_its_exact_length_and_is_never_chunked() -> None:
+    vendor = Vendor(answer({"process_id": PROCESS}))
+    adapter(vendor).submit(PLAN, IMAGE, HANDLE)
+    headers = vendor.requests[0].headers
+    assert headers["content-length"] == str(len(vendor.bodies[0]))
+    assert "transfer-encoding" not in headers
+
+
+def test_a_source_that_cannot_seek_is_sent_with_its_length_all_the_same() -> None:
+    class Forward(io.RawIOBase):
+        def __init__(self) -> None:
+            self.left = CONTENT
+
+        def read(self, size: int = -1) -> bytes:
+            piece, self.left = self.left[:100], self.left[100:]
+            return piece
+
+    vendor = Vendor(answer({"process_id": PROCESS}))
+    adapter(vendor).submit(PLAN, ImageStream(Forward, len(CONTENT), "image/png", ".png"), HANDLE)  # type: ignore[arg-type]
+    assert vendor.bodies == [framed(MULTIPART_BODY, vendor.requests[0])]
+    assert "transfer-encoding" not in vendor.requests[0].headers
+
+
+CALLS: list[tuple[Callable[[Topaz], object], str, str]] = [
+    (lambda t: t.progress(PROCESS), "GET", f"/status/{PROCESS}"),
+    (lambda t: t.result(PROCESS).__enter__(), "GET", f"/download/{PROCESS}"),
+    (lambda t: t.find(HANDLE), "GET", "/status?paginated=true&limit=100"),
+    (lambda t: t.cancel(PROCESS), "DELETE", f"/cancel/{PROCESS}"),
+    (lambda t: t.forget(PROCESS), "DELETE", f"/status/{PROCESS}"),
+    (lambda t: t.estimate(PLAN, 40, 30), "POST", "/estimate"),
+    (lambda t: t.submit(PLAN, IMAGE, HANDLE), "POST", "/enhance/async"),
+]
+
+
+@pytest.mark.parametrize(("call", "method", "path"), CALLS)
+def test_each_call_goes_to_its_published_endpoint(call: Callable[[Topaz], object], method: str, path: str) -> None:
+    vendor = Vendor(answer(status=503))
+    with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
+        call(adapter(vendor))
+    assert [(r.method, str(r.url)) for r in vendor.requests] == [(method, BASE + path)]
+
+
+@pytest.mark.parametrize(("call", "method", "path"), CALLS)
+def test_each_call_carries_the_key_in_one_header(call: Callable[[Topaz], object], method: str, path: str) -> None:
+    vendor = Vendor(answer(status=503))
+    with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
+        call(adapter(vendor))
+    assert vendor.requests[0].headers["x-api-key"] == "key-1"
+    assert "authorization" not in vendor.requests[0].headers
+
+
+@pytest.mark.parametrize(("call", "method", "path"), CALLS)
+def test_a_legacy_key_goes_as_a_bearer_token(call: Callable[[Topaz], object], method: str, path: str) -> None:
+    vendor = Vendor(answer(status=503))
+    with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
+        call(adapter(vendor, LEGACY_KEY_PREFIX + "abc"))
+    assert vendor.requests[0].headers["authorization"] == f"Bearer {LEGACY_KEY_PREFIX}abc"
+    assert "x-api-key" not in vendor.requests[0].headers
+
+
+def test_an_estimate_is_a_form_without_a_file() -> None:
+    vendor = Vendor(answer({"duration": 12, "credits": 3}))
+    estimate = adapter(vendor).estimate(PLAN, 40, 30)
+    assert vendor.bodies == [framed(ESTIMATE_BODY, vendor.requests[0])]
+    assert (estimate.duration_seconds, estimate.credits) == (12, Decimal(3))
+
+
+@pytest.mark.parametrize("body", [{}, {"duration": "soon"}, {"duration": None}, [], {"duration": -1}])
+def test_an_estimate_without_a_duration_is_no_answer(body: Any) -> None:
+    with pytest.raises(ProviderUnavailable):
+        adapter(Vendor(answer(body))).estimate(PLAN, 40, 30)
+
+
+def test_nothing_in_the_adapter_deletes_the_whole_list() -> None:
+    for process_id in ("", ".", "..", "/", "%", "?x", "#", " ", "a/../..", "status/"):
+        vendor = Vendor(answer(status=204))
+        adapter(vendor).forget(process_id)
+        assert vendor.requests == []
+
+
+# --- what answers mean -----------------------------------------------------------------------------------------
+
+
+def test_an_accepted_submit_gives_its_id_and_eta() -> None:
+    submission = adapter(Vendor(answer({"process_id": PROCESS, "eta": 1_700_000_000}))).submit(PLAN, IMAGE, HANDLE)
+    assert submission.process_id == PROCESS
+    assert submission.eta == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+def test_the_id_may_come_in_a_header_instead() -> None:
+    vendor = Vendor(answer({}, **{"X-Process-Id": PROCESS, "X-ETA": "1700000000"}))
+    assert adapter(vendor).submit(PLAN, IMAGE, HANDLE).process_id == PROCESS
+
+
+@pytest.mark.parametrize("eta", [None, "soon", 1e30, float("nan"), {}])
+def test_an_unreadable_eta_does_not_lose_an_accepted_submit(eta: object) -> None:
+    assert adapter(Vendor(answer({"process_id": PROCESS, "eta": eta}))).submit(PLAN, IMAGE, HANDLE).eta.tzinfo is UTC
+
+
+@pytest.mark.parametrize("body", [{}, [], "text", None, {"process_id": ""}, {"process_id": 7}, {"process_id": "a/b"}])
+def test_an_acceptance_without_a_usable_id_is_in_doubt(body: Any) -> None:
+    with pytest.raises(SubmitInDoubt):
+        adapter(Vendor(answer(body))).submit(PLAN, IMAGE, HANDLE)
+
+
+def test_numbers_that_are_none_never_reach_the_ledger() -> None:
+    body = {"status": "Completed", "credits": float("nan"), "output_width": True, "output_height": -1, "eta": True}
+    progress = adapter(Vendor(answer(body))).progress(PROCESS)
+    assert (progress.state, progress.credits) == (ProcessState.COMPLETED, None)
+    assert (progress.output_width, progress.output_height) == (None, None)
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_only_204_confirms_a_cancellation(status: int) -> None:
+    with pytest.raises(ProviderUnavailable):
+        adapter(Vendor(answer("<html>", status))).cancel(PROCESS)
+
+
+# --- keys and addresses ----------------------------------------------------------------------------------------
+
+
+def test_a_401_reads_the_key_again_and_repeats_when_it_changed() -> None:
+    vendor = Vendor(answer(status=401), answer({"process_id": PROCESS}))
+    adapter(vendor, "old", "new").submit(PLAN, IMAGE, HANDLE)
+    assert [request.headers["x-api-key"] for request in vendor.requests] == ["old", "new"]
+    assert vendor.bodies[1] == framed(MULTIPART_BODY, vendor.requests[1])
+
+
+@pytest.mark.parametrize(("keys", "calls"), [(("same",), 1), (("same", "same"), 1), (("old", "new", "newer"), 2)])
+def test_a_401_is_repeated_at_most_once(keys: tuple[str, ...], calls: int) -> None:
+    vendor = Vendor(answer(status=401))
+    with pytest.raises(OperatorFault):
+        adapter(vendor, *keys).submit(PLAN, IMAGE, HANDLE)
+    assert len(vendor.requests) == calls
+
+
+@pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "k\u00e9y", "tab\t"])
+def test_a_key_that_no_header_can_carry_is_the_operators_fault_and_shown_nowhere(key: str) -> None:
+    vendor = Vendor(answer())
+    with pytest.raises(OperatorFault) as caught:
+        adapter(vendor, key).submit(PLAN, IMAGE, HANDLE)
+    assert caught.value.code is ErrorCode.AUTH_FAILED
+    assert vendor.requests == []
+    assert not key or key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://api.example.test/v1", "http://10.0.0.1", "http://127.0.0.1.evil.test", "ftp://127.0.0.1", "", "https://",
+     "https://[bad", "http://2130706433", "file:///etc/passwd"],
+)  # fmt: skip
+def test_an_address_that_would_carry_the_key_in_the_open_is_refused_before_any_call(base_url: str) -> None:
+    vendor = Vendor(answer())
+    for call, _, _ in CALLS:
+        with pytest.raises(OperatorFault):
+            call(adapter(vendor, base_url=base_url))
+    assert vendor.requests == []
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9", "http://localhost:9/v1", "http://[::1]:9", "HTTPS://a.test"])
+def test_https_and_this_machine_are_good_addresses(base_url: str) -> None:
+    assert adapter(Vendor(answer([])), base_url=base_url).find(HANDLE) == ()
+
