@@ -36,7 +36,7 @@ State = Annotated[
 
 @app.command()
 def run(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Pictures, and darkroom.toml files.")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Pictures.")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Where results go.")],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as in scale=2. Repeatable.")
@@ -59,10 +59,11 @@ def run(
         if out.resolve() == folder.resolve():
             raise uploads.UnusableSetting("--out is FOLDER itself: results would replace the originals.")
         chosen = uploads.parse_parameters(parameter or [])
-        with local_stack(topaz_api_key=_api_key(), speed=speed, parameters=chosen) as stack:
-            uploads.upload_folder_settings(stack, folder)
-            with display.progress(console) as show:
-                outcomes = run_items(stack, items, out, show)
+        with (
+            local_stack(topaz_api_key=_api_key(), speed=speed, parameters=chosen) as stack,
+            display.progress(console) as show,
+        ):
+            outcomes = run_items(stack, items, out, show)
         failed = close(outcomes, out, console)
     raise typer.Exit(1 if failed else 0)
 

@@ -17,7 +17,6 @@ from darkroom.model import SourceObject
 from darkroom_local.stack import LocalStack
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
-FOLDER_SETTINGS = "darkroom.toml"
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_VALUE = 256
 _TAG_VALUE = re.compile(r"[\w .:/=+\-@]*")  # the ASCII part of what S3 takes; Unicode letters and digits are \w
@@ -43,16 +42,6 @@ def items_in(folder: Path, settings: Mapping[str, str]) -> list[Item]:
         for path in _visible_files(folder)
         if path.suffix.lower() in PICTURE_SUFFIXES
     ]
-
-
-def upload_folder_settings(stack: LocalStack, folder: Path) -> int:
-    """Uploads every darkroom.toml below `folder`, so that it holds for the pictures that follow. Answers how many."""
-    s3 = stack.endpoint.client("s3")
-    found = [path for path in _visible_files(folder) if path.name == FOLDER_SETTINGS]
-    for path in found:
-        key = path.relative_to(folder).as_posix()
-        s3.put_object(Bucket=stack.input_bucket, Key=key, Body=path.read_bytes())
-    return len(found)
 
 
 def upload(stack: LocalStack, items: Iterable[Item]) -> Iterator[tuple[str, Item]]:

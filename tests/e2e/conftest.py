@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.stack import local_stack
-
 from tests.e2e.darkroom import API_KEY, Darkroom
 
 

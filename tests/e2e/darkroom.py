@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
+from PIL import Image
+
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.stack import LocalStack
-from PIL import Image
 
 API_KEY = "simulated-topaz-key"  # what the local stack stores when no real key is given
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}

@@ -20,9 +20,10 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
+
 from darkroom_local.simulators.topaz import KINDS, TopazSimulator, parse_fault
 from darkroom_local.simulators.topaz.models import LEGACY_KEY_PREFIX
-from PIL import Image
 
 KEY = "test-key-1"
 # A client without a key; no certificates are loaded, as everything here is plain HTTP.

@@ -13,12 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from darkroom_local import deployment, emulator_gaps
 from darkroom_local.cloud import Endpoint, embedded_cloud
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.stack import LocalStack
-from PIL import Image
-
 from tests.e2e.darkroom import API_KEY, Darkroom, picture
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -206,7 +206,7 @@ def test_the_settings_page_states_every_range(provider: str) -> None:
         for parameter in model.parameters.values():
             row = next(row for keys, row in rows.items() if f"`{parameter.name}`" in keys)
             if parameter.minimum is not None:
-                assert f"{parameter.kind} {parameter.minimum}–{parameter.maximum}" in row  # noqa: RUF001
+                assert f"{parameter.kind} {parameter.minimum}–{parameter.maximum}" in row
             assert all(f"`{choice}`" in row for choice in parameter.choices)
 
 

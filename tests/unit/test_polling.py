@@ -25,7 +25,9 @@ def test_the_eta_is_followed_within_two_seconds_and_ten_minutes(eta_in: float, e
 
 
 @pytest.mark.parametrize("eta_in", [None, 0, -5, -10_000])
-@pytest.mark.parametrize(("age", "expected"), [(0, 2), (15, 2), (16, 2), (80, 10), (800, 100), (4800, 600), (90_000, 600)])
+@pytest.mark.parametrize(
+    ("age", "expected"), [(0, 2), (15, 2), (16, 2), (80, 10), (800, 100), (4800, 600), (90_000, 600)]
+)
 def test_after_the_eta_the_wait_is_an_eighth_of_the_age(eta_in: float | None, age: float, expected: float) -> None:
     assert wait(age, eta_in=eta_in) == expected
 
