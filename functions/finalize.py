@@ -19,7 +19,7 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """`{job_id, run, …}` → `{job_id, run, poll_at, status}`, status the job's own word, or `running`. Raises what a retry may mend."""
+    """`{job_id, run, …}` → `{job_id, run, poll_at, status}`: the job's own status, or `running`. Raises to be retried."""
     ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
     tick = wiring.finalize()(event["job_id"], int(event["run"]), ends)
     metrics.add_metric(name=f"Finalize{tick.status}", unit=MetricUnit.Count, value=1)

@@ -40,7 +40,7 @@ _Loader.add_multi_constructor("!", intrinsics_multi_constructor)
 
 def read_template(application: Application) -> dict[str, Any]:
     """The template as data, short tags in their long forms."""
-    template: dict[str, Any] = yaml.load(application.template.read_text(), Loader=_Loader)
+    template: dict[str, Any] = yaml.load(application.template.read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     return template
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
+from pathlib import Path
 
 import boto3
 
@@ -33,7 +33,9 @@ class Keys:
 
 
 def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The peak resident set in MiB, of this program alone: getrusage's would carry over from the parent (Linux only)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def carry(topaz: Topaz, sources: S3Sources, outputs: S3Outputs, name: str) -> int:

@@ -82,8 +82,8 @@ def _parts(pieces: Iterator[bytes]) -> Iterator[bytes]:
     part = bytearray()
     for piece in pieces:
         part += piece
-        while len(part) >= PART_BYTES:
-            yield bytes(part[:PART_BYTES])
-            del part[:PART_BYTES]
+        if len(part) >= PART_BYTES:
+            full, part = bytes(memoryview(part)[:PART_BYTES]), part[PART_BYTES:]  # the gathered bytes go before the upload
+            yield full
     if part:
         yield bytes(part)
