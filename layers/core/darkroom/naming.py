@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from darkroom.model import ImageFormat, Job, Upload
+from darkroom.errors import InvalidSetting
+from darkroom.model import ImageFormat, Job, SourceObject, Upload
 
 FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
 RECEIPT_JOB = "darkroom-job"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
+MAX_SUFFIX_BYTES = 16  # a longer tail after the last dot is part of the name
 MAX_SOURCE_BYTES = 900  # a longer percent-encoded source is replaced by its hash, so that the rest of the receipt fits
 
 SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
@@ -30,18 +33,27 @@ def is_upload(key: str) -> bool:
 
 
 def output_key(source_key: str, source_format: ImageFormat, output_format: ImageFormat) -> str:
-    """The source's key; its suffix changes only when the format does."""
+    """The source's key; its suffix changes only if the format does. Raises InvalidSetting when S3 cannot hold it."""
     if source_format is output_format:
         return source_key
     stem, suffix = posixpath.splitext(source_key)
     known = {s for suffixes in SUFFIXES.values() for s in suffixes}
-    return (stem if suffix.lower() in known else source_key) + SUFFIXES[output_format][0]
+    key = (stem if suffix.lower() in known else source_key) + SUFFIXES[output_format][0]
+    if len(key.encode()) > S3_KEY_LIMIT_BYTES:
+        raise InvalidSetting(
+            f"output_format={output_format.value} makes the key longer than the {S3_KEY_LIMIT_BYTES} bytes"
+            " that S3 allows: upload under a shorter key"
+        )
+    return key
 
 
 def superseded_key(key: str, job_id: str) -> str:
     """Where the result of an older version goes while a newer one's stands at `key`."""
     stem, suffix = posixpath.splitext(key)
-    return f"{stem}.superseded-{job_id[:12]}{suffix}"
+    if len(suffix.encode()) > MAX_SUFFIX_BYTES:
+        stem, suffix = key, ""
+    mark = f".superseded-{job_id[:12]}{suffix}"
+    return stem.encode()[: S3_KEY_LIMIT_BYTES - len(mark.encode())].decode(errors="ignore") + mark
 
 
 def report_key(source_key: str) -> str:
@@ -57,6 +69,13 @@ def report_key(source_key: str) -> str:
 def upload_of(job: Job) -> Upload:
     """The upload a job came from, to read it again."""
     return Upload(bucket=job.source_bucket, key=job.source_key, version_id=job.source_version)
+
+
+def vanished(upload: Upload, now: datetime) -> SourceObject | None:
+    """Enough of an object that is no longer there to name its job; None where the event gives no version."""
+    if not upload.version_id:
+        return None
+    return SourceObject(upload.bucket, upload.key, upload.version_id, upload.etag or "", 0, now)
 
 
 def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dict[str, str]:

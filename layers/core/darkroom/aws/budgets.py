@@ -1,7 +1,7 @@
 """Budgets: the month's rows, written only together with the job that moves the money.
 
-A period keeps `committed` = `reserved` + `spent` because DynamoDB's conditions cannot add. Granting a reservation is the
-one write that may be refused; settling and releasing always go through, since what was charged was charged.
+A period keeps `committed` = `reserved` + `spent` because DynamoDB's conditions cannot add. Granting a reservation is
+the one write that may be refused; settling and releasing always go through, since what was charged was charged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOM_LEFT = "#committed <= :room"
 
 
 def reservations(plan: Plan, limits: Limits, month: str) -> list[Write]:
-    """The grants for a plan: its provider's month and the dollar month. Raises BudgetExceeded when no row could fit it."""
+    """The grants for a plan: its provider's month and the dollars'. Raises BudgetExceeded when no row could fit it."""
     provider_limit = limits.monthly_credits.get(plan.provider, Decimal(0))
     return [
         _grant(plan.provider, month, plan.credits, provider_limit),

@@ -6,7 +6,8 @@ an old `attempt`, so none of its writes can change anything.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -51,10 +52,11 @@ class DynamoLedger:
     client: DynamoDBClient
     table: str
     limits: Limits
+    sleep: Callable[[float], None] = time.sleep
 
     @property
     def _writer(self) -> Writer:
-        return Writer(self.client, self.table)
+        return Writer(self.client, self.table, self.sleep)
 
     def get(self, job_id: str) -> Job | None:
         """The job, read consistently."""
@@ -107,7 +109,9 @@ class DynamoLedger:
                 f"the output key {key!r} belongs to {other!r}; {job.source_uri!r} would overwrite its result"
             ) from None
 
-    def reserve(self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime) -> Job:
+    def reserve(
+        self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
+    ) -> Job:
         """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
         month = rows.stamp(now)[:7]
         changes: dict[str, object] = {
@@ -244,9 +248,7 @@ class DynamoLedger:
         if job.status not in sources:
             raise LostClaim(f"{job.status} does not allow this step")
         guard = {"run": job.run, "attempt": job.attempt, "from": job.status, **(values or {})}
-        return Write(
-            key=rows.job_key(job.job_id), when=[FROM_STATUS, SAME_ATTEMPT, *when], values=guard, **parts
-        )
+        return Write(key=rows.job_key(job.job_id), when=[FROM_STATUS, SAME_ATTEMPT, *when], values=guard, **parts)
 
     def _change(self, job: Job, sources: Collection[JobStatus], **parts: Any) -> Job:
         return self._updated(self._guarded(job, sources, **parts))

@@ -16,7 +16,16 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from darkroom.model import Job, JobStatus
 
 TIMES = frozenset(
-    {"created_at", "deadline_at", "lease_until", "next_attempt_at", "submitted_at", "eta", "completed_at", "published_at"}
+    {
+        "created_at",
+        "deadline_at",
+        "lease_until",
+        "next_attempt_at",
+        "submitted_at",
+        "eta",
+        "completed_at",
+        "published_at",
+    }
 )
 WHOLE = frozenset({"run", "attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
@@ -85,7 +94,7 @@ def job_item(job: Job) -> dict[str, Any]:
 def job_of(item: Mapping[str, Any]) -> Job:
     """The job in a row; attributes it does not know (indexes, TTL) are left out."""
     row = {name: _deserialize(value) for name, value in item.items()}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"source_version": None}  # absent where the bucket is unversioned
     for field in fields(Job):
         if row.get(field.name) is None:
             continue

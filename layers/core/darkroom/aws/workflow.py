@@ -81,8 +81,6 @@ class SqsIntake:
     queue_url: str
 
     def again(self, upload: Upload, delay_seconds: int) -> None:
-        """A new message; the old one is acknowledged by the caller, so that waiting never counts as a failed receive."""
+        """A new message; the caller acknowledges the old one, so that waiting never counts as a failed receive."""
         delay = min(max(delay_seconds, 0), events.MAX_DELAY_SECONDS)
-        self.client.send_message(
-            QueueUrl=self.queue_url, MessageBody=events.message_of(upload), DelaySeconds=delay
-        )
+        self.client.send_message(QueueUrl=self.queue_url, MessageBody=events.message_of(upload), DelaySeconds=delay)

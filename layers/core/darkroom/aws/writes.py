@@ -1,7 +1,7 @@
 """Writes: one conditional DynamoDB write, alone or as part of a transaction, built from named clauses.
 
-A clause is a name → condition text with `#attribute` and `:value` placeholders filled from keyword values. Arithmetic in
-conditions is never used: DynamoDB refuses it, and an emulator that accepts it proves nothing.
+A clause is a name → condition text with `#attribute` and `:value` placeholders filled from keyword values. Arithmetic
+in conditions is never used: DynamoDB refuses it, and an emulator that accepts it proves nothing.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ class Writer:
     def put_new(self, item: Mapping[str, Any]) -> None:
         """A whole new row. Raises ConditionFailed when its key is taken, LedgerBusy."""
         self._patiently(
-            lambda: self.client.put_item(TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+            lambda: self.client.put_item(
+                TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+            )
         )
 
     def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -134,7 +136,9 @@ class Writer:
         All tries carry one token, so that a try whose answer was lost is not mistaken for another worker's write.
         """
         items: Any = [
-            {"ConditionCheck": write.check(self.table)} if write.changes_nothing else {"Update": write.request(self.table)}
+            {"ConditionCheck": write.check(self.table)}
+            if write.changes_nothing
+            else {"Update": write.request(self.table)}
             for write in writes
         ]
         token = str(uuid.uuid4())

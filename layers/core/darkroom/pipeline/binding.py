@@ -12,6 +12,8 @@ from darkroom.model import Job, Submission, Tick
 from darkroom.pipeline.verdicts import Done, Ignored, Verdict
 from darkroom.ports import Clock, Ledger, Provider, Workflow
 
+FIRST_EXECUTION = 1  # always counted from here: `attempt` grows while an execution runs, and would start a second one
+
 log = logging.getLogger(__name__)
 
 
@@ -24,7 +26,7 @@ class Binding:
     clock: Clock
 
     def bind(self, provider: Provider, job: Job, submission: Submission) -> Verdict:
-        """`PROCESSING` and a running workflow; a bind that loses cancels its own process and records it as an orphan."""
+        """`PROCESSING` and a running workflow; a bind that loses cancels its process and records it as an orphan."""
         try:
             bound = self.ledger.bind(job, submission, self.clock())
         except LostClaim:
@@ -34,20 +36,27 @@ class Binding:
 
     def start(self, job: Job) -> Verdict:
         """Starts the job's execution unless one runs."""
-        self.workflow.start(first_tick(job, self.clock()), job.attempt)
+        self.workflow.start(first_tick(job, self.clock()), FIRST_EXECUTION)
         return Done(job)
 
     def orphan(self, provider: Provider, job: Job, process_id: str) -> None:
         """Cancels a process nobody waits for, and writes it down whether or not that succeeds."""
-        log.error("orphaned process: an operator should check that it was not charged", extra={"process": process_id})
-        self.ledger.record_orphan(job, process_id)
+        log.error(
+            "orphaned process: an operator should check that it was not charged", extra={"process_id": process_id}
+        )
+        try:
+            self.ledger.record_orphan(job, process_id)
+        finally:
+            self._cancel(provider, process_id)
+
+    def _cancel(self, provider: Provider, process_id: str) -> None:
         try:
             provider.cancel(process_id)
         except DarkroomError as error:
-            log.error("orphaned process could not be cancelled", extra={"process": process_id, "why": str(error)})
+            log.error("orphaned process could not be cancelled", extra={"process_id": process_id, "why": str(error)})
 
 
 def first_tick(job: Job, now: datetime) -> Tick:
     """What the job's execution starts with."""
     poll_at = polling.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
-    return Tick(job.job_id, job.run, "running", poll_at)
+    return Tick(job.job_id, job.run, "running", min(poll_at, max(job.deadline_at, now)))

@@ -34,7 +34,7 @@ class Closing:
     def expire_unsent(self, job: Job) -> Verdict:
         """`FAILED` at the deadline with the reason for which it was never sent."""
         code = ErrorCode(job.error_code or ErrorCode.TIMED_OUT)
-        return Done(self.fail(job, code, f"not sent before the job's deadline: {job.error}"))
+        return Done(self.fail(job, code, f"not sent before the job's deadline: {job.error or 'no worker finished it'}"))
 
     def skip(self, job: Job) -> Verdict:
         """`SKIPPED` because the uploader said so."""
@@ -43,17 +43,14 @@ class Closing:
     def source_gone(self, job: Job, message: str) -> Verdict:
         """`CANCELLED`, without a report: the uploader took the object away."""
         code = ErrorCode.SOURCE_GONE
-        return Done(
-            self.ledger.settle(job, JobStatus.CANCELLED, NOTHING, self.clock(), error_code=code, error=message)
-        )
+        return Done(self.ledger.settle(job, JobStatus.CANCELLED, NOTHING, self.clock(), error_code=code, error=message))
 
     def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool) -> Job:
-        """`COMPLETED`: the result stands at `output_key`; an earlier failure's report goes."""
-        self.outputs.remove_report(naming.report_key(job.source_key))
+        """`COMPLETED`: the result stands at `output_key`; the report of an earlier failure goes."""
+        if not superseded:
+            self.outputs.remove_report(naming.report_key(job.source_key))
         now = self.clock()
-        ended = self.ledger.settle(
-            job, JobStatus.COMPLETED, credits, now, output_key=output_key, superseded=superseded
-        )
+        ended = self.ledger.settle(job, JobStatus.COMPLETED, credits, now, output_key=output_key, superseded=superseded)
         return self.announce(ended)
 
     def announce(self, job: Job) -> Job:

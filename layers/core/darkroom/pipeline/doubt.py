@@ -43,7 +43,9 @@ class Doubt:
         if found:
             return self._adopt(provider, job, found)
         if provider.key_fingerprint() != job.key_fingerprint:
-            why = "the API key changed since the submit, so this account's list proves nothing: a person must resolve it"
+            why = (
+                "the API key changed since the submit, so this account's list proves nothing: a person must resolve it"
+            )
             return Done(self.ledger.doubt(job, why, self.clock()))
         return None
 

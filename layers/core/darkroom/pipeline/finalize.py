@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from darkroom import images, naming
 from darkroom.errors import (
-    DarkroomError, ErrorCode, LostClaim, ProcessUnknown, ResultNotReady, SourceGone, UnsupportedFormat,
+    DarkroomError,
+    ErrorCode,
+    LedgerBusy,
+    LostClaim,
+    OperatorFault,
+    ProcessUnknown,
+    ProviderUnavailable,
+    ResultNotReady,
+    SourceGone,
+    Throttled,
+    UnsafeLink,
+    UnsupportedFormat,
 )  # fmt: skip
 from darkroom.model import ImageFormat, Job, JobStatus, ProcessState, Progress, Tick
 from darkroom.pipeline.closing import NOTHING, Closing
 from darkroom.ports import Clock, Ledger, Outputs, Provider, ResultLink, Sources
 
 LEASE_MARGIN = timedelta(seconds=60)
+SILENCE_BORNE = timedelta(
+    hours=1
+)  # past the deadline; then a person decides instead of a provider that does not answer
 
 
 @dataclass(frozen=True)
@@ -35,39 +50,64 @@ class Finalize:
         if job is None or job.run != run:
             return Tick(job_id, run, "ABSENT", self.clock())
         if job.status is JobStatus.PROCESSING:
-            job = self._close(self.ledger.retake(job, self.clock(), invocation_ends + LEASE_MARGIN))
+            job = self._close(job, invocation_ends + LEASE_MARGIN)
         elif job.is_terminal:
             self.closing.announce(job)
         status = "running" if job.status is JobStatus.PROCESSING else job.status.value
         return Tick(job_id, run, status, self.clock())
 
-    def _close(self, job: Job) -> Job:
+    def _close(self, job: Job, lease_until: datetime) -> Job:
         try:
+            job = self.ledger.retake(job, self.clock(), lease_until)
             return self._outcome(job, self.providers[job.provider or ""])
         except LostClaim:
+            current = self.ledger.get(job.job_id)
+            if current is None or current.status is JobStatus.PROCESSING:
+                raise  # another worker may be at it: see again later how that ended
+            return self.closing.announce(current)
+        except Exception as error:
+            self._end_lease(job, error)
             raise
-        except DarkroomError as error:
-            self.ledger.postpone(job, self.clock(), None, str(error))  # the lease ends, so that a retry may begin
-            raise
+
+    def _end_lease(self, job: Job, error: Exception) -> None:
+        """A retry may begin at once, whatever went wrong."""
+        why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
+        with suppress(LostClaim, LedgerBusy):
+            self.ledger.postpone(job, self.clock(), None, why)
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
         try:
-            progress = provider.progress(job.process_id or "")
+            progress = self._last_word(job, provider)
         except ProcessUnknown:
             return self._unknown(job)
-        if progress.state is ProcessState.RUNNING and self.clock() >= job.deadline_at:
-            if self._cancelled(provider, job):
-                return self.closing.fail(job, ErrorCode.TIMED_OUT, "not finished at its deadline; cancelled, not charged")
-            progress = provider.progress(job.process_id or "")
-            if progress.state is ProcessState.RUNNING:
-                why = "past its deadline, and the provider would not cancel it: a person must resolve it"
-                return self.ledger.doubt(job, why, self.clock())
+        except (OperatorFault, ProviderUnavailable, Throttled) as silent:
+            if self.clock() < job.deadline_at + SILENCE_BORNE:
+                raise
+            why = f"past its deadline, and the provider does not say how it ended: {silent}: a person must resolve it"
+            return self.ledger.doubt(job, why, self.clock())
         return self._ended(job, provider, progress)
 
+    def _last_word(self, job: Job, provider: Provider) -> Progress:
+        """How the process stands, after a try to cancel it when it is late."""
+        progress = provider.progress(job.process_id or "")
+        if progress.state is not ProcessState.RUNNING or self.clock() < job.deadline_at:
+            return progress
+        if self._cancelled(provider, job):
+            return replace(progress, state=ProcessState.CANCELLED)
+        return provider.progress(job.process_id or "")
+
     def _ended(self, job: Job, provider: Provider, progress: Progress) -> Job:
+        late = self.clock() >= job.deadline_at
         match progress.state:
+            case ProcessState.RUNNING if late:
+                why = "past its deadline, and the provider would not cancel it: a person must resolve it"
+                return self.ledger.doubt(job, why, self.clock())
             case ProcessState.RUNNING:
                 return self.ledger.postpone(job, self.clock(), None, None)
+            case ProcessState.CANCELLED if late:
+                return self.closing.fail(
+                    job, ErrorCode.TIMED_OUT, "not finished at its deadline; cancelled, not charged"
+                )
             case ProcessState.COMPLETED:
                 return self._deliver(job, provider, progress)
             case ProcessState.EXPIRED:
@@ -78,7 +118,8 @@ class Finalize:
 
     def _unknown(self, job: Job) -> Job:
         if self.clock() >= job.deadline_at:
-            return self.closing.fail(job, ErrorCode.TIMED_OUT, "the provider knows no such process at the job's deadline")
+            why = "the provider knows no such process at the job's deadline"
+            return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
         return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
 
     def _cancelled(self, provider: Provider, job: Job) -> bool:
@@ -98,7 +139,7 @@ class Finalize:
                 with provider.result(job.process_id or "") as link:
                     check_result(link, job, progress)
                     self._write(key, link, job, progress)
-            except (ResultNotReady, ProcessUnknown) as error:
+            except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
                 if now < (job.submitted_at or job.created_at) + self.retention[job.provider or ""]:
                     raise ResultNotReady(str(error)) from None
                 return self._lost(job, progress, str(error))

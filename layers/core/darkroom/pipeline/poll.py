@@ -44,5 +44,5 @@ class Poll:
             job = self.ledger.record_poll(job, eta)
         except LostClaim:
             return Tick(job.job_id, job.run, ENDED, now)
-        poll_at = polling.next_poll_at(now, eta, job.submitted_at or job.created_at, job.polls)
+        poll_at = polling.next_poll_at(now, job.eta, job.submitted_at or job.created_at, job.polls)
         return Tick(job.job_id, job.run, RUNNING, min(poll_at, max(job.deadline_at, now)))

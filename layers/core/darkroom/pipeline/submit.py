@@ -11,17 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import images, naming, planning, settings
-from darkroom.errors import LostClaim, NothingSent, OperatorFault, Refusal, SourceGone, SubmitInDoubt, Throttled
+from darkroom.errors import (
+    LedgerBusy,
+    LostClaim,
+    NothingSent,
+    OperatorFault,
+    ProviderUnavailable,
+    Refusal,
+    SourceGone,
+    SubmitInDoubt,
+    Throttled,
+)  # fmt: skip
 from darkroom.model import Job, JobStatus, Limits, Plan, SourceObject, Upload
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.doubt import Doubt
 from darkroom.pipeline.verdicts import Done, Ignored, Later, Verdict
-from darkroom.ports import Clock, ImageStream, Ledger, Provider, Sources
+from darkroom.ports import Claim, Clock, ImageStream, Ledger, Provider, Sources
 
 LEASE_MARGIN = timedelta(seconds=60)  # past the invocation's own end, so that clocks may differ
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # no first byte leaves with less of the invocation left
 THROTTLED_WAIT_SECONDS = 30
+CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger are over within seconds
 OPERATOR_WAIT_SECONDS = 900  # an account does not mend itself within minutes
 
 
@@ -50,24 +61,40 @@ class Submit:
         if upload.bucket != self.input_bucket or not naming.is_upload(upload.key):
             return Ignored("not an upload of this stack")
         try:
+            return self._begin_or_resume(upload, invocation_ends)
+        except (LostClaim, LedgerBusy) as overtaken:
+            # Whatever was written says how to go on, a paid submit included: it is SUBMITTING until it is found.
+            return Later(CONTENDED_WAIT_SECONDS, str(overtaken))
+
+    def _begin_or_resume(self, upload: Upload, invocation_ends: datetime) -> Verdict:
+        try:
             source = self.sources.find(upload)
         except SourceGone as gone:
-            return Ignored(str(gone))
+            return self._without_source(upload, str(gone), invocation_ends)
         if naming.RECEIPT_JOB in source.metadata:
             return Ignored("an output of Darkroom cannot be its input")
+        claim = self._claim(source, invocation_ends)
+        return self._advance(source, claim.job) if claim.owned else self._resume(claim.job, invocation_ends)
+
+    def _claim(self, source: SourceObject, invocation_ends: datetime) -> Claim:
         now = self.clock()
-        claim = self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
-        try:
-            return self._advance(source, claim.job) if claim.owned else self._resume(source, claim.job, invocation_ends)
-        except LostClaim:
-            return Ignored("another worker owns the job now")
+        return self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
+
+    def _without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Verdict:
+        """The object is gone. It makes no job, but one that was begun with it is brought to its end."""
+        ghost = naming.vanished(upload, self.clock())
+        if ghost is None or self.ledger.get(ghost.job_id) is None:
+            return Ignored(why)
+        claim = self._claim(ghost, invocation_ends)
+        return self.closing.source_gone(claim.job, why) if claim.owned else self._resume(claim.job, invocation_ends)
 
     def _advance(self, source: SourceObject, job: Job) -> Verdict:
-        if job.error is not None and self.clock() >= job.deadline_at:
+        if self.clock() >= job.deadline_at:
             return self.closing.expire_unsent(job)
         try:
+            tags = settings.tag_layer(self.sources.tags(source), self.tag_prefix)
             resolved = settings.resolve(
-                [settings.tag_layer(self.sources.tags(source), self.tag_prefix), settings.parse_defaults(self.stack_defaults)],
+                [tags, settings.parse_defaults(self.stack_defaults)],
                 default_provider=self.default_provider,
                 allowed_providers=self.allowed_providers,
             )
@@ -110,7 +137,7 @@ class Submit:
             return self.closing.source_gone(job, str(gone))
         except Refusal as refusal:
             return self.closing.reject(job, refusal)
-        except SubmitInDoubt as doubt:
+        except (SubmitInDoubt, ProviderUnavailable) as doubt:
             return self.doubt.begin(job, str(doubt))
         return self.binding.bind(provider, job, submission)
 
@@ -120,7 +147,7 @@ class Submit:
         self.ledger.release(job, self.clock() + timedelta(seconds=seconds), code, why)
         return Later(seconds, why)
 
-    def _resume(self, source: SourceObject, job: Job, invocation_ends: datetime) -> Verdict:
+    def _resume(self, job: Job, invocation_ends: datetime) -> Verdict:
         """A duplicate, or the message of a worker that died: go on from what the ledger says."""
         if job.status is JobStatus.PROCESSING:
             return self.binding.start(job)
@@ -132,11 +159,12 @@ class Submit:
         due = max(filter(None, (job.lease_until, job.next_attempt_at)), default=self.clock())
         if due > self.clock():
             return Later.until(due, self.clock(), f"{job.status}: due later")
+        if job.status is JobStatus.CLAIMED:
+            return Later(0, "due since a moment ago")
         job = self.ledger.retake(job, self.clock(), invocation_ends + LEASE_MARGIN)
-        return self.doubt.settle(job) or self._resend(source, job)
+        return self.doubt.settle(job) or self._resend(job)
 
-    def _resend(self, source: SourceObject, job: Job) -> Verdict:
+    def _resend(self, job: Job) -> Verdict:
         """The provider's list excludes the lost submit: the job goes back, unpaid, and is sent anew."""
         self.ledger.release(job, self.clock(), None, "the provider never received the earlier submit")
-        return Later(0, f"{source.key} is sent again")
-
+        return Later(0, f"{job.source_key} is sent again")

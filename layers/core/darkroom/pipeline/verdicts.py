@@ -1,4 +1,4 @@
-"""What submit answers to the queue: data, not exceptions. A raise means that a retry of the same message may mend it."""
+"""What submit answers to the queue: data, not exceptions. A raise means that a retry of the message may mend it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""The three functions as Lambda would run them: environment, queue, bus, state machine in moto; the vendor simulated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.fakes.cloud import INPUT, OUTPUT, TABLE, Cloud, client
+
+import finalize
+import submit
+from darkroom import wiring
+from darkroom.model import Job
+from darkroom_local.simulators.topaz import TopazSimulator
+
+KEY = "handler-key-0123456789"
+MACHINE = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
+
+
+class Context:
+    """A Lambda context with five minutes left."""
+
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "test"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+@dataclass
+class Stack:
+    """What is deployed."""
+
+    cloud: Cloud
+    queue_url: str
+    machine_arn: str
+    simulator: TopazSimulator
+
+    def waiting(self) -> list[str]:
+        """The bodies in the intake queue, delayed ones included, by their count and what is visible."""
+        numbers = client("sqs").get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])["Attributes"]
+        delayed = int(numbers["ApproximateNumberOfMessagesDelayed"])
+        visible = client("sqs").receive_message(QueueUrl=self.queue_url).get("Messages", [])
+        return ["delayed"] * delayed + [message["Body"] for message in visible]
+
+    def executions(self) -> list[dict[str, Any]]:
+        """What each execution was started with."""
+        listed = client("stepfunctions").list_executions(stateMachineArn=self.machine_arn)["executions"]
+        described = [client("stepfunctions").describe_execution(executionArn=e["executionArn"]) for e in listed]
+        return [json.loads(execution["input"]) for execution in described]
+
+    def job(self) -> Job:
+        (job,) = self.cloud.jobs()
+        return job
+
+
+def forget_wiring() -> None:
+    """Makes the next call of a use case a cold start."""
+    for value in vars(wiring).values():
+        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == wiring.__name__:
+            value.cache_clear()
+
+
+@contextmanager
+def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
+    """The stack in an account, with these environment variables over the usual ones."""
+    queue = client("sqs").create_queue(QueueName="intake")["QueueUrl"]
+    secret = client("secretsmanager").create_secret(Name="keys", SecretString=json.dumps({"topaz": KEY}))["ARN"]
+    role = "arn:aws:iam::123456789012:role/r"
+    machine = client("stepfunctions").create_state_machine(name="m", definition=json.dumps(MACHINE), roleArn=role)
+    with TopazSimulator(KEY, speed=50) as simulator, pytest.MonkeyPatch.context() as patch:
+        variables = {
+            "LEDGER_TABLE": TABLE, "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "API_KEYS_SECRET_ARN": secret,
+            "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
+            "TOPAZ_BASE_URL": simulator.base_url, **environment,
+        }  # fmt: skip
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        for function in (submit, finalize):  # Powertools reads its environment when the function is imported
+            patch.setattr(function.metrics.provider, "namespace", "Darkroom")
+        patch.setattr(wiring, "_client", client)
+        forget_wiring()
+        yield Stack(account, queue, machine["stateMachineArn"], simulator)
+        wiring._http().close()
+        forget_wiring()
+
+
+def batch(*bodies: str) -> dict[str, Any]:
+    """An SQS event."""
+    return {
+        "Records": [
+            {"messageId": f"m-{n}", "body": body, "eventSource": "aws:sqs", "attributes": {}, "receiptHandle": "r",
+             "messageAttributes": {}, "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:intake"}
+            for n, body in enumerate(bodies)
+        ]
+    }  # fmt: skip

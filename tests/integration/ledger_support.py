@@ -1,0 +1,79 @@
+"""Jobs in each state, made through the ledger itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tests.fakes.cloud import INPUT, OUTPUT, TABLE, Cloud
+from tests.fakes.world import START
+
+from darkroom.aws.ledger import DynamoLedger
+from darkroom.model import ImageFormat, Job, Limits, Plan, SourceObject, Submission
+
+LEASE = timedelta(seconds=360)
+HOURS_24 = timedelta(hours=24)
+UPLOADED = START - timedelta(seconds=10)
+
+
+def limits(credits: str = "0", usd: str = "0") -> Limits:
+    """Limits of a month: Topaz credits and dollars. 0 is none."""
+    monthly = {"topaz": Decimal(credits)} if Decimal(credits) else {}
+    return Limits(monthly, Decimal(usd), {}, {})
+
+
+def make_ledger(cloud: Cloud, *, credits: str = "0", usd: str = "0") -> DynamoLedger:
+    """A ledger with limits that never really sleeps."""
+    return DynamoLedger(cloud.dynamodb, TABLE, limits(credits, usd), lambda seconds: None)
+
+
+def source(name: str = "a.jpg", version: str = "v1", second: int = 0) -> SourceObject:
+    """A version of an object; a higher `second` is a newer one."""
+    return SourceObject(INPUT, name, version, "e", 100, UPLOADED + timedelta(seconds=second))
+
+
+def plan(credits: str = "1", price: str = "0.12") -> Plan:
+    """A plan of that price."""
+    return Plan(
+        provider="topaz",
+        model="Standard V2",
+        endpoint="enhance/async",
+        parameters={},
+        settings={"model": "Standard V2"},
+        layers={},
+        notes=(),
+        source_format=ImageFormat.JPEG,
+        output_format=ImageFormat.JPEG,
+        output_width=40,
+        output_height=30,
+        credits=Decimal(credits),
+        credit_price_usd=Decimal(price),
+    )
+
+
+def claimed(ledger: DynamoLedger, what: SourceObject | None = None, now: datetime = START) -> Job:
+    """A fresh claim that must succeed."""
+    claim = ledger.claim(what or source(), now, now + LEASE, now + HOURS_24)
+    assert claim.owned
+    return claim.job
+
+
+def reserved(
+    ledger: DynamoLedger,
+    what: SourceObject | None = None,
+    *,
+    credits: str = "1",
+    now: datetime = START,
+    output_key: str = "a.jpg",
+    price: str = "0.12",
+) -> Job:
+    """A job in SUBMITTING."""
+    job = claimed(ledger, what, now)
+    ledger.claim_output(job, OUTPUT, output_key)
+    return ledger.reserve(job, plan(credits, price), OUTPUT, output_key, "f" * 12, now)
+
+
+def bound(ledger: DynamoLedger, what: SourceObject | None = None, process_id: str = "p-1", **more: object) -> Job:
+    """A job in PROCESSING."""
+    job = reserved(ledger, what, **more)  # type: ignore[arg-type]
+    return ledger.bind(job, Submission(process_id, START + timedelta(seconds=30)), START)

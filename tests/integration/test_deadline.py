@@ -1,0 +1,144 @@
+"""Polling and the deadline: who is late is cancelled, adopted or handed to a person, never paid for in silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.fakes.world import DEADLINE, MONTH, START, World, picture
+
+from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
+from darkroom.model import Job, JobStatus, ProcessState
+
+TRANSIENT = [
+    Throttled("HTTP 429"),
+    OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401"),
+    ProviderUnavailable("HTTP 503"),
+    ProcessUnknown("HTTP 404"),
+]
+SILENT = TRANSIENT[:3]
+
+
+@pytest.fixture
+def job(world: World) -> Job:
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    return world.job()
+
+
+def test_a_running_process_is_polled_again_at_its_eta(world: World, job: Job) -> None:
+    tick = world.poll(job)
+    assert (tick.status, tick.poll_at) == ("running", START + timedelta(seconds=30))
+    assert world.job().polls == 1
+
+
+@pytest.mark.parametrize("answer", TRANSIENT)
+def test_an_unusable_answer_counts_as_running(world: World, job: Job, answer: DarkroomError) -> None:
+    world.provider.faults["progress"] = [answer]
+    tick = world.poll(job)
+    assert (tick.status, tick.poll_at > START, world.job().polls) == ("running", True, 1)
+
+
+@pytest.mark.parametrize("state", [s for s in ProcessState if s is not ProcessState.RUNNING])
+def test_whatever_ended_goes_to_finalize(world: World, job: Job, state: ProcessState) -> None:
+    world.provider.become(state)
+    assert world.poll(job).status == "ended"
+
+
+def test_at_the_deadline_polling_ends_without_asking(world: World, job: Job) -> None:
+    world.clock.advance(DEADLINE)
+    world.provider.faults["progress"] = [ProviderUnavailable("HTTP 503")]
+    assert world.poll(job).status == "ended"
+
+
+def test_the_next_poll_is_never_after_the_deadline(world: World, job: Job) -> None:
+    world.clock.advance(DEADLINE - timedelta(seconds=5))
+    assert world.poll(job).poll_at == job.deadline_at
+
+
+def test_a_job_that_is_not_at_the_provider_is_not_polled(world: World, job: Job) -> None:
+    for other in (replace(job, job_id="0" * 32), replace(job, run=2)):
+        assert world.poll(other).status == "ended"
+    world.provider.become(ProcessState.COMPLETED)
+    world.finalize(job)
+    assert world.poll(job).status == "ended"
+
+
+def test_polled_too_early_finalize_sends_it_back(world: World, job: Job) -> None:
+    assert world.finalize(job).status == "running"
+    world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")]
+    assert world.finalize(job).status == "running"
+    assert world.job().status is JobStatus.PROCESSING
+
+
+def late(world: World) -> None:
+    world.clock.advance(DEADLINE)
+
+
+def test_a_late_process_that_lets_itself_be_cancelled_is_timed_out_and_released(world: World, job: Job) -> None:
+    late(world)
+    assert world.finalize(job).status == "FAILED"
+    assert (world.job().error_code, world.provider.charged) == ("TimedOut", 0)
+    assert world.cloud.budget("topaz", MONTH)["committed"] == 0
+    assert (world.bus.kinds, world.cloud.report("a.jpg") is None) == (["Job Failed"], False)
+    world.assert_books_balance()
+
+
+def test_a_late_process_that_cannot_be_cancelled_goes_to_a_person(world: World, job: Job) -> None:
+    late(world)
+    world.provider.cancels = False
+    assert world.finalize(job).status == "IN_DOUBT"
+    assert (world.job().status, world.cloud.budget("topaz", MONTH)["reserved"]) == (JobStatus.IN_DOUBT, 1)
+    assert (world.bus.kinds, world.cloud.keys()) == ([], set())
+    assert world.finalize(job).status == "IN_DOUBT"
+    world.assert_books_balance()
+
+
+def test_a_late_process_found_completed_is_adopted(world: World, job: Job) -> None:
+    late(world)
+    world.provider.become(ProcessState.COMPLETED)
+    assert world.finalize(job).status == "COMPLETED"
+    assert world.cloud.keys() == {"a.jpg"}
+
+
+def test_a_process_that_completes_while_it_is_cancelled_is_adopted(world: World, job: Job) -> None:
+    late(world)
+
+    def cancel(process_id: str) -> bool:
+        world.provider.become(ProcessState.COMPLETED)
+        return False
+
+    world.provider.cancel = cancel  # type: ignore[method-assign]
+    assert world.finalize(job).status == "COMPLETED"
+
+
+@pytest.mark.parametrize("call", ["progress", "cancel"])
+def test_a_process_unknown_at_the_deadline_is_timed_out_and_released(world: World, job: Job, call: str) -> None:
+    late(world)
+    world.provider.faults[call] = [ProcessUnknown("HTTP 404")]
+    assert world.finalize(job).status == "FAILED"
+    assert (world.job().error_code, world.cloud.budget("topaz", MONTH)["committed"]) == ("TimedOut", 0)
+
+
+@pytest.mark.parametrize("call", ["progress", "cancel"])
+@pytest.mark.parametrize("answer", SILENT)
+def test_a_provider_silent_at_the_deadline_is_asked_again_then_a_person_decides(
+    world: World, job: Job, call: str, answer: DarkroomError
+) -> None:
+    late(world)
+    world.provider.faults[call] = [answer] * 9
+    with pytest.raises(type(answer)):
+        world.finalize(job)
+    assert world.job().status is JobStatus.PROCESSING
+    world.clock.advance(timedelta(hours=1))
+    assert world.finalize(job).status == "IN_DOUBT"
+    assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
+
+
+def test_a_silent_provider_that_speaks_again_ends_the_job(world: World, job: Job) -> None:
+    late(world)
+    world.provider.faults["progress"] = [ProviderUnavailable("HTTP 503")]
+    with pytest.raises(ProviderUnavailable):
+        world.finalize(job)
+    assert world.finalize(job).status == "FAILED"
+    assert world.job().error_code == "TimedOut"

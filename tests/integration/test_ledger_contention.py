@@ -1,0 +1,164 @@
+"""Conflicts and throttling, which moto never produces: a wrapper of the client injects them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.fakes.cloud import OUTPUT, Cloud
+from tests.fakes.world import MONTH, START, World, picture
+from tests.integration.ledger_support import HOURS_24, LEASE, bound, make_ledger, plan, reserved, source
+
+from darkroom.aws.writes import MAX_TRIES
+from darkroom.errors import BudgetExceeded, LedgerBusy
+from darkroom.model import JobStatus, Submission
+from darkroom.pipeline.verdicts import Later
+
+
+def error(code: str, *reasons: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "injected"}}
+    if reasons:
+        answer["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+    return ClientError(answer, "injected")
+
+
+CONFLICT = error("TransactionCanceledException", "None", "TransactionConflict", "None")
+THROTTLED = error("TransactionCanceledException", "ThrottlingError", "None", "None")
+SINGLE_CONFLICT = error("TransactionConflictException")
+OVER_CAPACITY = error("ProvisionedThroughputExceededException")
+
+
+class Contended:
+    """A DynamoDB client whose calls named in `faults` fail that often; `after` fails once the write was made."""
+
+    def __init__(self, client: Any, faults: dict[str, list[ClientError]], *, after: bool = False) -> None:
+        self._client, self._faults, self._after = client, faults, after
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._client, name)
+
+        def call(**parameters: Any) -> Any:
+            if not self._faults.get(name):
+                return real(**parameters)
+            if self._after:
+                real(**parameters)
+            raise self._faults[name].pop(0)
+
+        return call
+
+
+@pytest.mark.parametrize("fault", [CONFLICT, THROTTLED, OVER_CAPACITY], ids=["conflict", "throttled", "capacity"])
+def test_a_transaction_gets_through_when_the_contention_ends(world: World, fault: ClientError) -> None:
+    world.ports["ledger"] = world.make_ledger(
+        Contended(world.cloud.dynamodb, {"transact_write_items": [fault] * (MAX_TRIES - 1)})
+    )
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    assert world.job().status is JobStatus.PROCESSING
+    assert len(world.slept) == MAX_TRIES - 1
+
+
+def test_the_waits_are_jittered_and_grow(world: World) -> None:
+    ledger = world.make_ledger(Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_TRIES}))
+    with pytest.raises(LedgerBusy):
+        reserved(ledger)
+    assert all(0 <= wait <= 0.05 * 2**turn for turn, wait in enumerate(world.slept))
+    assert len(set(world.slept)) == len(world.slept) == MAX_TRIES - 1
+
+
+SINGLE: list[tuple[str, str]] = [("put_item", "claim"), ("update_item", "bind"), ("get_item", "read")]
+
+
+@pytest.mark.parametrize(("call", "step"), SINGLE, ids=[step for _, step in SINGLE])
+@pytest.mark.parametrize("fault", [SINGLE_CONFLICT, OVER_CAPACITY], ids=["conflict", "capacity"])
+def test_single_writes_and_reads_are_repeated_too(world: World, call: str, step: str, fault: ClientError) -> None:
+    world.ports["ledger"] = world.make_ledger(Contended(world.cloud.dynamodb, {call: [fault] * 3}))
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    assert world.job().status is JobStatus.PROCESSING
+    assert len(world.slept) == 3
+
+
+def test_contention_that_outlasts_the_invocation_writes_nothing(account: Cloud) -> None:
+    job = bound(make_ledger(account))
+    before = account.rows()
+    busy = World(account).make_ledger(Contended(account.dynamodb, {"transact_write_items": [CONFLICT] * 99}))
+    with pytest.raises(LedgerBusy):
+        busy.settle(job, JobStatus.FAILED, Decimal(0), START)
+    assert account.rows() == before
+
+
+def test_an_unexpected_error_of_dynamodb_is_not_hidden(account: Cloud) -> None:
+    broken = World(account).make_ledger(Contended(account.dynamodb, {"put_item": [error("AccessDeniedException")]}))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        reserved(broken)
+
+
+def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> None:
+    fault = error("TransactionCanceledException", "None", "TransactionConflict")
+    fault.response["CancellationReasons"] = [  # type: ignore[typeddict-unknown-key]
+        {"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": {}}, {"Code": "TransactionConflict"},
+    ]  # fmt: skip
+    ledger = make_ledger(account, credits="1")
+    first = reserved(ledger)
+    ledger.release(first, START, None, None)
+    full = World(account, limits=ledger.limits)
+    contended = full.make_ledger(Contended(account.dynamodb, {"transact_write_items": [fault]}))
+    again = ledger.claim(source(), START, START + LEASE, START + HOURS_24).job
+    with pytest.raises(BudgetExceeded):
+        contended.reserve(again, plan(), OUTPUT, "a.jpg", "f" * 12, START)
+    assert full.slept == []
+
+
+@pytest.mark.parametrize("call", ["put_item", "transact_write_items", "update_item", "get_item"])
+def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(world: World, call: str) -> None:
+    upload = world.cloud.put("a.jpg", picture())
+    world.ports["ledger"] = world.make_ledger(Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES}))
+    assert isinstance(world.submit(upload), Later)
+    world.clock.advance(600)
+    world.ports["ledger"] = world.ledger
+    world.deliver(upload)
+    assert (world.job().status, world.provider.charged) == (JobStatus.PROCESSING, 1)
+    world.assert_books_balance()
+
+
+LOST = error("InternalServerError")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda ledger: reserved(ledger),
+        lambda ledger: ledger.bind(reserved(ledger), Submission("p-1", START), START),
+    ],
+    ids=["reserve", "bind"],
+)
+def test_a_write_whose_answer_was_lost_is_booked_once(account: Cloud, step: Callable[..., Any]) -> None:
+    faults = {"transact_write_items": [LOST], "update_item": [LOST]}
+    ledger = World(account).make_ledger(_Remembering(account.dynamodb, faults))
+    step(ledger)
+    booked = account.budget("topaz", MONTH)
+    assert (booked["reserved"], booked["jobs"]) == (1, 1)
+
+
+class _Remembering(Contended):
+    """Loses answers after the write, and honours ClientRequestToken as DynamoDB does (moto applies it twice)."""
+
+    def __init__(self, client: Any, faults: dict[str, list[ClientError]]) -> None:
+        super().__init__(_Tokens(client), faults, after=True)
+
+
+class _Tokens:
+    def __init__(self, client: Any) -> None:
+        self._client, self._seen = client, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, *, ClientRequestToken: str, **parameters: Any) -> Any:
+        if ClientRequestToken in self._seen:
+            return {}
+        answer = self._client.transact_write_items(**parameters)
+        self._seen.add(ClientRequestToken)
+        return answer

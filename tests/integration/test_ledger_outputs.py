@@ -1,0 +1,100 @@
+"""Output keys: one source each, one writer at a time, and never an older result over a newer one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.fakes.cloud import OUTPUT, Cloud
+from tests.fakes.world import START
+from tests.integration.ledger_support import LEASE, bound, claimed, make_ledger, source
+
+from darkroom.aws.ledger import DynamoLedger
+from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
+from darkroom.model import Job, JobStatus
+
+UNTIL = START + LEASE
+
+
+@pytest.fixture
+def ledger(account: Cloud) -> DynamoLedger:
+    return make_ledger(account)
+
+
+def version(ledger: DynamoLedger, number: int) -> Job:
+    """The job of the n-th version of one key, at the provider."""
+    return bound(ledger, source(version=f"v{number}", second=number), process_id=f"p-{number}")
+
+
+def placed(ledger: DynamoLedger, job: Job) -> Job:
+    assert ledger.take_output(job, START, UNTIL)
+    return ledger.settle(job, JobStatus.COMPLETED, Decimal(1), START, output_key=job.output_key)
+
+
+def test_another_source_at_the_same_output_key_is_refused_by_name(ledger: DynamoLedger, account: Cloud) -> None:
+    ledger.claim_output(claimed(ledger, source("a.png")), OUTPUT, "a.jpeg")
+    other = claimed(ledger, source("a.tiff"))
+    with pytest.raises(OutputCollision, match=r"'a\.jpeg' belongs to 'darkroom-in/a\.png'; 'darkroom-in/a\.tiff'"):
+        ledger.claim_output(other, OUTPUT, "a.jpeg")
+
+
+def test_other_versions_of_a_source_share_its_output_key(ledger: DynamoLedger) -> None:
+    for number in (1, 2):
+        ledger.claim_output(claimed(ledger, source(version=f"v{number}")), OUTPUT, "a.jpg")
+
+
+def test_an_older_version_is_told_that_a_newer_one_stands_there(ledger: DynamoLedger) -> None:
+    old, new = version(ledger, 1), version(ledger, 2)
+    placed(ledger, new)
+    assert ledger.take_output(old, START, UNTIL) is False
+
+
+def test_a_newer_version_replaces_an_older_one(ledger: DynamoLedger) -> None:
+    old, new = version(ledger, 1), version(ledger, 2)
+    placed(ledger, old)
+    assert ledger.take_output(new, START, UNTIL) is True
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
+def test_a_second_writer_waits_for_the_first(ledger: DynamoLedger, first: int, second: int) -> None:
+    jobs = {number: version(ledger, number) for number in (1, 2)}
+    assert ledger.take_output(jobs[first], START, UNTIL)
+    with pytest.raises(ResultNotReady):
+        ledger.take_output(jobs[second], START, UNTIL)
+
+
+def test_a_dead_writer_is_waited_for_no_longer_than_its_time(ledger: DynamoLedger) -> None:
+    old, new = version(ledger, 1), version(ledger, 2)
+    assert ledger.take_output(old, START, UNTIL)
+    assert ledger.take_output(new, UNTIL, UNTIL + LEASE) is True
+
+
+def test_a_writer_that_lost_its_turn_cannot_complete(ledger: DynamoLedger, account: Cloud) -> None:
+    old, new = version(ledger, 1), version(ledger, 2)
+    assert ledger.take_output(old, START, UNTIL)
+    assert ledger.take_output(new, UNTIL, UNTIL + LEASE)
+    before = account.rows()
+    with pytest.raises(LostClaim):
+        ledger.settle(old, JobStatus.COMPLETED, Decimal(1), UNTIL, output_key=old.output_key)
+    assert account.rows() == before
+
+
+def test_a_writer_may_begin_again(ledger: DynamoLedger) -> None:
+    job = version(ledger, 1)
+    assert ledger.take_output(job, START, UNTIL)
+    assert ledger.take_output(ledger.retake(job, START + timedelta(seconds=1), UNTIL), START, UNTIL)
+
+
+def test_completing_frees_the_key_for_the_next_writer(ledger: DynamoLedger) -> None:
+    old, new = version(ledger, 1), version(ledger, 2)
+    placed(ledger, old)
+    assert placed(ledger, new).status is JobStatus.COMPLETED
+
+
+def test_a_superseded_result_leaves_the_newer_one_in_its_place(ledger: DynamoLedger) -> None:
+    old, new, newest = (version(ledger, number) for number in (1, 2, 3))
+    placed(ledger, new)
+    done = ledger.settle(old, JobStatus.COMPLETED, Decimal(1), START, output_key="x.jpg", superseded=True)
+    assert (done.superseded, done.output_key) == (True, "x.jpg")
+    assert ledger.take_output(newest, START, UNTIL)

@@ -1,0 +1,208 @@
+"""submit over real adapters: what makes a job, what does not, and what each refusal leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.fakes.cloud import INPUT, Cloud, cloud
+from tests.fakes.world import MONTH, START, World, picture
+from tests.integration.ledger_support import source
+
+from darkroom.errors import CURES, ErrorCode, ProviderRejected
+from darkroom.model import JobStatus, Limits, SourceObject, Upload
+from darkroom.pipeline.verdicts import Done, Ignored, Later
+
+
+def test_an_upload_becomes_a_result_with_everything_accounted_for(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture(), ContentType="image/jpeg")
+    job = world.complete(upload)
+    assert (job.status, job.credits, job.output_key) == (JobStatus.COMPLETED, Decimal(1), "a.jpg")
+    assert world.cloud.body("a.jpg") == world.provider.processes[job.process_id or ""].result
+    assert world.provider.processes[job.process_id or ""].sent == picture()
+    assert world.bus.kinds == ["Job Completed"]
+    assert world.cloud.budget("topaz", MONTH)["spent"] == 1
+    world.assert_books_balance()
+
+
+def test_the_execution_waits_for_the_eta(world: World) -> None:
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    (tick,) = world.executions.running.values()
+    assert tick.poll_at == START + world.provider.eta_after
+
+
+def test_duplicates_before_during_and_after_make_one_submit(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture())
+    for _ in range(3):
+        world.deliver(upload)
+    world.complete(upload)
+    for _ in range(3):
+        assert isinstance(world.deliver(upload), Done)
+    assert len(world.provider.processes) == len(world.executions.running) == len(world.bus.sent) == 1
+    assert world.job().run == 1
+
+
+def test_an_overtaken_event_of_an_older_version_still_makes_its_own_job(world: World) -> None:
+    bodies = [picture(), picture(noise=9)]
+    old, new = (replace(world.cloud.put("a.jpg", body), sequencer=f"0{n}") for n, body in enumerate(bodies))
+    for upload in (new, old, new, old):
+        world.deliver(upload)
+    assert [p.sent for p in world.provider.processes.values()] == [bodies[1], bodies[0]]
+    assert {job.source_version for job in world.cloud.jobs()} == {old.version_id, new.version_id}
+
+
+def test_an_event_whose_etag_is_not_the_objects_makes_no_job(world: World) -> None:
+    upload = replace(world.cloud.put("a.jpg", picture()), etag="0" * 32, version_id=None)
+    assert isinstance(world.submit(upload), Ignored)
+    assert world.cloud.jobs() == []
+
+
+def test_an_object_deleted_before_its_event_makes_no_job(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture())
+    world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
+    assert isinstance(world.submit(upload), Ignored)
+    assert world.cloud.jobs() == []
+
+
+@pytest.fixture
+def plain() -> Iterator[World]:
+    with cloud(versioned=False) as account:
+        yield World(account)
+
+
+def test_in_an_unversioned_bucket_content_and_time_are_the_identity(plain: World) -> None:
+    upload = plain.cloud.put("a.jpg", picture())
+    assert upload.version_id is None
+    for same in (upload, replace(upload, sequencer="05"), Upload(INPUT, "a.jpg")):
+        plain.deliver(same)
+    assert len(plain.provider.processes) == len(plain.cloud.jobs()) == 1
+    assert plain.job().source_version is None
+
+
+def test_an_unversioned_object_overwritten_since_is_left_to_its_own_event(plain: World) -> None:
+    old = plain.cloud.put("a.jpg", picture())
+    body = picture(noise=9)
+    new = plain.cloud.put("a.jpg", body)
+    assert isinstance(plain.submit(old), Ignored)
+    plain.deliver(new)
+    assert [p.sent for p in plain.provider.processes.values()] == [body]
+
+
+class Overwriting:
+    """Sources whose object is overwritten at the moment it is opened to be sent."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._sources = world, world.ports["sources"]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sources, name)
+
+    def open(self, source: SourceObject) -> Any:
+        self._world.cloud.put("a.jpg", picture(noise=9))
+        return self._sources.open(source)
+
+
+def test_an_object_overwritten_while_it_is_sent_is_not_sent_as_another(plain: World) -> None:
+    upload = plain.cloud.put("a.jpg", picture())
+    plain.ports["sources"] = Overwriting(plain)
+    plain.deliver(upload)
+    assert (plain.job().status, plain.job().error_code) == (JobStatus.CANCELLED, "SourceGone")
+    assert plain.provider.processes == {}
+    plain.assert_books_balance()
+
+
+@pytest.mark.parametrize("key", ["folder/", "_failed/a.jpg.json", "_darkroom/incoming/x"])
+def test_markers_and_our_own_keys_are_no_uploads(world: World, key: str) -> None:
+    assert isinstance(world.submit(world.cloud.put(key, b"")), Ignored)
+    assert world.cloud.jobs() == []
+
+
+def test_a_result_put_back_into_the_input_is_no_upload(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture(), Metadata={"darkroom-job": "1" * 32})
+    assert isinstance(world.submit(upload), Ignored)
+    assert (world.cloud.jobs(), world.provider.processes) == ([], {})
+
+
+def test_another_buckets_upload_is_refused(world: World) -> None:
+    assert isinstance(world.submit(world.cloud.put("a.jpg", picture(), bucket="darkroom-out")), Ignored)
+    assert world.cloud.jobs() == []
+
+
+def test_skip_leaves_a_row_and_nothing_else(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture(), tags="skip=true")
+    for _ in range(2):
+        world.deliver(upload)
+    assert world.job().status is JobStatus.SKIPPED
+    assert (world.provider.processes, world.cloud.keys(), world.bus.sent) == ({}, set(), [])
+
+
+DEAR = Limits({}, Decimal(0), {"topaz": Decimal("0.5")}, {})
+POOR = Limits({"topaz": Decimal("0.5")}, Decimal(0), {}, {})
+REFUSALS = {
+    ErrorCode.INVALID_SETTING: ("a.jpg", picture(), "modle=Standard+V2", None),
+    ErrorCode.UNKNOWN_MODEL: ("a.jpg", picture(), "model=Nonsense", None),
+    ErrorCode.UNSUPPORTED_FORMAT: ("a.jpg", b"no picture at all", "", None),
+    ErrorCode.IMAGE_TOO_LARGE: ("a.jpg", picture(), "output_width=31999&output_height=31999", None),
+    ErrorCode.PRICE_ABOVE_LIMIT: ("a.jpg", picture(), "", DEAR),
+    ErrorCode.BUDGET_EXCEEDED: ("a.jpg", picture(), "", POOR),
+    ErrorCode.OUTPUT_COLLISION: ("a.png", picture(form="png"), "output_format=jpeg", None),
+    ErrorCode.PROVIDER_REJECTED: ("a.jpg", picture(), "", None),
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_refusal_is_reported_unpaid(account: Cloud, code: ErrorCode) -> None:
+    key, body, tags, limits = REFUSALS[code]
+    world = World(account, limits=limits) if limits else World(account)
+    if code is ErrorCode.OUTPUT_COLLISION:
+        other = World(account)
+        other.ledger.claim_output(
+            other.ledger.claim(source("a.webp"), START, other.ends, START).job, "darkroom-out", "a.jpeg"
+        )
+    if code is ErrorCode.PROVIDER_REJECTED:
+        world.provider.refusals = [ProviderRejected("HTTP 422: no")]
+    world.deliver(account.put(key, body, tags=tags))
+    (job,) = [job for job in account.jobs() if job.source_key == key]
+    report = account.report(key)
+    assert (job.status, job.error_code) == (JobStatus.REJECTED, code)
+    assert report is not None
+    assert (report["code"], report["message"], report["cure"]) == (code, job.error, CURES[code])
+    assert (report["status"], report["job_id"]) == ("REJECTED", job.job_id)
+    assert [(kind, detail["error_code"]) for kind, detail in world.bus.sent] == [("Job Rejected", code)]
+    assert (world.provider.processes, job.credits or 0) == ({}, 0)
+    world.assert_books_balance()
+
+
+def test_an_empty_object_is_refused_as_no_picture(world: World) -> None:
+    world.deliver(world.cloud.put("a.jpg", b""))
+    assert world.job().error_code == ErrorCode.UNSUPPORTED_FORMAT
+
+
+def test_a_key_too_long_for_its_new_suffix_is_refused_before_it_is_paid(world: World) -> None:
+    key = "k" * 1020
+    world.deliver(world.cloud.put(key, picture(), tags="output_format=tiff"))
+    assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, ErrorCode.INVALID_SETTING)
+    assert world.provider.processes == {}
+
+
+def test_a_later_success_of_the_same_key_removes_the_report(world: World) -> None:
+    world.deliver(world.cloud.put("a.jpg", b"broken"))
+    assert world.cloud.report("a.jpg") is not None
+    world.complete(world.cloud.put("a.jpg", picture()))
+    assert world.cloud.keys() == {"a.jpg"}
+
+
+def test_too_little_time_left_sends_nothing_and_comes_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = world.cloud.put("a.jpg", picture())
+    monkeypatch.setattr(World, "ends", property(lambda self: self.clock.now))
+    assert isinstance(world.submit(upload), Later)
+    assert (world.provider.processes, world.job().status) == ({}, JobStatus.CLAIMED)
+    assert world.job().credits_reserved is None
+    monkeypatch.undo()
+    world.clock.advance(60)
+    world.deliver(upload)
+    assert world.job().status is JobStatus.PROCESSING
+    world.assert_books_balance()

@@ -1,0 +1,192 @@
+"""The shape of the code: arrows point one way, one concern a place, nothing too long to read. Read from the source."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = ROOT / "layers/core/darkroom"
+TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
+PURE = {
+    "darkroom.catalog", "darkroom.events", "darkroom.images", "darkroom.naming", "darkroom.near_misses",
+    "darkroom.planning", "darkroom.polling", "darkroom.pricing", "darkroom.settings",
+}  # fmt: skip
+WORDS = {"darkroom.model", "darkroom.errors", "darkroom.ports"}
+MAX_FILE_LINES, MAX_USE_CASE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 300, 200, 40, 40
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def sources(*trees: str) -> list[Path]:
+    found = [path for tree in trees for path in sorted((ROOT / tree).rglob("*.py"))]
+    assert found, trees
+    return found
+
+
+def module_of(path: Path) -> str:
+    for base in ("layers/core", "functions", "cli", "local"):
+        if path.is_relative_to(ROOT / base):
+            parts = path.relative_to(ROOT / base).with_suffix("").parts
+            return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    raise AssertionError(path)
+
+
+def is_typing_only(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def imports(path: Path, *, typing_too: bool = True) -> Iterator[str]:
+    """Every imported module by its full name; `from darkroom import events` is `darkroom.events`."""
+    skipped = {id(inner) for node in ast.walk(parsed(path)) if isinstance(node, ast.If) and is_typing_only(node)
+               for inner in ast.walk(node)}  # fmt: skip
+    for node in ast.walk(parsed(path)):
+        if not typing_too and id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from _from(path, node)
+
+
+def _from(path: Path, node: ast.ImportFrom) -> Iterator[str]:
+    base = node.module or ""
+    if node.level:
+        package = module_of(path).split(".")
+        package = package if path.name == "__init__.py" else package[:-1]
+        base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
+    if base == "darkroom":
+        yield from (f"darkroom.{alias.name}" for alias in node.names)
+    else:
+        yield base
+
+
+def ours(path: Path, *, typing_too: bool = True) -> set[str]:
+    """What it imports of the runtime, at the depth of `darkroom.<name>`."""
+    found = (name for name in imports(path, typing_too=typing_too) if name.split(".")[0] == "darkroom")
+    return {".".join(name.split(".")[:2]) for name in found}
+
+
+def foreign(path: Path) -> set[str]:
+    """The packages it imports that are neither the standard library's nor ours."""
+    tops = {name.split(".")[0] for name in imports(path)}
+    return {top for top in tops if top not in sys.stdlib_module_names and not top.startswith("darkroom")}
+
+
+def own(path: Path) -> str:
+    return ".".join(module_of(path).split(".")[:2])
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def each(*trees: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", sources(*trees), ids=name)
+
+
+@pytest.mark.parametrize("module", sorted(WORDS))
+def test_the_words_of_the_domain_need_only_the_standard_library(module: str) -> None:
+    path = RUNTIME / f"{module.removeprefix('darkroom.')}.py"
+    assert (foreign(path), ours(path) - WORDS) == (set(), set())
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_pure_modules_know_no_adapter_and_no_clock(module: str) -> None:
+    base = RUNTIME / module.removeprefix("darkroom.")
+    for path in sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]:
+        assert ours(path) <= PURE | WORDS, path
+        assert foreign(path) == set(), path
+        assert {"os", "time", "random", "socket", "logging"}.isdisjoint(imports(path)), path
+        assert not [call for call in _calls(path) if call.endswith((".now", ".utcnow", ".today"))], path
+
+
+@each("layers/core/darkroom/pipeline")
+def test_the_pipeline_knows_ports_and_pure_modules_only(path: Path) -> None:
+    assert ours(path) <= PURE | WORDS | {"darkroom.pipeline"}
+    assert foreign(path) == set()
+
+
+@each("layers/core/darkroom/aws", "layers/core/darkroom/providers")
+def test_adapters_know_the_words_the_pure_modules_and_themselves(path: Path) -> None:
+    assert ours(path) <= PURE | WORDS | {own(path)}
+
+
+@each("functions")
+def test_handlers_know_wiring_and_what_they_translate(path: Path) -> None:
+    used = {module for module in imports(path) if module.startswith("darkroom")}
+    assert used <= {"darkroom.wiring", "darkroom.events", "darkroom.pipeline.verdicts", "darkroom.aws.workflow"}
+    assert len(path.read_text().splitlines()) < MAX_HANDLER_LINES
+
+
+@each("layers/core/darkroom", "functions")
+def test_nothing_that_ships_imports_the_command_line_or_the_local_stack(path: Path) -> None:
+    tops = {module.split(".")[0] for module in imports(path)}
+    assert tops.isdisjoint({"cli", "local", "tests", "darkroom_cli", "darkroom_local"})
+
+
+@each("layers/core/darkroom")
+def test_each_foreign_library_lives_in_its_one_place(path: Path) -> None:
+    places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws", "darkroom.wiring"}}
+    places |= {"botocore": places["boto3"], "types_boto3_dynamodb": places["boto3"]}
+    for library in {module.split(".")[0] for module in imports(path, typing_too=False)}:
+        assert own(path) in places.get(library, {own(path)}), library
+
+
+@each("layers/core/darkroom", "functions")
+def test_only_wiring_reads_the_environment(path: Path) -> None:
+    if path.name == "wiring.py":
+        return
+    text = ast.unparse(parsed(path))
+    assert not [word for word in ("os.environ", "os.getenv", "environ[") if word in text]
+
+
+@each("local/darkroom_local/simulators")
+def test_simulators_import_nothing_of_the_application(path: Path) -> None:
+    assert not [m for m in imports(path) if m.split(".")[0] in ("darkroom", "darkroom_cli", "functions")]
+
+
+@each("layers/core/darkroom", "functions")
+def test_only_the_ledgers_retries_sleep(path: Path) -> None:
+    asleep = "time.sleep" in ast.unparse(parsed(path))
+    assert not asleep or name(path).removeprefix("layers/core/darkroom/") in ("aws/writes.py", "aws/ledger.py")
+
+
+@each(*TREES)
+def test_files_are_short(path: Path) -> None:
+    limit = MAX_USE_CASE_LINES if path.parent.name == "pipeline" else MAX_FILE_LINES
+    assert len(path.read_text(encoding="utf-8").splitlines()) < limit
+
+
+@each(*TREES)
+def test_functions_are_short(path: Path) -> None:
+    functions = [n for n in ast.walk(parsed(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno is not None}
+    assert {named: lines for named, lines in long.items() if lines >= MAX_FUNCTION_LINES} == {}
+
+
+@each(*TREES)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(parsed(path))
+
+
+@each("layers/core/darkroom/providers")
+def test_no_provider_raises_with_the_vendors_exception_attached(path: Path) -> None:
+    """httpx's exceptions carry whole URLs: inside `except`, a raise that makes an error ends in `from None`."""
+    for handler in (n for n in ast.walk(parsed(path)) if isinstance(n, ast.ExceptHandler)):
+        for node in ast.walk(handler):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                assert isinstance(node.cause, ast.Constant), f"line {node.lineno}"
+                assert node.cause.value is None, f"line {node.lineno}"
+
+
+def _calls(path: Path) -> list[str]:
+    return [ast.unparse(node.func) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]

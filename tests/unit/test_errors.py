@@ -1,0 +1,75 @@
+"""The closed set of error codes, and its page for people."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from darkroom import errors
+from darkroom.errors import CURES, DarkroomError, ErrorCode, OperatorFault, Refusal
+
+PAGE = (Path(__file__).parents[2] / "docs/errors.md").read_text(encoding="utf-8")
+CONTRACT = {
+    "InvalidSetting", "UnknownModel", "UnsupportedFormat", "ImageTooLarge", "PriceAboveLimit", "BudgetExceeded",
+    "ProviderRejected", "ProviderFailed", "OutOfCredits", "AuthFailed", "TimedOut", "ResultLost", "SourceGone",
+    "OutputCollision",
+}  # fmt: skip
+
+
+def rows() -> dict[str, list[str]]:
+    """The table's rows by code: how the job ends, cause, cure, who acts."""
+    found = {}
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if match := re.fullmatch(r"`(\w+)`", cells[0]):
+            assert match[1] not in found, match[1]
+            found[match[1]] = cells[1:]
+    return found
+
+
+def refusals() -> list[type[Refusal]]:
+    kinds = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Refusal)]
+    return [kind for kind in kinds if kind is not Refusal]
+
+
+def test_the_codes_are_those_of_the_contract() -> None:
+    assert {code.value for code in ErrorCode} == CONTRACT
+
+
+def test_every_code_has_a_cure() -> None:
+    assert set(CURES) == set(ErrorCode)
+
+
+def test_every_code_has_one_row_in_the_page_and_no_row_is_left_over() -> None:
+    assert set(rows()) == CONTRACT
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_the_page_repeats_the_cure_of_the_report(code: ErrorCode) -> None:
+    ending, cause, cure, actor = rows()[code.value]
+    assert cure == CURES[code]
+    assert actor in ("uploader", "operator", "provider")
+    assert re.match(r"(REJECTED|FAILED|CANCELLED)\b", ending)
+    assert len(cause) > 20
+
+
+def test_each_refusal_carries_a_code_of_its_own() -> None:
+    codes = [refusal.code for refusal in refusals()]
+    assert len(codes) == len(set(codes)) >= 8
+
+
+def test_every_error_is_one_of_ours() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert all(issubclass(kind, DarkroomError) for kind in classes)
+
+
+def test_an_operators_fault_says_its_code() -> None:
+    fault = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401")
+    assert (fault.code, str(fault)) == (ErrorCode.AUTH_FAILED, "HTTP 401")
+
+
+def test_the_tree_in_the_docstring_names_every_class() -> None:
+    classes = {n for n, v in vars(errors).items() if isinstance(v, type) and issubclass(v, Exception)}
+    assert classes <= set(re.findall(r"\w+", errors.__doc__ or ""))

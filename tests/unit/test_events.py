@@ -1,0 +1,112 @@
+"""Messages in and out: S3's two notifications become uploads, jobs become public details."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom import events
+from darkroom.model import Job, JobStatus, Upload
+
+NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
+SAMPLES = Path(__file__).parents[2] / "events"
+JOB = Job("0" * 32, 1, 2, JobStatus.COMPLETED, "in", "a.jpg", "v1", "order", NOW, NOW, lease_until=NOW,
+          key_fingerprint="abcdef", credits=Decimal("1.5"), cost_usd=Decimal("0.18"), credits_reserved=Decimal(2),
+          settings={"model": "Standard V2"}, orphans=("p-9",))  # fmt: skip
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+
+
+def bodies(sample: str) -> list[str]:
+    return [record["body"] for record in json.loads((SAMPLES / sample).read_text())["Records"]]
+
+
+def record(key: str, name: str = "ObjectCreated:Put", **s3_object: Any) -> dict[str, Any]:
+    return {"eventName": name, "s3": {"bucket": {"name": "in"}, "object": {"key": key, **s3_object}}}
+
+
+def test_the_sample_of_eventbridge_is_read_with_its_raw_key() -> None:
+    (upload,) = events.uploads_of(bodies("object-created.json")[0])
+    assert upload.key == "holidays/été 2026/plage +1.jpg"
+    assert (upload.version_id, upload.sequencer) == ("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "00617F08299329D189")
+
+
+def test_the_sample_of_s3_is_read_with_its_decoded_keys_and_without_removals() -> None:
+    first, second = events.uploads_of(bodies("s3-notification.json")[0])
+    assert (first.key, second.key) == ("holidays/été 2026/plage +1.jpg", "scans/negative-0042.tif")
+    assert second.version_id is None  # `null` is S3's word for none
+
+
+def test_the_test_event_names_nothing() -> None:
+    assert events.uploads_of(bodies("s3-test-event.json")[0]) == ()
+
+
+@given(names, st.none() | names, st.none() | st.text("0123456789abcdef", min_size=1))
+def test_a_message_put_back_names_the_same_upload(key: str, version: str | None, etag: str | None) -> None:
+    version = None if version == "null" else version
+    upload = Upload("in", key, version, etag, "0A")
+    assert events.uploads_of(events.message_of(upload)) == (upload,)
+
+
+@given(st.lists(names, max_size=5))
+def test_url_encoded_keys_are_read_as_they_were(keys: list[str]) -> None:
+    body = json.dumps({"Records": [record(quote_plus(key, safe="/")) for key in keys]})
+    assert [upload.key for upload in events.uploads_of(body)] == keys
+
+
+def test_an_etag_in_quotes_is_read_without() -> None:
+    (upload,) = events.uploads_of(json.dumps({"Records": [record("a", eTag='"abc"', versionId="null")]}))
+    assert (upload.etag, upload.version_id) == ("abc", None)
+
+
+@pytest.mark.parametrize("name", ["ObjectRemoved:Delete", "ObjectTagging:Put", "s3:ObjectRestore:Completed"])
+def test_other_records_are_no_uploads(name: str) -> None:
+    assert events.uploads_of(json.dumps({"Records": [record("a", name)]})) == ()
+
+
+def test_the_longer_event_names_of_older_notifications_count() -> None:
+    assert len(events.uploads_of(json.dumps({"Records": [record("a", "s3:ObjectCreated:Copy")]}))) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "x", "[]", "{}", "1", "null", '"Records"', '{"Records": [{}]}', '{"Records": 1}', '{"Records": [1]}',
+     '{"detail-type": "Object Created"}', '{"detail-type": "Object Created", "detail": {"object": {"key": 5}}}',
+     '{"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": 5}}}]}'],
+)  # fmt: skip
+def test_anything_else_is_malformed(body: str) -> None:
+    with pytest.raises(events.MalformedMessage):
+        events.uploads_of(body)
+
+
+@given(st.text())
+def test_no_text_is_worse_than_malformed(body: str) -> None:
+    with contextlib.suppress(events.MalformedMessage):
+        assert isinstance(events.uploads_of(body), tuple)
+
+
+def test_a_detail_is_public_json_without_blanks() -> None:
+    detail = events.detail_of(JOB)
+    assert json.loads(json.dumps(detail)) == detail
+    assert (detail["credits"], detail["credits_reserved"], detail["cost_usd"]) == (1.5, 2, 0.18)
+    assert (detail["status"], detail["created_at"]) == ("COMPLETED", "2026-11-21T14:00:00Z")
+    assert {"lease_until", "key_fingerprint", "orphans", "source_order", "eta", "label"}.isdisjoint(detail)
+
+
+def test_every_public_name_is_an_attribute_of_a_job() -> None:
+    assert set(events.PUBLIC) <= {field.name for field in fields(Job)}
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_only_completed_failed_and_rejected_jobs_have_events(status: JobStatus) -> None:
+    announced = replace(JOB, status=status).status in events.DETAIL_TYPES
+    assert announced == (status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.REJECTED))

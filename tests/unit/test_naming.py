@@ -1,0 +1,98 @@
+"""Where things go in the output bucket, and what S3 can hold there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from darkroom import naming
+from darkroom.errors import InvalidSetting
+from darkroom.model import ImageFormat, Job, JobStatus, SourceObject, Upload
+
+NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
+JPEG, PNG, TIFF = ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF
+
+
+def job(key: str = "a.jpg", bucket: str = "in") -> Job:
+    return Job("0" * 32, 1, 1, JobStatus.PROCESSING, bucket, key, "v1", "", NOW, NOW, provider="topaz",
+               model="Standard V2", process_id="p-1")  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "a", "ä/b c.JPG", ".hidden", "_failedish/a.jpg", "x/_failed/a.jpg", "a.json"])
+def test_these_are_uploads(key: str) -> None:
+    assert naming.is_upload(key)
+
+
+@pytest.mark.parametrize("key", ["", "folder/", "/", "_failed/a.jpg.json", "_darkroom/incoming/x"])
+def test_these_are_not(key: str) -> None:
+    assert not naming.is_upload(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "target", "expected"),
+    [
+        ("a.JPG", JPEG, JPEG, "a.JPG"), ("a.png", JPEG, JPEG, "a.png"), ("a", PNG, PNG, "a"),
+        ("a.jpg", JPEG, PNG, "a.png"), ("a.JPG", JPEG, TIFF, "a.tiff"), ("d.x/a.tif", TIFF, JPEG, "d.x/a.jpeg"),
+        ("a.b.jfif", JPEG, PNG, "a.b.png"), ("a", JPEG, PNG, "a.png"), ("v1.2", PNG, JPEG, "v1.2.jpeg"),
+        (".jpg", JPEG, PNG, ".jpg.png"),
+    ],
+)  # fmt: skip
+def test_the_suffix_changes_only_with_the_format(
+    key: str, source: ImageFormat, target: ImageFormat, expected: str
+) -> None:
+    assert naming.output_key(key, source, target) == expected
+
+
+def test_a_new_suffix_that_s3_cannot_hold_is_refused() -> None:
+    assert naming.output_key("k" * 1019, JPEG, TIFF) == "k" * 1019 + ".tiff"
+    with pytest.raises(InvalidSetting, match="output_format=tiff"):
+        naming.output_key("k" * 1020, JPEG, TIFF)
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "a", "ü" * 511 + ".j", "k" * 1024, "k." + "s" * 1022, "ü" * 500 + ".jpeg"])
+def test_superseded_and_report_keys_fit_into_s3_and_differ(key: str) -> None:
+    names = {naming.superseded_key(key, "1" * 32), naming.superseded_key(key, "2" * 32), naming.report_key(key)}
+    assert len(names) == 3
+    assert all(len(name.encode()) <= 1024 for name in names)
+    assert key not in names
+
+
+def test_superseded_keeps_the_suffix() -> None:
+    assert naming.superseded_key("d/a.jpg", "abcdef0123456789") == "d/a.superseded-abcdef012345.jpg"
+
+
+def test_long_keys_that_differ_at_their_end_have_different_reports() -> None:
+    assert naming.report_key("k" * 1020 + "a") != naming.report_key("k" * 1020 + "b")
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "ü (1)+&=.jpg", "日本/語.png", "k" * 1024, "語" * 341])
+def test_the_receipt_is_ascii_within_two_kilobytes_whatever_the_key(key: str) -> None:
+    user = {f"user-{n}": "v" * 90 for n in range(40)} | {"umlaut": "ü", "darkroom-credits": "0", "line": "a\nb"}
+    metadata = naming.receipt_metadata(job(key, "b" * 63), Decimal("2.5"), user)
+    assert sum(len(name) + len(value) for name, value in metadata.items()) <= 2048
+    assert all((name + value).isascii() for name, value in metadata.items())
+    assert (metadata["darkroom-job"], metadata["darkroom-credits"]) == ("0" * 32, "2.5")
+    assert {"umlaut", "line"}.isdisjoint(metadata)
+    assert sum(name.startswith("user-") for name in metadata) >= 5
+
+
+def test_user_metadata_is_kept_to_the_last_byte() -> None:
+    receipt = naming.receipt_metadata(job(), Decimal(1), {})
+    left = 2048 - sum(len(name) + len(value) for name, value in receipt.items())
+    assert "note" in naming.receipt_metadata(job(), Decimal(1), {"note": "v" * (left - 4)})
+    assert "note" not in naming.receipt_metadata(job(), Decimal(1), {"note": "v" * (left - 3)})
+
+
+def test_the_source_is_percent_encoded_or_hashed() -> None:
+    assert naming.receipt_metadata(job("a b/ü.jpg"), Decimal(1), {})["darkroom-source"] == "in/a%20b/%C3%BC.jpg"
+    assert naming.receipt_metadata(job("ü" * 400), Decimal(1), {})["darkroom-source"].startswith("sha256:")
+
+
+def test_a_vanished_version_still_names_its_job() -> None:
+    there = SourceObject("in", "a.jpg", "v1", "e", 9, NOW)
+    ghost = naming.vanished(Upload("in", "a.jpg", "v1"), NOW)
+    assert ghost is not None
+    assert ghost.job_id == there.job_id
+    assert naming.vanished(Upload("in", "a.jpg", None, "e"), NOW) is None
