@@ -63,7 +63,7 @@ types: $(INSTALLED)
 
 # ES6000 wants a dead-letter queue for the dead-letter queue; WS1004 does not see the log groups that LoggingConfig names.
 template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
-	$(GATES)/bin/cfn-lint --append-rules cfn_lint_serverless.rules --ignore-checks ES6000 WS1004 -t template.yaml
+	$(GATES)/bin/cfn-lint -t template.yaml
 	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml
 	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
 
