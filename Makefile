@@ -61,7 +61,6 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-# ES6000 wants a dead-letter queue for the dead-letter queue; WS1004 does not see the log groups that LoggingConfig names.
 template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(GATES)/bin/cfn-lint -t template.yaml
 	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml

@@ -175,7 +175,7 @@ def test_a_job_that_waits_its_turn_is_still_open() -> None:
 
 def test_a_child_is_gone_when_its_block_ends(tmp_path: Path) -> None:
     with ending(start("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path)) as child:
-        assert is_running(child.pid, "time.sleep")
+        child.wait_for(lambda: is_running(child.pid, "time.sleep"), 20)  # its command line is its own only once it began
     assert not is_running(child.pid, "time.sleep")
 
 
