@@ -75,12 +75,12 @@ class Bus:
 
 @dataclass
 class Executions:
-    """Fulfils `ports.Workflow`: one running execution a job and run."""
+    """Fulfils `ports.Workflow`: a name is used once, and none of these ever ends by itself."""
 
-    running: dict[tuple[str, int], Tick] = field(default_factory=dict)
+    running: dict[tuple[str, int, int], Tick] = field(default_factory=dict)
 
     def start(self, tick: Tick, attempt: int) -> None:
-        self.running.setdefault((tick.job_id, tick.run), tick)
+        self.running.setdefault((tick.job_id, tick.run, attempt), tick)
 
 
 class World:

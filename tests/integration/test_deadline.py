@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.world import DEADLINE, MONTH, START, World, picture
 
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
-from darkroom.model import Job, JobStatus, ProcessState
+from darkroom.model import Job, JobStatus, ProcessState, Upload
 
 TRANSIENT = [
     Throttled("HTTP 429"),
@@ -69,6 +69,13 @@ def test_polled_too_early_finalize_sends_it_back(world: World, job: Job) -> None
     world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")]
     assert world.finalize(job).status == "running"
     assert world.job().status is JobStatus.PROCESSING
+
+
+def test_a_duplicate_after_finalize_looked_in_starts_no_second_execution(world: World, job: Job) -> None:
+    world.finalize(job)
+    assert world.job().attempt > job.attempt
+    world.deliver(Upload(job.source_bucket, job.source_key, job.source_version))
+    assert len(world.executions.running) == 1
 
 
 def late(world: World) -> None:
