@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.catalog.values import allowed, wire_value
 from darkroom.model import ImageFormat
+from darkroom.pipeline.submit import LEASE_MARGIN
 
 TOPAZ = catalog.load("topaz")
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
@@ -281,3 +283,8 @@ def test_a_text_has_at_least_one_and_at_most_its_length_of_characters() -> None:
     assert wire_value(text, "äöü") == "äöü"
     assert wire_value(text, "abcd") is None
     assert wire_value(text, "  ") is None
+
+
+@pytest.mark.parametrize("provider", catalog.providers())
+def test_a_dead_workers_lease_lasts_until_the_vendors_list_must_show_its_submit(provider: str) -> None:
+    assert timedelta(seconds=catalog.load(provider).visibility_grace_seconds) <= LEASE_MARGIN

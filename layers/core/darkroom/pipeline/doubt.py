@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from darkroom import catalog
 from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import FoundProcess, Job, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.verdicts import Done, Later, Verdict
 from darkroom.ports import Clock, Ledger, Provider
 
-# How long an accepted job may take to show in a vendor's list after its request ended. assumed: at most 60 s (Topaz
-# publishes no figure). A dead worker's lease outlives its last request by as much, see submit.LEASE_MARGIN.
-VISIBILITY_GRACE_SECONDS = 60
 LOOKUP_RETRY_SECONDS = 60
 
 
@@ -28,8 +26,12 @@ class Doubt:
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Verdict:
-        """The call ended without an answer: look once the list must show it. The reservation stays."""
-        due = self.clock() + timedelta(seconds=VISIBILITY_GRACE_SECONDS)
+        """The call ended without an answer: look once the vendor's list must show it. The reservation stays.
+
+        A worker that died instead leaves a lease that outlives its last request, see `submit.LEASE_MARGIN`.
+        """
+        grace_seconds = catalog.load(job.provider or "").visibility_grace_seconds
+        due = self.clock() + timedelta(seconds=grace_seconds)
         self.ledger.postpone(job, due, None, why)
         return Later.until(due, self.clock(), why)
 
