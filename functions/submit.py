@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +13,12 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import wiring
-from darkroom.events import uploads_of
+from darkroom.events import work_of
 from darkroom.pipeline.verdicts import Done, Later
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(EventType.SQS)
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @logger.inject_lambda_context
@@ -27,12 +28,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
 
     def record_handler(record: SQSRecord) -> None:
-        for upload in uploads_of(record.body):
-            verdict = wiring.submit()(upload, ends)
+        for what in work_of(record.body):
+            verdict = wiring.submit()(what, ends)
             if isinstance(verdict, Later):
-                wiring.intake().again(upload, verdict.seconds)
+                wiring.intake().again(what, verdict.seconds)
             name = verdict.job.status.value if isinstance(verdict, Done) else type(verdict).__name__
             metrics.add_metric(name=f"Submit{name}", unit=MetricUnit.Count, value=1)
-            logger.info("submit", step="Submit", key=upload.key, verdict=name, why=getattr(verdict, "reason", None))
+            logger.info("submit", step="Submit", what=asdict(what), verdict=name, why=getattr(verdict, "reason", None))
 
     return process_partial_response(event, record_handler, processor, context)

@@ -19,7 +19,7 @@ from darkroom.model import Job, Upload
 REGION = "eu-central-1"
 INPUT, OUTPUT, TABLE = "darkroom-in", "darkroom-out", "ledger"
 INDEXES = {
-    "OpenJobs": ("open_status", "open_since"),
+    "OpenJobs": ("open_status", "due_at"),
     "JobsBySource": ("source_uri", "created_at"),
     "JobsByDay": ("day", "created_at"),
 }
@@ -122,7 +122,7 @@ def _make_table(dynamodb: Any) -> None:
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(named)],
         KeySchema=_keys("pk", "sk"),
         GlobalSecondaryIndexes=[
-            {"IndexName": name, "KeySchema": _keys(*pair), "Projection": {"ProjectionType": "ALL"}}
+            {"IndexName": name, "KeySchema": _keys(*pair), "Projection": {"ProjectionType": "KEYS_ONLY"}}
             for name, pair in INDEXES.items()
         ],
     )

@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from darkroom.errors import DarkroomError, ProcessUnknown, ResultNotReady
-from darkroom.model import Estimate, FoundProcess, Handle, ImageFormat, Plan, ProcessState, Progress, Submission
+from darkroom.model import (
+    Balance,
+    Estimate,
+    FoundProcess,
+    Handle,
+    ImageFormat,
+    Plan,
+    ProcessState,
+    Progress,
+    Submission,
+)
 from darkroom.ports import ImageStream
 
 PIECE_BYTES = 64 * 1024
@@ -57,6 +67,9 @@ class Enhancer:
     draw: Callable[[Plan], bytes]
     name: str = "topaz"
     key: str = "a-key"
+    next_key: str | None = None  # what a fresh read of the secret finds
+    account: Balance | None = None
+    lists: bool = True
     eta_after: timedelta = timedelta(seconds=30)
     listed_after: timedelta = timedelta(0)
     refusals: list[DarkroomError] = field(default_factory=list)
@@ -96,8 +109,10 @@ class Enhancer:
         self._fault("result")
         yield FakeLink(self._known(process_id).result, self.cuts.pop(0) if self.cuts else None)
 
-    def find(self, handle: Handle) -> tuple[FoundProcess, ...]:
+    def find(self, handle: Handle) -> tuple[FoundProcess, ...] | None:
         self._fault("find")
+        if not self.lists:
+            return None
         return tuple(
             FoundProcess(p.process_id, str(p.handle), p.progress.state, p.progress.eta, p.created_at)
             for p in self.processes.values()
@@ -120,6 +135,13 @@ class Enhancer:
 
     def key_fingerprint(self) -> str:
         return self.key
+
+    def refresh_key(self) -> None:
+        self.key = self.next_key or self.key
+
+    def balance(self) -> Balance | None:
+        self._fault("balance")
+        return self.account
 
     def become(self, state: ProcessState, process_id: str | None = None, credits: Decimal | None = None) -> None:
         """What the vendor does on its side; to all processes unless one is named."""

@@ -27,7 +27,7 @@ from darkroom.errors import (
     Throttled,
     UnsafeLink,
 )
-from darkroom.model import Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, Submission
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, Submission
 from darkroom.ports import Clock, ImageStream, ResultLink
 
 PIECE_BYTES = 256 * 1024
@@ -111,6 +111,7 @@ class FakeProvider:
     clock: Clock = field(default=lambda: datetime.now(UTC))
     key: str = field(default="fake-key-1", repr=False)
     name: str = "topaz"
+    given: Decimal = Decimal(10_000)
     duration: timedelta = timedelta(seconds=30)
     make_result: Callable[[Plan, bytes], bytes] = field(default=lambda plan, sent: sent)
     faults: Faults = field(default_factory=Faults)
@@ -189,6 +190,19 @@ class FakeProvider:
     def key_fingerprint(self) -> str:
         """Twelve hex digits of the key."""
         return hashlib.sha256(f"fake:{self.key}".encode()).hexdigest()[:12]
+
+    def refresh_key(self) -> None:
+        """The key is always fresh."""
+
+    def balance(self) -> Balance:
+        """What was given minus what finished processes cost; running ones are reserved."""
+        with self._answering("account", ""):
+            spent, reserved = Decimal(0), Decimal(0)
+            for process in self.processes.values():
+                state = self._state(process)
+                reserved += process.plan.price if state is ProcessState.RUNNING else 0
+                spent += process.plan.price if state is ProcessState.COMPLETED else 0
+            return Balance(self.given - spent - reserved, reserved, self.given - spent)
 
     def finish(
         self, process_id: str, state: ProcessState = ProcessState.COMPLETED, result: bytes | None = None

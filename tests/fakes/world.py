@@ -11,17 +11,29 @@ from typing import Any
 
 from PIL import Image
 
+from darkroom.aws.accounts import DynamoAccounts
+from darkroom.aws.backlog import DynamoBacklog
+from darkroom.aws.circuits import DynamoCircuits
+from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.outputs import S3Outputs
 from darkroom.aws.sources import S3Sources
-from darkroom.model import TERMINAL, Job, JobStatus, Limits, Plan, ProcessState, Tick, Upload
+from darkroom.model import TERMINAL, Alarm, Due, Job, JobStatus, Limits, Plan, ProcessState, Tick, Upload
+from darkroom.pipeline import reconcile, strays
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing
+from darkroom.pipeline.delivery import Delivery
 from darkroom.pipeline.doubt import Doubt
 from darkroom.pipeline.finalize import Finalize
+from darkroom.pipeline.gate import Gate
+from darkroom.pipeline.operate import Operate
 from darkroom.pipeline.poll import Poll
+from darkroom.pipeline.reconcile import Reconcile
+from darkroom.pipeline.sending import Sending
+from darkroom.pipeline.strays import AbandonedUploads, LostUploads
 from darkroom.pipeline.submit import Submit
-from darkroom.pipeline.verdicts import Later, Verdict
+from darkroom.pipeline.sweep import Sweep
+from darkroom.pipeline.verdicts import Done, Later, Verdict
 from tests.fakes.cloud import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.enhancer import Enhancer
 
@@ -30,6 +42,7 @@ MONTH = "2026-11"
 INVOCATION = timedelta(seconds=300)
 DEADLINE = timedelta(hours=24)
 RETENTION = timedelta(hours=168)
+WAITING = (JobStatus.CLAIMED, JobStatus.SUBMITTING)
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
 
 
@@ -83,22 +96,49 @@ class Executions:
         self.running.setdefault((tick.job_id, tick.run, attempt), tick)
 
 
+@dataclass
+class Queue:
+    """Fulfils `ports.Intake`; keeps what was sent, with its delay."""
+
+    sent: list[tuple[Upload | Due, int]] = field(default_factory=list)
+
+    def again(self, what: Upload | Due, delay_seconds: int) -> None:
+        self.sent.append((what, delay_seconds))
+
+
+@dataclass
+class Bell:
+    """Fulfils `ports.Attention`; keeps who was called for."""
+
+    rung: list[Alarm] = field(default_factory=list)
+
+    def call(self, alarm: Alarm, message: str, **facts: str) -> None:
+        self.rung.append(alarm)
+
+
 class World:
     """Ports by name, and the use cases made of them. Replace a port to make it fail."""
 
     def __init__(self, cloud: Cloud, *, limits: Limits = NO_LIMITS, defaults: str = "") -> None:
         self.cloud, self.clock, self.limits, self.defaults = cloud, Clock(), limits, defaults
         self.provider = Enhancer(self.clock, drawn)
-        self.bus, self.executions = Bus(), Executions()
+        self.bus, self.executions, self.queue, self.bell = Bus(), Executions(), Queue(), Bell()
         self.slept: list[float] = []
         self.ledger = self.make_ledger(cloud.dynamodb)
+        table: Any = (cloud.dynamodb, TABLE, self.slept.append)
         self.ports: dict[str, Any] = {
             "sources": S3Sources(cloud.s3),
             "outputs": S3Outputs(cloud.s3, OUTPUT),
             "ledger": self.ledger,
+            "circuits": DynamoCircuits(*table),
+            "backlog": DynamoBacklog(*table),
+            "interventions": DynamoInterventions(*table),
+            "accounts": DynamoAccounts(*table),
             "provider": self.provider,
             "workflow": self.executions,
             "events": self.bus,
+            "intake": self.queue,
+            "attention": self.bell,
         }
 
     def make_ledger(self, client: Any) -> DynamoLedger:
@@ -110,41 +150,109 @@ class World:
         """When an invocation that begins now must be over."""
         return self.clock() + INVOCATION
 
-    def _closing(self) -> Closing:
-        return Closing(self.ports["ledger"], self.ports["outputs"], self.ports["events"], self.clock)
+    @property
+    def _providers(self) -> dict[str, Any]:
+        return {"topaz": self.ports["provider"]}
 
-    def submit(self, upload: Upload) -> Verdict:
-        """One delivery of the upload's message."""
-        ledger, providers = self.ports["ledger"], {"topaz": self.ports["provider"]}
-        binding = Binding(ledger, self.ports["workflow"], self.clock)
-        use_case = Submit(
-            sources=self.ports["sources"], ledger=ledger, providers=providers, binding=binding, closing=self._closing(),
-            doubt=Doubt(ledger, providers, binding, self.clock), clock=self.clock, input_bucket=INPUT,
-            output_bucket=OUTPUT, default_provider="topaz", allowed_providers=("topaz",), stack_defaults=self.defaults,
-            tag_prefix="", limits=self.limits, deadline=DEADLINE,
+    def _closing(self) -> Closing:
+        return Closing(
+            self.ports["ledger"], self.ports["outputs"], self.ports["events"], self.ports["attention"], self.clock
+        )
+
+    def _binding(self) -> Binding:
+        return Binding(self.ports["ledger"], self.ports["workflow"], self.ports["attention"], self.clock)
+
+    def _doubt(self) -> Doubt:
+        return Doubt(self.ports["ledger"], self._providers, self._binding(), self.ports["attention"], self.clock)
+
+    def _sending(self) -> Sending:
+        return Sending(
+            sources=self.ports["sources"], ledger=self.ports["ledger"], providers=self._providers,
+            gate=Gate(self.ports["circuits"], self.ports["attention"], self.clock), binding=self._binding(),
+            closing=self._closing(), doubt=self._doubt(), clock=self.clock, output_bucket=OUTPUT,
+            default_provider="topaz", allowed_providers=("topaz",), stack_defaults=self.defaults, tag_prefix="",
+            limits=self.limits,
         )  # fmt: skip
-        return use_case(upload, self.ends)
+
+    def submit(self, what: Upload | Due) -> Verdict:
+        """One delivery of the message of an upload or a due job."""
+        use_case = Submit(
+            sources=self.ports["sources"], ledger=self.ports["ledger"], sending=self._sending(),
+            binding=self._binding(), closing=self._closing(), doubt=self._doubt(), clock=self.clock,
+            input_bucket=INPUT, deadline=DEADLINE,
+        )  # fmt: skip
+        return use_case(what, self.ends)
 
     def poll(self, job: Job) -> Tick:
         """One poll of the job's execution."""
-        return Poll(self.ports["ledger"], {"topaz": self.ports["provider"]}, self.clock)(job.job_id, job.run)
+        return Poll(self.ports["ledger"], self._providers, self.clock)(job.job_id, job.run)
+
+    def _finalize(self) -> Finalize:
+        delivery = Delivery(
+            self.ports["sources"], self.ports["outputs"], self.ports["ledger"], self._closing(), self.clock,
+            {"topaz": RETENTION},
+        )  # fmt: skip
+        return Finalize(
+            self.ports["ledger"], self._providers, delivery, self._closing(), self._doubt(), self.clock
+        )  # fmt: skip
 
     def finalize(self, job: Job) -> Tick:
         """One try of finalize."""
-        use_case = Finalize(
-            self.ports["sources"], self.ports["outputs"], self.ports["ledger"], {"topaz": self.ports["provider"]},
-            self._closing(), self.clock, {"topaz": RETENTION},
+        return self._finalize()(job.job_id, job.run, self.ends)
+
+    @property
+    def reconcile(self) -> Reconcile:
+        """The comparison with the provider's account."""
+        return Reconcile(self.ports["accounts"], self._providers, self.ports["attention"], self.clock)
+
+    def sweep(self, *, prefix: str = "", suffixes: tuple[str, ...] = ()) -> Mapping[str, int]:
+        """One run of the sweep."""
+        sources, backlog, intake = (self.ports[name] for name in ("sources", "backlog", "intake"))
+        lost = LostUploads(sources, backlog, intake, self.clock, INPUT, prefix, suffixes)
+        abandoned = AbandonedUploads(self.ports["outputs"], backlog, self.clock, OUTPUT)
+        use_case = Sweep(
+            backlog=backlog, circuits=self.ports["circuits"], intake=intake, binding=self._binding(),
+            closing=self._closing(), providers=self._providers,
+            rounds={
+                "LostUploads": (strays.EVERY, lost),
+                "AbandonedUploads": (strays.EVERY, abandoned),
+                "Drifted": (reconcile.EVERY, self.reconcile),
+            },
+            attention=self.ports["attention"], clock=self.clock,
         )  # fmt: skip
-        return use_case(job.job_id, job.run, self.ends)
+        return use_case(self.ends)
+
+    @property
+    def operate(self) -> Operate:
+        """The operator's commands."""
+        return Operate(
+            ledger=self.ports["ledger"], interventions=self.ports["interventions"], circuits=self.ports["circuits"],
+            intake=self.ports["intake"], binding=self._binding(), closing=self._closing(), finalize=self._finalize(),
+            providers=self._providers, clock=self.clock, input_bucket=INPUT, deadline=DEADLINE,
+        )  # fmt: skip
+
+    def sweep_and_deliver(self) -> Verdict | None:
+        """One run of the sweep; what it sends to the queue is delivered. The last verdict."""
+        before, verdict = len(self.queue.sent), None
+        self.sweep()
+        for what, _ in self.queue.sent[before:]:
+            verdict = self.submit(what)
+        return verdict
 
     def deliver(self, upload: Upload, times: int = 12) -> Verdict:
-        """Delivers the message, and again after each delay that is asked for, as the queue would."""
+        """Delivers the message until the job has left the intake: again after each delay, and by the sweep when it is due."""
+        verdict = self.submit(upload)
         for _ in range(times):
-            verdict = self.submit(upload)
-            if not isinstance(verdict, Later):
+            if isinstance(verdict, Later):
+                self.clock.advance(verdict.seconds)
+                verdict = self.submit(upload)
+            elif isinstance(verdict, Done) and verdict.job.status in WAITING:
+                due_at = verdict.job.due_at or self.clock()
+                self.clock.advance(max(due_at - self.clock(), timedelta(0)) + timedelta(seconds=1))
+                verdict = self.sweep_and_deliver() or verdict
+            else:
                 return verdict
-            self.clock.advance(verdict.seconds)
-        raise AssertionError(f"still asked for later after {times} deliveries: {verdict}")
+        raise AssertionError(f"still in the intake after {times} deliveries: {verdict}")
 
     def job(self) -> Job:
         """The only job there is."""

@@ -1,17 +1,16 @@
-"""What template.yaml promises: the stack's public contract; least privilege, encryption and keeping."""
+"""What template.yaml promises its operators: parameters, outputs, functions, alarms, costs. Roles: test_template_roles."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.unit.template_support import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, cited, environment, mentions, of_type
 
-ROOT = Path(__file__).parents[2]
+from darkroom.model import Alarm
 
 DEFAULTS: dict[str, str | int] = {
     "Provider": "topaz",
@@ -41,72 +40,24 @@ OUTPUTS = {
     "InputBucket", "OutputBucket", "LedgerTable", "StateMachineArn",
     "ApiKeysSecretArn", "IntakeQueueUrl", "IntakeDlqUrl", "DashboardUrl",
 }  # fmt: skip
-FUNCTIONS = ("Submit", "Poll", "Finalize")
-NEEDS_EVERY_RESOURCE = {
-    "SendTraces": "X-Ray has no resources to name",
-    "DeliverLogs": "log delivery is granted for the account as a whole",
-}
 MOST_SKIPPED_CHECKS = 10
+NAMES = {
+    "AlarmName", "BucketName", "DashboardName", "FunctionName", "LogGroupName", "QueueName", "RoleName", "TableName",
+}  # fmt: skip
+CALLS = [call.value for call in Alarm]
+PROVISIONED = {
+    "ProvisionedThroughput", "ProvisionedConcurrencyConfig", "ProvisionedPollerConfig", "ReservedConcurrentExecutions",
+    "VpcConfig", "SnapStart",
+}  # fmt: skip
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+COSTS = (ROOT / "docs" / "costs.md").read_text()
 
 
-class Loader(yaml.SafeLoader):
-    """Reads `!Ref x` as {"Ref": "x"} and `!Other x` as {"Fn::Other": x}."""
-
-
-def read_tag(loader: Loader, tag: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        value: Any = loader.construct_mapping(node, deep=True)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_scalar(node)  # type: ignore[arg-type]
-    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
-
-
-Loader.add_multi_constructor("!", read_tag)
-
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
-RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
-
-
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    found = {name: resource for name, resource in RESOURCES.items() if resource["Type"] == kind}
-    assert found
-    return found
-
-
-def mentions(node: Any, name: str) -> bool:
-    """Whether a Ref, GetAtt or Sub anywhere below names the parameter or resource."""
+def keys(node: Any) -> set[str]:
+    """Every key at any depth."""
     if isinstance(node, dict):
-        return any(
-            (key == "Ref" and value == name)
-            or (key == "Fn::GetAtt" and str(value).split(".")[0] == name)
-            or (key == "Fn::Sub" and re.search(rf"\$\{{{name}[.}}]", json.dumps(value)) is not None)
-            or mentions(value, name)
-            for key, value in node.items()
-        )
-    return isinstance(node, list) and any(mentions(value, name) for value in node)
-
-
-def statements(role: str) -> Iterator[dict[str, Any]]:
-    for policy in RESOURCES[role]["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
-            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
-
-
-def actions(statement: dict[str, Any]) -> list[str]:
-    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-
-
-def granted(function: str, service: str) -> set[str]:
-    every = {action for statement in statements(f"{function}Role") for action in actions(statement)}
-    return {action for action in every if action.startswith(f"{service}:")}
-
-
-def environment(function: str) -> set[str]:
-    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    own = RESOURCES[function]["Properties"].get("Environment", {"Variables": {}})["Variables"]
-    return set(shared) | set(own)
+        return set(node) | {key for value in node.values() for key in keys(value)}
+    return {key for value in node for key in keys(value)} if isinstance(node, list) else set()
 
 
 # --- the contract
@@ -209,171 +160,95 @@ def test_only_submit_is_told_what_a_submission_may_cost() -> None:
     assert not (limits | buckets) & environment("Poll")
     assert buckets <= environment("Finalize")
     assert not limits & environment("Finalize")
+    assert buckets <= environment("Sweep")
+    assert not limits & environment("Sweep")
 
 
-# --- least privilege
+def test_sweep_is_told_which_keys_are_uploads_as_the_rule_is() -> None:
+    told = RESOURCES["Sweep"]["Properties"]["Environment"]["Variables"]
+    assert told["INPUT_PREFIX"] == {"Ref": "InputPrefix"}
+    assert told["INPUT_SUFFIXES"] == {"Ref": "InputSuffixes"}
 
 
-@pytest.mark.parametrize("role", of_type("AWS::IAM::Role"))
-def test_a_role_names_its_resources_and_actions(role: str) -> None:
-    for statement in statements(role):
-        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-        assert statement["Sid"] in NEEDS_EVERY_RESOURCE or "*" not in resources
-        assert not any("*" in action for action in actions(statement))
-    assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
+def test_sweep_runs_each_minute_and_nobody_tries_a_run_again() -> None:
+    sweep = RESOURCES["Sweep"]["Properties"]
+    (schedule,) = sweep["Events"].values()
+    assert schedule["Type"] == "ScheduleV2"
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Properties"]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+    assert sweep["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
 
-def test_the_ledger_is_never_scanned_and_nothing_in_it_is_deleted() -> None:
-    rows = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
-    assert granted("Submit", "dynamodb") == rows
-    assert granted("Finalize", "dynamodb") == rows
-    assert granted("Poll", "dynamodb") == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+def test_two_stacks_in_one_account_do_not_meet() -> None:
+    """Neither in the name of a schedule, which SAM would make the same, nor in a metric, a log group or a queue."""
+    assert RESOURCES["Sweep"]["Properties"]["Events"]["EveryMinute"]["Properties"]["OmitName"] is True
+    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert shared["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+    named = [v for r in RESOURCES.values() for k, v in r.get("Properties", {}).items() if k in NAMES]
+    assert named
+    assert all(mentions(name, "AWS::StackName") for name in named)
 
 
-def test_poll_touches_no_bucket_queue_machine_or_bus() -> None:
-    assert not [action for service in ("s3", "sqs", "states", "events", "kms") for action in granted("Poll", service)]
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_function_may_change_what_was_uploaded(function: str) -> None:
-    for statement in statements(f"{function}Role"):
-        if mentions(statement["Resource"], "InputBucketName"):
-            assert not [a for a in actions(statement) if a.startswith(("s3:Put", "s3:Delete", "s3:Abort"))]
-
-
-@pytest.mark.parametrize("function", ["Submit", "Finalize"])
-def test_objects_are_removed_under_failed_only(function: str) -> None:
-    for statement in statements(f"{function}Role"):
-        if "s3:DeleteObject" in actions(statement):
-            assert statement["Resource"]["Fn::Sub"][0].endswith("/_failed/*")
-
-
-@pytest.mark.parametrize("function", ["Submit", "Finalize"])
-def test_events_are_published_as_darkroom_only(function: str) -> None:
-    (publish,) = (s for s in statements(f"{function}Role") if "events:PutEvents" in actions(s))
-    assert publish["Condition"] == {"StringEqualsIfExists": {"events:source": "darkroom"}}
-
-
-@pytest.mark.parametrize("function", ["Submit", "Finalize"])
-def test_customer_keys_are_used_only_when_named(function: str) -> None:
-    optional = [
-        s for p in RESOURCES[f"{function}Role"]["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]
-    ]
-    (keys,) = (s["Fn::If"] for s in optional if "Fn::If" in s)
-    assert keys[0] == "HasKmsKeys"
-    assert keys[1]["Resource"] == {"Ref": "KmsKeyArns"}
-
-
-# --- encryption, transport, keeping
-
-
-@pytest.mark.parametrize("name", of_type("AWS::S3::Bucket"))
-def test_a_created_bucket_is_private_encrypted_versioned_and_kept(name: str) -> None:
-    bucket = RESOURCES[name]
-    properties = bucket["Properties"]
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
-    assert all(properties["PublicAccessBlockConfiguration"].values())
-    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
-    assert rules["AbortUnfinishedUploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
-    assert rules["ForgetOldVersions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
-
-
-def test_only_the_output_bucket_forgets_leftovers_and_only_the_input_bucket_sends_events() -> None:
-    source, target = RESOURCES["InputBucket"]["Properties"], RESOURCES["OutputBucket"]["Properties"]
-    leftovers = [rule for rule in target["LifecycleConfiguration"]["Rules"] if "Prefix" in rule]
-    assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in leftovers] == [("_darkroom/", 1)]
-    assert not [rule for rule in source["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
-    assert source["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
-    assert "NotificationConfiguration" not in target
-
-
-@pytest.mark.parametrize("name", [*of_type("AWS::S3::BucketPolicy"), *of_type("AWS::SQS::QueuePolicy")])
-def test_plain_http_is_refused(name: str) -> None:
-    document = RESOURCES[name]["Properties"]["PolicyDocument"]
-    (refusal,) = (s for s in document["Statement"] if s["Effect"] == "Deny")
-    assert refusal["Principal"] == "*"
-    assert refusal["Action"] in ("s3:*", "sqs:*")
-    # No request reaches AWS from a loopback address: there the exception never applies.
-    assert refusal["Condition"] == {
-        "Bool": {"aws:SecureTransport": "false"},
-        "NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"},
-    }
-
-
-@pytest.mark.parametrize("name", of_type("AWS::SQS::QueuePolicy"))
-def test_a_queue_takes_messages_of_our_rule_only(name: str) -> None:
-    (allow,) = (s for s in RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow")
-    assert allow["Principal"] == {"Service": "events.amazonaws.com"}
-    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "UploadRule.Arn"}}}
-
-
-@pytest.mark.parametrize("name", of_type("AWS::SQS::Queue"))
-def test_a_queue_is_encrypted_and_keeps_messages_for_14_days(name: str) -> None:
-    assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
-    assert RESOURCES[name]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
-
-
-def test_an_upload_that_cannot_be_taken_in_reaches_the_dead_letter_queue() -> None:
-    dlq = {"Fn::GetAtt": "IntakeDlq.Arn"}
-    redrive = RESOURCES["IntakeQueue"]["Properties"]["RedrivePolicy"]
-    assert redrive == {"deadLetterTargetArn": dlq, "maxReceiveCount": 5}
-    (target,) = RESOURCES["UploadRule"]["Properties"]["Targets"]
-    assert target["DeadLetterConfig"] == {"Arn": dlq}
-
-
-def test_the_ledger_is_kept_recoverable_and_forgets_by_expires_at() -> None:
-    table = RESOURCES["LedgerTable"]
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
-    properties = table["Properties"]
-    assert properties["BillingMode"] == "PAY_PER_REQUEST"
-    assert properties["SSESpecification"] == {"SSEEnabled": True}
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    indexes = {index["IndexName"]: index for index in properties["GlobalSecondaryIndexes"]}
-    assert {name: [key["AttributeName"] for key in index["KeySchema"]] for name, index in indexes.items()} == {
-        "OpenJobs": ["open_status", "open_since"],
-        "JobsBySource": ["source_uri", "created_at"],
-        "JobsByDay": ["day", "created_at"],
-    }
-    assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes.values())
-
-
-def test_the_secret_is_kept_and_starts_as_an_empty_form() -> None:
-    secret = RESOURCES["ApiKeys"]
-    assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
-    # Never change this text: an update of the stack would write it over the user's keys.
-    assert secret["Properties"]["SecretString"] == '{"topaz":"","aimlapi":"","oxen":"","uwear":""}'
-
-
-@pytest.mark.parametrize("name", of_type("AWS::Logs::LogGroup"))
-def test_logs_are_forgotten_when_the_operator_says(name: str) -> None:
-    assert RESOURCES[name]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-
-
-def test_the_state_machine_keeps_no_payloads_and_its_definition_gets_every_arn_it_asks_for() -> None:
-    machine = RESOURCES["StateMachine"]["Properties"]
-    assert machine["Type"] == "STANDARD"
-    assert machine["Logging"]["Level"] == "ERROR"
-    assert machine["Logging"]["IncludeExecutionData"] is False
-    definition = (ROOT / machine["DefinitionUri"]).read_text()
-    assert set(re.findall(r"\$\{(\w+)\}", definition)) == set(machine["DefinitionSubstitutions"])
-
-
-def test_a_task_waits_longer_than_its_function_may_run() -> None:
-    states = json.loads((ROOT / "statemachine" / "darkroom.asl.json").read_text())["States"]
-    for name in ("Poll", "Finalize"):
-        assert states[name]["TimeoutSeconds"] > RESOURCES[name]["Properties"]["Timeout"]
+# --- alarms, dashboard, idle costs
 
 
 def test_alarms_are_always_there_and_mailed_only_to_a_given_address() -> None:
-    for alarm in of_type("AWS::CloudWatch::Alarm").values():
+    for alarm in ALARMS.values():
         condition, when_given, _ = alarm["Properties"]["AlarmActions"]["Fn::If"]
         assert (condition, when_given) == ("HasAlarmEmail", [{"Ref": "AlarmTopic"}])
     assert RESOURCES["AlarmTopic"]["Condition"] == "HasAlarmEmail"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_says_what_happened_and_where_to_read_on(name: str) -> None:
+    description = ALARMS[name]["Properties"]["AlarmDescription"]
+    assert re.fullmatch(r"\S[^\n]+; see docs/operations\.md", description)
+
+
+def test_the_operations_page_has_one_row_for_every_alarm_and_no_other() -> None:
+    rows = [row["Alarm"].strip("`") for row in cited("operations.md")]
+    assert sorted(rows) == sorted(ALARMS)
+    assert all(row["It means"] and row["What to do"] for row in cited("operations.md"))
+
+
+def test_each_call_for_a_person_has_its_alarm_which_listens_to_this_stack_only() -> None:
+    ours = [alarm["Properties"] for alarm in ALARMS.values() if alarm["Properties"]["Namespace"] == "Darkroom"]
+    assert sorted(alarm["MetricName"] for alarm in ours) == sorted(CALLS)
+    for alarm in ours:
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+def test_only_the_silence_of_sweep_is_alarming() -> None:
+    alarming = {name for name, a in ALARMS.items() if a["Properties"]["TreatMissingData"] != "notBreaching"}
+    assert alarming == {"SweepSilentAlarm"}
+    assert ALARMS["SweepSilentAlarm"]["Properties"]["TreatMissingData"] == "breaching"
+
+
+def test_the_dashboard_shows_every_alarm_and_what_needs_a_person() -> None:
+    board = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]
+    alarms, *graphs = board
+    assert alarms["properties"]["alarms"] == [f"${{{name}.Arn}}" for name in ALARMS]
+    shown = {graph["properties"]["title"]: graph["properties"]["metrics"] for graph in graphs}
+    assert [metric[:4] for metric in shown["Needs a person"]] == [
+        ["Darkroom", call, "service", "${AWS::StackName}"] for call in CALLS
+    ]
+    assert [metric[3] for metric in shown["Function errors"]] == [f"${{{name}}}" for name in FUNCTIONS]
+    for graph in board:
+        assert graph["x"] + graph["width"] <= 24
+    metrics = sum(len(metrics) for metrics in shown.values())
+    assert metrics <= 50  # what a free dashboard may have
+    assert f"1, with {metrics} metrics and {len(ALARMS)} alarms" in COSTS
+
+
+def test_an_idle_stack_costs_what_the_costs_page_counts() -> None:
+    kinds = [resource["Type"] for resource in RESOURCES.values()]
+    assert not [kind for kind in kinds if kind.startswith(("AWS::EC2::", "AWS::KMS::", "AWS::ElastiCache::"))]
+    assert not keys(TEMPLATE) & PROVISIONED
+    assert min(alarm["Properties"]["Period"] for alarm in ALARMS.values()) >= 60  # a shorter one costs three times that
+    assert f"| {len(ALARMS)} standard |" in COSTS
+    assert f"| {kinds.count('AWS::SecretsManager::Secret')} secret |" in COSTS
+    assert kinds.count("AWS::CloudWatch::Dashboard") == 1
 
 
 # --- gates

@@ -22,6 +22,7 @@ The tree, by who must act::
     ├── UnsafeLink             operator   a result link points where Darkroom will not go
     ├── LostClaim              nobody     another worker owns the job now; change nothing
     ├── LedgerBusy             nobody     DynamoDB conflicts outlasted this invocation
+    ├── Inapplicable           operator   a command does not fit the job as it stands; nothing was changed
     └── SourceGone             uploader   the object or version is no longer there
 
 A message names the key, the value, what is allowed and the nearest right value. No message carries a link or a key.
@@ -29,6 +30,7 @@ A message names the key, the value, what is allowed and the nearest right value.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -161,7 +163,14 @@ class ProcessUnknown(DarkroomError):
 
 
 class ResultNotReady(DarkroomError):
-    """The result's link or its bytes are not whole: fetch again with a fresh link. Nothing was published."""
+    """The result's link or its bytes are not whole: fetch again with a fresh link. Nothing was published.
+
+    `charged`: what the provider said it charges for it, where it said so.
+    """
+
+    def __init__(self, message: str, charged: Decimal | None = None) -> None:
+        super().__init__(message)
+        self.charged = charged
 
 
 class UnsafeLink(DarkroomError):
@@ -174,6 +183,10 @@ class LostClaim(DarkroomError):
 
 class LedgerBusy(DarkroomError):
     """Transaction conflicts or throttling outlasted the retries of one invocation. Nothing was written."""
+
+
+class Inapplicable(DarkroomError):
+    """An operator's command does not fit the job as it stands; the message names the one that does."""
 
 
 class SourceGone(DarkroomError):

@@ -1,4 +1,5 @@
-"""Messages in and out: S3's two kinds of notification become uploads; a job becomes an event's detail. Pure."""
+"""Messages in and out, pure: S3's two kinds of notification become uploads, our own names a job that is due; a job becomes
+an event's detail."""
 
 from __future__ import annotations
 
@@ -11,9 +12,12 @@ from enum import Enum
 from typing import Any
 from urllib.parse import unquote_plus
 
-from darkroom.model import Job, JobStatus, Upload
+from darkroom.model import Due, Job, JobStatus, Upload
 
 MAX_DELAY_SECONDS = 900  # the longest that a queue message can be held back: DelaySeconds of SQS
+
+SOURCE = "darkroom"
+JOB_DUE = "Job Due"  # on the intake queue only: a job by its id, whatever became of its object
 
 DETAIL_TYPES = {
     JobStatus.COMPLETED: "Job Completed",
@@ -34,13 +38,15 @@ class MalformedMessage(ValueError):
     """The message is neither of S3's notifications: it belongs in the dead-letter queue."""
 
 
-def uploads_of(body: str) -> tuple[Upload, ...]:
-    """The uploads that a queue message names; none for `s3:TestEvent`. Raises MalformedMessage.
+def work_of(body: str) -> tuple[Upload | Due, ...]:
+    """The uploads or the due job that a queue message names; none for `s3:TestEvent`. Raises MalformedMessage.
 
     EventBridge's "Object Created" carries one raw key; S3's own notification carries records with URL-encoded keys.
     """
     try:
         message = json.loads(body)
+        if message.get("detail-type") == JOB_DUE:
+            return (Due(str(message["detail"]["job_id"])),)
         if "Records" in message:
             return tuple(_notified(record) for record in message["Records"] if _creates(record))
         if message.get("Event") == "s3:TestEvent":
@@ -88,8 +94,14 @@ def _etag(value: str | None) -> str | None:
     return value.strip('"') if value else None
 
 
-def message_of(upload: Upload) -> str:
-    """The upload as a queue message in EventBridge's form, which `uploads_of` reads back."""
+def message_of(what: Upload | Due) -> str:
+    """An upload as a queue message in EventBridge's form, or a due job; `work_of` reads it back."""
+    if isinstance(what, Due):
+        return json.dumps({"source": SOURCE, "detail-type": JOB_DUE, "detail": {"job_id": what.job_id}})
+    return _created(what)
+
+
+def _created(upload: Upload) -> str:
     named = {
         "key": upload.key,
         "version-id": upload.version_id,
@@ -98,7 +110,7 @@ def message_of(upload: Upload) -> str:
     }
     s3_object = {name: value for name, value in named.items() if value is not None}
     detail = {"bucket": {"name": upload.bucket}, "object": s3_object}
-    return json.dumps({"source": "darkroom", "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
+    return json.dumps({"source": SOURCE, "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
 
 
 def detail_of(job: Job) -> dict[str, object]:

@@ -7,6 +7,7 @@ one job. It must not know the month's budgets: those belong to the ledger.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from darkroom import catalog, pricing
@@ -40,12 +41,10 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
     sides = _sides_to_send(values, facts)
     width, height = _output_size(sides, facts)
     _check_sizes(book, model, facts, size_bytes, width, height)
-    credits = pricing.credits(width * height, model.mp_per_credit)
-    _check_price(credits, settings, limits, model)
     sent = {**values, **{side: str(pixels) for side, pixels in sides.items()}, "output_format": output_format.value}
     ours = {name: settings.values[name] for name in ("max_credits", "label") if name in settings.values}
     kept = {"provider": settings.values["provider"], "model": Resolved(model.name, named.layer), **asked, **ours}
-    return Plan(
+    planned = Plan(
         provider=settings.provider,
         model=model.name,
         endpoint=model.endpoint,
@@ -57,10 +56,27 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
         output_format=output_format,
         output_width=width,
         output_height=height,
-        credits=credits,
+        credits=None,
         credit_price_usd=limits.credit_price_usd.get(settings.provider) or book.credit_price_usd,
         label=settings.label,
+        max_credits=settings.max_credits,
     )
+    if model.mp_per_credit is None:
+        return planned
+    return priced(planned, pricing.credits(width * height, model.mp_per_credit), limits)
+
+
+def priced(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
+    """The plan at that price. Raises PriceAboveLimit when one job may not cost so much; 0 in the stack's limit is none."""
+    per_job = limits.credits_per_job.get(plan.provider) or None
+    bounds = {"max_credits": plan.max_credits, "MaxCreditsPerJob": per_job}
+    present = {name: bound for name, bound in bounds.items() if bound is not None}
+    name = min(present, key=lambda bound: present[bound], default=None)
+    if name is not None and credits > present[name]:
+        raise PriceAboveLimit(
+            f"the job costs {credits} credits with {plan.model}; {name} allows {present[name].normalize():f}"
+        )
+    return replace(plan, credits=credits)
 
 
 def _model(book: Catalog, named: Resolved) -> Model:
@@ -184,20 +200,6 @@ def _check_sizes(book: Catalog, model: Model, facts: ImageFacts, size_bytes: int
         megapixels = Decimal(across * down) / pricing.PIXELS_PER_MEGAPIXEL
         if megapixels > most:
             raise ImageTooLarge(f"{size}, {megapixels.normalize():f} MP; the limit of {model.name} is {most} MP")
-
-
-def _check_price(credits: Decimal, settings: Settings, limits: Limits, model: Model) -> None:
-    """The job's own limits: `max_credits` of the layers and the stack's; 0 in the stack's means none."""
-    per_job = limits.credits_per_job.get(settings.provider) or None
-    bounds = {"max_credits": settings.max_credits, "MaxCreditsPerJob": per_job}
-    present = {name: bound for name, bound in bounds.items() if bound is not None}
-    if not present:
-        return
-    name = min(present, key=lambda bound: present[bound])
-    if credits > present[name]:
-        raise PriceAboveLimit(
-            f"the job costs {credits} credits with {model.name}; {name} allows {present[name].normalize():f}"
-        )
 
 
 def _on_the_wire(model: Model, sent: Mapping[str, str]) -> dict[str, str]:

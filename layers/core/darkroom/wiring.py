@@ -8,28 +8,41 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
 
 from darkroom import catalog
+from darkroom.aws.accounts import DynamoAccounts
+from darkroom.aws.attention import LoggedAttention, MetricAttention
+from darkroom.aws.backlog import DynamoBacklog
+from darkroom.aws.circuits import DynamoCircuits
+from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger, utc_now
 from darkroom.aws.outputs import S3Outputs
 from darkroom.aws.secrets import ApiKeys
 from darkroom.aws.sources import S3Sources
 from darkroom.aws.workflow import EventBridgeEvents, SqsIntake, StepFunctionsWorkflow
-from darkroom.model import Limits
+from darkroom.configuration import Configuration
+from darkroom.pipeline import reconcile, strays
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing
+from darkroom.pipeline.delivery import Delivery
 from darkroom.pipeline.doubt import Doubt
 from darkroom.pipeline.finalize import Finalize
+from darkroom.pipeline.gate import Gate
+from darkroom.pipeline.operate import Operate
 from darkroom.pipeline.poll import Poll
+from darkroom.pipeline.reconcile import Reconcile
+from darkroom.pipeline.sending import Sending
+from darkroom.pipeline.strays import AbandonedUploads, LostUploads
 from darkroom.pipeline.submit import Submit
-from darkroom.ports import Provider
+from darkroom.pipeline.sweep import Sweep
+from darkroom.ports import Attention, Provider
 from darkroom.providers import http
 from darkroom.providers.results import Downloads
 from darkroom.providers.topaz import Topaz
@@ -40,10 +53,7 @@ if TYPE_CHECKING:
 # Libraries that print whole URLs or headers below WARNING: httpx logs every request's URL at INFO.
 TALKATIVE = ("httpx", "httpcore", "urllib3", "botocore", "boto3", "s3transfer")
 AWS_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
-
-
-class BadConfiguration(RuntimeError):
-    """A stack parameter is malformed: the operator corrects it and deploys again. Queued uploads are kept meanwhile."""
+Adapter = TypeVar("Adapter")
 
 
 def quiet_loggers() -> None:
@@ -52,27 +62,28 @@ def quiet_loggers() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def use(environment: Mapping[str, str], client: Callable[[str], Any] | None = None, *, by_hand: bool = False) -> None:
+    """For a process that is no function, before anything else here: whose environment to read, how clients are made.
+
+    `by_hand`: a person runs it, so calls for a person are printed instead of counted.
+    """
+    _run.environment, _run.client, _run.by_hand = environment, client or _run.client, by_hand
+
+
 @cache
 def submit() -> Submit:
     """The use case of the submit function."""
     quiet_loggers()
-    binding = Binding(_ledger(), _workflow(), utc_now)
     return Submit(
         sources=_sources(),
         ledger=_ledger(),
-        providers=_providers(),
-        binding=binding,
+        sending=_sending(),
+        binding=_binding(),
         closing=_closing(),
-        doubt=Doubt(_ledger(), _providers(), binding, utc_now),
+        doubt=_doubt(),
         clock=utc_now,
-        input_bucket=_env("INPUT_BUCKET"),
-        output_bucket=_env("OUTPUT_BUCKET"),
-        default_provider=_env("PROVIDER", "topaz"),
-        allowed_providers=_allowed(),
-        stack_defaults=_env("DEFAULT_SETTINGS", ""),
-        tag_prefix=_env("TAG_PREFIX", ""),
-        limits=_limits(),
-        deadline=timedelta(hours=float(_number("JOB_DEADLINE_HOURS", _env("JOB_DEADLINE_HOURS", "24")))),
+        input_bucket=_setting().text("INPUT_BUCKET"),
+        deadline=_setting().deadline,
     )
 
 
@@ -90,23 +101,97 @@ def finalize() -> Finalize:
     retention = {
         name: timedelta(hours=float(catalog.load(name).result_retention_hours)) for name in catalog.providers()
     }
-    return Finalize(_sources(), _outputs(), _ledger(), _providers(), _closing(), utc_now, retention)
+    delivery = Delivery(_sources(), _outputs(), _ledger(), _closing(), utc_now, retention)
+    return Finalize(_ledger(), _providers(), delivery, _closing(), _doubt(), utc_now)
+
+
+@cache
+def sweep() -> Sweep:
+    """The use case of the sweep function."""
+    quiet_loggers()
+    input_bucket, output_bucket = _setting().text("INPUT_BUCKET"), _setting().text("OUTPUT_BUCKET")
+    backlog = _on_table(DynamoBacklog)
+    prefix, suffixes = _setting().text("INPUT_PREFIX", ""), _setting().suffixes
+    lost = LostUploads(_sources(), backlog, intake(), utc_now, input_bucket, prefix, suffixes)
+    abandoned = AbandonedUploads(_outputs(), backlog, utc_now, output_bucket)
+    return Sweep(
+        backlog=backlog,
+        circuits=_on_table(DynamoCircuits),
+        intake=intake(),
+        binding=_binding(),
+        closing=_closing(),
+        providers=_providers(),
+        rounds={
+            "LostUploads": (strays.EVERY, lost),
+            "AbandonedUploads": (strays.EVERY, abandoned),
+            "Drifted": (reconcile.EVERY, reconciliation()),
+        },
+        attention=_attention(),
+        clock=utc_now,
+    )
+
+
+@cache
+def reconciliation() -> Reconcile:
+    """The ledger beside the providers' accounts: part of the sweep, and an operator's command."""
+    return Reconcile(_on_table(DynamoAccounts), _providers(), _attention(), utc_now)
+
+
+@cache
+def operate() -> Operate:
+    """The operator's use cases, with submit's environment."""
+    quiet_loggers()
+    return Operate(
+        ledger=_ledger(),
+        interventions=interventions(),
+        circuits=_on_table(DynamoCircuits),
+        intake=intake(),
+        binding=_binding(),
+        closing=_closing(),
+        finalize=finalize(),
+        providers=_providers(),
+        clock=utc_now,
+        input_bucket=_setting().text("INPUT_BUCKET"),
+        deadline=_setting().deadline,
+    )
+
+
+@cache
+def interventions() -> DynamoInterventions:
+    """Jobs as people look for them."""
+    return _on_table(DynamoInterventions)
 
 
 @cache
 def intake() -> SqsIntake:
     """The queue to which submit hands back what is too early."""
-    return SqsIntake(_client("sqs"), _env("INTAKE_QUEUE_URL"))
+    return SqsIntake(_client("sqs"), _setting().text("INTAKE_QUEUE_URL"))
+
+
+@dataclass
+class _Run:
+    """Where this process runs. A function's is the default; `use` says otherwise before anything is made."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    client: Callable[[str], Any] = field(default=lambda service: boto3.client(service, config=AWS_CONFIG))
+    by_hand: bool = False
+
+
+_run = _Run()
 
 
 @cache
 def _client(service: str) -> Any:
-    return boto3.client(service, config=AWS_CONFIG)  # type: ignore[call-overload]
+    return _run.client(service)
+
+
+def _on_table(adapter: Callable[[Any, str], Adapter]) -> Adapter:
+    return adapter(_client("dynamodb"), _setting().text("LEDGER_TABLE"))
 
 
 @cache
 def _ledger() -> DynamoLedger:
-    return DynamoLedger(_client("dynamodb"), _env("LEDGER_TABLE"), _limits())
+    return DynamoLedger(_client("dynamodb"), _setting().text("LEDGER_TABLE"), _setting().limits)
 
 
 @cache
@@ -116,22 +201,60 @@ def _sources() -> S3Sources:
 
 @cache
 def _outputs() -> S3Outputs:
-    return S3Outputs(_client("s3"), _env("OUTPUT_BUCKET"))
+    return S3Outputs(_client("s3"), _setting().text("OUTPUT_BUCKET"))
 
 
 @cache
 def _closing() -> Closing:
-    return Closing(_ledger(), _outputs(), EventBridgeEvents(_client("events")), utc_now)
+    return Closing(_ledger(), _outputs(), EventBridgeEvents(_client("events")), _attention(), utc_now)
+
+
+@cache
+def _binding() -> Binding:
+    return Binding(_ledger(), _workflow(), _attention(), utc_now)
+
+
+@cache
+def _doubt() -> Doubt:
+    return Doubt(_ledger(), _providers(), _binding(), _attention(), utc_now)
+
+
+@cache
+def _sending() -> Sending:
+    return Sending(
+        sources=_sources(),
+        ledger=_ledger(),
+        providers=_providers(),
+        gate=Gate(_on_table(DynamoCircuits), _attention(), utc_now),
+        binding=_binding(),
+        closing=_closing(),
+        doubt=_doubt(),
+        clock=utc_now,
+        output_bucket=_setting().text("OUTPUT_BUCKET"),
+        default_provider=_setting().provider,
+        allowed_providers=_setting().allowed_providers(ADAPTERS),
+        stack_defaults=_setting().text("DEFAULT_SETTINGS", ""),
+        tag_prefix=_setting().text("TAG_PREFIX", ""),
+        limits=_setting().limits,
+    )
+
+
+def _attention() -> Attention:
+    return LoggedAttention() if _run.by_hand else MetricAttention()
+
+
+def _setting() -> Configuration:
+    return Configuration(_run.environment)
 
 
 @cache
 def _workflow() -> StepFunctionsWorkflow:
-    return StepFunctionsWorkflow(_client("stepfunctions"), _env("STATE_MACHINE_ARN"))
+    return StepFunctionsWorkflow(_client("stepfunctions"), _setting().text("STATE_MACHINE_ARN"))
 
 
 @cache
 def _keys() -> ApiKeys:
-    return ApiKeys(_client("secretsmanager"), _env("API_KEYS_SECRET_ARN"))
+    return ApiKeys(_client("secretsmanager"), _setting().text("API_KEYS_SECRET_ARN"))
 
 
 @cache
@@ -151,46 +274,4 @@ ADAPTERS: Mapping[str, Callable[[str], Provider]] = {
 
 @cache
 def _providers() -> Mapping[str, Provider]:
-    return {name: make(_env(f"{name.upper()}_BASE_URL").rstrip("/")) for name, make in ADAPTERS.items()}
-
-
-def _allowed() -> tuple[str, ...]:
-    named = [name.strip() for name in _env("ALLOWED_PROVIDERS", "").split(",")]
-    return tuple(name for name in named if name in ADAPTERS) or tuple(ADAPTERS)
-
-
-@cache
-def _limits() -> Limits:
-    provider = _env("PROVIDER", "topaz")
-    return Limits(
-        monthly_credits=per_provider("MonthlyCreditLimit", _env("MONTHLY_CREDIT_LIMIT", "0"), provider),
-        monthly_usd=_number("MonthlyBudgetUsd", _env("MONTHLY_BUDGET_USD", "0")),
-        credits_per_job=per_provider("MaxCreditsPerJob", _env("MAX_CREDITS_PER_JOB", "0"), provider),
-        credit_price_usd=per_provider("CreditPriceUsd", _env("CREDIT_PRICE_USD", ""), provider),
-    )
-
-
-def per_provider(parameter: str, text: str, default_provider: str) -> dict[str, Decimal]:
-    """`500` (for the default provider) or `topaz=500,aimlapi=20000000`; zeros are left out: they mean no limit."""
-    amounts: dict[str, Decimal] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, amount = part.rpartition("=")
-        amounts[name.strip().lower() if equals else default_provider] = _number(parameter, amount)
-    return {name: amount for name, amount in amounts.items() if amount}
-
-
-def _number(parameter: str, text: str) -> Decimal:
-    try:
-        number = Decimal(text.strip() or "0")
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or number < 0:
-        raise BadConfiguration(f"{parameter}: {text!r} is not a number of 0 or more; correct it and deploy again")
-    return number
-
-
-def _env(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name, default)
-    if value is None:
-        raise BadConfiguration(f"the function has no environment variable {name}; deploy the template again")
-    return value
+    return {name: make(_setting().text(f"{name.upper()}_BASE_URL").rstrip("/")) for name, make in ADAPTERS.items()}

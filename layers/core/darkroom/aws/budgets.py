@@ -17,6 +17,8 @@ from darkroom.errors import BudgetExceeded
 from darkroom.model import Job, Limits, Plan
 
 USD = "usd"
+# What a job carries only while something is reserved for it.
+OF_A_RESERVATION = ("credits_reserved", "credit_price_usd", "budget_month", "key_fingerprint")
 
 # The period has no row yet: nothing is committed, and the price alone fits (checked before the write).
 FIRST_OF_PERIOD = "attribute_not_exists(#committed)"
@@ -28,7 +30,7 @@ def reservations(plan: Plan, limits: Limits, month: str) -> list[Write]:
     """The grants for a plan: its provider's month and the dollars'. Raises BudgetExceeded when no row could fit it."""
     provider_limit = limits.monthly_credits.get(plan.provider, Decimal(0))
     return [
-        _grant(plan.provider, month, plan.credits, provider_limit),
+        _grant(plan.provider, month, plan.price, provider_limit),
         _grant(USD, month, plan.cost_usd, limits.monthly_usd),
     ]
 

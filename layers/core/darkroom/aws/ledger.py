@@ -1,19 +1,35 @@
-"""The ledger on DynamoDB: jobs and output keys. Money's rows are in `budgets`. Every write is conditional.
+"""The ledger on DynamoDB, as workers write it: jobs and output keys. Every write is conditional.
 
-Each clause of a condition is a named value below, with the history it covers. A worker that was given up for dead holds
-an old `attempt`, so none of its writes can change anything.
+The clauses about jobs are in `moves`, those about output keys below, each with the history it covers; money's rows are in
+`budgets`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from darkroom.aws import budgets, rows
+from darkroom.aws.moves import (
+    AT_THE_PROVIDER,
+    DUE,
+    EXECUTION_GRACE,
+    FROM_STATUS,
+    KNOWN,
+    LEASE_OVER,
+    NOT_PUBLISHED,
+    SAME_RUN,
+    after_publishing,
+    after_settling,
+    guarded,
+    move,
+    placed,
+    present,
+)  # fmt: skip
 from darkroom.aws.writes import ConditionFailed, Write, Writer
 from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
 from darkroom.model import TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
@@ -22,19 +38,9 @@ from darkroom.ports import Claim
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # or perhaps there
+EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; an execution that never started is missed then
 SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
 
-# The worker that writes is still the owner: neither a rerun nor a takeover happened since it read the row.
-SAME_ATTEMPT = "#run = :run AND #attempt = :attempt"
-# Nothing but the transition from this very status: a duplicate of the same step finds another status.
-FROM_STATUS = "#status = :from"
-# The earlier owner is over its time: its invocation ended at least LEASE_MARGIN ago, or it gave the job back.
-LEASE_OVER = "attribute_not_exists(#lease_until) OR #lease_until <= :now"
-# The job is due: it does not wait for a throttled provider, an operator, or a list that lags.
-DUE = "attribute_not_exists(#next_attempt_at) OR #next_attempt_at <= :now"
-# The row is there: a process cannot be an orphan of a job that is not.
-KNOWN = "attribute_exists(pk)"
 # The output key is free, or is already this source's: its other versions and reruns share it.
 OWN_OUTPUT = "attribute_not_exists(#source_uri) OR #source_uri = :source_uri"
 # Nobody else is writing the output object, or its time is over.
@@ -68,31 +74,25 @@ class DynamoLedger:
         job = Job(
             job_id=source.job_id, run=1, attempt=1, status=JobStatus.CLAIMED, source_bucket=source.bucket,
             source_key=source.key, source_version=source.version_id, source_order=source.order, created_at=now,
-            deadline_at=deadline_at, lease_until=lease_until,
+            deadline_at=deadline_at, lease_until=lease_until, due_at=lease_until,
         )  # fmt: skip
         try:
             self._writer.put_new(rows.job_item(job))
             return Claim(job, owned=True)
         except ConditionFailed:
-            pass  # this upload was seen before
-        takeover = Write(
-            key=rows.job_key(job.job_id), set={"lease_until": lease_until}, add={"attempt": 1},
-            remove=["next_attempt_at"], when=[FROM_STATUS, LEASE_OVER, DUE],
-            values={"from": JobStatus.CLAIMED, "now": now},
-        )  # fmt: skip
-        try:
-            return Claim(rows.job_of(self._writer.update(takeover)), owned=True)
-        except ConditionFailed:
-            current = self.get(job.job_id)
-            if current is None:
-                raise LostClaim("the job's row vanished between two reads") from None
+            current = self._known(job.job_id)  # this upload was seen before
+        if current.status is not JobStatus.CLAIMED:
             return Claim(current, owned=False)
+        try:
+            return Claim(self.retake(current, now, lease_until), owned=True)
+        except LostClaim:
+            return Claim(self._known(job.job_id), owned=False)
 
     def retake(self, job: Job, now: datetime, lease_until: datetime) -> Job:
-        """Takes over a SUBMITTING or PROCESSING job whose lease is over. Raises LostClaim."""
+        """Takes over a job that is not over and is due. Raises LostClaim."""
         return self._change(
-            job, AT_THE_PROVIDER, set={"lease_until": lease_until}, add={"attempt": 1}, remove=["next_attempt_at"],
-            when=[LEASE_OVER, DUE], values={"now": now},
+            job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set={"lease_until": lease_until, "due_at": lease_until},
+            add={"attempt": 1}, remove=["next_attempt_at"], when=[LEASE_OVER, DUE], values={"now": now},
         )  # fmt: skip
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
@@ -116,42 +116,50 @@ class DynamoLedger:
         month = rows.stamp(now)[:7]
         changes: dict[str, object] = {
             "provider": plan.provider, "model": plan.model, "settings": dict(plan.settings),
-            "credits_reserved": plan.credits, "credit_price_usd": plan.credit_price_usd, "budget_month": month,
+            "credits_reserved": plan.price, "credit_price_usd": plan.credit_price_usd, "budget_month": month,
             "output_bucket": output_bucket, "output_key": output_key, "output_format": plan.output_format.value,
             "key_fingerprint": fingerprint,
         }  # fmt: skip
         if plan.label is not None:
             changes["label"] = plan.label
-        move = self._move(job, [JobStatus.CLAIMED], JobStatus.SUBMITTING, set=changes, remove=["error", "error_code"])
-        self._with_budgets(move, budgets.reservations(plan, self.limits, month))
+        step = move(
+            job, [JobStatus.CLAIMED], JobStatus.SUBMITTING, word=JobStatus.SUBMITTING, due_at=job.lease_until or now,
+            set=changes, remove=["error", "error_code"],
+        )  # fmt: skip
+        self._with_budgets(step, budgets.reservations(plan, self.limits, month))
         return self._reread(job)
 
     def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
         """SUBMITTING → CLAIMED, the reservation given back, due at `next_attempt_at`."""
-        move = self._move(
-            job, [JobStatus.SUBMITTING], JobStatus.CLAIMED,
-            set=_present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
-            remove=["lease_until", "credits_reserved", "credit_price_usd", "budget_month", "key_fingerprint"],
+        step = move(
+            job, [JobStatus.SUBMITTING], JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=next_attempt_at,
+            set=present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
+            remove=["lease_until", *budgets.OF_A_RESERVATION],
         )  # fmt: skip
-        self._with_budgets(move, budgets.releases(job))
+        self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
 
-    def postpone(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+    def postpone(
+        self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None, *,
+        provider: str | None = None, charged: Decimal | None = None,
+    ) -> Job:  # fmt: skip
         """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
-        return self._change(
-            job, [JobStatus.CLAIMED, *AT_THE_PROVIDER], remove=["lease_until"],
-            set=_present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
+        watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
+        changes = present(
+            next_attempt_at=next_attempt_at, error_code=error_code, error=error, provider=provider,
+            credits_charged=charged, due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
         )  # fmt: skip
+        return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=["lease_until"])
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
         """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
         changes = {"process_id": submission.process_id, "eta": submission.eta, "submitted_at": now, "polls": 0}
-        move = self._move(
-            job, [JobStatus.SUBMITTING], JobStatus.PROCESSING, set=changes,
-            remove=["lease_until", "next_attempt_at", "error", "error_code"],
+        step = move(
+            job, [JobStatus.SUBMITTING], JobStatus.PROCESSING, word=JobStatus.PROCESSING, due_at=now + EXECUTION_STARTS,
+            set=changes, remove=["lease_until", "next_attempt_at", "error", "error_code"],
         )  # fmt: skip
         try:
-            return rows.job_of(self._writer.update(move))
+            return rows.job_of(self._writer.update(step))
         except ConditionFailed as failed:
             current = rows.job_of(failed.item) if failed.item else self.get(job.job_id)
             if current and current.process_id == submission.process_id and current.run == job.run:
@@ -164,15 +172,16 @@ class DynamoLedger:
 
     def doubt(self, job: Job, error: str, now: datetime) -> Job:
         """→ IN_DOUBT, the reservation kept."""
-        move = self._move(
-            job, AT_THE_PROVIDER, JobStatus.IN_DOUBT, set={"error": error},
+        step = move(
+            job, AT_THE_PROVIDER, JobStatus.IN_DOUBT, word=JobStatus.IN_DOUBT, due_at=now, set={"error": error},
             remove=["lease_until", "next_attempt_at"],
         )  # fmt: skip
-        return self._updated(move)
+        return self._updated(step)
 
-    def record_poll(self, job: Job, eta: datetime | None) -> Job:
-        """Counts a poll and follows the eta."""
-        return self._change(job, [JobStatus.PROCESSING], set=_present(eta=eta), add={"polls": 1})
+    def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
+        """Counts a poll and follows the eta; its execution is looked after a while past `due_at`."""
+        changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
+        return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
 
     def take_output(self, job: Job, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key. False when a newer version's result stands there."""
@@ -197,30 +206,34 @@ class DynamoLedger:
         """Terminal status and the month's rows in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
-        changes = _present(
+        changes = present(
             completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded or None
         )
         if job.credits_reserved is not None:
             changes |= {"credits": credits, "cost_usd": credits * (job.credit_price_usd or Decimal(0))}
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
-        gone = ["lease_until", "next_attempt_at", "key_fingerprint", *({"error", "error_code"} - changes.keys())]
-        move = self._move(job, rows.OPEN, status, set=changes, remove=gone)
-        placed = [self._placed(job)] if status is JobStatus.COMPLETED and not superseded else []
-        self._with_budgets(move, [*budgets.settlements(job, credits), *placed])
+        stale = {"error", "error_code"} - changes.keys()
+        gone = ["lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", *sorted(stale)]
+        word, due_at = after_settling(job, status, now)
+        step = move(job, rows.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
+        in_place = [self._in_place(job)] if status is JobStatus.COMPLETED and not superseded else []
+        self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
         return self._reread(job)
 
     def published(self, job: Job, now: datetime) -> None:
         """Marks the event as sent; a rerun since then keeps its own mark."""
+        word, due_at = after_publishing(job, now)
         mark = Write(
-            key=rows.job_key(job.job_id), set={"published_at": now}, when=["#run = :run"], values={"run": job.run}
-        )
+            key=rows.job_key(job.job_id), set={"published_at": now}, when=[SAME_RUN, FROM_STATUS, NOT_PUBLISHED],
+            values={"run": job.run, "from": job.status},
+        )  # fmt: skip
         try:
-            self._writer.update(mark)
+            self._writer.update(placed(mark, word, due_at))
         except ConditionFailed:
             return
 
-    def _placed(self, job: Job) -> Write:
+    def _in_place(self, job: Job) -> Write:
         return Write(
             key=rows.output_row_key(job.output_bucket or "", job.output_key or ""),
             set={"newest_order": job.source_order, "newest_job": job.job_id}, remove=["writer", "writer_until"],
@@ -230,28 +243,14 @@ class DynamoLedger:
     def _beside(self, job: Job, sources: Collection[JobStatus], write: Write) -> None:
         """A write of another row that only the job's owner may make."""
         try:
-            self._writer.transact([write, self._guarded(job, sources)])
+            self._writer.transact([write, guarded(job, sources)])
         except ConditionFailed as failed:
             if failed.index == 0:
                 raise
             raise LostClaim("another run, attempt or status: the job moved on") from None
 
-    def _move(self, job: Job, sources: Collection[JobStatus], target: JobStatus, **parts: Any) -> Write:
-        """The write that takes the job from one status to another, and its open-jobs index with it."""
-        write = self._guarded(job, sources, **parts)
-        indexed = {"open_status": target, "open_since": job.created_at} if target in rows.OPEN else {}
-        removed = [*write.remove, *(["open_status", "open_since"] if not indexed else [])]
-        return replace(write, set={**write.set, "status": target, **indexed}, remove=removed)
-
-    def _guarded(self, job: Job, sources: Collection[JobStatus], when: Sequence[str] = (),
-                 values: Mapping[str, object] | None = None, **parts: Any) -> Write:  # fmt: skip
-        if job.status not in sources:
-            raise LostClaim(f"{job.status} does not allow this step")
-        guard = {"run": job.run, "attempt": job.attempt, "from": job.status, **(values or {})}
-        return Write(key=rows.job_key(job.job_id), when=[FROM_STATUS, SAME_ATTEMPT, *when], values=guard, **parts)
-
     def _change(self, job: Job, sources: Collection[JobStatus], **parts: Any) -> Job:
-        return self._updated(self._guarded(job, sources, **parts))
+        return self._updated(guarded(job, sources, **parts))
 
     def _updated(self, write: Write) -> Job:
         try:
@@ -259,23 +258,25 @@ class DynamoLedger:
         except ConditionFailed:
             raise LostClaim("another run, attempt or status: the job moved on") from None
 
-    def _with_budgets(self, move: Write, money: list[Write]) -> None:
+    def _with_budgets(self, step: Write, money: list[Write]) -> None:
         try:
-            self._writer.transact([move, *money])
+            self._writer.transact([step, *money])
         except ConditionFailed as failed:
             if failed.index > 0:
                 budgets.explain(money[failed.index - 1], failed.item)
             raise LostClaim("the job or its output key moved on") from None
+
+    def _known(self, job_id: str) -> Job:
+        current = self.get(job_id)
+        if current is None:
+            raise LostClaim("the job's row vanished between two reads")
+        return current
 
     def _reread(self, job: Job) -> Job:
         current = self.get(job.job_id)
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
             raise LostClaim("taken over right after the write")
         return current
-
-
-def _present(**changes: object) -> dict[str, object]:
-    return {name: value for name, value in changes.items() if value is not None}
 
 
 def utc_now() -> datetime:

@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
+from darkroom.model import UnfinishedUpload
 from darkroom.ports import ResultLink
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PART_BYTES = 8 * 1024 * 1024  # 10,000 parts allow 78 GiB; one part and its copy in flight stay under 20 MiB
-ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+ABSENT = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})
+REPORT_ORDER = "darkroom-order"  # of the version that failed, see `SourceObject.order`
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,7 @@ class S3Outputs:
 
     def receipt(self, key: str) -> Mapping[str, str]:
         """HeadObject's user metadata; empty when the key is free."""
-        try:
-            return self.client.head_object(Bucket=self.bucket, Key=key).get("Metadata", {})
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ABSENT:
-                return {}
-            raise
+        return self._metadata(key) or {}
 
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
@@ -67,14 +64,44 @@ class S3Outputs:
             self.client.abort_multipart_upload(**target)
             raise
 
-    def write_report(self, key: str, report: Mapping[str, object]) -> None:
-        """`_failed/<key>.json`."""
+    def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
+        """`_failed/<key>.json`, unless a newer version of the source left one there."""
+        if self._report_order(key) > order:
+            return
         body = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True).encode()
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+        described: Any = {"ContentType": "application/json", "Metadata": {REPORT_ORDER: order}}
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **described)
 
-    def remove_report(self, key: str) -> None:
-        """Deletes the report; S3 answers the same when there is none."""
-        self.client.delete_object(Bucket=self.bucket, Key=key)
+    def remove_report(self, key: str, order: str) -> None:
+        """Deletes the report, if there is one and it is not a newer version's: a bare delete would leave a marker."""
+        if "" < self._report_order(key) <= order:
+            self.client.delete_object(Bucket=self.bucket, Key=key)
+
+    def unfinished(self) -> list[UnfinishedUpload]:
+        """One page of ListMultipartUploads."""
+        uploads = self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+        return [UnfinishedUpload(one["Key"], one["UploadId"], one["Initiated"]) for one in uploads]
+
+    def abort(self, upload: UnfinishedUpload) -> None:
+        """AbortMultipartUpload; one that is no longer there is as good as aborted."""
+        try:
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload.key, UploadId=upload.upload_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ABSENT:
+                raise
+
+    def _report_order(self, key: str) -> str:
+        """Empty when there is no report; one without an order is older than all."""
+        metadata = self._metadata(key)
+        return "" if metadata is None else metadata.get(REPORT_ORDER, "0")
+
+    def _metadata(self, key: str) -> Mapping[str, str] | None:
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key).get("Metadata", {})
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return None
+            raise
 
 
 def _parts(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -25,6 +25,8 @@ TIMES = frozenset(
         "eta",
         "completed_at",
         "published_at",
+        "cancel_requested_at",
+        "due_at",
     }
 )
 WHOLE = frozenset({"run", "attempt", "polls"})
@@ -70,6 +72,16 @@ def budget_key(unit: str, month: str) -> dict[str, Any]:
     return {"pk": wire(f"BUDGET#{unit}"), "sk": wire(month)}
 
 
+def run_key(job: Job) -> dict[str, Any]:
+    """The key of the row that keeps a run that was followed by another."""
+    return {"pk": wire(f"JOB#{job.job_id}"), "sk": wire(f"RUN#{job.run}")}
+
+
+def own_key(kind: str, name: str) -> dict[str, Any]:
+    """The key of a row of Darkroom's own notes: circuits, accounts, the sweep's rounds."""
+    return {"pk": wire(kind), "sk": wire(name)}
+
+
 def output_row_key(bucket: str, key: str) -> dict[str, Any]:
     """The key of an output key's row."""
     return {"pk": wire(f"OUTPUT#{bucket}/{key}"), "sk": wire("OUTPUT")}
@@ -84,7 +96,6 @@ def job_item(job: Job) -> dict[str, Any]:
         | job_key(job.job_id)
         | {
             "open_status": wire(job.status),
-            "open_since": wire(job.created_at),
             "source_uri": wire(job.source_uri),
             "day": wire(stamp(job.created_at)[:10]),
         }

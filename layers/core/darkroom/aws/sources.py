@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -64,6 +65,15 @@ class S3Sources:
         """A stream of the whole object, opened now, so that a missing object costs nothing."""
         return cast(IO[bytes], S3Stream(self._object(source)["Body"], source.size_bytes))
 
+    def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
+        """One request of ListObjectVersions; the cursor holds its two markers."""
+        markers = dict(zip(("KeyMarker", "VersionIdMarker"), json.loads(cursor), strict=True)) if cursor else {}
+        answer: Any = self.client.list_object_versions(Bucket=bucket, Prefix=prefix, **markers)
+        found = [_listed(bucket, entry) for entry in answer.get("Versions", [])]
+        if not answer.get("IsTruncated"):
+            return found, None
+        return found, json.dumps([answer["NextKeyMarker"], answer["NextVersionIdMarker"]])
+
     def _object(self, source: SourceObject, **extra: Any) -> dict[str, Any]:
         pinned = {"VersionId": source.version_id} if source.version_id else {"IfMatch": f'"{source.etag}"'}
         return self._get(self.client.get_object, source.key, Bucket=source.bucket, Key=source.key, **pinned, **extra)
@@ -75,6 +85,14 @@ class S3Sources:
             if error.response["Error"]["Code"] in GONE:
                 raise SourceGone(f"{parameters['Bucket']}/{key} is no longer there") from None
             raise
+
+
+def _listed(bucket: str, entry: dict[str, Any]) -> SourceObject:
+    version = entry.get("VersionId")
+    return SourceObject(
+        bucket=bucket, key=entry["Key"], version_id=None if version == "null" else version,
+        etag=entry["ETag"].strip('"'), size_bytes=entry["Size"], last_modified=entry["LastModified"],
+    )  # fmt: skip
 
 
 def _exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:

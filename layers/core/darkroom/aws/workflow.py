@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from darkroom import events
 from darkroom.aws.rows import stamp
-from darkroom.model import Tick, Upload
+from darkroom.model import Due, Tick, Upload
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
@@ -80,7 +80,7 @@ class SqsIntake:
     client: SQSClient
     queue_url: str
 
-    def again(self, upload: Upload, delay_seconds: int) -> None:
+    def again(self, what: Upload | Due, delay_seconds: int) -> None:
         """A new message; the caller acknowledges the old one, so that waiting never counts as a failed receive."""
         delay = min(max(delay_seconds, 0), events.MAX_DELAY_SECONDS)
-        self.client.send_message(QueueUrl=self.queue_url, MessageBody=events.message_of(upload), DelaySeconds=delay)
+        self.client.send_message(QueueUrl=self.queue_url, MessageBody=events.message_of(what), DelaySeconds=delay)

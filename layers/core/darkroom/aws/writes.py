@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -29,6 +31,7 @@ BUSY_ERRORS = frozenset(
     }
 )  # fmt: skip
 MAX_TRIES = 8
+MAX_BATCH = 100  # keys of one BatchGetItem
 FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … 3.2 s: at most 6.4 s in all
 
 
@@ -87,6 +90,14 @@ class Write:
         return not (self.set or self.add or self.remove)
 
 
+def _key(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"pk": item["pk"], "sk": item["sk"]}
+
+
+def _id(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
 def _names(condition: str) -> set[str]:
     words = condition.replace("(", " ").replace(")", " ").replace(",", " ").split()
     return {word[1:] for word in words if word.startswith("#")}
@@ -128,6 +139,56 @@ class Writer:
         request: dict[str, Any] = {"TableName": self.table, "Key": dict(key), "ConsistentRead": True}
         item: dict[str, Any] | None = self._patiently(lambda: self.client.get_item(**request)).get("Item")
         return item
+
+    def rows(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of at most 100 keys that are there, read consistently, in their order. Raises LedgerBusy.
+
+        What DynamoDB leaves unprocessed is asked for again, so that a row is never taken for missing.
+        """
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        asked = [dict(key) for key in keys]
+        for _ in range(MAX_TRIES):
+            if not asked:
+                return [found[_id(key)] for key in keys if _id(key) in found]
+            answer = self._patiently(partial(self.client.batch_get_item, RequestItems=self._asked(asked)))
+            found |= {_id(item): item for item in answer["Responses"].get(self.table, [])}
+            asked = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+        raise LedgerBusy("the ledger did not give all rows that were asked for; try again later")
+
+    def _asked(self, keys: list[dict[str, Any]]) -> Any:
+        return {self.table: {"Keys": keys, "ConsistentRead": True}}
+
+    def due(self, word: str, now: datetime, limit: int) -> list[dict[str, Any]]:
+        """Keys of the index OpenJobs under a word, due until now, the longest due first. Raises LedgerBusy."""
+        request: Any = {
+            "TableName": self.table, "IndexName": "OpenJobs", "Limit": limit,
+            "KeyConditionExpression": "open_status = :word AND due_at <= :now",
+            "ExpressionAttributeValues": {":word": wire(word), ":now": wire(now)},
+        }  # fmt: skip
+        return [_key(item) for item in self._patiently(lambda: self.client.query(**request))["Items"]]
+
+    def pages(self, index: str, attribute: str, value: str) -> Iterator[list[dict[str, Any]]]:
+        """All keys of an index under a value, at most 100 at a time. Raises LedgerBusy."""
+        request: Any = {
+            "TableName": self.table, "IndexName": index, "Limit": MAX_BATCH,
+            "KeyConditionExpression": "#attribute = :value", "ExpressionAttributeNames": {"#attribute": attribute},
+            "ExpressionAttributeValues": {":value": wire(value)},
+        }  # fmt: skip
+        while True:
+            answer = self._patiently(lambda: self.client.query(**request))
+            yield [_key(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def partition(self, pk: str) -> list[dict[str, Any]]:
+        """All rows of one partition, read consistently; meant for a handful. Raises LedgerBusy."""
+        request: Any = {
+            "TableName": self.table, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": wire(pk)},
+        }  # fmt: skip
+        items: list[dict[str, Any]] = self._patiently(lambda: self.client.query(**request))["Items"]
+        return items
 
     def transact(self, writes: Sequence[Write]) -> None:
         """All writes or none; those that change nothing are conditions. Raises ConditionFailed for the first failed

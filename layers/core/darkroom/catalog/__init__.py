@@ -57,7 +57,7 @@ class Model:
     wire: str
     endpoint: str  # the vendor's path below its base URL, e.g. `enhance/async`
     is_default: bool  # of its endpoint
-    mp_per_credit: Decimal
+    mp_per_credit: Decimal | None  # of the output; None = only the vendor's estimate tells the price
     max_input_mp: Decimal
     max_output_mp: Decimal
     max_side_pixels: int
@@ -149,7 +149,7 @@ def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
         wire=entry.get("wire_name", entry["name"]),
         endpoint=endpoint["path"],
         is_default=entry["name"] == endpoint["default_model"],
-        mp_per_credit=Decimal(facts["mp_per_credit"]),
+        mp_per_credit=Decimal(facts["mp_per_credit"]) if "mp_per_credit" in facts else None,
         max_input_mp=Decimal(facts["max_input_mp"]),
         max_output_mp=Decimal(facts["max_output_mp"]),
         max_side_pixels=facts["max_side_pixels"],

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from darkroom import polling
 from darkroom.errors import DarkroomError, LostClaim
-from darkroom.model import Job, Submission, Tick
+from darkroom.model import Alarm, Job, Submission, Tick
 from darkroom.pipeline.verdicts import Done, Ignored, Verdict
-from darkroom.ports import Clock, Ledger, Provider, Workflow
+from darkroom.ports import Attention, Clock, Ledger, Provider, Workflow
 
 FIRST_EXECUTION = 1  # always counted from here: `attempt` grows while an execution runs, and would start a second one
 
@@ -23,6 +23,7 @@ class Binding:
 
     ledger: Ledger
     workflow: Workflow
+    attention: Attention
     clock: Clock
 
     def bind(self, provider: Provider, job: Job, submission: Submission) -> Verdict:
@@ -41,9 +42,8 @@ class Binding:
 
     def orphan(self, provider: Provider, job: Job, process_id: str) -> None:
         """Cancels a process nobody waits for, and writes it down whether or not that succeeds."""
-        log.error(
-            "orphaned process: an operator should check that it was not charged", extra={"process_id": process_id}
-        )
+        why = "orphaned process: check in the provider's account that it was not charged"
+        self.attention.call(Alarm.ORPHAN, why, process_id=process_id, job_id=job.job_id)
         try:
             self.ledger.record_orphan(job, process_id)
         finally:
@@ -58,5 +58,7 @@ class Binding:
 
 def first_tick(job: Job, now: datetime) -> Tick:
     """What the job's execution starts with."""
+    if job.cancel_requested_at:
+        return Tick(job.job_id, job.run, "running", now)
     poll_at = polling.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
     return Tick(job.job_id, job.run, "running", min(poll_at, max(job.deadline_at, now)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from darkroom import events, naming
 from darkroom.errors import CURES, ErrorCode, Refusal
-from darkroom.model import Job, JobStatus
+from darkroom.model import Alarm, Job, JobStatus
 from darkroom.pipeline.verdicts import Done, Verdict
-from darkroom.ports import Clock, Events, Ledger, Outputs
+from darkroom.ports import Attention, Clock, Events, Ledger, Outputs
 
 NOTHING = Decimal(0)
 
@@ -21,6 +22,7 @@ class Closing:
     ledger: Ledger
     outputs: Outputs
     events: Events
+    attention: Attention
     clock: Clock
 
     def reject(self, job: Job, refusal: Refusal) -> Verdict:
@@ -36,22 +38,26 @@ class Closing:
         code = ErrorCode(job.error_code or ErrorCode.TIMED_OUT)
         return Done(self.fail(job, code, f"not sent before the job's deadline: {job.error or 'no worker finished it'}"))
 
-    def skip(self, job: Job) -> Verdict:
-        """`SKIPPED` because the uploader said so."""
-        return Done(self.ledger.settle(job, JobStatus.SKIPPED, NOTHING, self.clock()))
+    def skip(self, job: Job, why: str | None = None) -> Verdict:
+        """`SKIPPED`: the uploader said so, or it is none to be processed."""
+        return Done(self._settle(job, JobStatus.SKIPPED, NOTHING, error=why))
+
+    def cancel(self, job: Job, message: str, credits: Decimal = NOTHING) -> Done:
+        """`CANCELLED` by an operator, without a report; settled with what the provider charges all the same."""
+        return Done(self._settle(job, JobStatus.CANCELLED, credits, error=message))
 
     def source_gone(self, job: Job, message: str) -> Verdict:
         """`CANCELLED`, without a report: the uploader took the object away."""
         code = ErrorCode.SOURCE_GONE
-        return Done(self.ledger.settle(job, JobStatus.CANCELLED, NOTHING, self.clock(), error_code=code, error=message))
+        return Done(self._settle(job, JobStatus.CANCELLED, NOTHING, error_code=code, error=message))
 
     def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool) -> Job:
         """`COMPLETED`: the result stands at `output_key`; the report of an earlier failure goes."""
         if not superseded:
-            self.outputs.remove_report(naming.report_key(job.source_key))
-        now = self.clock()
-        ended = self.ledger.settle(job, JobStatus.COMPLETED, credits, now, output_key=output_key, superseded=superseded)
-        return self.announce(ended)
+            self.outputs.remove_report(naming.report_key(job.source_key), job.source_order)
+        return self.announce(
+            self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
+        )
 
     def announce(self, job: Job) -> Job:
         """Sends the terminal job's event unless it was sent; twice is possible, never is not."""
@@ -68,6 +74,12 @@ class Closing:
             "message": message,
             "cure": CURES[code],
         }
-        self.outputs.write_report(naming.report_key(job.source_key), report)
-        ended = self.ledger.settle(job, status, credits, self.clock(), error_code=code, error=message)
-        return self.announce(ended)
+        self.outputs.write_report(naming.report_key(job.source_key), report, job.source_order)
+        return self.announce(self._settle(job, status, credits, error_code=code, error=message))
+
+    def _settle(self, job: Job, status: JobStatus, credits: Decimal, **more: Any) -> Job:
+        ended = self.ledger.settle(job, status, credits, self.clock(), **more)
+        if job.credits_reserved is not None and credits > job.credits_reserved:
+            what = f"{job.provider} charged {credits} credits for a job that had reserved {job.credits_reserved}"
+            self.attention.call(Alarm.OVERRUN, what, job_id=job.job_id)
+        return ended

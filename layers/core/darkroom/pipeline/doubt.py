@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from darkroom import catalog
 from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import FoundProcess, Job, Submission
+from darkroom.model import Alarm, FoundProcess, Job, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.verdicts import Done, Later, Verdict
-from darkroom.ports import Clock, Ledger, Provider
+from darkroom.ports import Attention, Clock, Ledger, Provider
 
 LOOKUP_RETRY_SECONDS = 60
 
@@ -23,12 +23,13 @@ class Doubt:
     ledger: Ledger
     providers: Mapping[str, Provider]
     binding: Binding
+    attention: Attention
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Verdict:
         """The call ended without an answer: look once the vendor's list must show it. The reservation stays.
 
-        A worker that died instead leaves a lease that outlives its last request, see `submit.LEASE_MARGIN`.
+        A worker that died instead leaves a lease that outlives its last request, see `sending.LEASE_MARGIN`.
         """
         grace_seconds = catalog.load(job.provider or "").visibility_grace_seconds
         due = self.clock() + timedelta(seconds=grace_seconds)
@@ -38,18 +39,26 @@ class Doubt:
     def settle(self, job: Job) -> Verdict | None:
         """Adopts what the list shows; None when it excludes the submit, asked with the key that sent it."""
         provider = self.providers[job.provider or ""]
+        if provider.key_fingerprint() != job.key_fingerprint:
+            provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
         try:
             found = provider.find(job.handle)
         except (OperatorFault, Throttled, ProviderUnavailable) as unknown:
             return self._look_again(job, str(unknown))
+        if found is None:
+            return Done(self.declare(job, f"{provider.name} has no list that would show the lost submit"))
         if found:
             return self._adopt(provider, job, found)
         if provider.key_fingerprint() != job.key_fingerprint:
-            why = (
-                "the API key changed since the submit, so this account's list proves nothing: a person must resolve it"
-            )
-            return Done(self.ledger.doubt(job, why, self.clock()))
+            why = "the API key changed since the submit, so this account's list proves nothing"
+            return Done(self.declare(job, why))
         return None
+
+    def declare(self, job: Job, why: str) -> Job:
+        """`IN_DOUBT`, the reservation kept: a person decides."""
+        doubted = self.ledger.doubt(job, f"{why}: a person must resolve it", self.clock())
+        self.attention.call(Alarm.IN_DOUBT, f"a job is in doubt: {why}", job_id=job.job_id)
+        return doubted
 
     def _adopt(self, provider: Provider, job: Job, found: tuple[FoundProcess, ...]) -> Verdict:
         first, *others = found
@@ -60,7 +69,7 @@ class Doubt:
     def _look_again(self, job: Job, why: str) -> Verdict:
         now = self.clock()
         if now >= job.deadline_at:
-            return Done(self.ledger.doubt(job, f"the provider's list could not be read until the deadline: {why}", now))
+            return Done(self.declare(job, f"the provider's list could not be read until the deadline: {why}"))
         due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
         self.ledger.postpone(job, due, None, why)
         return Later.until(due, now, why)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from darkroom import images, naming
 from darkroom.errors import (
     DarkroomError,
     ErrorCode,
@@ -17,32 +16,28 @@ from darkroom.errors import (
     ProcessUnknown,
     ProviderUnavailable,
     ResultNotReady,
-    SourceGone,
     Throttled,
-    UnsafeLink,
-    UnsupportedFormat,
 )  # fmt: skip
-from darkroom.model import ImageFormat, Job, JobStatus, ProcessState, Progress, Tick
-from darkroom.pipeline.closing import NOTHING, Closing
-from darkroom.ports import Clock, Ledger, Outputs, Provider, ResultLink, Sources
+from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
+from darkroom.pipeline.closing import Closing
+from darkroom.pipeline.delivery import Delivery, charge
+from darkroom.pipeline.doubt import Doubt
+from darkroom.ports import Clock, Ledger, Provider
 
 LEASE_MARGIN = timedelta(seconds=60)
-SILENCE_BORNE = timedelta(
-    hours=1
-)  # past the deadline; then a person decides instead of a provider that does not answer
+SILENCE_BORNE = timedelta(hours=1)  # past the deadline; then a person decides, not a provider that does not answer
 
 
 @dataclass(frozen=True)
 class Finalize:
     """The use case with its dependencies. Repeat safe; raises what a retry may mend."""
 
-    sources: Sources
-    outputs: Outputs
     ledger: Ledger
     providers: Mapping[str, Provider]
+    delivery: Delivery
     closing: Closing
+    doubt: Doubt
     clock: Clock
-    retention: Mapping[str, timedelta]  # how long each provider keeps a result
 
     def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> Tick:
         """The job's terminal status, `IN_DOUBT`, or `running` when it is not over after all."""
@@ -72,8 +67,9 @@ class Finalize:
     def _end_lease(self, job: Job, error: Exception) -> None:
         """A retry may begin at once, whatever went wrong."""
         why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
+        charged = error.charged if isinstance(error, ResultNotReady) else None
         with suppress(LostClaim, LedgerBusy):
-            self.ledger.postpone(job, self.clock(), None, why)
+            self.ledger.postpone(job, self.clock(), None, why, charged=charged)
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
         try:
@@ -83,14 +79,15 @@ class Finalize:
         except (OperatorFault, ProviderUnavailable, Throttled) as silent:
             if self.clock() < job.deadline_at + SILENCE_BORNE:
                 raise
-            why = f"past its deadline, and the provider does not say how it ended: {silent}: a person must resolve it"
-            return self.ledger.doubt(job, why, self.clock())
+            why = f"past its deadline, and the provider does not say how it ended: {silent}"
+            return self.doubt.declare(job, why)
         return self._ended(job, provider, progress)
 
     def _last_word(self, job: Job, provider: Provider) -> Progress:
-        """How the process stands, after a try to cancel it when it is late."""
+        """How the process stands, after a try to cancel it when it is late or no longer wanted."""
         progress = provider.progress(job.process_id or "")
-        if progress.state is not ProcessState.RUNNING or self.clock() < job.deadline_at:
+        unwanted = job.cancel_requested_at is not None or self.clock() >= job.deadline_at
+        if progress.state is not ProcessState.RUNNING or not unwanted:
             return progress
         if self._cancelled(provider, job):
             return replace(progress, state=ProcessState.CANCELLED)
@@ -98,25 +95,36 @@ class Finalize:
 
     def _ended(self, job: Job, provider: Provider, progress: Progress) -> Job:
         late = self.clock() >= job.deadline_at
+        if progress.state is ProcessState.RUNNING:
+            if late:
+                return self.doubt.declare(job, "past its deadline, and the provider would not cancel it")
+            return self.ledger.postpone(job, self.clock(), None, None)
+        if job.cancel_requested_at:
+            return self._withdrawn(job, progress)
         match progress.state:
-            case ProcessState.RUNNING if late:
-                why = "past its deadline, and the provider would not cancel it: a person must resolve it"
-                return self.ledger.doubt(job, why, self.clock())
-            case ProcessState.RUNNING:
-                return self.ledger.postpone(job, self.clock(), None, None)
             case ProcessState.CANCELLED if late:
-                return self.closing.fail(
-                    job, ErrorCode.TIMED_OUT, "not finished at its deadline; cancelled, not charged"
-                )
+                why = "not finished at its deadline; cancelled, not charged"
+                return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
             case ProcessState.COMPLETED:
-                return self._deliver(job, provider, progress)
+                return self.delivery(job, provider, progress)
             case ProcessState.EXPIRED:
-                return self._lost(job, progress, "the provider no longer keeps the result")
-            case ProcessState.FAILED | ProcessState.CANCELLED:
+                return self.delivery.lose(job, charge(job, progress), "the provider no longer keeps the result")
+            case _:  # failed, or cancelled by somebody else
                 why = f"the provider says `{progress.vendor_word}` and gives no reason; it was not charged"
                 return self.closing.fail(job, ErrorCode.PROVIDER_FAILED, why)
 
+    def _withdrawn(self, job: Job, progress: Progress) -> Job:
+        """An operator cancelled it. What the provider finished before that is charged all the same."""
+        if progress.state in (ProcessState.COMPLETED, ProcessState.EXPIRED):
+            credits = charge(job, progress)
+            why = f"cancelled by an operator, too late: the provider had finished and charges {credits}"
+            return self.closing.cancel(job, why, credits).job
+        return self.closing.cancel(job, "cancelled by an operator; not charged").job
+
     def _unknown(self, job: Job) -> Job:
+        if job.credits_charged is not None:
+            why = "the provider had finished, and knows no such process any more"
+            return self.delivery.lose(job, job.credits_charged, why)
         if self.clock() >= job.deadline_at:
             why = "the provider knows no such process at the job's deadline"
             return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
@@ -127,53 +135,3 @@ class Finalize:
             return provider.cancel(job.process_id or "")
         except ProcessUnknown:
             return True
-
-    def _deliver(self, job: Job, provider: Provider, progress: Progress) -> Job:
-        credits = progress.credits if progress.credits is not None else (job.credits_reserved or NOTHING)
-        now = self.clock()
-        newest = self.ledger.take_output(job, now, job.lease_until or now)
-        key = job.output_key or job.source_key
-        key = key if newest else naming.superseded_key(key, job.job_id)
-        if self.outputs.receipt(key).get("darkroom-process-id") != job.process_id:
-            try:
-                with provider.result(job.process_id or "") as link:
-                    check_result(link, job, progress)
-                    self._write(key, link, job, progress)
-            except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
-                if now < (job.submitted_at or job.created_at) + self.retention[job.provider or ""]:
-                    raise ResultNotReady(str(error)) from None
-                return self._lost(job, progress, str(error))
-        return self.closing.complete(job, credits, key, superseded=not newest)
-
-    def _write(self, key: str, link: ResultLink, job: Job, progress: Progress) -> None:
-        metadata: Mapping[str, str] = {}
-        tags: Mapping[str, str] = {}
-        try:
-            source = self.sources.find(naming.upload_of(job))
-            if source.job_id == job.job_id:  # an unversioned object may have been overwritten since
-                metadata, tags = source.metadata, self.sources.tags(source)
-        except SourceGone:
-            pass  # the source may be deleted while it is enhanced; the result is paid for and is published without them
-        credits = progress.credits if progress.credits is not None else (job.credits_reserved or NOTHING)
-        content_type = ImageFormat(job.output_format or "jpeg").content_type
-        self.outputs.write(key, link, content_type, naming.receipt_metadata(job, credits, metadata), tags)
-
-    def _lost(self, job: Job, progress: Progress, why: str) -> Job:
-        charged = progress.credits if progress.credits is not None else (job.credits_reserved or NOTHING)
-        return self.closing.fail(job, ErrorCode.RESULT_LOST, f"charged, but not to be had any more: {why}", charged)
-
-
-def check_result(link: ResultLink, job: Job, progress: Progress) -> None:
-    """Raises ResultNotReady unless the bytes are a whole image of the format and size that the provider reported."""
-    try:
-        facts = images.inspect(link.read, link.size_bytes)
-    except UnsupportedFormat as broken:
-        raise ResultNotReady(f"the result is not a whole image: {broken}") from None
-    if facts.format.value != job.output_format:
-        raise ResultNotReady(f"the result is {facts.format.value}, {job.output_format} was asked for")
-    reported = (progress.output_width, progress.output_height)
-    # assumed: a vendor may report the sides as stored, before EXIF orientation; a turned picture is still the picture.
-    if None not in reported and reported not in {(facts.width, facts.height), (facts.height, facts.width)}:
-        raise ResultNotReady(
-            f"the result is {facts.width}×{facts.height}, the provider reported {reported[0]}×{reported[1]}"
-        )

@@ -1,4 +1,4 @@
-"""poll: asks the provider how a job stands and says when to ask again. It decides nothing that costs money."""
+"""poll: asks the provider how a job stands and says when to ask again. It spends nothing."""
 
 from __future__ import annotations
 
@@ -35,14 +35,25 @@ class Poll:
             progress = self.providers[job.provider or ""].progress(job.process_id or "")
         except (Throttled, OperatorFault, ProviderUnavailable, ProcessUnknown):
             return self._again(job, now, None)
-        if progress.state is ProcessState.RUNNING:
+        if progress.state is ProcessState.RUNNING and not self._cancelled(job):
             return self._again(job, now, progress.eta)
         return Tick(job_id, run, ENDED, now)
 
-    def _again(self, job: Job, now: datetime, eta: datetime | None) -> Tick:
+    def _cancelled(self, job: Job) -> bool:
+        """Whether an operator asked for it and the provider did it."""
+        if job.cancel_requested_at is None:
+            return False
         try:
-            job = self.ledger.record_poll(job, eta)
+            return self.providers[job.provider or ""].cancel(job.process_id or "")
+        except (Throttled, OperatorFault, ProviderUnavailable, ProcessUnknown):
+            return False
+
+    def _again(self, job: Job, now: datetime, eta: datetime | None) -> Tick:
+        submitted_at = job.submitted_at or job.created_at
+        poll_at = polling.next_poll_at(now, eta or job.eta, submitted_at, job.polls + 1)
+        poll_at = min(poll_at, max(job.deadline_at, now))
+        try:
+            self.ledger.record_poll(job, eta, poll_at)
         except LostClaim:
             return Tick(job.job_id, job.run, ENDED, now)
-        poll_at = polling.next_poll_at(now, job.eta, job.submitted_at or job.created_at, job.polls)
-        return Tick(job.job_id, job.run, RUNNING, min(poll_at, max(job.deadline_at, now)))
+        return Tick(job.job_id, job.run, RUNNING, poll_at)

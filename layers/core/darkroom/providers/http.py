@@ -72,6 +72,12 @@ def is_loopback(base_url: str) -> bool:
         return host == "localhost"
 
 
+def origin(base_url: str) -> str:
+    """Scheme, host and port, where a vendor's other URLs hang."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _host(base_url: str) -> str:
     try:
         return urlsplit(base_url).hostname or ""

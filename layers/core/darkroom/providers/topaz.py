@@ -13,19 +13,29 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import httpx
 
 from darkroom.errors import ErrorCode, OperatorFault, ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
-from darkroom.model import Estimate, FoundProcess, Handle, ImageFormat, Plan, ProcessState, Progress, Submission
+from darkroom.model import (
+    Balance,
+    Estimate,
+    FoundProcess,
+    Handle,
+    ImageFormat,
+    Plan,
+    ProcessState,
+    Progress,
+    Submission,
+)
 from darkroom.ports import ImageStream, ResultLink
-from darkroom.providers import http
+from darkroom.providers import answers, http
 from darkroom.providers.results import Downloads
 
 NAME = "topaz"
 LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # goes as a Bearer token
+ACCOUNT_PATH = "account/v1/credits/balance"
 PAGE_LIMIT = 100
 MAX_PAGES = 200  # 20,000 entries: more than a week of any account we know; beyond it the list proves nothing
 
@@ -86,12 +96,12 @@ class Topaz:
         process_id = fields.get("process_id") or response.headers.get("x-process-id")
         if not _is_process_id(process_id):
             raise SubmitInDoubt("the provider accepted without naming a process id")
-        eta = _moment(fields.get("eta") or response.headers.get("x-eta"))
+        eta = answers.read_moment(fields.get("eta") or response.headers.get("x-eta"))
         return Submission(str(process_id), eta or datetime.now(UTC))
 
     def progress(self, process_id: str) -> Progress:
         """GET /status/{id}. An unpublished status word counts as running."""
-        return _progress(_object(self._read("GET", _path("status", process_id))))
+        return _progress(answers.read_object(self._read("GET", _path("status", process_id))))
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
@@ -100,7 +110,7 @@ class Topaz:
         if response.status_code == httpx.codes.CONFLICT:
             raise ResultNotReady("the provider does not offer the download yet")
         http.raise_for_read(response)
-        url = _object(response).get("download_url")
+        url = answers.read_object(response).get("download_url")
         if not isinstance(url, str):
             raise ResultNotReady("the provider offered no download link")
         with self.downloads.open(url) as link:
@@ -125,11 +135,13 @@ class Topaz:
         path = "estimate-gen" if plan.endpoint.startswith("enhance-gen") else "estimate"
         fields = {**plan.parameters, "input_width": str(width), "input_height": str(height)}
         # Multipart without a file: each field as a part without filename.
-        answer = _object(self._read("POST", path, files={name: (None, value) for name, value in fields.items()}))
-        seconds = _number(answer.get("duration"))
+        answer = answers.read_object(
+            self._read("POST", path, files={name: (None, value) for name, value in fields.items()})
+        )
+        seconds = answers.read_number(answer.get("duration"))
         if seconds is None:
             raise ProviderUnavailable("the provider's estimate names no duration")
-        return Estimate(int(seconds), _number(answer.get("credits")))
+        return Estimate(int(seconds), answers.read_number(answer.get("credits")))
 
     def forget(self, process_id: str) -> None:
         """DELETE /status/{id}; an unknown id is as good as forgotten."""
@@ -141,6 +153,18 @@ class Topaz:
     def key_fingerprint(self) -> str:
         """Tells keys apart in the ledger."""
         return http.fingerprint(self.keys.get(self.name))
+
+    def refresh_key(self) -> None:
+        """Reads the secret again."""
+        self.keys.refresh()
+
+    def balance(self) -> Balance:
+        """GET /account/v1/credits/balance on the base URL's origin."""
+        answer = answers.read_object(self._read("GET", ACCOUNT_PATH, base=http.origin(self.base_url)))
+        numbers = [answers.read_number(answer.get(f"{name}_credits")) for name in ("available", "reserved", "total")]
+        if None in numbers:
+            raise ProviderUnavailable("the provider's account names no credits")
+        return Balance(*(number for number in numbers if number is not None))
 
     def _listed(self) -> Iterator[Mapping[str, Any]]:
         """Every entry, or ProviderUnavailable: an incomplete list would prove a paid submit away."""
@@ -164,10 +188,10 @@ class Topaz:
         http.raise_for_read(response)
         return response
 
-    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _call(self, method: str, path: str, *, base: str | None = None, **options: Any) -> httpx.Response:
         def call(key: str) -> httpx.Response:
             try:
-                url = f"{self.base_url}/{path}"
+                url = f"{base or self.base_url}/{path}"
                 request = self.client.build_request(method, url, headers=_key_header(key), **options)
                 return http.exchange(self.client, request, key)
             except http.CALL_ERRORS as error:
@@ -215,13 +239,6 @@ def _path(operation: str, process_id: str) -> str:
     return f"{operation}/{process_id}"
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
-    body = http.read_json(response)
-    if not isinstance(body, dict):
-        raise ProviderUnavailable("the provider answered JSON of an unknown shape")
-    return body
-
-
 def _page(body: object) -> tuple[list[Any], str | None]:
     """The entries and the next cursor, from a bare array (1.0.0) or `{data, pagination}` (1.2.0)."""
     match body:
@@ -242,10 +259,10 @@ def _progress(entry: Mapping[str, Any]) -> Progress:
     word = str(entry.get("status", ""))
     return Progress(
         state=STATES.get(word, ProcessState.RUNNING),
-        eta=_moment(entry.get("eta")),
-        credits=_number(entry.get("credits")),
-        output_width=_side(entry.get("output_width")),
-        output_height=_side(entry.get("output_height")),
+        eta=answers.read_moment(entry.get("eta")),
+        credits=answers.read_number(entry.get("credits")),
+        output_width=answers.read_side(entry.get("output_width")),
+        output_height=answers.read_side(entry.get("output_height")),
         output_format=FORMATS.get(str(entry.get("output_format", "")).lower()),
         vendor_word=word[:40],
     )
@@ -259,8 +276,8 @@ def _found(entry: Mapping[str, Any]) -> FoundProcess:
         process_id=str(process_id),
         handle=str(entry.get("filename", "")),
         state=_progress(entry).state,
-        eta=_moment(entry.get("eta")),
-        created_at=_moment(entry.get("creation_time")),
+        eta=answers.read_moment(entry.get("eta")),
+        created_at=answers.read_moment(entry.get("creation_time")),
     )
 
 
@@ -268,23 +285,3 @@ def _age(process: FoundProcess, handle: Handle) -> tuple[datetime, int]:
     """Orders processes of one run: by the vendor's second, then by our attempt."""
     attempt = ATTEMPT.match(process.handle.removeprefix(handle.prefix))
     return process.created_at or datetime.max.replace(tzinfo=UTC), int(attempt[0]) if attempt else 0
-
-
-def _side(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
-def _number(value: object) -> Decimal | None:
-    """A finite JSON number of 0 or more; None for anything else, so that nothing else reaches the ledger."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    number = Decimal(str(value))
-    return number if number.is_finite() and number >= 0 else None
-
-
-def _moment(value: object) -> datetime | None:
-    """Unix seconds as the vendor writes them; None for anything else."""
-    try:
-        return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None

@@ -1,0 +1,32 @@
+"""Calls for a person: a count in the alarm's metric, which the template watches, and an error in the log."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from darkroom.model import Alarm
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MetricAttention:
+    """Fulfils `ports.Attention` inside a handler whose metrics Powertools sends at its end."""
+
+    def call(self, alarm: Alarm, message: str, **facts: str) -> None:
+        """One count of the metric named as the alarm."""
+        log.error(message, extra={"alarm": alarm.value, **facts})
+        Metrics().add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
+
+
+@dataclass(frozen=True)
+class LoggedAttention:
+    """Fulfils `ports.Attention` on an operator's machine, where the person is already there."""
+
+    def call(self, alarm: Alarm, message: str, **facts: str) -> None:
+        """A line in the log."""
+        log.warning("%s: %s %s", alarm.value, message, facts or "")

@@ -1,0 +1,82 @@
+"""Circuits on DynamoDB: one row a provider, `CIRCUIT#<provider>`, which says whether and when a submit may be tried."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from darkroom.aws import rows
+from darkroom.aws.writes import ConditionFailed, Write, Writer
+from darkroom.model import Circuit
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+# Nobody tries at this moment: of those who come when the time is over, the first moves it on and tries alone.
+TIME_TO_TRY = "#retry_at <= :now"
+# An operator's pause is ended by an operator only, never by a submit that went well.
+NOT_PAUSED = "attribute_not_exists(#paused_at)"
+OPENED = ("retry_at", "opened_at", "error_code", "error")
+
+
+@dataclass(frozen=True)
+class DynamoCircuits:
+    """Fulfils `ports.Circuits` on the ledger's table."""
+
+    client: DynamoDBClient
+    table: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def get(self, provider: str) -> Circuit | None:
+        """The open circuit, None while submits pass."""
+        item = self._writer.read(_key(provider)) or {}
+        retry_at, paused_at, opened_at = (rows.text(item, name) for name in ("retry_at", "paused_at", "opened_at"))
+        if not (retry_at or paused_at):
+            return None
+        return Circuit(
+            provider=provider, paused=paused_at is not None, retry_at=rows.moment(retry_at) if retry_at else None,
+            opened_at=rows.moment(paused_at or opened_at or retry_at or ""),
+            error_code=None if paused_at else rows.text(item, "error_code"),
+            error=rows.text(item, "paused_why") if paused_at else rows.text(item, "error"),
+        )  # fmt: skip
+
+    def probe(self, provider: str, now: datetime, until: datetime) -> bool:
+        """Whether this caller is the one that may try now."""
+        return self._update(
+            Write(_key(provider), set={"retry_at": until}, when=[TIME_TO_TRY, NOT_PAUSED], values={"now": now})
+        )
+
+    def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
+        """Nothing is submitted before `retry_at`."""
+        changes = {"retry_at": retry_at, "opened_at": now, "error_code": error_code, "error": error}
+        self._update(Write(_key(provider), set=changes))
+
+    def close(self, provider: str) -> None:
+        """Submits pass again, unless paused."""
+        self._update(Write(_key(provider), remove=OPENED, when=[NOT_PAUSED]))
+
+    def pause(self, provider: str, why: str, now: datetime) -> None:
+        """Nothing is submitted until `resume`."""
+        self._update(Write(_key(provider), set={"paused_at": now, "paused_why": why}))
+
+    def resume(self, provider: str) -> None:
+        """Ends a pause, and whatever else kept the circuit open."""
+        self._update(Write(_key(provider), remove=[*OPENED, "paused_at", "paused_why"]))
+
+    @property
+    def _writer(self) -> Writer:
+        return Writer(self.client, self.table, self.sleep)
+
+    def _update(self, write: Write) -> bool:
+        try:
+            self._writer.update(write)
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _key(provider: str) -> dict[str, dict[str, str]]:
+    return rows.own_key(f"CIRCUIT#{provider}", "CIRCUIT")

@@ -1,0 +1,97 @@
+"""What people change in the ledger on DynamoDB: reruns, verdicts on doubts, cancellations. Every write is conditional."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from darkroom.aws import budgets, rows
+from darkroom.aws.moves import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move
+from darkroom.aws.writes import ConditionFailed, Write, Writer
+from darkroom.errors import LostClaim
+from darkroom.model import TERMINAL, Job, JobStatus
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+# What a rerun keeps of the job: who it is. All else belongs to the run, whose row keeps it.
+IDENTITY = frozenset(
+    {"job_id", "source_bucket", "source_key", "source_version", "source_order", "created_at", "label", "settings"}
+)
+INDEX_OF = {"status": "OpenJobs", "source_uri": "JobsBySource", "day": "JobsByDay"}
+ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day"}
+
+
+@dataclass(frozen=True)
+class DynamoInterventions:
+    """Fulfils `ports.Interventions` on the ledger's table."""
+
+    client: DynamoDBClient
+    table: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
+        """A terminal job → CLAIMED with the next run, attempt 1; the run before is kept. Raises LostClaim."""
+        anew = {
+            "run": job.run + 1, "attempt": 1, "polls": 0, "deadline_at": deadline_at, "next_attempt_at": now,
+        }  # fmt: skip
+        gone = {field.name for field in fields(Job)} - IDENTITY - anew.keys() - {"status", "due_at"}
+        step = move(
+            job, TERMINAL, JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=now, set=anew,
+            remove=[*sorted(gone), "expires_at"],
+        )  # fmt: skip
+        self._transact(step, Write(rows.run_key(job), set=_kept(job), when=[NOT_KEPT]))
+        return self._reread(job)
+
+    def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
+        """IN_DOUBT → PROCESSING, bound to the process. Raises LostClaim."""
+        bound = {"process_id": process_id, "eta": now, "submitted_at": job.submitted_at or now, "deadline_at": deadline_at}
+        step = move(
+            job, [JobStatus.IN_DOUBT], JobStatus.PROCESSING, word=JobStatus.PROCESSING, due_at=now, set=bound,
+            add={"attempt": 1}, remove=["error", "error_code"],
+        )  # fmt: skip
+        self._transact(step)
+        return self._reread(job)
+
+    def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
+        """IN_DOUBT without a process → CLAIMED, the reservation given back. Raises LostClaim."""
+        step = move(
+            job, [JobStatus.IN_DOUBT], JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=now,
+            set={"deadline_at": deadline_at, "next_attempt_at": now}, add={"attempt": 1}, when=[NO_PROCESS],
+            remove=["error", "error_code", *budgets.OF_A_RESERVATION],
+        )  # fmt: skip
+        self._transact(step, *budgets.releases(job))
+        return self._reread(job)
+
+    def request_cancel(self, job: Job, now: datetime) -> Job:
+        """Notes on a job at the provider that it shall be cancelled. Raises LostClaim."""
+        self._transact(guarded(job, AT_THE_PROVIDER, set={"cancel_requested_at": now}))
+        return self._reread(job)
+
+    def jobs(self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None) -> Iterator[Job]:
+        """Jobs under exactly one of the three, in the order of the index."""
+        ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
+        writer = Writer(self.client, self.table, self.sleep)
+        for keys in writer.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
+            yield from (rows.job_of(item) for item in writer.rows(keys))
+
+    def _transact(self, *writes: Write) -> None:
+        try:
+            Writer(self.client, self.table, self.sleep).transact(writes)
+        except ConditionFailed:
+            raise LostClaim("the job moved on since it was read: look again") from None
+
+    def _reread(self, job: Job) -> Job:
+        item = Writer(self.client, self.table, self.sleep).read(rows.job_key(job.job_id))
+        if item is None:
+            raise LostClaim("the job's row vanished")
+        return rows.job_of(item)
+
+
+def _kept(job: Job) -> dict[str, Any]:
+    """The run as it ended, without what the indexes read."""
+    known = {field.name: getattr(job, field.name) for field in fields(job) if field.name != "due_at"}
+    return {name: value for name, value in known.items() if value is not None and value not in ((), {}, False)}

@@ -1,0 +1,155 @@
+"""sending: from a claimed job to a process at the provider, paid for once.
+
+Checks everything that costs nothing, reserves the credits, calls the provider, binds what it answers. Whatever the call
+ends in, the job is left so that the next worker can tell what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from darkroom import images, naming, planning, settings
+from darkroom.errors import (
+    NothingSent,
+    OperatorFault,
+    ProviderUnavailable,
+    Refusal,
+    SourceGone,
+    SubmitInDoubt,
+    Throttled,
+)  # fmt: skip
+from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject, Submission
+from darkroom.pipeline.binding import Binding
+from darkroom.pipeline.closing import Closing
+from darkroom.pipeline.doubt import Doubt
+from darkroom.pipeline.gate import RETRY_AFTER, Closed, Gate, Pass
+from darkroom.pipeline.verdicts import Done, Later, Verdict
+from darkroom.ports import Clock, ImageStream, Ledger, Provider, Sources
+
+LEASE_MARGIN = timedelta(seconds=60)  # past the invocation's own end, so that clocks may differ
+MIN_TIME_TO_SEND = timedelta(seconds=30)  # no first byte leaves with less of the invocation left
+THROTTLED_WAIT_SECONDS = 30
+LONGEST_WAIT_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Sending:
+    """The heart of submit. Must be called by the owner of a `CLAIMED` job, once a claim."""
+
+    sources: Sources
+    ledger: Ledger
+    providers: Mapping[str, Provider]
+    gate: Gate
+    binding: Binding
+    closing: Closing
+    doubt: Doubt
+    clock: Clock
+    output_bucket: str
+    default_provider: str
+    allowed_providers: Sequence[str]
+    stack_defaults: str  # the stack parameter, `key=value,key=value`
+    tag_prefix: str
+    limits: Limits
+
+    def __call__(self, job: Job, source: SourceObject) -> Verdict:
+        """Checks, reserves and sends. Raises LostClaim, LedgerBusy."""
+        if job.cancel_requested_at:
+            return self.closing.cancel(job, "cancelled by an operator before it was sent")
+        if self.clock() >= job.deadline_at:
+            return self.closing.expire_unsent(job)
+        try:
+            resolved = self._settings(source)
+            if resolved.skip:
+                return self.closing.skip(job)
+            facts = images.inspect(self.sources.reader(source), source.size_bytes)
+            plan = planning.plan(resolved, facts, source.size_bytes, self.limits)
+            return self._through_the_gate(job, plan, facts, source)
+        except SourceGone as gone:
+            return self.closing.source_gone(job, str(gone))
+        except Refusal as refusal:
+            return self.closing.reject(job, refusal)
+
+    def _settings(self, source: SourceObject) -> settings.Settings:
+        tags = settings.tag_layer(self.sources.tags(source), self.tag_prefix)
+        return settings.resolve(
+            [tags, settings.parse_defaults(self.stack_defaults)],
+            default_provider=self.default_provider,
+            allowed_providers=self.allowed_providers,
+        )
+
+    def _through_the_gate(self, job: Job, plan: Plan, facts: ImageFacts, source: SourceObject) -> Verdict:
+        entered = self.gate.enter(plan.provider)
+        if isinstance(entered, Closed):
+            return Done(
+                self.ledger.postpone(job, entered.until, entered.error_code, entered.why, provider=plan.provider)
+            )
+        try:
+            plan = self._priced(plan, facts)
+        except OperatorFault as fault:
+            retry_at = self.gate.shut(plan.provider, fault)
+            return Done(self.ledger.postpone(job, retry_at, fault.code, str(fault), provider=plan.provider))
+        except (Throttled, ProviderUnavailable) as early:
+            due = self.clock() + timedelta(seconds=THROTTLED_WAIT_SECONDS)
+            self.ledger.postpone(job, due, None, str(early), provider=plan.provider)
+            return Later(THROTTLED_WAIT_SECONDS, str(early))
+        return self._send(self._reserve(job, plan, source), plan, source, entered)
+
+    def _priced(self, plan: Plan, facts: ImageFacts) -> Plan:
+        """The plan with its price: the catalog's, or the vendor's own estimate where the catalog cannot know."""
+        if plan.credits is not None:
+            return plan
+        estimate = self.providers[plan.provider].estimate(plan, facts.width, facts.height)
+        if estimate.credits is None:
+            raise ProviderUnavailable(f"{plan.provider} does not say what {plan.model} will cost: nothing is sent")
+        return planning.priced(plan, estimate.credits, self.limits)
+
+    def _reserve(self, job: Job, plan: Plan, source: SourceObject) -> Job:
+        output_key = naming.output_key(source.key, plan.source_format, plan.output_format)
+        fingerprint = self.providers[plan.provider].key_fingerprint()
+        self.ledger.claim_output(job, self.output_bucket, output_key)
+        return self.ledger.reserve(job, plan, self.output_bucket, output_key, fingerprint, self.clock())
+
+    def _send(self, job: Job, plan: Plan, source: SourceObject, entered: Pass) -> Verdict:
+        if job.lease_until is None or job.lease_until - LEASE_MARGIN - self.clock() < MIN_TIME_TO_SEND:
+            return self._wait(job, THROTTLED_WAIT_SECONDS, "too little time left to send")
+        try:
+            submission = self._call(job, plan, source)
+        except Throttled as throttled:
+            return self._wait(job, int(throttled.retry_after_seconds or THROTTLED_WAIT_SECONDS), str(throttled))
+        except NothingSent as unsent:
+            return self._wait(job, THROTTLED_WAIT_SECONDS, str(unsent))
+        except OperatorFault as fault:
+            return self._wait_for_operator(job, plan.provider, fault)
+        except SourceGone as gone:
+            return self.closing.source_gone(job, str(gone))
+        except Refusal as refusal:
+            self.gate.passed(plan.provider, entered)
+            return self.closing.reject(job, refusal)
+        except (SubmitInDoubt, ProviderUnavailable) as doubt:
+            return self.doubt.begin(job, str(doubt))
+        verdict = self.binding.bind(self.providers[plan.provider], job, submission)
+        self.gate.passed(plan.provider, entered)
+        return verdict
+
+    def _call(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
+        image = ImageStream(
+            open=lambda: self.sources.open(source),
+            size_bytes=source.size_bytes,
+            content_type=plan.source_format.content_type,
+            filename_suffix=naming.SUFFIXES[plan.source_format][0],
+        )
+        return self.providers[plan.provider].submit(plan, image, job.handle)
+
+    def _wait(self, job: Job, seconds: int, why: str) -> Verdict:
+        """Nothing was accepted: the reservation goes back and the job waits for its next attempt."""
+        seconds = min(seconds, LONGEST_WAIT_SECONDS)
+        self.ledger.release(job, self.clock() + timedelta(seconds=seconds), None, why)
+        return Later(seconds, why)
+
+    def _wait_for_operator(self, job: Job, provider: str, fault: OperatorFault) -> Verdict:
+        """The reservation goes back at once; the sweep brings the job again when the provider may be tried again."""
+        waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, fault.code, str(fault))
+        self.gate.shut(provider, fault)
+        return Done(waiting)

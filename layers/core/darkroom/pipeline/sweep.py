@@ -1,0 +1,164 @@
+"""sweep: every minute, brings to an end what fell between: whatever the ledger says is due and nobody works on.
+
+It hands jobs on to the queue or the state machine, and never calls a provider's submit. Bounded, idempotent, a handful of
+queries when there is nothing. One step that fails does not keep the others from being taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from darkroom.errors import LostClaim, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Due, Job, JobStatus
+from darkroom.pipeline.binding import Binding
+from darkroom.pipeline.closing import Closing
+from darkroom.ports import Attention, Backlog, Circuits, Clock, Intake, Provider
+
+BATCH = 100  # jobs of one kind handed on in one run: 6,000 an hour
+PAGES = 5  # batches looked through in search of such as need not wait for their provider
+FORGET_BATCH = 20  # calls to a provider in one run, one an entry
+HANDED_ON = timedelta(minutes=15)  # a message that was lost on its way is sent again after this
+PAUSED_LOOK = timedelta(hours=1)
+TIME_TO_STOP = timedelta(seconds=20)  # before the invocation's end
+
+log = logging.getLogger(__name__)
+
+
+class SweepFailed(RuntimeError):
+    """Some steps raised; all others were taken. The next run tries them again."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The use case with its dependencies. Repeat safe; two at once do no harm."""
+
+    backlog: Backlog
+    circuits: Circuits
+    intake: Intake
+    binding: Binding
+    closing: Closing
+    providers: Mapping[str, Provider]
+    rounds: Mapping[str, tuple[timedelta, Callable[[], int]]]  # task → how often, and what; answers how much it found
+    attention: Attention
+    clock: Clock
+
+    def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
+        """How much was done, by step; steps that found nothing are left out. Raises SweepFailed."""
+        steps: dict[str, Callable[[], int]] = {
+            "Submits": lambda: self._each(JobStatus.SUBMITTING, self._hand_on),
+            "Claims": self._claims,
+            "Runs": lambda: self._each(JobStatus.PROCESSING, self._keep_running),
+            "Events": lambda: self._each(UNPUBLISHED, self.closing.announce),
+            "Forgotten": self._forget,
+            "InDoubt": self._call_for_doubts,
+            "CircuitsOpen": self._call_for_circuits,
+            **{task: self._round(task) for task in self.rounds},
+        }
+        done: Counter[str] = Counter()
+        failed: list[str] = []
+        for name, step in steps.items():
+            if self.clock() > invocation_ends - TIME_TO_STOP:
+                break
+            try:
+                done[name] += step()
+            except Exception:
+                log.exception("a step of the sweep failed", extra={"step": name})
+                failed.append(name)
+        if failed:
+            raise SweepFailed(f"failed: {', '.join(failed)}; the next run tries again")
+        return {name: count for name, count in done.items() if count}
+
+    def _each(self, word: str, act: Callable[[Job], object]) -> int:
+        """One job that cannot be dealt with does not keep the others waiting."""
+        jobs, error = self.backlog.due(word, self.clock(), BATCH), None
+        for job in jobs:
+            try:
+                act(job)
+            except LostClaim:
+                continue  # somebody works on it after all
+            except Exception as failed:
+                log.exception("a due job could not be dealt with", extra={"job_id": job.job_id})
+                error = failed
+        if error:
+            raise error
+        return len(jobs)
+
+    def _hand_on(self, job: Job) -> None:
+        """Sent before it is noted: a death in between sends it twice, which is harmless."""
+        self.intake.again(Due(job.job_id), 0)
+        self.backlog.wake(job, self.clock() + HANDED_ON)
+
+    def _claims(self) -> int:
+        """Jobs whose worker died, or that waited for their next attempt. What waits for a closed provider goes on waiting."""
+        handed_on = 0
+        circuits = {name: self.circuits.get(name) for name in self.providers}
+        for job in self._due_claims():
+            until = self._must_wait_until(job, circuits)
+            with suppress(LostClaim):
+                if until is None:
+                    self._hand_on(job)
+                    handed_on += 1
+                else:
+                    self.backlog.wake(job, until)
+        return handed_on
+
+    def _due_claims(self) -> Iterator[Job]:
+        seen: set[str] = set()
+        for _ in range(PAGES):
+            page = [job for job in self.backlog.due(JobStatus.CLAIMED, self.clock(), BATCH) if job.job_id not in seen]
+            yield from page
+            seen |= {job.job_id for job in page}
+            if not page:
+                return
+
+    def _must_wait_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
+        """None for a job that may be tried. Of those behind an open circuit whose time has come, one: the probe."""
+        circuit, now = circuits.get(job.provider or ""), self.clock()
+        if circuit is None or job.deadline_at <= now:
+            return None
+        if circuit.retry_at is not None and circuit.retry_at <= now and not circuit.paused:
+            circuits[circuit.provider] = Circuit(circuit.provider, False, now + HANDED_ON, circuit.opened_at)
+            return None
+        return min(now + PAUSED_LOOK if circuit.paused else circuit.retry_at or now + HANDED_ON, job.deadline_at)
+
+    def _keep_running(self, job: Job) -> None:
+        self.binding.start(job)
+        self.backlog.wake(job, self.clock() + HANDED_ON)
+
+    def _forget(self) -> int:
+        """Entries of jobs that were settled a day ago leave the provider's list, one by one, only those bound here."""
+        forgotten = 0
+        for job in self.backlog.due(LISTED, self.clock(), FORGET_BATCH):
+            provider = self.providers.get(job.provider or "")
+            try:
+                if provider is not None and job.process_id:
+                    provider.forget(job.process_id)
+            except (OperatorFault, ProviderUnavailable, Throttled):
+                with suppress(LostClaim):
+                    self.backlog.wake(job, self.clock() + PAUSED_LOOK)
+                continue
+            self.backlog.forgotten(job)
+            forgotten += 1
+        return forgotten
+
+    def _call_for_doubts(self) -> int:
+        doubts = self.backlog.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
+        if doubts:
+            self.attention.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
+        return len(doubts)
+
+    def _call_for_circuits(self) -> int:
+        found = [circuit for name in self.providers if (circuit := self.circuits.get(name)) and not circuit.paused]
+        for circuit in found:
+            why = f"{circuit.provider} takes no submits: {circuit.error}"
+            self.attention.call(Alarm.CIRCUIT_OPEN, why, provider=circuit.provider)
+        return len(found)
+
+    def _round(self, task: str) -> Callable[[], int]:
+        every, act = self.rounds[task]
+        return lambda: act() if self.backlog.turn(task, self.clock(), every) else 0

@@ -1,0 +1,46 @@
+"""A vendor's API."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, Progress, Submission
+from darkroom.ports.storage import ImageStream, ResultLink
+
+
+class Provider(Protocol):
+    """A vendor's API. Every call may raise OperatorFault, Throttled or ProviderUnavailable besides those named."""
+
+    name: str
+
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle) -> Submission:
+        """Spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. Never retries by itself after a byte left."""
+
+    def progress(self, process_id: str) -> Progress:
+        """The state of a process. Raises ProcessUnknown. Repeat safe."""
+
+    def result(self, process_id: str) -> AbstractContextManager[ResultLink]:
+        """A fresh link, opened. Raises ResultNotReady, UnsafeLink, ProcessUnknown. Repeat safe."""
+
+    def find(self, handle: Handle) -> tuple[FoundProcess, ...] | None:
+        """Processes of this run in the vendor's own list, oldest first; None where the vendor has no list that shows our
+        handle. Repeat safe."""
+
+    def cancel(self, process_id: str) -> bool:
+        """True when the vendor confirms it was cancelled; False when it no longer can be. Raises ProcessUnknown."""
+
+    def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
+        """The vendor's forecast for an image of that size in pixels. Free."""
+
+    def forget(self, process_id: str) -> None:
+        """Removes one finished process from the vendor's list. Repeat safe; unknown is fine."""
+
+    def key_fingerprint(self) -> str:
+        """12 hex digits that change when the API key does; never the key."""
+
+    def refresh_key(self) -> None:
+        """Reads the API key again. Repeat safe."""
+
+    def balance(self) -> Balance | None:
+        """The account's credits; None where the vendor tells nobody. Repeat safe."""

@@ -1,0 +1,41 @@
+"""Vendors' JSON into our types. Whatever has another type or range becomes None, so that nothing else reaches the ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from darkroom.errors import ProviderUnavailable
+from darkroom.providers import http
+
+
+def read_object(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of a 2xx answer. Raises ProviderUnavailable when it is none."""
+    body = http.read_json(response)
+    if not isinstance(body, dict):
+        raise ProviderUnavailable("the provider answered JSON of an unknown shape")
+    return body
+
+
+def read_side(value: object) -> int | None:
+    """Pixels: a whole number above 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def read_number(value: object) -> Decimal | None:
+    """A finite JSON number of 0 or more; None for anything else, so that nothing else reaches the ledger."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    number = Decimal(str(value))
+    return number if number.is_finite() and number >= 0 else None
+
+
+def read_moment(value: object) -> datetime | None:
+    """Unix seconds as the vendor writes them; None for anything else."""
+    try:
+        return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,96 @@
+"""template.yaml as data, and what its tests ask of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ("Submit", "Poll", "Finalize", "Sweep")
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `!Ref x` as {"Ref": "x"} and `!Other x` as {"Fn::Other": x}."""
+
+
+def read_tag(loader: Loader, tag: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        value: Any = loader.construct_mapping(node, deep=True)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_scalar(node)  # type: ignore[arg-type]
+    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
+
+
+Loader.add_multi_constructor("!", read_tag)
+
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    found = {name: resource for name, resource in RESOURCES.items() if resource["Type"] == kind}
+    assert found
+    return found
+
+
+def mentions(node: Any, name: str) -> bool:
+    """Whether a Ref, GetAtt or Sub anywhere below names the parameter or resource."""
+    if isinstance(node, dict):
+        return any(
+            (key == "Ref" and value == name)
+            or (key == "Fn::GetAtt" and str(value).split(".")[0] == name)
+            or (key == "Fn::Sub" and re.search(rf"\$\{{{name}[.}}]", json.dumps(value)) is not None)
+            or mentions(value, name)
+            for key, value in node.items()
+        )
+    return isinstance(node, list) and any(mentions(value, name) for value in node)
+
+
+def statements(role: str) -> Iterator[dict[str, Any]]:
+    for policy in RESOURCES[role]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def granted(function: str, service: str) -> set[str]:
+    every = {action for statement in statements(f"{function}Role") for action in actions(statement)}
+    return {action for action in every if action.startswith(f"{service}:")}
+
+
+def environment(function: str) -> set[str]:
+    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    own = RESOURCES[function]["Properties"].get("Environment", {"Variables": {}})["Variables"]
+    return set(shared) | set(own)
+
+
+def target(statement: dict[str, Any]) -> str:
+    """What a statement's one resource is, short: `IntakeQueue.Arn`, `input bucket/*`, or the ARN behind the account."""
+    ((kind, value),) = statement["Resource"].items() if isinstance(statement["Resource"], dict) else (("", "*"),)
+    if isinstance(value, list):
+        bucket = "input bucket" if mentions(value[1], "InputBucketName") else "output bucket"
+        return str(value[0].replace("arn:${AWS::Partition}:s3:::${Bucket}", bucket))
+    return str(value.rpartition("${AWS::AccountId}:")[2] if kind == "Fn::Sub" else value)
+
+
+def cited(name: str) -> list[dict[str, str]]:
+    """The rows of the first table of docs/<name> whose first column is a code word: column title → text."""
+    lines = (ROOT / "docs" / name).read_text().splitlines()
+    header: list[str] = []
+    found = []
+    for line in lines:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        header = cells if not header and line.startswith("|") else header
+        if line.startswith("| `"):
+            found.append(dict(zip(header, cells, strict=True)))
+    return found

@@ -1,0 +1,238 @@
+"""What template.yaml promises about least privilege, encryption, transport and keeping."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from tests.unit.template_support import (
+    FUNCTIONS,
+    RESOURCES,
+    ROOT,
+    actions,
+    granted,
+    mentions,
+    of_type,
+    statements,
+    target,
+)
+
+NEEDS_EVERY_RESOURCE = {
+    "SendTraces": "X-Ray has no resources to name",
+    "DeliverLogs": "log delivery is granted for the account as a whole",
+}
+
+
+# --- least privilege
+
+
+@pytest.mark.parametrize("role", of_type("AWS::IAM::Role"))
+def test_a_role_names_its_resources_and_actions(role: str) -> None:
+    for statement in statements(role):
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        assert statement["Sid"] in NEEDS_EVERY_RESOURCE or "*" not in resources
+        assert not any("*" in action for action in actions(statement))
+    assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
+
+
+def test_the_ledger_is_never_scanned_and_nothing_in_it_is_deleted() -> None:
+    rows = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
+    assert granted("Submit", "dynamodb") == rows
+    assert granted("Finalize", "dynamodb") == rows
+    assert granted("Poll", "dynamodb") == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    assert not rows & (granted("Sweep", "dynamodb") - granted("Poll", "dynamodb"))
+
+
+def test_sweep_may_do_exactly_this() -> None:
+    assert sorted((target(s), tuple(actions(s))) for s in statements("SweepRole")) == sorted(
+        [
+            ("log-group:${SweepLogs}:*", ("logs:CreateLogStream", "logs:PutLogEvents")),
+            ("*", ("xray:PutTraceSegments", "xray:PutTelemetryRecords")),
+            ("ApiKeys.Id", ("secretsmanager:GetSecretValue",)),
+            (
+                "LedgerTable.Arn",
+                ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query"),
+            ),
+            ("${LedgerTable.Arn}/index/OpenJobs", ("dynamodb:Query",)),
+            ("IntakeQueue.Arn", ("sqs:SendMessage",)),
+            ("input bucket", ("s3:ListBucketVersions",)),
+            ("output bucket", ("s3:ListBucketMultipartUploads",)),
+            ("output bucket/*", ("s3:AbortMultipartUpload",)),
+            ("StateMachine", ("states:StartExecution",)),
+            ("execution:${StateMachine.Name}:*", ("states:DescribeExecution",)),
+            ("event-bus/default", ("events:PutEvents",)),
+        ]
+    )
+
+
+def test_the_schedule_may_invoke_sweep_and_nothing_else_and_serves_this_account_only() -> None:
+    (statement,) = statements("SweepSchedulerRole")
+    assert (actions(statement), target(statement)) == (["lambda:InvokeFunction"], "Sweep.Arn")
+    (trust,) = RESOURCES["SweepSchedulerRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    schedule = RESOURCES["Sweep"]["Properties"]["Events"]["EveryMinute"]["Properties"]
+    assert schedule["RoleArn"] == {"Fn::GetAtt": "SweepSchedulerRole.Arn"}
+
+
+def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
+    roles = [function["Properties"]["Role"]["Fn::GetAtt"] for function in of_type("AWS::Serverless::Function").values()]
+    assert sorted(roles) == sorted(f"{name}Role.Arn" for name in FUNCTIONS)
+    for name in FUNCTIONS:
+        (trust,) = RESOURCES[f"{name}Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        (write,) = (s for s in statements(f"{name}Role") if s["Sid"] == "WriteOwnLogs")
+        assert target(write) == f"log-group:${{{name}Logs}}:*"
+
+
+def test_every_statement_says_what_it_is_for_once() -> None:
+    for role in of_type("AWS::IAM::Role"):
+        sids = [statement["Sid"] for statement in statements(role)]
+        assert len(set(sids)) == len(sids)
+
+
+def test_submit_looks_at_failure_reports_and_at_no_result() -> None:
+    reads = {target(s) for s in statements("SubmitRole") if "s3:GetObject" in actions(s)}
+    assert reads == {"input bucket/*", "output bucket/_failed/*"}
+    lists = {target(s) for s in statements("SubmitRole") if "s3:ListBucket" in actions(s)}
+    assert lists == {"input bucket", "output bucket"}
+
+
+def test_poll_touches_no_bucket_queue_machine_or_bus() -> None:
+    assert not [action for service in ("s3", "sqs", "states", "events", "kms") for action in granted("Poll", service)]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_may_change_what_was_uploaded(function: str) -> None:
+    for statement in statements(f"{function}Role"):
+        if mentions(statement["Resource"], "InputBucketName"):
+            assert not [a for a in actions(statement) if a.startswith(("s3:Put", "s3:Delete", "s3:Abort"))]
+
+
+@pytest.mark.parametrize("function", ["Submit", "Finalize"])
+def test_objects_are_removed_under_failed_only(function: str) -> None:
+    for statement in statements(f"{function}Role"):
+        if "s3:DeleteObject" in actions(statement):
+            assert statement["Resource"]["Fn::Sub"][0].endswith("/_failed/*")
+
+
+@pytest.mark.parametrize("function", ["Submit", "Finalize", "Sweep"])
+def test_events_are_published_as_darkroom_only(function: str) -> None:
+    (publish,) = (s for s in statements(f"{function}Role") if "events:PutEvents" in actions(s))
+    assert publish["Condition"] == {"StringEqualsIfExists": {"events:source": "darkroom"}}
+
+
+@pytest.mark.parametrize("function", ["Submit", "Finalize"])
+def test_customer_keys_are_used_only_when_named(function: str) -> None:
+    optional = [
+        s for p in RESOURCES[f"{function}Role"]["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]
+    ]
+    (keys,) = (s["Fn::If"] for s in optional if "Fn::If" in s)
+    assert keys[0] == "HasKmsKeys"
+    assert keys[1]["Resource"] == {"Ref": "KmsKeyArns"}
+
+
+# --- encryption, transport, keeping
+
+
+@pytest.mark.parametrize("name", of_type("AWS::S3::Bucket"))
+def test_a_created_bucket_is_private_encrypted_versioned_and_kept(name: str) -> None:
+    bucket = RESOURCES[name]
+    properties = bucket["Properties"]
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert all(properties["PublicAccessBlockConfiguration"].values())
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
+    assert rules["AbortUnfinishedUploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert rules["ForgetOldVersions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+
+
+def test_only_the_output_bucket_forgets_leftovers_and_only_the_input_bucket_sends_events() -> None:
+    source, target = RESOURCES["InputBucket"]["Properties"], RESOURCES["OutputBucket"]["Properties"]
+    leftovers = [rule for rule in target["LifecycleConfiguration"]["Rules"] if "Prefix" in rule]
+    assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in leftovers] == [("_darkroom/", 1)]
+    assert not [rule for rule in source["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    assert source["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    assert "NotificationConfiguration" not in target
+
+
+@pytest.mark.parametrize("name", [*of_type("AWS::S3::BucketPolicy"), *of_type("AWS::SQS::QueuePolicy")])
+def test_plain_http_is_refused(name: str) -> None:
+    document = RESOURCES[name]["Properties"]["PolicyDocument"]
+    (refusal,) = (s for s in document["Statement"] if s["Effect"] == "Deny")
+    assert refusal["Principal"] == "*"
+    assert refusal["Action"] in ("s3:*", "sqs:*")
+    # No request reaches AWS from a loopback address: there the exception never applies.
+    assert refusal["Condition"] == {
+        "Bool": {"aws:SecureTransport": "false"},
+        "NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"},
+    }
+
+
+@pytest.mark.parametrize("name", of_type("AWS::SQS::QueuePolicy"))
+def test_a_queue_takes_messages_of_our_rule_only(name: str) -> None:
+    (allow,) = (s for s in RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow")
+    assert allow["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "UploadRule.Arn"}}}
+
+
+@pytest.mark.parametrize("name", of_type("AWS::SQS::Queue"))
+def test_a_queue_is_encrypted_and_keeps_messages_for_14_days(name: str) -> None:
+    assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
+    assert RESOURCES[name]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_an_upload_that_cannot_be_taken_in_reaches_the_dead_letter_queue() -> None:
+    dlq = {"Fn::GetAtt": "IntakeDlq.Arn"}
+    redrive = RESOURCES["IntakeQueue"]["Properties"]["RedrivePolicy"]
+    assert redrive == {"deadLetterTargetArn": dlq, "maxReceiveCount": 5}
+    (target,) = RESOURCES["UploadRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": dlq}
+
+
+def test_the_ledger_is_kept_recoverable_and_forgets_by_expires_at() -> None:
+    table = RESOURCES["LedgerTable"]
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    properties = table["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    indexes = {index["IndexName"]: index for index in properties["GlobalSecondaryIndexes"]}
+    assert {name: [key["AttributeName"] for key in index["KeySchema"]] for name, index in indexes.items()} == {
+        "OpenJobs": ["open_status", "due_at"],
+        "JobsBySource": ["source_uri", "created_at"],
+        "JobsByDay": ["day", "created_at"],
+    }
+    assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes.values())
+
+
+def test_the_secret_is_kept_and_starts_as_an_empty_form() -> None:
+    secret = RESOURCES["ApiKeys"]
+    assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
+    # Never change this text: an update of the stack would write it over the user's keys.
+    assert secret["Properties"]["SecretString"] == '{"topaz":"","aimlapi":"","oxen":"","uwear":""}'
+
+
+@pytest.mark.parametrize("name", of_type("AWS::Logs::LogGroup"))
+def test_logs_are_forgotten_when_the_operator_says(name: str) -> None:
+    assert RESOURCES[name]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_state_machine_keeps_no_payloads_and_its_definition_gets_every_arn_it_asks_for() -> None:
+    machine = RESOURCES["StateMachine"]["Properties"]
+    assert machine["Type"] == "STANDARD"
+    assert machine["Logging"]["Level"] == "ERROR"
+    assert machine["Logging"]["IncludeExecutionData"] is False
+    definition = (ROOT / machine["DefinitionUri"]).read_text()
+    assert set(re.findall(r"\$\{(\w+)\}", definition)) == set(machine["DefinitionSubstitutions"])
+
+
+def test_a_task_waits_longer_than_its_function_may_run() -> None:
+    states = json.loads((ROOT / "statemachine" / "darkroom.asl.json").read_text())["States"]
+    for name in ("Poll", "Finalize"):
+        assert states[name]["TimeoutSeconds"] > RESOURCES[name]["Properties"]["Timeout"]
