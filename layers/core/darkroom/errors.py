@@ -30,7 +30,6 @@ A message names the key, the value, what is allowed and the nearest right value.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 
 
@@ -163,14 +162,7 @@ class ProcessUnknown(DarkroomError):
 
 
 class ResultNotReady(DarkroomError):
-    """The result's link or its bytes are not whole: fetch again with a fresh link. Nothing was published.
-
-    `charged`: what the provider said it charges for it, where it said so.
-    """
-
-    def __init__(self, message: str, charged: Decimal | None = None) -> None:
-        super().__init__(message)
-        self.charged = charged
+    """The result's link or its bytes are not whole: fetch again with a fresh link. Nothing was published."""
 
 
 class UnsafeLink(DarkroomError):

@@ -141,13 +141,13 @@ class DynamoLedger:
 
     def postpone(
         self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None, *,
-        provider: str | None = None, charged: Decimal | None = None,
+        provider: str | None = None,
     ) -> Job:  # fmt: skip
         """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
         changes = present(
             next_attempt_at=next_attempt_at, error_code=error_code, error=error, provider=provider,
-            credits_charged=charged, due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
+            due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
         )  # fmt: skip
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=["lease_until"])
 
@@ -183,7 +183,7 @@ class DynamoLedger:
         changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
         return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
 
-    def take_output(self, job: Job, now: datetime, until: datetime) -> bool:
+    def take_output(self, job: Job, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key. False when a newer version's result stands there."""
         write = Write(
             key=rows.output_row_key(job.output_bucket or "", job.output_key or ""),
@@ -191,7 +191,7 @@ class DynamoLedger:
             values={"writer": job.job_id, "now": now, "order": job.source_order},
         )  # fmt: skip
         try:
-            self._beside(job, [JobStatus.PROCESSING], write)
+            self._beside(job, [JobStatus.PROCESSING], write, credits_charged=charged)
             return True
         except ConditionFailed as failed:
             if (rows.text(failed.item, "newest_order") or "") > job.source_order:
@@ -240,10 +240,10 @@ class DynamoLedger:
             when=[STILL_WRITER], values={"writer": job.job_id},
         )  # fmt: skip
 
-    def _beside(self, job: Job, sources: Collection[JobStatus], write: Write) -> None:
-        """A write of another row that only the job's owner may make."""
+    def _beside(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
+        """A write of another row that only the job's owner may make, and what is noted on the job with it."""
         try:
-            self._writer.transact([write, guarded(job, sources)])
+            self._writer.transact([write, guarded(job, sources, set=noted)])
         except ConditionFailed as failed:
             if failed.index == 0:
                 raise

@@ -29,7 +29,7 @@ class Delivery:
         """The result in place, then settled; or lost, and settled. Raises ResultNotReady when it may be had later."""
         credits = charge(job, progress)
         now = self.clock()
-        newest = self.ledger.take_output(job, now, job.lease_until or now)
+        newest = self.ledger.take_output(job, credits, now, job.lease_until or now)
         key = job.output_key or job.source_key
         key = key if newest else naming.superseded_key(key, job.job_id)
         if self.outputs.receipt(key).get("darkroom-process-id") != job.process_id:
@@ -39,7 +39,7 @@ class Delivery:
                     self._write(key, link, job, credits)
             except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
                 if now < (job.submitted_at or job.created_at) + self.retention[job.provider or ""]:
-                    raise ResultNotReady(str(error), credits) from None
+                    raise ResultNotReady(str(error)) from None
                 return self.lose(job, credits, str(error))
         return self.closing.complete(job, credits, key, superseded=not newest)
 

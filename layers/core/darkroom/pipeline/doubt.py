@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from darkroom import catalog
 from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import Alarm, FoundProcess, Job, Submission
+from darkroom.model import Alarm, FoundProcess, Job, JobStatus, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.verdicts import Done, Later, Verdict
 from darkroom.ports import Attention, Clock, Ledger, Provider
@@ -27,14 +27,16 @@ class Doubt:
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Verdict:
-        """The call ended without an answer: look once the vendor's list must show it. The reservation stays.
-
-        A worker that died instead leaves a lease that outlives its last request, see `sending.LEASE_MARGIN`.
-        """
-        grace_seconds = catalog.load(job.provider or "").visibility_grace_seconds
-        due = self.clock() + timedelta(seconds=grace_seconds)
+        """The call ended without an answer: look once the vendor's list must show it. The reservation stays."""
+        due = self.clock() + _visibility_grace(job)
         self.ledger.postpone(job, due, None, why)
         return Later.until(due, self.clock(), why)
+
+    def shown_at(self, job: Job) -> datetime:
+        """From when on a lookup proves something. A worker that died left a lease: its call may have ended with it."""
+        if job.status is not JobStatus.SUBMITTING or job.lease_until is None:
+            return job.next_attempt_at or job.created_at
+        return job.lease_until + _visibility_grace(job)
 
     def settle(self, job: Job) -> Verdict | None:
         """Adopts what the list shows; None when it excludes the submit, asked with the key that sent it."""
@@ -73,3 +75,8 @@ class Doubt:
         due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
         self.ledger.postpone(job, due, None, why)
         return Later.until(due, now, why)
+
+
+def _visibility_grace(job: Job) -> timedelta:
+    """How long the provider's list may lack a submit whose request has ended."""
+    return timedelta(seconds=catalog.load(job.provider or "").visibility_grace_seconds)

@@ -15,7 +15,6 @@ from darkroom.errors import (
     OperatorFault,
     ProcessUnknown,
     ProviderUnavailable,
-    ResultNotReady,
     Throttled,
 )  # fmt: skip
 from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
@@ -67,9 +66,8 @@ class Finalize:
     def _end_lease(self, job: Job, error: Exception) -> None:
         """A retry may begin at once, whatever went wrong."""
         why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
-        charged = error.charged if isinstance(error, ResultNotReady) else None
         with suppress(LostClaim, LedgerBusy):
-            self.ledger.postpone(job, self.clock(), None, why, charged=charged)
+            self.ledger.postpone(job, self.clock(), None, why)
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
         try:

@@ -7,11 +7,12 @@ finishes what a command that was interrupted began.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from darkroom.errors import ErrorCode, Inapplicable, LostClaim, ProcessUnknown
+from darkroom.errors import DarkroomError, ErrorCode, Inapplicable, LostClaim, ProcessUnknown
 from darkroom.model import Due, Job, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import NOTHING, Closing
@@ -85,6 +86,9 @@ class Operate:
     def abandon(self, reference: str, credits: Decimal = NOTHING) -> Job:
         """A doubt ends without a result: `CANCELLED`, or `FAILED` with ResultLost when credits were charged for it."""
         job = self._in_doubt(reference)
+        if job.process_id:
+            with suppress(DarkroomError):  # it is abandoned either way
+                self.providers[job.provider or ""].cancel(job.process_id)
         if credits:
             return self.closing.fail(job, ErrorCode.RESULT_LOST, "abandoned by an operator; it was charged", credits)
         return self.closing.cancel(job, "abandoned by an operator; not charged").job
@@ -149,6 +153,7 @@ class Operate:
         return self.ledger.get(job.job_id) or asked
 
     def _rerun(self, job: Job) -> Job:
+        self.closing.announce(job)  # its event, should nobody have sent it yet: the next run forgets it
         now = self.clock()
         return self._send(self.interventions.rerun(job, now, now + self.deadline))
 

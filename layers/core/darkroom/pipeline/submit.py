@@ -89,6 +89,9 @@ class Submit:
         waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=self.clock())
         if job.status is JobStatus.IN_DOUBT or waits_until > self.clock():
             return Done(job)  # a person's, or not due: the sweep looks at it when it is
+        shown_at = self.doubt.shown_at(job)
+        if shown_at > self.clock():
+            return Later.until(shown_at, self.clock(), "the provider's list need not show a lost submit yet")
         job = self.ledger.retake(job, self.clock(), invocation_ends + LEASE_MARGIN)
         if job.status is JobStatus.CLAIMED:
             return self._again(job)

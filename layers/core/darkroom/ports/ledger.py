@@ -53,11 +53,10 @@ class Ledger(Protocol):
         error: str | None,
         *,
         provider: str | None = None,
-        charged: Decimal | None = None,
     ) -> Job:
         """Ends the lease of a job that is not over, due again at `next_attempt_at`; the status stays.
 
-        `provider`: for whom a `CLAIMED` job waits. `charged`: what the provider said it charges, should it forget.
+        `provider`: for whom a `CLAIMED` job waits.
         """
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
@@ -72,9 +71,9 @@ class Ledger(Protocol):
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
         """Counts a poll of a `PROCESSING` job and follows the eta; at `due_at` somebody must look after its execution."""
 
-    def take_output(self, job: Job, now: datetime, until: datetime) -> bool:
+    def take_output(self, job: Job, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key until `until`. False when a newer version's result already stands there.
-        Raises ResultNotReady while another job writes it."""
+        Raises ResultNotReady while another job writes it. `charged`: what the provider charges, kept should it forget."""
 
     def settle(
         self,
