@@ -83,7 +83,7 @@ def test_a_writer_that_lost_its_turn_cannot_complete(ledger: DynamoLedger, accou
 def test_a_writer_may_begin_again(ledger: DynamoLedger) -> None:
     job = version(ledger, 1)
     assert ledger.take_output(job, Decimal(1), START, UNTIL)
-    assert ledger.take_output(ledger.retake(job, START + timedelta(seconds=1), UNTIL), START, UNTIL)
+    assert ledger.take_output(ledger.retake(job, START + timedelta(seconds=1), UNTIL), Decimal(1), START, UNTIL)
 
 
 def test_completing_frees_the_key_for_the_next_writer(ledger: DynamoLedger) -> None:

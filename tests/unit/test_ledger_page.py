@@ -1,0 +1,53 @@
+"""docs/ledger.md says what the code does: every clause of a job's transition, every status, every alarm's road."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from darkroom.aws import budgets, ledger, moves
+from darkroom.model import JobStatus
+
+PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
+CLAUSE = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
+# Clauses of rows that are no job's transition; the page does not list them.
+ELSEWHERE = {"KNOWN", "STILL_DUE"}
+
+
+def clauses() -> set[str]:
+    """The names of all conditions on jobs, output keys and budgets, as the modules define them."""
+    named = {
+        name: value
+        for module in (moves, ledger, budgets)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str) and ("#" in value or "attribute_" in value)
+    }
+    return set(named)
+
+
+def in_table() -> set[str]:
+    """What the transition table puts into code quotes and reads like a clause."""
+    table = PAGE.split("| Step | Transition |")[1].split("\n\n")[0]
+    quoted = {word for word in re.findall(r"`([^`]+)`", table) if CLAUSE.fullmatch(word)}
+    return quoted - {status.value for status in JobStatus}
+
+
+def test_the_page_names_every_clause_and_no_other() -> None:
+    assert in_table() == clauses() - ELSEWHERE
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_the_picture_of_a_jobs_life_shows_every_status(status: JobStatus) -> None:
+    picture = PAGE.split("## A job's life")[1].split("```")[1]
+    assert status.value in picture
+
+
+@pytest.mark.parametrize("name", ["moves", "ledger", "budgets", "circuits", "backlog", "interventions"])
+def test_every_clause_says_which_history_it_covers(name: str) -> None:
+    path = Path(moves.__file__).with_name(f"{name}.py")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    defined = [n for n, line in enumerate(lines) if re.match(r'[A-Z_]+ = "(#|attribute_)', line)]
+    assert all(lines[n - 1].startswith("# ") for n in defined)
+    assert defined or name not in ("moves", "ledger", "budgets")
