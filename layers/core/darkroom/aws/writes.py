@@ -123,7 +123,7 @@ class Writer:
         """One conditional update; returns the row as it then is. Raises ConditionFailed, LedgerBusy."""
         request = write.request(self.table) | {"ReturnValues": "ALL_NEW"}
         answer: dict[str, Any] = self._patiently(lambda: self.client.update_item(**request))
-        attributes: dict[str, Any] = answer["Attributes"]
+        attributes: dict[str, Any] = answer.get("Attributes", {})  # a REMOVE from a row that is not there leaves none
         return attributes
 
     def put_new(self, item: Mapping[str, Any]) -> None:

@@ -1,0 +1,296 @@
+"""A seeded scheduler of cooperating workers: one runs at a time, from point to point, and any of them may die there.
+
+Workers are plain callables on threads of their own. A baton decides who runs: whoever holds it decides by the seed who
+is next and hands it over, so that a schedule depends on its seed alone and never on the timing of threads.
+"""
+
+from __future__ import annotations
+
+import _thread
+import random
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.faults import carriers
+from tests.faults.choices import Deaths, Immortal, Picker, Uniform
+from tests.faults.trace import Event, timeline
+from tests.faults.workers import FOREVER, MAX_SKEW_SECONDS, Stalled, Worker, WorkerDied
+
+START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
+STALLED_SECONDS = 30.0  # of real time within one step
+
+
+class Scheduler:
+    """Runs workers by a seed. Use it as a context manager: it reseeds `random` meanwhile and leaves no worker behind.
+
+    `rng` is the world's own; who goes next and who dies have streams of their own, so that asking one changes no other.
+    `after_step` is called between steps, where no worker runs: what it reads through proxies is no point.
+    """
+
+    def __init__(
+        self, seed: int, *, picker: Picker | None = None, deaths: Deaths | None = None,
+        after_step: Callable[[], None] | None = None, start: datetime = START,
+    ) -> None:  # fmt: skip
+        self.seed, self.start, self.after_step = seed, start, after_step
+        self.picker, self.deaths = picker or Uniform(), deaths or Immortal()
+        self.rng = random.Random(f"{seed} world")
+        self.fault_rng = random.Random(f"{seed} faults")
+        self._pick_rng = random.Random(f"{seed} picks")
+        self.trace: list[Event] = []
+        self.ended: list[tuple[str, object]] = []  # name → what it returned, or the exception it ended with
+        self.steps, self.seconds = 0, 0.0
+        self._alive: list[Worker] = []
+        self._names: set[str] = set()
+        self._running: Worker | None = None
+        self._left = 0
+        self._until: Callable[[], bool] | None = None
+        self._wanted: str | None = None
+        self._failure: BaseException | None = None
+        self._closing = False
+        self._kept: list[object] = []
+        self._gate = _thread.allocate_lock()
+        self._gate.acquire()
+        self._global_state: Any = None
+
+    def __enter__(self) -> Scheduler:
+        self._global_state = random.getstate()
+        random.seed(f"{self.seed} global")  # what adapters jitter by
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+        random.setstate(self._global_state)
+
+    @property
+    def running(self) -> str | None:
+        """The name of the worker that runs, None outside of one."""
+        return self._running.name if self._running else None
+
+    @property
+    def alive(self) -> list[str]:
+        """The workers that have not ended."""
+        return [worker.name for worker in self._alive]
+
+    def spawn(
+        self, name: str, work: Callable[[], Any], *, skew: float = 0.0, delay: float = 0.0, lifetime: float = FOREVER
+    ) -> None:
+        """A worker that may run from `delay` seconds on, sees the clock off by `skew`, and is killed after `lifetime`."""
+        if self.dying():
+            raise WorkerDied(self.running)
+        if abs(skew) > MAX_SKEW_SECONDS or name in self._names:
+            raise ValueError(f"{name}: a name once, a skew of at most {MAX_SKEW_SECONDS} s")
+        self._names.add(name)
+        begins = self.seconds + delay
+        self._alive.append(Worker(name, work, skew, begins, begins + lifetime))
+        self.record("spawned", f"{name} at {begins:+.3f}s", by=self.running or "")
+
+    def run(self, *, until: Callable[[], bool] | None = None, max_steps: int = 100_000) -> int:
+        """Steps until nobody is left, `until` holds (asked between steps) or so many were made; answers how many.
+
+        Raises what `after_step` or `until` raised.
+        """
+        before = self.steps
+        self._left, self._until = max_steps, until
+        self._go(self._next())
+        return self.steps - before
+
+    def step(self, name: str | None = None) -> bool:
+        """One step, of the named worker if one is named. False when nobody is left, or the named one cannot run now."""
+        self._wanted = name
+        try:
+            return self.run(max_steps=1) == 1
+        finally:
+            self._wanted = None
+
+    def point(self, label: str, when: str = "at") -> None:
+        """A place where others may run and the worker may die. Outside of workers it is nothing."""
+        worker = self._running
+        if worker is None:
+            return
+        self._check(worker)
+        self.record(when, label)
+        if self.deaths.strikes(worker.name, label, when, self.fault_rng):
+            raise self._die(worker, "died", label)
+        self._yield(worker)
+
+    def sleep(self, seconds: float) -> None:
+        """The worker goes on when the clock has moved that far. Fits wherever `time.sleep` is injected."""
+        worker = self._running
+        if worker is None:
+            return
+        self._check(worker)
+        worker.wakes_at = self.seconds + max(seconds, 0.0)
+        self.record("sleeps", f"{seconds:.3f}s")
+        self._yield(worker)
+
+    def dying(self) -> bool:
+        """Whether the running worker is dead and only unwinds: what it does must have no effect."""
+        return self._running is not None and self._running.dead
+
+    def keep(self, part: object) -> None:
+        """Holds what a port handed out until the end: no finalizer runs because the worker that had it died."""
+        self._kept.append(part)
+
+    def kill(self, name: str) -> None:
+        """Lets a worker die where it stands; one that has not begun never does."""
+        for worker in self._alive:
+            if worker.name == name and not worker.dead:
+                self._die(worker, "killed", "")
+
+    def clock(self) -> datetime:
+        """The time as the running worker sees it; outside of workers without skew."""
+        skew = self._running.skew if self._running else 0.0
+        return self.start + timedelta(seconds=self.seconds + skew)
+
+    def advance(self, seconds: float) -> None:
+        """Moves the clock for everybody."""
+        if seconds < 0:
+            raise ValueError(f"time goes on, not back: {seconds}")
+        self.seconds += seconds
+        self.record("clock", f"+{seconds:.3f}s", by="")
+
+    def note(self, text: str) -> None:
+        """A line in the timeline."""
+        self.record("note", text)
+
+    def record(self, what: str, label: str, by: str | None = None) -> None:
+        """An event, of the running worker unless said otherwise."""
+        worker = (self._running.name if self._running else "") if by is None else by
+        self.trace.append(Event(self.steps, self.seconds, worker, what, label))
+
+    def timeline(self, last: int = 60) -> str:
+        """The last events, to be printed with a failing seed."""
+        return f"seed {self.seed}, the last {last} of {len(self.trace)} events\n{timeline(self.trace[-last:])}"
+
+    def close(self) -> None:
+        """Ends whoever has not ended: those that began unwind without effects, unrecorded."""
+        self._closing = True
+        for worker in [*self._alive]:
+            worker.dead = True
+            self._left, self._failure = 0, None
+            if worker.carrier:
+                self._running = worker
+                self._go(worker)
+        self._alive.clear()
+        self._kept.clear()
+
+    def _check(self, worker: Worker) -> None:
+        if worker.ident != _thread.get_ident():
+            raise AssertionError(f"a thread of {worker.name}'s own, or none of a worker's, came to a point")
+        if worker.dead:
+            raise WorkerDied(worker.name)
+
+    def _die(self, worker: Worker, what: str, label: str) -> WorkerDied:
+        worker.dead = True
+        worker.wakes_at = self.seconds
+        self.record(what, label, by=worker.name)
+        return WorkerDied(f"{worker.name} at {label}")
+
+    def _ready(self) -> list[Worker]:
+        if self._wanted is not None:
+            return [worker for worker in self._alive if worker.name == self._wanted and worker.wakes_at <= self.seconds]
+        now = self.seconds
+        ready = [worker for worker in self._alive if worker.wakes_at <= now or worker.dies_at <= now]
+        if ready or not self._alive:
+            return ready
+        self.advance(min(min(worker.wakes_at, worker.dies_at) for worker in self._alive) - now)
+        return self._ready()
+
+    def _next(self) -> Worker | None:
+        """Whose step is next, None when the run is over. Whoever calls it holds the baton."""
+        if self._left <= 0 or (self._until is not None and self._until()):
+            return None
+        ready = self._ready()
+        if not ready:
+            return None
+        chosen = ready[self.picker.pick([worker.name for worker in ready], self._pick_rng)] if ready[1:] else ready[0]
+        self._left -= 1
+        self.steps += 1
+        if chosen.dies_at <= self.seconds and not chosen.dead:
+            self._die(chosen, "killed", "its lifetime is over")
+        self._running = chosen
+        return chosen
+
+    def _turn(self) -> Worker | None:
+        """After a step: looks at the world, then decides who is next."""
+        self._running = None
+        if self._closing:
+            return None
+        try:
+            if self.after_step is not None:
+                self.after_step()
+            return self._next()
+        except BaseException as failure:
+            self._failure, self._running = failure, None
+            return None
+
+    def _hand_to(self, worker: Worker | None) -> None:
+        if worker is None:
+            self._gate.release()
+            return
+        if worker.carrier is None:
+            worker.carrier = carriers.take()
+            worker.carrier.task = lambda: self._carry(worker)
+        worker.carrier.gate.release()
+
+    def _yield(self, worker: Worker) -> None:
+        following = self._turn()
+        if following is not worker:
+            self._hand_to(following)
+            worker.carrier.gate.acquire()  # type: ignore[union-attr]
+        if worker.dead:
+            raise WorkerDied(worker.name)
+
+    def _carry(self, worker: Worker) -> None:
+        """The whole life of a worker, on its thread."""
+        worker.ident = _thread.get_ident()
+        outcome: object = None
+        try:
+            if not worker.dead:
+                outcome = worker.work()
+        except BaseException as error:
+            outcome = error.with_traceback(None) if isinstance(error, WorkerDied) else error
+        if worker.dead and not isinstance(outcome, WorkerDied):
+            outcome = WorkerDied(worker.name)  # it swallowed its own death
+        if not self._closing:
+            said = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, BaseException) else ""
+            self.record("ended", said)
+            self.ended.append((worker.name, outcome))
+            self._alive.remove(worker)
+        carriers.give_back(worker.carrier)  # type: ignore[arg-type]
+        self._hand_to(self._turn())
+
+    def _go(self, first: Worker | None) -> None:
+        """Hands the baton to the first and waits until it comes back."""
+        if first is None:
+            return
+        self._hand_to(first)
+        try:
+            self._await()
+        except KeyboardInterrupt:
+            self._left = 0
+            self._await()
+            raise
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _await(self) -> None:
+        seen = -1
+        while not self._gate.acquire(True, STALLED_SECONDS):
+            if seen == self.steps:
+                raise self._stall()
+            seen = self.steps
+
+    def _stall(self) -> Stalled:
+        worker = self._running
+        frame = sys._current_frames().get(worker.ident) if worker else None
+        where = "".join(traceback.format_stack(frame)) if frame else ""
+        self._alive.clear()  # they cannot be ended; should this one ever come back, it is dead
+        self._closing = True
+        if worker:
+            worker.dead = True
+        return Stalled(f"{worker.name if worker else 'nobody'} did not come to a point; it stands at\n{where}")

@@ -1,0 +1,116 @@
+"""DynamoDB's typed values as the in-memory table keeps them: canonical, never changed in place, compared by type."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from decimal import Clamped, Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Rounded, Underflow
+from functools import lru_cache
+from typing import Any
+
+Value = dict[str, Any]  # one tag → its content, e.g. {"S": "text"}
+Row = dict[str, Value]
+
+DIGITS = Context(prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded, Underflow])
+ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Unsupported(AssertionError):
+    """A request that DynamoDB would refuse as invalid, or that this table does not know. Never an answer."""
+
+
+@lru_cache(maxsize=8192)
+def decimal(text: str) -> Decimal:
+    """The number in a number's text."""
+    number = Decimal(text)
+    if not number.is_finite():
+        raise Unsupported(f"{text!r} is no number to DynamoDB")
+    return number
+
+
+@lru_cache(maxsize=8192)
+def canonical(text: str) -> str:
+    """A number's text as DynamoDB answers it: `1.50` → `1.5`, `1E+2` → `100`. At most 38 digits."""
+    try:
+        number = DIGITS.normalize(decimal(text))
+    except DecimalException:
+        raise Unsupported(f"{text!r} has more digits than DynamoDB keeps") from None
+    return format(number, "f") if number else "0"
+
+
+def added(left: str, right: str) -> str:
+    """The sum of two numbers' texts."""
+    return canonical(str(DIGITS.add(decimal(left), decimal(right))))
+
+
+def stored(value: Mapping[str, Any]) -> Value:
+    """A canonical copy of a value that came from outside: equal values are equal dicts."""
+    if type(value) is not dict or len(value) != 1:
+        raise Unsupported(f"a value has one type tag, not {value!r}")
+    ((tag, inner),) = value.items()
+    if tag == "S" and type(inner) is str:
+        return {"S": inner}
+    if tag == "N" and type(inner) is str:
+        return {"N": canonical(inner)}
+    if tag == "BOOL" and type(inner) is bool:
+        return {"BOOL": inner}
+    if tag == "NULL" and inner is True:
+        return {"NULL": True}
+    if tag == "M":
+        return {"M": {name: stored(inner[name]) for name in inner}}
+    if tag == "L":
+        return {"L": [stored(entry) for entry in inner]}
+    if tag in ("SS", "NS"):
+        return {tag: _members(tag, inner)}
+    raise Unsupported(f"no value of DynamoDB's, or of a type nobody writes here: {value!r}")
+
+
+def _members(tag: str, inner: Any) -> list[str]:
+    members = sorted(inner) if tag == "SS" else sorted(map(canonical, inner), key=decimal)
+    if not members or len(set(members)) != len(members) or not all(type(member) is str for member in members):
+        raise Unsupported(f"a set has members, each once: {inner!r}")
+    return members
+
+
+def copied(value: Value) -> Value:
+    """A copy that the receiver may change."""
+    ((tag, inner),) = value.items()
+    if tag == "M":
+        return {"M": {name: copied(inner[name]) for name in inner}}
+    if tag == "L":
+        return {"L": [copied(entry) for entry in inner]}
+    return {tag: inner[:]} if tag in ("SS", "NS") else {tag: inner}
+
+
+def copied_row(row: Row) -> Row:
+    """A row that the receiver may change."""
+    return {name: copied(value) for name, value in row.items()}
+
+
+def ordered(comparator: str, left: Value | None, right: Value | None) -> bool:
+    """Whether `left < right` (or `<=` …) holds. An absent attribute, or another type, makes it false."""
+    if left is None or right is None:
+        return False
+    ((tag, mine),), ((other, yours),) = left.items(), right.items()
+    if tag != other or tag not in ("S", "N"):
+        return False
+    if tag == "N":
+        mine, yours = decimal(mine), decimal(yours)
+    return ORDERS[comparator](mine, yours)
+
+
+def union(old: Value | None, more: Value) -> Value:
+    """What ADD makes of an attribute: the sum of numbers, the union of sets."""
+    ((tag, inner),) = more.items()
+    if tag not in ("N", "SS", "NS"):
+        raise Unsupported(f"ADD takes a number or a set, not {more!r}")
+    if old is None:
+        return more
+    if tag not in old:
+        raise Unsupported(f"ADD of {more!r} to {old!r}")
+    return {"N": added(old["N"], inner)} if tag == "N" else {tag: _members(tag, {*old[tag], *inner})}
