@@ -84,7 +84,7 @@ class Stage(Protocol):
     def fault(self, kind: str, *, on: str = "submit", times: int | None = 1) -> None: ...
     def finish(self, process_id: str) -> None: ...
     def paid(self) -> int: ...
-    def change_key(self) -> None: ...
+    def rotate_key(self, key: str = "another-key") -> None: ...
     def unreachable(self) -> Provider: ...
     def refused_with(self, status: int) -> tuple[Plan, ImageStream]: ...
 
@@ -123,12 +123,12 @@ class FakeStage:
     def paid(self) -> int:
         return len(self.provider.submits)
 
-    def change_key(self) -> None:
-        self.provider.key = "another-key"
+    def rotate_key(self, key: str = "another-key") -> None:
+        self.provider.stored_key = key
 
     def unreachable(self) -> Provider:
         self.fault("refused", times=None)
-        for on in ("status", "list", "download", "cancel"):
+        for on in ("status", "list", "download", "cancel", "account"):
             self.fault("refused", on=on, times=None)
         return self.provider
 
@@ -170,9 +170,8 @@ class TopazStage:
     def paid(self) -> int:
         return len(self.simulator.submits)
 
-    def change_key(self) -> None:
-        self.keys.stored = "another-key"
-        self.keys.refresh()
+    def rotate_key(self, key: str = "another-key") -> None:
+        self.keys.stored = key
 
     def unreachable(self) -> Provider:
         with socket.socket() as free:

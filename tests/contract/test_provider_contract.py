@@ -43,6 +43,7 @@ READS = {
     "delete": lambda stage, process_id: stage.provider.forget(process_id),
     "download": lambda stage, process_id: stage.provider.result(process_id).__enter__(),
     "estimate": lambda stage, process_id: stage.provider.estimate(make_plan(), SIDE_PIXELS, SIDE_PIXELS),
+    "account": lambda stage, process_id: stage.provider.balance(),
 }
 
 
@@ -269,7 +270,8 @@ def test_an_estimate_costs_nothing_and_names_credits(stage: Stage) -> None:
 
 def test_the_fingerprint_is_twelve_hex_digits_that_change_with_the_key(stage: Stage) -> None:
     before = stage.provider.key_fingerprint()
-    stage.change_key()
+    stage.rotate_key()
+    stage.provider.refresh_key()
     after = stage.provider.key_fingerprint()
     assert before != after
     assert all(len(mark) == 12 and int(mark, 16) >= 0 and mark not in stage.secrets[0] for mark in (before, after))

@@ -69,11 +69,13 @@ class Enhancer:
     key: str = "a-key"
     next_key: str | None = None  # what a fresh read of the secret finds
     account: Balance | None = None
+    estimated: Decimal | None = None  # what it forecasts for a plan without a price
+    estimates: list[tuple[str, int, int]] = field(default_factory=list)  # model, width, height of what was asked
     lists: bool = True
     eta_after: timedelta = timedelta(seconds=30)
     listed_after: timedelta = timedelta(0)
     refusals: list[DarkroomError] = field(default_factory=list)
-    losses: list[DarkroomError] = field(default_factory=list)
+    losses: list[BaseException] = field(default_factory=list)
     faults: dict[str, list[DarkroomError]] = field(default_factory=dict)  # of the calls that change nothing
     cuts: list[int] = field(default_factory=list)  # where the next downloads are cut
     cancels: bool = True
@@ -128,7 +130,9 @@ class Enhancer:
         return False
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        return Estimate(30, plan.credits)
+        self.estimates.append((plan.model, width, height))
+        self._fault("estimate")
+        return Estimate(30, plan.credits if self.estimated is None else self.estimated)
 
     def forget(self, process_id: str) -> None:
         self.processes.pop(process_id, None)

@@ -1,88 +1,41 @@
 """An in-memory provider: it accepts submits, lets them end by its clock, keeps a list, and fails on request.
 
-The contract suite holds it to what the real adapters promise, so that pipeline tests may trust it. Fault kinds bear the
-simulators' names. It must not import an adapter.
+The contract suite holds it to what the real adapters promise, so that pipeline tests may trust it. What it can
+do wrong is in `misbehaviour`. It must not import an adapter.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from darkroom.errors import (
-    DarkroomError,
-    ErrorCode,
-    NothingSent,
-    OperatorFault,
     ProcessUnknown,
-    ProviderRejected,
     ProviderUnavailable,
     ResultNotReady,
     SubmitInDoubt,
-    Throttled,
     UnsafeLink,
-)
+)  # fmt: skip
 from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, Submission
 from darkroom.ports import Clock, ImageStream, ResultLink
+from tests.fakes.misbehaviour import (
+    NO_ANSWER_AFTER,
+    NO_ANSWER_BEFORE,
+    ON_SUBMIT,
+    PIECE_BYTES,
+    REFUSALS,
+    FakeLink,
+    Faults,
+    submit_error,
+)  # fmt: skip
 
-PIECE_BYTES = 256 * 1024
 NEVER = timedelta(days=365)
 PIXELS_ADDED_BY_WRONG_SIZE = 16
-
-# What a call answers before anything happened, whichever call it is.
-REFUSALS: Mapping[str, Callable[[], DarkroomError]] = {
-    "throttle": lambda: Throttled("HTTP 429: busy"),
-    "auth": lambda: OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: unknown key"),
-    "forbidden": lambda: OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 403: not allowed"),
-    "no_funds": lambda: OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: no credits"),
-    "no_subscription": lambda: OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 412: no subscription"),
-    "topping_up": lambda: OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 425: topping up"),
-}
-NO_ANSWER_BEFORE = ("error_before", "reset_before")
-NO_ANSWER_AFTER = ("error_after", "lost_answer", "garbage")
-ON_SUBMIT = ("refused", "rejected", "moved")
-OF_A_JOB = ("failed_job", "cancelled_job", "hold", "list_lag", "unknown_status", "wrong_size")
-OF_A_RESULT = ("cut", "corrupt", "expired", "slow", "unsafe_link", "not_ready")
-KINDS = frozenset({*REFUSALS, *NO_ANSWER_BEFORE, *NO_ANSWER_AFTER, *ON_SUBMIT, *OF_A_JOB, *OF_A_RESULT})
-
-
-@dataclass
-class Fault:
-    """One rule: strikes `on` an operation `times` times, None = always."""
-
-    kind: str
-    on: str
-    times: int | None = 1
-    seconds: float = 5.0
-
-
-@dataclass
-class Faults:
-    """The rules in force, oldest first."""
-
-    rules: list[Fault] = field(default_factory=list)
-
-    def add(self, kind: str, *, on: str = "submit", times: int | None = 1, seconds: float = 5.0) -> None:
-        """Puts a rule in force. Operations: submit, status, list, download, result, estimate, cancel, delete."""
-        if kind not in KINDS:
-            raise ValueError(f"no fault {kind!r}; known: {', '.join(sorted(KINDS))}")
-        self.rules.append(Fault(kind, on, times, seconds))
-
-    def take(self, on: str, *kinds: str) -> Fault | None:
-        """Uses up one time of the oldest rule of these kinds."""
-        for fault in self.rules:
-            if fault.on == on and fault.kind in kinds:
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times < 1:
-                        self.rules.remove(fault)
-                return fault
-        return None
 
 
 @dataclass
@@ -110,6 +63,7 @@ class FakeProvider:
 
     clock: Clock = field(default=lambda: datetime.now(UTC))
     key: str = field(default="fake-key-1", repr=False)
+    stored_key: str | None = field(default=None, repr=False)  # what a fresh read of the secret finds
     name: str = "topaz"
     given: Decimal = Decimal(10_000)
     duration: timedelta = timedelta(seconds=30)
@@ -126,7 +80,7 @@ class FakeProvider:
         sent = _read_whole(image)
         fault = self.faults.take("submit", *REFUSALS, *ON_SUBMIT, *NO_ANSWER_BEFORE)
         if fault:
-            raise _submit_error(fault.kind)
+            raise submit_error(fault.kind)
         process = self._accept(plan, f"{handle}{image.filename_suffix}", sent, handle)
         if self.faults.take("submit", *NO_ANSWER_AFTER):
             raise SubmitInDoubt("the submit's answer was lost")
@@ -192,13 +146,14 @@ class FakeProvider:
         return hashlib.sha256(f"fake:{self.key}".encode()).hexdigest()[:12]
 
     def refresh_key(self) -> None:
-        """The key is always fresh."""
+        """Takes the stored key, if another was put in."""
+        self.key = self.stored_key or self.key
 
     def balance(self) -> Balance:
-        """What was given minus what finished processes cost; running ones are reserved."""
+        """What was given minus what finished submits cost, forgotten ones too; running ones are reserved."""
         with self._answering("account", ""):
             spent, reserved = Decimal(0), Decimal(0)
-            for process in self.processes.values():
+            for process in self.submits:
                 state = self._state(process)
                 reserved += process.plan.price if state is ProcessState.RUNNING else 0
                 spent += process.plan.price if state is ProcessState.COMPLETED else 0
@@ -256,40 +211,6 @@ class FakeProvider:
             raise ProviderUnavailable("the provider did not answer")
 
 
-@dataclass
-class FakeLink:
-    """Fulfils `ports.ResultLink`; every opening and reading may meet a fault on `result`."""
-
-    content: bytes = field(repr=False)
-    faults: Faults = field(repr=False)
-    size_bytes: int = field(init=False)
-
-    def open(self) -> None:
-        """What the first request to the link meets."""
-        self._meet()
-        self.size_bytes = len(self.content)
-
-    def read(self, offset: int, length: int) -> bytes:
-        """A ranged read."""
-        return self._meet()[offset : offset + length]
-
-    def stream(self) -> Iterator[bytes]:
-        """All bytes in pieces; a cut one gives half of them first."""
-        cut = self.faults.take("result", "cut")
-        content = self._meet()
-        whole = len(content) // 2 if cut else len(content)
-        for start in range(0, whole, PIECE_BYTES):
-            yield content[start : min(start + PIECE_BYTES, whole)]
-        if cut:
-            raise ResultNotReady("the download was cut")
-
-    def _meet(self) -> bytes:
-        fault = self.faults.take("result", *OF_A_RESULT, *NO_ANSWER_BEFORE)
-        if fault and fault.kind not in ("corrupt", "slow"):
-            raise ResultNotReady(f"the result's host did not answer ({fault.kind})")
-        return bytes(len(self.content)) if fault and fault.kind == "corrupt" else self.content
-
-
 def _read_whole(image: ImageStream) -> bytes:
     stream = image.open()  # raises SourceGone
     try:
@@ -301,13 +222,3 @@ def _read_whole(image: ImageStream) -> bytes:
     if len(sent) != image.size_bytes:
         raise SubmitInDoubt("the submit broke off")
     return sent
-
-
-def _submit_error(kind: str) -> DarkroomError:
-    if kind in REFUSALS:
-        return REFUSALS[kind]()
-    if kind == "refused":
-        return NothingSent("no connection to the provider")
-    if kind in ("rejected", "moved"):
-        return ProviderRejected("the provider refused the image or its settings")
-    return SubmitInDoubt("the submit's answer was lost")

@@ -1,4 +1,4 @@
-"""The three functions as Lambda would run them: environment, queue, bus, state machine in moto; the vendor simulated."""
+"""The functions as Lambda would run them: environment, queue, bus, state machine in moto; the vendor simulated."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.fakes.cloud import INPUT, OUTPUT, TABLE, Cloud, client
 
 import finalize
 import submit
+import sweep
 from darkroom import wiring
 from darkroom.model import Job
 from darkroom_local.simulators.topaz import TopazSimulator
@@ -79,7 +80,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         }  # fmt: skip
         for name, value in variables.items():
             patch.setenv(name, value)
-        for function in (submit, finalize):  # Powertools reads its environment when the function is imported
+        for function in (submit, finalize, sweep):  # Powertools reads its environment when the function is imported
             patch.setattr(function.metrics.provider, "namespace", "Darkroom")
         patch.setattr(wiring, "_client", client)
         forget_wiring()

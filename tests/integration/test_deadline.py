@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from tests.fakes.world import DEADLINE, MONTH, START, World, picture
 
-from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
+from darkroom.errors import (
+    DarkroomError,
+    ErrorCode,
+    OperatorFault,
+    ProcessUnknown,
+    ProviderUnavailable,
+    ResultNotReady,
+    Throttled,
+)  # fmt: skip
 from darkroom.model import Job, JobStatus, ProcessState, Upload
 
 TRANSIENT = [
@@ -149,3 +158,20 @@ def test_a_silent_provider_that_speaks_again_ends_the_job(world: World, job: Job
         world.finalize(job)
     assert world.finalize(job).status == "FAILED"
     assert world.job().error_code == "TimedOut"
+
+
+@pytest.mark.parametrize("passed", [timedelta(0), timedelta(hours=1), DEADLINE])
+def test_a_charged_result_is_settled_though_its_process_is_forgotten_before_it_was_fetched(
+    world: World, job: Job, passed: timedelta
+) -> None:
+    world.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
+    world.provider.faults["result"] = [ResultNotReady("the download was cut")]
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    assert (world.job().status, world.job().credits_charged) == (JobStatus.PROCESSING, 3)
+    world.clock.advance(passed)
+    world.provider.processes.clear()
+    assert world.finalize(job).status == "FAILED"
+    assert (world.job().error_code, world.job().credits) == (ErrorCode.RESULT_LOST, 3)
+    assert world.cloud.budget("topaz", MONTH)["spent"] == 3
+    world.assert_books_balance()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from tests.fakes.cloud import INPUT, Cloud, client
 from tests.fakes.world import picture
 from tests.integration.handler_support import Context, Stack, batch, deployed
@@ -17,10 +17,12 @@ from tests.integration.handler_support import Context, Stack, batch, deployed
 import finalize
 import poll
 import submit
+import sweep
 from darkroom import wiring
+from darkroom.configuration import BadConfiguration
 from darkroom.errors import ErrorCode
 from darkroom.events import message_of
-from darkroom.model import JobStatus, Upload
+from darkroom.model import Due, JobStatus, Upload
 
 # Powertools warns when an invocation counted nothing, as for S3's test event.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
@@ -102,9 +104,8 @@ def test_a_malformed_message_comes_back_alone(stack: Stack, body: str) -> None:
     assert stack.job().status is JobStatus.REJECTED
 
 
-def test_a_batch_of_nothing_but_malformed_messages_is_not_acknowledged(stack: Stack) -> None:
-    with pytest.raises(BatchProcessingError):
-        handle("no json")
+def test_a_batch_of_nothing_but_malformed_messages_comes_back_whole(stack: Stack) -> None:
+    assert handle("no json", "{}") == ["m-0", "m-1"]
 
 
 def test_another_buckets_message_is_refused(stack: Stack) -> None:
@@ -113,13 +114,31 @@ def test_another_buckets_message_is_refused(stack: Stack) -> None:
 
 
 def test_what_is_too_early_comes_back_as_a_new_message(stack: Stack) -> None:
+    stack.simulator.faults.add("throttle")
+    assert handle(bridged(stack.cloud.put("a.jpg", picture()))) == []
+    assert (stack.job().status, stack.waiting()) == (JobStatus.CLAIMED, ["delayed"])
+
+
+def test_what_waits_for_an_operator_is_acknowledged_and_left_to_the_sweep(stack: Stack) -> None:
     upload = stack.cloud.put("a.jpg", picture())
     wrong = json.dumps({"topaz": "no-such-key"})
     client("secretsmanager").put_secret_value(SecretId="keys", SecretString=wrong)
     assert handle(bridged(upload)) == []
     job = stack.job()
-    assert (job.status, job.error_code) == (JobStatus.CLAIMED, ErrorCode.AUTH_FAILED)
-    assert stack.waiting() == ["delayed"]
+    assert (job.status, job.error_code, job.due_at) == (JobStatus.CLAIMED, ErrorCode.AUTH_FAILED, job.next_attempt_at)
+    assert stack.waiting() == []
+
+
+def test_the_sweep_hands_a_dead_workers_job_to_the_queue_and_submit_goes_on_with_it(stack: Stack) -> None:
+    upload = stack.cloud.put("a.jpg", picture())
+    past = datetime.now(UTC) - timedelta(minutes=1)
+    wiring._ledger().claim(wiring._sources().find(upload), past, past, past + timedelta(hours=24))
+    assert sweep.handler({}, Context()) == {"Claims": 1}
+    (body,) = stack.waiting()
+    assert body == message_of(Due(stack.job().job_id))
+    assert sweep.handler({}, Context()) == {}  # handed on already
+    assert handle(body) == []
+    assert stack.job().status is JobStatus.PROCESSING
 
 
 def test_a_rotated_key_is_noticed_without_a_redeploy(stack: Stack) -> None:
@@ -153,9 +172,10 @@ def test_stack_parameters_bind(account: Cloud, variable: str, value: str, expect
 )  # fmt: skip
 def test_a_malformed_amount_is_an_error_that_keeps_the_upload(account: Cloud, variable: str, value: str) -> None:
     with deployed(account, **{variable: value}) as stack:
-        with pytest.raises(BatchProcessingError, match="correct it and deploy again"):
-            handle(bridged(account.put("a.jpg", picture())))
+        assert handle(bridged(account.put("a.jpg", picture()))) == ["m-0"]
         assert stack.cloud.jobs() == []
+        with pytest.raises(BadConfiguration, match="correct it and deploy again"):
+            wiring.submit()
 
 
 def test_polling_an_unknown_job_ends_and_finalizing_it_says_absent(stack: Stack) -> None:

@@ -13,6 +13,7 @@ from tests.fakes.world import START
 from tests.integration.ledger_support import HOURS_24, LEASE, bound, claimed, make_ledger, plan, reserved, source
 
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.moves import EXECUTION_GRACE
 from darkroom.errors import LostClaim
 from darkroom.model import Job, JobStatus, Submission
 
@@ -100,7 +101,7 @@ WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object
     "doubt": (reserved, lambda ledger, job: ledger.doubt(job, "stale", LATER)),
     "retake submitting": (reserved, lambda ledger, job: ledger.retake(job, LATER + HOURS_24, LATER)),
     "retake": (bound, lambda ledger, job: ledger.retake(job, LATER + HOURS_24, LATER)),
-    "record_poll": (bound, lambda ledger, job: ledger.record_poll(job, LATER)),
+    "record_poll": (bound, lambda ledger, job: ledger.record_poll(job, LATER, LATER)),
     "take_output": (bound, lambda ledger, job: ledger.take_output(job, Decimal(1), LATER, LATER + LEASE)),
     "doubt processing": (bound, lambda ledger, job: ledger.doubt(job, "stale", LATER)),
     "settle": (bound, lambda ledger, job: ledger.settle(job, JobStatus.FAILED, Decimal(1), LATER)),
@@ -189,9 +190,16 @@ def test_open_jobs_leave_the_sparse_index_when_they_end(ledger: DynamoLedger, ac
 
 
 def test_polls_are_counted_and_the_eta_followed(ledger: DynamoLedger) -> None:
-    job = ledger.record_poll(bound(ledger), LATER)
-    job = ledger.record_poll(job, None)
+    job = ledger.record_poll(bound(ledger), LATER, LATER)
+    job = ledger.record_poll(job, None, LATER)
     assert (job.polls, job.eta) == (2, LATER)
+
+
+def test_a_polled_job_is_looked_after_a_while_past_its_next_poll(ledger: DynamoLedger) -> None:
+    polled = bound(ledger)
+    for next_poll in (LATER, LATER + HOURS_24):
+        polled = ledger.record_poll(polled, None, next_poll)
+        assert polled.due_at == next_poll + EXECUTION_GRACE
 
 
 def test_only_skipped_jobs_expire(ledger: DynamoLedger, account: Cloud) -> None:

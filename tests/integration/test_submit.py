@@ -120,10 +120,14 @@ def test_markers_and_our_own_keys_are_no_uploads(world: World, key: str) -> None
     assert world.cloud.jobs() == []
 
 
-def test_a_result_put_back_into_the_input_is_no_upload(world: World) -> None:
+def test_a_result_put_back_into_the_input_leaves_a_skipped_row_and_is_not_sent(world: World) -> None:
     upload = world.cloud.put("a.jpg", picture(), Metadata={"darkroom-job": "1" * 32})
-    assert isinstance(world.submit(upload), Ignored)
-    assert (world.cloud.jobs(), world.provider.processes) == ([], {})
+    for _ in range(2):
+        assert isinstance(world.deliver(upload), Done)
+    job = world.job()
+    assert (job.status, job.error) == (JobStatus.SKIPPED, "an output of Darkroom cannot be its input")
+    assert (world.provider.processes, world.cloud.keys(), world.bus.sent) == ({}, set(), [])
+    world.assert_books_balance()
 
 
 def test_another_buckets_upload_is_refused(world: World) -> None:

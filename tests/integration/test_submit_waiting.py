@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 from tests.fakes.cloud import INPUT
-from tests.fakes.world import DEADLINE, MONTH, START, World, picture
+from tests.fakes.world import DEADLINE, INVOCATION, MONTH, START, World, picture
 
+from darkroom import catalog
 from darkroom.errors import (
     DarkroomError,
     ErrorCode,
@@ -18,12 +19,18 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )  # fmt: skip
-from darkroom.model import JobStatus, Upload
-from darkroom.pipeline.verdicts import Done, Later
+from darkroom.model import Alarm, Due, JobStatus, Upload
+from darkroom.pipeline.sending import LEASE_MARGIN
+from darkroom.pipeline.verdicts import Done, Later, Verdict
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")
 LOST = SubmitInDoubt("the submit's answer was lost (ReadTimeout)")
+GRACE = timedelta(seconds=catalog.load("topaz").visibility_grace_seconds)
+
+
+class Killed(BaseException):
+    """The worker died after the provider had accepted."""
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ def upload(world: World) -> Upload:
 @pytest.mark.parametrize(
     ("answer", "seconds"),
     [(Throttled("HTTP 429", 7), 7), (Throttled("HTTP 429"), 30), (Throttled("HTTP 429", 9999), 900),
-     (NothingSent("no connection"), 30), (NO_KEY, 900), (NO_FUNDS, 900)],
+     (NothingSent("no connection"), 30)],
 )  # fmt: skip
 def test_what_nobody_accepted_is_given_back_and_sent_once_when_due(
     world: World, upload: Upload, answer: DarkroomError, seconds: int
@@ -42,18 +49,66 @@ def test_what_nobody_accepted_is_given_back_and_sent_once_when_due(
     world.provider.refusals = [answer]
     verdict = world.submit(upload)
     job = world.job()
+    due_at = START + timedelta(seconds=seconds)
     assert isinstance(verdict, Later)
     assert verdict.seconds == seconds
-    assert (job.status, job.next_attempt_at) == (JobStatus.CLAIMED, START + timedelta(seconds=seconds))
+    assert (job.status, job.next_attempt_at, job.due_at) == (JobStatus.CLAIMED, due_at, due_at)
     assert world.cloud.budget("topaz", MONTH)["committed"] == 0
-    early = world.submit(upload)
-    assert isinstance(early, Later)
+    assert world.submit(upload) == Done(job)  # a duplicate: nothing moves, the job's own message comes
     world.clock.advance(seconds)
-    world.deliver(upload)
+    world.submit(upload)
+    assert_sent_once(world)
+
+
+@pytest.mark.parametrize("fault", [NO_KEY, NO_FUNDS])
+def test_what_waits_for_an_operator_is_given_back_and_sent_once_when_the_sweep_brings_it(
+    world: World, upload: Upload, fault: OperatorFault
+) -> None:
+    world.provider.refusals = [fault]
+    verdict = world.submit(upload)
+    job = world.job()
+    due_at = START + timedelta(seconds=900)
+    assert verdict == Done(job)
+    assert (job.status, job.error_code) == (JobStatus.CLAIMED, fault.code)
+    assert (job.next_attempt_at, job.due_at) == (due_at, due_at)
+    assert world.cloud.budget("topaz", MONTH)["committed"] == 0
+    assert world.bell.rung == [Alarm.CIRCUIT_OPEN]
+    assert world.submit(upload) == Done(job)
+    world.clock.advance(899)
+    assert world.sweep_and_deliver() is None
+    world.clock.advance(1)
+    world.sweep_and_deliver()
+    assert_sent_once(world)
+
+
+def assert_sent_once(world: World) -> None:
+    """The job is at the provider as if it had never waited."""
     job = world.job()
     assert (job.status, job.run, len(world.provider.processes)) == (JobStatus.PROCESSING, 1, 1)
     assert (job.error, job.error_code, job.next_attempt_at) == (None, None, None)
     world.assert_books_balance()
+
+
+@pytest.mark.parametrize("answer", [Throttled("HTTP 429", 60), NO_KEY, LOST])
+def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on(
+    world: World, upload: Upload, answer: DarkroomError
+) -> None:
+    world.provider.refusals = [answer]
+    world.submit(upload)
+    waiting = world.job()
+    world.provider.faults["find"] = [NO_KEY]  # would be used up by a look that comes too early
+    for _ in range(3):
+        assert world.submit(upload) == Done(waiting)
+    assert (world.job(), world.queue.sent, len(world.provider.faults["find"])) == (waiting, [], 1)
+    world.provider.faults.clear()
+    assert waiting.due_at is not None
+    world.clock.now = waiting.due_at
+    verdict = world.sweep_and_deliver()
+    assert [what for what, _ in world.queue.sent] == [Due(waiting.job_id)]
+    if answer is LOST:  # the list excludes it: given back, and sent with the next message
+        assert isinstance(verdict, Later)
+        world.submit(Due(waiting.job_id))
+    assert_sent_once(world)
 
 
 @pytest.mark.parametrize("fault", [NO_KEY, NO_FUNDS])
@@ -61,12 +116,12 @@ def test_an_operators_fault_waits_with_its_code_and_fails_only_at_the_deadline(
     world: World, upload: Upload, fault: OperatorFault
 ) -> None:
     world.provider.refusals = [fault] * 1000
+    verdict: Verdict | None = world.submit(upload)
     while world.clock() < START + DEADLINE:
-        verdict = world.submit(upload)
-        assert isinstance(verdict, Later)
+        assert verdict == Done(world.job())
         assert (world.job().status, world.job().error_code) == (JobStatus.CLAIMED, fault.code)
         world.clock.advance(timedelta(hours=5))
-    world.deliver(upload)
+        verdict = world.sweep_and_deliver()
     job = world.job()
     report = world.cloud.report("a.jpg")
     assert (job.status, job.error_code) == (JobStatus.FAILED, fault.code)
@@ -109,9 +164,37 @@ def test_a_lost_answer_is_looked_for_after_the_grace_and_adopted(world: World, u
 def test_nothing_is_looked_for_before_the_grace_is_over(world: World, upload: Upload) -> None:
     world.provider.losses, world.provider.listed_after = [LOST], timedelta(seconds=60)
     world.submit(upload)
+    world.provider.faults["find"] = [NO_KEY]  # would be used up by a look
     world.clock.advance(59)
-    assert isinstance(world.submit(upload), Later)
-    assert (world.job().status, len(world.provider.processes)) == (JobStatus.SUBMITTING, 1)
+    assert world.submit(upload) == Done(world.job())
+    assert world.sweep_and_deliver() is None
+    assert (world.job().status, len(world.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
+    world.provider.faults.clear()
+    world.clock.advance(1)
+    world.sweep_and_deliver()
+    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
+    assert len(world.provider.processes) == 1
+
+
+def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_grace_are_over(
+    world: World, upload: Upload
+) -> None:
+    world.provider.losses, world.provider.listed_after = [Killed()], INVOCATION + LEASE_MARGIN + GRACE
+    with pytest.raises(Killed):
+        world.submit(upload)
+    left = world.job()
+    assert left.lease_until == START + INVOCATION + LEASE_MARGIN
+    world.provider.faults["find"] = [NO_KEY]  # would be used up by a look
+    world.clock.now = left.lease_until
+    for verdict in (world.sweep_and_deliver(), world.submit(upload)):
+        assert isinstance(verdict, Later)
+        assert timedelta(seconds=verdict.seconds) >= GRACE
+    assert (world.job().status, len(world.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
+    world.provider.faults.clear()
+    world.clock.advance(GRACE)
+    world.submit(Due(left.job_id))
+    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
+    assert (world.provider.charged, len(world.executions.running)) == (1, 1)
 
 
 @pytest.mark.parametrize("answer", [LOST, ProviderUnavailable("HTTP 503")])

@@ -2,95 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from tests.fakes.world import INVOCATION, MONTH, World, picture
+from tests.fakes.world import MONTH, World, picture
+from tests.integration.death_support import (
+    LEASE,
+    WHEN,
+    WorkerDied,
+    assert_a_person_is_called,
+    assert_paid_once_and_completed,
+    deaths_happened,
+    deliver_until_done,
+    finalize_until_done,
+    ids,
+    kill,
+)  # fmt: skip
 
-from darkroom.model import TERMINAL, JobStatus, ProcessState, Upload
-
-LEASE = INVOCATION + timedelta(seconds=61)
-
-
-class WorkerDied(BaseException):
-    """What a killed process looks like from outside: nothing after it runs."""
-
-
-class Dying:
-    """A port whose first call of `method` kills the worker, before or after it took effect."""
-
-    def __init__(self, port: Any, method: str, *, after: bool) -> None:
-        self._port, self._method, self._after, self._spent = port, method, after, False
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._port, name)
-        if name != self._method or self._spent:
-            return real
-
-        def call(*args: Any, **named: Any) -> Any:
-            self._spent = True
-            if self._after:
-                real(*args, **named)
-            raise WorkerDied
-
-        return call
-
+from darkroom.model import TERMINAL, JobStatus, ProcessState
 
 SUBMIT_STEPS = [
     ("sources", "find"), ("ledger", "claim"), ("sources", "tags"), ("sources", "reader"),
-    ("provider", "key_fingerprint"), ("ledger", "claim_output"), ("ledger", "reserve"),
+    ("circuits", "get"), ("provider", "key_fingerprint"), ("ledger", "claim_output"), ("ledger", "reserve"),
     ("sources", "open"), ("provider", "submit"), ("ledger", "bind"), ("workflow", "start"),
 ]  # fmt: skip
-DOUBT_STEPS = [("ledger", "retake"), ("provider", "find"), ("ledger", "bind"), ("workflow", "start")]
+DOUBT_STEPS = [
+    ("ledger", "get"), ("ledger", "retake"), ("provider", "key_fingerprint"), ("provider", "find"), ("ledger", "bind"),
+    ("workflow", "start"),
+]  # fmt: skip
 RESEND_STEPS = [("ledger", "retake"), ("provider", "find"), ("ledger", "release")]
 FINALIZE_STEPS = [
     ("ledger", "get"), ("ledger", "retake"), ("provider", "progress"), ("ledger", "take_output"),
     ("outputs", "receipt"), ("provider", "result"), ("sources", "find"), ("sources", "tags"), ("outputs", "write"),
     ("outputs", "remove_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "published"),
 ]  # fmt: skip
+FINALIZE_DOUBT_STEPS = [
+    ("ledger", "get"), ("ledger", "retake"), ("provider", "progress"), ("provider", "cancel"), ("ledger", "doubt"),
+    ("attention", "call"),
+]  # fmt: skip
+LOSE_STEPS = [
+    ("ledger", "retake"), ("provider", "progress"), ("outputs", "write_report"), ("ledger", "settle"),
+    ("events", "publish"), ("ledger", "published"),
+]  # fmt: skip
 REFUSE_STEPS = [("outputs", "write_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "published")]
-WHEN = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 
 
-def ids(step: tuple[str, str]) -> str:
-    return ".".join(step)
-
-
-def kill(world: World, port: str, method: str, *, after: bool) -> None:
-    world.ports[port] = Dying(world.ports[port], method, after=after)
-
-
-def deliver_until_done(world: World, upload: Upload) -> None:
-    """Redelivery after a death, when the message is visible again."""
-    for _ in range(3):
-        try:
-            world.deliver(upload)
-            return
-        except WorkerDied:
-            world.clock.advance(LEASE)
-    raise AssertionError("died three times")
-
-
-def finalize_until_done(world: World) -> None:
-    """The state machine's retries, until the job has ended."""
-    for _ in range(3):
-        try:
-            world.finalize(world.job())
-            return
-        except WorkerDied:
-            world.clock.advance(LEASE)
-    raise AssertionError("died three times")
-
-
-def assert_paid_once_and_completed(world: World) -> None:
-    job = world.job()
-    assert (job.status, job.run, world.provider.charged) == (JobStatus.COMPLETED, 1, 1)
-    assert world.cloud.body("a.jpg") == world.provider.processes[job.process_id or ""].result
-    assert set(world.bus.kinds) == {"Job Completed"}
-    assert world.ledger.get(job.job_id).published_at is not None  # type: ignore[union-attr]
-    assert world.cloud.budget("topaz", MONTH)["spent"] == 1
-    world.assert_books_balance()
+@pytest.fixture(autouse=True)
+def every_planned_death_happens() -> Iterator[None]:
+    yield
+    assert deaths_happened()
 
 
 @pytest.mark.parametrize("step", SUBMIT_STEPS, ids=ids)
@@ -156,6 +117,32 @@ def test_a_refusal_may_die_at_any_step(world: World, step: tuple[str, str], afte
     assert (world.job().status, world.provider.processes) == (JobStatus.REJECTED, {})
     assert world.cloud.report("a.jpg") is not None
     assert set(world.bus.kinds) == {"Job Rejected"}
+
+
+@pytest.mark.parametrize("step", FINALIZE_DOUBT_STEPS, ids=ids)
+@WHEN
+def test_handing_a_late_process_to_a_person_may_die_at_any_step(
+    world: World, step: tuple[str, str], after: bool
+) -> None:
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    world.clock.advance(timedelta(hours=24))
+    world.provider.cancels = False
+    kill(world, *step, after=after)
+    finalize_until_done(world)
+    assert_a_person_is_called(world)
+
+
+@pytest.mark.parametrize("step", LOSE_STEPS, ids=ids)
+@WHEN
+def test_losing_a_paid_result_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    world.provider.become(ProcessState.EXPIRED)
+    kill(world, *step, after=after)
+    finalize_until_done(world)
+    assert (world.job().status, world.job().error_code) == (JobStatus.FAILED, "ResultLost")
+    assert (world.cloud.budget("topaz", MONTH)["spent"], set(world.bus.kinds)) == (1, {"Job Failed"})
+    assert world.cloud.report("a.jpg") is not None
+    world.assert_books_balance()
 
 
 @pytest.mark.parametrize("step", [("provider", "cancel"), *REFUSE_STEPS], ids=ids)

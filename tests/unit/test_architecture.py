@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -14,10 +15,13 @@ ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
-    "darkroom.catalog", "darkroom.events", "darkroom.images", "darkroom.naming", "darkroom.near_misses",
-    "darkroom.planning", "darkroom.polling", "darkroom.pricing", "darkroom.settings",
+    "darkroom.catalog", "darkroom.configuration", "darkroom.events", "darkroom.images", "darkroom.naming",
+    "darkroom.near_misses", "darkroom.planning", "darkroom.polling", "darkroom.pricing", "darkroom.settings",
 }  # fmt: skip
-WORDS = {"darkroom.model", "darkroom.errors", "darkroom.ports"}
+# The words, and what each may be made of beside itself.
+WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
+ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.wiring"}
+SLEEPER = "layers/core/darkroom/aws/writes.py"  # retries of the ledger's writes; nothing else ever waits
 MAX_FILE_LINES, MAX_USE_CASE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 300, 200, 40, 40
 
 
@@ -81,6 +85,14 @@ def foreign(path: Path) -> set[str]:
     return {top for top in tops if top not in sys.stdlib_module_names and not top.startswith("darkroom")}
 
 
+def files_of(module: str) -> list[Path]:
+    """The module's file, or all files of the package."""
+    base = RUNTIME / module.removeprefix("darkroom.")
+    found = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
+    assert found, module
+    return found
+
+
 def own(path: Path) -> str:
     return ".".join(module_of(path).split(".")[:2])
 
@@ -95,15 +107,19 @@ def each(*trees: str) -> pytest.MarkDecorator:
 
 @pytest.mark.parametrize("module", sorted(WORDS))
 def test_the_words_of_the_domain_need_only_the_standard_library(module: str) -> None:
-    path = RUNTIME / f"{module.removeprefix('darkroom.')}.py"
-    assert (foreign(path), ours(path) - WORDS) == (set(), set())
+    for path in files_of(module):
+        assert (foreign(path), ours(path) - {module} - WORDS[module]) == (set(), set()), path
+
+
+def test_every_module_has_its_room() -> None:
+    tops = {own(path) for path in sources("layers/core/darkroom")} - {"darkroom"}
+    assert tops == PURE | WORDS.keys() | ROOMS
 
 
 @pytest.mark.parametrize("module", sorted(PURE))
 def test_pure_modules_know_no_adapter_and_no_clock(module: str) -> None:
-    base = RUNTIME / module.removeprefix("darkroom.")
-    for path in sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]:
-        assert ours(path) <= PURE | WORDS, path
+    for path in files_of(module):
+        assert ours(path) <= PURE | WORDS.keys(), path
         assert foreign(path) == set(), path
         assert {"os", "time", "random", "socket", "logging"}.isdisjoint(imports(path)), path
         assert not [call for call in _calls(path) if call.endswith((".now", ".utcnow", ".today"))], path
@@ -111,13 +127,13 @@ def test_pure_modules_know_no_adapter_and_no_clock(module: str) -> None:
 
 @each("layers/core/darkroom/pipeline")
 def test_the_pipeline_knows_ports_and_pure_modules_only(path: Path) -> None:
-    assert ours(path) <= PURE | WORDS | {"darkroom.pipeline"}
+    assert ours(path) <= PURE | WORDS.keys() | {"darkroom.pipeline"}
     assert foreign(path) == set()
 
 
 @each("layers/core/darkroom/aws", "layers/core/darkroom/providers")
 def test_adapters_know_the_words_the_pure_modules_and_themselves(path: Path) -> None:
-    assert ours(path) <= PURE | WORDS | {own(path)}
+    assert ours(path) <= PURE | WORDS.keys() | {own(path)}
 
 
 @each("functions")
@@ -156,8 +172,14 @@ def test_simulators_import_nothing_of_the_application(path: Path) -> None:
 
 @each("layers/core/darkroom", "functions")
 def test_only_the_ledgers_retries_sleep(path: Path) -> None:
-    asleep = "time.sleep" in ast.unparse(parsed(path))
-    assert not asleep or name(path).removeprefix("layers/core/darkroom/") in ("aws/writes.py", "aws/ledger.py")
+    """Adapters name `time.sleep` as the default of their `sleep` and hand it on; one file calls what it was given."""
+    defaults = [node.value for node in ast.walk(parsed(path)) if _is_sleep_parameter(node)]
+    named = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")]
+    assert all(any(node is default for default in defaults) for node in named)
+    assert not named or own(path) == "darkroom.aws"
+    assert not [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom) and node.module == "time"]
+    called = [call for call in _calls(path) if call.split(".")[-1] in ("sleep", "wait")]
+    assert called == (["self.sleep"] if name(path) == SLEEPER else [])
 
 
 @each(*TREES)
@@ -186,6 +208,15 @@ def test_no_provider_raises_with_the_vendors_exception_attached(path: Path) -> N
             if isinstance(node, ast.Raise) and node.exc is not None:
                 assert isinstance(node.cause, ast.Constant), f"line {node.lineno}"
                 assert node.cause.value is None, f"line {node.lineno}"
+
+
+def _is_sleep_parameter(node: ast.AST) -> TypeGuard[ast.AnnAssign]:
+    """`sleep: Callable[[float], None] = …`, the field of a dataclass."""
+    return isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "sleep"
+
+
+def _names(node: ast.Attribute, module: str, attribute: str) -> bool:
+    return isinstance(node.value, ast.Name) and (node.value.id, node.attr) == (module, attribute)
 
 
 def _calls(path: Path) -> list[str]:

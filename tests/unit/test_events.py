@@ -1,4 +1,4 @@
-"""Messages in and out: S3's two notifications become uploads, jobs become public details."""
+"""Messages in and out: S3's two notifications become uploads, our own names a due job, jobs become public details."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom import events
-from darkroom.model import Job, JobStatus, Upload
+from darkroom.model import Due, Job, JobStatus, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2] / "events"
@@ -35,46 +35,63 @@ def record(key: str, name: str = "ObjectCreated:Put", **s3_object: Any) -> dict[
 
 
 def test_the_sample_of_eventbridge_is_read_with_its_raw_key() -> None:
-    (upload,) = events.uploads_of(bodies("object-created.json")[0])
+    (upload,) = events.work_of(bodies("object-created.json")[0])
     assert upload.key == "holidays/été 2026/plage +1.jpg"
     assert (upload.version_id, upload.sequencer) == ("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "00617F08299329D189")
 
 
 def test_the_sample_of_s3_is_read_with_its_decoded_keys_and_without_removals() -> None:
-    first, second = events.uploads_of(bodies("s3-notification.json")[0])
+    first, second = events.work_of(bodies("s3-notification.json")[0])
     assert (first.key, second.key) == ("holidays/été 2026/plage +1.jpg", "scans/negative-0042.tif")
     assert second.version_id is None  # `null` is S3's word for none
 
 
 def test_the_test_event_names_nothing() -> None:
-    assert events.uploads_of(bodies("s3-test-event.json")[0]) == ()
+    assert events.work_of(bodies("s3-test-event.json")[0]) == ()
 
 
 @given(names, st.none() | names, st.none() | st.text("0123456789abcdef", min_size=1))
 def test_a_message_put_back_names_the_same_upload(key: str, version: str | None, etag: str | None) -> None:
     version = None if version == "null" else version
     upload = Upload("in", key, version, etag, "0A")
-    assert events.uploads_of(events.message_of(upload)) == (upload,)
+    assert events.work_of(events.message_of(upload)) == (upload,)
+
+
+@given(st.text("0123456789abcdef", min_size=32, max_size=32))
+def test_a_due_job_comes_back_by_its_id(job_id: str) -> None:
+    assert events.work_of(events.message_of(Due(job_id))) == (Due(job_id),)
+
+
+def test_a_message_says_that_it_is_ours_and_what_it_names() -> None:
+    due, upload = (json.loads(events.message_of(what)) for what in (Due("0" * 32), Upload("in", "a.jpg")))
+    assert (due["source"], due["detail-type"], due["detail"]) == ("darkroom", "Job Due", {"job_id": "0" * 32})
+    assert (upload["source"], upload["detail-type"]) == ("darkroom", "Object Created")
+
+
+@pytest.mark.parametrize("more", [{}, {"detail": {}}, {"detail": None}, {"detail": []}, {"detail": "x"}, {"detail": 5}])
+def test_a_due_job_without_an_id_is_malformed(more: dict[str, Any]) -> None:
+    with pytest.raises(events.MalformedMessage):
+        events.work_of(json.dumps({"source": "darkroom", "detail-type": "Job Due", **more}))
 
 
 @given(st.lists(names, max_size=5))
 def test_url_encoded_keys_are_read_as_they_were(keys: list[str]) -> None:
     body = json.dumps({"Records": [record(quote_plus(key, safe="/")) for key in keys]})
-    assert [upload.key for upload in events.uploads_of(body)] == keys
+    assert [upload.key for upload in events.work_of(body)] == keys
 
 
 def test_an_etag_in_quotes_is_read_without() -> None:
-    (upload,) = events.uploads_of(json.dumps({"Records": [record("a", eTag='"abc"', versionId="null")]}))
+    (upload,) = events.work_of(json.dumps({"Records": [record("a", eTag='"abc"', versionId="null")]}))
     assert (upload.etag, upload.version_id) == ("abc", None)
 
 
 @pytest.mark.parametrize("name", ["ObjectRemoved:Delete", "ObjectTagging:Put", "s3:ObjectRestore:Completed"])
 def test_other_records_are_no_uploads(name: str) -> None:
-    assert events.uploads_of(json.dumps({"Records": [record("a", name)]})) == ()
+    assert events.work_of(json.dumps({"Records": [record("a", name)]})) == ()
 
 
 def test_the_longer_event_names_of_older_notifications_count() -> None:
-    assert len(events.uploads_of(json.dumps({"Records": [record("a", "s3:ObjectCreated:Copy")]}))) == 1
+    assert len(events.work_of(json.dumps({"Records": [record("a", "s3:ObjectCreated:Copy")]}))) == 1
 
 
 @pytest.mark.parametrize(
@@ -85,13 +102,13 @@ def test_the_longer_event_names_of_older_notifications_count() -> None:
 )  # fmt: skip
 def test_anything_else_is_malformed(body: str) -> None:
     with pytest.raises(events.MalformedMessage):
-        events.uploads_of(body)
+        events.work_of(body)
 
 
 @given(st.text())
 def test_no_text_is_worse_than_malformed(body: str) -> None:
     with contextlib.suppress(events.MalformedMessage):
-        assert isinstance(events.uploads_of(body), tuple)
+        assert isinstance(events.work_of(body), tuple)
 
 
 def test_a_detail_is_public_json_without_blanks() -> None:

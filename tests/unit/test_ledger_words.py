@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ FULL = Job(
     key_fingerprint="f", credits_reserved=Decimal("1.5"), credits=Decimal("0.1"), credit_price_usd=Decimal("0.12"),
     cost_usd=Decimal("0.012"), budget_month="2026-11", output_bucket="out", output_key="ü/a.jpg", output_format="jpeg",
     superseded=True, error_code="TimedOut", error="late", submitted_at=NOW, eta=NOW, completed_at=NOW,
-    published_at=NOW, polls=7, orphans=("p-1", "p-2"),
+    published_at=NOW, credits_charged=Decimal("0.2"), cancel_requested_at=NOW, due_at=NOW, polls=7, orphans=("p-1", "p-2"),
 )  # fmt: skip
 BARE = Job("0" * 32, 1, 1, JobStatus.CLAIMED, "in", "a.jpg", None, "o", NOW, NOW)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -38,11 +38,11 @@ def test_a_job_comes_back_from_its_row_as_it_was(job: Job) -> None:
 
 
 def test_a_new_row_has_what_its_indexes_read() -> None:
-    item = rows.job_item(BARE)
+    item = rows.job_item(replace(BARE, due_at=NOW))
     assert (item["pk"], item["sk"]) == ({"S": "JOB#" + "0" * 32}, {"S": "JOB"})
-    indexed = {name: item[name]["S"] for name in ("open_status", "open_since", "day", "source_uri")}
+    indexed = {name: item[name]["S"] for name in ("open_status", "due_at", "day", "source_uri")}
     assert indexed == {
-        "open_status": "CLAIMED", "open_since": "2026-11-21T14:00:00.123Z", "day": "2026-11-21", "source_uri": "in/a.jpg",
+        "open_status": "CLAIMED", "due_at": "2026-11-21T14:00:00.123Z", "day": "2026-11-21", "source_uri": "in/a.jpg",
     }  # fmt: skip
 
 

@@ -90,26 +90,27 @@ def test_a_source_that_cannot_seek_is_sent_with_its_length_all_the_same() -> Non
 
 
 CALLS: list[tuple[Callable[[Topaz], object], str, str]] = [
-    (lambda t: t.progress(PROCESS), "GET", f"/status/{PROCESS}"),
-    (lambda t: t.result(PROCESS).__enter__(), "GET", f"/download/{PROCESS}"),
-    (lambda t: t.find(HANDLE), "GET", "/status?paginated=true&limit=100"),
-    (lambda t: t.cancel(PROCESS), "DELETE", f"/cancel/{PROCESS}"),
-    (lambda t: t.forget(PROCESS), "DELETE", f"/status/{PROCESS}"),
-    (lambda t: t.estimate(PLAN, 40, 30), "POST", "/estimate"),
-    (lambda t: t.submit(PLAN, IMAGE, HANDLE), "POST", "/enhance/async"),
+    (lambda t: t.progress(PROCESS), "GET", f"{BASE}/status/{PROCESS}"),
+    (lambda t: t.result(PROCESS).__enter__(), "GET", f"{BASE}/download/{PROCESS}"),
+    (lambda t: t.find(HANDLE), "GET", f"{BASE}/status?paginated=true&limit=100"),
+    (lambda t: t.cancel(PROCESS), "DELETE", f"{BASE}/cancel/{PROCESS}"),
+    (lambda t: t.forget(PROCESS), "DELETE", f"{BASE}/status/{PROCESS}"),
+    (lambda t: t.estimate(PLAN, 40, 30), "POST", f"{BASE}/estimate"),
+    (lambda t: t.submit(PLAN, IMAGE, HANDLE), "POST", f"{BASE}/enhance/async"),
 ]
+BALANCE = (lambda t: t.balance(), "GET", "https://api.example.test/account/v1/credits/balance")
 
 
-@pytest.mark.parametrize(("call", "method", "path"), CALLS)
-def test_each_call_goes_to_its_published_endpoint(call: Callable[[Topaz], object], method: str, path: str) -> None:
+@pytest.mark.parametrize(("call", "method", "url"), [*CALLS, BALANCE])
+def test_each_call_goes_to_its_published_endpoint(call: Callable[[Topaz], object], method: str, url: str) -> None:
     vendor = Vendor(answer(status=503))
     with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
         call(adapter(vendor))
-    assert [(r.method, str(r.url)) for r in vendor.requests] == [(method, BASE + path)]
+    assert [(r.method, str(r.url)) for r in vendor.requests] == [(method, url)]
 
 
-@pytest.mark.parametrize(("call", "method", "path"), CALLS)
-def test_each_call_carries_the_key_in_one_header(call: Callable[[Topaz], object], method: str, path: str) -> None:
+@pytest.mark.parametrize(("call", "method", "url"), [*CALLS, BALANCE])
+def test_each_call_carries_the_key_in_one_header(call: Callable[[Topaz], object], method: str, url: str) -> None:
     vendor = Vendor(answer(status=503))
     with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
         call(adapter(vendor))
@@ -117,8 +118,8 @@ def test_each_call_carries_the_key_in_one_header(call: Callable[[Topaz], object]
     assert "authorization" not in vendor.requests[0].headers
 
 
-@pytest.mark.parametrize(("call", "method", "path"), CALLS)
-def test_a_legacy_key_goes_as_a_bearer_token(call: Callable[[Topaz], object], method: str, path: str) -> None:
+@pytest.mark.parametrize(("call", "method", "url"), [*CALLS, BALANCE])
+def test_a_legacy_key_goes_as_a_bearer_token(call: Callable[[Topaz], object], method: str, url: str) -> None:
     vendor = Vendor(answer(status=503))
     with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
         call(adapter(vendor, LEGACY_KEY_PREFIX + "abc"))

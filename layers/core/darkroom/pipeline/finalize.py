@@ -47,8 +47,9 @@ class Finalize:
             job = self._close(job, invocation_ends + LEASE_MARGIN)
         elif job.is_terminal:
             self.closing.announce(job)
-        status = "running" if job.status is JobStatus.PROCESSING else job.status.value
-        return Tick(job_id, run, status, self.clock())
+        if job.status is not JobStatus.PROCESSING:
+            return Tick(job_id, run, job.status.value, self.clock())
+        return Tick(job_id, run, "running", max(filter(None, (job.lease_until, self.clock()))))
 
     def _close(self, job: Job, lease_until: datetime) -> Job:
         try:
@@ -56,8 +57,10 @@ class Finalize:
             return self._outcome(job, self.providers[job.provider or ""])
         except LostClaim:
             current = self.ledger.get(job.job_id)
-            if current is None or current.status is JobStatus.PROCESSING:
-                raise  # another worker may be at it: see again later how that ended
+            if current is None or current.run != job.run:
+                raise
+            if current.status is JobStatus.PROCESSING:
+                return current  # another worker is at it, or died at it: see how that ended when its lease is over
             return self.closing.announce(current)
         except Exception as error:
             self._end_lease(job, error)
