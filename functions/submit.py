@@ -18,7 +18,7 @@ from darkroom.pipeline.verdicts import Done, Later
 
 logger = Logger()
 metrics = Metrics()
-processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+processor = BatchProcessor(EventType.SQS, logger=logger, raise_on_entire_batch_failure=False)  # type: ignore[arg-type]
 
 
 @logger.inject_lambda_context

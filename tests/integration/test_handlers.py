@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -170,12 +171,18 @@ def test_stack_parameters_bind(account: Cloud, variable: str, value: str, expect
     [("MONTHLY_BUDGET_USD", "many"), ("MAX_CREDITS_PER_JOB", "-1"), ("CREDIT_PRICE_USD", "NaN"),
      ("MONTHLY_CREDIT_LIMIT", "topaz=Infinity")],
 )  # fmt: skip
-def test_a_malformed_amount_is_an_error_that_keeps_the_upload(account: Cloud, variable: str, value: str) -> None:
+def test_a_malformed_amount_is_an_error_that_keeps_the_upload(
+    account: Cloud, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    for handler in submit.logger.handlers:
+        monkeypatch.setattr(handler, "stream", written, raising=False)
     with deployed(account, **{variable: value}) as stack:
         assert handle(bridged(account.put("a.jpg", picture()))) == ["m-0"]
         assert stack.cloud.jobs() == []
         with pytest.raises(BadConfiguration, match="correct it and deploy again"):
             wiring.submit()
+    assert "correct it and deploy again" in written.getvalue()
 
 
 def test_polling_an_unknown_job_ends_and_finalizing_it_says_absent(stack: Stack) -> None:

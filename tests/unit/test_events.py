@@ -68,7 +68,8 @@ def test_a_message_says_that_it_is_ours_and_what_it_names() -> None:
     assert (upload["source"], upload["detail-type"]) == ("darkroom", "Object Created")
 
 
-@pytest.mark.parametrize("more", [{}, {"detail": {}}, {"detail": None}, {"detail": []}, {"detail": "x"}, {"detail": 5}])
+@pytest.mark.parametrize("more", [{}, {"detail": {}}, {"detail": None}, {"detail": []}, {"detail": "x"}, {"detail": 5},
+    *({"detail": {"job_id": job_id}} for job_id in (None, 5, "", [], {}, "x", "0" * 31, "0" * 33))])  # fmt: skip
 def test_a_due_job_without_an_id_is_malformed(more: dict[str, Any]) -> None:
     with pytest.raises(events.MalformedMessage):
         events.work_of(json.dumps({"source": "darkroom", "detail-type": "Job Due", **more}))

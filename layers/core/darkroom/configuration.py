@@ -34,13 +34,16 @@ class Configuration:
 
     def allowed_providers(self, known: Collection[str]) -> tuple[str, ...]:
         """Those uploads may name, as far as they are known here; all of them when none is named."""
-        named = [name.strip() for name in self.text("ALLOWED_PROVIDERS", "").split(",")]
-        return tuple(name for name in named if name in known) or tuple(known)
+        named = [name.strip().lower() for name in self.text("ALLOWED_PROVIDERS", "").split(",") if name.strip()]
+        allowed = tuple(name for name in named if name in known)
+        if named and not allowed:
+            raise BadConfiguration(f"AllowedProviders names none of {', '.join(known)}; correct it and deploy again")
+        return allowed or tuple(known)
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         """What keys of uploads end in; empty = anything."""
-        return tuple(filter(None, self.text("INPUT_SUFFIXES", "").split(",")))
+        return tuple(filter(None, (part.strip() for part in self.text("INPUT_SUFFIXES", "").split(","))))
 
     @property
     def deadline(self) -> timedelta:
@@ -66,7 +69,7 @@ def per_provider(parameter: str, text: str, default_provider: str) -> dict[str, 
     amounts: dict[str, Decimal] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, amount = part.rpartition("=")
-        amounts[name.strip().lower() if equals else default_provider] = _number(parameter, amount)
+        amounts[name.strip().lower() if equals else default_provider] = _number(parameter, amount or "nothing")
     return {name: amount for name, amount in amounts.items() if amount}
 
 

@@ -4,6 +4,7 @@ an event's detail."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -17,6 +18,7 @@ from darkroom.model import Due, Job, JobStatus, Upload
 MAX_DELAY_SECONDS = 900  # the longest that a queue message can be held back: DelaySeconds of SQS
 
 SOURCE = "darkroom"
+JOB_ID = re.compile("[0-9a-f]{32}")
 JOB_DUE = "Job Due"  # on the intake queue only: a job by its id, whatever became of its object
 
 DETAIL_TYPES = {
@@ -46,7 +48,7 @@ def work_of(body: str) -> tuple[Upload | Due, ...]:
     try:
         message = json.loads(body)
         if message.get("detail-type") == JOB_DUE:
-            return (Due(str(message["detail"]["job_id"])),)
+            return (Due(_job_id(message["detail"]["job_id"])),)
         if "Records" in message:
             return tuple(_notified(record) for record in message["Records"] if _creates(record))
         if message.get("Event") == "s3:TestEvent":
@@ -56,6 +58,12 @@ def work_of(body: str) -> tuple[Upload | Due, ...]:
         return (_bridged(message["detail"]),)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedMessage(f"not an S3 notification: {type(error).__name__}") from None
+
+
+def _job_id(value: object) -> str:
+    if not isinstance(value, str) or not JOB_ID.fullmatch(value):
+        raise TypeError("job_id")
+    return value
 
 
 def _creates(record: Mapping[str, Any]) -> bool:

@@ -134,7 +134,7 @@ class DynamoLedger:
         step = move(
             job, [JobStatus.SUBMITTING], JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
-            remove=["lease_until", *budgets.OF_A_RESERVATION],
+            remove=["lease_until", *budgets.OF_A_RESERVATION, *_outdated(error_code, error)],
         )  # fmt: skip
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
@@ -149,7 +149,8 @@ class DynamoLedger:
             next_attempt_at=next_attempt_at, error_code=error_code, error=error, provider=provider,
             due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
         )  # fmt: skip
-        return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=["lease_until"])
+        gone = ["lease_until", *_outdated(error_code, error)]
+        return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
         """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
@@ -277,6 +278,11 @@ class DynamoLedger:
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
             raise LostClaim("taken over right after the write")
         return current
+
+
+def _outdated(error_code: str | None, error: str | None) -> list[str]:
+    """What an earlier wait left on the job and this one does not say again."""
+    return [name for name, value in (("error_code", error_code), ("error", error)) if value is None]
 
 
 def utc_now() -> datetime:

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from darkroom import images, naming, planning, settings
 from darkroom.errors import (
+    DarkroomError,
     NothingSent,
     OperatorFault,
     ProviderUnavailable,
@@ -91,9 +92,10 @@ class Sending:
             retry_at = self.gate.shut(plan.provider, fault)
             return Done(self.ledger.postpone(job, retry_at, fault.code, str(fault), provider=plan.provider))
         except (Throttled, ProviderUnavailable) as early:
-            due = self.clock() + timedelta(seconds=THROTTLED_WAIT_SECONDS)
+            seconds = _wait_seconds(early)
+            due = self.clock() + timedelta(seconds=seconds)
             self.ledger.postpone(job, due, None, str(early), provider=plan.provider)
-            return Later(THROTTLED_WAIT_SECONDS, str(early))
+            return Later(seconds, str(early))
         return self._send(self._reserve(job, plan, source), plan, source, entered)
 
     def _priced(self, plan: Plan, facts: ImageFacts) -> Plan:
@@ -116,10 +118,8 @@ class Sending:
             return self._wait(job, THROTTLED_WAIT_SECONDS, "too little time left to send")
         try:
             submission = self._call(job, plan, source)
-        except Throttled as throttled:
-            return self._wait(job, int(throttled.retry_after_seconds or THROTTLED_WAIT_SECONDS), str(throttled))
-        except NothingSent as unsent:
-            return self._wait(job, THROTTLED_WAIT_SECONDS, str(unsent))
+        except (Throttled, NothingSent) as early:
+            return self._wait(job, _wait_seconds(early), str(early))
         except OperatorFault as fault:
             return self._wait_for_operator(job, plan.provider, fault)
         except SourceGone as gone:
@@ -144,7 +144,6 @@ class Sending:
 
     def _wait(self, job: Job, seconds: int, why: str) -> Verdict:
         """Nothing was accepted: the reservation goes back and the job waits for its next attempt."""
-        seconds = min(seconds, LONGEST_WAIT_SECONDS)
         self.ledger.release(job, self.clock() + timedelta(seconds=seconds), None, why)
         return Later(seconds, why)
 
@@ -153,3 +152,9 @@ class Sending:
         waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, fault.code, str(fault))
         self.gate.shut(provider, fault)
         return Done(waiting)
+
+
+def _wait_seconds(early: DarkroomError) -> int:
+    """What the provider asked for, as far as a queue can hold a message back; else half a minute."""
+    asked = early.retry_after_seconds if isinstance(early, Throttled) else None
+    return min(int(asked or THROTTLED_WAIT_SECONDS), LONGEST_WAIT_SECONDS)

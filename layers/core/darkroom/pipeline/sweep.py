@@ -103,6 +103,8 @@ class Sweep:
                 if until is None:
                     self._hand_on(job)
                     handed_on += 1
+                    if handed_on == BATCH:
+                        break
                 else:
                     self.backlog.wake(job, until)
         return handed_on

@@ -11,6 +11,9 @@ import httpx
 from darkroom.errors import ProviderUnavailable
 from darkroom.providers import http
 
+DYNAMODB_DIGITS = 38  # of one number
+LARGEST = Decimal(10) ** 15  # credits, seconds: more is no answer of a vendor
+
 
 def read_object(response: httpx.Response) -> dict[str, Any]:
     """The JSON object of a 2xx answer. Raises ProviderUnavailable when it is none."""
@@ -30,11 +33,14 @@ def read_number(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     number = Decimal(str(value))
-    return number if number.is_finite() and number >= 0 else None
+    fits = number.is_finite() and 0 <= number < LARGEST and len(number.as_tuple().digits) <= DYNAMODB_DIGITS
+    return number if fits else None
 
 
 def read_moment(value: object) -> datetime | None:
     """Unix seconds as the vendor writes them; None for anything else."""
+    if isinstance(value, bool):
+        return None
     try:
         return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):

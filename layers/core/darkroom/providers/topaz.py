@@ -136,7 +136,7 @@ class Topaz:
         fields = {**plan.parameters, "input_width": str(width), "input_height": str(height)}
         # Multipart without a file: each field as a part without filename.
         answer = answers.read_object(
-            self._read("POST", path, files={name: (None, value) for name, value in fields.items()})
+            self._read_of_all("POST", path, files={name: (None, value) for name, value in fields.items()})
         )
         seconds = answers.read_number(answer.get("duration"))
         if seconds is None:
@@ -160,7 +160,8 @@ class Topaz:
 
     def balance(self) -> Balance:
         """GET /account/v1/credits/balance on the base URL's origin."""
-        answer = answers.read_object(self._read("GET", ACCOUNT_PATH, base=http.origin(self.base_url)))
+        http.check_base_url(self.name, self.base_url)
+        answer = answers.read_object(self._read_of_all("GET", ACCOUNT_PATH, base=http.origin(self.base_url)))
         numbers = [answers.read_number(answer.get(f"{name}_credits")) for name in ("available", "reserved", "total")]
         if None in numbers:
             raise ProviderUnavailable("the provider's account names no credits")
@@ -172,7 +173,7 @@ class Topaz:
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = {"paginated": "true", "limit": str(PAGE_LIMIT)} | ({"cursor": cursor} if cursor else {})
-            entries, cursor = _page(http.read_json(self._read("GET", "status", params=page)))
+            entries, cursor = _page(http.read_json(self._read_of_all("GET", "status", params=page)))
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ProviderUnavailable("the provider's status list has entries of an unknown shape")
             yield from entries
@@ -187,6 +188,13 @@ class Topaz:
         response = self._call(method, path, **options)
         http.raise_for_read(response)
         return response
+
+    def _read_of_all(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """A read that names no process: a 404 there means a wrong base URL, not an unknown process."""
+        try:
+            return self._read(method, path, **options)
+        except ProcessUnknown as wrong:
+            raise ProviderUnavailable(f"{wrong}: check the base URL of {self.name}") from None
 
     def _call(self, method: str, path: str, *, base: str | None = None, **options: Any) -> httpx.Response:
         def call(key: str) -> httpx.Response:

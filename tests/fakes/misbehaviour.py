@@ -1,0 +1,117 @@
+"""What the fake provider does wrong on request, and its downloads, which meet the same faults.
+
+Fault kinds bear the simulators' names. A rule strikes one operation a number of times and is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from darkroom.errors import (
+    DarkroomError,
+    ErrorCode,
+    NothingSent,
+    OperatorFault,
+    ProviderRejected,
+    ResultNotReady,
+    SubmitInDoubt,
+    Throttled,
+)  # fmt: skip
+
+PIECE_BYTES = 256 * 1024
+
+# What a call answers before anything happened, whichever call it is.
+REFUSALS: Mapping[str, Callable[[], DarkroomError]] = {
+    "throttle": lambda: Throttled("HTTP 429: busy"),
+    "auth": lambda: OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: unknown key"),
+    "forbidden": lambda: OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 403: not allowed"),
+    "no_funds": lambda: OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: no credits"),
+    "no_subscription": lambda: OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 412: no subscription"),
+    "topping_up": lambda: OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 425: topping up"),
+}
+NO_ANSWER_BEFORE = ("error_before", "reset_before")
+NO_ANSWER_AFTER = ("error_after", "lost_answer", "garbage")
+ON_SUBMIT = ("refused", "rejected", "moved")
+OF_A_JOB = ("failed_job", "cancelled_job", "hold", "list_lag", "unknown_status", "wrong_size")
+OF_A_RESULT = ("cut", "corrupt", "expired", "slow", "unsafe_link", "not_ready")
+KINDS = frozenset({*REFUSALS, *NO_ANSWER_BEFORE, *NO_ANSWER_AFTER, *ON_SUBMIT, *OF_A_JOB, *OF_A_RESULT})
+
+
+@dataclass
+class Fault:
+    """One rule: strikes `on` an operation `times` times, None = always."""
+
+    kind: str
+    on: str
+    times: int | None = 1
+    seconds: float = 5.0
+
+
+@dataclass
+class Faults:
+    """The rules in force, oldest first."""
+
+    rules: list[Fault] = field(default_factory=list)
+
+    def add(self, kind: str, *, on: str = "submit", times: int | None = 1, seconds: float = 5.0) -> None:
+        """Puts a rule in force. Operations: submit, status, list, download, result, estimate, cancel, delete, account."""
+        if kind not in KINDS:
+            raise ValueError(f"no fault {kind!r}; known: {', '.join(sorted(KINDS))}")
+        self.rules.append(Fault(kind, on, times, seconds))
+
+    def take(self, on: str, *kinds: str) -> Fault | None:
+        """Uses up one time of the oldest rule of these kinds."""
+        for fault in self.rules:
+            if fault.on == on and fault.kind in kinds:
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times < 1:
+                        self.rules.remove(fault)
+                return fault
+        return None
+
+
+def submit_error(kind: str) -> DarkroomError:
+    """What a submit that meets a fault of this kind raises."""
+    if kind in REFUSALS:
+        return REFUSALS[kind]()
+    if kind == "refused":
+        return NothingSent("no connection to the provider")
+    if kind in ("rejected", "moved"):
+        return ProviderRejected("the provider refused the image or its settings")
+    return SubmitInDoubt("the submit's answer was lost")
+
+
+@dataclass
+class FakeLink:
+    """Fulfils `ports.ResultLink`; every opening and reading may meet a fault on `result`."""
+
+    content: bytes = field(repr=False)
+    faults: Faults = field(repr=False)
+    size_bytes: int = field(init=False)
+
+    def open(self) -> None:
+        """What the first request to the link meets."""
+        self._meet()
+        self.size_bytes = len(self.content)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """A ranged read."""
+        return self._meet()[offset : offset + length]
+
+    def stream(self) -> Iterator[bytes]:
+        """All bytes in pieces; a cut one gives half of them first."""
+        cut = self.faults.take("result", "cut")
+        content = self._meet()
+        whole = len(content) // 2 if cut else len(content)
+        for start in range(0, whole, PIECE_BYTES):
+            yield content[start : min(start + PIECE_BYTES, whole)]
+        if cut:
+            raise ResultNotReady("the download was cut")
+
+    def _meet(self) -> bytes:
+        fault = self.faults.take("result", *OF_A_RESULT, *NO_ANSWER_BEFORE)
+        if fault and fault.kind not in ("corrupt", "slow"):
+            raise ResultNotReady(f"the result's host did not answer ({fault.kind})")
+        return bytes(len(self.content)) if fault and fault.kind == "corrupt" else self.content

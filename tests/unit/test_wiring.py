@@ -1,0 +1,98 @@
+"""Wiring in a process that is no function: whose environment it reads, how it makes clients, whom it calls."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.integration.handler_support import forget_wiring
+
+from darkroom import wiring
+from darkroom.aws.attention import LoggedAttention, MetricAttention
+from darkroom.configuration import BadConfiguration
+from darkroom.model import Alarm
+
+ENVIRONMENT = {
+    "LEDGER_TABLE": "their-ledger", "INPUT_BUCKET": "their-in", "OUTPUT_BUCKET": "their-out", "API_KEYS_SECRET_ARN": "arn:s",
+    "STATE_MACHINE_ARN": "arn:m", "INTAKE_QUEUE_URL": "https://queue.test/q", "TOPAZ_BASE_URL": "https://api.example.test/v1",
+    "JOB_DEADLINE_HOURS": "6", "ALLOWED_PROVIDERS": "topaz",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def untouched() -> Iterator[None]:
+    """Every test begins cold, as a function's process, and leaves it so."""
+    before = replace(wiring._run)
+    forget_wiring()
+    yield
+    for name, value in vars(before).items():
+        setattr(wiring._run, name, value)
+    forget_wiring()
+
+
+class Clients:
+    """Makes an object a service, and remembers for which."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def __call__(self, service: str) -> Any:
+        self.made.append(service)
+        return f"client of {service}"
+
+
+def test_a_function_reads_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_TABLE", "my-ledger")
+    assert wiring._setting().text("LEDGER_TABLE") == "my-ledger"
+    assert wiring._run.environment is os.environ
+
+
+def test_another_process_reads_the_environment_it_names_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_TABLE", "my-ledger")
+    monkeypatch.setenv("TAG_PREFIX", "mine-")
+    wiring.use(ENVIRONMENT, Clients(), by_hand=True)
+    assert wiring.interventions().table == "their-ledger"
+    assert wiring._setting().text("TAG_PREFIX", "") == ""
+    wiring.use({}, by_hand=True)
+    with pytest.raises(BadConfiguration, match="LEDGER_TABLE"):
+        wiring._setting().text("LEDGER_TABLE")
+
+
+def test_the_operators_use_cases_are_made_of_that_environment_and_those_clients() -> None:
+    clients = Clients()
+    wiring.use(ENVIRONMENT, clients, by_hand=True)
+    operate = wiring.operate()
+    assert (operate.input_bucket, operate.deadline) == ("their-in", timedelta(hours=6))
+    assert wiring.intake().client == "client of sqs"
+    assert set(clients.made) == {"dynamodb", "s3", "sqs", "events", "stepfunctions", "secretsmanager"}
+    assert len(clients.made) == len(set(clients.made))  # one client a service
+    assert wiring.operate() is operate
+    wiring._http().close()
+
+
+def test_without_clients_of_its_own_a_process_keeps_the_way_they_were_made() -> None:
+    clients = Clients()
+    wiring.use(ENVIRONMENT, clients)
+    wiring.use({**ENVIRONMENT, "LEDGER_TABLE": "another"})
+    assert (wiring.interventions().table, wiring.interventions().client) == ("another", "client of dynamodb")
+
+
+def test_by_hand_calls_are_printed_and_else_they_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    assert isinstance(wiring._attention(), MetricAttention)
+    wiring.use(ENVIRONMENT, Clients(), by_hand=True)
+    attention = wiring._attention()
+    assert isinstance(attention, LoggedAttention)
+    with caplog.at_level(logging.WARNING):
+        attention.call(Alarm.ORPHAN, "look at it", process_id="p-1")
+    assert "OrphanedProcess: look at it" in caplog.text
+    assert "p-1" in caplog.text
+
+
+def test_no_text_form_shows_the_environment() -> None:
+    wiring.use({"NAME": "their-secret"}, Clients())
+    assert "their-secret" not in repr(wiring._run) + repr(wiring._setting())
