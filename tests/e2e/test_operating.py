@@ -1,0 +1,258 @@
+"""What an operator does by command line to a deployed stack, and what becomes of the uploads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.aws.ledger import DynamoLedger, utc_now
+from darkroom.model import Limits
+from tests.e2e.darkroom import Darkroom, picture
+
+HELD_SECONDS = 15.0  # at the provider, so that a command meets a running job
+LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The command line as a process of its own, with the settings that `darkroom local up` prints."""
+
+    room: Darkroom
+    home: Path
+
+    def __call__(self, *arguments: str, expect: int = 0) -> str:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "AWS_EC2_METADATA_DISABLED": "true"}
+        environment |= {
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            **self.room.stack.endpoint.environment(),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "darkroom_cli", *arguments],
+            env=environment, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout if expect == 0 else done.stderr
+
+    def seen(self, *arguments: str) -> list[dict[str, Any]]:
+        """`darkroom jobs --json` with these options."""
+        return [json.loads(line) for line in self("jobs", "--json", *arguments).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def operator(darkroom: Darkroom, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    return Operator(darkroom, tmp_path_factory.mktemp("home"))
+
+
+def send(room: Darkroom, key: str) -> str:
+    """Uploads without an event, then tells of it; a fault for the job can be set before."""
+    room.upload(key, picture(80, 60, "PNG"))
+    return room.job_id(key)
+
+
+def until(room: Darkroom, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 90) -> dict[str, Any]:
+    """The job once it is so."""
+    ends = time.monotonic() + seconds
+    while not is_so(job := room.job(key)):
+        assert time.monotonic() < ends, job
+        time.sleep(0.25)
+    return job
+
+
+def status(word: str) -> Callable[[dict[str, Any]], object]:
+    return lambda job: job.get("status") == word
+
+
+def running(room: Darkroom, key: str, *, fails: bool = False, seconds: float = HELD_SECONDS) -> dict[str, Any]:
+    """A job that stays at the provider for a while."""
+    job_id = send(room, key)
+    room.simulator.faults.add("eta_early", match=job_id, late_seconds=seconds)
+    if fails:
+        room.simulator.faults.add("failed_job", match=job_id)
+    room.notify(key)
+    return until(room, key, status("PROCESSING"))
+
+
+def make_due(room: Darkroom, key: str) -> None:
+    """As if the job had waited long enough."""
+    room.client("dynamodb").update_item(
+        TableName=room.stack.outputs["LedgerTable"],
+        Key={"pk": {"S": f"JOB#{room.job_id(key)}"}, "sk": {"S": "JOB"}},
+        UpdateExpression="SET due_at = :then, next_attempt_at = :then",
+        ExpressionAttributeValues={":then": LONG_AGO},
+    )
+
+
+def function(room: Darkroom, name: str) -> str:
+    found = room.client("cloudformation").describe_stack_resource(StackName="darkroom", LogicalResourceId=name)
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
+@contextmanager
+def submit_with(room: Darkroom, **variables: str) -> Iterator[None]:
+    """Submit deployed with other parameters, then with its own again."""
+    name, functions = function(room, "Submit"), room.client("lambda")
+    own = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": own | variables})
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": own})
+
+
+def booked(room: Darkroom, job: dict[str, Any]) -> Decimal:
+    return Decimal(room.row("BUDGET#topaz", job["budget_month"])["reserved"])
+
+
+def dead_letters(room: Darkroom) -> int:
+    found = room.client("sqs").get_queue_attributes(
+        QueueUrl=room.stack.outputs["IntakeDlqUrl"], AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def test_while_a_provider_is_paused_uploads_wait_and_then_follow(darkroom: Darkroom, operator: Operator) -> None:
+    key = "held/paused.png"
+    operator("pause", "topaz", "--why", "prices are being checked")
+    try:
+        send(darkroom, key)
+        darkroom.notify(key)
+        waiting = until(darkroom, key, lambda job: "next_attempt_at" in job)
+        assert waiting["status"] == "CLAIMED"
+        assert "prices are being checked" in waiting["error"]
+        assert key in operator("jobs", "--status", "claimed")
+    finally:
+        operator("resume", "topaz")
+    make_due(darkroom, key)
+    darkroom.client("lambda").invoke(FunctionName=function(darkroom, "Sweep"))
+    assert darkroom.ended([key])[key]["status"] == "COMPLETED"
+    assert len(darkroom.submits(key)) == 1
+
+
+def test_a_running_job_is_cancelled_at_the_provider_and_costs_nothing(darkroom: Darkroom, operator: Operator) -> None:
+    key, account = "held/unwanted.png", darkroom.simulator.account
+    before = account.balance()["total_credits"]
+    running(darkroom, key, seconds=4 * HELD_SECONDS)
+    assert account.reserved_credits == 1
+    assert "CANCELLED" in operator("cancel", key)
+    job = until(darkroom, key, status("CANCELLED"))
+    assert job["credits"] == 0
+    assert booked(darkroom, job) == 0
+    assert (account.balance()["total_credits"], account.reserved_credits) == (before, 0)
+    assert key not in darkroom.output_keys()
+
+
+def test_a_job_that_is_over_cannot_be_cancelled(darkroom: Darkroom, operator: Operator) -> None:
+    assert "the job is over" in operator("cancel", "held/unwanted.png", expect=2)
+
+
+def test_a_failed_job_is_run_again_and_paid_once(darkroom: Darkroom, operator: Operator) -> None:
+    key = "held/second-try.png"
+    job_id = send(darkroom, key)
+    darkroom.simulator.faults.add("failed_job", match=job_id)
+    darkroom.notify(key)
+    assert darkroom.ended([key])[key]["error_code"] == "ProviderFailed"
+    operator("rerun", job_id)
+    job = until(darkroom, key, status("COMPLETED"))
+    assert (job["run"], job["credits"]) == (2, Decimal(1))
+    first, second = (submit["filename"] for submit in darkroom.submits(key))
+    assert first.startswith(f"{job_id}-1-")
+    assert second.startswith(f"{job_id}-2-")
+    assert "use --completed" in operator("rerun", job_id, expect=2)
+
+
+def test_what_a_limit_refused_is_run_again_after_it_was_raised(darkroom: Darkroom, operator: Operator) -> None:
+    keys = ["held/over-budget-1.png", "held/over-budget-2.png"]
+    with submit_with(darkroom, MONTHLY_CREDIT_LIMIT="topaz=0.5"):
+        for key in keys:
+            send(darkroom, key)
+            darkroom.notify(key)
+        refused = darkroom.ended(keys)
+    assert {job["error_code"] for job in refused.values()} == {"BudgetExceeded"}
+    assert {job["source_key"] for job in operator.seen("--status", "REJECTED")} >= set(keys)
+    assert "2 of 2 run again" in operator("rerun", "--code", "BudgetExceeded")
+    for key in keys:
+        assert until(darkroom, key, status("COMPLETED"))["run"] == 2
+    assert "0 jobs" in operator("rerun", "--code", "BudgetExceeded")
+
+
+def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom, operator: Operator) -> None:
+    key, queue = "held/dead-letter.png", darkroom.stack.outputs["IntakeQueueUrl"]
+    sqs = darkroom.client("sqs")
+    own = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    try:
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+        with submit_with(darkroom, LEDGER_TABLE="no-such-table"):
+            send(darkroom, key)
+            darkroom.notify(key)
+            ends = time.monotonic() + 90
+            while dead_letters(darkroom) == 0:
+                assert time.monotonic() < ends
+                time.sleep(0.5)
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=own)
+    assert darkroom.job(key) == {}
+    assert "1 sent again" in operator("redrive")
+    assert darkroom.ended([key])[key]["status"] == "COMPLETED"
+    assert dead_letters(darkroom) == 0
+
+
+def doubt(room: Darkroom, key: str) -> dict[str, Any]:
+    """Nobody can tell what became of the job: as the worker writes it that finds the key changed."""
+    ledger = DynamoLedger(room.client("dynamodb"), room.stack.outputs["LedgerTable"], Limits({}, Decimal(0), {}, {}))
+    job = ledger.get(room.job_id(key))
+    assert job is not None
+    ledger.doubt(job, "nobody can tell: a person must resolve it", utc_now())
+    return room.job(key)
+
+
+def test_a_doubt_that_is_abandoned_gives_its_reservation_back(darkroom: Darkroom, operator: Operator) -> None:
+    key = "held/given-up.png"
+    running(darkroom, key, fails=True)
+    doubted = doubt(darkroom, key)
+    assert (doubted["status"], booked(darkroom, doubted)) == ("IN_DOUBT", 1)
+    assert [job["source_key"] for job in operator.seen("--status", "IN_DOUBT")] == [key]
+    assert "CANCELLED" in operator("resolve", key, "--abandon")
+    job = darkroom.job(key)
+    assert (job["status"], job["credits"], booked(darkroom, job)) == ("CANCELLED", 0, 0)
+
+
+def test_a_doubt_is_ended_by_the_process_that_a_person_found(darkroom: Darkroom, operator: Operator) -> None:
+    key = "held/found-again.png"
+    process = running(darkroom, key)["process_id"]
+    doubt(darkroom, key)
+    assert "use --adopt" in operator("resolve", key, "--resubmit", expect=2)
+    operator("resolve", key, "--adopt", process)
+    job = darkroom.ended([key], HELD_SECONDS + 120)[key]
+    assert (job["status"], job["credits"], len(darkroom.submits(key))) == ("COMPLETED", Decimal(1), 1)
+
+
+def test_one_job_is_shown_with_all_that_is_known(darkroom: Darkroom, operator: Operator) -> None:
+    key = "held/second-try.png"
+    told = json.loads(operator("job", key, "--json"))
+    assert told["job_id"] == darkroom.job_id(key)
+    assert told["handle_prefix"] == f"{darkroom.job_id(key)}-2-"
+    assert key in operator("job", f"s3://{darkroom.stack.input_bucket}/{key}")
+
+
+def test_drift_is_shown_until_it_is_accepted(darkroom: Darkroom, operator: Operator) -> None:
+    account = darkroom.simulator.account
+    operator("reconcile", "--accept")
+    account.set_available(account.available_credits - 7)
+    assert operator("reconcile").split()[-1] == "7"
+    assert "accepted" in operator("reconcile", "--accept")
+    assert operator("reconcile").split()[-1] == "0"
+
+
+def test_a_stack_that_is_not_there_is_named(operator: Operator) -> None:
+    assert "no stack elsewhere" in operator("jobs", "--stack", "elsewhere", expect=2)

@@ -1,0 +1,93 @@
+"""Jobs in each state over a whole application in this process, and the command line that meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.fakes.cloud import INPUT, client, cloud
+from tests.fakes.world import World, picture
+from typer.testing import CliRunner, Result
+
+from darkroom.model import Job, ProcessState
+from darkroom.pipeline.operate import Operate
+from darkroom.pipeline.reconcile import Reconcile
+from darkroom_cli import deployment
+from darkroom_cli.main import app
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Stands in for `deployment.Deployment`: real use cases on moto and a fake provider."""
+
+    world: World
+    queues: tuple[Any, str, str]
+    input_bucket: str = INPUT
+
+    @property
+    def operate(self) -> Operate:
+        return self.world.operate
+
+    @property
+    def interventions(self) -> Any:
+        return self.world.ports["interventions"]
+
+    @property
+    def reconciliation(self) -> Reconcile:
+        return self.world.reconcile
+
+
+@contextmanager
+def deployed() -> Iterator[Stack]:
+    """A stack that every command finds, whatever its name."""
+    with cloud() as account, pytest.MonkeyPatch.context() as patch:
+        world = World(account)
+        world.clock.now = datetime.now(UTC)
+        sqs = client("sqs")
+        dead_letters, intake = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead-letters", "intake"))
+        stack = Stack(world, (sqs, dead_letters, intake))
+        patch.setattr(deployment, "connect", lambda name: stack)
+        yield stack
+
+
+def run(*arguments: str, typed: str | None = None) -> Result:
+    """`darkroom` with these arguments."""
+    return CliRunner().invoke(app, list(arguments), input=typed)
+
+
+def sent(world: World, key: str = "a.jpg") -> Job:
+    """A job at the provider."""
+    upload = world.cloud.put(key, picture())
+    world.deliver(upload)
+    return next(j for j in world.cloud.jobs() if (j.source_key, j.source_version) == (key, upload.version_id))
+
+
+def failed(world: World, key: str = "a.jpg") -> Job:
+    """A job that the provider took and failed."""
+    job = sent(world, key)
+    world.provider.become(ProcessState.FAILED, job.process_id)
+    world.clock.advance(60)
+    world.finalize(job)
+    return now(world, job)
+
+
+def refused(world: World, key: str) -> Job:
+    """A job that was never reserved."""
+    world.deliver(world.cloud.put(key, b"no picture"))
+    return next(job for job in world.cloud.jobs() if job.source_key == key)
+
+
+def doubted(world: World) -> Job:
+    """A job that is a person's to decide."""
+    return world.ledger.doubt(sent(world), "a person must resolve it", world.clock())
+
+
+def now(world: World, job: Job) -> Job:
+    """The job as the ledger has it."""
+    found = world.ledger.get(job.job_id)
+    assert found is not None
+    return found
