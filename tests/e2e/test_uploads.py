@@ -128,13 +128,14 @@ def test_a_skipped_upload_is_left_alone(darkroom: Darkroom) -> None:
     assert darkroom.submits("photos/skip.jpg") == []
 
 
-def test_folder_markers_and_results_make_no_job(darkroom: Darkroom) -> None:
+def test_folder_markers_make_no_job_and_results_are_skipped(darkroom: Darkroom) -> None:
     darkroom.upload("photos/folder/", b"")
     darkroom.upload("photos/copied-back.jpg", picture(), Metadata={"darkroom-job": "0" * 32})
     darkroom.upload("photos/after.jpg", picture())
-    darkroom.ended(["photos/after.jpg"])
+    jobs = darkroom.ended(["photos/after.jpg", "photos/copied-back.jpg"])
     assert darkroom.job("photos/folder/") == {}
-    assert darkroom.job("photos/copied-back.jpg") == {}
+    assert jobs["photos/copied-back.jpg"]["status"] == "SKIPPED"
+    assert darkroom.submits("photos/copied-back.jpg") == []
 
 
 def test_every_end_is_told_as_an_event(darkroom, awkward, refused) -> None:

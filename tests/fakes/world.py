@@ -163,7 +163,7 @@ class World:
         return Binding(self.ports["ledger"], self.ports["workflow"], self.ports["attention"], self.clock)
 
     def _doubt(self) -> Doubt:
-        return Doubt(self.ports["ledger"], self._providers, self._binding(), self.ports["attention"], self.clock)
+        return Doubt(self.ports["ledger"], self._providers, self._binding(), self._closing(), self.clock)
 
     def _sending(self) -> Sending:
         return Sending(
@@ -193,7 +193,7 @@ class World:
             {"topaz": RETENTION},
         )  # fmt: skip
         return Finalize(
-            self.ports["ledger"], self._providers, delivery, self._closing(), self._doubt(), self.clock
+            self.ports["ledger"], self._providers, delivery, self._closing(), self.clock
         )  # fmt: skip
 
     def finalize(self, job: Job) -> Tick:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.integration.handler_support import forget_wiring
+from tests.unit.template_support import FUNCTIONS, RESOURCES, TEMPLATE
 
 from darkroom import wiring
 from darkroom.aws.attention import LoggedAttention, MetricAttention
@@ -96,3 +97,22 @@ def test_by_hand_calls_are_printed_and_else_they_are_counted(caplog: pytest.LogC
 def test_no_text_form_shows_the_environment() -> None:
     wiring.use({"NAME": "their-secret"}, Clients())
     assert "their-secret" not in repr(wiring._run) + repr(wiring._setting())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> None:
+    """Also the parts that are first made when they are first used; the operator's commands run as Submit does."""
+    given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | variables(function)
+    values = {name: ENVIRONMENT.get(name, "") for name in given}
+    wiring.use(values, Clients())
+    assert getattr(wiring, function.lower())()
+    if function == "Submit":
+        assert wiring.operate()
+        assert wiring.reconciliation()
+    wiring._http().close()
+
+
+def variables(function: str) -> dict[str, Any]:
+    environment = RESOURCES[function]["Properties"].get("Environment", {})
+    named: dict[str, Any] = environment.get("Variables", {})
+    return named

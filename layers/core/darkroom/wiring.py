@@ -102,7 +102,7 @@ def finalize() -> Finalize:
         name: timedelta(hours=float(catalog.load(name).result_retention_hours)) for name in catalog.providers()
     }
     delivery = Delivery(_sources(), _outputs(), _ledger(), _closing(), utc_now, retention)
-    return Finalize(_ledger(), _providers(), delivery, _closing(), _doubt(), utc_now)
+    return Finalize(_ledger(), _providers(), delivery, _closing(), utc_now)
 
 
 @cache
@@ -216,7 +216,7 @@ def _binding() -> Binding:
 
 @cache
 def _doubt() -> Doubt:
-    return Doubt(_ledger(), _providers(), _binding(), _attention(), utc_now)
+    return Doubt(_ledger(), _providers(), _binding(), _closing(), utc_now)
 
 
 @cache

@@ -38,6 +38,12 @@ class Closing:
         code = ErrorCode(job.error_code or ErrorCode.TIMED_OUT)
         return Done(self.fail(job, code, f"not sent before the job's deadline: {job.error or 'no worker finished it'}"))
 
+    def doubt(self, job: Job, why: str) -> Job:
+        """`IN_DOUBT`, no end but a person's: the reservation is kept until then."""
+        doubted = self.ledger.doubt(job, f"{why}: a person must resolve it", self.clock())
+        self.attention.call(Alarm.IN_DOUBT, f"a job is in doubt: {why}", job_id=job.job_id)
+        return doubted
+
     def skip(self, job: Job, why: str | None = None) -> Verdict:
         """`SKIPPED`: the uploader said so, or it is none to be processed."""
         return Done(self._settle(job, JobStatus.SKIPPED, NOTHING, error=why))

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from darkroom import catalog
 from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import Alarm, FoundProcess, Job, JobStatus, Submission
+from darkroom.model import FoundProcess, Job, JobStatus, Submission
 from darkroom.pipeline.binding import Binding
+from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.verdicts import Done, Later, Verdict
-from darkroom.ports import Attention, Clock, Ledger, Provider
+from darkroom.ports import Clock, Ledger, Provider
 
 LOOKUP_RETRY_SECONDS = 60
 
@@ -23,7 +24,7 @@ class Doubt:
     ledger: Ledger
     providers: Mapping[str, Provider]
     binding: Binding
-    attention: Attention
+    closing: Closing
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Verdict:
@@ -48,19 +49,13 @@ class Doubt:
         except (OperatorFault, Throttled, ProviderUnavailable) as unknown:
             return self._look_again(job, str(unknown))
         if found is None:
-            return Done(self.declare(job, f"{provider.name} has no list that would show the lost submit"))
+            return Done(self.closing.doubt(job, f"{provider.name} has no list that would show the lost submit"))
         if found:
             return self._adopt(provider, job, found)
         if provider.key_fingerprint() != job.key_fingerprint:
             why = "the API key changed since the submit, so this account's list proves nothing"
-            return Done(self.declare(job, why))
+            return Done(self.closing.doubt(job, why))
         return None
-
-    def declare(self, job: Job, why: str) -> Job:
-        """`IN_DOUBT`, the reservation kept: a person decides."""
-        doubted = self.ledger.doubt(job, f"{why}: a person must resolve it", self.clock())
-        self.attention.call(Alarm.IN_DOUBT, f"a job is in doubt: {why}", job_id=job.job_id)
-        return doubted
 
     def _adopt(self, provider: Provider, job: Job, found: tuple[FoundProcess, ...]) -> Verdict:
         first, *others = found
@@ -71,7 +66,7 @@ class Doubt:
     def _look_again(self, job: Job, why: str) -> Verdict:
         now = self.clock()
         if now >= job.deadline_at:
-            return Done(self.declare(job, f"the provider's list could not be read until the deadline: {why}"))
+            return Done(self.closing.doubt(job, f"the provider's list could not be read until the deadline: {why}"))
         due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
         self.ledger.postpone(job, due, None, why)
         return Later.until(due, now, why)

@@ -20,7 +20,6 @@ from darkroom.errors import (
 from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
 from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.delivery import Delivery, charge
-from darkroom.pipeline.doubt import Doubt
 from darkroom.ports import Clock, Ledger, Provider
 
 LEASE_MARGIN = timedelta(seconds=60)
@@ -35,7 +34,6 @@ class Finalize:
     providers: Mapping[str, Provider]
     delivery: Delivery
     closing: Closing
-    doubt: Doubt
     clock: Clock
 
     def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> Tick:
@@ -81,7 +79,7 @@ class Finalize:
             if self.clock() < job.deadline_at + SILENCE_BORNE:
                 raise
             why = f"past its deadline, and the provider does not say how it ended: {silent}"
-            return self.doubt.declare(job, why)
+            return self.closing.doubt(job, why)
         return self._ended(job, provider, progress)
 
     def _last_word(self, job: Job, provider: Provider) -> Progress:
@@ -98,7 +96,7 @@ class Finalize:
         late = self.clock() >= job.deadline_at
         if progress.state is ProcessState.RUNNING:
             if late:
-                return self.doubt.declare(job, "past its deadline, and the provider would not cancel it")
+                return self.closing.doubt(job, "past its deadline, and the provider would not cancel it")
             return self.ledger.postpone(job, self.clock(), None, None)
         if job.cancel_requested_at:
             return self._withdrawn(job, progress)

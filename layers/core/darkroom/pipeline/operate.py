@@ -61,7 +61,7 @@ class Operate:
         listed = provider.find(job.handle) or ()
         if process_id not in {found.process_id for found in listed} | {job.process_id} and not force:
             raise Inapplicable(
-                f"{job.provider} does not list process {process_id} under this job's handle {job.handle}; its result "
+                f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…; its result "
                 "would be published as this upload's. Look at it in the provider's account, then use --force"
             )
         now = self.clock()

@@ -21,9 +21,10 @@ from darkroom.ports import Attention, Backlog, Circuits, Clock, Intake, Provider
 
 BATCH = 100  # jobs of one kind handed on in one run: 6,000 an hour
 PAGES = 5  # batches looked through in search of such as need not wait for their provider
+FORGET_LATER = timedelta(hours=1)  # when the provider does not answer now
 FORGET_BATCH = 20  # calls to a provider in one run, one an entry
 HANDED_ON = timedelta(minutes=15)  # a message that was lost on its way is sent again after this
-PAUSED_LOOK = timedelta(hours=1)
+PAUSED_LOOK = timedelta(minutes=15)  # so soon goes on what waited when the pause is over
 TIME_TO_STOP = timedelta(seconds=20)  # before the invocation's end
 
 log = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class Sweep:
                     provider.forget(job.process_id)
             except (OperatorFault, ProviderUnavailable, Throttled):
                 with suppress(LostClaim):
-                    self.backlog.wake(job, self.clock() + PAUSED_LOOK)
+                    self.backlog.wake(job, self.clock() + FORGET_LATER)
                 continue
             self.backlog.forgotten(job)
             forgotten += 1
