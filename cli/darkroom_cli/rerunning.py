@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +57,9 @@ def rerun(
 
             say(one_line(deployed.operate.rerun(reference, completed=completed)))
         elif code is not None:
-            _all(deployed, list(_ended(deployed, code, first)), f"ended with {code} since {first}", yes)
+            today = datetime.now(UTC).date()
+            found = list(deployed.operate.ended_with(code, first, today))
+            _all(deployed, found, f"ended with {code} since {first}", yes)
 
 
 def _check(by_job: bool, completed: bool, by_code: bool, narrowed: bool) -> None:
@@ -76,16 +77,6 @@ def _first_day(since: datetime | None) -> date:
     if first > today:
         raise typer.BadParameter(f"{first} is yet to come", param_hint="--since")
     return first
-
-
-def _ended(deployed: Deployment, code: str, first: date) -> Iterator[Job]:
-    for number in range((datetime.now(UTC).date() - first).days + 1):
-        day = first + timedelta(days=number)
-        yield from (
-            job
-            for job in deployed.interventions.jobs(day=day.isoformat())
-            if job.is_terminal and job.error_code == code
-        )
 
 
 def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ OWN_PREFIX = "_darkroom/"
 RECEIPT_JOB = "darkroom-job"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
+SUPERSEDED = re.compile(r"\.superseded-[0-9a-f]{12}")  # see superseded_key
 MAX_SUFFIX_BYTES = 16  # a longer tail after the last dot is part of the name
 MAX_SOURCE_BYTES = 900  # a longer percent-encoded source is replaced by its hash, so that the rest of the receipt fits
 
@@ -54,6 +56,11 @@ def superseded_key(key: str, job_id: str) -> str:
         stem, suffix = key, ""
     mark = f".superseded-{job_id[:12]}{suffix}"
     return stem.encode()[: S3_KEY_LIMIT_BYTES - len(mark.encode())].decode(errors="ignore") + mark
+
+
+def plain_key(key: str) -> str:
+    """The key that an older version's result would have had: the one the ledger knows."""
+    return SUPERSEDED.sub("", key)
 
 
 def report_key(source_key: str) -> str:

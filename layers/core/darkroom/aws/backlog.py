@@ -35,7 +35,7 @@ class DynamoBacklog:
     def due(self, word: str, now: datetime, limit: int) -> list[Job]:
         """One query of the index and one read of the rows; the index may lag, so the rows decide."""
         keys = self._writer.due(word, now, limit)
-        jobs = [rows.job_of(item) for item in self._writer.rows(keys)]
+        jobs = [rows.job_of(item) for item in self._writer.rows(keys) if rows.text(item, "open_status") == word]
         due = [job for job in jobs if job.due_at is not None and job.due_at <= now]
         return sorted(due, key=lambda job: (job.due_at or now, job.job_id))
 

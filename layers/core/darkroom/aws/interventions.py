@@ -47,21 +47,21 @@ class DynamoInterventions:
         return self._reread(job)
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
-        """IN_DOUBT → PROCESSING, bound to the process. Raises LostClaim."""
+        """IN_DOUBT → PROCESSING, bound to the process. An earlier wish to cancel is over. Raises LostClaim."""
         bound = {"process_id": process_id, "eta": now, "submitted_at": job.submitted_at or now, "deadline_at": deadline_at}
         step = move(
             job, [JobStatus.IN_DOUBT], JobStatus.PROCESSING, word=JobStatus.PROCESSING, due_at=now, set=bound,
-            add={"attempt": 1}, remove=["error", "error_code"],
+            add={"attempt": 1}, remove=["error", "error_code", "cancel_requested_at"],
         )  # fmt: skip
         self._transact(step)
         return self._reread(job)
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """IN_DOUBT without a process → CLAIMED, the reservation given back. Raises LostClaim."""
+        """IN_DOUBT without a process → CLAIMED, the reservation given back, no wish to cancel kept. Raises LostClaim."""
         step = move(
             job, [JobStatus.IN_DOUBT], JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=now,
             set={"deadline_at": deadline_at, "next_attempt_at": now}, add={"attempt": 1}, when=[NO_PROCESS],
-            remove=["error", "error_code", *budgets.OF_A_RESERVATION],
+            remove=["error", "error_code", "cancel_requested_at", *budgets.OF_A_RESERVATION],
         )  # fmt: skip
         self._transact(step, *budgets.releases(job))
         return self._reread(job)
@@ -94,4 +94,4 @@ class DynamoInterventions:
 def _kept(job: Job) -> dict[str, Any]:
     """The run as it ended, without what the indexes read."""
     known = {field.name: getattr(job, field.name) for field in fields(job) if field.name != "due_at"}
-    return {name: value for name, value in known.items() if value is not None and value not in ((), {}, False)}
+    return {name: value for name, value in known.items() if not rows.is_absent(value)}

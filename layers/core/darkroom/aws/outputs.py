@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PART_BYTES = 8 * 1024 * 1024  # 10,000 parts allow 78 GiB; one part and its copy in flight stay under 20 MiB
+MAX_UNFINISHED = 10_000  # multipart uploads looked at in one round
 ABSENT = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})
 REPORT_ORDER = "darkroom-order"  # of the version that failed, see `SourceObject.order`
 
@@ -78,8 +79,12 @@ class S3Outputs:
             self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def unfinished(self) -> list[UnfinishedUpload]:
-        """One page of ListMultipartUploads."""
-        uploads = self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+        """At most ten pages of ListMultipartUploads."""
+        bounds: Any = {"MaxItems": MAX_UNFINISHED}
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self.bucket, PaginationConfig=bounds
+        )
+        uploads = [one for page in pages for one in page.get("Uploads", [])]
         return [UnfinishedUpload(one["Key"], one["UploadId"], one["Initiated"]) for one in uploads]
 
     def abort(self, upload: UnfinishedUpload) -> None:

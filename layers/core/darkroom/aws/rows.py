@@ -90,7 +90,7 @@ def output_row_key(bucket: str, key: str) -> dict[str, Any]:
 def job_item(job: Job) -> dict[str, Any]:
     """The whole row of a new job, with the attributes that its sparse indexes read."""
     known = {field.name: getattr(job, field.name) for field in fields(job)}
-    item = {name: wire(value) for name, value in known.items() if value is not None and value not in ((), {}, False)}
+    item = {name: wire(value) for name, value in known.items() if not is_absent(value)}
     return (
         item
         | job_key(job.job_id)
@@ -100,6 +100,11 @@ def job_item(job: Job) -> dict[str, Any]:
             "day": wire(stamp(job.created_at)[:10]),
         }
     )
+
+
+def is_absent(value: object) -> bool:
+    """Whether an attribute takes no room in a row; 0 credits are something else than none."""
+    return value is None or value is False or value in ((), {})
 
 
 def job_of(item: Mapping[str, Any]) -> Job:

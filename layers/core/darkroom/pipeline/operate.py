@@ -26,7 +26,7 @@ JOB_ID_DIGITS = 32
 
 @dataclass(frozen=True)
 class Operate:
-    """The operator's use cases with their dependencies."""
+    """The operator's use cases with their dependencies. Any command may raise LostClaim or LedgerBusy: try it again."""
 
     ledger: Ledger
     interventions: Interventions
@@ -112,13 +112,13 @@ class Operate:
             raise Inapplicable("the job has its result; to pay for another, use --completed")
         return self._rerun(job)
 
-    def rerun_all(self, error_code: str, first_day: date, last_day: date) -> Iterator[Job]:
-        """The next run of every job that ended with that code, by the days on which they were made. Yields each."""
+    def ended_with(self, error_code: str, first_day: date, last_day: date) -> Iterator[Job]:
+        """Every job that ended with that code, by the days on which they were made: one query a day."""
         for number in range((last_day - first_day).days + 1):
             day = (first_day + timedelta(days=number)).isoformat()
             for job in self.interventions.jobs(day=day):
                 if job.is_terminal and job.error_code == error_code:
-                    yield self._rerun(job)
+                    yield job
 
     def pause(self, provider: str, why: str) -> None:
         """No submit to the provider until `resume`; what is there already goes on. Raises Inapplicable."""

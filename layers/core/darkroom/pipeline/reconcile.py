@@ -61,13 +61,14 @@ class Reconcile:
         now = self.clock()
         if last is None:
             last = Reckoning(balance.total, spent, balance.total, spent, now)
-        topped_up = max(balance.total - last.total + spent - last.spent, NOTHING) if balance.total > last.total else NOTHING
-        reckoning = replace(
-            last, baseline_total=last.baseline_total + topped_up, total=balance.total, spent=spent, checked_at=now
-        )
+        topped_up = max(balance.total - last.total, NOTHING)
+        booked = spent - last.baseline_spent
+        # The account cannot have lost less than was booked: what is missing was a top-up among charges, or was charged
+        # before the baseline. Without this, it would hide as much of a later drift.
+        baseline_total = max(last.baseline_total + topped_up, balance.total + booked)
+        reckoning = replace(last, baseline_total=baseline_total, total=balance.total, spent=spent, checked_at=now)
         self.accounts.keep(provider, reckoning)
-        gone = reckoning.baseline_total - balance.total
-        drift = max(gone - (spent - reckoning.baseline_spent) - reserved, NOTHING)
+        drift = max(baseline_total - balance.total - booked - reserved, NOTHING)
         return Comparison(provider, balance, reserved, spent, drift)
 
     def accept(self, provider: str) -> None:

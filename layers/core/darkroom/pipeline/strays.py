@@ -78,7 +78,7 @@ class AbandonedUploads:
         for upload in self.outputs.unfinished():
             if upload.initiated_at > self.clock() - UPLOAD_ABANDONED:
                 continue
-            if self.backlog.is_written(self.bucket, upload.key, self.clock()) is False:
+            if self.backlog.is_written(self.bucket, naming.plain_key(upload.key), self.clock()) is False:
                 self.outputs.abort(upload)
                 aborted += 1
         return aborted

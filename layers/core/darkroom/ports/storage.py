@@ -69,7 +69,7 @@ class Outputs(Protocol):
         """Removes `_failed/<key>.json` if it is there and not of a newer version. Repeat safe."""
 
     def unfinished(self) -> list[UnfinishedUpload]:
-        """Up to 1,000 multipart uploads that were begun and neither completed nor aborted, whoever began them."""
+        """Up to 10,000 multipart uploads that were begun and neither completed nor aborted, whoever began them."""
 
     def abort(self, upload: UnfinishedUpload) -> None:
         """Aborts one. Repeat safe."""

@@ -1,0 +1,193 @@
+"""The provider's account beside the ledger: our own doing is no drift, anybody else's is, until a person accepts it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.fakes.world import World, picture
+
+from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.model import Alarm, Balance, Job, JobStatus, ProcessState
+
+HALF_HOUR = timedelta(minutes=30)
+
+
+def account_holds(world: World, total: int) -> None:
+    """What the vendor's account shows now."""
+    world.provider.account = Balance(Decimal(total), Decimal(0), Decimal(total))
+
+
+def held(world: World) -> int:
+    assert world.provider.account is not None
+    return int(world.provider.account.total)
+
+
+def look(world: World) -> Decimal:
+    """A comparison, half an hour after the last."""
+    world.clock.advance(HALF_HOUR)
+    found = world.reconcile.compare("topaz")
+    assert found is not None
+    return found.drift
+
+
+def at_work(world: World, number: int = 1) -> Job:
+    """A job at the provider, which has not charged yet."""
+    world.deliver(world.cloud.put(f"{number}.jpg", picture()))
+    return next(job for job in world.cloud.jobs() if job.source_key == f"{number}.jpg")
+
+
+def finish(world: World, job: Job) -> None:
+    """The provider finishes and charges."""
+    world.provider.become(ProcessState.COMPLETED, job.process_id)
+    account_holds(world, held(world) - 1)
+
+
+@pytest.fixture
+def known(world: World) -> World:
+    """An account of 100 credits that was looked at before."""
+    account_holds(world, 100)
+    assert world.reconcile.compare("topaz") is not None
+    return world
+
+
+def test_a_vendor_without_an_account_has_no_drift(world: World) -> None:
+    assert (world.reconcile(), world.reconcile.compare("topaz"), world.bell.rung) == (0, None, [])
+
+
+def test_the_first_look_sets_the_baseline_whatever_it_finds(world: World) -> None:
+    world.complete(world.cloud.put("a.jpg", picture()))
+    account_holds(world, 37)
+    assert (look(world), look(world), world.bell.rung) == (0, 0, [])
+
+
+def test_our_own_jobs_are_no_drift_before_and_after_they_are_charged_and_settled(known: World) -> None:
+    job = at_work(known)
+    assert look(known) == 0
+    finish(known, job)
+    assert look(known) == 0  # charged, not booked yet
+    known.finalize(job)
+    assert look(known) == 0
+    assert known.job().status is JobStatus.COMPLETED
+
+
+def test_a_job_that_was_not_charged_is_no_drift(known: World) -> None:
+    job = at_work(known)
+    known.provider.become(ProcessState.FAILED)
+    known.finalize(job)
+    assert look(known) == 0
+
+
+def test_a_charge_over_the_reservation_is_no_drift_once_it_is_booked(known: World) -> None:
+    job = at_work(known)
+    known.provider.become(ProcessState.COMPLETED, job.process_id, Decimal(3))
+    account_holds(known, 97)
+    known.finalize(job)
+    assert look(known) == 0
+
+
+def test_what_somebody_else_spends_is_drift(known: World) -> None:
+    account_holds(known, 93)
+    assert (look(known), known.reconcile(), known.bell.rung) == (7, 1, [Alarm.DRIFT])
+
+
+def test_drift_calls_at_every_look_until_it_is_explained(known: World) -> None:
+    account_holds(known, 93)
+    for _ in range(3):
+        known.clock.advance(HALF_HOUR)
+        known.sweep()
+    assert known.bell.rung == [Alarm.DRIFT] * 3
+
+
+def test_the_sweep_looks_every_half_hour(known: World) -> None:
+    account_holds(known, 93)
+    for _ in range(30):
+        known.clock.advance(60)
+        known.sweep()
+    assert known.bell.rung == [Alarm.DRIFT]
+
+
+def test_drift_beside_our_own_spending_is_told_apart(known: World) -> None:
+    job = at_work(known)
+    finish(known, job)
+    known.finalize(job)
+    account_holds(known, held(known) - 5)
+    assert look(known) == 5
+
+
+def test_a_top_up_makes_no_drift(known: World) -> None:
+    account_holds(known, 600)
+    assert (look(known), look(known)) == (0, 0)
+    account_holds(known, 599)
+    assert look(known) == 1
+
+
+def test_a_top_up_does_not_hide_a_drift_that_was_found(known: World) -> None:
+    account_holds(known, 90)
+    assert look(known) == 10
+    account_holds(known, 590)
+    assert (look(known), look(known)) == (10, 10)
+
+
+def test_a_top_up_between_a_charge_and_its_booking_makes_no_drift(known: World) -> None:
+    job = at_work(known)
+    finish(known, job)
+    assert look(known) == 0  # charged, not booked yet
+    known.finalize(job)
+    account_holds(known, held(known) + 50)
+    assert (look(known), look(known)) == (0, 0)
+
+
+def test_a_top_up_smaller_than_our_spending_hides_no_later_drift(known: World) -> None:
+    for number in range(1, 6):
+        job = at_work(known, number)
+        finish(known, job)
+        known.finalize(job)
+    account_holds(known, held(known) + 3)  # lower than at the last look all the same
+    assert look(known) == 0
+    account_holds(known, held(known) - 3)
+    assert look(known) == 3
+
+
+def test_a_job_charged_before_the_first_look_and_booked_after_it_hides_no_later_drift(world: World) -> None:
+    job = at_work(world)
+    account_holds(world, 100)
+    finish(world, job)
+    assert look(world) == 0
+    world.finalize(job)
+    assert look(world) == 0
+    account_holds(world, held(world) - 1)
+    assert look(world) == 1
+
+
+def test_an_accepted_drift_is_over_and_the_next_is_found(known: World) -> None:
+    account_holds(known, 90)
+    assert look(known) == 10
+    known.reconcile.accept("topaz")
+    known.reconcile.accept("topaz")
+    assert (look(known), known.reconcile()) == (0, 0)
+    account_holds(known, 88)
+    assert look(known) == 2
+
+
+TROUBLE = [Throttled("HTTP 429"), OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401"), ProviderUnavailable("HTTP 503")]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE, ids=str)
+def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(known: World, trouble: DarkroomError) -> None:
+    account_holds(known, 90)
+    known.provider.faults["balance"] = [trouble] * 3
+    assert (known.reconcile(), known.bell.rung) == (0, [])
+    known.reconcile.accept("topaz")
+    assert known.sweep() == {}
+    assert look(known) == 10
+
+
+def test_looking_changes_no_job_and_no_budget(known: World) -> None:
+    at_work(known)
+    account_holds(known, 1)
+    before = [row for row in known.cloud.rows() if not row["pk"]["S"].startswith("ACCOUNT#")]
+    look(known)
+    known.reconcile.accept("topaz")
+    assert [row for row in known.cloud.rows() if not row["pk"]["S"].startswith("ACCOUNT#")] == before

@@ -1,0 +1,98 @@
+"""What stories over days and months share: books that count every run, dying workers, uploads by the dozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.fakes.cloud import Cloud
+from tests.fakes.world import INVOCATION, World, picture
+
+from darkroom.aws import rows
+from darkroom.model import TERMINAL, Job, Upload
+
+LEASE = INVOCATION + timedelta(seconds=61)
+MINUTE = timedelta(minutes=1)
+QUARTER = timedelta(minutes=15)
+
+
+class WorkerDied(BaseException):
+    """What a killed process looks like from outside: nothing after it runs."""
+
+
+def die(*_: Any, **__: Any) -> Any:
+    """Put in a method's place: the worker dies before it took effect."""
+    raise WorkerDied
+
+
+def dead_after(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method takes effect, then the worker dies."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        method(*args, **named)
+        raise WorkerDied
+
+    return call
+
+
+class Replaced:
+    """A port with some methods replaced."""
+
+    def __init__(self, port: Any, **methods: Any) -> None:
+        self._port = port
+        self.__dict__.update(methods)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+def submit_and_die(world: World, what: Upload, port: str, **methods: Any) -> None:
+    """One delivery whose worker dies in one of the methods; the message is gone with it."""
+    whole = world.ports[port]
+    world.ports[port] = Replaced(whole, **methods)
+    with pytest.raises(WorkerDied):
+        world.submit(what)
+    world.ports[port] = whole
+
+
+def uploads(world: World, count: int, first: str = "") -> list[Upload]:
+    """That many pictures, each under a key of its own."""
+    body = picture()
+    return [world.cloud.put(f"{first}{number:03}.jpg", body) for number in range(count)]
+
+
+def job_of(world: World, upload: Upload) -> Job:
+    """The job of an upload to a versioned bucket."""
+    (job,) = [j for j in world.cloud.jobs() if (j.source_key, j.source_version) == (upload.key, upload.version_id)]
+    return job
+
+
+def all_runs(cloud: Cloud) -> list[Job]:
+    """Every run of every job: the current ones and those that were followed by another."""
+    return [rows.job_of(row) for row in cloud.rows() if row["pk"]["S"].startswith("JOB#")]
+
+
+def assert_every_run_is_in_the_books(cloud: Cloud) -> None:
+    """Every budget row equals the sum of the runs of its month, and nothing is booked without a row."""
+    runs = [run for run in all_runs(cloud) if run.budget_month]
+    periods = {(row["pk"]["S"].removeprefix("BUDGET#"), row["sk"]["S"]) for row in cloud.rows() if _is_budget(row)}
+    assert {(unit, run.budget_month) for run in runs for unit in (run.provider, "usd")} <= periods
+    for unit, month in periods:
+        booked = cloud.budget(unit, month)
+        held = [run for run in runs if run.budget_month == month and unit in (run.provider, "usd")]
+        reserved = [_worth(run, run.credits_reserved, unit) for run in held if run.status not in TERMINAL]
+        spent = [_worth(run, run.credits, unit) for run in held if run.status in TERMINAL]
+        assert (booked["reserved"], booked["spent"]) == (sum(reserved), sum(spent))
+        assert booked["committed"] == booked["reserved"] + booked["spent"]
+        assert booked["jobs"] == len(held)
+
+
+def _is_budget(row: Any) -> bool:
+    return bool(row["pk"]["S"].startswith("BUDGET#"))
+
+
+def _worth(run: Job, credits: Decimal | None, unit: str) -> Decimal:
+    return (credits or Decimal(0)) * ((run.credit_price_usd or Decimal(0)) if unit == "usd" else 1)
