@@ -11,7 +11,7 @@ GATES_INSTALLED := $(GATES)/.installed
 SAM := .venv-sam/bin/sam
 ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
-TESTS := tests/unit tests/contract tests/simulators tests/integration tests/e2e
+TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
 OUT ?= demo-results
 
 .DEFAULT_GOAL := help

@@ -66,12 +66,12 @@ class DynamoBacklog:
         return set(job_ids) - {rows.text(item, "job_id") for item in found}
 
     def turn(self, task: str, now: datetime, every: timedelta) -> bool:
-        """Whether this caller has the task's turn."""
-        write = Write(
-            rows.own_key(SWEEP, f"TASK#{task}"), set={"next_at": now + every}, when=[MY_TURN], values={"now": now}
-        )
+        """Whether this caller has the task's turn. Looks first: a refused write costs as much as one that is made."""
+        key = rows.own_key(SWEEP, f"TASK#{task}")
+        if (rows.text(self._writer.read(key) or {}, "next_at") or "") > rows.stamp(now):
+            return False
         try:
-            self._writer.update(write)
+            self._writer.update(Write(key, set={"next_at": now + every}, when=[MY_TURN], values={"now": now}))
         except ConditionFailed:
             return False
         return True
