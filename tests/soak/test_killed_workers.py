@@ -1,0 +1,133 @@
+"""Never pay twice, on the embedded cloud: Lambda workers are killed at random while 60 uploads and their duplicates pass.
+
+The cloud's functions run as child processes of its own; this test kills one of them again and again. The simulator counts
+what it accepted: one paid submit for each upload, whatever died. Time-outs, and the leases that follow from them, are set
+short, so that what died is taken over within minutes instead of a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.e2e.darkroom import API_KEY, Darkroom, picture
+
+from darkroom_local.simulators.topaz import TopazSimulator
+from darkroom_local.stack import local_stack
+
+UPLOADS = 60
+DUPLICATES = 2  # more messages for each upload
+KILLING_SECONDS = 100.0
+PAUSES = (0.3, 1.5)  # seconds between two kills
+PATIENCE_SECONDS = 900.0
+PROC = Path("/proc")
+
+
+@dataclass
+class Killer:
+    """Kills function workers of one cloud with SIGKILL, and counts them by function."""
+
+    cloud_pid: int
+    dice: random.Random
+    killed: Counter[str] = field(default_factory=Counter)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        until = time.monotonic() + KILLING_SECONDS
+        while time.monotonic() < until and not self.stopped.wait(self.dice.uniform(*PAUSES)):
+            workers = list(self._workers())
+            if workers:
+                pid, function = self.dice.choice(workers)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    self.killed[function] += 1
+
+    def _workers(self) -> Iterator[tuple[int, str]]:
+        for entry in PROC.iterdir():
+            with suppress(OSError, ValueError, IndexError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.cloud_pid:
+                    environment = dict(p.split("=", 1) for p in (entry / "environ").read_text().split("\0") if "=" in p)
+                    if name := environment.get("AWS_LAMBDA_FUNCTION_NAME"):
+                        yield int(entry.name), name
+
+
+@contextmanager
+def killing(room: Darkroom, seed: int) -> Iterator[Killer]:
+    assert room.stack.cloud is not None
+    killer = Killer(room.stack.cloud.child.pid, random.Random(seed))
+    thread = threading.Thread(target=killer.run)
+    thread.start()
+    try:
+        yield killer
+    finally:
+        killer.stopped.set()
+        thread.join()
+
+
+def function(room: Darkroom, logical_id: str) -> str:
+    resources = room.client("cloudformation").describe_stack_resources(StackName="darkroom")["StackResources"]
+    return next(str(r["PhysicalResourceId"]) for r in resources if r["LogicalResourceId"] == logical_id)
+
+
+def await_ends(room: Darkroom, keys: list[str]) -> dict[str, dict[str, object]]:
+    """Sweeps every five seconds instead of every minute; returns the jobs once all have ended and said so."""
+    sweep, until = function(room, "Sweep"), time.monotonic() + PATIENCE_SECONDS
+    while True:
+        room.client("lambda").invoke(FunctionName=sweep)
+        jobs = {key: room.job(key) for key in keys}
+        if all("published_at" in job for job in jobs.values()):
+            return jobs
+        late = {key: (job.get("status"), job.get("error")) for key, job in jobs.items() if "published_at" not in job}
+        assert time.monotonic() < until, late
+        time.sleep(5)
+
+
+@pytest.fixture(scope="module")
+def room() -> Iterator[Darkroom]:
+    parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "SubmitTimeoutSeconds": "60"}
+    with (
+        TopazSimulator(api_key=API_KEY, speed=5) as simulator,
+        local_stack(topaz_url=simulator.base_url, parameters=parameters) as stack,
+    ):
+        room = Darkroom(stack, simulator)
+        room.collect_events()
+        room.client("lambda").update_function_configuration(FunctionName=function(room, "Finalize"), Timeout=60)
+        yield room
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.skipif(not PROC.exists(), reason="finds the workers in /proc")
+def test_killed_workers_cost_time_but_no_second_payment(room: Darkroom) -> None:
+    dice = random.Random(20261121)
+    keys = [f"held/{number:02}.png" for number in range(UPLOADS)]
+    for key in keys:
+        room.upload(key, picture(80, 60, "PNG"), "scale=2")
+    messages = keys * (1 + DUPLICATES)
+    dice.shuffle(messages)
+    with killing(room, seed=7) as killer:
+        for key in messages:
+            room.notify(key)
+            time.sleep(dice.uniform(0, 0.4))
+        jobs = await_ends(room, keys)
+    print(f"\nkilled: {dict(killer.killed)}; submits: {len(room.simulator.submits)}")
+    assert sum(killer.killed.values()) >= 40
+    assert len(killer.killed) >= 3  # submit, finalize and others died, not only one of them
+    assert {job["status"] for job in jobs.values()} == {"COMPLETED"}
+    assert {key: len(room.submits(key)) for key in keys} == dict.fromkeys(keys, 1)
+    assert len(room.simulator.submits) == UPLOADS
+    assert set(keys) <= room.output_keys()
+    month = room.row("BUDGET#topaz", str(jobs[keys[0]]["budget_month"]))
+    assert (month["reserved"], month["spent"], month["jobs"]) == (0, UPLOADS, UPLOADS)
+    told = {event["detail"]["job_id"] for event in room.events()}
+    assert told == {room.job_id(key) for key in keys}
