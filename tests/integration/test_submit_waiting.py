@@ -20,6 +20,7 @@ from darkroom.errors import (
     Throttled,
 )  # fmt: skip
 from darkroom.model import Alarm, Due, JobStatus, Upload
+from darkroom.pipeline.doubt import CLOCKS_DIFFER
 from darkroom.pipeline.sending import LEASE_MARGIN
 from darkroom.pipeline.verdicts import Done, Later, Verdict
 
@@ -165,7 +166,7 @@ def test_nothing_is_looked_for_before_the_grace_is_over(world: World, upload: Up
     world.provider.losses, world.provider.listed_after = [LOST], timedelta(seconds=60)
     world.submit(upload)
     world.provider.faults["find"] = [NO_KEY]  # would be used up by a look
-    world.clock.advance(59)
+    world.clock.advance(timedelta(seconds=59) + CLOCKS_DIFFER)
     assert world.submit(upload) == Done(world.job())
     assert world.sweep_and_deliver() is None
     assert (world.job().status, len(world.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
@@ -191,7 +192,7 @@ def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_gr
         assert timedelta(seconds=verdict.seconds) >= GRACE
     assert (world.job().status, len(world.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
     world.provider.faults.clear()
-    world.clock.advance(GRACE)
+    world.clock.advance(GRACE + CLOCKS_DIFFER)
     world.submit(Due(left.job_id))
     assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
     assert (world.provider.charged, len(world.executions.running)) == (1, 1)

@@ -15,6 +15,7 @@ from darkroom.pipeline.verdicts import Done, Later, Verdict
 from darkroom.ports import Clock, Ledger, Provider
 
 LOOKUP_RETRY_SECONDS = 60
+CLOCKS_DIFFER = timedelta(seconds=20)  # by so much two workers' clocks may; absence is proof only if none was fast
 
 
 @dataclass(frozen=True)
@@ -73,5 +74,5 @@ class Doubt:
 
 
 def _visibility_grace(job: Job) -> timedelta:
-    """How long the provider's list may lack a submit whose request has ended."""
-    return timedelta(seconds=catalog.load(job.provider or "").visibility_grace_seconds)
+    """How long, by another worker's clock, the provider's list may lack a submit whose request has ended."""
+    return timedelta(seconds=catalog.load(job.provider or "").visibility_grace_seconds) + CLOCKS_DIFFER
