@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.world import DEADLINE, MONTH, START, World, picture
+from tests.fakes.world import DEADLINE, MONTH, RETENTION, START, World, picture
 
 from darkroom.errors import (
     DarkroomError,
@@ -128,12 +128,38 @@ def test_a_process_that_completes_while_it_is_cancelled_is_adopted(world: World,
     assert world.finalize(job).status == "COMPLETED"
 
 
-@pytest.mark.parametrize("call", ["progress", "cancel"])
-def test_a_process_unknown_at_the_deadline_is_timed_out_and_released(world: World, job: Job, call: str) -> None:
+def test_a_late_process_that_is_gone_when_it_is_cancelled_is_timed_out_and_released(world: World, job: Job) -> None:
     late(world)
-    world.provider.faults[call] = [ProcessUnknown("HTTP 404")]
+    world.provider.faults["cancel"] = [ProcessUnknown("HTTP 404")]
     assert world.finalize(job).status == "FAILED"
     assert (world.job().error_code, world.cloud.budget("topaz", MONTH)["committed"]) == ("TimedOut", 0)
+
+
+def test_a_404_at_the_deadline_is_believed_when_it_still_stands_an_hour_later(world: World, job: Job) -> None:
+    late(world)
+    world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")] * 2
+    with pytest.raises(ResultNotReady, match="knows no such process"):
+        world.finalize(job)
+    assert (world.job().status, world.cloud.budget("topaz", MONTH)["committed"]) == (JobStatus.PROCESSING, 1)
+    world.clock.advance(timedelta(hours=1))
+    assert world.finalize(job).status == "FAILED"
+    assert (world.job().error_code, world.cloud.budget("topaz", MONTH)["committed"]) == ("TimedOut", 0)
+
+
+def test_a_404_that_passes_costs_the_job_nothing(world: World, job: Job) -> None:
+    late(world)
+    world.provider.become(ProcessState.COMPLETED)
+    world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")]
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    assert world.finalize(job).status == "COMPLETED"
+
+
+def test_a_404_after_the_provider_had_time_to_finish_charge_and_forget_is_a_doubt(world: World, job: Job) -> None:
+    world.clock.advance(RETENTION)
+    world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")]
+    assert world.finalize(job).status == "IN_DOUBT"
+    assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
 
 
 @pytest.mark.parametrize("call", ["progress", "cancel"])

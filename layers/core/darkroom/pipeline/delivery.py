@@ -38,7 +38,7 @@ class Delivery:
                     check_result(link, job, progress)
                     self._write(key, link, job, credits)
             except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
-                if now < (job.submitted_at or job.created_at) + self.retention[job.provider or ""]:
+                if self.is_kept(job):
                     raise ResultNotReady(str(error)) from None
                 return self.lose(job, credits, str(error))
         return self.closing.complete(job, credits, key, superseded=not newest)
@@ -54,6 +54,10 @@ class Delivery:
             pass  # the source may be deleted while it is enhanced; the result is paid for and is published without them
         content_type = ImageFormat(job.output_format or "jpeg").content_type
         self.outputs.write(key, link, content_type, naming.receipt_metadata(job, credits, metadata), tags)
+
+    def is_kept(self, job: Job) -> bool:
+        """Whether the provider must still know the process: what it does not know then, it never finished."""
+        return self.clock() < (job.submitted_at or job.created_at) + self.retention[job.provider or ""]
 
     def lose(self, job: Job, credits: Decimal, why: str) -> Job:
         """The result was charged and cannot be had any more."""

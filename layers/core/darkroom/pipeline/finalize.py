@@ -15,6 +15,7 @@ from darkroom.errors import (
     OperatorFault,
     ProcessUnknown,
     ProviderUnavailable,
+    ResultNotReady,
     Throttled,
 )  # fmt: skip
 from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
@@ -23,7 +24,7 @@ from darkroom.pipeline.delivery import Delivery, charge
 from darkroom.ports import Clock, Ledger, Provider
 
 LEASE_MARGIN = timedelta(seconds=60)
-SILENCE_BORNE = timedelta(hours=1)  # past the deadline; then a person decides, not a provider that does not answer
+SILENCE_BORNE = timedelta(hours=1)  # past the deadline: no answer, or a 404, may pass; then it is acted upon
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,15 @@ class Finalize:
         if job.credits_charged is not None:
             why = "the provider had finished, and knows no such process any more"
             return self.delivery.lose(job, job.credits_charged, why)
-        if self.clock() >= job.deadline_at:
-            why = "the provider knows no such process at the job's deadline"
+        if self.clock() < job.deadline_at:
+            return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
+        if self.clock() < job.deadline_at + SILENCE_BORNE:
+            raise ResultNotReady("the provider knows no such process at the deadline: asked again for an hour")
+        if self.delivery.is_kept(job):
+            why = "an hour past the job's deadline the provider still knows no such process"
             return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
-        return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
+        why = "the provider knows no such process any more, and had time to finish it, charge it and forget it"
+        return self.closing.doubt(job, why)
 
     def _cancelled(self, provider: Provider, job: Job) -> bool:
         try:
