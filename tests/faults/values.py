@@ -53,8 +53,8 @@ def stored(value: Mapping[str, Any]) -> Value:
     if type(value) is not dict or len(value) != 1:
         raise Unsupported(f"a value has one type tag, not {value!r}")
     ((tag, inner),) = value.items()
-    if tag == "S" and type(inner) is str:
-        return {"S": inner}
+    if tag == "S" and isinstance(inner, str):  # a StrEnum goes over the wire as its text
+        return {"S": inner if type(inner) is str else str.__str__(inner)}
     if tag == "N" and type(inner) is str:
         return {"N": canonical(inner)}
     if tag == "BOOL" and type(inner) is bool:

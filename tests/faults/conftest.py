@@ -1,0 +1,29 @@
+"""Options to play one schedule again: `pytest tests/faults/test_schedules.py --seed 1234 --family doubts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import carriers
+from tests.faults.shapes import FAMILIES
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which schedule; without a seed, all of them."""
+    parser.addoption("--seed", type=int, help="play this one schedule of the fault simulation, and print all of it")
+    parser.addoption("--family", choices=FAMILIES, help="of which family it is; else as the seed says")
+    parser.addoption("--larger", type=int, default=1, help="so many times as many uploads")
+
+
+@pytest.fixture(autouse=True)
+def _silence(caplog: pytest.LogCaptureFixture) -> None:
+    """Thousands of alarms and failures are meant here."""
+    caplog.set_level("CRITICAL")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_threads_left() -> Iterator[None]:
+    yield
+    carriers.dismiss()

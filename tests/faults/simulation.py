@@ -1,0 +1,244 @@
+"""A schedule from beginning to end: a world by its seed, everybody at work in it, then calm, then the verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+from urllib.parse import quote_plus
+
+from darkroom import events
+from darkroom.model import Limits, Upload
+from tests.faults import verdict
+from tests.faults.buckets import InputBucket, OutputBucket
+from tests.faults.choices import RandomDeaths
+from tests.faults.dynamo import InMemoryDynamo
+from tests.faults.laws import Broken, Laws, text
+from tests.faults.machine import Execution, Machine
+from tests.faults.people import People
+from tests.faults.scheduler import Scheduler
+from tests.faults.services import Bell, Bus, Message, Queue
+from tests.faults.shapes import Planned, Shape
+from tests.faults.stack import Stack
+from tests.faults.vendor import Door, Vendor
+from tests.faults.weather import Weather
+
+LIFETIMES = {"submit": 300.0, "poll": 60.0, "finalize": 900.0, "sweep": 120.0, "operator": 900.0}
+SKEW = 10.0
+TICK = 60.0
+MOST_STEPS = 60_000
+RESTS = 12  # how often people may be needed once all is calm
+POISON = "{}"
+
+
+class Simulation:
+    """The world of one shape. `run` plays it and raises Broken."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.deaths = RandomDeaths(shape.deaths, shape.most_deaths, label=shape.deadly)
+        self.scheduler = Scheduler(
+            shape.seed, picker=shape.new_picker(), deaths=self.deaths, after_step=self._after_step, start=shape.start
+        )
+        self.rng = Random(f"{shape.seed} simulation")
+        self.weather = Weather(self.scheduler, shape.weather, shape.slow)
+        self.laws = Laws(self.scheduler, self._lives)
+        self.dynamo = InMemoryDynamo(on_write=self.laws.wrote)
+        self.inputs = InputBucket(self.scheduler, versioned=shape.versioned)
+        self.outputs = OutputBucket(self.scheduler, self.laws.appeared)
+        self.vendor = Vendor(self.scheduler, shape, Random(f"{shape.seed} vendor"), on_accept=self.laws.submitted)
+        self.laws.vendor = self.vendor
+        self.queue = Queue(self.scheduler, self._deliver, doubled=0.15)
+        self.bus, self.bell = Bus(self.laws.told), Bell(self.scheduler)
+        self.machine = Machine(self.scheduler, self._run_task, Random(f"{shape.seed} machine"))
+        cloud = {
+            "dynamo": self.dynamo, "sources": self.inputs, "outputs": self.outputs, "sqs": self.queue, "bus": self.bus,
+            "sfn": self.machine, "attention": self.bell,
+        }  # fmt: skip
+        self.stack = Stack(self.scheduler, shape, cloud, self._door, self.weather, Limits({}, Decimal(0), {}, {}))
+        self.allow(shape.monthly_credits)
+        self.people = People(self)
+        self.bell.on_doubt = self.people.called
+        self.uploaded: list[Upload] = []
+        self.events_lost: set[str] = set()
+        self.calm = False
+        self._ends: dict[str, float] = {}
+        self._then: dict[str, Callable[[object], None]] = {}
+        self._heard = 0
+        self._ticks: set[int] = set()
+        self._numbers: Counter[str] = Counter()
+
+    @property
+    def seen(self) -> Counter[str]:
+        """How often what happened."""
+        return self.laws.seen
+
+    def run(self) -> None:
+        """Chaos, calm, rest, verdict."""
+        with self.scheduler as scheduler:
+            self.stack.sweep(scheduler.clock() + timedelta(minutes=2))  # the bucket is watched from here on
+            self._plan()
+            for _ in range(RESTS):
+                scheduler.run(max_steps=MOST_STEPS)
+                if scheduler.alive:
+                    raise Broken("everything comes to rest", f"{scheduler.alive[:5]} after {scheduler.steps} steps")
+                if not (self.shape.operators and self.people.end_doubts()):
+                    break
+            verdict.check(self)
+
+    def allow(self, monthly_credits: Decimal) -> None:
+        """A limit in force."""
+        self.stack.allow(monthly_credits)
+        if not monthly_credits:
+            self.laws.limit = None
+        elif self.laws.limit is not None:
+            self.laws.limit = max(self.laws.limit, monthly_credits)
+
+    def spawn(
+        self, kind: str, work: Callable[[datetime], Any], delay: float, then: Callable[[object], None] | None = None
+    ) -> None:
+        """A function, or a command, with a clock of its own that ends with its lifetime. `work` is told when that is."""
+        if self.shape.grid and kind != "sweep":
+            delay = math.ceil((self.scheduler.seconds + delay) / self.shape.grid) * self.shape.grid - self.scheduler.seconds
+        self._numbers[kind] += 1
+        name, skew = f"{kind}-{self._numbers[kind]}", self.rng.choice([self.rng.random() * 2 - 1, 0.0, 1.0, -1.0]) * SKEW
+        ends = self.scheduler.seconds + delay + LIFETIMES[kind]
+        self._ends[name] = ends
+        self._then[name] = then or (lambda outcome: None)
+        ends_at = self.shape.start + timedelta(seconds=ends + skew)
+        self.scheduler.spawn(name, lambda: work(ends_at), skew=skew, delay=delay, lifetime=LIFETIMES[kind])
+
+    def at(self, delay: float, what: str, act: Callable[[], Any]) -> None:
+        """Something that just happens, at once and whole."""
+        self._numbers["world"] += 1
+        self.scheduler.spawn(f"world-{self._numbers['world']} {what}", act, delay=max(delay, 0.0))
+
+    def _plan(self) -> None:
+        shape, rng = self.shape, self.rng
+        for planned in shape.uploads:
+            self.at(planned.at, "uploads", lambda planned=planned: self._upload(planned))  # type: ignore[misc]
+        if rng.random() < 0.1:
+            self.at(rng.random() * 600, "poisons", lambda: self.queue.put(POISON, 0))
+        if shape.vendor == "rotates":
+            self.at(60 + rng.random() * 900, "rotates the key", self.vendor.rotate)
+        if shape.refusals and rng.random() < 0.5:
+            begins = rng.random() * 600
+            self.at(begins, "closes the account", lambda: setattr(self.vendor, "closed_until", begins + rng.random() * 2400))
+        for number in range(shape.operators * shape.acts):
+            self.spawn("operator", self.people.act, 60 + rng.random() * shape.chaos * (0.3 if number % 2 else 1.0))
+        for _ in range(3):
+            self._tick(rng.random() * shape.chaos)
+        self.at(shape.chaos, "calms", self._calm)
+
+    def _calm(self) -> None:
+        self.calm = True
+        self.weather.over()
+        self.deaths.most = 0
+        self.vendor.troubled, self.vendor.closed_until = False, -1.0
+        self.spawn("operator", self.people.resume, 1.0)
+
+    def _upload(self, planned: Planned) -> None:
+        rng, upload = self.rng, self.inputs.put(planned.key, planned.tags)
+        self.uploaded.append(upload)
+        source = self.inputs.put_in[-1]
+        if rng.random() < 0.08:
+            self.at(rng.random() * 1500, "deletes", lambda: self.inputs.delete(source))
+        if rng.random() < self.shape.events_lost:
+            self.events_lost.add(source.job_id)
+            return
+        for _ in range(1 if rng.random() < 0.7 else 2):
+            late = rng.random() * (3 if rng.random() < 0.85 else 1200)
+            self.queue.put(self._event(upload), late)
+
+    def _event(self, upload: Upload) -> str:
+        """S3's event in one of its forms."""
+        if self.rng.random() < 0.1:
+            upload = Upload(upload.bucket, upload.key, None, upload.etag, upload.sequencer)
+        if self.rng.random() < 0.5:
+            return events.message_of(upload)
+        named = {"key": quote_plus(upload.key), "eTag": upload.etag, "sequencer": upload.sequencer}
+        if upload.version_id:
+            named["versionId"] = upload.version_id
+        record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": upload.bucket}, "object": named}}
+        return json.dumps({"Records": [record]})
+
+    def _door(self) -> Door:
+        """A container has read the newest key, or one that it read long ago."""
+        return Door(self.vendor, self.vendor.keys[-1] if self.rng.random() < 0.7 else self.vendor.keys[0])
+
+    def _deliver(self, message: Message, delay: float) -> None:
+        def receive(ends: datetime) -> list[str]:
+            message.received += 1
+            return self.stack.submit(message.body, ends)
+
+        def ended(outcome: object) -> None:
+            if isinstance(outcome, BaseException):
+                self.queue.not_acknowledged(message, begins, outcome)
+
+        begins = self.scheduler.seconds + delay
+        self.spawn("submit", receive, delay, ended)
+
+    def _run_task(self, execution: Execution, function: str, delay: float) -> None:
+        work = getattr(self.stack, function)
+        delay += 0.1 + self.rng.random() * 0.3  # what a call takes at least: a loop of them takes time
+        self.spawn(
+            function, lambda ends: work(execution.data, ends) if execution.status == "RUNNING" else None, delay,
+            lambda outcome: self.machine.task_ended(execution, outcome),
+        )  # fmt: skip
+
+    def _lives(self, name: str) -> bool:
+        return name in self._then and self._ends[name] > self.scheduler.seconds
+
+    def _after_step(self) -> None:
+        self.laws.after_step()
+        ended = self.scheduler.ended
+        if self._heard == len(ended):
+            return
+        while self._heard < len(ended):
+            name, outcome = ended[self._heard]
+            self._heard += 1
+            verdict.ending(name, outcome)
+            if name in self._then:
+                self._then.pop(name)(outcome)
+            self._arrives_later()
+        if (due := self._due()) is not None:
+            self._tick(due)
+
+    def _arrives_later(self) -> None:
+        """What a worker had sent when it died may be accepted until its invocation would have ended."""
+        flights, self.vendor.in_flight = self.vendor.in_flight, []
+        for fraction, plan, handle, key, worker in flights:
+            left = max(self._ends[worker] - self.scheduler.seconds, 0.0)
+            self.seen["accepted after death"] += 1
+            self.at(fraction * left, "arrives", lambda p=plan, h=handle, k=key: self.vendor.accept(p, h, k))  # type: ignore[misc]
+
+    def _due(self) -> float | None:
+        """When a sweep would find something to do. Sweeps that find nothing are left out."""
+        found = [*self.laws.due.values()]
+        if any(not self.bell.rang_since(began) for began in self.laws.doubted.values()):
+            found.append(self.scheduler.seconds)
+        lost = [s for s in self.inputs.put_in if self.laws.job(s.job_id) is None and self.inputs.holds(s)]
+        if lost:
+            first = min(s.last_modified for s in lost) - self.shape.start
+            found.append(max(first.total_seconds() + 900 + SKEW, self._turn("LostUploads")))
+        if self.outputs.begun:
+            first = min(one.initiated_at for one in self.outputs.begun.values()) - self.shape.start
+            found.append(max(first.total_seconds() + 3600 + SKEW, self._turn("AbandonedUploads")))
+        return min(found, default=None)
+
+    def _turn(self, task: str) -> float:
+        next_at = text(self.laws.rows.get(("SWEEP", f"TASK#{task}")), "next_at")
+        return (datetime.fromisoformat(next_at) - self.shape.start).total_seconds() if next_at else 0.0
+
+    def _tick(self, seconds: float) -> None:
+        """A sweep at the first full minute from then on, unless there is one."""
+        now = self.scheduler.seconds
+        tick = max(math.ceil(seconds / TICK), math.floor(now / TICK) + 1)
+        if tick not in self._ticks:
+            self._ticks.add(tick)
+            self.spawn("sweep", self.stack.sweep, tick * TICK - now)

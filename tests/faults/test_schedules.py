@@ -1,0 +1,96 @@
+"""A thousand schedules in which everything goes wrong: no upload is paid twice, no limit passed, no upload lost.
+
+One that fails prints its seed, its shape, the law that was broken, what happened last, and how to play it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+
+from tests.faults.machine import TASKS, definition
+from tests.faults.play import Played, play
+from tests.faults.shapes import FAMILIES, shape_of
+
+SCHEDULES, CHUNK = 1000, 50
+HAPPENED: Counter[str] = Counter()
+
+# Each interesting thing, and how often a thousand schedules must have it at least; about a third of what they have.
+NEEDED = {
+    "accepted": 800, "bound by its own worker": 600, "PROCESSING → COMPLETED": 600, "PROCESSING → FAILED": 100,
+    "adopted": 100, "sent again after a lookup": 100, "SUBMITTING → IN_DOUBT": 80, "PROCESSING → IN_DOUBT": 4,
+    "adopted by a person": 30, "resubmitted by a person": 30, "abandoned by a person": 20, "accepted after death": 15,
+    "orphan": 3, "circuit opened": 80, "circuit probed": 80, "circuit closed": 80, "paused": 80,
+    "REJECTED BudgetExceeded": 100, "limit raised": 60, "month turned": 30, "superseded": 30, "result replaced": 50,
+    "REJECTED OutputCollision": 8, "CANCELLED SourceGone": 50, "REJECTED ProviderRejected": 15, "FAILED TimedOut": 30,
+    "FAILED ResultLost": 2, "CLAIMED → SKIPPED": 15, "REJECTED InvalidSetting": 20, "FAILED OutOfCredits": 5,
+    "lost event found by the sweep": 100, "vanished before it became a job": 30, "execution aborted": 20,
+    "execution restarted": 20, "multipart upload aborted": 3, "poison in the dead-letter queue": 30,
+    "rerun paid again": 50, "cancelled from CLAIMED": 60, "cancelled from PROCESSING": 30, "cancelled from IN_DOUBT": 15,
+    "cancel asked in CLAIMED": 60, "cancel asked in SUBMITTING": 20, "cancel asked in PROCESSING": 30,
+    "cancel asked in IN_DOUBT": 3, "COMPLETED → CLAIMED": 30, "FAILED → CLAIMED": 10, "REJECTED → CLAIMED": 15,
+    "CANCELLED → CLAIMED": 50,
+}  # fmt: skip
+# Deaths around every effect of submit and finalize: at least one of these points each.
+DEADLY = {
+    "after dynamo.put_item": 3, "before dynamo.transact_write_items": 20, "after dynamo.transact_write_items": 10,
+    "before provider.submit": 15, "at provider.request": 15, "after provider.submit": 8, "before dynamo.update_item": 30,
+    "after dynamo.update_item": 20, "before sfn.start_execution": 8, "after sfn.start_execution": 5,
+    "after sqs.send_message": 8, "before outputs.write": 2, "after outputs.write": 1, "before bus.put_events": 10,
+    "after bus.put_events": 8,
+}  # fmt: skip
+
+
+def _of(played: Played) -> None:
+    if played.law is not None:
+        pytest.fail(played.report, pytrace=False)
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, CHUNK))
+def test_schedules(first: int, request: pytest.FixtureRequest) -> None:
+    seed = request.config.getoption("--seed", None)
+    if seed is None:
+        for number in range(first, first + CHUNK):
+            played = play(number)
+            _of(played)
+            HAPPENED.update(played.seen)
+    elif first == 0:
+        larger = request.config.getoption("--larger")
+        _of(play(seed, request.config.getoption("--family"), larger=larger, last=100_000))
+
+
+def test_the_schedules_were_interesting() -> None:
+    if HAPPENED["schedules"] < SCHEDULES:
+        pytest.skip("not all schedules were played")
+    needed = NEEDED | {f"died {point}": times for point, times in DEADLY.items()}
+    rare = {what: (HAPPENED[what], times) for what, times in needed.items() if HAPPENED[what] < times}
+    assert not rare, f"too rare, of how often it must be: {rare}"
+
+
+def test_one_seed_is_one_schedule() -> None:
+    first, second = play(3), play(3)
+    assert (first.steps, first.seen) == (second.steps, second.seen)
+
+
+def test_every_family_and_every_vendor_is_among_them() -> None:
+    shapes = [shape_of(seed) for seed in range(100)]
+    assert {shape.family for shape in shapes} == set(FAMILIES)
+    assert {shape.vendor for shape in shapes} == {"lists", "blind", "rotates"}
+    assert {shape.versioned for shape in shapes} == {True, False}
+
+
+def test_the_state_machine_that_is_run_is_the_applications() -> None:
+    kinds = {name: state["Type"] for name, state in definition()["States"].items()}
+    assert set(kinds.values()) <= {"Wait", "Task", "Choice", "Succeed", "Fail"}
+    tasks = [state for state in definition()["States"].values() if state["Type"] == "Task"]
+    assert {state["Resource"] for state in tasks} == set(TASKS)
+    assert all(len(state["Retry"]) == len(state["Catch"]) == 1 for state in tasks)
+
+
+def test_a_schedule_is_fast() -> None:
+    began = time.process_time()
+    for seed in range(20):
+        play(seed)
+    assert (time.process_time() - began) / 20 < 0.5
