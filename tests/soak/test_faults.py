@@ -1,0 +1,28 @@
+"""Ten thousand further schedules of the fault simulation, a part of them with many more uploads."""
+
+from __future__ import annotations
+
+import pytest
+from tests.faults.play import play
+from tests.faults.shapes import FAMILIES
+
+FIRST, CHUNK = 100_000, 250
+LARGE_FIRST, LARGE_CHUNK, TIMES = 500_000, 50, 4
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("chunk", range(40))
+def test_schedules_of_other_seeds(chunk: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
+    for seed in range(FIRST + chunk * CHUNK, FIRST + (chunk + 1) * CHUNK):
+        played = play(seed)
+        assert played.law is None, played.report
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_larger_schedules(family: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
+    for seed in range(LARGE_FIRST, LARGE_FIRST + LARGE_CHUNK):
+        played = play(seed, family, larger=TIMES)
+        assert played.law is None, played.report
