@@ -69,7 +69,7 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 smoke: install $(SAM) ## the real SAM CLI builds and deploys onto the embedded cloud; an upload flows through
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
 
-soak: install ## what takes minutes: large pictures in constant memory
+soak: install ## what takes half an hour: 10,000 schedules, killed workers, large pictures
 	$(BIN)/pytest tests/soak
 
 lock: ## pin anew every package that pyproject.toml asks for

@@ -12,6 +12,7 @@ from tests.fakes.world import INVOCATION, MONTH, RETENTION, World, picture
 
 from darkroom.errors import DarkroomError, ResultNotReady, UnsafeLink
 from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.polling import MIN_WAIT_SECONDS
 
 
 def processing(world: World, **put: object) -> Job:
@@ -245,6 +246,12 @@ def test_a_second_worker_comes_back_when_the_first_ones_lease_is_over(world: Wor
     assert world.cloud.keys() == set()
     world.clock.advance(INVOCATION)
     assert world.finalize(job).status == "COMPLETED"
+
+
+def test_a_job_that_runs_after_all_is_not_asked_about_at_once_again(world: World) -> None:
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    tick = world.finalize(world.job())
+    assert (tick.status, tick.poll_at) == ("running", world.clock() + timedelta(seconds=MIN_WAIT_SECONDS))
 
 
 def test_a_worker_overtaken_by_a_finished_one_answers_what_that_one_did(world: World) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from darkroom import polling
 from darkroom.errors import (
     DarkroomError,
     ErrorCode,
@@ -48,7 +49,8 @@ class Finalize:
             self.closing.announce(job)
         if job.status is not JobStatus.PROCESSING:
             return Tick(job_id, run, job.status.value, self.clock())
-        return Tick(job_id, run, "running", max(filter(None, (job.lease_until, self.clock()))))
+        soonest = self.clock() + timedelta(seconds=polling.MIN_WAIT_SECONDS)  # never round in circles at once
+        return Tick(job_id, run, "running", max(filter(None, (job.lease_until, job.next_attempt_at, soonest))))
 
     def _close(self, job: Job, lease_until: datetime) -> Job:
         try:
