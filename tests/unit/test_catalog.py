@@ -90,6 +90,12 @@ def test_each_endpoint_has_exactly_one_default_model() -> None:
         ("enhance/async", "Standard V2"),
         ("enhance-gen/async", "Redefine"),
         ("sharpen/async", "Standard"),
+        ("sharpen-gen/async", "Super Focus"),
+        ("denoise/async", "Denoise Normal"),
+        ("restore-gen/async", "Dust-Scratch"),
+        ("lighting/async", "Adjust"),
+        ("matting/async", "Object"),
+        ("tool/async", "Transparency Upscale"),
     ]
 
 
@@ -99,13 +105,21 @@ def test_every_model_has_the_limits_of_its_endpoint(model: Model) -> None:
         "enhance/async": (24, 512, 512),
         "enhance-gen/async": (4, 256, 256),
         "sharpen/async": (24, 512, 512),
+        "sharpen-gen/async": (20, 256, 256),
+        "denoise/async": (24, 512, 512),
+        "restore-gen/async": (24, 256, 256),
+        "lighting/async": (24, 512, 512),
+        "matting/async": (24, 512, 512),
+        "tool/async": (24, 512, 512),
     }[model.endpoint]
     assert model.mp_per_credit == rate
     assert model.max_output_mp == most_out
     assert model.max_input_mp == (16 if model.name == "Recovery" else most_in)
-    assert model.takes_size == (model.endpoint != "sharpen/async")
-    assert model.output_formats == tuple(ImageFormat)
-    assert model.wire == model.name
+    assert model.takes_size == (model.endpoint in ("enhance/async", "enhance-gen/async", "tool/async"))
+    only_png = model.endpoint in ("matting/async", "tool/async")
+    assert model.output_formats == ((ImageFormat.PNG,) if only_png else tuple(ImageFormat))
+    assert model.max_scale == (4 if model.endpoint == "tool/async" else None)
+    assert model.wire == model.name.removeprefix("Denoise ")
     assert "2026-11" in model.source
 
 
@@ -119,6 +133,14 @@ def test_every_model_has_the_limits_of_its_endpoint(model: Model) -> None:
         ("Recovery", set()),
         ("Wonder", set()),
         ("Lens Blur V2", {"strength", "minor_denoise", "denoise_strength"}),
+        ("Super Focus V2", {"strength", "focus_boost", "seed"}),
+        ("Denoise Strong", {"strength", "minor_deblur", "original_detail"}),
+        ("Dust-Scratch", set()),
+        ("Adjust V2", {"exposure", "highlight", "shadow", "color_correction"}),
+        ("White Balance", {"temperature", "opacity"}),
+        ("Colorize", set()),
+        ("Object", set()),
+        ("Transparency Upscale", set()),
     ],
 )
 def test_each_model_adds_its_own_parameters_to_the_common_ones(name: str, own: set[str]) -> None:

@@ -57,7 +57,7 @@ def out_of_bounds(parameter: Parameter) -> tuple[str, str]:
 OUT_OF_BOUNDS = [(m, p, value) for m, p in NUMBERS for value in out_of_bounds(p)]
 TINY = ImageFacts(ImageFormat.PNG, 1, 1)
 # A side of 32,000 passes only on a narrow picture: the other follows in proportion.
-NARROW = {"output_width": ImageFacts(ImageFormat.PNG, 100, 1), "output_height": ImageFacts(ImageFormat.PNG, 1, 100)}
+NARROW = {"output_width": ImageFacts(ImageFormat.PNG, 8000, 1), "output_height": ImageFacts(ImageFormat.PNG, 1, 8000)}
 
 
 # --- defaults and the wire --------------------------------------------------------------------------------------
@@ -124,7 +124,8 @@ def test_an_unknown_model_in_the_stack_is_named_as_the_stacks() -> None:
 
 @pytest.mark.parametrize(("model", "parameter", "bound"), IN_BOUNDS, ids=name_of)
 def test_every_parameter_takes_both_its_bounds(model: Model, parameter: Parameter, bound: Decimal) -> None:
-    facts = ImageFacts(ImageFormat.PNG, 8, 8) if bound < 32_000 else NARROW[parameter.name]
+    square = ImageFacts(ImageFormat.PNG, 8, 8)
+    facts = NARROW.get(parameter.name, square) if bound == 32_000 else square
     result = planned({"model": model.name, parameter.name: str(bound)}, facts=facts)
     assert result.parameters[parameter.wire] == str(bound)
 
@@ -325,7 +326,9 @@ def a_picture_of(megapixels: Decimal, extra_pixels: int = 0) -> ImageFacts:
 def test_every_model_takes_an_image_of_exactly_its_limit_at_its_price(model: Model) -> None:
     most = min(model.max_input_mp, model.max_output_mp)
     outcome = planned({"model": model.name}, facts=a_picture_of(most))
-    expected = {(24, 512): 22, (4, 256): 64, (4, 16): 4}[int(model.mp_per_credit), int(most)]
+    expected = {(24, 512): 22, (4, 256): 64, (4, 16): 4, (20, 256): 13, (24, 256): 11}[
+        int(model.mp_per_credit), int(most)
+    ]
     assert outcome.credits == expected
     assert outcome.cost_usd == expected * Decimal("0.12")
 
@@ -340,12 +343,44 @@ def test_no_model_takes_an_image_above_its_limit(model: Model) -> None:
 
 @pytest.mark.parametrize("model", [model for model in TOPAZ.models.values() if model.takes_size], ids=name_of)
 def test_no_model_gives_an_image_above_its_output_limit(model: Model) -> None:
-    facts = ImageFacts(ImageFormat.JPEG, 4000, 4000)
+    facts = ImageFacts(ImageFormat.PNG, 8000 if model.max_scale else 4000, 4000)
     at_limit = int(model.max_output_mp * 1_000_000) // 32_000
     tags = {"model": model.name, "output_width": "32000", "output_height": str(at_limit)}
     assert planned(tags, facts=facts).output_height == at_limit
     with pytest.raises(ImageTooLarge, match="the result"):
         planned({**tags, "output_height": str(at_limit + 1)}, facts=facts)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"scale": "4.1"},
+        {"output_width": "401"},
+        {"output_height": "401"},
+        {"output_width": "8", "output_height": "500"},
+    ],
+)
+def test_a_model_that_enlarges_at_most_four_times_is_asked_for_no_more(tags: dict[str, str]) -> None:
+    facts = ImageFacts(ImageFormat.PNG, 100, 100, has_alpha=True)
+    named = {"model": "Transparency Upscale"}
+    assert planned({**named, "scale": "4"}, facts=facts).output_width == 400
+    with pytest.raises(ImageTooLarge, match="enlarges at most 4 times"):
+        planned({**named, **tags}, facts=facts)
+
+
+@pytest.mark.parametrize("name", ["Object", "Transparency Upscale"])
+def test_a_model_that_gives_png_only_does_so_whatever_comes_in(name: str) -> None:
+    result = planned({"model": name}, facts=ImageFacts(ImageFormat.JPEG, 100, 100))
+    assert (result.output_format, result.parameters["output_format"]) == (ImageFormat.PNG, "png")
+    with pytest.raises(InvalidSetting, match="gives png only"):
+        planned({"model": name, "output_format": "jpeg"}, facts=ImageFacts(ImageFormat.PNG, 100, 100))
+
+
+@pytest.mark.parametrize("name", ["Denoise Strong", "denoise-strong", "Strong"])
+def test_a_name_that_two_endpoints_share_is_sent_as_the_vendor_spells_it(name: str) -> None:
+    result = planned({"model": name}, facts=TINY)
+    assert result.parameters["model"] == "Strong"
+    assert result.endpoint == ("sharpen/async" if name == "Strong" else "denoise/async")
 
 
 @pytest.mark.parametrize(("tags", "width"), [({"scale": "16"}, 2001), ({"output_height": "100"}, 641)])

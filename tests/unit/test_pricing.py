@@ -32,5 +32,7 @@ def test_one_pixel_over_a_whole_credit_costs_one_more(pixels: int, credits: int)
 
 @pytest.mark.parametrize("model", catalog.load("topaz").models.values(), ids=lambda model: model.name)
 def test_every_models_price_at_its_limit_is_the_limit_over_its_rate(model: catalog.Model) -> None:
+    assert model.mp_per_credit is not None
     price = pricing.credits(int(model.max_output_mp) * 1_000_000, model.mp_per_credit)
-    assert price == {Decimal(24): 22, Decimal(4): 64}[model.mp_per_credit]
+    expected = {(24, 512): 22, (4, 256): 64, (20, 256): 13, (24, 256): 11}
+    assert price == expected[int(model.mp_per_credit), int(model.max_output_mp)]

@@ -144,8 +144,10 @@ def _value(name: str, resolved: Resolved, model: Model) -> str:
 def _output_format(
     model: Model, facts: ImageFacts, asked: Mapping[str, Resolved], values: Mapping[str, str], notes: list[str]
 ) -> ImageFormat:
-    """The input's format unless another is asked for. Transparency is given up only when the object itself says so."""
-    word = values.get("output_format", facts.format.value)
+    """The input's format unless another is asked for, or the model has but others. Transparency is given up only when the
+    object itself says so."""
+    usual = facts.format if facts.format in model.output_formats else model.output_formats[0]
+    word = values.get("output_format", usual.value)
     chosen = ImageFormat(FORMAT_SYNONYMS.get(word, word))
     layer = asked["output_format"].layer if "output_format" in asked else DEFAULT_LAYER
     if chosen not in model.output_formats:
@@ -200,6 +202,11 @@ def _check_sizes(book: Catalog, model: Model, facts: ImageFacts, size_bytes: int
         megapixels = Decimal(across * down) / pricing.PIXELS_PER_MEGAPIXEL
         if megapixels > most:
             raise ImageTooLarge(f"{size}, {megapixels.normalize():f} MP; the limit of {model.name} is {most} MP")
+    if model.max_scale and (width > facts.width * model.max_scale or height > facts.height * model.max_scale):
+        raise ImageTooLarge(
+            f"the result has {width} by {height} pixels, the image {facts.width} by {facts.height}; {model.name} enlarges "
+            f"at most {model.max_scale} times"
+        )
 
 
 def _on_the_wire(model: Model, sent: Mapping[str, str]) -> dict[str, str]:

@@ -61,6 +61,7 @@ class Model:
     max_input_mp: Decimal
     max_output_mp: Decimal
     max_side_pixels: int
+    max_scale: Decimal | None  # how much longer a side may become; None = as far as the other limits allow
     output_formats: tuple[ImageFormat, ...]
     parameters: Mapping[str, Parameter]  # our name → parameter
     source: str
@@ -153,6 +154,7 @@ def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
         max_input_mp=Decimal(facts["max_input_mp"]),
         max_output_mp=Decimal(facts["max_output_mp"]),
         max_side_pixels=facts["max_side_pixels"],
+        max_scale=Decimal(facts["max_scale"]) if "max_scale" in facts else None,
         output_formats=tuple(ImageFormat(word) for word in facts["output_formats"]),
         parameters=MappingProxyType(parameters),
         source=data["sources"][entry["source"]],
