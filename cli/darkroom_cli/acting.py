@@ -41,6 +41,9 @@ def resolve(
     credits: Annotated[
         Decimal | None, typer.Option(parser=_credits, metavar="N", help="What was charged for one abandoned. [0]")
     ] = None,
+    attempt: Annotated[
+        int | None, typer.Option(metavar="N", help="Only while the job is at this attempt, as `darkroom job` shows it.")
+    ] = None,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Decide a job that is IN_DOUBT.
@@ -58,11 +61,11 @@ def resolve(
         from darkroom_cli.views import one_line
 
         if adopt is not None:
-            say(one_line(operate.adopt(reference, adopt, force=force)))
+            say(one_line(operate.adopt(reference, adopt, force=force, attempt=attempt)))
         elif resubmit:
-            say(one_line(operate.resubmit(reference)))
+            say(one_line(operate.resubmit(reference, attempt=attempt)))
         else:
-            say(one_line(operate.abandon(reference, credits or Decimal(0))))
+            say(one_line(operate.abandon(reference, credits or Decimal(0), attempt=attempt)))
 
 
 @app.command()

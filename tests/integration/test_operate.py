@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ from tests.integration.time_support import MINUTE, Replaced
 
 from darkroom.errors import ErrorCode, Inapplicable, SubmitInDoubt
 from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.pipeline.operate import Operate
 
 
 @pytest.fixture
@@ -54,6 +56,25 @@ def follow(world: World, polls: int = 5) -> Job:
 
 def committed(world: World) -> int:
     return int(world.cloud.budget("topaz", MONTH)["committed"])
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        lambda operate, attempt: operate.adopt("a.jpg", "process-1", force=True, attempt=attempt),
+        lambda operate, attempt: operate.resubmit("a.jpg", attempt=attempt),
+        lambda operate, attempt: operate.abandon("a.jpg", attempt=attempt),
+    ],
+    ids=["adopt", "resubmit", "abandon"],
+)
+def test_a_verdict_on_an_earlier_attempt_is_not_taken_for_this_one(
+    world: World, upload: Upload, verdict: Callable[[Operate, int], Job]
+) -> None:
+    job = in_doubt(world, upload)
+    with pytest.raises(Inapplicable, match=f"at attempt {job.attempt}, not {job.attempt - 1}"):
+        verdict(world.operate, job.attempt - 1)
+    assert world.job() == job
+    assert verdict(world.operate, job.attempt).status is not JobStatus.IN_DOUBT
 
 
 def test_an_adopted_process_is_followed_to_its_result(world: World, upload: Upload) -> None:

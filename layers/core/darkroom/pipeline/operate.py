@@ -50,9 +50,9 @@ class Operate:
                 return found[-1]
         raise Inapplicable(f"no job {reference!r}: give its id, or the key of its upload")
 
-    def adopt(self, reference: str, process_id: str, *, force: bool = False) -> Job:
+    def adopt(self, reference: str, process_id: str, *, force: bool = False, attempt: int | None = None) -> Job:
         """A doubt ends: the process is the job's. Raises Inapplicable, also for a process that is not known to be its own."""
-        job = self._in_doubt(reference)
+        job = self._in_doubt(reference, attempt)
         provider = self.providers[job.provider or ""]
         try:
             provider.progress(process_id)
@@ -69,9 +69,9 @@ class Operate:
         self.binding.start(adopted)
         return adopted
 
-    def resubmit(self, reference: str) -> Job:
+    def resubmit(self, reference: str, *, attempt: int | None = None) -> Job:
         """A doubt ends: nothing was accepted, the job is sent again. Raises Inapplicable when a process is known."""
-        job = self._in_doubt(reference)
+        job = self._in_doubt(reference, attempt)
         if job.process_id:
             raise Inapplicable(
                 f"process {job.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
@@ -83,9 +83,9 @@ class Operate:
         now = self.clock()
         return self._send(self.interventions.resubmit(job, now, now + self.deadline))
 
-    def abandon(self, reference: str, credits: Decimal = NOTHING) -> Job:
+    def abandon(self, reference: str, credits: Decimal = NOTHING, *, attempt: int | None = None) -> Job:
         """A doubt ends without a result: `CANCELLED`, or `FAILED` with ResultLost when credits were charged for it."""
-        job = self._in_doubt(reference)
+        job = self._in_doubt(reference, attempt)
         if job.process_id:
             with suppress(DarkroomError):  # it is abandoned either way
                 self.providers[job.provider or ""].cancel(job.process_id)
@@ -133,8 +133,11 @@ class Operate:
             raise Inapplicable(f"no provider {provider!r}; there are: {', '.join(sorted(self.providers))}")
         return provider
 
-    def _in_doubt(self, reference: str) -> Job:
+    def _in_doubt(self, reference: str, attempt: int | None) -> Job:
+        """The job in the doubt that the person looked at: of a later one, what they saw proves nothing."""
         job = self.find(reference)
+        if attempt is not None and job.attempt != attempt:
+            raise Inapplicable(f"the job is at attempt {job.attempt}, not {attempt}, and {job.status}: look again")
         if job.status is not JobStatus.IN_DOUBT:
             hint = "it can be run again with `darkroom rerun`" if job.is_terminal else "nothing is to be decided yet"
             raise Inapplicable(f"the job is {job.status}, not IN_DOUBT: {hint}")
