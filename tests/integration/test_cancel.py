@@ -8,32 +8,16 @@ from typing import Any
 import pytest
 from tests.fakes.cloud import INPUT
 from tests.fakes.world import MONTH, World, picture
-from tests.integration.time_support import LEASE, MINUTE, Replaced, die, submit_and_die
+from tests.integration.time_support import LEASE, MINUTE, Replaced, committed, die, follow, submit_and_die
 
 from darkroom.errors import ErrorCode, Inapplicable, ProviderUnavailable, SubmitInDoubt, Throttled
-from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.model import JobStatus, ProcessState, Upload
 from darkroom.pipeline.verdicts import Ignored
 
 
 @pytest.fixture
 def upload(world: World) -> Upload:
     return world.cloud.put("a.jpg", picture())
-
-
-def follow(world: World, polls: int = 5) -> Job:
-    """What the job's execution does until the job is over."""
-    for _ in range(polls):
-        job = world.job()
-        if job.is_terminal:
-            break
-        world.clock.advance(MINUTE)
-        if world.poll(job).status == "ended":
-            world.finalize(job)
-    return world.job()
-
-
-def committed(world: World) -> int:
-    return int(world.cloud.budget("topaz", MONTH)["committed"])
 
 
 def ask_to_cancel_during_the_call(world: World, upload: Upload, fault: Exception) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.fakes.cloud import INPUT
 from tests.fakes.world import DEADLINE, MONTH, START, World, picture
-from tests.integration.time_support import MINUTE, Replaced
+from tests.integration.time_support import MINUTE, Replaced, committed, follow
 
 from darkroom.errors import ErrorCode, Inapplicable, SubmitInDoubt
 from darkroom.model import Job, JobStatus, ProcessState, Upload
@@ -40,22 +40,6 @@ def late_in_doubt(world: World, upload: Upload) -> Job:
     world.provider.cancels = False
     world.finalize(world.job())
     return world.job()
-
-
-def follow(world: World, polls: int = 5) -> Job:
-    """What the job's execution does until the job is over."""
-    for _ in range(polls):
-        job = world.job()
-        if job.is_terminal:
-            break
-        world.clock.advance(MINUTE)
-        if world.poll(job).status == "ended":
-            world.finalize(job)
-    return world.job()
-
-
-def committed(world: World) -> int:
-    return int(world.cloud.budget("topaz", MONTH)["committed"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.cloud import Cloud
-from tests.fakes.world import INVOCATION, World, picture
+from tests.fakes.world import INVOCATION, MONTH, World, picture
 
 from darkroom.aws import rows
 from darkroom.model import TERMINAL, Job, Upload
@@ -96,3 +96,20 @@ def _is_budget(row: Any) -> bool:
 
 def _worth(run: Job, credits: Decimal | None, unit: str) -> Decimal:
     return (credits or Decimal(0)) * ((run.credit_price_usd or Decimal(0)) if unit == "usd" else 1)
+
+
+def follow(world: World, polls: int = 5) -> Job:
+    """What the job's execution does until the job is over."""
+    for _ in range(polls):
+        job = world.job()
+        if job.is_terminal:
+            break
+        world.clock.advance(MINUTE)
+        if world.poll(job).status == "ended":
+            world.finalize(job)
+    return world.job()
+
+
+def committed(world: World) -> int:
+    """Credits reserved and spent this month."""
+    return int(world.cloud.budget("topaz", MONTH)["committed"])
