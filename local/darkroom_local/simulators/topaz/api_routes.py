@@ -17,19 +17,18 @@ from typing import Any
 
 from aiohttp import web
 
-from .errors import Refusal
-from .imaging import NoArea, NotAPicture, PictureFacts, read_facts
+from ..stage.imaging import MEDIA_TYPES, NoArea, NotAPicture, PictureFacts, read_facts
+from ..stage.refusals import Refusal
 from .jobs import RUNNING, Job, duration_seconds, page
 from .models import (
     ENDPOINTS,
-    MEDIA_TYPES,
     PAGE_LIMIT_HIGHEST,
     SYNC_OUTPUT_LIMIT_MP,
     Endpoint,
 )
 from .orders import make_order, read_input_size, read_wishes
 from .uploads import Form, Upload, read_form
-from .world import Call
+from .world import Call, traits_of
 
 _DEFAULT_PAGE_LIMIT = 20
 
@@ -183,7 +182,7 @@ async def _accept(call: Call, endpoint: Endpoint, form: Form, sync: bool) -> Job
     order = make_order(wishes, facts.width, facts.height, endpoint.output_limit_mp)
     if not world.account.reserve(order.credits):
         raise Refusal(402)
-    return world.jobs.accept(order, upload, facts.format, sync, call.traits())
+    return world.jobs.accept(order, upload, facts.format, sync, traits_of(call))
 
 
 def _only_upload(form: Form) -> Upload:

@@ -1,4 +1,4 @@
-"""How the simulator refuses: one exception for every published error, and the body shapes seen.
+"""How the simulator words a refusal: a message for every published error, and the body shapes seen.
 
 The published body is `{code, message}`. Gateways in front of the service have been seen to answer
 in three other shapes, so overload and server errors rotate through all four. This module must not
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
+
+from ..stage.refusals import Refusal
 
 MESSAGES: dict[int, str] = {
     301: "Use https.",
@@ -34,19 +36,6 @@ MESSAGES: dict[int, str] = {
 }
 
 
-class Refusal(Exception):
-    """A request answered with an error status."""
-
-    def __init__(self, status: int, message: str | None = None) -> None:
-        self.status = status
-        self.message = message or MESSAGES.get(status, "Error.")
-        super().__init__(f"{status}: {self.message}")
-
-
-class Severed(Exception):
-    """The connection was cut on purpose; there is no answer."""
-
-
 class ErrorShapes:
     """Renders refusals; overload and server errors walk through the four seen shapes."""
 
@@ -55,7 +44,8 @@ class ErrorShapes:
 
     def answer(self, refusal: Refusal) -> web.Response:
         """The response for a refusal."""
-        status, message = refusal.status, refusal.message
+        status = refusal.status
+        message = refusal.message or MESSAGES.get(status, "Error.")
         body: dict[str, Any] = {"code": status, "message": message}
         if status == 429 or status >= 500:
             body = (

@@ -13,21 +13,14 @@ import math
 import time
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .account import Account
-from .imaging import (
-    DECODE_ERRORS,
-    NotAPicture,
-    Recipe,
-    ResultFile,
-    make_result,
-    strengths,
-)
+from ..stage.account import Account
+from ..stage.imaging import DECODE_ERRORS, NotAPicture, Recipe, ResultFile, make_result
+from ..stage.workshop import Workshop, sleep_until
 from .models import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
 from .orders import Order
 from .uploads import Upload
@@ -41,6 +34,13 @@ _WORK_SECONDS_PER_MP = 0.08
 _PNG_SECONDS_PER_MP = 0.1
 _SHARPEN_SECONDS_PER_MP = 0.08
 _DENOISE_SECONDS_PER_MP = 0.35
+
+
+def strengths(settings: Mapping[str, float]) -> tuple[float, float]:
+    """The sharpening and denoising amounts that a model's settings amount to."""
+    sharpen = max(settings.get("sharpen", 0.0), settings.get("strength", 0.0))
+    denoise = max(settings.get(name, 0.0) for name in ("denoise", "minor_denoise"))
+    return sharpen, max(denoise, settings.get("denoise_strength", 0.0))
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,7 @@ class JobStore:
         self._directory = directory
         self._speed = speed
         self._jobs: dict[str, Job] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._workers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="topaz-simulator")
+        self._workshop = Workshop("topaz-simulator")
 
     def accept(
         self,
@@ -166,9 +165,7 @@ class JobStore:
         job = Job(process_id, order, upload, input_format, sync, traits, now, ends, eta)
         job.move("Pending")
         self._jobs[process_id] = job
-        task = asyncio.get_running_loop().create_task(self._run(job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._workshop.start(self._run(job))
         return job
 
     def find(self, process_id: str) -> Job | None:
@@ -206,21 +203,18 @@ class JobStore:
 
     async def close(self) -> None:
         """Stop every job."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        await self._workshop.close()
 
     async def _run(self, job: Job) -> None:
         work = asyncio.ensure_future(self._work(job))
         span = job.ends - job.created
-        await _sleep_until(job.created + span * _PENDING_SHARE)
+        await sleep_until(job.created + span * _PENDING_SHARE)
         if job.status == "Pending":
             job.move("Processing", 1)
         if job.traits.ending == "Cancelled":
-            await _sleep_until(job.created + span * _CANCELLED_SHARE)
+            await sleep_until(job.created + span * _CANCELLED_SHARE)
             self._end(job, "Cancelled")
-        await _sleep_until(job.ends)
+        await sleep_until(job.ends)
         job.result = await work
         done = job.result is not None and job.traits.ending == "Completed"
         self._end(job, "Completed" if done else "Failed")
@@ -230,7 +224,7 @@ class JobStore:
         target = self._directory / job.result_name
         call = partial(make_result, job.upload.path, target, recipe_of(job.order))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._workers, call)
+            return await self._workshop.make(call)
         except (NotAPicture, *DECODE_ERRORS):
             return None
         finally:
@@ -270,8 +264,3 @@ def page(jobs: list[Job], limit: int, after: str | None) -> tuple[list[Job], str
     more = start + limit < len(jobs)
     following = part[-1].process_id if more and part else None
     return part, following, {"limit": limit, "has_next_page": more}
-
-
-async def _sleep_until(moment: float) -> None:
-    while (left := moment - time.time()) > 0:
-        await asyncio.sleep(left)

@@ -1,22 +1,13 @@
-"""The record of what arrived: one entry for each request, one for each accepted paid submit.
-
-An entry is opened when the request arrives and completed as it is answered, so a request that was
-cut off shows as well. It must never hold a key: only which header carried one, and whether it was
-the right one.
-"""
+"""What this vendor's requests are recorded by: the key check, and the fields of its forms."""
 
 from __future__ import annotations
 
-import copy
-import threading
-import time
-from typing import Any
+from functools import partial
 
 from aiohttp import web
 
+from ..stage.journal import Journal
 from .models import LEGACY_KEY_PREFIX
-
-Entry = dict[str, Any]
 
 
 def key_state(request: web.Request, api_key: str) -> tuple[str | None, bool]:
@@ -32,60 +23,7 @@ def key_state(request: web.Request, api_key: str) -> tuple[str | None, bool]:
     return ("authorization" if bearer is not None else None), False
 
 
-class Journal:
-    """Requests and paid submits, oldest first, readable from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: list[Entry] = []
-        self._submits: list[Entry] = []
-
-    def open(self, request: web.Request, operation: str, api_key: str) -> Entry:
-        """Start the entry of a request that has just arrived."""
-        header, matched = key_state(request, api_key)
-        length = request.headers.get("Content-Length")
-        entry: Entry = {
-            "time": time.time(),
-            "operation": operation,
-            "method": request.method,
-            "path": request.path,
-            "query": dict(request.query) if operation != "result" else {},
-            "header_names": [name.decode("latin-1") for name, _ in request.raw_headers],
-            "auth_header": header,
-            "key_matched": matched,
-            "key_leaked": operation == "result" and header is not None,
-            "has_content_length": length is not None,
-            "content_length": int(length) if length is not None and length.isdigit() else None,
-            "transfer_encoding": request.headers.get("Transfer-Encoding"),
-            "range": request.headers.get("Range"),
-            "filename": None,
-            "fields": {},
-            "process_id": None,
-            "faults": [],
-            "status": None,
-            "aborted": False,
-        }
-        with self._lock:
-            self._requests.append(entry)
-        return entry
-
-    def accepted(self, submit: Entry) -> None:
-        """Note a submit that will be charged."""
-        with self._lock:
-            self._submits.append({"time": time.time(), **submit})
-
-    def requests(self) -> list[Entry]:
-        """A copy of every entry so far."""
-        with self._lock:
-            return copy.deepcopy(self._requests)
-
-    def submits(self) -> list[Entry]:
-        """A copy of every accepted submit so far."""
-        with self._lock:
-            return copy.deepcopy(self._submits)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._requests.clear()
-            self._submits.clear()
+def make_journal(api_key: str) -> Journal:
+    """An empty journal; a call is about the upload of a filename."""
+    check = partial(key_state, api_key=api_key)
+    return Journal(check, "filename", {"fields": {}, "process_id": None})

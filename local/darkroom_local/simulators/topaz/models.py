@@ -88,11 +88,6 @@ FORMATS: Mapping[str, str] = {
     "tiff": "tiff",
     "tif": "tiff",
 }
-MEDIA_TYPES: Mapping[str, str] = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "tiff": "image/tiff",
-}
 
 COMMON_PARAMETERS: Mapping[str, Parameter] = {
     "output_format": Choice(tuple(FORMATS)),

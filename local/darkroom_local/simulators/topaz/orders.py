@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .errors import Refusal
+from ..stage.refusals import Refusal
 from .models import (
     COMMON_PARAMETERS,
     FORMATS,

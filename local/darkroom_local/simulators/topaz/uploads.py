@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from .errors import Refusal
+from ..stage.refusals import Refusal
 
 _TEXT_LIMIT_BYTES = 65_536
 _PIECE_BYTES = 1 << 18

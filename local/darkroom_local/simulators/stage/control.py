@@ -12,7 +12,6 @@ from typing import Any
 
 from aiohttp import web
 
-from .faults import KINDS, make_fault
 from .world import World
 
 ControlHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,14 +53,14 @@ class _Control:
                 "on": kind.operations,
                 "options": dict(kind.options),
             }
-            for name, kind in KINDS.items()
+            for name, kind in self._world.faults.repertoire.kinds.items()
         }
         return web.json_response({"active": self._world.faults.remaining(), "kinds": kinds})
 
     async def add_fault(self, request: web.Request) -> web.Response:
         try:
             wish = await _object(request)
-            fault = make_fault(
+            fault = self._world.faults.repertoire.make(
                 str(wish.pop("kind", "")),
                 wish.pop("times", 1),
                 wish.pop("on", None),

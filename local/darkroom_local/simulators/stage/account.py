@@ -44,7 +44,7 @@ class Account:
             self.available_credits = credits
 
     def balance(self) -> dict[str, int]:
-        """The answer of the balance endpoint."""
+        """What is there to spend, what is set aside, and both together."""
         with self._lock:
             return {
                 "available_credits": self.available_credits,

@@ -1,7 +1,7 @@
 """Real work on real pictures with Pillow: look at a header, then resize, sharpen, denoise, encode.
 
 The simulator gives back a picture of exactly the size it announced, so a client's checks on the
-result mean something. The three format classes are opened directly: only the published formats are
+result mean something. The three format classes are opened directly: no other formats are
 accepted, and Pillow's process-wide pixel limit is neither hit nor changed (changing it would alter
 the application under test, which may share the process). Nothing here knows of jobs or HTTP.
 """
@@ -22,6 +22,11 @@ from PIL.TiffImagePlugin import TiffImageFile
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
 _JPEG_QUALITY = 92
+MEDIA_TYPES: Mapping[str, str] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "tiff": "image/tiff",
+}
 DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -104,13 +109,6 @@ def make_result(source: Path, target: Path, recipe: Recipe) -> ResultFile:
         while block := file.read(1 << 20):
             digest.update(block)
     return ResultFile(target, target.stat().st_size, f'"{digest.hexdigest()}"')
-
-
-def strengths(settings: Mapping[str, float]) -> tuple[float, float]:
-    """The sharpening and denoising amounts that a model's settings amount to."""
-    sharpen = max(settings.get("sharpen", 0.0), settings.get("strength", 0.0))
-    denoise = max(settings.get(name, 0.0) for name in ("denoise", "minor_denoise"))
-    return sharpen, max(denoise, settings.get("denoise_strength", 0.0))
 
 
 def _format_of(head: bytes) -> str:

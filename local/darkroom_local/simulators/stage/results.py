@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .errors import Refusal
-from .imaging import ResultFile
-from .models import MEDIA_TYPES
-from .world import Call
+from .calls import Call
+from .imaging import MEDIA_TYPES, ResultFile
+from .refusals import Refusal
+from .world import World
+
+AnyCall = Call[World]
 
 _PIECE_BYTES = 1 << 18
 _SLICES_PER_SECOND = 20
@@ -37,7 +39,7 @@ class Span:
         return self.last - self.first + 1
 
 
-async def result(call: Call) -> web.StreamResponse:
+async def result(call: AnyCall) -> web.StreamResponse:
     """GET or HEAD /results/{name}."""
     request = call.request
     file = await _file_of(call)
@@ -62,19 +64,18 @@ async def result(call: Call) -> web.StreamResponse:
     return await _send(call, response, file, span)
 
 
-async def _file_of(call: Call) -> ResultFile:
+async def _file_of(call: AnyCall) -> ResultFile:
     request = call.request
     name = request.match_info["name"]
-    call.entry["process_id"] = process_id = name.partition(".")[0]
-    job = call.world.jobs.find(process_id)
-    await call.gate(job.upload.filename if job else None)
+    found = call.world.find_result(name, call.entry)
+    await call.gate(found.subject)
     query = request.query
     good = call.world.links.is_good(request.method, name, query.get("expires", ""), query.get("signature", ""))
     if call.take("expired") is not None or not good:
         raise Refusal(403, "The link has expired or was never valid.")
-    if job is None or job.result is None or not call.world.jobs.has_result(job):
+    if found.file is None:
         raise Refusal(404)
-    return job.result
+    return found.file
 
 
 def _listed(header: str) -> list[str]:
@@ -99,7 +100,7 @@ def _span(request: web.Request, file: ResultFile) -> Span | None:
     return Span(first, last, partial=True) if first <= whole.last else None
 
 
-async def _send(call: Call, response: web.StreamResponse, file: ResultFile, span: Span) -> web.StreamResponse:
+async def _send(call: AnyCall, response: web.StreamResponse, file: ResultFile, span: Span) -> web.StreamResponse:
     corrupt, cut, slow = (call.take(kind) for kind in ("corrupt", "cut", "slow"))
     left_bytes = span.size_bytes // 2 if cut else span.size_bytes
     piece_bytes = _PIECE_BYTES
@@ -126,7 +127,7 @@ def _filler(position: int, length: int) -> bytes:
     return (_FILLER * (length // len(_FILLER) + 2))[start : start + length]
 
 
-def _close_after_sending(call: Call) -> None:
+def _close_after_sending(call: AnyCall) -> None:
     """Close once the bytes written so far are out."""
     if call.request.transport is not None:
         call.request.transport.close()

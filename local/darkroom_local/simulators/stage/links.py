@@ -1,7 +1,7 @@
-"""Presigned result links: minted for one method, one file and one hour, checked without a key.
+"""Presigned result links: minted for one method, one file and a while, checked without a key.
 
-A link is bound to its method, as presigned storage links are: the GET link does not serve HEAD,
-which is why the vendor hands out two. This module must not look at jobs or files.
+A link is bound to its method, as presigned storage links are: the GET link does not serve HEAD.
+This module must not look at jobs or files.
 """
 
 from __future__ import annotations

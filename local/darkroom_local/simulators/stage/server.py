@@ -1,0 +1,201 @@
+"""A simulator as a running server: a vendor's routes to handlers, on a thread or blocking.
+
+It speaks plain HTTP and binds to the loopback address unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from aiohttp import web
+
+from .account import Account
+from .calls import Call
+from .control import control_routes
+from .faults import Faults, Repertoire
+from .journal import Journal
+from .kinds import RESULT
+from .refusals import Refusal, Severed
+from .results import result
+from .world import Settings, World
+
+_START_LIMIT_SECONDS = 10.0
+_SHUTDOWN_LIMIT_SECONDS = 1.0
+
+AnyWorld = TypeVar("AnyWorld", bound=World)
+Handler = Callable[[Call[AnyWorld]], Awaitable[web.StreamResponse]]
+Route = tuple[str, str, str, Handler[AnyWorld]]  # method, path, operation, handler
+
+
+async def _unknown(call: Call[World]) -> web.StreamResponse:
+    raise Refusal(404, "There is no such endpoint.")
+
+
+_SHARED_ROUTES: tuple[Route[World], ...] = (
+    ("GET", "/results/{name}", RESULT, result),
+    ("HEAD", "/results/{name}", RESULT, result),
+    ("*", "/{path:.*}", "unknown", _unknown),
+)
+
+
+def _bound(world: AnyWorld, operation: str, handler: Handler[AnyWorld]) -> Callable[..., Any]:
+    """A handler with journal, key check, faults and error answers around it."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        entry = world.journal.open(request, operation)
+        call = Call(world, request, entry, operation)
+        try:
+            if operation != RESULT:
+                world.admit(entry)
+            response = await call.leave(await handler(call))
+        except Refusal as refusal:
+            response = world.render(refusal)
+        except web.HTTPMovedPermanently as moved:
+            response = web.Response(status=301, headers={"Location": str(moved.location)})
+        except (Severed, ConnectionError):
+            entry["aborted"] = True
+            return web.Response(status=500)  # never sent: the connection is gone
+        entry["status"] = response.status
+        return response
+
+    return answer
+
+
+class Simulator(ABC, Generic[AnyWorld]):
+    """A simulator on a thread of its own, for the length of a `with` block."""
+
+    name: ClassVar[str]  # of the thread and of the folder
+    base_path: ClassVar[str]
+
+    def __init__(self, settings: Settings, journal: Journal, repertoire: Repertoire, port: int, host: str) -> None:
+        self.host, self.port = host, port
+        self.faults = Faults(repertoire)
+        self.journal = journal
+        self.account = Account(settings.available_credits)
+        for rule in settings.faults:
+            self.faults.put(rule)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+
+    @abstractmethod
+    def routes(self) -> Sequence[Route[AnyWorld]]:
+        """The vendor's endpoints; results, control and what is unknown are added to them."""
+
+    @abstractmethod
+    def make_world(self, directory: Path) -> AnyWorld:
+        """A fresh world that keeps its files in the given directory; called on the server's loop."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """What a client is configured with."""
+        return self.origin + self.base_path
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request so far, oldest first."""
+        return self.journal.requests()
+
+    @property
+    def submits(self) -> list[dict[str, Any]]:
+        """Every accepted paid submit so far, oldest first."""
+        return self.journal.submits()
+
+    def __enter__(self) -> Self:
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._serve_thread, args=(started,), name=self.name, daemon=True)
+        self._thread.start()
+        if not started.wait(_START_LIMIT_SECONDS):
+            raise TimeoutError("the simulator did not start")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop.set)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _serve_thread(self, started: threading.Event) -> None:
+        try:
+            asyncio.run(self.run(started.set))
+        except (OSError, RuntimeError) as error:
+            self._failure = error
+        finally:
+            started.set()
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until stopped."""
+        self._loop = asyncio.get_running_loop()
+        async with self._listening():
+            on_ready()
+            await self._stop.wait()
+
+    def stop(self) -> None:
+        """Ask the running server to end; to be called on its own loop."""
+        self._stop.set()
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        with tempfile.TemporaryDirectory(prefix=f"{self.name}-") as directory:
+            world = self.make_world(Path(directory))
+            runner = web.AppRunner(
+                self._application(world),
+                access_log=None,
+                shutdown_timeout=_SHUTDOWN_LIMIT_SECONDS,
+            )
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, self.host, self.port).start()
+                self.port = runner.addresses[0][1]
+                yield
+            finally:
+                await runner.cleanup()
+                await world.close()
+
+    def _application(self, world: AnyWorld) -> web.Application:
+        application = web.Application()
+        application.add_routes(control_routes(world))
+        for method, path, operation, handler in (*self.routes(), *_SHARED_ROUTES):
+            application.router.add_route(method, path, _bound(world, operation, handler))
+        return application
+
+
+def serve_until_signalled(simulator: Simulator[Any], on_ready: Callable[[str], None] | None) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
+
+    def ready() -> None:
+        if on_ready is not None:
+            on_ready(simulator.base_url)
+
+    async def until_signalled() -> None:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+                loop.add_signal_handler(name, simulator.stop)
+        await simulator.run(ready)
+
+    asyncio.run(until_signalled())

@@ -1,0 +1,71 @@
+"""The vendor's published facts as data, and apart from them what is assumed where it is silent.
+
+Source: the uwear.ai API reference, page Create Upscale
+(POST https://api.uwear.ai/api/v1/generation-upscale). This module holds facts only. It must not
+read requests or touch pictures, and it must not import the application: a simulator that shared
+the application's tables would agree with its mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# --- published ---
+
+CREDITS: Mapping[str, int] = {"recraft": 1, "topaz": 3}
+CONFIGURABLE = "topaz"  # the one model that listens to generation_settings
+RESULT_LIFETIME_SECONDS = 4 * 3_600.0
+CREATED, ONGOING, DONE, ERROR = "Created", "Ongoing", "Done", "Error"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting that is one of a closed set of words."""
+
+    words: tuple[str, ...]
+    default: str
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A setting that is true or false, as JSON says it or as a word."""
+
+    default: bool
+
+
+@dataclass(frozen=True)
+class Number:
+    """A setting within a closed range, as a JSON number or written out."""
+
+    lowest: float
+    highest: float
+    default: float
+
+
+SETTINGS: Mapping[str, Choice | Switch | Number] = {
+    "enhance_model": Choice(("Standard V2", "Low Resolution V2", "High Fidelity V2"), "High Fidelity V2"),
+    "upscale_factor": Choice(("2x", "4x", "6x"), "4x"),
+    "face_enhancement": Switch(False),
+    "subject_detection": Choice(("Foreground", "Background", "Auto"), "Foreground"),
+    "face_enhancement_creativity": Number(0.0, 1.0, 0.5),
+}
+
+# --- seen, not published on this page ---
+
+SEEN_QUEUED, SEEN_FAILED = "Queued", "Failed"  # status words beside the four
+LONGEST_SECONDS = 20.0  # a generation usually takes 5 to 20 seconds
+SHORTEST_SECONDS = 5.0
+
+# --- assumed ---
+
+RECRAFT_FACTOR = 4  # the page does not say how much recraft enlarges
+CREATED_SECONDS = 1.0  # how long a generation waits before it is Ongoing
+SECONDS_PER_OUTPUT_MP = 1.0
+FETCH_LIMIT_SECONDS = 10.0  # for the whole picture
+FETCH_LIMIT_BYTES = 100_000_000
+OUTPUT_LIMIT_MP = 512.0
+# What comes back: the input's format where it is one of these, else PNG.
+KEPT_FORMATS = ("png", "jpeg")
+OTHER_FORMAT = "png"
+LIST_LIMIT_DEFAULT, LIST_LIMIT_HIGHEST = 20, 100

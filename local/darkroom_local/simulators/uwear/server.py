@@ -1,0 +1,85 @@
+"""The simulator as a running server: this vendor's routes to handlers.
+
+A stand-in for uwear.ai's upscale API: creating an upscale as its vendor publishes it, looking at
+generations as clients have seen it. Paths answer with and without the published prefix, because
+newer pages drop it. It must not import the application it stands in for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..stage.faults import Fault
+from ..stage.links import Links
+from ..stage.server import Route, Simulator, serve_until_signalled
+from . import api_routes
+from .faults import REPERTOIRE
+from .generations import GenerationStore
+from .journal import make_journal
+from .world import Settings, World
+
+BASE_PATH = "/api/v1"
+
+_ROUTES: tuple[Route[World], ...] = tuple(
+    route
+    for prefix in (BASE_PATH, "")
+    for route in (
+        ("POST", prefix + "/generation-upscale", "submit", api_routes.submit),
+        ("GET", prefix + "/generation/{generation_id}", "status", api_routes.status),
+        ("GET", prefix + "/generations", "list", api_routes.listing),
+    )
+)
+
+
+class UwearSimulator(Simulator[World]):
+    """A simulator on a thread of its own: `with UwearSimulator(api_key="k") as sim: ...`."""
+
+    name = "uwear-simulator"
+    base_path = BASE_PATH
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        faults: Iterable[Fault | str] = (),
+        **settings: Any,
+    ) -> None:
+        """Keyword arguments beyond these are fields of `Settings`."""
+        self.settings = Settings(api_key=api_key, faults=REPERTOIRE.read(faults), **settings)
+        super().__init__(self.settings, make_journal(api_key), REPERTOIRE, port, host)
+
+    def routes(self) -> Sequence[Route[World]]:
+        """The endpoints, under both forms of their paths."""
+        return _ROUTES
+
+    def make_world(self, directory: Path) -> World:
+        """A fresh world that keeps its files in the given directory."""
+        links = Links(self.settings.result_lifetime_seconds)
+        generations = GenerationStore(self.account, directory, self.settings.limits)
+        return World(self.account, self.faults, self.journal, links, directory, self.settings, generations)
+
+
+def serve(
+    port: int = 0,
+    host: str = "127.0.0.1",
+    *,
+    api_key: str,
+    speed: float = 1.0,
+    faults: Iterable[Fault | str] = (),
+    available_credits: int = 10_000,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
+    simulator = UwearSimulator(
+        api_key,
+        port=port,
+        host=host,
+        faults=faults,
+        speed=speed,
+        available_credits=available_credits,
+    )
+    serve_until_signalled(simulator, on_ready)

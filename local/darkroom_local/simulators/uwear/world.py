@@ -1,0 +1,98 @@
+"""Everything one running uwear.ai simulator shares: what any simulator does, its generations, its refusals.
+
+It must not know routes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ..stage import calls, world
+from ..stage.journal import Entry
+from ..stage.refusals import Refusal
+from ..stage.world import Found
+from .errors import answer
+from .generations import GenerationStore, Limits, Traits
+from .models import (
+    DONE,
+    ERROR,
+    FETCH_LIMIT_BYTES,
+    FETCH_LIMIT_SECONDS,
+    OUTPUT_LIMIT_MP,
+    RECRAFT_FACTOR,
+    RESULT_LIFETIME_SECONDS,
+    SEEN_FAILED,
+)
+
+
+@dataclass(frozen=True)
+class Settings(world.Settings):
+    """How a simulator is set up; whatever the page does not settle can be chosen."""
+
+    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # divided by the speed, as all times
+    recraft_factor: int = RECRAFT_FACTOR
+    echo_image_url: bool = True  # whether the list says which image_url a generation was given
+    fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
+    fetch_limit_bytes: int = FETCH_LIMIT_BYTES
+    output_limit_mp: float = OUTPUT_LIMIT_MP
+
+    @property
+    def limits(self) -> Limits:
+        """Those that concern the generations."""
+        return Limits(
+            self.speed,
+            self.result_lifetime_seconds,
+            self.fetch_limit_seconds,
+            self.fetch_limit_bytes,
+            self.output_limit_mp,
+        )
+
+
+@dataclass
+class World(world.World):
+    """The parts that outlive a single request."""
+
+    settings: Settings
+    generations: GenerationStore
+
+    def admit(self, entry: Entry) -> None:
+        """A missing key is 403 and a wrong one 401 (assumed: the framework's usual answers)."""
+        if entry["auth_header"] is None:
+            raise Refusal(403)
+        super().admit(entry)
+
+    def render(self, refusal: Refusal) -> web.Response:
+        """With a `detail`."""
+        return answer(refusal)
+
+    def find_result(self, name: str, entry: Entry) -> Found:
+        """The picture of that file name, for as long as it is kept."""
+        generation = self.generations.of_file(name)
+        if generation is None:
+            return Found(None, None)
+        entry["generation_id"] = generation.generation_id
+        return Found(generation.file if generation.has_result() else None, generation.order.image_url)
+
+    async def close(self) -> None:
+        """Stop every generation."""
+        await self.generations.close()
+
+
+Call = calls.Call[World]
+
+
+def traits_of(call: Call) -> Traits:
+    """What a generation accepted by this call is to suffer."""
+    late, fetch_late, lag = (call.take(kind) for kind in ("late_job", "fetch_late", "list_lag"))
+    ending = call.take("failed_job", "failed_word")
+    endings = {"failed_job": ERROR, "failed_word": SEEN_FAILED}
+    return Traits(
+        ending=endings[ending.kind] if ending else DONE,
+        late_seconds=late.option("seconds") if late else 0.0,
+        fetch_late_seconds=fetch_late.option("seconds") if fetch_late else 0.0,
+        list_lag_seconds=lag.option("seconds") if lag else 0.0,
+        wrong_size=call.take("wrong_size") is not None,
+        unknown_status=call.take("unknown_status") is not None,
+    )

@@ -1,0 +1,79 @@
+"""How these tests speak to the Topaz simulator: a plain HTTP client, and pictures made by Pillow.
+
+The tests must not import the application: what is checked here is the stand-in, not its user.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from darkroom_local.simulators.topaz import TopazSimulator
+
+KEY = "test-key-1"
+# A client without a key; no certificates are loaded, as everything here is plain HTTP.
+BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+def picture(width: int = 60, height: int = 40, name: str = "PNG", mode: str = "RGB", **save: Any) -> bytes:
+    """A picture of that size with a gradient in it."""
+    image = Image.linear_gradient("L").resize((width, height)).convert(mode)
+    buffer = io.BytesIO()
+    image.save(buffer, name, **save)
+    return buffer.getvalue()
+
+
+def submit(
+    http: httpx.Client,
+    data: bytes | None = None,
+    filename: str = "cat.png",
+    path: str = "/enhance/async",
+    **fields: Any,
+) -> httpx.Response:
+    files = {"image": (filename, picture() if data is None else data)}
+    return http.post(path, files=files, data={k: str(v) for k, v in fields.items()})
+
+
+def submitted(http: httpx.Client, **wishes: Any) -> str:
+    answer = submit(http, **wishes)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["process_id"])
+
+
+def finished(http: httpx.Client, process_id: str, limit_seconds: float = 6) -> dict[str, Any]:
+    stop = time.time() + limit_seconds
+    while time.time() < stop:
+        body: dict[str, Any] = http.get(f"/status/{process_id}").json()
+        if body["status"] in ("Completed", "Failed", "Cancelled"):
+            return body
+        time.sleep(0.02)
+    raise AssertionError("the job did not end")
+
+
+def link(http: httpx.Client, process_id: str, which: str = "download_url") -> str:
+    return str(http.get(f"/download/{process_id}").json()[which])
+
+
+def result_of(http: httpx.Client, process_id: str) -> bytes:
+    body = finished(http, process_id)
+    assert body["status"] == "Completed", body
+    answer = BARE.get(link(http, process_id))
+    assert answer.status_code == 200
+    return answer.content
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def balance(sim: TopazSimulator) -> dict[str, int]:
+    answer = BARE.get(sim.origin + "/account/v1/credits/balance", headers={"X-API-Key": KEY})
+    assert answer.status_code == 200
+    body: dict[str, int] = answer.json()
+    return body

@@ -1,0 +1,211 @@
+"""The uwear.ai simulator does what the vendor publishes, and what clients have seen."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from tests.simulators.uwear.support import (
+    BARE,
+    BEARER,
+    KEY,
+    Gallery,
+    finished,
+    link,
+    opened,
+    picture,
+    result_of,
+    submit,
+    submitted,
+)
+
+from darkroom_local.simulators.uwear import UwearSimulator
+
+
+def test_a_generation_goes_from_submit_to_an_enlarged_picture(
+    sim: UwearSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    answer = submit(http, gallery.url("/cat.png?mark=job-7~1"))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert {name: type(value) for name, value in body.items()} == {
+        "generation_id": int,
+        "created_at": str,
+        "updated_at": str,
+    }
+    made = finished(http, body["generation_id"])
+    assert made["status"] == "Done"
+    assert [result["status"] for result in made["generation_results"]] == ["Done"]
+    assert isinstance(made["generation_results"][0]["generation_result_id"], int)
+    assert datetime.fromisoformat(made["created_at"]) <= datetime.fromisoformat(made["updated_at"])
+    image = opened(result_of(http, body["generation_id"]))
+    assert (image.format, image.size) == ("PNG", (120, 80))
+    assert [(s["generation_id"], s["query"]) for s in sim.submits] == [(body["generation_id"], {"mark": "job-7~1"})]
+
+
+def test_the_published_example_takes_its_placeholders_for_what_they_are(http: httpx.Client) -> None:
+    example = {
+        "generation_result_id": 0,
+        "image_url": "",
+        "model_name": "string",
+        "generation_settings": {"additionalProperties": "string"},
+    }
+    answer = http.post("/generation-upscale", json=example)
+    assert answer.status_code == 422
+    assert ["body", "model_name"] in [problem["loc"] for problem in answer.json()["detail"]]
+    assert http.post("/generation-upscale", json={**example, "model_name": "topaz"}).status_code == 404
+
+
+def test_a_generation_is_created_then_ongoing_then_done(gallery: Gallery) -> None:
+    with (
+        UwearSimulator(api_key=KEY, speed=10) as sim,
+        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
+    ):
+        generation_id = submitted(http, gallery.url())
+        seen: dict[str, list[tuple[str, bool]]] = {}
+        while "Done" not in seen:
+            body = http.get(f"/generation/{generation_id}").json()
+            results = [(result["status"], bool(result["image_url"])) for result in body["generation_results"]]
+            seen.setdefault(body["status"], results)
+            time.sleep(0.01)
+        assert list(seen) == ["Created", "Ongoing", "Done"]
+        assert list(seen.values()) == [[], [("Ongoing", False)], [("Done", True)]]
+
+
+def test_both_forms_of_every_path_answer(sim: UwearSimulator, gallery: Gallery) -> None:
+    with httpx.Client(base_url=sim.origin, headers=BEARER, verify=False) as http:
+        generation_id = submitted(http, gallery.url())
+        finished(http, generation_id)
+        for prefix in ("", "/api/v1"):
+            assert http.get(f"{prefix}/generation/{generation_id}").json()["generation_id"] == generation_id
+            assert len(http.get(f"{prefix}/generations").json()) == 1
+    assert sim.base_url == sim.origin + "/api/v1"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "size"),
+    [
+        ({}, (120, 80)),
+        ({"upscale_factor": "2x"}, (60, 40)),
+        ({"upscale_factor": "6x", "enhance_model": "Low Resolution V2"}, (180, 120)),
+        ({"face_enhancement": "true", "face_enhancement_creativity": "0.25"}, (120, 80)),
+        ({"face_enhancement": True, "face_enhancement_creativity": 1, "subject_detection": "Auto"}, (120, 80)),
+        ({"unpublished": "passed over"}, (120, 80)),
+    ],
+)
+def test_topaz_listens_to_its_settings(
+    sim: UwearSimulator, http: httpx.Client, gallery: Gallery, wishes: dict[str, Any], size: tuple[int, int]
+) -> None:
+    generation_id = submitted(http, gallery.url(), "topaz", generation_settings=wishes)
+    assert opened(result_of(http, generation_id)).size == size
+    settings = sim.submits[0]["settings"]
+    assert settings["face_enhancement"] is ("face_enhancement" in wishes)
+    assert settings["enhance_model"] == wishes.get("enhance_model", "High Fidelity V2")
+
+
+def test_the_factor_of_recraft_can_be_chosen_because_it_is_not_published(gallery: Gallery) -> None:
+    with (
+        UwearSimulator(api_key=KEY, speed=50, recraft_factor=2) as sim,
+        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
+    ):
+        assert opened(result_of(http, submitted(http, gallery.url()))).size == (60, 40)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("PNG", "PNG"), ("JPEG", "JPEG"), ("TIFF", "PNG")])
+def test_png_and_jpeg_keep_their_format_and_the_rest_becomes_png(
+    http: httpx.Client, gallery: Gallery, name: str, kept: str
+) -> None:
+    gallery.pictures["/it"] = picture(name=name)
+    assert opened(result_of(http, submitted(http, gallery.url("/it")))).format == kept
+
+
+def test_exif_orientation_is_honoured(http: httpx.Client, gallery: Gallery) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    gallery.pictures["/side.jpg"] = picture(name="JPEG", exif=exif)
+    assert opened(result_of(http, submitted(http, gallery.url("/side.jpg")))).size == (80, 120)
+
+
+def test_an_earlier_result_can_be_upscaled_again_while_it_is_kept(
+    sim: UwearSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    first = finished(http, submitted(http, gallery.url()))
+    result_id = first["generation_results"][0]["generation_result_id"]
+    second = submitted(
+        http, None, "topaz", generation_result_id=result_id, generation_settings={"upscale_factor": "2x"}
+    )
+    assert opened(result_of(http, second)).size == (240, 160)
+    assert sim.submits[1]["generation_result_id"] == result_id
+    assert submit(http, None, generation_result_id=77).status_code == 404
+
+
+@pytest.mark.parametrize(("model", "credits"), [("recraft", 1), ("topaz", 3)])
+def test_credits_are_charged_once_the_generation_is_done(
+    sim: UwearSimulator, http: httpx.Client, gallery: Gallery, model: str, credits: int
+) -> None:
+    generation_id = submitted(http, gallery.url(), model)
+    assert sim.account.reserved_credits == credits
+    assert sim.account.consumed_credits == 0
+    finished(http, generation_id)
+    assert sim.account.balance() == {
+        "available_credits": 10_000 - credits,
+        "reserved_credits": 0,
+        "total_credits": 10_000 - credits,
+    }
+
+
+def test_the_list_is_newest_first_in_parts_and_says_what_was_submitted(http: httpx.Client, gallery: Gallery) -> None:
+    urls = [gallery.url(f"/cat.png?mark={number}") for number in range(5)]
+    ids = [submitted(http, url) for url in urls]
+    listed = http.get("/generations").json()
+    assert [(entry["generation_id"], entry["image_url"]) for entry in listed] == list(zip(ids, urls, strict=True))[::-1]
+    part = http.get("/generations", params={"limit": 2, "offset": 1}).json()
+    assert [entry["generation_id"] for entry in part] == ids[::-1][1:3]
+    assert http.get("/generations", params={"offset": 5}).json() == []
+    for query in ({"limit": 0}, {"limit": 101}, {"offset": -1}, {"limit": "x"}):
+        assert http.get("/generations", params=query).status_code == 422
+
+
+def test_the_list_can_be_set_to_echo_no_address(gallery: Gallery) -> None:
+    with (
+        UwearSimulator(api_key=KEY, speed=50, echo_image_url=False) as sim,
+        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
+    ):
+        submitted(http, gallery.url())
+        assert "image_url" not in http.get("/generations").json()[0]
+
+
+def test_links_serve_ranges_without_a_key_and_for_get_only(
+    sim: UwearSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    generation_id = submitted(http, gallery.url())
+    whole, url = result_of(http, generation_id), link(http, generation_id)
+    assert url.startswith(sim.origin + "/")
+    part = BARE.get(url, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole[10:20])
+    assert part.headers["Content-Type"] == "image/png"
+    assert BARE.head(url).status_code == 403
+    assert BARE.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
+    assert BARE.get(url.replace("/results/", "/results/x")).status_code == 403
+    assert not any(entry["key_leaked"] for entry in sim.requests)
+    assert http.get(url).status_code == 200
+    assert sim.requests[-1]["key_leaked"] is True
+
+
+def test_results_end_four_hours_after_they_were_made(gallery: Gallery) -> None:
+    with (
+        UwearSimulator(api_key=KEY, speed=14_400) as sim,  # four hours are a second
+        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
+    ):
+        body = finished(http, submitted(http, gallery.url()))
+        url = body["generation_results"][0]["image_url"]
+        assert BARE.get(url).status_code == 200
+        time.sleep(2.05)  # links end with a whole second
+        assert BARE.get(url).status_code == 403
+        assert http.get(f"/generation/{body['generation_id']}").json()["generation_results"][0]["image_url"] == url
+        result_id = body["generation_results"][0]["generation_result_id"]
+        assert submit(http, None, generation_result_id=result_id).status_code == 404
