@@ -47,7 +47,9 @@ def printed(*things: object) -> str:
     return text.getvalue()
 
 
-@pytest.mark.parametrize("group", [["local"], ["simulate"], ["local", "run"], ["simulate", "topaz"], []])
+@pytest.mark.parametrize(
+    "group", [["local"], ["simulate"], ["local", "run"], ["simulate", "topaz"], ["simulate", "uwear"], []]
+)
 def test_every_command_has_help(command: CliRunner, group: list[str]) -> None:
     assert command.invoke(app, [*group, "--help"]).exit_code == 0
 
@@ -63,8 +65,9 @@ def test_without_the_local_extras_a_command_says_what_to_install(arguments: list
     assert "pip install 'darkroom[local]'" in done.stderr
 
 
-def test_an_unknown_fault_is_refused_by_name(command: CliRunner) -> None:
-    answer = command.invoke(app, ["simulate", "topaz", "--api-key", "k", "--fault", "nonsense"])
+@pytest.mark.parametrize("vendor", ["topaz", "uwear"])
+def test_an_unknown_fault_is_refused_by_name(command: CliRunner, vendor: str) -> None:
+    answer = command.invoke(app, ["simulate", vendor, "--api-key", "k", "--fault", "nonsense"])
     assert answer.exit_code == 2
     assert "nonsense" in answer.output
 
