@@ -31,9 +31,9 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
     Raises UnknownModel, InvalidSetting, ImageTooLarge, PriceAboveLimit. Not for skipped uploads.
     """
     book = catalog.load(settings.provider)
-    named = settings.values.get("model", Resolved(book.default_model, DEFAULT_LAYER))
-    model = _model(book, named)
     notes = list(settings.notes)
+    named = _named_model(settings, book, notes)
+    model = _model(book, named)
     asked = _taken(settings, book, model, notes)
     _settle_size_conflict(asked, settings.layers, notes)
     values = {name: _value(name, resolved, model) for name, resolved in asked.items()}
@@ -77,6 +77,21 @@ def priced(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
             f"the job costs {credits} credits with {plan.model}; {name} allows {present[name].normalize():f}"
         )
     return replace(plan, credits=credits)
+
+
+def _named_model(settings: Settings, book: Catalog, notes: list[str]) -> Resolved:
+    """The model asked for, else the provider's default; another provider's in a default gives way to it."""
+    usual = Resolved(book.default_model, DEFAULT_LAYER)
+    named = settings.values.get("model", usual)
+    if named.layer in OBJECT_LAYERS or book.find_model(named.value):
+        return named
+    others = [other for other in map(catalog.load, catalog.providers()) if other.find_model(named.value)]
+    if not others:
+        return named
+    notes.append(
+        f"model={shown(named.value)} in {named.layer} is a model of {others[0].provider}, not of {book.provider}; dropped"
+    )
+    return usual
 
 
 def _model(book: Catalog, named: Resolved) -> Model:
