@@ -12,6 +12,7 @@ import base64
 import binascii
 import math
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -33,19 +34,13 @@ from .world import Call, traits_of
 _DEFAULT_PAGE_LIMIT = 20
 
 
-async def submit_enhance(call: Call) -> web.StreamResponse:
-    """POST /enhance/async."""
-    return _accepted(await _submit(call, ENDPOINTS["enhance"], sync=False))
+def submit_to(endpoint: Endpoint) -> Callable[[Call], Awaitable[web.StreamResponse]]:
+    """POST /<endpoint>/async, whichever of the endpoints."""
 
+    async def submit(call: Call) -> web.StreamResponse:
+        return _accepted(await _submit(call, endpoint, sync=False))
 
-async def submit_enhance_gen(call: Call) -> web.StreamResponse:
-    """POST /enhance-gen/async."""
-    return _accepted(await _submit(call, ENDPOINTS["enhance-gen"], sync=False))
-
-
-async def submit_sharpen(call: Call) -> web.StreamResponse:
-    """POST /sharpen/async."""
-    return _accepted(await _submit(call, ENDPOINTS["sharpen"], sync=False))
+    return submit
 
 
 async def enhance_now(call: Call) -> web.StreamResponse:

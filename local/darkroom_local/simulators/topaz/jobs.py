@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ..stage.account import Account
-from ..stage.imaging import DECODE_ERRORS, NotAPicture, Recipe, ResultFile, make_result
+from ..stage.imaging import DECODE_ERRORS, NotAPicture, ResultFile
 from ..stage.workshop import Workshop, sleep_until
 from .models import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
 from .orders import Order
+from .pictures import is_retouched, make_picture, strengths
 from .uploads import Upload
 
 RUNNING = ("Pending", "Processing")
@@ -34,13 +35,7 @@ _WORK_SECONDS_PER_MP = 0.08
 _PNG_SECONDS_PER_MP = 0.1
 _SHARPEN_SECONDS_PER_MP = 0.08
 _DENOISE_SECONDS_PER_MP = 0.35
-
-
-def strengths(settings: Mapping[str, float]) -> tuple[float, float]:
-    """The sharpening and denoising amounts that a model's settings amount to."""
-    sharpen = max(settings.get("sharpen", 0.0), settings.get("strength", 0.0))
-    denoise = max(settings.get(name, 0.0) for name in ("denoise", "minor_denoise"))
-    return sharpen, max(denoise, settings.get("denoise_strength", 0.0))
+_RETOUCH_SECONDS_PER_MP = 0.4
 
 
 @dataclass(frozen=True)
@@ -56,8 +51,9 @@ class Traits:
 
 def duration_seconds(order: Order, speed: float) -> float:
     """Simulated time, or the time the real work takes where a high speed would undercut it."""
-    sharpen, denoise = strengths(order.amounts())
+    sharpen, denoise = strengths(order.wishes)
     per_mp = _WORK_SECONDS_PER_MP
+    per_mp += _RETOUCH_SECONDS_PER_MP if is_retouched(order.wishes) else 0.0
     per_mp += _PNG_SECONDS_PER_MP if order.output_format == "png" else 0.0
     per_mp += _SHARPEN_SECONDS_PER_MP if sharpen > 0 else 0.0
     per_mp += _DENOISE_SECONDS_PER_MP if denoise > 0 else 0.0
@@ -222,7 +218,7 @@ class JobStore:
     async def _work(self, job: Job) -> ResultFile | None:
         """The finished picture, or None when the upload turns out to be broken."""
         target = self._directory / job.result_name
-        call = partial(make_result, job.upload.path, target, recipe_of(job.order))
+        call = partial(make_picture, job.upload.path, target, job.order)
         try:
             return await self._workshop.make(call)
         except (NotAPicture, *DECODE_ERRORS):
@@ -240,19 +236,6 @@ class JobStore:
             self._account.refund(job.order.credits)
             job.move(status, job.reported_progress(time.time()))
         job.finished.set()
-
-
-def recipe_of(order: Order) -> Recipe:
-    """What the worker is to do for an order."""
-    sharpen, denoise = strengths(order.amounts())
-    return Recipe(
-        width=order.output_width,
-        height=order.output_height,
-        format=order.output_format,
-        crop_to_fill=order.switch("crop_to_fill", False),
-        sharpen=sharpen,
-        denoise=denoise,
-    )
 
 
 def page(jobs: list[Job], limit: int, after: str | None) -> tuple[list[Job], str | None, Mapping[str, Any]]:

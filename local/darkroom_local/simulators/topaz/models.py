@@ -1,7 +1,8 @@
 """The vendor's published tables as data: endpoints, models, parameters, limits and prices.
 
 Source: the Topaz Labs Image API reference (OpenAPI 1.0.0) and the Lens Blur 2 model page,
-https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md .
+https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md ; from sharpen-gen
+on the revision of the reference, OpenAPI 1.2.0. What no page of the vendor says is marked `assumed`.
 This module holds facts only. It must not read requests, touch pictures or know about faults, and
 it must not import the application: a simulator that shared the application's tables would agree
 with its mistakes.
@@ -9,6 +10,7 @@ with its mistakes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -72,6 +74,8 @@ class Endpoint:
     input_limit_mp: float
     output_limit_mp: float
     takes_size: bool
+    output_formats: tuple[str, ...] = ("jpeg", "png", "tiff")  # the first is given when none is asked for
+    longest_scale: float | None = None  # how many times as long a side may become
 
     def model(self, name: str) -> Model | None:
         """The model of that exact name, or None."""
@@ -80,6 +84,7 @@ class Endpoint:
 
 UNIT = Number(0.0, 1.0)
 STRENGTH = Number(0.01, 1.0)
+FACTOR = Number(0.0, 2.0)
 SIDE = Number(1, SIDE_LIMIT_PIXELS, whole=True)
 FORMATS: Mapping[str, str] = {
     "jpeg": "jpeg",
@@ -125,6 +130,28 @@ _SHARPEN: Mapping[str, Parameter] = {
     "minor_denoise": STRENGTH,
     "denoise_strength": UNIT,
 }
+_SUPER_FOCUS: Mapping[str, Parameter] = {
+    "strength": UNIT,
+    "focus_boost": Number(0.25, 1.0),
+    "seed": Number(-math.inf, math.inf, whole=True),  # an integer; no bounds are published
+}
+_DENOISE: Mapping[str, Parameter] = {
+    "strength": STRENGTH,
+    "minor_deblur": STRENGTH,
+    "original_detail": UNIT,
+}
+_ADJUST: Mapping[str, Parameter] = {
+    "exposure": FACTOR,
+    "highlight": FACTOR,
+    "shadow": FACTOR,
+    "color_correction": Switch(),
+}
+_WHITE_BALANCE: Mapping[str, Parameter] = {"temperature": STRENGTH, "opacity": STRENGTH}
+
+# Assumed: limits of the newer endpoints are published nowhere; here those of enhance-gen for the
+# generative ones and those of enhance for the others.
+_ASSUMED_GENERATIVE_LIMIT_MP = 256
+_ASSUMED_LIMIT_MP = 512
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "enhance": Endpoint(
@@ -175,5 +202,61 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         input_limit_mp=512,
         output_limit_mp=512,
         takes_size=False,
+    ),
+    "sharpen-gen": Endpoint(
+        name="sharpen-gen",
+        models=(Model("Super Focus", _SUPER_FOCUS), Model("Super Focus V2", _SUPER_FOCUS)),
+        mp_per_credit=20,  # assumed: clients of the API agree, the vendor does not say
+        input_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
+        output_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
+        takes_size=False,
+    ),
+    "denoise": Endpoint(
+        name="denoise",
+        models=(Model("Normal", _DENOISE), Model("Strong", _DENOISE), Model("Extreme", _DENOISE)),
+        mp_per_credit=24,
+        input_limit_mp=_ASSUMED_LIMIT_MP,
+        output_limit_mp=_ASSUMED_LIMIT_MP,
+        takes_size=False,
+    ),
+    "restore-gen": Endpoint(
+        name="restore-gen",
+        models=(Model("Dust-Scratch"), Model("Dust-Scratch V2")),
+        mp_per_credit=24,  # assumed: clients agree
+        input_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
+        output_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
+        takes_size=False,
+    ),
+    "lighting": Endpoint(
+        name="lighting",
+        models=(
+            Model("Adjust", _ADJUST),
+            Model("Adjust V2", _ADJUST),
+            Model("White Balance", _WHITE_BALANCE),
+            Model("Colorize"),
+        ),
+        mp_per_credit=24,  # assumed: clients agree
+        input_limit_mp=_ASSUMED_LIMIT_MP,
+        output_limit_mp=_ASSUMED_LIMIT_MP,
+        takes_size=False,
+    ),
+    "matting": Endpoint(
+        name="matting",
+        models=(Model("Object"),),
+        mp_per_credit=24,  # assumed: one client says so
+        input_limit_mp=_ASSUMED_LIMIT_MP,
+        output_limit_mp=_ASSUMED_LIMIT_MP,
+        takes_size=False,
+        output_formats=("png",),
+    ),
+    "tool": Endpoint(
+        name="tool",
+        models=(Model("Transparency Upscale"),),
+        mp_per_credit=24,  # assumed: clients agree
+        input_limit_mp=_ASSUMED_LIMIT_MP,
+        output_limit_mp=_ASSUMED_LIMIT_MP,
+        takes_size=True,
+        output_formats=("png",),
+        longest_scale=4,
     ),
 }

@@ -2,7 +2,8 @@
 
 A supported parameter with a bad value is refused with 400. A parameter the endpoint or the model
 does not know is passed over in silence, as the vendor does. The vendor chooses a size when none
-is asked for and does not say how: here it is the size of the input. Nothing is read or started.
+is asked for and does not say how: here it is the size of the input. Nor is it published what an endpoint
+that gives PNG alone makes of another format: here it is a bad value. Nothing is read or started.
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ class Wishes:
     common: Mapping[str, Value]
     settings: Mapping[str, Value]
 
+    def amounts(self) -> dict[str, float]:
+        """The numeric model settings."""
+        return {
+            name: float(value)
+            for name, value in self.settings.items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        }
+
 
 @dataclass(frozen=True)
 class Order:
@@ -71,19 +80,11 @@ class Order:
     @property
     def output_format(self) -> str:
         """jpeg, png or tiff."""
-        return FORMATS[str(self.wishes.common.get("output_format", "jpeg"))]
+        return FORMATS[str(self.wishes.common.get("output_format", self.wishes.endpoint.output_formats[0]))]
 
     def switch(self, name: str, default: bool) -> bool:
         """A common true-or-false parameter."""
         return bool(self.wishes.common.get(name, default))
-
-    def amounts(self) -> dict[str, float]:
-        """The numeric model settings."""
-        return {
-            name: float(value)
-            for name, value in self.wishes.settings.items()
-            if isinstance(value, (int, float)) and not isinstance(value, bool)
-        }
 
 
 def read_wishes(endpoint: Endpoint, fields: Mapping[str, str]) -> Wishes:
@@ -92,7 +93,8 @@ def read_wishes(endpoint: Endpoint, fields: Mapping[str, str]) -> Wishes:
     model = endpoint.models[0] if named is None else endpoint.model(named)
     if model is None:
         raise Refusal(400, f"Unknown model {named!r} for {endpoint.name}.")
-    common = dict(COMMON_PARAMETERS)
+    words = tuple(word for word, name in FORMATS.items() if name in endpoint.output_formats)
+    common = {**COMMON_PARAMETERS, "output_format": Choice(words)}
     if endpoint.takes_size:
         common |= SIZE_PARAMETERS
     return Wishes(endpoint, model, _checked(common, fields), _checked(model.parameters, fields))
@@ -117,7 +119,16 @@ def make_order(wishes: Wishes, width: int, height: int, output_limit_mp: float) 
         raise Refusal(400, f"The output would have over {output_limit_mp:g} megapixels.")
     if max(out_width, out_height) > SIDE_LIMIT_PIXELS and order_is_resized(order):
         raise Refusal(400, f"An output side would be over {SIDE_LIMIT_PIXELS} pixels.")
+    _check_scale(order)
     return order
+
+
+def _check_scale(order: Order) -> None:
+    longest = order.wishes.endpoint.longest_scale
+    if longest is None:
+        return
+    if order.output_width > longest * order.input_width or order.output_height > longest * order.input_height:
+        raise Refusal(400, f"No side may become more than {longest:g} times as long.")
 
 
 def order_is_resized(order: Order) -> bool:

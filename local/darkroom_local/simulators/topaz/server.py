@@ -19,14 +19,13 @@ from . import api_routes
 from .faults import REPERTOIRE
 from .jobs import JobStore
 from .journal import make_journal
+from .models import ENDPOINTS
 from .world import Settings, World
 
 BASE_PATH = "/image/v1"
 
 _ROUTES: tuple[Route[World], ...] = (
-    ("POST", BASE_PATH + "/enhance/async", "submit", api_routes.submit_enhance),
-    ("POST", BASE_PATH + "/enhance-gen/async", "submit", api_routes.submit_enhance_gen),
-    ("POST", BASE_PATH + "/sharpen/async", "submit", api_routes.submit_sharpen),
+    *(("POST", f"{BASE_PATH}/{name}/async", "submit", api_routes.submit_to(it)) for name, it in ENDPOINTS.items()),
     ("POST", BASE_PATH + "/enhance", "submit", api_routes.enhance_now),
     ("GET", BASE_PATH + "/status", "list", api_routes.status_all),
     ("DELETE", BASE_PATH + "/status", "delete", api_routes.delete_all),
