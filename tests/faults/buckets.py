@@ -80,6 +80,9 @@ class InputBucket:
     def tags(self, source: SourceObject) -> dict[str, str]:
         return dict(self._stored(source).tags)
 
+    def is_deleted(self, source: SourceObject) -> bool:
+        return not self.kept[source.key]
+
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
         return lambda offset, length: self._stored(source).body[offset : offset + length]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import INPUT
+from tests.fakes.cloud import INPUT, OUTPUT
 from tests.fakes.world import MONTH, World, picture
 from tests.integration.time_support import LEASE, MINUTE, Replaced, committed, die, follow, submit_and_die
 
@@ -154,6 +154,29 @@ def test_deleting_the_version_before_its_submit_withdraws_the_job(world: World, 
     world.sweep_and_deliver()
     assert (world.job().status, world.job().error_code) == (JobStatus.CANCELLED, ErrorCode.SOURCE_GONE)
     assert (world.provider.processes, world.bus.sent, committed(world)) == ({}, [], 0)
+
+
+def test_deleting_the_object_before_its_submit_withdraws_the_job_though_its_version_is_kept(
+    world: World, upload: Upload
+) -> None:
+    world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")  # leaves a delete marker
+    world.deliver(upload)
+    assert (world.job().status, world.job().error_code) == (JobStatus.CANCELLED, ErrorCode.SOURCE_GONE)
+    assert (world.provider.processes, world.cloud.keys(), world.cloud.budget("topaz", MONTH)) == ({}, set(), {})
+
+
+def test_an_upload_after_a_deletion_is_none_of_it(world: World, upload: Upload) -> None:
+    world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")
+    assert world.complete(world.cloud.put("a.jpg", picture(20, 20))).status is JobStatus.COMPLETED
+
+
+def test_deleting_the_object_after_its_submit_costs_the_result_nothing(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture(), tags="label=x")
+    world.deliver(upload)
+    world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")
+    world.provider.become(ProcessState.COMPLETED)
+    assert follow(world).status is JobStatus.COMPLETED
+    assert world.cloud.s3.get_object_tagging(Bucket=OUTPUT, Key="a.jpg")["TagSet"] == [{"Key": "label", "Value": "x"}]
 
 
 def test_a_version_deleted_before_anybody_saw_it_makes_no_job(world: World, upload: Upload) -> None:

@@ -23,7 +23,7 @@ from tests.integration.death_support import (
 from darkroom.model import TERMINAL, JobStatus, ProcessState
 
 SUBMIT_STEPS = [
-    ("sources", "find"), ("ledger", "claim"), ("sources", "tags"), ("sources", "reader"),
+    ("sources", "find"), ("ledger", "claim"), ("sources", "tags"), ("sources", "is_deleted"), ("sources", "reader"),
     ("circuits", "get"), ("provider", "key_fingerprint"), ("ledger", "claim_output"), ("ledger", "reserve"),
     ("sources", "open"), ("provider", "submit"), ("ledger", "bind"), ("workflow", "start"),
 ]  # fmt: skip

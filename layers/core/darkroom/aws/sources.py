@@ -49,6 +49,14 @@ class S3Sources:
         answer = self._get(self.client.get_object_tagging, source.key, Bucket=source.bucket, Key=source.key, **wanted)
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
+    def is_deleted(self, source: SourceObject) -> bool:
+        """HeadObject of the key: a delete marker answers as if nothing were there."""
+        try:
+            self._get(self.client.head_object, source.key, Bucket=source.bucket, Key=source.key)
+        except SourceGone:
+            return True
+        return False
+
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
         """One ranged GET a read."""
 

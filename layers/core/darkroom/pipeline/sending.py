@@ -64,6 +64,8 @@ class Sending:
             resolved = self._settings(source)
             if resolved.skip:
                 return self.closing.skip(job)
+            if self.sources.is_deleted(source):
+                return self.closing.source_gone(job, f"{job.source_uri} was deleted before it was sent")
             facts = images.inspect(self.sources.reader(source), source.size_bytes)
             plan = planning.plan(resolved, facts, source.size_bytes, self.limits)
             return self._through_the_gate(job, plan, facts, source)

@@ -28,6 +28,9 @@ class Sources(Protocol):
     def tags(self, source: SourceObject) -> dict[str, str]:
         """The tags of that version. Raises SourceGone."""
 
+    def is_deleted(self, source: SourceObject) -> bool:
+        """Whether nothing stands at the key any more: the version is kept, but its owner deleted the object."""
+
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
         """`read(offset, length)` by one ranged GET each; the same version or ETag throughout. Raises SourceGone."""
 
