@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -9,6 +10,10 @@ import typer
 
 from darkroom_cli.extras import local_extras
 
+VENDORS = {
+    "topaz": "Serve the Topaz Labs image API until interrupted; the pictures are really processed.",
+    "uwear": "Serve the uwear.ai upscale API until interrupted; pictures are really fetched and enlarged.",
+}
 app = typer.Typer(help="Run a provider's simulator on this machine.", no_args_is_help=True)
 
 ApiKey = Annotated[str, typer.Option(help="The key that callers must send.")]
@@ -27,52 +32,32 @@ def simulate() -> None:
     """Run a provider's simulator on this machine."""
 
 
-@app.command()
-def topaz(
-    api_key: ApiKey,
-    port: Port = 0,
-    host: Host = "127.0.0.1",
-    speed: Speed = 1.0,
-    available_credits: Credits = 10_000,
-    fault: FaultLines = None,
-) -> None:
-    """Serve the Topaz Labs image API until interrupted; the pictures are really processed."""
-    with local_extras("simulate topaz"):
-        from darkroom_local.simulator import announcement
-        from darkroom_local.simulators.topaz import parse_fault, serve
-    serve(
-        port,
-        host,
-        api_key=api_key,
-        speed=speed,
-        faults=_parsed(parse_fault, fault),
-        available_credits=available_credits,
-        on_ready=lambda url: typer.echo(announcement(url)),
-    )
+def _command(vendor: str) -> Callable[..., None]:
+    """The command that serves one vendor's simulator; all take the same options."""
 
+    def serve(
+        api_key: ApiKey,
+        port: Port = 0,
+        host: Host = "127.0.0.1",
+        speed: Speed = 1.0,
+        available_credits: Credits = 10_000,
+        fault: FaultLines = None,
+    ) -> None:
+        with local_extras(f"simulate {vendor}"):
+            from darkroom_local.simulator import announcement
 
-@app.command()
-def uwear(
-    api_key: ApiKey,
-    port: Port = 0,
-    host: Host = "127.0.0.1",
-    speed: Speed = 1.0,
-    available_credits: Credits = 10_000,
-    fault: FaultLines = None,
-) -> None:
-    """Serve the uwear.ai upscale API until interrupted; pictures are really fetched and enlarged."""
-    with local_extras("simulate uwear"):
-        from darkroom_local.simulator import announcement
-        from darkroom_local.simulators.uwear import parse_fault, serve
-    serve(
-        port,
-        host,
-        api_key=api_key,
-        speed=speed,
-        faults=_parsed(parse_fault, fault),
-        available_credits=available_credits,
-        on_ready=lambda url: typer.echo(announcement(url)),
-    )
+            simulator = importlib.import_module(f"darkroom_local.simulators.{vendor}")
+        simulator.serve(
+            api_key=api_key,
+            port=port,
+            host=host,
+            speed=speed,
+            faults=_parsed(simulator.parse_fault, fault),
+            available_credits=available_credits,
+            on_ready=lambda url: typer.echo(announcement(url)),
+        )
+
+    return serve
 
 
 def _parsed(parse: Callable[[str], Any], lines: list[str] | None) -> list[Any]:
@@ -81,3 +66,7 @@ def _parsed(parse: Callable[[str], Any], lines: list[str] | None) -> list[Any]:
         return [parse(line) for line in lines or []]
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--fault") from None
+
+
+for _vendor, _promise in VENDORS.items():
+    app.command(_vendor, help=_promise)(_command(_vendor))

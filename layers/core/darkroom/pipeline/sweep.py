@@ -67,7 +67,7 @@ class Sweep:
                 break
             try:
                 done[name] += step()
-            except Exception:
+            except Exception:  # whatever it was: it is told at the end, once all others were taken
                 log.exception("a step of the sweep failed", extra={"step": name})
                 failed.append(name)
         if failed:
@@ -82,7 +82,7 @@ class Sweep:
                 act(job)
             except LostClaim:
                 continue  # somebody works on it after all
-            except Exception as failed:
+            except Exception as failed:  # whatever it was: raised once the others were dealt with
                 log.exception("a due job could not be dealt with", extra={"job_id": job.job_id})
                 error = failed
         if error:

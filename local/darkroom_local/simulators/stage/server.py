@@ -184,8 +184,11 @@ class Simulator(ABC, Generic[AnyWorld]):
         return application
 
 
-def serve_until_signalled(simulator: Simulator[Any], on_ready: Callable[[str], None] | None) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
+def serve_until_signalled(
+    make: Callable[..., Simulator[Any]], *, on_ready: Callable[[str], None] | None = None, **options: Any
+) -> None:
+    """Serve what `make(**options)` makes until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
+    simulator = make(**options)
 
     def ready() -> None:
         if on_ready is not None:

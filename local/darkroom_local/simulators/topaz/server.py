@@ -8,7 +8,8 @@ in for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,23 +70,4 @@ class TopazSimulator(Simulator[World]):
         return World(self.account, self.faults, self.journal, links, directory, self.settings, jobs)
 
 
-def serve(
-    port: int = 0,
-    host: str = "127.0.0.1",
-    *,
-    api_key: str,
-    speed: float = 1.0,
-    faults: Iterable[Fault | str] = (),
-    available_credits: int = 10_000,
-    on_ready: Callable[[str], None] | None = None,
-) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
-    simulator = TopazSimulator(
-        api_key,
-        port=port,
-        host=host,
-        faults=faults,
-        speed=speed,
-        available_credits=available_credits,
-    )
-    serve_until_signalled(simulator, on_ready)
+serve = functools.partial(serve_until_signalled, TopazSimulator)  # blocking, for a command line
