@@ -49,6 +49,7 @@ class InputBucket:
     def __init__(self, scheduler: Scheduler, *, versioned: bool) -> None:
         self.scheduler, self.versioned, self._numbers = scheduler, versioned, count(1)
         self.kept: dict[str, list[Stored]] = defaultdict(list)
+        self.hidden: set[str] = set()  # keys under a delete marker
         self.put_in: list[SourceObject] = []  # everything that was ever here
 
     def put(self, key: str, tags: Mapping[str, str]) -> Upload:
@@ -60,11 +61,19 @@ class InputBucket:
         source = SourceObject(INPUT, key, version, etag, len(body), at)
         self.kept[key] = [*(self.kept[key] if self.versioned else ()), Stored(source, body, tags)]
         self.put_in.append(source)
+        self.hidden.discard(key)
         return Upload(INPUT, key, version, etag, f"{number:016X}")
 
     def delete(self, source: SourceObject) -> None:
         """That version is gone for good."""
         self.kept[source.key] = [one for one in self.kept[source.key] if one.source.job_id != source.job_id]
+
+    def hide(self, source: SourceObject) -> None:
+        """Its owner deletes the object: where versions are kept, a marker comes to stand over them."""
+        if self.versioned:
+            self.hidden.add(source.key)
+        else:
+            self.delete(source)
 
     def holds(self, source: SourceObject) -> bool:
         """Whether that version is still there."""
@@ -81,7 +90,7 @@ class InputBucket:
         return dict(self._stored(source).tags)
 
     def is_deleted(self, source: SourceObject) -> bool:
-        return not self.kept[source.key]
+        return source.key in self.hidden or not self.kept[source.key]
 
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
         return lambda offset, length: self._stored(source).body[offset : offset + length]

@@ -147,7 +147,8 @@ class Simulation:
         self.uploaded.append(upload)
         source = self.inputs.put_in[-1]
         if rng.random() < 0.08:
-            self.at(rng.random() * 1500, "deletes", lambda: self.inputs.delete(source))
+            away = self.inputs.delete if len(self.inputs.put_in) % 2 else self.inputs.hide
+            self.at(rng.random() * 1500, "deletes", lambda: away(source))
         if rng.random() < self.shape.events_lost:
             self.events_lost.add(source.job_id)
             return
