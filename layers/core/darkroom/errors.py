@@ -59,7 +59,10 @@ CURES: dict[ErrorCode, str] = {
     ErrorCode.UNSUPPORTED_FORMAT: "Upload a whole, single-image JPEG, PNG or TIFF.",
     ErrorCode.IMAGE_TOO_LARGE: "Upload a smaller image, ask for a smaller output, or choose a model with a higher limit.",
     ErrorCode.PRICE_ABOVE_LIMIT: "Raise `max_credits` (tag) or MaxCreditsPerJob (stack), or ask for a smaller output.",
-    ErrorCode.BUDGET_EXCEEDED: "Wait for next month or raise MonthlyCreditLimit or MonthlyBudgetUsd, then upload again.",
+    ErrorCode.BUDGET_EXCEEDED: (
+        "Wait for next month or raise MonthlyCreditLimit or MonthlyBudgetUsd, "
+        "then `darkroom rerun --code BudgetExceeded`."
+    ),
     ErrorCode.PROVIDER_REJECTED: "Read the provider's words in the message, correct the image or settings, upload again.",
     ErrorCode.PROVIDER_FAILED: "Upload the object again; if it fails again, ask the provider about the process id.",
     ErrorCode.OUT_OF_CREDITS: "Top up or subscribe in the provider's account, then upload the object again.",

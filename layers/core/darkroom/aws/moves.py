@@ -11,13 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from darkroom import events
 from darkroom.aws import rows
 from darkroom.aws.writes import Write
 from darkroom.errors import LostClaim
 from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # or perhaps there
-WITH_EVENT = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.REJECTED)
 
 EXECUTION_GRACE = timedelta(minutes=15)  # an execution that should have moved the job by then is looked after
 PUBLISHING_GRACE = timedelta(minutes=2)  # the worker that settled sends the event within seconds
@@ -73,7 +73,7 @@ def placed(write: Write, word: str | None, due_at: datetime | None, **more: obje
 
 def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | None, datetime | None]:
     """Where a job that is over stands in the index: until its event is sent, then until the provider has forgotten it."""
-    if status in WITH_EVENT:
+    if status in events.DETAIL_TYPES:
         return UNPUBLISHED, now + PUBLISHING_GRACE
     return after_publishing(job, now)
 
