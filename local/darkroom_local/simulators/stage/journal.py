@@ -20,6 +20,15 @@ Entry = dict[str, Any]
 KeyCheck = Callable[[web.Request], tuple[str | None, bool]]
 
 
+def bearer_state(request: web.Request, api_key: str) -> tuple[str | None, bool]:
+    """Whether an Authorization header came, and whether it bears the right key."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None, False
+    scheme, _, key = header.partition(" ")
+    return "authorization", scheme.lower() == "bearer" and key == api_key
+
+
 class Journal:
     """Requests and paid submits, oldest first, readable from any thread."""
 

@@ -11,7 +11,7 @@ import signal
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -21,7 +21,7 @@ from aiohttp import web
 from .account import Account
 from .calls import Call
 from .control import control_routes
-from .faults import Faults, Repertoire
+from .faults import Fault, Faults, Repertoire
 from .journal import Journal
 from .kinds import RESULT
 from .refusals import Refusal, Severed
@@ -32,6 +32,7 @@ _START_LIMIT_SECONDS = 10.0
 _SHUTDOWN_LIMIT_SECONDS = 1.0
 
 AnyWorld = TypeVar("AnyWorld", bound=World)
+AnySettings = TypeVar("AnySettings", bound=Settings)
 Handler = Callable[[Call[AnyWorld]], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, str, Handler[AnyWorld]]  # method, path, operation, handler
 
@@ -70,23 +71,42 @@ def _bound(world: AnyWorld, operation: str, handler: Handler[AnyWorld]) -> Calla
     return answer
 
 
-class Simulator(ABC, Generic[AnyWorld]):
-    """A simulator on a thread of its own, for the length of a `with` block."""
+class Simulator(ABC, Generic[AnyWorld, AnySettings]):
+    """A simulator on a thread of its own, for the length of a `with` block: `with XSimulator(api_key="k") as sim: ...`."""
 
     name: ClassVar[str]  # of the thread and of the folder
     base_path: ClassVar[str]
+    repertoire: ClassVar[Repertoire]
 
-    def __init__(self, settings: Settings, journal: Journal, repertoire: Repertoire, port: int, host: str) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        faults: Iterable[Fault | str] = (),
+        **settings: Any,
+    ) -> None:
+        """Keyword arguments beyond these are fields of the vendor's `Settings`."""
+        self.settings = self.make_settings(api_key=api_key, faults=self.repertoire.read(faults), **settings)
         self.host, self.port = host, port
-        self.faults = Faults(repertoire)
-        self.journal = journal
-        self.account = Account(settings.available_credits)
-        for rule in settings.faults:
+        self.faults = Faults(self.repertoire)
+        self.journal = self.make_journal(api_key)
+        self.account = Account(self.settings.available_credits)
+        for rule in self.settings.faults:
             self.faults.put(rule)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
+
+    @abstractmethod
+    def make_settings(self, **fields: Any) -> AnySettings:
+        """The vendor's settings of these fields."""
+
+    @abstractmethod
+    def make_journal(self, api_key: str) -> Journal:
+        """An empty journal with the vendor's key check."""
 
     @abstractmethod
     def routes(self) -> Sequence[Route[AnyWorld]]:
@@ -185,7 +205,7 @@ class Simulator(ABC, Generic[AnyWorld]):
 
 
 def serve_until_signalled(
-    make: Callable[..., Simulator[Any]], *, on_ready: Callable[[str], None] | None = None, **options: Any
+    make: Callable[..., Simulator[Any, Any]], *, on_ready: Callable[[str], None] | None = None, **options: Any
 ) -> None:
     """Serve what `make(**options)` makes until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
     simulator = make(**options)

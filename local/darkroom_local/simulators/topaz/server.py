@@ -9,11 +9,11 @@ in for.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..stage.faults import Fault
+from ..stage.journal import Journal
 from ..stage.links import Links
 from ..stage.server import Route, Simulator, serve_until_signalled
 from . import api_routes
@@ -40,24 +40,20 @@ _ROUTES: tuple[Route[World], ...] = (
 )
 
 
-class TopazSimulator(Simulator[World]):
-    """A simulator on a thread of its own: `with TopazSimulator(api_key="k") as sim: ...`."""
+class TopazSimulator(Simulator[World, Settings]):
+    """The API on a thread of its own."""
 
     name = "topaz-simulator"
     base_path = BASE_PATH
+    repertoire = REPERTOIRE
 
-    def __init__(
-        self,
-        api_key: str,
-        *,
-        port: int = 0,
-        host: str = "127.0.0.1",
-        faults: Iterable[Fault | str] = (),
-        **settings: Any,
-    ) -> None:
-        """Keyword arguments beyond these are fields of `Settings`."""
-        self.settings = Settings(api_key=api_key, faults=REPERTOIRE.read(faults), **settings)
-        super().__init__(self.settings, make_journal(api_key), REPERTOIRE, port, host)
+    def make_settings(self, **fields: Any) -> Settings:
+        """Its own settings."""
+        return Settings(**fields)
+
+    def make_journal(self, api_key: str) -> Journal:
+        """Its own journal."""
+        return make_journal(api_key)
 
     def routes(self) -> Sequence[Route[World]]:
         """The published endpoints."""

@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from ..stage.account import Account
+from ..stage.fetching import NotFetched, fetch
 from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, make_result, read_facts
 from ..stage.workshop import Workshop, sleep_until
-from .fetching import NotFetched, fetch
 from .models import (
     CREATED,
     CREATED_SECONDS,
