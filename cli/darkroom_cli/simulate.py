@@ -13,6 +13,8 @@ from darkroom_cli.extras import local_extras
 VENDORS = {
     "topaz": "Serve the Topaz Labs image API until interrupted; the pictures are really processed.",
     "uwear": "Serve the uwear.ai upscale API until interrupted; pictures are really fetched and enlarged.",
+    "aimlapi": "Serve AI/ML API's Topaz models until interrupted; a picture costs 210,000 credits.",
+    "oxen": "Serve the Oxen.ai image upscaler until interrupted; a credit is 0.0001 US dollars, a picture costs 500.",
 }
 app = typer.Typer(help="Run a provider's simulator on this machine.", no_args_is_help=True)
 
@@ -20,7 +22,9 @@ ApiKey = Annotated[str, typer.Option(help="The key that callers must send.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 = any free port.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Speed = Annotated[float, typer.Option(min=0.001, help="How many times faster than a real provider.")]
-Credits = Annotated[int, typer.Option("--credits", min=0, help="What the account holds.")]
+Credits = Annotated[
+    int | None, typer.Option("--credits", min=0, help="What the account holds.", show_default="enough for a while")
+]
 FaultLines = Annotated[
     list[str] | None,
     typer.Option(metavar="KIND[:ON[:TIMES]]", help="Misbehave, as in cut:result:2; TIMES may be *. Repeatable."),
@@ -40,20 +44,21 @@ def _command(vendor: str) -> Callable[..., None]:
         port: Port = 0,
         host: Host = "127.0.0.1",
         speed: Speed = 1.0,
-        available_credits: Credits = 10_000,
+        available_credits: Credits = None,
         fault: FaultLines = None,
     ) -> None:
         with local_extras(f"simulate {vendor}"):
             from darkroom_local.simulator import announcement
 
             simulator = importlib.import_module(f"darkroom_local.simulators.{vendor}")
+        held = {} if available_credits is None else {"available_credits": available_credits}
         simulator.serve(
             api_key=api_key,
             port=port,
             host=host,
             speed=speed,
             faults=_parsed(simulator.parse_fault, fault),
-            available_credits=available_credits,
+            **held,
             on_ready=lambda url: typer.echo(announcement(url)),
         )
 

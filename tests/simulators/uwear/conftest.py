@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.simulators.uwear.support import BEARER, KEY, Gallery, gallery_open
+from tests.simulators.gallery import Gallery, gallery_open
+from tests.simulators.uwear.support import BEARER, KEY
 
 from darkroom_local.simulators.uwear import UwearSimulator
 

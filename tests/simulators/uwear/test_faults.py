@@ -11,17 +11,8 @@ import time
 
 import httpx
 import pytest
-from tests.simulators.uwear.support import (
-    BARE,
-    BEARER,
-    Gallery,
-    finished,
-    link,
-    opened,
-    result_of,
-    submit,
-    submitted,
-)
+from tests.simulators.gallery import Gallery, opened
+from tests.simulators.uwear.support import BARE, BEARER, finished, link, result_of, submit, submitted
 
 from darkroom_local.simulators.uwear import KINDS, UwearSimulator, parse_fault
 

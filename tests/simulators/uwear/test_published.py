@@ -9,19 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from tests.simulators.uwear.support import (
-    BARE,
-    BEARER,
-    KEY,
-    Gallery,
-    finished,
-    link,
-    opened,
-    picture,
-    result_of,
-    submit,
-    submitted,
-)
+from tests.simulators.gallery import Gallery, opened, picture
+from tests.simulators.uwear.support import BARE, BEARER, KEY, finished, link, result_of, submit, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.uwear.support import BARE, BEARER, KEY, Gallery, finished, picture, submit, submitted
+from tests.simulators.gallery import Gallery, picture
+from tests.simulators.uwear.support import BARE, BEARER, KEY, finished, submit, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
 

@@ -59,6 +59,7 @@ def _bound(world: AnyWorld, operation: str, handler: Handler[AnyWorld]) -> Calla
                 world.admit(entry)
             response = await call.leave(await handler(call))
         except Refusal as refusal:
+            refusal.entry = entry
             response = world.render(refusal)
         except web.HTTPMovedPermanently as moved:
             response = web.Response(status=301, headers={"Location": str(moved.location)})

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..stage.imaging import MEDIA_TYPES, NoArea, NotAPicture, PictureFacts, read_facts
+from ..stage.imaging import MEDIA_TYPES, NoArea, NotAPicture, PictureFacts, ResultFile, read_facts
 from ..stage.refusals import Refusal
 from .jobs import RUNNING, Job, duration_seconds, page
 from .models import (
@@ -28,7 +28,7 @@ from .models import (
     Endpoint,
 )
 from .orders import make_order, read_input_size, read_wishes
-from .uploads import Form, Upload, read_form
+from .uploads import Form, Upload, fetch_upload, read_form
 from .world import Call, traits_of
 
 _DEFAULT_PAGE_LIMIT = 20
@@ -54,7 +54,21 @@ async def enhance_now(call: Call) -> web.StreamResponse:
         **_job_headers(job),
         "Content-Type": MEDIA_TYPES[job.order.output_format],
     }
+    if call.take("cut_answer"):
+        return await _half_of(call, job.result, headers)
     return web.FileResponse(job.result.path, headers=headers)
+
+
+async def _half_of(call: Call, result: ResultFile, headers: dict[str, str]) -> web.StreamResponse:
+    """The announced length, half of the bytes, and a closed connection."""
+    response = web.StreamResponse(headers=headers)
+    response.content_length = result.size_bytes
+    await response.prepare(call.request)
+    await response.write(result.path.read_bytes()[: result.size_bytes // 2])
+    if call.request.transport is not None:
+        call.request.transport.close()
+    call.entry["aborted"] = True
+    return response
 
 
 async def status_one(call: Call) -> web.StreamResponse:
@@ -148,7 +162,7 @@ async def _submit(call: Call, endpoint: Endpoint, sync: bool) -> Job:
     form = await read_form(call.request, world.directory, world.settings.request_limit_bytes)
     call.entry["fields"] = dict(form.fields)
     try:
-        await call.gate(form.upload.filename if form.upload else None)
+        await call.gate(form.upload.filename if form.upload else form.fields.get("source_url"))
         job = await _accept(call, endpoint, form, sync)
     except BaseException:
         form.discard()
@@ -171,7 +185,7 @@ async def _submit(call: Call, endpoint: Endpoint, sync: bool) -> Job:
 
 async def _accept(call: Call, endpoint: Endpoint, form: Form, sync: bool) -> Job:
     world = call.world
-    upload = _only_upload(form)
+    upload = await _only_upload(call, form)
     wishes = read_wishes(endpoint, form.fields)
     facts = await _facts(upload)
     order = make_order(wishes, facts.width, facts.height, endpoint.output_limit_mp)
@@ -180,9 +194,14 @@ async def _accept(call: Call, endpoint: Endpoint, form: Form, sync: bool) -> Job
     return world.jobs.accept(order, upload, facts.format, sync, traits_of(call))
 
 
-def _only_upload(form: Form) -> Upload:
-    if form.fields.keys() & {"source_url", "source_id"}:
-        raise Refusal(400, "This simulator takes uploads only, no source_url or source_id.")
+async def _only_upload(call: Call, form: Form) -> Upload:
+    """What was uploaded, or what stands at `source_url`; `form` keeps it, so that it is discarded with it."""
+    world, url = call.world, form.fields.get("source_url")
+    if "source_id" in form.fields or (url and form.upload):
+        raise Refusal(400, "This simulator takes one image or one source_url, no source_id.")
+    if url:
+        is_named = call.take("unnamed") is None
+        form.upload = await fetch_upload(url, world.directory, world.settings.request_limit_bytes, is_named)
     if form.upload is None:
         raise Refusal(400, "The image is missing.")
     return form.upload

@@ -38,6 +38,8 @@ KINDS: Mapping[str, FaultKind] = {
     "list_lag": FaultKind("the job is missing from the list for `seconds`", ("submit",), {"seconds": 5.0}),
     "wrong_size": FaultKind("status reports other dimensions than the result has", ("submit", "status")),
     "unknown_status": FaultKind("the status word is Queued2", ("status", "submit")),
+    "unnamed": FaultKind("the list does not name a picture that was fetched by its address", ("submit",)),
+    "cut_answer": FaultKind("half of a synchronous call's picture, then closed", ("submit",)),
     "list_shape": FaultKind("the list comes in the shape not asked for", ("list",)),
     **transfer_kinds(),
 }

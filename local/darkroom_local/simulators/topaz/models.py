@@ -22,6 +22,7 @@ LINK_LIFETIME_SECONDS = 3_600.0
 RESULT_LIFETIME_SECONDS = 86_400.0
 LIST_WINDOW_SECONDS = 7 * 86_400.0
 PAGE_LIMIT_HIGHEST = 100
+FETCH_LIMIT_SECONDS = 10.0  # for a picture that is given by its address; assumed
 
 
 @dataclass(frozen=True)

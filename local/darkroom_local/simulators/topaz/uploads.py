@@ -1,4 +1,4 @@
-"""Read a multipart request: text fields into strings, the picture straight to a file.
+"""Read a multipart request: text fields into strings, the picture straight to a file; or fetch it by its address.
 
 The picture never lies in memory as a whole. The size limit is checked against Content-Length
 first and against the bytes that really arrive as well, because a chunked request names no length.
@@ -10,10 +10,13 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
+from ..stage.fetching import NotFetched, fetch
 from ..stage.refusals import Refusal
+from .models import FETCH_LIMIT_SECONDS
 
 _TEXT_LIMIT_BYTES = 65_536
 _PIECE_BYTES = 1 << 18
@@ -57,6 +60,28 @@ async def read_form(request: web.Request, directory: Path, limit_bytes: int) -> 
         form.discard()
         raise
     return form
+
+
+async def fetch_upload(url: str, directory: Path, limit_bytes: int, is_named: bool) -> Upload:
+    """The picture behind an address; Refusal 400 when it is not to be had. Fetched at once, and named as its host would
+    name it: both assumed."""
+    path = directory / f"upload-{uuid.uuid4()}"
+    try:
+        await fetch(url, path, FETCH_LIMIT_SECONDS, limit_bytes)
+    except NotFetched:
+        path.unlink(missing_ok=True)
+        raise Refusal(400, "The picture at source_url could not be fetched.") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return Upload(_name_of(url) if is_named else "", path, path.stat().st_size)
+
+
+def _name_of(url: str) -> str:
+    """The name a presigned address asks its host to answer with, else the last part of its path."""
+    parts = urlsplit(url)
+    wanted = dict(parse_qsl(parts.query)).get("response-content-disposition", "")
+    return wanted.partition('filename="')[2].partition('"')[0] or parts.path.rpartition("/")[2]
 
 
 async def _read_parts(reader: MultipartReader, form: Form, directory: Path, limit_bytes: int) -> None:

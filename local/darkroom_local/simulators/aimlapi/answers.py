@@ -1,0 +1,56 @@
+"""What a generation that succeeded is answered with: the picture or its address, and what it cost.
+
+It must not look at faults: which shape an answer takes is decided when the request is accepted.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from ..stage.journal import Entry
+from .errors import naming
+from .models import CREDITS_PER_USD
+
+URL, B64 = "url", "b64_json"
+TOKENS, CREDITS, NULL, NOWHERE = "tokens_used", "credits_used", "null", "nowhere"  # how the body says what it cost
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How an answer looks; the defaults are as published."""
+
+    answer_with: str = URL
+    no_data: bool = False
+    status: int = 200
+    usage: str = TOKENS
+    cost_headers: bool = True
+
+
+def picture_answer(entry: Entry, shape: Shape, picture: str | bytes, credits: int) -> web.Response:
+    """The answer for a picture, given as its address or as its bytes; blocking when it is bytes."""
+    found = {B64: base64.b64encode(picture).decode("ascii")} if isinstance(picture, bytes) else {URL: picture}
+    body: dict[str, Any] = {"data": None if shape.no_data else [found]}
+    if shape.usage != NOWHERE:
+        body["meta"] = {"usage": _usage(shape, credits)}
+    headers = naming(entry)
+    if shape.cost_headers:
+        headers["x-aimlapi-credits-used"] = str(credits)
+        headers["x-aimlapi-usd-spent"] = f"{usd(credits):.9f}"
+    text = json.dumps(body).encode("ascii")
+    return web.Response(body=text, status=shape.status, headers=headers, content_type="application/json")
+
+
+def usd(credits: int) -> float:
+    """What that many credits are worth."""
+    return credits / CREDITS_PER_USD
+
+
+def _usage(shape: Shape, credits: int) -> dict[str, Any] | None:
+    if shape.usage == TOKENS:
+        return {"tokens_used": credits}
+    return {"credits_used": credits, "usd_spent": usd(credits)} if shape.usage == CREDITS else None

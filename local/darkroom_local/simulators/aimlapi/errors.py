@@ -1,0 +1,75 @@
+"""How this simulator words a refusal, and which headers name the request in every answer.
+
+Two bodies are known: the one of the page General Info (`message`, `path`, `requestId`,
+`statusCode` as text, `timestamp`), and the problem document seen on the live service in 2026-08.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from aiohttp import web
+
+from ..stage.journal import Entry
+from ..stage.refusals import Refusal
+
+DOCUMENTED, PROBLEM = "documented", "problem"  # the two bodies
+_BILLING = "https://aimlapi.com/app/billing/"
+OUT_OF_CREDITS = (
+    f"You've run out of credits. Please top up your balance or update your payment method to continue: {_BILLING}"
+)
+MESSAGES: dict[int, str] = {
+    400: "Body validation error",
+    401: "This request requires a valid API key. You can create a new API key on the Billing page: "
+    "https://aimlapi.com/app/keys",
+    403: OUT_OF_CREDITS,
+    429: "Too Many Requests",
+    500: "Internal server error",
+    502: "Bad Gateway",
+    503: "Service unavailable",
+    504: "Generation timeout",
+}
+PARTNER_FAILED = "Something wrong with the server. Please, try again later."
+
+
+class Invalid(Refusal):
+    """400: a line for everything that is wrong with a body or a query."""
+
+    def __init__(self, part: str, problems: Sequence[str]) -> None:
+        super().__init__(400, "\n".join([f"{part} validation error", *problems]))
+
+
+def answer(refusal: Refusal, shape: str = DOCUMENTED) -> web.Response:
+    """The response for a refusal."""
+    entry, status = refusal.entry, refusal.status
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    message = refusal.message or MESSAGES.get(status, phrase)
+    facts = {
+        "message": message,
+        "requestId": entry.get("request_id") or str(uuid.uuid4()),
+        "timestamp": stamp(datetime.now(UTC)),
+    }
+    path = entry.get("path", "")
+    if shape == PROBLEM:
+        error = {"name": phrase.replace(" ", "") + "Exception", "message": message}
+        body = {"title": phrase, "status": status, "instance": path, **facts, "error": error}
+        return web.json_response(body, status=status, headers=naming(entry), content_type="application/problem+json")
+    return web.json_response({**facts, "path": path, "statusCode": str(status)}, status=status, headers=naming(entry))
+
+
+def naming(entry: Entry) -> dict[str, str]:
+    """The headers that say which request this answers, and which inference it was."""
+    names = {
+        "x-request-id": "request_id",
+        "x-inference-id": "inference_id",
+        "x-client-request-id": "client_request_id",
+    }
+    return {header: entry[field] for header, field in names.items() if entry.get(field)}
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

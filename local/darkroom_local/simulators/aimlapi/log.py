@@ -1,0 +1,165 @@
+"""The request log: what a query asks for, how a row looks, and how often one may ask.
+
+As published there is no filter for the caller's own id: a caller reads a window of time and
+compares. It must not run or change generations.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+from ..stage.refusals import Refusal
+from .answers import usd
+from .errors import Invalid, stamp
+from .generations import Generation
+from .models import (
+    FAILED,
+    KEY_PREFIX_LENGTH,
+    LOG_CALLS,
+    LOG_CALLS_SECONDS,
+    LOG_LIMIT_DEFAULT,
+    LOG_LIMIT_HIGHEST,
+    LOG_MODELS_HIGHEST,
+    LOG_WINDOW_DAYS,
+    SUCCEEDED,
+)
+
+PARAMETERS = ("period", "start", "end", "key_prefix", "model", "status", "limit", "offset")
+_PERIOD = re.compile(r"([1-9][0-9]{0,5})([hd])")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows are wanted."""
+
+    start: datetime
+    end: datetime
+    models: tuple[str, ...]
+    statuses: tuple[str, ...]
+    limit: int
+    offset: int
+
+    def wants(self, generation: Generation) -> bool:
+        """Whether a row belongs to the answer, on whatever page."""
+        model, moment = generation.order.model, datetime.fromtimestamp(generation.created, UTC)
+        names = (model, model.rpartition("/")[2])  # source/alias, or the bare alias
+        return (
+            self.start <= moment <= self.end
+            and (not self.models or any(name in self.models for name in names))
+            and (not self.statuses or generation.status in self.statuses)
+        )
+
+
+class Pace:
+    """Counts calls within the last while."""
+
+    def __init__(self, speed: float) -> None:
+        self._seconds = LOG_CALLS_SECONDS / speed
+        self._calls: deque[float] = deque()
+
+    def note(self) -> None:
+        """One more call; refuses it when there were too many."""
+        now = time.monotonic()
+        while self._calls and self._calls[0] <= now - self._seconds:
+            self._calls.popleft()
+        if len(self._calls) >= LOG_CALLS:
+            raise Refusal(429)
+        self._calls.append(now)
+
+
+def read_query(request: web.Request, api_key: str, refuse_unknown: bool) -> Query:
+    """The checked query; refuses one that is not as published."""
+    given = request.query
+    strange = [name for name in given if name not in PARAMETERS]
+    if strange and refuse_unknown:
+        raise Invalid("Query", [f"{name}: Unrecognized key" for name in strange])
+    prefix = given.get("key_prefix")
+    if prefix is not None and prefix != api_key[:KEY_PREFIX_LENGTH]:
+        raise Refusal(403, "Only a management key may ask for another key")
+    start, end = _window(given)
+    models, statuses = tuple(given.getall("model", [])), tuple(given.getall("status", []))
+    if len(models) > LOG_MODELS_HIGHEST:
+        raise Invalid("Query", [f"model: Array must contain at most {LOG_MODELS_HIGHEST} element(s)"])
+    for word in statuses:
+        if word not in (SUCCEEDED, FAILED):
+            message = f"Invalid enum value. Expected '{SUCCEEDED}' | '{FAILED}', received '{word}'"
+            raise Invalid("Query", [f"status: {message}"])
+    limit = _whole(given, "limit", LOG_LIMIT_DEFAULT, 1, LOG_LIMIT_HIGHEST)
+    return Query(start, end, models, statuses, limit, _whole(given, "offset", 0, 0, None))
+
+
+def page(generations: Iterable[Generation], query: Query) -> dict[str, Any]:
+    """The answer's body."""
+    wanted = [generation for generation in generations if query.wants(generation)]
+    rows = [_row(generation) for generation in wanted[query.offset : query.offset + query.limit]]
+    facts = {
+        "limit": query.limit,
+        "offset": query.offset,
+        "total": len(wanted),
+        "has_more": query.offset + len(rows) < len(wanted),
+    }
+    return {"data": rows, "pagination": facts}
+
+
+def _row(generation: Generation) -> dict[str, Any]:
+    credits = generation.order.credits if generation.status == SUCCEEDED else 0
+    return {
+        "created": stamp(datetime.fromtimestamp(generation.created, UTC)),
+        "status": generation.status,
+        "origin": "api",
+        "model": generation.order.model,
+        "cost": {"usd": usd(credits), "credits": credits},
+        "tokens": {"input": 0, "output": 0, "total": 0},  # as for any model that is not billed by the token
+        "request_id": generation.sender.request_id,
+        "inference_id": generation.inference_id,
+        "client_request_id": generation.sender.client_request_id,
+    }
+
+
+def _window(given: Mapping[str, str]) -> tuple[datetime, datetime]:
+    """A period up to now, or from one moment to another; exactly one of the two ways."""
+    period, start, end = (given.get(name) for name in ("period", "start", "end"))
+    if (period is None) == (start is None and end is None) or (start is None) != (end is None):
+        raise Invalid("Query", ["Provide either `period` or both `start` and `end`"])
+    if period is not None:
+        last = datetime.now(UTC)
+        first = last - _length(period)
+    else:
+        first, last = _moment(start or "", "start"), _moment(end or "", "end")
+    if last < first:
+        raise Invalid("Query", ["end: Must not be earlier than `start`"])
+    if last - first > timedelta(days=LOG_WINDOW_DAYS):
+        raise Invalid("Query", [f"The window cannot exceed {LOG_WINDOW_DAYS} days"])
+    return first, last
+
+
+def _length(text: str) -> timedelta:
+    match = _PERIOD.fullmatch(text)
+    if match is None:
+        raise Invalid("Query", ["period: Expected a positive integer followed by `h` or `d`"])
+    return timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
+
+
+def _moment(text: str, name: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid("Query", [f"{name}: Invalid date"]) from None
+
+
+def _whole(given: Mapping[str, str], name: str, default: int, lowest: int, highest: int | None) -> int:
+    text = given.get(name, str(default))
+    number = int(text) if _WHOLE.fullmatch(text) else None
+    if number is None or number < lowest or (highest is not None and number > highest):
+        raise Invalid("Query", [f"{name}: Expected a number from {lowest} to {highest or 'any'}, received '{text}'"])
+    return number

@@ -1,0 +1,94 @@
+"""The vendor's published facts as data, and apart from them what is assumed where it is silent.
+
+Sources: docs.aimlapi.com, the pages Sharpen, Sharpen Generative, Request Tracing and Cost Headers,
+Usage Logs, Account Balance and Errors, as of 2026-11. This module holds facts only. It must not
+read requests or touch pictures, and it must not import the application: a simulator that shared
+the application's tables would agree with its mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A field that is one of a closed set of words."""
+
+    words: tuple[str, ...]
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A field that is true or false."""
+
+    default: bool | None = None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A field within a closed range; a whole number when so said."""
+
+    lowest: float | None = None
+    highest: float | None = None
+    default: float | None = None
+    whole: bool = False
+
+
+Rule = Choice | Switch | Number
+
+# --- published ---
+
+_COMMON: Mapping[str, Rule] = {
+    "output_format": Choice(("jpeg", "jpg", "png", "tiff", "tif"), "jpeg"),
+    "subject_detection": Choice(("All", "Foreground", "Background"), "All"),
+    "face_enhancement": Switch(True),
+    "face_enhancement_creativity": Number(0.0, 1.0, 0.0),
+    "face_enhancement_strength": Number(0.0, 1.0, 0.8),
+}
+SHARPEN, SHARPEN_GEN = "topaz-labs/sharpen", "topaz-labs/sharpen-gen"
+MODELS: Mapping[str, Mapping[str, Rule]] = {
+    SHARPEN_GEN: {
+        "mode": Choice(("Super Focus", "Super Focus V2")),
+        **_COMMON,
+        "strength": Number(0.0, 1.0),
+        "focus_boost": Number(0.25, 1.0),
+        "seed": Number(whole=True),
+    },
+    SHARPEN: {
+        "mode": Choice(("Standard", "Strong", "Lens Blur", "Lens Blur V2", "Motion Blur", "Natural", "Refocus")),
+        **_COMMON,
+        "strength": Number(0.01, 1.0),
+        "minor_denoise": Number(0.01, 1.0),
+    },
+}
+# The page Sharpen Generative shows this pair in its example, and the answer to it, although the
+# schema of neither model allows it. It is answered here as it is answered there.
+EXAMPLE_PAIR = (SHARPEN, "Super Focus V2")
+FORMATS: Mapping[str, str] = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "tiff": "tiff", "tif": "tiff"}
+
+CREDITS_PER_USD = 2_000_000
+EXAMPLE_CREDITS = 210_000  # what the published examples of both models cost
+RESULT_LIFETIME_SECONDS = 604_800.0  # X-Amz-Expires of the published links
+CLIENT_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"  # anything else is dropped without a word
+SUCCEEDED, FAILED = "succeeded", "failed"
+LOG_LIMIT_DEFAULT, LOG_LIMIT_HIGHEST = 50, 100
+LOG_WINDOW_DAYS, LOG_MODELS_HIGHEST = 92, 50
+LOG_CALLS, LOG_CALLS_SECONDS = 200, 60.0
+LOW_BALANCE_CREDITS = 10_000
+
+# --- assumed ---
+
+# The pages give no price rule beside the examples: a flat price for each picture is assumed.
+AVAILABLE_CREDITS = 20_000_000
+SHORTEST_SECONDS: Mapping[str, float] = {SHARPEN: 5.0, SHARPEN_GEN: 10.0}
+LONGEST_SECONDS: Mapping[str, float] = {SHARPEN: 30.0, SHARPEN_GEN: 120.0}
+SECONDS_PER_MP: Mapping[str, float] = {SHARPEN: 0.5, SHARPEN_GEN: 2.0}
+LOG_DELAY_SECONDS = 2.0  # the log comes "from the analytics pipeline", after the answer; how much later is not said
+FETCH_LIMIT_SECONDS = 10.0  # for the whole picture
+FETCH_LIMIT_BYTES = 100_000_000
+INPUT_LIMIT_MP = 256.0
+KEY_PREFIX_LENGTH = 8  # as in the example of `key_prefix`
+DEFAULT_SHARPENING = 0.5  # what a picture gets when no strength is given: a stand-in for what the model would choose

@@ -1,0 +1,127 @@
+"""Everything one running AI/ML API simulator shares: what any simulator does, its generations, its refusals.
+
+It must not know routes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ..stage import calls, world
+from ..stage.journal import Entry
+from ..stage.refusals import Refusal
+from ..stage.world import Found
+from .answers import B64, CREDITS, NOWHERE, NULL, TOKENS, URL, Shape
+from .errors import DOCUMENTED, PROBLEM, answer
+from .generations import GenerationStore, Limits, Problem, Traits, failure
+from .log import Pace
+from .models import (
+    AVAILABLE_CREDITS,
+    EXAMPLE_CREDITS,
+    FETCH_LIMIT_BYTES,
+    FETCH_LIMIT_SECONDS,
+    INPUT_LIMIT_MP,
+    LOG_DELAY_SECONDS,
+    RESULT_LIFETIME_SECONDS,
+)
+
+
+@dataclass(frozen=True)
+class Settings(world.Settings):
+    """How a simulator is set up; whatever the pages do not settle can be chosen."""
+
+    available_credits: int = AVAILABLE_CREDITS
+    price_credits: int = EXAMPLE_CREDITS  # of one picture
+    answer_with: str = URL  # or b64_json
+    errors_as: str = DOCUMENTED  # or problem
+    refuse_unknown_query: bool = False  # whether the log refuses a parameter that is not published
+    log_delay_seconds: float = LOG_DELAY_SECONDS  # divided by the speed, as all times
+    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS
+    fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
+    fetch_limit_bytes: int = FETCH_LIMIT_BYTES
+    input_limit_mp: float = INPUT_LIMIT_MP
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.answer_with not in (URL, B64):
+            raise ValueError(f"answer_with is {URL} or {B64}")
+        if self.errors_as not in (DOCUMENTED, PROBLEM):
+            raise ValueError(f"errors_as is {DOCUMENTED} or {PROBLEM}")
+
+    @property
+    def limits(self) -> Limits:
+        """Those that concern the generations."""
+        return Limits(
+            self.speed,
+            self.result_lifetime_seconds,
+            self.log_delay_seconds,
+            self.fetch_limit_seconds,
+            self.fetch_limit_bytes,
+            self.input_limit_mp,
+        )
+
+
+@dataclass
+class World(world.World):
+    """The parts that outlive a single request."""
+
+    settings: Settings
+    generations: GenerationStore
+    pace: Pace
+
+    def admit(self, entry: Entry) -> None:
+        """Gives the request its id, and refuses a missing or wrong key."""
+        entry["request_id"] = str(uuid.uuid4())
+        super().admit(entry)
+
+    def render(self, refusal: Refusal) -> web.Response:
+        """With the vendor's error body."""
+        return answer(refusal, self.settings.errors_as)
+
+    def find_result(self, name: str, entry: Entry) -> Found:
+        """The picture of that file name, for as long as it is kept."""
+        generation = self.generations.of_file(name)
+        if generation is None:
+            return Found(None, None)
+        entry["inference_id"] = generation.inference_id
+        return Found(generation.file if generation.has_result() else None, generation.order.image_url)
+
+    async def close(self) -> None:
+        """Stop every generation."""
+        await self.generations.close()
+
+
+Call = calls.Call[World]
+_USAGES = {"usage_credits": CREDITS, "usage_headers_only": NULL, "usage_nowhere": NOWHERE}
+
+
+def traits_of(call: Call) -> Traits:
+    """What a generation accepted by this call is to suffer."""
+    late, fetch_late, lag = (call.take(kind) for kind in ("late_job", "fetch_late", "list_lag"))
+    ending = call.take("failed_job", "generation_timeout")
+    problem: Problem | None = None
+    if ending is not None:
+        problem = failure(int(ending.option("status")) if ending.kind == "failed_job" else 504)
+    return Traits(
+        problem=problem,
+        late_seconds=late.option("seconds") if late else 0.0,
+        fetch_late_seconds=fetch_late.option("seconds") if fetch_late else 0.0,
+        log_lag_seconds=lag.option("seconds") if lag else 0.0,
+        wrong_size=call.take("wrong_size") is not None,
+    )
+
+
+def shape_of(call: Call) -> Shape:
+    """What the answer to this call is to look like, should there be a picture."""
+    usage = call.take("usage_tokens_only", *_USAGES)
+    kind = usage.kind if usage else "as published"
+    return Shape(
+        answer_with=B64 if call.take("b64") is not None else call.world.settings.answer_with,
+        no_data=call.take("no_data") is not None,
+        status=201 if call.take("created") is not None else 200,
+        usage=_USAGES.get(kind, TOKENS),
+        cost_headers=kind not in ("usage_tokens_only", "usage_nowhere"),
+    )

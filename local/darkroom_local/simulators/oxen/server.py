@@ -1,0 +1,73 @@
+"""The simulator as a running server: this vendor's routes to handlers.
+
+A stand-in for Oxen.ai's inference API as far as upscaling an image needs it: the queue, the
+synchronous call, the history, the model and the events. It must not import the application it
+stands in for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..stage.journal import Journal
+from ..stage.links import Links
+from ..stage.server import Route, Simulator, serve_until_signalled
+from . import api_routes, browse_routes
+from .faults import REPERTOIRE
+from .jobs import JobStore
+from .journal import make_journal
+from .listeners import Listeners
+from .rows import FILE_PATH, Addresses
+from .world import Settings, World
+
+BASE_PATH = "/api"
+_QUEUE, _HISTORY = BASE_PATH + "/ai/queue", BASE_PATH + "/ai/generations"
+_ONE = "/{generation_id}"
+
+_ROUTES: tuple[Route[World], ...] = (
+    ("POST", _QUEUE, "submit", api_routes.submit),
+    ("GET", _QUEUE, "list", browse_routes.listing),
+    ("GET", _QUEUE + _ONE, "status", api_routes.status),
+    ("DELETE", _QUEUE + _ONE, "cancel", api_routes.cancel),
+    ("POST", BASE_PATH + "/ai/images/edit", "edit", api_routes.edit),
+    ("GET", _HISTORY, "history", browse_routes.history),
+    ("GET", _HISTORY + _ONE, "history", browse_routes.details),
+    ("GET", BASE_PATH + "/ai/models/{id}", "model", browse_routes.model),
+    ("GET", BASE_PATH + "/events", "events", browse_routes.events),
+    ("GET", FILE_PATH, "file", browse_routes.file),
+)
+
+
+class OxenSimulator(Simulator[World, Settings]):
+    """The API on a thread of its own."""
+
+    name = "oxen-simulator"
+    base_path = BASE_PATH
+    repertoire = REPERTOIRE
+
+    def make_settings(self, **fields: Any) -> Settings:
+        """Its own settings."""
+        return Settings(**fields)
+
+    def make_journal(self, api_key: str) -> Journal:
+        """Its own journal."""
+        return make_journal(api_key)
+
+    def routes(self) -> Sequence[Route[World]]:
+        """The endpoints."""
+        return _ROUTES
+
+    def make_world(self, directory: Path) -> World:
+        """A fresh world that keeps its files in the given directory."""
+        settings = self.settings
+        links = Links(settings.result_lifetime_seconds / settings.speed)
+        addresses = Addresses(links, wants_key=settings.result_wants_key, host=settings.result_host)
+        listeners = Listeners()
+        jobs = JobStore(self.account, directory, settings.limits, listeners.tell)
+        return World(self.account, self.faults, self.journal, links, directory, settings, jobs, addresses, listeners)
+
+
+serve = functools.partial(serve_until_signalled, OxenSimulator)  # blocking, for a command line

@@ -1,0 +1,120 @@
+"""Everything one running Oxen.ai simulator shares: what any simulator does, its generations, its refusals.
+
+It must not know routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from ..stage import calls, world
+from ..stage.journal import Entry
+from ..stage.refusals import Refusal
+from ..stage.world import Found
+from .errors import answer
+from .jobs import JobStore, Limits, Traits
+from .listeners import Listeners
+from .models import (
+    CANCELLED,
+    CHOICES,
+    FAILED,
+    FETCH_LIMIT_BYTES,
+    FETCH_LIMIT_SECONDS,
+    OUTPUT_LIMIT_MP,
+    PRICE_UNITS,
+    RESULT_LIFETIME_SECONDS,
+    SCHEMA_FIELDS,
+    SUCCEEDED,
+)
+from .orders import Choices
+from .rows import Addresses
+
+
+@dataclass(frozen=True)
+class Settings(world.Settings):
+    """How a simulator is set up; whatever the pages do not settle can be chosen.
+
+    The account counts units of 0.0001 US dollars, so that prices are whole numbers.
+    """
+
+    available_credits: int = 1_000_000  # 100 US dollars
+    price_units: int = PRICE_UNITS  # for each image
+    narrowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # parameter: the words left of its own
+    schema_field: str = SCHEMA_FIELDS[0]  # the name the model's schema goes by
+    echo_input: bool = True  # whether the queue's rows say what was submitted; the history always does
+    result_wants_key: bool = False  # whether results are first named at an address that wants the key
+    result_host: str | None = None  # the host in presigned links, if not the called one
+    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # of a link; divided by the speed, as all times
+    fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
+    fetch_limit_bytes: int = FETCH_LIMIT_BYTES
+    output_limit_mp: float = OUTPUT_LIMIT_MP
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schema_field not in SCHEMA_FIELDS:
+            raise ValueError(f"schema_field is one of {', '.join(SCHEMA_FIELDS)}")
+        for name, words in self.narrowed.items():
+            if name not in CHOICES or not words or not set(words) <= set(CHOICES[name].words):
+                raise ValueError(f"{name} cannot be narrowed to {words}")
+
+    @property
+    def choices(self) -> Choices:
+        """The words each parameter may be."""
+        return {name: tuple(self.narrowed.get(name, choice.words)) for name, choice in CHOICES.items()}
+
+    @property
+    def limits(self) -> Limits:
+        """Those that concern the generations."""
+        return Limits(self.speed, self.choices, self.fetch_limit_seconds, self.fetch_limit_bytes, self.output_limit_mp)
+
+
+@dataclass
+class World(world.World):
+    """The parts that outlive a single request."""
+
+    settings: Settings
+    jobs: JobStore
+    addresses: Addresses
+    listeners: Listeners
+
+    def render(self, refusal: Refusal) -> web.Response:
+        """With an `error`."""
+        return answer(refusal)
+
+    def find_result(self, name: str, entry: Entry) -> Found:
+        """The picture of that file name; it is kept for good."""
+        job = self.jobs.of_file(name)
+        if job is None:
+            return Found(None, None)
+        entry["generation_id"] = job.generation_id if job.listed else None
+        return Found(job.file, job.request.input_image)
+
+    async def close(self) -> None:
+        """Stop every generation."""
+        await self.jobs.close()
+
+
+Call = calls.Call[World]
+
+
+def traits_of(call: Call) -> Traits:
+    """What a generation accepted by this call is to suffer."""
+
+    def seconds(kind: str) -> float:
+        fault = call.take(kind)
+        return fault.option("seconds") if fault else 0.0
+
+    ending = call.take("failed_job", "cancelled_job")
+    endings = {"failed_job": FAILED, "cancelled_job": CANCELLED}
+    return Traits(
+        ending=endings[ending.kind] if ending else SUCCEEDED,
+        late_seconds=seconds("late_job"),
+        hold_seconds=seconds("hold"),
+        fetch_late_seconds=seconds("fetch_late"),
+        list_lag_seconds=seconds("list_lag"),
+        wrong_size=call.take("wrong_size") is not None,
+        unknown_status=call.take("unknown_status") is not None,
+    )

@@ -1,0 +1,83 @@
+"""A server that holds pictures, for the simulators of vendors that fetch their input by its address.
+
+The tests of the simulators must not import the application: what is checked is the stand-in, not its user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from PIL import Image
+
+
+def picture(width: int = 30, height: int = 20, name: str = "PNG", **save: Any) -> bytes:
+    """A picture of that size with a gradient in it."""
+    image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, name, **save)
+    return buffer.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+class Gallery:
+    """Pictures by path, on a server of their own; remembers what was asked for, as it was asked."""
+
+    def __init__(self) -> None:
+        self.pictures: dict[str, bytes] = {"/cat.png": picture(), "/dog.jpg": picture(name="JPEG")}
+        self.moved: dict[str, str] = {}
+        self.asked: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.delay_seconds = 0.0
+        self.origin = ""
+
+    def url(self, path: str = "/cat.png") -> str:
+        return self.origin + path
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """One GET."""
+        self.asked.append(request.path)
+        self.headers.append(dict(request.headers))
+        time.sleep(self.delay_seconds)
+        path = request.path.partition("?")[0]
+        body = self.pictures.get(path, b"")
+        request.send_response(302 if path in self.moved else 200 if body else 404)
+        if path in self.moved:
+            request.send_header("Location", self.moved[path])
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        with contextlib.suppress(OSError):
+            request.wfile.write(body)
+
+
+@contextlib.contextmanager
+def gallery_open() -> Iterator[Gallery]:
+    """A gallery for the length of a block."""
+    shown = Gallery()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shown.answer(self)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        shown.origin = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
+        thread.start()
+        try:
+            yield shown
+        finally:
+            server.shutdown()
+            thread.join()

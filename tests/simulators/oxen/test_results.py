@@ -1,0 +1,67 @@
+"""Results of the Oxen.ai simulator: presigned links, and the address that wants the key first."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+from tests.simulators.gallery import Gallery, opened
+from tests.simulators.oxen.support import BARE, BEARER, edit, link, result_of, running, status, submitted
+
+from darkroom_local.simulators.oxen import OxenSimulator
+
+
+def test_links_serve_ranges_without_a_key_and_a_key_there_is_leaked(
+    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    generation_id = submitted(http, gallery.url())
+    whole, url = result_of(http, generation_id), link(http, generation_id)
+    assert url.startswith(sim.origin + "/")
+    part = BARE.get(url, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole[10:20])
+    assert part.headers["Content-Type"] == "image/png"
+    assert BARE.head(url).status_code == 403
+    assert BARE.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
+    assert BARE.get(url.replace("/results/", "/results/x")).status_code == 403
+    assert not any(entry["key_leaked"] for entry in sim.requests)
+    assert http.get(url).status_code == 200
+    assert sim.requests[-1]["key_leaked"] is True
+    assert sim.requests[-1]["generation_id"] == generation_id
+
+
+def test_a_link_ends_and_a_new_one_is_given_each_time_it_is_asked_for(gallery: Gallery) -> None:
+    with running(result_lifetime_seconds=75) as (_, http):  # a second and a half at this speed
+        generation_id = submitted(http, gallery.url())
+        old = link(http, generation_id)
+        assert BARE.get(old).status_code == 200
+        time.sleep(1.6)
+        assert BARE.get(old).status_code == 403
+        assert BARE.get(status(http, generation_id)["result_url"]).status_code == 200
+
+
+def test_a_result_can_want_the_key_first_and_then_lead_elsewhere(gallery: Gallery) -> None:
+    with running(result_wants_key=True, result_host="localhost") as (sim, http):
+        generation_id = submitted(http, gallery.url())
+        url = link(http, generation_id)
+        assert url.startswith(sim.base_url + "/repos/")
+        refused = BARE.get(url)
+        assert (refused.status_code, refused.json()["status_message"]) == (401, "unauthenticated")
+        assert BARE.get(url, headers={"Authorization": "Bearer other"}).status_code == 401
+        onward = http.get(url)
+        assert onward.status_code == 302
+        assert onward.headers["Location"].startswith(f"http://localhost:{sim.port}/results/")
+        assert not any(entry["key_leaked"] for entry in sim.requests)
+        assert opened(BARE.get(onward.headers["Location"]).content).size == (60, 40)
+        assert not any(entry["key_leaked"] for entry in sim.requests)
+        assert BARE.get(onward.headers["Location"], headers=BEARER).status_code == 200
+        assert sim.requests[-1]["key_leaked"] is True
+        assert http.get(url.replace(".png", "x.png")).status_code == 404
+        sim.faults.add("error_before", on="file", status=503)
+        assert [http.get(url).status_code for _ in range(2)] == [503, 302]
+
+
+def test_a_synchronous_call_names_the_same_kind_of_address(gallery: Gallery) -> None:
+    with running(result_wants_key=True) as (sim, http):
+        url = edit(http, gallery.url()).json()["images"][0]["url"]
+        assert url.startswith(sim.base_url + "/repos/")
+        assert opened(BARE.get(http.get(url).headers["Location"]).content).size == (60, 40)

@@ -1,0 +1,66 @@
+"""The Topaz simulator given a picture by its address, and its synchronous answer cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from tests.simulators.gallery import Gallery, gallery_open
+
+from darkroom_local.simulators.topaz import TopazSimulator
+
+NAMED = "?response-content-disposition=" + quote('attachment; filename="job-1-1.png"', safe="")
+
+
+@pytest.fixture
+def gallery() -> Iterator[Gallery]:
+    with gallery_open() as shown:
+        yield shown
+
+
+def by_address(http: httpx.Client, url: str, path: str = "/enhance/async", **fields: Any) -> httpx.Response:
+    return http.post(path, files={name: (None, str(value)) for name, value in {"source_url": url, **fields}.items()})
+
+
+def listed(http: httpx.Client) -> list[str]:
+    return [entry["filename"] for entry in http.get("/status").json()]
+
+
+def test_a_picture_is_fetched_from_its_address_as_it_was_given(
+    sim: TopazSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    assert by_address(http, gallery.url("/cat.png" + NAMED), model="CGI").status_code == 200
+    assert gallery.asked == ["/cat.png" + NAMED]
+    assert sim.submits[0]["size_bytes"] == len(gallery.pictures["/cat.png"])
+
+
+def test_the_list_names_it_as_its_host_would(http: httpx.Client, gallery: Gallery) -> None:
+    by_address(http, gallery.url("/cat.png"))
+    by_address(http, gallery.url("/cat.png" + NAMED))
+    assert listed(http) == ["job-1-1.png", "cat.png"]
+
+
+def test_on_request_the_list_does_not_name_it(sim: TopazSimulator, http: httpx.Client, gallery: Gallery) -> None:
+    sim.faults.add("unnamed")
+    by_address(http, gallery.url("/cat.png" + NAMED))
+    assert listed(http) == [""]
+
+
+def test_an_address_without_a_picture_is_refused_and_costs_nothing(
+    sim: TopazSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    assert by_address(http, gallery.url("/gone.png")).status_code == 400
+    assert sim.submits == []
+
+
+def test_a_synchronous_answer_can_be_cut_and_its_result_is_there_all_the_same(
+    sim: TopazSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    sim.faults.add("cut_answer")
+    with pytest.raises(httpx.RemoteProtocolError):
+        by_address(http, gallery.url("/cat.png"), "/enhance")
+    (submit,) = sim.submits
+    assert http.get(f"/download/{submit['process_id']}").status_code == 200
