@@ -49,6 +49,13 @@ def output_key(source_key: str, source_format: ImageFormat, output_format: Image
     return key
 
 
+def key_in_format(source_key: str, form: ImageFormat) -> str:
+    """Where a result goes whose format is known only once it is there: a suffix that would be wrong is replaced."""
+    suffix = posixpath.splitext(source_key)[1].lower()
+    named = next((known for known, suffixes in SUFFIXES.items() if suffix in suffixes), form)
+    return output_key(source_key, named, form)
+
+
 def superseded_key(key: str, job_id: str) -> str:
     """Where the result of an older version goes while a newer one's stands at `key`."""
     stem, suffix = posixpath.splitext(key)
@@ -56,6 +63,19 @@ def superseded_key(key: str, job_id: str) -> str:
         stem, suffix = key, ""
     mark = f".superseded-{job_id[:12]}{suffix}"
     return stem.encode()[: S3_KEY_LIMIT_BYTES - len(mark.encode())].decode(errors="ignore") + mark
+
+
+def check_linkable(key: str) -> None:
+    """Raises InvalidSetting for a key that those who fetch by URL would shorten, so that its signature breaks."""
+    if {".", ".."} & set(key.split("/")):
+        raise InvalidSetting(
+            "the provider fetches by URL, and the key has a folder named `.` or `..`: upload it under another key"
+        )
+
+
+def incoming_key(job_id: str) -> str:
+    """Where the result of a synchronous call waits for finalize: one place a job."""
+    return f"{OWN_PREFIX}incoming/{job_id}"
 
 
 def plain_key(key: str) -> str:

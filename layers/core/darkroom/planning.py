@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
-from darkroom import catalog, pricing
+from darkroom import catalog, pricing, sizing
 from darkroom.catalog import Catalog, Kind, Model, Parameter
 from darkroom.catalog.values import allowed, wire_value
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, Resolved
+from darkroom.model import ImageFacts, ImageFormat, Limits, Manner, Plan, Resolved
 from darkroom.near_misses import closest
 from darkroom.settings import OBJECT_LAYERS, OUR_KEYS, Settings, did_you_mean, shown
 
 DEFAULT_LAYER = "default"  # the catalog's own choice, when no layer spoke
 # Ours, not a vendor's: below 1 would pay to lose pixels, above 16 nothing a model accepts is left.
-SCALE = Parameter("scale", "scale", Kind.DECIMAL, Decimal(1), Decimal(16), source="our own choice, 2026-11")
-SIZE_KEYS = ("output_width", "output_height")
+OUR_CHOICE = "our own choice, 2026-11"
+SCALE = Parameter("scale", "scale", Kind.DECIMAL, Decimal(1), Decimal(16), source=OUR_CHOICE)
+SYNCHRONOUS = Parameter("synchronous", "", Kind.BOOL, source=OUR_CHOICE)
+HOW_KEYS = frozenset({"scale", "input_by", "synchronous"})  # ours, but only for models that can
 FORMAT_SYNONYMS = {"jpg": "jpeg", "tif": "tiff"}
 
 
@@ -35,19 +37,18 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
     named = _named_model(settings, book, notes)
     model = _model(book, named)
     asked = _taken(settings, book, model, notes)
-    _settle_size_conflict(asked, settings.layers, notes)
+    _settle_size_conflict(asked, model, settings.layers, notes)
     values = {name: _value(name, resolved, model) for name, resolved in asked.items()}
     output_format = _output_format(model, facts, asked, values, notes)
-    sides = _sides_to_send(values, facts)
-    width, height = _output_size(sides, facts)
-    _check_sizes(book, model, facts, size_bytes, width, height)
-    sent = {**values, **{side: str(pixels) for side, pixels in sides.items()}, "output_format": output_format.value}
-    ours = {name: settings.values[name] for name in ("max_credits", "label") if name in settings.values}
-    kept = {"provider": settings.values["provider"], "model": Resolved(model.name, named.layer), **asked, **ours}
+    sides = sizing.sides_to_send(model, values, facts)
+    width, height = sizing.checked_size(book, model, sides, facts, size_bytes)
+    manner = _manner(model, asked, values, width * height, notes)
+    sent = {**values, **sides, "output_format": output_format.value}
+    kept = {"model": Resolved(model.name, named.layer), **asked, **_ours(settings)}
     planned = Plan(
         provider=settings.provider,
         model=model.name,
-        endpoint=model.endpoint,
+        endpoint=(model.held_endpoint if manner.is_held else None) or model.endpoint,
         parameters=_on_the_wire(model, sent),
         settings={name: sent.get(name, resolved.value) for name, resolved in kept.items()},
         layers={name: resolved.layer for name, resolved in kept.items()},
@@ -58,12 +59,13 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
         output_height=height,
         credits=None,
         credit_price_usd=limits.credit_price_usd.get(settings.provider) or book.credit_price_usd,
+        manner=manner,
+        other_formats=_other_formats(model, output_format),
         label=settings.label,
         max_credits=settings.max_credits,
     )
-    if model.mp_per_credit is None:
-        return planned
-    return priced(planned, pricing.credits(width * height, model.mp_per_credit), limits)
+    credits = pricing.credits(width * height, model.mp_per_credit, model.credits)
+    return planned if credits is None else priced(planned, credits, limits)
 
 
 def priced(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
@@ -109,9 +111,10 @@ def _model(book: Catalog, named: Resolved) -> Model:
 
 def _taken(settings: Settings, book: Catalog, model: Model, notes: list[str]) -> dict[str, Resolved]:
     """The settings this model takes. Another is refused when the object carries it, else dropped and noted."""
-    taken: dict[str, Resolved] = {}
+    required = [parameter for parameter in model.parameters.values() if parameter.required]
+    taken = {parameter.name: Resolved(parameter.default or "", DEFAULT_LAYER) for parameter in required}
     for name, resolved in settings.values.items():
-        if name in OUR_KEYS and name != "scale":
+        if name in OUR_KEYS and name not in HOW_KEYS:
             continue
         if _takes(model, name):
             taken[name] = resolved
@@ -125,13 +128,23 @@ def _taken(settings: Settings, book: Catalog, model: Model, notes: list[str]) ->
 
 
 def _takes(model: Model, name: str) -> bool:
-    return model.takes_size if name == "scale" else name in model.parameters
+    match name:
+        case "scale":
+            return model.takes_size or bool(model.factors)
+        case "input_by":
+            return len(model.inputs) > 1
+        case "synchronous":
+            return model.held_endpoint is not None
+    return name in model.parameters
 
 
-def _settle_size_conflict(asked: dict[str, Resolved], layers: Sequence[str], notes: list[str]) -> None:
-    """`scale` and an explicit side cannot both be met: the stronger layer wins; as equals they are refused."""
-    for side in SIZE_KEYS:
+def _settle_size_conflict(asked: dict[str, Resolved], model: Model, layers: Sequence[str], notes: list[str]) -> None:
+    """`scale` and another key of size cannot both be met: the stronger layer wins; as equals they are refused."""
+    for side in (*sizing.SIZE_KEYS, *filter(None, [model.factor_parameter])):
         if "scale" not in asked or side not in asked:
+            continue
+        if asked[side].layer == DEFAULT_LAYER:  # nobody asked for it: it is only what a required parameter needs
+            del asked[side]
             continue
         ranks = {name: layers.index(asked[name].layer) for name in ("scale", side)}
         both_carried = all(asked[name].layer in OBJECT_LAYERS for name in ranks)
@@ -146,14 +159,58 @@ def _settle_size_conflict(asked: dict[str, Resolved], layers: Sequence[str], not
 
 
 def _value(name: str, resolved: Resolved, model: Model) -> str:
-    parameter = SCALE if name == "scale" else model.parameters[name]
+    parameter = _parameter(name, model)
     value = wire_value(parameter, resolved.value)
     if value is None:
-        raise InvalidSetting(
-            f"{name}={shown(resolved.value)} in {resolved.layer} is not valid for model {model.name}; "
-            f"allowed: {allowed(parameter)}"
-        )
+        raise _invalid(name, resolved, model, allowed(parameter))
+    if name == "scale" and model.factors and sizing.word_for(model, Decimal(value)) is None:
+        raise _invalid(name, resolved, model, " or ".join(str(factor) for factor in sorted(model.factors.values())))
     return value
+
+
+def _parameter(name: str, model: Model) -> Parameter:
+    """What the key takes: one of the model's parameters, or of ours."""
+    match name:
+        case "scale":
+            return SCALE
+        case "synchronous":
+            return SYNCHRONOUS
+        case "input_by":
+            return Parameter("input_by", "", Kind.CHOICE, choices=model.inputs, source=OUR_CHOICE)
+    return model.parameters[name]
+
+
+def _invalid(name: str, resolved: Resolved, model: Model, valid: str) -> InvalidSetting:
+    return InvalidSetting(
+        f"{name}={shown(resolved.value)} in {resolved.layer} is not valid for model {model.name}; allowed: {valid}"
+    )
+
+
+def _ours(settings: Settings) -> dict[str, Resolved]:
+    """What is kept in the ledger though it concerns no vendor."""
+    return {name: settings.values[name] for name in ("provider", "max_credits", "label") if name in settings.values}
+
+
+def _other_formats(model: Model, expected: ImageFormat) -> tuple[ImageFormat, ...]:
+    """What the provider may give instead of what is expected."""
+    return tuple(form for form in model.output_formats if form is not expected) if model.format_is_open else ()
+
+
+def _manner(
+    model: Model, asked: dict[str, Resolved], values: dict[str, str], output_pixels: int, notes: list[str]
+) -> Manner:
+    """How it is sent. A synchronous call that is too large is refused when the object asks for it, else given up."""
+    by_link = values.get("input_by", model.inputs[0]) == catalog.LINK
+    wished = values.get("synchronous") == "true"
+    most = model.held_max_output_mp
+    if wished and most is not None and output_pixels > most * pricing.PIXELS_PER_MEGAPIXEL:
+        message = f"synchronous=true in {asked['synchronous'].layer}: {model.name} answers at once up to {most} MP"
+        if asked["synchronous"].layer in OBJECT_LAYERS:
+            raise ImageTooLarge(f"{message}; the result would be larger")
+        notes.append(f"{message}; dropped")
+        del asked["synchronous"]
+        wished = False
+    return Manner.of(by_link=by_link, is_held=model.is_held or wished)
 
 
 def _output_format(
@@ -178,54 +235,9 @@ def _output_format(
     return chosen
 
 
-def _sides_to_send(values: Mapping[str, str], facts: ImageFacts) -> dict[str, int]:
-    """The sides the vendor is told: those set, or the larger displayed one times scale (nothing is letterboxed)."""
-    if "scale" in values:
-        side = "output_width" if facts.width >= facts.height else "output_height"
-        pixels = max(facts.width, facts.height) * Decimal(values["scale"])
-        return {side: int(pixels.quantize(Decimal(1), ROUND_HALF_UP))}
-    return {side: int(values[side]) for side in SIZE_KEYS if side in values}
-
-
-def _output_size(sides: Mapping[str, int], facts: ImageFacts) -> tuple[int, int]:
-    """Width and height of the result in pixels: unchanged, one side with the other in proportion, or exactly both."""
-    width, height = (sides.get(side) for side in SIZE_KEYS)
-    if width and height:
-        return width, height
-    if width:
-        return width, _in_proportion(facts.height, width, facts.width)
-    if height:
-        return _in_proportion(facts.width, height, facts.height), height
-    return facts.width, facts.height
-
-
-def _in_proportion(side: int, numerator: int, denominator: int) -> int:
-    """side * numerator / denominator, rounded half up, at least 1."""
-    return max(1, (2 * side * numerator + denominator) // (2 * denominator))
-
-
-def _check_sizes(book: Catalog, model: Model, facts: ImageFacts, size_bytes: int, width: int, height: int) -> None:
-    if size_bytes > book.max_upload_bytes:
-        raise ImageTooLarge(f"the file has {size_bytes} bytes; {book.provider} takes at most {book.max_upload_bytes}")
-    for what, across, down, most in (
-        ("the image", facts.width, facts.height, model.max_input_mp),
-        ("the result", width, height, model.max_output_mp),
-    ):
-        size = f"{what} has {across} by {down} pixels"
-        if max(across, down) > model.max_side_pixels:
-            raise ImageTooLarge(f"{size}; {model.name} takes at most {model.max_side_pixels} a side")
-        megapixels = Decimal(across * down) / pricing.PIXELS_PER_MEGAPIXEL
-        if megapixels > most:
-            raise ImageTooLarge(f"{size}, {megapixels.normalize():f} MP; the limit of {model.name} is {most} MP")
-    if model.max_scale and (width > facts.width * model.max_scale or height > facts.height * model.max_scale):
-        raise ImageTooLarge(
-            f"the result has {width} by {height} pixels, the image {facts.width} by {facts.height}; {model.name} enlarges "
-            f"at most {model.max_scale} times"
-        )
-
-
 def _on_the_wire(model: Model, sent: Mapping[str, str]) -> dict[str, str]:
     """Wire name → wire value, the model always among them; ours alone (`scale`) stays here."""
+    taken = [(model.parameters[name], value) for name, value in sent.items() if name in model.parameters]
     return {"model": model.wire} | {
-        model.parameters[name].wire: value for name, value in sent.items() if name in model.parameters
+        parameter.wire: parameter.wire_values.get(value, value) for parameter, value in taken
     }

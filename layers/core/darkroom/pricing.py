@@ -10,7 +10,11 @@ from decimal import Decimal
 PIXELS_PER_MEGAPIXEL = 1_000_000
 
 
-def credits(output_pixels: int, mp_per_credit: Decimal) -> Decimal:
-    """Whole credits: output megapixels / rate, rounded up, at least 1. Exact: at 24, 24 MP cost 1, a pixel more 2."""
+def credits(output_pixels: int, mp_per_credit: Decimal | None, credits: Decimal | None = None) -> Decimal | None:
+    """What an output of that size costs: `credits` (1 unless given) a begun step of `mp_per_credit` megapixels, at least one
+    step; without steps `credits` itself; None when only the vendor knows. Exact: at 24, 24 MP are one step, a pixel more two.
+    """
+    if mp_per_credit is None:
+        return credits
     whole, rest = divmod(Decimal(output_pixels), mp_per_credit * PIXELS_PER_MEGAPIXEL)
-    return max(Decimal(1), whole + (1 if rest else 0))
+    return max(Decimal(1), whole + (1 if rest else 0)) * (Decimal(1) if credits is None else credits)

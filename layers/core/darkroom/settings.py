@@ -21,7 +21,9 @@ METADATA = "metadata"
 STACK = "stack"
 OBJECT_LAYERS = frozenset({TAGS, METADATA})  # what the object itself carries: its uploader asked for it
 
-OUR_KEYS = frozenset({"provider", "model", "preset", "scale", "max_credits", "label", "skip"})
+OUR_KEYS = frozenset(
+    {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip"}
+)
 LABEL_MAX_CHARACTERS = 256  # S3's limit of a tag value
 SHOWN_CHARACTERS = 80
 
@@ -106,7 +108,9 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
     """
     names = tuple(layer.name for layer in layers)
     known = known_keys()
-    entries = [[entry for entry in _read(layer) if _is_set(entry, known)] for layer in layers]
+    read = [_read(layer) for layer in layers]
+    suspects = _keys_of(read, default_provider)
+    entries = [[entry for entry in of_layer if _is_set(entry, known, suspects)] for of_layer in read]
     if _skips(entries):
         return Settings(default_provider, {}, True, None, None, (), names)
     values: dict[str, Resolved] = {}
@@ -144,11 +148,21 @@ def _read(layer: Layer) -> list[_Entry]:
     ]
 
 
-def _is_set(entry: _Entry, known: frozenset[str]) -> bool:
+def _keys_of(read: Sequence[Sequence[_Entry]], default_provider: str) -> frozenset[str]:
+    """The keys that a mistyped one may have meant: ours and those of the provider that seems to be asked for.
+
+    Another provider's would be suspected in vain: `node` is near AI/ML API's `mode`, and harms nobody at Topaz.
+    """
+    named = next((entry.value.lower() for entries in read for entry in entries if entry.key == "provider"), "")
+    provider = named if named in catalog.providers() else default_provider
+    return OUR_KEYS | (catalog.load(provider).parameter_names if provider in catalog.providers() else known_keys())
+
+
+def _is_set(entry: _Entry, known: frozenset[str], suspects: frozenset[str]) -> bool:
     """Whether the entry is ours or has to be refused; strangers drop out here."""
     if entry.key in known or entry.layer.closed:
         return True
-    return entry.layer.carried_by_object and is_near_miss(entry.key, known)
+    return entry.layer.carried_by_object and is_near_miss(entry.key, suspects)
 
 
 def _skips(entries: Sequence[Sequence[_Entry]]) -> bool:

@@ -23,9 +23,11 @@ from darkroom.aws.backlog import DynamoBacklog
 from darkroom.aws.circuits import DynamoCircuits
 from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger, utc_now
+from darkroom.aws.links import S3Links
 from darkroom.aws.outputs import S3Outputs
 from darkroom.aws.secrets import ApiKeys
 from darkroom.aws.sources import S3Sources
+from darkroom.aws.staging import S3Staging
 from darkroom.aws.workflow import EventBridgeEvents, SqsIntake, StepFunctionsWorkflow
 from darkroom.configuration import Configuration
 from darkroom.pipeline import reconcile, strays
@@ -44,8 +46,11 @@ from darkroom.pipeline.submit import Submit
 from darkroom.pipeline.sweep import Sweep
 from darkroom.ports import Attention, Provider
 from darkroom.providers import http
+from darkroom.providers.aimlapi import Aimlapi
+from darkroom.providers.oxen import Oxen
 from darkroom.providers.results import Downloads
 from darkroom.providers.topaz import Topaz
+from darkroom.providers.uwear import Uwear
 
 if TYPE_CHECKING:
     import httpx
@@ -101,7 +106,7 @@ def finalize() -> Finalize:
     retention = {
         name: timedelta(hours=float(catalog.load(name).result_retention_hours)) for name in catalog.providers()
     }
-    delivery = Delivery(_sources(), _outputs(), _ledger(), _closing(), utc_now, retention)
+    delivery = Delivery(_sources(), _outputs(), _staging(), _ledger(), _closing(), utc_now, retention)
     return Finalize(_ledger(), _providers(), delivery, _closing(), utc_now)
 
 
@@ -205,6 +210,11 @@ def _outputs() -> S3Outputs:
 
 
 @cache
+def _staging() -> S3Staging:
+    return S3Staging(_client("s3"), _setting().text("OUTPUT_BUCKET"))
+
+
+@cache
 def _closing() -> Closing:
     return Closing(_ledger(), _outputs(), EventBridgeEvents(_client("events")), _attention(), utc_now)
 
@@ -216,13 +226,15 @@ def _binding() -> Binding:
 
 @cache
 def _doubt() -> Doubt:
-    return Doubt(_ledger(), _providers(), _binding(), _closing(), utc_now)
+    return Doubt(_ledger(), _staging(), _providers(), _binding(), _closing(), utc_now)
 
 
 @cache
 def _sending() -> Sending:
     return Sending(
         sources=_sources(),
+        links=S3Links(_client("sts"), _setting().text("LINK_ROLE_ARN"), utc_now),
+        staging=_staging(),
         ledger=_ledger(),
         providers=_providers(),
         gate=Gate(_on_table(DynamoCircuits), _attention(), utc_now),
@@ -269,6 +281,9 @@ def _downloads(base_url: str) -> Downloads:
 # One line a provider: its adapter, given its base URL.
 ADAPTERS: Mapping[str, Callable[[str], Provider]] = {
     "topaz": lambda base_url: Topaz(base_url, _keys(), _http(), _downloads(base_url)),
+    "aimlapi": lambda base_url: Aimlapi(base_url, _keys(), _http(), _downloads(base_url)),
+    "oxen": lambda base_url: Oxen(base_url, _keys(), _http(), _downloads(base_url)),
+    "uwear": lambda base_url: Uwear(base_url, _keys(), _http(), _downloads(base_url)),
 }
 
 

@@ -48,10 +48,15 @@ class DynamoInterventions:
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
         """IN_DOUBT → PROCESSING, bound to the process. An earlier wish to cancel is over. Raises LostClaim."""
-        bound = {"process_id": process_id, "eta": now, "submitted_at": job.submitted_at or now, "deadline_at": deadline_at}
+        bound = {
+            "process_id": process_id,
+            "eta": now,
+            "submitted_at": job.submitted_at or now,
+            "deadline_at": deadline_at,
+        }
         step = move(
             job, [JobStatus.IN_DOUBT], JobStatus.PROCESSING, word=JobStatus.PROCESSING, due_at=now, set=bound,
-            add={"attempt": 1}, remove=["error", "error_code", "cancel_requested_at"],
+            add={"attempt": 1}, remove=["error", "error_code", "cancel_requested_at", "staged"],
         )  # fmt: skip
         self._transact(step)
         return self._reread(job)
@@ -71,7 +76,9 @@ class DynamoInterventions:
         self._transact(guarded(job, AT_THE_PROVIDER, set={"cancel_requested_at": now}))
         return self._reread(job)
 
-    def jobs(self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None) -> Iterator[Job]:
+    def jobs(
+        self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None
+    ) -> Iterator[Job]:
         """Jobs under exactly one of the three, in the order of the index."""
         ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
         writer = Writer(self.client, self.table, self.sleep)

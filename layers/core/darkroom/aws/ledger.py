@@ -32,7 +32,7 @@ from darkroom.aws.moves import (
 )  # fmt: skip
 from darkroom.aws.writes import ConditionFailed, Write, Writer
 from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
-from darkroom.model import TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
+from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
 from darkroom.ports import Claim
 
 if TYPE_CHECKING:
@@ -114,11 +114,12 @@ class DynamoLedger:
     ) -> Job:
         """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
         month = rows.stamp(now)[:7]
+        output_format = ANY_FORMAT if plan.other_formats else plan.output_format.value
         changes: dict[str, object] = {
             "provider": plan.provider, "model": plan.model, "settings": dict(plan.settings),
             "credits_reserved": plan.price, "credit_price_usd": plan.credit_price_usd, "budget_month": month,
-            "output_bucket": output_bucket, "output_key": output_key, "output_format": plan.output_format.value,
-            "key_fingerprint": fingerprint,
+            "output_bucket": output_bucket, "output_key": output_key, "output_format": output_format,
+            "manner": plan.manner, "key_fingerprint": fingerprint, "reserved_at": job.reserved_at or now,
         }  # fmt: skip
         if plan.label is not None:
             changes["label"] = plan.label
@@ -154,7 +155,10 @@ class DynamoLedger:
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
         """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
-        changes = {"process_id": submission.process_id, "eta": submission.eta, "submitted_at": now, "polls": 0}
+        changes = present(
+            process_id=submission.process_id, eta=submission.eta, submitted_at=now, polls=0,
+            credits_charged=submission.credits, staged=submission.staged or None,
+        )  # fmt: skip
         step = move(
             job, [JobStatus.SUBMITTING], JobStatus.PROCESSING, word=JobStatus.PROCESSING, due_at=now + EXECUTION_STARTS,
             set=changes, remove=["lease_until", "next_attempt_at", "error", "error_code"],
@@ -184,10 +188,10 @@ class DynamoLedger:
         changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
         return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
 
-    def take_output(self, job: Job, charged: Decimal, now: datetime, until: datetime) -> bool:
+    def take_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key. False when a newer version's result stands there."""
         write = Write(
-            key=rows.output_row_key(job.output_bucket or "", job.output_key or ""),
+            key=rows.output_row_key(job.output_bucket or "", key),
             set={"writer": job.job_id, "writer_until": until}, when=[OUTPUT_FREE, NOT_OLDER],
             values={"writer": job.job_id, "now": now, "order": job.source_order},
         )  # fmt: skip
@@ -215,10 +219,11 @@ class DynamoLedger:
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
         stale = {"error", "error_code"} - changes.keys()
-        gone = ["lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", *sorted(stale)]
+        gone = ["lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", *sorted(stale)]
         word, due_at = after_settling(job, status, now)
         step = move(job, rows.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
-        in_place = [self._in_place(job)] if status is JobStatus.COMPLETED and not superseded else []
+        stands = status is JobStatus.COMPLETED and not superseded
+        in_place = [self._in_place(job, output_key or job.output_key or "")] if stands else []
         self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
         return self._reread(job)
 
@@ -234,9 +239,9 @@ class DynamoLedger:
         except ConditionFailed:
             return
 
-    def _in_place(self, job: Job) -> Write:
+    def _in_place(self, job: Job, key: str) -> Write:
         return Write(
-            key=rows.output_row_key(job.output_bucket or "", job.output_key or ""),
+            key=rows.output_row_key(job.output_bucket or "", key),
             set={"newest_order": job.source_order, "newest_job": job.job_id}, remove=["writer", "writer_until"],
             when=[STILL_WRITER], values={"writer": job.job_id},
         )  # fmt: skip

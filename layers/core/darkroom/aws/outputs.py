@@ -1,24 +1,23 @@
-"""The output bucket: results by multipart upload in constant memory, failure reports, receipts read back."""
+"""The output bucket: results, failure reports, receipts read back."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
+from darkroom.aws import transfers
 from darkroom.model import UnfinishedUpload
 from darkroom.ports import ResultLink
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-PART_BYTES = 8 * 1024 * 1024  # 10,000 parts allow 78 GiB; one part and its copy in flight stay under 20 MiB
 MAX_UNFINISHED = 10_000  # multipart uploads looked at in one round
-ABSENT = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})
 REPORT_ORDER = "darkroom-order"  # of the version that failed, see `SourceObject.order`
 
 
@@ -36,7 +35,7 @@ class S3Outputs:
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """One PUT for a result of one part, else a multipart upload that is aborted when the stream breaks."""
+        """All bytes of the link, with what describes them; an upload that breaks leaves nothing."""
         described: dict[str, Any] = {
             "Bucket": self.bucket,
             "Key": key,
@@ -45,25 +44,7 @@ class S3Outputs:
         }
         if tags:
             described["Tagging"] = urlencode(tags)
-        if link.size_bytes <= PART_BYTES:
-            self.client.put_object(Body=b"".join(link.stream()), **described)
-        else:
-            self._multipart(key, link, described)
-
-    def _multipart(self, key: str, link: ResultLink, described: Mapping[str, Any]) -> None:
-        upload_id = self.client.create_multipart_upload(**described)["UploadId"]
-        target: Any = {"Bucket": self.bucket, "Key": key, "UploadId": upload_id}
-        try:
-            parts: list[Any] = []
-            for number, piece in enumerate(_parts(link.stream()), start=1):
-                answer = self.client.upload_part(PartNumber=number, Body=piece, **target)
-                parts.append({k: v for k, v in answer.items() if k == "ETag" or k.startswith("Checksum")})
-                parts[-1]["PartNumber"] = number
-                parts[-1].pop("ChecksumType", None)
-            self.client.complete_multipart_upload(MultipartUpload={"Parts": parts}, **target)
-        except BaseException:
-            self.client.abort_multipart_upload(**target)
-            raise
+        transfers.put(self.client, described, link.stream())
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
         """`_failed/<key>.json`, unless a newer version of the source left one there."""
@@ -92,7 +73,7 @@ class S3Outputs:
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload.key, UploadId=upload.upload_id)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in ABSENT:
+            if error.response["Error"]["Code"] not in transfers.ABSENT:
                 raise
 
     def _report_order(self, key: str) -> str:
@@ -104,18 +85,6 @@ class S3Outputs:
         try:
             return self.client.head_object(Bucket=self.bucket, Key=key).get("Metadata", {})
         except ClientError as error:
-            if error.response["Error"]["Code"] in ABSENT:
+            if error.response["Error"]["Code"] in transfers.ABSENT:
                 return None
             raise
-
-
-def _parts(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Gathers small pieces into parts of PART_BYTES; the last may be shorter."""
-    part = bytearray()
-    for piece in pieces:
-        part += piece
-        if len(part) >= PART_BYTES:
-            full, part = bytes(memoryview(part)[:PART_BYTES]), part[PART_BYTES:]  # the gathered bytes go before the upload
-            yield full
-    if part:
-        yield bytes(part)

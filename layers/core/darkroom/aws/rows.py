@@ -13,11 +13,12 @@ from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom.model import Job, JobStatus
+from darkroom.model import Job, JobStatus, Manner
 
 TIMES = frozenset(
     {
         "created_at",
+        "reserved_at",
         "deadline_at",
         "lease_until",
         "next_attempt_at",
@@ -55,7 +56,7 @@ def wire(value: object) -> dict[str, Any]:
             value = list(value)
         case Mapping():
             value = dict(value)
-        case JobStatus():
+        case JobStatus() | Manner():
             value = value.value
         case _:
             pass
@@ -121,6 +122,8 @@ def job_of(item: Mapping[str, Any]) -> Job:
             value = int(value)
         elif field.name == "status":
             value = JobStatus(value)
+        elif field.name == "manner":
+            value = Manner(value)
         elif field.name == "orphans":
             value = tuple(sorted(value))
         values[field.name] = value

@@ -3,9 +3,17 @@
 Holds models, parameters, ranges, prices and limits, each with a source and a date. It must not decide anything about
 an upload, and reads nothing but the packaged files.
 
-The format: `[sources]` maps short names to citations. `[endpoints.x]` holds what its models share. `[[models]]` add
-parameters (`parameters = [names]`), may restate any number of their endpoint, may have a `wire_name`, and may narrow
-a shared parameter (`overrides = { name = { maximum = … } }`). `[parameters.x]` is keyed by our name.
+The format: `[sources]` maps short names to citations, and every fact names one: `source`, or `price_source`,
+`limits_source`, `size_source` and `held_source` where those are known from elsewhere. `[endpoints.x]` holds what its models
+share. `[[models]]` add parameters (`parameters = [names]`), may restate any fact of their endpoint, may have a `wire_name`,
+and may narrow a shared parameter (`overrides = { name = { maximum = … } }`). `[parameters.x]` is keyed by our name.
+
+An endpoint or model says: `path`; `mp_per_credit` and `credits` (a step of that many megapixels costs so much, 1 if not
+said; `credits` alone: a job does; neither: the vendor's estimate tells); limits; `input_formats` and `output_formats`
+(jpeg, png, tiff unless said), the latter with `format_is_open = true` where the vendor does not say beforehand which it
+gives; `inputs` (`upload`, `link`, the usual first); `is_held = true` for a synchronous path, or `held_path` and
+`held_max_output_mp` for a synchronous one beside it; `factor_parameter` for a parameter whose choices enlarge (`2x`), or
+`factor` for a model that enlarges always so much.
 """
 
 from __future__ import annotations
@@ -13,7 +21,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -22,6 +30,8 @@ from types import MappingProxyType
 from typing import Any
 
 from darkroom.model import ImageFormat
+
+UPLOAD, LINK = "upload", "link"  # the ways an image reaches a vendor
 
 
 class Kind(StrEnum):
@@ -46,6 +56,8 @@ class Parameter:
     max_length: int | None = None  # characters
     choices: tuple[str, ...] = ()
     default: str | None = None
+    required: bool = False  # the vendor refuses a call without it: the default is sent
+    wire_values: Mapping[str, str] = field(default_factory=dict)  # our word → the vendor's, where they differ
     source: str = ""
 
 
@@ -57,7 +69,7 @@ class Model:
     wire: str
     endpoint: str  # the vendor's path below its base URL, e.g. `enhance/async`
     is_default: bool  # of its endpoint
-    mp_per_credit: Decimal | None  # of the output; None = only the vendor's estimate tells the price
+    mp_per_credit: Decimal | None  # megapixels of the output that a step of the price holds; None = it knows no steps
     max_input_mp: Decimal
     max_output_mp: Decimal
     max_side_pixels: int
@@ -65,11 +77,30 @@ class Model:
     output_formats: tuple[ImageFormat, ...]
     parameters: Mapping[str, Parameter]  # our name → parameter
     source: str
+    price_source: str
+    limits_source: str
+    size_source: str
+    held_source: str
+    credits: Decimal | None = None  # of a step, or of a job; None without steps = only the vendor's estimate tells
+    input_formats: tuple[ImageFormat, ...] = tuple(ImageFormat)
+    format_is_open: bool = False  # which of its formats comes is known only when it is there
+    inputs: tuple[str, ...] = (UPLOAD,)
+    is_held: bool = False  # the endpoint is synchronous
+    held_endpoint: str | None = None  # the synchronous path beside it
+    held_max_output_mp: Decimal | None = None
+    factor: Decimal = Decimal(1)  # how much longer a side becomes when nobody says otherwise
+    factor_parameter: str | None = None  # the choice that says otherwise
 
     @property
     def takes_size(self) -> bool:
-        """Whether the output's size may differ from the input's."""
+        """Whether the output's sides may be chosen."""
         return "output_width" in self.parameters and "output_height" in self.parameters
+
+    @property
+    def factors(self) -> Mapping[str, Decimal]:
+        """What the choices of `factor_parameter` enlarge by; empty where there is none."""
+        choices = self.parameters[self.factor_parameter].choices if self.factor_parameter else ()
+        return {choice: Decimal(choice.removesuffix("x")) for choice in choices}
 
 
 @dataclass(frozen=True)
@@ -83,6 +114,8 @@ class Catalog:
     result_retention_hours: int
     max_upload_bytes: int
     visibility_grace_seconds: int
+    link_seconds: int  # how long a link to the input must be good
+    sources: Mapping[str, str]  # of the facts of the account: their names → citations
     models: Mapping[str, Model]
 
     def find_model(self, name: str) -> Model | None:
@@ -127,8 +160,10 @@ def parse(text: str) -> Catalog:
         credit_price_usd=Decimal(data["price"]["credit_price_usd"]),
         default_model=data["default_model"],
         result_retention_hours=limits["result_retention_hours"],
-        max_upload_bytes=limits["max_request_bytes"] - limits["multipart_allowance_bytes"],
+        max_upload_bytes=limits["max_request_bytes"] - limits.get("multipart_allowance_bytes", 0),
         visibility_grace_seconds=limits["visibility_grace_seconds"],
+        link_seconds=limits.get("link_seconds", 0),
+        sources=MappingProxyType(_sources(data)),
         models=MappingProxyType({model.name: model for model in models}),
     )
     if len({fold(model.name) for model in models}) != len(models) or catalog.default_model not in catalog.models:
@@ -150,15 +185,43 @@ def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
         wire=entry.get("wire_name", entry["name"]),
         endpoint=endpoint["path"],
         is_default=entry["name"] == endpoint["default_model"],
-        mp_per_credit=Decimal(facts["mp_per_credit"]) if "mp_per_credit" in facts else None,
+        mp_per_credit=_decimal(facts, "mp_per_credit"),
         max_input_mp=Decimal(facts["max_input_mp"]),
         max_output_mp=Decimal(facts["max_output_mp"]),
         max_side_pixels=facts["max_side_pixels"],
-        max_scale=Decimal(facts["max_scale"]) if "max_scale" in facts else None,
-        output_formats=tuple(ImageFormat(word) for word in facts["output_formats"]),
+        max_scale=_decimal(facts, "max_scale"),
+        output_formats=tuple(ImageFormat(word) for word in facts.get("output_formats", ImageFormat)),
         parameters=MappingProxyType(parameters),
         source=data["sources"][entry["source"]],
+        price_source=data["sources"][facts.get("price_source", entry["source"])],
+        limits_source=data["sources"][facts.get("limits_source", entry["source"])],
+        size_source=data["sources"][facts.get("size_source", entry["source"])],
+        held_source=data["sources"][facts.get("held_source", entry["source"])],
+        credits=_decimal(facts, "credits"),
+        input_formats=tuple(ImageFormat(word) for word in facts.get("input_formats", ImageFormat)),
+        format_is_open=facts.get("format_is_open", False),
+        inputs=tuple(facts.get("inputs", (UPLOAD,))),
+        is_held=facts.get("is_held", False),
+        held_endpoint=facts.get("held_path"),
+        held_max_output_mp=_decimal(facts, "held_max_output_mp"),
+        factor=Decimal(facts.get("factor", _usual_factor(parameters, facts.get("factor_parameter")))),
+        factor_parameter=facts.get("factor_parameter"),
     )
+
+
+def _usual_factor(parameters: Mapping[str, Parameter], name: str | None) -> str:
+    return (parameters[name].default or "1").removesuffix("x") if name else "1"
+
+
+def _decimal(facts: Mapping[str, Any], name: str) -> Decimal | None:
+    return Decimal(facts[name]) if name in facts else None
+
+
+def _sources(data: Mapping[str, Any]) -> dict[str, str]:
+    """The citations of `price` and of everything in `limits` that has one."""
+    named = {"credit_price_usd": data["price"].get("source")}
+    named |= {name: data["limits"].get(f"{name}_source") for name in data["limits"] if not name.endswith("_source")}
+    return {name: data["sources"][short] for name, short in named.items() if short}
 
 
 def _parameter(name: str, entry: Mapping[str, Any], sources: Mapping[str, str]) -> Parameter:
@@ -171,5 +234,7 @@ def _parameter(name: str, entry: Mapping[str, Any], sources: Mapping[str, str]) 
         max_length=entry.get("max_length"),
         choices=tuple(entry.get("choices", ())),
         default=entry.get("default"),
+        required=entry.get("required", False),
+        wire_values=MappingProxyType(entry.get("wire_values", {})),
         source=sources[entry["source"]],
     )

@@ -1,7 +1,7 @@
 """The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
 
 from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Tick
-from darkroom.model.plans import Limits, Plan, Resolved
+from darkroom.model.plans import ANY_FORMAT, Limits, Manner, Plan, Resolved
 from darkroom.model.processes import (
     Balance,
     Circuit,
@@ -15,6 +15,7 @@ from darkroom.model.processes import (
 from darkroom.model.uploads import Due, ImageFacts, ImageFormat, SourceObject, UnfinishedUpload, Upload
 
 __all__ = [
+    "ANY_FORMAT",
     "LISTED",
     "TERMINAL",
     "UNPUBLISHED",
@@ -30,6 +31,7 @@ __all__ = [
     "Job",
     "JobStatus",
     "Limits",
+    "Manner",
     "Plan",
     "ProcessState",
     "Progress",

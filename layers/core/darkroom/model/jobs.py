@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from darkroom.model.plans import Manner
+
 
 class JobStatus(StrEnum):
     """Where a job stands in the ledger. Terminal ones never change within a run."""
@@ -77,9 +79,12 @@ class Job:
     credit_price_usd: Decimal | None = None
     cost_usd: Decimal | None = None
     budget_month: str | None = None
+    reserved_at: datetime | None = None  # for the first time in this run: nothing of it was sent before
     output_bucket: str | None = None
     output_key: str | None = None
     output_format: str | None = None
+    manner: Manner | None = None  # how it was, or is to be, sent
+    staged: bool = False  # the result of a synchronous call, kept in the output bucket until it is published
     superseded: bool = False
     error_code: str | None = None
     error: str | None = None

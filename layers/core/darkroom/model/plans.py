@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from darkroom.model.uploads import ImageFormat
 
@@ -15,6 +16,33 @@ class Resolved:
 
     value: str
     layer: str
+
+
+class Manner(StrEnum):
+    """How a plan is sent: what the provider is given, and whether it keeps us waiting for the result."""
+
+    UPLOAD = "upload"  # the bytes; a process id comes back
+    LINK = "link"  # a presigned GET; a process id comes back
+    HELD_UPLOAD = "held upload"  # the bytes; the connection is held until the result comes back
+    HELD_LINK = "held link"  # a presigned GET; the connection is held
+
+    @property
+    def by_link(self) -> bool:
+        """Whether the provider fetches the image itself."""
+        return self in (Manner.LINK, Manner.HELD_LINK)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the call is synchronous."""
+        return self in (Manner.HELD_UPLOAD, Manner.HELD_LINK)
+
+    @classmethod
+    def of(cls, *, by_link: bool, is_held: bool) -> Manner:
+        """The one with these two answers."""
+        return next(manner for manner in cls if (manner.by_link, manner.is_held) == (by_link, is_held))
+
+
+ANY_FORMAT = "any"  # in place of a format: the provider decides, and does not say beforehand
 
 
 @dataclass(frozen=True)
@@ -34,6 +62,8 @@ class Plan:
     output_height: int
     credits: Decimal | None  # None: the catalog cannot know, the vendor's estimate must say
     credit_price_usd: Decimal
+    manner: Manner = Manner.UPLOAD
+    other_formats: tuple[ImageFormat, ...] = ()  # the provider may give these instead: it does not say beforehand
     label: str | None = None
     max_credits: Decimal | None = None  # the least of all layers; None = no limit
 

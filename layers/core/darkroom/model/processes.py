@@ -22,10 +22,12 @@ class ProcessState(StrEnum):
 
 @dataclass(frozen=True)
 class Submission:
-    """What a provider answers to an accepted submit."""
+    """What a provider answers to an accepted submit. `staged`: its result came with the answer and was kept."""
 
     process_id: str
     eta: datetime
+    credits: Decimal | None = None  # what it charged, where it says so at once
+    staged: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class FoundProcess:
     state: ProcessState
     eta: datetime | None
     created_at: datetime | None
+    credits: Decimal | None = None  # what it charges, where the list says so
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Progress:
     output_height: int | None = None
     output_format: ImageFormat | None = None
     vendor_word: str = ""
+    reason: str = ""  # of a failure, in the vendor's words
 
 
 @dataclass(frozen=True)

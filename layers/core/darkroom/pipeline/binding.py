@@ -58,7 +58,7 @@ class Binding:
 
 def first_tick(job: Job, now: datetime) -> Tick:
     """What the job's execution starts with."""
-    if job.cancel_requested_at:
+    if job.cancel_requested_at or job.staged:
         return Tick(job.job_id, job.run, "running", now)
     poll_at = polling.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
     return Tick(job.job_id, job.run, "running", min(poll_at, max(job.deadline_at, now)))

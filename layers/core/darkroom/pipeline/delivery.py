@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
 from darkroom import images, naming
 from darkroom.errors import ErrorCode, ProcessUnknown, ResultNotReady, SourceGone, UnsafeLink, UnsupportedFormat
-from darkroom.model import ImageFormat, Job, Progress
+from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, Progress
 from darkroom.pipeline.closing import NOTHING, Closing
-from darkroom.ports import Clock, Ledger, Outputs, Provider, ResultLink, Sources
+from darkroom.ports import Clock, Ledger, Outputs, Provider, ResultLink, Sources, Staging
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Delivery:
 
     sources: Sources
     outputs: Outputs
+    staging: Staging
     ledger: Ledger
     closing: Closing
     clock: Clock
@@ -28,22 +30,57 @@ class Delivery:
     def __call__(self, job: Job, provider: Provider, progress: Progress) -> Job:
         """The result in place, then settled; or lost, and settled. Raises ResultNotReady when it may be had later."""
         credits = charge(job, progress)
-        now = self.clock()
-        newest = self.ledger.take_output(job, credits, now, job.lease_until or now)
-        key = job.output_key or job.source_key
-        key = key if newest else naming.superseded_key(key, job.job_id)
-        if self.outputs.receipt(key).get("darkroom-process-id") != job.process_id:
-            try:
-                with provider.result(job.process_id or "") as link:
-                    check_result(link, job, progress)
-                    self._write(key, link, job, credits)
-            except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
-                if self.is_kept(job):
-                    raise ResultNotReady(str(error)) from None
-                return self.lose(job, credits, str(error))
+        known = self._known_key(job)
+        key, newest = self._take(job, known or job.output_key or job.source_key, credits, lasting=known is not None)
+        try:
+            if not self._stands(key, job):
+                with self._opened(job, provider) as link:
+                    facts = check_result(link, job, progress)
+                    if job.output_format == ANY_FORMAT:
+                        key, newest = self._take(job, naming.key_in_format(job.source_key, facts.format), credits)
+                    if not self._stands(key, job):
+                        self._write(key, link, facts.format, job, credits)
+        except BrokenResult as broken:
+            if self._is_staged(job) or not self.is_kept(job):  # what was staged stays as it is
+                return self.lose(job, credits, str(broken))
+            raise ResultNotReady(str(broken)) from None
+        except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
+            if self.is_kept(job):
+                raise ResultNotReady(str(error)) from None
+            return self.lose(job, credits, str(error))
+        if job.staged:
+            self.staging.drop(job.job_id)  # before it is settled: a rerun may stage its own from then on
         return self.closing.complete(job, credits, key, superseded=not newest)
 
-    def _write(self, key: str, link: ResultLink, job: Job, credits: Decimal) -> None:
+    def _known_key(self, job: Job) -> str | None:
+        """Where the result goes; None while its format is open, unless an earlier try put it in place."""
+        if job.output_format != ANY_FORMAT:
+            return job.output_key or job.source_key
+        keys = dict.fromkeys(naming.key_in_format(job.source_key, form) for form in ImageFormat)
+        places = ((key, place) for key in keys for place in (key, naming.superseded_key(key, job.job_id)))
+        return next((key for key, place in places if self._stands(place, job)), None)
+
+    def _take(self, job: Job, key: str, credits: Decimal, *, lasting: bool = True) -> tuple[str, bool]:
+        """The key to write, as its one writer, and whether the result of the newest version stands there then.
+        Not `lasting`: only to note the charge; it keeps nobody else from the key."""
+        now = self.clock()
+        until = job.lease_until if lasting else None
+        newest = self.ledger.take_output(job, key, credits, now, until or now)
+        return (key if newest else naming.superseded_key(key, job.job_id)), newest
+
+    def _stands(self, key: str, job: Job) -> bool:
+        """Whether this process' result is in place there."""
+        return self.outputs.receipt(key).get("darkroom-process-id") == job.process_id
+
+    def _opened(self, job: Job, provider: Provider) -> AbstractContextManager[ResultLink]:
+        """What was staged; else, or should it be gone, what the provider still gives."""
+        process_id = job.process_id or ""
+        return self.staging.open(job.job_id, process_id) if self._is_staged(job) else provider.result(process_id)
+
+    def _is_staged(self, job: Job) -> bool:
+        return job.staged and self.staging.find(job.handle) == job.process_id
+
+    def _write(self, key: str, link: ResultLink, form: ImageFormat, job: Job, credits: Decimal) -> None:
         metadata: Mapping[str, str] = {}
         tags: Mapping[str, str] = {}
         try:
@@ -52,8 +89,7 @@ class Delivery:
                 metadata, tags = source.metadata, self.sources.tags(source)
         except SourceGone:
             pass  # the source may be deleted while it is enhanced; the result is paid for and is published without them
-        content_type = ImageFormat(job.output_format or "jpeg").content_type
-        self.outputs.write(key, link, content_type, naming.receipt_metadata(job, credits, metadata), tags)
+        self.outputs.write(key, link, form.content_type, naming.receipt_metadata(job, credits, metadata), tags)
 
     def is_kept(self, job: Job) -> bool:
         """Whether the provider must still know the process: what it does not know then, it never finished."""
@@ -69,17 +105,22 @@ def charge(job: Job, progress: Progress) -> Decimal:
     return progress.credits if progress.credits is not None else (job.credits_reserved or NOTHING)
 
 
-def check_result(link: ResultLink, job: Job, progress: Progress) -> None:
-    """Raises ResultNotReady unless the bytes are a whole image of the format and size that the provider reported."""
+class BrokenResult(ResultNotReady):
+    """All bytes may have come, but they are not the picture that was ordered."""
+
+
+def check_result(link: ResultLink, job: Job, progress: Progress) -> ImageFacts:
+    """What the result is. Raises BrokenResult unless it is a whole image of the format and size that were agreed."""
     try:
         facts = images.inspect(link.read, link.size_bytes)
     except UnsupportedFormat as broken:
-        raise ResultNotReady(f"the result is not a whole image: {broken}") from None
-    if facts.format.value != job.output_format:
-        raise ResultNotReady(f"the result is {facts.format.value}, {job.output_format} was asked for")
+        raise BrokenResult(f"the result is not a whole image: {broken}") from None
+    if job.output_format not in (ANY_FORMAT, facts.format.value):
+        raise BrokenResult(f"the result is {facts.format.value}, {job.output_format} was asked for")
     reported = (progress.output_width, progress.output_height)
     # assumed: a vendor may report the sides as stored, before EXIF orientation; a turned picture is still the picture.
     if None not in reported and reported not in {(facts.width, facts.height), (facts.height, facts.width)}:
-        raise ResultNotReady(
+        raise BrokenResult(
             f"the result is {facts.width}×{facts.height}, the provider reported {reported[0]}×{reported[1]}"
         )
+    return facts

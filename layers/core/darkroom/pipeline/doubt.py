@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import catalog
-from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import FoundProcess, Job, JobStatus, Submission
+from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.model import FoundProcess, Job, JobStatus, Manner, ProcessState, Submission
 from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.closing import Closing
+from darkroom.pipeline.closing import NOTHING, Closing
 from darkroom.pipeline.verdicts import Done, Later, Verdict
-from darkroom.ports import Clock, Ledger, Provider
+from darkroom.ports import Clock, Ledger, Provider, Staging
 
 LOOKUP_RETRY_SECONDS = 60
 CLOCKS_DIFFER = timedelta(seconds=20)  # by so much two workers' clocks may; absence is proof only if none was fast
@@ -23,6 +23,7 @@ class Doubt:
     """Ends doubts by lookup. Never calls submit."""
 
     ledger: Ledger
+    staging: Staging
     providers: Mapping[str, Provider]
     binding: Binding
     closing: Closing
@@ -41,12 +42,15 @@ class Doubt:
         return job.lease_until + _visibility_grace(job)
 
     def settle(self, job: Job) -> Verdict | None:
-        """Adopts what the list shows; None when it excludes the submit, asked with the key that sent it."""
+        """Adopts what was staged, or what the list shows; None when it excludes the submit, asked with the key that sent it."""
         provider = self.providers[job.provider or ""]
+        process_id = self.staging.find(job.handle)
+        if process_id is not None:
+            return self.binding.bind(provider, job, Submission(process_id, self.clock(), staged=True))
         if provider.key_fingerprint() != job.key_fingerprint:
             provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
         try:
-            found = provider.find(job.handle)
+            found = ask(provider, job)
         except (OperatorFault, Throttled, ProviderUnavailable) as unknown:
             return self._look_again(job, str(unknown))
         if found is None:
@@ -62,6 +66,13 @@ class Doubt:
         first, *others = found
         for other in others:
             self.binding.orphan(provider, job, other.process_id)
+        if first.state is ProcessState.EXPIRED:
+            charged = first.credits if first.credits is not None else (job.credits_reserved or NOTHING)
+            why = f"charged as {first.process_id}, but its answer was lost and cannot be had again"
+            return Done(self.closing.fail(job, ErrorCode.RESULT_LOST, why, charged))
+        if first.state is ProcessState.FAILED and job.manner is not None and job.manner.is_held:
+            why = f"the provider failed at {first.process_id}; it was not charged"
+            return Done(self.closing.fail(job, ErrorCode.PROVIDER_FAILED, why))
         return self.binding.bind(provider, job, Submission(first.process_id, first.eta or self.clock()))
 
     def _look_again(self, job: Job, why: str) -> Verdict:
@@ -71,6 +82,11 @@ class Doubt:
         due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
         self.ledger.postpone(job, due, None, why)
         return Later.until(due, now, why)
+
+
+def ask(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
+    """What the provider's list shows of the job's run; raises what `Provider.find` raises."""
+    return provider.find(job.handle, job.manner or Manner.UPLOAD, job.reserved_at or job.created_at)
 
 
 def _visibility_grace(job: Job) -> timedelta:

@@ -75,7 +75,7 @@ class Finalize:
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
         try:
-            progress = self._last_word(job, provider)
+            progress = _as_staged(job, provider) if job.staged else self._last_word(job, provider)
         except ProcessUnknown:
             return self._unknown(job)
         except (OperatorFault, ProviderUnavailable, Throttled) as silent:
@@ -112,7 +112,8 @@ class Finalize:
             case ProcessState.EXPIRED:
                 return self.delivery.lose(job, charge(job, progress), "the provider no longer keeps the result")
             case _:  # failed, or cancelled by somebody else
-                why = f"the provider says `{progress.vendor_word}` and gives no reason; it was not charged"
+                reason = f": {progress.reason}" if progress.reason else " and gives no reason"
+                why = f"the provider says `{progress.vendor_word}`{reason}; it was not charged"
                 return self.closing.fail(job, ErrorCode.PROVIDER_FAILED, why)
 
     def _withdrawn(self, job: Job, progress: Progress) -> Job:
@@ -142,3 +143,13 @@ class Finalize:
             return provider.cancel(job.process_id or "")
         except ProcessUnknown:
             return True
+
+
+def _as_staged(job: Job, provider: Provider) -> Progress:
+    """A synchronous call had its answer: it is completed, whatever the provider keeps of it. What it charged is asked for
+    where the answer did not say it, or was not read to its end."""
+    credits = job.credits_charged
+    if credits is None:
+        with suppress(DarkroomError):
+            credits = provider.progress(job.process_id or "").credits
+    return Progress(ProcessState.COMPLETED, credits=credits)

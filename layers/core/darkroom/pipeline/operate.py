@@ -16,6 +16,7 @@ from darkroom.errors import DarkroomError, ErrorCode, Inapplicable, LostClaim, P
 from darkroom.model import Due, Job, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import NOTHING, Closing
+from darkroom.pipeline.doubt import ask
 from darkroom.pipeline.finalize import Finalize
 from darkroom.ports import Circuits, Clock, Intake, Interventions, Ledger, Provider
 
@@ -58,7 +59,7 @@ class Operate:
             provider.progress(process_id)
         except ProcessUnknown:
             raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
-        listed = provider.find(job.handle) or ()
+        listed = ask(provider, job) or ()
         if process_id not in {found.process_id for found in listed} | {job.process_id} and not force:
             raise Inapplicable(
                 f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…; its result "
@@ -77,7 +78,7 @@ class Operate:
                 f"process {job.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
                 "then `darkroom rerun`"
             )
-        listed = self.providers[job.provider or ""].find(job.handle)
+        listed = ask(self.providers[job.provider or ""], job)
         if listed:
             raise Inapplicable(f"{job.provider} lists process {listed[0].process_id} for this job: use --adopt with it")
         now = self.clock()

@@ -31,6 +31,8 @@ class Poll:
         now = self.clock()
         if job is None or job.run != run or job.status is not JobStatus.PROCESSING or now >= job.deadline_at:
             return Tick(job_id, run, ENDED, now)
+        if job.staged:
+            return Tick(job_id, run, ENDED, now)  # its result came with the submit's answer
         try:
             progress = self.providers[job.provider or ""].progress(job.process_id or "")
         except (Throttled, OperatorFault, ProviderUnavailable, ProcessUnknown):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-from darkroom import images, naming, planning, settings
+from darkroom import catalog, images, naming, planning, settings
 from darkroom.errors import (
     DarkroomError,
     NothingSent,
@@ -21,16 +22,19 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )  # fmt: skip
-from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject, Submission
+from darkroom.model import ImageFacts, ImageFormat, Job, Limits, Plan, SourceObject, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.doubt import Doubt
 from darkroom.pipeline.gate import RETRY_AFTER, Closed, Gate, Pass
 from darkroom.pipeline.verdicts import Done, Later, Verdict
-from darkroom.ports import Clock, ImageStream, Ledger, Provider, Sources
+from darkroom.ports import Clock, ImageStream, Ledger, Links, Provider, Sources, Staging
 
 LEASE_MARGIN = timedelta(seconds=60)  # past the invocation's own end, so that clocks may differ
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # no first byte leaves with less of the invocation left
+MIN_TIME_TO_HOLD = timedelta(seconds=270)  # a synchronous call may be held for 240 s, then its result is staged
+TOO_LATE = "too little time left to send"
+TOO_LATE_TO_HOLD = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
 THROTTLED_WAIT_SECONDS = 30
 LONGEST_WAIT_SECONDS = 900
 
@@ -40,6 +44,8 @@ class Sending:
     """The heart of submit. Must be called by the owner of a `CLAIMED` job, once a claim."""
 
     sources: Sources
+    links: Links
+    staging: Staging
     ledger: Ledger
     providers: Mapping[str, Provider]
     gate: Gate
@@ -110,14 +116,18 @@ class Sending:
         return planning.priced(plan, estimate.credits, self.limits)
 
     def _reserve(self, job: Job, plan: Plan, source: SourceObject) -> Job:
-        output_key = naming.output_key(source.key, plan.source_format, plan.output_format)
         fingerprint = self.providers[plan.provider].key_fingerprint()
-        self.ledger.claim_output(job, self.output_bucket, output_key)
-        return self.ledger.reserve(job, plan, self.output_bucket, output_key, fingerprint, self.clock())
+        keys = _output_keys(source.key, plan)
+        if plan.manner.by_link:
+            naming.check_linkable(source.key)
+        for key in keys:
+            self.ledger.claim_output(job, self.output_bucket, key)
+        return self.ledger.reserve(job, plan, self.output_bucket, keys[0], fingerprint, self.clock())
 
     def _send(self, job: Job, plan: Plan, source: SourceObject, entered: Pass) -> Verdict:
-        if job.lease_until is None or job.lease_until - LEASE_MARGIN - self.clock() < MIN_TIME_TO_SEND:
-            return self._wait(job, THROTTLED_WAIT_SECONDS, "too little time left to send")
+        needed = MIN_TIME_TO_HOLD if plan.manner.is_held else MIN_TIME_TO_SEND
+        if job.lease_until is None or job.lease_until - LEASE_MARGIN - self.clock() < needed:
+            return self._wait(job, THROTTLED_WAIT_SECONDS, TOO_LATE_TO_HOLD if plan.manner.is_held else TOO_LATE)
         try:
             submission = self._call(job, plan, source)
         except (Throttled, NothingSent) as early:
@@ -138,11 +148,17 @@ class Sending:
     def _call(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
         image = ImageStream(
             open=lambda: self.sources.open(source),
+            link=lambda: self._link(job, plan, source),
             size_bytes=source.size_bytes,
             content_type=plan.source_format.content_type,
-            filename_suffix=naming.SUFFIXES[plan.source_format][0],
+            filename_suffix=_suffix(plan),
         )
-        return self.providers[plan.provider].submit(plan, image, job.handle)
+        keep = partial(self.staging.keep, job.handle)
+        return self.providers[plan.provider].submit(plan, image, job.handle, keep)
+
+    def _link(self, job: Job, plan: Plan, source: SourceObject) -> str:
+        valid_seconds = catalog.load(plan.provider).link_seconds
+        return self.links.mint(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Verdict:
         """Nothing was accepted: the reservation goes back and the job waits for its next attempt."""
@@ -154,6 +170,19 @@ class Sending:
         waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, fault.code, str(fault))
         self.gate.shut(provider, fault)
         return Done(waiting)
+
+
+def _suffix(plan: Plan) -> str:
+    return naming.SUFFIXES[plan.source_format][0]
+
+
+def _output_keys(source_key: str, plan: Plan) -> list[str]:
+    """Where the result goes; where it may go, the likeliest first, when the provider chooses the format: whatever it said
+    that it may choose, no result ever goes to a key of another source."""
+    if not plan.other_formats:
+        return [naming.output_key(source_key, plan.source_format, plan.output_format)]
+    forms = (plan.output_format, *plan.other_formats, *ImageFormat)
+    return list(dict.fromkeys(naming.key_in_format(source_key, form) for form in forms))
 
 
 def _wait_seconds(early: DarkroomError) -> int:

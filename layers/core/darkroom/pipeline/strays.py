@@ -65,7 +65,7 @@ class LostUploads:
 
 @dataclass(frozen=True)
 class AbandonedUploads:
-    """Multipart uploads to keys that jobs claimed, begun an hour ago and written by nobody now."""
+    """Multipart uploads to our own keys or those that jobs claimed, begun an hour ago and written by nobody now."""
 
     outputs: Outputs
     backlog: Backlog
@@ -78,7 +78,12 @@ class AbandonedUploads:
         for upload in self.outputs.unfinished():
             if upload.initiated_at > self.clock() - UPLOAD_ABANDONED:
                 continue
-            if self.backlog.is_written(self.bucket, naming.plain_key(upload.key), self.clock()) is False:
+            if self._is_abandoned(upload.key):
                 self.outputs.abort(upload)
                 aborted += 1
         return aborted
+
+    def _is_abandoned(self, key: str) -> bool:
+        if key.startswith(naming.OWN_PREFIX):
+            return True  # of a submit, which never lasts an hour
+        return self.backlog.is_written(self.bucket, naming.plain_key(key), self.clock()) is False

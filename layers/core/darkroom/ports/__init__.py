@@ -5,7 +5,7 @@ Every method says which error it raises and whether it may be called twice. Noth
 
 from darkroom.ports.ledger import Accounts, Backlog, Circuits, Claim, Interventions, Ledger
 from darkroom.ports.provider import Provider
-from darkroom.ports.storage import ImageStream, Outputs, ResultLink, Sources
+from darkroom.ports.storage import ImageStream, Keep, Links, Outputs, ResultLink, Sources, Staging
 from darkroom.ports.surroundings import Attention, Clock, Events, Intake, Workflow
 
 __all__ = [
@@ -19,10 +19,13 @@ __all__ = [
     "ImageStream",
     "Intake",
     "Interventions",
+    "Keep",
     "Ledger",
+    "Links",
     "Outputs",
     "Provider",
     "ResultLink",
     "Sources",
+    "Staging",
     "Workflow",
 ]

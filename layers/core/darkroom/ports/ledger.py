@@ -71,7 +71,7 @@ class Ledger(Protocol):
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
         """Counts a poll of a `PROCESSING` job and follows the eta; at `due_at` somebody must look after its execution."""
 
-    def take_output(self, job: Job, charged: Decimal, now: datetime, until: datetime) -> bool:
+    def take_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key until `until`. False when a newer version's result already stands there.
         Raises ResultNotReady while another job writes it. `charged`: what the provider charges, kept should it forget."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, Progress, Submission
-from darkroom.ports.storage import ImageStream, ResultLink
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, Progress, Submission
+from darkroom.ports.storage import ImageStream, Keep, ResultLink
 
 
 class Provider(Protocol):
@@ -14,8 +15,11 @@ class Provider(Protocol):
 
     name: str
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle) -> Submission:
-        """Spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. Never retries by itself after a byte left."""
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+        """Spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. Never retries by itself after a byte left.
+
+        A synchronous call hands its result to `keep` before it returns, and says so (`staged`).
+        """
 
     def progress(self, process_id: str) -> Progress:
         """The state of a process. Raises ProcessUnknown. Repeat safe."""
@@ -23,15 +27,16 @@ class Provider(Protocol):
     def result(self, process_id: str) -> AbstractContextManager[ResultLink]:
         """A fresh link, opened. Raises ResultNotReady, UnsafeLink, ProcessUnknown. Repeat safe."""
 
-    def find(self, handle: Handle) -> tuple[FoundProcess, ...] | None:
-        """Processes of this run in the vendor's own list, oldest first; None where the vendor has no list that shows our
-        handle. Repeat safe."""
+    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
+        """Processes of this run, sent in that manner and not before `since`, in the vendor's own list, oldest first; None
+        where the vendor has no list that must show our handle. Repeat safe."""
 
     def cancel(self, process_id: str) -> bool:
         """True when the vendor confirms it was cancelled; False when it no longer can be. Raises ProcessUnknown."""
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """The vendor's forecast for an image of that size in pixels. Free."""
+        """The vendor's forecast for an image of that size in pixels. Free. Raises InvalidSetting for what the vendor has
+        taken from its list since."""
 
     def forget(self, process_id: str) -> None:
         """Removes one finished process from the vendor's list. Repeat safe; unknown is fine."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from darkroom.model import SourceObject, UnfinishedUpload, Upload
+from darkroom.model import Handle, SourceObject, UnfinishedUpload, Upload
+
+Keep = Callable[[str, Iterator[bytes]], None]  # `keep(process_id, pieces)`: stages a result, whole or not at all
 
 
 @dataclass(frozen=True)
 class ImageStream:
-    """Bytes to send: `open` starts a fresh stream at the first byte each time; it yields exactly `size_bytes`."""
+    """An image to send: `open` starts a fresh stream at the first byte each time, which yields exactly `size_bytes`;
+    `link` mints a presigned GET that carries the job's handle. It is used at once and stored nowhere."""
 
     open: Callable[[], IO[bytes]]
+    link: Callable[[], str]
     size_bytes: int
     content_type: str
     filename_suffix: str  # e.g. `.jpeg`
@@ -42,6 +47,14 @@ class Sources(Protocol):
         They lack what a listing does not carry: content type, metadata, sequencer."""
 
 
+class Links(Protocol):
+    """Presigned GETs for providers that fetch the image themselves."""
+
+    def mint(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+        """A link to that version, good for `valid_seconds` (1–1,800), whose query carries `filename` as the name to
+        answer with. Raises NothingSent when it cannot be signed now."""
+
+
 class ResultLink(Protocol):
     """One freshly minted download of a result. Its text form shows no link."""
 
@@ -52,6 +65,22 @@ class ResultLink(Protocol):
 
     def stream(self) -> Iterator[bytes]:
         """All bytes, in pieces of at most 256 KiB. Raises ResultNotReady unless exactly `size_bytes` came."""
+
+
+class Staging(Protocol):
+    """Results of synchronous calls between their arrival and their publication: one place a job, in the output bucket."""
+
+    def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
+        """All bytes or nothing, in constant memory; what stood there goes. Raises what the iterator raises."""
+
+    def find(self, handle: Handle) -> str | None:
+        """The process id of the result that is kept for the handle's run, by whichever attempt."""
+
+    def open(self, job_id: str, process_id: str) -> AbstractContextManager[ResultLink]:
+        """That result. Raises ResultNotReady when it is not there."""
+
+    def drop(self, job_id: str) -> None:
+        """Removes it. Repeat safe."""
 
 
 class Outputs(Protocol):

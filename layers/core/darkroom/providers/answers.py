@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 import httpx
 
 from darkroom.errors import ProviderUnavailable
+from darkroom.model import FoundProcess, Handle
 from darkroom.providers import http
 
+ATTEMPT = re.compile(r"[0-9]{1,9}")
 DYNAMODB_DIGITS = 38  # of one number
 LARGEST = Decimal(10) ** 15  # credits, seconds: more is no answer of a vendor
 
@@ -45,3 +49,22 @@ def read_moment(value: object) -> datetime | None:
         return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+def read_iso(value: object) -> datetime | None:
+    """An ISO 8601 time, UTC where it names no zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def oldest_first(found: Iterable[FoundProcess], handle: Handle) -> tuple[FoundProcess, ...]:
+    """Processes of one run by the vendor's moment, which may be a whole second, then by our attempt."""
+
+    def age(process: FoundProcess) -> tuple[datetime, int]:
+        attempt = ATTEMPT.match(process.handle.removeprefix(handle.prefix))
+        return process.created_at or datetime.max.replace(tzinfo=UTC), int(attempt[0]) if attempt else 0
+
+    return tuple(sorted(found, key=age))

@@ -28,6 +28,7 @@ from darkroom.errors import (
 )  # fmt: skip
 
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)  # seconds
+HELD_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; read = the vendor enhances
 SUBMIT_TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=10.0)  # seconds; read = the vendor decodes
 MAX_MESSAGE_CHARACTERS = 300
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # JSON of a status list page; more is no answer of a status API
@@ -109,11 +110,15 @@ def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTrans
 
 
 def exchange(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
-    """The whole answer in bounded memory, without the key should the vendor echo it. Raises what httpx raises.
+    """The whole answer in bounded memory, see `bounded`. Raises what httpx raises."""
+    return bounded(client.send(request, stream=True), key)
+
+
+def bounded(response: httpx.Response, key: str) -> httpx.Response:
+    """An answer whose body is still to be read, read whole, without the key should the vendor echo it.
 
     A body over MAX_ANSWER_BYTES is dropped, so that it reads as no JSON.
     """
-    response = client.send(request, stream=True)
     body = bytearray()
     try:
         for piece in response.iter_bytes():
@@ -172,7 +177,7 @@ def words(response: httpx.Response) -> str:
     except (ValueError, RecursionError):
         return f"HTTP {response.status_code}"
     said = _said(body)
-    return f"HTTP {response.status_code}: {_clean(said)}" if said else f"HTTP {response.status_code}"
+    return f"HTTP {response.status_code}: {clean(said)}" if said else f"HTTP {response.status_code}"
 
 
 def _said(body: object) -> str:
@@ -187,36 +192,36 @@ def _said(body: object) -> str:
             return ""
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Printable, short, and without anything that looks like a link: a vendor may echo a signed one."""
     printable = "".join(c if c.isprintable() else " " for c in text)
     kept = ["<link>" if LINK_LIKE.search(word) else word for word in printable.split()]
     return " ".join(kept)[:MAX_MESSAGE_CHARACTERS]
 
 
-def raise_for_account(response: httpx.Response) -> None:
-    """Raises OperatorFault or Throttled for the statuses that mean the same on every call."""
+def raise_for_account(response: httpx.Response, of_funds: frozenset[int] = FUNDS_STATUS) -> None:
+    """Raises OperatorFault or Throttled for the statuses that mean the same on every call of a vendor."""
     status = response.status_code
+    if status in of_funds:
+        raise OperatorFault(ErrorCode.OUT_OF_CREDITS, words(response))
     if status in AUTH_STATUS:
         raise OperatorFault(ErrorCode.AUTH_FAILED, words(response))
-    if status in FUNDS_STATUS:
-        raise OperatorFault(ErrorCode.OUT_OF_CREDITS, words(response))
     if status == httpx.codes.TOO_MANY_REQUESTS:
         raise Throttled(words(response), _retry_after(response))
 
 
-def raise_for_read(response: httpx.Response) -> None:
+def raise_for_read(response: httpx.Response, of_funds: frozenset[int] = FUNDS_STATUS) -> None:
     """Raises for every status but 2xx of a call that changes nothing."""
-    raise_for_account(response)
+    raise_for_account(response, of_funds)
     if response.status_code == httpx.codes.NOT_FOUND:
         raise ProcessUnknown(words(response))
     if not response.is_success:
         raise ProviderUnavailable(words(response))
 
 
-def raise_for_submit(response: httpx.Response) -> None:
+def raise_for_submit(response: httpx.Response, of_funds: frozenset[int] = FUNDS_STATUS) -> None:
     """Raises for every status but 2xx of a call that spends money: 4xx was never accepted, 5xx is in doubt."""
-    raise_for_account(response)
+    raise_for_account(response, of_funds)
     if response.is_server_error or response.status_code in UNCLEAR_STATUS:
         raise SubmitInDoubt(words(response))
     if response.is_redirect:

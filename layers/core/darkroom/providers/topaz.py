@@ -11,26 +11,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from darkroom.errors import ErrorCode, OperatorFault, ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
+from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
 from darkroom.model import (
     Balance,
     Estimate,
     FoundProcess,
     Handle,
     ImageFormat,
+    Manner,
     Plan,
     ProcessState,
     Progress,
     Submission,
 )
-from darkroom.ports import ImageStream, ResultLink
-from darkroom.providers import answers, http
+from darkroom.ports import ImageStream, Keep, ResultLink
+from darkroom.providers import answers, held, http
+from darkroom.providers.calls import Calls, bearer
 from darkroom.providers.results import Downloads
 
 NAME = "topaz"
@@ -40,7 +41,6 @@ PAGE_LIMIT = 100
 MAX_PAGES = 200  # 20,000 entries: more than a week of any account we know; beyond it the list proves nothing
 
 PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. Nothing else may stand in a path, see `_path`
-ATTEMPT = re.compile(r"[0-9]{1,9}")
 
 STATES: Mapping[str, ProcessState] = {
     "Pending": ProcessState.RUNNING,
@@ -55,37 +55,68 @@ FORMATS = {
 }  # fmt: skip
 
 
-@dataclass
 class Topaz:
     """Fulfils `ports.Provider`. One per container."""
 
-    base_url: str
-    keys: http.Keys
-    client: httpx.Client
-    downloads: Downloads
-    name: str = NAME
+    name = NAME
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle) -> Submission:
-        """POST `<endpoint>`, the image streamed under an exact Content-Length. Spends money; see `ports.Provider`."""
+    def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
+        self._calls = Calls(NAME, base_url, keys, client, _key_header)
+        self._downloads = downloads
 
+    def __repr__(self) -> str:
+        return f"Topaz({self._calls.base_url!r})"
+
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+        """POST `<endpoint>`: the image streamed under an exact Content-Length, or a link to it. Spends money; see
+        `ports.Provider`. The synchronous endpoint answers with the picture, which is kept as it comes."""
+        if plan.manner.is_held:
+            return self._held(plan, image, handle, keep)
+        response = self._post(plan, image, handle, http.exchange, http.SUBMIT_TIMEOUT)
+        http.raise_for_submit(response)
+        return self._submission(response)
+
+    def _post(
+        self,
+        plan: Plan,
+        image: ImageStream,
+        handle: Handle,
+        send: Callable[..., httpx.Response],
+        timeout: httpx.Timeout,
+    ) -> httpx.Response:
         def post(key: str) -> httpx.Response:
-            body = image.open()  # raises SourceGone before a connection is made
+            # Multipart throughout: without a file each field is a part without filename.
+            fields: list[tuple[str, Any]] = [(name, (None, value)) for name, value in plan.parameters.items()]
+            # Either raises before a connection is made: SourceGone, NothingSent.
+            link, body = (image.link(), None) if plan.manner.by_link else (None, image.open())
             try:
-                exact = http.ExactBody(body, image.size_bytes).as_file()
-                request = self.client.build_request(
-                    "POST", f"{self.base_url}/{plan.endpoint}", headers=_key_header(key), data=dict(plan.parameters),
-                    files={"image": (f"{handle}{image.filename_suffix}", exact, image.content_type)},
-                    timeout=http.SUBMIT_TIMEOUT,
+                if body is None:
+                    fields.append(("source_url", (None, link)))
+                else:
+                    exact = http.ExactBody(body, image.size_bytes).as_file()
+                    fields.append(("image", (f"{handle}{image.filename_suffix}", exact, image.content_type)))
+                request = self._calls.client.build_request(
+                    "POST", f"{self._calls.base_url}/{plan.endpoint}", headers=_key_header(key), files=fields,
+                    timeout=timeout,
                 )  # fmt: skip
-                return http.exchange(self.client, request, key)
+                return send(self._calls.client, request, key)
             except Exception as error:  # whatever it was: only a connection never made proves that nothing was sent
                 raise http.submit_error(error) from None
             finally:
-                body.close()
+                if body is not None:
+                    body.close()
 
-        response = self._authorised(post)
-        http.raise_for_submit(response)
-        return self._submission(response)
+        return self._calls.authorised(post)
+
+    def _held(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+        """POST /enhance. A picture that breaks off can still be fetched as any other's: its process id came first."""
+        with held.opened(self._post(plan, image, handle, held.start, http.HELD_TIMEOUT)) as response:
+            http.raise_for_submit(response)
+            process_id = response.headers.get("x-process-id")
+            if not _is_process_id(process_id):
+                raise SubmitInDoubt("the provider accepted without naming a process id")
+            kept = held.kept(keep, process_id, held.body(response))
+        return Submission(process_id, datetime.now(UTC), staged=kept)
 
     def _submission(self, response: httpx.Response) -> Submission:
         try:
@@ -101,30 +132,35 @@ class Topaz:
 
     def progress(self, process_id: str) -> Progress:
         """GET /status/{id}. An unpublished status word counts as running."""
-        return _progress(answers.read_object(self._read("GET", _path("status", process_id))))
+        return _progress(answers.read_object(self._calls.read("GET", _path("status", process_id))))
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
         """GET /download/{id} for a fresh link, opened. 409 = not yet."""
-        response = self._call("GET", _path("download", process_id))
+        response = self._calls.ask("GET", _path("download", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             raise ResultNotReady("the provider does not offer the download yet")
         http.raise_for_read(response)
         url = answers.read_object(response).get("download_url")
         if not isinstance(url, str):
             raise ResultNotReady("the provider offered no download link")
-        with self.downloads.open(url) as link:
+        with self._downloads.open(url) as link:
             yield link
 
-    def find(self, handle: Handle) -> tuple[FoundProcess, ...]:
-        """Entries of GET /status whose filename begins with the run's handle, oldest first, each process once."""
+    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
+        """Entries of GET /status whose filename begins with the run's handle, oldest first, each process once.
+
+        What it names a source_url by is not published: absence proves nothing then.
+        """
         ours = [entry for entry in self._listed() if str(entry.get("filename", "")).startswith(handle.prefix)]
         found = {process.process_id: process for process in map(_found, ours)}  # pages may shift while they are read
-        return tuple(sorted(found.values(), key=lambda process: _age(process, handle)))
+        if manner.by_link and not found:
+            return None
+        return answers.oldest_first(found.values(), handle)
 
     def cancel(self, process_id: str) -> bool:
         """DELETE /cancel/{id}: 204 confirms, 409 = it can no longer be cancelled."""
-        response = self._call("DELETE", _path("cancel", process_id))
+        response = self._calls.ask("DELETE", _path("cancel", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             return False
         _check_done(response)
@@ -136,7 +172,7 @@ class Topaz:
         fields = {**plan.parameters, "input_width": str(width), "input_height": str(height)}
         # Multipart without a file: each field as a part without filename.
         answer = answers.read_object(
-            self._read_of_all("POST", path, files={name: (None, value) for name, value in fields.items()})
+            self._calls.read_of_all("POST", path, files={name: (None, value) for name, value in fields.items()})
         )
         seconds = answers.read_number(answer.get("duration"))
         if seconds is None:
@@ -146,22 +182,24 @@ class Topaz:
     def forget(self, process_id: str) -> None:
         """DELETE /status/{id}; an unknown id is as good as forgotten."""
         try:
-            _check_done(self._call("DELETE", _path("status", process_id)))
+            _check_done(self._calls.ask("DELETE", _path("status", process_id)))
         except ProcessUnknown:
             return
 
     def key_fingerprint(self) -> str:
         """Tells keys apart in the ledger."""
-        return http.fingerprint(self.keys.get(self.name))
+        return self._calls.fingerprint()
 
     def refresh_key(self) -> None:
         """Reads the secret again."""
-        self.keys.refresh()
+        self._calls.keys.refresh()
 
     def balance(self) -> Balance:
         """GET /account/v1/credits/balance on the base URL's origin."""
-        http.check_base_url(self.name, self.base_url)
-        answer = answers.read_object(self._read_of_all("GET", ACCOUNT_PATH, base=http.origin(self.base_url)))
+        http.check_base_url(NAME, self._calls.base_url)
+        answer = answers.read_object(
+            self._calls.read_of_all("GET", ACCOUNT_PATH, base=http.origin(self._calls.base_url))
+        )
         numbers = [answers.read_number(answer.get(f"{name}_credits")) for name in ("available", "reserved", "total")]
         if None in numbers:
             raise ProviderUnavailable("the provider's account names no credits")
@@ -173,7 +211,7 @@ class Topaz:
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = {"paginated": "true", "limit": str(PAGE_LIMIT)} | ({"cursor": cursor} if cursor else {})
-            entries, cursor = _page(http.read_json(self._read_of_all("GET", "status", params=page)))
+            entries, cursor = _page(http.read_json(self._calls.read_of_all("GET", "status", params=page)))
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ProviderUnavailable("the provider's status list has entries of an unknown shape")
             yield from entries
@@ -184,49 +222,9 @@ class Topaz:
             seen.add(cursor)
         raise ProviderUnavailable("the provider's status list does not end")
 
-    def _read(self, method: str, path: str, **options: Any) -> httpx.Response:
-        response = self._call(method, path, **options)
-        http.raise_for_read(response)
-        return response
-
-    def _read_of_all(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """A read that names no process: a 404 there means a wrong base URL, not an unknown process."""
-        try:
-            return self._read(method, path, **options)
-        except ProcessUnknown as wrong:
-            raise ProviderUnavailable(f"{wrong}: check the base URL of {self.name}") from None
-
-    def _call(self, method: str, path: str, *, base: str | None = None, **options: Any) -> httpx.Response:
-        def call(key: str) -> httpx.Response:
-            try:
-                url = f"{base or self.base_url}/{path}"
-                request = self.client.build_request(method, url, headers=_key_header(key), **options)
-                return http.exchange(self.client, request, key)
-            except http.CALL_ERRORS as error:
-                raise ProviderUnavailable(f"the provider did not answer ({type(error).__name__})") from None
-
-        return self._authorised(call)
-
-    def _authorised(self, call: Callable[[str], httpx.Response]) -> httpx.Response:
-        """Makes the call with the key; a 401 re-reads the key once and repeats only if it changed."""
-        http.check_base_url(self.name, self.base_url)
-        key = self.keys.get(self.name)
-        response = call(key) if http.is_sendable(key) else None
-        if response is not None and response.status_code != httpx.codes.UNAUTHORIZED:
-            return response
-        self.keys.refresh()
-        fresh = self.keys.get(self.name)
-        if not http.is_sendable(fresh):
-            what = "a key that no header can carry" if fresh else "no key"
-            raise OperatorFault(
-                ErrorCode.AUTH_FAILED,
-                f"the secret holds {what} for {self.name}: put one in (stack output ApiKeysSecretArn)",
-            )
-        return call(fresh) if response is None or fresh != key else response
-
 
 def _key_header(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
+    return bearer(key) if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
 
 
 def _check_done(response: httpx.Response) -> None:
@@ -287,9 +285,3 @@ def _found(entry: Mapping[str, Any]) -> FoundProcess:
         eta=answers.read_moment(entry.get("eta")),
         created_at=answers.read_moment(entry.get("creation_time")),
     )
-
-
-def _age(process: FoundProcess, handle: Handle) -> tuple[datetime, int]:
-    """Orders processes of one run: by the vendor's second, then by our attempt."""
-    attempt = ATTEMPT.match(process.handle.removeprefix(handle.prefix))
-    return process.created_at or datetime.max.replace(tzinfo=UTC), int(attempt[0]) if attempt else 0

@@ -1,0 +1,165 @@
+"""AI/ML API: Topaz Labs' sharpening models behind one synchronous call.
+
+Vendor words in, our words out. What this adapter relies on, from docs.aimlapi.com (Sharpen Generative, request tracing and
+usage logs pages, 2026-11): POST /v1/images/generations answers with the result, as a presigned URL or base64; the header
+X-Client-Request-Id (1–128 of `A-Za-z0-9._:-`) is correlation only and stands in the request log, which shows ended
+requests, with what they cost but without their result; 403 means that the account has no credits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
+from darkroom.ports import ImageStream, Keep, ResultLink
+from darkroom.providers import answers, bodies, held, http
+from darkroom.providers.calls import Calls
+from darkroom.providers.results import Downloads
+
+NAME = "aimlapi"
+CREDITS_PER_USD = 2_000_000
+USUAL_SECONDS = 60  # assumed: how long a call takes is not published
+CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+CREDITS_HEADER = "x-aimlapi-credits-used"
+PAGE_LIMIT = 100
+MAX_PAGES = 100  # half of the 200 requests a minute that the log allows
+CLOCKS_DIFFER = timedelta(minutes=2)
+LOOKED_BACK = timedelta(days=7)  # past any job's deadline
+
+STATES: Mapping[str, ProcessState] = {
+    "succeeded": ProcessState.EXPIRED,  # its answer had the result, and nothing else has
+    "failed": ProcessState.FAILED,
+}
+
+
+class Aimlapi:
+    """Fulfils `ports.Provider`. One per container. A process id is the client request id, which is our handle."""
+
+    name = NAME
+
+    def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
+        self._calls = Calls(NAME, base_url, keys, client, of_funds=http.FUNDS_STATUS | {httpx.codes.FORBIDDEN})
+        self._downloads = downloads
+
+    def __repr__(self) -> str:
+        return f"Aimlapi({self._calls.base_url!r})"
+
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+        """POST, held until the result has come and is kept. Spends money; see `ports.Provider`."""
+        body = {**bodies.json_fields(plan), "image_url": image.link()}
+        named = {"X-Client-Request-Id": str(handle)}
+        answer = self._calls.pay(plan.endpoint, body, headers=named, timeout=http.HELD_TIMEOUT, send=held.start)
+        with held.opened(answer) as response:
+            http.raise_for_submit(response, self._calls.of_funds)
+            told = held.take(response, self._downloads, keep, str(handle), "data")
+        return Submission(str(handle), datetime.now(UTC), _credits(told, response), staged=True)
+
+    def progress(self, process_id: str) -> Progress:
+        """What the request log says of it: it lists what has ended."""
+        _check(process_id)
+        now = datetime.now(UTC)
+        for row in self._logged(now - LOOKED_BACK):
+            if row.get("client_request_id") == process_id:
+                word = str(row.get("status", ""))
+                return Progress(STATES.get(word, ProcessState.RUNNING), credits=_cost(row), vendor_word=word[:40])
+        raise ProcessUnknown("the provider's request log does not show it")
+
+    @contextmanager
+    def result(self, process_id: str) -> Iterator[ResultLink]:
+        """Never: the answer to the call had the only link. Raises ResultNotReady, ProcessUnknown."""
+        self.progress(process_id)
+        raise ResultNotReady("the provider gives a result once, in its answer")
+        yield
+
+    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...]:
+        """Requests of the run that the log shows, oldest first."""
+        ours = [row for row in self._logged(since - CLOCKS_DIFFER) if _is_of(row, handle)]
+        found = {process.process_id: process for process in map(_found, ours)}  # pages may shift while they are read
+        return tuple(reversed(found.values()))
+
+    def cancel(self, process_id: str) -> bool:
+        """Never: what the log shows has ended."""
+        self.progress(process_id)
+        return False
+
+    def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
+        """The catalog's word: the vendor has no forecast."""
+        return Estimate(USUAL_SECONDS, plan.credits)
+
+    def forget(self, process_id: str) -> None:
+        """Nothing: the log is the vendor's."""
+
+    def key_fingerprint(self) -> str:
+        """Tells keys apart in the ledger."""
+        return self._calls.fingerprint()
+
+    def refresh_key(self) -> None:
+        """Reads the secret again."""
+        self._calls.keys.refresh()
+
+    def balance(self) -> Balance:
+        """GET /v2/billing, which counts in dollars. What calls under way hold is taken to be gone from it (assumed)."""
+        dollars = answers.read_number(
+            answers.read_object(self._calls.read_of_all("GET", "v2/billing")).get("current_balance")
+        )
+        if dollars is None:
+            raise ProviderUnavailable("the provider's account names no balance")
+        credits = dollars * CREDITS_PER_USD
+        return Balance(available=credits, reserved=Decimal(0), total=credits)
+
+    def _logged(self, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """Every row of the log since then, newest first, or ProviderUnavailable: half a log would prove a payment away."""
+        window = {"start": _stamp(since), "end": _stamp(datetime.now(UTC) + CLOCKS_DIFFER)}
+        for number in range(MAX_PAGES):
+            page = {**window, "limit": str(PAGE_LIMIT), "offset": str(number * PAGE_LIMIT)}
+            answer = answers.read_object(self._calls.read_of_all("GET", "v2/logs", params=page))
+            rows, pages = answer.get("data"), answer.get("pagination")
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise ProviderUnavailable("the provider's request log has an unknown shape")
+            yield from rows
+            more = pages.get("has_more") if isinstance(pages, dict) else None
+            if not (len(rows) == PAGE_LIMIT if more is None else more):
+                return
+        raise ProviderUnavailable("the provider's request log does not end")
+
+
+def _credits(told: Mapping[str, Any], response: httpx.Response) -> Decimal | None:
+    """What the answer says was charged: `credits_used`, its older name `tokens_used`, or the header."""
+    meta = told.get("meta")
+    usage = meta.get("usage") if isinstance(meta, dict) else None
+    said = [usage.get(name) for name in ("credits_used", "tokens_used")] if isinstance(usage, dict) else []
+    header = response.headers.get(CREDITS_HEADER, "")
+    said.append(int(header) if header.isascii() and header.isdigit() and len(header) < 16 else None)
+    return next((number for number in map(answers.read_number, said) if number is not None), None)
+
+
+def _is_of(row: Mapping[str, Any], handle: Handle) -> bool:
+    return str(row.get("client_request_id") or "").startswith(handle.prefix)
+
+
+def _found(row: Mapping[str, Any]) -> FoundProcess:
+    name = str(row.get("client_request_id"))
+    state = STATES.get(str(row.get("status", "")), ProcessState.RUNNING)
+    return FoundProcess(name, name, state, None, answers.read_iso(row.get("created")), _cost(row))
+
+
+def _cost(row: Mapping[str, Any]) -> Decimal | None:
+    cost = row.get("cost")
+    return answers.read_number(cost.get("credits")) if isinstance(cost, dict) else None
+
+
+def _check(process_id: str) -> None:
+    if not CLIENT_ID.fullmatch(process_id):
+        raise ProcessUnknown("that is no client request id")
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
