@@ -15,7 +15,7 @@ TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faul
 OUT ?= demo-results
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types template smoke soak lock clean
+.PHONY: help install demo test check lint types template docs smoke soak lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(GATES)/bin/cfn-lint -t template.yaml
 	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml
 	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
+
+docs: $(INSTALLED) ## docs/models.md, from the catalogs
+	$(BIN)/python -m darkroom_cli.reference docs/models.md
 
 smoke: install $(SAM) ## the real SAM CLI builds and deploys onto the embedded cloud; an upload flows through
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)

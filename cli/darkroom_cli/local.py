@@ -19,12 +19,20 @@ from darkroom_cli.extras import local_extras
 
 KEY_VARIABLE = "TOPAZ_API_KEY"
 app = typer.Typer(
-    help=f"Run Darkroom on this machine. With {KEY_VARIABLE} set the real Topaz API is used (and charged), "
-    "else a simulator.",
+    help=f"Run Darkroom on this machine, every provider simulated. With {KEY_VARIABLE} set the real Topaz API is used "
+    "(and charged), and Topaz alone: the others fetch pictures by link, and none can reach this machine. "
+    "To have some simulated beside it, name them: --parameter AllowedProviders=topaz,uwear.",
     no_args_is_help=True,
 )
 
-Speed = Annotated[float, typer.Option(min=0.1, help="How many times faster the simulator is than a real provider.")]
+Speed = Annotated[float, typer.Option(min=0.1, help="How many times faster a simulator is than its provider.")]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault", metavar="[VENDOR/]KIND[:ON[:TIMES]]",
+        help="A simulator misbehaves, as in oxen/failed_job; without a vendor Topaz', as in cut:result:2. Repeatable.",
+    ),
+]  # fmt: skip
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="A stack parameter. Repeatable.")
 ]
@@ -43,24 +51,27 @@ def run(
     ] = None,
     parameter: Parameters = None,
     speed: Speed = 10.0,
+    fault: Faults = None,
 ) -> None:
     """Enhance every picture of FOLDER; exit code 1 if any has no result."""
     with local_extras("local run"):
         from darkroom_local import display, uploads
         from darkroom_local.run import close
         from darkroom_local.run import run as run_items
+        from darkroom_local.serving import cast
         from darkroom_local.stack import local_stack
     console = display.console()
     with _reported():
-        items = uploads.items_in(folder, uploads.parse_settings(settings or []))
+        asked, chosen = uploads.parse_settings(settings or []), uploads.parse_parameters(parameter or [])
+        cast(_api_key(), chosen).check(asked)
+        items = uploads.items_in(folder, asked)
         if not items:
             known = " ".join(sorted(uploads.PICTURE_SUFFIXES))
             raise uploads.UnusableSetting(f"There is no picture in {folder} ({known}).")
         if out.resolve() == folder.resolve():
             raise uploads.UnusableSetting("--out is FOLDER itself: results would replace the originals.")
-        chosen = uploads.parse_parameters(parameter or [])
         with (
-            local_stack(topaz_api_key=_api_key(), speed=speed, parameters=chosen) as stack,
+            local_stack(topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen) as stack,
             display.progress(console) as show,
         ):
             outcomes = run_items(stack, items, out, show)
@@ -73,7 +84,7 @@ def demo(
     out: Annotated[Path, typer.Option(file_okay=False, help="Where pictures and the table go.")] = Path("demo-results"),
     speed: Speed = 10.0,
 ) -> None:
-    """Enhance pictures the project draws itself; one carries a typo and is refused."""
+    """Enhance pictures the project draws itself, by every provider; one carries a typo and is refused."""
     with local_extras("local demo"):
         from darkroom_local import display
         from darkroom_local.demo import demo as run_demo
@@ -86,18 +97,20 @@ def demo(
 
 
 @app.command()
-def up(parameter: Parameters = None, speed: Speed = 10.0, state: State = None) -> None:
+def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, state: State = None) -> None:
     """Start a stack that stays until `down`, and print how to reach it. Again: prints the same."""
     with local_extras("local up"):
         from darkroom_local import standing, uploads
     with _reported():
         chosen = uploads.parse_parameters(parameter or [])
-        stands = standing.up(_state(state), topaz_api_key=_api_key(), speed=speed, parameters=chosen)
+        stands = standing.up(
+            _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
+        )
     typer.echo("# started" if stands.started else "# already up")
     for name, value in stands.stack.outputs.items():
         typer.echo(f"# {name}: {value}")
-    if stands.stack.simulator_url:
-        typer.echo(f"# Topaz simulator: {stands.stack.simulator_url}")
+    for vendor, url in stands.stack.simulator_urls.items():
+        typer.echo(f"# {vendor} simulator: {url}")
     typer.echo("# for the AWS command line and SDKs:")
     for name, value in stands.stack.endpoint.environment().items():
         typer.echo(f"export {name}={value}")
@@ -127,12 +140,14 @@ def _reported() -> Iterator[None]:
     from darkroom_local.display import visible
     from darkroom_local.results import UnsafeKey
     from darkroom_local.run import Stalled
+    from darkroom_local.serving import NotServed
+    from darkroom_local.simulator import UnknownVendor
     from darkroom_local.uploads import UnusableSetting
 
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         yield
-    except (ChildFailed, DeploymentFailed, Stalled, UnsafeKey, UnusableSetting) as error:
+    except (ChildFailed, DeploymentFailed, NotServed, Stalled, UnknownVendor, UnsafeKey, UnusableSetting) as error:
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
         raise typer.Exit(1) from None

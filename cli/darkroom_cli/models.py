@@ -1,0 +1,121 @@
+"""`darkroom models`: what providers and their models take, cost and give, from the catalogs; no stack, no AWS.
+
+`--json` prints one object a line, with these keys, always all of them and null where there is nothing to say:
+
+- a provider: provider, unit, credit_price_usd, default_model, models (names), result_retention_hours, max_file_bytes,
+  sources (fact → citation)
+- a model: provider, model, wire_name, endpoint, is_default (of the provider), credits (of a step, or of a job where
+  mp_per_credit is null; null when only the vendor's estimate tells), mp_per_credit, input_formats, output_formats,
+  output_format_is_open (the vendor decides which), takes_sides, factor (by which a side grows unless told), factors (to
+  choose among), max_scale, max_input_mp, max_output_mp, max_side_pixels, inputs (`upload`, `link`; the usual first),
+  synchronous (`no`, `on request`, `always`), max_synchronous_output_mp, sources (model, price, limits,
+  size, synchronous), parameters
+- a parameter: name, wire_name, wire_values (ours → the vendor's), kind (`bool`, `integer`, `decimal`, `text`, `choice`),
+  minimum, maximum, max_length, choices, default, required, source
+
+A name that is not known ends the command with code 2 and the nearest names that are.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from darkroom import catalog
+from darkroom.catalog import Catalog, Model
+from darkroom.near_misses import closest
+from darkroom.settings import did_you_mean, shown
+from darkroom_cli.reporting import visible
+
+app = typer.Typer()
+
+
+@app.command()
+def models(
+    provider: Annotated[
+        str | None, typer.Argument(metavar="PROVIDER", help="Its models; without it: all providers.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="All about this one. Case, spaces, - and _ do not matter."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables, one object a line.")] = False,
+) -> None:
+    """Show what providers offer: models, parameters, limits, prices.
+
+    From the catalogs that come with Darkroom, with the source of each fact. Needs no stack.
+    """
+    from darkroom_cli import model_views, views
+
+    if provider is None:
+        books = [catalog.load(name) for name in catalog.providers()]
+        facts, page = map(model_views.provider_facts, books), model_views.providers_table
+        _show(facts) if as_json else views.console().print(page(books))
+        return
+    book = _provider(provider, model or [])
+    if not model:
+        if as_json:
+            _show(model_views.model_facts(book, each) for each in book.models.values())
+        else:
+            views.console().print(model_views.models_table(book))
+        return
+    found = _model(book, " ".join(model))
+    if as_json:
+        _show([model_views.model_facts(book, found)])
+    else:
+        views.console().print(model_views.model_page(book, found))
+
+
+def _show(objects: Iterable[dict[str, object]]) -> None:
+    for each in objects:
+        typer.echo(json.dumps(each, ensure_ascii=True))
+
+
+def _provider(name: str, rest: list[str]) -> Catalog:
+    """The catalog of that provider. Raises BadParameter; `rest` helps where somebody left the provider out."""
+    known = catalog.providers()
+    wanted = name.strip().lower()
+    if wanted in known:
+        return catalog.load(wanted)
+    sentence = f"{shown(name)} is no provider"
+    for words in (" ".join([name, *rest]), name):
+        if commands := _commands(words):
+            raise _unknown("PROVIDER", f"{sentence}; {shown(words)} is a model, its provider comes first: {commands}")
+    near = did_you_mean(closest(wanted, known)) or _model_meant(name)
+    raise _unknown("PROVIDER", f"{sentence}{near or '.'} Providers: {', '.join(known)}")
+
+
+def _model(book: Catalog, name: str) -> Model:
+    """The provider's model of that name. Raises BadParameter."""
+    found = book.find_model(name)
+    if found:
+        return found
+    sentence = f"{shown(name)} is no model of {book.provider}"
+    if commands := _commands(name):
+        raise _unknown("MODEL", f"{sentence}; elsewhere it is: {commands}")
+    near = did_you_mean(closest(catalog.fold(name), book.models))
+    listed = f". Models: {', '.join(book.models)}"
+    raise _unknown("MODEL", f"{sentence}{near or listed}")
+
+
+def _commands(name: str) -> str:
+    """The commands that show a model of that name, of any provider."""
+    books = [catalog.load(provider) for provider in catalog.providers()]
+    found = [(book, book.find_model(name)) for book in books]
+    lines = [f"darkroom models {book.provider} {shlex.quote(model.name)}" for book, model in found if model]
+    return " or ".join(lines)
+
+
+def _model_meant(name: str) -> str:
+    """The command for the model of any provider whose name is nearest, if one is near."""
+    names = [model for provider in catalog.providers() for model in catalog.load(provider).models]
+    near = closest(name, names, n=1)
+    return f"; did you mean a model: {_commands(near[0])}?" if near else ""
+
+
+def _unknown(argument: str, sentence: str) -> typer.BadParameter:
+    return typer.BadParameter(visible(sentence), param_hint=argument)
