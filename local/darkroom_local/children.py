@@ -6,6 +6,7 @@ It knows nothing of what the children are. It must not pass the environment on: 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -65,20 +66,35 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], fol
 @contextlib.contextmanager
 def ending(child: Child) -> Iterator[Child]:
     """Ends the child and its group when the block is left, however it is left."""
-    try:
+    with ending_all() as one:
+        one[child.name] = child
         yield child
+
+
+@contextlib.contextmanager
+def ending_all() -> Iterator[dict[str, Child]]:
+    """Ends, side by side, the children that the block put into the mapping, however it is left."""
+    started: dict[str, Child] = {}
+    try:
+        yield started
     finally:
-        end_group(child.pid, lambda: child.process.poll() is not None)
-        child.process.wait()
+        end_groups({child.pid: functools.partial(_is_over, child) for child in started.values()})
+        for child in started.values():
+            child.process.wait()
 
 
-def end_group(pid: int, ended: Callable[[], bool]) -> None:
-    """Asks the group to end, waits up to three seconds for its head, then kills what is left of it. Repeat safe."""
-    _signal_group(pid, signal.SIGTERM)
+def end_groups(ended: Mapping[int, Callable[[], bool]]) -> None:
+    """Asks the groups to end, waits up to three seconds for their heads, then kills what is left of them. Repeat safe.
+
+    `ended` says of each group's id whether its head has ended.
+    """
+    for pid in ended:
+        _signal_group(pid, signal.SIGTERM)
     until = time.monotonic() + _GRACE_SECONDS
-    while not ended() and time.monotonic() < until:
+    while not all(is_over() for is_over in ended.values()) and time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
-    _signal_group(pid, signal.SIGKILL)
+    for pid in ended:
+        _signal_group(pid, signal.SIGKILL)
 
 
 def is_running(pid: int, marker: str) -> bool:
@@ -90,6 +106,10 @@ def is_running(pid: int, marker: str) -> bool:
         return False
     answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return marker in answer.stdout
+
+
+def _is_over(child: Child) -> bool:
+    return child.process.poll() is not None
 
 
 def _signal_group(pid: int, signal_number: int) -> None:

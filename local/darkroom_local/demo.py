@@ -14,7 +14,7 @@ from darkroom.model import JobStatus
 from darkroom_local import display
 from darkroom_local.results import Outcome
 from darkroom_local.run import close, run
-from darkroom_local.samples import SAMPLES
+from darkroom_local.samples import SAMPLES, Sample
 from darkroom_local.stack import LocalStack
 from darkroom_local.uploads import Item
 
@@ -22,28 +22,30 @@ ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
 
 
 def demo(stack: LocalStack, out: Path, to: Console) -> bool:
-    """Runs the samples into `out`; whether each came out as meant: all completed but the one with the typo."""
-    items = draw(out / ORIGINALS)
+    """Runs the samples of the stack's providers into `out`; whether each came out as meant."""
+    samples = [sample for sample in SAMPLES if sample.provider in stack.providers]
+    items = draw(samples, out / ORIGINALS)
     with display.progress(to) as show:
         outcomes = run(stack, items, out / ENHANCED, show)
     close(outcomes, out / ENHANCED, to)
     write_report(outcomes, out)
     to.print(f"The pictures before: {out / ORIGINALS}   after: {out / ENHANCED}   the table: {out / REPORT}")
     to.print("What to look for:")
-    for sample in SAMPLES:
+    for sample in samples:
         to.print(f"  {sample.name}: {sample.look_for}")
-    return as_meant(outcomes)
+    return as_meant(samples, outcomes)
 
 
-def draw(folder: Path) -> list[Item]:
-    """Draws every sample into `folder`."""
-    return [Item(sample.write(folder), sample.name, sample.settings) for sample in SAMPLES]
+def draw(samples: Sequence[Sample], folder: Path) -> list[Item]:
+    """Draws the samples into `folder`."""
+    return [Item(sample.write(folder), sample.name, sample.settings) for sample in samples]
 
 
-def as_meant(outcomes: Sequence[Outcome]) -> bool:
-    """Whether exactly the sample with the misspelt tag was rejected, and the rest completed."""
+def as_meant(samples: Sequence[Sample], outcomes: Sequence[Outcome]) -> bool:
+    """Whether exactly the sample with the misspelt tag was rejected, and each other one completed by its own provider."""
     rejected = {o.item.key for o in outcomes if o.job.status is JobStatus.REJECTED}
-    return rejected == {"typo.jpg"} and sum(o.is_completed for o in outcomes) == len(outcomes) - 1
+    completed = {o.item.key: o.job.provider for o in outcomes if o.is_completed}
+    return rejected == {"typo.jpg"} and completed == {s.name: s.provider for s in samples if s.name != "typo.jpg"}
 
 
 def write_report(outcomes: Sequence[Outcome], out: Path) -> None:

@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from darkroom import catalog
 from darkroom.model import JobStatus
 from darkroom_local.following import JobView
 from darkroom_local.results import Outcome
@@ -65,7 +66,7 @@ class PlainProgress:
 
     def __init__(self, to: Console) -> None:
         self._console = to
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, tuple[str, int]] = {}
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -79,9 +80,9 @@ class PlainProgress:
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
         """Prints what changed."""
         for job_id, (item, job) in jobs.items():
-            line = f"{visible(item.key)}  {_state(job)}"
-            if self._shown.get(job_id) != line:
-                self._shown[job_id] = line
+            if self._shown.get(job_id) != (job.word, job.polls):
+                self._shown[job_id] = (job.word, job.polls)
+                line = f"{visible(item.key)}  {_state(job)}"
                 self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"), soft_wrap=True)
 
 
@@ -125,7 +126,7 @@ def _state(job: JobView) -> str:
     if job.status is JobStatus.PROCESSING:
         parts += [visible(f"{job.provider}/{job.model}"), f"polled {job.polls} times", _remaining(job)]
     if job.status is JobStatus.COMPLETED:
-        parts.append(f"credits: {_number(job.credits)}")
+        parts += [f"credits: {_number(job.credits)}", f"USD: {_dollars(job.cost_usd)}"]
     return "  ".join(part for part in parts if part)
 
 
@@ -141,26 +142,44 @@ def _until(moment: datetime) -> str:
 
 
 def closing_table(outcomes: Iterable[Outcome]) -> Table:
-    """Files, sizes, models and credits, with a line of totals."""
+    """Files, sizes, models, credits and dollars; then each provider's sum in its own unit, and one sum of dollars."""
     rows = list(outcomes)
-    spent = sum((o.job.credits or Decimal(0) for o in rows), Decimal(0))
-    dollars = sum((o.job.cost_usd or Decimal(0) for o in rows), Decimal(0))
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False)
     table.add_column("file", f"{len(rows)} files", overflow="fold")
-    for name in ("from", "to", "model"):
+    for name in ("from", "to", "provider", "model"):
         table.add_column(name, overflow="fold")
-    table.add_column("credits", _number(spent), justify="right")
-    table.add_column("USD", _dollars(dollars), justify="right")
+    table.add_column("credits", justify="right")
+    table.add_column("USD", _dollars(_total(o.job.cost_usd for o in rows)), justify="right")
     table.add_column("status", f"{sum(o.is_completed for o in rows)} completed")
     for outcome in rows:
         job = outcome.job
-        model = f"{job.provider}/{job.model}" if job.model else ""
         table.add_row(
             Text(visible(outcome.item.key)), Text(str(outcome.size or "no picture")),
-            Text(str(outcome.result_size or "")), Text(visible(model)), _number(job.credits), _dollars(job.cost_usd),
-            Text(job.word, _STYLES.get(job.status, "") if job.status else ""),
+            Text(str(outcome.result_size or "")), Text(visible(job.provider or "")), Text(visible(job.model or "")),
+            _number(job.credits), _dollars(job.cost_usd), Text(job.word, _STYLES.get(job.status, "") if job.status else ""),
         )  # fmt: skip
+    table.add_section()
+    for provider in sorted({o.job.provider for o in rows if o.job.provider and o.job.credits is not None}):
+        table.add_row("", "", "", Text(visible(provider)), *_sums([o for o in rows if o.job.provider == provider]))
     return table
+
+
+def _sums(rows: Sequence[Outcome]) -> tuple[Text | str, ...]:
+    """One provider's line of sums, from the column of models on."""
+    unit = unit_of(rows[0].job.provider)
+    return (
+        Text(f"sum, in {unit}" if unit else "sum", "dim"), _number(_total(o.job.credits for o in rows)),
+        _dollars(_total(o.job.cost_usd for o in rows)), f"{sum(o.is_completed for o in rows)} completed",
+    )  # fmt: skip
+
+
+def unit_of(provider: str | None) -> str:
+    """What a provider's credits are, in the catalog's word; empty for a provider it does not know."""
+    return catalog.load(provider).unit if provider in catalog.providers() else ""
+
+
+def _total(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount for amount in amounts if amount is not None), Decimal(0))
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[Text]:

@@ -72,12 +72,15 @@ def write_credits(outcomes: Iterable[Outcome], out: Path) -> Path:
     target = out / CREDITS_FILE
     with target.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["file", "job_id", "status", "provider", "model", "credits", "cost_usd", "from", "to", "error"])
+        rows.writerow(
+            ["file", "job_id", "status", "provider", "model", "credits", "unit", "cost_usd", "from", "to", "error"]
+        )
         for outcome in outcomes:
             job = outcome.job
             row = [
-                outcome.item.key, job.job_id, job.word, job.provider, job.model, job.credits, job.cost_usd,
-                outcome.size, outcome.result_size, outcome.code,
+                outcome.item.key, job.job_id, job.word, job.provider, job.model, job.credits,
+                display.unit_of(job.provider), job.cost_usd, outcome.size, outcome.result_size,
+                outcome.code,
             ]  # fmt: skip
             rows.writerow([_cell(value) for value in row])
     return target

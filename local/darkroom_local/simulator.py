@@ -1,4 +1,4 @@
-"""A provider's simulator as a child process, started through the same command an operator types.
+"""The providers' simulators as child processes, each started through the same command an operator types.
 
 It must not import a simulator: what is simulated is another program, reached over HTTP.
 """
@@ -7,28 +7,67 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
+from darkroom import catalog
 from darkroom_local import children
 
-MARKER = "simulate topaz"  # in the simulator's command line
-SIMULATED_KEY = "simulated-topaz-key"
 DEFAULT_SPEED = 10.0
+FAULTS_OF = "topaz"  # whose a fault is that names no vendor
+_ACCOUNT_USD = Decimal(1200)  # what each simulated account holds, at the catalog's price of its unit
 _READY_SECONDS = 30.0
 _READY_WORD = "ready at "
 
 
-def launch(folder: Path, *, speed: float = DEFAULT_SPEED, faults: Sequence[str] = ()) -> children.Child:
-    """Starts a Topaz simulator on a free loopback port; the caller ends it. Not ready yet: see `base_url`."""
+class UnknownVendor(ValueError):
+    """A fault for a vendor that has no simulator."""
+
+
+def vendors() -> tuple[str, ...]:
+    """Whom `darkroom simulate` can stand in for: every provider of the catalog."""
+    return catalog.providers()
+
+
+def marker(vendor: str) -> str:
+    """What is in the command line of that vendor's simulator."""
+    return f"simulate {vendor}"
+
+
+def simulated_key(vendor: str) -> str:
+    """The key that vendor's simulator wants."""
+    return f"simulated-{vendor}-key"
+
+
+def faults_by_vendor(lines: Iterable[str]) -> dict[str, list[str]]:
+    """`[VENDOR/]KIND[:ON[:TIMES]]` lines as each vendor's own; without a vendor they are Topaz'. Raises UnknownVendor."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        head, slash, rest = line.partition("/")
+        is_named = bool(slash) and ":" not in head
+        vendor, fault = (head, rest) if is_named else (FAULTS_OF, line)
+        if vendor not in vendors():
+            raise UnknownVendor(
+                f"The fault {line!r} is for {vendor!r}; there are simulators of {', '.join(vendors())}."
+            )
+        found.setdefault(vendor, []).append(fault)
+    return found
+
+
+def launch(
+    vendor: str, folder: Path, *, speed: float = DEFAULT_SPEED, faults: Sequence[str] = ()
+) -> children.Child:  # fmt: skip
+    """Starts a vendor's simulator on a free loopback port; the caller ends it. Not ready yet: see `base_url`."""
+    credits = int(_ACCOUNT_USD / catalog.load(vendor).credit_price_usd)
     command = [
-        sys.executable, "-m", "darkroom_cli", *MARKER.split(),
-        "--port", "0", "--api-key", SIMULATED_KEY, "--speed", str(speed),
+        sys.executable, "-m", "darkroom_cli", *marker(vendor).split(),
+        "--port", "0", "--api-key", simulated_key(vendor), "--speed", str(speed), "--credits", str(credits),
     ]  # fmt: skip
     for fault in faults:
         command += ["--fault", fault]
     environment = {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
-    return children.start("Topaz simulator", command, environment | {"PYTHONUNBUFFERED": "1"}, folder)
+    return children.start(f"{vendor} simulator", command, environment | {"PYTHONUNBUFFERED": "1"}, folder)
 
 
 def base_url(child: children.Child) -> str:

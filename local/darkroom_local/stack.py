@@ -1,6 +1,6 @@
-"""The local stack: embedded cloud, provider (simulated or real) and the deployed application, together.
+"""The local stack: embedded cloud, providers (simulated or real) and the deployed application, together.
 
-It decides which provider serves. It must not upload or follow anything.
+It must not upload or follow anything, nor decide which providers serve.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from pathlib import Path
 from darkroom_local import children, deployment, simulator
 from darkroom_local.application import Application, find_application
 from darkroom_local.cloud import Cloud, Endpoint, embedded_cloud
+from darkroom_local.serving import Cast, cast
 
 
 @dataclass(frozen=True)
 class LocalStack:
-    """A deployed stack: how to reach it, its CloudFormation outputs, and the simulator's base URL if one serves."""
+    """A deployed stack: how to reach it, its CloudFormation outputs, and the base URLs of the simulators that serve it."""
 
     endpoint: Endpoint
     outputs: Mapping[str, str]
-    simulator_url: str | None
+    simulator_urls: Mapping[str, str]
+    providers: tuple[str, ...]  # that uploads may name
     cloud: Cloud | None = field(default=None, repr=False)
 
     @property
@@ -44,35 +46,33 @@ def local_stack(
     faults: Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
     application: Application | None = None,
-    topaz_url: str | None = None,
+    simulator_urls: Mapping[str, str] | None = None,
     wait_scale: float = 1.0,
 ) -> Iterator[LocalStack]:
     """A stack for the length of a block; nothing of it is left.
 
-    With `topaz_api_key` the real API serves. Otherwise the simulator at `topaz_url` does, or one is started with
-    `speed` (how many times faster than a real provider) and `faults`.
+    With `topaz_api_key` the real API serves. Every other provider that uploads may name is simulated: where
+    `simulator_urls` says, else by a child with `speed` (how many times faster than a real provider) and its own of the
+    `faults`. Raises ChildFailed, DeploymentFailed, UnknownVendor.
     """
-    with contextlib.ExitStack() as ends, embedded_cloud(wait_scale=wait_scale) as cloud:
-        url = None if topaz_api_key else topaz_url
-        if not topaz_api_key and url is None:
-            folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-simulator-")))
-            url = simulator.base_url(
-                ends.enter_context(children.ending(simulator.launch(folder, speed=speed, faults=faults)))
-            )
-        outputs = install(cloud.endpoint, topaz_api_key, url, parameters or {}, application or find_application())
-        yield LocalStack(cloud.endpoint, outputs, url, cloud)
+    who, given = cast(topaz_api_key, parameters or {}), dict(simulator_urls or {})
+    wanted = simulator.faults_by_vendor(faults)
+    with contextlib.ExitStack() as ends:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-simulators-")))
+        started = ends.enter_context(children.ending_all())
+        for vendor in who.simulated:
+            if vendor not in given:
+                started[vendor] = simulator.launch(vendor, folder, speed=speed, faults=wanted.get(vendor, ()))
+        cloud = ends.enter_context(embedded_cloud(wait_scale=wait_scale))  # the simulators start meanwhile
+        urls = given | {vendor: simulator.base_url(child) for vendor, child in started.items()}
+        outputs = install(cloud.endpoint, who, urls, parameters or {}, application or find_application())
+        yield LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud)
 
 
 def install(
-    endpoint: Endpoint,
-    topaz_api_key: str | None,
-    topaz_url: str | None,
-    parameters: Mapping[str, str],
-    application: Application,
-) -> dict[str, str]:
-    """Deploys the application and stores the API key; answers the stack's outputs. Repeat safe."""
-    chosen = ({"TopazBaseUrl": topaz_url} if topaz_url else {}) | dict(parameters)
-    outputs = deployment.deploy(endpoint, application, chosen)
-    key = topaz_api_key or simulator.SIMULATED_KEY
-    deployment.put_api_keys(endpoint, outputs["ApiKeysSecretArn"], {"topaz": key})
+    endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str], application: Application
+) -> dict[str, str]:  # fmt: skip
+    """Deploys the application and stores the API keys; answers the stack's outputs. Repeat safe."""
+    outputs = deployment.deploy(endpoint, application, who.parameters(urls) | dict(parameters))
+    deployment.put_api_keys(endpoint, outputs["ApiKeysSecretArn"], who.keys)
     return outputs

@@ -9,7 +9,7 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from darkroom_local import children, cloud, simulator
 from darkroom_local.application import find_application
 from darkroom_local.cloud import Endpoint
+from darkroom_local.serving import Cast, cast
 from darkroom_local.stack import LocalStack, install
 
 _NOTE, _WORK = "stack.json", "darkroom-stack"
@@ -32,9 +33,10 @@ class Standing:
 
 def up(
     state: Path, *, topaz_api_key: str | None = None, speed: float = simulator.DEFAULT_SPEED,
-    parameters: Mapping[str, str] | None = None,
+    faults: Sequence[str] = (), parameters: Mapping[str, str] | None = None,
 ) -> Standing:  # fmt: skip
     """Starts a stack that outlives this process; answers the standing one if there is one. Repeat safe."""
+    by_vendor = simulator.faults_by_vendor(faults)
     note = _read(state)
     if note is not None and _is_alive(note):
         return Standing(_stack_of(note), started=False)
@@ -44,7 +46,13 @@ def up(
     work.mkdir(mode=0o700)
     pids: dict[str, int] = {}
     try:
-        note = _start(work, pids, topaz_api_key, speed, parameters or {})
+        running = cloud.launch(work)
+        pids[cloud.MARKER] = running.child.pid
+        who = cast(topaz_api_key, parameters or {})
+        urls = _simulators(work, pids, who, speed, by_vendor)
+        cloud.await_ready(running)
+        outputs = install(running.endpoint, who, urls, parameters or {}, find_application())
+        note = _note(running.endpoint, outputs, urls, who, pids)
         _write(state, note)
     except BaseException:
         _end(pids)
@@ -69,32 +77,34 @@ def standing_stack(state: Path) -> LocalStack | None:
     return _stack_of(note) if note is not None and _is_alive(note) else None
 
 
-def _start(
-    work: Path, pids: dict[str, int], topaz_api_key: str | None, speed: float, parameters: Mapping[str, str]
+def _simulators(
+    work: Path, pids: dict[str, int], who: Cast, speed: float, faults: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Starts them side by side and answers their base URLs; notes each process id in `pids` as soon as there is one."""
+    started: dict[str, children.Child] = {}
+    for vendor in who.simulated:
+        started[vendor] = simulator.launch(vendor, work, speed=speed, faults=faults.get(vendor, ()))
+        pids[simulator.marker(vendor)] = started[vendor].pid
+    return {vendor: simulator.base_url(child) for vendor, child in started.items()}
+
+
+def _note(
+    endpoint: Endpoint, outputs: Mapping[str, str], urls: Mapping[str, str], who: Cast, pids: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Starts the processes and deploys; notes each process id in `pids` as soon as there is one."""
-    running = cloud.launch(work)
-    pids[cloud.MARKER] = running.child.pid
-    url = None
-    if topaz_api_key is None:
-        child = simulator.launch(work, speed=speed)
-        pids[simulator.MARKER] = child.pid
-        url = simulator.base_url(child)
-    cloud.await_ready(running)
-    outputs = install(running.endpoint, topaz_api_key, url, parameters, find_application())
     return {
-        "url": running.endpoint.url,
-        "access_key": running.endpoint.access_key,
-        "secret_key": running.endpoint.secret_key,
+        "url": endpoint.url,
+        "access_key": endpoint.access_key,
+        "secret_key": endpoint.secret_key,
         "outputs": outputs,
-        "simulator_url": url,
+        "simulator_urls": urls,
+        "providers": who.providers,
         "pids": pids,
     }
 
 
 def _stack_of(note: Mapping[str, Any]) -> LocalStack:
     endpoint = Endpoint(note["url"], note["access_key"], note["secret_key"])
-    return LocalStack(endpoint, note["outputs"], note["simulator_url"])
+    return LocalStack(endpoint, note["outputs"], note["simulator_urls"], tuple(note["providers"]))
 
 
 def _is_alive(note: Mapping[str, Any]) -> bool:
@@ -102,9 +112,8 @@ def _is_alive(note: Mapping[str, Any]) -> bool:
 
 
 def _end(pids: Mapping[str, int]) -> None:
-    for marker, pid in pids.items():
-        if children.is_running(pid, marker):
-            children.end_group(pid, functools.partial(_has_ended, pid, marker))
+    own = {pid: marker for marker, pid in pids.items() if children.is_running(pid, marker)}
+    children.end_groups({pid: functools.partial(_has_ended, pid, marker) for pid, marker in own.items()})
 
 
 def _has_ended(pid: int, marker: str) -> bool:

@@ -1,4 +1,4 @@
-"""One embedded cloud with the real template, IAM enforced, and one Topaz simulator, for all end-to-end tests.
+"""One embedded cloud with the real template, IAM enforced, and each vendor's simulator, for all end-to-end tests.
 
 Uploads under `photos/` travel the whole way by themselves. Uploads under `held/` fire no event (the stack's InputPrefix), so
 that a test can set a fault for exactly that job and then send its message to the intake queue.
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from darkroom_local.simulators.topaz import TopazSimulator
+from darkroom_local.simulator import vendors
 from darkroom_local.stack import local_stack
-from tests.e2e.darkroom import API_KEY, Darkroom
+from tests.e2e.darkroom import Darkroom, simulators
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +20,9 @@ def darkroom() -> Iterator[Darkroom]:
     """A deployed Darkroom, with the events it publishes collected in a queue."""
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
-        TopazSimulator(api_key=API_KEY, speed=20) as simulator,
-        local_stack(topaz_url=simulator.base_url, parameters=parameters) as stack,
+        simulators(*vendors(), speed=20) as made,
+        local_stack(simulator_urls={name: it.base_url for name, it in made.items()}, parameters=parameters) as stack,
     ):
-        room = Darkroom(stack, simulator)
+        room = Darkroom(stack, made)
         room.collect_events()
         yield room

@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 from PIL import Image
 
-from darkroom_local.simulators.topaz import TopazSimulator
+from darkroom_local.simulator import simulated_key
 from darkroom_local.stack import LocalStack
 
-API_KEY = "simulated-topaz-key"  # what the local stack stores when no real key is given
+API_KEY = simulated_key("topaz")  # what the local stack stores when no real key is given
+LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
 
 
@@ -27,13 +30,29 @@ def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
     return buffer.getvalue()
 
 
+@contextmanager
+def simulators(*vendors: str, speed: float) -> Iterator[dict[str, Any]]:
+    """Each vendor's simulator in this process, with the key that the local stack stores for it."""
+    with ExitStack() as ends:
+        made: dict[str, Any] = {}
+        for vendor in vendors:
+            make = getattr(import_module(f"darkroom_local.simulators.{vendor}"), f"{vendor.capitalize()}Simulator")
+            made[vendor] = ends.enter_context(make(api_key=simulated_key(vendor), speed=speed))
+        yield made
+
+
 @dataclass
 class Darkroom:
-    """The stack and the simulator behind it."""
+    """The stack and the simulators behind it, by vendor."""
 
     stack: LocalStack
-    simulator: TopazSimulator
+    simulators: Mapping[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def simulator(self) -> Any:
+        """Topaz', which serves uploads that name no provider."""
+        return self.simulators["topaz"]
 
     @cached_property
     def s3(self) -> Any:
@@ -98,9 +117,35 @@ class Darkroom:
                 raise AssertionError(f"not ended after {seconds} s: {late}")
             time.sleep(0.25)
 
-    def submits(self, key: str) -> list[Any]:
-        """What the simulator accepted, and would have charged, for the upload."""
-        return [s for s in self.simulator.submits if s["filename"].startswith(self.job_id(key))]
+    def until(self, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 90) -> dict[str, Any]:
+        """The job once it is so."""
+        ends = time.monotonic() + seconds
+        while not is_so(job := self.job(key)):
+            assert time.monotonic() < ends, job
+            time.sleep(0.25)
+        return job
+
+    def make_due(self, key: str) -> None:
+        """As if the job had waited long enough."""
+        self.client("dynamodb").update_item(
+            TableName=self.stack.outputs["LedgerTable"],
+            Key={"pk": {"S": f"JOB#{self.job_id(key)}"}, "sk": {"S": "JOB"}},
+            UpdateExpression="SET due_at = :then, next_attempt_at = :then",
+            ExpressionAttributeValues={":then": LONG_AGO},
+        )
+
+    def function(self, name: str) -> str:
+        """The deployed name of one of the stack's functions."""
+        found = self.client("cloudformation").describe_stack_resource(StackName="darkroom", LogicalResourceId=name)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    def sweep(self) -> None:
+        """One round of the sweep, now."""
+        self.client("lambda").invoke(FunctionName=self.function("Sweep"))
+
+    def submits(self, key: str, vendor: str = "topaz") -> list[Any]:
+        """What the vendor's simulator accepted, and would have charged, for the upload: our handle stands in each."""
+        return [s for s in self.simulators[vendor].submits if self.job_id(key) in json.dumps(s)]
 
     def output(self, key: str) -> dict[str, Any]:
         """The object in the output bucket, with `Body` read."""

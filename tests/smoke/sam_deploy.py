@@ -17,9 +17,8 @@ from PIL import Image
 
 from darkroom_local import deployment, emulator_gaps
 from darkroom_local.cloud import Endpoint, embedded_cloud
-from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.stack import LocalStack
-from tests.e2e.darkroom import API_KEY, Darkroom, picture
+from tests.e2e.darkroom import API_KEY, Darkroom, picture, simulators
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "darkroom-smoke"
@@ -54,18 +53,19 @@ def main(binary: str) -> int:
     """Builds, deploys, uploads, compares."""
     with (
         tempfile.TemporaryDirectory(prefix="darkroom-smoke-") as folder,
-        TopazSimulator(api_key=API_KEY, speed=20) as simulator,
+        simulators("topaz", speed=20) as made,
         embedded_cloud() as cloud,
     ):
         place = copied(Path(folder))
         sam(binary, cloud.endpoint, place, "build")
-        overrides = ("--parameter-overrides", f"TopazBaseUrl={simulator.base_url}")
+        urls = {"topaz": made["topaz"].base_url}
+        overrides = ("--parameter-overrides", f"TopazBaseUrl={urls['topaz']}")
         sam(binary, cloud.endpoint, place, "deploy", "--stack-name", STACK, *overrides)
         emulator_gaps.mend(cloud.endpoint)
         found = cloud.endpoint.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
         deployment.put_api_keys(cloud.endpoint, outputs["ApiKeysSecretArn"], {"topaz": API_KEY})
-        room = Darkroom(LocalStack(cloud.endpoint, outputs, simulator.base_url, cloud), simulator)
+        room = Darkroom(LocalStack(cloud.endpoint, outputs, urls, ("topaz",), cloud), made)
         room.upload(KEY, picture(), "scale=2&model=High Fidelity V2")
         job = room.ended([KEY])[KEY]
         with Image.open(io.BytesIO(room.output(KEY)["Body"])) as image:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import boto3
 
@@ -38,6 +39,11 @@ def peak_mib() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+def nothing(*arguments: object) -> NoReturn:
+    """No link is asked for, and no result is kept, of an image that is sent as it is."""
+    raise AssertionError(arguments)
+
+
 def carry(topaz: Topaz, sources: S3Sources, outputs: S3Outputs, name: str) -> int:
     source = sources.find(Upload(outputs.bucket, name))
     facts = images.inspect(sources.reader(source), source.size_bytes)
@@ -47,8 +53,8 @@ def carry(topaz: Topaz, sources: S3Sources, outputs: S3Outputs, name: str) -> in
         notes=(), source_format=ImageFormat.TIFF, output_format=ImageFormat.TIFF, output_width=facts.width,
         output_height=facts.height, credits=1, credit_price_usd=1,
     )  # fmt: skip
-    image = ImageStream(lambda: sources.open(source), source.size_bytes, "image/tiff", ".tiff")
-    process_id = topaz.submit(plan, image, Handle("0" * 32, 1, 1)).process_id
+    image = ImageStream(lambda: sources.open(source), nothing, source.size_bytes, "image/tiff", ".tiff")
+    process_id = topaz.submit(plan, image, Handle("0" * 32, 1, 1), nothing).process_id
     while (progress := topaz.progress(process_id)).state is ProcessState.RUNNING:
         time.sleep(0.5)
     assert progress.state is ProcessState.COMPLETED, progress

@@ -19,9 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.e2e.darkroom import API_KEY, Darkroom, picture
+from tests.e2e.darkroom import Darkroom, picture, simulators
 
-from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.stack import local_stack
 
 UPLOADS = 60
@@ -78,16 +77,11 @@ def killing(room: Darkroom, seed: int) -> Iterator[Killer]:
         thread.join()
 
 
-def function(room: Darkroom, logical_id: str) -> str:
-    resources = room.client("cloudformation").describe_stack_resources(StackName="darkroom")["StackResources"]
-    return next(str(r["PhysicalResourceId"]) for r in resources if r["LogicalResourceId"] == logical_id)
-
-
 def await_ends(room: Darkroom, keys: list[str]) -> dict[str, dict[str, object]]:
     """Sweeps every five seconds instead of every minute; returns the jobs once all have ended and said so."""
-    sweep, until = function(room, "Sweep"), time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while True:
-        room.client("lambda").invoke(FunctionName=sweep)
+        room.sweep()
         jobs = {key: room.job(key) for key in keys}
         if all("published_at" in job for job in jobs.values()):
             return jobs
@@ -99,13 +93,14 @@ def await_ends(room: Darkroom, keys: list[str]) -> dict[str, dict[str, object]]:
 @pytest.fixture(scope="module")
 def room() -> Iterator[Darkroom]:
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "SubmitTimeoutSeconds": "60"}
+    parameters["AllowedProviders"] = "topaz"
     with (
-        TopazSimulator(api_key=API_KEY, speed=5) as simulator,
-        local_stack(topaz_url=simulator.base_url, parameters=parameters) as stack,
+        simulators("topaz", speed=5) as made,
+        local_stack(simulator_urls={"topaz": made["topaz"].base_url}, parameters=parameters) as stack,
     ):
-        room = Darkroom(stack, simulator)
+        room = Darkroom(stack, made)
         room.collect_events()
-        room.client("lambda").update_function_configuration(FunctionName=function(room, "Finalize"), Timeout=60)
+        room.client("lambda").update_function_configuration(FunctionName=room.function("Finalize"), Timeout=60)
         yield room
 
 

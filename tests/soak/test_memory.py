@@ -29,12 +29,12 @@ def tiff(side: int) -> bytes:
 
 @pytest.mark.slow
 def test_a_picture_of_192_mb_takes_hardly_more_memory_than_a_small_one(tmp_path: Path) -> None:
-    with local_stack(speed=200) as stack:
+    with local_stack(speed=200, parameters={"AllowedProviders": "topaz"}) as stack:
         s3 = stack.endpoint.client("s3")
         for name, side in (("small.tif", 64), ("large.tif", LARGE_SIDE)):
             s3.put_object(Bucket=stack.output_bucket, Key=name, Body=tiff(side))  # no event: it is not the input bucket
         job = {
-            "bucket": stack.output_bucket, "base_url": stack.simulator_url, "api_key": API_KEY,
+            "bucket": stack.output_bucket, "base_url": stack.simulator_urls["topaz"], "api_key": API_KEY,
             "endpoint": stack.endpoint.url,
         }  # fmt: skip
         environment = {**stack.endpoint.environment(), "PYTHONPATH": ":".join(sys.path)}
