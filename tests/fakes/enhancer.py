@@ -8,19 +8,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from darkroom.errors import DarkroomError, ProcessUnknown, ResultNotReady
+from darkroom.errors import DarkroomError, ProcessUnknown, ResultNotReady, SubmitInDoubt
 from darkroom.model import (
     Balance,
     Estimate,
     FoundProcess,
     Handle,
     ImageFormat,
+    Manner,
     Plan,
     ProcessState,
     Progress,
     Submission,
 )
-from darkroom.ports import ImageStream
+from darkroom.ports import ImageStream, Keep
 
 PIECE_BYTES = 64 * 1024
 
@@ -79,13 +80,15 @@ class Enhancer:
     faults: dict[str, list[DarkroomError]] = field(default_factory=dict)  # of the calls that change nothing
     cuts: list[int] = field(default_factory=list)  # where the next downloads are cut
     cancels: bool = True
+    keeps: bool = True  # of synchronous calls: whether the answer arrives and is staged
+    ends_as: ProcessState = ProcessState.EXPIRED  # what the list says of a synchronous call that is over
+    charges: Decimal | None = None  # what the answer of a synchronous call says that it cost
     processes: dict[str, Process] = field(default_factory=dict)
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         if self.refusals:
             raise self.refusals.pop(0)
-        with closing(image.open()) as body:
-            sent = body.read()
+        sent = image.link().encode() if plan.manner.by_link else _read(image)
         eta = self.clock() + self.eta_after
         process_id = f"process-{len(self.processes) + 1}"
         progress = Progress(
@@ -97,10 +100,25 @@ class Enhancer:
             plan.output_format,
             "Pending",
         )
-        self.processes[process_id] = Process(process_id, handle, progress, self.clock(), self.draw(plan), sent)
+        made = Process(process_id, handle, progress, self.clock(), self.draw(plan), sent)
+        self.processes[process_id] = made
+        if plan.manner.is_held:
+            return self._answer_at_once(made, keep)
         if self.losses:
             raise self.losses.pop(0)
         return Submission(process_id, eta)
+
+    def _answer_at_once(self, made: Process, keep: Keep) -> Submission:
+        """A synchronous call: charged when it ends, and its result is nowhere but in the answer."""
+        self.become(self.ends_as, made.process_id)
+        if self.keeps:
+            try:
+                keep(made.process_id, FakeLink(made.result, self.cuts.pop(0) if self.cuts else None).stream())
+            except ResultNotReady:
+                raise SubmitInDoubt("the result broke off") from None
+        if self.losses:
+            raise self.losses.pop(0)
+        return Submission(made.process_id, self.clock(), self.charges, staged=self.keeps)
 
     def progress(self, process_id: str) -> Progress:
         self._fault("progress")
@@ -109,16 +127,22 @@ class Enhancer:
     @contextmanager
     def result(self, process_id: str) -> Iterator[FakeLink]:
         self._fault("result")
-        yield FakeLink(self._known(process_id).result, self.cuts.pop(0) if self.cuts else None)
+        known = self._known(process_id)
+        if known.progress.state is ProcessState.EXPIRED:
+            raise ResultNotReady("the provider keeps no such result")
+        yield FakeLink(known.result, self.cuts.pop(0) if self.cuts else None)
 
-    def find(self, handle: Handle) -> tuple[FoundProcess, ...] | None:
+    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
         self._fault("find")
         if not self.lists:
             return None
+        shown = [p for p in self.processes.values() if since <= p.created_at <= self.clock() - self.listed_after]
         return tuple(
-            FoundProcess(p.process_id, str(p.handle), p.progress.state, p.progress.eta, p.created_at)
-            for p in self.processes.values()
-            if str(p.handle).startswith(handle.prefix) and self.clock() >= p.created_at + self.listed_after
+            FoundProcess(
+                p.process_id, str(p.handle), p.progress.state, p.progress.eta, p.created_at, p.progress.credits
+            )
+            for p in shown
+            if str(p.handle).startswith(handle.prefix)
         )
 
     def cancel(self, process_id: str) -> bool:
@@ -172,3 +196,8 @@ class Enhancer:
     def _fault(self, call: str) -> None:
         if self.faults.get(call):
             raise self.faults[call].pop(0)
+
+
+def _read(image: ImageStream) -> bytes:
+    with closing(image.open()) as body:
+        return body.read()

@@ -21,8 +21,8 @@ from darkroom.errors import (
     SubmitInDoubt,
     UnsafeLink,
 )  # fmt: skip
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, Submission
-from darkroom.ports import Clock, ImageStream, ResultLink
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
+from darkroom.ports import Clock, ImageStream, Keep, ResultLink
 from tests.fakes.misbehaviour import (
     NO_ANSWER_AFTER,
     NO_ANSWER_BEFORE,
@@ -74,10 +74,10 @@ class FakeProvider:
     calls: list[tuple[str, str]] = field(default_factory=list)  # operation, process id or handle
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """Accepts, and charges, unless a fault says otherwise."""
         self.calls.append(("submit", str(handle)))
-        sent = _read_whole(image)
+        sent = image.link().encode() if plan.manner.by_link else _read_whole(image)
         fault = self.faults.take("submit", *REFUSALS, *ON_SUBMIT, *NO_ANSWER_BEFORE)
         if fault:
             raise submit_error(fault.kind)
@@ -112,11 +112,12 @@ class FakeProvider:
         link.open()
         yield link
 
-    def find(self, handle: Handle) -> tuple[FoundProcess, ...]:
+    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...]:
         """The run's processes that the list shows by now."""
         with self._answering("list", str(handle)):
             now = self.clock()
-            ours = [p for p in self.processes.values() if p.filename.startswith(handle.prefix) and p.listed_from <= now]
+            listed = [p for p in self.processes.values() if p.listed_from <= now and p.created_at >= since]
+            ours = [p for p in listed if p.filename.startswith(handle.prefix)]
             return tuple(
                 FoundProcess(p.process_id, p.filename, self._state(p), p.ends, p.created_at)
                 for p in sorted(ours, key=lambda p: p.created_at)

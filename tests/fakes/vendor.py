@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 import httpx
 
 from darkroom.model import Handle
+from darkroom.ports import ImageStream
 from darkroom.providers import http
 from darkroom.providers.results import Downloads
 from darkroom.providers.topaz import Topaz
@@ -17,6 +19,7 @@ from darkroom.providers.topaz import Topaz
 BASE = "https://api.example.test/image/v1"
 HANDLE = Handle("0123456789abcdef0123456789abcdef", 2, 3)
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading certificates would take longer than a test
+SENT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)  # when the run's credits were reserved
 PROCESS = "11111111-2222-4333-8444-555555555555"
 
 
@@ -62,3 +65,17 @@ def adapter(vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_
 def answer(body: Any = None, status: int = 200, **headers: str) -> httpx.Response:
     """A JSON answer, made from the body as a vendor would write it."""
     return httpx.Response(status, text=json.dumps(body), headers=headers)
+
+
+def image_of(start: Callable[[], Any], size_bytes: int) -> ImageStream:
+    """A PNG to send as bytes: nobody may ask for a link to it."""
+    return ImageStream(start, _no_link, size_bytes, "image/png", ".png")
+
+
+def refuse_to_keep(process_id: str, pieces: Iterator[bytes]) -> None:
+    """For calls that are not synchronous: nothing of theirs is ever staged."""
+    raise AssertionError(f"a result of {process_id} was staged")
+
+
+def _no_link() -> NoReturn:
+    raise AssertionError("a link was minted for an upload that is sent as bytes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,8 @@ from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.outputs import S3Outputs
 from darkroom.aws.sources import S3Sources
-from darkroom.model import TERMINAL, Alarm, Due, Job, JobStatus, Limits, Plan, ProcessState, Tick, Upload
+from darkroom.aws.staging import S3Staging
+from darkroom.model import TERMINAL, Due, Job, JobStatus, Limits, Plan, ProcessState, Tick, Upload
 from darkroom.pipeline import reconcile, strays
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing
@@ -36,6 +37,7 @@ from darkroom.pipeline.sweep import Sweep
 from darkroom.pipeline.verdicts import Done, Later, Verdict
 from tests.fakes.cloud import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.enhancer import Enhancer
+from tests.fakes.services import Bell, Bus, Executions, Links, Queue
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH = "2026-11"
@@ -72,50 +74,6 @@ class Clock:
         self.now += step if isinstance(step, timedelta) else timedelta(seconds=step)
 
 
-@dataclass
-class Bus:
-    """Fulfils `ports.Events`; keeps what was sent."""
-
-    sent: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
-
-    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        self.sent.append((detail_type, detail))
-
-    @property
-    def kinds(self) -> list[str]:
-        return [kind for kind, _ in self.sent]
-
-
-@dataclass
-class Executions:
-    """Fulfils `ports.Workflow`: a name is used once, and none of these ever ends by itself."""
-
-    running: dict[tuple[str, int, int], Tick] = field(default_factory=dict)
-
-    def start(self, tick: Tick, attempt: int) -> None:
-        self.running.setdefault((tick.job_id, tick.run, attempt), tick)
-
-
-@dataclass
-class Queue:
-    """Fulfils `ports.Intake`; keeps what was sent, with its delay."""
-
-    sent: list[tuple[Upload | Due, int]] = field(default_factory=list)
-
-    def again(self, what: Upload | Due, delay_seconds: int) -> None:
-        self.sent.append((what, delay_seconds))
-
-
-@dataclass
-class Bell:
-    """Fulfils `ports.Attention`; keeps who was called for."""
-
-    rung: list[Alarm] = field(default_factory=list)
-
-    def call(self, alarm: Alarm, message: str, **facts: str) -> None:
-        self.rung.append(alarm)
-
-
 class World:
     """Ports by name, and the use cases made of them. Replace a port to make it fail."""
 
@@ -123,12 +81,15 @@ class World:
         self.cloud, self.clock, self.limits, self.defaults = cloud, Clock(), limits, defaults
         self.provider = Enhancer(self.clock, drawn)
         self.bus, self.executions, self.queue, self.bell = Bus(), Executions(), Queue(), Bell()
+        self.links = Links()
         self.slept: list[float] = []
         self.ledger = self.make_ledger(cloud.dynamodb)
         table: Any = (cloud.dynamodb, TABLE, self.slept.append)
         self.ports: dict[str, Any] = {
             "sources": S3Sources(cloud.s3),
             "outputs": S3Outputs(cloud.s3, OUTPUT),
+            "staging": S3Staging(cloud.s3, OUTPUT),
+            "links": self.links,
             "ledger": self.ledger,
             "circuits": DynamoCircuits(*table),
             "backlog": DynamoBacklog(*table),
@@ -163,11 +124,13 @@ class World:
         return Binding(self.ports["ledger"], self.ports["workflow"], self.ports["attention"], self.clock)
 
     def _doubt(self) -> Doubt:
-        return Doubt(self.ports["ledger"], self._providers, self._binding(), self._closing(), self.clock)
+        ledger, staging = self.ports["ledger"], self.ports["staging"]
+        return Doubt(ledger, staging, self._providers, self._binding(), self._closing(), self.clock)
 
     def _sending(self) -> Sending:
         return Sending(
-            sources=self.ports["sources"], ledger=self.ports["ledger"], providers=self._providers,
+            sources=self.ports["sources"], links=self.ports["links"], staging=self.ports["staging"],
+            ledger=self.ports["ledger"], providers=self._providers,
             gate=Gate(self.ports["circuits"], self.ports["attention"], self.clock), binding=self._binding(),
             closing=self._closing(), doubt=self._doubt(), clock=self.clock, output_bucket=OUTPUT,
             default_provider="topaz", allowed_providers=("topaz",), stack_defaults=self.defaults, tag_prefix="",
@@ -189,8 +152,8 @@ class World:
 
     def _finalize(self) -> Finalize:
         delivery = Delivery(
-            self.ports["sources"], self.ports["outputs"], self.ports["ledger"], self._closing(), self.clock,
-            {"topaz": RETENTION},
+            self.ports["sources"], self.ports["outputs"], self.ports["staging"], self.ports["ledger"], self._closing(),
+            self.clock, {"topaz": RETENTION},
         )  # fmt: skip
         return Finalize(
             self.ports["ledger"], self._providers, delivery, self._closing(), self.clock

@@ -29,6 +29,7 @@ TAKEOVER = "nobody takes over from a worker that lives"
 OVER = "what is over never changes"
 NEWER = "no older version's result over a newer one's"
 WHOLE = "a result is whole or not there"
+DELIVERED = "every completed job has its result"
 TOLD = "every end is told"
 RUN = "a run grows by an operator's rerun only"
 CHARGED = "spent is what the vendor charged"
@@ -41,7 +42,9 @@ BUGS = (
     Bug("SAME_ATTEMPT left out", slips.no_same_attempt, "people", (ONE_PAID, KNOWN, OVER, BALANCE, COMMITTED, CHARGED)),
     Bug("FROM_STATUS left out", slips.no_from_status, "people", (OVER, BALANCE, COMMITTED)),
     Bug("LEASE_OVER left out", slips.no_lease_over, "mixed", (TAKEOVER,)),
-    Bug("lease shorter than the invocation", slips.lease_too_short, "doubts", (TAKEOVER, KNOWN, ONE_PAID, REST, CHARGED)),
+    Bug(
+        "lease shorter than the invocation", slips.lease_too_short, "doubts", (TAKEOVER, KNOWN, ONE_PAID, REST, CHARGED)
+    ),
     Bug("ROOM_LEFT left out", slips.no_room_left, "money", (LIMIT,)),
     Bug("room off by the price", slips.room_off_by_the_price, "money", (LIMIT,)),
     Bug("budget read, then written", slips.budget_read_then_written, "money", (LIMIT,)),
@@ -51,7 +54,7 @@ BUGS = (
     Bug("doubt taken for not sent", slips.doubt_taken_for_not_sent, "doubts", (ONE_PAID, CHARGED)),
     Bug("doubt released at once", slips.doubt_released_at_once, "doubts", (ONE_PAID, CHARGED)),
     Bug("no grace", slips.no_grace, "doubts", (ONE_PAID, CHARGED)),
-    Bug("no wait for the dead", slips.no_wait_for_the_dead, "doubts", (ONE_PAID, TAKEOVER, CHARGED)),
+    Bug("no wait for the dead", slips.no_wait_for_the_dead, "doubts", (ONE_PAID, KNOWN, TAKEOVER, CHARGED)),
     Bug("another key's list believed", slips.another_keys_list_believed, "doubts", (ONE_PAID, CHARGED)),
     Bug("nothing released when it fails", slips.nothing_released_when_it_fails, "mixed", (BALANCE,)),
     Bug("settled twice", slips.settled_twice, "mixed", (BALANCE, COMMITTED)),
@@ -59,7 +62,7 @@ BUGS = (
     Bug("takeover raises the run", slips.sweep_raises_the_run, "doubts", (RUN,)),
     Bug("rerun forgets the run before", slips.rerun_forgets_the_run, "people", (BALANCE, OVER)),
     Bug("NOT_OLDER left out", slips.no_not_older, "versions", (NEWER,)),
-    Bug("OUTPUT_FREE left out", slips.no_output_free, "versions", (NEWER,)),
+    Bug("OUTPUT_FREE left out", slips.no_output_free, "versions", (NEWER, DELIVERED)),
     Bug("broken result believed", slips.broken_result_believed, "mixed", (WHOLE,)),
     Bug("cancelled by word", slips.cancelled_by_word, "people", (CHARGED,)),
     Bug("dead submits not swept", slips.died_after_wake, "doubts", (ENDS, REST)),

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import carriers
-from tests.faults.shapes import FAMILIES
+from tests.faults.shapes import FAMILIES, HELD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which schedule; without a seed, all of them."""
     parser.addoption("--seed", type=int, help="play this one schedule of the fault simulation, and print all of it")
-    parser.addoption("--family", choices=FAMILIES, help="of which family it is; else as the seed says")
+    parser.addoption("--family", choices=(*FAMILIES, HELD), help="of which family it is; else as the seed says")
     parser.addoption("--larger", type=int, default=1, help="so many times as many uploads")
 
 

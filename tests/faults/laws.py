@@ -46,7 +46,9 @@ class Laws:
         self.seen: Counter[str] = Counter()
         self.limit: Decimal | None = NOTHING  # the highest ever in force; None = there was none
         self.rows: dict[Key, Row] = {}
-        self.booked: dict[Key, tuple[str, Decimal, Decimal, Decimal]] = {}  # job or run → month, reserved, spent, dollars each
+        self.booked: dict[
+            Key, tuple[str, Decimal, Decimal, Decimal]
+        ] = {}  # job or run → month, reserved, spent, dollars each
         self.owners: dict[str, str] = {}
         self.due: dict[str, float] = {}
         self.doubted: dict[str, float] = {}
@@ -217,6 +219,7 @@ class Laws:
             self.breach("a job is bound to a process of its own run", f"{job_id}: {text(new, 'process_id')}")
         mine = process.handle.attempt == number(new, "attempt")
         self.seen["bound by its own worker" if mine else "adopted"] += 1
+        self.seen["staged" if mine else "staged, and adopted"] += "staged" in new
 
     def _place(self, job_id: str, row: Row) -> None:
         word, due_at = text(row, "open_status"), text(row, "due_at")
@@ -233,5 +236,3 @@ class Laws:
         word = "opened" if now and not was else "closed" if was and not now else "probed" if probing else "changed"
         self.seen[f"circuit {word}"] += 1
         self.seen["paused"] += "paused_at" in new and "paused_at" not in (old or {})
-
-

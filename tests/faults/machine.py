@@ -115,5 +115,3 @@ def _chosen(state: dict[str, Any], data: dict[str, Any]) -> str:
         if data[choice["Variable"].removeprefix("$.")] == choice["StringEquals"]:
             return str(choice["Next"])
     return str(state["Default"])
-
-

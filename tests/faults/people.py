@@ -55,7 +55,16 @@ class People:
     def act(self, ends: datetime) -> object:
         """One command."""
         doubtful = self._known_doubts() and self.rng.random() < 0.7
-        acts = [self._cancel, self._cancel, self._rerun, self._rerun, self._pause, self.resume, self._raise, self._abort]
+        acts = [
+            self._cancel,
+            self._cancel,
+            self._rerun,
+            self._rerun,
+            self._pause,
+            self.resume,
+            self._raise,
+            self._abort,
+        ]
         chosen: Callable[[datetime], object] = self._resolve if doubtful else self.rng.choice(acts)
         return chosen(ends)
 

@@ -11,6 +11,7 @@ from tests.faults.choices import Bursts, Picker, Priorities, Uniform
 
 MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
+HELD = "held"  # a family apart: every upload asks for a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
 PICKERS = {"uniform": Uniform, "bursts": Bursts, "priorities": Priorities}
@@ -38,7 +39,9 @@ class Shape:
 
     seed: int
     family: str
-    vendor: str  # lists: its list shows handles; blind: no such list; rotates: the list is the key's, and the key changes
+    vendor: (
+        str  # lists: its list shows handles; blind: no such list; rotates: the list is the key's, and the key changes
+    )
     versioned: bool
     uploads: tuple[Planned, ...]
     monthly_credits: Decimal  # 0 = no limit
@@ -77,10 +80,14 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     rng = Random(f"{seed} shape")
     family = family or FAMILIES[seed % len(FAMILIES)]
     doubtful, people = family == "doubts", family == "people"
-    vendor = rng.choice(["lists", "lists", "blind", "rotates"] if not people else ["blind", "blind", "lists", "rotates"])
+    vendor = rng.choice(
+        ["lists", "lists", "blind", "rotates"] if not people else ["blind", "blind", "lists", "rotates"]
+    )
     count = rng.randint(1, 3) if doubtful or people else rng.randint(3, 6)
     money = family == "money"
     deadly = "provider.request" if doubtful and rng.random() < 0.4 else rng.choice(DEADLY)
+    if family == HELD and Random(f"{seed} held").random() < 0.4:
+        deadly = "staging.*"
     slow = 0.05 if people else 0.03 if family == "versions" else rng.choice([0.0, 0.0, 0.01, 0.03])
     everywhere = deadly in ("*", "dynamo.*")
     deadline = rng.choice([180.0, 900.0, HOUR, HOUR, HOUR, 3 * HOUR]) if rng.random() < 0.95 else 24 * HOUR
@@ -118,6 +125,8 @@ def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
         else:
             form = {"output_format": "png"} if rng.random() < 0.2 else {}
             made.append(Planned(at, f"{number}.jpg", {**tags, **form}))
+    if family == HELD:
+        made = [Planned(one.at, one.key, {**one.tags, "synchronous": "true"}) for one in made]
     return _apart(made)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 
 from darkroom import events
 from darkroom.model import Limits, Upload
+from tests.fakes.services import Links
 from tests.faults import verdict
 from tests.faults.buckets import InputBucket, OutputBucket
 from tests.faults.choices import RandomDeaths
@@ -25,6 +26,7 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.services import Bell, Bus, Message, Queue
 from tests.faults.shapes import Planned, Shape
 from tests.faults.stack import Stack
+from tests.faults.staging import Incoming
 from tests.faults.vendor import Door, Vendor
 from tests.faults.weather import Weather
 
@@ -50,15 +52,15 @@ class Simulation:
         self.laws = Laws(self.scheduler, self._lives)
         self.dynamo = InMemoryDynamo(on_write=self.laws.wrote)
         self.inputs = InputBucket(self.scheduler, versioned=shape.versioned)
-        self.outputs = OutputBucket(self.scheduler, self.laws.appeared)
+        self.outputs, self.staging = OutputBucket(self.scheduler, self.laws.appeared), Incoming()
         self.vendor = Vendor(self.scheduler, shape, Random(f"{shape.seed} vendor"), on_accept=self.laws.submitted)
         self.laws.vendor = self.vendor
         self.queue = Queue(self.scheduler, self._deliver, doubled=0.15)
         self.bus, self.bell = Bus(self.laws.told), Bell(self.scheduler)
         self.machine = Machine(self.scheduler, self._run_task, Random(f"{shape.seed} machine"))
         cloud = {
-            "dynamo": self.dynamo, "sources": self.inputs, "outputs": self.outputs, "sqs": self.queue, "bus": self.bus,
-            "sfn": self.machine, "attention": self.bell,
+            "dynamo": self.dynamo, "sources": self.inputs, "outputs": self.outputs, "staging": self.staging,
+            "links": Links(), "sqs": self.queue, "bus": self.bus, "sfn": self.machine, "attention": self.bell,
         }  # fmt: skip
         self.stack = Stack(self.scheduler, shape, cloud, self._door, self.weather, Limits({}, Decimal(0), {}, {}))
         self.allow(shape.monthly_credits)
@@ -104,9 +106,14 @@ class Simulation:
     ) -> None:
         """A function, or a command, with a clock of its own that ends with its lifetime. `work` is told when that is."""
         if self.shape.grid and kind != "sweep":
-            delay = math.ceil((self.scheduler.seconds + delay) / self.shape.grid) * self.shape.grid - self.scheduler.seconds
+            delay = (
+                math.ceil((self.scheduler.seconds + delay) / self.shape.grid) * self.shape.grid - self.scheduler.seconds
+            )
         self._numbers[kind] += 1
-        name, skew = f"{kind}-{self._numbers[kind]}", self.rng.choice([self.rng.random() * 2 - 1, 0.0, 1.0, -1.0]) * SKEW
+        name, skew = (
+            f"{kind}-{self._numbers[kind]}",
+            self.rng.choice([self.rng.random() * 2 - 1, 0.0, 1.0, -1.0]) * SKEW,
+        )
         ends = self.scheduler.seconds + delay + LIFETIMES[kind]
         self._ends[name] = ends
         self._then[name] = then or (lambda outcome: None)
@@ -128,7 +135,9 @@ class Simulation:
             self.at(60 + rng.random() * 900, "rotates the key", self.vendor.rotate)
         if shape.refusals and rng.random() < 0.5:
             begins = rng.random() * 600
-            self.at(begins, "closes the account", lambda: setattr(self.vendor, "closed_until", begins + rng.random() * 2400))
+            self.at(
+                begins, "closes the account", lambda: setattr(self.vendor, "closed_until", begins + rng.random() * 2400)
+            )
         for number in range(shape.operators * shape.acts):
             self.spawn("operator", self.people.act, 60 + rng.random() * shape.chaos * (0.3 if number % 2 else 1.0))
         for _ in range(3):

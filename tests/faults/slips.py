@@ -14,6 +14,7 @@ from darkroom.aws import budgets, interventions, ledger, moves, rows
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.writes import ConditionFailed, Write, Writer
 from darkroom.errors import BudgetExceeded, SubmitInDoubt
+from darkroom.model import ImageFacts, ImageFormat
 from darkroom.pipeline import delivery, doubt, finalize, sending, submit
 from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.doubt import Doubt
@@ -238,7 +239,11 @@ def no_output_free(patch: Patch) -> None:
 
 def broken_result_believed(patch: Patch) -> None:
     """Whatever the link gives is published."""
-    patch.setattr(delivery, "check_result", lambda link, job, progress: None)
+
+    def believed(link: Any, job: Any, progress: Any) -> ImageFacts:
+        return ImageFacts(ImageFormat(job.output_format), 1, 1)
+
+    patch.setattr(delivery, "check_result", believed)
 
 
 def cancelled_by_word(patch: Patch) -> None:
@@ -250,9 +255,7 @@ def cancelled_by_word(patch: Patch) -> None:
 def died_after_wake(patch: Patch) -> None:
     """The sweep forgets to look at submits whose worker died."""
     original = Sweep._each
-    patch.setattr(
-        Sweep, "_each", lambda self, word, act: 0 if word == "SUBMITTING" else original(self, word, act)
-    )
+    patch.setattr(Sweep, "_each", lambda self, word, act: 0 if word == "SUBMITTING" else original(self, word, act))
 
 
 def waiting_counts_as_failing(patch: Patch) -> None:

@@ -132,13 +132,14 @@ class Parts:
         ports, clock = stack.ports, stack.scheduler.clock
         self.closing = Closing(ledger, ports["outputs"], ports["events"], ports["attention"], clock)
         self.binding = Binding(ledger, ports["workflow"], ports["attention"], clock)
-        self.doubt = Doubt(ledger, providers, self.binding, self.closing, clock)
+        self.doubt = Doubt(ledger, ports["staging"], providers, self.binding, self.closing, clock)
 
     def sending(self) -> Sending:
         """The heart of submit."""
         stack, clock = self.stack, self.stack.scheduler.clock
         return Sending(
-            sources=stack.ports["sources"], ledger=self.ledger, providers=self.providers,
+            sources=stack.ports["sources"], links=stack.ports["links"], staging=stack.ports["staging"],
+            ledger=self.ledger, providers=self.providers,
             gate=Gate(stack.ports["circuits"], stack.ports["attention"], clock), binding=self.binding,
             closing=self.closing, doubt=self.doubt, clock=clock, output_bucket=OUTPUT, default_provider=PROVIDER,
             allowed_providers=(PROVIDER,), stack_defaults="", tag_prefix="", limits=stack.limits,
@@ -148,5 +149,6 @@ class Parts:
         """The use case of finalize, also an operator's."""
         stack, clock = self.stack, self.stack.scheduler.clock
         retention = {PROVIDER: timedelta(seconds=stack.shape.retention)}
-        delivery = Delivery(stack.ports["sources"], stack.ports["outputs"], self.ledger, self.closing, clock, retention)
+        sources, outputs, staging = (stack.ports[name] for name in ("sources", "outputs", "staging"))
+        delivery = Delivery(sources, outputs, staging, self.ledger, self.closing, clock, retention)
         return Finalize(self.ledger, self.providers, delivery, self.closing, clock)

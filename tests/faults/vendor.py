@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
-from darkroom.errors import ErrorCode, OperatorFault, ProcessUnknown, ResultNotReady
+from darkroom.errors import ErrorCode, OperatorFault, ProcessUnknown, ResultNotReady, SubmitInDoubt
 from darkroom.model import (
     Balance,
     Estimate,
     FoundProcess,
     Handle,
+    Manner,
     Plan,
     ProcessState,
     Progress,
     Submission,
 )  # fmt: skip
-from darkroom.ports import ImageStream
+from darkroom.ports import ImageStream, Keep
 from tests.faults.buckets import drawn
 from tests.faults.scheduler import Scheduler
 from tests.faults.shapes import Shape
@@ -58,6 +59,7 @@ class Process:
     says_charge: bool
     expires: bool  # is known as expired after the retention, else unknown
     twin: bool = False  # the vendor's own doubling of one request
+    only_once: bool = False  # of a synchronous call: its result is in the answer and nowhere else
     cancelled: bool = False
     forgotten: bool = False
 
@@ -96,6 +98,8 @@ class Vendor:
             charge=price, stubborn=rng.random() < 0.2, says_charge=price != plan.price or rng.random() < 0.7,
             expires=rng.random() < 0.5, twin=twin,
         )  # fmt: skip
+        if plan.manner.is_held:  # what it cost is in an answer that may be lost: it costs what was agreed
+            made.ends_at, made.charge, made.only_once = now + rng.random() * 230.0, plan.price, rng.random() < 0.5
         self.processes[made.process_id] = made
         if not twin:
             self.on_accept(made)
@@ -112,7 +116,7 @@ class Vendor:
             return ProcessState.RUNNING
         if process.fate is not Fate.COMPLETES:
             return ProcessState.FAILED if process.fate is Fate.FAILS else ProcessState.CANCELLED
-        gone = now >= process.ends_at + self.shape.retention
+        gone = process.only_once or now >= process.ends_at + self.shape.retention
         return ProcessState.EXPIRED if gone else ProcessState.COMPLETED
 
     def charged(self, process: Process) -> Decimal:
@@ -139,7 +143,7 @@ class Door:
     def __init__(self, vendor: Vendor, key: str) -> None:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         vendor, rng = self.vendor, self.scheduler.fault_rng
         body = image.open()
         body.read()
@@ -162,10 +166,31 @@ class Door:
         made = vendor.accept(plan, handle, self.key)
         if loses and rng.random() < 0.05:
             vendor.accept(plan, handle, self.key, twin=True).listed_at = made.listed_at
+        if plan.manner.is_held:
+            return self._held(made, keep, loses=loses)
         self._travels("provider.answer", rng)
         if loses:
             raise self._lost(rng)
         return Submission(made.process_id, self.scheduler.clock() + timedelta(seconds=30))
+
+    def _held(self, made: Process, keep: Keep, *, loses: bool) -> Submission:
+        """The connection is held until the process ends; its answer is lost, or an error, or its result."""
+        rng, plan = self.scheduler.fault_rng, made.plan
+        self.scheduler.sleep(max(made.ends_at - self.scheduler.seconds, 0.0))
+        if loses and rng.random() < 0.7:
+            raise self._lost(rng)
+        if self.vendor.state(made) in (ProcessState.FAILED, ProcessState.CANCELLED):
+            raise SubmitInDoubt("HTTP 500: it failed")
+        body = drawn(plan.output_width, plan.output_height, plan.output_format)
+        try:
+            keep(made.process_id, Link(body).stream())
+        except Exception:  # as the adapters do it: what is not kept is looked up
+            raise SubmitInDoubt("the result could not be kept") from None
+        if loses:
+            raise self._lost(rng)
+        return Submission(
+            made.process_id, self.scheduler.clock(), made.charge if made.says_charge else None, staged=True
+        )
 
     def _lost(self, rng: Random) -> BaseException:
         return LOSSES[int(rng.random() * len(LOSSES))]()
@@ -205,7 +230,7 @@ class Door:
         broken = self.vendor.troubled and self.scheduler.fault_rng.random() < self.vendor.shape.weather * 3
         yield Link(body[:-20] if broken else body)
 
-    def find(self, handle: Handle) -> tuple[FoundProcess, ...] | None:
+    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
         self._authorise()
         vendor = self.vendor
         if vendor.shape.vendor == "blind":

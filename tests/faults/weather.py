@@ -67,7 +67,11 @@ REFUSALS: Sequence[Maker] = (
     lambda: OperatorFault(ErrorCode.AUTH_FAILED, "401"), lambda: OperatorFault(ErrorCode.OUT_OF_CREDITS, "402"),
     lambda: ProviderRejected("HTTP 400: these bytes"),
 )  # fmt: skip
-LOSSES: Sequence[Maker] = (lambda: SubmitInDoubt("time-out"), lambda: SubmitInDoubt("500"), lambda: ProviderUnavailable("x"))
+LOSSES: Sequence[Maker] = (
+    lambda: SubmitInDoubt("time-out"),
+    lambda: SubmitInDoubt("500"),
+    lambda: ProviderUnavailable("x"),
+)
 
 
 class Weather:

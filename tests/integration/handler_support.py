@@ -19,6 +19,7 @@ from darkroom.model import Job
 from darkroom_local.simulators.topaz import TopazSimulator
 
 KEY = "handler-key-0123456789"
+CLOSED = "http://127.0.0.1:1"  # of the providers that nobody asks here
 MACHINE = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
 
 
@@ -76,6 +77,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         variables = {
             "LEDGER_TABLE": TABLE, "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "API_KEYS_SECRET_ARN": secret,
             "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
+            "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in wiring.ADAPTERS), CLOSED),
             "TOPAZ_BASE_URL": simulator.base_url, **environment,
         }  # fmt: skip
         for name, value in variables.items():

@@ -229,7 +229,7 @@ def test_a_newer_version_replaces_an_older_ones_result(world: World) -> None:
 def test_while_another_version_is_written_finalize_waits(world: World) -> None:
     old, new = versions(world)
     writing = world.ledger.retake(old, world.clock(), world.ends)
-    assert world.ledger.take_output(writing, Decimal(1), world.clock(), world.ends)
+    assert world.ledger.take_output(writing, "a.jpg", Decimal(1), world.clock(), world.ends)
     with pytest.raises(ResultNotReady):
         world.finalize(new)
     assert world.cloud.keys() == set()

@@ -102,7 +102,7 @@ WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object
     "retake submitting": (reserved, lambda ledger, job: ledger.retake(job, LATER + HOURS_24, LATER)),
     "retake": (bound, lambda ledger, job: ledger.retake(job, LATER + HOURS_24, LATER)),
     "record_poll": (bound, lambda ledger, job: ledger.record_poll(job, LATER, LATER)),
-    "take_output": (bound, lambda ledger, job: ledger.take_output(job, Decimal(1), LATER, LATER + LEASE)),
+    "take_output": (bound, lambda ledger, job: ledger.take_output(job, "a.jpg", Decimal(1), LATER, LATER + LEASE)),
     "doubt processing": (bound, lambda ledger, job: ledger.doubt(job, "stale", LATER)),
     "settle": (bound, lambda ledger, job: ledger.settle(job, JobStatus.FAILED, Decimal(1), LATER)),
     "complete": (bound, lambda ledger, job: ledger.settle(job, JobStatus.COMPLETED, Decimal(1), LATER)),

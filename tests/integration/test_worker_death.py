@@ -28,10 +28,10 @@ SUBMIT_STEPS = [
     ("sources", "open"), ("provider", "submit"), ("ledger", "bind"), ("workflow", "start"),
 ]  # fmt: skip
 DOUBT_STEPS = [
-    ("ledger", "get"), ("ledger", "retake"), ("provider", "key_fingerprint"), ("provider", "find"), ("ledger", "bind"),
-    ("workflow", "start"),
+    ("ledger", "get"), ("ledger", "retake"), ("staging", "find"), ("provider", "key_fingerprint"), ("provider", "find"),
+    ("ledger", "bind"), ("workflow", "start"),
 ]  # fmt: skip
-RESEND_STEPS = [("ledger", "retake"), ("provider", "find"), ("ledger", "release")]
+RESEND_STEPS = [("ledger", "retake"), ("staging", "find"), ("provider", "find"), ("ledger", "release")]
 FINALIZE_STEPS = [
     ("ledger", "get"), ("ledger", "retake"), ("provider", "progress"), ("ledger", "take_output"),
     ("outputs", "receipt"), ("provider", "result"), ("sources", "find"), ("sources", "tags"), ("outputs", "write"),

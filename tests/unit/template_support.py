@@ -54,7 +54,11 @@ def mentions(node: Any, name: str) -> bool:
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:
-    for policy in RESOURCES[role]["Properties"]["Policies"]:
+    """Of a role's own policies and of those attached to it apart."""
+    apart = [
+        it["Properties"] for it in of_type("AWS::IAM::Policy").values() if {"Ref": role} in it["Properties"]["Roles"]
+    ]
+    for policy in [*RESOURCES[role]["Properties"]["Policies"], *apart]:
         for statement in policy["PolicyDocument"]["Statement"]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 

@@ -59,7 +59,8 @@ def test_a_moment_is_unix_seconds_in_utc(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [True, None, "", "soon", "2026-11-21T14:00:00Z", [], {}, float("nan"), float("inf"), "nan", 1e30, -1e30, 10**400]
+    "value",
+    [True, None, "", "soon", "2026-11-21T14:00:00Z", [], {}, float("nan"), float("inf"), "nan", 1e30, -1e30, 10**400],
 )
 def test_no_other_value_is_a_moment(value: Any) -> None:
     assert answers.read_moment(value) is None

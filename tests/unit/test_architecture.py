@@ -16,7 +16,7 @@ RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
     "darkroom.catalog", "darkroom.configuration", "darkroom.events", "darkroom.images", "darkroom.naming",
-    "darkroom.near_misses", "darkroom.planning", "darkroom.polling", "darkroom.pricing", "darkroom.settings",
+    "darkroom.near_misses", "darkroom.planning", "darkroom.polling", "darkroom.pricing", "darkroom.settings", "darkroom.sizing",
 }  # fmt: skip
 # The words, and what each may be made of beside itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
@@ -174,7 +174,9 @@ def test_simulators_import_nothing_of_the_application(path: Path) -> None:
 def test_only_the_ledgers_retries_sleep(path: Path) -> None:
     """Adapters name `time.sleep` as the default of their `sleep` and hand it on; one file calls what it was given."""
     defaults = [node.value for node in ast.walk(parsed(path)) if _is_sleep_parameter(node)]
-    named = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")]
+    named = [
+        node for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")
+    ]
     assert all(any(node is default for default in defaults) for node in named)
     assert not named or own(path) == "darkroom.aws"
     assert not [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom) and node.module == "time"]

@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,11 +21,12 @@ from darkroom.model import JobStatus
 from darkroom_cli.main import app
 from darkroom_local import display, standing
 from darkroom_local.application import Application, find_application
-from darkroom_local.children import ChildFailed, ending, is_running, start
+from darkroom_local.children import ChildFailed, ending, ending_all, is_running, start
 from darkroom_local.deployment import read_template
 from darkroom_local.following import JobView, view_of
 from darkroom_local.results import Outcome, UnsafeKey, safe_target
 from darkroom_local.run import write_credits
+from darkroom_local.simulator import vendors
 from darkroom_local.uploads import Item, UnusableSetting, carriers, items_in, parse_settings
 
 ESCAPE = "\x1b[31m[bold]photo.jpg"
@@ -48,7 +51,7 @@ def printed(*things: object) -> str:
 
 
 @pytest.mark.parametrize(
-    "group", [["local"], ["simulate"], ["local", "run"], ["simulate", "topaz"], ["simulate", "uwear"], []]
+    "group", [["local"], ["simulate"], ["local", "run"], *(["simulate", vendor] for vendor in vendors()), []]
 )
 def test_every_command_has_help(command: CliRunner, group: list[str]) -> None:
     assert command.invoke(app, [*group, "--help"]).exit_code == 0
@@ -65,7 +68,7 @@ def test_without_the_local_extras_a_command_says_what_to_install(arguments: list
     assert "pip install 'darkroom[local]'" in done.stderr
 
 
-@pytest.mark.parametrize("vendor", ["topaz", "uwear"])
+@pytest.mark.parametrize("vendor", vendors())
 def test_an_unknown_fault_is_refused_by_name(command: CliRunner, vendor: str) -> None:
     answer = command.invoke(app, ["simulate", vendor, "--api-key", "k", "--fault", "nonsense"])
     assert answer.exit_code == 2
@@ -156,6 +159,37 @@ def test_credits_and_dollars_are_summed_exactly(tmp_path: Path) -> None:
     assert "0.30" in text
 
 
+def test_credits_are_summed_for_each_provider_in_its_unit(tmp_path: Path) -> None:
+    spent = [("topaz", "1", "0.12"), ("oxen", "500", "0.05"), ("topaz", "2", "0.24"), ("gone", "7", "0.07")]
+    jobs = [
+        JobView(str(n), JobStatus.COMPLETED, provider, "m", credits=Decimal(credits), cost_usd=Decimal(usd))
+        for n, (provider, credits, usd) in enumerate(spent)
+    ]
+    text = printed(display.closing_table([outcome(job, tmp_path) for job in jobs]))
+    sums = [" ".join(line.split()) for line in text.splitlines() if " sum" in line]
+    assert sums == [
+        "gone sum 7 0.07 1 completed",
+        "oxen sum, in 0.0001 USD 500 0.05 1 completed",
+        "topaz sum, in credits 3 0.36 2 completed",
+    ]
+    assert text.splitlines()[-2].split() == ["4", "files", "0.48", "4", "completed"]
+
+
+def test_a_provider_that_charged_nothing_has_no_sum(tmp_path: Path) -> None:
+    text = printed(display.closing_table([outcome(JobView("1", JobStatus.REJECTED, "topaz"), tmp_path)]))
+    assert "sum" not in text
+
+
+def test_a_plain_line_is_printed_when_a_job_changes_and_not_as_time_goes_by(tmp_path: Path) -> None:
+    text = io.StringIO()
+    show = display.PlainProgress(Console(file=text, width=170))
+    eta = datetime.now(UTC) + timedelta(seconds=60)
+    for polls, late in ((0, 0), (0, 5), (1, 9)):
+        job = JobView("1", JobStatus.PROCESSING, "oxen", "m", polls, eta - timedelta(seconds=late))
+        show.update({"1": (Item(tmp_path, "a.jpg"), job)})
+    assert ["polled 0" in line for line in text.getvalue().splitlines()] == [True, False]
+
+
 def test_a_skipped_upload_is_no_failure(tmp_path: Path) -> None:
     assert not outcome(JobView("1", JobStatus.SKIPPED), tmp_path).is_failure
 
@@ -178,8 +212,23 @@ def test_a_job_that_waits_its_turn_is_still_open() -> None:
 
 def test_a_child_is_gone_when_its_block_ends(tmp_path: Path) -> None:
     with ending(start("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path)) as child:
-        child.wait_for(lambda: is_running(child.pid, "time.sleep"), 20)  # its command line is its own only once it began
+        # Its command line is its own only once it began.
+        child.wait_for(lambda: is_running(child.pid, "time.sleep"), 20)
     assert not is_running(child.pid, "time.sleep")
+
+
+def test_children_end_side_by_side(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    with ending_all() as started:
+        for name in ("one", "two", "three"):
+            started[name] = start(name, [sys.executable, "-c", stubborn], {}, tmp_path)
+        for child in started.values():
+            child.wait_for(lambda child=child: "deaf" in child.log_text(), 20)  # type: ignore[misc]
+        before = time.monotonic()
+    assert time.monotonic() - before < 6  # each alone is given three seconds
+    assert not [child for child in started.values() if child.process.poll() is None]
 
 
 def test_a_child_that_ends_too_early_is_reported_with_its_last_words(tmp_path: Path) -> None:
@@ -192,7 +241,7 @@ def test_a_child_that_ends_too_early_is_reported_with_its_last_words(tmp_path: P
 
 def test_a_standing_stack_whose_processes_died_does_not_stand(tmp_path: Path) -> None:
     note = {"pids": {"ministack": os.getpid()}, "url": "", "access_key": "", "secret_key": "", "outputs": {}}
-    (tmp_path / "stack.json").write_text(json.dumps(note | {"simulator_url": None}))
+    (tmp_path / "stack.json").write_text(json.dumps(note | {"simulator_urls": {}, "providers": []}))
     assert standing.standing_stack(tmp_path) is None
 
 

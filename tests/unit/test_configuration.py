@@ -83,7 +83,9 @@ def test_amounts_are_the_default_providers_or_named(text: str, amounts: dict[str
     assert per_provider("MonthlyCreditLimit", text, "topaz") == {name: Decimal(n) for name, n in amounts.items()}
 
 
-@pytest.mark.parametrize("text", ["many", "topaz=x", "-1", "topaz=NaN", "1,Infinity", "topaz=5=6x", "1e", "topaz=", "5,topaz="])
+@pytest.mark.parametrize(
+    "text", ["many", "topaz=x", "-1", "topaz=NaN", "1,Infinity", "topaz=5=6x", "1e", "topaz=", "5,topaz="]
+)
 def test_a_malformed_amount_names_its_parameter(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MaxCreditsPerJob: .*correct it and deploy again"):
         per_provider("MaxCreditsPerJob", text, "topaz")

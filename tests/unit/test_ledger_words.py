@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from darkroom.aws import rows
 from darkroom.aws.writes import Write
-from darkroom.model import Job, JobStatus
+from darkroom.model import Job, JobStatus, Manner
 
 NOW = datetime(2026, 11, 21, 14, 0, 0, 123000, tzinfo=UTC)
 FULL = Job(
@@ -23,6 +23,7 @@ FULL = Job(
     cost_usd=Decimal("0.012"), budget_month="2026-11", output_bucket="out", output_key="ü/a.jpg", output_format="jpeg",
     superseded=True, error_code="TimedOut", error="late", submitted_at=NOW, eta=NOW, completed_at=NOW,
     published_at=NOW, credits_charged=Decimal("0.2"), cancel_requested_at=NOW, due_at=NOW, polls=7, orphans=("p-1", "p-2"),
+    reserved_at=NOW, manner=Manner.HELD_LINK, staged=True,
 )  # fmt: skip
 BARE = Job("0" * 32, 1, 1, JobStatus.CLAIMED, "in", "a.jpg", None, "o", NOW, NOW)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))

@@ -96,3 +96,38 @@ def test_a_vanished_version_still_names_its_job() -> None:
     assert ghost is not None
     assert ghost.job_id == there.job_id
     assert naming.vanished(Upload("in", "a.jpg", None, "e"), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "form", "expected"),
+    [
+        ("a.jpg", JPEG, "a.jpg"), ("a.JPE", JPEG, "a.JPE"), ("a.jpg", PNG, "a.png"), ("a.png", TIFF, "a.tiff"),
+        ("a.tif", TIFF, "a.tif"), ("d.x/a.TIF", JPEG, "d.x/a.jpeg"), ("a", PNG, "a"), ("v1.2", JPEG, "v1.2"),
+        ("a.webp", PNG, "a.webp"), (".jpg", PNG, ".jpg"), ("a.jpg.png", JPEG, "a.jpg.jpeg"),
+    ],
+)  # fmt: skip
+def test_only_a_suffix_that_would_be_wrong_is_replaced(key: str, form: ImageFormat, expected: str) -> None:
+    assert naming.key_in_format(key, form) == expected
+
+
+def test_a_right_suffix_that_s3_cannot_hold_is_refused() -> None:
+    assert naming.key_in_format("k" * 1020 + ".png", PNG) == "k" * 1020 + ".png"
+    with pytest.raises(InvalidSetting, match="upload under a shorter key"):
+        naming.key_in_format("k" * 1020 + ".png", TIFF)
+
+
+@pytest.mark.parametrize("key", ["a.jpg", "...", "a/.../b", ".a/b", "a./b", "a..b", "a//b", ".hidden", "%2e%2e/a"])
+def test_these_keys_can_be_fetched_by_a_link(key: str) -> None:
+    naming.check_linkable(key)
+
+
+@pytest.mark.parametrize("key", [".", "..", "./a", "../a", "a/./b", "a/../b", "a/.", "a/.."])
+def test_a_folder_named_by_dots_cannot_be_fetched_by_a_link(key: str) -> None:
+    with pytest.raises(InvalidSetting, match="upload it under another key"):
+        naming.check_linkable(key)
+
+
+def test_each_job_has_one_place_for_what_it_stages_which_is_no_upload() -> None:
+    places = {naming.incoming_key("0" * 32), naming.incoming_key("1" * 32)}
+    assert places == {"_darkroom/incoming/" + digit * 32 for digit in "01"}
+    assert not [place for place in places if naming.is_upload(place)]

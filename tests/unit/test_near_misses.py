@@ -31,7 +31,7 @@ def test_the_distance_counts_edits_and_swaps_of_neighbours(left: str, right: str
 
 
 TYPOS = [
-    "sclae", "scal", "modle", "mode", "modell", "denoize", "denoies", "out_put_width", "output_widht",
+    "sclae", "scal", "modle", "mdoel", "modell", "denoize", "denoies", "out_put_width", "output_widht",
     "ouput_height", "outputwidth", "out-put-width", "Face-Enhancment", "faceEnhancementCreativity", "max_credit",
     "maxcredits", "provder", "lable", "skpi", "crop_to_fil", "sharpen_", "subject_detecton", "promt", "outputFormat",
 ]  # fmt: skip

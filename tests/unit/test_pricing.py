@@ -36,3 +36,19 @@ def test_every_models_price_at_its_limit_is_the_limit_over_its_rate(model: catal
     price = pricing.credits(int(model.max_output_mp) * 1_000_000, model.mp_per_credit)
     expected = {(24, 512): 22, (4, 256): 64, (20, 256): 13, (24, 256): 11}
     assert price == expected[int(model.mp_per_credit), int(model.max_output_mp)]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "credits"), [(1, "0.08"), (4_000_000, "0.08"), (4_000_001, "0.16"), (9_000_000, "0.24")]
+)
+def test_a_step_may_cost_another_price_than_one(pixels: int, credits: str) -> None:
+    assert pricing.credits(pixels, Decimal(4), Decimal("0.08")) == Decimal(credits)
+
+
+@pytest.mark.parametrize("pixels", [1, 4_000_000, 500_000_000])
+def test_a_price_without_steps_is_the_same_for_any_size(pixels: int) -> None:
+    assert pricing.credits(pixels, None, Decimal("0.5")) == Decimal("0.5")
+
+
+def test_without_steps_and_price_only_the_vendor_knows() -> None:
+    assert pricing.credits(1, None) is None

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, NO_TLS, PROCESS, Vendor, adapter, answer
+from tests.fakes.vendor import HANDLE, NO_TLS, PROCESS, SENT, Vendor, adapter, answer
 
 from darkroom.errors import (
     DarkroomError,
@@ -23,6 +23,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
+from darkroom.model import Manner
 from darkroom.providers import http
 
 KEY = "secret-key-42"
@@ -151,14 +152,14 @@ def test_the_client_takes_no_proxy_and_no_password_from_the_environment(monkeypa
 def test_a_cookie_is_never_sent_back() -> None:
     vendor = Vendor(answer([], **{"Set-Cookie": "session=1; Path=/"}))
     provider = adapter(vendor)
-    provider.find(HANDLE)
-    provider.find(HANDLE)
+    provider.find(HANDLE, Manner.UPLOAD, SENT)
+    provider.find(HANDLE, Manner.UPLOAD, SENT)
     assert "cookie" not in vendor.requests[1].headers
 
 
 def test_no_connection_is_kept_for_the_next_call() -> None:
     vendor = Vendor(answer([]))
-    adapter(vendor).find(HANDLE)
+    adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)
     assert vendor.requests[0].headers["connection"] == "close"
 
 
@@ -187,7 +188,7 @@ def test_an_answer_without_end_is_cut_off_in_bounded_memory() -> None:
 def test_a_compressed_answer_is_understood_though_none_is_asked_for() -> None:
     packed = gzip.compress(json.dumps([]).encode())
     vendor = Vendor(httpx.Response(200, content=packed, headers={"Content-Encoding": "gzip"}))
-    assert adapter(vendor).find(HANDLE) == ()
+    assert adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT) == ()
     assert vendor.requests[0].headers["accept-encoding"] == "identity"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from darkroom import images
+from darkroom import catalog, images
 from darkroom_local.samples import SAMPLES, Sample
 
 NAMES = [sample.name for sample in SAMPLES]
@@ -28,6 +28,7 @@ def test_a_sample_comes_out_the_same_every_time(sample: Sample, tmp_path: Path) 
     assert sample.write(tmp_path / "once").read_bytes() == sample.write(tmp_path / "again").read_bytes()
 
 
-def test_the_samples_cover_every_format_and_a_typo() -> None:
+def test_the_samples_cover_every_provider_every_format_and_a_typo() -> None:
+    assert {sample.provider for sample in SAMPLES} == set(catalog.providers())
     assert {Path(name).suffix for name in NAMES} >= {".jpg", ".png", ".tiff"}
     assert [sample.name for sample in SAMPLES if "sclae" in sample.settings] == ["typo.jpg"]

@@ -94,7 +94,7 @@ def test_every_statement_says_what_it_is_for_once() -> None:
 
 def test_submit_looks_at_failure_reports_and_at_no_result() -> None:
     reads = {target(s) for s in statements("SubmitRole") if "s3:GetObject" in actions(s)}
-    assert reads == {"input bucket/*", "output bucket/_failed/*"}
+    assert reads == {"input bucket/*", "output bucket/_failed/*", "output bucket/_darkroom/incoming/*"}
     lists = {target(s) for s in statements("SubmitRole") if "s3:ListBucket" in actions(s)}
     assert lists == {"input bucket", "output bucket"}
 
@@ -110,11 +110,53 @@ def test_no_function_may_change_what_was_uploaded(function: str) -> None:
             assert not [a for a in actions(statement) if a.startswith(("s3:Put", "s3:Delete", "s3:Abort"))]
 
 
-@pytest.mark.parametrize("function", ["Submit", "Finalize"])
-def test_objects_are_removed_under_failed_only(function: str) -> None:
-    for statement in statements(f"{function}Role"):
-        if "s3:DeleteObject" in actions(statement):
-            assert statement["Resource"]["Fn::Sub"][0].endswith("/_failed/*")
+@pytest.mark.parametrize(
+    ("function", "places"), [("Submit", {"_failed"}), ("Finalize", {"_failed", "_darkroom/incoming"})]
+)
+def test_only_reports_and_what_was_staged_are_removed(function: str, places: set[str]) -> None:
+    removes = {target(s) for s in statements(f"{function}Role") if "s3:DeleteObject" in actions(s)}
+    assert removes == {f"output bucket/{place}/*" for place in places}
+
+
+def test_submit_writes_what_it_stages_and_reports_and_no_result() -> None:
+    writes = {target(s) for s in statements("SubmitRole") if "s3:PutObject" in actions(s)}
+    assert writes == {"output bucket/_failed/*", "output bucket/_darkroom/incoming/*"}
+
+
+def test_submit_aborts_uploads_of_what_it_stages_only() -> None:
+    aborts = {target(s) for s in statements("SubmitRole") if "s3:AbortMultipartUpload" in actions(s)}
+    assert aborts == {"output bucket/_darkroom/incoming/*"}
+
+
+# --- links
+
+
+def test_a_link_may_read_uploads_and_nothing_else() -> None:
+    reads, keys = statements("LinkRole")
+    assert (target(reads), actions(reads)) == ("input bucket/*", ["s3:GetObject", "s3:GetObjectVersion"])
+    assert (keys["Resource"], actions(keys)) == ({"Ref": "KmsKeyArns"}, ["kms:Decrypt"])
+
+
+def test_only_submit_may_take_the_role_that_signs_links() -> None:
+    (trust,) = RESOURCES["LinkRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Principal"], trust["Action"]) == ({"AWS": {"Fn::GetAtt": "SubmitRole.Arn"}}, "sts:AssumeRole")
+    takers = {
+        (role, target(s))
+        for role in of_type("AWS::IAM::Role")
+        for s in statements(role)
+        if "sts:AssumeRole" in actions(s)
+    }
+    assert takers == {("SubmitRole", "LinkRole.Arn")}
+
+
+def test_a_link_reads_with_customer_keys_only_when_they_are_named() -> None:
+    (policy,) = RESOURCES["LinkRole"]["Properties"]["Policies"]
+    (keys,) = (s["Fn::If"] for s in policy["PolicyDocument"]["Statement"] if "Fn::If" in s)
+    assert (keys[0], keys[1]["Resource"]) == ("HasKmsKeys", {"Ref": "KmsKeyArns"})
+
+
+def test_no_upload_comes_before_submit_may_sign_links() -> None:
+    assert RESOURCES["Submit"]["DependsOn"] == "SubmitLinks"
 
 
 @pytest.mark.parametrize("function", ["Submit", "Finalize", "Sweep"])

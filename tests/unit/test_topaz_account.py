@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, Vendor, adapter, answer
+from tests.fakes.vendor import HANDLE, SENT, Vendor, adapter, answer
 from tests.integration.ledger_support import plan
 
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import Balance
+from darkroom.model import Balance, Manner
 
 GOOD = {"available_credits": 90, "reserved_credits": 10, "total_credits": 100}
 PLAN = plan()
@@ -39,7 +39,9 @@ def test_the_account_stands_on_the_origin_of_the_base_url(base_url: str, origin:
     assert [str(request.url) for request in vendor.requests] == [f"{origin}{PATH}"]
 
 
-@pytest.mark.parametrize("base_url", ["http://api.example.test/v1", "http://10.0.0.1", "ftp://127.0.0.1", "", "https://", "https://[bad"])
+@pytest.mark.parametrize(
+    "base_url", ["http://api.example.test/v1", "http://10.0.0.1", "ftp://127.0.0.1", "", "https://", "https://[bad"]
+)
 def test_the_key_does_not_travel_in_the_open_for_a_balance_either(base_url: str) -> None:
     vendor = Vendor(answer(GOOD))
     with pytest.raises(OperatorFault):
@@ -116,7 +118,11 @@ def test_refreshing_the_key_reads_the_secret_and_calls_nobody() -> None:
 
 @pytest.mark.parametrize(
     "call",
-    [lambda topaz: topaz.balance(), lambda topaz: topaz.find(HANDLE), lambda topaz: topaz.estimate(PLAN, 40, 30)],
+    [
+        lambda topaz: topaz.balance(),
+        lambda topaz: topaz.find(HANDLE, Manner.UPLOAD, SENT),
+        lambda topaz: topaz.estimate(PLAN, 40, 30),
+    ],
     ids=["balance", "find", "estimate"],
 )
 def test_a_404_where_no_process_is_named_is_no_unknown_process(call: Callable[[Any], object]) -> None:

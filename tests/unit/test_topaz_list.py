@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import BASE, HANDLE, Vendor, adapter, answer
+from tests.fakes.vendor import BASE, HANDLE, SENT, Vendor, adapter, answer
 
 from darkroom.errors import ProviderUnavailable
-from darkroom.model import ProcessState
+from darkroom.model import Manner, ProcessState
 from darkroom.providers import topaz
 
 
@@ -27,7 +27,7 @@ def page(entries: list[Any], cursor: str | None = None, more: bool = False) -> h
 
 
 def found_by(*answers: httpx.Response) -> list[str]:
-    return [process.process_id for process in adapter(Vendor(*answers)).find(HANDLE)]
+    return [process.process_id for process in adapter(Vendor(*answers)).find(HANDLE, Manner.UPLOAD, SENT)]
 
 
 def test_a_bare_array_is_the_whole_list() -> None:
@@ -36,7 +36,11 @@ def test_a_bare_array_is_the_whole_list() -> None:
 
 def test_every_page_is_asked_for_with_the_cursor_of_the_last() -> None:
     vendor = Vendor(page([entry(3)], "a=&b", True), page([entry(2)], "c/d", True), page([entry(1)]))
-    assert [process.process_id for process in adapter(vendor).find(HANDLE)] == ["process-1", "process-2", "process-3"]
+    assert [process.process_id for process in adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)] == [
+        "process-1",
+        "process-2",
+        "process-3",
+    ]
     first = f"{BASE}/status?paginated=true&limit=100"
     assert [str(request.url) for request in vendor.requests] == [
         first, f"{first}&cursor=a%3D%26b", f"{first}&cursor=c%2Fd",
@@ -77,7 +81,7 @@ def test_what_does_not_begin_with_our_handle_is_not_ours(filename: str | None) -
      ("Cancelled", ProcessState.CANCELLED), ("Failed", ProcessState.FAILED), ("Queued2", ProcessState.RUNNING)],
 )  # fmt: skip
 def test_each_status_word_has_its_meaning(word: str, state: ProcessState) -> None:
-    (found,) = adapter(Vendor(answer([entry(1, status=word)]))).find(HANDLE)
+    (found,) = adapter(Vendor(answer([entry(1, status=word)]))).find(HANDLE, Manner.UPLOAD, SENT)
     assert found.state is state
 
 
@@ -103,7 +107,7 @@ def test_a_page_that_promises_more_without_a_cursor_proves_nothing() -> None:
 def test_a_cursor_that_repeats_ends_in_an_error_and_not_in_a_loop() -> None:
     vendor = Vendor(page([entry(1)], "same", True))
     with pytest.raises(ProviderUnavailable):
-        adapter(vendor).find(HANDLE)
+        adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)
     assert len(vendor.requests) == 2
 
 
@@ -111,7 +115,7 @@ def test_a_list_without_end_is_given_up() -> None:
     pages = [page([], str(number), True) for number in range(topaz.MAX_PAGES + 5)]
     vendor = Vendor(*pages)
     with pytest.raises(ProviderUnavailable):
-        adapter(vendor).find(HANDLE)
+        adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)
     assert len(vendor.requests) == topaz.MAX_PAGES
 
 

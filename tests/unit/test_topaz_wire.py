@@ -13,15 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import BASE, HANDLE, PROCESS, Vendor, adapter, answer
+from tests.fakes.vendor import BASE, HANDLE, PROCESS, SENT, Vendor, adapter, answer, image_of, refuse_to_keep
 
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, SubmitInDoubt
-from darkroom.model import ImageFormat, Plan, ProcessState
-from darkroom.ports import ImageStream
+from darkroom.model import ImageFormat, Manner, Plan, ProcessState
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX, Topaz
 
 CONTENT = b"\x89PNG not really\r\n--" + bytes(range(256))
-IMAGE = ImageStream(lambda: io.BytesIO(CONTENT), len(CONTENT), "image/png", ".png")
+IMAGE = image_of(lambda: io.BytesIO(CONTENT), len(CONTENT))
 PLAN = Plan(
     "topaz", "Standard V2", "enhance/async", {"model": "Standard V2", "output_width": "512", "prompt": 'a "b"\u00e9'},
     {}, {}, (), ImageFormat.PNG, ImageFormat.PNG, 512, 512, Decimal(1), Decimal("0.12"),
@@ -60,7 +59,7 @@ def framed(template: bytes, request: httpx.Request) -> bytes:
 
 def test_a_submit_is_one_multipart_post_byte_for_byte() -> None:
     vendor = Vendor(answer({"process_id": PROCESS, "eta": 1_700_000_000}))
-    adapter(vendor).submit(PLAN, IMAGE, HANDLE)
+    adapter(vendor).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
     (request,) = vendor.requests
     assert (request.method, str(request.url)) == ("POST", f"{BASE}/enhance/async")
     assert vendor.bodies == [framed(MULTIPART_BODY, request)]
@@ -68,7 +67,7 @@ def test_a_submit_is_one_multipart_post_byte_for_byte() -> None:
 
 def test_a_submit_announces_its_exact_length_and_is_never_chunked() -> None:
     vendor = Vendor(answer({"process_id": PROCESS}))
-    adapter(vendor).submit(PLAN, IMAGE, HANDLE)
+    adapter(vendor).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
     headers = vendor.requests[0].headers
     assert headers["content-length"] == str(len(vendor.bodies[0]))
     assert "transfer-encoding" not in headers
@@ -84,7 +83,7 @@ def test_a_source_that_cannot_seek_is_sent_with_its_length_all_the_same() -> Non
             return piece
 
     vendor = Vendor(answer({"process_id": PROCESS}))
-    adapter(vendor).submit(PLAN, ImageStream(Forward, len(CONTENT), "image/png", ".png"), HANDLE)  # type: ignore[arg-type]
+    adapter(vendor).submit(PLAN, image_of(Forward, len(CONTENT)), HANDLE, refuse_to_keep)
     assert vendor.bodies == [framed(MULTIPART_BODY, vendor.requests[0])]
     assert "transfer-encoding" not in vendor.requests[0].headers
 
@@ -92,11 +91,11 @@ def test_a_source_that_cannot_seek_is_sent_with_its_length_all_the_same() -> Non
 CALLS: list[tuple[Callable[[Topaz], object], str, str]] = [
     (lambda t: t.progress(PROCESS), "GET", f"{BASE}/status/{PROCESS}"),
     (lambda t: t.result(PROCESS).__enter__(), "GET", f"{BASE}/download/{PROCESS}"),
-    (lambda t: t.find(HANDLE), "GET", f"{BASE}/status?paginated=true&limit=100"),
+    (lambda t: t.find(HANDLE, Manner.UPLOAD, SENT), "GET", f"{BASE}/status?paginated=true&limit=100"),
     (lambda t: t.cancel(PROCESS), "DELETE", f"{BASE}/cancel/{PROCESS}"),
     (lambda t: t.forget(PROCESS), "DELETE", f"{BASE}/status/{PROCESS}"),
     (lambda t: t.estimate(PLAN, 40, 30), "POST", f"{BASE}/estimate"),
-    (lambda t: t.submit(PLAN, IMAGE, HANDLE), "POST", f"{BASE}/enhance/async"),
+    (lambda t: t.submit(PLAN, IMAGE, HANDLE, refuse_to_keep), "POST", f"{BASE}/enhance/async"),
 ]
 BALANCE = (lambda t: t.balance(), "GET", "https://api.example.test/account/v1/credits/balance")
 
@@ -151,25 +150,32 @@ def test_nothing_in_the_adapter_deletes_the_whole_list() -> None:
 
 
 def test_an_accepted_submit_gives_its_id_and_eta() -> None:
-    submission = adapter(Vendor(answer({"process_id": PROCESS, "eta": 1_700_000_000}))).submit(PLAN, IMAGE, HANDLE)
+    submission = adapter(Vendor(answer({"process_id": PROCESS, "eta": 1_700_000_000}))).submit(
+        PLAN, IMAGE, HANDLE, refuse_to_keep
+    )
     assert submission.process_id == PROCESS
     assert submission.eta == datetime.fromtimestamp(1_700_000_000, UTC)
 
 
 def test_the_id_may_come_in_a_header_instead() -> None:
     vendor = Vendor(answer({}, **{"X-Process-Id": PROCESS, "X-ETA": "1700000000"}))
-    assert adapter(vendor).submit(PLAN, IMAGE, HANDLE).process_id == PROCESS
+    assert adapter(vendor).submit(PLAN, IMAGE, HANDLE, refuse_to_keep).process_id == PROCESS
 
 
 @pytest.mark.parametrize("eta", [None, "soon", 1e30, float("nan"), {}])
 def test_an_unreadable_eta_does_not_lose_an_accepted_submit(eta: object) -> None:
-    assert adapter(Vendor(answer({"process_id": PROCESS, "eta": eta}))).submit(PLAN, IMAGE, HANDLE).eta.tzinfo is UTC
+    assert (
+        adapter(Vendor(answer({"process_id": PROCESS, "eta": eta})))
+        .submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
+        .eta.tzinfo
+        is UTC
+    )
 
 
 @pytest.mark.parametrize("body", [{}, [], "text", None, {"process_id": ""}, {"process_id": 7}, {"process_id": "a/b"}])
 def test_an_acceptance_without_a_usable_id_is_in_doubt(body: Any) -> None:
     with pytest.raises(SubmitInDoubt):
-        adapter(Vendor(answer(body))).submit(PLAN, IMAGE, HANDLE)
+        adapter(Vendor(answer(body))).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
 
 
 def test_numbers_that_are_none_never_reach_the_ledger() -> None:
@@ -190,7 +196,7 @@ def test_only_204_confirms_a_cancellation(status: int) -> None:
 
 def test_a_401_reads_the_key_again_and_repeats_when_it_changed() -> None:
     vendor = Vendor(answer(status=401), answer({"process_id": PROCESS}))
-    adapter(vendor, "old", "new").submit(PLAN, IMAGE, HANDLE)
+    adapter(vendor, "old", "new").submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
     assert [request.headers["x-api-key"] for request in vendor.requests] == ["old", "new"]
     assert vendor.bodies[1] == framed(MULTIPART_BODY, vendor.requests[1])
 
@@ -199,7 +205,7 @@ def test_a_401_reads_the_key_again_and_repeats_when_it_changed() -> None:
 def test_a_401_is_repeated_at_most_once(keys: tuple[str, ...], calls: int) -> None:
     vendor = Vendor(answer(status=401))
     with pytest.raises(OperatorFault):
-        adapter(vendor, *keys).submit(PLAN, IMAGE, HANDLE)
+        adapter(vendor, *keys).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
     assert len(vendor.requests) == calls
 
 
@@ -207,7 +213,7 @@ def test_a_401_is_repeated_at_most_once(keys: tuple[str, ...], calls: int) -> No
 def test_a_key_that_no_header_can_carry_is_the_operators_fault_and_shown_nowhere(key: str) -> None:
     vendor = Vendor(answer())
     with pytest.raises(OperatorFault) as caught:
-        adapter(vendor, key).submit(PLAN, IMAGE, HANDLE)
+        adapter(vendor, key).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
     assert caught.value.code is ErrorCode.AUTH_FAILED
     assert vendor.requests == []
     assert not key or key not in str(caught.value)
@@ -226,7 +232,8 @@ def test_an_address_that_would_carry_the_key_in_the_open_is_refused_before_any_c
     assert vendor.requests == []
 
 
-@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9", "http://localhost:9/v1", "http://[::1]:9", "HTTPS://a.test"])
+@pytest.mark.parametrize(
+    "base_url", ["http://127.0.0.1:9", "http://localhost:9/v1", "http://[::1]:9", "HTTPS://a.test"]
+)
 def test_https_and_this_machine_are_good_addresses(base_url: str) -> None:
-    assert adapter(Vendor(answer([])), base_url=base_url).find(HANDLE) == ()
-
+    assert adapter(Vendor(answer([])), base_url=base_url).find(HANDLE, Manner.UPLOAD, SENT) == ()

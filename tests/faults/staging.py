@@ -1,0 +1,44 @@
+"""The place in the output bucket where results of synchronous calls wait, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from darkroom.errors import ResultNotReady
+from darkroom.model import Handle
+from tests.faults.vendor import Link
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A staged result, and whose it is."""
+
+    handle: Handle
+    process_id: str
+    body: bytes
+
+
+@dataclass
+class Incoming:
+    """Fulfils `ports.Staging`: one place a job."""
+
+    kept: dict[str, Kept] = field(default_factory=dict)
+
+    def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
+        self.kept[handle.job_id] = Kept(handle, process_id, b"".join(pieces))
+
+    def find(self, handle: Handle) -> str | None:
+        found = self.kept.get(handle.job_id)
+        return found.process_id if found and found.handle.prefix == handle.prefix else None
+
+    @contextmanager
+    def open(self, job_id: str, process_id: str) -> Iterator[Link]:
+        found = self.kept.get(job_id)
+        if found is None or found.process_id != process_id:
+            raise ResultNotReady("nothing is staged")
+        yield Link(found.body)
+
+    def drop(self, job_id: str) -> None:
+        self.kept.pop(job_id, None)

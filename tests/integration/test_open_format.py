@@ -1,0 +1,233 @@
+"""A provider that does not say which format it gives: every key it may take is claimed, and the result goes under its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from tests.fakes import books
+from tests.fakes.cloud import OUTPUT
+from tests.fakes.world import MONTH, RETENTION, World, picture
+from tests.integration.death_support import (
+    WHEN,
+    WorkerDied,
+    deaths_happened,
+    deliver_until_done,
+    finalize_until_done,
+    ids,
+    kill,
+)  # fmt: skip
+from tests.integration.ledger_support import claimed, source
+
+from darkroom.model import ANY_FORMAT, Job, JobStatus, ProcessState
+
+FACTS = 'output_formats = ["jpeg", "png"]\nformat_is_open = true\ncredits = 1'
+FORMS = pytest.mark.parametrize(
+    ("form", "key"), [("png", "a.png"), ("jpeg", "a.jpg"), ("tiff", "a.tiff")], ids=["png", "jpeg", "tiff"]
+)
+TWO_FORMS = pytest.mark.parametrize(("form", "key"), [("png", "a.png"), ("jpeg", "a.jpg")], ids=["png", "jpeg"])
+FINALIZE_STEPS = [
+    ("ledger", "take_output"), ("outputs", "receipt"), ("outputs", "write"), ("outputs", "remove_report"),
+    ("ledger", "settle"), ("events", "publish"), ("ledger", "published"),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def every_planned_death_happens() -> Iterator[None]:
+    yield
+    assert deaths_happened()
+
+
+@pytest.fixture(autouse=True)
+def open_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    books.use(monkeypatch, books.book(FACTS))
+
+
+def gives(world: World, form: str) -> bytes:
+    body = picture(form=form)
+    world.provider.draw = lambda plan: body
+    return body
+
+
+def sent(world: World, key: str = "a.jpg", noise: int = 0) -> Job:
+    """The newest version's job, at the provider."""
+    upload = world.cloud.put(key, picture(noise=noise))
+    world.deliver(replace(upload, sequencer=f"{len(world.cloud.jobs()):02}"))
+    return next(job for job in world.cloud.jobs() if job.source_version == upload.version_id)
+
+
+def finished(world: World, job: Job) -> Job:
+    world.provider.become(ProcessState.COMPLETED, job.process_id)
+    world.finalize(job)
+    ended = world.ledger.get(job.job_id)
+    assert ended is not None
+    return ended
+
+
+# --- keys
+
+
+def test_the_ledger_says_that_any_format_may_come(world: World) -> None:
+    job = sent(world)
+    assert (job.output_format, job.output_key) == (ANY_FORMAT, "a.jpg")
+
+
+@pytest.mark.parametrize("taken", ["a.jpg", "a.png", "a.tiff"])
+def test_a_collision_with_any_possible_key_is_refused_before_anything_is_reserved(world: World, taken: str) -> None:
+    other = claimed(world.ledger, source("other.jpg"))
+    world.ledger.claim_output(other, OUTPUT, taken)
+    world.submit(world.cloud.put("a.jpg", picture()))
+    refused = next(job for job in world.cloud.jobs() if job.source_key == "a.jpg")
+    assert (refused.status, refused.error_code) == (JobStatus.REJECTED, "OutputCollision")
+    assert (world.provider.processes, world.cloud.budget("topaz", MONTH)) == ({}, {})
+
+
+def test_two_uploads_that_may_meet_under_one_key_are_not_both_sent(world: World) -> None:
+    world.submit(world.cloud.put("a.png", picture(form="png")))
+    world.submit(world.cloud.put("a.jpg", picture()))
+    assert sorted(job.status for job in world.cloud.jobs()) == [JobStatus.PROCESSING, JobStatus.REJECTED]
+
+
+@FORMS
+def test_a_key_without_a_suffix_stays_whatever_comes(world: World, form: str, key: str) -> None:
+    gives(world, form)
+    assert finished(world, sent(world, "folder/a")).output_key == "folder/a"
+
+
+# --- results
+
+
+@FORMS
+def test_a_result_goes_under_the_key_of_its_own_format(world: World, form: str, key: str) -> None:
+    body = gives(world, form)
+    job = finished(world, sent(world))
+    assert (world.cloud.keys(), world.cloud.body(key)) == ({key}, body)
+    assert (job.status, job.output_key, job.superseded) == (JobStatus.COMPLETED, key, False)
+
+
+@FORMS
+def test_its_content_type_is_what_it_is(world: World, form: str, key: str) -> None:
+    gives(world, form)
+    finished(world, sent(world))
+    assert world.cloud.head(key)["ContentType"] == f"image/{form}"
+
+
+@FORMS
+def test_its_receipt_names_job_and_process(world: World, form: str, key: str) -> None:
+    gives(world, form)
+    job = finished(world, sent(world))
+    receipt = world.cloud.head(key)["Metadata"]
+    assert (receipt["darkroom-job"], receipt["darkroom-process-id"]) == (job.job_id, "process-1")
+
+
+@FORMS
+def test_the_event_names_the_key_where_it_stands(world: World, form: str, key: str) -> None:
+    gives(world, form)
+    finished(world, sent(world))
+    ((kind, detail),) = world.bus.sent
+    assert (kind, detail["output_key"]) == ("Job Completed", key)
+
+
+def test_a_result_that_is_no_picture_is_never_published(world: World) -> None:
+    world.provider.draw = lambda plan: b"GIF89a"
+    job = sent(world)
+    world.provider.become(ProcessState.COMPLETED)
+    world.clock.advance(3600 * 169)
+    world.finalize(job)
+    assert (world.job().status, world.job().error_code) == (JobStatus.FAILED, "ResultLost")
+
+
+# --- versions
+
+
+@FORMS
+def test_the_newer_versions_result_takes_the_older_ones_place(world: World, form: str, key: str) -> None:
+    gives(world, form)
+    older, newer = sent(world), sent(world, noise=10)
+    finished(world, older)
+    finished(world, newer)
+    assert world.cloud.keys() == {key}
+    assert world.cloud.head(key)["Metadata"]["darkroom-job"] == newer.job_id
+
+
+@FORMS
+def test_an_older_versions_late_result_is_put_beside_it(world: World, form: str, key: str) -> None:
+    gives(world, form)
+    older, newer = sent(world), sent(world, noise=10)
+    finished(world, newer)
+    late = finished(world, older)
+    beside = f"a.superseded-{older.job_id[:12]}.{key.rpartition('.')[2]}"
+    assert (late.output_key, late.superseded) == (beside, True)
+    assert world.cloud.keys() == {key, beside}
+    assert world.cloud.head(key)["Metadata"]["darkroom-job"] == newer.job_id
+
+
+def test_the_next_version_may_come_in_another_format(world: World) -> None:
+    gives(world, "png")
+    finished(world, sent(world))
+    gives(world, "jpeg")
+    assert finished(world, sent(world, noise=10)).output_key == "a.jpg"
+    assert world.cloud.keys() == {"a.png", "a.jpg"}
+
+
+def test_an_older_late_superseded_result_may_die_before_it_is_settled(world: World) -> None:
+    gives(world, "png")
+    older, newer = sent(world), sent(world, noise=10)
+    finished(world, newer)
+    world.provider.become(ProcessState.COMPLETED, older.process_id)
+    kill(world, "ledger", "settle", after=False)
+    with pytest.raises(WorkerDied):
+        world.finalize(older)
+    world.clock.advance(RETENTION)
+    world.provider.processes["process-1"].result = b""
+    late = finished(world, older)
+    assert (late.status, late.superseded) == (JobStatus.COMPLETED, True)
+    assert world.cloud.keys() == {"a.png", f"a.superseded-{older.job_id[:12]}.png"}
+
+
+# --- deaths
+
+
+@TWO_FORMS
+@pytest.mark.parametrize("step", FINALIZE_STEPS, ids=ids)
+@WHEN
+def test_finalize_may_die_at_any_step(world: World, step: tuple[str, str], after: bool, form: str, key: str) -> None:
+    gives(world, form)
+    sent(world)
+    world.provider.become(ProcessState.COMPLETED)
+    kill(world, *step, after=after)
+    finalize_until_done(world)
+    assert (world.job().status, world.job().output_key) == (JobStatus.COMPLETED, key)
+    assert (world.cloud.keys(), world.cloud.versions(key)) == ({key}, 1)
+    assert world.cloud.budget("topaz", MONTH)["spent"] == 1
+    world.assert_books_balance()
+
+
+@TWO_FORMS
+@pytest.mark.parametrize("step", [*FINALIZE_STEPS, ("staging", "drop")], ids=ids)
+@WHEN
+def test_a_staged_results_finalize_may_die_at_any_step(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: tuple[str, str], after: bool, form: str, key: str
+) -> None:
+    books.use(monkeypatch, books.book("format_is_open = true\nis_held = true\ncredits = 1"))
+    gives(world, form)
+    deliver_until_done(world, world.cloud.put("a.jpg", picture()))
+    kill(world, *step, after=after)
+    finalize_until_done(world)
+    assert (world.job().status, world.job().output_key) == (JobStatus.COMPLETED, key)
+    assert (world.cloud.keys(), world.cloud.versions(key)) == ({key}, 1)
+
+
+@FORMS
+def test_a_published_result_that_cannot_be_fetched_again_is_no_loss(world: World, form: str, key: str) -> None:
+    gives(world, form)
+    sent(world)
+    world.provider.become(ProcessState.COMPLETED)
+    kill(world, "ledger", "settle", after=False)
+    with pytest.raises(WorkerDied):
+        world.finalize(world.job())
+    world.clock.advance(RETENTION)
+    world.provider.processes["process-1"].result = b""
+    world.finalize(world.job())
+    assert (world.job().status, world.job().output_key) == (JobStatus.COMPLETED, key)

@@ -1,0 +1,80 @@
+"""Death at any instruction of a synchronous job: what was staged is adopted, published once and paid for once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.fakes import books
+from tests.fakes.world import MONTH, World, picture
+from tests.integration.death_support import WHEN, deaths_happened, deliver_until_done, finalize_until_done, ids, kill
+
+from darkroom.errors import SubmitInDoubt
+from darkroom.model import JobStatus
+
+SUBMIT_STEPS = [
+    ("ledger", "reserve"), ("sources", "open"), ("provider", "submit"), ("staging", "keep"), ("ledger", "bind"),
+    ("workflow", "start"),
+]  # fmt: skip
+ADOPT_STEPS = [("ledger", "retake"), ("staging", "find"), ("ledger", "bind"), ("workflow", "start")]
+FINALIZE_STEPS = [
+    ("ledger", "get"), ("ledger", "retake"), ("ledger", "take_output"), ("outputs", "receipt"), ("staging", "open"),
+    ("sources", "find"), ("outputs", "write"), ("staging", "drop"), ("outputs", "remove_report"), ("ledger", "settle"),
+    ("events", "publish"), ("ledger", "published"),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def every_planned_death_happens() -> Iterator[None]:
+    yield
+    assert deaths_happened()
+
+
+@pytest.fixture(autouse=True)
+def only_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
+    books.use(monkeypatch, books.book("is_held = true\ncredits = 2"))
+
+
+def assert_published_and_paid_once(world: World) -> None:
+    job = world.job()
+    assert (job.status, job.run, len(world.provider.processes)) == (JobStatus.COMPLETED, 1, 1)
+    assert world.cloud.body("a.jpg") == world.provider.processes["process-1"].result
+    assert (world.cloud.keys(), world.cloud.versions("a.jpg")) == ({"a.jpg"}, 1)
+    assert world.cloud.budget("topaz", MONTH)["spent"] == 2
+    assert set(world.bus.kinds) == {"Job Completed"}
+    world.assert_books_balance()
+
+
+@pytest.mark.parametrize("step", SUBMIT_STEPS, ids=ids)
+@WHEN
+def test_submit_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
+    upload = world.cloud.put("a.jpg", picture())
+    kill(world, *step, after=after)
+    deliver_until_done(world, upload)
+    if (step, after) == (("staging", "keep"), False):  # the answer died with its worker
+        assert (world.job().status, world.job().error_code) == (JobStatus.FAILED, "ResultLost")
+        assert len(world.provider.processes) == 1
+        return
+    finalize_until_done(world)
+    assert_published_and_paid_once(world)
+
+
+@pytest.mark.parametrize("step", ADOPT_STEPS, ids=ids)
+@WHEN
+def test_the_adoption_of_a_staged_result_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
+    upload = world.cloud.put("a.jpg", picture())
+    world.provider.losses = [SubmitInDoubt("lost")]
+    world.submit(upload)
+    kill(world, *step, after=after)
+    deliver_until_done(world, upload)
+    finalize_until_done(world)
+    assert_published_and_paid_once(world)
+
+
+@pytest.mark.parametrize("step", FINALIZE_STEPS, ids=ids)
+@WHEN
+def test_finalize_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
+    world.deliver(world.cloud.put("a.jpg", picture(), tags="label=x"))
+    kill(world, *step, after=after)
+    finalize_until_done(world)
+    assert_published_and_paid_once(world)

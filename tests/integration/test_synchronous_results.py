@@ -1,0 +1,148 @@
+"""A staged result that is not what it should be, or that nobody wants any more: charged, and never published wrongly."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from tests.fakes import books
+from tests.fakes.cloud import OUTPUT
+from tests.fakes.world import MONTH, RETENTION, World, picture
+from tests.integration.time_support import all_runs, assert_every_run_is_in_the_books
+
+from darkroom.errors import (
+    ResultNotReady,
+    SubmitInDoubt,
+)  # fmt: skip
+from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.pipeline.verdicts import Done
+
+PRICE = Decimal(2)
+CHARGE = Decimal("1.5")
+LOST = SubmitInDoubt("the answer was lost (ReadTimeout)")
+
+
+@pytest.fixture(autouse=True)
+def only_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
+    books.use(monkeypatch, books.book("is_held = true\ncredits = 2"))
+
+
+@pytest.fixture
+def upload(world: World) -> Upload:
+    world.provider.charges = CHARGE
+    return world.cloud.put("a.jpg", picture())
+
+
+def staged_key(world: World) -> str:
+    return f"_darkroom/incoming/{world.job().job_id}"
+
+
+def booked(world: World) -> tuple[object, object]:
+    row = world.cloud.budget("topaz", MONTH)
+    return row["reserved"], row["spent"]
+
+
+def submitted(world: World, upload: Upload) -> Job:
+    """A job whose result is staged."""
+    verdict = world.submit(upload)
+    assert isinstance(verdict, Done)
+    assert verdict.job.staged
+    return world.job()
+
+
+def ended_as(world: World) -> tuple[JobStatus, str | None, Decimal | None]:
+    job = world.job()
+    return job.status, job.error_code, job.credits
+
+
+def test_a_staged_result_that_is_gone_is_given_up_only_when_the_provider_keeps_none(
+    world: World, upload: Upload
+) -> None:
+    job = submitted(world, upload)
+    world.ports["staging"].drop(job.job_id)
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    world.clock.advance(RETENTION)
+    world.finalize(job)
+    assert ended_as(world) == (JobStatus.FAILED, "ResultLost", CHARGE)
+    assert booked(world) == (0, CHARGE)
+
+
+def test_a_staged_result_that_is_gone_is_fetched_from_a_provider_that_keeps_it_too(
+    world: World, upload: Upload
+) -> None:
+    world.provider.ends_as = ProcessState.COMPLETED
+    job = submitted(world, upload)
+    world.ports["staging"].drop(job.job_id)
+    world.finalize(job)
+    assert ended_as(world) == (JobStatus.COMPLETED, None, CHARGE)
+    assert world.cloud.body("a.jpg") == world.provider.processes["process-1"].result
+
+
+def test_what_a_provider_gives_in_its_place_may_still_become_whole(world: World, upload: Upload) -> None:
+    world.provider.ends_as = ProcessState.COMPLETED
+    job = submitted(world, upload)
+    world.ports["staging"].drop(job.job_id)
+    whole, world.provider.processes["process-1"].result = world.provider.processes["process-1"].result, b"not yet"
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    world.provider.processes["process-1"].result = whole
+    world.finalize(job)
+    assert world.job().status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("broken", [b"", b"no picture", picture()[:-50]], ids=["empty", "text", "cut"])
+def test_a_staged_result_that_is_no_whole_picture_is_lost_at_once(world: World, upload: Upload, broken: bytes) -> None:
+    world.provider.draw = lambda plan: broken
+    world.finalize(submitted(world, upload))
+    assert ended_as(world) == (JobStatus.FAILED, "ResultLost", CHARGE)
+    assert world.cloud.body("a.jpg") is None
+    world.assert_books_balance()
+
+
+def test_a_staged_result_of_another_format_is_lost_at_once(world: World, upload: Upload) -> None:
+    world.provider.draw = lambda plan: picture(form="png")
+    world.finalize(submitted(world, upload))
+    assert ended_as(world) == (JobStatus.FAILED, "ResultLost", CHARGE)
+
+
+def test_somebody_elses_object_in_its_place_is_never_published(world: World, upload: Upload) -> None:
+    job = submitted(world, upload)
+    world.cloud.put(staged_key(world), picture(noise=30), bucket=OUTPUT)
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    assert world.cloud.body("a.jpg") is None
+
+
+# --- people
+
+
+def test_a_job_cancelled_after_its_result_was_staged_is_charged_and_not_published(world: World, upload: Upload) -> None:
+    submitted(world, upload)
+    world.operate.cancel("a.jpg")
+    assert ended_as(world) == (JobStatus.CANCELLED, None, CHARGE)
+    assert (world.cloud.body("a.jpg"), booked(world)) == (None, (0, CHARGE))
+    world.assert_books_balance()
+
+
+def test_a_rerun_stages_and_publishes_a_result_of_its_own(world: World, upload: Upload) -> None:
+    world.finalize(submitted(world, upload))
+    anew = picture(noise=20)
+    world.provider.draw = lambda plan: anew
+    world.operate.rerun("a.jpg", completed=True)
+    world.submit(world.queue.sent[-1][0])
+    world.finalize(world.job())
+    assert (world.job().run, len(world.provider.processes)) == (2, 2)
+    assert world.cloud.body("a.jpg") == anew
+    assert sum(run.credits or 0 for run in all_runs(world.cloud)) == 2 * CHARGE
+    assert_every_run_is_in_the_books(world.cloud)
+
+
+def test_a_rerun_does_not_take_what_the_run_before_left_behind(world: World, upload: Upload) -> None:
+    submitted(world, upload)
+    world.operate.cancel("a.jpg")
+    world.operate.rerun("a.jpg")
+    world.provider.keeps, world.provider.losses = False, [LOST]
+    world.submit(world.queue.sent[-1][0])
+    world.deliver(upload)
+    assert ended_as(world) == (JobStatus.FAILED, "ResultLost", PRICE)

@@ -1,0 +1,161 @@
+"""The vendors' published example requests as data, each with its citation, and where ours differ, with the reason.
+
+A field stands here as its page shows it. `differs` names every field of ours that is another, or is left out; nothing else
+may be. Topaz' forms have texts where its OpenAPI has numbers and switches: that is what multipart/form-data carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.unit.wire_support import LINK
+
+LEFT_OUT = object()
+IMAGE = "<the image>"  # a part with a filename
+INPUT_FIELDS = {"aimlapi": "image_url", "oxen": "input_image", "uwear": "image_url"}
+BEARER = {"authorization": "Bearer <KEY>", "content-type": "application/json"}
+# What HTTP itself and our client add to every request; no page speaks of them.
+TRANSPORT = frozenset({"host", "accept", "accept-encoding", "connection", "user-agent", "content-length"})
+
+OUR_LINK = (LINK, "our image stands behind a presigned link, not at the example's address")
+ALWAYS_NAMED = "a format that nobody asked for would depend on the vendor's default: ours is always said"
+TRACED = "the request log names a call by it: request tracing page, docs.aimlapi.com"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A request as its vendor's page shows it, the tags that ask us for the same, and where ours differs and why."""
+
+    cited: str
+    provider: str
+    url: str
+    fields: Mapping[str, Any]
+    tags: Mapping[str, str]
+    differs: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=lambda: BEARER)
+    headers_differ: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    call: str = "submit"
+
+    def expected(self) -> dict[str, Any]:
+        """Our fields: the published ones and the differences."""
+        changed = {**self.fields, **{name: ours for name, (ours, _) in self.differs.items()}}
+        return {name: value for name, value in changed.items() if value is not LEFT_OUT}
+
+    def expected_headers(self) -> dict[str, str]:
+        """Our headers but those of the transport."""
+        return {**self.headers, **{name: ours for name, (ours, _) in self.headers_differ.items()}}
+
+
+AIMLAPI_PAGE = "docs.aimlapi.com, Topaz Labs, Sharpen Generative: Quick Example, Python"
+OXEN_PAGE = "docs.oxen.ai, Topaz Image Upscaler: Example request"
+UWEAR_PAGE = "uwear.ai API reference, Create Upscale: Request Body"
+LENS_BLUR_PAGE = "developer.topazlabs.com, Lens Blur 2: Endpoint"
+OPENAPI = "Topaz Image Enhancement API, OpenAPI 1.0.0"
+
+BLOXY = "https://hub.oxen.ai/api/repos/ox/Oxen-Character-Simple-Vector-Graphic/file/main/images/reference/bloxy_white_bg.png"
+OXEN_MINIMAL = {"model": "topazlabs-image-upscale", "input_image": BLOXY}
+OXEN_FULL = {**OXEN_MINIMAL, "enhance_model": "High Fidelity V2", "upscale_factor": "2x", "output_format": "png"}
+OXEN_TAGS = {"enhance_model": "High Fidelity V2", "upscale_factor": "2x", "output_format": "png"}
+QUEUE, EDIT = "https://hub.oxen.ai/api/ai/queue", "https://hub.oxen.ai/api/ai/images/edit"
+HELD = {"synchronous": "true"}
+OXEN_LINK = {"input_image": OUR_LINK}
+OXEN_MINIMAL_DIFFERS = {**OXEN_LINK, "output_format": ("png", ALWAYS_NAMED)}
+
+# uwear.ai's page has a skeleton, with placeholders for values, and a table of settings with their defaults.
+UWEAR_SKELETON = {
+    "generation_result_id": 0, "image_url": "", "model_name": "string",
+    "generation_settings": {"additionalProperties": "string"},
+}  # fmt: skip
+UWEAR_DEFAULTS = {
+    "enhance_model": "High Fidelity V2", "upscale_factor": "4x", "face_enhancement": "false",
+    "subject_detection": "Foreground", "face_enhancement_creativity": "0.5",
+}  # fmt: skip
+UWEAR_DIFFERS = {
+    "generation_result_id": (LEFT_OUT, "the page wants one of the two: ours is an image, no earlier result"),
+    "image_url": OUR_LINK,
+}
+UNSAID = "the skeleton's `Authorizations` say HTTPBearer; its samples forget it"
+
+X_API_KEY = {"x-api-key": "<KEY>", "content-type": "multipart/form-data"}
+NAMED = {"output_format": ("jpeg", ALWAYS_NAMED)}
+PROCESS_REQUEST = {
+    "output_height": "1080", "output_width": "1920", "output_format": "jpeg", "crop_to_fill": "false",
+    "face_enhancement": "true", "face_enhancement_creativity": "0",
+}  # fmt: skip
+NO_IMAGE_SENT = {"input_height": "1080", "input_width": "1920"}
+
+
+def topaz(
+    cited: str, path: str, fields: Mapping[str, Any], differs: Mapping[str, tuple[Any, str]], call: str = "submit",
+    **how: str,
+) -> Published:  # fmt: skip
+    """A form of Topaz', whose tags are its fields and `how` it is sent."""
+    tags = {name: value for name, value in fields.items() if value != IMAGE and name not in NO_IMAGE_SENT}
+    url = f"https://api.topazlabs.com/image/v1/{path}"
+    return Published(cited, "topaz", url, fields, {**tags, **how}, differs, X_API_KEY, call=call)
+
+
+EXAMPLES: list[Published] = [
+    Published(
+        AIMLAPI_PAGE, "aimlapi", "https://api.aimlapi.com/v1/images/generations",
+        {"model": "topaz-labs/sharpen",
+         "image_url": "https://raw.githubusercontent.com/aimlapi/api-docs/main/reference-files/blurred-landscape.png",
+         "mode": "Super Focus V2", "strength": 0.6, "output_format": "jpeg"},
+        {"model": "topaz-labs/sharpen-gen", "mode": "Super Focus V2", "strength": "0.6", "output_format": "jpeg"},
+        {"image_url": OUR_LINK,
+         "model": ("topaz-labs/sharpen-gen", "the schema of the same page gives this mode to sharpen-gen alone")},
+        headers_differ={"x-client-request-id": ("0123456789abcdef0123456789abcdef-2-3", TRACED)},
+    ),
+    Published(f"{OXEN_PAGE}, Async, Minimal", "oxen", QUEUE, OXEN_MINIMAL, {}, OXEN_MINIMAL_DIFFERS),
+    Published(f"{OXEN_PAGE}, Async, All parameters", "oxen", QUEUE, OXEN_FULL, OXEN_TAGS, OXEN_LINK),
+    Published(f"{OXEN_PAGE}, Sync, Minimal", "oxen", EDIT, OXEN_MINIMAL, HELD, OXEN_MINIMAL_DIFFERS),
+    Published(f"{OXEN_PAGE}, Sync, All parameters", "oxen", EDIT, OXEN_FULL, {**OXEN_TAGS, **HELD}, OXEN_LINK),
+    Published(
+        f"{UWEAR_PAGE}, model recraft", "uwear", "https://api.uwear.ai/api/v1/generation-upscale", UWEAR_SKELETON, {},
+        {**UWEAR_DIFFERS, "model_name": ("recraft", "a placeholder on the page"),
+         "generation_settings": (LEFT_OUT, "the page: recraft does not accept custom generation_settings")},
+        {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
+    ),
+    Published(
+        f"{UWEAR_PAGE}, model topaz with the table's defaults", "uwear",
+        "https://api.uwear.ai/api/v1/generation-upscale",
+        {**UWEAR_SKELETON, "generation_settings": UWEAR_DEFAULTS}, {"model": "topaz", **UWEAR_DEFAULTS},
+        {**UWEAR_DIFFERS, "model_name": ("topaz", "a placeholder on the page")},
+        {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
+    ),
+    topaz(LENS_BLUR_PAGE, "sharpen/async", {"model": "Lens Blur V2", "image": IMAGE}, NAMED),
+    topaz(
+        f"{LENS_BLUR_PAGE}, every parameter of the page", "sharpen/async",
+        {"model": "Lens Blur V2", "image": IMAGE, "denoise_strength": "0.5", "face_enhancement": "true",
+         "face_enhancement_strength": "1", "face_enhancement_creativity": "0", "subject_detection": "Background",
+         "strength": "0.01", "minor_denoise": "1"}, NAMED,
+    ),
+    topaz(
+        f"{OPENAPI}, EnhanceRequest, the example of every field", "enhance/async",
+        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, {},
+    ),
+    topaz(
+        f"{OPENAPI}, /enhance, EnhanceRequest, the example of every field", "enhance",
+        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, {}, synchronous="true",
+    ),
+    topaz(
+        f"{OPENAPI}, EnhanceRequest, with a link in the image's place", "enhance/async",
+        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST},
+        {"image": (LEFT_OUT, "OpenAPI 1.2.0 wants one of the two"),
+         "source_url": (LINK, "asked for by input_by=link; OpenAPI 1.2.0 has it, 1.0.0 does not")}, input_by="link",
+    ),
+    topaz(
+        f"{OPENAPI}, EnhanceGenRequest, the example of every field", "enhance-gen/async",
+        {"model": "Redefine", "image": IMAGE, "creativity": "3", **PROCESS_REQUEST}, {},
+    ),
+    topaz(
+        f"{OPENAPI}, EstimateImageTaskRequest, the example of every field", "estimate",
+        {"model": "Standard V2", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {}, "estimate",
+    ),
+    topaz(
+        f"{OPENAPI}, EstimateImageTaskGenRequest, the example of every field", "estimate-gen",
+        {"model": "Redefine", "creativity": "3", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {}, "estimate",
+    ),
+]  # fmt: skip

@@ -1,0 +1,126 @@
+"""uwear.ai's list decides whether a lost submit was paid: an incomplete one must never look complete."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from tests.fakes.vendor import HANDLE, SENT, Vendor, answer
+from tests.unit.wire_support import WRONG, adapter_of, link_of
+
+from darkroom.errors import ProviderUnavailable
+from darkroom.model import FoundProcess, Handle, Manner, ProcessState
+from darkroom.providers import uwear as module
+from darkroom.providers.uwear import Uwear
+
+BASE = "https://api.uwear.example.test/api/v1"
+
+
+def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
+    """An entry of the run's."""
+    return {
+        "generation_id": number, "model_name": "topaz", "status": "Ongoing", "generation_results": [],
+        "created_at": "2026-11-21T14:00:00.5Z", "updated_at": None, "image_url": link_of(str(handle)),
+    } | fields  # fmt: skip
+
+
+def silent(number: int) -> dict[str, Any]:
+    """An entry that does not say what it was given, as those of other kinds of generation."""
+    return {name: value for name, value in entry(number).items() if name != "image_url"}
+
+
+def listed(*answers: httpx.Response) -> tuple[list[str] | None, Vendor]:
+    vendor = Vendor(*answers)
+    found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
+    return None if found is None else [process.process_id for process in found], vendor
+
+
+def found_by(*answers: httpx.Response) -> list[str] | None:
+    return listed(*answers)[0]
+
+
+NOTHING = answer([])
+
+
+def test_pages_are_asked_for_until_nothing_comes() -> None:
+    found, vendor = listed(answer([entry(3)]), answer([entry(2)]), answer([entry(1)]), NOTHING)
+    assert found == ["1", "2", "3"]
+    assert [str(request.url) for request in vendor.requests] == [
+        f"{BASE}/generations?limit=100&offset={offset}" for offset in (0, 100, 200, 300)
+    ]
+
+
+def test_pages_end_when_nothing_new_comes() -> None:
+    found, vendor = listed(answer([entry(2), entry(1)]))
+    assert (found, len(vendor.requests)) == (["1", "2"], 2)
+
+
+def test_a_page_that_shifted_while_the_list_was_read_shows_each_once() -> None:
+    assert found_by(answer([entry(3), entry(2)]), answer([entry(2), entry(1)]), NOTHING) == ["1", "2", "3"]
+
+
+def test_the_list_may_stand_in_an_object() -> None:
+    assert found_by(answer({"generations": [entry(1)], "total": 1}), answer({"generations": []})) == ["1"]
+
+
+def test_a_list_without_end_is_given_up() -> None:
+    vendor = Vendor(*(answer([entry(number)]) for number in range(module.MAX_PAGES + 5)))
+    with pytest.raises(ProviderUnavailable, match="does not end"):
+        adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
+    assert len(vendor.requests) == module.MAX_PAGES
+
+
+@pytest.mark.parametrize("status", [400, 500, 502, 404])
+def test_a_page_that_fails_makes_the_whole_list_unknown(status: int) -> None:
+    with pytest.raises(ProviderUnavailable):
+        found_by(answer([entry(1)]), answer({"detail": "no"}, status))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [*(value for value in WRONG if value != []), {"generations": None}, {"generations": {}}, {"data": []}, ["text"]],
+)
+def test_a_list_of_an_unknown_shape_proves_nothing(body: Any) -> None:
+    with pytest.raises(ProviderUnavailable):
+        found_by(answer(body))
+    with pytest.raises(ProviderUnavailable):
+        found_by(answer([entry(1)]), answer(body))
+
+
+@pytest.mark.parametrize("number", [*(value for value in WRONG if value != 7 or value is True), "4711", 10**18])
+def test_an_entry_without_a_usable_id_proves_nothing(number: object) -> None:
+    with pytest.raises(ProviderUnavailable):
+        found_by(answer([entry(1), entry(number)]))
+
+
+def test_an_entry_is_read_whole() -> None:
+    vendor = Vendor(answer([entry(7)]), NOTHING)
+    created_at = datetime(2026, 11, 21, 14, 0, 0, 500_000, tzinfo=UTC)
+    expected = FoundProcess("7", str(HANDLE), ProcessState.RUNNING, None, created_at)
+    assert adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT) == (expected,)
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_a_state_or_a_time_that_is_none_loses_no_entry(value: object) -> None:
+    assert found_by(answer([entry(1, status=value, created_at=value)])) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "given", [*WRONG, "https://[bad", link_of("cat"), link_of(Handle(HANDLE.job_id, 22, 1)), link_of(f"x{HANDLE}")]
+)
+def test_a_generation_of_another_input_is_not_ours(given: object) -> None:
+    assert found_by(answer([entry(1, image_url=given), entry(2)])) == ["2"]
+
+
+def test_the_oldest_comes_first_by_number_and_whichever_attempt() -> None:
+    assert found_by(answer([entry(10), entry(9, Handle(HANDLE.job_id, 2, 1))])) == ["9", "10"]
+
+
+def test_a_generation_that_does_not_say_what_it_was_given_might_be_ours() -> None:
+    assert found_by(answer([silent(2), entry(1, "cat")])) is None
+
+
+def test_what_was_found_counts_beside_generations_that_say_nothing() -> None:
+    assert found_by(answer([silent(3), entry(2)]), answer([silent(1)]), NOTHING) == ["2"]

@@ -1,0 +1,137 @@
+"""What the tests of the adapters' bytes share: plans made from tags, an image behind a link, and what a vendor may answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+from tests.fakes.result_host import PUBLIC, Host
+from tests.fakes.vendor import HANDLE, NO_TLS, Keys, Vendor
+
+from darkroom import catalog
+from darkroom.model import Handle, ImageFacts, ImageFormat, Limits, Plan
+from darkroom.planning import plan
+from darkroom.ports import ImageStream
+from darkroom.providers import http
+from darkroom.providers.results import Downloads
+from darkroom.settings import resolve, tag_layer
+
+Adapter = TypeVar("Adapter")
+JPEG = ImageFacts(ImageFormat.JPEG, 1200, 800)
+PNG = ImageFacts(ImageFormat.PNG, 640, 480)
+NO_LIMITS = Limits({}, Decimal(0), {}, {})
+READ_TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 10.0}
+SUBMIT_TIMEOUT = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}
+HELD_TIMEOUT = {"connect": 10.0, "read": 240.0, "write": 60.0, "pool": 10.0}
+
+# Bodies of a 2xx answer that no adapter may take for one: (name, bytes).
+NO_OBJECTS: list[tuple[str, bytes]] = [
+    ("nothing", b""), ("null", b"null"), ("a number", b"7"), ("a text", b'"fine"'), ("true", b"true"), ("NaN", b"NaN"),
+    ("a page", b"<!doctype html><title>Bad gateway</title>"), ("half an object", b'{"data": ['), ("two", b"{} {}"),
+    ("no UTF-8", b'{"data": "\xff\xfe"}'), ("deep lists", b"[" * 200_000), ("deep objects", b'{"a":' * 200_000),
+    ("too many digits", b'{"generation_id": ' + b"9" * 5_000 + b"}"), ("a list of texts", b'["a", "b"]'),
+    ("over 8 MiB", json.dumps({"padding": "x" * http.MAX_ANSWER_BYTES}).encode()),
+]  # fmt: skip
+# Values that stand where another is published.
+WRONG: list[Any] = [
+    None, True, 7, -1, 0.5, 10**40, float("nan"), float("inf"), "", "text", "a/b", "..", [], {}, [None], [[]], [7],
+    {"id": 1}, "x" * 5_000,
+]  # fmt: skip
+
+
+def link_of(handle: Handle | str, suffix: str = ".png") -> str:
+    """A presigned link to an input, short of what no reader looks at."""
+    named = f"attachment%3B%20filename%3D%22{handle}{suffix}%22"
+    return (
+        f"https://in.s3.eu-central-1.amazonaws.com/cats/a%20b.png?versionId=v%2B1&response-content-disposition={named}"
+        "&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0123abcd"
+    )
+
+
+LINK = link_of(HANDLE)
+
+
+def _no_bytes() -> NoReturn:
+    raise AssertionError("the image was opened though the vendor fetches it")
+
+
+LINKED = ImageStream(_no_bytes, lambda: LINK, 1_000, "image/png", ".png")
+
+
+def planned(provider: str, facts: ImageFacts = PNG, **tags: str) -> Plan:
+    """The plan of an upload with these tags, made as in production."""
+    settings = resolve(
+        [tag_layer({"provider": provider, **tags})], default_provider="topaz", allowed_providers=catalog.providers()
+    )
+    return plan(settings, facts, 1_000, NO_LIMITS)
+
+
+def adapter_of(
+    kind: Callable[..., Adapter], vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_url: str
+) -> Adapter:
+    """An adapter in front of a vendor."""
+    client = http.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
+    return kind(base_url, Keys(*(keys or ("key-1",))), client, Downloads(client, local=False))
+
+
+def refusing(status: int = 503) -> Vendor:
+    """A vendor that answers everything with that status."""
+    return Vendor(httpx.Response(status, text='{"message": "no"}'))
+
+
+def raw(content: bytes, status: int = 200, **headers: str) -> httpx.Response:
+    """An answer of exactly these bytes."""
+    return httpx.Response(status, content=content, headers=headers)
+
+
+def split(vendor: Vendor, host: Host) -> Callable[[httpx.Request], httpx.Response]:
+    """A network in which results come from a host of their own; see `tests.fakes.result_host.resolve`."""
+    return lambda request: (host if request.url.host == PUBLIC else vendor)(request)
+
+
+def headers_of(request: httpx.Request) -> dict[str, str]:
+    """All of them but the library's name, which says its version."""
+    return {name: value for name, value in request.headers.items() if name != "user-agent"}
+
+
+class Streamed(httpx.SyncByteStream):
+    """An answer's body, and whether its connection was given back."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.is_closed = pieces, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self.pieces
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def streamed(content: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
+    """A 2xx answer whose body is still to be read."""
+    pieces = iter([content]) if isinstance(content, bytes) else content
+    return httpx.Response(200, headers=headers, stream=Streamed(pieces))
+
+
+def breaking(content: bytes, error: Exception | None = None) -> Iterator[bytes]:
+    """A body whose connection breaks after that."""
+    yield content
+    raise error or httpx.ReadError("reset")
+
+
+class Kept:
+    """Keeps results as staging would: whole, or not at all."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures, self.calls = list(failures), 0
+        self.results: dict[str, bytes] = {}
+
+    def __call__(self, process_id: str, pieces: Iterator[bytes]) -> None:
+        self.calls += 1
+        content = b"".join(pieces)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.results[process_id] = content
