@@ -83,7 +83,7 @@ def connect(stack: str) -> Deployment:
     environment = configuration.get("Environment", {}).get("Variables")
     if not environment:
         raise NoDeployment(f"the environment of {function} cannot be read: may you use the key it is encrypted with?")
-    wiring.use(environment, client, by_hand=True)
+    wiring.use(environment, client, credentials=session.get_credentials, by_hand=True)
     return Deployment(environment, outputs, client)
 
 

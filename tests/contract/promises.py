@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import pytest
-from tests.contract.conftest import Stage
+from tests.contract.stages.base import Stage
 
 from darkroom.errors import DarkroomError
 

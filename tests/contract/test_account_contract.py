@@ -5,23 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.contract.conftest import KEY, Stage, TopazStage, finished, submit
+from tests.contract.marks import needs, per_stage
 from tests.contract.promises import promised
+from tests.contract.stages.base import KEY, Stage
+from tests.contract.stages.simulated import SimulatedStage
 
-from darkroom.errors import OperatorFault, ProviderUnavailable
-from darkroom.model import Balance, ProcessState
-
-FAILING = {
-    "auth": OperatorFault, "forbidden": OperatorFault, "no_funds": OperatorFault, "no_subscription": OperatorFault,
-    "topping_up": OperatorFault, "reset_before": ProviderUnavailable, "error_before": ProviderUnavailable,
-    "error_after": ProviderUnavailable, "lost_answer": ProviderUnavailable, "garbage": ProviderUnavailable,
-    "moved": ProviderUnavailable,
-}  # fmt: skip
+from darkroom.errors import DarkroomError, OperatorFault, ProviderUnavailable, SubmitInDoubt
+from darkroom.model import Balance
 
 
-def moved(before: Balance, after: Balance) -> tuple[Decimal, Decimal, Decimal]:
-    """By how much available, reserved and total differ."""
-    return after.available - before.available, after.reserved - before.reserved, after.total - before.total
+def moved(stage: Stage, before: Balance) -> tuple[Decimal, Decimal, Decimal]:
+    """By how many prices of a picture available, reserved and total differ."""
+    after = balance(stage)
+    names = ("available", "reserved", "total")
+    available, reserved, total = ((getattr(after, name) - getattr(before, name)) / stage.price for name in names)
+    return available, reserved, total
 
 
 def balance(stage: Stage) -> Balance:
@@ -33,56 +31,89 @@ def balance(stage: Stage) -> Balance:
     return found
 
 
+@needs("account", "reserves", "queue")
 def test_a_running_job_is_reserved_and_not_spent(stage: Stage) -> None:
     before = balance(stage)
-    submit(stage, held=True)
-    assert moved(before, balance(stage)) == (-1, 1, 0)
+    stage.running()
+    assert moved(stage, before) == (-1, 1, 0)
 
 
+@needs("account")
 def test_a_finished_job_is_spent_and_no_longer_reserved(stage: Stage) -> None:
     before = balance(stage)
-    finished(stage)
-    assert moved(before, balance(stage)) == (-1, 0, -1)
+    stage.finished()
+    assert moved(stage, before) == (-1, 0, -1)
 
 
+@needs("account", "forget")
 def test_a_forgotten_job_stays_spent(stage: Stage) -> None:
     before = balance(stage)
-    stage.provider.forget(finished(stage))
-    assert moved(before, balance(stage)) == (-1, 0, -1)
+    stage.provider.forget(stage.finished())
+    assert moved(stage, before) == (-1, 0, -1)
 
 
+@needs("account", "cancel", "queue")
 def test_a_cancelled_job_is_given_back(stage: Stage) -> None:
     before = balance(stage)
-    assert stage.provider.cancel(submit(stage, held=True).process_id)
-    assert moved(before, balance(stage)) == (0, 0, 0)
+    assert stage.provider.cancel(stage.running())
+    assert moved(stage, before) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("fault", ["failed_job", "cancelled_job"])
+@needs("account", "queue")
+@per_stage("fault", "endings")
 def test_a_job_that_ends_without_a_result_is_given_back(stage: Stage, fault: str) -> None:
     before = balance(stage)
     stage.fault(fault)
-    assert stage.provider.progress(finished(stage)).state in (ProcessState.FAILED, ProcessState.CANCELLED)
-    assert moved(before, balance(stage)) == (0, 0, 0)
+    stage.finished()
+    assert moved(stage, before) == (0, 0, 0)
 
 
+@needs("account", "held")
+def test_a_held_call_that_is_tried_in_vain_is_given_back(stage: SimulatedStage) -> None:
+    before = balance(stage)
+    stage.fault("failed_job", on="held")
+    with pytest.raises(SubmitInDoubt):
+        stage.submit_held()
+    assert moved(stage, before) == (0, 0, 0)
+
+
+@needs("account")
+def test_a_submit_in_doubt_that_was_accepted_is_spent(stage: Stage) -> None:
+    before = balance(stage)
+    stage.fault("error_after")
+    with pytest.raises(SubmitInDoubt):
+        stage.submit()
+    (process,) = stage.find() or ()
+    stage.finish(process.process_id)
+    assert moved(stage, before) == (-1, 0, -1)
+
+
+@needs("account")
 def test_asking_for_the_balance_costs_nothing_and_changes_nothing(stage: Stage) -> None:
     assert balance(stage) == balance(stage)
     assert stage.paid() == 0
 
 
-@pytest.mark.parametrize(("fault", "kind"), FAILING.items())
-def test_an_account_that_cannot_be_read_is_the_operators_fault_or_unavailable(
-    stage: Stage, fault: str, kind: type[OperatorFault | ProviderUnavailable]
-) -> None:
-    stage.fault(fault, on="account")
-    with promised(kind, stage):
-        stage.provider.balance()
-
-
+@needs("account")
 def test_a_refused_connection_makes_the_balance_unavailable(stage: Stage) -> None:
     provider = stage.unreachable()
     with promised(ProviderUnavailable, stage):
         provider.balance()
+
+
+@needs("untold account")
+def test_an_account_that_the_vendor_tells_nobody_is_not_asked_for(stage: SimulatedStage) -> None:
+    assert stage.provider.balance() is None
+    assert stage.requests() == []
+
+
+def test_the_fingerprint_is_twelve_hex_digits_that_change_with_the_key(stage: Stage) -> None:
+    before = stage.provider.key_fingerprint()
+    stage.rotate_key()
+    stage.provider.refresh_key()
+    after = stage.provider.key_fingerprint()
+    assert before != after
+    assert all(len(mark) == 12 and int(mark, 16) >= 0 and mark not in stage.secrets[0] for mark in (before, after))
 
 
 def test_a_rotated_key_counts_from_the_refresh_on(stage: Stage) -> None:
@@ -95,12 +126,75 @@ def test_a_rotated_key_counts_from_the_refresh_on(stage: Stage) -> None:
     assert before != after == stage.provider.key_fingerprint()
 
 
-def test_after_a_refresh_the_rotated_key_is_sent_at_once(topaz: TopazStage) -> None:
-    topaz.rotate_key("an-old-key")
-    topaz.provider.refresh_key()
-    topaz.rotate_key(KEY)
-    topaz.provider.refresh_key()
-    assert topaz.provider.balance()
-    submit(topaz)
-    assert [(request["key_matched"], request["status"]) for request in topaz.simulator.requests] == [(True, 200)] * 2
-    assert topaz.keys.refreshes == 2
+@needs("faults")
+def test_after_a_refresh_the_rotated_key_is_sent_at_once(stage: SimulatedStage) -> None:
+    for key in ("an-old-key", KEY):
+        stage.rotate_key(key)
+        stage.provider.refresh_key()
+    stage.find()
+    stage.submit()
+    asked = [request for request in stage.requests() if request["operation"] != "result"]
+    assert asked
+    assert {(request["key_matched"], request["status"]) for request in asked} == {(True, 200)}
+    assert stage.keys.refreshes == 2
+
+
+@needs("faults")
+def test_a_rotated_key_is_noticed_by_the_401_of_the_old_one(stage: SimulatedStage) -> None:
+    stage.rotate_key("an-old-key")
+    stage.keys.refresh()
+    stage.keys.stored = KEY
+    stage.submit()
+    asked = [request["status"] for request in stage.requests() if request["operation"] != "result"]
+    assert asked == [401, 200]
+    assert stage.paid() == 1
+
+
+@needs("held")
+def test_a_rotated_key_is_noticed_in_a_held_call_too(stage: SimulatedStage) -> None:
+    stage.rotate_key("an-old-key")
+    stage.keys.refresh()
+    stage.keys.stored = KEY
+    assert stage.submit_held().staged
+    assert stage.paid() == 1
+
+
+@needs("faults")
+def test_a_401_reads_the_keys_again_once_and_sends_the_same_key_no_second_time(stage: SimulatedStage) -> None:
+    stage.fault("auth", times=None)
+    with promised(OperatorFault, stage):
+        stage.submit()
+    assert stage.keys.refreshes == 1
+    assert len(stage.requests()) == 1
+
+
+@needs("faults")
+@pytest.mark.parametrize("key", ["", "two words", "clé", "line\nbreak"])
+def test_a_key_that_no_header_can_carry_is_never_sent_and_never_shown(stage: SimulatedStage, key: str) -> None:
+    stage.rotate_key(key)
+    stage.provider.refresh_key()
+    for call in (stage.submit, stage.find):
+        with promised(OperatorFault, stage) as caught:
+            call()
+        assert not key or key not in str(caught.value)
+    assert stage.requests() == []
+
+
+@needs("faults")
+def test_a_wrong_key_is_told_from_a_broken_vendor(stage: SimulatedStage) -> None:
+    stage.rotate_key("a-wrong-key")
+    stage.provider.refresh_key()
+    stage.secrets = ("a-wrong-key", *stage.secrets[1:])
+    with promised(OperatorFault, stage):
+        stage.submit()
+    with promised(OperatorFault, stage):
+        stage.find()
+    assert stage.paid() == 0
+
+
+@needs("faults")
+def test_a_redirected_call_is_made_once_and_followed_nowhere(stage: SimulatedStage) -> None:
+    stage.fault("moved")
+    with pytest.raises(DarkroomError):
+        stage.submit()
+    assert [request["status"] for request in stage.requests()] == [301]

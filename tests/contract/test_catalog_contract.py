@@ -1,57 +1,89 @@
-"""The catalog against the simulator: both written from the vendor's pages, apart. Every model, and every parameter at its bounds.
+"""Every catalog against its vendor's simulator: both written from the vendor's pages, apart.
 
-Plans are made by the real planning from an upload's tags and sent by the real adapter over sockets.
+Every model, and every parameter at its bounds and beyond. Plans are made by the real planning from an upload's tags and
+sent by the real adapter over sockets.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from functools import cache
 
 import pytest
-from PIL import Image
-from tests.contract.conftest import TopazStage, handle, image_of
+from tests.contract.grounds import Site
+from tests.contract.pictures import drawn, opened
+from tests.contract.stages import STAGES
+from tests.contract.stages.simulated import SimulatedStage
 
-from darkroom import catalog, planning, settings
+from darkroom import catalog, planning
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.errors import ProviderRejected
-from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, ProcessState
+from darkroom.model import ImageFacts, ImageFormat, Plan, ProcessState
 from darkroom_local.simulators.topaz.models import ENDPOINTS, SIDE_LIMIT_PIXELS
 
-BOOK = catalog.load("topaz")
 PLAIN = (24, 16)
-# The longest side may be reached only by a picture that is as long already, or the result would be too large.
-SHAPES = {"output_width": (32_000, 1), "output_height": (1, 32_000)}
 STEP = Decimal("0.001")
-# Where the catalog narrows what the vendor leaves open: the simulator has no bounds for a seed, and does not know
-# which models of enhance take a strength.
-NARROWER = {("Super Focus", "seed"), ("Super Focus V2", "seed"), ("Text Refine", "strength")}
-
-PAIRS = [(model, parameter) for model in BOOK.models.values() for parameter in model.parameters.values()]
-each_model = pytest.mark.parametrize("model", BOOK.models.values(), ids=lambda model: model.name)
-each_parameter = pytest.mark.parametrize(
-    ("model", "parameter"), PAIRS, ids=[f"{model.name}-{parameter.name}" for model, parameter in PAIRS]
+BOOKS = {name: catalog.load(name) for name in catalog.providers()}
+MODELS = [(name, model) for name, book in BOOKS.items() for model in book.models.values()]
+PAIRS = [(name, model, parameter) for name, model in MODELS for parameter in model.parameters.values()]
+MANNERS = [
+    (name, model, tags)
+    for name, model in MODELS
+    for tags in (
+        *([{"input_by": way} for way in model.inputs] if len(model.inputs) > 1 else [{}]),
+        *([{"synchronous": "true"}] if model.held_endpoint else []),
+    )
+]
+each_model = pytest.mark.parametrize(
+    ("stage", "model"), MODELS, ids=[f"{name}-{model.name}" for name, model in MODELS], indirect=["stage"]
 )
+each_parameter = pytest.mark.parametrize(
+    ("stage", "model", "parameter"), PAIRS, indirect=["stage"],
+    ids=[f"{name}-{model.name}-{parameter.name}" for name, model, parameter in PAIRS],
+)  # fmt: skip
 
 
-@cache
-def drawn(width: int, height: int) -> bytes:
-    """A PNG with an opaque and a transparent half."""
-    image = Image.linear_gradient("L").resize((width, height)).convert("RGBA")
-    image.paste((10, 20, 30, 0), (0, 0, width // 2, height))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, site: Site) -> Iterator[SimulatedStage]:
+    """The stage of the catalog's vendor."""
+    chosen = STAGES[request.param]
+    assert issubclass(chosen, SimulatedStage)
+    made = chosen(site)
+    yield made
+    made.close()
 
 
-def planned(size: tuple[int, int], tags: dict[str, str]) -> Plan:
+def planned(stage: SimulatedStage, size: tuple[int, int], tags: dict[str, str]) -> Plan:
     """What an upload of that picture with these tags is to become."""
-    resolved = settings.resolve([settings.tag_layer(tags)], default_provider="topaz", allowed_providers=["topaz"])
-    facts = ImageFacts(ImageFormat.PNG, *size, has_alpha=True)
-    return planning.plan(resolved, facts, len(drawn(*size)), Limits({}, Decimal(0), {}, {}))
+    return stage.plan_for(ImageFacts(ImageFormat.PNG, *size, has_alpha=True), **tags)
+
+
+def sent(stage: SimulatedStage, plan: Plan, size: tuple[int, int] = PLAIN) -> str:
+    """The process id of a picture that was sent so."""
+    return stage.provider.submit(plan, stage.image(drawn(*size)), stage.handle(), stage.keep).process_id
+
+
+def result(stage: SimulatedStage, plan: Plan, process_id: str) -> bytes:
+    """What came of it, which must have come."""
+    if plan.manner.is_held:
+        return stage.kept[process_id]
+    stage.finish(process_id)
+    assert stage.provider.progress(process_id).state is ProcessState.COMPLETED
+    with stage.provider.result(process_id) as link:
+        return b"".join(link.stream())
+
+
+def is_taken(stage: SimulatedStage, plan: Plan, size: tuple[int, int] = PLAIN) -> bool:
+    """Whether the vendor takes it, at once and, where it looks only then, when it runs."""
+    try:
+        process_id = sent(stage, plan, size)
+    except ProviderRejected:
+        return False
+    if "late check" not in stage.can:
+        return True
+    stage.finish(process_id)
+    return stage.provider.progress(process_id).state is ProcessState.COMPLETED
 
 
 def bounds(model: Model, parameter: Parameter) -> list[str]:
@@ -84,24 +116,45 @@ def beyond(model: Model, parameter: Parameter) -> Iterator[str]:
 
 
 @each_model
-def test_every_model_gives_what_was_planned_for_the_price_planned(topaz: TopazStage, model: Model) -> None:
-    plan = planned(PLAIN, {"model": model.name, **({"scale": "2"} if model.takes_size else {})})
-    process_id = topaz.provider.submit(plan, image_of(drawn(*PLAIN)), handle()).process_id
-    topaz.finish(process_id)
-    progress = topaz.provider.progress(process_id)
-    assert progress.state is ProcessState.COMPLETED
-    assert (progress.output_width, progress.output_height) == (plan.output_width, plan.output_height)
-    assert progress.output_format is plan.output_format
-    with topaz.provider.result(process_id) as link, Image.open(io.BytesIO(b"".join(link.stream()))) as image:
-        assert (str(image.format).lower(), image.size) == (plan.output_format, (plan.output_width, plan.output_height))
-        assert "A" in image.getbands()
-    (submit,) = topaz.simulator.submits
-    assert (submit["endpoint"] + "/async", submit["model"]) == (model.endpoint, model.wire)
-    assert submit["credits"] == progress.credits == plan.credits
+def test_every_model_gives_what_was_planned_for_the_price_planned(stage: SimulatedStage, model: Model) -> None:
+    plan = planned(stage, PLAIN, {"model": model.name, **({"scale": "2"} if model.takes_size or model.factors else {})})
+    process_id = sent(stage, plan)
+    picture = opened(result(stage, plan, process_id))
+    assert picture.size == (plan.output_width, plan.output_height)
+    assert str(picture.format).lower() in (plan.output_format, *plan.other_formats)
+    assert "A" in picture.getbands()
+    (submit,) = stage.simulator.submits
+    price = stage.provider.estimate(plan, *PLAIN).credits if plan.credits is None else plan.credits
+    assert submit["credits"] == price
+    assert submit["model"] == model.wire
+    if "sides" in stage.can:
+        progress = stage.provider.progress(process_id)
+        assert (progress.output_width, progress.output_height) == picture.size
+        assert (progress.output_format, progress.credits) == (plan.output_format, plan.credits)
 
 
-@each_model
-def test_rates_limits_formats_and_defaults_agree(model: Model) -> None:
+@pytest.mark.parametrize(
+    ("stage", "model", "tags"), MANNERS, indirect=["stage"],
+    ids=[f"{name}-{model.name}-{''.join(tags) or model.inputs[0]}-{''.join(tags.values())}" for name, model, tags in MANNERS],
+)  # fmt: skip
+def test_every_model_can_be_sent_in_every_manner_of_its_catalog(
+    stage: SimulatedStage, model: Model, tags: dict[str, str]
+) -> None:
+    plan = planned(stage, PLAIN, {"model": model.name, **tags})
+    assert opened(result(stage, plan, sent(stage, plan))).size == (plan.output_width, plan.output_height)
+    assert bool(stage.minted) == plan.manner.by_link
+    assert stage.fetched() == stage.minted
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_the_catalog_leaves_no_model_out(name: str) -> None:
+    stage = STAGES[name]
+    assert issubclass(stage, SimulatedStage)
+    assert {(model.endpoint, model.wire) for model in BOOKS[name].models.values()} == stage.published
+
+
+@pytest.mark.parametrize("model", BOOKS["topaz"].models.values(), ids=lambda model: model.name)
+def test_rates_limits_formats_and_defaults_of_topaz_agree(model: Model) -> None:
     endpoint = ENDPOINTS[model.endpoint.removesuffix("/async")]
     theirs = endpoint.model(model.wire)
     assert theirs is not None
@@ -113,31 +166,32 @@ def test_rates_limits_formats_and_defaults_agree(model: Model) -> None:
     assert model.output_formats == endpoint.output_formats
 
 
-def test_the_catalog_leaves_no_model_out() -> None:
-    theirs = {(f"{name}/async", model.name) for name, endpoint in ENDPOINTS.items() for model in endpoint.models}
-    assert {(model.endpoint, model.wire) for model in BOOK.models.values()} == theirs
-
-
 @each_parameter
-def test_every_parameter_is_accepted_at_its_bounds(topaz: TopazStage, model: Model, parameter: Parameter) -> None:
-    size = SHAPES.get(parameter.name, PLAIN)
+def test_every_parameter_is_taken_at_its_bounds(stage: SimulatedStage, model: Model, parameter: Parameter) -> None:
+    size = stage.shapes.get(parameter.name, PLAIN)
     values = bounds(model, parameter)
     for value in values:
-        plan = planned(size, {"model": model.name, parameter.name: value})
+        plan = planned(stage, size, {"model": model.name, parameter.name: value})
         assert parameter.wire in plan.parameters
-        topaz.provider.submit(plan, image_of(drawn(*size)), handle())
+        assert is_taken(stage, plan, size)
     assert len(values) > (0 if parameter.name == "output_format" else 1)
-    assert topaz.paid() == len(values)
+    assert stage.paid() == len(values)
 
 
 @each_parameter
-def test_the_vendor_refuses_what_lies_beyond_the_bounds(topaz: TopazStage, model: Model, parameter: Parameter) -> None:
+def test_the_vendor_refuses_what_lies_beyond_the_bounds(
+    stage: SimulatedStage, model: Model, parameter: Parameter
+) -> None:
     """So it listens to the parameter at all, and the catalog refuses nothing that the vendor would take."""
-    plan = planned(PLAIN, {"model": model.name})
+    plan = planned(stage, PLAIN, {"model": model.name})
     for value in beyond(model, parameter):
         wrong = replace(plan, parameters={**plan.parameters, parameter.wire: value})
-        if (model.name, parameter.name) in NARROWER:
-            topaz.provider.submit(wrong, image_of(drawn(*PLAIN)), handle())
-        else:
-            with pytest.raises(ProviderRejected):
-                topaz.provider.submit(wrong, image_of(drawn(*PLAIN)), handle())
+        assert is_taken(stage, wrong) == ((model.name, parameter.name) in stage.taken_beyond)
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_what_the_vendor_takes_beyond_the_bounds_is_of_its_catalog(name: str) -> None:
+    stage = STAGES[name]
+    assert issubclass(stage, SimulatedStage)
+    assert all(parameter in BOOKS[name].models[model].parameters for model, parameter in stage.taken_beyond)
+    assert all(stage.taken_beyond.values())

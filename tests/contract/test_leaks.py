@@ -1,22 +1,31 @@
-"""No key and no signed link leaves the adapter: not in logs at DEBUG, not on a result's host, not by a redirect."""
+"""No key and no signed link leaves an adapter, whatever goes wrong: not in logs at DEBUG, not in errors, not to another host."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
-from tests.contract.conftest import KEY, TopazStage, finished, handle, submit
+from tests.contract.grounds import SIGNATURE
+from tests.contract.marks import needs
+from tests.contract.stages.base import KEY
+from tests.contract.stages.simulated import OPTIONS, SimulatedStage
 
 from darkroom import wiring
 from darkroom.errors import DarkroomError
+from darkroom.model import ProcessState
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX
 
-SUBMIT_FAULTS = ("auth", "throttle", "error_before", "reset_before", "moved", "error_after", "lost_answer", "garbage")
-RESULT_FAULTS = ("expired", "cut", "corrupt", "reset_before", "error_before")
-SECRETS = re.compile(re.escape(KEY) + r"|signature=|/results/", re.IGNORECASE)
+pytestmark = needs("faults")
+SECRETS = re.compile("|".join([re.escape(KEY), SIGNATURE, "signature=", "/results/"]), re.IGNORECASE)
+LOG = logging.getLogger("darkroom.test")
+ENDING = ("cancel", "delete")  # what comes after everything else
+SIDE = 32  # of the pictures: what is looked for does not depend on it
+POLL_SECONDS, MOST_POLLS = 0.01, 100
+OUTSIDE = ("result", "file")  # operations that are no calls of the API
 
 
 @pytest.fixture
@@ -28,117 +37,115 @@ def levels() -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
 
 
-def job_with_faults(stage: TopazStage) -> None:
-    """Everything that can go wrong in a submit, a poll and a download, and then a result; errors are logged."""
-    log = logging.getLogger("darkroom.test")
-    for kind in SUBMIT_FAULTS:
-        stage.fault(kind)
-        with contextlib.suppress(DarkroomError):
-            submit(stage)
-    process_id = finished(stage)
-    for kind in ("auth", "reset_before", "garbage"):
-        for operation in ("status", "list", "download"):
-            stage.fault(kind, on=operation)
-        for call in (
-            lambda: stage.provider.progress(process_id),
-            lambda: stage.provider.find(handle()),
-            lambda: stage.provider.result(process_id).__enter__(),
-        ):
-            try:
-                call()
-            except DarkroomError:
-                log.exception("a call failed")
-    for kind in (*RESULT_FAULTS, None):
-        if kind:
-            stage.fault(kind, on="result")
-        try:
-            with stage.provider.result(process_id) as link:
-                log.debug("opened %s", link)
-                b"".join(link.stream())
-        except DarkroomError:
-            log.exception("a download failed")
+def attempt(call: Callable[[], object]) -> None:
+    """One call, whose error is logged as the pipeline would."""
+    try:
+        LOG.debug("answered %s", call())
+    except DarkroomError:
+        LOG.exception("a call failed")
 
 
-def test_the_log_of_a_job_with_faults_holds_no_key_and_no_link(
-    topaz: TopazStage, caplog: pytest.LogCaptureFixture, levels: None
+def download(stage: SimulatedStage, process_id: str) -> int:
+    with stage.provider.result(process_id) as link:
+        LOG.debug("opened %s", link)
+        return len(b"".join(link.stream()))
+
+
+def await_end(stage: SimulatedStage, process_id: str) -> None:
+    """Polls, as the pipeline would; what goes wrong is logged."""
+    states: list[ProcessState] = []
+    for _ in range(MOST_POLLS):
+        attempt(lambda: states.append(stage.provider.progress(process_id).state))
+        if states and states[-1] is not ProcessState.RUNNING:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def journey(stage: SimulatedStage, kind: str | None = None) -> None:
+    """Every call of the port, each twice where a fault awaits the first: on every operation that the kind may strike."""
+    if kind:
+        for operation in type(stage).simulator_class.repertoire.kinds[kind].operations:
+            stage.simulator.faults.add(kind, 1, operation, **OPTIONS.get(kind, {}))
+    times = 2 if kind else 1
+    stage.side = SIDE  # type: ignore[misc]
+    submitted: list[str] = []
+    for _ in range(times):
+        if "queue" in stage.can:
+            attempt(lambda: submitted.append(stage.submit(**stage.link_tags).process_id))
+        if "held" in stage.can:
+            attempt(lambda: stage.submit_held())
+    process_id = submitted[-1] if submitted else "1234"
+    if submitted:
+        await_end(stage, process_id)
+    for _ in range(times):
+        attempt(lambda: download(stage, process_id))
+        for read in sorted(stage.asks, key=ENDING.__contains__):
+            attempt(lambda read=read: stage.ask(read, process_id))  # type: ignore[misc]
+
+
+def all_faults(stage: SimulatedStage) -> None:
+    """A journey for every kind of fault that the simulator knows. They prove nothing of the faults, so none is counted."""
+    stage.note()
+    for kind in type(stage).simulator_class.repertoire.kinds:
+        journey(stage, kind)
+        stage.simulator.faults.clear()
+
+
+def test_the_log_of_every_fault_holds_no_key_and_no_link(
+    stage: SimulatedStage, caplog: pytest.LogCaptureFixture, levels: None
 ) -> None:
     wiring.quiet_loggers()
     logging.getLogger().setLevel(logging.DEBUG)
     with caplog.at_level(logging.DEBUG):
-        job_with_faults(topaz)
-    assert "a call failed" in caplog.text
+        all_faults(stage)
+    stage.simulator.journal.clear()
+    assert caplog.text.count("a call failed") > len(type(stage).simulator_class.repertoire.kinds)
+    assert "opened" in caplog.text or "result" not in stage.can
     assert not SECRETS.search(caplog.text)
     raw = [f"{record.msg} {record.args!r} {record.exc_text}" for record in caplog.records]
     assert not [text for text in raw if SECRETS.search(text)]
 
 
 def test_without_quiet_loggers_the_same_search_finds_a_link(
-    topaz: TopazStage, caplog: pytest.LogCaptureFixture, levels: None
+    stage: SimulatedStage, caplog: pytest.LogCaptureFixture, levels: None
 ) -> None:
     for name in wiring.TALKATIVE:
         logging.getLogger(name).setLevel(logging.DEBUG)
     with caplog.at_level(logging.DEBUG):
-        job_with_faults(topaz)
+        journey(stage)
     assert SECRETS.search(caplog.text)
 
 
-def test_the_key_never_reaches_a_results_host(topaz: TopazStage) -> None:
-    job_with_faults(topaz)
-    downloads = [request for request in topaz.simulator.requests if request["operation"] == "result"]
+def test_the_key_goes_with_every_call_of_the_api_and_nowhere_else(stage: SimulatedStage) -> None:
+    for kind in (None, "auth", "moved", "error_before", "expired"):
+        journey(stage, kind)
+    calls = stage.requests()
+    stage.simulator.journal.clear()
+    api = [entry for entry in calls if entry["operation"] not in OUTSIDE]
+    assert api
+    assert all(entry["key_matched"] for entry in api)
+    downloads = [entry for entry in calls if entry["operation"] == "result"]
     assert downloads
-    assert not [request for request in downloads if request["key_leaked"] or request["auth_header"]]
-    names = {name.lower() for request in downloads for name in request["header_names"]}
+    names = {name.lower() for entry in downloads for name in entry["header_names"]}
     assert not names & {"x-api-key", "authorization", "cookie"}
+    inputs = stage.site.asked_of_gallery(stage.job_id)
+    assert inputs
+    assert KEY not in repr(inputs)
 
 
-def test_every_call_of_the_api_carries_the_right_key(topaz: TopazStage) -> None:
-    job_with_faults(topaz)
-    calls = [request for request in topaz.simulator.requests if request["operation"] != "result"]
-    assert calls
-    assert all(request["key_matched"] and request["auth_header"] == "x-api-key" for request in calls)
+def test_every_submit_arrives_with_its_length_and_unchunked(stage: SimulatedStage) -> None:
+    for kind in (None, "throttle", "error_after"):
+        journey(stage, kind)
+    submits = stage.requests("submit", "edit")
+    stage.simulator.journal.clear()
+    assert len(submits) >= 5
+    assert all(entry["has_content_length"] and entry["transfer_encoding"] is None for entry in submits)
 
 
-def test_every_submit_arrives_with_its_length_and_unchunked(topaz: TopazStage) -> None:
-    job_with_faults(topaz)
-    submits = [request for request in topaz.simulator.requests if request["operation"] == "submit"]
-    assert len(submits) == len(SUBMIT_FAULTS) + 1
-    assert all(request["has_content_length"] and request["transfer_encoding"] is None for request in submits)
-
-
-def test_the_whole_status_list_is_never_deleted(topaz: TopazStage) -> None:
-    job_with_faults(topaz)
-    for process_id in ("", ".", "..", "%2e", "/", "?"):
-        topaz.provider.forget(process_id)
-    assert not [request for request in topaz.simulator.requests if request["operation"] == "delete"]
-
-
-def test_a_redirected_call_is_made_once_and_followed_nowhere(topaz: TopazStage) -> None:
-    topaz.fault("moved")
+@needs("legacy key")
+def test_a_legacy_key_goes_as_a_bearer_token_and_no_other_header(stage: SimulatedStage) -> None:
+    stage.rotate_key(LEGACY_KEY_PREFIX + "x")
+    stage.keys.refresh()
     with contextlib.suppress(DarkroomError):
-        submit(topaz)
-    assert [request["status"] for request in topaz.simulator.requests] == [301]
-
-
-def test_a_401_reads_the_keys_again_once(topaz: TopazStage) -> None:
-    topaz.fault("auth", times=None)
-    with contextlib.suppress(DarkroomError):
-        submit(topaz)
-    assert topaz.keys.refreshes == 1
-    assert len(topaz.simulator.requests) == 1
-
-
-def test_a_rotated_key_is_noticed_by_the_401_of_the_old_one(topaz: TopazStage) -> None:
-    topaz.keys.stored = "an-old-key"
-    topaz.keys.refresh()
-    topaz.keys.stored = KEY
-    submit(topaz)
-    assert [request["status"] for request in topaz.simulator.requests] == [401, 200]
-    assert topaz.paid() == 1
-
-
-def test_a_legacy_key_goes_as_a_bearer_token_and_no_other_header(topaz: TopazStage) -> None:
-    topaz.keys.stored = LEGACY_KEY_PREFIX + "x"
-    topaz.keys.refresh()
-    with contextlib.suppress(DarkroomError):
-        topaz.provider.find(handle())
-    assert [request["auth_header"] for request in topaz.simulator.requests] == ["authorization"]
+        stage.find()
+    assert [request["auth_header"] for request in stage.requests()] == ["authorization"]

@@ -10,13 +10,14 @@ from typing import Any
 
 from darkroom import events
 from darkroom.model import TERMINAL, JobStatus
-from tests.faults.buckets import Result, drawn
+from tests.faults.buckets import Result
 from tests.faults.dynamo import Key
 from tests.faults.scheduler import Scheduler
 from tests.faults.values import Row
 from tests.faults.vendor import Process, Vendor
 
 OVER = {status.value for status in TERMINAL}
+AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
 NOTHING = Decimal(0)
 
 
@@ -54,7 +55,9 @@ class Laws:
         self.doubted: dict[str, float] = {}
         self.accepted: dict[tuple[str, int], list[Process]] = defaultdict(list)
         self.newest: dict[str, str] = {}  # output key → order of the newest version whose result was settled there
-        self.vendor: Vendor | None = None
+        self.staged: set[tuple[str, int]] = set()  # job and run, once a result of theirs was staged
+        self.shown: set[str] = set()  # processes whose result came to stand in the output bucket
+        self.vendor: Vendor  # which is made after the laws, since it tells them of each submit
         self.broken: Broken | None = None  # the first breach; raised between steps, where no worker can swallow it
         self._unchecked = False
 
@@ -125,14 +128,27 @@ class Laws:
 
     def appeared(self, key: str, before: Result | None, result: Result) -> None:
         """An object becomes visible in the output bucket."""
-        assert self.vendor is not None
-        plan = self.vendor.processes[result.receipt["darkroom-process-id"]].plan
-        if result.body != drawn(plan.output_width, plan.output_height, plan.output_format):
-            self.breach("a result is whole or not there", key)
+        process = self.vendor.processes[result.receipt["darkroom-process-id"]]
+        if result.body != process.picture:
+            others = [one.process_id for one in self.vendor.processes.values() if one.picture == result.body]
+            law = "a result is its own process'" if others else "a result is whole or not there"
+            self.breach(law, f"{key}, of {process.process_id}: {others}")
+        self.shown.add(process.process_id)
         order = text(self.job(result.receipt["darkroom-job"]), "source_order") or ""
         if self.newest.get(key, "") > order:
             self.breach("no older version's result over a newer one's", f"{key}: {order} after {self.newest[key]}")
         self.seen["result replaced"] += before is not None
+
+    def kept(self, process_id: str) -> None:
+        """A synchronous call's result is staged."""
+        handle = self.vendor.processes[process_id].handle
+        self.note(f"the result of {process_id} is staged for {str(handle)[:6]} {handle.run}.{handle.attempt}")
+        self.staged.add((handle.job_id, handle.run))
+
+    def dropped(self, process_id: str) -> None:
+        """A staged result goes."""
+        if process_id not in self.shown:
+            self.breach("what is staged stays until its result stands", process_id)
 
     def _budget(self, key: Key, old: Row | None, new: Row) -> None:
         reserved, spent, committed = (number(new, name) for name in ("reserved", "spent", "committed"))
@@ -182,6 +198,8 @@ class Laws:
             self.breach("a run grows by an operator's rerun only", f"{job_id} {before} → {status}")
         if not grown and before in OVER and (status != before or old.get("credits") != new.get("credits")):
             self.breach("what is over never changes", f"{job_id} {before} → {status}")
+        if "staged" in new and number(new, "polls"):
+            self.breach("nobody waits for what is staged", job_id)
         self._owner(job_id, old, new)
         if status != before:
             self._moved(job_id, old, new, before or "", status)
@@ -205,6 +223,8 @@ class Laws:
             self.seen["sent again after a lookup"] += "never received" in (text(new, "error") or "")
         if status == "PROCESSING":
             self._bound(job_id, new)
+        if (job_id, number(new, "run")) in self.staged and status not in AFTER_STAGING:
+            self.breach("what is staged is published, or withdrawn", f"{job_id} {before} → {status}")
         if status == "COMPLETED" and "superseded" not in new:
             key, order = text(new, "output_key") or "", text(new, "source_order") or ""
             if self.newest.get(key, "") > order:
@@ -214,7 +234,7 @@ class Laws:
         self.seen[f"cancelled from {before}"] += status == "CANCELLED" and "error_code" not in new
 
     def _bound(self, job_id: str, new: Row) -> None:
-        process = self.vendor.processes.get(text(new, "process_id") or "") if self.vendor else None
+        process = self.vendor.processes.get(text(new, "process_id") or "")
         if process is None or (process.handle.job_id, process.handle.run) != (job_id, number(new, "run")):
             self.breach("a job is bound to a process of its own run", f"{job_id}: {text(new, 'process_id')}")
         mine = process.handle.attempt == number(new, "attempt")

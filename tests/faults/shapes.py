@@ -39,9 +39,8 @@ class Shape:
 
     seed: int
     family: str
-    vendor: (
-        str  # lists: its list shows handles; blind: no such list; rotates: the list is the key's, and the key changes
-    )
+    # lists: its list shows handles; blind: no such list; rotates: the list is the key's, and the key changes
+    vendor: str
     versioned: bool
     uploads: tuple[Planned, ...]
     monthly_credits: Decimal  # 0 = no limit

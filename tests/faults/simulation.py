@@ -52,7 +52,8 @@ class Simulation:
         self.laws = Laws(self.scheduler, self._lives)
         self.dynamo = InMemoryDynamo(on_write=self.laws.wrote)
         self.inputs = InputBucket(self.scheduler, versioned=shape.versioned)
-        self.outputs, self.staging = OutputBucket(self.scheduler, self.laws.appeared), Incoming()
+        self.outputs = OutputBucket(self.scheduler, self.laws.appeared)
+        self.staging = Incoming(self.laws.kept, self.laws.dropped)
         self.vendor = Vendor(self.scheduler, shape, Random(f"{shape.seed} vendor"), on_accept=self.laws.submitted)
         self.laws.vendor = self.vendor
         self.queue = Queue(self.scheduler, self._deliver, doubled=0.15)

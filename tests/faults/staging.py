@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,12 +22,15 @@ class Kept:
 
 @dataclass
 class Incoming:
-    """Fulfils `ports.Staging`: one place a job."""
+    """Fulfils `ports.Staging`: one place a job. `on_keep` and `on_drop` hear of each result that comes or goes."""
 
+    on_keep: Callable[[str], None]
+    on_drop: Callable[[str], None]
     kept: dict[str, Kept] = field(default_factory=dict)
 
     def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
         self.kept[handle.job_id] = Kept(handle, process_id, b"".join(pieces))
+        self.on_keep(process_id)
 
     def find(self, handle: Handle) -> str | None:
         found = self.kept.get(handle.job_id)
@@ -41,4 +44,5 @@ class Incoming:
         yield Link(found.body)
 
     def drop(self, job_id: str) -> None:
-        self.kept.pop(job_id, None)
+        if (gone := self.kept.pop(job_id, None)) is not None:
+            self.on_drop(gone.process_id)

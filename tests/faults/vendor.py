@@ -63,6 +63,12 @@ class Process:
     cancelled: bool = False
     forgotten: bool = False
 
+    @property
+    def picture(self) -> bytes:
+        """What it makes: no other process makes the same."""
+        plan = self.plan
+        return drawn(plan.output_width, plan.output_height, plan.output_format, self.process_id)
+
 
 @dataclass
 class Vendor:
@@ -175,13 +181,13 @@ class Door:
 
     def _held(self, made: Process, keep: Keep, *, loses: bool) -> Submission:
         """The connection is held until the process ends; its answer is lost, or an error, or its result."""
-        rng, plan = self.scheduler.fault_rng, made.plan
+        rng = self.scheduler.fault_rng
         self.scheduler.sleep(max(made.ends_at - self.scheduler.seconds, 0.0))
         if loses and rng.random() < 0.7:
             raise self._lost(rng)
         if self.vendor.state(made) in (ProcessState.FAILED, ProcessState.CANCELLED):
             raise SubmitInDoubt("HTTP 500: it failed")
-        body = drawn(plan.output_width, plan.output_height, plan.output_format)
+        body = made.picture
         try:
             keep(made.process_id, Link(body).stream())
         except Exception:  # as the adapters do it: what is not kept is looked up
@@ -225,8 +231,7 @@ class Door:
         process, state = self._known(process_id)
         if state is not ProcessState.COMPLETED:
             raise ResultNotReady("409")
-        plan = process.plan
-        body = drawn(plan.output_width, plan.output_height, plan.output_format)
+        body = process.picture
         broken = self.vendor.troubled and self.scheduler.fault_rng.random() < self.vendor.shape.weather * 3
         yield Link(body[:-20] if broken else body)
 

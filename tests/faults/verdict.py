@@ -125,6 +125,10 @@ def _rest(world: Simulation) -> None:
         raise Broken("nothing is left to be looked at", str(world.laws.due))
     if running := [one.name for one in world.machine.executions.values() if one.status == "RUNNING"]:
         raise Broken("no execution runs for ever", str(running))
+    for kept in world.staging.kept.values():
+        handle = world.vendor.processes[kept.process_id].handle
+        if text(world.laws.run_of(handle.job_id, handle.run), "status") == "COMPLETED":
+            raise Broken("what is published is no longer staged", f"{handle}: {kept.process_id}")
     if world.outputs.begun:
         raise Broken("no multipart upload is left", str(world.outputs.begun))
     doubts = [row for key, row in world.laws.rows.items() if key[1] == "JOB" and text(row, "status") == "IN_DOUBT"]

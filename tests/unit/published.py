@@ -143,8 +143,8 @@ EXAMPLES: list[Published] = [
     topaz(
         f"{OPENAPI}, EnhanceRequest, with a link in the image's place", "enhance/async",
         {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST},
-        {"image": (LEFT_OUT, "OpenAPI 1.2.0 wants one of the two"),
-         "source_url": (LINK, "asked for by input_by=link; OpenAPI 1.2.0 has it, 1.0.0 does not")}, input_by="link",
+        {"image": (LEFT_OUT, "the link stands in its place"),
+         "source_url": (LINK, "asked for by input_by=link; OpenAPI 1.0.0 has no such field")}, input_by="link",
     ),
     topaz(
         f"{OPENAPI}, EnhanceGenRequest, the example of every field", "enhance-gen/async",

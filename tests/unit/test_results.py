@@ -15,7 +15,7 @@ import pytest
 from tests.fakes.result_host import CONTENT, LINK, PUBLIC, Host, Resolver, opened, resolve
 
 from darkroom.errors import ResultNotReady, UnsafeLink
-from darkroom.providers.results import is_public
+from darkroom.providers.addresses import is_public
 
 __all__ = ["resolve"]  # an automatic fixture, for pytest to find
 

@@ -25,6 +25,7 @@ from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger, utc_now
 from darkroom.aws.links import S3Links
 from darkroom.aws.outputs import S3Outputs
+from darkroom.aws.pump import Pump
 from darkroom.aws.secrets import ApiKeys
 from darkroom.aws.sources import S3Sources
 from darkroom.aws.staging import S3Staging
@@ -46,13 +47,11 @@ from darkroom.pipeline.submit import Submit
 from darkroom.pipeline.sweep import Sweep
 from darkroom.ports import Attention, Provider
 from darkroom.providers import http
-from darkroom.providers.aimlapi import Aimlapi
-from darkroom.providers.oxen import Oxen
-from darkroom.providers.results import Downloads
-from darkroom.providers.topaz import Topaz
-from darkroom.providers.uwear import Uwear
+from darkroom.providers.registry import ADAPTERS, build
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 # Libraries that print whole URLs or headers below WARNING: httpx logs every request's URL at INFO.
@@ -67,12 +66,17 @@ def quiet_loggers() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def use(environment: Mapping[str, str], client: Callable[[str], Any] | None = None, *, by_hand: bool = False) -> None:
-    """For a process that is no function, before anything else here: whose environment to read, how clients are made.
+def use(
+    environment: Mapping[str, str], client: Callable[[str], Any] | None = None, *,
+    credentials: Callable[[], Any] | None = None, by_hand: bool = False,
+) -> None:  # fmt: skip
+    """For a process that is no function, before anything else here: whose environment to read, how clients are made, and
+    with whose credentials.
 
     `by_hand`: a person runs it, so calls for a person are printed instead of counted.
     """
     _run.environment, _run.client, _run.by_hand = environment, client or _run.client, by_hand
+    _run.credentials = credentials or _run.credentials
 
 
 @cache
@@ -179,6 +183,7 @@ class _Run:
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     client: Callable[[str], Any] = field(default=lambda service: boto3.client(service, config=AWS_CONFIG))
+    credentials: Callable[[], Any] = field(default=lambda: boto3.DEFAULT_SESSION.get_credentials())  # type: ignore[union-attr]
     by_hand: bool = False
 
 
@@ -206,7 +211,8 @@ def _sources() -> S3Sources:
 
 @cache
 def _outputs() -> S3Outputs:
-    return S3Outputs(_client("s3"), _setting().text("OUTPUT_BUCKET"))
+    client = _client("s3")
+    return S3Outputs(client, _setting().text("OUTPUT_BUCKET"), Pump(client, _run.credentials, _tls))
 
 
 @cache
@@ -270,23 +276,17 @@ def _keys() -> ApiKeys:
 
 
 @cache
+def _tls() -> ssl.SSLContext:
+    """Loading the certificates takes as long as making a client: one context for all."""
+    return http.tls_context()
+
+
+@cache
 def _http() -> httpx.Client:
-    return http.new_client()
-
-
-def _downloads(base_url: str) -> Downloads:
-    return Downloads(_http(), local=http.is_loopback(base_url))
-
-
-# One line a provider: its adapter, given its base URL.
-ADAPTERS: Mapping[str, Callable[[str], Provider]] = {
-    "topaz": lambda base_url: Topaz(base_url, _keys(), _http(), _downloads(base_url)),
-    "aimlapi": lambda base_url: Aimlapi(base_url, _keys(), _http(), _downloads(base_url)),
-    "oxen": lambda base_url: Oxen(base_url, _keys(), _http(), _downloads(base_url)),
-    "uwear": lambda base_url: Uwear(base_url, _keys(), _http(), _downloads(base_url)),
-}
+    return http.new_client(_tls())
 
 
 @cache
 def _providers() -> Mapping[str, Provider]:
-    return {name: make(_setting().text(f"{name.upper()}_BASE_URL").rstrip("/")) for name, make in ADAPTERS.items()}
+    urls = {name: _setting().text(f"{name.upper()}_BASE_URL") for name in ADAPTERS}
+    return build(urls, _keys(), _http(), _tls)

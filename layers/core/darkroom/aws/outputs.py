@@ -11,12 +11,14 @@ from urllib.parse import urlencode
 from botocore.exceptions import ClientError
 
 from darkroom.aws import transfers
+from darkroom.aws.pump import Pump
 from darkroom.model import UnfinishedUpload
 from darkroom.ports import ResultLink
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+SMALL_BYTES = transfers.PART_BYTES  # goes by one PUT
 MAX_UNFINISHED = 10_000  # multipart uploads looked at in one round
 REPORT_ORDER = "darkroom-order"  # of the version that failed, see `SourceObject.order`
 
@@ -27,6 +29,7 @@ class S3Outputs:
 
     client: S3Client
     bucket: str
+    pump: Pump | None = None  # for results larger than a part; none where nothing so large is written
 
     def receipt(self, key: str) -> Mapping[str, str]:
         """HeadObject's user metadata; empty when the key is free."""
@@ -44,7 +47,10 @@ class S3Outputs:
         }
         if tags:
             described["Tagging"] = urlencode(tags)
-        transfers.put(self.client, described, link.stream())
+        if link.size_bytes <= SMALL_BYTES or self.pump is None:
+            transfers.put(self.client, described, link.stream())
+        else:
+            self.pump.write(described, link)
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
         """`_failed/<key>.json`, unless a newer version of the source left one there."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -68,6 +69,15 @@ class S3Sources:
             return _exactly(answer, offset, last + 1 - offset)
 
         return read
+
+    @contextmanager
+    def part(self, source: SourceObject, offset: int, length: int) -> Iterator[Any]:
+        """The body of one ranged GET. Raises SourceGone, OSError."""
+        body = self._object(source, Range=f"bytes={offset}-{offset + length - 1}")["Body"]
+        try:
+            yield body
+        finally:
+            body.close()
 
     def open(self, source: SourceObject) -> IO[bytes]:
         """A stream of the whole object, opened now, so that a missing object costs nothing."""

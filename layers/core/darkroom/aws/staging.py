@@ -14,6 +14,7 @@ from darkroom.aws import transfers
 from darkroom.aws.sources import S3Sources
 from darkroom.errors import ResultNotReady, SourceGone
 from darkroom.model import Handle, SourceObject
+from darkroom.ports import Reader
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -76,6 +77,13 @@ class StagedResult:
     sources: S3Sources
     kept: SourceObject
     size_bytes: int
+    has_parts: bool = True
+
+    @contextmanager
+    def part(self, offset: int, length: int) -> Iterator[Reader]:
+        """One ranged GET."""
+        with _as_result(), self.sources.part(self.kept, offset, length) as body:
+            yield body
 
     def read(self, offset: int, length: int) -> bytes:
         """One ranged GET."""

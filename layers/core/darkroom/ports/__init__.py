@@ -5,7 +5,7 @@ Every method says which error it raises and whether it may be called twice. Noth
 
 from darkroom.ports.ledger import Accounts, Backlog, Circuits, Claim, Interventions, Ledger
 from darkroom.ports.provider import Provider
-from darkroom.ports.storage import ImageStream, Keep, Links, Outputs, ResultLink, Sources, Staging
+from darkroom.ports.storage import ImageStream, Keep, Links, Outputs, Reader, ResultLink, Sources, Staging
 from darkroom.ports.surroundings import Attention, Clock, Events, Intake, Workflow
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Links",
     "Outputs",
     "Provider",
+    "Reader",
     "ResultLink",
     "Sources",
     "Staging",

@@ -55,10 +55,21 @@ class Links(Protocol):
         answer with. Raises NothingSent when it cannot be signed now."""
 
 
+class Reader(Protocol):
+    """Bytes that arrive."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Puts the next bytes into the buffer and answers how many, 0 at the end. Raises ResultNotReady, OSError."""
+
+
 class ResultLink(Protocol):
     """One freshly minted download of a result. Its text form shows no link."""
 
     size_bytes: int
+    has_parts: bool  # whether parts can be read apart, several at a time
+
+    def part(self, offset: int, length: int) -> AbstractContextManager[Reader]:
+        """That part, by a request of its own; for any number of threads. Raises ResultNotReady."""
 
     def read(self, offset: int, length: int) -> bytes:
         """A ranged read. Raises ResultNotReady when the link or the connection fails."""

@@ -95,6 +95,11 @@ def check_base_url(provider: str, base_url: str) -> None:
         )
 
 
+def tls_context() -> ssl.SSLContext:
+    """What a container trusts, from the certificates that come with httpx."""
+    return httpx.create_ssl_context()
+
+
 def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """A client that follows no redirect, reads no proxy from the environment, keeps no cookie and no idle connection.
 

@@ -82,10 +82,7 @@ class Oxen:
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
         """The row's result_url, opened."""
-        url = self._row(process_id).get("result_url")
-        if not isinstance(url, str):
-            raise ResultNotReady("the provider does not offer the result yet")
-        with self._downloads.open(url) as link:
+        with self._downloads.open(self._result_url(process_id), lambda: self._result_url(process_id)) as link:
             yield link
 
     def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
@@ -131,6 +128,12 @@ class Oxen:
     def balance(self) -> Balance | None:
         """None: the vendor publishes no account endpoint."""
         return None
+
+    def _result_url(self, process_id: str) -> str:
+        url = self._row(process_id).get("result_url")
+        if not isinstance(url, str):
+            raise ResultNotReady("the provider does not offer the result yet")
+        return url
 
     def _row(self, process_id: str) -> dict[str, Any]:
         if not GENERATION_ID.fullmatch(process_id):

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
 from darkroom.errors import ResultNotReady, UnsafeLink
+from darkroom.providers.addresses import is_public, joined, origin, parsed
+from darkroom.providers.ranges import Forbidden, Part, Place, Ranges
 
 MAX_REDIRECTS = 3
 HEAD_BYTES = 64 * 1024
@@ -23,8 +27,6 @@ PIECE_BYTES = 256 * 1024
 DOWNLOAD_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)  # seconds
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_LENGTH_DIGITS = 15
-MAX_PORT = 65_535
-NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind IPv6: RFC 6052
 
 
 @dataclass(frozen=True)
@@ -36,36 +38,51 @@ class Downloads:
     # What to add for an origin, `https://host`, that answers 401: nothing, but for a vendor that keeps results behind its key.
     headers_for: Callable[[str], Mapping[str, str]] = field(default=lambda origin: {}, repr=False)
 
+    context: Callable[[], ssl.SSLContext] = ssl.create_default_context  # for parts, which the client does not fetch
+
     @contextmanager
-    def open(self, url: str) -> Iterator[Link]:
-        """The link with its size and first bytes known. Raises ResultNotReady, UnsafeLink."""
-        yield Link(self, url)
+    def open(self, url: str, fresh: Callable[[], str] | None = None) -> Iterator[Link]:
+        """The link with its size and first bytes known; `fresh` mints another when it ends while it is read. Raises
+        ResultNotReady, UnsafeLink."""
+        link = Link(self, url, fresh)
+        try:
+            yield link
+        finally:
+            link.close()
 
     def get(self, url: str, headers: dict[str, str]) -> httpx.Response:
         """A streaming GET; the caller closes it. Raises ResultNotReady, UnsafeLink."""
+        return self.reach(url, headers)[0]
+
+    def reach(self, url: str, headers: dict[str, str]) -> tuple[httpx.Response, Place]:
+        """The same, with the place where its redirects ended."""
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._send(url, headers)
-            if response.status_code == httpx.codes.UNAUTHORIZED and (own := self.headers_for(_origin(_parsed(url)))):
+            own: Mapping[str, str] = {}
+            response, place = self._send(url, headers)
+            if response.status_code == httpx.codes.UNAUTHORIZED and (own := self.headers_for(origin(parsed(url)))):
                 response.close()
-                response = self._send(url, {**headers, **own})
+                response, place = self._send(url, {**headers, **own})
             if response.status_code not in REDIRECTS:
-                return response
+                return response, replace(place, headers=own)
             response.close()
-            url = _joined(url, response.headers.get("location", ""))
+            url = joined(url, response.headers.get("location", ""))
         raise UnsafeLink(f"the result link redirects more than {MAX_REDIRECTS} times")
 
-    def _send(self, text: str, headers: dict[str, str]) -> httpx.Response:
-        url = _parsed(text)
+    def _send(self, text: str, headers: dict[str, str]) -> tuple[httpx.Response, Place]:
+        url = parsed(text)
         if url.scheme != "https" and not (self.local and url.scheme == "http"):
             raise UnsafeLink("the result link is not https")
-        address = self._address(url.host, url.port or (443 if url.scheme == "https" else 80))
+        is_tls = url.scheme == "https"
+        port = url.port or (443 if is_tls else 80)
+        host, name, target = (part.decode("ascii") for part in (url.netloc, url.raw_host, url.raw_path))
+        place = Place(self._address(url.host, port), port, host, name, target, is_tls)
         request = self.client.build_request(
-            "GET", url.copy_with(host=address, username=None, password=None),
-            headers={**headers, "Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
-            timeout=DOWNLOAD_TIMEOUT, extensions={"sni_hostname": url.raw_host.decode("ascii")},
+            "GET", url.copy_with(host=place.address, username=None, password=None),
+            headers={**headers, "Host": host, "Accept-Encoding": "identity"},
+            timeout=DOWNLOAD_TIMEOUT, extensions={"sni_hostname": name},
         )  # fmt: skip
         try:
-            return self.client.send(request, stream=True)
+            return self.client.send(request, stream=True), place
         except (httpx.HTTPError, OSError) as error:
             raise ResultNotReady(f"the result's host did not answer ({type(error).__name__})") from None
 
@@ -82,57 +99,69 @@ class Downloads:
         return min(found, key=lambda address: (":" in address, address))
 
 
-def is_public(address: str) -> bool:
-    """Whether the address is one of the open Internet. IPv6 that only wraps an IPv4 address counts as that one."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.ipv4_mapped or ip.sixtofour
-        ip = inner or ip
-    return ip.is_global and not ip.is_multicast
-
-
-def _parsed(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-        named = bool(url.host) and "%" not in url.host and (url.port or 1) <= MAX_PORT
-    except (httpx.InvalidURL, ValueError):
-        named = False
-    if not named:
-        raise UnsafeLink("the result link is not a URL")
-    return url
-
-
-def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"
-
-
-def _joined(url: str, location: str) -> str:
-    try:
-        return str(httpx.URL(url).join(location)) if location else ""
-    except (httpx.InvalidURL, ValueError):
-        return ""
-
-
 @dataclass
 class Link:
     """Fulfils `ports.ResultLink`. The link itself is in no text form."""
 
     downloads: Downloads
     url: str = field(repr=False)
+    fresh: Callable[[], str] | None = field(default=None, repr=False)
     size_bytes: int = field(init=False)
+    has_parts: bool = field(init=False)
     _head: bytes = field(init=False, repr=False)
-    _ranged: bool = field(init=False)
     _etag: str | None = field(init=False, default=None)
+    _place: Place = field(init=False, repr=False)
+    _ranges: Ranges | None = field(init=False, default=None, repr=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         response = self._get({"Range": f"bytes=0-{HEAD_BYTES - 1}"})
         try:
-            self._ranged = response.status_code == httpx.codes.PARTIAL_CONTENT
+            self.has_parts = response.status_code == httpx.codes.PARTIAL_CONTENT
             self._etag = response.headers.get("etag")
             self.size_bytes = _total(response)
             self._head = _exactly(response, 0, min(HEAD_BYTES, self.size_bytes))
         finally:
             response.close()
+
+    @contextmanager
+    def part(self, offset: int, length: int) -> Iterator[Part]:
+        """One ranged GET; a link that has ended meanwhile is minted anew, once for all threads."""
+        with self._lock:
+            self._ranges = self._ranges or Ranges(self.downloads.context())
+            place = self._place
+        try:
+            with self._ranges.part(place, offset, length, self._strong_etag, self.size_bytes) as part:
+                yield part
+                return
+        except Forbidden:
+            self._renew(place)
+        with self._ranges.part(self._place, offset, length, self._strong_etag, self.size_bytes) as part:
+            yield part
+
+    def close(self) -> None:
+        """Ends the connections that parts were read by."""
+        if self._ranges is not None:
+            self._ranges.close()
+
+    def _renew(self, ended: Place) -> None:
+        """A fresh link to the same bytes, unless another thread has minted one already."""
+        with self._lock:
+            if self._place is not ended:
+                return
+            if self.fresh is None:
+                raise ResultNotReady("the link ended while the result was read")
+            self.url = self.fresh()
+            response = self._get({"Range": "bytes=0-0"})
+            try:
+                if _total(response) != self.size_bytes:
+                    raise ResultNotReady("the result changed while it was read")
+            finally:
+                response.close()
+
+    @property
+    def _strong_etag(self) -> str | None:
+        return self._etag if self._etag and not self._etag.startswith("W/") else None
 
     def read(self, offset: int, length: int) -> bytes:
         """A ranged read; where the host knows no ranges, the bytes before are read and dropped."""
@@ -141,7 +170,7 @@ class Link:
             return b""
         if end <= len(self._head):
             return self._head[offset:end]
-        response = self._get({"Range": f"bytes={offset}-{end - 1}"} if self._ranged else {})
+        response = self._get({"Range": f"bytes={offset}-{end - 1}"} if self.has_parts else {})
         try:
             if _total(response) != self.size_bytes:
                 raise ResultNotReady("the result changed while it was read")
@@ -167,9 +196,9 @@ class Link:
             response.close()
 
     def _get(self, headers: dict[str, str]) -> httpx.Response:
-        if self._etag and not self._etag.startswith("W/"):
-            headers = {**headers, "If-Match": self._etag}
-        response = self.downloads.get(self.url, headers)
+        if self._strong_etag:
+            headers = {**headers, "If-Match": self._strong_etag}
+        response, self._place = self.downloads.reach(self.url, headers)
         if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
             response.close()
             raise ResultNotReady(f"the result's host answered {response.status_code}: a fresh link is needed")

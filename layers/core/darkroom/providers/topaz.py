@@ -137,6 +137,11 @@ class Topaz:
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
         """GET /download/{id} for a fresh link, opened. 409 = not yet."""
+        url = self._minted(process_id)
+        with self._downloads.open(url, lambda: self._minted(process_id)) as link:
+            yield link
+
+    def _minted(self, process_id: str) -> str:
         response = self._calls.ask("GET", _path("download", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             raise ResultNotReady("the provider does not offer the download yet")
@@ -144,8 +149,7 @@ class Topaz:
         url = answers.read_object(response).get("download_url")
         if not isinstance(url, str):
             raise ResultNotReady("the provider offered no download link")
-        with self._downloads.open(url) as link:
-            yield link
+        return url
 
     def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Entries of GET /status whose filename begins with the run's handle, oldest first, each process once.

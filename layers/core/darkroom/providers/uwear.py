@@ -75,12 +75,8 @@ class Uwear:
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
         """The first of the generation's results, opened."""
-        match self._generation(process_id).get("generation_results"):
-            case [{"image_url": str(url)}, *_]:
-                with self._downloads.open(url) as link:
-                    yield link
-            case _:
-                raise ResultNotReady("the provider does not offer the result yet")
+        with self._downloads.open(self._result_url(process_id), lambda: self._result_url(process_id)) as link:
+            yield link
 
     def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Generations whose input is a link of the run's, oldest first. None when none is found in a list that does not say
@@ -120,6 +116,12 @@ class Uwear:
     def balance(self) -> Balance | None:
         """None: the vendor tells nobody."""
         return None
+
+    def _result_url(self, process_id: str) -> str:
+        match self._generation(process_id).get("generation_results"):
+            case [{"image_url": str(url)}, *_]:
+                return url
+        raise ResultNotReady("the provider does not offer the result yet")
 
     def _generation(self, process_id: str) -> dict[str, Any]:
         if not GENERATION_ID.fullmatch(process_id):

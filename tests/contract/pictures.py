@@ -1,0 +1,34 @@
+"""What is sent: pictures that do not compress, so that their results are longer than the first read of a link."""
+
+from __future__ import annotations
+
+import io
+import random
+from functools import cache
+
+from PIL import Image
+
+
+@cache
+def noise(side: int) -> bytes:
+    """A square PNG."""
+    buffer = io.BytesIO()
+    Image.frombytes("RGB", (side, side), random.Random(7).randbytes(side * side * 3)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@cache
+def drawn(width: int, height: int) -> bytes:
+    """A PNG with an opaque and a transparent half."""
+    image = Image.linear_gradient("L").resize((width, height)).convert("RGBA")
+    image.paste((10, 20, 30, 0), (0, 0, width // 2, height))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def opened(content: bytes) -> Image.Image:
+    """A picture, decoded."""
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image

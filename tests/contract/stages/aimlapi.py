@@ -1,0 +1,66 @@
+"""AI/ML API."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from tests.contract.stages.simulated import SimulatedStage
+
+from darkroom.errors import ErrorCode
+from darkroom.providers import aimlapi
+from darkroom.providers.aimlapi import Aimlapi
+from darkroom_local.simulators.aimlapi import AimlapiSimulator
+from darkroom_local.simulators.aimlapi.models import MODELS
+
+
+class AimlapiStage(SimulatedStage):
+    """One synchronous call, by link, and a log of what it cost."""
+
+    name = vendor = "aimlapi"
+    can = frozenset(
+        {
+            "link", "held", "url answer", "base64 answer", "list", "log", "account", "usage", "late fetch", "faults",
+            "fetches at once",
+            "silent",
+        }
+    )  # fmt: skip
+    asks: ClassVar = {
+        "status": ("status", "list"),
+        "list": ("list", "list"),
+        "cancel": ("cancel", "list"),
+        "download": ("download", "list"),
+        "account": ("account", "account"),
+    }
+    operator_faults: ClassVar = {
+        "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.OUT_OF_CREDITS, "no_funds": ErrorCode.OUT_OF_CREDITS,
+    }  # fmt: skip
+    refusals = ("model=claid", "mode=Standard", "output_format=gif", "strength=1.5", "focus_boost=0.1")
+    delays = ("late_job", "fetch_late")
+    malformed: ClassVar = {
+        "no list": lambda body: {**body, "data": "none"},
+        "no object": lambda body: [],
+        "strange entries": lambda body: {**body, "data": ["none"]},
+        "no end": lambda body: {**body, "pagination": {"has_more": True}},
+    }
+    side, price = 256, Decimal(210_000)
+    adapter = Aimlapi
+    page_limit = (aimlapi, "PAGE_LIMIT")
+    simulator_class = AimlapiSimulator
+    settings: ClassVar = {"available_credits": 10**10, "log_delay_seconds": 0.0}
+    base_path = ""
+    embeds = "b64"
+    published = frozenset(("v1/images/generations", model) for model in MODELS)
+    taken_beyond: ClassVar = {
+        **{
+            (model, "face_enhancement"): "the adapter makes a JSON boolean of whatever is said: there is nothing beyond"
+            for model in MODELS
+        },
+        ("topaz-labs/sharpen-gen", "seed"): "the vendor publishes no bounds",
+    }
+
+    def hold(self) -> None:
+        raise AssertionError("nothing of this vendor's runs once it was answered")
+
+    def finish(self, process_id: str) -> None:
+        """The answer was the end."""

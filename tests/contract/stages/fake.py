@@ -1,0 +1,71 @@
+"""The in-memory provider, whose clock the test moves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from tests.contract.grounds import Site
+from tests.contract.stages.base import CALLS, KEY, Stage
+from tests.fakes.provider import FakeProvider
+
+from darkroom.errors import ErrorCode
+from darkroom.model import Handle, Plan
+from darkroom.ports import ImageStream, Provider
+
+
+class FakeStage(Stage):
+    """It stands for any vendor; its plans are Topaz's."""
+
+    name, vendor = "fake", "topaz"
+    can = frozenset(
+        {"upload", "queue", "cancel", "list", "forget", "account", "reserves", "sides", "credits", "result"}
+    )
+    asks: ClassVar = {call: (call, call) for call in CALLS}
+    operator_faults: ClassVar = {
+        "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
+        "no_subscription": ErrorCode.OUT_OF_CREDITS, "topping_up": ErrorCode.OUT_OF_CREDITS,
+    }  # fmt: skip
+    refusals = ("rejected",)
+    broken = ("cut", "expired", "reset_before", "error_before", "not_ready")
+    endings: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
+    strange_word = "Queued2"
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.now = self.since = datetime(2026, 1, 1, tzinfo=UTC)
+        self.secrets = (KEY,)
+        self.site = site
+        self.fake = self.provider = FakeProvider(clock=lambda: self.now, key=KEY)
+
+    def fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:
+        self.site.struck[self.name].add(kind)
+        self.fake.faults.add(kind, on=on, times=times, **options)
+
+    def hold(self) -> None:
+        self.fault("hold")
+
+    def finish(self, process_id: str) -> None:
+        self.now += timedelta(minutes=1)
+
+    def paid(self) -> int:
+        return len(self.fake.submits)
+
+    def rotate_key(self, key: str = "another-key") -> None:
+        self.fake.stored_key = key
+
+    def unreachable(self) -> Provider:
+        for on in ("submit", *CALLS):
+            self.fault("refused", on=on, times=None)
+        return self.provider
+
+    def strict(self) -> Provider:
+        self.fault("unsafe_link", on="download")
+        return self.provider
+
+    def refused(self, what: str) -> tuple[Plan, ImageStream]:
+        self.fault(what)
+        return self.plan(), self.image()
+
+    def link(self, content: bytes, handle: Handle) -> str:
+        raise AssertionError("a link was minted for an upload that is sent as bytes")

@@ -1,0 +1,87 @@
+"""Topaz Labs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import httpx
+from tests.contract.grounds import Site
+from tests.contract.pictures import noise
+from tests.contract.stages.base import CALLS, KEY
+from tests.contract.stages.simulated import SimulatedStage
+
+from darkroom.errors import ErrorCode
+from darkroom.model import Plan
+from darkroom.ports import ImageStream
+from darkroom.providers import topaz
+from darkroom.providers.topaz import Topaz
+from darkroom_local.simulators.topaz import TopazSimulator
+from darkroom_local.simulators.topaz.models import ENDPOINTS
+
+REQUEST_LIMIT_BYTES = 12_000_000
+
+
+class TopazStage(SimulatedStage):
+    """A list that is kept by name, an account, and calls that are answered with the picture itself."""
+
+    name = vendor = "topaz"
+    can = frozenset(
+        {
+            "upload", "link", "queue", "held", "picture answer", "cancel", "list", "forget", "account", "reserves",
+            "estimate", "sides", "credits", "result", "listed by name", "list of two shapes", "faults", "legacy key",
+            "fetches at once",
+        }
+    )  # fmt: skip
+    asks: ClassVar = {call: (call, call) for call in CALLS}
+    operator_faults: ClassVar = {
+        "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
+        "no_subscription": ErrorCode.OUT_OF_CREDITS, "topping_up": ErrorCode.OUT_OF_CREDITS,
+    }  # fmt: skip
+    refusals = ("400", "413", "415", "422")
+    endings: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
+    delays = ("eta_early",)
+    malformed: ClassVar = {
+        "no list": lambda body: {"data": "none"},
+        "strange entries": lambda body: {**body, "data": ["none"]},
+        "no process id": lambda body: {**body, "data": [{**entry, "process_id": ""} for entry in body["data"]]},
+        "no next page": lambda body: {**body, "pagination": {"has_next_page": True}},
+        "no end": lambda body: {**body, "pagination": {"has_next_page": True, "next_cursor": "bm90aGluZw=="}},
+    }
+    strange_word = "Queued2"
+    held_tags: ClassVar = {"synchronous": "true"}
+    link_tags: ClassVar = {"input_by": "link"}
+    adapter = Topaz
+    page_limit = (topaz, "PAGE_LIMIT")
+    simulator_class = TopazSimulator
+    settings: ClassVar = {"request_limit_bytes": REQUEST_LIMIT_BYTES}
+    base_path = "/image/v1"
+    holding = ("eta_early", "late_seconds")
+    published = frozenset((f"{name}/async", model.name) for name, it in ENDPOINTS.items() for model in it.models)
+    taken_beyond: ClassVar = {
+        ("Super Focus", "seed"): "the vendor publishes no bounds",
+        ("Super Focus V2", "seed"): "the vendor publishes no bounds",
+        ("Text Refine", "strength"): "the simulator does not know which models of enhance take a strength",
+    }
+    # The longest side may be reached only by a picture that is as long already, or the result would be too large.
+    shapes: ClassVar = {"output_width": (32_000, 1), "output_height": (1, 32_000)}
+
+    def __init__(self, site: Site, **settings: Any) -> None:
+        super().__init__(site, **settings)
+        self.clear_list()
+
+    def clear_list(self) -> None:
+        """The vendor shows a week at once: without the jobs of earlier tests."""
+        url = f"{self.simulator.base_url}/status"
+        httpx.delete(url, headers={"X-API-Key": KEY}, verify=False, trust_env=False).raise_for_status()
+        self.simulator.journal.clear()
+
+    def refused(self, what: str) -> tuple[Plan, ImageStream]:
+        plan = self.plan()
+        no_width = noise(self.side)[:16] + bytes(4) + noise(self.side)[20:]  # the width in IHDR
+        return {
+            "400": (replace(plan, parameters={**plan.parameters, "output_width": "0"}), self.image()),
+            "413": (plan, self.image(bytes(REQUEST_LIMIT_BYTES))),
+            "415": (plan, self.image(b"no picture at all")),
+            "422": (plan, self.image(no_width)),
+        }[what]

@@ -1,0 +1,143 @@
+"""Slips about synchronous calls: what is staged, what a lost answer means, when the staged result goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from darkroom.errors import ErrorCode
+from darkroom.model import ProcessState
+from darkroom.pipeline import sending
+from darkroom.pipeline.closing import NOTHING, Closing
+from darkroom.pipeline.delivery import Delivery
+from darkroom.pipeline.doubt import Doubt
+from darkroom.pipeline.poll import Poll
+from tests.faults.proxies import Proxy
+from tests.faults.slips import Patch
+from tests.faults.staging import Incoming
+
+
+class _Aside:
+    """A part with some of its methods replaced."""
+
+    def __init__(self, part: Any, **instead: Any) -> None:
+        self.__dict__.update(instead)
+        self._part = part
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._part, name)
+
+
+def staged_not_looked_for(patch: Patch) -> None:
+    """A doubt asks the provider's list at once."""
+    settle = Doubt.settle
+    blind = _Aside(None, find=lambda handle: None)
+    patch.setattr(Doubt, "settle", lambda self, job: settle(replace(self, staging=blind), job))
+
+
+def another_runs_result_adopted(patch: Patch) -> None:
+    """Whatever is staged for the job is taken for this run's."""
+    patch.setattr(Incoming, "find", lambda self, handle: getattr(self.kept.get(handle.job_id), "process_id", None))
+
+
+def kept_under_the_attempt(patch: Patch) -> None:
+    """Each attempt has a place of its own, which no other looks into."""
+    patch.setattr(
+        sending, "partial", lambda keep, handle: partial(keep, replace(handle, job_id=f"{handle.job_id}-{handle.attempt}"))
+    )
+
+
+def dropped_before_the_copy(patch: Patch) -> None:
+    """What is staged is read, then removed, then published."""
+    write = Delivery._write
+
+    def late(self: Delivery, key: str, link: Any, form: Any, job: Any, credits: Any) -> None:
+        if job.staged:
+            self.staging.drop(job.job_id)
+        write(self, key, link, form, job, credits)
+
+    patch.setattr(Delivery, "_write", late)
+
+
+def never_dropped(patch: Patch) -> None:
+    """What was published stays staged."""
+    patch.setattr(Incoming, "drop", lambda self, job_id: None)
+
+
+def dropped_after_the_settlement(patch: Patch) -> None:
+    """The staged result goes last: a death before that leaves it, since nobody comes back to a job that is over."""
+    complete = Closing.complete
+    deliver = Delivery.__call__
+
+    def delivered(self: Delivery, job: Any, provider: Any, progress: Any) -> Any:
+        ended = deliver(replace(self, staging=_Aside(self.staging, drop=lambda job_id: None)), job, provider, progress)
+        if job.staged:
+            self.staging.drop(job.job_id)
+        return ended
+
+    patch.setattr(Closing, "complete", complete)
+    patch.setattr(Delivery, "__call__", delivered)
+
+
+def _adopting(patch: Patch, state: ProcessState, instead: Any) -> None:
+    """Another answer to a list whose first process of the run is in that state."""
+    adopt = Doubt._adopt
+
+    def adopted(self: Doubt, provider: Any, job: Any, found: Any) -> Any:
+        other = found[0].state is state and job.manner.is_held
+        return instead(self, job) if other else adopt(self, provider, job, found)
+
+    patch.setattr(Doubt, "_adopt", adopted)
+
+
+def lost_answer_sent_again(patch: Patch) -> None:
+    """Charged, and its result cannot be had: another is bought by itself."""
+    _adopting(patch, ProcessState.EXPIRED, lambda self, job: None)
+
+
+def lost_answer_released(patch: Patch) -> None:
+    """Charged, and its result cannot be had: taken for not charged."""
+
+    def released(self: Doubt, job: Any) -> Any:
+        return sending.Done(self.closing.fail(job, ErrorCode.RESULT_LOST, "lost", NOTHING))
+
+    _adopting(patch, ProcessState.EXPIRED, released)
+
+
+def failed_call_sent_again(patch: Patch) -> None:
+    """A call that failed at the provider is made again within the run."""
+    _adopting(patch, ProcessState.FAILED, lambda self, job: None)
+
+
+def failed_call_charged(patch: Patch) -> None:
+    """A call that failed at the provider is settled as reserved."""
+
+    def charged(self: Doubt, job: Any) -> Any:
+        return sending.Done(self.closing.fail(job, ErrorCode.PROVIDER_FAILED, "failed", job.credits_reserved))
+
+    _adopting(patch, ProcessState.FAILED, charged)
+
+
+def polled_though_staged(patch: Patch) -> None:
+    """A job whose result is here already is asked for at the provider, which need not know it."""
+    poll = Poll.__call__
+
+    def asked(self: Poll, job_id: str, run: int) -> Any:
+        forgetful = _Aside(self.ledger, get=lambda job_id: job and replace(job, staged=False))
+        job = self.ledger.get(job_id)
+        return poll(replace(self, ledger=forgetful), job_id, run)  # type: ignore[arg-type]
+
+    patch.setattr(Poll, "__call__", asked)
+
+
+def whatever_is_staged_published(patch: Patch) -> None:
+    """finalize takes what it finds staged for the job, bound as staged or not, of that process or another."""
+
+    def opened(self: Delivery, job: Any, provider: Any) -> Any:
+        bare = self.staging._port if isinstance(self.staging, Proxy) else self.staging
+        found = bare.kept.get(job.job_id)
+        process_id = job.process_id or ""
+        return self.staging.open(job.job_id, found.process_id) if found else provider.result(process_id)
+
+    patch.setattr(Delivery, "_opened", opened)

@@ -1,0 +1,96 @@
+"""docs/providers.md against the code: the catalogs, and what the contract suite holds each vendor to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from tests.contract.stages import STAGES
+from tests.unit.template_support import ROOT
+
+from darkroom import catalog
+from darkroom.catalog import Catalog, Model
+from darkroom.providers.registry import ADAPTERS
+
+PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
+PROVIDERS = [re.findall(r"`(\w+)`", cell)[0] for cell in ROWS[0][1:]]
+TABLE = {row[0]: dict(zip(PROVIDERS, row[1:], strict=True)) for row in ROWS[2:]}
+NOTE = re.compile(r"\s*\[(\d+)\]")
+
+Fact = Callable[[Catalog, frozenset[str]], str]
+
+
+def default(book: Catalog) -> Model:
+    return book.models[book.default_model]
+
+
+def shape(book: Catalog, can: frozenset[str]) -> str:
+    model = default(book)
+    assert ("queue" in can) is not model.is_held
+    assert ("held" in can) is (model.is_held or model.held_endpoint is not None)
+    if model.is_held:
+        return "synchronous"
+    return f"queue, synchronous up to {model.held_max_output_mp} MP" if model.held_endpoint else "queue"
+
+
+def lookup(book: Catalog, can: frozenset[str]) -> str:
+    assert "list" in can  # what was sent can be asked for, whatever the vendor calls it
+    return "log" if "log" in can else "list"
+
+
+def cost(book: Catalog, can: frozenset[str]) -> str:
+    if "price list" in can:
+        assert default(book).credits is None
+        assert default(book).mp_per_credit is None
+        return "told by the models endpoint"
+    told = {"usage": "answer", "credits": "process"}.keys() & can
+    return f"told by the {'answer' if 'usage' in told else 'process'}" if told else "of the catalog"
+
+
+def output(book: Catalog, can: frozenset[str]) -> str:
+    model = default(book)
+    if model.format_is_open:
+        return "as it comes"
+    return "chosen" if len(model.output_formats) == 3 else f"chosen, {' or '.join(sorted(model.output_formats))}"
+
+
+def unit(book: Catalog, can: frozenset[str]) -> str:
+    price = f"{book.credit_price_usd:f} USD"
+    return price if book.unit == price else f"{book.unit}, {price}"
+
+
+FACTS: dict[str, Fact] = {
+    "Input": lambda book, can: ", ".join(default(book).inputs),
+    "Shape": shape,
+    "Cancel": lambda book, can: "yes" if "cancel" in can else "no",
+    "Lookup of a lost submit": lookup,
+    "Cost": cost,
+    "Unit": unit,
+    "Account compared": lambda book, can: "yes" if "account" in can else "no",
+    "Format of the result": output,
+    "Largest file": lambda book, can: f"{book.max_upload_bytes:,} bytes",
+    "Result kept": lambda book, can: f"{book.result_retention_hours} h",
+    "A lost submit shows within": lambda book, can: f"{book.visibility_grace_seconds:,} s",
+    "A link is good for": lambda book, can: f"{book.link_seconds:,} s",
+    "Default model": lambda book, can: book.default_model,
+}
+
+
+def test_the_page_has_every_provider_and_every_fact_once() -> None:
+    assert sorted(PROVIDERS) == sorted(ADAPTERS) == sorted(catalog.providers())
+    assert TABLE.keys() == FACTS.keys()
+    assert len(ROWS) == len(TABLE) + 2
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_cell_is_what_the_code_does(fact: str, provider: str) -> None:
+    said = NOTE.sub("", TABLE[fact][provider]).removesuffix(", by us")
+    assert said == FACTS[fact](catalog.load(provider), STAGES[provider].can)
+
+
+def test_every_footnote_is_cited_and_every_citation_has_its_footnote() -> None:
+    cited = {number for row in ROWS for cell in row for number in NOTE.findall(cell)}
+    assert cited == set(re.findall(r"^(\d+)\. ", PAGE, re.MULTILINE))
