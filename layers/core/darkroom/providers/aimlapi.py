@@ -18,15 +18,13 @@ from typing import Any
 import httpx
 
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
+from darkroom.model import Balance, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
 from darkroom.ports import ImageStream, Keep, ResultLink
 from darkroom.providers import answers, bodies, held, http
-from darkroom.providers.calls import Calls
-from darkroom.providers.results import Downloads
+from darkroom.providers.adapter import Adapter
 
 NAME = "aimlapi"
 CREDITS_PER_USD = 2_000_000
-USUAL_SECONDS = 60  # assumed: how long a call takes is not published
 CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 CREDITS_HEADER = "x-aimlapi-credits-used"
 PAGE_LIMIT = 100
@@ -40,17 +38,12 @@ STATES: Mapping[str, ProcessState] = {
 }
 
 
-class Aimlapi:
+class Aimlapi(Adapter):
     """Fulfils `ports.Provider`. One per container. A process id is the client request id, which is our handle."""
 
     name = NAME
-
-    def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
-        self._calls = Calls(NAME, base_url, keys, client, of_funds=http.FUNDS_STATUS | {httpx.codes.FORBIDDEN})
-        self._downloads = downloads
-
-    def __repr__(self) -> str:
-        return f"Aimlapi({self._calls.base_url!r})"
+    usual_seconds = 60  # assumed: not published
+    of_funds = http.FUNDS_STATUS | {httpx.codes.FORBIDDEN}
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """POST, held until the result has come and is kept. Spends money; see `ports.Provider`."""
@@ -58,7 +51,7 @@ class Aimlapi:
         named = {"X-Client-Request-Id": str(handle)}
         answer = self._calls.pay(plan.endpoint, body, headers=named, timeout=http.HELD_TIMEOUT, send=held.start)
         with held.opened(answer) as response:
-            http.raise_for_submit(response, self._calls.of_funds)
+            http.raise_for_submit(response, self.of_funds)
             told = held.take(response, self._downloads, keep, str(handle), "data")
         return Submission(str(handle), datetime.now(UTC), _credits(told, response), staged=True)
 
@@ -89,21 +82,6 @@ class Aimlapi:
         """Never: what the log shows has ended."""
         self.progress(process_id)
         return False
-
-    def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """The catalog's word: the vendor has no forecast."""
-        return Estimate(USUAL_SECONDS, plan.credits)
-
-    def forget(self, process_id: str) -> None:
-        """Nothing: the log is the vendor's."""
-
-    def key_fingerprint(self) -> str:
-        """Tells keys apart in the ledger."""
-        return self._calls.fingerprint()
-
-    def refresh_key(self) -> None:
-        """Reads the secret again."""
-        self._calls.keys.refresh()
 
     def balance(self) -> Balance:
         """GET /v2/billing, which counts in dollars. What calls under way hold is taken to be gone from it (assumed)."""

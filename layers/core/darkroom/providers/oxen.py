@@ -20,15 +20,15 @@ from typing import Any
 import httpx
 
 from darkroom.errors import InvalidSetting, ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
+from darkroom.model import Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
 from darkroom.ports import ImageStream, Keep, ResultLink
 from darkroom.providers import answers, bodies, held, http
-from darkroom.providers.calls import Calls, bearer
+from darkroom.providers.adapter import Adapter
+from darkroom.providers.calls import bearer
 from darkroom.providers.results import Downloads
 
 NAME = "oxen"
 UNITS_PER_USD = 10_000
-USUAL_SECONDS = 15  # typically 5 to 30
 PRICE_KEPT_SECONDS = 3600
 PAGE_SIZE = 500
 MAX_PAGES = 100
@@ -44,18 +44,15 @@ STATES: Mapping[str, ProcessState] = {
 }
 
 
-class Oxen:
+class Oxen(Adapter):
     """Fulfils `ports.Provider`. One per container."""
 
     name = NAME
+    usual_seconds = 15  # typically 5 to 30
 
     def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
-        self._calls = Calls(NAME, base_url, keys, client)
-        self._downloads = replace(downloads, headers_for=self._for_results)
+        super().__init__(base_url, keys, client, replace(downloads, headers_for=self._for_results))
         self._models: dict[str, tuple[float, Mapping[str, Any]]] = {}
-
-    def __repr__(self) -> str:
-        return f"Oxen({self._calls.base_url!r})"
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """POST /ai/queue with a link to the image, or /ai/images/edit, held until the result has come and is kept. Spends
@@ -69,7 +66,7 @@ class Oxen:
             return Submission(str(handle), datetime.now(UTC), staged=True)
         response = self._calls.pay(plan.endpoint, body)
         http.raise_for_submit(response)
-        return Submission(_enqueued(response), datetime.now(UTC) + timedelta(seconds=USUAL_SECONDS))
+        return Submission(_enqueued(response), datetime.now(UTC) + timedelta(seconds=self.usual_seconds))
 
     def progress(self, process_id: str) -> Progress:
         """GET /ai/queue/{id}. An unknown status word counts as running."""
@@ -112,22 +109,7 @@ class Oxen:
         """The model's price, kept for an hour, and a look whether its schema still takes what the plan says."""
         model = self._model(plan.parameters["model"])
         _check_schema(plan, model)
-        return Estimate(USUAL_SECONDS, _price(model))
-
-    def forget(self, process_id: str) -> None:
-        """Nothing: the vendor publishes no way."""
-
-    def key_fingerprint(self) -> str:
-        """Tells keys apart in the ledger."""
-        return self._calls.fingerprint()
-
-    def refresh_key(self) -> None:
-        """Reads the secret again."""
-        self._calls.keys.refresh()
-
-    def balance(self) -> Balance | None:
-        """None: the vendor publishes no account endpoint."""
-        return None
+        return Estimate(self.usual_seconds, _price(model))
 
     def _result_url(self, process_id: str) -> str:
         url = self._row(process_id).get("result_url")

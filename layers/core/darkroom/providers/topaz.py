@@ -31,8 +31,8 @@ from darkroom.model import (
 )
 from darkroom.ports import ImageStream, Keep, ResultLink
 from darkroom.providers import answers, held, http
-from darkroom.providers.calls import Calls, bearer
-from darkroom.providers.results import Downloads
+from darkroom.providers.adapter import Adapter
+from darkroom.providers.calls import bearer
 
 NAME = "topaz"
 LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # goes as a Bearer token
@@ -55,17 +55,15 @@ FORMATS = {
 }  # fmt: skip
 
 
-class Topaz:
+class Topaz(Adapter):
     """Fulfils `ports.Provider`. One per container."""
 
     name = NAME
 
-    def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
-        self._calls = Calls(NAME, base_url, keys, client, _key_header)
-        self._downloads = downloads
-
-    def __repr__(self) -> str:
-        return f"Topaz({self._calls.base_url!r})"
+    @staticmethod
+    def key_header(key: str) -> dict[str, str]:
+        """X-API-Key; legacy keys go as Bearer tokens."""
+        return bearer(key) if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """POST `<endpoint>`: the image streamed under an exact Content-Length, or a link to it. Spends money; see
@@ -96,7 +94,7 @@ class Topaz:
                     exact = http.ExactBody(body, image.size_bytes).as_file()
                     fields.append(("image", (f"{handle}{image.filename_suffix}", exact, image.content_type)))
                 request = self._calls.client.build_request(
-                    "POST", f"{self._calls.base_url}/{plan.endpoint}", headers=_key_header(key), files=fields,
+                    "POST", f"{self._calls.base_url}/{plan.endpoint}", headers=self.key_header(key), files=fields,
                     timeout=timeout,
                 )  # fmt: skip
                 return send(self._calls.client, request, key)
@@ -190,14 +188,6 @@ class Topaz:
         except ProcessUnknown:
             return
 
-    def key_fingerprint(self) -> str:
-        """Tells keys apart in the ledger."""
-        return self._calls.fingerprint()
-
-    def refresh_key(self) -> None:
-        """Reads the secret again."""
-        self._calls.keys.refresh()
-
     def balance(self) -> Balance:
         """GET /account/v1/credits/balance on the base URL's origin."""
         http.check_base_url(NAME, self._calls.base_url)
@@ -225,10 +215,6 @@ class Topaz:
                 break
             seen.add(cursor)
         raise ProviderUnavailable("the provider's status list does not end")
-
-
-def _key_header(key: str) -> dict[str, str]:
-    return bearer(key) if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
 
 
 def _check_done(response: httpx.Response) -> None:

@@ -14,17 +14,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
+from darkroom.model import FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
 from darkroom.ports import ImageStream, Keep, ResultLink
 from darkroom.providers import answers, bodies, http
-from darkroom.providers.calls import Calls
-from darkroom.providers.results import Downloads
+from darkroom.providers.adapter import Adapter
 
 NAME = "uwear"
-USUAL_SECONDS = 10  # most are done within 5 to 20
 PAGE_LIMIT = 100
 MAX_PAGES = 100
 GENERATION_ID = re.compile(r"[0-9]{1,18}")  # published: a whole number. Nothing else may stand in a path
@@ -39,17 +35,11 @@ STATES: Mapping[str, ProcessState] = {
 }
 
 
-class Uwear:
+class Uwear(Adapter):
     """Fulfils `ports.Provider`. One per container."""
 
     name = NAME
-
-    def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
-        self._calls = Calls(NAME, base_url, keys, client)
-        self._downloads = downloads
-
-    def __repr__(self) -> str:
-        return f"Uwear({self._calls.base_url!r})"
+    usual_seconds = 10  # most are done within 5 to 20
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """POST /generation-upscale with a link to the image. Spends money; see `ports.Provider`."""
@@ -65,7 +55,7 @@ class Uwear:
             generation_id = None
         if generation_id is None:
             raise SubmitInDoubt("the provider accepted without naming a generation")
-        return Submission(generation_id, datetime.now(UTC) + timedelta(seconds=USUAL_SECONDS))
+        return Submission(generation_id, datetime.now(UTC) + timedelta(seconds=self.usual_seconds))
 
     def progress(self, process_id: str) -> Progress:
         """GET /generation/{id}. An unknown status word counts as running."""
@@ -97,25 +87,6 @@ class Uwear:
         """Never: the vendor publishes no way."""
         self._generation(process_id)
         return False
-
-    def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """The catalog's word: the vendor has no forecast."""
-        return Estimate(USUAL_SECONDS, plan.credits)
-
-    def forget(self, process_id: str) -> None:
-        """Nothing: the vendor publishes no way."""
-
-    def key_fingerprint(self) -> str:
-        """Tells keys apart in the ledger."""
-        return self._calls.fingerprint()
-
-    def refresh_key(self) -> None:
-        """Reads the secret again."""
-        self._calls.keys.refresh()
-
-    def balance(self) -> Balance | None:
-        """None: the vendor tells nobody."""
-        return None
 
     def _result_url(self, process_id: str) -> str:
         match self._generation(process_id).get("generation_results"):
