@@ -50,7 +50,7 @@ demo: install ## pictures through the whole application on this machine, into de
 	$(BIN)/darkroom local demo --out $(OUT)
 
 test: install ## every test; needs Python only, and no network once installed
-	$(BIN)/pytest $(wildcard $(TESTS))
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(wildcard $(TESTS))
 
 check: lint types template ## what CI checks before the tests
 
@@ -77,7 +77,7 @@ soak: install ## what takes half an hour: 10,000 schedules, killed workers, larg
 
 lock: ## pin anew every package that pyproject.toml asks for
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
-	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev]'
+	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev,bench]'
 	{ head -n 2 requirements.lock; .build/lock/bin/python -m pip freeze --exclude darkroom | LC_ALL=C sort -f; } > .build/requirements.lock
 	mv .build/requirements.lock requirements.lock
 

@@ -34,12 +34,16 @@ class Gallery:
     """Pictures by path, on a server of their own; remembers what was asked for, as it was asked."""
 
     def __init__(self) -> None:
+        self.origin = ""
+        self.renew()
+
+    def renew(self) -> None:
+        """A cat and a dog, and nobody has asked for them."""
         self.pictures: dict[str, bytes] = {"/cat.png": picture(), "/dog.jpg": picture(name="JPEG")}
         self.moved: dict[str, str] = {}
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.delay_seconds = 0.0
-        self.origin = ""
 
     def url(self, path: str = "/cat.png") -> str:
         return self.origin + path
@@ -81,3 +85,19 @@ def gallery_open() -> Iterator[Gallery]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def no_picture(gallery: Gallery) -> None:
+    gallery.pictures["/cat.png"] = b"hello"
+
+
+def half_a_picture(gallery: Gallery) -> None:
+    gallery.pictures["/cat.png"] = picture(200, 200, "JPEG")[:-700]
+
+
+def gone(gallery: Gallery) -> None:
+    del gallery.pictures["/cat.png"]
+
+
+def moved(gallery: Gallery) -> None:
+    gallery.moved["/cat.png"] = gallery.url("/dog.jpg")

@@ -1,42 +1,26 @@
-"""How these tests speak to the AI/ML API simulator: a plain HTTP client, and the log it is asked for.
-
-The tests must not import the application: what is checked here is the stand-in, not its user.
-"""
+"""What these tests ask the AI/ML API simulator, and the log it is asked for."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
-import time
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 from PIL import Image, ImageFilter
+from tests.simulators import client
+from tests.simulators.client import BEARER, content, until
 from tests.simulators.gallery import opened
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
 
-KEY = "test-key-3"
-BEARER = {"Authorization": f"Bearer {KEY}"}
+running = partial(client.running, AimlapiSimulator, BEARER, speed=500)
 GENERATIONS = "/v1/images/generations"
-# A client without a key; no certificates are loaded, as everything here is plain HTTP.
-BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
 PRICE = 210_000
 PURSE = 20_000_000
 SUPER = {"model": "topaz-labs/sharpen-gen", "mode": "Super Focus V2"}
 STRONG = {"model": "topaz-labs/sharpen", "mode": "Strong"}
-
-
-@contextlib.contextmanager
-def running(**settings: Any) -> Iterator[tuple[AimlapiSimulator, httpx.Client]]:
-    """A simulator set up in its own way, and a client of it."""
-    with (
-        AimlapiSimulator(api_key=KEY, **{"speed": 500, **settings}) as sim,
-        httpx.Client(base_url=sim.base_url, headers=BEARER, timeout=10, verify=False) as http,
-    ):
-        yield sim, http
 
 
 def generate(http: httpx.Client, image_url: str, client_id: str | None = None, /, **body: Any) -> httpx.Response:
@@ -52,9 +36,7 @@ def link(answer: httpx.Response) -> str:
 
 
 def result_of(answer: httpx.Response) -> bytes:
-    picture = BARE.get(link(answer))
-    assert picture.status_code == 200
-    return picture.content
+    return content(link(answer))
 
 
 def log(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
@@ -65,13 +47,9 @@ def log(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def logged(http: httpx.Client, number: int = 1, limit_seconds: float = 4) -> list[dict[str, Any]]:
+def logged(http: httpx.Client, number: int = 1) -> list[dict[str, Any]]:
     """The log, once it has that many rows."""
-    stop = time.time() + limit_seconds
-    while len(rows := log(http)) < number:
-        assert time.time() < stop, f"the log has {len(rows)} rows"
-        time.sleep(0.02)
-    return rows
+    return until(lambda: log(http), lambda rows: len(rows) >= number)
 
 
 def blurred(name: str = "PNG") -> bytes:

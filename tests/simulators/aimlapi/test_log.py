@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.aimlapi.support import KEY, PRICE, STRONG, SUPER, generate, log, logged, running
+from tests.simulators.aimlapi.support import PRICE, STRONG, SUPER, generate, log, logged, running
+from tests.simulators.client import KEY
 from tests.simulators.gallery import Gallery
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator

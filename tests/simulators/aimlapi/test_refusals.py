@@ -9,20 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.aimlapi.support import (
-    BARE,
-    BEARER,
-    GENERATIONS,
-    KEY,
-    PRICE,
-    PURSE,
-    STRONG,
-    SUPER,
-    generate,
-    logged,
-    running,
-)
-from tests.simulators.gallery import Gallery, picture
+from tests.simulators.aimlapi.support import GENERATIONS, PRICE, PURSE, STRONG, SUPER, generate, logged, running
+from tests.simulators.client import BARE, BEARER, KEY
+from tests.simulators.gallery import Gallery, gone, half_a_picture, moved, no_picture
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
 
@@ -159,22 +148,6 @@ def test_unknown_paths_and_methods_are_404(http: httpx.Client) -> None:
     answers = [http.get("/v1/images"), http.get(GENERATIONS), http.post("/v2/logs"), http.delete("/v2/billing")]
     assert [answer.status_code for answer in answers] == [404] * 4
     assert answers[0].json()["path"] == "/v1/images"
-
-
-def no_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = b"hello"
-
-
-def half_a_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = picture(200, 200, "JPEG")[:-700]
-
-
-def gone(gallery: Gallery) -> None:
-    del gallery.pictures["/cat.png"]
-
-
-def moved(gallery: Gallery) -> None:
-    gallery.moved["/cat.png"] = gallery.url("/dog.jpg")
 
 
 @pytest.mark.parametrize("spoil", [no_picture, half_a_picture, gone, moved])

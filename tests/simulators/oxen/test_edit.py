@@ -7,8 +7,9 @@ import time
 
 import httpx
 import pytest
+from tests.simulators.client import BARE
 from tests.simulators.gallery import Gallery, opened
-from tests.simulators.oxen.support import ALL, BARE, MINIMAL, PRICE, PURSE, edit, running
+from tests.simulators.oxen.support import ALL, MINIMAL, PRICE, PURSE, edit, running
 
 from darkroom_local.simulators.oxen import OxenSimulator
 

@@ -6,8 +6,9 @@ import json
 
 import httpx
 import pytest
+from tests.simulators.client import BARE
 from tests.simulators.gallery import Gallery, opened
-from tests.simulators.oxen.support import ALL, BARE, MINIMAL, MODEL, edit, finished, submitted
+from tests.simulators.oxen.support import ALL, MINIMAL, MODEL, edit, finished, submitted
 
 from darkroom_local.simulators.oxen import OxenSimulator
 

@@ -9,11 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from tests.simulators.client import BARE, BEARER
 from tests.simulators.gallery import Gallery, opened, picture
 from tests.simulators.oxen.support import (
     ALL,
-    BARE,
-    BEARER,
     MINIMAL,
     MODEL,
     PRICE,

@@ -7,21 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.gallery import Gallery, opened, picture
-from tests.simulators.oxen.support import (
-    BARE,
-    BEARER,
-    KEY,
-    MODEL,
-    PRICE,
-    PURSE,
-    edit,
-    finished,
-    result_of,
-    running,
-    submit,
-    submitted,
-)
+from tests.simulators.client import BARE, BEARER, KEY
+from tests.simulators.gallery import Gallery, gone, half_a_picture, moved, no_picture, opened, picture
+from tests.simulators.oxen.support import MODEL, PRICE, PURSE, edit, finished, result_of, running, submit, submitted
 
 from darkroom_local.simulators.oxen import OxenSimulator
 
@@ -151,40 +139,13 @@ def test_a_filter_that_is_not_published_is_refused(http: httpx.Client) -> None:
         assert http.get("/ai/queue", params=query).status_code == 400
 
 
-def test_the_input_is_fetched_once_as_its_address_was_given_and_without_the_key(
-    http: httpx.Client, gallery: Gallery
-) -> None:
-    path = "/cat.png?X-Amz-Signature=ab%2Fcd%20e&mark=a~b%7Ec+d"
-    generation_id = submitted(http, gallery.url(path))
-    assert http.get("/ai/queue").json()["generations"][0]["input_image"] == gallery.url(path)
-    finished(http, generation_id)
-    assert gallery.asked == [path]
-    assert "Authorization" not in gallery.headers[0]
-
-
-def no_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = b"hello"
-
-
 def a_tiff(gallery: Gallery) -> None:
     gallery.pictures["/cat.png"] = picture(name="TIFF")
-
-
-def half_a_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = picture(200, 200, "JPEG")[:-700]
 
 
 def half_a_webp(gallery: Gallery) -> None:
     whole = picture(200, 200, "WEBP")
     gallery.pictures["/cat.png"] = whole[: len(whole) // 2]
-
-
-def gone(gallery: Gallery) -> None:
-    del gallery.pictures["/cat.png"]
-
-
-def moved(gallery: Gallery) -> None:
-    gallery.moved["/cat.png"] = gallery.url("/dog.jpg")
 
 
 @pytest.mark.parametrize(

@@ -4,29 +4,9 @@ from __future__ import annotations
 
 import time
 
-import httpx
+from tests.simulators.client import BARE, BEARER
 from tests.simulators.gallery import Gallery, opened
-from tests.simulators.oxen.support import BARE, BEARER, edit, link, result_of, running, status, submitted
-
-from darkroom_local.simulators.oxen import OxenSimulator
-
-
-def test_links_serve_ranges_without_a_key_and_a_key_there_is_leaked(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
-) -> None:
-    generation_id = submitted(http, gallery.url())
-    whole, url = result_of(http, generation_id), link(http, generation_id)
-    assert url.startswith(sim.origin + "/")
-    part = BARE.get(url, headers={"Range": "bytes=10-19"})
-    assert (part.status_code, part.content) == (206, whole[10:20])
-    assert part.headers["Content-Type"] == "image/png"
-    assert BARE.head(url).status_code == 403
-    assert BARE.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
-    assert BARE.get(url.replace("/results/", "/results/x")).status_code == 403
-    assert not any(entry["key_leaked"] for entry in sim.requests)
-    assert http.get(url).status_code == 200
-    assert sim.requests[-1]["key_leaked"] is True
-    assert sim.requests[-1]["generation_id"] == generation_id
+from tests.simulators.oxen.support import edit, link, running, status, submitted
 
 
 def test_a_link_ends_and_a_new_one_is_given_each_time_it_is_asked_for(gallery: Gallery) -> None:

@@ -6,17 +6,18 @@ The tests must not import the application: what is checked here is the stand-in,
 from __future__ import annotations
 
 import io
-import time
+from functools import partial
 from typing import Any
 
 import httpx
 from PIL import Image
+from tests.simulators import client
+from tests.simulators.client import BARE, KEY, content, until
 
 from darkroom_local.simulators.topaz import TopazSimulator
 
-KEY = "test-key-1"
-# A client without a key; no certificates are loaded, as everything here is plain HTTP.
-BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+HEADERS = {"X-API-Key": KEY}
+running = partial(client.running, TopazSimulator, HEADERS)
 
 
 def picture(width: int = 60, height: int = 40, name: str = "PNG", mode: str = "RGB", **save: Any) -> bytes:
@@ -44,14 +45,12 @@ def submitted(http: httpx.Client, **wishes: Any) -> str:
     return str(answer.json()["process_id"])
 
 
-def finished(http: httpx.Client, process_id: str, limit_seconds: float = 6) -> dict[str, Any]:
-    stop = time.time() + limit_seconds
-    while time.time() < stop:
+def finished(http: httpx.Client, process_id: str) -> dict[str, Any]:
+    def status() -> dict[str, Any]:
         body: dict[str, Any] = http.get(f"/status/{process_id}").json()
-        if body["status"] in ("Completed", "Failed", "Cancelled"):
-            return body
-        time.sleep(0.02)
-    raise AssertionError("the job did not end")
+        return body
+
+    return until(status, lambda body: body["status"] in ("Completed", "Failed", "Cancelled"))
 
 
 def link(http: httpx.Client, process_id: str, which: str = "download_url") -> str:
@@ -61,19 +60,11 @@ def link(http: httpx.Client, process_id: str, which: str = "download_url") -> st
 def result_of(http: httpx.Client, process_id: str) -> bytes:
     body = finished(http, process_id)
     assert body["status"] == "Completed", body
-    answer = BARE.get(link(http, process_id))
-    assert answer.status_code == 200
-    return answer.content
-
-
-def opened(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return image
+    return content(link(http, process_id))
 
 
 def balance(sim: TopazSimulator) -> dict[str, int]:
-    answer = BARE.get(sim.origin + "/account/v1/credits/balance", headers={"X-API-Key": KEY})
+    answer = BARE.get(sim.origin + "/account/v1/credits/balance", headers=HEADERS)
     assert answer.status_code == 200
     body: dict[str, int] = answer.json()
     return body

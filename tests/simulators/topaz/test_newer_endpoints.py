@@ -9,15 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, ImageStat
-from tests.simulators.topaz.support import (
-    balance,
-    finished,
-    opened,
-    picture,
-    result_of,
-    submit,
-    submitted,
-)
+from tests.simulators.gallery import opened
+from tests.simulators.topaz.support import balance, finished, picture, result_of, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.topaz.models import ENDPOINTS

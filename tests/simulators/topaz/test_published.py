@@ -10,18 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from tests.simulators.topaz.support import (
-    BARE,
-    KEY,
-    balance,
-    finished,
-    link,
-    opened,
-    picture,
-    result_of,
-    submit,
-    submitted,
-)
+from tests.simulators.client import BARE
+from tests.simulators.gallery import opened
+from tests.simulators.topaz.support import balance, finished, link, picture, result_of, running, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
 
@@ -66,10 +57,7 @@ def test_a_job_goes_from_submit_to_a_picture_of_the_announced_size(sim: TopazSim
 
 
 def test_a_job_is_pending_then_processing_then_completed_by_its_eta() -> None:
-    with (
-        TopazSimulator(api_key=KEY, speed=2) as sim,
-        httpx.Client(base_url=sim.base_url, headers={"X-API-Key": KEY}, verify=False) as http,
-    ):
+    with running(speed=2) as (_, http):
         answer = submit(http).json()
         seen: list[str] = []
         while "Completed" not in seen:
@@ -233,3 +221,8 @@ def test_credits_are_consumed_on_completion(sim: TopazSimulator, http: httpx.Cli
 def test_a_link_is_not_there_before_the_job_is_done(http: httpx.Client) -> None:
     process_id = submitted(http, output_width=1000)
     assert http.get(f"/download/{process_id}").status_code == 409
+
+
+def test_the_journal_keeps_the_fields_of_the_form(sim: TopazSimulator, http: httpx.Client) -> None:
+    submitted(http, filename="a.png", model="CGI")
+    assert (sim.requests[0]["path"], sim.requests[0]["fields"]) == ("/image/v1/enhance/async", {"model": "CGI"})

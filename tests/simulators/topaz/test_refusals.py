@@ -9,15 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.topaz.support import (
-    BARE,
-    KEY,
-    balance,
-    finished,
-    picture,
-    submit,
-    submitted,
-)
+from tests.simulators.client import BARE, KEY
+from tests.simulators.topaz.support import balance, finished, picture, running, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.topaz.models import LEGACY_KEY_PREFIX
@@ -96,10 +89,7 @@ def test_a_truncated_picture_ends_as_a_failed_job_and_is_refunded(sim: TopazSimu
 
 
 def test_the_request_limit_holds_for_announced_and_for_streamed_bodies() -> None:
-    with (
-        TopazSimulator(api_key=KEY, speed=20, request_limit_bytes=100_000) as sim,
-        httpx.Client(base_url=sim.base_url, headers={"X-API-Key": KEY}, verify=False) as http,
-    ):
+    with running(speed=20, request_limit_bytes=100_000) as (sim, http):
         big = submit(http, bytes(200_000))
         assert big.status_code == 413
         head = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
@@ -200,8 +190,3 @@ def test_ids_are_uuids_and_unknown_ones_are_404(http: httpx.Client, method: str,
     unknown = f"{path}/d7b3b3b3-7b3b-4b3b-8b3b-3b3b3b3b3b3b"
     assert http.request(method, f"{path}/12").status_code == 400
     assert http.request(method, unknown).status_code == 404
-
-
-def test_an_unknown_endpoint_is_404(http: httpx.Client) -> None:
-    assert http.post("/enhance-everything/async").status_code == 404
-    assert http.put("/status").status_code == 404

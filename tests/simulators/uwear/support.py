@@ -1,19 +1,17 @@
-"""How these tests speak to the uwear.ai simulator: a plain HTTP client.
-
-The tests must not import the application: what is checked here is the stand-in, not its user.
-"""
+"""What these tests ask the uwear.ai simulator, and how they wait for it."""
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import Any
 
 import httpx
+from tests.simulators import client
+from tests.simulators.client import content, until
 
-KEY = "test-key-2"
-BEARER = {"Authorization": f"Bearer {KEY}"}
-# A client without a key; no certificates are loaded, as everything here is plain HTTP.
-BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+from darkroom_local.simulators.uwear import UwearSimulator
+
+running = partial(client.running, UwearSimulator)
 ENDED = ("Done", "Error", "Failed")
 
 
@@ -29,14 +27,12 @@ def submitted(http: httpx.Client, image_url: str | None, model: str = "recraft",
     return int(answer.json()["generation_id"])
 
 
-def finished(http: httpx.Client, generation_id: int, limit_seconds: float = 6) -> dict[str, Any]:
-    stop = time.time() + limit_seconds
-    while time.time() < stop:
+def finished(http: httpx.Client, generation_id: int) -> dict[str, Any]:
+    def status() -> dict[str, Any]:
         body: dict[str, Any] = http.get(f"/generation/{generation_id}").json()
-        if body["status"] in ENDED:
-            return body
-        time.sleep(0.02)
-    raise AssertionError("the generation did not end")
+        return body
+
+    return until(status, lambda body: body["status"] in ENDED)
 
 
 def link(http: httpx.Client, generation_id: int) -> str:
@@ -47,6 +43,4 @@ def link(http: httpx.Client, generation_id: int) -> str:
 
 
 def result_of(http: httpx.Client, generation_id: int) -> bytes:
-    answer = BARE.get(link(http, generation_id))
-    assert answer.status_code == 200
-    return answer.content
+    return content(link(http, generation_id))

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from tests.simulators.client import BARE, BEARER
 from tests.simulators.gallery import Gallery, opened, picture
-from tests.simulators.uwear.support import BARE, BEARER, KEY, finished, link, result_of, submit, submitted
+from tests.simulators.uwear.support import finished, result_of, running, submit, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
 
@@ -50,10 +51,7 @@ def test_the_published_example_takes_its_placeholders_for_what_they_are(http: ht
 
 
 def test_a_generation_is_created_then_ongoing_then_done(gallery: Gallery) -> None:
-    with (
-        UwearSimulator(api_key=KEY, speed=10) as sim,
-        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
-    ):
+    with running(speed=10) as (_, http):
         generation_id = submitted(http, gallery.url())
         seen: dict[str, list[tuple[str, bool]]] = {}
         while "Done" not in seen:
@@ -97,10 +95,7 @@ def test_topaz_listens_to_its_settings(
 
 
 def test_the_factor_of_recraft_can_be_chosen_because_it_is_not_published(gallery: Gallery) -> None:
-    with (
-        UwearSimulator(api_key=KEY, speed=50, recraft_factor=2) as sim,
-        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
-    ):
+    with running(speed=50, recraft_factor=2) as (_, http):
         assert opened(result_of(http, submitted(http, gallery.url()))).size == (60, 40)
 
 
@@ -160,36 +155,13 @@ def test_the_list_is_newest_first_in_parts_and_says_what_was_submitted(http: htt
 
 
 def test_the_list_can_be_set_to_echo_no_address(gallery: Gallery) -> None:
-    with (
-        UwearSimulator(api_key=KEY, speed=50, echo_image_url=False) as sim,
-        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
-    ):
+    with running(speed=50, echo_image_url=False) as (_, http):
         submitted(http, gallery.url())
         assert "image_url" not in http.get("/generations").json()[0]
 
 
-def test_links_serve_ranges_without_a_key_and_for_get_only(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery
-) -> None:
-    generation_id = submitted(http, gallery.url())
-    whole, url = result_of(http, generation_id), link(http, generation_id)
-    assert url.startswith(sim.origin + "/")
-    part = BARE.get(url, headers={"Range": "bytes=10-19"})
-    assert (part.status_code, part.content) == (206, whole[10:20])
-    assert part.headers["Content-Type"] == "image/png"
-    assert BARE.head(url).status_code == 403
-    assert BARE.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
-    assert BARE.get(url.replace("/results/", "/results/x")).status_code == 403
-    assert not any(entry["key_leaked"] for entry in sim.requests)
-    assert http.get(url).status_code == 200
-    assert sim.requests[-1]["key_leaked"] is True
-
-
 def test_results_end_four_hours_after_they_were_made(gallery: Gallery) -> None:
-    with (
-        UwearSimulator(api_key=KEY, speed=14_400) as sim,  # four hours are a second
-        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
-    ):
+    with running(speed=14_400) as (_, http):  # four hours are a second
         body = finished(http, submitted(http, gallery.url()))
         url = body["generation_results"][0]["image_url"]
         assert BARE.get(url).status_code == 200

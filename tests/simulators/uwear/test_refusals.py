@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.gallery import Gallery, picture
-from tests.simulators.uwear.support import BARE, BEARER, KEY, finished, submit, submitted
+from tests.simulators.client import BARE, BEARER, KEY
+from tests.simulators.gallery import Gallery, gone, half_a_picture, moved, no_picture
+from tests.simulators.uwear.support import finished, running, submit, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
 
@@ -107,31 +108,6 @@ def test_ids_are_whole_numbers_and_unknown_ones_are_404(http: httpx.Client) -> N
     assert http.get("/generate").status_code == 404
 
 
-def test_the_input_is_fetched_once_as_its_address_was_given_and_without_the_key(
-    http: httpx.Client, gallery: Gallery
-) -> None:
-    path = "/cat.png?X-Amz-Signature=ab%2Fcd%20e&mark=a~b%7Ec+d"
-    finished(http, submitted(http, gallery.url(path)))
-    assert gallery.asked == [path]
-    assert "Authorization" not in gallery.headers[0]
-
-
-def no_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = b"hello"
-
-
-def half_a_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = picture(200, 200, "JPEG")[:-700]
-
-
-def gone(gallery: Gallery) -> None:
-    del gallery.pictures["/cat.png"]
-
-
-def moved(gallery: Gallery) -> None:
-    gallery.moved["/cat.png"] = gallery.url("/dog.jpg")
-
-
 @pytest.mark.parametrize("spoil", [no_picture, half_a_picture, gone, moved])
 def test_an_input_that_cannot_be_had_ends_as_error_and_costs_nothing(
     sim: UwearSimulator, http: httpx.Client, gallery: Gallery, spoil: Any
@@ -154,10 +130,7 @@ def test_an_address_where_nobody_listens_ends_as_error(http: httpx.Client) -> No
 )
 def test_fetching_and_making_have_their_limits(gallery: Gallery, limits: dict[str, Any]) -> None:
     gallery.delay_seconds = 0.5
-    with (
-        UwearSimulator(api_key=KEY, speed=50, **limits) as sim,
-        httpx.Client(base_url=sim.base_url, headers=BEARER, verify=False) as http,
-    ):
+    with running(speed=50, **limits) as (_, http):
         start = time.time()
         assert finished(http, submitted(http, gallery.url()))["status"] == "Error"
         assert time.time() - start < 2

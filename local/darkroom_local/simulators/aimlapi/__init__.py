@@ -6,18 +6,9 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .faults import KINDS, Fault, FaultKind, Faults, make_fault, parse_fault
-from .server import AimlapiSimulator, serve
-from .world import Settings
+from .server import AimlapiSimulator
 
-__all__ = [
-    "KINDS",
-    "AimlapiSimulator",
-    "Fault",
-    "FaultKind",
-    "Faults",
-    "Settings",
-    "make_fault",
-    "parse_fault",
-    "serve",
-]
+parse_fault = AimlapiSimulator.repertoire.parse
+serve = AimlapiSimulator.serve
+
+__all__ = ["AimlapiSimulator", "parse_fault", "serve"]

@@ -11,10 +11,10 @@ import json
 import re
 from datetime import UTC, datetime
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
+from ..stage.addresses import query_of
 from ..stage.refusals import Refusal, Severed
 from .answers import B64, Shape, picture_answer, usd
 from .errors import Invalid, naming, stamp
@@ -32,9 +32,7 @@ async def submit(call: Call) -> web.StreamResponse:
     world, entry = call.world, call.entry
     entry["client_request_id"] = _client_request_id(call.request)
     body = await _body(call)
-    entry["fields"] = body if isinstance(body, dict) else {}
-    url = entry["fields"].get("image_url")
-    await call.gate(url if isinstance(url, str) else None)
+    await call.gate_body(body)
     order = read_order(body, world.settings.price_credits)
     if not world.account.reserve(order.credits):
         raise Refusal(403)
@@ -109,7 +107,7 @@ def _submit_entry(generation: Generation) -> dict[str, Any]:
         "inference_id": generation.inference_id,
         "client_request_id": generation.sender.client_request_id,
         "image_url": order.image_url,
-        "query": dict(parse_qsl(urlsplit(order.image_url).query, keep_blank_values=True)),
+        "query": query_of(order.image_url),
         "model": order.model,
         "settings": dict(order.settings),
         "credits": order.credits,
@@ -123,9 +121,7 @@ async def _picture(call: Call, generation: Generation, shape: Shape) -> web.Stre
         raise Refusal(500)
     credits = generation.order.credits
     if shape.answer_with == B64:
-        return await call.world.generations.blocking(
+        return await call.world.workshop.make(
             lambda: picture_answer(call.entry, shape, file.path.read_bytes(), credits)
         )
-    origin = str(call.request.url.origin())
-    link = call.world.links.mint(origin, "GET", file.path.name, generation.expires)
-    return picture_answer(call.entry, shape, link, credits)
+    return picture_answer(call.entry, shape, call.link(file.path.name, generation.expires), credits)

@@ -13,23 +13,18 @@ import math
 import secrets
 import string
 import time
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from ..stage.account import Account
 from ..stage.fetching import NotFetched, fetch
-from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, make_result, read_facts
-from ..stage.workshop import Workshop, sleep_until
+from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
+from ..stage.workshop import Workshop, made_as, sleep_until
 from .errors import PARTNER_FAILED
 from .models import FAILED, LONGEST_SECONDS, SECONDS_PER_MP, SHORTEST_SECONDS, SUCCEEDED
 from .orders import Order
 
-Made = TypeVar("Made")
-_WRONG_PIXELS = 16
 _UNREADABLE = (NotAPicture, NoArea, *DECODE_ERRORS)
 _ID_LETTERS, _ID_LENGTH = string.ascii_letters + string.digits, 21
 
@@ -97,12 +92,11 @@ class Generation:
 class GenerationStore:
     """Every generation the account knows of, newest last."""
 
-    def __init__(self, account: Account, directory: Path, limits: Limits) -> None:
+    def __init__(self, account: Account, workshop: Workshop, limits: Limits) -> None:
         self._account = account
-        self._directory = directory
+        self._workshop = workshop
         self._limits = limits
         self._generations: list[Generation] = []
-        self._workshop = Workshop("aimlapi-simulator")
 
     def accept(self, order: Order, sender: Sender, traits: Traits) -> Generation:
         """Start a generation whose credits are already held."""
@@ -114,23 +108,15 @@ class GenerationStore:
 
     def of_file(self, name: str) -> Generation | None:
         """The generation whose picture bears that file name, kept or not."""
-        return next((g for g in self._generations if g.file is not None and g.file.path.name == name), None)
+        return made_as(name, self._generations)
 
     def logged(self) -> list[Generation]:
         """What the log shows by now, newest first."""
         now = time.time()
         return [g for g in reversed(self._generations) if g.logged <= now]
 
-    async def blocking(self, call: Callable[[], Made]) -> Made:
-        """Do blocking work where the pictures are made."""
-        return await self._workshop.make(call)
-
-    async def close(self) -> None:
-        """Stop every generation."""
-        await self._workshop.close()
-
     async def _run(self, generation: Generation) -> None:
-        source = self._directory / f"input-{generation.inference_id}"
+        source = self._workshop.directory / f"input-{generation.inference_id}"
         problem: Problem | None = Problem(500)
         try:
             await sleep_until(time.time() + generation.traits.fetch_late_seconds)
@@ -149,26 +135,20 @@ class GenerationStore:
         """The finished picture, once its time has come as well."""
         order, limits = generation.order, self._limits
         recipe = await self._workshop.make(partial(recipe_for, order, source))
-        size_mp = recipe.width * recipe.height / 1e6
-        if size_mp > limits.input_mp:
+        if recipe.size_mp > limits.input_mp:
             raise NotAPicture
-        if generation.traits.wrong_size:
-            recipe = replace(recipe, width=recipe.width + _WRONG_PIXELS, height=recipe.height + _WRONG_PIXELS)
-        target = self._directory / f"{uuid.uuid4()}.{recipe.format}"
-        file = await self._workshop.make(partial(make_result, source, target, recipe))
+        file = await self._workshop.picture(source, recipe, wrong_size=generation.traits.wrong_size)
         seconds = min(
-            LONGEST_SECONDS[order.model], SHORTEST_SECONDS[order.model] + SECONDS_PER_MP[order.model] * size_mp
+            LONGEST_SECONDS[order.model], SHORTEST_SECONDS[order.model] + SECONDS_PER_MP[order.model] * recipe.size_mp
         )
         await sleep_until(generation.created + seconds / limits.speed + generation.traits.late_seconds)
         return file
 
     def _end(self, generation: Generation, problem: Problem | None) -> None:
         now, limits = time.time(), self._limits
+        self._account.settle(generation.order.credits, delivered=problem is None)
         if problem is None:
-            self._account.consume(generation.order.credits)
             generation.expires = math.ceil(now + limits.result_lifetime_seconds / limits.speed)
-        else:
-            self._account.refund(generation.order.credits)
         generation.status = SUCCEEDED if problem is None else FAILED
         generation.problem = problem
         generation.logged = now + limits.log_delay_seconds / limits.speed + generation.traits.log_lag_seconds

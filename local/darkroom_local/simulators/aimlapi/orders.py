@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+from ..stage.addresses import is_web_address
 from .errors import Invalid
 from .models import DEFAULT_SHARPENING, EXAMPLE_PAIR, FORMATS, MODELS, Choice, Number, Rule, Switch
 
@@ -71,7 +71,7 @@ def _address_problems(body: Mapping[str, Any]) -> Iterator[str]:
     url = body["image_url"]
     if not isinstance(url, str):
         yield f"image_url: Expected string, received {_type_of(url)}"
-    elif not _is_web_address(url):
+    elif not is_web_address(url):
         yield "image_url: Invalid url"
 
 
@@ -119,11 +119,3 @@ def _wrong_word(words: tuple[str, ...], value: Any) -> str:
 
 def _type_of(value: Any) -> str:
     return "null" if value is None else _TYPES[type(value)]
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        return False

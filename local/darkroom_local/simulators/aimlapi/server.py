@@ -6,18 +6,12 @@ must not import the application it stands in for.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from ..stage.journal import Journal
 from ..stage.links import Links
-from ..stage.server import Route, Simulator, serve_until_signalled
+from ..stage.server import Route, Simulator
+from ..stage.workshop import Workshop
 from . import api_routes
 from .faults import REPERTOIRE
 from .generations import GenerationStore
-from .journal import make_journal
 from .log import Pace
 from .world import Settings, World
 
@@ -35,26 +29,15 @@ class AimlapiSimulator(Simulator[World, Settings]):
     name = "aimlapi-simulator"
     base_path = ""
     repertoire = REPERTOIRE
+    settings_class = Settings
+    subject = "image_url"
+    notes = ("request_id", "inference_id", "client_request_id")
+    routes = _ROUTES
 
-    def make_settings(self, **fields: Any) -> Settings:
-        """Its own settings."""
-        return Settings(**fields)
-
-    def make_journal(self, api_key: str) -> Journal:
-        """Its own journal."""
-        return make_journal(api_key)
-
-    def routes(self) -> Sequence[Route[World]]:
-        """The endpoints."""
-        return _ROUTES
-
-    def make_world(self, directory: Path) -> World:
-        """A fresh world that keeps its files in the given directory."""
+    def make_world(self, workshop: Workshop) -> World:
+        """A fresh world that works there."""
         settings = self.settings
         links = Links(settings.result_lifetime_seconds)
-        generations = GenerationStore(self.account, directory, settings.limits)
+        generations = GenerationStore(self.account, workshop, settings.limits)
         pace = Pace(settings.speed)
-        return World(self.account, self.faults, self.journal, links, directory, settings, generations, pace)
-
-
-serve = functools.partial(serve_until_signalled, AimlapiSimulator)  # blocking, for a command line
+        return World(self.account, self.faults, self.journal, links, workshop, settings, generations, pace)

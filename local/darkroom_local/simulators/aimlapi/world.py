@@ -89,10 +89,6 @@ class World(world.World):
         entry["inference_id"] = generation.inference_id
         return Found(generation.file if generation.has_result() else None, generation.order.image_url)
 
-    async def close(self) -> None:
-        """Stop every generation."""
-        await self.generations.close()
-
 
 Call = calls.Call[World]
 _USAGES = {"usage_credits": CREDITS, "usage_headers_only": NULL, "usage_nowhere": NOWHERE}
@@ -100,18 +96,20 @@ _USAGES = {"usage_credits": CREDITS, "usage_headers_only": NULL, "usage_nowhere"
 
 def traits_of(call: Call) -> Traits:
     """What a generation accepted by this call is to suffer."""
-    late, fetch_late, lag = (call.take(kind) for kind in ("late_job", "fetch_late", "list_lag"))
-    ending = call.take("failed_job", "generation_timeout")
-    problem: Problem | None = None
-    if ending is not None:
-        problem = failure(int(ending.option("status")) if ending.kind == "failed_job" else 504)
     return Traits(
-        problem=problem,
-        late_seconds=late.option("seconds") if late else 0.0,
-        fetch_late_seconds=fetch_late.option("seconds") if fetch_late else 0.0,
-        log_lag_seconds=lag.option("seconds") if lag else 0.0,
-        wrong_size=call.take("wrong_size") is not None,
+        late_seconds=call.seconds("late_job"),
+        fetch_late_seconds=call.seconds("fetch_late"),
+        log_lag_seconds=call.seconds("list_lag"),
+        problem=_problem_of(call),
+        wrong_size=call.has("wrong_size"),
     )
+
+
+def _problem_of(call: Call) -> Problem | None:
+    fault = call.take("failed_job", "generation_timeout")
+    if fault is None:
+        return None
+    return failure(int(fault.option("status")) if fault.kind == "failed_job" else 504)
 
 
 def shape_of(call: Call) -> Shape:
@@ -119,9 +117,9 @@ def shape_of(call: Call) -> Shape:
     usage = call.take("usage_tokens_only", *_USAGES)
     kind = usage.kind if usage else "as published"
     return Shape(
-        answer_with=B64 if call.take("b64") is not None else call.world.settings.answer_with,
-        no_data=call.take("no_data") is not None,
-        status=201 if call.take("created") is not None else 200,
+        answer_with=B64 if call.has("b64") else call.world.settings.answer_with,
+        no_data=call.has("no_data"),
+        status=201 if call.has("created") else 200,
         usage=_USAGES.get(kind, TOKENS),
         cost_headers=kind not in ("usage_tokens_only", "usage_nowhere"),
     )

@@ -6,18 +6,9 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .faults import KINDS, Fault, FaultKind, Faults, make_fault, parse_fault
-from .server import OxenSimulator, serve
-from .world import Settings
+from .server import OxenSimulator
 
-__all__ = [
-    "KINDS",
-    "Fault",
-    "FaultKind",
-    "Faults",
-    "OxenSimulator",
-    "Settings",
-    "make_fault",
-    "parse_fault",
-    "serve",
-]
+parse_fault = OxenSimulator.repertoire.parse
+serve = OxenSimulator.serve
+
+__all__ = ["OxenSimulator", "parse_fault", "serve"]

@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
+from ..stage.addresses import query_of
 from ..stage.refusals import Refusal
 from .errors import Plain
 from .jobs import Job
@@ -43,13 +44,13 @@ async def edit(call: Call) -> web.StreamResponse:
     except Unfit as unfit:
         raise Refusal(400, str(unfit)) from None
     _reserve(call, 1)
-    inline = call.take("inline") is not None or request.params.get("response_format") == AS_BASE64
+    inline = call.has("inline") or request.params.get("response_format") == AS_BASE64
     job = _accept(call, request, listed=False)
     await job.ended.wait()
     if job.file is None or job.status != SUCCEEDED:
         raise Plain(400 if job.is_unfit else 500, job.error_message or "")
     if inline:
-        image = {AS_BASE64: await call.world.jobs.read(_encoded, job.file)}
+        image = {AS_BASE64: await call.world.workshop.make(partial(_encoded, job.file.path))}
     else:
         image = {"url": call.world.addresses.result(call.request.url.origin(), job) or ""}
     return web.json_response({"model": request.model, "created": int(time.time()), "images": [image]})
@@ -58,8 +59,8 @@ async def edit(call: Call) -> web.StreamResponse:
 async def status(call: Call) -> web.StreamResponse:
     """GET /ai/queue/{generation_id}."""
     job = await _found(call)
-    strange = call.take("unknown_status") is not None
-    echo = call.world.settings.echo_input and call.take("no_echo") is None
+    strange = call.has("unknown_status")
+    echo = call.world.settings.echo_input and not call.has("no_echo")
     url = call.world.addresses.result(call.request.url.origin(), job)
     return web.json_response(row(job, url, echo=echo, strange=strange))
 
@@ -90,9 +91,7 @@ async def _body(call: Call) -> Any:
         raise Refusal(413) from None
     except (ValueError, LookupError, RecursionError):
         body = None
-    call.entry["fields"] = body if isinstance(body, dict) else {}
-    url = call.entry["fields"].get(INPUT)
-    await call.gate(url if isinstance(url, str) else None)
+    await call.gate_body(body)
     return body
 
 
@@ -105,26 +104,18 @@ def _accept(call: Call, request: Request, *, listed: bool) -> Job:
     """Start one generation and note it as paid; `query` is that of the input's address."""
     world = call.world
     job = world.jobs.accept(request, world.settings.price_units, traits_of(call), listed=listed)
-    url = request.input_image or ""
     world.journal.accepted(
         {
             "generation_id": job.generation_id if listed else None,
             "operation": call.operation,
             "input_image": request.params.get(INPUT),
-            "query": dict(parse_qsl(_query(url), keep_blank_values=True)),
+            "query": query_of(request.input_image),
             "model": request.model,
             "settings": request.settings,
             "credits": job.units,
         }
     )
     return job
-
-
-def _query(url: str) -> str:
-    try:
-        return urlsplit(url).query
-    except ValueError:
-        return ""
 
 
 def _encoded(path: Path) -> str:

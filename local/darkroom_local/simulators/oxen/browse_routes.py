@@ -39,7 +39,7 @@ async def listing(call: Call) -> web.StreamResponse:
     """GET /ai/queue: the active ones, or those of one status; all at once."""
     await call.gate()
     jobs = _chosen(call, ACTIVE)
-    echo = call.world.settings.echo_input and call.take("no_echo") is None
+    echo = call.world.settings.echo_input and not call.has("no_echo")
     rows = [row(job, _result(call, job), echo=echo) for job in jobs]
     return web.json_response({"count": len(rows), "generations": rows})
 
@@ -49,7 +49,7 @@ async def history(call: Call) -> web.StreamResponse:
     await call.gate()
     jobs = _chosen(call, STATUSES)
     page, size = _whole(call, "page", 1, None), _whole(call, "page_size", PAGE_SIZE_DEFAULT, PAGE_SIZE_HIGHEST)
-    echo = call.take("no_echo") is None
+    echo = not call.has("no_echo")
     rows = [history_row(job, _result(call, job), echo=echo) for job in jobs[(page - 1) * size : page * size]]
     charged = [job.units for job in jobs if job.status == SUCCEEDED]
     body = {
@@ -72,7 +72,7 @@ async def details(call: Call) -> web.StreamResponse:
     await call.gate(job.request.input_image if job else None)
     if job is None:
         raise Refusal(404)
-    found = history_row(job, _result(call, job), echo=call.take("no_echo") is None)
+    found = history_row(job, _result(call, job), echo=not call.has("no_echo"))
     return web.json_response({"status": "success", "status_message": "resource_found", "generation": found})
 
 

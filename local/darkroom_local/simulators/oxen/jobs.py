@@ -12,15 +12,15 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 from ..stage.account import Account
 from ..stage.fetching import NotFetched, fetch
-from ..stage.imaging import DECODE_ERRORS, ResultFile, make_result
-from ..stage.workshop import Workshop, sleep_until
+from ..stage.imaging import DECODE_ERRORS, ResultFile
+from ..stage.workshop import Workshop, made_as, sleep_until
 from .models import (
     ACTIVE,
     CANCELLED,
@@ -37,7 +37,6 @@ from .orders import Choices, Order, Request, Unfit, order_of
 from .pictures import recipe_for
 
 FAULT_MESSAGE = "The model failed to produce a result"
-_WRONG_PIXELS = 16
 
 
 @dataclass(frozen=True)
@@ -94,14 +93,13 @@ class Job:
 class JobStore:
     """Every generation the account knows of, newest last."""
 
-    def __init__(self, account: Account, directory: Path, limits: Limits, tell: Callable[[Job], None]) -> None:
+    def __init__(self, account: Account, workshop: Workshop, limits: Limits, tell: Callable[[Job], None]) -> None:
         """`tell` is called with each generation that ended, unless a client cancelled it."""
         self._account = account
-        self._directory = directory
+        self._workshop = workshop
         self._limits = limits
         self._tell = tell
         self._jobs: dict[str, Job] = {}
-        self._workshop = Workshop("oxen-simulator")
 
     def accept(self, request: Request, units: int, traits: Traits, *, listed: bool = True) -> Job:
         """Start a generation whose units are already reserved."""
@@ -117,7 +115,7 @@ class JobStore:
 
     def of_file(self, name: str) -> Job | None:
         """The generation whose picture bears that file name."""
-        return next((job for job in self._jobs.values() if job.file is not None and job.file.path.name == name), None)
+        return made_as(name, self._jobs.values())
 
     def shown(self) -> list[Job]:
         """What the lists may show, newest first."""
@@ -130,21 +128,13 @@ class JobStore:
         if job.is_active:
             self._end(job, CANCELLED)
 
-    async def read(self, how: Callable[[Path], str], file: ResultFile) -> str:
-        """A picture in a form of its own, made in a thread."""
-        return await self._workshop.make(partial(how, file.path))
-
-    async def close(self) -> None:
-        """Stop every generation."""
-        await self._workshop.close()
-
     async def _run(self, job: Job) -> None:
         wait_seconds = QUEUED_SECONDS / self._limits.speed + job.traits.hold_seconds
         await sleep_until(job.enqueued + wait_seconds if job.listed else 0.0)
         if not job.is_active:
             return
         job.status, job.started = PROCESSING, time.time()
-        source = self._directory / f"input-{job.generation_id}"
+        source = self._workshop.directory / f"input-{job.generation_id}"
         ending, message = job.traits.ending, FAULT_MESSAGE
         try:
             job.file = await self._make(job, source)
@@ -163,17 +153,15 @@ class JobStore:
         await sleep_until(time.time() + job.traits.fetch_late_seconds)
         await self._fetch(order, source)
         recipe = await self._workshop.make(partial(recipe_for, order, source))
-        output_mp = recipe.width * recipe.height / 1e6
-        if output_mp > self._limits.output_mp:
-            raise Unfit(f"The output would have {output_mp:.1f} megapixels; {self._limits.output_mp:g} is the limit")
-        if job.traits.wrong_size:
-            recipe = replace(recipe, width=recipe.width + _WRONG_PIXELS, height=recipe.height + _WRONG_PIXELS)
-        target = self._directory / f"{uuid.uuid4()}.{recipe.format}"
+        if recipe.size_mp > self._limits.output_mp:
+            raise Unfit(
+                f"The output would have {recipe.size_mp:.1f} megapixels; {self._limits.output_mp:g} is the limit"
+            )
         try:
-            file = await self._workshop.make(partial(make_result, source, target, recipe))
+            file = await self._workshop.picture(source, recipe, wrong_size=job.traits.wrong_size)
         except DECODE_ERRORS as error:
             raise Unfit("The image could not be decoded") from error
-        seconds = min(LONGEST_SECONDS, SHORTEST_SECONDS + SECONDS_PER_OUTPUT_MP * output_mp)
+        seconds = min(LONGEST_SECONDS, SHORTEST_SECONDS + SECONDS_PER_OUTPUT_MP * recipe.size_mp)
         late_seconds = job.traits.late_seconds + job.traits.hold_seconds
         await sleep_until(job.enqueued + seconds / self._limits.speed + late_seconds)
         return file
@@ -185,10 +173,7 @@ class JobStore:
             raise Unfit(_complaint(str(error), order.input_image)) from error
 
     def _end(self, job: Job, status: str) -> None:
-        if status == SUCCEEDED:
-            self._account.consume(job.units)
-        else:
-            self._account.refund(job.units)
+        self._account.settle(job.units, delivered=status == SUCCEEDED)
         job.status, job.completed = status, time.time()
         job.ended.set()
 

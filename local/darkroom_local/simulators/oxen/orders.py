@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+from ..stage.addresses import is_web_address
 from ..stage.refusals import Refusal
 from .errors import Plain
 from .models import AS_BASE64, AS_URL, CHOICES, GENERATIONS_HIGHEST, INPUT, MODEL, NAMESPACE
@@ -96,7 +96,7 @@ def _problems(params: Mapping[str, Any], choices: Choices) -> Iterator[str]:
     url = params.get(INPUT)
     if INPUT not in params:
         yield f"{INPUT} is required"
-    elif not isinstance(url, str) or not _is_web_address(url):
+    elif not isinstance(url, str) or not is_web_address(url):
         yield f"{INPUT} must be a valid URI"
     for name, words in choices.items():
         value = params.get(name, CHOICES[name].default)
@@ -104,11 +104,3 @@ def _problems(params: Mapping[str, Any], choices: Choices) -> Iterator[str]:
             yield f"{name} must be one of: {', '.join(words)}; got {value!r}"
     if params.get("response_format", AS_URL) not in (AS_URL, AS_BASE64):
         yield f"response_format must be one of: {AS_URL}, {AS_BASE64}"
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        return False

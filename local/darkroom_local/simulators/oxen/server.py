@@ -7,18 +7,12 @@ stands in for.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from ..stage.journal import Journal
 from ..stage.links import Links
-from ..stage.server import Route, Simulator, serve_until_signalled
+from ..stage.server import Route, Simulator
+from ..stage.workshop import Workshop
 from . import api_routes, browse_routes
 from .faults import REPERTOIRE
 from .jobs import JobStore
-from .journal import make_journal
 from .listeners import Listeners
 from .rows import FILE_PATH, Addresses
 from .world import Settings, World
@@ -47,27 +41,16 @@ class OxenSimulator(Simulator[World, Settings]):
     name = "oxen-simulator"
     base_path = BASE_PATH
     repertoire = REPERTOIRE
+    settings_class = Settings
+    subject = "input_image"
+    notes = ("generation_id",)
+    routes = _ROUTES
 
-    def make_settings(self, **fields: Any) -> Settings:
-        """Its own settings."""
-        return Settings(**fields)
-
-    def make_journal(self, api_key: str) -> Journal:
-        """Its own journal."""
-        return make_journal(api_key)
-
-    def routes(self) -> Sequence[Route[World]]:
-        """The endpoints."""
-        return _ROUTES
-
-    def make_world(self, directory: Path) -> World:
-        """A fresh world that keeps its files in the given directory."""
+    def make_world(self, workshop: Workshop) -> World:
+        """A fresh world that works there."""
         settings = self.settings
         links = Links(settings.result_lifetime_seconds / settings.speed)
         addresses = Addresses(links, wants_key=settings.result_wants_key, host=settings.result_host)
         listeners = Listeners()
-        jobs = JobStore(self.account, directory, settings.limits, listeners.tell)
-        return World(self.account, self.faults, self.journal, links, directory, settings, jobs, addresses, listeners)
-
-
-serve = functools.partial(serve_until_signalled, OxenSimulator)  # blocking, for a command line
+        jobs = JobStore(self.account, workshop, settings.limits, listeners.tell)
+        return World(self.account, self.faults, self.journal, links, workshop, settings, jobs, addresses, listeners)

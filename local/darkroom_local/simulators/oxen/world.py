@@ -92,29 +92,18 @@ class World(world.World):
         entry["generation_id"] = job.generation_id if job.listed else None
         return Found(job.file, job.request.input_image)
 
-    async def close(self) -> None:
-        """Stop every generation."""
-        await self.jobs.close()
-
 
 Call = calls.Call[World]
 
 
 def traits_of(call: Call) -> Traits:
     """What a generation accepted by this call is to suffer."""
-
-    def seconds(kind: str) -> float:
-        fault = call.take(kind)
-        return fault.option("seconds") if fault else 0.0
-
-    ending = call.take("failed_job", "cancelled_job")
-    endings = {"failed_job": FAILED, "cancelled_job": CANCELLED}
     return Traits(
-        ending=endings[ending.kind] if ending else SUCCEEDED,
-        late_seconds=seconds("late_job"),
-        hold_seconds=seconds("hold"),
-        fetch_late_seconds=seconds("fetch_late"),
-        list_lag_seconds=seconds("list_lag"),
-        wrong_size=call.take("wrong_size") is not None,
-        unknown_status=call.take("unknown_status") is not None,
+        ending=call.meant({"failed_job": FAILED, "cancelled_job": CANCELLED}, SUCCEEDED),
+        late_seconds=call.seconds("late_job"),
+        hold_seconds=call.seconds("hold"),
+        fetch_late_seconds=call.seconds("fetch_late"),
+        list_lag_seconds=call.seconds("list_lag"),
+        wrong_size=call.has("wrong_size"),
+        unknown_status=call.has("unknown_status"),
     )

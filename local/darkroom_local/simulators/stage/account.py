@@ -26,17 +26,14 @@ class Account:
             self.reserved_credits += credits
             return True
 
-    def consume(self, credits: int) -> None:
-        """A reserved job was delivered."""
+    def settle(self, credits: int, *, delivered: bool) -> None:
+        """A reserved job ended: its credits are consumed if it was delivered, else given back."""
         with self._lock:
             self.reserved_credits -= credits
-            self.consumed_credits += credits
-
-    def refund(self, credits: int) -> None:
-        """A reserved job failed or was cancelled."""
-        with self._lock:
-            self.reserved_credits -= credits
-            self.available_credits += credits
+            if delivered:
+                self.consumed_credits += credits
+            else:
+                self.available_credits += credits
 
     def set_available(self, credits: int) -> None:
         """Put the account at a given number of available credits."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
@@ -20,6 +21,7 @@ from .refusals import Refusal, Severed
 from .world import World
 
 AnyWorld = TypeVar("AnyWorld", bound=World, covariant=True)
+Meant = TypeVar("Meant")
 
 
 @dataclass
@@ -38,6 +40,30 @@ class Call(Generic[AnyWorld]):
         if fault is not None:
             self.entry["faults"].append(fault.kind)
         return fault
+
+    def has(self, kind: str) -> bool:
+        """Whether a rule of this kind applies; it is used up."""
+        return self.take(kind) is not None
+
+    def seconds(self, kind: str) -> float:
+        """How long a rule of this kind makes something take; nothing if none applies."""
+        fault = self.take(kind)
+        return fault.option("seconds") if fault else 0.0
+
+    def meant(self, meanings: Mapping[str, Meant], otherwise: Meant) -> Meant:
+        """What the one rule of these kinds that applies stands for."""
+        fault = self.take(*meanings)
+        return meanings[fault.kind] if fault else otherwise
+
+    def link(self, name: str, expires: int, method: str = "GET") -> str:
+        """A presigned address of a result file, on the host that was called."""
+        return self.world.links.mint(str(self.request.url.origin()), method, name, expires)
+
+    async def gate_body(self, body: Any) -> None:
+        """`gate`, for a JSON body that names what the call is about; the journal keeps it if it is an object."""
+        self.entry["fields"] = fields = body if isinstance(body, dict) else {}
+        subject = fields.get(self.world.journal.subject)
+        await self.gate(subject if isinstance(subject, str) else None)
 
     async def gate(self, subject: str | None = None) -> None:
         """Carry out what is to go wrong before anything is done."""

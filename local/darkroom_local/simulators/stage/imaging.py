@@ -66,6 +66,11 @@ class Recipe:
     sharpen: float
     denoise: float
 
+    @property
+    def size_mp(self) -> float:
+        """Megapixels of the result."""
+        return self.width * self.height / 1e6
+
 
 @dataclass(frozen=True)
 class ResultFile:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -32,11 +32,11 @@ def bearer_state(request: web.Request, api_key: str) -> tuple[str | None, bool]:
 class Journal:
     """Requests and paid submits, oldest first, readable from any thread."""
 
-    def __init__(self, key_check: KeyCheck, subject: str, blanks: Mapping[str, Any]) -> None:
-        """`subject` names the field that says what a call is about; `blanks` are further fields."""
+    def __init__(self, key_check: KeyCheck, subject: str, notes: Sequence[str]) -> None:
+        """`subject` names the field that says what a call is about; `notes` are further fields, for the vendor's ids."""
         self._lock = threading.Lock()
         self._key_check = key_check
-        self._blanks = {subject: None, **blanks}
+        self._notes = notes
         self._requests: list[Entry] = []
         self._submits: list[Entry] = []
         self.subject = subject
@@ -59,7 +59,9 @@ class Journal:
             "content_length": int(length) if length is not None and length.isdigit() else None,
             "transfer_encoding": request.headers.get("Transfer-Encoding"),
             "range": request.headers.get("Range"),
-            **copy.deepcopy(self._blanks),
+            self.subject: None,
+            "fields": {},
+            **dict.fromkeys(self._notes),
             "faults": [],
             "status": None,
             "aborted": False,

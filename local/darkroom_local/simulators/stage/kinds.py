@@ -7,11 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .faults import FaultKind
+from .faults import FaultKind, Repertoire
 
 RESULT = "result"  # the operation of fetching a finished picture, whatever the vendor
 AFTER = ("error_after", "lost_answer", "garbage")
 _BEFORE = ("error_before", "reset_before", "moved")  # beside every kind with a status
+_A_WHILE = {"seconds": 5.0}
+
+
+def repertoire(
+    operations: tuple[str, ...], own: Mapping[str, FaultKind], refusing: Mapping[str, FaultKind] | None = None
+) -> Repertoire:
+    """What goes wrong with any service, and the vendor's own; `refusing` are those of it that refuse at once."""
+    kinds = {**refusing_kinds(operations), **(refusing or {}), **answering_kinds(operations)}
+    return Repertoire({**kinds, **own, **transfer_kinds()})
+
+
+def lasting(meaning: str, operations: tuple[str, ...]) -> FaultKind:
+    """A kind that makes something take `seconds`."""
+    return FaultKind(meaning, operations, _A_WHILE)
+
+
+def fetch_late(operations: tuple[str, ...]) -> FaultKind:
+    """For a vendor that fetches its input."""
+    return lasting("the input is fetched `seconds` late", operations)
+
+
+def wrong_size(operations: tuple[str, ...]) -> FaultKind:
+    """For a vendor whose pictures `Workshop.picture` makes."""
+    return FaultKind("the picture is 16 pixels wider and higher than it should be", operations)
 
 
 def refusing_kinds(operations: tuple[str, ...]) -> dict[str, FaultKind]:

@@ -22,10 +22,11 @@ from .account import Account
 from .calls import Call
 from .control import control_routes
 from .faults import Fault, Faults, Repertoire
-from .journal import Journal
+from .journal import Journal, bearer_state
 from .kinds import RESULT
 from .refusals import Refusal, Severed
 from .results import result
+from .workshop import Workshop
 from .world import Settings, World
 
 _START_LIMIT_SECONDS = 10.0
@@ -75,9 +76,13 @@ def _bound(world: AnyWorld, operation: str, handler: Handler[AnyWorld]) -> Calla
 class Simulator(ABC, Generic[AnyWorld, AnySettings]):
     """A simulator on a thread of its own, for the length of a `with` block: `with XSimulator(api_key="k") as sim: ...`."""
 
-    name: ClassVar[str]  # of the thread and of the folder
+    name: ClassVar[str]  # of the threads and of the folder
     base_path: ClassVar[str]
     repertoire: ClassVar[Repertoire]
+    subject: ClassVar[str]  # the journal's field that says what a call is about
+    notes: ClassVar[tuple[str, ...]]  # further fields of the journal
+    settings_class: type[AnySettings]
+    routes: Sequence[Route[AnyWorld]]  # the vendor's endpoints; results, control and what is unknown are added to them
 
     def __init__(
         self,
@@ -89,10 +94,10 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
         **settings: Any,
     ) -> None:
         """Keyword arguments beyond these are fields of the vendor's `Settings`."""
-        self.settings = self.make_settings(api_key=api_key, faults=self.repertoire.read(faults), **settings)
+        self.settings = self.settings_class(api_key=api_key, faults=self.repertoire.read(faults), **settings)
         self.host, self.port = host, port
         self.faults = Faults(self.repertoire)
-        self.journal = self.make_journal(api_key)
+        self.journal = Journal(self.key_state, self.subject, self.notes)
         self.account = Account(self.settings.available_credits)
         for rule in self.settings.faults:
             self.faults.put(rule)
@@ -102,20 +107,12 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
         self._failure: BaseException | None = None
 
     @abstractmethod
-    def make_settings(self, **fields: Any) -> AnySettings:
-        """The vendor's settings of these fields."""
+    def make_world(self, workshop: Workshop) -> AnyWorld:
+        """A fresh world that works in this workshop; called on the server's loop."""
 
-    @abstractmethod
-    def make_journal(self, api_key: str) -> Journal:
-        """An empty journal with the vendor's key check."""
-
-    @abstractmethod
-    def routes(self) -> Sequence[Route[AnyWorld]]:
-        """The vendor's endpoints; results, control and what is unknown are added to them."""
-
-    @abstractmethod
-    def make_world(self, directory: Path) -> AnyWorld:
-        """A fresh world that keeps its files in the given directory; called on the server's loop."""
+    def key_state(self, request: web.Request) -> tuple[str | None, bool]:
+        """Which header carried a key, and whether that is the right header with the right key."""
+        return bearer_state(request, self.settings.api_key)
 
     @property
     def origin(self) -> str:
@@ -179,10 +176,29 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
         """Ask the running server to end; to be called on its own loop."""
         self._stop.set()
 
+    @classmethod
+    def serve(cls, *, on_ready: Callable[[str], None] | None = None, **options: Any) -> None:
+        """Serve, blocking, until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
+        simulator = cls(**options)
+
+        def ready() -> None:
+            if on_ready is not None:
+                on_ready(simulator.base_url)
+
+        async def until_signalled() -> None:
+            loop = asyncio.get_running_loop()
+            for name in (signal.SIGINT, signal.SIGTERM):
+                with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+                    loop.add_signal_handler(name, simulator.stop)
+            await simulator.run(ready)
+
+        asyncio.run(until_signalled())
+
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix=f"{self.name}-") as directory:
-            world = self.make_world(Path(directory))
+            workshop = Workshop(self.name, Path(directory))
+            world = self.make_world(workshop)
             runner = web.AppRunner(
                 self._application(world),
                 access_log=None,
@@ -195,31 +211,11 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
                 yield
             finally:
                 await runner.cleanup()
-                await world.close()
+                await workshop.close()
 
     def _application(self, world: AnyWorld) -> web.Application:
         application = web.Application()
         application.add_routes(control_routes(world))
-        for method, path, operation, handler in (*self.routes(), *_SHARED_ROUTES):
+        for method, path, operation, handler in (*self.routes, *_SHARED_ROUTES):
             application.router.add_route(method, path, _bound(world, operation, handler))
         return application
-
-
-def serve_until_signalled(
-    make: Callable[..., Simulator[Any, Any]], *, on_ready: Callable[[str], None] | None = None, **options: Any
-) -> None:
-    """Serve what `make(**options)` makes until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
-    simulator = make(**options)
-
-    def ready() -> None:
-        if on_ready is not None:
-            on_ready(simulator.base_url)
-
-    async def until_signalled() -> None:
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-                loop.add_signal_handler(name, simulator.stop)
-        await simulator.run(ready)
-
-    asyncio.run(until_signalled())

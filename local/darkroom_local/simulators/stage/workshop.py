@@ -1,21 +1,41 @@
-"""Where jobs run: tasks on the server's loop, pictures in worker threads, all ended together."""
+"""Where jobs run: tasks on the server's loop, pictures in worker threads and in a folder, all ended together.
+
+It must not know what a job is, nor what it costs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+import uuid
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from .imaging import Recipe, ResultFile, make_result
+
+_WORKERS = 4
+_WRONG_PIXELS = 16
+
+
+class Making(Protocol):
+    """Whatever ends with a picture."""
+
+    file: ResultFile | None
+
 
 Made = TypeVar("Made")
-_WORKERS = 4
+AnyMaking = TypeVar("AnyMaking", bound=Making)
 
 
 class Workshop:
-    """Tasks and threads that end with the server."""
+    """Tasks and threads that end with the server, and the folder they write to."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, directory: Path) -> None:
+        self.directory = directory
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix=name)
 
@@ -29,12 +49,24 @@ class Workshop:
         """Do blocking work in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, call)
 
+    async def picture(self, source: Path, recipe: Recipe, *, wrong_size: bool) -> ResultFile:
+        """A picture by a recipe, under a name of its own; on request wider and higher than the recipe says."""
+        if wrong_size:
+            recipe = replace(recipe, width=recipe.width + _WRONG_PIXELS, height=recipe.height + _WRONG_PIXELS)
+        target = self.directory / f"{uuid.uuid4()}.{recipe.format}"
+        return await self.make(partial(make_result, source, target, recipe))
+
     async def close(self) -> None:
         """Stop every job."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._workers.shutdown(wait=True, cancel_futures=True)
+
+
+def made_as(name: str, makings: Iterable[AnyMaking]) -> AnyMaking | None:
+    """The one whose picture bears that file name."""
+    return next((one for one in makings if one.file is not None and one.file.path.name == name), None)
 
 
 async def sleep_until(moment: float) -> None:

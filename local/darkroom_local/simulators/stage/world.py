@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from .imaging import ResultFile
 from .journal import Entry, Journal
 from .links import Links
 from .refusals import Refusal
+from .workshop import Workshop
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class World(ABC):
     faults: Faults
     journal: Journal
     links: Links
-    directory: Path
+    workshop: Workshop
 
     @abstractmethod
     def render(self, refusal: Refusal) -> web.Response:
@@ -58,10 +58,6 @@ class World(ABC):
     @abstractmethod
     def find_result(self, name: str, entry: Entry) -> Found:
         """The result file of that name; may note in the journal's entry which job it belongs to."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Stop whatever still runs."""
 
     def admit(self, entry: Entry) -> None:
         """Refuses a call whose key is missing or wrong."""

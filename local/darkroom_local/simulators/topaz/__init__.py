@@ -6,18 +6,9 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .faults import KINDS, Fault, FaultKind, Faults, make_fault, parse_fault
-from .server import TopazSimulator, serve
-from .world import Settings
+from .server import TopazSimulator
 
-__all__ = [
-    "KINDS",
-    "Fault",
-    "FaultKind",
-    "Faults",
-    "Settings",
-    "TopazSimulator",
-    "make_fault",
-    "parse_fault",
-    "serve",
-]
+parse_fault = TopazSimulator.repertoire.parse
+serve = TopazSimulator.serve
+
+__all__ = ["TopazSimulator", "parse_fault", "serve"]

@@ -54,7 +54,7 @@ async def enhance_now(call: Call) -> web.StreamResponse:
         **_job_headers(job),
         "Content-Type": MEDIA_TYPES[job.order.output_format],
     }
-    if call.take("cut_answer"):
+    if call.has("cut_answer"):
         return await _half_of(call, job.result, headers)
     return web.FileResponse(job.result.path, headers=headers)
 
@@ -74,8 +74,8 @@ async def _half_of(call: Call, result: ResultFile, headers: dict[str, str]) -> w
 async def status_one(call: Call) -> web.StreamResponse:
     """GET /status/{process_id}."""
     job = await _job_of(call)
-    word = "Queued2" if call.take("unknown_status") else None
-    return web.json_response(job.answer(word, call.take("wrong_size") is not None))
+    word = "Queued2" if call.has("unknown_status") else None
+    return web.json_response(job.answer(word, call.has("wrong_size")))
 
 
 async def status_all(call: Call) -> web.StreamResponse:
@@ -86,7 +86,7 @@ async def status_all(call: Call) -> web.StreamResponse:
     after = _read_cursor(query.get("cursor"))
     jobs = call.world.jobs.listed()
     paginated = query.get("paginated") == "true"
-    if call.take("list_shape") is not None:
+    if call.has("list_shape"):
         paginated = not paginated
     if not paginated:
         return web.json_response([job.answer() for job in jobs])
@@ -130,12 +130,11 @@ async def download(call: Call) -> web.StreamResponse:
         raise Refusal(409)
     if not call.world.jobs.has_result(job):
         raise Refusal(404)
-    links, origin = call.world.links, str(call.request.url.origin())
-    expires = links.expiry()
+    expires = call.world.links.expiry()
     return web.json_response(
         {
-            "download_url": links.mint(origin, "GET", job.result_name, expires),
-            "head_url": links.mint(origin, "HEAD", job.result_name, expires),
+            "download_url": call.link(job.result_name, expires),
+            "head_url": call.link(job.result_name, expires, "HEAD"),
             "expiry": expires,
         }
     )
@@ -159,7 +158,7 @@ async def balance(call: Call) -> web.StreamResponse:
 
 async def _submit(call: Call, endpoint: Endpoint, sync: bool) -> Job:
     world = call.world
-    form = await read_form(call.request, world.directory, world.settings.request_limit_bytes)
+    form = await read_form(call.request, world.workshop.directory, world.settings.request_limit_bytes)
     call.entry["fields"] = dict(form.fields)
     try:
         await call.gate(form.upload.filename if form.upload else form.fields.get("source_url"))
@@ -200,8 +199,8 @@ async def _only_upload(call: Call, form: Form) -> Upload:
     if "source_id" in form.fields or (url and form.upload):
         raise Refusal(400, "This simulator takes one image or one source_url, no source_id.")
     if url:
-        is_named = call.take("unnamed") is None
-        form.upload = await fetch_upload(url, world.directory, world.settings.request_limit_bytes, is_named)
+        is_named = not call.has("unnamed")
+        form.upload = await fetch_upload(url, world.workshop.directory, world.settings.request_limit_bytes, is_named)
     if form.upload is None:
         raise Refusal(400, "The image is missing.")
     return form.upload
@@ -218,7 +217,7 @@ async def _facts(upload: Upload) -> PictureFacts:
 
 async def _estimate(call: Call, endpoint: Endpoint) -> web.StreamResponse:
     world = call.world
-    form = await read_form(call.request, world.directory, world.settings.request_limit_bytes)
+    form = await read_form(call.request, world.workshop.directory, world.settings.request_limit_bytes)
     form.discard()
     call.entry["fields"] = dict(form.fields)
     await call.gate()

@@ -5,11 +5,8 @@ This module decides only what there is; the routes and the jobs carry it out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ..stage import faults as stage
-from ..stage.faults import Fault, FaultKind, Repertoire
-from ..stage.kinds import answering_kinds, refusing_kinds, transfer_kinds
+from ..stage.faults import FaultKind
+from ..stage.kinds import lasting, repertoire
 
 OPERATIONS = (
     "submit",
@@ -23,11 +20,11 @@ OPERATIONS = (
     "account",
 )
 
-KINDS: Mapping[str, FaultKind] = {
-    **refusing_kinds(OPERATIONS),
+_REFUSING = {
     "no_subscription": FaultKind("412", OPERATIONS, status=412),
     "topping_up": FaultKind("425", OPERATIONS, status=425),
-    **answering_kinds(OPERATIONS),
+}
+_OWN = {
     "eta_early": FaultKind(
         "eta says now + 1; the job ends `late_seconds` later than it should",
         ("submit",),
@@ -35,24 +32,12 @@ KINDS: Mapping[str, FaultKind] = {
     ),
     "failed_job": FaultKind("the job ends Failed, credits refunded", ("submit",)),
     "cancelled_job": FaultKind("the job ends Cancelled by itself", ("submit",)),
-    "list_lag": FaultKind("the job is missing from the list for `seconds`", ("submit",), {"seconds": 5.0}),
+    "list_lag": lasting("the job is missing from the list for `seconds`", ("submit",)),
     "wrong_size": FaultKind("status reports other dimensions than the result has", ("submit", "status")),
     "unknown_status": FaultKind("the status word is Queued2", ("status", "submit")),
     "unnamed": FaultKind("the list does not name a picture that was fetched by its address", ("submit",)),
     "cut_answer": FaultKind("half of a synchronous call's picture, then closed", ("submit",)),
     "list_shape": FaultKind("the list comes in the shape not asked for", ("list",)),
-    **transfer_kinds(),
 }
 
-REPERTOIRE = Repertoire(KINDS)
-make_fault = REPERTOIRE.make
-parse_fault = REPERTOIRE.parse
-
-__all__ = ["KINDS", "OPERATIONS", "REPERTOIRE", "Fault", "FaultKind", "Faults", "make_fault", "parse_fault"]
-
-
-class Faults(stage.Faults):
-    """Rules of this repertoire."""
-
-    def __init__(self) -> None:
-        super().__init__(REPERTOIRE)
+REPERTOIRE = repertoire(OPERATIONS, _OWN, _REFUSING)

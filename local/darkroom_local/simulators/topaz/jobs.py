@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ..stage.account import Account
@@ -136,12 +135,11 @@ class Job:
 class JobStore:
     """Every job the account knows of, newest last."""
 
-    def __init__(self, account: Account, directory: Path, speed: float) -> None:
+    def __init__(self, account: Account, workshop: Workshop, speed: float) -> None:
         self._account = account
-        self._directory = directory
+        self._workshop = workshop
         self._speed = speed
         self._jobs: dict[str, Job] = {}
-        self._workshop = Workshop("topaz-simulator")
 
     def accept(
         self,
@@ -197,10 +195,6 @@ class JobStore:
         """Forget every job; running ones go on unseen and are charged."""
         self._jobs.clear()
 
-    async def close(self) -> None:
-        """Stop every job."""
-        await self._workshop.close()
-
     async def _run(self, job: Job) -> None:
         work = asyncio.ensure_future(self._work(job))
         span = job.ends - job.created
@@ -217,7 +211,7 @@ class JobStore:
 
     async def _work(self, job: Job) -> ResultFile | None:
         """The finished picture, or None when the upload turns out to be broken."""
-        target = self._directory / job.result_name
+        target = self._workshop.directory / job.result_name
         call = partial(make_picture, job.upload.path, target, job.order)
         try:
             return await self._workshop.make(call)
@@ -229,12 +223,9 @@ class JobStore:
     def _end(self, job: Job, status: str) -> None:
         if job.status not in RUNNING:
             return
-        if status == "Completed":
-            self._account.consume(job.order.credits)
-            job.move(status, 100)
-        else:
-            self._account.refund(job.order.credits)
-            job.move(status, job.reported_progress(time.time()))
+        done = status == "Completed"
+        self._account.settle(job.order.credits, delivered=done)
+        job.move(status, 100 if done else job.reported_progress(time.time()))
         job.finished.set()
 
 

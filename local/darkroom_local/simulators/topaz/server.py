@@ -8,19 +8,15 @@ in for.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from aiohttp import web
 
-from ..stage.journal import Journal
 from ..stage.links import Links
-from ..stage.server import Route, Simulator, serve_until_signalled
+from ..stage.server import Route, Simulator
+from ..stage.workshop import Workshop
 from . import api_routes
 from .faults import REPERTOIRE
 from .jobs import JobStore
-from .journal import make_journal
-from .models import ENDPOINTS
+from .models import ENDPOINTS, LEGACY_KEY_PREFIX
 from .world import Settings, World
 
 BASE_PATH = "/image/v1"
@@ -46,24 +42,25 @@ class TopazSimulator(Simulator[World, Settings]):
     name = "topaz-simulator"
     base_path = BASE_PATH
     repertoire = REPERTOIRE
+    settings_class = Settings
+    subject = "filename"
+    notes = ("process_id",)
+    routes = _ROUTES
 
-    def make_settings(self, **fields: Any) -> Settings:
-        """Its own settings."""
-        return Settings(**fields)
+    def key_state(self, request: web.Request) -> tuple[str | None, bool]:
+        """A legacy key is a bearer token; any other has a header of its own."""
+        api_key = self.settings.api_key
+        bearer, plain = request.headers.get("Authorization"), request.headers.get("X-API-Key")
+        if api_key.startswith(LEGACY_KEY_PREFIX):
+            if bearer is not None:
+                return "authorization", bearer == f"Bearer {api_key}"
+            return ("x-api-key" if plain is not None else None), False
+        if plain is not None:
+            return "x-api-key", plain == api_key
+        return ("authorization" if bearer is not None else None), False
 
-    def make_journal(self, api_key: str) -> Journal:
-        """Its own journal."""
-        return make_journal(api_key)
-
-    def routes(self) -> Sequence[Route[World]]:
-        """The published endpoints."""
-        return _ROUTES
-
-    def make_world(self, directory: Path) -> World:
-        """A fresh world that keeps its files in the given directory."""
+    def make_world(self, workshop: Workshop) -> World:
+        """A fresh world that works there."""
         links = Links(self.settings.link_lifetime_seconds)
-        jobs = JobStore(self.account, directory, self.settings.speed)
-        return World(self.account, self.faults, self.journal, links, directory, self.settings, jobs)
-
-
-serve = functools.partial(serve_until_signalled, TopazSimulator)  # blocking, for a command line
+        jobs = JobStore(self.account, workshop, self.settings.speed)
+        return World(self.account, self.faults, self.journal, links, workshop, self.settings, jobs)

@@ -46,23 +46,17 @@ class World(world.World):
             return Found(None, None)
         return Found(job.result if self.jobs.has_result(job) else None, job.upload.filename)
 
-    async def close(self) -> None:
-        """Stop every job."""
-        await self.jobs.close()
-
 
 Call = calls.Call[World]
 
 
 def traits_of(call: Call) -> Traits:
     """What a job accepted by this call is to suffer."""
-    late, lag = call.take("eta_early"), call.take("list_lag")
-    ending = call.take("failed_job", "cancelled_job")
-    endings = {"failed_job": "Failed", "cancelled_job": "Cancelled"}
+    late = call.take("eta_early")
     return Traits(
         late_seconds=late.option("late_seconds") if late else None,
-        ending=endings[ending.kind] if ending else "Completed",
-        wrong_size=call.take("wrong_size") is not None,
-        unknown_status=call.take("unknown_status") is not None,
-        list_lag_seconds=lag.option("seconds") if lag else 0.0,
+        list_lag_seconds=call.seconds("list_lag"),
+        ending=call.meant({"failed_job": "Failed", "cancelled_job": "Cancelled"}, "Completed"),
+        wrong_size=call.has("wrong_size"),
+        unknown_status=call.has("unknown_status"),
     )

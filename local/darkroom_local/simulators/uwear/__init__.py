@@ -6,18 +6,9 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .faults import KINDS, Fault, FaultKind, Faults, make_fault, parse_fault
-from .server import UwearSimulator, serve
-from .world import Settings
+from .server import UwearSimulator
 
-__all__ = [
-    "KINDS",
-    "Fault",
-    "FaultKind",
-    "Faults",
-    "Settings",
-    "UwearSimulator",
-    "make_fault",
-    "parse_fault",
-    "serve",
-]
+parse_fault = UwearSimulator.repertoire.parse
+serve = UwearSimulator.serve
+
+__all__ = ["UwearSimulator", "parse_fault", "serve"]

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
+from ..stage.addresses import query_of
 from ..stage.refusals import Refusal
 from .errors import Invalid, Problem
 from .generations import RUNNING, Generation
@@ -27,9 +27,7 @@ _MISSING = "generation not found"
 async def submit(call: Call) -> web.StreamResponse:
     """POST /generation-upscale."""
     body = await _body(call)
-    call.entry["fields"] = body if isinstance(body, dict) else {}
-    url = call.entry["fields"].get("image_url")
-    await call.gate(url if isinstance(url, str) else None)
+    await call.gate_body(body)
     world = call.world
     order = read_order(body, world.settings.recraft_factor)
     if order.generation_result_id is not None and world.generations.of_result(order.generation_result_id) is None:
@@ -50,7 +48,7 @@ async def status(call: Call) -> web.StreamResponse:
     await call.gate(generation.order.image_url if generation else None)
     if generation is None:
         raise Refusal(404, _MISSING)
-    word = SEEN_QUEUED if call.take("unknown_status") else None
+    word = SEEN_QUEUED if call.has("unknown_status") else None
     return web.json_response(_facts(call, generation, word))
 
 
@@ -64,9 +62,9 @@ async def listing(call: Call) -> web.StreamResponse:
         message = f"Input should be from 1 to {LIST_LIMIT_HIGHEST}"
         raise Invalid([Problem(("query", "limit"), message, "value_error")])
     everything = call.world.generations.listed()
-    echo = call.world.settings.echo_image_url and call.take("no_echo") is None
+    echo = call.world.settings.echo_image_url and not call.has("no_echo")
     entries = [_listed(call, generation, echo) for generation in everything[offset : offset + limit]]
-    if call.take("list_shape") is not None:
+    if call.has("list_shape"):
         return web.json_response({"generations": entries, "total": len(everything), "limit": limit, "offset": offset})
     return web.json_response(entries)
 
@@ -93,7 +91,7 @@ def _submit_entry(generation: Generation, order: Order) -> dict[str, Any]:
     return {
         "generation_id": generation.generation_id,
         "image_url": order.image_url,
-        "query": dict(parse_qsl(urlsplit(order.image_url or "").query, keep_blank_values=True)),
+        "query": query_of(order.image_url),
         "generation_result_id": order.generation_result_id,
         "model": order.model,
         "settings": dict(order.settings),
@@ -125,8 +123,7 @@ def _results(call: Call, generation: Generation) -> list[dict[str, Any]]:
         return []
     link = None
     if generation.file is not None and generation.expires:
-        origin = str(call.request.url.origin())
-        link = call.world.links.mint(origin, "GET", generation.file.path.name, generation.expires)
+        link = call.link(generation.file.path.name, generation.expires)
     return [{"generation_result_id": generation.result_id, "image_url": link, "status": generation.status}]
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 import time
-import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..stage.account import Account
 from ..stage.fetching import NotFetched, fetch
-from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, make_result, read_facts
-from ..stage.workshop import Workshop, sleep_until
+from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
+from ..stage.workshop import Workshop, made_as, sleep_until
 from .models import (
     CREATED,
     CREATED_SECONDS,
@@ -33,7 +32,6 @@ from .models import (
 from .orders import Order
 
 RUNNING = (CREATED, ONGOING)
-_WRONG_PIXELS = 16
 _FAILURES = (NotFetched, NotAPicture, NoArea, *DECODE_ERRORS)
 
 
@@ -86,12 +84,11 @@ class Generation:
 class GenerationStore:
     """Every generation the account knows of, newest last."""
 
-    def __init__(self, account: Account, directory: Path, limits: Limits) -> None:
+    def __init__(self, account: Account, workshop: Workshop, limits: Limits) -> None:
         self._account = account
-        self._directory = directory
+        self._workshop = workshop
         self._limits = limits
         self._generations: dict[int, Generation] = {}
-        self._workshop = Workshop("uwear-simulator")
 
     def accept(self, order: Order, traits: Traits) -> Generation:
         """Start a generation whose credits are already reserved."""
@@ -111,21 +108,17 @@ class GenerationStore:
 
     def of_file(self, name: str) -> Generation | None:
         """The generation whose picture bears that file name, kept or not."""
-        return next((g for g in self._generations.values() if g.file is not None and g.file.path.name == name), None)
+        return made_as(name, self._generations.values())
 
     def listed(self) -> list[Generation]:
         """What the list shows, newest first."""
         now = time.time()
         return [g for g in reversed(self._generations.values()) if g.created + g.traits.list_lag_seconds <= now]
 
-    async def close(self) -> None:
-        """Stop every generation."""
-        await self._workshop.close()
-
     async def _run(self, generation: Generation) -> None:
         await sleep_until(generation.created + CREATED_SECONDS / self._limits.speed)
         generation.move(ONGOING)
-        source = self._directory / f"input-{generation.generation_id}"
+        source = self._workshop.directory / f"input-{generation.generation_id}"
         try:
             file = await self._make(generation, await self._input(generation, source))
         except _FAILURES:
@@ -151,23 +144,17 @@ class GenerationStore:
     async def _make(self, generation: Generation, source: Path) -> ResultFile:
         """The finished picture, once its time has come as well."""
         recipe = await self._workshop.make(partial(recipe_for, generation.order, source))
-        output_mp = recipe.width * recipe.height / 1e6
-        if output_mp > self._limits.output_mp:
+        if recipe.size_mp > self._limits.output_mp:
             raise NotAPicture
-        if generation.traits.wrong_size:
-            recipe = replace(recipe, width=recipe.width + _WRONG_PIXELS, height=recipe.height + _WRONG_PIXELS)
-        target = self._directory / f"{uuid.uuid4()}.{recipe.format}"
-        file = await self._workshop.make(partial(make_result, source, target, recipe))
-        seconds = min(LONGEST_SECONDS, SHORTEST_SECONDS + SECONDS_PER_OUTPUT_MP * output_mp)
+        file = await self._workshop.picture(source, recipe, wrong_size=generation.traits.wrong_size)
+        seconds = min(LONGEST_SECONDS, SHORTEST_SECONDS + SECONDS_PER_OUTPUT_MP * recipe.size_mp)
         await sleep_until(generation.created + seconds / self._limits.speed + generation.traits.late_seconds)
         return file
 
     def _end(self, generation: Generation, status: str) -> None:
+        self._account.settle(generation.order.credits, delivered=status == DONE)
         if status == DONE:
-            self._account.consume(generation.order.credits)
             generation.expires = math.ceil(time.time() + self._limits.result_lifetime_seconds / self._limits.speed)
-        else:
-            self._account.refund(generation.order.credits)
         generation.move(status)
 
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+from ..stage.addresses import is_web_address
 from .errors import Invalid, Problem
 from .models import CONFIGURABLE, CREDITS, SETTINGS, Choice, Number, Switch
 
@@ -76,7 +76,7 @@ def _source_problems(body: Mapping[str, Any]) -> Iterator[Problem]:
     url, result_id = body.get("image_url"), body.get("generation_result_id")
     if url is not None and not isinstance(url, str):
         yield Problem(("body", "image_url"), "Input should be a valid string", "string_type")
-    elif url and not _is_web_address(url):
+    elif url and not is_web_address(url):
         yield Problem(("body", "image_url"), "URL scheme should be 'http' or 'https'", "url_scheme")
     if result_id is not None and (not isinstance(result_id, int) or isinstance(result_id, bool)):
         yield Problem(("body", "generation_result_id"), "Input should be a valid integer", "int_type")
@@ -130,14 +130,6 @@ def _number(value: Any) -> int | float | None:
         sign, digits = (-1, value[1:]) if value.startswith("-") else (1, value)
         return sign * float(digits) if _DECIMAL.fullmatch(digits) else None
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        return False
 
 
 def _either(words: tuple[str, ...]) -> str:

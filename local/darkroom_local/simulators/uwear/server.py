@@ -7,18 +7,12 @@ newer pages drop it. It must not import the application it stands in for.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from ..stage.journal import Journal
 from ..stage.links import Links
-from ..stage.server import Route, Simulator, serve_until_signalled
+from ..stage.server import Route, Simulator
+from ..stage.workshop import Workshop
 from . import api_routes
 from .faults import REPERTOIRE
 from .generations import GenerationStore
-from .journal import make_journal
 from .world import Settings, World
 
 BASE_PATH = "/api/v1"
@@ -40,24 +34,13 @@ class UwearSimulator(Simulator[World, Settings]):
     name = "uwear-simulator"
     base_path = BASE_PATH
     repertoire = REPERTOIRE
+    settings_class = Settings
+    subject = "image_url"
+    notes = ("generation_id",)
+    routes = _ROUTES
 
-    def make_settings(self, **fields: Any) -> Settings:
-        """Its own settings."""
-        return Settings(**fields)
-
-    def make_journal(self, api_key: str) -> Journal:
-        """Its own journal."""
-        return make_journal(api_key)
-
-    def routes(self) -> Sequence[Route[World]]:
-        """The endpoints, under both forms of their paths."""
-        return _ROUTES
-
-    def make_world(self, directory: Path) -> World:
-        """A fresh world that keeps its files in the given directory."""
+    def make_world(self, workshop: Workshop) -> World:
+        """A fresh world that works there."""
         links = Links(self.settings.result_lifetime_seconds)
-        generations = GenerationStore(self.account, directory, self.settings.limits)
-        return World(self.account, self.faults, self.journal, links, directory, self.settings, generations)
-
-
-serve = functools.partial(serve_until_signalled, UwearSimulator)  # blocking, for a command line
+        generations = GenerationStore(self.account, workshop, self.settings.limits)
+        return World(self.account, self.faults, self.journal, links, workshop, self.settings, generations)

@@ -75,24 +75,17 @@ class World(world.World):
         entry["generation_id"] = generation.generation_id
         return Found(generation.file if generation.has_result() else None, generation.order.image_url)
 
-    async def close(self) -> None:
-        """Stop every generation."""
-        await self.generations.close()
-
 
 Call = calls.Call[World]
 
 
 def traits_of(call: Call) -> Traits:
     """What a generation accepted by this call is to suffer."""
-    late, fetch_late, lag = (call.take(kind) for kind in ("late_job", "fetch_late", "list_lag"))
-    ending = call.take("failed_job", "failed_word")
-    endings = {"failed_job": ERROR, "failed_word": SEEN_FAILED}
     return Traits(
-        ending=endings[ending.kind] if ending else DONE,
-        late_seconds=late.option("seconds") if late else 0.0,
-        fetch_late_seconds=fetch_late.option("seconds") if fetch_late else 0.0,
-        list_lag_seconds=lag.option("seconds") if lag else 0.0,
-        wrong_size=call.take("wrong_size") is not None,
-        unknown_status=call.take("unknown_status") is not None,
+        late_seconds=call.seconds("late_job"),
+        fetch_late_seconds=call.seconds("fetch_late"),
+        list_lag_seconds=call.seconds("list_lag"),
+        ending=call.meant({"failed_job": ERROR, "failed_word": SEEN_FAILED}, DONE),
+        wrong_size=call.has("wrong_size"),
+        unknown_status=call.has("unknown_status"),
     )

@@ -1,0 +1,52 @@
+"""How these tests speak to any simulator: one key, plain HTTP clients, and patience with an end.
+
+The tests must not import the application: what is checked here is the stand-in, not its user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import httpx
+
+from darkroom_local.simulators.stage.server import Simulator
+
+AnySimulator = TypeVar("AnySimulator", bound=Simulator[Any, Any])
+Seen = TypeVar("Seen")
+
+KEY = "test-key-1"
+BEARER = {"Authorization": f"Bearer {KEY}"}
+# A client without a key; no certificates are loaded, as everything here is plain HTTP.
+BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+@contextlib.contextmanager
+def running(
+    make: Callable[..., AnySimulator], headers: Mapping[str, str] = BEARER, /, **settings: Any
+) -> Iterator[tuple[AnySimulator, httpx.Client]]:
+    """A simulator of these settings and a client with its key."""
+    with make(api_key=KEY, **settings) as sim, client(sim.base_url, headers) as http:
+        yield sim, http
+
+
+def client(base_url: str, headers: Mapping[str, str] = BEARER, timeout: float = 10) -> httpx.Client:
+    return httpx.Client(base_url=base_url, headers=headers, timeout=timeout, verify=False)
+
+
+def until(read: Callable[[], Seen], done: Callable[[Seen], bool], limit_seconds: float = 6) -> Seen:
+    """What is read once it is as wanted."""
+    stop = time.time() + limit_seconds
+    while not done(seen := read()):
+        assert time.time() < stop, f"to the end it was {seen!r}"
+        time.sleep(0.01)
+    return seen
+
+
+def content(url: str) -> bytes:
+    """A result, read without a key."""
+    answer = BARE.get(url)
+    assert answer.status_code == 200
+    return answer.content

@@ -1,0 +1,80 @@
+"""For each test: the simulator of the vendor whose folder it lies in, a client with its key, a gallery of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+from tests.simulators.gallery import Gallery, gallery_open
+from tests.simulators.vendors import VENDORS
+
+from darkroom_local.simulators.stage.server import Simulator
+
+Pair = tuple[Simulator[Any, Any], httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def hall() -> Iterator[Gallery]:
+    with gallery_open() as shown:
+        yield shown
+
+
+@pytest.fixture
+def gallery(hall: Gallery) -> Gallery:
+    hall.renew()
+    return hall
+
+
+class Stable:
+    """Simulators that are as good as new: under them nothing was accepted, nothing went wrong and nothing was set."""
+
+    def __init__(self) -> None:
+        self._fresh: dict[str, tuple[Pair, ExitStack, dict[str, int]]] = {}
+
+    def take(self, name: str) -> tuple[Pair, ExitStack, dict[str, int]]:
+        if name in self._fresh:
+            return self._fresh.pop(name)
+        ends = ExitStack()
+        pair = ends.enter_context(VENDORS[name].running())
+        return pair, ends, pair[0].account.balance()
+
+    def bring_back(self, name: str, taken: tuple[Pair, ExitStack, dict[str, int]]) -> None:
+        (sim, _), ends, balance = taken
+        is_new = not sim.submits and not sim.faults.remaining() and sim.account.balance() == balance
+        if not is_new or any(entry["faults"] for entry in sim.requests):
+            ends.close()
+            return
+        sim.journal.clear()
+        self._fresh[name] = taken
+
+    def close(self) -> None:
+        for _, ends, _ in self._fresh.values():
+            ends.close()
+
+
+@pytest.fixture(scope="session")
+def stable() -> Iterator[Stable]:
+    kept = Stable()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def started(stable: Stable, request: pytest.FixtureRequest) -> Iterator[Pair]:
+    name = request.path.parent.name
+    taken = stable.take(name)
+    yield taken[0]
+    stable.bring_back(name, taken)
+
+
+@pytest.fixture
+def sim(started: Pair) -> Simulator[Any, Any]:
+    return started[0]
+
+
+@pytest.fixture
+def http(started: Pair) -> httpx.Client:
+    return started[1]

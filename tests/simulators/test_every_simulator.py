@@ -1,0 +1,237 @@
+"""What every simulator promises, whoever's it is: faults as they reach a client, the journal, control, an orderly end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from tests.simulators.client import BARE, KEY, client, until
+from tests.simulators.gallery import Gallery
+from tests.simulators.vendors import VENDORS, Answer, Vendor
+
+from darkroom_local.simulators.stage.server import Simulator
+
+REFUSING = {"throttle": 429, "error_before": 500, "auth": 401, "forbidden": 403, "no_funds": 402, "moved": 301}
+PAID = ("submit", "edit")
+NONSENSE = (
+    *("nonsense", "throttle:nowhere", "throttle:submit:0", "cut:submit"),
+    *("delay:submit:1:minutes=2", "delay:submit:1:seconds"),
+)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A simulator that serves a whole module, and what one test does at it."""
+
+    vendor: Vendor
+    sim: Simulator[Any, Any]
+    http: httpx.Client
+    gallery: Gallery
+
+    def submit(self, mark: str = "any") -> Answer:
+        return self.vendor.submit(self.http, self.gallery, mark)
+
+    def ask(self, operation: str) -> Answer:
+        return self.vendor.asks[operation](self.http, self.gallery)
+
+    def await_charges(self, before: int) -> None:
+        """Waits until what was accepted has been made and charged."""
+        credits = sum(entry["credits"] for entry in self.sim.submits)
+        until(lambda: self.sim.account.consumed_credits - before, lambda consumed: consumed == credits)
+
+
+@pytest.fixture(scope="module", params=VENDORS)
+def standing(request: pytest.FixtureRequest, hall: Gallery) -> Iterator[Stand]:
+    vendor = VENDORS[request.param]
+    with vendor.running() as (sim, http):
+        yield Stand(vendor, sim, http, hall)
+
+
+@pytest.fixture
+def stand(standing: Stand) -> Stand:
+    """Nothing is left of the test before."""
+    account = standing.sim.account
+    until(account.balance, lambda balance: balance["reserved_credits"] == 0)
+    standing.sim.faults.clear()
+    standing.sim.journal.clear()
+    standing.gallery.renew()
+    return standing
+
+
+@pytest.fixture
+def mark() -> str:
+    return uuid.uuid4().hex
+
+
+def test_refusing_faults_count_down_and_leave_nothing_accepted(stand: Stand) -> None:
+    sim, vendor = stand.sim, stand.vendor
+    available = sim.account.available_credits
+    for operation in vendor.asks:
+        for kind, status in {**REFUSING, **vendor.statuses}.items():
+            sim.journal.clear()
+            sim.faults.add(kind, times=2, on=operation)
+            answers = [stand.ask(operation) for _ in range(2)]
+            assert [answer.status_code for answer in answers] == [status, status], (operation, kind)
+            assert kind == "moved" or all(set(answer.json()) in vendor.refusals for answer in answers)
+            assert [entry["faults"] for entry in sim.requests] == [[kind], [kind]]
+        assert (sim.submits, sim.account.available_credits) == ([], available)
+        assert stand.ask(operation).status_code == 200
+        assert len(sim.submits) == (operation in PAID)
+        available -= sum(entry["credits"] for entry in sim.submits)
+        until(sim.account.balance, lambda balance: balance["reserved_credits"] == 0)
+
+
+@pytest.mark.parametrize(("kind", "accepted"), [("reset_before", 0), ("lost_answer", 1)])
+def test_a_cut_connection_gives_no_answer(stand: Stand, mark: str, kind: str, accepted: int) -> None:
+    before = stand.sim.account.consumed_credits
+    stand.sim.faults.add(kind)
+    with pytest.raises(httpx.TransportError):
+        stand.submit(mark)
+    assert len(stand.sim.submits) == accepted
+    assert [(entry["aborted"], entry["status"]) for entry in stand.sim.requests] == [(True, None)]
+    stand.await_charges(before)
+    until(lambda: stand.vendor.marks(stand.http).count(mark), lambda listed: listed == accepted)
+
+
+def test_an_error_or_garbage_after_acceptance_hides_what_is_made_and_paid(stand: Stand, mark: str) -> None:
+    before = stand.sim.account.consumed_credits
+    stand.sim.faults.add("error_after", status=502)
+    stand.sim.faults.add("garbage")
+    assert stand.submit(mark + "1").status_code == 502
+    answer = stand.submit(mark + "2")
+    assert answer.status_code == 200
+    with pytest.raises(ValueError, match="Expecting"):
+        answer.json()
+    until(lambda: stand.vendor.marks(stand.http)[:2], lambda marks: marks == [mark + "2", mark + "1"])
+    stand.await_charges(before)
+
+
+def test_the_status_of_a_server_error_can_be_chosen(stand: Stand) -> None:
+    stand.sim.faults.add("error_before", on="list", status=503)
+    stand.sim.faults.add("error_after", on="list", status=502)
+    assert [stand.ask("list").status_code for _ in range(3)] == [503, 502, 200]
+
+
+def test_a_delayed_answer_belongs_to_what_is_made_and_paid(stand: Stand) -> None:
+    before = stand.sim.account.consumed_credits
+    stand.sim.faults.add("delay", seconds=0.5)
+    with client(stand.sim.base_url, stand.vendor.headers, 0.25) as hasty, pytest.raises(httpx.ReadTimeout):
+        stand.vendor.submit(hasty, stand.gallery, "any")
+    assert len(stand.sim.submits) == 1
+    stand.await_charges(before)
+
+
+def test_a_fault_can_single_out_one_input(stand: Stand) -> None:
+    stand.sim.faults.add("throttle", match="two")
+    assert stand.submit("one").status_code == 200
+    assert stand.submit("two").status_code == 429
+    assert stand.submit("two").status_code == 200
+
+
+def test_a_fault_can_single_out_what_became_of_one_input(stand: Stand) -> None:
+    for operation, read in stand.vendor.reads.items():
+        stand.sim.faults.add("error_before", on=operation, match="one")
+        one, two = stand.submit("one"), stand.submit("two")
+        assert [read(stand.http, job).status_code for job in (two, one, one)] == [200, 500, 200], operation
+
+
+def test_an_input_is_fetched_once_as_its_address_was_given_and_without_the_key(stand: Stand) -> None:
+    path = "/cat.png?X-Amz-Signature=ab%2Fcd%20e&mark=a~b%7Ec+d"
+    before = stand.sim.account.consumed_credits
+    assert stand.vendor.fetched(stand.http, stand.gallery.url(path)).status_code == 200
+    stand.await_charges(before)
+    assert stand.gallery.asked == [path]
+    assert {"Authorization", "X-API-Key"}.isdisjoint(stand.gallery.headers[0])
+
+
+def test_the_journal_says_how_a_request_came_and_holds_no_key(stand: Stand, mark: str) -> None:
+    stand.submit(mark)
+    (entry,) = stand.sim.requests
+    assert (entry["method"], entry["operation"], entry["status"]) == ("POST", "submit", 200)
+    assert mark in entry[stand.sim.subject]
+    assert (entry["has_content_length"], entry["transfer_encoding"]) == (True, None)
+    assert (entry["key_matched"], entry["key_leaked"]) == (True, False)
+    (header,) = stand.vendor.headers
+    assert entry["auth_header"] == header.lower()
+    assert header.lower() in [name.lower() for name in entry["header_names"]]
+    assert entry[stand.vendor.note] == stand.sim.submits[0][stand.vendor.note]
+    assert KEY not in str(stand.sim.requests)
+
+
+def test_an_unknown_endpoint_is_404_and_wants_the_key_all_the_same(stand: Stand) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        assert stand.http.request(method, "/nothing/of/the/kind").status_code == 404
+    assert BARE.get(stand.sim.base_url + "/nothing").status_code in (401, 403)
+
+
+def test_another_process_can_read_the_journal_set_faults_and_the_account(stand: Stand, mark: str) -> None:
+    sim, available = stand.sim, stand.sim.account.available_credits
+    with client(sim.origin + "/_simulator", {}) as control:
+        wish = {"kind": "error_before", "on": "list", "times": 2, "status": 502}
+        assert control.post("/faults", json=wish).status_code == 201
+        assert stand.ask("list").status_code == 502
+        body = control.get("/faults").json()
+        assert body["active"] == [{"kind": "error_before", "on": "list", "times": 1, "match": None, "status": 502}]
+        assert set(body["kinds"]) == set(sim.repertoire.kinds)
+        assert control.delete("/faults").status_code == 204
+        assert control.post("/faults", json={"kind": "x"}).status_code == 400
+        stand.submit(mark)
+        assert [mark in str(entry) for entry in control.get("/submits").json()] == [True]
+        assert [entry["status"] for entry in control.get("/requests").json()] == [502, 200]
+        assert control.delete("/requests").status_code == 204
+        assert (sim.requests, sim.submits) == ([], [])
+        assert control.post("/account", json={"available_credits": 0}).status_code == 200
+        assert (stand.submit().status_code, sim.submits) == (stand.vendor.broke, [])
+        assert control.post("/account", json={"available_credits": available}).status_code == 200
+        assert control.get("/account").json()["available_credits"] == sim.account.available_credits
+
+
+def test_two_simulators_cannot_share_a_port(stand: Stand) -> None:
+    with pytest.raises(OSError, match="address"), stand.vendor.running(port=stand.sim.port):
+        pass
+
+
+def test_faults_can_be_written_in_one_line(stand: Stand) -> None:
+    parse = stand.sim.repertoire.parse
+    fault = parse("slow:result:*:bytes_per_second=100:match=cat")
+    assert (fault.on, fault.times, fault.match) == ("result", None, "cat")
+    assert fault.option("bytes_per_second") == 100
+    assert (parse("throttle").on, parse("delay").option("seconds")) == ("submit", 1.0)
+    for line in (*NONSENSE, *stand.vendor.wrong):
+        with pytest.raises(ValueError, match=r"."):
+            parse(line)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize(("name", "number"), [*((name, signal.SIGTERM) for name in VENDORS), ("topaz", signal.SIGINT)])
+def test_serving_ends_cleanly_when_told_to(name: str, number: signal.Signals, gallery: Gallery) -> None:
+    code = textwrap.dedent(f"""
+        from darkroom_local.simulators.{name} import serve
+        serve(api_key="{KEY}", faults=["throttle:list"], on_ready=lambda u: print(u, flush=True))
+        print("ended", flush=True)
+    """)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+    assert child.stdout is not None
+    with client(child.stdout.readline().strip(), VENDORS[name].headers) as http:
+        assert [VENDORS[name].asks["list"](http, gallery).status_code for _ in range(2)] == [429, 200]
+        start = time.time()
+        child.send_signal(number)
+        out, err = child.communicate(timeout=10)
+    assert (child.returncode, out, err) == (0, "ended\n", "")
+    assert time.time() - start < 5
