@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import slips
+from tests.faults import slips, slips_of_staging
+from tests.faults.shapes import HELD
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,14 @@ ENDS = "every job comes to an end"
 LOST = "no upload is lost"
 RETRY = "functions fail for reasons that a retry mends"
 REST = "everything comes to rest"
+OWN = "a job is bound to a process of its own run"
+ITS_OWN = "a result is its own process'"
+PUBLISHED = "what is staged is published, or withdrawn"
+STAYS = "what is staged stays until its result stands"
+GONE = "what is published is no longer staged"
+NO_WAIT = "nobody waits for what is staged"
 
-BUGS = (
+IN_GENERAL = (
     Bug("SAME_ATTEMPT left out", slips.no_same_attempt, "people", (ONE_PAID, KNOWN, OVER, BALANCE, COMMITTED, CHARGED)),
     Bug("FROM_STATUS left out", slips.no_from_status, "people", (OVER, BALANCE, COMMITTED)),
     Bug("LEASE_OVER left out", slips.no_lease_over, "mixed", (TAKEOVER,)),
@@ -68,3 +75,17 @@ BUGS = (
     Bug("dead submits not swept", slips.died_after_wake, "doubts", (ENDS, REST)),
     Bug("waiting counts as failing", slips.waiting_counts_as_failing, "doubts", (RETRY,)),
 )
+OF_STAGING = (
+    Bug("staged not looked for", slips_of_staging.staged_not_looked_for, HELD, (PUBLISHED, GONE)),
+    Bug("another run's result adopted", slips_of_staging.another_runs_result_adopted, HELD, (OWN,)),
+    Bug("kept under the attempt", slips_of_staging.kept_under_the_attempt, HELD, (PUBLISHED, GONE, REST)),
+    Bug("dropped before the copy", slips_of_staging.dropped_before_the_copy, HELD, (STAYS,)),
+    Bug("never dropped", slips_of_staging.never_dropped, HELD, (GONE,)),
+    Bug("whatever is staged published", slips_of_staging.whatever_is_staged_published, HELD, (ITS_OWN,)),
+    Bug("lost answer sent again", slips_of_staging.lost_answer_sent_again, HELD, (ONE_PAID, CHARGED)),
+    Bug("lost answer released", slips_of_staging.lost_answer_released, HELD, (CHARGED,)),
+    Bug("failed call sent again", slips_of_staging.failed_call_sent_again, HELD, (ONE_PAID,)),
+    Bug("failed call charged", slips_of_staging.failed_call_charged, HELD, (CHARGED,)),
+    Bug("polled though staged", slips_of_staging.polled_though_staged, HELD, (NO_WAIT,)),
+)
+BUGS = (*IN_GENERAL, *OF_STAGING)

@@ -223,7 +223,7 @@ class Laws:
             self.seen["sent again after a lookup"] += "never received" in (text(new, "error") or "")
         if status == "PROCESSING":
             self._bound(job_id, new)
-        if (job_id, number(new, "run")) in self.staged and status not in AFTER_STAGING:
+        if (job_id, int(number(new, "run"))) in self.staged and status not in AFTER_STAGING:
             self.breach("what is staged is published, or withdrawn", f"{job_id} {before} → {status}")
         if status == "COMPLETED" and "superseded" not in new:
             key, order = text(new, "output_key") or "", text(new, "source_order") or ""

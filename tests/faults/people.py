@@ -154,5 +154,8 @@ class People:
 
     def _one(self, fits: Callable[[Row], bool]) -> str | None:
         rows = self.world.laws.rows
-        found = [text(row, "job_id") for key, row in rows.items() if key[1] == "JOB" and fits(row)]
+        found = [text(row, "job_id") or "" for key, row in rows.items() if key[1] == "JOB" and fits(row)]
+        staged = [job_id for job_id in found if job_id in self.world.staging.kept]
+        if staged and self.rng.random() < 0.7:
+            found = staged  # where the next run could take the last one's result for its own
         return self.rng.choice(found) if found else None

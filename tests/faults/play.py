@@ -26,6 +26,11 @@ class Played:
     report: str = ""
     steps: int = 0
 
+    @property
+    def tally(self) -> Counter[str]:
+        """How often what happened, and how often with this kind of vendor (`lists: adopted`)."""
+        return self.seen + Counter({f"{self.shape.vendor}: {what}": times for what, times in self.seen.items()})
+
 
 def play(seed: int, family: str | None = None, *, larger: int = 1, last: int = LAST) -> Played:
     """One schedule, by its seed."""

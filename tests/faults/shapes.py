@@ -78,19 +78,20 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     """The seed's shape; a family narrows it to what makes certain histories likely. `larger` times as many uploads."""
     rng = Random(f"{seed} shape")
     family = family or FAMILIES[seed % len(FAMILIES)]
-    doubtful, people = family == "doubts", family == "people"
+    doubtful, people, busy = family == "doubts", family == "people", False
     vendor = rng.choice(
         ["lists", "lists", "blind", "rotates"] if not people else ["blind", "blind", "lists", "rotates"]
     )
     count = rng.randint(1, 3) if doubtful or people else rng.randint(3, 6)
     money = family == "money"
     deadly = "provider.request" if doubtful and rng.random() < 0.4 else rng.choice(DEADLY)
-    if family == HELD and Random(f"{seed} held").random() < 0.4:
-        deadly = "staging.*"
+    if family == HELD:
+        held = Random(f"{seed} held")
+        deadly, busy = "staging.*" if held.random() < 0.4 else deadly, held.random() < 0.5
     slow = 0.05 if people else 0.03 if family == "versions" else rng.choice([0.0, 0.0, 0.01, 0.03])
     everywhere = deadly in ("*", "dynamo.*")
     deadline = rng.choice([180.0, 900.0, HOUR, HOUR, HOUR, 3 * HOUR]) if rng.random() < 0.95 else 24 * HOUR
-    deadline = max(deadline, HOUR) if people else deadline  # they need time to get in each other's way
+    deadline = max(deadline, HOUR) if people or busy else deadline  # they need time to get in each other's way
     return Shape(
         seed=seed, family=family, vendor=vendor, versioned=rng.random() < (0.8 if family == "versions" else 0.5),
         uploads=_uploads(rng, family, count * larger),
@@ -98,12 +99,12 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
         start=MONTH_ENDS if rng.random() < 0.15 else MID_MONTH,
         deadline=deadline, retention=deadline + rng.choice([3, 6, 24]) * HOUR,
         weather=rng.choice([0.0, 0.01, 0.03]), slow=slow,
-        lost_submits=rng.choice([0.4, 0.7]) if doubtful or people else rng.choice([0.0, 0.1, 0.4]),
+        lost_submits=rng.choice([0.4, 0.7]) if doubtful or people else rng.choice([0.0, 0.1, 0.4]) + 0.3 * busy,
         deaths=rng.choice([0.0, 0.01, 0.02, 0.05]) if everywhere else rng.choice([0.1, 0.4]),
         most_deaths=rng.randint(1, 4), deadly=deadly,
         refusals=rng.choice([0.0, 0.1, 0.3]) if not people else 0.0, hung=rng.choice([0.0, 0.05, 0.2]),
-        events_lost=rng.choice([0.0, 0.1, 0.3]), operators=rng.choice([0, 1, 1]) if not people else 2,
-        acts=rng.randint(1, 4) if not people else rng.randint(3, 7),
+        events_lost=rng.choice([0.0, 0.1, 0.3]), operators=(rng.choice([0, 1, 1]) if not people else 2) + busy,
+        acts=(rng.randint(1, 4) if not people else rng.randint(3, 7)) + 4 * busy,
         picker=rng.choice(["uniform", "bursts", "priorities"]), chaos=rng.choice([0.5, 1, 2]) * HOUR,
         grid=rng.choice([0.0, 5.0, 20.0]),
     )  # fmt: skip

@@ -9,11 +9,11 @@ from typing import Any
 from darkroom.errors import ErrorCode
 from darkroom.model import ProcessState
 from darkroom.pipeline import sending
-from darkroom.pipeline.closing import NOTHING, Closing
+from darkroom.pipeline.closing import NOTHING
 from darkroom.pipeline.delivery import Delivery
 from darkroom.pipeline.doubt import Doubt
 from darkroom.pipeline.poll import Poll
-from tests.faults.proxies import Proxy
+from darkroom.pipeline.verdicts import Done
 from tests.faults.slips import Patch
 from tests.faults.staging import Incoming
 
@@ -44,7 +44,9 @@ def another_runs_result_adopted(patch: Patch) -> None:
 def kept_under_the_attempt(patch: Patch) -> None:
     """Each attempt has a place of its own, which no other looks into."""
     patch.setattr(
-        sending, "partial", lambda keep, handle: partial(keep, replace(handle, job_id=f"{handle.job_id}-{handle.attempt}"))
+        sending,
+        "partial",
+        lambda keep, handle: partial(keep, replace(handle, job_id=f"{handle.job_id}-{handle.attempt}")),
     )
 
 
@@ -54,7 +56,7 @@ def dropped_before_the_copy(patch: Patch) -> None:
 
     def late(self: Delivery, key: str, link: Any, form: Any, job: Any, credits: Any) -> None:
         if job.staged:
-            self.staging.drop(job.job_id)
+            self.staging.drop(job.job_id, job.process_id)
         write(self, key, link, form, job, credits)
 
     patch.setattr(Delivery, "_write", late)
@@ -62,22 +64,7 @@ def dropped_before_the_copy(patch: Patch) -> None:
 
 def never_dropped(patch: Patch) -> None:
     """What was published stays staged."""
-    patch.setattr(Incoming, "drop", lambda self, job_id: None)
-
-
-def dropped_after_the_settlement(patch: Patch) -> None:
-    """The staged result goes last: a death before that leaves it, since nobody comes back to a job that is over."""
-    complete = Closing.complete
-    deliver = Delivery.__call__
-
-    def delivered(self: Delivery, job: Any, provider: Any, progress: Any) -> Any:
-        ended = deliver(replace(self, staging=_Aside(self.staging, drop=lambda job_id: None)), job, provider, progress)
-        if job.staged:
-            self.staging.drop(job.job_id)
-        return ended
-
-    patch.setattr(Closing, "complete", complete)
-    patch.setattr(Delivery, "__call__", delivered)
+    patch.setattr(Incoming, "drop", lambda self, job_id, process_id: None)
 
 
 def _adopting(patch: Patch, state: ProcessState, instead: Any) -> None:
@@ -100,7 +87,7 @@ def lost_answer_released(patch: Patch) -> None:
     """Charged, and its result cannot be had: taken for not charged."""
 
     def released(self: Doubt, job: Any) -> Any:
-        return sending.Done(self.closing.fail(job, ErrorCode.RESULT_LOST, "lost", NOTHING))
+        return Done(self.closing.fail(job, ErrorCode.RESULT_LOST, "lost", NOTHING))
 
     _adopting(patch, ProcessState.EXPIRED, released)
 
@@ -114,7 +101,7 @@ def failed_call_charged(patch: Patch) -> None:
     """A call that failed at the provider is settled as reserved."""
 
     def charged(self: Doubt, job: Any) -> Any:
-        return sending.Done(self.closing.fail(job, ErrorCode.PROVIDER_FAILED, "failed", job.credits_reserved))
+        return Done(self.closing.fail(job, ErrorCode.PROVIDER_FAILED, "failed", job.credits_reserved))
 
     _adopting(patch, ProcessState.FAILED, charged)
 
@@ -135,9 +122,7 @@ def whatever_is_staged_published(patch: Patch) -> None:
     """finalize takes what it finds staged for the job, bound as staged or not, of that process or another."""
 
     def opened(self: Delivery, job: Any, provider: Any) -> Any:
-        bare = self.staging._port if isinstance(self.staging, Proxy) else self.staging
-        found = bare.kept.get(job.job_id)
-        process_id = job.process_id or ""
-        return self.staging.open(job.job_id, found.process_id) if found else provider.result(process_id)
+        found = self.staging._port.kept.get(job.job_id)  # type: ignore[attr-defined]
+        return self.staging.open(job.job_id, found.process_id) if found else provider.result(job.process_id or "")
 
     patch.setattr(Delivery, "_opened", opened)

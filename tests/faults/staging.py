@@ -43,6 +43,8 @@ class Incoming:
             raise ResultNotReady("nothing is staged")
         yield Link(found.body)
 
-    def drop(self, job_id: str) -> None:
-        if (gone := self.kept.pop(job_id, None)) is not None:
-            self.on_drop(gone.process_id)
+    def drop(self, job_id: str, process_id: str) -> None:
+        found = self.kept.get(job_id)
+        if found is not None and found.process_id == process_id:
+            del self.kept[job_id]
+            self.on_drop(process_id)

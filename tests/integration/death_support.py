@@ -15,6 +15,12 @@ LEASE = INVOCATION + timedelta(seconds=61)
 WHEN = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 PLANNED: list[Dying] = []
 
+# A death once it is settled leaves what was staged: it goes by the bucket's lifecycle.
+LEAVES = {
+    ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "published", False),
+    ("ledger", "published", True), ("staging", "drop", False),
+}  # fmt: skip
+
 
 class WorkerDied(BaseException):
     """What a killed process looks like from outside: nothing after it runs."""

@@ -155,7 +155,7 @@ def test_no_other_process_result_is_opened(staging: S3Staging, job_id: str, proc
 
 def test_what_was_dropped_is_not_there(staging: S3Staging, account: Cloud) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
-    staging.drop(HANDLE.job_id)
+    staging.drop(HANDLE.job_id, "p-1")
     assert (staging.find(HANDLE), account.keys()) == (None, set())
     with pytest.raises(ResultNotReady), staging.open(HANDLE.job_id, "p-1"):
         pass
@@ -163,8 +163,8 @@ def test_what_was_dropped_is_not_there(staging: S3Staging, account: Cloud) -> No
 
 def test_dropping_twice_is_as_good_as_once(staging: S3Staging) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
-    staging.drop(HANDLE.job_id)
-    staging.drop(HANDLE.job_id)
+    staging.drop(HANDLE.job_id, "p-1")
+    staging.drop(HANDLE.job_id, "p-1")
     assert staging.find(HANDLE) is None
 
 
@@ -206,6 +206,6 @@ def test_what_is_overwritten_meanwhile_is_never_taken_for_it(staging: S3Staging)
 def test_what_is_dropped_meanwhile_is_not_ready(staging: S3Staging) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
     with staging.open(HANDLE.job_id, "p-1") as link:
-        staging.drop(HANDLE.job_id)
+        staging.drop(HANDLE.job_id, "p-1")
         with pytest.raises(ResultNotReady):
             link.read(0, 5)

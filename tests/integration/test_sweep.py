@@ -26,7 +26,7 @@ from tests.integration.time_support import (
 from darkroom.aws import rows
 from darkroom.errors import SubmitInDoubt, Throttled
 from darkroom.model import Alarm, Due, Job, JobStatus, ProcessState
-from darkroom.pipeline.sweep import BATCH, SweepFailed
+from darkroom.pipeline.sweep import MOST_HANDED_ON, SweepFailed
 
 DAY = timedelta(hours=24)
 Death = Callable[[World], tuple[str, dict[str, Any]]]
@@ -141,14 +141,14 @@ def test_two_sweeps_that_race_end_the_job_paid_once(world: World) -> None:
     world.assert_books_balance()
 
 
-def test_one_run_hands_on_a_batch_and_the_next_runs_the_rest(world: World) -> None:
-    waiting_rows(world, BATCH + 30, "topaz")
+def test_one_run_hands_on_so_many_and_the_next_runs_the_rest(world: World) -> None:
+    waiting_rows(world, MOST_HANDED_ON + 30, "topaz")
     world.sweep()
     first = sent(world)
     world.sweep()
     world.sweep()
-    assert len(first) == BATCH
-    assert Counter(sent(world)) == Counter({f"{number:032x}": 1 for number in range(BATCH + 30)})
+    assert len(first) == MOST_HANDED_ON
+    assert Counter(sent(world)) == Counter({f"{number:032x}": 1 for number in range(MOST_HANDED_ON + 30)})
 
 
 def test_the_backlog_of_a_paused_provider_does_not_keep_others_waiting(account: Cloud) -> None:

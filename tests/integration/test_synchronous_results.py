@@ -59,7 +59,7 @@ def test_a_staged_result_that_is_gone_is_given_up_only_when_the_provider_keeps_n
     world: World, upload: Upload
 ) -> None:
     job = submitted(world, upload)
-    world.ports["staging"].drop(job.job_id)
+    world.ports["staging"].drop(job.job_id, job.process_id)
     with pytest.raises(ResultNotReady):
         world.finalize(job)
     world.clock.advance(RETENTION)
@@ -73,7 +73,7 @@ def test_a_staged_result_that_is_gone_is_fetched_from_a_provider_that_keeps_it_t
 ) -> None:
     world.provider.ends_as = ProcessState.COMPLETED
     job = submitted(world, upload)
-    world.ports["staging"].drop(job.job_id)
+    world.ports["staging"].drop(job.job_id, job.process_id)
     world.finalize(job)
     assert ended_as(world) == (JobStatus.COMPLETED, None, CHARGE)
     assert world.cloud.body("a.jpg") == world.provider.processes["process-1"].result
@@ -82,7 +82,7 @@ def test_a_staged_result_that_is_gone_is_fetched_from_a_provider_that_keeps_it_t
 def test_what_a_provider_gives_in_its_place_may_still_become_whole(world: World, upload: Upload) -> None:
     world.provider.ends_as = ProcessState.COMPLETED
     job = submitted(world, upload)
-    world.ports["staging"].drop(job.job_id)
+    world.ports["staging"].drop(job.job_id, job.process_id)
     whole, world.provider.processes["process-1"].result = world.provider.processes["process-1"].result, b"not yet"
     with pytest.raises(ResultNotReady):
         world.finalize(job)

@@ -53,9 +53,11 @@ class S3Staging:
             raise ResultNotReady("the result that was staged is no longer there")
         yield StagedResult(S3Sources(self.client), kept, kept.size_bytes)
 
-    def drop(self, job_id: str) -> None:
-        """Deletes it; the lifecycle removes what the versioned bucket keeps behind."""
-        self.client.delete_object(Bucket=self.bucket, Key=naming.incoming_key(job_id))
+    def drop(self, job_id: str, process_id: str) -> None:
+        """Deletes it, if it is that process'; the lifecycle removes what the versioned bucket keeps behind."""
+        kept = self._kept(job_id)
+        if kept is not None and kept.metadata.get(PROCESS) == process_id:
+            self.client.delete_object(Bucket=self.bucket, Key=naming.incoming_key(job_id))
 
     def _kept(self, job_id: str) -> SourceObject | None:
         try:

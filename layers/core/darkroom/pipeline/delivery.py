@@ -48,9 +48,10 @@ class Delivery:
             if self.is_kept(job):
                 raise ResultNotReady(str(error)) from None
             return self.lose(job, credits, str(error))
-        if job.staged:
-            self.staging.drop(job.job_id)  # before it is settled: a rerun may stage its own from then on
-        return self.closing.complete(job, credits, key, superseded=not newest)
+        completed = self.closing.complete(job, credits, key, superseded=not newest)
+        if job.staged:  # not before: until then it may be the only copy that nobody else may overwrite
+            self.staging.drop(job.job_id, job.process_id or "")
+        return completed
 
     def _known_key(self, job: Job) -> str | None:
         """Where the result goes; None while its format is open, unless an earlier try put it in place."""

@@ -90,8 +90,8 @@ class Staging(Protocol):
     def open(self, job_id: str, process_id: str) -> AbstractContextManager[ResultLink]:
         """That result. Raises ResultNotReady when it is not there."""
 
-    def drop(self, job_id: str) -> None:
-        """Removes it. Repeat safe."""
+    def drop(self, job_id: str, process_id: str) -> None:
+        """Removes that result; another's, say a rerun's, stays. Repeat safe."""
 
 
 class Outputs(Protocol):
