@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.faults.play import play
-from tests.faults.shapes import FAMILIES
+from tests.faults.shapes import FAMILIES, HELD
 
 FIRST, CHUNK = 100_000, 250
 LARGE_FIRST, LARGE_CHUNK, TIMES = 500_000, 50, 4
@@ -25,4 +25,13 @@ def test_larger_schedules(family: str, caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level("CRITICAL")
     for seed in range(LARGE_FIRST, LARGE_FIRST + LARGE_CHUNK):
         played = play(seed, family, larger=TIMES)
+        assert played.law is None, played.report
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("chunk", range(8))
+def test_schedules_of_synchronous_calls(chunk: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
+    for seed in range(FIRST + chunk * CHUNK, FIRST + (chunk + 1) * CHUNK):
+        played = play(seed, HELD)
         assert played.law is None, played.report
