@@ -13,6 +13,7 @@ import boto3
 import pytest
 import requests
 from moto import mock_aws
+from tests.unit.transitions_support import walk
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "statemachine" / "darkroom.asl.json").read_text()
@@ -150,6 +151,19 @@ def test_a_job_done_at_its_eta_takes_no_more_than_seven_transitions() -> None:
     assert end["status"] == "SUCCEEDED"
     assert path == ["WaitForEta", "Poll", "IsRunning", "Finalize", "Outcome", "Completed"]
     assert len(path) + 1 <= MOST_TRANSITIONS
+
+
+@pytest.mark.usefixtures("cloud")
+@pytest.mark.parametrize(
+    "answers",
+    [("ended", "COMPLETED"), ("running", "running", "ended", "COMPLETED"), ("ended", "running", "ended", "FAILED")],
+    ids=["at its eta", "late", "sent back"],
+)
+def test_the_walk_on_paper_enters_the_states_that_an_interpreter_enters(answers: tuple[str, ...]) -> None:
+    deploy_functions(*TASKS)
+    answer(*answers)
+    _, path = finish(start())
+    assert path == walk(*answers).path
 
 
 @pytest.mark.usefixtures("cloud")

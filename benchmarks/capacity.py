@@ -1,0 +1,72 @@
+"""What DynamoDB counts of a request, worked out from the rows as they stood before and after it.
+
+A write is one unit for each KB of the larger of the two, at least one; twice that in a transaction, conditions included;
+each entry of an index that comes or goes is one more (an entry that moves is two). A read is one unit for each 4 KB, half of
+that when it need not be consistent. assumed: index entries written by a transaction are not doubled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = Mapping[str, Any]  # in DynamoDB's typed form; empty when there is none
+
+
+def size_bytes(row: Row) -> int:
+    """Names and values, as the developer guide sizes them."""
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in row.items())
+
+
+def _value_bytes(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return (len(content.lstrip("-").replace(".", "")) + 1) // 2 + 1
+        case "SS":
+            return sum(len(one.encode()) for one in content)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_bytes(one) for name, one in content.items())
+        case "L":
+            return 3 + sum(1 + _value_bytes(one) for one in content)
+        case _:
+            return 1
+
+
+@dataclass
+class Units:
+    """Capacity used so far."""
+
+    writes: float = 0
+    reads: float = 0
+    of_indexes: float = 0  # the part of `writes` that indexes took
+    in_transactions: float = 0  # the part of `writes` that was doubled
+    largest_row_bytes: int = 0
+    indexes: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name → its two key attributes
+
+    def read(self, row: Row, *, consistent: bool) -> None:
+        """One row was read."""
+        self.reads += max(math.ceil(size_bytes(row) / 4096), 1) * (1 if consistent else 0.5)
+
+    def write(self, before: Row, after: Row, *, transacted: bool) -> None:
+        """One row was written, or a condition on it was checked."""
+        larger = max(size_bytes(before), size_bytes(after))
+        units = max(math.ceil(larger / 1024), 1) * (2 if transacted else 1)
+        moved = sum(self._moved(keys, before, after) for keys in self.indexes.values())
+        self.writes += units + moved
+        self.of_indexes += moved
+        self.in_transactions += units if transacted else 0
+        self.largest_row_bytes = max(self.largest_row_bytes, larger)
+
+    def _moved(self, keys: tuple[str, str], before: Row, after: Row) -> int:
+        old, new = (_entry(keys, row) for row in (before, after))
+        return 0 if old == new else (old is not None) + (new is not None)
+
+
+def _entry(keys: tuple[str, str], row: Row) -> tuple[Any, ...] | None:
+    """A row's entry in an index of keys only; None while it has none."""
+    return tuple(row[key] for key in keys) if all(key in row for key in keys) else None

@@ -1,0 +1,282 @@
+"""What one job asks of AWS: the real handlers run here, against the embedded cloud, and every request is counted.
+
+The emulator gives the template's own environment and buckets; the functions run in this process, so that their clients can
+be counted. What AWS does by itself (the queue's poller, the event bus) is in `cost`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote_plus
+
+from tests.e2e.darkroom import LONG_AGO, Darkroom, picture
+
+from benchmarks.capacity import Row, Units
+from darkroom import wiring
+from darkroom.model import ProcessState
+
+FUNCTIONS = Path(__file__).parents[1] / "functions"
+WAITING = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+PATIENCE_SECONDS = 60
+WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An upload that is counted: how it is tagged, and how often its process is found running."""
+
+    name: str
+    tags: str
+    running_polls: int = 0
+    by_link: bool = False
+    is_held: bool = False
+
+    @property
+    def vendor(self) -> str:
+        return dict(pair.split("=") for pair in self.tags.split("&"))["provider"]
+
+
+SCENARIOS = (
+    Scenario("Topaz, one poll", "provider=topaz&scale=2"),
+    Scenario("Topaz, three polls", "provider=topaz&scale=2", running_polls=2),
+    Scenario("Oxen.ai by link", "provider=oxen", by_link=True),
+    Scenario("AI/ML API, synchronous", "provider=aimlapi", by_link=True, is_held=True),
+)
+
+
+@dataclass
+class Counted:
+    """One job, in warm containers: requests as `service:Operation`, capacity units, bytes logged."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    by_function: dict[str, Counter[str]] = field(default_factory=dict)
+    units: Units = field(default_factory=Units)
+    log_bytes: int = 0
+    once_a_container: Counter[str] = field(default_factory=Counter)  # what only a container's first job asks
+
+    def of(self, service: str) -> Counter[str]:
+        """Requests of one service by operation."""
+        pairs = ((name.split(":"), times) for name, times in self.requests.items())
+        return Counter({operation: times for (whose, operation), times in pairs if whose == service})
+
+
+class Meter:
+    """Clients whose requests are counted, and rows looked at before and after each write."""
+
+    def __init__(self, room: Darkroom) -> None:
+        self.room, self.function = room, ""
+        self.counted = Counted()
+        self._plain = room.client("dynamodb")  # its requests are not counted
+        self._table = room.stack.outputs["LedgerTable"]
+        self._indexes = {
+            index["IndexName"]: tuple(part["AttributeName"] for part in index["KeySchema"])
+            for index in self._plain.describe_table(TableName=self._table)["Table"]["GlobalSecondaryIndexes"]
+        }
+        self._before: list[tuple[Row, Row]] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Counts anew."""
+        self.counted = Counted()
+        self.counted.units.indexes = self._indexes
+
+    def client(self, service: str) -> Any:
+        """A counted client."""
+        made = self.room.client(service)
+        made.meta.events.register("before-call", self._asked)
+        if service == "dynamodb":
+            made.meta.events.register("provide-client-params", self._look)
+            made.meta.events.register("after-call", self._weigh)
+        return made
+
+    def _asked(self, model: Any, **_: Any) -> None:
+        name = f"{model.service_model.service_name}:{model.name}"
+        self.counted.requests[name] += 1
+        self.counted.by_function.setdefault(self.function, Counter())[name] += 1
+
+    def _look(self, params: Any, model: Any, **_: Any) -> None:
+        self._before = [(key, self._row(key)) for key in _keys(model.name, params)]
+
+    def _weigh(self, model: Any, **_: Any) -> None:
+        if model.name == "Query":
+            self.counted.units.reads += 0.5  # a page of keys from an index
+        for key, before in self._before:
+            if model.name in WRITES or model.name.startswith("Transact"):
+                transacted = model.name.startswith("Transact")
+                self.counted.units.write(before, self._row(key), transacted=transacted)
+            else:
+                self.counted.units.read(before, consistent=True)  # the ledger reads in no other way
+
+    def _row(self, key: Row) -> Row:
+        found = self._plain.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        row: Row = found.get("Item", {})
+        return row
+
+
+def _keys(operation: str, params: Mapping[str, Any]) -> list[Row]:
+    """The rows that a request reads or writes."""
+    if operation == "TransactWriteItems":
+        return [next(iter(item.values()))["Key"] for item in params["TransactItems"]]
+    if operation == "BatchGetItem":
+        return [key for asked in params["RequestItems"].values() for key in asked["Keys"]]
+    row = params["Item"] if operation == "PutItem" else params.get("Key", {})
+    return [{name: row[name] for name in ("pk", "sk")}] if row else []
+
+
+class Context:
+    """A Lambda context with five minutes left."""
+
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "counted"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+@contextlib.contextmanager
+def counting(room: Darkroom) -> Iterator[Meter]:
+    """A meter under the application in this process, whose environment is that of the deployed functions."""
+    environment: dict[str, str] = {}
+    for name in ("Submit", "Poll", "Finalize", "Sweep"):
+        found = room.client("lambda").get_function_configuration(FunctionName=room.function(name))
+        environment |= found["Environment"]["Variables"]
+    environment |= room.stack.endpoint.environment()  # the signer of links makes a client of its own
+    environment |= {"STATE_MACHINE_ARN": _idle_machine(room), "LINK_ROLE_ARN": _signing_role(room)}
+    meter, run = Meter(room), wiring._run
+    usual = (run.environment, run.client, run.credentials)
+    _forget()
+    try:
+        wiring.use(environment, meter.client)
+        with patch.dict(os.environ, environment):
+            yield meter
+    finally:
+        run.environment, run.client, run.credentials = usual
+        _forget()
+
+
+def _idle_machine(room: Darkroom) -> str:
+    """A state machine that calls nothing: the functions are called here."""
+    described = room.client("stepfunctions").describe_state_machine(
+        stateMachineArn=room.stack.outputs["StateMachineArn"]
+    )
+    made = room.client("stepfunctions").create_state_machine(
+        name=f"idle-{time.time_ns()}", definition=json.dumps(WAITING), roleArn=described["roleArn"]
+    )
+    return str(made["stateMachineArn"])
+
+
+def _signing_role(room: Darkroom) -> str:
+    """A role that signs links and that this process may take; the stack's own trusts its submit function only."""
+    name, bucket = f"signer-{time.time_ns()}", room.stack.input_bucket
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    grant = {"Effect": "Allow", "Action": ["s3:GetObject*"], "Resource": f"arn:aws:s3:::{bucket}/*"}
+    iam = room.client("iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]
+    iam.put_role_policy(RoleName=name, PolicyName="link", PolicyDocument=_policy(grant))
+    return str(role["Arn"])
+
+
+def _policy(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _forget() -> None:
+    """Makes the next call of a use case a cold start."""
+    for value in vars(wiring).values():
+        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == wiring.__name__:
+            value.cache_clear()
+
+
+def count(room: Darkroom, scenario: Scenario) -> Counted:
+    """One job's requests in containers that had a job before; that first job's extra ones beside it."""
+    with counting(room) as meter:
+        cold = _one_job(meter, scenario, "first")
+        warm = _one_job(meter, scenario, "second")
+    warm.once_a_container = cold.requests - warm.requests
+    return warm
+
+
+def _one_job(meter: Meter, scenario: Scenario, which: str) -> Counted:
+    room, key = meter.room, f"held/{which}-{scenario.vendor}-{time.time_ns()}.jpg"
+    room.upload(key, picture(), scenario.tags)
+    if scenario.running_polls:
+        late = {"on": "submit", "match": room.job_id(key), "late_seconds": 2}
+        room.simulators[scenario.vendor].faults.add("eta_early", **late)
+    meter.begin()
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        answer = _called(meter, "submit", _message(room, key), written)
+        assert answer == {"batchItemFailures": []}, (scenario, room.job(key))
+        job = room.job(key)
+        tick = {"job_id": job["job_id"], "run": int(job["run"]), "status": "running"}
+        for _ in range(scenario.running_polls):
+            assert _called(meter, "poll", tick, written)["status"] == "running", scenario
+        _await_end(job)
+        assert _called(meter, "poll", tick, written)["status"] == "ended", scenario
+        assert _called(meter, "finalize", tick, written)["status"] == "COMPLETED", (scenario, room.job(key))
+        _forget_entry(meter, tick["job_id"])
+    meter.counted.log_bytes = len(written.getvalue().encode())
+    return meter.counted
+
+
+def _called(meter: Meter, function: str, event: Mapping[str, Any], written: io.StringIO) -> Any:
+    """What a function's handler answers; its log goes to `written`."""
+    meter.function = function
+    module = _module(function)
+    for handler in module.logger.handlers:
+        handler.stream = written
+    return module.handler(event, Context())
+
+
+def _forget_entry(meter: Meter, job_id: str) -> None:
+    """What the sweep does for a job a day after its end."""
+    meter.room.client("dynamodb").update_item(
+        TableName=meter.room.stack.outputs["LedgerTable"], Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
+        UpdateExpression="SET due_at = :then", ExpressionAttributeValues={":then": LONG_AGO},
+    )  # fmt: skip
+    meter.function = "sweep"
+    assert wiring.sweep()._forget() == 1
+
+
+def _await_end(job: Mapping[str, Any]) -> None:
+    """Until the provider is done, which costs AWS nothing."""
+    if job.get("staged"):
+        return
+    provider, until = wiring._providers()[str(job["provider"])], time.monotonic() + PATIENCE_SECONDS
+    while provider.progress(str(job["process_id"])).state is ProcessState.RUNNING:
+        assert time.monotonic() < until, f"not done after {PATIENCE_SECONDS} s: {job}"
+        time.sleep(0.1)
+
+
+def _message(room: Darkroom, key: str) -> dict[str, Any]:
+    """The SQS event of the upload's message."""
+    record = {"eventName": "ObjectCreated:Put", "s3": {
+        "bucket": {"name": room.stack.input_bucket},
+        "object": {"key": quote_plus(key, safe="/"), "versionId": room.versions[key]},
+    }}  # fmt: skip
+    return {"Records": [{
+        "messageId": "m-0", "body": json.dumps({"Records": [record]}), "eventSource": "aws:sqs", "attributes": {},
+        "receiptHandle": "r", "messageAttributes": {}, "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:intake",
+    }]}  # fmt: skip
+
+
+@cache
+def _module(name: str) -> Any:
+    """A function's module, from its file."""
+    spec = importlib.util.spec_from_file_location(f"counted_{name}", FUNCTIONS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

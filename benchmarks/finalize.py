@@ -1,0 +1,219 @@
+"""A result into the bucket: what finalize does, beside other ways and beside bytes passed on by the standard library.
+
+Source and bucket are nginx on this machine, TLS at both. Each way runs in a process of its own; what it imports and the clients
+it makes are not counted. The raw pump is the least that Python can do: one connection at each end, no check, no signature.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.support.children import Sample, Task, cpu, extra, interleaved, median, ratio, wall
+from benchmarks.support.nginx import HELD_TO, servers
+from benchmarks.support.reporting import Plot, Result, Table
+
+NAME = "finalize"
+QUESTION = "How long does a large result take from the provider's storage into the bucket, at what cost in CPU and memory?"
+MIB = 1024 * 1024
+SMALL, LARGE, HELD = 64 * MIB, 1024 * MIB, 64 * MIB
+PIECE_BYTES = 256 * 1024
+RAW, OURS = "raw pump", "Darkroom"
+
+Prepared = Callable[[], object]
+
+
+def raw(url: str, sink: str, authority: str) -> Prepared:
+    """GET → PUT in pieces by http.client."""
+    context = ssl.create_default_context(cafile=authority)
+
+    def work() -> None:
+        source = http.client.HTTPSConnection(urlsplit(url).netloc, context=context)
+        source.request("GET", urlsplit(url).path)
+        answer = source.getresponse()
+        bucket = http.client.HTTPSConnection(urlsplit(sink).netloc, context=context)
+        bucket.putrequest("PUT", "/bucket/key")
+        bucket.putheader("Content-Length", answer.headers["Content-Length"])
+        bucket.endheaders()
+        while piece := answer.read(PIECE_BYTES):
+            bucket.send(piece)
+        assert bucket.getresponse().status == http.client.OK
+
+    return work
+
+
+def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
+    """The runtime's own adapters, as finalize puts them together."""
+    from botocore.credentials import Credentials
+
+    from darkroom.aws.outputs import S3Outputs
+    from darkroom.aws.pump import Pump
+    from darkroom.providers import http as provider_http
+    from darkroom.providers.results import Downloads
+
+    context = ssl.create_default_context(cafile=authority)
+    client = s3(sink, authority)
+    downloads = Downloads(provider_http.new_client(context), local=True, context=lambda: context)
+    outputs = S3Outputs(client, "bucket", Pump(client, lambda: Credentials("id", "secret"), lambda: context, workers))
+
+    def work() -> None:
+        with downloads.open(url) as link:
+            outputs.write("key", link, "image/tiff", {"darkroom-job": "0" * 32}, {})
+
+    return work
+
+
+def put_object(url: str, sink: str, authority: str) -> Prepared:
+    """The whole result in memory."""
+    import httpx
+
+    client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
+    return lambda: client.put_object(Bucket="bucket", Key="key", Body=calls.get(url).content)
+
+
+def upload_file(url: str, sink: str, authority: str) -> Prepared:
+    """By way of a file, which lies in memory here as far as there is room."""
+    import httpx
+
+    client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
+
+    def work() -> None:
+        with tempfile.NamedTemporaryFile() as file, calls.stream("GET", url) as answer:
+            for piece in answer.iter_raw(PIECE_BYTES):
+                file.write(piece)
+            file.flush()
+            client.upload_file(file.name, "bucket", "key")
+
+    return work
+
+
+def upload_fileobj(url: str, sink: str, authority: str) -> Prepared:
+    """The SDK's own transfer, ten threads of 8 MiB parts, fed by httpx."""
+    import httpx
+
+    client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
+
+    class Body:
+        """What `upload_fileobj` reads."""
+
+        def __init__(self, pieces: Any) -> None:
+            self.pieces, self.left = pieces, b""
+
+        def read(self, size: int) -> bytes:
+            parts, count = [self.left], len(self.left)
+            while count < size and (piece := next(self.pieces, b"")):
+                parts.append(piece)
+                count += len(piece)
+            whole = b"".join(parts)
+            self.left = whole[size:]
+            return whole[:size]
+
+    def work() -> None:
+        with calls.stream("GET", url) as answer:
+            client.upload_fileobj(Body(answer.iter_raw(PIECE_BYTES)), "bucket", "key")
+
+    return work
+
+
+def smart_open(url: str, sink: str, authority: str) -> Prepared:
+    """Streams at both ends, one part after the other."""
+    import smart_open as library
+
+    client = s3(sink, authority)
+
+    def work() -> None:
+        with (
+            library.open(url, "rb") as source,
+            library.open("s3://bucket/key", "wb", transport_params={"client": client}) as target,
+        ):
+            while piece := source.read(PIECE_BYTES):
+                target.write(piece)
+
+    return work
+
+
+WORK: Mapping[str, Callable[..., Prepared]] = {
+    RAW: raw, OURS: darkroom, "httpx + put_object": put_object, "file + upload_file": upload_file,
+    "httpx + upload_fileobj": upload_fileobj, "smart_open": smart_open,
+}  # fmt: skip
+
+
+def s3(endpoint: str, authority: str) -> Any:
+    """A client of the sink."""
+    import boto3
+    from botocore.config import Config
+
+    style: Any = {"addressing_style": "path"}
+    return boto3.client(
+        "s3", endpoint_url=endpoint, verify=authority, region_name="eu-central-1", aws_access_key_id="id",
+        aws_secret_access_key="secret", config=Config(s3=style),
+    )  # fmt: skip
+
+
+def run(quick: bool = False) -> Result:
+    """64 MiB and 1 GiB, then connections that are held to a rate."""
+    sizes = [SMALL] if quick else [SMALL, LARGE]
+    with servers({*sizes, HELD}) as at:
+        trust = (("REQUESTS_CA_BUNDLE", str(at.authority)), ("NO_PROXY", "localhost"))
+
+        def task(name: str, path: str, *more: object) -> Task:
+            return Task("benchmarks.finalize", name, (f"{at.source}/{path}", at.sink, str(at.authority), *more), trust)
+
+        found = {
+            size: interleaved({name: task(name, str(size)) for name in WORK}, rounds=5 if quick or size == LARGE else 7)
+            for size in sizes
+        }
+        held = {f"{count} workers": task(OURS, f"held/{HELD}", count) for count in (1, 4)}
+        shaped = interleaved(held, rounds=1 if quick else 3)
+    return _result(found, shaped)
+
+
+def _result(found: Mapping[int, dict[str, list[Sample]]], shaped: Mapping[str, list[Sample]]) -> Result:
+    largest = max(found)
+    of = found[largest]
+    ratios = {
+        "wall ÷ raw pump": ratio(of[OURS], of[RAW], wall),
+        "CPU ÷ raw pump": ratio(of[OURS], of[RAW], cpu),
+        "wall ÷ the fastest other way": max(
+            ratio(of[OURS], samples, wall) for name, samples in of.items() if name not in (OURS, RAW)
+        ),
+        "extra MiB": max(median(samples[OURS], extra) for samples in found.values()),
+        "extra MiB at 1 GiB − at 64 MiB": median(of[OURS], extra) - median(found[SMALL][OURS], extra),
+        "held connections: four workers ÷ one": ratio(shaped["4 workers"], shaped["1 workers"], wall),
+    }
+    goals = dict(zip(ratios, (1.25, 1.35, 1.0, 16.0, 4.0, 0.30), strict=True))
+    tables = [_table(f"{size // MIB} MiB, TLS at both ends", samples) for size, samples in found.items()]
+    rows: list[list[object]] = [[name, median(samples, wall)] for name, samples in shaped.items()]
+    tables.append(Table(f"{HELD // MIB} MiB, each connection held to {HELD_TO} MiB/s", ["", "wall s"], rows))
+    return Result(NAME, QUESTION, tables, ratios, goals, [
+        "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
+        "Extra memory: the peak over what the process took once its imports and clients were made.",
+    ], _plot(of, largest))  # fmt: skip
+
+
+def _table(title: str, found: Mapping[str, list[Sample]]) -> Table:
+    base = found[RAW]
+    rows: list[list[object]] = [
+        [name, median(samples, wall), median(samples, cpu), ratio(samples, base, wall), ratio(samples, base, cpu),
+         median(samples, extra)]
+        for name, samples in found.items()
+    ]  # fmt: skip
+    return Table(title, ["way", "wall s", "CPU s", "wall ÷ raw", "CPU ÷ raw", "extra MiB"], rows)
+
+
+def _plot(found: Mapping[str, list[Sample]], size: int) -> Plot:
+    base = found[RAW]
+    series = {
+        label: [(name, ratio(samples, base, what)) for name, samples in found.items()]
+        for label, what in (("wall", wall), ("CPU", cpu))
+    }
+    return Plot(f"A result of {size // MIB} MiB into the bucket", "bar", "", "÷ raw pump", series)
+
+
+if __name__ == "__main__":
+    run(quick="--quick" in sys.argv).show()

@@ -1,0 +1,96 @@
+"""`make bench`: runs the benchmarks one after the other, each in a process of its own, and writes down what they found.
+
+Every module of this folder with a `NAME` and a `run` is one. results.json keeps the last full run of each, results.md shows them,
+docs/plots has their pictures. A quick run, and one that fails, is shown only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.support.drawing import draw
+from benchmarks.support.machine import described
+from benchmarks.support.reporting import from_json
+
+HERE = Path(__file__).parent
+PLOTS = HERE.parent / "docs/plots"
+IS_ONE = re.compile(r"^NAME = .*^def run\(", re.DOTALL | re.MULTILINE)
+FIRST = ["finalize", "submit", "cold_start", "cost", "pipeline", "scale"]
+PREAMBLE = """# What was measured
+
+Written by `make bench`; the last full run of each. Seconds are this machine's, so what counts are ratios: both sides of each were
+measured in turn, in one run.
+"""
+
+
+def benchmarks() -> list[str]:
+    """The modules' names, those of the first pages first."""
+    found = {path.stem for path in HERE.glob("*.py") if IS_ONE.search(path.read_text())}
+    return [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]
+
+
+def measured(module: str, quick: bool) -> dict[str, Any] | None:
+    """Runs one and shows what it prints; None when it fails."""
+    program = f"from benchmarks.{module} import run; run(quick={quick}).show()"
+    running = subprocess.Popen([sys.executable, "-c", program], cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
+    assert running.stdout
+    found: dict[str, Any] | None = None
+    for line in running.stdout:
+        print(line, end="", flush=True)
+        if line.startswith('{"name": '):
+            found = json.loads(line)
+    return None if running.wait() else found
+
+
+def write(kept: dict[str, Any]) -> None:
+    """results.json, results.md and the plots."""
+    (HERE / "results.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    sections = [PREAMBLE]
+    for module in sorted(kept, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
+        entry = kept[module]
+        result = from_json(entry["result"])
+        path = PLOTS / f"{module.replace('_', '-')}.svg"
+        if result.plot:
+            draw(result.plot, path)
+        told = f"{entry['when']}; {entry['machine']}. `{entry['command']}`"
+        sections.append(result.markdown(f"../docs/plots/{path.name}", told))
+    (HERE / "results.md").write_text("\n".join(sections))
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    """The exit code: 1 when a benchmark failed. A goal that was missed is told, and is no failure."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measures what is claimed of speed, size and price.")
+    parser.add_argument("--quick", action="store_true", help="small sizes and few rounds; nothing is written down")
+    parser.add_argument("names", nargs="*", help=f"which ones: {', '.join(benchmarks())}; all unless said")
+    asked = parser.parse_args(list(arguments) if arguments is not None else None)
+    if unknown := set(asked.names) - set(benchmarks()):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    book = HERE / "results.json"
+    kept: dict[str, Any] = json.loads(book.read_text()) if book.exists() else {}
+    failed, missed = [], []
+    for module in asked.names or benchmarks():
+        machine = described()
+        found = measured(module, asked.quick)
+        if found is None:
+            failed.append(module)
+            continue
+        missed += [f"{module}: {name}" for name in found["missed"]]
+        if not asked.quick:
+            when = datetime.now(UTC).date().isoformat()
+            command = f"make bench BENCH={module}"
+            kept[module] = {"when": when, "machine": machine, "command": command, "result": found}
+            write(kept)
+    print(f"\ngoals missed: {', '.join(missed) or 'none'}; failed: {', '.join(failed) or 'none'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""Thousands of objects, all the same picture: the input bucket without history, the output bucket without bodies."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import IO, Any
+
+from tests.fakes.cloud import INPUT
+from tests.faults.buckets import SMALL
+
+from benchmarks.scaling.world import World
+from darkroom.errors import SourceGone
+from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
+
+PAGE = 1_000
+BODY = SMALL[ImageFormat.JPEG]
+
+
+class Sources:
+    """Fulfils `ports.Sources`. `tags`: what every upload carries."""
+
+    def __init__(self, world: World, tags: Mapping[str, str]) -> None:
+        self.world, self.every_tag = world, dict(tags)
+        self.kept: dict[str, SourceObject] = {}
+
+    def put(self, number: int) -> Upload:
+        """Uploads a picture; answers what its event would name."""
+        at, key = self.world.clock().replace(microsecond=0), f"burst/{number:06}.jpg"
+        self.kept[key] = SourceObject(INPUT, key, f"v{number}", f"etag-{number}", len(BODY), at)
+        return Upload(INPUT, key, f"v{number}", f"etag-{number}", f"{number:016X}")
+
+    def find(self, upload: Upload) -> SourceObject:
+        if upload.key not in self.kept:
+            raise SourceGone(f"{upload.key} is no longer there")
+        return replace(self.kept[upload.key], sequencer=upload.sequencer)
+
+    def tags(self, source: SourceObject) -> dict[str, str]:
+        return dict(self.every_tag)
+
+    def is_deleted(self, source: SourceObject) -> bool:
+        return False
+
+    def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
+        return lambda offset, length: BODY[offset : offset + length]
+
+    def open(self, source: SourceObject) -> IO[bytes]:
+        return io.BytesIO(BODY)
+
+    def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
+        keys = [key for key in self.kept if cursor is None or key > cursor]  # they were put in their order
+        page = [self.kept[key] for key in keys[:PAGE]]
+        return page, page[-1].key if len(keys) > PAGE else None
+
+
+class Outputs:
+    """Fulfils `ports.Outputs`. `writes`: how often each key was written."""
+
+    def __init__(self) -> None:
+        self.receipts: dict[str, Mapping[str, str]] = {}
+        self.writes: Counter[str] = Counter()
+        self.reports: set[str] = set()
+
+    def receipt(self, key: str) -> Mapping[str, str]:
+        return self.receipts.get(key, {})
+
+    def write(
+        self, key: str, link: Any, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        b"".join(link.stream())
+        self.receipts[key] = dict(metadata)
+        self.writes[key] += 1
+
+    def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
+        self.reports.add(key)
+
+    def remove_report(self, key: str, order: str) -> None:
+        self.reports.discard(key)
+
+    def unfinished(self) -> list[UnfinishedUpload]:
+        return []
+
+    def abort(self, upload: UnfinishedUpload) -> None:
+        """There is none."""
+
+    def oldest_left(self) -> timedelta | None:
+        return None

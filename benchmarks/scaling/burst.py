@@ -1,0 +1,175 @@
+"""One burst from its first upload until all is at rest, and what became of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.fakes.services import Bell, Links
+from tests.faults.dynamo import Key
+from tests.faults.proxies import NoFaults
+from tests.faults.stack import PROVIDER, Stack
+from tests.faults.staging import Incoming
+from tests.faults.values import Row
+
+from benchmarks.scaling import limits
+from benchmarks.scaling.buckets import Outputs, Sources
+from benchmarks.scaling.dynamo import LoadedDynamo
+from benchmarks.scaling.executions import Executions
+from benchmarks.scaling.functions import Functions
+from benchmarks.scaling.intake import Intake
+from benchmarks.scaling.vendor import Pace, Vendor
+from benchmarks.scaling.world import World
+from darkroom import events
+from darkroom.model import JobStatus, Limits
+
+SWEEP_EVERY = 60.0
+TERMINAL = frozenset(status.value for status in JobStatus if status.value not in
+                     ("CLAIMED", "SUBMITTING", "PROCESSING", "IN_DOUBT"))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A burst and its world. `within`: seconds over which the uploads come; `monthly_credits` 0 = no limit."""
+
+    name: str
+    uploads: int = 10_000
+    within: float = 60.0
+    concurrent_submits: int = 0  # 0 = the template's default
+    account_concurrency: int = 1_000
+    pace: Pace = field(default_factory=Pace)
+    monthly_credits: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    doubled: float = 0.005  # uploads whose event comes twice
+    elsewhere: bool = False  # outside the three Regions with the larger bucket of StartExecution
+    paused_until: float = 0.0  # an operator had paused the provider before the first upload
+    occupied: float = limits.OCCUPIED  # how long a transaction holds its items
+    deadline: float = 24 * 3600.0
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the fault simulation's stack wants to know of its world."""
+
+    deadline: float
+    retention: float
+
+
+class Burst:
+    """Everything of one run."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.world = world = World(scenario.seed, limits.DURATIONS)
+        self.dynamo = LoadedDynamo(world, self._wrote, scenario.occupied)
+        self.functions = Functions(world, scenario.account_concurrency)
+        self.sources, self.outputs, self.bell = Sources(world, scenario.tags), Outputs(), Bell()
+        self.vendor = Vendor(world, scenario.pace)
+        self.executions = Executions(world, self.functions, scenario.elsewhere)
+        most = scenario.concurrent_submits or limits.template().max_concurrent
+        self.intake = Intake(world, self.functions, most, self._submit)
+        self.events: Counter[tuple[str, str]] = Counter()
+        cloud = {
+            "dynamo": self.dynamo, "sources": self.sources, "outputs": self.outputs,
+            "staging": Incoming(lambda _: None, lambda _: None), "links": Links(), "sqs": self.intake, "bus": self,
+            "sfn": self.executions, "attention": self.bell,
+        }  # fmt: skip
+        allowed = {PROVIDER: Decimal(scenario.monthly_credits)} if scenario.monthly_credits else {}
+        shape: Any = Shape(scenario.deadline, scenario.deadline + 7 * 24 * 3600)
+        self.stack = Stack(
+            world,
+            shape,
+            cloud,
+            lambda: self.vendor,
+            NoFaults(),
+            Limits(allowed, Decimal(0), {}, {}),  # type: ignore[arg-type]
+        )
+        self.executions.stack = self.stack
+        self.verdicts: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self.most_committed = Decimal(0)
+        self.uploaded = 0
+        self.ended_at: list[float] = []  # when jobs came to their ends
+        self.sweeps: Counter[str] = Counter()
+
+    def run(self) -> Burst:
+        """Until all is at rest."""
+        logging.disable(logging.CRITICAL)
+        try:
+            self._sweep()
+            if self.scenario.paused_until:
+                self._by_hand(lambda: self.stack.operate().pause(PROVIDER, "a bill"), 0.0)
+                self._by_hand(lambda: self.stack.operate().resume(PROVIDER), self.scenario.paused_until)
+            for number in range(self.scenario.uploads):
+                at = 1.0 + self.scenario.within * number / self.scenario.uploads
+                self.world.at(at, lambda number=number: self._upload(number))  # type: ignore[misc]
+            self.world.run(self._at_rest, self.scenario.deadline * 2)
+        finally:
+            logging.disable(logging.NOTSET)
+        return self
+
+    def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:
+        """The event bus."""
+        for entry in Entries:
+            detail = json.loads(entry["Detail"])
+            self.events[detail["job_id"], entry["DetailType"]] += 1
+        return {"FailedEntryCount": 0, "Entries": [{}]}
+
+    def jobs(self) -> list[Row]:
+        """Every job's row."""
+        return [row for (_, sort), row in self.dynamo.peek().items() if sort == "JOB"]
+
+    def budget(self) -> dict[str, Decimal]:
+        """The month's numbers of the provider."""
+        found = [row for (pk, _), row in self.dynamo.peek().items() if pk == f"BUDGET#{PROVIDER}"]
+        return {name: Decimal(value["N"]) for row in found for name, value in row.items() if "N" in value}
+
+    def _by_hand(self, command: Callable[[], object], delay: float) -> None:
+        self.world.spawn("operator", command, lambda outcome: None, delay)
+
+    def _upload(self, number: int) -> None:
+        upload = self.sources.put(number)
+        self.uploaded += 1
+        rng = self.world.rng
+        for _ in range(1 + (rng.random() < self.scenario.doubled)):
+            self.intake.put(events.message_of(upload), self.world.spread(limits.EVENT_LATE))
+
+    def _submit(self, body: str, ends: datetime) -> list[str]:
+        verdicts = self.stack.submit(body, ends)
+        self.verdicts.update(verdicts)
+        return verdicts
+
+    def _sweep(self) -> None:
+        self.functions.invoke("sweep", self.stack.sweep, self._swept)
+        self.world.at(SWEEP_EVERY, self._sweep)
+
+    def _swept(self, outcome: object) -> None:
+        if isinstance(outcome, Mapping):
+            self.sweeps.update(outcome)
+
+    def _wrote(self, key: Key, old: Row | None, new: Row | None) -> None:
+        if key[1] == "JOB":
+            for row, step in ((old, -1), (new, 1)):
+                if row:
+                    self.statuses[row["status"]["S"]] += step
+            if new and new["status"]["S"] in TERMINAL and (not old or old["status"]["S"] not in TERMINAL):
+                self.ended_at.append(self.world.seconds)
+        elif key[0] == f"BUDGET#{PROVIDER}" and new:
+            self.most_committed = max(self.most_committed, Decimal(new["committed"]["N"]))
+
+    def _at_rest(self) -> bool:
+        if (
+            self.functions.running
+            or self.intake.alive
+            or self.executions.running
+            or self.uploaded < self.scenario.uploads
+        ):
+            return False
+        return sum(self.statuses[status] for status in TERMINAL) == self.uploaded

@@ -1,0 +1,150 @@
+"""A provider that takes so many submits a minute and needs its time for each picture. It never loses an answer: that is the
+fault simulation's subject."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tests.faults.buckets import drawn
+from tests.faults.vendor import Link
+
+from benchmarks.scaling import limits
+from benchmarks.scaling.limits import Bucket
+from benchmarks.scaling.world import World
+from darkroom.errors import ProcessUnknown, ResultNotReady, Throttled
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
+from darkroom.ports import ImageStream, Keep
+
+ACCOUNT = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a provider works. Times in seconds; `submits_a_minute` 0 = as many as come."""
+
+    shortest: float = 5.0
+    longest: float = 60.0
+    held: float = 30.0  # a synchronous call
+    submits_a_minute: float = 0.0
+    retry_after: float | None = None  # what a 429 says; None = nothing
+
+
+@dataclass(frozen=True)
+class Process:
+    """An accepted submit."""
+
+    process_id: str
+    handle: Handle
+    plan: Plan
+    ends_at: float
+
+    @property
+    def picture(self) -> bytes:
+        """What it makes."""
+        return drawn(self.plan.output_width, self.plan.output_height, self.plan.output_format, "scale")
+
+
+@dataclass
+class Vendor:
+    """Fulfils `ports.Provider` for every container: the account, all that was accepted, and how often it said 429."""
+
+    world: World
+    pace: Pace
+    name: str = "topaz"
+    processes: dict[str, Process] = field(default_factory=dict)
+    of_job: Counter[str] = field(default_factory=Counter)
+    throttled: int = 0
+    submits: int = 0
+    first_at: float = -1.0
+    last_at: float = 0.0
+    spent: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        rate = self.pace.submits_a_minute / 60
+        self.allowance = Bucket(max(1.0, rate * 10), rate)
+
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+        world = self.world
+        self.submits += 1
+        if plan.manner.by_link:
+            image.link()
+        else:
+            image.open().read()
+        if self.pace.submits_a_minute and not self.allowance.takes(world.seconds):
+            world.sleep(world.spread(limits.REFUSED))
+            self.throttled += 1
+            raise Throttled("HTTP 429", self.pace.retry_after)
+        world.sleep(world.spread(limits.BY_LINK if plan.manner.by_link else limits.UPLOADING))
+        made = self._accept(plan, handle)
+        if plan.manner.is_held:
+            world.sleep(made.ends_at - world.seconds)
+            keep(made.process_id, Link(made.picture).stream())
+            return Submission(made.process_id, world.clock(), plan.price, staged=True)
+        guess = (made.ends_at - world.seconds) * (0.9 + 0.3 * world.rng.random())
+        return Submission(made.process_id, world.clock() + timedelta(seconds=guess))
+
+    def _accept(self, plan: Plan, handle: Handle) -> Process:
+        world, pace = self.world, self.pace
+        lasts = pace.shortest + (pace.longest - pace.shortest) * world.rng.random()
+        if plan.manner.is_held:
+            lasts = world.spread(pace.held)
+        made = Process(f"p{len(self.processes) + 1}", handle, plan, world.seconds + lasts)
+        self.processes[made.process_id] = made
+        self.of_job[handle.job_id] += 1
+        self.spent += plan.price
+        self.first_at = self.first_at if self.first_at >= 0 else world.seconds
+        self.last_at = world.seconds
+        return made
+
+    def progress(self, process_id: str) -> Progress:
+        process, now = self._known(process_id), self.world.seconds
+        if now < process.ends_at:
+            return Progress(ProcessState.RUNNING, self.world.clock() + timedelta(seconds=process.ends_at - now))
+        plan = process.plan
+        return Progress(
+            ProcessState.COMPLETED, None, plan.price, plan.output_width, plan.output_height, plan.output_format
+        )
+
+    @contextmanager
+    def result(self, process_id: str) -> Iterator[Link]:
+        process = self._known(process_id)
+        if self.world.seconds < process.ends_at:
+            raise ResultNotReady("409")
+        yield Link(process.picture)
+
+    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...]:
+        return tuple(
+            FoundProcess(p.process_id, str(p.handle), ProcessState.RUNNING, None, None)
+            for p in self.processes.values()
+            if (p.handle.job_id, p.handle.run) == (handle.job_id, handle.run)
+        )
+
+    def cancel(self, process_id: str) -> bool:
+        self._known(process_id)
+        return False
+
+    def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
+        return Estimate(30, plan.credits)
+
+    def forget(self, process_id: str) -> None:
+        """Its list is nobody's concern here."""
+
+    def key_fingerprint(self) -> str:
+        return "0123456789ab"
+
+    def refresh_key(self) -> None:
+        """The key never changes here."""
+
+    def balance(self) -> Balance:
+        total = ACCOUNT - self.spent
+        return Balance(total, Decimal(0), total)
+
+    def _known(self, process_id: str) -> Process:
+        if process_id not in self.processes:
+            raise ProcessUnknown("HTTP 404")
+        return self.processes[process_id]

@@ -1,0 +1,108 @@
+"""What a benchmark found: tables, ratios beside their goals, one picture. Shown on a terminal, kept as JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns; numbers are shown with three digits."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[object]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One picture: each series is a list of (x, y)."""
+
+    title: str
+    kind: Literal["bar", "line"]
+    x_label: str
+    y_label: str
+    series: dict[str, list[tuple[Any, float]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one benchmark found. `goals` gives the most that a ratio of the same name may be."""
+
+    name: str
+    question: str
+    tables: list[Table]
+    ratios: dict[str, float]
+    goals: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    plot: Plot | None = None
+
+    def missed(self) -> list[str]:
+        """The goals that were not met, by name."""
+        return [name for name, goal in self.goals.items() if not self.ratios[name] <= goal]
+
+    def as_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self) | {"missed": self.missed()}, default=str, ensure_ascii=False)
+
+    def show(self) -> None:
+        """Tables for people, then the JSON line on standard output."""
+        console = Console(width=140)
+        console.print(f"\n[bold]{self.name}[/]: {self.question}")
+        for table in [*self.tables, *self._goals()]:
+            shown = RichTable(title=table.title, title_justify="left")
+            for number, column in enumerate(table.columns):
+                shown.add_column(column, justify="right" if number else "left")
+            for row in table.rows:
+                shown.add_row(*map(said, row))
+            console.print(shown)
+        for note in self.notes:
+            console.print(f"- {note}")
+        print(self.as_json())
+
+    def markdown(self, plot: str, told: str) -> str:
+        """A section of a page; `plot` is where the picture lies, `told` says when and where this was found."""
+        parts = [f"## {self.name}", self.question, told]
+        parts += [f"![{self.plot.title}]({plot})"] if self.plot else []
+        for table in [*self.tables, *self._goals()]:
+            parts += [f"### {table.title}", _grid(table)]
+        parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
+        return "\n\n".join(parts) + "\n"
+
+    def _goals(self) -> list[Table]:
+        """The ratios beside what they may be, if any has a goal."""
+        rows: list[list[object]] = [
+            [name, self.ratios[name], goal, "missed" if name in self.missed() else "met"]
+            for name, goal in self.goals.items()
+        ]
+        return [Table("Goals", ["ratio", "found", "at most", ""], rows)] if rows else []
+
+
+def said(value: object) -> str:
+    """A cell's text: three significant digits, no exponent."""
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return "" if value is None else str(value)
+
+
+def from_json(found: Mapping[str, Any]) -> Result:
+    """A result as `as_json` wrote it."""
+    plot = found.get("plot")
+    return Result(
+        name=found["name"], question=found["question"], tables=[Table(**table) for table in found["tables"]],
+        ratios=found["ratios"], goals=found["goals"], notes=found["notes"], plot=Plot(**plot) if plot else None,
+    )  # fmt: skip
+
+
+def _grid(table: Table) -> str:
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(said(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    ruler = "|" + "|".join(["---", *["---:"] * (len(table.columns) - 1)]) + "|"
+    return "\n".join([line(table.columns), ruler, *map(line, table.rows)])

@@ -1,0 +1,85 @@
+"""The state machine walked on paper: which states an execution enters, and what AWS counts of it.
+
+Standard workflows are charged by the state transition: each state that is entered, and each retry. The start is counted as
+one too, which errs on the dear side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).parents[2] / "statemachine" / "darkroom.asl.json"
+START = 1
+FAILS = "fails"  # instead of a status: this call of the function fails
+CARRIED = {"job_id", "run", "poll_at", "status"}
+
+
+@dataclass
+class Walk:
+    """One execution: the states it entered, its tasks' failed calls that were repeated, what it carries."""
+
+    data: dict[str, Any]
+    path: list[str] = field(default_factory=list)
+    retries: int = 0
+
+    @property
+    def transitions(self) -> int:
+        return START + len(self.path) + self.retries
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """The application's machine."""
+    found: dict[str, Any] = json.loads(FILE.read_text())
+    return found
+
+
+def walk(*answers: str, status: str = "running") -> Walk:
+    """The execution of a job whose functions answer with these statuses, in the order of their calls."""
+    left = iter(answers)
+    done = Walk({"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": status})
+    name: str | None = machine()["StartAt"]
+    while name is not None:
+        assert done.data.keys() == CARRIED, done.data
+        done.path.append(name)
+        name = _after(machine()["States"][name], done, left)
+    assert next(left, None) is None, "the execution ended before all answers were given"
+    return done
+
+
+def at_its_eta(polls: int = 1) -> Walk:
+    """A job that is over at the last of so many polls."""
+    return walk(*["running"] * (polls - 1), "ended", "COMPLETED")
+
+
+def _after(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str | None:
+    """The state that follows; None at an end."""
+    match state["Type"]:
+        case "Wait":
+            return str(state["Next"])
+        case "Choice":
+            chosen = (rule for rule in state["Choices"] if done.data[rule["Variable"][2:]] == rule["StringEquals"])
+            return str(next(chosen, {"Next": state["Default"]})["Next"])
+        case "Task":
+            return _task(state, done, left)
+        case "Succeed" | "Fail":
+            return None
+        case other:
+            raise AssertionError(f"a state of type {other}")
+
+
+def _task(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str:
+    (retry,), (catch,) = state["Retry"], state["Catch"]
+    tries = 0
+    while (answer := next(left)) == FAILS:
+        if tries == retry["MaxAttempts"]:
+            return str(catch["Next"])
+        tries += 1
+        done.retries += 1
+    done.data["status"] = answer
+    return str(state["Next"])
