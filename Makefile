@@ -7,15 +7,18 @@ BIN := $(VENV)/bin
 GATES := .venv-gates
 INSTALLED := $(VENV)/.installed
 LAYER := .build/layer/.installed
+BENCH_INSTALLED := $(VENV)/.bench
 GATES_INSTALLED := $(GATES)/.installed
 SAM := .venv-sam/bin/sam
 ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
 TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
 OUT ?= demo-results
+BENCH ?= # which benchmarks; all unless said
+QUICK ?= # anything: small sizes, few rounds, nothing written down
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types template docs smoke soak lock clean
+.PHONY: help install demo test check lint types template docs smoke soak bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -23,6 +26,10 @@ help: ## what can be made
 $(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev]' -c requirements.lock
+	touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev,bench]' -c requirements.lock
 	touch $@
 
 # What ships beside the runtime in the Lambda layer, as the embedded cloud deploys it.
@@ -74,6 +81,9 @@ smoke: install $(SAM) ## the real SAM CLI builds and deploys onto the embedded c
 
 soak: install ## what takes half an hour: 10,000 schedules, killed workers, large pictures
 	$(BIN)/pytest tests/soak
+
+bench: install $(BENCH_INSTALLED) ## what is claimed of speed, size and price, measured; needs nginx (BENCH=finalize QUICK=1)
+	$(BIN)/python -m benchmarks.run $(if $(strip $(QUICK)),--quick) $(BENCH)
 
 lock: ## pin anew every package that pyproject.toml asks for
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock

@@ -36,7 +36,7 @@ VCPU_MB = 1769  # one full vCPU (Lambda developer guide, "Configure Lambda funct
 OVERHEAD_MIB = 35  # assumed: what Lambda's runtime client and its sandbox take beside the handler's own process
 # Seconds an invocation waits for others besides computing. Assumed: they hang on the vendor and on S3, not on memory.
 WAITS = {"submit": 2.0, "poll": 0.3, "finalize": 3.0, "sweep": 0.2}
-SIDE = 2600  # pixels; noise of this size is a PNG of 20 MB
+SIDE = 2900  # pixels; noise of this size is a PNG of 20 MB
 WAIT_ONLY = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 CHILD = """
 import importlib, json, resource, sys, time

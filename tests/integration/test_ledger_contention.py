@@ -121,6 +121,18 @@ def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(worl
     world.assert_books_balance()
 
 
+def test_a_reservation_that_was_too_contended_leaves_no_lease_behind(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture())
+    contended = Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_TRIES})
+    world.ports["ledger"] = world.make_ledger(contended)
+    verdict = world.submit(upload)
+    assert isinstance(verdict, Later)
+    assert (world.job().status, world.job().lease_until) == (JobStatus.CLAIMED, None)
+    world.clock.advance(verdict.seconds)
+    world.deliver(upload)  # the message that comes after that wait finds a job that is due
+    assert (world.job().status, world.provider.charged) == (JobStatus.PROCESSING, 1)
+
+
 LOST = error("InternalServerError")
 
 

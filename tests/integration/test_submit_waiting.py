@@ -40,25 +40,35 @@ def upload(world: World) -> Upload:
 
 
 @pytest.mark.parametrize(
-    ("answer", "seconds"),
-    [(Throttled("HTTP 429", 7), 7), (Throttled("HTTP 429"), 30), (Throttled("HTTP 429", 9999), 900),
-     (NothingSent("no connection"), 30)],
+    ("answer", "soonest", "latest"),
+    [(Throttled("HTTP 429", 7), 7, 36), (Throttled("HTTP 429"), 15, 44), (Throttled("HTTP 429", 9999), 900, 900),
+     (NothingSent("no connection"), 15, 44)],
 )  # fmt: skip
 def test_what_nobody_accepted_is_given_back_and_sent_once_when_due(
-    world: World, upload: Upload, answer: DarkroomError, seconds: int
+    world: World, upload: Upload, answer: DarkroomError, soonest: int, latest: int
 ) -> None:
     world.provider.refusals = [answer]
     verdict = world.submit(upload)
     job = world.job()
-    due_at = START + timedelta(seconds=seconds)
     assert isinstance(verdict, Later)
-    assert verdict.seconds == seconds
+    seconds = verdict.seconds
+    assert soonest <= seconds <= latest
+    due_at = START + timedelta(seconds=seconds)
     assert (job.status, job.next_attempt_at, job.due_at) == (JobStatus.CLAIMED, due_at, due_at)
     assert world.cloud.budget("topaz", MONTH)["committed"] == 0
     assert world.submit(upload) == Done(job)  # a duplicate: nothing moves, the job's own message comes
     world.clock.advance(seconds)
     world.submit(upload)
     assert_sent_once(world)
+
+
+def test_uploads_that_were_refused_together_do_not_come_back_together(world: World) -> None:
+    uploads = [world.cloud.put(f"{number}.jpg", picture()) for number in range(12)]
+    world.provider.refusals = [Throttled("HTTP 429", 20) for _ in uploads]
+    verdicts = [world.submit(upload) for upload in uploads]
+    waits = [verdict.seconds for verdict in verdicts if isinstance(verdict, Later)]
+    assert (len(waits), min(waits) >= 20) == (12, True)
+    assert len(set(waits)) > 4
 
 
 @pytest.mark.parametrize("fault", [NO_KEY, NO_FUNDS])

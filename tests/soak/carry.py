@@ -1,4 +1,4 @@
-"""Carries small.tif, then large.tif, through submit's and finalize's adapters; prints this process's peak memory after each."""
+"""Carries pictures through submit's and finalize's adapters and prints this process's peak memory in each half (Linux only)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import boto3
 
 from darkroom import images
 from darkroom.aws.outputs import S3Outputs
+from darkroom.aws.pump import Pump
 from darkroom.aws.sources import S3Sources
 from darkroom.model import Handle, ImageFormat, Plan, ProcessState, Upload
 from darkroom.ports import ImageStream
@@ -34,9 +35,14 @@ class Keys:
 
 
 def peak_mib() -> float:
-    """The peak resident set in MiB, of this program alone: getrusage's would carry over from the parent (Linux only)."""
+    """The peak resident set in MiB since `forget_peak`, of this program alone: getrusage's would carry over from the parent."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def forget_peak() -> None:
+    """See proc(5), clear_refs."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def nothing(*arguments: object) -> NoReturn:
@@ -44,8 +50,8 @@ def nothing(*arguments: object) -> NoReturn:
     raise AssertionError(arguments)
 
 
-def carry(topaz: Topaz, sources: S3Sources, outputs: S3Outputs, name: str) -> int:
-    source = sources.find(Upload(outputs.bucket, name))
+def submit(topaz: Topaz, sources: S3Sources, bucket: str, name: str) -> str:
+    source = sources.find(Upload(bucket, name))
     facts = images.inspect(sources.reader(source), source.size_bytes)
     parameters = {"model": "Standard", "output_format": "tiff"}
     plan = Plan(
@@ -54,25 +60,32 @@ def carry(topaz: Topaz, sources: S3Sources, outputs: S3Outputs, name: str) -> in
         output_height=facts.height, credits=1, credit_price_usd=1,
     )  # fmt: skip
     image = ImageStream(lambda: sources.open(source), nothing, source.size_bytes, "image/tiff", ".tiff")
-    process_id = topaz.submit(plan, image, Handle("0" * 32, 1, 1), nothing).process_id
-    while (progress := topaz.progress(process_id)).state is ProcessState.RUNNING:
-        time.sleep(0.5)
-    assert progress.state is ProcessState.COMPLETED, progress
+    return topaz.submit(plan, image, Handle("0" * 32, 1, 1), nothing).process_id
+
+
+def finalize(topaz: Topaz, outputs: S3Outputs, process_id: str, key: str) -> int:
     with topaz.result(process_id) as link:
         images.inspect(link.read, link.size_bytes)
-        outputs.write(f"done/{name}", link, "image/tiff", {}, {})
+        outputs.write(key, link, "image/tiff", {}, {})
         return link.size_bytes
 
 
-def main(job: dict[str, str]) -> None:
-    client = boto3.client("s3", endpoint_url=job["endpoint"])
-    calls = http.new_client()
-    topaz = Topaz(job["base_url"], Keys(job["api_key"]), calls, Downloads(calls, local=True))
-    report: dict[str, float] = {}
-    for name in ("small", "large"):
-        report[f"{name}_bytes"] = carry(topaz, S3Sources(client), S3Outputs(client, job["bucket"]), f"{name}.tif")
-        report[f"{name}_peak_mib"] = round(peak_mib(), 1)
-    print(json.dumps(report))
+def main(job: dict[str, Any]) -> None:
+    session = boto3.Session()
+    client, context = session.client("s3", endpoint_url=job["endpoint"]), http.tls_context()
+    calls = http.new_client(context)
+    topaz = Topaz(job["base_url"], Keys(job["api_key"]), calls, Downloads(calls, local=True, context=lambda: context))
+    outputs = S3Outputs(client, job["bucket"], Pump(client, session.get_credentials, lambda: context))
+    for name in job["names"]:
+        forget_peak()
+        process_id = submit(topaz, S3Sources(client), job["bucket"], name)
+        submitted = peak_mib()
+        while (progress := topaz.progress(process_id)).state is ProcessState.RUNNING:
+            time.sleep(0.5)
+        assert progress.state is ProcessState.COMPLETED, progress
+        forget_peak()
+        size = finalize(topaz, outputs, process_id, f"done/{name}")
+        print(json.dumps({"name": name, "bytes": size, "submit_mib": submitted, "finalize_mib": peak_mib()}))
 
 
 if __name__ == "__main__":

@@ -17,25 +17,28 @@ from tests.e2e.darkroom import API_KEY
 
 from darkroom_local.stack import local_stack
 
-MAX_GROWTH_MIB = 48  # over a small picture, whatever the size of the large one
-LARGE_SIDE = 8000  # 192 MB of uncompressed RGB in, as much out
+MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}  # over a small picture, whatever the size of the large one
+SIDES = {"small.tif": 64, "medium.tif": 4730, "large.tif": 8200}  # as RGB 64 MiB and 200 MB; the results as much
+Report = dict[str, dict[str, float]]
 
 
 def tiff(side: int) -> bytes:
+    """Noise, in three colours that differ: nothing makes it small."""
     buffer = io.BytesIO()
-    Image.effect_noise((side, side), 50).convert("RGB").save(buffer, "TIFF")
+    Image.merge("RGB", [Image.effect_noise((side, side), 120) for _ in "RGB"]).save(buffer, "TIFF")
     return buffer.getvalue()
 
 
-@pytest.mark.slow
-def test_a_picture_of_192_mb_takes_hardly_more_memory_than_a_small_one(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def report() -> Report:
+    """What each half took of memory for each picture, in a process that carried all of them."""
     with local_stack(speed=200, parameters={"AllowedProviders": "topaz"}) as stack:
         s3 = stack.endpoint.client("s3")
-        for name, side in (("small.tif", 64), ("large.tif", LARGE_SIDE)):
+        for name, side in SIDES.items():
             s3.put_object(Bucket=stack.output_bucket, Key=name, Body=tiff(side))  # no event: it is not the input bucket
         job = {
             "bucket": stack.output_bucket, "base_url": stack.simulator_urls["topaz"], "api_key": API_KEY,
-            "endpoint": stack.endpoint.url,
+            "endpoint": stack.endpoint.url, "names": list(SIDES),
         }  # fmt: skip
         environment = {**stack.endpoint.environment(), "PYTHONPATH": ":".join(sys.path)}
         done = subprocess.run(
@@ -43,7 +46,20 @@ def test_a_picture_of_192_mb_takes_hardly_more_memory_than_a_small_one(tmp_path:
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    print(report)
-    assert report["large_bytes"] > 100_000_000  # the simulator compresses what it returns
-    assert report["large_peak_mib"] - report["small_peak_mib"] < MAX_GROWTH_MIB
+    print(done.stdout)
+    return {entry.pop("name"): entry for entry in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("half", MAX_GROWTH_MIB)
+@pytest.mark.parametrize("name", ["medium.tif", "large.tif"])
+def test_a_large_picture_takes_hardly_more_memory_than_a_small_one(report: Report, name: str, half: str) -> None:
+    assert report[name][half] - report["small.tif"][half] <= MAX_GROWTH_MIB[half]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("half", MAX_GROWTH_MIB)
+def test_three_times_the_size_takes_no_more(report: Report, half: str) -> None:
+    assert report["large.tif"]["bytes"] > 190_000_000
+    assert report["large.tif"]["bytes"] > 2.5 * report["medium.tif"]["bytes"]
+    assert abs(report["large.tif"][half] - report["medium.tif"][half]) <= 4

@@ -153,6 +153,14 @@ def test_submit_takes_one_message_at_a_time_and_answers_with_partial_failures() 
     assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaxConcurrentSubmits"}}
 
 
+def test_the_memory_sizes_are_those_that_the_performance_page_gives_reasons_for() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text()
+    told = re.findall(r"^\| (\w+), (\d+) MB \|", page, re.MULTILINE)
+    sizes = {name.lower(): RESOURCES[name]["Properties"]["MemorySize"] for name in FUNCTIONS}
+    assert {name: int(size) for name, size in told} == sizes
+    assert sizes["poll"] == 128
+
+
 def test_only_submit_is_told_what_a_submission_may_cost() -> None:
     buckets = {"INPUT_BUCKET", "OUTPUT_BUCKET"}
     limits = {"MONTHLY_CREDIT_LIMIT", "MAX_CREDITS_PER_JOB", "MONTHLY_BUDGET_USD", "CREDIT_PRICE_USD"}

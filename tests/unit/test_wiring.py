@@ -7,13 +7,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.integration.handler_support import forget_wiring
 from tests.unit.template_support import FUNCTIONS, RESOURCES, TEMPLATE
 
-from darkroom import wiring
+from darkroom import aws, pipeline, wiring
+from darkroom import providers as vendors
 from darkroom.aws.attention import LoggedAttention, MetricAttention
 from darkroom.configuration import BadConfiguration
 from darkroom.model import Alarm
@@ -45,7 +47,7 @@ class Clients:
 
     def __call__(self, service: str) -> Any:
         self.made.append(service)
-        return f"client of {service}"
+        return SimpleNamespace(made_for=service)
 
 
 def test_a_function_reads_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,18 +72,39 @@ def test_the_operators_use_cases_are_made_of_that_environment_and_those_clients(
     wiring.use(ENVIRONMENT, clients, by_hand=True)
     operate = wiring.operate()
     assert (operate.input_bucket, operate.deadline) == ("their-in", timedelta(hours=6))
-    assert wiring.intake().client == "client of sqs"
-    assert set(clients.made) == {"dynamodb", "s3", "sqs", "events", "stepfunctions", "secretsmanager"}
-    assert len(clients.made) == len(set(clients.made))  # one client a service
-    assert wiring.operate() is operate
+    assert operate is wiring.operate()
+    assert clients.made == []
+    parts = (wiring.intake(), wiring.interventions(), wiring._ledger(), wiring._sources(), wiring._staging())
+    assert [part.client.made_for for part in parts] == ["sqs", "dynamodb", "dynamodb", "s3", "s3"]
+    assert clients.made == ["sqs", "dynamodb", "s3"]  # one client a service, when it is first asked for something
+
+
+def test_an_adapter_is_made_when_its_provider_is_first_named_and_once() -> None:
+    wiring.use(ENVIRONMENT, Clients(), by_hand=True)
+    providers = wiring._providers()
+    assert list(providers) == list(wiring.ADAPTERS)
+    assert ("topaz" in providers, "nobody" in providers) == (True, False)
+    assert wiring._http.cache_info().currsize == 0
+    assert {name: providers[name].name for name in providers} == {name: name for name in wiring.ADAPTERS}
+    assert providers["topaz"] is providers["topaz"]
+    with pytest.raises(KeyError):
+        providers["nobody"]
     wiring._http().close()
+
+
+@pytest.mark.parametrize("package", [aws, pipeline, vendors], ids=lambda package: package.__name__)
+def test_a_package_names_its_modules_and_nothing_else(package: ModuleType) -> None:
+    for name in package.__all__:
+        assert getattr(package, name).__name__ == f"{package.__name__}.{name}"
+    assert not hasattr(package, "nothing")
 
 
 def test_without_clients_of_its_own_a_process_keeps_the_way_they_were_made() -> None:
     clients = Clients()
     wiring.use(ENVIRONMENT, clients)
     wiring.use({**ENVIRONMENT, "LEDGER_TABLE": "another"})
-    assert (wiring.interventions().table, wiring.interventions().client) == ("another", "client of dynamodb")
+    assert wiring.interventions().table == "another"
+    assert wiring.interventions().client.made_for == "dynamodb"
 
 
 def test_by_hand_calls_are_printed_and_else_they_are_counted(caplog: pytest.LogCaptureFixture) -> None:
@@ -107,6 +130,7 @@ def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> 
     values = {name: ENVIRONMENT.get(name, "") for name in given}
     wiring.use(values, Clients())
     assert getattr(wiring, function.lower())()
+    assert all(provider.name == name for name, provider in wiring._providers().items())
     if function == "Submit":
         assert wiring.operate()
         assert wiring.reconciliation()

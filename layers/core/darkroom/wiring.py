@@ -1,10 +1,12 @@
 """Wiring: reads the environment, makes the adapters, hands out the use cases. The only reader of the environment.
 
-Everything is made on first use and once per container, so that a cold start pays only for what its function needs.
+Everything is made on first use and once per container, so that a cold start pays only for what its function needs. Modules
+of `aws`, `pipeline` and `providers` are named as attributes of these packages, which import them then.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -13,46 +15,20 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
+import botocore.session
 from botocore.config import Config
 
-from darkroom import catalog
-from darkroom.aws.accounts import DynamoAccounts
-from darkroom.aws.attention import LoggedAttention, MetricAttention
-from darkroom.aws.backlog import DynamoBacklog
-from darkroom.aws.circuits import DynamoCircuits
-from darkroom.aws.interventions import DynamoInterventions
+from darkroom import aws, pipeline, providers
 from darkroom.aws.ledger import DynamoLedger, utc_now
-from darkroom.aws.links import S3Links
-from darkroom.aws.outputs import S3Outputs
-from darkroom.aws.pump import Pump
-from darkroom.aws.secrets import ApiKeys
-from darkroom.aws.sources import S3Sources
-from darkroom.aws.staging import S3Staging
-from darkroom.aws.workflow import EventBridgeEvents, SqsIntake, StepFunctionsWorkflow
 from darkroom.configuration import Configuration
-from darkroom.pipeline import reconcile, strays
-from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.closing import Closing
-from darkroom.pipeline.delivery import Delivery
-from darkroom.pipeline.doubt import Doubt
-from darkroom.pipeline.finalize import Finalize
-from darkroom.pipeline.gate import Gate
-from darkroom.pipeline.operate import Operate
-from darkroom.pipeline.poll import Poll
-from darkroom.pipeline.reconcile import Reconcile
-from darkroom.pipeline.sending import Sending
-from darkroom.pipeline.strays import AbandonedUploads, LostUploads
-from darkroom.pipeline.submit import Submit
-from darkroom.pipeline.sweep import Sweep
-from darkroom.ports import Attention, Provider
-from darkroom.providers import http
-from darkroom.providers.registry import ADAPTERS, build
+from darkroom.providers.registry import ADAPTERS, OnFirstUse, build
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
+
+    from darkroom.ports import Attention, Provider
 
 # Libraries that print whole URLs or headers below WARNING: httpx logs every request's URL at INFO.
 TALKATIVE = ("httpx", "httpcore", "urllib3", "botocore", "boto3", "s3transfer")
@@ -80,10 +56,10 @@ def use(
 
 
 @cache
-def submit() -> Submit:
+def submit() -> pipeline.submit.Submit:
     """The use case of the submit function."""
     quiet_loggers()
-    return Submit(
+    return pipeline.submit.Submit(
         sources=_sources(),
         ledger=_ledger(),
         sending=_sending(),
@@ -97,43 +73,42 @@ def submit() -> Submit:
 
 
 @cache
-def poll() -> Poll:
+def poll() -> pipeline.poll.Poll:
     """The use case of the poll function."""
     quiet_loggers()
-    return Poll(_ledger(), _providers(), utc_now)
+    return pipeline.poll.Poll(_ledger(), _providers(), utc_now)
 
 
 @cache
-def finalize() -> Finalize:
+def finalize() -> pipeline.finalize.Finalize:
     """The use case of the finalize function."""
     quiet_loggers()
-    retention = {
-        name: timedelta(hours=float(catalog.load(name).result_retention_hours)) for name in catalog.providers()
-    }
-    delivery = Delivery(_sources(), _outputs(), _staging(), _ledger(), _closing(), utc_now, retention)
-    return Finalize(_ledger(), _providers(), delivery, _closing(), utc_now)
+    delivery = pipeline.delivery.Delivery(
+        _sources(), _outputs(), _staging(), _ledger(), _closing(), utc_now, OnFirstUse(ADAPTERS, _retention)
+    )
+    return pipeline.finalize.Finalize(_ledger(), _providers(), delivery, _closing(), utc_now)
 
 
 @cache
-def sweep() -> Sweep:
+def sweep() -> pipeline.sweep.Sweep:
     """The use case of the sweep function."""
     quiet_loggers()
     input_bucket, output_bucket = _setting().text("INPUT_BUCKET"), _setting().text("OUTPUT_BUCKET")
-    backlog = _on_table(DynamoBacklog)
+    backlog = _on_table(aws.backlog.DynamoBacklog)
     prefix, suffixes = _setting().text("INPUT_PREFIX", ""), _setting().suffixes
-    lost = LostUploads(_sources(), backlog, intake(), utc_now, input_bucket, prefix, suffixes)
-    abandoned = AbandonedUploads(_outputs(), backlog, utc_now, output_bucket)
-    return Sweep(
+    lost = pipeline.strays.LostUploads(_sources(), backlog, intake(), utc_now, input_bucket, prefix, suffixes)
+    abandoned = pipeline.strays.AbandonedUploads(_outputs(), backlog, utc_now, output_bucket)
+    return pipeline.sweep.Sweep(
         backlog=backlog,
-        circuits=_on_table(DynamoCircuits),
+        circuits=_on_table(aws.circuits.DynamoCircuits),
         intake=intake(),
         binding=_binding(),
         closing=_closing(),
         providers=_providers(),
         rounds={
-            "LostUploads": (strays.EVERY, lost),
-            "AbandonedUploads": (strays.EVERY, abandoned),
-            "Drifted": (reconcile.EVERY, reconciliation()),
+            "LostUploads": (pipeline.strays.EVERY, lost),
+            "AbandonedUploads": (pipeline.strays.EVERY, abandoned),
+            "Drifted": (pipeline.reconcile.EVERY, reconciliation()),
         },
         attention=_attention(),
         clock=utc_now,
@@ -141,19 +116,19 @@ def sweep() -> Sweep:
 
 
 @cache
-def reconciliation() -> Reconcile:
+def reconciliation() -> pipeline.reconcile.Reconcile:
     """The ledger beside the providers' accounts: part of the sweep, and an operator's command."""
-    return Reconcile(_on_table(DynamoAccounts), _providers(), _attention(), utc_now)
+    return pipeline.reconcile.Reconcile(_on_table(aws.accounts.DynamoAccounts), _providers(), _attention(), utc_now)
 
 
 @cache
-def operate() -> Operate:
+def operate() -> pipeline.operate.Operate:
     """The operator's use cases, with submit's environment."""
     quiet_loggers()
-    return Operate(
+    return pipeline.operate.Operate(
         ledger=_ledger(),
         interventions=interventions(),
-        circuits=_on_table(DynamoCircuits),
+        circuits=_on_table(aws.circuits.DynamoCircuits),
         intake=intake(),
         binding=_binding(),
         closing=_closing(),
@@ -166,15 +141,22 @@ def operate() -> Operate:
 
 
 @cache
-def interventions() -> DynamoInterventions:
+def interventions() -> aws.interventions.DynamoInterventions:
     """Jobs as people look for them."""
-    return _on_table(DynamoInterventions)
+    return _on_table(aws.interventions.DynamoInterventions)
 
 
 @cache
-def intake() -> SqsIntake:
+def intake() -> aws.workflow.SqsIntake:
     """The queue to which submit hands back what is too early."""
-    return SqsIntake(_client("sqs"), _setting().text("INTAKE_QUEUE_URL"))
+    return aws.workflow.SqsIntake(_client("sqs"), _setting().text("INTAKE_QUEUE_URL"))
+
+
+@cache
+def _session() -> botocore.session.Session:
+    """One for all clients; boto3's own layer over it (transfers, resources) would only make them slower to make."""
+    gc.freeze()  # what is imported by now lives as long as the process; the collector's walks took a third of a client
+    return botocore.session.get_session()
 
 
 @dataclass
@@ -182,17 +164,31 @@ class _Run:
     """Where this process runs. A function's is the default; `use` says otherwise before anything is made."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    client: Callable[[str], Any] = field(default=lambda service: boto3.client(service, config=AWS_CONFIG))
-    credentials: Callable[[], Any] = field(default=lambda: boto3.DEFAULT_SESSION.get_credentials())  # type: ignore[union-attr]
+    client: Callable[[str], Any] = field(default=lambda service: _session().create_client(service, config=AWS_CONFIG))
+    credentials: Callable[[], Any] = field(default=lambda: _session().get_credentials())
     by_hand: bool = False
 
 
 _run = _Run()
 
 
+@dataclass(frozen=True)
+class _Client:
+    """The client of a service, made when it is first asked for anything: an idle sweep needs one of six."""
+
+    service: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_made(self.service), name)
+
+
 @cache
-def _client(service: str) -> Any:
+def _made(service: str) -> Any:
     return _run.client(service)
+
+
+def _client(service: str) -> Any:
+    return _Client(service)
 
 
 def _on_table(adapter: Callable[[Any, str], Adapter]) -> Adapter:
@@ -205,45 +201,47 @@ def _ledger() -> DynamoLedger:
 
 
 @cache
-def _sources() -> S3Sources:
-    return S3Sources(_client("s3"))
+def _sources() -> aws.sources.S3Sources:
+    return aws.sources.S3Sources(_client("s3"))
 
 
 @cache
-def _outputs() -> S3Outputs:
+def _outputs() -> aws.outputs.S3Outputs:
     client = _client("s3")
-    return S3Outputs(client, _setting().text("OUTPUT_BUCKET"), Pump(client, _run.credentials, _tls))
+    pump = aws.pump.Pump(client, _run.credentials, _tls)
+    return aws.outputs.S3Outputs(client, _setting().text("OUTPUT_BUCKET"), pump)
 
 
 @cache
-def _staging() -> S3Staging:
-    return S3Staging(_client("s3"), _setting().text("OUTPUT_BUCKET"))
+def _staging() -> aws.staging.S3Staging:
+    return aws.staging.S3Staging(_client("s3"), _setting().text("OUTPUT_BUCKET"))
 
 
 @cache
-def _closing() -> Closing:
-    return Closing(_ledger(), _outputs(), EventBridgeEvents(_client("events")), _attention(), utc_now)
+def _closing() -> pipeline.closing.Closing:
+    bus = aws.workflow.EventBridgeEvents(_client("events"))
+    return pipeline.closing.Closing(_ledger(), _outputs(), bus, _attention(), utc_now)
 
 
 @cache
-def _binding() -> Binding:
-    return Binding(_ledger(), _workflow(), _attention(), utc_now)
+def _binding() -> pipeline.binding.Binding:
+    return pipeline.binding.Binding(_ledger(), _workflow(), _attention(), utc_now)
 
 
 @cache
-def _doubt() -> Doubt:
-    return Doubt(_ledger(), _staging(), _providers(), _binding(), _closing(), utc_now)
+def _doubt() -> pipeline.doubt.Doubt:
+    return pipeline.doubt.Doubt(_ledger(), _staging(), _providers(), _binding(), _closing(), utc_now)
 
 
 @cache
-def _sending() -> Sending:
-    return Sending(
+def _sending() -> pipeline.sending.Sending:
+    return pipeline.sending.Sending(
         sources=_sources(),
-        links=S3Links(_client("sts"), _setting().text("LINK_ROLE_ARN"), utc_now),
+        links=aws.links.S3Links(_client("sts"), _setting().text("LINK_ROLE_ARN"), utc_now),
         staging=_staging(),
         ledger=_ledger(),
         providers=_providers(),
-        gate=Gate(_on_table(DynamoCircuits), _attention(), utc_now),
+        gate=pipeline.gate.Gate(_on_table(aws.circuits.DynamoCircuits), _attention(), utc_now),
         binding=_binding(),
         closing=_closing(),
         doubt=_doubt(),
@@ -258,7 +256,13 @@ def _sending() -> Sending:
 
 
 def _attention() -> Attention:
-    return LoggedAttention() if _run.by_hand else MetricAttention()
+    return aws.attention.LoggedAttention() if _run.by_hand else aws.attention.MetricAttention()
+
+
+def _retention(provider: str) -> timedelta:
+    from darkroom import catalog  # not at the top: neither poll nor sweep reads one
+
+    return timedelta(hours=float(catalog.load(provider).result_retention_hours))
 
 
 def _setting() -> Configuration:
@@ -266,27 +270,28 @@ def _setting() -> Configuration:
 
 
 @cache
-def _workflow() -> StepFunctionsWorkflow:
-    return StepFunctionsWorkflow(_client("stepfunctions"), _setting().text("STATE_MACHINE_ARN"))
+def _workflow() -> aws.workflow.StepFunctionsWorkflow:
+    return aws.workflow.StepFunctionsWorkflow(_client("stepfunctions"), _setting().text("STATE_MACHINE_ARN"))
 
 
 @cache
-def _keys() -> ApiKeys:
-    return ApiKeys(_client("secretsmanager"), _setting().text("API_KEYS_SECRET_ARN"))
+def _keys() -> aws.secrets.ApiKeys:
+    return aws.secrets.ApiKeys(_client("secretsmanager"), _setting().text("API_KEYS_SECRET_ARN"))
 
 
 @cache
 def _tls() -> ssl.SSLContext:
     """Loading the certificates takes as long as making a client: one context for all."""
-    return http.tls_context()
+    return providers.http.tls_context()
 
 
 @cache
 def _http() -> httpx.Client:
-    return http.new_client(_tls())
+    return providers.http.new_client(_tls())
 
 
 @cache
 def _providers() -> Mapping[str, Provider]:
+    """An adapter is made when a job first needs it: a run seldom meets more than one."""
     urls = {name: _setting().text(f"{name.upper()}_BASE_URL") for name in ADAPTERS}
-    return build(urls, _keys(), _http(), _tls)
+    return OnFirstUse(urls, lambda name: build(name, urls[name], _keys(), _http(), _tls))

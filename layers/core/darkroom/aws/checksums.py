@@ -7,7 +7,7 @@ squaring. (Mark Adler's construction in zlib's `crc32_combine`.)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 POLYNOMIAL = 0xEDB88320  # reflected, as zlib computes it
 BITS = 32
@@ -23,7 +23,7 @@ def combined(parts: Iterable[tuple[int, int]]) -> int:
     return whole
 
 
-@cache
+@lru_cache(maxsize=256)
 def _zero_bytes(length: int) -> Matrix:
     """The map of so many zero bytes."""
     result: Matrix = tuple(1 << bit for bit in range(BITS))
@@ -35,7 +35,7 @@ def _zero_bytes(length: int) -> Matrix:
     return result
 
 
-@cache
+@lru_cache(maxsize=256)
 def _zero_byte() -> Matrix:
     bit: Matrix = (POLYNOMIAL, *(1 << place for place in range(BITS - 1)))
     for _ in range(3):

@@ -11,10 +11,11 @@ import base64
 import http.client
 import ssl
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -24,10 +25,11 @@ from darkroom.ports import Reader
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 512 * 1024
 TIMEOUT_SECONDS = 60.0
 TRAILER = "x-amz-checksum-crc32"
 ROOM_BYTES = 16  # around a piece: its length in hexadecimal before, the line's end behind
+GLOBAL_HOST = "s3.amazonaws.com"
 
 
 class PartNotSent(Exception):
@@ -46,21 +48,23 @@ class Part:
 
 @dataclass
 class PartSender:
-    """Sends parts one after the other; one a thread. `credentials` are asked for each part, since they change."""
+    """Sends parts of one upload, one after the other; one a thread. `credentials` are asked for each part: they change."""
 
-    client: S3Client
+    url: str  # see `upload_url`
+    region: str
     credentials: Callable[[], Any]
     context: ssl.SSLContext
     _connection: http.client.HTTPConnection | None = field(default=None, init=False, repr=False)
     _buffer: bytearray = field(default_factory=lambda: bytearray(PIECE_BYTES + ROOM_BYTES), init=False, repr=False)
 
-    def send(self, target: dict[str, Any], number: int, reader: Reader, size_bytes: int) -> Part:
-        """`target` has Bucket, Key and UploadId. Raises PartNotSent, and what the reader raises."""
-        url = self._url(target, number)
+    def send(self, number: int, reader: Reader, size_bytes: int) -> Part:
+        """Exactly that many bytes of the reader. Raises PartNotSent, and what the reader raises but OSError."""
+        crc: int | None = None
         try:
-            connection = self._connected(url)
-            self._head(connection, url, size_bytes)
-            crc = self._body(connection, reader, size_bytes)
+            connection = self._connected()
+            with suppress(BrokenPipeError, ConnectionResetError):  # the bucket may have said why before it hung up
+                self._head(connection, number, size_bytes)
+                crc = self._body(connection, reader, size_bytes)
             response = connection.getresponse()
             said = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -69,7 +73,7 @@ class PartSender:
         except BaseException:
             self.close()  # a half part was sent
             raise
-        if response.status != http.client.OK:
+        if response.status != http.client.OK or crc is None:
             self.close()
             raise PartNotSent(f"the bucket answered {response.status} to part {number}: {_code(said)}")
         return Part(number, response.getheader("ETag") or "", crc, size_bytes)
@@ -80,19 +84,9 @@ class PartSender:
             self._connection.close()
             self._connection = None
 
-    def _url(self, target: dict[str, Any], number: int) -> str:
-        """Where the part goes, as the SDK resolves it: its presigned URL without the signature."""
-        presigned = self.client.generate_presigned_url("upload_part", Params={**target, "PartNumber": number})
-        parts = urlsplit(presigned)
-        query = [
-            (name, value) for name, value in parse_qsl(parts.query) if not name.startswith(("X-Amz-", "AWSAccessKeyId"))
-        ]
-        kept = urlencode([(name, value) for name, value in query if name in ("partNumber", "uploadId")])
-        return urlunsplit((parts.scheme, parts.netloc, parts.path, kept, ""))
-
-    def _connected(self, url: str) -> http.client.HTTPConnection:
+    def _connected(self) -> http.client.HTTPConnection:
         if self._connection is None:
-            parts = urlsplit(url)
+            parts = urlsplit(self.url)
             if parts.scheme == "https":
                 self._connection = http.client.HTTPSConnection(
                     parts.netloc, timeout=TIMEOUT_SECONDS, context=self.context
@@ -101,15 +95,15 @@ class PartSender:
                 self._connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
         return self._connection
 
-    def _head(self, connection: http.client.HTTPConnection, url: str, size_bytes: int) -> None:
+    def _head(self, connection: http.client.HTTPConnection, number: int, size_bytes: int) -> None:
+        url = f"{self.url}&partNumber={number}"
         request = AWSRequest("PUT", url, headers={
             "Content-Encoding": "aws-chunked", "X-Amz-Trailer": TRAILER, "X-Amz-Sdk-Checksum-Algorithm": "CRC32",
             "X-Amz-Decoded-Content-Length": str(size_bytes),
         })  # fmt: skip
-        request.context["checksum"] = {
-            "request_algorithm": {"in": "trailer"}
-        }  # what is signed says: the checksum follows
-        S3SigV4Auth(self.credentials(), "s3", self.client.meta.region_name).add_auth(request)
+        # What is signed in place of the body's hash says that its checksum follows.
+        request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
+        S3SigV4Auth(self.credentials().get_frozen_credentials(), "s3", self.region).add_auth(request)
         parts = urlsplit(url)
         connection.putrequest("PUT", f"{parts.path}?{parts.query}", skip_accept_encoding=True)
         for name, value in request.headers.items():
@@ -118,6 +112,7 @@ class PartSender:
         connection.endheaders()
 
     def _body(self, connection: http.client.HTTPConnection, reader: Reader, size_bytes: int) -> int:
+        """Sends it and answers its CRC-32."""
         buffer, crc, left = self._buffer, 0, size_bytes
         view = memoryview(buffer)
         while left:
@@ -132,6 +127,19 @@ class PartSender:
             left -= want
         connection.send(b"0\r\n%s:%s\r\n\r\n" % (TRAILER.encode(), crc_text(crc).encode()))
         return crc
+
+
+def upload_url(client: S3Client, target: Mapping[str, Any]) -> str:
+    """Where the parts of an upload go, as the SDK resolves it; `target` has Bucket, Key and UploadId.
+
+    A presigned URL names the host and the path, but the global host where the client has the region's: that one answers for a
+    new bucket with a redirect, which no body of a part would survive.
+    """
+    parts = urlsplit(client.generate_presigned_url("upload_part", Params={**target, "PartNumber": 1}))
+    host = parts.netloc
+    if host == GLOBAL_HOST or host.endswith(f".{GLOBAL_HOST}"):
+        host = host.removesuffix(GLOBAL_HOST) + urlsplit(client.meta.endpoint_url).netloc
+    return f"{parts.scheme}://{host}{parts.path}?{urlencode({'uploadId': target['UploadId']})}"
 
 
 def framed_bytes(size_bytes: int) -> int:
@@ -149,7 +157,10 @@ def crc_text(crc: int) -> str:
 def _fill(reader: Reader, view: memoryview) -> None:
     filled = 0
     while filled < len(view):
-        count = reader.readinto(view[filled:])
+        try:
+            count = reader.readinto(view[filled:])
+        except OSError as error:
+            raise PartNotSent(f"the source broke ({type(error).__name__})") from None
         if not count:
             raise PartNotSent("the source ended early")
         filled += count

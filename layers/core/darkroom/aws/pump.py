@@ -1,21 +1,23 @@
 """The pump: a large result into a bucket in constant memory, several parts at a time, each read and sent on at once.
 
-Where the source gives no parts, one download is cut into them. Nothing of the object is in place before S3 has put it
-together and has compared the checksum of the whole with that of what was read.
+Where the source gives no parts, one download is cut into them. S3 compares each part's checksum with that of what it received
+and puts together no others, so what is in place is what was read, whole.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from darkroom.aws.checksums import combined
-from darkroom.aws.parts import Part, PartNotSent, PartSender, crc_text
+from darkroom.aws.parts import Part, PartNotSent, PartSender, crc_text, upload_url
 from darkroom.errors import ResultNotReady
 from darkroom.ports import ResultLink
 
@@ -27,6 +29,8 @@ TRIES = 3  # of a part, each with a fresh read of it
 MIN_PART_BYTES = 8 * 1024 * 1024  # 5 MiB is the least S3 takes
 MAX_PART_BYTES = 64 * 1024 * 1024  # larger ones save no requests worth their loss: 10,000 of these are 640 GiB
 
+Span = tuple[int, int, int]  # a part's number, offset and length
+
 
 @dataclass(frozen=True)
 class Pump:
@@ -35,6 +39,7 @@ class Pump:
     client: S3Client
     credentials: Callable[[], Any]
     context: Callable[[], ssl.SSLContext]
+    workers: int = WORKERS
 
     def write(self, described: Mapping[str, Any], link: ResultLink) -> None:
         """`described` has bucket, key and what CreateMultipartUpload takes. Raises ResultNotReady and what S3 raises: then the
@@ -42,71 +47,46 @@ class Pump:
         begun = self.client.create_multipart_upload(**described, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
         target = {"Bucket": described["Bucket"], "Key": described["Key"], "UploadId": begun["UploadId"]}
         try:
-            parts = self._apart(target, link) if link.has_parts else self._in_a_row(target, link)
-            self._complete(target, parts)
+            copy = self._apart if link.has_parts else self._in_a_row
+            self._complete(target, copy(upload_url(self.client, target), link))
         except BaseException:
-            self.client.abort_multipart_upload(**target)
+            with suppress(BotoCoreError, ClientError):  # then the sweep finds it
+                self.client.abort_multipart_upload(**target)
             raise
 
-    def _apart(self, target: dict[str, Any], link: ResultLink) -> list[Part]:
-        """Workers take parts off a queue; all have ended when this returns or raises."""
-        waiting: SimpleQueue[tuple[int, int, int]] = SimpleQueue()
-        plan = list(cut(link.size_bytes, WORKERS))
-        for piece in plan:
-            waiting.put(piece)
-        with ThreadPoolExecutor(min(WORKERS, len(plan)), "pump") as workers:
-            ended = [workers.submit(self._work, target, link, waiting) for _ in range(min(WORKERS, len(plan)))]
-            return sorted((part for worker in ended for part in worker.result()), key=lambda part: part.number)
+    def _apart(self, url: str, link: ResultLink) -> list[Part]:
+        """Workers take parts off one list; all have ended when this returns or raises."""
+        waiting = deque(cut(link.size_bytes, self.workers))
+        count = min(self.workers, len(waiting))
+        with ThreadPoolExecutor(count, "pump") as pool:
+            workers = [pool.submit(self._work, url, link, waiting) for _ in range(count)]
+            return sorted((part for worker in workers for part in worker.result()), key=lambda part: part.number)
 
-    def _work(self, target: dict[str, Any], link: ResultLink, waiting: SimpleQueue[tuple[int, int, int]]) -> list[Part]:
-        parts = []
-        with self._sender() as sender:
+    def _work(self, url: str, link: ResultLink, waiting: deque[Span]) -> list[Part]:
+        with closing(self._sender(url)) as sender:
             try:
-                while not waiting.empty():
-                    number, offset, length = waiting.get_nowait()
-                    parts.append(self._again(sender, target, link, number, offset, length))
+                return [_again(sender, link, span) for span in _taken(waiting)]
             except BaseException:
-                while not waiting.empty():
-                    waiting.get_nowait()  # nobody begins another part of what has failed
+                waiting.clear()  # nobody begins another part of what has failed
                 raise
-        return parts
 
-    def _again(
-        self, sender: PartSender, target: dict[str, Any], link: ResultLink, number: int, offset: int, length: int
-    ) -> Part:
-        """One part, read anew for every try."""
-        why = ""
-        for _ in range(TRIES):
-            try:
-                with link.part(offset, length) as reader:
-                    return sender.send(target, number, reader, length)
-            except (PartNotSent, ResultNotReady) as error:
-                why = str(error)
-        raise ResultNotReady(f"part {number} of the result could not be copied in {TRIES} tries: {why}")
-
-    def _in_a_row(self, target: dict[str, Any], link: ResultLink) -> list[Part]:
+    def _in_a_row(self, url: str, link: ResultLink) -> list[Part]:
         """One download, cut into parts; a part that fails takes the whole with it, since it cannot be read again."""
-        with self._sender() as sender:
-            reader = Pieces(link.stream())
+        with closing(self._sender(url)) as sender, closing(Pieces(link.stream())) as reader:
             try:
-                parts = [sender.send(target, number, reader, length) for number, _, length in cut(link.size_bytes, 1)]
+                parts = [sender.send(number, reader, length) for number, _, length in cut(link.size_bytes, 1)]
             except PartNotSent as error:
                 raise ResultNotReady(f"the result could not be copied: {error}") from None
-            reader.end()
+            reader.finish()
         return parts
 
-    @contextmanager
-    def _sender(self) -> Iterator[PartSender]:
-        sender = PartSender(self.client, self.credentials, self.context())
-        try:
-            yield sender
-        finally:
-            sender.close()
+    def _sender(self, url: str) -> PartSender:
+        return PartSender(url, self.client.meta.region_name, self.credentials, self.context())
 
     def _complete(self, target: dict[str, Any], parts: list[Part]) -> None:
-        """S3 refuses to put together anything but parts with these checksums, of this size in all; that of the whole, which it
-        derives from them, is compared with what was read. (It may be named in the request as well; the embedded cloud takes
-        that for a checksum of the request.)"""
+        """S3 refuses to put together anything but parts with these checksums, of this size in all. That of the whole, which it
+        derives from them, is looked at once more. (It may be named in the request as well; the embedded cloud takes that for
+        a checksum of the request.)"""
         listed: Any = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC32": crc_text(part.crc)} for part in parts
         ]
@@ -119,12 +99,33 @@ class Pump:
             raise ResultNotReady("what stands in the bucket has another checksum than what was read")
 
 
-def cut(size_bytes: int, workers: int) -> Iterator[tuple[int, int, int]]:
-    """Number, offset and length of each part: equal ones, so many that every worker has one, none smaller than S3 takes."""
-    share = -(-size_bytes // workers)
-    length = min(max(-(-share // MIN_PART_BYTES) * MIN_PART_BYTES, MIN_PART_BYTES), MAX_PART_BYTES)
+def cut(size_bytes: int, workers: int) -> Iterator[Span]:
+    """Number, offset and length of each part: equal ones, as many for each worker as for any other, unless they would be too
+    small; none larger than MAX_PART_BYTES."""
+    each = -(-size_bytes // (workers * MAX_PART_BYTES))
+    length = max(-(-size_bytes // (workers * each)), MIN_PART_BYTES)
     for number, offset in enumerate(range(0, size_bytes, length), start=1):
         yield number, offset, min(length, size_bytes - offset)
+
+
+def _taken(waiting: deque[Span]) -> Iterator[Span]:
+    """One after the other, until none is left; for several threads."""
+    with suppress(IndexError):
+        while True:
+            yield waiting.popleft()
+
+
+def _again(sender: PartSender, link: ResultLink, span: Span) -> Part:
+    """One part, read anew for every try."""
+    number, offset, length = span
+    why = ""
+    for _ in range(TRIES):
+        try:
+            with link.part(offset, length) as reader:
+                return sender.send(number, reader, length)
+        except (PartNotSent, ResultNotReady) as error:
+            why = str(error)
+    raise ResultNotReady(f"part {number} of the result could not be copied in {TRIES} tries: {why}")
 
 
 @dataclass
@@ -146,7 +147,13 @@ class Pieces:
         self._left = self._left[count:]
         return count
 
-    def end(self) -> None:
-        """Raises what the iterator raises at its end: that more or fewer bytes came than were announced."""
-        for _ in self.pieces:
-            pass
+    def finish(self) -> None:
+        """Raises what the iterator raises at its end. Raises ResultNotReady when more came than was read."""
+        if self._left or any(map(len, self.pieces)):
+            raise ResultNotReady("more bytes of the result came than were announced")
+
+    def close(self) -> None:
+        """Ends the download, wherever it is."""
+        close = getattr(self.pieces, "close", None)  # a generator's
+        if close is not None:
+            close()

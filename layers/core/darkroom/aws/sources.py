@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -71,13 +71,13 @@ class S3Sources:
         return read
 
     @contextmanager
-    def part(self, source: SourceObject, offset: int, length: int) -> Iterator[Any]:
-        """The body of one ranged GET. Raises SourceGone, OSError."""
-        body = self._object(source, Range=f"bytes={offset}-{offset + length - 1}")["Body"]
-        try:
-            yield body
-        finally:
-            body.close()
+    def part(self, source: SourceObject, offset: int, length: int) -> Iterator[S3Stream]:
+        """A stream of one ranged GET. Raises SourceGone, OSError."""
+        answer = self._object(source, Range=f"bytes={offset}-{offset + length - 1}")
+        with closing(S3Stream(answer["Body"], length)) as stream:
+            if not answer.get("ContentRange", "").startswith(f"bytes {offset}-{offset + length - 1}/"):
+                raise OSError("the bucket answered with another part than was asked for")
+            yield stream
 
     def open(self, source: SourceObject) -> IO[bytes]:
         """A stream of the whole object, opened now, so that a missing object costs nothing."""
@@ -125,9 +125,8 @@ def _exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:
 
 
 class S3Stream:
-    """What httpx needs to send a body with Content-Length and no copy: `read`, `seek` to measure, `tell`.
-
-    Handing httpx the bare body would switch to chunked framing silently, which many APIs refuse (measured 2026-11).
+    """A body of known length, counted. What httpx needs to send it with Content-Length and no copy: `read`, `seek` to measure,
+    `tell`. Handing httpx the bare body would switch to chunked framing silently, which many APIs refuse (measured 2026-11).
     """
 
     def __init__(self, body: Any, size_bytes: int) -> None:
@@ -140,14 +139,28 @@ class S3Stream:
             raise io.UnsupportedOperation("the stream can only be read forward, once")
         if self._at >= self._size_bytes:
             return b""
+        piece = cast(bytes, self._ask(self._body.read, size if size >= 0 else None))
+        self._count(len(piece))
+        return piece
+
+    def readinto(self, buffer: memoryview) -> int:
+        """The next bytes into a buffer; raises as `read` does."""
+        if self._at >= self._size_bytes:
+            return 0
+        count = cast(int, self._ask(self._body.readinto, buffer))
+        self._count(count)
+        return count
+
+    def _ask(self, method: Callable[[Any], Any], argument: Any) -> Any:
         try:
-            piece = cast(bytes, self._body.read(size if size >= 0 else None))
+            return method(argument)
         except (BotoCoreError, OSError) as error:
             raise OSError(f"the source broke after {self._at} bytes: {type(error).__name__}") from None
-        if not piece:
+
+    def _count(self, count: int) -> None:
+        if not count:
             raise OSError(f"the source ended after {self._at} of {self._size_bytes} bytes")
-        self._at += len(piece)
-        return piece
+        self._at += count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Moves only on paper, to let a client measure the length."""

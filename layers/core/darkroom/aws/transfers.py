@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-PART_BYTES = 8 * 1024 * 1024  # 10,000 parts allow 78 GiB; one part and its copy in flight stay under 20 MiB
+PART_BYTES = 8 * 1024 * 1024  # 10,000 parts allow 78 GiB; one part is held at a time, and no copy of it
 ABSENT = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})  # S3's words for what is not there
 
 
@@ -22,45 +23,46 @@ def put(client: S3Client, described: Mapping[str, Any], pieces: Iterator[bytes])
     if is_all:
         client.put_object(Body=first, **described)
     else:
-        _multipart(client, described, _all(first, parts))
+        _multipart(client, described, first, parts)
 
 
-def _all(first: bytes, rest: Iterator[tuple[bytes, bool]]) -> Iterator[bytes]:
-    """The parts from the first on; none is held here once it was handed out."""
-    yield first
-    del first
-    for part, _ in rest:
-        yield part
-
-
-def _multipart(client: S3Client, described: Mapping[str, Any], parts: Iterator[bytes]) -> None:
+def _multipart(
+    client: S3Client, described: Mapping[str, Any], first: io.BytesIO, rest: Iterator[tuple[io.BytesIO, bool]]
+) -> None:
     upload_id = client.create_multipart_upload(**described)["UploadId"]
     target: Any = {"Bucket": described["Bucket"], "Key": described["Key"], "UploadId": upload_id}
     try:
-        sent: list[Any] = []
-        for number, piece in enumerate(parts, start=1):
-            answer = client.upload_part(PartNumber=number, Body=piece, **target)
-            sent.append({k: v for k, v in answer.items() if k == "ETag" or k.startswith("Checksum")})
-            sent[-1]["PartNumber"] = number
-            sent[-1].pop("ChecksumType", None)
+        sent = [_sent(client, target, 1, first)]
+        sent += [_sent(client, target, number, part) for number, (part, _) in enumerate(rest, start=2)]
         client.complete_multipart_upload(MultipartUpload={"Parts": sent}, **target)
     except BaseException:
         client.abort_multipart_upload(**target)
         raise
 
 
-def _parts(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Gathers small pieces into parts of PART_BYTES; with each, whether it is the last, which may be shorter or empty."""
-    part = bytearray()
+def _sent(client: S3Client, target: Mapping[str, Any], number: int, part: io.BytesIO) -> Any:
+    """The part as it must be named to complete the upload: by its ETag and the checksum that S3 answered with."""
+    answer = client.upload_part(PartNumber=number, Body=part, **target)
+    named = {name: value for name, value in answer.items() if name == "ETag" or name.startswith("ChecksumCRC")}
+    return {"PartNumber": number, **named}
+
+
+def _parts(pieces: Iterator[bytes]) -> Iterator[tuple[io.BytesIO, bool]]:
+    """Gathers pieces into parts of PART_BYTES; with each, whether it is the last, which may be shorter or empty.
+
+    All are one buffer, filled anew: a part must be sent before the next one is asked for.
+    """
+    part = io.BytesIO()
     for piece in pieces:
-        while piece and len(part) >= PART_BYTES:
-            full, part = (
-                bytes(memoryview(part)[:PART_BYTES]),
-                part[PART_BYTES:],
-            )  # the gathered bytes go before the upload
-            yield full, False
-        part += piece
-    while len(part) > PART_BYTES:
-        full, part = bytes(memoryview(part)[:PART_BYTES]), part[PART_BYTES:]
-        yield full, False
-    yield bytes(part), True
+        left = memoryview(piece)
+        while left:
+            if part.tell() == PART_BYTES:
+                part.seek(0)
+                yield part, False
+                part.seek(0)
+                part.truncate()
+            room = PART_BYTES - part.tell()
+            part.write(left[:room])
+            left = left[room:]
+    part.seek(0)
+    yield part, True

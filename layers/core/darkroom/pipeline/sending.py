@@ -6,6 +6,7 @@ ends in, the job is left so that the next worker can tell what happened.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -100,7 +101,7 @@ class Sending:
             retry_at = self.gate.shut(plan.provider, fault)
             return Done(self.ledger.postpone(job, retry_at, fault.code, str(fault), provider=plan.provider))
         except (Throttled, ProviderUnavailable) as early:
-            seconds = _wait_seconds(early)
+            seconds = _wait_seconds(job, early)
             due = self.clock() + timedelta(seconds=seconds)
             self.ledger.postpone(job, due, None, str(early), provider=plan.provider)
             return Later(seconds, str(early))
@@ -131,7 +132,7 @@ class Sending:
         try:
             submission = self._call(job, plan, source)
         except (Throttled, NothingSent) as early:
-            return self._wait(job, _wait_seconds(early), str(early))
+            return self._wait(job, _wait_seconds(job, early), str(early))
         except OperatorFault as fault:
             return self._wait_for_operator(job, plan.provider, fault)
         except SourceGone as gone:
@@ -185,7 +186,9 @@ def _output_keys(source_key: str, plan: Plan) -> list[str]:
     return list(dict.fromkeys(naming.key_in_format(source_key, form) for form in forms))
 
 
-def _wait_seconds(early: DarkroomError) -> int:
-    """What the provider asked for, as far as a queue can hold a message back; else half a minute."""
+def _wait_seconds(job: Job, early: DarkroomError) -> int:
+    """What the provider asked for or a while, as far as a queue can hold a message back; and up to half a minute more, by the
+    job's own name, so that those who were refused together do not come back together."""
     asked = early.retry_after_seconds if isinstance(early, Throttled) else None
-    return min(int(asked or THROTTLED_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+    spread = zlib.crc32(str(job.handle).encode()) % THROTTLED_WAIT_SECONDS
+    return min(int(asked or THROTTLED_WAIT_SECONDS / 2) + spread, LONGEST_WAIT_SECONDS)

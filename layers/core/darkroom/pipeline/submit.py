@@ -71,7 +71,17 @@ class Submit:
     def _advance(self, source: SourceObject, job: Job) -> Verdict:
         if naming.RECEIPT_JOB in source.metadata:
             return self.closing.skip(job, "an output of Darkroom cannot be its input")
-        return self.sending(job, source)
+        try:
+            return self.sending(job, source)
+        except LedgerBusy as busy:
+            return self._give_back(job, str(busy))
+
+    def _give_back(self, job: Job, why: str) -> Verdict:
+        """A claim that came to nothing ends now: the next message finds the job due, and not a lease that nobody uses.
+        Raises LostClaim when the job got further than that."""
+        due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
+        self.ledger.postpone(job, due, None, why)
+        return Later(CONTENDED_WAIT_SECONDS, why)
 
     def _go_on(self, due: Due, invocation_ends: datetime) -> Verdict:
         job = self.ledger.get(due.job_id)

@@ -19,7 +19,8 @@ from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing
 from darkroom.ports import Attention, Backlog, Circuits, Clock, Intake, Provider
 
-BATCH = 100  # jobs of one kind handed on in one run: 6,000 an hour
+BATCH = 100  # jobs of one kind dealt with in one run, and read at once
+MOST_HANDED_ON = 300  # claimed jobs in one run: a little more than ten submits at once take, so that no queue builds up
 PAGES = 5  # batches looked through in search of such as need not wait for their provider
 FORGET_LATER = timedelta(hours=1)  # when the provider does not answer now
 FORGET_BATCH = 20  # calls to a provider in one run, one an entry
@@ -104,7 +105,7 @@ class Sweep:
                 if until is None:
                     self._hand_on(job)
                     handed_on += 1
-                    if handed_on == BATCH:
+                    if handed_on == MOST_HANDED_ON:
                         break
                 else:
                     self.backlog.wake(job, until)

@@ -30,6 +30,7 @@ from darkroom.errors import (
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)  # seconds
 HELD_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; read = the vendor enhances
 SUBMIT_TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=10.0)  # seconds; read = the vendor decodes
+PIECE_BYTES = 512 * 1024  # of an image on its way
 MAX_MESSAGE_CHARACTERS = 300
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # JSON of a status list page; more is no answer of a status API
 
@@ -140,15 +141,16 @@ def bounded(response: httpx.Response, key: str) -> httpx.Response:
 class ExactBody:
     """A body of known length for httpx, which measures it by `seek` and else falls back to chunked framing.
 
-    It must never end a request that lacks bytes: a stream of any other length breaks the call with OSError.
+    It must never end a request that lacks bytes: a stream of any other length breaks the call with OSError. It gives larger
+    pieces than httpx asks for, whose 64 KiB take a fifth more CPU (benchmarks/results.md).
     """
 
     def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
         self._stream, self._size_bytes, self._count = stream, size_bytes, 0
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises OSError when the stream is shorter or longer than announced."""
-        piece = self._stream.read(size)
+        """The next PIECE_BYTES, whatever the size. Raises OSError when the stream is shorter or longer than announced."""
+        piece = self._stream.read(PIECE_BYTES)
         self._count += len(piece)
         if self._count > self._size_bytes or (not piece and self._count < self._size_bytes):
             raise OSError(f"the image ended after {self._count} of {self._size_bytes} bytes")

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from darkroom.errors import ResultNotReady
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
+# What hosts answer to a link whose time is over: 403 most, 400 and 401 some, 404 and 410 where the file moved with it.
+ENDED = frozenset({400, 401, 403, 404, 410})
 
 
-class Forbidden(ResultNotReady):
+class LinkEnded(ResultNotReady):
     """The host no longer honours the link: a fresh one is needed."""
 
 
@@ -59,7 +61,7 @@ class Ranges:
 
     @contextmanager
     def part(self, place: Place, offset: int, length: int, etag: str | None, total: int) -> Iterator[Part]:
-        """Exactly those bytes, of the result that has this ETag and size. Raises ResultNotReady, Forbidden."""
+        """Exactly those bytes, of the result that has this ETag and size. Raises ResultNotReady, LinkEnded."""
         connection = self._connection(place)
         try:
             response = self._asked(connection, place, offset, length, etag)
@@ -130,11 +132,11 @@ class Part:
 
 def _check(response: http.client.HTTPResponse, offset: int, length: int, total: int) -> None:
     """Raises unless the answer is exactly the part that was asked for."""
-    if response.status == http.client.FORBIDDEN:
-        raise Forbidden("the result's host answered 403: a fresh link is needed")
+    if response.status in ENDED:
+        raise LinkEnded(f"the result's host answered {response.status}: a fresh link is needed")
     if response.status != http.client.PARTIAL_CONTENT:
         raise ResultNotReady(f"the result's host answered {response.status} to a part")
     if response.getheader("Content-Range", "") != f"bytes {offset}-{offset + length - 1}/{total}":
         raise ResultNotReady("the result's host answered with another part than was asked for")
-    if response.getheader("Content-Length") != str(length):
+    if response.getheader("Content-Length", str(length)) != str(length):  # or none: the part's end is counted
         raise ResultNotReady("the result's host announced another length than the part's")

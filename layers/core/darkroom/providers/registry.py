@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
-import httpx
+from darkroom import providers
 
-from darkroom.ports import Provider
-from darkroom.providers import http
-from darkroom.providers.aimlapi import Aimlapi
-from darkroom.providers.oxen import Oxen
-from darkroom.providers.results import Downloads
-from darkroom.providers.topaz import Topaz
-from darkroom.providers.uwear import Uwear
+if TYPE_CHECKING:
+    import ssl
 
-ADAPTERS: Mapping[str, Callable[[str, http.Keys, httpx.Client, Downloads], Provider]] = {
-    "topaz": Topaz,
-    "aimlapi": Aimlapi,
-    "oxen": Oxen,
-    "uwear": Uwear,
+    import httpx
+
+    from darkroom.ports import Provider
+    from darkroom.providers.http import Keys
+    from darkroom.providers.results import Downloads
+
+    Adapter = Callable[[str, Keys, httpx.Client, Downloads], Provider]
+
+Made = TypeVar("Made")
+
+# Each is imported, and httpx with it, when it is first made: no function's start pays for another vendor's adapter.
+ADAPTERS: Mapping[str, Callable[[], Adapter]] = {
+    "topaz": lambda: providers.topaz.Topaz,
+    "aimlapi": lambda: providers.aimlapi.Aimlapi,
+    "oxen": lambda: providers.oxen.Oxen,
+    "uwear": lambda: providers.uwear.Uwear,
 }
 
 
 def build(
-    base_urls: Mapping[str, str], keys: http.Keys, client: httpx.Client, context: Callable[[], ssl.SSLContext]
-) -> Mapping[str, Provider]:
-    """The adapter of every provider that has a base URL. Plain http and loopback only where that URL is such."""
-    urls = {name: url.rstrip("/") for name, url in base_urls.items()}
-    return {
-        name: ADAPTERS[name](url, keys, client, Downloads(client, local=http.is_loopback(url), context=context))
-        for name, url in urls.items()
-    }
+    name: str, base_url: str, keys: Keys, client: httpx.Client, context: Callable[[], ssl.SSLContext]
+) -> Provider:
+    """The adapter of that provider. Plain http and loopback only where its base URL is such."""
+    adapter, url = ADAPTERS[name](), base_url.rstrip("/")
+    is_local = providers.http.is_loopback(url)
+    return adapter(url, keys, client, providers.results.Downloads(client, local=is_local, context=context))
+
+
+class OnFirstUse(Mapping[str, Made]):
+    """Things by name: the names are known, and each thing is made when it is first asked for, once."""
+
+    def __init__(self, names: Collection[str], make: Callable[[str], Made]) -> None:
+        self._names, self._make = tuple(names), cache(make)
+
+    def __getitem__(self, name: str) -> Made:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._make(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Makes nothing, as `Mapping`'s own would."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -19,7 +19,7 @@ import httpx
 
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers.addresses import is_public, joined, origin, parsed
-from darkroom.providers.ranges import Forbidden, Part, Place, Ranges
+from darkroom.providers.ranges import LinkEnded, Part, Place, Ranges
 
 MAX_REDIRECTS = 3
 HEAD_BYTES = 64 * 1024
@@ -134,7 +134,7 @@ class Link:
             with self._ranges.part(place, offset, length, self._strong_etag, self.size_bytes) as part:
                 yield part
                 return
-        except Forbidden:
+        except LinkEnded:
             self._renew(place)
         with self._ranges.part(self._place, offset, length, self._strong_etag, self.size_bytes) as part:
             yield part

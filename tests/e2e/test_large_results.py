@@ -1,0 +1,113 @@
+"""Results of 40 MB go through finalize by parts, with its role, and arrive whole though their transfer breaks midway.
+
+(Tags are left out: the embedded cloud forgets those of multipart uploads.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.e2e.darkroom import Darkroom
+
+SIZE = (1700, 1500)
+TAGS = "scale=2&output_format=tiff"
+FAULTS = {"cut": "cut", "expired": "expired"}  # upload → the fault that strikes one of its parts
+UNDISTURBED, STAGED = "plain", "staged"  # the latter by a synchronous call, whose result finalize finds in the bucket
+
+
+def key_of(name: str) -> str:
+    return f"held/large/{name}.png"
+
+
+def result_key(name: str) -> str:
+    return f"held/large/{name}.tiff"
+
+
+def noise() -> bytes:
+    """A picture that no format makes small."""
+    buffer = io.BytesIO()
+    Image.merge("RGB", [Image.effect_noise(SIZE, 120) for _ in "RGB"]).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
+    """The undisturbed upload first; then the others, each struck when its third part from the end is asked for."""
+    picture, asked = noise(), Counter[str]()
+    real, strikes = darkroom.simulator.faults.take, {}
+
+    def take(kinds: Any, on: str, subject: str | None) -> Any:
+        """The simulator's own, which learns of a fault when it is that request's turn."""
+        if on == "result" and "expired" in kinds and subject:
+            asked[subject] += 1
+            for job_id, (kind, turn) in strikes.items():
+                if job_id in subject and asked[subject] == turn:
+                    darkroom.simulator.faults.add(kind, on="result", match=job_id)
+        return real(kinds, on, subject)
+
+    darkroom.simulator.faults.take = take
+    try:
+        for name in (UNDISTURBED, *FAULTS):
+            darkroom.upload(key_of(name), picture, TAGS)
+        darkroom.upload(key_of(STAGED), picture, f"{TAGS}&synchronous=true")
+        for name in (UNDISTURBED, STAGED):
+            darkroom.notify(key_of(name))
+        ended = darkroom.ended(map(key_of, (UNDISTURBED, STAGED)))
+        (requests,) = asked.values()
+        for name, kind in FAULTS.items():
+            strikes[darkroom.job_id(key_of(name))] = (kind, requests - 2)
+            darkroom.notify(key_of(name))
+        ended |= darkroom.ended(map(key_of, FAULTS))
+    finally:
+        darkroom.simulator.faults.take = real
+    return {name: ended[key_of(name)] for name in (UNDISTURBED, STAGED, *FAULTS)}
+
+
+@pytest.mark.parametrize("name", [UNDISTURBED, STAGED, *FAULTS])
+def test_a_large_result_is_in_place_whole_and_described(darkroom: Darkroom, jobs, name: str) -> None:
+    assert jobs[name]["status"] == "COMPLETED", jobs[name]
+    stands = darkroom.output(result_key(name))
+    assert len(stands["Body"]) > 32 * 1024 * 1024
+    assert (stands["ContentType"], stands["ContentLength"]) == ("image/tiff", len(stands["Body"]))
+    assert stands["Metadata"]["darkroom-job"] == darkroom.job_id(key_of(name))
+    with Image.open(io.BytesIO(stands["Body"])) as image:
+        image.load()
+        assert image.size == (2 * SIZE[0], 2 * SIZE[1])
+
+
+@pytest.mark.parametrize("name", [UNDISTURBED, STAGED])
+def test_it_went_by_parts(darkroom: Darkroom, jobs, name: str) -> None:
+    head = darkroom.s3.head_object(Bucket=darkroom.stack.output_bucket, Key=result_key(name))
+    assert head["ETag"].strip('"').endswith("-4")
+
+
+def test_all_arrived_alike(darkroom: Darkroom, jobs) -> None:
+    digests = {hashlib.sha256(darkroom.output(result_key(name))["Body"]).hexdigest() for name in jobs}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(("name", "more"), [("cut", 1), ("expired", 2)])
+def test_what_broke_was_read_again_and_nothing_else(darkroom: Darkroom, jobs, name: str, more: int) -> None:
+    """The part; and where the link had ended, a fresh one's first byte."""
+    faults = [fault for request in asked_for(darkroom, name) for fault in request["faults"]]
+    assert faults == [FAULTS[name]]
+    assert len(asked_for(darkroom, name)) == len(asked_for(darkroom, UNDISTURBED)) + more
+
+
+def asked_for(darkroom: Darkroom, name: str) -> list[dict[str, Any]]:
+    """The requests for the result of that upload."""
+    job_id = darkroom.job_id(key_of(name))
+    return [r for r in darkroom.simulator.requests if r["operation"] == "result" and job_id in str(r.values())]
+
+
+def test_no_upload_stays_open_and_each_was_paid_once(darkroom: Darkroom, jobs) -> None:
+    open_uploads = darkroom.s3.list_multipart_uploads(Bucket=darkroom.stack.output_bucket).get("Uploads", [])
+    assert [one["Key"] for one in open_uploads if one["Key"].startswith("held/large/")] == []
+    for name in jobs:
+        assert len(darkroom.submits(key_of(name))) == 1

@@ -1,0 +1,256 @@
+"""A bucket on a loopback port: multipart uploads whose parts come with trailing checksums. It checks as S3 does, or misbehaves.
+
+Parts must be framed to the byte, with the checksum that was announced; an upload is completed only from parts that are named by
+their ETags and checksums. `misdeeds` gives, by part number, what to do instead of the next answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+import ssl
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+
+KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
+HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: a reset instead of a farewell
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as it came, headers in lower case."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass
+class SmallS3:
+    """What it holds and what it saw."""
+
+    url: str = ""
+    authority: Path | None = None
+    open_uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    misdeeds: dict[int, list[str]] = field(default_factory=dict)
+    whole_checksum: str | None = None  # what to answer instead of the right one
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, **more: Any) -> Any:
+        """A client of this bucket that tries once."""
+        config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 1})
+        verify = {"verify": str(self.authority)} if self.authority else {}
+        return boto3.client(
+            "s3", endpoint_url=self.url, region_name=REGION, aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET,
+            config=config, **verify, **more,
+        )  # fmt: skip
+
+    def requests(self, method: str) -> list[Seen]:
+        """Those of one method."""
+        return [one for one in self.seen if one.method == method]
+
+    def misdeed(self, number: int) -> str:
+        """What to do wrong with this part now; empty = nothing."""
+        with self.lock:
+            left = self.misdeeds.get(number, [])
+            return left.pop(0) if left else ""
+
+
+@contextmanager
+def small_s3(certificate: Path | None = None) -> Iterator[SmallS3]:
+    """Serves for the length of a block; over TLS with a PEM file of certificate and key."""
+    kept = SmallS3(authority=certificate)
+    handler = type("Bound", (_Handler,), {"kept": kept})
+    server = _Server(("127.0.0.1", 0), handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    kept.url = f"http{'s' if certificate else ''}://localhost:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield kept
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
+    """The body of an aws-chunked one, and its trailers. Raises ValueError unless the framing is right to the last byte."""
+    body, at = bytearray(), 0
+    while True:
+        line_end = framed.index(b"\r\n", at)
+        size = int(framed[at:line_end], 16)
+        at = line_end + 2
+        if size == 0:
+            break
+        body += framed[at : at + size]
+        if framed[at + size : at + size + 2] != b"\r\n":
+            raise ValueError(f"no line end behind a piece of {size} bytes")
+        at += size + 2
+    trailer, end, rest = framed[at:].partition(b"\r\n\r\n")
+    if not end or rest:
+        raise ValueError("the trailer does not end the body")
+    return bytes(body), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
+
+
+def crc_text(body: bytes) -> str:
+    """CRC-32 as S3 writes it."""
+    return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+
+
+def etag(body: bytes) -> str:
+    """Any name that differs with the bytes."""
+    return f'"{zlib.adler32(body):032x}"'
+
+
+class _Server(ThreadingHTTPServer):
+    """Its handlers' connections end with it."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Quiet: clients that hang up are part of the tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    kept: SmallS3
+
+    def do_POST(self) -> None:
+        query = self._query()
+        body = self._body()
+        self._note(body)
+        key = unquote(urlsplit(self.path).path)
+        if "uploads" in query:
+            upload_id = f"upload/{len(self.kept.open_uploads) + 1}+="
+            self.kept.open_uploads[upload_id] = {}
+            self._xml("InitiateMultipartUploadResult", UploadId=upload_id)
+            return
+        parts = self.kept.open_uploads.get(query["uploadId"])
+        whole = self._put_together(parts, body.decode()) if parts is not None else None
+        if parts is None or whole is None:
+            self._refuse(404 if parts is None else 400, "NoSuchUpload" if parts is None else "InvalidPart")
+            return
+        self.kept.objects[key] = whole
+        del self.kept.open_uploads[query["uploadId"]]
+        checksum = self.kept.whole_checksum or crc_text(whole)
+        self._xml("CompleteMultipartUploadResult", ETag='"whole"', ChecksumCRC32=checksum, ChecksumType="FULL_OBJECT")
+
+    def _put_together(self, parts: dict[int, bytes], named: str) -> bytes | None:
+        """None unless every part is named as it was acknowledged, and the announced size is that of all."""
+        found = []
+        for entry in re.findall("<Part>.*?</Part>", named, re.DOTALL):
+            value = {name: re.search(f"<{name}>(.*?)</{name}>", entry) for name in ("PartNumber", "ETag", "ChecksumCRC32")}
+            number, tag, crc = (match[1].replace("&quot;", '"') if match else "" for match in value.values())
+            body = parts.get(int(number), b"")
+            if (tag, crc) != (etag(body), crc_text(body)):
+                return None
+            found.append((int(number), body))
+        whole = b"".join(body for _, body in found)
+        in_order = [number for number, _ in found] == list(range(1, len(parts) + 1))
+        return whole if in_order and self.headers["x-amz-mp-object-size"] == str(len(whole)) else None
+
+    def do_PUT(self) -> None:
+        query = self._query()
+        if "partNumber" not in query:
+            self._whole()
+            return
+        number = int(query["partNumber"])
+        misdeed = self.kept.misdeed(number)
+        if misdeed == "refuse at once":
+            self._refuse(403, "AccessDenied")
+            self._hang_up()
+        elif misdeed == "hang up":
+            self.rfile.read(100_000)
+            self._hang_up()
+        else:
+            self._take(query["uploadId"], number, misdeed)
+
+    def _whole(self) -> None:
+        raw = self._body()
+        self._note(raw)
+        body = decoded(raw)[0] if "aws-chunked" in self.headers.get("content-encoding", "") else raw
+        self.kept.objects[unquote(urlsplit(self.path).path)] = body
+        self._answer(200, b"", {"ETag": etag(body)})
+
+    def _take(self, upload_id: str, number: int, misdeed: str) -> None:
+        framed = self._body()
+        self._note(framed)
+        if misdeed:
+            self._refuse(503, misdeed)
+            return
+        try:
+            body, trailers = decoded(framed)
+        except ValueError:
+            self._refuse(400, "IncompleteBody")
+            return
+        if trailers != {"x-amz-checksum-crc32": crc_text(body)}:
+            self._refuse(400, "BadDigest")
+        elif self.headers["x-amz-decoded-content-length"] != str(len(body)):
+            self._refuse(400, "IncompleteBody")
+        else:
+            self.kept.open_uploads[upload_id][number] = body
+            self._answer(200, b"", {"ETag": etag(body), "x-amz-checksum-crc32": crc_text(body)})
+
+    def do_DELETE(self) -> None:
+        self._note(b"")
+        self.kept.open_uploads.pop(self._query()["uploadId"], None)
+        self._answer(204, b"", {})
+
+    def _query(self) -> dict[str, str]:
+        parsed = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        return {name: values[0] for name, values in parsed.items()}
+
+    def _body(self) -> bytes:
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        raw = bytearray()  # HTTP's own chunks, around those of aws-chunked: the SDK's way
+        while size := int(self.rfile.readline(), 16):
+            raw += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return bytes(raw)
+
+    def _note(self, body: bytes) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.kept.seen.append(Seen(self.command, self.path, self._query(), headers, body))
+
+    def _xml(self, name: str, **values: str) -> None:
+        inner = "".join(f"<{key}>{value}</{key}>" for key, value in values.items())
+        self._answer(200, f"<{name}>{inner}</{name}>".encode(), {})
+
+    def _refuse(self, status: int, code: str) -> None:
+        self._answer(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), {})
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _hang_up(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HANG_UP_NOW)
+        self.close_connection = True
+
+    def log_message(self, *rest: Any) -> None:
+        """Quiet."""

@@ -1,0 +1,136 @@
+"""What a cold start loads: each handler in a fresh process, with its use case made. Lists of modules, no times.
+
+What that takes in milliseconds is measured by benchmarks/cold_start.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.unit.template_support import FUNCTIONS, ROOT
+from tests.unit.test_wiring import ENVIRONMENT
+
+HANDLERS = [name.lower() for name in FUNCTIONS]
+# Each costs from a tenth of a boto3 client to more than one, and nothing here needs it in a function.
+NEVER = {
+    "awscrt", "aws_xray_sdk", "pydantic", "PIL", "asyncio", "boto3.s3.inject", "darkroom_cli", "darkroom_local",
+    "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
+    "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
+    "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operate", "darkroom.aws.interventions",
+}  # fmt: skip
+# What a function's use case is made of; everything else in `pipeline` belongs to others.
+STORIES = {
+    "submit": {"binding", "closing", "doubt", "gate", "sending", "submit", "verdicts"},
+    "poll": {"poll"},
+    "finalize": {"closing", "delivery", "finalize", "verdicts"},
+    "sweep": {"binding", "closing", "reconcile", "strays", "sweep", "verdicts"},
+}
+# The pure rooms that cost something to read, and who needs them.
+NEEDED_BY = {
+    "darkroom.catalog": {"submit"},
+    "darkroom.images": {"submit", "finalize"},
+    "darkroom.planning": {"submit"},
+    "darkroom.settings": {"submit"},
+    "darkroom.aws.pump": {"submit", "finalize", "sweep"},  # behind the output bucket, to which all three may report
+    "darkroom.aws.links": {"submit"},
+    "darkroom.aws.staging": {"submit", "finalize"},
+    "darkroom.aws.backlog": {"sweep"},
+}
+OF_A_CALL = {"httpx", "httpcore", "h11", "darkroom.providers.http", "darkroom.providers.calls", "darkroom.aws.secrets"}
+VENDORS = {f"darkroom.providers.{name}" for name in ("topaz", "aimlapi", "oxen", "uwear")}
+
+PROGRAM = """
+import gc, json, sys
+import {handler}
+from darkroom import wiring
+wiring.{handler}()
+made = wiring._made.cache_info().currsize
+use_case = sorted(sys.modules)
+wiring._client("dynamodb").meta
+frozen = gc.get_freeze_count()
+wiring._client("s3").meta
+sessions = wiring._session.cache_info().currsize
+wiring._providers()["topaz"]
+adapter = sorted(sys.modules)
+from darkroom import catalog
+read = catalog.load.cache_info().currsize
+contexts = wiring._tls.cache_info()
+print(json.dumps([use_case, adapter, made, frozen, sessions, read, [contexts.misses, contexts.currsize]]))
+"""
+
+
+class Start:
+    """One cold start: the modules after the use case was made and after the first adapter was, and what was made then."""
+
+    def __init__(self, found: list[Any]) -> None:
+        self.use_case, self.adapter = set(found[0]), set(found[1])
+        self.clients, self.frozen, self.sessions, self.catalogs = found[2:6]
+        self.tls_contexts = found[6]
+
+
+@cache
+def start(handler: str) -> Start:
+    """In a process of its own, with this environment's packages: more is at hand than in the layer."""
+    paths = os.pathsep.join(str(ROOT / name) for name in ("functions", "layers/core"))
+    environment = {**ENVIRONMENT, "PYTHONPATH": paths, "PATH": os.defpath, "AWS_DEFAULT_REGION": "us-east-1"}
+    program = PROGRAM.format(handler=handler)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, cwd="/"
+    )
+    return Start(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_start_loads_nothing_that_no_function_needs(handler: str) -> None:
+    assert start(handler).adapter & NEVER == set()
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_start_loads_the_stories_of_its_own_function_only(handler: str) -> None:
+    prefix = "darkroom.pipeline."
+    assert {name.removeprefix(prefix) for name in start(handler).adapter if name.startswith(prefix)} == STORIES[handler]
+
+
+@pytest.mark.parametrize("module", NEEDED_BY)
+def test_a_module_is_loaded_by_those_who_need_it(module: str) -> None:
+    assert {handler for handler in HANDLERS if module in start(handler).use_case} == NEEDED_BY[module]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_what_a_call_to_a_provider_needs_waits_for_the_first_call(handler: str) -> None:
+    assert start(handler).use_case & (OF_A_CALL | VENDORS) == set()
+    assert start(handler).adapter >= OF_A_CALL
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_one_providers_adapter_brings_no_others(handler: str) -> None:
+    assert start(handler).adapter & VENDORS == {"darkroom.providers.topaz"}
+    assert start(handler).catalogs == 0
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_use_case_is_made_without_any_client(handler: str) -> None:
+    assert start(handler).clients == 0
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_clients_share_one_session_and_calls_one_tls_context(handler: str) -> None:
+    assert start(handler).sessions == 1
+    assert start(handler).tls_contexts == [1, 1]
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_what_was_imported_is_out_of_the_collectors_sight_before_clients_are_made(handler: str) -> None:
+    assert start(handler).frozen > 10_000
+
+
+def test_the_benchmark_knows_every_handler() -> None:
+    from benchmarks import cold_start
+
+    assert sorted(cold_start.ASKED) == sorted(HANDLERS)
