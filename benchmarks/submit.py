@@ -178,6 +178,7 @@ def _result(found: Mapping[int, dict[str, list[Sample]]]) -> Result:
     return Result(NAME, QUESTION, tables, ratios, goals, [
         "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
         "Extra memory: the peak over what the process took once its imports and clients were made.",
+        "Goals are for the largest size. At 64 MiB what a call costs once, whatever its size, weighs more.",
     ], _plot(of, largest))  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from PIL import Image
 
+from darkroom import catalog
 from tests.e2e.darkroom import Darkroom, picture
 
 AWKWARD_KEYS = [
@@ -148,5 +149,6 @@ def test_the_months_rows_hold_what_the_jobs_cost(darkroom, awkward, refused) -> 
     month = awkward[AWKWARD_KEYS[0]]["budget_month"]
     topaz, usd = darkroom.row("BUDGET#topaz", month), darkroom.row("BUDGET#usd", month)
     assert topaz["committed"] == topaz["spent"] + topaz["reserved"]
-    assert usd["spent"] == topaz["spent"] * Decimal("0.12")
+    spent = {name: darkroom.row(f"BUDGET#{name}", month).get("spent", Decimal(0)) for name in catalog.providers()}
+    assert usd["spent"] == sum(spent[name] * catalog.load(name).credit_price_usd for name in spent)
     assert topaz["spent"] >= len(AWKWARD_KEYS)
