@@ -156,7 +156,7 @@ def run(quick: bool = False) -> Result:
         found = {
             size: interleaved({
                 name: Task("benchmarks.submit", name, (at.source, size, at.sink, str(at.authority))) for name in WORK
-            }, rounds=5 if quick or size == LARGE else 7)
+            }, rounds=5 if quick else 7)
             for size in sizes
         }  # fmt: skip
     return _result(found)
