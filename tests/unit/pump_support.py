@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from botocore.credentials import Credentials
-from tests.fakes.large_result import LargeResult
-from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3
+from tests.fakes.large_result import LargeResult, content, large_result
+from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3, small_s3
 from tests.fakes.vendor import NO_TLS
 
+from darkroom.aws import pump as pump_module
 from darkroom.aws.outputs import S3Outputs
-from darkroom.aws.pump import Pump
+from darkroom.aws.pump import MIN_PART_BYTES, Pump
 from darkroom.providers import http
 from darkroom.providers.results import Downloads
 
 KEY = "photos/ö large.tif"
+SIZE = 4 * MIN_PART_BYTES  # four parts, one a worker
+BODY = content(SIZE)
+SECOND = MIN_PART_BYTES  # the first byte of the second part
+
+
+@pytest.fixture
+def bucket() -> Iterator[SmallS3]:
+    with small_s3() as kept:
+        yield kept
+
+
+@pytest.fixture
+def source() -> Iterator[LargeResult]:
+    with large_result(BODY) as kept:
+        yield kept
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test: no thread of the pump, and no upload that is still open."""
+    bucket = request.getfixturevalue("bucket")
+    yield
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pump")] == []
+    assert bucket.open_uploads == {}
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of 8 MiB at most, so that one worker has several."""
+    monkeypatch.setattr(pump_module, "MAX_PART_BYTES", MIN_PART_BYTES)
 
 
 @contextmanager

@@ -1,84 +1,28 @@
-"""One part on the wire: the SDK's own request, with a Content-Length, byte for byte as long as announced; and what goes wrong."""
+"""One part on the wire: the SDK's own request, with a Content-Length, byte for byte as long as announced."""
 
 from __future__ import annotations
 
-import io
-import random
 import socket
-import ssl
+import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from benchmarks.support.certificates import write_certificate
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
-from tests.fakes.small_s3 import BUCKET, KEY_ID, REGION, SECRET, Seen, SmallS3, crc_text, decoded, etag, small_s3
-from tests.fakes.vendor import NO_TLS
+from tests.fakes.small_s3 import KEY_ID, REGION, SECRET, Seen, SmallS3, crc_text, decoded, etag
+from tests.unit.part_support import KEY, begun, body_of, bucket, certificate, put_of, reader, secure, sender_of
 
-from darkroom.aws.parts import PIECE_BYTES, Part, PartNotSent, PartSender, framed_bytes, upload_url
-from darkroom.errors import ResultNotReady
+from darkroom.aws.parts import PIECE_BYTES, framed_bytes, upload_url
 
-KEY = "a b/é+c%&=~'()!.tif"
+__all__ = ["bucket", "certificate", "secure"]  # fixtures, for pytest to find
+
 # Of each request its own: who sends, which try it is, how the body is framed on the connection.
 NOT_COMPARED = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "connection", "accept-encoding", "expect"}
 SIZES = [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 3 * PIECE_BYTES + 17]
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PEM file of certificate and key."""
-    folder = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    both = folder / "both.pem"
-    both.write_bytes((folder / "certificate.pem").read_bytes() + (folder / "key.pem").read_bytes())
-    return both
-
-
-@pytest.fixture
-def bucket() -> Iterator[SmallS3]:
-    with small_s3() as kept:
-        yield kept
-
-
-@pytest.fixture
-def secure(certificate: Path) -> Iterator[SmallS3]:
-    with small_s3(certificate) as kept:
-        yield kept
-
-
-def body_of(size: int) -> bytes:
-    return random.Random(size).randbytes(size)
-
-
-def begun(bucket: SmallS3) -> dict[str, Any]:
-    answer = bucket.client().create_multipart_upload(Bucket=BUCKET, Key=KEY)
-    return {"Bucket": BUCKET, "Key": KEY, "UploadId": answer["UploadId"]}
-
-
-def sender_of(bucket: SmallS3, target: dict[str, Any], token: str | None = None) -> PartSender:
-    context = ssl.create_default_context(cafile=str(bucket.authority)) if bucket.authority else NO_TLS
-    return PartSender(
-        upload_url(bucket.client(), target), REGION, lambda: Credentials(KEY_ID, SECRET, token), context
-    )
-
-
-def reader(body: bytes) -> Any:
-    """Gives at most 100,000 bytes at a time, as a connection would."""
-
-    class Slow(io.BytesIO):
-        def readinto(self, buffer: Any) -> int:
-            return super().readinto(memoryview(buffer)[:100_000])
-
-    return Slow(body)
-
-
-def put_of(bucket: SmallS3) -> Seen:
-    return bucket.requests("PUT")[-1]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -88,7 +32,7 @@ def test_a_part_arrives_whole_with_its_checksum_behind_it(bucket: SmallS3, size:
     part = sender.send(3, reader(body), size)
     sender.close()
     assert bucket.open_uploads[target["UploadId"]] == {3: body}
-    assert (part.number, part.etag, crc_text(body), part.size_bytes) == (3, etag(body), crc_text(body), size)
+    assert (part.number, part.etag, part.crc, part.size_bytes) == (3, etag(body), zlib.crc32(body), size)
     assert decoded(put_of(bucket).body)[1] == {"x-amz-checksum-crc32": crc_text(body)}
 
 
@@ -207,101 +151,3 @@ def test_credentials_are_asked_for_each_part(bucket: SmallS3) -> None:
     sender.close()
     signed_by = [seen.headers["authorization"].partition("Credential=")[2][:6] for seen in bucket.requests("PUT")]
     assert signed_by == ["first/", "second"]
-
-
-# --- what goes wrong ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("misdeed", "words"),
-    [("SlowDown", "503 to part 1: SlowDown"), ("refuse at once", "AccessDenied"), ("hang up", "connection")],
-)  # fmt: skip
-def test_a_part_that_the_bucket_does_not_take_can_be_sent_again(bucket: SmallS3, misdeed: str, words: str) -> None:
-    target, body = begun(bucket), body_of(5_000_000)
-    bucket.misdeeds = {1: [misdeed]}
-    sender = sender_of(bucket, target)
-    with pytest.raises(PartNotSent, match=words):
-        sender.send(1, reader(body), len(body))
-    assert isinstance(sender.send(1, reader(body), len(body)), Part)
-    sender.close()
-    assert bucket.open_uploads[target["UploadId"]] == {1: body}
-
-
-def test_a_part_that_changed_on_its_way_is_refused_by_its_checksum(bucket: SmallS3) -> None:
-    """The reader's bytes change after their checksum was taken: as memory or a wire would do it."""
-    target = begun(bucket)
-    sender = sender_of(bucket, target)
-    plain = sender._body
-
-    def corrupted(connection: Any, source: Any, size: int) -> int:
-        send = connection.send
-        connection.send = lambda data: send(bytes(data).replace(b"abc", b"abd"))
-        return plain(connection, source, size)
-
-    sender._body = corrupted  # type: ignore[method-assign]
-    with pytest.raises(PartNotSent, match="BadDigest"):
-        sender.send(1, reader(b"abc" * 1000), 3000)
-    assert bucket.open_uploads[target["UploadId"]] == {}
-
-
-@pytest.mark.parametrize("count", [0, 1, 299_999])
-def test_a_reader_that_ends_early_makes_no_part(bucket: SmallS3, count: int) -> None:
-    target = begun(bucket)
-    sender = sender_of(bucket, target)
-    with pytest.raises(PartNotSent, match="ended early"):
-        sender.send(1, reader(body_of(count)), 300_000)
-    assert bucket.open_uploads[target["UploadId"]] == {}
-    assert sender.send(1, reader(b"x" * 10), 10).size_bytes == 10  # over a connection of its own
-    sender.close()
-
-
-@pytest.mark.parametrize("error", [OSError("gone"), TimeoutError()])
-def test_a_source_that_breaks_is_not_taken_for_the_bucket(bucket: SmallS3, error: Exception) -> None:
-    class Broken:
-        def readinto(self, buffer: memoryview) -> int:
-            raise error
-
-    sender = sender_of(bucket, begun(bucket))
-    with pytest.raises(PartNotSent, match="the source broke"):
-        sender.send(1, Broken(), 10)
-    sender.close()
-
-
-def test_what_the_reader_says_is_passed_on_and_the_half_part_dropped(bucket: SmallS3) -> None:
-    class Broken:
-        def readinto(self, buffer: memoryview) -> int:
-            raise ResultNotReady("cut")
-
-    target = begun(bucket)
-    sender = sender_of(bucket, target)
-    with pytest.raises(ResultNotReady, match="cut"):
-        sender.send(1, Broken(), 10)
-    assert bucket.open_uploads[target["UploadId"]] == {}
-    sender.send(2, reader(b"x"), 1)
-    sender.close()
-    assert bucket.open_uploads[target["UploadId"]] == {2: b"x"}
-
-
-def test_a_bucket_that_is_not_there_is_no_part() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    sender = PartSender(f"http://127.0.0.1:{port}/b/k?uploadId=u", REGION, lambda: Credentials("a", "b"), NO_TLS)
-    with pytest.raises(PartNotSent, match="ConnectionRefusedError"):
-        sender.send(1, reader(b"x"), 1)
-
-
-def test_a_certificate_that_nobody_vouches_for_is_refused(secure: SmallS3) -> None:
-    target = begun(secure)
-    sender = sender_of(secure, target)
-    sender.context = ssl.create_default_context(cadata=None)
-    with pytest.raises(PartNotSent, match="SSLCertVerificationError"):
-        sender.send(1, reader(b"x"), 1)
-    assert secure.requests("PUT") == []
-
-
-def test_no_secret_stands_in_the_text_of_a_sender_or_an_error(bucket: SmallS3) -> None:
-    bucket.misdeeds = {1: ["hang up"]}
-    sender = sender_of(bucket, begun(bucket))
-    with pytest.raises(PartNotSent) as caught:
-        sender.send(1, reader(body_of(3_000_000)), 3_000_000)
-    assert SECRET not in repr(sender) + repr(caught.value)
