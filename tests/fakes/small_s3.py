@@ -46,6 +46,7 @@ class SmallS3:
     url: str = ""
     authority: Path | None = None
     open_uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    algorithms: dict[str, str | None] = field(default_factory=dict)  # that each upload was begun with
     objects: dict[str, bytes] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     misdeeds: dict[int, list[str]] = field(default_factory=dict)
@@ -143,10 +144,12 @@ class _Handler(BaseHTTPRequestHandler):
         if "uploads" in query:
             upload_id = f"upload/{len(self.kept.open_uploads) + 1}+="
             self.kept.open_uploads[upload_id] = {}
+            self.kept.algorithms[upload_id] = self.headers["x-amz-checksum-algorithm"]
             self._xml("InitiateMultipartUploadResult", UploadId=upload_id)
             return
         parts = self.kept.open_uploads.get(query["uploadId"])
-        whole = self._put_together(parts, body.decode()) if parts is not None else None
+        algorithm = self.kept.algorithms.get(query["uploadId"])
+        whole = self._put_together(parts, body.decode(), algorithm) if parts is not None else None
         if parts is None or whole is None:
             self._refuse(404 if parts is None else 400, "NoSuchUpload" if parts is None else "InvalidPart")
             return
@@ -155,19 +158,21 @@ class _Handler(BaseHTTPRequestHandler):
         checksum = self.kept.whole_checksum or crc_text(whole)
         self._xml("CompleteMultipartUploadResult", ETag='"whole"', ChecksumCRC32=checksum, ChecksumType="FULL_OBJECT")
 
-    def _put_together(self, parts: dict[int, bytes], named: str) -> bytes | None:
-        """None unless every part is named as it was acknowledged, and the announced size is that of all."""
+    def _put_together(self, parts: dict[int, bytes], named: str, algorithm: str | None) -> bytes | None:
+        """None unless every part is named as it was acknowledged, and the size, if announced, is that of all. No checksum may
+        be named of parts whose upload was begun without one (S3 API reference, CompletedPart)."""
         found = []
         for entry in re.findall("<Part>.*?</Part>", named, re.DOTALL):
             value = {name: re.search(f"<{name}>(.*?)</{name}>", entry) for name in ("PartNumber", "ETag", "ChecksumCRC32")}
             number, tag, crc = (match[1].replace("&quot;", '"') if match else "" for match in value.values())
             body = parts.get(int(number), b"")
-            if (tag, crc) != (etag(body), crc_text(body)):
+            if (tag, crc) != (etag(body), crc_text(body) if algorithm == "CRC32" else ""):
                 return None
             found.append((int(number), body))
         whole = b"".join(body for _, body in found)
         in_order = [number for number, _ in found] == list(range(1, len(parts) + 1))
-        return whole if in_order and self.headers["x-amz-mp-object-size"] == str(len(whole)) else None
+        announced = self.headers.get("x-amz-mp-object-size", str(len(whole)))
+        return whole if in_order and announced == str(len(whole)) else None
 
     def do_PUT(self) -> None:
         query = self._query()

@@ -67,6 +67,7 @@ def test_the_object_is_the_result(bucket: SmallS3, size: int, ranges: bool) -> N
         carry(source, bucket)
         assert bool(source.parts_asked) == ranges
     assert stands(bucket) == content(size)
+    assert bucket.requests("POST")[-1].headers["x-amz-mp-object-size"] == str(size)
 
 
 def test_each_part_is_read_by_a_range_of_its_own_and_of_that_version(bucket: SmallS3, source: LargeResult) -> None:

@@ -29,7 +29,8 @@ def put(client: S3Client, described: Mapping[str, Any], pieces: Iterator[bytes])
 def _multipart(
     client: S3Client, described: Mapping[str, Any], first: io.BytesIO, rest: Iterator[tuple[io.BytesIO, bool]]
 ) -> None:
-    upload_id = client.create_multipart_upload(**described)["UploadId"]
+    # Parts are named by their checksums, which S3 keeps only for an upload that was begun with the algorithm.
+    upload_id = client.create_multipart_upload(**described, ChecksumAlgorithm="CRC32")["UploadId"]
     target: Any = {"Bucket": described["Bucket"], "Key": described["Key"], "UploadId": upload_id}
     try:
         sent = [_sent(client, target, 1, first)]
