@@ -54,7 +54,7 @@ $(ASL_VALIDATOR):
 install: $(INSTALLED) $(LAYER) ## the environment, from pyproject.toml and requirements.lock
 
 demo: install ## pictures through the whole application on this machine, into demo-results/
-	$(BIN)/darkroom local demo --out $(OUT)
+	env -u TOPAZ_API_KEY $(BIN)/darkroom local demo --out $(OUT)
 
 test: install ## every test; needs Python only, and no network once installed
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(wildcard $(TESTS))

@@ -17,6 +17,7 @@ from benchmarks.counting import SCENARIOS, Counted, Scenario, count
 from benchmarks.prices import PRICES, SEEN, s3_class
 from benchmarks.support.reporting import Plot, Result, Table
 from darkroom_local.application import find_application
+from darkroom_local.certificates import issued
 from darkroom_local.deployment import read_template
 from darkroom_local.simulator import vendors
 from darkroom_local.stack import local_stack
@@ -198,9 +199,9 @@ def counted_on(room: Darkroom) -> dict[str, Counted]:
 def run(quick: bool = False) -> Result:
     """Deploys onto the embedded cloud and counts. `quick` changes nothing: it takes half a minute."""
     parameters = {"InputPrefix": "photos/", "DefaultSettings": "face_enhancement=false"}
-    with simulators(*vendors(), speed=20) as made:
+    with issued() as own, simulators(*vendors(), speed=20, authorities=own.authority) as made:
         urls = {name: it.base_url for name, it in made.items()}
-        with local_stack(simulator_urls=urls, parameters=parameters) as stack:
+        with local_stack(simulator_urls=urls, certificates=own, parameters=parameters) as stack:
             return result_of(counted_on(Darkroom(stack, made)))
 
 

@@ -152,6 +152,7 @@ def counting(room: Darkroom) -> Iterator[Meter]:
         found = room.client("lambda").get_function_configuration(FunctionName=room.function(name))
         environment |= found["Environment"]["Variables"]
     environment |= room.stack.endpoint.environment()  # the signer of links makes a client of its own
+    environment["SSL_CERT_FILE"] = str(room.stack.endpoint.authority)  # parts are sent without the SDK
     environment |= {"STATE_MACHINE_ARN": _idle_machine(room), "LINK_ROLE_ARN": _signing_role(room)}
     meter, run = Meter(room), wiring._run
     usual = (run.environment, run.client, run.credentials)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import IO, Any
 
-from tests.fakes.cloud import INPUT
+from tests.fakes.cloud import INPUT, OUTPUT
 from tests.faults.buckets import SMALL
 
 from benchmarks.scaling.world import World
@@ -58,6 +58,8 @@ class Sources:
 
 class Outputs:
     """Fulfils `ports.Outputs`. `writes`: how often each key was written."""
+
+    bucket = OUTPUT
 
     def __init__(self) -> None:
         self.receipts: dict[str, Mapping[str, str]] = {}

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.support.certificates import write_certificate
+from darkroom_local.certificates import issue
 
 MISSING = (
     "nginx is not installed; these measurements need it for TLS at both ends.\n"
@@ -34,7 +34,7 @@ http {{
   client_max_body_size 0; client_body_buffer_size 256k;
   client_body_temp_path {folder}/bodies; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;
+  ssl_certificate {own.chain}; ssl_certificate_key {own.key};
   map $request_method:$args $answer {{
     default '{{"process_id": "{process}", "length": "$http_x_length", "framing": "$http_x_framing"}}';
     ~^POST:.*uploads '<?xml version="1.0"?><InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>';
@@ -85,15 +85,16 @@ def servers(sizes: Sequence[int]) -> Iterator[Servers]:
         folder = Path(name)
         folder.chmod(0o755)  # nginx' workers may run as somebody else
         _write_files(folder / "files", sizes)
-        write_certificate(folder / "certificate.pem", folder / "key.pem")
+        own = issue(folder)
         source, sink, inner = _free_ports(3)
-        text = CONFIGURATION.format(folder=folder, source=source, sink=sink, inner=inner, held=HELD_TO, process=PROCESS)
+        ports = {"source": source, "sink": sink, "inner": inner}
+        text = CONFIGURATION.format(folder=folder, own=own, **ports, held=HELD_TO, process=PROCESS)
         (folder / "nginx.conf").write_text(text)
         running = subprocess.Popen([program, "-p", name, "-e", f"{name}/error.log", "-c", f"{name}/nginx.conf"])
         try:
             _await(running, folder, source, sink)
             urls = (f"https://localhost:{port}" for port in (source, sink))
-            yield Servers(*urls, folder / "certificate.pem")
+            yield Servers(*urls, own.authority)
         finally:
             running.terminate()
             running.wait()

@@ -55,10 +55,11 @@ def faults_by_vendor(lines: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def launch(
-    vendor: str, folder: Path, *, speed: float = DEFAULT_SPEED, faults: Sequence[str] = ()
-) -> children.Child:  # fmt: skip
-    """Starts a vendor's simulator on a free loopback port; the caller ends it. Not ready yet: see `base_url`."""
+def launch(vendor: str, folder: Path, roots: Path, speed: float, faults: Sequence[str]) -> children.Child:
+    """Starts a vendor's simulator on a free loopback port; the caller ends it. Not ready yet: see `base_url`.
+
+    `roots` are the certificates it trusts when it fetches a picture by https.
+    """
     credits = int(_ACCOUNT_USD / catalog.load(vendor).credit_price_usd)
     command = [
         sys.executable, "-m", "darkroom_cli", *marker(vendor).split(),
@@ -67,7 +68,8 @@ def launch(
     for fault in faults:
         command += ["--fault", fault]
     environment = {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
-    return children.start(f"{vendor} simulator", command, environment | {"PYTHONUNBUFFERED": "1"}, folder)
+    environment |= {"PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": str(roots)}
+    return children.start(f"{vendor} simulator", command, environment, folder)
 
 
 def base_url(child: children.Child) -> str:

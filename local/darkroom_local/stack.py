@@ -13,6 +13,7 @@ from pathlib import Path
 
 from darkroom_local import children, deployment, simulator
 from darkroom_local.application import Application, find_application
+from darkroom_local.certificates import Certificates, issue
 from darkroom_local.cloud import Cloud, Endpoint, embedded_cloud
 from darkroom_local.serving import Cast, cast
 
@@ -47,23 +48,27 @@ def local_stack(
     parameters: Mapping[str, str] | None = None,
     application: Application | None = None,
     simulator_urls: Mapping[str, str] | None = None,
+    certificates: Certificates | None = None,
     wait_scale: float = 1.0,
 ) -> Iterator[LocalStack]:
     """A stack for the length of a block; nothing of it is left.
 
     With `topaz_api_key` the real API serves. Every other provider that uploads may name is simulated: where
     `simulator_urls` says, else by a child with `speed` (how many times faster than a real provider) and its own of the
-    `faults`. Raises ChildFailed, DeploymentFailed, UnknownVendor.
+    `faults`. Simulators fetch pictures from the cloud: those of `simulator_urls` trust it by the `certificates` that they
+    and it were given. Raises ChildFailed, DeploymentFailed, UnknownVendor.
     """
     who, given = cast(topaz_api_key, parameters or {}), dict(simulator_urls or {})
     wanted = simulator.faults_by_vendor(faults)
     with contextlib.ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-simulators-")))
+        own = certificates or issue(folder)
         started = ends.enter_context(children.ending_all())
         for vendor in who.simulated:
             if vendor not in given:
-                started[vendor] = simulator.launch(vendor, folder, speed=speed, faults=wanted.get(vendor, ()))
-        cloud = ends.enter_context(embedded_cloud(wait_scale=wait_scale))  # the simulators start meanwhile
+                started[vendor] = simulator.launch(vendor, folder, own.roots, speed, wanted.get(vendor, ()))
+        # The simulators start meanwhile.
+        cloud = ends.enter_context(embedded_cloud(wait_scale=wait_scale, certificates=own))
         urls = given | {vendor: simulator.base_url(child) for vendor, child in started.items()}
         outputs = install(cloud.endpoint, who, urls, parameters or {}, application or find_application())
         yield LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud)

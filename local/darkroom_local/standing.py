@@ -16,6 +16,7 @@ from typing import Any
 
 from darkroom_local import children, cloud, simulator
 from darkroom_local.application import find_application
+from darkroom_local.certificates import issue
 from darkroom_local.cloud import Endpoint
 from darkroom_local.serving import Cast, cast
 from darkroom_local.stack import LocalStack, install
@@ -42,14 +43,15 @@ def up(
         return Standing(_stack_of(note), started=False)
     down(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    work = state / _WORK
+    work = state.resolve() / _WORK  # children run there, wherever this command was given
     work.mkdir(mode=0o700)
     pids: dict[str, int] = {}
     try:
-        running = cloud.launch(work)
+        own = issue(work)
+        running = cloud.launch(work, own)
         pids[cloud.MARKER] = running.child.pid
         who = cast(topaz_api_key, parameters or {})
-        urls = _simulators(work, pids, who, speed, by_vendor)
+        urls = _simulators(work, own.roots, pids, who, speed, by_vendor)
         cloud.await_ready(running)
         outputs = install(running.endpoint, who, urls, parameters or {}, find_application())
         note = _note(running.endpoint, outputs, urls, who, pids)
@@ -78,12 +80,12 @@ def standing_stack(state: Path) -> LocalStack | None:
 
 
 def _simulators(
-    work: Path, pids: dict[str, int], who: Cast, speed: float, faults: Mapping[str, Sequence[str]]
+    work: Path, roots: Path, pids: dict[str, int], who: Cast, speed: float, faults: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
     """Starts them side by side and answers their base URLs; notes each process id in `pids` as soon as there is one."""
     started: dict[str, children.Child] = {}
     for vendor in who.simulated:
-        started[vendor] = simulator.launch(vendor, work, speed=speed, faults=faults.get(vendor, ()))
+        started[vendor] = simulator.launch(vendor, work, roots, speed, faults.get(vendor, ()))
         pids[simulator.marker(vendor)] = started[vendor].pid
     return {vendor: simulator.base_url(child) for vendor, child in started.items()}
 
@@ -93,6 +95,7 @@ def _note(
 ) -> dict[str, Any]:
     return {
         "url": endpoint.url,
+        "authority": str(endpoint.authority),
         "access_key": endpoint.access_key,
         "secret_key": endpoint.secret_key,
         "outputs": outputs,
@@ -103,7 +106,7 @@ def _note(
 
 
 def _stack_of(note: Mapping[str, Any]) -> LocalStack:
-    endpoint = Endpoint(note["url"], note["access_key"], note["secret_key"])
+    endpoint = Endpoint(note["url"], Path(note["authority"]), note["access_key"], note["secret_key"])
     return LocalStack(endpoint, note["outputs"], note["simulator_urls"], tuple(note["providers"]))
 
 

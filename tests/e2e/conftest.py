@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from darkroom_local.certificates import issued
 from darkroom_local.simulator import vendors
 from darkroom_local.stack import local_stack
 from tests.e2e.darkroom import Darkroom, simulators
@@ -20,8 +21,11 @@ def darkroom() -> Iterator[Darkroom]:
     """A deployed Darkroom, with the events it publishes collected in a queue."""
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
-        simulators(*vendors(), speed=20) as made,
-        local_stack(simulator_urls={name: it.base_url for name, it in made.items()}, parameters=parameters) as stack,
+        issued() as own,
+        simulators(*vendors(), speed=20, authorities=own.authority) as made,
+        local_stack(
+            simulator_urls={name: it.base_url for name, it in made.items()}, certificates=own, parameters=parameters
+        ) as stack,
     ):
         room = Darkroom(stack, made)
         room.collect_events()

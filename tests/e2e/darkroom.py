@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -31,13 +32,16 @@ def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
 
 
 @contextmanager
-def simulators(*vendors: str, speed: float) -> Iterator[dict[str, Any]]:
-    """Each vendor's simulator in this process, with the key that the local stack stores for it."""
+def simulators(*vendors: str, speed: float, authorities: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Each vendor's simulator in this process, with the key that the local stack stores for it.
+
+    `authorities` are the certificates trusted by those that fetch pictures from the embedded cloud.
+    """
     with ExitStack() as ends:
         made: dict[str, Any] = {}
         for vendor in vendors:
             make = getattr(import_module(f"darkroom_local.simulators.{vendor}"), f"{vendor.capitalize()}Simulator")
-            made[vendor] = ends.enter_context(make(api_key=simulated_key(vendor), speed=speed))
+            made[vendor] = ends.enter_context(make(api_key=simulated_key(vendor), speed=speed, authorities=authorities))
         yield made
 
 

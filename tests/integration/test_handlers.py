@@ -105,8 +105,11 @@ def test_a_malformed_message_comes_back_alone(stack: Stack, body: str) -> None:
     assert stack.job().status is JobStatus.REJECTED
 
 
-def test_a_batch_of_nothing_but_malformed_messages_comes_back_whole(stack: Stack) -> None:
-    assert handle("no json", "{}") == ["m-0", "m-1"]
+@pytest.mark.parametrize("bodies", [["no json"], ["no json", "{}"]])
+def test_a_batch_of_which_nothing_could_be_taken_is_an_error_that_lambda_counts(stack: Stack, bodies: list[str]) -> None:
+    with pytest.raises(RuntimeError, match="no message could be taken"):
+        handle(*bodies)
+    assert stack.cloud.jobs() == []
 
 
 def test_another_buckets_message_is_refused(stack: Stack) -> None:
@@ -169,7 +172,8 @@ def test_stack_parameters_bind(account: Cloud, variable: str, value: str, expect
 @pytest.mark.parametrize(
     ("variable", "value"),
     [("MONTHLY_BUDGET_USD", "many"), ("MAX_CREDITS_PER_JOB", "-1"), ("CREDIT_PRICE_USD", "NaN"),
-     ("MONTHLY_CREDIT_LIMIT", "topaz=Infinity")],
+     ("MONTHLY_CREDIT_LIMIT", "topaz=Infinity"), ("MONTHLY_CREDIT_LIMIT", "topas=500"),
+     ("MONTHLY_CREDIT_LIMIT", "topaz=500,topaz=0"), ("MAX_CREDITS_PER_JOB", "1.0000000000000000001")],
 )  # fmt: skip
 def test_a_malformed_amount_is_an_error_that_keeps_the_upload(
     account: Cloud, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
@@ -178,7 +182,8 @@ def test_a_malformed_amount_is_an_error_that_keeps_the_upload(
     for handler in submit.logger.handlers:
         monkeypatch.setattr(handler, "stream", written, raising=False)
     with deployed(account, **{variable: value}) as stack:
-        assert handle(bridged(account.put("a.jpg", picture()))) == ["m-0"]
+        with pytest.raises(RuntimeError, match="no message could be taken"):
+            handle(bridged(account.put("a.jpg", picture())))
         assert stack.cloud.jobs() == []
         with pytest.raises(BadConfiguration, match="correct it and deploy again"):
             wiring.submit()

@@ -40,7 +40,8 @@ def report() -> Report:
             "bucket": stack.output_bucket, "base_url": stack.simulator_urls["topaz"], "api_key": API_KEY,
             "endpoint": stack.endpoint.url, "names": list(SIDES),
         }  # fmt: skip
-        environment = {**stack.endpoint.environment(), "PYTHONPATH": ":".join(sys.path)}
+        trust = {"SSL_CERT_FILE": str(stack.endpoint.authority)}  # parts are sent without the SDK
+        environment = {**stack.endpoint.environment(), **trust, "PYTHONPATH": ":".join(sys.path)}
         done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("carry.py")), json.dumps(job)],
             env=environment, capture_output=True, text=True, check=False,

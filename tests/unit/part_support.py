@@ -10,24 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.support.certificates import write_certificate
 from botocore.credentials import Credentials
 from tests.fakes.small_s3 import BUCKET, KEY_ID, REGION, SECRET, Seen, SmallS3, small_s3
 from tests.fakes.vendor import NO_TLS
 
 from darkroom.aws.parts import PartSender, upload_url
+from darkroom_local.certificates import issue
 
 KEY = "a b/é+c%&=~'()!.tif"
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PEM file of certificate and key."""
+    """A PEM file of the key, the certificate, and the one to trust."""
     folder = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    both = folder / "both.pem"
-    both.write_bytes((folder / "certificate.pem").read_bytes() + (folder / "key.pem").read_bytes())
-    return both
+    own, all_of_it = issue(folder), folder / "all.pem"
+    all_of_it.write_bytes(b"".join(path.read_bytes() for path in (own.key, own.chain, own.authority)))
+    return all_of_it
 
 
 @pytest.fixture

@@ -7,17 +7,16 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.support.certificates import write_certificate
 from tests.fakes.vendor import NO_TLS
 
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers import http
 from darkroom.providers.ranges import LinkEnded, Place, Ranges
 from darkroom.providers.results import Downloads
+from darkroom_local.certificates import Certificates, issue
 
 CONTENT = bytes(range(256)) * 1000
 TOTAL = len(CONTENT)
@@ -83,17 +82,15 @@ def plain() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a certificate of `localhost` and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    write_certificate(folder / "certificate.pem", folder / "key.pem")
-    return folder
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Those of `localhost`."""
+    return issue(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
-def secure(authority: Path) -> Iterator[Any]:
+def secure(certificates: Certificates) -> Iterator[Any]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority / "certificate.pem", authority / "key.pem")
+    context.load_cert_chain(certificates.chain, certificates.key)
     yield from serving(context)
 
 
@@ -217,8 +214,10 @@ def test_a_host_that_is_gone_is_not_ready_and_its_link_is_not_shown(ranges: Rang
     assert caught.value.__suppress_context__
 
 
-def test_the_checked_address_is_dialled_and_the_certificate_must_be_the_hosts(secure: Any, authority: Path) -> None:
-    ranges = Ranges(ssl.create_default_context(cafile=str(authority / "certificate.pem")))
+def test_the_checked_address_is_dialled_and_the_certificate_must_be_the_hosts(
+    secure: Any, certificates: Certificates
+) -> None:
+    ranges = Ranges(ssl.create_default_context(cafile=certificates.authority))
     assert read(ranges, place_of(secure, is_tls=True, name="localhost"), 0, 10) == CONTENT[:10]
     with pytest.raises(ResultNotReady, match="SSLCertVerificationError"):
         read(ranges, place_of(secure, is_tls=True, name="results.test"), 0, 10)

@@ -37,8 +37,8 @@ def test_a_role_names_its_resources_and_actions(role: str) -> None:
 
 
 def test_the_ledger_is_never_scanned_and_nothing_in_it_is_deleted() -> None:
-    rows = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
-    assert granted("Submit", "dynamodb") == rows
+    rows = {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
+    assert granted("Submit", "dynamodb") == rows | {"dynamodb:PutItem"}  # a claim is a new row
     assert granted("Finalize", "dynamodb") == rows
     assert granted("Poll", "dynamodb") == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
     assert not rows & (granted("Sweep", "dynamodb") - granted("Poll", "dynamodb"))
@@ -155,6 +155,15 @@ def test_a_link_reads_with_customer_keys_only_when_they_are_named() -> None:
     assert (keys[0], keys[1]["Resource"]) == ("HasKmsKeys", {"Ref": "KmsKeyArns"})
 
 
+def test_customer_keys_serve_s3_only() -> None:
+    roles = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::IAM::Role"]
+    policies = [policy for role in roles for policy in role["Properties"].get("Policies", [])]
+    kept = [s["Fn::If"][1] for p in policies for s in p["PolicyDocument"]["Statement"] if "Fn::If" in s]
+    keys = [statement for statement in kept if statement["Resource"] == {"Ref": "KmsKeyArns"}]
+    through = {"Fn::Sub": "s3.${AWS::Region}.${AWS::URLSuffix}"}
+    assert [statement["Condition"] for statement in keys] == [{"StringEquals": {"kms:ViaService": through}}] * 3
+
+
 def test_no_upload_comes_before_submit_may_sign_links() -> None:
     assert RESOURCES["Submit"]["DependsOn"] == "SubmitLinks"
 
@@ -208,11 +217,7 @@ def test_plain_http_is_refused(name: str) -> None:
     (refusal,) = (s for s in document["Statement"] if s["Effect"] == "Deny")
     assert refusal["Principal"] == "*"
     assert refusal["Action"] in ("s3:*", "sqs:*")
-    # No request reaches AWS from a loopback address: there the exception never applies.
-    assert refusal["Condition"] == {
-        "Bool": {"aws:SecureTransport": "false"},
-        "NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"},
-    }
+    assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 @pytest.mark.parametrize("name", of_type("AWS::SQS::QueuePolicy"))
@@ -231,7 +236,7 @@ def test_a_queue_is_encrypted_and_keeps_messages_for_14_days(name: str) -> None:
 def test_an_upload_that_cannot_be_taken_in_reaches_the_dead_letter_queue() -> None:
     dlq = {"Fn::GetAtt": "IntakeDlq.Arn"}
     redrive = RESOURCES["IntakeQueue"]["Properties"]["RedrivePolicy"]
-    assert redrive == {"deadLetterTargetArn": dlq, "maxReceiveCount": 5}
+    assert redrive == {"deadLetterTargetArn": dlq, "maxReceiveCount": 10}
     (target,) = RESOURCES["UploadRule"]["Properties"]["Targets"]
     assert target["DeadLetterConfig"] == {"Arn": dlq}
 

@@ -1,4 +1,7 @@
-"""What submit answers to the queue: data, not exceptions. A raise means that a retry of the message may mend it."""
+"""What submit answers to the queue: data, not exceptions. A raise means that a retry of the message may mend it.
+
+As text a verdict is one word, as metrics and logs have it: the job's status, `Ignored` or `Later`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ class Done:
     """The message has done its work; the job stands as told."""
 
     job: Job
+    reason = None  # the job's row says it
+
+    def __str__(self) -> str:
+        return self.job.status.value
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,9 @@ class Ignored:
 
     reason: str
 
+    def __str__(self) -> str:
+        return "Ignored"
+
 
 @dataclass(frozen=True)
 class Later:
@@ -30,6 +40,9 @@ class Later:
 
     seconds: int
     reason: str
+
+    def __str__(self) -> str:
+        return "Later"
 
     @classmethod
     def until(cls, due: datetime, now: datetime, reason: str) -> Later:

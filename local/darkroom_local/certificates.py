@@ -1,0 +1,63 @@
+"""Certificates of the moment, for servers on this machine, and what must be trusted to reach them.
+
+The authority's own key is never written, so nothing else can be signed in its name. It must not know who serves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+import trustme
+
+NAMES = ("localhost", "127.0.0.1")
+_HASHED = "*.[0-9]"  # the names OpenSSL looks for in SSL_CERT_DIR
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Files in PEM: what a server shows, and what its clients trust."""
+
+    chain: Path
+    key: Path  # readable by its owner only
+    authority: Path  # for clients of this server alone
+    roots: Path  # for clients of others too: the usual roots and the authority
+
+
+@contextlib.contextmanager
+def issued() -> Iterator[Certificates]:
+    """Certificates for the length of a block; nothing of them is left."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-certificates-") as folder:
+        yield issue(Path(folder))
+
+
+def issue(folder: Path, *names: str) -> Certificates:
+    """Writes a new server's certificates to `folder`, for this machine's names unless others are given.
+
+    The caller removes them. Raises FileExistsError when there are some already, OSError when the operator's own
+    SSL_CERT_FILE cannot be read.
+    """
+    folder = folder.resolve()  # the paths go to processes that run elsewhere
+    made = Certificates(*(folder / name for name in ("server.pem", "server-key.pem", "authority.pem", "roots.pem")))
+    authority = trustme.CA(organization_name="Darkroom, on this machine", path_length=0)
+    server = authority.issue_cert(*(names or NAMES))
+    with os.fdopen(os.open(made.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(server.private_key_pem.bytes())
+    made.chain.write_bytes(b"".join(one.bytes() for one in server.cert_chain_pems))
+    made.authority.write_bytes(authority.cert_pem.bytes())
+    made.roots.write_bytes(usual_roots(os.environ) + b"\n" + authority.cert_pem.bytes())
+    return made
+
+
+def usual_roots(environment: Mapping[str, str]) -> bytes:
+    """What httpx trusts in that environment: SSL_CERT_FILE, else SSL_CERT_DIR, else certifi's. Raises OSError."""
+    if file := environment.get("SSL_CERT_FILE"):
+        return Path(file).read_bytes()
+    if folder := environment.get("SSL_CERT_DIR"):
+        return b"\n".join(path.read_bytes() for path in sorted(Path(folder).glob(_HASHED)))
+    return Path(certifi.where()).read_bytes()

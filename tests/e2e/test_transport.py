@@ -1,0 +1,82 @@
+"""Nothing travels in the open: buckets and queues refuse what came over plain http, whoever asks and wherever from.
+
+The embedded cloud speaks https only. It takes a proxy's word for what the client spoke, so a header makes a request one that
+came over plain http; the policies of the template must refuse it, though it comes from this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from darkroom_local.cloud import Endpoint
+from tests.e2e.darkroom import Darkroom, picture
+
+PLAIN = {"X-Forwarded-Proto": "http"}
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+@pytest.fixture(scope="module")
+def somebody(darkroom: Darkroom) -> Endpoint:
+    """The cloud as a user of the account sees it who may do everything."""
+    iam = darkroom.client("iam")
+    iam.create_user(UserName="somebody")
+    iam.put_user_policy(UserName="somebody", PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))
+    key = iam.create_access_key(UserName="somebody")["AccessKey"]
+    return replace(darkroom.stack.endpoint, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+
+
+def client(endpoint: Endpoint, service: str, headers: dict[str, str]) -> Any:
+    """A client whose requests have these headers too."""
+    made = endpoint.client(service)
+    made.meta.events.register("before-send", lambda request, **_: request.headers.update(headers))
+    return made
+
+
+ASKED: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "InputBucket": ("s3", lambda s3, name: s3.list_objects_v2(Bucket=name)),
+    "OutputBucket": ("s3", lambda s3, name: s3.list_objects_v2(Bucket=name)),
+    "IntakeQueueUrl": ("sqs", lambda sqs, url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])),
+    "IntakeDlqUrl": ("sqs", lambda sqs, url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])),
+}
+
+
+@pytest.mark.parametrize("output", ASKED)
+def test_who_may_do_everything_may_do_nothing_over_plain_http(
+    darkroom: Darkroom, somebody: Endpoint, output: str
+) -> None:
+    service, ask = ASKED[output]
+    ask(client(somebody, service, {}), darkroom.stack.outputs[output])
+    with pytest.raises(ClientError) as refused:
+        ask(client(somebody, service, PLAIN), darkroom.stack.outputs[output])
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_a_link_that_a_vendor_was_given_opens_over_https_only(darkroom: Darkroom) -> None:
+    key = "photos/transport/linked.jpg"
+    body = picture()
+    darkroom.upload(key, body, "provider=uwear")
+    assert darkroom.ended([key])[key]["status"] == "COMPLETED"
+    (submit,) = darkroom.submits(key, "uwear")
+    link = submit["image_url"]
+    trust = ssl.create_default_context(cafile=darkroom.stack.endpoint.authority)
+    with httpx.Client(verify=trust, trust_env=False) as vendor:
+        assert link.startswith("https://")
+        assert vendor.get(link).content == body
+        assert vendor.get(link, headers=PLAIN).status_code == httpx.codes.FORBIDDEN
+
+
+def test_the_cloud_itself_answers_over_https_only_and_to_those_who_trust_it(darkroom: Darkroom) -> None:
+    url = darkroom.stack.endpoint.url
+    with httpx.Client(trust_env=False) as stranger:
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            stranger.get(url)
+        with pytest.raises(httpx.RemoteProtocolError):
+            stranger.get(url.replace("https://", "http://"))
