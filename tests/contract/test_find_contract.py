@@ -11,7 +11,7 @@ from tests.contract.promises import promised
 from tests.contract.stages.base import Stage
 from tests.contract.stages.simulated import SimulatedStage
 
-from darkroom.errors import ProviderUnavailable, SubmitInDoubt
+from darkroom.errors import OperatorFault, ProviderUnavailable, SubmitInDoubt, Throttled
 from darkroom.model import ProcessState
 
 FEW = 2  # entries on a page
@@ -103,12 +103,59 @@ def test_either_shape_of_the_list_shows_the_same(stage: Stage) -> None:
     assert found(stage) == [process_id]
 
 
+@needs("list of other shapes")
+@pytest.mark.parametrize("shape", ["list_array", "list_shape"])
+def test_every_shape_of_the_list_shows_the_same_and_proves_the_same(stage: Stage, shape: str) -> None:
+    process_id = stage.finished()
+    stage.fault(shape, on="list", times=None)
+    assert found(stage) == [process_id]
+    assert stage.find(run=2) == ()
+    stage.fault("page_ignored", on="list", times=None)
+    assert found(stage) == [process_id]
+    assert stage.find(run=2) is None
+
+
+@needs("list of other shapes")
+@pytest.mark.parametrize("shape", ["list_array", "list_shape"])
+def test_other_shapes_of_many_parts_are_read_to_their_end(
+    stage: SimulatedStage, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(*stage.page_limit, FEW)
+    submitted = [stage.finished(attempt) for attempt in range(1, 6)]
+    stage.fault(shape, on="list", times=None)
+    assert found(stage) == submitted
+
+
+@needs("list of other shapes")
+def test_a_list_that_shows_its_first_page_alone_proves_nothing_absent(
+    stage: SimulatedStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(*stage.page_limit, FEW)
+    for attempt in range(1, 31):  # more than a page holds unless it is asked for otherwise
+        stage.submit(attempt)
+    stage.fault("page_ignored", on="list", times=None)
+    assert stage.find(run=2) is None
+
+
+@needs("lean queue", "whole or not")
+@pytest.mark.parametrize("says", [True, False])
+def test_a_history_of_smaller_pages_than_were_asked_for_is_read_to_its_end(stage: SimulatedStage, says: bool) -> None:
+    small = stage.set_up(page_size_limit=FEW)
+    submitted = [small.finished(attempt) for attempt in range(1, 6)]
+    if not says:
+        small.fault("no_length", on="history", times=None)
+    assert found(small) == submitted
+    assert small.find(run=2) == ()
+
+
 @needs("listed by link")
-def test_a_list_that_does_not_say_what_was_given_proves_nothing(stage: Stage) -> None:
+@per_stage("mute", "mutes")
+def test_a_list_that_does_not_say_what_was_given_proves_nothing(stage: Stage, mute: str) -> None:
     stage.finished()
     for operation in stage.mute_on:
-        stage.fault("no_echo", on=operation, times=None)
+        stage.fault(mute, on=operation, times=None)
     assert stage.find() is None
+    assert stage.find(run=2) is None
 
 
 @needs("lean queue")
@@ -157,6 +204,29 @@ def test_the_log_shows_what_was_tried_in_vain_and_that_it_cost_nothing(stage: St
         stage.submit()
     (process,) = stage.find() or ()
     assert (process.state, process.credits) == (ProcessState.FAILED, 0)
+
+
+@needs("log")
+@pytest.mark.parametrize("fault", ["throttle", "auth", "forbidden", "no_funds"])
+def test_the_log_shows_refused_attempts_beside_the_one_that_was_taken(stage: Stage, fault: str) -> None:
+    stage.fault(fault)
+    with pytest.raises((OperatorFault, Throttled)):
+        stage.submit(attempt=1)
+    taken = stage.submit(attempt=3)
+    refused, paid = stage.find(attempt=4) or ()
+    assert (refused.handle, refused.state, refused.credits) == (str(stage.handle(1)), ProcessState.FAILED, 0)
+    assert (paid.process_id, paid.state, paid.credits) == (taken.process_id, ProcessState.EXPIRED, stage.price)
+
+
+@needs("log")
+def test_a_call_that_was_refused_and_made_again_under_its_name_counts_as_taken(stage: Stage) -> None:
+    """As after a 401, when the key was read anew."""
+    stage.fault("auth")
+    with pytest.raises(OperatorFault):
+        stage.submit()
+    stage.submit()
+    (process,) = stage.find() or ()
+    assert (process.state, stage.provider.progress(process.process_id).state) == (ProcessState.EXPIRED,) * 2
 
 
 @needs("list", "faults")

@@ -108,6 +108,7 @@ def test_a_result_inside_the_answer_is_not_downloaded(stage: SimulatedStage) -> 
 @pytest.mark.parametrize(
     ("fault", "is_said"),
     [(None, True), ("usage_tokens_only", True), ("usage_credits", True), ("usage_headers_only", True),
+     ("usage_texts", True), ("usage_usd_only", True), ("usage_usd_header", True),
      ("usage_nowhere", False)],
 )  # fmt: skip
 def test_the_answer_says_what_was_charged_in_any_of_its_shapes(
@@ -180,6 +181,22 @@ def test_a_picture_that_breaks_off_is_not_kept_and_can_be_fetched(stage: Simulat
     stage.fault("cut_answer")
     submission = doubt(stage)
     assert submission is not None
+    check_aftermath(stage, submission)
+
+
+@needs("picture answer")
+def test_what_is_no_picture_is_not_kept_and_the_picture_can_be_fetched(stage: SimulatedStage) -> None:
+    stage.fault("no_picture")
+    submission = doubt(stage)
+    assert submission is not None
+    check_aftermath(stage, submission)
+
+
+@needs("no held calls later")
+def test_where_there_is_no_held_call_any_more_the_same_is_sent_to_the_queue_once(stage: SimulatedStage) -> None:
+    stage.fault("no_synchronous")
+    submission = stage.submit_held()
+    assert (submission.staged, stage.kept, stage.paid(), len(stage.requests("submit"))) == (False, {}, 1, 2)
     check_aftermath(stage, submission)
 
 

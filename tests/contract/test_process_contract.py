@@ -37,6 +37,18 @@ def test_a_finished_job_says_its_price(stage: Stage) -> None:
     assert stage.provider.progress(stage.finished()).credits == stage.price
 
 
+@needs("charge in details")
+def test_a_finished_job_says_what_was_charged_wherever_the_vendor_says_it(stage: SimulatedStage) -> None:
+    assert stage.provider.progress(stage.finished()).credits == stage.price
+    dearer = stage.set_up(price_units=725)
+    process_id = dearer.finished()
+    assert dearer.provider.progress(process_id).credits == 725
+    for fault in ("no_cost", "error_before", "throttle", "forbidden", "garbage", "lost_answer"):
+        dearer.fault(fault, on="history")
+        progress = dearer.provider.progress(process_id)
+        assert (progress.state, progress.credits) == (ProcessState.COMPLETED, None), fault
+
+
 @needs("queue", "sides")
 def test_a_finished_job_says_how_large_its_result_is(stage: Stage) -> None:
     progress = stage.provider.progress(stage.finished())
@@ -167,6 +179,28 @@ def test_forgetting_again_or_nothing_is_fine_and_spares_the_others(stage: Stage,
         stage.provider.forget(gone)
         stage.provider.forget(process_id)
     assert stage.provider.progress(kept).state is ProcessState.COMPLETED
+
+
+@needs("size of its own")
+def test_no_size_is_left_to_the_vendor(stage: SimulatedStage) -> None:
+    stage.fault("own_size")
+    process_id = stage.finished()
+    progress = stage.provider.progress(process_id)
+    assert (progress.output_width, progress.output_height) == (stage.result_side, stage.result_side)
+    with stage.provider.result(process_id) as link:
+        assert opened(b"".join(link.stream())).size == (stage.result_side, stage.result_side)
+
+
+@needs("removed entries")
+def test_a_result_can_be_fetched_though_its_entry_was_removed(stage: SimulatedStage) -> None:
+    process_id = stage.finished()
+    stage.fault("kept_result", on="delete")
+    stage.provider.forget(process_id)
+    assert stage.provider.deletes_entries
+    with promised(ProcessUnknown, stage):
+        stage.provider.progress(process_id)
+    with stage.provider.result(process_id) as link:
+        assert opened(b"".join(link.stream())).width == stage.result_side
 
 
 @needs("forget", "faults")

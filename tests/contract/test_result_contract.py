@@ -152,9 +152,16 @@ def test_every_result_is_fetched_by_a_link_asked_for_anew(stage: SimulatedStage)
     assert all(one == other for one, other in pairwise(operations))
 
 
+@needs("empty results")
+def test_a_result_without_a_link_does_not_hide_the_next(stage: Stage) -> None:
+    stage.fault("result_second")
+    assert opened(content_of(stage, stage.finished())).width == stage.result_side
+
+
 @needs("key behind results")
-def test_a_result_behind_the_key_is_fetched_with_it(stage: SimulatedStage) -> None:
-    locked = stage.set_up(result_wants_key=True)
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_result_behind_the_key_is_fetched_with_it(stage: SimulatedStage, status: int) -> None:
+    locked = stage.set_up(result_wants_key=True, strangers_get=status)
     assert opened(content_of(locked, locked.finished())).width == locked.result_side
 
 

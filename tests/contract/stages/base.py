@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from tests.contract.pictures import noise
 
-from darkroom import planning, settings
+from darkroom import images, planning, settings
 from darkroom.errors import ErrorCode
 from darkroom.model import FoundProcess, Handle, ImageFacts, ImageFormat, Limits, Plan, Submission
 from darkroom.ports import ImageStream, Provider
@@ -56,6 +56,7 @@ class Stage(ABC):
         Mapping[str, Callable[[Any], Any]]
     ] = {}  # what may be wrong with the list → its answer, so changed
     mute_on: ClassVar[tuple[str, ...]] = ()  # operations that usually name the inputs of processes
+    mutes: ClassVar[tuple[str, ...]] = ()  # what makes them say nothing
     strange_ids: ClassVar[tuple[str, ...]] = (UNKNOWN, "", "..", "../status", "a/b")
     strange_word: ClassVar[str] = ""  # what `unknown_status` says
     side: ClassVar[int] = 256  # of the usual picture, in pixels
@@ -153,6 +154,9 @@ class Stage(ABC):
     def submit_held(self, provider: Provider | None = None, content: bytes | None = None) -> Submission:
         """One accepted submit that is answered with its result."""
         plan = self.plan(**self.held_tags)
+        if content is not None:
+            facts = images.inspect(lambda offset, length: content[offset : offset + length], len(content))
+            plan = self.plan_for(facts, **self.held_tags)
         assert plan.manner.is_held
         return (provider or self.provider).submit(plan, self.image(content), self.handle(), self.keep)
 

@@ -22,7 +22,7 @@ class OxenStage(SimulatedStage):
         {
             "link", "queue", "held", "url answer", "base64 answer", "traceless", "cancel", "list", "estimate", "result",
             "listed by link", "lean queue", "late fetch", "fetches later", "late check", "faults", "reasons", "price list",
-            "key behind results", "untold account",
+            "key behind results", "untold account", "whole or not", "charge in details",
         }
     )  # fmt: skip
     asks: ClassVar = {
@@ -49,6 +49,7 @@ class OxenStage(SimulatedStage):
         "no end": lambda body: {**body, "total_pages": 10**6},
     }
     mute_on = ("list", "history")
+    mutes = ("no_echo", "null_input")
     strange_word = "expired"
     side, factor, price = 128, 2, Decimal(500)
     held_tags: ClassVar = {"synchronous": "true"}

@@ -79,7 +79,8 @@ class SimulatedStage(Stage):
     def at(self, base_url: str, client: httpx.Client | None = None, local: bool = True) -> Provider:
         """The adapter for that base URL."""
         client = client or self.site.client
-        return type(self).adapter(base_url, self.keys, client, Downloads(client, local=local))
+        links = Downloads(client, local=local, sleep=lambda seconds: None)  # nobody waits between tries
+        return type(self).adapter(base_url, self.keys, client, links)
 
     def set_up(self, **settings: Any) -> Self:
         """The same stage with a simulator so set up."""

@@ -30,7 +30,7 @@ class TopazStage(SimulatedStage):
         {
             "upload", "link", "queue", "held", "picture answer", "cancel", "list", "forget", "account", "reserves",
             "estimate", "sides", "credits", "result", "listed by name", "list of two shapes", "faults", "legacy key",
-            "fetches at once",
+            "fetches at once", "size of its own", "removed entries", "no held calls later",
         }
     )  # fmt: skip
     asks: ClassVar = {call: (call, call) for call in CALLS}

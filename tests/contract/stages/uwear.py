@@ -22,7 +22,8 @@ class UwearStage(SimulatedStage):
     name = vendor = "uwear"
     can = frozenset(
         {
-            "link", "queue", "list", "result", "listed by link", "list of two shapes", "late fetch", "fetches later", "faults",
+            "link", "queue", "list", "result", "listed by link", "list of other shapes", "empty results",
+            "late fetch", "fetches later", "faults",
             "no reprieve", "silent", "untold account",
         }
     )  # fmt: skip
@@ -39,13 +40,16 @@ class UwearStage(SimulatedStage):
     endings: ClassVar = {"failed_job": "failed", "failed_word": "failed"}
     delays = ("late_job", "fetch_late")
     malformed: ClassVar = {
-        "no list": lambda body: {"generations": "none"},
+        "no list": lambda body: {**body, "data": "none"},
         "no object": lambda body: "none",
-        "strange entries": lambda body: ["none", *body],
-        "no id": lambda body: [{**entry, "generation_id": None} for entry in body],
-        "no number": lambda body: [{**entry, "generation_id": "../status"} for entry in body],
+        "strange entries": lambda body: {**body, "data": ["none", *body["data"]]},
+        "no id": lambda body: {**body, "data": [{**entry, "generation_id": None} for entry in body["data"]]},
+        "no number": lambda body: {**body, "data": [{**entry, "generation_id": "../x"} for entry in body["data"]]},
+        "no last page": lambda body: {**body, "max_page": None},
+        "no end": lambda body: {**body, "max_page": 10**6},
     }
     mute_on = ("list",)
+    mutes = ("no_echo", "null_input")
     strange_ids = ("9999999", "", "..", "../generations", "a/b", "-1", "1e3", "١٢")
     strange_word = "Queued"
     side, factor = 64, 4

@@ -124,6 +124,8 @@ def test_a_paid_answer_can_come_without_a_picture_or_with_201(
         ("usage_tokens_only", {"usage": {"tokens_used": PRICE}}, False),
         ("usage_credits", {"usage": {"credits_used": PRICE, "usd_spent": 0.105}}, True),
         ("usage_headers_only", {"usage": None}, True),
+        ("usage_texts", {"usage": {"credits_used": str(PRICE), "usd_spent": "0.105"}}, False),
+        ("usage_usd_only", {"usage": {"usd_spent": 0.105}}, False),
         ("usage_nowhere", None, False),
     ],
 )
@@ -137,6 +139,15 @@ def test_the_cost_can_be_told_in_other_ways_or_not_at_all(
     assert "x-inference-id" in answer.headers
     assert sim.account.consumed_credits == PRICE
     assert generate(http, gallery.url()).json()["meta"] == {"usage": {"tokens_used": PRICE}}
+
+
+def test_the_cost_can_stand_in_the_header_in_dollars_alone(
+    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    sim.faults.add("usage_usd_header")
+    answer = generate(http, gallery.url())
+    assert answer.json()["meta"] == {"usage": None}
+    assert [answer.headers.get(name) for name in COST] == [None, "0.105000000"]
 
 
 def test_a_simulator_ends_while_a_call_is_held(gallery: Gallery) -> None:

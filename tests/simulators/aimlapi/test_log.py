@@ -49,17 +49,46 @@ def test_a_failed_request_is_listed_and_cost_nothing(
     assert (row["status"], row["cost"], row["client_request_id"]) == ("failed", {"usd": 0, "credits": 0}, "job-1")
 
 
-def test_requests_refused_before_any_work_are_not_listed(
+def test_refused_requests_are_listed_as_failed_and_cost_nothing(
     sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
 ) -> None:
-    sim.faults.add("throttle")
-    assert generate(http, gallery.url()).status_code == 429
-    assert generate(http, "nowhere").status_code == 400
+    for kind, status in (("throttle", 429), ("auth", 401), ("forbidden", 403)):
+        sim.faults.add(kind)
+        assert generate(http, gallery.url(), kind).status_code == status
+    assert generate(http, "nowhere", "bad", model="x").status_code == 400
     sim.account.set_available(0)
-    assert generate(http, gallery.url()).status_code == 403
+    answer = generate(http, gallery.url(), "poor")
+    assert answer.status_code == 403
     sim.account.set_available(PRICE)
     assert generate(http, gallery.url(), "last").status_code == 200
+    rows = logged(http, 6)
+    names = ["last", "poor", "bad", "forbidden", "auth", "throttle"]
+    assert [row["client_request_id"] for row in rows] == names
+    assert [row["status"] for row in rows] == ["succeeded", *["failed"] * 5]
+    assert [row["cost"]["credits"] for row in rows] == [PRICE, 0, 0, 0, 0, 0]
+    assert (rows[1]["request_id"], rows[1]["inference_id"]) == (answer.headers["x-request-id"], None)
+    assert [row["model"] for row in rows[1:3]] == ["topaz-labs/sharpen-gen", "x"]
+    assert len(log(http, status="failed")) == 5
+
+
+def test_what_never_came_so_far_is_not_listed(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
+    """A key that is none names no account; a gateway's errors and cut connections are nobody's rows."""
+    with httpx.Client(base_url=sim.base_url, headers={"Authorization": "Bearer other"}, verify=False) as stranger:
+        assert generate(stranger, gallery.url(), "stranger").status_code == 401
+    sim.faults.add("error_before")
+    assert generate(http, gallery.url(), "gateway").status_code == 500
+    sim.faults.add("reset_before")
+    with pytest.raises(httpx.TransportError):
+        generate(http, gallery.url(), "cut")
+    assert generate(http, gallery.url(), "last").status_code == 200
     assert [row["client_request_id"] for row in logged(http)] == ["last"]
+
+
+def test_a_refused_request_comes_some_time_later_too(gallery: Gallery) -> None:
+    with running(log_delay_seconds=200) as (_, http):
+        assert generate(http, "nowhere").status_code == 400
+        assert log(http) == []
+        assert len(logged(http)) == 1
 
 
 def test_what_still_runs_is_not_listed(gallery: Gallery) -> None:

@@ -150,7 +150,7 @@ def test_the_journal_keeps_what_was_submitted_with_the_published_defaults(
 def test_the_headers_say_which_request_it_was_and_what_it_cost(http: httpx.Client, gallery: Gallery) -> None:
     first, second = generate(http, gallery.url(), "order-8f21c4"), generate(http, gallery.url())
     assert first.headers["x-client-request-id"] == "order-8f21c4"
-    assert first.headers["x-aimlapi-credits-used"] == "210000"
+    assert first.headers["x-aimlapi-credits-used"] == "210000.0"
     assert first.headers["x-aimlapi-usd-spent"] == "0.105000000"
     assert re.fullmatch(r"[A-Za-z0-9_-]{21}", first.headers["x-inference-id"])
     assert "x-client-request-id" not in second.headers

@@ -11,6 +11,7 @@ from tests.simulators.oxen.support import (
     PURSE,
     finished,
     result_of,
+    running,
     seen,
     status,
     submitted,
@@ -98,5 +99,30 @@ def test_the_lists_can_lag_and_keep_the_addresses_to_themselves(
     for on, path in (("list", "/ai/queue"), ("history", "/ai/generations")):
         sim.faults.add("no_echo", on=on)
         assert ["input_image" in http.get(path).json()["generations"][0] for _ in range(2)] == [False, True]
+        sim.faults.add("null_input", on=on)
+        inputs = [http.get(path).json()["generations"][0]["input_image"] for _ in range(2)]
+        assert [bool(given) for given in inputs] == [False, True]
     sim.faults.add("no_echo", on="status")
     assert ["input_image" in status(http, generation_id) for _ in range(2)] == [False, True]
+
+
+def test_the_history_can_keep_its_length_and_the_charge_to_itself(
+    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+) -> None:
+    generation_id = submitted(http, gallery.url())
+    finished(http, generation_id)
+    sim.faults.add("no_length", on="history")
+    lengths = [name for name in http.get("/ai/generations").json() if name.startswith("total_")]
+    assert lengths == []
+    assert http.get("/ai/generations").json()["total_pages"] == 1
+    sim.faults.add("no_cost", on="history")
+    costs = [http.get(f"/ai/generations/{generation_id}").json()["generation"]["cost"] for _ in range(2)]
+    assert costs == [None, "0.05"]
+
+
+def test_the_history_can_show_less_at_once_than_is_asked_for(gallery: Gallery) -> None:
+    with running(page_size_limit=2) as (_, http):
+        for _ in range(3):
+            submitted(http, gallery.url())
+        body = http.get("/ai/generations", params={"page_size": 500}).json()
+        assert (body["count"], body["page_size"], body["total_pages"], body["total_entries"]) == (2, 2, 2, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from tests.simulators.client import BARE, BEARER
 from tests.simulators.gallery import Gallery, opened
 from tests.simulators.oxen.support import edit, link, running, status, submitted
@@ -38,6 +39,15 @@ def test_a_result_can_want_the_key_first_and_then_lead_elsewhere(gallery: Galler
         assert http.get(url.replace(".png", "x.png")).status_code == 404
         sim.faults.add("error_before", on="file", status=503)
         assert [http.get(url).status_code for _ in range(2)] == [503, 302]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_strangers_can_be_turned_away_in_other_words(gallery: Gallery, status: int) -> None:
+    with running(result_wants_key=True, strangers_get=status) as (sim, http):
+        url = link(http, submitted(http, gallery.url()))
+        assert BARE.get(url).status_code == status
+        assert http.get(url).status_code == 302
+        assert BARE.get(sim.base_url + "/ai/queue").status_code == 401
 
 
 def test_a_synchronous_call_names_the_same_kind_of_address(gallery: Gallery) -> None:

@@ -6,8 +6,9 @@ import time
 
 import httpx
 import pytest
+from tests.simulators.client import content
 from tests.simulators.gallery import opened
-from tests.simulators.topaz.support import balance, finished, result_of, submit, submitted
+from tests.simulators.topaz.support import balance, finished, link, picture, result_of, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
 
@@ -67,6 +68,42 @@ def test_an_unknown_status_word_can_show_up_once_or_while_running(sim: TopazSimu
     sim.faults.add("unknown_status")
     assert http.get(f"/status/{process_id}").json()["status"] == "Queued2"
     assert http.get(f"/status/{process_id}").json()["status"] == "Completed"
+
+
+def test_a_size_that_is_not_asked_for_may_be_larger_and_dearer(sim: TopazSimulator, http: httpx.Client) -> None:
+    sim.faults.add("own_size", times=3)
+    left_open = finished(http, submitted(http, data=picture(1500, 1000)))
+    assert (left_open["output_width"], left_open["output_height"], left_open["credits"]) == (6000, 4000, 1)
+    asked_for = finished(http, submitted(http, output_width=60))
+    assert (asked_for["output_width"], asked_for["output_height"]) == (60, 40)
+    never = finished(http, submitted(http, path="/sharpen/async"))
+    assert (never["output_width"], never["output_height"]) == (60, 40)
+
+
+def test_a_synchronous_call_may_end_with_no_picture(sim: TopazSimulator, http: httpx.Client) -> None:
+    sim.faults.add("no_picture")
+    answer = submit(http, path="/enhance")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert opened(result_of(http, answer.headers["X-Process-Id"])).size == (60, 40)
+
+
+def test_the_synchronous_endpoint_may_be_gone_while_the_other_is_there(sim: TopazSimulator, http: httpx.Client) -> None:
+    sim.faults.add("no_synchronous", times=None)
+    assert submit(http, path="/enhance").status_code == 404
+    assert sim.submits == []
+    assert submit(http).status_code == 200
+
+
+def test_a_picture_may_outlive_its_entry(sim: TopazSimulator, http: httpx.Client) -> None:
+    kept, gone = submitted(http), submitted(http)
+    for process_id in (kept, gone):
+        finished(http, process_id)
+    sim.faults.add("kept_result")
+    for process_id in (kept, gone):
+        assert http.delete(f"/status/{process_id}").status_code == 204
+        assert http.get(f"/status/{process_id}").status_code == 404
+    assert http.get(f"/download/{gone}").status_code == 404
+    assert opened(content(link(http, kept))).size == (60, 40)
 
 
 def test_the_list_can_lag_and_can_come_in_the_other_shape(sim: TopazSimulator, http: httpx.Client) -> None:

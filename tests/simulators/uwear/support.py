@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,19 @@ def submitted(http: httpx.Client, image_url: str | None, model: str = "recraft",
     answer = submit(http, image_url, model, **body)
     assert answer.status_code == 200, answer.text
     return int(answer.json()["generation_id"])
+
+
+def listed(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
+    """The entries of a page of the list."""
+    answer = http.get("/generations", params=query)
+    assert answer.status_code == 200, answer.text
+    entries: list[dict[str, Any]] = answer.json()["data"]
+    return entries
+
+
+def given(http: httpx.Client, **query: Any) -> list[str]:
+    """The inputs that a page of the list names."""
+    return [json.loads(entry["payload"])["image_url"] for entry in listed(http, **query)]
 
 
 def finished(http: httpx.Client, generation_id: int) -> dict[str, Any]:

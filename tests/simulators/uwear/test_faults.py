@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 from tests.simulators.gallery import Gallery, opened
-from tests.simulators.uwear.support import finished, result_of, submitted
+from tests.simulators.uwear.support import finished, given, listed, result_of, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
 
@@ -51,24 +51,48 @@ def test_an_unknown_status_word_can_show_up_once_or_while_running(
     sim.faults.add("unknown_status", on="submit")
     generation_id = submitted(http, gallery.url())
     assert http.get(f"/generation/{generation_id}").json()["status"] == "Queued"
-    assert http.get("/generations").json()[0]["status"] == "Queued"
+    assert listed(http)[0]["status"] == "Queued"
     assert finished(http, generation_id)["status"] == "Done"
     sim.faults.add("unknown_status")
     seen = [http.get(f"/generation/{generation_id}").json()["status"] for _ in range(2)]
     assert seen == ["Queued", "Done"]
 
 
-def test_the_list_can_lag_come_in_an_object_and_keep_the_addresses_to_itself(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery
-) -> None:
+def test_the_list_can_lag(sim: UwearSimulator, http: httpx.Client, gallery: Gallery) -> None:
     sim.faults.add("list_lag", seconds=0.4)
     generation_id = submitted(http, gallery.url())
-    assert http.get("/generations").json() == []
+    assert listed(http) == []
     assert http.get(f"/generation/{generation_id}").status_code == 200
     time.sleep(0.45)
-    sim.faults.add("list_shape")
-    body = http.get("/generations").json()
-    assert [entry["generation_id"] for entry in body["generations"]] == [generation_id]
-    assert body["total"] == 1
+    assert [entry["generation_id"] for entry in listed(http)] == [generation_id]
+
+
+def test_the_list_can_keep_the_inputs_to_itself(sim: UwearSimulator, http: httpx.Client, gallery: Gallery) -> None:
+    url = gallery.url()
+    submitted(http, url)
     sim.faults.add("no_echo")
-    assert ["image_url" in http.get("/generations").json()[0] for _ in range(2)] == [False, True]
+    assert [entry["payload"] for entry in listed(http)] == [""]
+    sim.faults.add("null_input")
+    assert (given(http), given(http)) == ([None], [url])
+    for kind in ("no_echo", "null_input"):
+        sim.faults.add("list_array")
+        sim.faults.add(kind)
+        (entry,) = http.get("/generations").json()
+        assert entry.get("image_url", "nothing") == ("nothing" if kind == "no_echo" else None)
+
+
+def test_the_list_can_begin_anew_whatever_is_asked(sim: UwearSimulator, http: httpx.Client, gallery: Gallery) -> None:
+    for _ in range(3):
+        submitted(http, gallery.url())
+    sim.faults.add("page_ignored")
+    body = http.get("/generations", params={"page": 2, "items_per_page": 1}).json()
+    assert (body["current_page"], len(body["data"])) == (1, 3)
+    sim.faults.add("list_array")
+    sim.faults.add("page_ignored")
+    assert len(http.get("/generations", params={"limit": 1, "offset": 2}).json()) == 3
+
+
+def test_a_result_without_a_link_can_come_first(sim: UwearSimulator, http: httpx.Client, gallery: Gallery) -> None:
+    sim.faults.add("result_second")
+    results = finished(http, submitted(http, gallery.url()))["generation_results"]
+    assert [bool(result["image_url"]) for result in results] == [False, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 from tests.simulators.client import BARE, BEARER
 from tests.simulators.gallery import Gallery, opened, picture
-from tests.simulators.uwear.support import finished, result_of, running, submit, submitted
+from tests.simulators.uwear.support import finished, given, listed, result_of, running, submit, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
 
@@ -69,7 +70,7 @@ def test_both_forms_of_every_path_answer(sim: UwearSimulator, gallery: Gallery) 
         finished(http, generation_id)
         for prefix in ("", "/api/v1"):
             assert http.get(f"{prefix}/generation/{generation_id}").json()["generation_id"] == generation_id
-            assert len(http.get(f"{prefix}/generations").json()) == 1
+            assert http.get(f"{prefix}/generations").json()["total_count"] == 1
     assert sim.base_url == sim.origin + "/api/v1"
 
 
@@ -142,22 +143,68 @@ def test_credits_are_charged_once_the_generation_is_done(
     }
 
 
-def test_the_list_is_newest_first_in_parts_and_says_what_was_submitted(http: httpx.Client, gallery: Gallery) -> None:
+def test_the_list_comes_in_numbered_pages_newest_first(http: httpx.Client, gallery: Gallery) -> None:
+    urls = [gallery.url(f"/cat.png?mark={number}") for number in range(5)]
+    ids = [submitted(http, url, "topaz") for url in urls]
+    body = http.get("/generations").json()
+    assert body.keys() == {"current_page", "max_page", "total_count", "data"}
+    assert (body["current_page"], body["max_page"], body["total_count"]) == (1, 1, 5)
+    assert [entry["generation_id"] for entry in body["data"]] == ids[::-1]
+    fields = {"generation_id", "clothing_item_id", "num_images", "payload", "status", "feature_name", "created_at",
+              "updated_at"}  # fmt: skip
+    assert body["data"][0].keys() == fields
+    assert json.loads(body["data"][0]["payload"]) == {"image_url": urls[4], "model_name": "topaz"}
+    assert given(http) == urls[::-1]
+    part = http.get("/generations", params={"page": 2, "items_per_page": 2}).json()
+    assert (part["current_page"], part["max_page"], part["total_count"]) == (2, 3, 5)
+    assert [entry["generation_id"] for entry in part["data"]] == ids[::-1][2:4]
+    assert listed(http, page=4, items_per_page=2) == []
+    for query in ({"page": 0}, {"items_per_page": 0}, {"page": -1}, {"page": "x"}):
+        assert http.get("/generations", params=query).status_code == 422
+
+
+def test_the_list_can_be_narrowed_to_a_status(http: httpx.Client, gallery: Gallery) -> None:
+    generation_id = submitted(http, gallery.url())
+    finished(http, generation_id)
+    assert [entry["generation_id"] for entry in listed(http, status="Done")] == [generation_id]
+    assert listed(http, status="Error") == []
+
+
+def test_pages_hold_a_hundred_at_most_whatever_is_asked(http: httpx.Client, gallery: Gallery) -> None:
+    for _ in range(103):
+        submitted(http, gallery.url())
+    assert [len(listed(http, page=number, items_per_page=500)) for number in (1, 2)] == [100, 3]
+
+
+@pytest.mark.parametrize("kind", ["list_array", "list_shape"])
+def test_the_list_as_clients_have_seen_it_comes_in_parts_and_says_what_was_submitted(
+    sim: UwearSimulator, http: httpx.Client, gallery: Gallery, kind: str
+) -> None:
     urls = [gallery.url(f"/cat.png?mark={number}") for number in range(5)]
     ids = [submitted(http, url) for url in urls]
-    listed = http.get("/generations").json()
-    assert [(entry["generation_id"], entry["image_url"]) for entry in listed] == list(zip(ids, urls, strict=True))[::-1]
-    part = http.get("/generations", params={"limit": 2, "offset": 1}).json()
-    assert [entry["generation_id"] for entry in part] == ids[::-1][1:3]
-    assert http.get("/generations", params={"offset": 5}).json() == []
+    sim.faults.add(kind, None, "list")
+
+    def entries(**query: int) -> list[dict[str, Any]]:
+        body = http.get("/generations", params=query).json()
+        if kind == "list_array":
+            assert isinstance(body, list)
+            return body
+        assert body["total"] == 5
+        found: list[dict[str, Any]] = body["generations"]
+        return found
+
+    shown = [(entry["generation_id"], entry["image_url"]) for entry in entries()]
+    assert shown == list(zip(ids, urls, strict=True))[::-1]
+    assert [entry["generation_id"] for entry in entries(limit=2, offset=1)] == ids[::-1][1:3]
+    assert entries(offset=5) == []
     for query in ({"limit": 0}, {"limit": 101}, {"offset": -1}, {"limit": "x"}):
         assert http.get("/generations", params=query).status_code == 422
 
 
-def test_the_list_can_be_set_to_echo_no_address(gallery: Gallery) -> None:
-    with running(speed=50, echo_image_url=False) as (_, http):
+def test_the_list_can_be_set_to_name_no_input(gallery: Gallery) -> None:
+    with running(speed=50, echo_input=False) as (_, http):
         submitted(http, gallery.url())
-        assert "image_url" not in http.get("/generations").json()[0]
+        assert listed(http)[0]["payload"] == ""
 
 
 def test_results_end_four_hours_after_they_were_made(gallery: Gallery) -> None:

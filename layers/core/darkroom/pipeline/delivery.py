@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
 from darkroom import images, naming
-from darkroom.errors import ErrorCode, ProcessUnknown, ResultNotReady, SourceGone, UnsafeLink, UnsupportedFormat
-from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, Progress
+from darkroom.errors import (
+    ErrorCode,
+    OperatorFault,
+    ProcessUnknown,
+    ProviderUnavailable,
+    ResultNotReady,
+    SourceGone,
+    Throttled,
+    UnsafeLink,
+    UnsupportedFormat,
+)  # fmt: skip
+from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, ProcessState, Progress
 from darkroom.pipeline.closing import NOTHING, Closing
 from darkroom.ports import Clock, Ledger, Outputs, Provider, ResultLink, Sources, Staging
 
@@ -28,26 +38,24 @@ class Delivery:
     retention: Mapping[str, timedelta]  # how long each provider keeps a result
 
     def __call__(self, job: Job, provider: Provider, progress: Progress) -> Job:
-        """The result in place, then settled; or lost, and settled. Raises ResultNotReady when it may be had later."""
+        """The result in place, then settled; or lost, and settled. Raises ResultNotReady, or what the provider's silence
+        raised, while it may be had later."""
         credits = charge(job, progress)
         known = self._known_key(job)
         key, newest = self._take(job, known or job.output_key or job.source_key, credits, lasting=known is not None)
         try:
             if not self._stands(key, job):
-                with self._opened(job, provider) as link:
-                    facts = check_result(link, job, progress)
-                    if job.output_format == ANY_FORMAT:
-                        key, newest = self._take(job, naming.key_in_format(job.source_key, facts.format), credits)
-                    if not self._stands(key, job):
-                        self._write(key, link, facts.format, job, credits)
-        except BrokenResult as broken:
-            if self._is_staged(job) or not self.is_kept(job):  # what was staged stays as it is
-                return self.lose(job, credits, str(broken))
-            raise ResultNotReady(str(broken)) from None
+                key, newest = self._fetched(job, provider, progress, key, newest)
+        except StagedForNothing as broken:
+            return self.lose(job, credits, str(broken))
         except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
-            if self.is_kept(job):
+            if self.may_come(job):
                 raise ResultNotReady(str(error)) from None
             return self.lose(job, credits, str(error))
+        except (OperatorFault, ProviderUnavailable, Throttled) as silent:
+            if self.may_come(job):
+                raise
+            return self.lose(job, credits, str(silent))
         completed = self.closing.complete(job, credits, key, superseded=not newest)
         if job.staged:  # not before: until then it may be the only copy that nobody else may overwrite
             self.staging.drop(job.job_id, job.process_id or "")
@@ -73,10 +81,36 @@ class Delivery:
         """Whether this process' result is in place there."""
         return self.outputs.receipt(key).get("darkroom-process-id") == job.process_id
 
+    def _fetched(self, job: Job, provider: Provider, progress: Progress, key: str, newest: bool) -> tuple[str, bool]:
+        """Where it was put, and whether as the newest: what was staged; else, or should it be gone or no whole picture, what
+        the provider gives by the process' id. Raises StagedForNothing where it gives none."""
+        try:
+            return self._copied(self._opened(job, provider), job, progress, key, newest)
+        except BrokenResult as broken:
+            if not self._is_staged(job):
+                raise
+            given = _finished(provider, job.process_id or "")  # what was staged stays as it is
+            if given is None:
+                raise StagedForNothing(str(broken)) from None
+        given = replace(given, credits=progress.credits)
+        return self._copied(provider.result(job.process_id or ""), job, given, key, newest)
+
     def _opened(self, job: Job, provider: Provider) -> AbstractContextManager[ResultLink]:
-        """What was staged; else, or should it be gone, what the provider still gives."""
+        """What was staged; else what the provider gives."""
         process_id = job.process_id or ""
         return self.staging.open(job.job_id, process_id) if self._is_staged(job) else provider.result(process_id)
+
+    def _copied(
+        self, opening: AbstractContextManager[ResultLink], job: Job, progress: Progress, key: str, newest: bool
+    ) -> tuple[str, bool]:
+        credits = charge(job, progress)
+        with opening as link:
+            facts = check_result(link, job, progress)
+            if job.output_format == ANY_FORMAT:
+                key, newest = self._take(job, naming.key_in_format(job.source_key, facts.format), credits)
+            if not self._stands(key, job):
+                self._write(key, link, facts.format, job, credits)
+        return key, newest
 
     def _is_staged(self, job: Job) -> bool:
         return job.staged and self.staging.find(job.handle) == job.process_id
@@ -91,6 +125,11 @@ class Delivery:
         except SourceGone:
             pass  # the source may be deleted while it is enhanced; the result is paid for and is published without them
         self.outputs.write(key, link, form.content_type, naming.receipt_metadata(job, credits, metadata), tags)
+
+    def may_come(self, job: Job) -> bool:
+        """Whether the result of a finished process may still be had. A provider keeps it from when it finished, which no
+        port tells: at the latest that was at the deadline."""
+        return self.clock() < job.deadline_at + self.retention[job.provider or ""]
 
     def is_kept(self, job: Job) -> bool:
         """Whether the provider must still know the process: what it does not know then, it never finished."""
@@ -108,6 +147,19 @@ def charge(job: Job, progress: Progress) -> Decimal:
 
 class BrokenResult(ResultNotReady):
     """All bytes may have come, but they are not the picture that was ordered."""
+
+
+class StagedForNothing(ResultNotReady):
+    """What was staged is not the picture that was ordered, and the provider gives no other."""
+
+
+def _finished(provider: Provider, process_id: str) -> Progress | None:
+    """What the provider says of a process that is completed there; None of any other."""
+    try:
+        progress = provider.progress(process_id)
+    except ProcessUnknown:
+        return None
+    return progress if progress.state is ProcessState.COMPLETED else None
 
 
 def check_result(link: ResultLink, job: Job, progress: Progress) -> ImageFacts:

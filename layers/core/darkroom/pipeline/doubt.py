@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from darkroom import catalog
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import FoundProcess, Job, JobStatus, Manner, ProcessState, Submission
+from darkroom.model import FoundProcess, Handle, Job, JobStatus, Manner, ProcessState, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import NOTHING, Closing
 from darkroom.pipeline.verdicts import Done, Later, Verdict
@@ -55,8 +55,12 @@ class Doubt:
             return self._look_again(job, str(unknown))
         if found is None:
             return Done(self.closing.doubt(job, f"{provider.name} has no list that would show the lost submit"))
+        meant = standing(job, found)
+        if meant:
+            return self._adopt(provider, job, meant)
         if found:
-            return self._adopt(provider, job, found)
+            why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
+            return Done(self.closing.doubt(job, why))
         if provider.key_fingerprint() != job.key_fingerprint:
             why = "the API key changed since the submit, so this account's list proves nothing"
             return Done(self.closing.doubt(job, why))
@@ -82,6 +86,30 @@ class Doubt:
         due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
         self.ledger.postpone(job, due, None, why)
         return Later.until(due, now, why)
+
+
+def standing(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
+    """Of what was found, what may have been paid for, with its failed doubles, else the failure that ended the lost submit.
+
+    A synchronous provider's log shows refused calls as failed too: those of earlier attempts of the run say nothing of the
+    one that was lost. That is the attempt before this worker's; where others looked in vain in between, the job does not say
+    which it was, and a failure decides nothing.
+    """
+    if job.manner is None or not job.manner.is_held:
+        return tuple(sorted(found, key=_failed))
+    alive = [process for process in found if not _failed(process)]
+    sent = Handle(job.job_id, job.run, job.attempt - 1)
+    meant = {_name(process) for process in alive} or {str(sent)}
+    return (*alive, *(process for process in found if _failed(process) and _name(process) in meant))
+
+
+def _name(process: FoundProcess) -> str:
+    """The handle alone, where a list shows it as a file's name."""
+    return process.handle.partition(".")[0]
+
+
+def _failed(process: FoundProcess) -> bool:
+    return process.state is ProcessState.FAILED
 
 
 def ask(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:

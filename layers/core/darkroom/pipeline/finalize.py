@@ -18,6 +18,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     ResultNotReady,
     Throttled,
+    UnsafeLink,
 )  # fmt: skip
 from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
 from darkroom.pipeline.closing import Closing
@@ -75,15 +76,26 @@ class Finalize:
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
         try:
-            progress = _as_staged(job, provider) if job.staged else self._last_word(job, provider)
-        except ProcessUnknown:
-            return self._unknown(job)
+            progress = self._heard(job, provider)
         except (OperatorFault, ProviderUnavailable, Throttled) as silent:
             if self.clock() < job.deadline_at + SILENCE_BORNE:
                 raise
             why = f"past its deadline, and the provider does not say how it ended: {silent}"
             return self.closing.doubt(job, why)
+        if progress is None:
+            return self._unknown(job, provider)
         return self._ended(job, provider, progress)
+
+    def _heard(self, job: Job, provider: Provider) -> Progress | None:
+        """What the provider says of the process; None when it does not know it, nor gives its result all the same, as where
+        somebody else removed it from the list (asked only once it must have finished, or is late)."""
+        try:
+            return _as_staged(job, provider) if job.staged else self._last_word(job, provider)
+        except ProcessUnknown:
+            is_awaited = job.credits_charged is not None or self.clock() >= job.deadline_at
+            if is_awaited and _is_given(provider, job):
+                return Progress(ProcessState.COMPLETED, credits=job.credits_charged)
+            return None
 
     def _last_word(self, job: Job, provider: Provider) -> Progress:
         """How the process stands, after a try to cancel it when it is late or no longer wanted."""
@@ -124,14 +136,21 @@ class Finalize:
             return self.closing.cancel(job, why, credits).job
         return self.closing.cancel(job, "cancelled by an operator; not charged").job
 
-    def _unknown(self, job: Job) -> Job:
-        if job.credits_charged is not None:
+    def _unknown(self, job: Job, provider: Provider) -> Job:
+        is_foreign = _asks_with_another_key(provider, job)
+        if job.credits_charged is not None and not is_foreign:
             why = "the provider had finished, and knows no such process any more"
             return self.delivery.lose(job, job.credits_charged, why)
         if self.clock() < job.deadline_at:
             return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
         if self.clock() < job.deadline_at + SILENCE_BORNE:
             raise ResultNotReady("the provider knows no such process at the deadline: asked again for an hour")
+        if is_foreign:
+            why = "the provider knows no such process, but the API key changed since the submit, so that proves nothing"
+            return self.closing.doubt(job, why)
+        if provider.deletes_entries:
+            why = "the provider knows no such process, which others may have removed from its list after it was charged"
+            return self.closing.doubt(job, why)
         if self.delivery.is_kept(job):
             why = "an hour past the job's deadline the provider still knows no such process"
             return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
@@ -139,10 +158,31 @@ class Finalize:
         return self.closing.doubt(job, why)
 
     def _cancelled(self, provider: Provider, job: Job) -> bool:
+        """Only if the provider says so: one that it does not know may run on, and be charged."""
         try:
             return provider.cancel(job.process_id or "")
         except ProcessUnknown:
+            return False
+
+
+def _is_given(provider: Provider, job: Job) -> bool:
+    """Whether the process' result can be had, whatever its status says."""
+    try:
+        with provider.result(job.process_id or ""):
             return True
+    except (ProcessUnknown, ResultNotReady, UnsafeLink):
+        return False
+
+
+def _asks_with_another_key(provider: Provider, job: Job) -> bool:
+    """Whether the key is not the one of the submit: of another account, perhaps, which knows nothing of our processes.
+    Raises ResultNotReady when the right one was found only now."""
+    if provider.key_fingerprint() == job.key_fingerprint:
+        return False
+    provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
+    if provider.key_fingerprint() == job.key_fingerprint:
+        raise ResultNotReady("the provider was asked with an older API key than the job's: asked again")
+    return True
 
 
 def _as_staged(job: Job, provider: Provider) -> Progress:

@@ -12,11 +12,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from darkroom.errors import DarkroomError, ErrorCode, Inapplicable, LostClaim, ProcessUnknown
-from darkroom.model import Due, Job, JobStatus
+from darkroom.errors import (
+    DarkroomError,
+    ErrorCode,
+    Inapplicable,
+    LostClaim,
+    OperatorFault,
+    ProcessUnknown,
+    ProviderUnavailable,
+    Throttled,
+)  # fmt: skip
+from darkroom.model import Due, FoundProcess, Job, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import NOTHING, Closing
-from darkroom.pipeline.doubt import ask
+from darkroom.pipeline.doubt import ask, standing
 from darkroom.pipeline.finalize import Finalize
 from darkroom.ports import Circuits, Clock, Intake, Interventions, Ledger, Provider
 
@@ -59,28 +68,32 @@ class Operate:
             provider.progress(process_id)
         except ProcessUnknown:
             raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
-        listed = ask(provider, job) or ()
-        if process_id not in {found.process_id for found in listed} | {job.process_id} and not force:
-            raise Inapplicable(
-                f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…; its result "
-                "would be published as this upload's. Look at it in the provider's account, then use --force"
-            )
+        if process_id != job.process_id and not force:
+            listed = _listed(provider, job, "nobody can tell whether that process is this job's") or ()
+            if process_id not in {found.process_id for found in listed}:
+                raise Inapplicable(
+                    f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…; its "
+                    "result would be published as this upload's. Look at it in the provider's account, then use --force"
+                )
         now = self.clock()
         adopted = self.interventions.adopt(job, process_id, now, now + self.deadline)
         self.binding.start(adopted)
         return adopted
 
-    def resubmit(self, reference: str, *, attempt: int | None = None) -> Job:
-        """A doubt ends: nothing was accepted, the job is sent again. Raises Inapplicable when a process is known."""
+    def resubmit(self, reference: str, *, force: bool = False, attempt: int | None = None) -> Job:
+        """A doubt ends: nothing was accepted, the job is sent again. Raises Inapplicable when a process is known, and, unless
+        by `force`, when the provider's list cannot be read."""
         job = self._in_doubt(reference, attempt)
         if job.process_id:
             raise Inapplicable(
                 f"process {job.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
                 "then `darkroom rerun`"
             )
-        listed = ask(self.providers[job.provider or ""], job)
-        if listed:
-            raise Inapplicable(f"{job.provider} lists process {listed[0].process_id} for this job: use --adopt with it")
+        provider = self.providers[job.provider or ""]
+        listed = _listed(provider, job, "nobody can tell whether the job was accepted", force=force)
+        meant = standing(job, listed or ())
+        if meant:
+            raise Inapplicable(f"{job.provider} lists process {meant[0].process_id} for this job: use --adopt with it")
         now = self.clock()
         return self._send(self.interventions.resubmit(job, now, now + self.deadline))
 
@@ -168,3 +181,15 @@ class Operate:
     @property
     def _ends(self) -> datetime:
         return self.clock() + INVOCATION
+
+
+def _listed(provider: Provider, job: Job, so: str, *, force: bool = False) -> tuple[FoundProcess, ...] | None:
+    """What the provider's list shows of the run; by `force` None, as of one without a list, when it cannot be read. Raises
+    Inapplicable."""
+    try:
+        return ask(provider, job)
+    except (OperatorFault, ProviderUnavailable, Throttled) as unread:
+        if force:
+            return None
+        why = f"{provider.name}'s list cannot be read ({unread}), so {so}"
+        raise Inapplicable(f"{why}: look in the provider's account, then use --force, or try again later") from None

@@ -16,6 +16,7 @@ class Adapter:
     name: str
     usual_seconds: int  # how long a picture takes, where the vendor does not say it of each
     of_funds: frozenset[int] = http.FUNDS_STATUS  # statuses that mean: no money
+    deletes_entries: bool = False  # whether the vendor publishes a way to remove a finished process; see ports.Provider
 
     def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
         self._calls = Calls(self.name, base_url, keys, client, self.key_header, self.of_funds)

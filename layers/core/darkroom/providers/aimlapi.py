@@ -2,8 +2,9 @@
 
 Vendor words in, our words out. What this adapter relies on, from docs.aimlapi.com (Sharpen Generative, request tracing and
 usage logs pages, 2026-11): POST /v1/images/generations answers with the result, as a presigned URL or base64; the header
-X-Client-Request-Id (1–128 of `A-Za-z0-9._:-`) is correlation only and stands in the request log, which shows ended
-requests, with what they cost but without their result; 403 means that the account has no credits.
+X-Client-Request-Id (1–128 of `A-Za-z0-9._:-`) is correlation only and stands in the request log, which shows one row for
+each ended request, failed ones at no cost, with what they cost but without their result; 403 means that the account has no
+credits. assumed: requests that were refused are among the failed ones.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ NAME = "aimlapi"
 CREDITS_PER_USD = 2_000_000
 CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 CREDITS_HEADER = "x-aimlapi-credits-used"
+USD_HEADER = "x-aimlapi-usd-spent"
 PAGE_LIMIT = 100
 MAX_PAGES = 100  # half of the 200 requests a minute that the log allows
 CLOCKS_DIFFER = timedelta(minutes=2)
@@ -47,23 +49,30 @@ class Aimlapi(Adapter):
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """POST, held until the result has come and is kept. Spends money; see `ports.Provider`."""
+        began = self._downloads.clock()
         body = {**bodies.json_fields(plan), "image_url": image.link()}
         named = {"X-Client-Request-Id": str(handle)}
         answer = self._calls.pay(plan.endpoint, body, headers=named, timeout=http.HELD_TIMEOUT, send=held.start)
         with held.opened(answer) as response:
             http.raise_for_submit(response, self.of_funds)
-            told = held.take(response, self._downloads, keep, str(handle), "data")
+            told = held.take(response, self._downloads, keep, str(handle), "data", began)
         return Submission(str(handle), datetime.now(UTC), _credits(told, response), staged=True)
 
     def progress(self, process_id: str) -> Progress:
-        """What the request log says of it: it lists what has ended."""
+        """What the request log says of it: it lists what has ended. A refused request of that name counts only alone."""
         _check(process_id)
-        now = datetime.now(UTC)
-        for row in self._logged(now - LOOKED_BACK):
+        failed: Progress | None = None
+        for row in self._logged(datetime.now(UTC) - LOOKED_BACK):
             if row.get("client_request_id") == process_id:
                 word = str(row.get("status", ""))
-                return Progress(STATES.get(word, ProcessState.RUNNING), credits=_cost(row), vendor_word=word[:40])
-        raise ProcessUnknown("the provider's request log does not show it")
+                state = STATES.get(word, ProcessState.RUNNING)
+                progress = Progress(state, credits=_cost(row), vendor_word=word[:40])
+                if state is not ProcessState.FAILED:
+                    return progress
+                failed = progress
+        if failed is None:
+            raise ProcessUnknown("the provider's request log does not show it")
+        return failed
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
@@ -73,9 +82,15 @@ class Aimlapi(Adapter):
         yield
 
     def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...]:
-        """Requests of the run that the log shows, oldest first."""
-        ours = [row for row in self._logged(since - CLOCKS_DIFFER) if _is_of(row, handle)]
-        found = {process.process_id: process for process in map(_found, ours)}  # pages may shift while they are read
+        """Requests of the run that the log shows, oldest first; refused attempts are among them, as failed."""
+        found: dict[str, FoundProcess] = {}
+        for row in self._logged(since - CLOCKS_DIFFER):
+            if _is_of(row, handle):
+                process = _found(row)
+                # Once for each name: pages may shift while they are read, and one of two calls with a key that was read
+                # anew was refused.
+                known = found.get(process.process_id, process)
+                found[process.process_id] = process if known.state is ProcessState.FAILED else known
         return tuple(reversed(found.values()))
 
     def cancel(self, process_id: str) -> bool:
@@ -94,29 +109,40 @@ class Aimlapi(Adapter):
         return Balance(available=credits, reserved=Decimal(0), total=credits)
 
     def _logged(self, since: datetime) -> Iterator[Mapping[str, Any]]:
-        """Every row of the log since then, newest first, or ProviderUnavailable: half a log would prove a payment away."""
+        """Every row of the log since then, newest first, or ProviderUnavailable: half a log would prove a payment away. It
+        ends where the vendor says so, or with an empty page where it says nothing."""
         window = {"start": _stamp(since), "end": _stamp(datetime.now(UTC) + CLOCKS_DIFFER)}
-        for number in range(MAX_PAGES):
-            page = {**window, "limit": str(PAGE_LIMIT), "offset": str(number * PAGE_LIMIT)}
+        offset = 0
+        for _ in range(MAX_PAGES):
+            page = {**window, "limit": str(PAGE_LIMIT), "offset": str(offset)}
             answer = answers.read_object(self._calls.read_of_all("GET", "v2/logs", params=page))
             rows, pages = answer.get("data"), answer.get("pagination")
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise ProviderUnavailable("the provider's request log has an unknown shape")
             yield from rows
             more = pages.get("has_more") if isinstance(pages, dict) else None
-            if not (len(rows) == PAGE_LIMIT if more is None else more):
+            if not (rows if more is None else more):
                 return
+            offset += len(rows) or PAGE_LIMIT  # a page may hold fewer than were asked for
         raise ProviderUnavailable("the provider's request log does not end")
 
 
 def _credits(told: Mapping[str, Any], response: httpx.Response) -> Decimal | None:
-    """What the answer says was charged: `credits_used`, its older name `tokens_used`, or the header."""
+    """What the answer says was charged: `credits_used`, its older name `tokens_used`, the headers, or `usd_spent`."""
     meta = told.get("meta")
     usage = meta.get("usage") if isinstance(meta, dict) else None
-    said = [usage.get(name) for name in ("credits_used", "tokens_used")] if isinstance(usage, dict) else []
-    header = response.headers.get(CREDITS_HEADER, "")
-    said.append(int(header) if header.isascii() and header.isdigit() and len(header) < 16 else None)
-    return next((number for number in map(answers.read_number, said) if number is not None), None)
+    said: Mapping[str, Any] = usage if isinstance(usage, dict) else {}
+    credits = _first(said.get("credits_used"), said.get("tokens_used"), response.headers.get(CREDITS_HEADER))
+    return credits if credits is not None else _in_credits(response.headers.get(USD_HEADER), said.get("usd_spent"))
+
+
+def _first(*said: object) -> Decimal | None:
+    return next((amount for amount in map(answers.read_amount, said) if amount is not None), None)
+
+
+def _in_credits(*dollars: object) -> Decimal | None:
+    amount = _first(*dollars)
+    return None if amount is None else answers.read_amount(str(amount * CREDITS_PER_USD))
 
 
 def _is_of(row: Mapping[str, Any], handle: Handle) -> bool:
@@ -131,7 +157,10 @@ def _found(row: Mapping[str, Any]) -> FoundProcess:
 
 def _cost(row: Mapping[str, Any]) -> Decimal | None:
     cost = row.get("cost")
-    return answers.read_number(cost.get("credits")) if isinstance(cost, dict) else None
+    if not isinstance(cost, dict):
+        return None
+    credits = _first(cost.get("credits"))
+    return credits if credits is not None else _in_credits(cost.get("usd"))
 
 
 def _check(process_id: str) -> None:

@@ -17,6 +17,7 @@ from darkroom.providers import http
 ATTEMPT = re.compile(r"[0-9]{1,9}")
 DYNAMODB_DIGITS = 38  # of one number
 LARGEST = Decimal(10) ** 15  # credits, seconds: more is no answer of a vendor
+AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
 
 
 def read_object(response: httpx.Response) -> dict[str, Any]:
@@ -36,7 +37,18 @@ def read_number(value: object) -> Decimal | None:
     """A finite JSON number of 0 or more; None for anything else, so that nothing else reaches the ledger."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    number = Decimal(str(value))
+    return _fitting(Decimal(str(value)))
+
+
+def read_amount(value: object) -> Decimal | None:
+    """A sum of money or of credits: such a number, or one written out as text (`210000.0`), without needless zeros."""
+    number = Decimal(value) if isinstance(value, str) and AMOUNT.fullmatch(value) else read_number(value)
+    if number is None or _fitting(number) is None:
+        return None
+    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
+
+
+def _fitting(number: Decimal) -> Decimal | None:
     fits = number.is_finite() and 0 <= number < LARGEST and len(number.as_tuple().digits) <= DYNAMODB_DIGITS
     return number if fits else None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,6 +12,8 @@ from darkroom import catalog
 from darkroom.catalog import Kind
 from darkroom.model import Handle, Plan
 
+WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
+HANDLE = re.compile(r"[0-9a-f]{32}-[0-9]+-[0-9]+")
 NAMED_BY = "response-content-disposition"  # the query parameter by which a link to the input carries the handle
 
 
@@ -32,11 +37,39 @@ def _typed(value: str, kind: Kind) -> str | bool | int | float:
 
 def handle_in(url: object, handle: Handle) -> str | None:
     """The handle that a link to an input carries, if it is one of the run's."""
-    if not isinstance(url, str):
-        return None
-    try:
-        query = dict(parse_qsl(urlsplit(url).query))
-    except ValueError:
-        return None
-    name = query.get(NAMED_BY, "").partition('filename="')[2].partition('"')[0]
+    name = _file_name(url)
     return name.partition(".")[0] if name.startswith(handle.prefix) else None
+
+
+def has_handle(url: object) -> bool:
+    """Whether a link carries the handle of anything that Darkroom ever sent."""
+    return HANDLE.fullmatch(_file_name(url).partition(".")[0]) is not None
+
+
+def links_in(request: object) -> list[str]:
+    """The web addresses that a request names: as it is, or kept as a text, in JSON or in any other form."""
+    return [link for text in _texts(request) for link in WEB_ADDRESS.findall(text)]
+
+
+def _file_name(url: object) -> str:
+    try:
+        query = dict(parse_qsl(urlsplit(url).query)) if isinstance(url, str) else {}
+    except ValueError:
+        return ""
+    return query.get(NAMED_BY, "").partition('filename="')[2].partition('"')[0]
+
+
+def _texts(request: object) -> Iterator[str]:
+    """Every text in it; a text that is JSON itself is read."""
+    try:
+        waiting = [json.loads(request) if isinstance(request, str) else request]
+    except (ValueError, RecursionError):
+        waiting = [request]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case list(inner):
+                waiting.extend(inner)
+            case dict(inner):
+                waiting.extend(inner.values())

@@ -1,8 +1,8 @@
 """Synchronous calls: the connection is held until the result comes, which goes to `keep` in constant memory.
 
 The result is the answer itself, or stands in its JSON: as a URL, or as base64 that is decoded as it streams. Once such a
-call was accepted it is paid for, so a result that does not arrive is tried again as long as it can be, and its loss is
-told as SubmitInDoubt: the vendor's own records decide.
+call was accepted it is paid for, so a result that does not arrive is tried again as long as the invocation lasts, and its
+loss is told as SubmitInDoubt: the vendor's own records decide.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ import binascii
 import json
 import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 
-from darkroom.errors import DarkroomError, SubmitInDoubt
+from darkroom.errors import DarkroomError, SubmitInDoubt, UnsafeLink
 from darkroom.ports import Keep
 from darkroom.providers import http
 from darkroom.providers.results import Downloads
 
 PIECE_BYTES = 256 * 1024
 ENVELOPE_BYTES = 1024 * 1024  # of JSON around a result; more is no answer of such an API
-DOWNLOAD_TRIES = 3
+# A link is good for days, its host may need a moment. When the call begins, 270 s of the invocation are left
+# (`sending.MIN_TIME_TO_HOLD`). The provider may keep us 240 s of them (`http.HELD_TIMEOUT`), and the last try begins 255 s
+# after the call did at the latest, so that 15 s are left for it. That is three tries at least where each fails at once
+# (240 + 2 + 5 = 247), and all six after a call of up to 143 s (143 + 112 = 255).
+WAITS_SECONDS = (2.0, 5.0, 15.0, 30.0, 60.0)
+LATEST_TRY_SECONDS = 255.0
 EMBEDDED = re.compile(rb'"b64_json"\s*:\s*"')
 ESCAPED = re.compile(rb"\\u00([0-9a-fA-F]{2})")  # how some writers of JSON put `+` and `=`
 BEGUN = re.compile(rb"\\(u[0-9a-fA-F]{0,3})?\Z")  # an escape that the next piece completes
@@ -69,11 +74,12 @@ def kept(keep: Keep, process_id: str, pieces: Iterator[bytes]) -> bool:
 
 
 def take(
-    response: httpx.Response, downloads: Downloads, keep: Keep, process_id: str, listed_under: str
+    response: httpx.Response, downloads: Downloads, keep: Keep, process_id: str, listed_under: str, began: float
 ) -> dict[str, Any]:
     """Keeps the first result of a JSON answer and returns the answer without its base64. Raises SubmitInDoubt.
 
-    `listed_under`: the field that holds the list of results, each with `url` or `b64_json`.
+    `listed_under`: the field that holds the list of results, each with `url` or `b64_json`. `began`: when the call did, by
+    the clock of `downloads`.
     """
     answer = _Answer(_pieces(response))
     try:
@@ -84,16 +90,35 @@ def take(
         raise SubmitInDoubt("the provider's answer broke off or is no JSON") from None
     if not embedded:
         url = _url(envelope.get(listed_under))
-        is_kept = url is not None and any(_fetched(url, downloads, keep, process_id) for _ in range(DOWNLOAD_TRIES))
+        is_kept = url is not None and _fetched(url, downloads, keep, process_id, began)
     if not is_kept:
         raise SubmitInDoubt("the provider answered, but its result could not be kept")
     return envelope
 
 
-def _fetched(url: str, downloads: Downloads, keep: Keep, process_id: str) -> bool:
+def _fetched(url: str, downloads: Downloads, keep: Keep, process_id: str, began: float) -> bool:
+    """Whether what is behind the link is kept, after as many tries as the time allows."""
+    for wait in WAITS_SECONDS:
+        try:
+            if _tried(url, downloads, keep, process_id):
+                return True
+        except UnsafeLink:
+            return False  # nor will it ever be safe
+        if downloads.clock() + wait - began > LATEST_TRY_SECONDS:
+            return False
+        downloads.sleep(wait)
+    with suppress(UnsafeLink):
+        return _tried(url, downloads, keep, process_id)
+    return False
+
+
+def _tried(url: str, downloads: Downloads, keep: Keep, process_id: str) -> bool:
+    """Raises UnsafeLink."""
     try:
         with downloads.open(url) as link:
             return kept(keep, process_id, link.stream())
+    except UnsafeLink:
+        raise
     except DarkroomError:
         return False
 

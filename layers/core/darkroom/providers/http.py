@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import re
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import IO, Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -37,7 +40,9 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024  # JSON of a status list page; more is no ans
 AUTH_STATUS = frozenset({401, 403})
 FUNDS_STATUS = frozenset({402, 412, 425})
 UNCLEAR_STATUS = frozenset({302, 303, 408})  # "see elsewhere" and "gave up waiting" may follow an accepted submit
-MAX_RETRY_AFTER_DIGITS = 6
+RETRY_AFTER_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
+MAX_RETRY_AFTER_SECONDS = 999_999.0
+MAX_DATE_CHARACTERS = 64
 LINK_LIKE = re.compile(r"://|www\.|[?&;][\w.-]+=|signature=", re.IGNORECASE)
 # What httpx raises for one call; its InvalidURL stands beside its other errors.
 CALL_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
@@ -238,9 +243,20 @@ def raise_for_submit(response: httpx.Response, of_funds: frozenset[int] = FUNDS_
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    is_number = value.isascii() and value.isdigit() and len(value) <= MAX_RETRY_AFTER_DIGITS
-    return float(value) if is_number else None
+    """Whole seconds that Retry-After asks for, rounded up: a number, or a date (RFC 9110, 10.2.3), by our clock and 0 once it
+    is past; None for anything else. No page publishes a decimal (assumed)."""
+    value = response.headers.get("retry-after", "").strip()
+    if RETRY_AFTER_SECONDS.fullmatch(value):
+        return float(math.ceil(float(value)))
+    try:
+        moment = parsedate_to_datetime(value) if len(value) <= MAX_DATE_CHARACTERS else None
+        if moment is None:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(max(float(math.ceil(seconds)), 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
 def submit_error(error: Exception) -> NothingSent | SubmitInDoubt:

@@ -1,9 +1,10 @@
 """Oxen.ai: its image upscaler, by the queue or at once.
 
 Vendor words in, our words out. What this adapter relies on, from docs.oxen.ai (Topaz Image Upscaler page, async queue,
-image editing and models references, 2026-11): POST /ai/queue answers with a `generation_id`; what it was given is checked
-only when it runs; rows carry the parameters of their request, `input_image` among them; replies name no cost, the models
-endpoint does, in dollars a picture; a result URL on the vendor's own host may want the key.
+image editing and models references, List past generations and Get generation details, 2026-11): POST /ai/queue answers with
+a `generation_id`; what it was given is checked only when it runs; rows carry the parameters of their request, `input_image`
+among them; the models endpoint names the price in dollars a picture, and a generation's details what was charged, a decimal
+as text (assumed: in dollars too); a result URL on the vendor's own host may want the key.
 """
 
 from __future__ import annotations
@@ -14,12 +15,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 import httpx
 
-from darkroom.errors import InvalidSetting, ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
+from darkroom.errors import (
+    DarkroomError,
+    InvalidSetting,
+    ProcessUnknown,
+    ProviderUnavailable,
+    ResultNotReady,
+    SubmitInDoubt,
+)  # fmt: skip
 from darkroom.model import Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
 from darkroom.ports import ImageStream, Keep, ResultLink
 from darkroom.providers import answers, bodies, held, http
@@ -57,24 +65,26 @@ class Oxen(Adapter):
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """POST /ai/queue with a link to the image, or /ai/images/edit, held until the result has come and is kept. Spends
         money; see `ports.Provider`."""
+        began = self._downloads.clock()
         body = {**bodies.json_fields(plan), "input_image": image.link()}
         if plan.manner.is_held:
             answer = self._calls.pay(plan.endpoint, body, timeout=http.HELD_TIMEOUT, send=held.start)
             with held.opened(answer) as response:
                 http.raise_for_submit(response)
-                held.take(response, self._downloads, keep, str(handle), "images")
+                held.take(response, self._downloads, keep, str(handle), "images", began)
             return Submission(str(handle), datetime.now(UTC), staged=True)
         response = self._calls.pay(plan.endpoint, body)
         http.raise_for_submit(response)
         return Submission(_enqueued(response), datetime.now(UTC) + timedelta(seconds=self.usual_seconds))
 
     def progress(self, process_id: str) -> Progress:
-        """GET /ai/queue/{id}. An unknown status word counts as running."""
+        """GET /ai/queue/{id}, and what was charged once it is completed. An unknown status word counts as running."""
         row = self._row(process_id)
         word = str(row.get("status", ""))
         state = STATES.get(word, ProcessState.RUNNING)
         reason = http.clean(str(row.get("error_message") or "")) if state is ProcessState.FAILED else ""
-        return Progress(state, vendor_word=word[:40], reason=reason)
+        credits = self._charged(process_id) if state is ProcessState.COMPLETED else None
+        return Progress(state, credits=credits, vendor_word=word[:40], reason=reason)
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
@@ -84,18 +94,23 @@ class Oxen(Adapter):
 
     def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Generations whose input is a link of the run's, oldest first. None for a synchronous call, which has no row, and
-        when none is found among rows of which some do not say, in any list, what they were given."""
+        when none is found in lists that are not known to be whole, or among rows of which some do not say, in any list, what
+        they were given."""
         if manner.is_held:
             return None
         found: dict[str, FoundProcess] = {}
         silent, told = set[str](), set[str]()
-        for row in self._rows_since(since - CLOCKS_DIFFER):
-            (told if "input_image" in row else silent).add(str(row.get("generation_id")))
-            name = bodies.handle_in(row.get("input_image"), handle)
+        rows, is_whole = self._everything()
+        for row in rows:
+            if not _may_be_of(row, since - CLOCKS_DIFFER):
+                continue
+            given = row.get("input_image")
+            (told if isinstance(given, str) and given else silent).add(str(row.get("generation_id")))
+            name = bodies.handle_in(given, handle)
             if name is not None:
                 process = _found(row, name)
                 found[process.process_id] = process
-        if not found and silent - told:
+        if not found and (silent - told or not is_whole):
             return None
         return answers.oldest_first(found.values(), handle)
 
@@ -103,7 +118,7 @@ class Oxen(Adapter):
         """DELETE /ai/queue/{id}, which answers alike whether or not it had an effect: the row tells."""
         self._row(process_id)
         self._calls.read("DELETE", f"ai/queue/{process_id}")
-        return self.progress(process_id).state is ProcessState.CANCELLED
+        return STATES.get(str(self._row(process_id).get("status", ""))) is ProcessState.CANCELLED
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
         """The model's price, kept for an hour, and a look whether its schema still takes what the plan says."""
@@ -122,35 +137,46 @@ class Oxen(Adapter):
             raise ProcessUnknown("that is no generation of this provider")
         return answers.read_object(self._calls.read("GET", f"ai/queue/{process_id}"))
 
-    def _rows_since(self, moment: datetime) -> Iterator[Mapping[str, Any]]:
-        """Every row of an image enqueued since then: those in flight, then all that the history shows."""
-        for row in self._everything():
-            enqueued_at = answers.read_moment(row.get("enqueued_at"))
-            if row.get("media_type", "image") == "image" and (enqueued_at is None or enqueued_at >= moment):
-                yield row
-
-    def _everything(self) -> Iterator[Mapping[str, Any]]:
-        """In flight first: what ends meanwhile is then in the history. Where there is no history, the queue by status."""
-        for word in ("queued", "processing"):
-            yield from self._queue(word)
+    def _charged(self, process_id: str) -> Decimal | None:
+        """What the generation's details say was charged, in our unit; None when they say nothing or cannot be had, which
+        changes nothing."""
         try:
-            yield from self._history()
+            answer = answers.read_object(self._calls.read("GET", f"ai/generations/{process_id}"))
+        except DarkroomError:
+            return None
+        generation = answer.get("generation", answer)
+        return _units(answers.read_amount(generation.get("cost"))) if isinstance(generation, dict) else None
+
+    def _everything(self) -> tuple[list[dict[str, Any]], bool]:
+        """All rows, and whether that is known. In flight first: what ends meanwhile is then in the history. Where there is
+        no history, the queue by status, which does not say how much of it it shows."""
+        rows = [row for word in ("queued", "processing") for row in self._queue(word)]
+        try:
+            past, is_whole = self._history()
         except ProcessUnknown:
-            for word in ("succeeded", "failed", "cancelled"):
-                yield from self._queue(word)
+            past = [row for word in ("succeeded", "failed", "cancelled") for row in self._queue(word)]
+            is_whole = False
+        return [*rows, *past], is_whole
 
     def _queue(self, word: str) -> list[dict[str, Any]]:
         return _rows(answers.read_object(self._calls.read_of_all("GET", "ai/queue", params={"status": word})))
 
-    def _history(self) -> Iterator[dict[str, Any]]:
-        """Every page, or ProviderUnavailable: half a list would prove a payment away. Raises ProcessUnknown without one."""
+    def _history(self) -> tuple[list[dict[str, Any]], bool]:
+        """Every page, and whether they are all: as many as the vendor says there are, or up to an empty one where it does
+        not say. Pages that begin anew are not all. Raises ProviderUnavailable, and ProcessUnknown where there is no history."""
+        past: list[dict[str, Any]] = []
+        seen = set[str]()
         for number in range(1, MAX_PAGES + 1):
             page = {"page": str(number), "page_size": str(PAGE_SIZE)}
             answer = answers.read_object(self._calls.read("GET", "ai/generations", params=page))
             rows, pages = _rows(answer), answers.read_number(answer.get("total_pages"))
-            yield from rows
-            if len(rows) < PAGE_SIZE if pages is None else number >= pages:
-                return
+            fresh = {str(row.get("generation_id")) for row in rows} - seen
+            past += rows  # each as it stands: one without an id must not be lost among others
+            seen |= fresh
+            if not rows if pages is None else number >= pages:
+                return past, True
+            if rows and not fresh:
+                return past, False
         raise ProviderUnavailable("the provider's history does not end")
 
     def _model(self, name: str) -> Mapping[str, Any]:
@@ -186,6 +212,12 @@ def _rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def _may_be_of(row: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether it is of an image that was enqueued since then, as far as it says."""
+    enqueued_at = answers.read_moment(row.get("enqueued_at"))
+    return row.get("media_type", "image") == "image" and (enqueued_at is None or enqueued_at >= moment)
+
+
 def _found(row: Mapping[str, Any], name: str) -> FoundProcess:
     process_id = row.get("generation_id")
     if not isinstance(process_id, str) or not GENERATION_ID.fullmatch(process_id):
@@ -214,5 +246,10 @@ def _price(model: Mapping[str, Any]) -> Decimal | None:
     grid = pricing.get("cost_per_image_grid")
     rows = [row for row in grid.values() if isinstance(row, dict)] if isinstance(grid, dict) else []
     named = [pricing.get("cost_per_image"), *(price for row in rows for price in row.values())]
-    prices = [price for price in map(answers.read_number, named) if price is not None]
-    return (max(prices) * UNITS_PER_USD).quantize(Decimal(1)) if prices else None
+    prices = [price for price in map(answers.read_amount, named) if price is not None]
+    return _units(max(prices)) if prices else None
+
+
+def _units(dollars: Decimal | None) -> Decimal | None:
+    """Whole units of 0.0001 USD, rounded up: what costs anything never costs nothing."""
+    return None if dollars is None else (dollars * UNITS_PER_USD).quantize(Decimal(1), ROUND_CEILING)

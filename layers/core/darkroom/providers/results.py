@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 256 * 1024
 DOWNLOAD_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)  # seconds
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# How a host that keeps a result behind its key may turn strangers away: no page says; 404 hides that it is there.
+TO_STRANGERS = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND})
 MAX_LENGTH_DIGITS = 15
 
 
@@ -35,10 +38,13 @@ class Downloads:
 
     client: httpx.Client
     local: bool
-    # What to add for an origin, `https://host`, that answers 401: nothing, but for a vendor that keeps results behind its key.
+    # What to add for an origin, `https://host`, that turns strangers away: nothing, but for a vendor that keeps results
+    # behind its key.
     headers_for: Callable[[str], Mapping[str, str]] = field(default=lambda origin: {}, repr=False)
 
     context: Callable[[], ssl.SSLContext] = ssl.create_default_context  # for parts, which the client does not fetch
+    sleep: Callable[[float], None] = time.sleep  # seconds, between tries of a result that nobody can be asked for again
+    clock: Callable[[], float] = time.monotonic  # seconds
 
     @contextmanager
     def open(self, url: str, fresh: Callable[[], str] | None = None) -> Iterator[Link]:
@@ -55,17 +61,20 @@ class Downloads:
         return self.reach(url, headers)[0]
 
     def reach(self, url: str, headers: dict[str, str]) -> tuple[httpx.Response, Place]:
-        """The same, with the place where its redirects ended."""
+        """The same, with the place where its redirects ended. Once they led to another host, the key stays hidden."""
+        strayed = False
         for _ in range(MAX_REDIRECTS + 1):
             own: Mapping[str, str] = {}
             response, place = self._send(url, headers)
-            if response.status_code == httpx.codes.UNAUTHORIZED and (own := self.headers_for(origin(parsed(url)))):
+            is_stranger = response.status_code in TO_STRANGERS and not strayed
+            if is_stranger and (own := self.headers_for(origin(parsed(url)))):
                 response.close()
                 response, place = self._send(url, {**headers, **own})
             if response.status_code not in REDIRECTS:
                 return response, replace(place, headers=own)
             response.close()
             url = joined(url, response.headers.get("location", ""))
+            strayed = strayed or not self.headers_for(origin(parsed(url)))
         raise UnsafeLink(f"the result link redirects more than {MAX_REDIRECTS} times")
 
     def _send(self, text: str, headers: dict[str, str]) -> tuple[httpx.Response, Place]:

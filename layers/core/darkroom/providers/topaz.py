@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,6 +50,7 @@ STATES: Mapping[str, ProcessState] = {
     "Cancelled": ProcessState.CANCELLED,
     "Failed": ProcessState.FAILED,
 }
+GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.GONE})
 FORMATS = {
     "jpeg": ImageFormat.JPEG, "jpg": ImageFormat.JPEG, "png": ImageFormat.PNG, "tiff": ImageFormat.TIFF,
     "tif": ImageFormat.TIFF,
@@ -59,6 +61,7 @@ class Topaz(Adapter):
     """Fulfils `ports.Provider`. One per container."""
 
     name = NAME
+    deletes_entries = True  # DELETE /status/{id} and DELETE /status, 1.0.0: by anybody with a key of the account
 
     @staticmethod
     def key_header(key: str) -> dict[str, str]:
@@ -67,9 +70,13 @@ class Topaz(Adapter):
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """POST `<endpoint>`: the image streamed under an exact Content-Length, or a link to it. Spends money; see
-        `ports.Provider`. The synchronous endpoint answers with the picture, which is kept as it comes."""
+        `ports.Provider`. The synchronous endpoint answers with the picture, which is kept as it comes. Where it is gone
+        (1.2.0 has none) nothing was accepted: the same is sent to the queue."""
         if plan.manner.is_held:
-            return self._held(plan, image, handle, keep)
+            answer = self._post(plan, image, handle, held.start, http.HELD_TIMEOUT)
+            if answer.status_code not in GONE or plan.queue_endpoint is None:
+                return self._held(answer, keep)
+            plan = replace(plan, endpoint=plan.queue_endpoint)
         response = self._post(plan, image, handle, http.exchange, http.SUBMIT_TIMEOUT)
         http.raise_for_submit(response)
         return self._submission(response)
@@ -106,14 +113,16 @@ class Topaz(Adapter):
 
         return self._calls.authorised(post)
 
-    def _held(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
-        """POST /enhance. A picture that breaks off can still be fetched as any other's: its process id came first."""
-        with held.opened(self._post(plan, image, handle, held.start, http.HELD_TIMEOUT)) as response:
+    def _held(self, answer: httpx.Response, keep: Keep) -> Submission:
+        """POST /enhance. A picture that breaks off, or anything that is none (`image/…` is published), is not kept and can
+        still be fetched as any other's: its process id came first."""
+        with held.opened(answer) as response:
             http.raise_for_submit(response)
             process_id = response.headers.get("x-process-id")
             if not _is_process_id(process_id):
                 raise SubmitInDoubt("the provider accepted without naming a process id")
-            kept = held.kept(keep, process_id, held.body(response))
+            is_picture = response.headers.get("content-type", "").lower().startswith("image/")
+            kept = is_picture and held.kept(keep, process_id, held.body(response))
         return Submission(process_id, datetime.now(UTC), staged=kept)
 
     def _submission(self, response: httpx.Response) -> Submission:

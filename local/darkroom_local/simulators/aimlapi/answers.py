@@ -17,7 +17,8 @@ from .errors import naming
 from .models import CREDITS_PER_USD
 
 URL, B64 = "url", "b64_json"
-TOKENS, CREDITS, NULL, NOWHERE = "tokens_used", "credits_used", "null", "nowhere"  # how the body says what it cost
+# How the body says what it cost: numbers, the same written out, dollars alone, or not at all.
+TOKENS, CREDITS, TEXTS, USD, NULL, NOWHERE = "tokens_used", "credits_used", "texts", "usd_spent", "null", "nowhere"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Shape:
     status: int = 200
     usage: str = TOKENS
     cost_headers: bool = True
+    credits_header: bool = True  # beside the one in dollars
 
 
 def picture_answer(entry: Entry, shape: Shape, picture: str | bytes, credits: int) -> web.Response:
@@ -39,8 +41,9 @@ def picture_answer(entry: Entry, shape: Shape, picture: str | bytes, credits: in
         body["meta"] = {"usage": _usage(shape, credits)}
     headers = naming(entry)
     if shape.cost_headers:
-        headers["x-aimlapi-credits-used"] = str(credits)
         headers["x-aimlapi-usd-spent"] = f"{usd(credits):.9f}"
+    if shape.cost_headers and shape.credits_header:
+        headers["x-aimlapi-credits-used"] = f"{credits:.1f}"  # assumed: how the number is written is not published
     text = json.dumps(body).encode("ascii")
     return web.Response(body=text, status=shape.status, headers=headers, content_type="application/json")
 
@@ -51,6 +54,10 @@ def usd(credits: int) -> float:
 
 
 def _usage(shape: Shape, credits: int) -> dict[str, Any] | None:
-    if shape.usage == TOKENS:
-        return {"tokens_used": credits}
-    return {"credits_used": credits, "usd_spent": usd(credits)} if shape.usage == CREDITS else None
+    said: dict[str, dict[str, Any]] = {
+        TOKENS: {"tokens_used": credits},
+        CREDITS: {"credits_used": credits, "usd_spent": usd(credits)},
+        TEXTS: {"credits_used": str(credits), "usd_spent": str(usd(credits))},
+        USD: {"usd_spent": usd(credits)},
+    }
+    return said.get(shape.usage)

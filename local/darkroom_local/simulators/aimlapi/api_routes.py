@@ -19,24 +19,25 @@ from ..stage.refusals import Refusal, Severed
 from .answers import B64, Shape, picture_answer, usd
 from .errors import Invalid, naming, stamp
 from .generations import Generation, Sender
-from .log import page, read_query
+from .log import lines, page, read_query
 from .models import CLIENT_ID_PATTERN, LOW_BALANCE_CREDITS
-from .orders import read_order
+from .orders import Order, read_order
 from .world import Call, shape_of, traits_of
 
 _CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
 
 
 async def submit(call: Call) -> web.StreamResponse:
-    """POST /v1/images/generations: held until the picture is there."""
+    """POST /v1/images/generations: held until the picture is there. What is refused is logged as failed."""
     world, entry = call.world, call.entry
     entry["client_request_id"] = _client_request_id(call.request)
-    body = await _body(call)
-    await call.gate_body(body)
-    order = read_order(body, world.settings.price_credits)
-    if not world.account.reserve(order.credits):
-        raise Refusal(403)
     sender = Sender(entry["request_id"], entry["client_request_id"])
+    try:
+        order = await _order(call)
+    except Refusal as refusal:
+        if 400 <= refusal.status < 500:
+            world.refusals.note(sender, (entry.get("fields") or {}).get("model"))
+        raise
     shape = shape_of(call)
     generation = world.generations.accept(order, sender, traits_of(call))
     entry["inference_id"] = generation.inference_id
@@ -55,7 +56,8 @@ async def listing(call: Call) -> web.StreamResponse:
     world = call.world
     world.pace.note()
     query = read_query(call.request, world.settings.api_key, world.settings.refuse_unknown_query)
-    return web.json_response(page(world.generations.logged(), query), headers=naming(call.entry))
+    shown = lines(world.generations.logged(), world.refusals)
+    return web.json_response(page(shown, query), headers=naming(call.entry))
 
 
 async def balance(call: Call) -> web.StreamResponse:
@@ -79,6 +81,16 @@ async def legacy_balance(call: Call) -> web.StreamResponse:
         "statusExplanation": "Balance is current and up to date",
     }
     return web.json_response(body, headers=naming(call.entry))
+
+
+async def _order(call: Call) -> Order:
+    """What is asked for, checked and its credits held."""
+    body = await _body(call)
+    await call.gate_body(body)
+    order = read_order(body, call.world.settings.price_credits)
+    if not call.world.account.reserve(order.credits):
+        raise Refusal(403)
+    return order
 
 
 def _client_request_id(request: web.Request) -> str | None:

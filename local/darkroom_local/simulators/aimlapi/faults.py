@@ -27,6 +27,9 @@ _OWN = {
     "usage_tokens_only": FaultKind("tokens_used, and no cost in the headers", _SUBMIT),
     "usage_credits": FaultKind("credits_used and usd_spent instead of tokens_used", _SUBMIT),
     "usage_headers_only": FaultKind("the cost stands in the headers alone", _SUBMIT),
+    "usage_texts": FaultKind("credits_used and usd_spent written out as texts, and no headers", _SUBMIT),
+    "usage_usd_only": FaultKind("usd_spent alone, and no headers", _SUBMIT),
+    "usage_usd_header": FaultKind("the cost stands in the header in dollars alone", _SUBMIT),
     "usage_nowhere": FaultKind("the answer does not say what it cost", _SUBMIT),
 }
 

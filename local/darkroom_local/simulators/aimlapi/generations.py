@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from ..stage.account import Account
-from ..stage.fetching import NotFetched, fetch
+from ..stage.fetching import NotFetched
 from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
 from ..stage.workshop import Workshop, made_as, sleep_until
 from .errors import PARTNER_FAILED
@@ -120,7 +120,8 @@ class GenerationStore:
         problem: Problem | None = Problem(500)
         try:
             await sleep_until(time.time() + generation.traits.fetch_late_seconds)
-            await fetch(generation.order.image_url, source, self._limits.fetch_seconds, self._limits.fetch_bytes)
+            url, limits = generation.order.image_url, self._limits
+            await self._workshop.fetch(url, source, limits.fetch_seconds, limits.fetch_bytes)
             generation.file = await self._make(generation, source)
             problem = generation.traits.problem
         except NotFetched:

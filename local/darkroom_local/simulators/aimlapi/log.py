@@ -1,7 +1,10 @@
 """The request log: what a query asks for, how a row looks, and how often one may ask.
 
 As published there is no filter for the caller's own id: a caller reads a window of time and
-compares. It must not run or change generations.
+compares; and failed requests are listed too, at no cost. So whatever was answered with an error of
+the caller's (4xx) has its row, beside what was tried in vain (assumed: a key that is none names no
+account, and what a gateway answers or cuts off never came as far as the log). It must not run or
+change generations.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from aiohttp import web
 from ..stage.refusals import Refusal
 from .answers import usd
 from .errors import Invalid, stamp
-from .generations import Generation
+from .generations import Generation, Sender
 from .models import (
     FAILED,
     KEY_PREFIX_LENGTH,
@@ -38,6 +41,47 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
+class Line:
+    """One request that has ended; times are Unix seconds."""
+
+    created: float
+    status: str
+    model: str | None
+    credits: int
+    sender: Sender
+    inference_id: str | None = None
+
+
+class Refusals:
+    """The requests that were refused, each shown some time after."""
+
+    def __init__(self, delay_seconds: float) -> None:
+        self._delay_seconds = delay_seconds
+        self._lines: list[Line] = []
+
+    def note(self, sender: Sender, model: object) -> None:
+        """One more, of whatever it named as its model."""
+        self._lines.append(Line(time.time(), FAILED, model if isinstance(model, str) else None, 0, sender))
+
+    def logged(self) -> list[Line]:
+        """Those the log shows by now."""
+        now = time.time()
+        return [line for line in self._lines if line.created + self._delay_seconds <= now]
+
+
+def lines(generations: Iterable[Generation], refusals: Refusals) -> list[Line]:
+    """Everything the log shows, newest first."""
+    ended = [_line(generation) for generation in generations]
+    return sorted([*ended, *refusals.logged()], key=lambda line: line.created, reverse=True)
+
+
+def _line(generation: Generation) -> Line:
+    status = generation.status or FAILED  # nothing that still runs is shown
+    credits = generation.order.credits if status == SUCCEEDED else 0
+    return Line(generation.created, status, generation.order.model, credits, generation.sender, generation.inference_id)
+
+
+@dataclass(frozen=True)
 class Query:
     """Which rows are wanted."""
 
@@ -48,14 +92,14 @@ class Query:
     limit: int
     offset: int
 
-    def wants(self, generation: Generation) -> bool:
+    def wants(self, line: Line) -> bool:
         """Whether a row belongs to the answer, on whatever page."""
-        model, moment = generation.order.model, datetime.fromtimestamp(generation.created, UTC)
+        model, moment = line.model or "", datetime.fromtimestamp(line.created, UTC)
         names = (model, model.rpartition("/")[2])  # source/alias, or the bare alias
         return (
             self.start <= moment <= self.end
             and (not self.models or any(name in self.models for name in names))
-            and (not self.statuses or generation.status in self.statuses)
+            and (not self.statuses or line.status in self.statuses)
         )
 
 
@@ -97,10 +141,10 @@ def read_query(request: web.Request, api_key: str, refuse_unknown: bool) -> Quer
     return Query(start, end, models, statuses, limit, _whole(given, "offset", 0, 0, None))
 
 
-def page(generations: Iterable[Generation], query: Query) -> dict[str, Any]:
+def page(shown: Iterable[Line], query: Query) -> dict[str, Any]:
     """The answer's body."""
-    wanted = [generation for generation in generations if query.wants(generation)]
-    rows = [_row(generation) for generation in wanted[query.offset : query.offset + query.limit]]
+    wanted = [line for line in shown if query.wants(line)]
+    rows = [_row(line) for line in wanted[query.offset : query.offset + query.limit]]
     facts = {
         "limit": query.limit,
         "offset": query.offset,
@@ -110,18 +154,17 @@ def page(generations: Iterable[Generation], query: Query) -> dict[str, Any]:
     return {"data": rows, "pagination": facts}
 
 
-def _row(generation: Generation) -> dict[str, Any]:
-    credits = generation.order.credits if generation.status == SUCCEEDED else 0
+def _row(line: Line) -> dict[str, Any]:
     return {
-        "created": stamp(datetime.fromtimestamp(generation.created, UTC)),
-        "status": generation.status,
+        "created": stamp(datetime.fromtimestamp(line.created, UTC)),
+        "status": line.status,
         "origin": "api",
-        "model": generation.order.model,
-        "cost": {"usd": usd(credits), "credits": credits},
+        "model": line.model,
+        "cost": {"usd": usd(line.credits), "credits": line.credits},
         "tokens": {"input": 0, "output": 0, "total": 0},  # as for any model that is not billed by the token
-        "request_id": generation.sender.request_id,
-        "inference_id": generation.inference_id,
-        "client_request_id": generation.sender.client_request_id,
+        "request_id": line.sender.request_id,
+        "inference_id": line.inference_id,
+        "client_request_id": line.sender.client_request_id,
     }
 
 

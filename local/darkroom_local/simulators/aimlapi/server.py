@@ -12,7 +12,7 @@ from ..stage.workshop import Workshop
 from . import api_routes
 from .faults import REPERTOIRE
 from .generations import GenerationStore
-from .log import Pace
+from .log import Pace, Refusals
 from .world import Settings, World
 
 _ROUTES: tuple[Route[World], ...] = (
@@ -39,5 +39,5 @@ class AimlapiSimulator(Simulator[World, Settings]):
         settings = self.settings
         links = Links(settings.result_lifetime_seconds)
         generations = GenerationStore(self.account, workshop, settings.limits)
-        pace = Pace(settings.speed)
-        return World(self.account, self.faults, self.journal, links, workshop, settings, generations, pace)
+        pace, refusals = Pace(settings.speed), Refusals(settings.log_delay_seconds / settings.speed)
+        return World(self.account, self.faults, self.journal, links, workshop, settings, generations, pace, refusals)

@@ -14,10 +14,10 @@ from ..stage import calls, world
 from ..stage.journal import Entry
 from ..stage.refusals import Refusal
 from ..stage.world import Found
-from .answers import B64, CREDITS, NOWHERE, NULL, TOKENS, URL, Shape
+from .answers import B64, CREDITS, NOWHERE, NULL, TEXTS, TOKENS, URL, USD, Shape
 from .errors import DOCUMENTED, PROBLEM, answer
 from .generations import GenerationStore, Limits, Problem, Traits, failure
-from .log import Pace
+from .log import Pace, Refusals
 from .models import (
     AVAILABLE_CREDITS,
     EXAMPLE_CREDITS,
@@ -71,6 +71,7 @@ class World(world.World):
     settings: Settings
     generations: GenerationStore
     pace: Pace
+    refusals: Refusals
 
     def admit(self, entry: Entry) -> None:
         """Gives the request its id, and refuses a missing or wrong key."""
@@ -91,7 +92,15 @@ class World(world.World):
 
 
 Call = calls.Call[World]
-_USAGES = {"usage_credits": CREDITS, "usage_headers_only": NULL, "usage_nowhere": NOWHERE}
+_USAGES = {
+    "usage_credits": CREDITS,
+    "usage_headers_only": NULL,
+    "usage_nowhere": NOWHERE,
+    "usage_texts": TEXTS,
+    "usage_usd_only": USD,
+    "usage_usd_header": NULL,
+}
+_SILENT_HEADERS = ("usage_tokens_only", "usage_nowhere", "usage_texts", "usage_usd_only")
 
 
 def traits_of(call: Call) -> Traits:
@@ -121,5 +130,6 @@ def shape_of(call: Call) -> Shape:
         no_data=call.has("no_data"),
         status=201 if call.has("created") else 200,
         usage=_USAGES.get(kind, TOKENS),
-        cost_headers=kind not in ("usage_tokens_only", "usage_nowhere"),
+        cost_headers=kind not in _SILENT_HEADERS,
+        credits_header=kind != "usage_usd_header",
     )

@@ -40,7 +40,8 @@ async def listing(call: Call) -> web.StreamResponse:
     await call.gate()
     jobs = _chosen(call, ACTIVE)
     echo = call.world.settings.echo_input and not call.has("no_echo")
-    rows = [row(job, _result(call, job), echo=echo) for job in jobs]
+    nameless = call.has("null_input")
+    rows = [row(job, _result(call, job), echo=echo, nameless=nameless) for job in jobs]
     return web.json_response({"count": len(rows), "generations": rows})
 
 
@@ -49,8 +50,11 @@ async def history(call: Call) -> web.StreamResponse:
     await call.gate()
     jobs = _chosen(call, STATUSES)
     page, size = _whole(call, "page", 1, None), _whole(call, "page_size", PAGE_SIZE_DEFAULT, PAGE_SIZE_HIGHEST)
-    echo = not call.has("no_echo")
-    rows = [history_row(job, _result(call, job), echo=echo) for job in jobs[(page - 1) * size : page * size]]
+    highest = call.world.settings.page_size_limit
+    size = size if highest is None else min(size, highest)
+    echo, nameless = not call.has("no_echo"), call.has("null_input")
+    chosen = jobs[(page - 1) * size : page * size]
+    rows = [history_row(job, _result(call, job), echo=echo, nameless=nameless) for job in chosen]
     charged = [job.units for job in jobs if job.status == SUCCEEDED]
     body = {
         "count": len(rows),
@@ -61,6 +65,8 @@ async def history(call: Call) -> web.StreamResponse:
         "total_entries": len(jobs),
         "total_cost": dollars(sum(charged)) if charged else None,
     }
+    if call.has("no_length"):
+        body = {name: value for name, value in body.items() if not name.startswith("total_")}
     return web.json_response(body)
 
 
@@ -72,7 +78,7 @@ async def details(call: Call) -> web.StreamResponse:
     await call.gate(job.request.input_image if job else None)
     if job is None:
         raise Refusal(404)
-    found = history_row(job, _result(call, job), echo=not call.has("no_echo"))
+    found = history_row(job, _result(call, job), echo=not call.has("no_echo"), priced=not call.has("no_cost"))
     return web.json_response({"status": "success", "status_message": "resource_found", "generation": found})
 
 
@@ -86,7 +92,7 @@ async def model(call: Call) -> web.StreamResponse:
 
 
 async def file(call: Call) -> web.StreamResponse:
-    """GET of a result under the API's own host: with the key, on to a presigned link."""
+    """GET of a result under the API's own host: with the key, on to a presigned link. Strangers never come so far."""
     name = call.request.match_info["name"]
     job = call.world.jobs.of_file(name)
     call.entry["generation_id"] = job.generation_id if job and job.listed else None

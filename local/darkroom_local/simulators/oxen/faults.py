@@ -24,6 +24,9 @@ _OWN = {
     "wrong_size": wrong_size(_JOBS),
     "unknown_status": FaultKind("the status word is not a published one", ("status", "submit")),
     "no_echo": FaultKind("the answer does not say what was submitted", _ROWS),
+    "no_length": FaultKind("the history does not say how many pages it has", ("history",)),
+    "null_input": FaultKind("the answer has the input's field, and null in it", ("list", "history")),
+    "no_cost": FaultKind("the answer says nothing of what was charged", ("history",)),
     "inline": FaultKind("the picture comes as b64_json whatever was asked for", ("edit",)),
 }
 

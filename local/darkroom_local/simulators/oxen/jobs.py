@@ -18,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from ..stage.account import Account
-from ..stage.fetching import NotFetched, fetch
+from ..stage.fetching import NotFetched
 from ..stage.imaging import DECODE_ERRORS, ResultFile
 from ..stage.workshop import Workshop, made_as, sleep_until
 from .models import (
@@ -168,7 +168,8 @@ class JobStore:
 
     async def _fetch(self, order: Order, target: Path) -> None:
         try:
-            await fetch(order.input_image, target, self._limits.fetch_seconds, self._limits.fetch_bytes)
+            limits = self._limits
+            await self._workshop.fetch(order.input_image, target, limits.fetch_seconds, limits.fetch_bytes)
         except NotFetched as error:
             raise Unfit(_complaint(str(error), order.input_image)) from error
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from ..stage.links import Links
 from .jobs import Job
-from .models import MEDIA_TYPE, NAMESPACE, STRANGE_STATUS, SUCCEEDED, UNITS_PER_USD
+from .models import INPUT, MEDIA_TYPE, NAMESPACE, STRANGE_STATUS, SUCCEEDED, UNITS_PER_USD
 
 FILE_PATH = "/api/repos/{namespace}/generations/file/main/{name}"
 
@@ -41,8 +41,11 @@ class Addresses:
         return self._links.mint(str(store), "GET", name, self._links.expiry())
 
 
-def row(job: Job, result_url: str | None, *, echo: bool, strange: bool = False) -> dict[str, Any]:
-    """A row of the queue; with `echo` what the model was given stands beside the published fields."""
+def row(
+    job: Job, result_url: str | None, *, echo: bool, strange: bool = False, nameless: bool = False
+) -> dict[str, Any]:
+    """A row of the queue; with `echo` what the model was given stands beside the published fields, `nameless` without
+    its input."""
     strange = strange or (job.traits.unknown_status and job.is_active)
     facts = {
         "generation_id": job.generation_id,
@@ -56,14 +59,17 @@ def row(job: Job, result_url: str | None, *, echo: bool, strange: bool = False) 
         "completed_at": _second(job.completed),
         **job.request.targets,
     }
-    return {"prompt": None, **job.request.params, **facts} if echo else facts
+    given = {**job.request.params, INPUT: None} if nameless else job.request.params
+    return {"prompt": None, **given, **facts} if echo else facts
 
 
-def history_row(job: Job, result_url: str | None, *, echo: bool) -> dict[str, Any]:
-    """A row of the history: with what was charged, and whose it is."""
-    cost = dollars(job.units) if job.status == SUCCEEDED else None
+def history_row(
+    job: Job, result_url: str | None, *, echo: bool, nameless: bool = False, priced: bool = True
+) -> dict[str, Any]:
+    """A row of the history: with what was charged, a decimal number as text, and whose it is."""
+    cost = dollars(job.units) if job.status == SUCCEEDED and priced else None
     whose = {"user_id": None, "username": NAMESPACE, "user_image": None}
-    return {**row(job, result_url, echo=echo), "cost": cost, **whose}
+    return {**row(job, result_url, echo=echo, nameless=nameless), "cost": cost, **whose}
 
 
 def event(job: Job, result_url: str | None) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Settings(world.Settings):
     schema_field: str = SCHEMA_FIELDS[0]  # the name the model's schema goes by
     echo_input: bool = True  # whether the queue's rows say what was submitted; the history always does
     result_wants_key: bool = False  # whether results are first named at an address that wants the key
+    strangers_get: int = 401  # the status for who asks for such a result without the key: some hosts say 403 or 404
+    page_size_limit: int | None = None  # what the history shows at once at most, whatever was asked; published: 1,000
     result_host: str | None = None  # the host in presigned links, if not the called one
     result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # of a link; divided by the speed, as all times
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
@@ -79,6 +81,12 @@ class World(world.World):
     jobs: JobStore
     addresses: Addresses
     listeners: Listeners
+
+    def admit(self, entry: Entry) -> None:
+        """A result's address may hide from strangers that it is there."""
+        if entry["operation"] == "file" and not entry["key_matched"]:
+            raise Refusal(self.settings.strangers_get)
+        super().admit(entry)
 
     def render(self, refusal: Refusal) -> web.Response:
         """With an `error`."""

@@ -6,6 +6,7 @@ on the wire as it was given, because a presigned one does not survive being rewr
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import aiohttp
@@ -19,13 +20,18 @@ class NotFetched(Exception):
     """The address did not give up a picture."""
 
 
-async def fetch(url: str, target: Path, limit_seconds: float, limit_bytes: int) -> None:
+def trust_in(authorities: Path | None) -> ssl.SSLContext | bool:
+    """What `fetch` trusts: a file of certificates, or what OpenSSL does without one, as SSL_CERT_FILE says."""
+    return True if authorities is None else ssl.create_default_context(cafile=authorities)
+
+
+async def fetch(url: str, target: Path, limit_seconds: float, limit_bytes: int, trust: ssl.SSLContext | bool) -> None:
     """Writes what the address answers with to a file. Raises NotFetched."""
     limit = aiohttp.ClientTimeout(total=limit_seconds)
     try:
         async with (
             aiohttp.ClientSession(timeout=limit, headers=_HEADERS) as session,
-            session.get(URL(url, encoded=True), allow_redirects=False) as answer,
+            session.get(URL(url, encoded=True), allow_redirects=False, ssl=trust) as answer,
         ):
             if answer.status != 200:
                 raise NotFetched(f"status {answer.status}")

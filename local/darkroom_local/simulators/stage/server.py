@@ -22,6 +22,7 @@ from .account import Account
 from .calls import Call
 from .control import control_routes
 from .faults import Fault, Faults, Repertoire
+from .fetching import trust_in
 from .journal import Journal, bearer_state
 from .kinds import RESULT
 from .refusals import Refusal, Severed
@@ -197,7 +198,7 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix=f"{self.name}-") as directory:
-            workshop = Workshop(self.name, Path(directory))
+            workshop = Workshop(self.name, Path(directory), trust_in(self.settings.authorities))
             world = self.make_world(workshop)
             runner = web.AppRunner(
                 self._application(world),

@@ -6,6 +6,7 @@ It must not know what a job is, nor what it costs.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from .fetching import fetch
 from .imaging import Recipe, ResultFile, make_result
 
 _WORKERS = 4
@@ -34,8 +36,10 @@ AnyMaking = TypeVar("AnyMaking", bound=Making)
 class Workshop:
     """Tasks and threads that end with the server, and the folder they write to."""
 
-    def __init__(self, name: str, directory: Path) -> None:
+    def __init__(self, name: str, directory: Path, trust: ssl.SSLContext | bool) -> None:
+        """`trust` as `fetching.trust_in` gives it."""
         self.directory = directory
+        self._trust = trust
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix=name)
 
@@ -44,6 +48,10 @@ class Workshop:
         task = asyncio.get_running_loop().create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def fetch(self, url: str, target: Path, limit_seconds: float, limit_bytes: int) -> None:
+        """Writes what an address answers with to a file. Raises NotFetched."""
+        await fetch(url, target, limit_seconds, limit_bytes, self._trust)
 
     async def make(self, call: Callable[[], Made]) -> Made:
         """Do blocking work in a thread."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -27,6 +28,7 @@ class Settings:
     speed: float = 1.0
     available_credits: int = 10_000
     faults: tuple[Fault, ...] = ()
+    authorities: Path | None = None  # certificates to trust when a picture is fetched by https; OpenSSL's own without
 
     def __post_init__(self) -> None:
         if self.speed <= 0:

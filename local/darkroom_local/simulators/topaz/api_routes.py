@@ -54,6 +54,10 @@ async def enhance_now(call: Call) -> web.StreamResponse:
         **_job_headers(job),
         "Content-Type": MEDIA_TYPES[job.order.output_format],
     }
+    if call.has("no_picture"):
+        return web.Response(
+            text="<html>The picture is ready.</html>", content_type="text/html", headers=_job_headers(job)
+        )
     if call.has("cut_answer"):
         return await _half_of(call, job.result, headers)
     return web.FileResponse(job.result.path, headers=headers)
@@ -104,7 +108,7 @@ async def delete_one(call: Call) -> web.StreamResponse:
     job = await _job_of(call)
     if job.status in RUNNING:
         raise Refusal(409)
-    call.world.jobs.delete(job)
+    call.world.jobs.delete(job, keeps_result=call.has("kept_result"))
     return web.Response(status=204)
 
 
@@ -125,7 +129,7 @@ async def cancel(call: Call) -> web.StreamResponse:
 
 async def download(call: Call) -> web.StreamResponse:
     """GET /download/{process_id}: fresh links, for as long as the result is kept."""
-    job = await _job_of(call)
+    job = await _job_of(call, of_result=True)
     if job.status != "Completed":
         raise Refusal(409)
     if not call.world.jobs.has_result(job):
@@ -162,6 +166,8 @@ async def _submit(call: Call, endpoint: Endpoint, sync: bool) -> Job:
     call.entry["fields"] = dict(form.fields)
     try:
         await call.gate(form.upload.filename if form.upload else form.fields.get("source_url"))
+        if sync and call.has("no_synchronous"):
+            raise Refusal(404)
         job = await _accept(call, endpoint, form, sync)
     except BaseException:
         form.discard()
@@ -187,7 +193,9 @@ async def _accept(call: Call, endpoint: Endpoint, form: Form, sync: bool) -> Job
     upload = await _only_upload(call, form)
     wishes = read_wishes(endpoint, form.fields)
     facts = await _facts(upload)
-    order = make_order(wishes, facts.width, facts.height, endpoint.output_limit_mp)
+    own = call.take("own_size")
+    own_factor = own.option("factor") if own else 1.0
+    order = make_order(wishes, facts.width, facts.height, endpoint.output_limit_mp, own_factor)
     if not world.account.reserve(order.credits):
         raise Refusal(402)
     return world.jobs.accept(order, upload, facts.format, sync, traits_of(call))
@@ -200,7 +208,7 @@ async def _only_upload(call: Call, form: Form) -> Upload:
         raise Refusal(400, "This simulator takes one image or one source_url, no source_id.")
     if url:
         is_named = not call.has("unnamed")
-        form.upload = await fetch_upload(url, world.workshop.directory, world.settings.request_limit_bytes, is_named)
+        form.upload = await fetch_upload(url, world.workshop, world.settings.request_limit_bytes, is_named)
     if form.upload is None:
         raise Refusal(400, "The image is missing.")
     return form.upload
@@ -228,15 +236,15 @@ async def _estimate(call: Call, endpoint: Endpoint) -> web.StreamResponse:
     return web.json_response({"duration": seconds, "credits": order.credits})
 
 
-async def _job_of(call: Call) -> Job:
-    """The job the path names; 400 for what is no UUID, 404 for an unknown one."""
+async def _job_of(call: Call, of_result: bool = False) -> Job:
+    """The job the path names; 400 for what is no UUID, 404 for an unknown one. `of_result`: its result is enough."""
     text = call.request.match_info["process_id"]
     try:
         process_id = str(uuid.UUID(text))
     except ValueError:
         raise Refusal(400, "The process id is not a UUID.") from None
     call.entry["process_id"] = process_id
-    job = call.world.jobs.find(process_id)
+    job = call.world.jobs.find_result(process_id) if of_result else call.world.jobs.find(process_id)
     await call.gate(job.upload.filename if job else None)
     if job is None:
         raise Refusal(404)

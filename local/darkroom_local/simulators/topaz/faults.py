@@ -36,6 +36,12 @@ _OWN = {
     "wrong_size": FaultKind("status reports other dimensions than the result has", ("submit", "status")),
     "unknown_status": FaultKind("the status word is Queued2", ("status", "submit")),
     "unnamed": FaultKind("the list does not name a picture that was fetched by its address", ("submit",)),
+    "own_size": FaultKind(
+        "where no size is asked for, the sides become `factor` times as long", ("submit",), {"factor": 4.0}
+    ),
+    "no_picture": FaultKind("a synchronous call ends with a page in place of the picture", ("submit",)),
+    "no_synchronous": FaultKind("404: there is no synchronous endpoint, as in 1.2.0", ("submit",)),
+    "kept_result": FaultKind("a deleted entry's picture can still be downloaded", ("delete",)),
     "cut_answer": FaultKind("half of a synchronous call's picture, then closed", ("submit",)),
     "list_shape": FaultKind("the list comes in the shape not asked for", ("list",)),
 }

@@ -140,6 +140,7 @@ class JobStore:
         self._workshop = workshop
         self._speed = speed
         self._jobs: dict[str, Job] = {}
+        self._results: dict[str, Job] = {}  # of deleted entries
 
     def accept(
         self,
@@ -166,6 +167,10 @@ class JobStore:
         """The job of that id, if it is known and not deleted."""
         return self._jobs.get(process_id)
 
+    def find_result(self, process_id: str) -> Job | None:
+        """The job of that id whose result may be had: also a deleted one's that was kept."""
+        return self._jobs.get(process_id) or self._results.get(process_id)
+
     def listed(self) -> list[Job]:
         """The jobs the list shows, newest first."""
         now = time.time()
@@ -187,9 +192,11 @@ class JobStore:
         self._end(job, "Cancelled")
         return True
 
-    def delete(self, job: Job) -> None:
-        """Forget a job."""
+    def delete(self, job: Job, keeps_result: bool = False) -> None:
+        """Forget a job. Whether its picture goes with its status is not published."""
         self._jobs.pop(job.process_id, None)
+        if keeps_result:
+            self._results[job.process_id] = job
 
     def delete_all(self) -> None:
         """Forget every job; running ones go on unseen and are charged."""

@@ -2,8 +2,9 @@
 
 A supported parameter with a bad value is refused with 400. A parameter the endpoint or the model
 does not know is passed over in silence, as the vendor does. The vendor chooses a size when none
-is asked for and does not say how: here it is the size of the input. Nor is it published what an endpoint
-that gives PNG alone makes of another format: here it is a bad value. Nothing is read or started.
+is asked for and does not say how: here it is the size of the input, or so many times it as the caller
+says. Nor is it published what an endpoint that gives PNG alone makes of another format: here it is a bad
+value. Nothing is read or started.
 """
 
 from __future__ import annotations
@@ -108,9 +109,14 @@ def read_input_size(fields: Mapping[str, str]) -> tuple[int, int]:
     return int(values["input_width"]), int(values["input_height"])
 
 
-def make_order(wishes: Wishes, width: int, height: int, output_limit_mp: float) -> Order:
-    """Settle the output size and check it against the limits; Refusal 400 says which broke."""
-    out_width, out_height = _output_size(wishes.common, width, height)
+def make_order(wishes: Wishes, width: int, height: int, output_limit_mp: float, own_factor: float = 1.0) -> Order:
+    """Settle the output size and check it against the limits; Refusal 400 says which broke.
+
+    `own_factor`: by how much the vendor enlarges of its own accord where an endpoint takes a size and none was asked for.
+    """
+    if not wishes.endpoint.takes_size:
+        own_factor = 1.0
+    out_width, out_height = _output_size(wishes.common, width, height, own_factor)
     order = Order(wishes, width, height, out_width, out_height, output_limit_mp)
     input_limit_mp = wishes.model.input_limit_mp or wishes.endpoint.input_limit_mp
     if order.input_mp > input_limit_mp:
@@ -139,7 +145,7 @@ def order_is_resized(order: Order) -> bool:
     )
 
 
-def _output_size(common: Mapping[str, Value], width: int, height: int) -> tuple[int, int]:
+def _output_size(common: Mapping[str, Value], width: int, height: int, own_factor: float) -> tuple[int, int]:
     out_width, out_height = common.get("output_width"), common.get("output_height")
     if out_width is not None and out_height is not None:
         return int(out_width), int(out_height)
@@ -147,7 +153,7 @@ def _output_size(common: Mapping[str, Value], width: int, height: int) -> tuple[
         return int(out_width), max(1, round(height * int(out_width) / width))
     if out_height is not None:
         return max(1, round(width * int(out_height) / height)), int(out_height)
-    return width, height
+    return round(width * own_factor), round(height * own_factor)
 
 
 def _checked(parameters: Mapping[str, Parameter], fields: Mapping[str, str]) -> dict[str, Value]:

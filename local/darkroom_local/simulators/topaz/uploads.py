@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from ..stage.fetching import NotFetched, fetch
+from ..stage.fetching import NotFetched
 from ..stage.refusals import Refusal
+from ..stage.workshop import Workshop
 from .models import FETCH_LIMIT_SECONDS
 
 _TEXT_LIMIT_BYTES = 65_536
@@ -62,12 +63,12 @@ async def read_form(request: web.Request, directory: Path, limit_bytes: int) -> 
     return form
 
 
-async def fetch_upload(url: str, directory: Path, limit_bytes: int, is_named: bool) -> Upload:
+async def fetch_upload(url: str, workshop: Workshop, limit_bytes: int, is_named: bool) -> Upload:
     """The picture behind an address; Refusal 400 when it is not to be had. Fetched at once, and named as its host would
     name it: both assumed."""
-    path = directory / f"upload-{uuid.uuid4()}"
+    path = workshop.directory / f"upload-{uuid.uuid4()}"
     try:
-        await fetch(url, path, FETCH_LIMIT_SECONDS, limit_bytes)
+        await workshop.fetch(url, path, FETCH_LIMIT_SECONDS, limit_bytes)
     except NotFetched:
         path.unlink(missing_ok=True)
         raise Refusal(400, "The picture at source_url could not be fetched.") from None

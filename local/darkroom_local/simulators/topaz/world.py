@@ -41,7 +41,7 @@ class World(world.World):
     def find_result(self, name: str, entry: Entry) -> Found:
         """The result of the job whose id the name begins with, for as long as it is kept."""
         entry["process_id"] = process_id = name.partition(".")[0]
-        job = self.jobs.find(process_id)
+        job = self.jobs.find_result(process_id)
         if job is None:
             return Found(None, None)
         return Found(job.result if self.jobs.has_result(job) else None, job.upload.filename)

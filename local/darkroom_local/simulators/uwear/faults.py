@@ -19,8 +19,12 @@ _OWN = {
     "list_lag": lasting("the generation is missing from the list for `seconds`", _SUBMIT),
     "wrong_size": wrong_size(_SUBMIT),
     "unknown_status": FaultKind("the status word is Queued", ("status", "submit")),
-    "list_shape": FaultKind("the list comes inside an object, with its total", ("list",)),
-    "no_echo": FaultKind("the list does not say which image_url was given", ("list",)),
+    "list_array": FaultKind("the list is an array, by limit and offset, as clients have seen it", ("list",)),
+    "list_shape": FaultKind("the same inside an object, with its total", ("list",)),
+    "page_ignored": FaultKind("the list begins anew whatever part was asked for", ("list",)),
+    "no_echo": FaultKind("the list does not say what was given", ("list",)),
+    "null_input": FaultKind("the list has the field of the image_url, and null in it", ("list",)),
+    "result_second": FaultKind("a result without a link comes first", _SUBMIT),
 }
 
 REPERTOIRE = repertoire(OPERATIONS, _OWN)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ..stage.account import Account
-from ..stage.fetching import NotFetched, fetch
+from ..stage.fetching import NotFetched
 from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
 from ..stage.workshop import Workshop, made_as, sleep_until
 from .models import (
@@ -56,6 +56,7 @@ class Traits:
     list_lag_seconds: float = 0.0
     wrong_size: bool = False
     unknown_status: bool = False
+    result_second: bool = False
 
 
 @dataclass
@@ -134,7 +135,7 @@ class GenerationStore:
         order, limits = generation.order, self._limits
         await sleep_until(time.time() + generation.traits.fetch_late_seconds)
         if order.image_url is not None:
-            await fetch(order.image_url, target, limits.fetch_seconds, limits.fetch_bytes)
+            await self._workshop.fetch(order.image_url, target, limits.fetch_seconds, limits.fetch_bytes)
             return target
         earlier = self.of_result(order.generation_result_id or 0)
         if earlier is None or earlier.file is None:

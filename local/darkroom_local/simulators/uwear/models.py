@@ -1,7 +1,8 @@
 """The vendor's published facts as data, and apart from them what is assumed where it is silent.
 
-Source: the uwear.ai API reference, page Create Upscale
-(POST https://api.uwear.ai/api/v1/generation-upscale). This module holds facts only. It must not
+Source: the uwear.ai API reference, pages Create Upscale
+(POST https://api.uwear.ai/api/v1/generation-upscale) and Get All Generations
+(docs.dev.uwear.ai/operations/external_read_generations). This module holds facts only. It must not
 read requests or touch pictures, and it must not import the application: a simulator that shared
 the application's tables would agree with its mistakes.
 """
@@ -69,3 +70,4 @@ OUTPUT_LIMIT_MP = 512.0
 KEPT_FORMATS = ("png", "jpeg")
 OTHER_FORMAT = "png"
 LIST_LIMIT_DEFAULT, LIST_LIMIT_HIGHEST = 20, 100
+FEATURE = "upscale"  # what the list calls such a generation

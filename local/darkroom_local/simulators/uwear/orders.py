@@ -31,6 +31,7 @@ class Order:
     generation_result_id: int | None
     settings: Mapping[str, Value]
     factor: int
+    given: Mapping[str, Any]  # the body itself
 
     @property
     def credits(self) -> int:
@@ -61,6 +62,7 @@ def read_order(body: Any, recraft_factor: int) -> Order:
         body.get("generation_result_id"),
         settings,
         factor,
+        body,
     )
 
 

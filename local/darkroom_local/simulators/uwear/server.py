@@ -1,7 +1,7 @@
 """The simulator as a running server: this vendor's routes to handlers.
 
-A stand-in for uwear.ai's upscale API: creating an upscale as its vendor publishes it, looking at
-generations as clients have seen it. Paths answer with and without the published prefix, because
+A stand-in for uwear.ai's upscale API: creating an upscale and listing generations as its vendor
+publishes it, looking at one as clients have seen it. Paths answer with and without the published prefix, because
 newer pages drop it. It must not import the application it stands in for.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..stage.links import Links
 from ..stage.server import Route, Simulator
 from ..stage.workshop import Workshop
-from . import api_routes
+from . import api_routes, listing
 from .faults import REPERTOIRE
 from .generations import GenerationStore
 from .world import Settings, World
@@ -23,7 +23,7 @@ _ROUTES: tuple[Route[World], ...] = tuple(
     for route in (
         ("POST", prefix + "/generation-upscale", "submit", api_routes.submit),
         ("GET", prefix + "/generation/{generation_id}", "status", api_routes.status),
-        ("GET", prefix + "/generations", "list", api_routes.listing),
+        ("GET", prefix + "/generations", "list", listing.listing),
     )
 )
 

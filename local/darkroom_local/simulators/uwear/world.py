@@ -33,7 +33,7 @@ class Settings(world.Settings):
 
     result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # divided by the speed, as all times
     recraft_factor: int = RECRAFT_FACTOR
-    echo_image_url: bool = True  # whether the list says which image_url a generation was given
+    echo_input: bool = True  # whether the list says what a generation was given
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
     fetch_limit_bytes: int = FETCH_LIMIT_BYTES
     output_limit_mp: float = OUTPUT_LIMIT_MP
@@ -88,4 +88,5 @@ def traits_of(call: Call) -> Traits:
         ending=call.meant({"failed_job": ERROR, "failed_word": SEEN_FAILED}, DONE),
         wrong_size=call.has("wrong_size"),
         unknown_status=call.has("unknown_status"),
+        result_second=call.has("result_second"),
     )
