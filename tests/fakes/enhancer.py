@@ -67,6 +67,7 @@ class Enhancer:
     clock: Callable[[], datetime]
     draw: Callable[[Plan], bytes]
     name: str = "topaz"
+    deletes_entries: bool = False
     key: str = "a-key"
     next_key: str | None = None  # what a fresh read of the secret finds
     account: Balance | None = None
@@ -128,8 +129,8 @@ class Enhancer:
     def result(self, process_id: str) -> Iterator[FakeLink]:
         self._fault("result")
         known = self._known(process_id)
-        if known.progress.state is ProcessState.EXPIRED:
-            raise ResultNotReady("the provider keeps no such result")
+        if known.progress.state is not ProcessState.COMPLETED:
+            raise ResultNotReady("the provider gives no such result")
         yield FakeLink(known.result, self.cuts.pop(0) if self.cuts else None)
 
     def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:

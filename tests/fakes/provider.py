@@ -65,6 +65,7 @@ class FakeProvider:
     key: str = field(default="fake-key-1", repr=False)
     stored_key: str | None = field(default=None, repr=False)  # what a fresh read of the secret finds
     name: str = "topaz"
+    deletes_entries: bool = False
     given: Decimal = Decimal(10_000)
     duration: timedelta = timedelta(seconds=30)
     make_result: Callable[[Plan, bytes], bytes] = field(default=lambda plan, sent: sent)

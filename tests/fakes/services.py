@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from darkroom.model import Alarm, Due, SourceObject, Tick, Upload
+from darkroom.model import Alarm, Due, Note, SourceObject, Tick, Upload
 
 
 @dataclass
@@ -44,12 +44,16 @@ class Queue:
 
 @dataclass
 class Bell:
-    """Fulfils `ports.Attention`; keeps who was called for."""
+    """Fulfils `ports.Attention`; keeps who was called for, and what was noted."""
 
     rung: list[Alarm] = field(default_factory=list)
+    noted: list[Note] = field(default_factory=list)
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         self.rung.append(alarm)
+
+    def note(self, note: Note, message: str, **facts: str) -> None:
+        self.noted.append(note)
 
 
 @dataclass

@@ -29,6 +29,7 @@ from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.gate import Gate
 from darkroom.pipeline.operate import Operate
 from darkroom.pipeline.poll import Poll
+from darkroom.pipeline.preparing import Preparing
 from darkroom.pipeline.reconcile import Reconcile
 from darkroom.pipeline.sending import Sending
 from darkroom.pipeline.strays import AbandonedUploads, LostUploads
@@ -83,6 +84,7 @@ class World:
         self.bus, self.executions, self.queue, self.bell = Bus(), Executions(), Queue(), Bell()
         self.links = Links()
         self.slept: list[float] = []
+        self.retention = RETENTION
         self.ledger = self.make_ledger(cloud.dynamodb)
         table: Any = (cloud.dynamodb, TABLE, self.slept.append)
         self.ports: dict[str, Any] = {
@@ -133,8 +135,7 @@ class World:
             ledger=self.ports["ledger"], providers=self._providers,
             gate=Gate(self.ports["circuits"], self.ports["attention"], self.clock), binding=self._binding(),
             closing=self._closing(), doubt=self._doubt(), clock=self.clock, output_bucket=OUTPUT,
-            default_provider="topaz", allowed_providers=("topaz",), stack_defaults=self.defaults, tag_prefix="",
-            limits=self.limits,
+            preparing=Preparing(self.ports["sources"], "topaz", ("topaz",), self.defaults, "", self.limits),
         )  # fmt: skip
 
     def submit(self, what: Upload | Due) -> Verdict:
@@ -153,7 +154,7 @@ class World:
     def _finalize(self) -> Finalize:
         delivery = Delivery(
             self.ports["sources"], self.ports["outputs"], self.ports["staging"], self.ports["ledger"], self._closing(),
-            self.clock, {"topaz": RETENTION},
+            self.clock, {"topaz": self.retention},
         )  # fmt: skip
         return Finalize(
             self.ports["ledger"], self._providers, delivery, self._closing(), self.clock

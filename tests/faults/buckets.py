@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from darkroom.errors import SourceGone
 from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
-from tests.fakes.cloud import INPUT
+from tests.fakes.cloud import INPUT, OUTPUT
 from tests.fakes.world import picture
 from tests.faults.scheduler import Scheduler
 
@@ -137,6 +137,7 @@ class OutputBucket:
     reports: dict[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)
     begun: dict[str, UnfinishedUpload] = field(default_factory=dict)
     aborted: int = 0
+    bucket: str = OUTPUT
 
     def receipt(self, key: str) -> Mapping[str, str]:
         return self.results[key].receipt if key in self.results else {}

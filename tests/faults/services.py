@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkroom.model import Alarm
+from darkroom.model import Alarm, Note
 from tests.faults.scheduler import Scheduler
 
 VISIBILITY = 300.0
@@ -92,6 +92,9 @@ class Bell:
         if alarm is Alarm.IN_DOUBT:
             self.doubts_at = self.scheduler.seconds
             self.on_doubt()
+
+    def note(self, note: Note, message: str, **facts: str) -> None:
+        """Nobody comes."""
 
     def rang_since(self, seconds: float) -> bool:
         """Whether it rang for a doubt since then."""

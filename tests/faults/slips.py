@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from darkroom import events
-from darkroom.aws import budgets, interventions, ledger, moves, rows
+from darkroom.aws import budgets, interventions, ledger, moves, places, rows
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.writes import ConditionFailed, Write, Writer
 from darkroom.errors import BudgetExceeded, SubmitInDoubt
@@ -228,13 +228,13 @@ def rerun_forgets_the_run(patch: Patch) -> None:
 
 def no_not_older(patch: Patch) -> None:
     """NOT_OLDER left out: an old version's late result replaces the new one's."""
-    _without(patch, "NOT_OLDER", ledger)
+    _without(patch, "NOT_OLDER", places)
 
 
 def no_output_free(patch: Patch) -> None:
     """OUTPUT_FREE and STILL_WRITER left out: two versions write to one key at once."""
-    _without(patch, "OUTPUT_FREE", ledger)
-    _without(patch, "STILL_WRITER", ledger)
+    _without(patch, "OUTPUT_FREE", places)
+    _without(patch, "STILL_WRITER", places)
 
 
 def broken_result_believed(patch: Patch) -> None:
@@ -255,7 +255,7 @@ def cancelled_by_word(patch: Patch) -> None:
 def died_after_wake(patch: Patch) -> None:
     """The sweep forgets to look at submits whose worker died."""
     original = Sweep._each
-    patch.setattr(Sweep, "_each", lambda self, word, act: 0 if word == "SUBMITTING" else original(self, word, act))
+    patch.setattr(Sweep, "_each", lambda self, word, *rest: 0 if word == "SUBMITTING" else original(self, word, *rest))
 
 
 def waiting_counts_as_failing(patch: Patch) -> None:

@@ -25,6 +25,7 @@ from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.gate import Gate
 from darkroom.pipeline.operate import Operate
 from darkroom.pipeline.poll import Poll
+from darkroom.pipeline.preparing import Preparing
 from darkroom.pipeline.reconcile import Reconcile
 from darkroom.pipeline.sending import Sending
 from darkroom.pipeline.strays import AbandonedUploads, LostUploads
@@ -141,8 +142,8 @@ class Parts:
             sources=stack.ports["sources"], links=stack.ports["links"], staging=stack.ports["staging"],
             ledger=self.ledger, providers=self.providers,
             gate=Gate(stack.ports["circuits"], stack.ports["attention"], clock), binding=self.binding,
-            closing=self.closing, doubt=self.doubt, clock=clock, output_bucket=OUTPUT, default_provider=PROVIDER,
-            allowed_providers=(PROVIDER,), stack_defaults="", tag_prefix="", limits=stack.limits,
+            closing=self.closing, doubt=self.doubt, clock=clock, output_bucket=OUTPUT,
+            preparing=Preparing(stack.ports["sources"], PROVIDER, (PROVIDER,), "", "", stack.limits),
         )  # fmt: skip
 
     def finalize(self) -> Finalize:

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.play import play
 from tests.faults.shapes import HELD
 
-SCHEDULES, CHUNK = 300, 50
+SCHEDULES, CHUNK = 400, 50
 HAPPENED: Counter[str] = Counter()
 # As in test_schedules: about a third of what so many schedules have.
 NEEDED = {

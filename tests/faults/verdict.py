@@ -79,6 +79,8 @@ def _reported(world: Simulation, row: Row) -> None:
     key, order = text(row, "source_key"), text(row, "source_order") or ""
     of_key = [one for one in world.laws.rows.values() if text(one, "source_key") == key]
     mended = any(text(one, "status") == "COMPLETED" and (text(one, "source_order") or "") >= order for one in of_key)
+    places = [one for one in world.laws.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
+    mended |= any((text(one, "newest_order") or "") > order for one in places)  # its job may have been run again since
     if not mended and naming.report_key(text(row, "source_key") or "") not in world.outputs.reports:
         raise Broken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")
 
@@ -87,9 +89,12 @@ def _paid(world: Simulation, row: Row, job_id: str, run: int) -> None:
     """What the vendor took for the run is what the ledger spent; what nobody waits for was written down."""
     bound, noted = text(row, "process_id"), row.get("orphans", {})
     orphans = [*noted.get("SS", ()), *(one["S"] for one in noted.get("L", ()))]  # a kept run has them as a list
+    # Of a call and its double, what was charged is preferred to what failed, whichever of them it was.
+    is_lost = bound is None and text(row, "error_code") == "ResultLost"
     charged, loose = Decimal(0), []
     for process in world.vendor.of_run(Handle(job_id, run, 0)):
-        if process.process_id == bound or not (process.twin or process.process_id in orphans):
+        is_twin = process.twin and not is_lost
+        if process.process_id == bound or not (is_twin or process.process_id in orphans):
             charged += world.vendor.charged(process)
         elif process.process_id not in orphans:
             loose.append(process.process_id)

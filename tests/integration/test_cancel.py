@@ -12,7 +12,6 @@ from tests.integration.time_support import LEASE, MINUTE, Replaced, committed, d
 
 from darkroom.errors import ErrorCode, Inapplicable, ProviderUnavailable, SubmitInDoubt, Throttled
 from darkroom.model import JobStatus, ProcessState, Upload
-from darkroom.pipeline.verdicts import Ignored
 
 
 @pytest.fixture
@@ -177,9 +176,3 @@ def test_deleting_the_object_after_its_submit_costs_the_result_nothing(world: Wo
     world.provider.become(ProcessState.COMPLETED)
     assert follow(world).status is JobStatus.COMPLETED
     assert world.cloud.s3.get_object_tagging(Bucket=OUTPUT, Key="a.jpg")["TagSet"] == [{"Key": "label", "Value": "x"}]
-
-
-def test_a_version_deleted_before_anybody_saw_it_makes_no_job(world: World, upload: Upload) -> None:
-    world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
-    assert isinstance(world.submit(upload), Ignored)
-    assert world.cloud.jobs() == []

@@ -18,7 +18,7 @@ from darkroom.errors import (
     ResultNotReady,
     Throttled,
 )  # fmt: skip
-from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.model import Alarm, Job, JobStatus, ProcessState, Upload
 
 TRANSIENT = [
     Throttled("HTTP 429"),
@@ -27,6 +27,7 @@ TRANSIENT = [
     ProcessUnknown("HTTP 404"),
 ]
 SILENT = TRANSIENT[:3]
+GONE = ProcessUnknown("HTTP 404")
 
 
 @pytest.fixture
@@ -128,9 +129,25 @@ def test_a_process_that_completes_while_it_is_cancelled_is_adopted(world: World,
     assert world.finalize(job).status == "COMPLETED"
 
 
-def test_a_late_process_that_is_gone_when_it_is_cancelled_is_timed_out_and_released(world: World, job: Job) -> None:
+def test_a_404_to_a_cancellation_is_none_and_a_process_that_runs_on_goes_to_a_person(world: World, job: Job) -> None:
     late(world)
-    world.provider.faults["cancel"] = [ProcessUnknown("HTTP 404")]
+    world.provider.faults["cancel"] = [GONE]
+    assert world.finalize(job).status == "IN_DOUBT"
+    assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
+
+
+def test_a_process_gone_when_it_is_cancelled_is_timed_out_once_its_status_says_so_too(world: World, job: Job) -> None:
+    late(world)
+
+    def cancel(process_id: str) -> bool:
+        world.provider.processes.clear()
+        raise GONE
+
+    world.provider.cancel = cancel  # type: ignore[method-assign]
+    with pytest.raises(ResultNotReady, match="knows no such process"):
+        world.finalize(job)
+    assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
+    world.clock.advance(timedelta(hours=1))
     assert world.finalize(job).status == "FAILED"
     assert (world.job().error_code, world.cloud.budget("topaz", MONTH)["committed"]) == ("TimedOut", 0)
 
@@ -149,10 +166,82 @@ def test_a_404_at_the_deadline_is_believed_when_it_still_stands_an_hour_later(wo
 def test_a_404_that_passes_costs_the_job_nothing(world: World, job: Job) -> None:
     late(world)
     world.provider.become(ProcessState.COMPLETED)
-    world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")]
+    world.provider.faults |= {"progress": [GONE], "result": [GONE]}
     with pytest.raises(ResultNotReady):
         world.finalize(job)
     assert world.finalize(job).status == "COMPLETED"
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_process_whose_entry_somebody_removed_is_delivered_while_its_result_can_be_had(
+    world: World, job: Job, deletes: bool
+) -> None:
+    late(world)
+    world.provider.deletes_entries = deletes
+    world.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
+    world.provider.faults["progress"] = [GONE] * 9
+    assert world.finalize(job).status == "COMPLETED"
+    assert (world.job().credits, world.cloud.keys()) == (1, {"a.jpg"})  # as reserved: nobody says what it charged
+    world.assert_books_balance()
+
+
+def test_before_the_deadline_a_404_is_only_waited_out(world: World, job: Job) -> None:
+    world.provider.become(ProcessState.COMPLETED)
+    world.provider.faults["progress"] = [GONE]
+    assert world.finalize(job).status == "running"
+    assert world.cloud.keys() == set()
+
+
+def test_a_404_is_no_proof_where_others_may_have_removed_the_entry(world: World, job: Job) -> None:
+    late(world)
+    world.provider.deletes_entries = True
+    world.provider.processes.clear()
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    world.clock.advance(timedelta(hours=1))
+    assert world.finalize(job).status == "IN_DOUBT"
+    assert (world.cloud.budget("topaz", MONTH)["reserved"], world.bell.rung) == (1, [Alarm.IN_DOUBT])
+    world.assert_books_balance()
+
+
+@pytest.mark.parametrize("charged", [False, True])
+def test_a_404_to_another_key_proves_nothing(world: World, job: Job, charged: bool) -> None:
+    if charged:
+        world.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
+        world.provider.faults["result"] = [ResultNotReady("the download was cut")]
+        with pytest.raises(ResultNotReady):
+            world.finalize(job)
+    late(world)
+    world.provider.key = "another-accounts-key"
+    world.provider.processes.clear()
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    world.clock.advance(timedelta(hours=1))
+    assert world.finalize(job).status == "IN_DOUBT"
+    assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
+
+
+def test_a_404_to_a_key_that_was_read_too_early_is_asked_again_with_the_jobs_own(world: World, job: Job) -> None:
+    late(world)
+    world.clock.advance(timedelta(hours=1))
+    world.provider.become(ProcessState.COMPLETED)
+    world.provider.key, world.provider.next_key = "an-older-key", world.provider.key
+    world.provider.faults |= {"progress": [GONE], "result": [GONE]}
+    with pytest.raises(ResultNotReady, match="older API key"):
+        world.finalize(job)
+    assert world.finalize(job).status == "COMPLETED"
+
+
+@pytest.mark.parametrize("answer", [Throttled("HTTP 429"), ProviderUnavailable("HTTP 503")])
+def test_whether_the_result_can_be_had_all_the_same_is_asked_for_an_hour_too(
+    world: World, job: Job, answer: DarkroomError
+) -> None:
+    late(world)
+    world.provider.faults |= {"progress": [GONE] * 2, "result": [answer] * 2}
+    with pytest.raises(type(answer)):
+        world.finalize(job)
+    world.clock.advance(timedelta(hours=1))
+    assert world.finalize(job).status == "IN_DOUBT"
 
 
 def test_a_404_after_the_provider_had_time_to_finish_charge_and_forget_is_a_doubt(world: World, job: Job) -> None:

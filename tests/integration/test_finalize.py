@@ -8,11 +8,21 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.cloud import INPUT
-from tests.fakes.world import INVOCATION, MONTH, RETENTION, World, picture
+from tests.fakes.world import DEADLINE, INVOCATION, MONTH, RETENTION, START, World, picture
 
-from darkroom.errors import DarkroomError, ResultNotReady, UnsafeLink
+from darkroom.errors import (
+    DarkroomError,
+    ErrorCode,
+    OperatorFault,
+    ProviderUnavailable,
+    ResultNotReady,
+    Throttled,
+    UnsafeLink,
+)  # fmt: skip
 from darkroom.model import Job, JobStatus, ProcessState, Upload
 from darkroom.polling import MIN_WAIT_SECONDS
+
+SECOND = timedelta(seconds=1)
 
 
 def processing(world: World, **put: object) -> Job:
@@ -150,13 +160,46 @@ def test_a_result_not_to_be_had_until_its_retention_ends_is_lost_and_settled(
     world.provider.faults["result"] = [error] * 9
     with pytest.raises(ResultNotReady):
         world.finalize(job)
-    world.clock.advance(RETENTION)
+    world.clock.advance(DEADLINE + RETENTION - (world.clock() - START) - SECOND)
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    world.clock.advance(SECOND)
     world.finalize(job)
     assert outcome(world) == (JobStatus.FAILED, "ResultLost")
     assert world.cloud.budget("topaz", MONTH)["spent"] == 1
     report = world.cloud.report("a.jpg")
     assert report is not None
     assert (report["code"], report["credits_reserved"]) == ("ResultLost", 1)
+    world.assert_books_balance()
+
+
+def test_a_process_that_took_longer_than_results_are_kept_has_more_than_one_try(world: World) -> None:
+    """They are kept from when it was completed, not from the submit."""
+    world.retention = timedelta(hours=4)
+    job = processing(world)
+    world.clock.advance(timedelta(hours=5))
+    world.provider.become(ProcessState.COMPLETED)
+    world.provider.faults["result"] = [ResultNotReady("the download was cut")]
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    world.finalize(job)
+    assert world.job().status is JobStatus.COMPLETED
+
+
+SILENT = [Throttled("429"), OperatorFault(ErrorCode.AUTH_FAILED, "401"), ProviderUnavailable("503")]
+
+
+@pytest.mark.parametrize("error", SILENT, ids=str)
+def test_a_provider_that_never_says_where_the_result_is_is_not_asked_for_ever(
+    world: World, error: DarkroomError
+) -> None:
+    job = completed(world)
+    world.provider.faults["result"] = [error] * 9
+    with pytest.raises(type(error)):
+        world.finalize(job)
+    world.clock.advance(DEADLINE + RETENTION)
+    world.finalize(job)
+    assert outcome(world) == (JobStatus.FAILED, "ResultLost")
     world.assert_books_balance()
 
 

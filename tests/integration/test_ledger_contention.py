@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from tests.fakes.cloud import OUTPUT, Cloud
 from tests.fakes.world import MONTH, START, World, picture
 from tests.integration.ledger_support import HOURS_24, LEASE, bound, make_ledger, plan, reserved, source
+from tests.integration.time_support import Replaced
 
 from darkroom.aws.writes import MAX_TRIES
 from darkroom.errors import BudgetExceeded, LedgerBusy
@@ -64,6 +65,20 @@ def test_the_waits_are_jittered_and_grow(world: World) -> None:
         reserved(ledger)
     assert all(0 <= wait <= 0.05 * 2**turn for turn, wait in enumerate(world.slept))
     assert len(set(world.slept)) == len(world.slept) == MAX_TRIES - 1
+
+
+def test_a_write_that_dynamodb_makes_and_answers_with_an_error_is_not_called_unwritten(world: World) -> None:
+    tries = iter(range(1, MAX_TRIES + 1))
+
+    def put_item(**asked: Any) -> Any:
+        if next(tries) == MAX_TRIES:
+            world.cloud.dynamodb.put_item(**asked)
+        raise error("InternalServerError")
+
+    ledger = world.make_ledger(Replaced(world.cloud.dynamodb, put_item=put_item))
+    with pytest.raises(LedgerBusy, match="may have been written"):
+        ledger.claim(source(), START, START + LEASE, START + HOURS_24)
+    assert world.job().status is JobStatus.CLAIMED
 
 
 SINGLE: list[tuple[str, str]] = [("put_item", "claim"), ("update_item", "bind"), ("get_item", "read")]

@@ -11,8 +11,7 @@ from tests.fakes.cloud import OUTPUT, Cloud
 from tests.fakes.world import MONTH, START, World
 from tests.integration.ledger_support import LEASE, bound, claimed, make_ledger, plan, reserved, source
 
-from darkroom.aws import budgets
-from darkroom.aws import ledger as ledger_module
+from darkroom.aws import budgets, moves, places
 from darkroom.errors import BudgetExceeded, LostClaim
 from darkroom.model import JobStatus, Submission
 
@@ -188,7 +187,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
 def test_no_condition_holds_arithmetic() -> None:
     clauses = [
         text
-        for module in (budgets, ledger_module)
+        for module in (budgets, moves, places)
         for name, text in vars(module).items()
         if name.isupper() and isinstance(text, str)
     ]

@@ -97,6 +97,25 @@ def test_a_key_without_a_suffix_stays_whatever_comes(world: World, form: str, ke
     assert finished(world, sent(world, "folder/a")).output_key == "folder/a"
 
 
+@pytest.mark.parametrize("form", ["png", "jpeg", "tiff"])
+def test_a_key_too_long_for_another_formats_suffix_is_no_reason_to_refuse(world: World, form: str) -> None:
+    gives(world, form)
+    key = "k" * 1020 + ".jpg"
+    job = finished(world, sent(world, key))
+    named = {"png": "k" * 1020 + ".png"}.get(form, key)
+    assert (job.status, job.output_key, world.cloud.keys()) == (JobStatus.COMPLETED, named, {named})
+    assert world.cloud.head(named)["ContentType"] == f"image/{form}"
+
+
+def test_a_key_too_long_for_the_likeliest_format_is_refused_unpaid(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.use(monkeypatch, books.book(FACTS.replace('"jpeg", "png"', '"tiff", "png"')))
+    world.deliver(world.cloud.put("k" * 1020 + ".jpg", picture()))
+    assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, "InvalidSetting")
+    assert world.provider.processes == {}
+
+
 # --- results
 
 
@@ -135,7 +154,7 @@ def test_a_result_that_is_no_picture_is_never_published(world: World) -> None:
     world.provider.draw = lambda plan: b"GIF89a"
     job = sent(world)
     world.provider.become(ProcessState.COMPLETED)
-    world.clock.advance(3600 * 169)
+    world.clock.advance(3600 * (24 + 168))
     world.finalize(job)
     assert (world.job().status, world.job().error_code) == (JobStatus.FAILED, "ResultLost")
 

@@ -13,7 +13,7 @@ from tests.fakes.cloud import INPUT
 from tests.fakes.world import DEADLINE, MONTH, START, World, picture
 from tests.integration.time_support import MINUTE, Replaced, committed, follow
 
-from darkroom.errors import ErrorCode, Inapplicable, SubmitInDoubt
+from darkroom.errors import ErrorCode, Inapplicable, OperatorFault, ProviderUnavailable, SubmitInDoubt, Throttled
 from darkroom.model import Job, JobStatus, ProcessState, Upload
 from darkroom.pipeline.operate import Operate
 
@@ -122,6 +122,33 @@ def test_what_the_list_shows_is_not_resubmitted(world: World, upload: Upload) ->
     with pytest.raises(Inapplicable, match=r"process-1.*--adopt"):
         world.operate.resubmit("a.jpg")
     assert (world.job().status, committed(world)) == (JobStatus.IN_DOUBT, 1)
+
+
+UNREADABLE = [
+    ProviderUnavailable("the provider's list has an unknown shape"), Throttled("429"),
+    OperatorFault(ErrorCode.AUTH_FAILED, "403"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("why", UNREADABLE, ids=["unavailable", "throttled", "closed"])
+@pytest.mark.parametrize(
+    "verdict",
+    [lambda operate, force: operate.adopt("a.jpg", "foreign", force=force),
+     lambda operate, force: operate.resubmit("a.jpg", force=force)],
+    ids=["adopt", "resubmit"],
+)  # fmt: skip
+def test_a_list_that_cannot_be_read_is_gone_on_without_by_force_alone(
+    world: World, upload: Upload, verdict: Callable[[Operate, bool], Job], why: Exception
+) -> None:
+    in_doubt(world, upload)
+    world.provider.lists = True
+    own = world.provider.processes["process-1"]
+    world.provider.processes["foreign"] = replace(own, process_id="foreign")
+    world.provider.faults["find"] = [why, why]
+    with pytest.raises(Inapplicable, match=r"list cannot be read .*use --force"):
+        verdict(world.operate, False)
+    assert world.job().status is JobStatus.IN_DOUBT
+    assert verdict(world.operate, True).status in (JobStatus.PROCESSING, JobStatus.CLAIMED)
 
 
 def test_a_run_that_has_a_process_is_not_resubmitted(world: World, upload: Upload) -> None:

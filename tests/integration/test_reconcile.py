@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.world import World, picture
 
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import Alarm, Balance, Job, JobStatus, ProcessState
+from darkroom.model import Alarm, Balance, Job, JobStatus, Note, ProcessState
 
 HALF_HOUR = timedelta(minutes=30)
 
@@ -54,6 +54,7 @@ def known(world: World) -> World:
 
 def test_a_vendor_without_an_account_has_no_drift(world: World) -> None:
     assert (world.reconcile(), world.reconcile.compare("topaz"), world.bell.rung) == (0, None, [])
+    assert world.bell.noted == []
 
 
 def test_the_first_look_sets_the_baseline_whatever_it_finds(world: World) -> None:
@@ -181,6 +182,7 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(known: Wo
     assert (known.reconcile(), known.bell.rung) == (0, [])
     known.reconcile.accept("topaz")
     assert known.sweep() == {}
+    assert known.bell.noted == [Note.ACCOUNT_UNREAD] * 3  # no trace else, and a drift could stay unseen for weeks
     assert look(known) == 10
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.fakes.cloud import OUTPUT, Cloud
-from tests.fakes.world import World, picture
+from tests.fakes.world import DEADLINE, World, picture
 from tests.integration.ledger_support import source
 
 from darkroom.aws.outputs import S3Outputs
-from darkroom.model import JobStatus, ProcessState
+from darkroom.errors import ErrorCode, OperatorFault, ProviderRejected
+from darkroom.model import Job, JobStatus, ProcessState
 
 KEY = "_failed/ü/a.jpg.json"
 OLD, MIDDLE, NEW = (source(version=f"v{n}", second=n).order for n in (1, 2, 3))
@@ -109,6 +111,129 @@ def test_an_older_version_that_completes_leaves_the_newer_ones_report(world: Wor
     found = world.cloud.report("a.jpg")
     assert found is not None
     assert (found["job_id"], world.cloud.keys()) == (new, {"a.jpg", "_failed/a.jpg.json"})
+
+
+def failing_first(world: World) -> tuple[Job, Job]:
+    """The older version's job, which the provider will fail, and the newer one's, which is completed."""
+    uploads = [replace(world.cloud.put("a.jpg", picture(noise=n)), sequencer=f"0{n}") for n in (1, 2)]
+    for upload in uploads:
+        world.deliver(upload)
+    older, newer = sorted(world.cloud.jobs(), key=lambda job: job.source_order)
+    world.provider.become(ProcessState.FAILED, older.process_id)
+    world.provider.become(ProcessState.COMPLETED, newer.process_id)
+    return older, newer
+
+
+def test_an_older_version_that_fails_late_leaves_no_report_beside_the_newer_ones_result(world: World) -> None:
+    older, newer = failing_first(world)
+    world.finalize(newer)
+    world.finalize(older)
+    assert {job.source_order: job.status for job in world.cloud.jobs()} == {
+        older.source_order: JobStatus.FAILED, newer.source_order: JobStatus.COMPLETED,
+    }  # fmt: skip
+    assert world.cloud.keys() == {"a.jpg"}
+    assert world.bus.kinds == ["Job Completed", "Job Failed"]
+
+
+def test_an_older_version_refused_late_leaves_no_report_beside_a_result_in_another_format(world: World) -> None:
+    old = replace(world.cloud.put("a.jpg", b"broken"), sequencer="01")
+    world.complete(replace(world.cloud.put("a.jpg", picture(), tags="output_format=png"), sequencer="02"))
+    world.deliver(old)
+    assert world.cloud.keys() == {"a.png"}
+
+
+def test_another_sources_result_says_nothing_of_this_one(world: World) -> None:
+    world.complete(replace(world.cloud.put("a.png", picture(form="png")), sequencer="09"))
+    world.deliver(replace(world.cloud.put("a.jpg", b"broken"), sequencer="01"))
+    assert world.cloud.report("a.jpg") is not None
+
+
+class Meanwhile:
+    """A port at one of whose calls something else happens, once, just before or just after it."""
+
+    def __init__(self, port: Any, method: str, happens: Callable[[], object], *, after: bool) -> None:
+        self._port, self._method, self._happens, self._after = port, method, [happens], after
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if name != self._method or not self._happens:
+            return found
+        happens = self._happens.pop()
+
+        def call(*given: Any, **named: Any) -> Any:
+            if not self._after:
+                happens()
+            answer = found(*given, **named)
+            if self._after:
+                happens()
+            return answer
+
+        return call
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("port", "method"),
+    [("ledger", "newer_stands"), ("outputs", "write_report"), ("ledger", "settle"), ("events", "publish")],
+)
+def test_a_result_that_lands_while_an_older_version_fails_leaves_no_report(
+    world: World, port: str, method: str, after: bool
+) -> None:
+    older, newer = failing_first(world)
+    sound = world.ports[port]
+
+    def lands() -> None:
+        world.ports[port] = sound
+        world.finalize(newer)
+
+    world.ports[port] = Meanwhile(sound, method, lands, after=after)
+    world.finalize(older)
+    assert world.cloud.keys() == {"a.jpg"}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("port", "method"),
+    [("outputs", "write"), ("outputs", "remove_report"), ("ledger", "settle"), ("events", "publish")],
+)
+def test_an_older_version_that_fails_while_the_newer_one_lands_leaves_no_report(
+    world: World, port: str, method: str, after: bool
+) -> None:
+    older, newer = failing_first(world)
+    sound = world.ports[port]
+
+    def fails() -> None:
+        world.ports[port] = sound
+        world.finalize(older)
+
+    world.ports[port] = Meanwhile(sound, method, fails, after=after)
+    world.finalize(newer)
+    assert world.cloud.keys() == {"a.jpg"}
+
+
+def test_a_report_says_how_it_ended_and_not_why_it_waited(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture(), tags="label=summer")
+    world.provider.refusals = [OperatorFault(ErrorCode.OUT_OF_CREDITS, "no credits"), ProviderRejected("HTTP 422: no")]
+    world.deliver(upload)
+    found = world.cloud.report("a.jpg")
+    assert found is not None
+    assert (found["error_code"], found["code"]) == ("ProviderRejected", "ProviderRejected")
+    assert (found["error"], found["message"]) == ("HTTP 422: no", "HTTP 422: no")
+
+
+def test_a_job_that_expires_unsent_says_what_it_was_for(world: World) -> None:
+    world.operate.pause("topaz", "away")
+    upload = world.cloud.put("a.jpg", picture(), tags="label=summer&model=Redefine")
+    world.submit(upload)
+    world.clock.advance(DEADLINE)
+    world.sweep_and_deliver()
+    found = world.cloud.report("a.jpg")
+    job = world.job()
+    assert found is not None
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "TimedOut")
+    for told in (found, world.bus.sent[-1][1]):
+        assert (told["provider"], told["model"], told["label"]) == ("topaz", "Redefine", "summer")
+        assert told["settings"]["model"] == "Redefine"  # type: ignore[index]
 
 
 def test_a_newer_version_that_completes_removes_an_older_ones_report_once(world: World) -> None:

@@ -12,6 +12,7 @@ from tests.fakes.cloud import INPUT, Cloud, cloud
 from tests.fakes.world import MONTH, START, World, picture
 from tests.integration.ledger_support import source
 
+from darkroom import events
 from darkroom.errors import CURES, ErrorCode, ProviderRejected
 from darkroom.model import JobStatus, Limits, SourceObject, Upload
 from darkroom.pipeline.verdicts import Done, Ignored, Later
@@ -60,11 +61,21 @@ def test_an_event_whose_etag_is_not_the_objects_makes_no_job(world: World) -> No
     assert world.cloud.jobs() == []
 
 
-def test_an_object_deleted_before_its_event_makes_no_job(world: World) -> None:
+def test_a_version_deleted_before_its_event_has_a_job_that_says_so(world: World) -> None:
     upload = world.cloud.put("a.jpg", picture())
     world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
-    assert isinstance(world.submit(upload), Ignored)
-    assert world.cloud.jobs() == []
+    for _ in range(2):
+        assert isinstance(world.submit(upload), Done)
+    job = world.job()
+    assert (job.status, job.error_code, job.source_version) == (JobStatus.CANCELLED, "SourceGone", upload.version_id)
+    assert (world.provider.processes, world.cloud.keys(), world.bus.sent) == ({}, set(), [])
+
+
+def test_an_object_without_a_version_that_is_gone_before_its_event_makes_no_job(plain: World) -> None:
+    upload = plain.cloud.put("a.jpg", picture())
+    plain.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")
+    assert isinstance(plain.submit(upload), Ignored)
+    assert plain.cloud.jobs() == []
 
 
 @pytest.fixture
@@ -157,6 +168,15 @@ REFUSALS = {
 }
 
 
+UNREAD: dict[str, Any] = {"provider": None, "label": None, "model": None}
+READ = {"provider": "topaz", "label": "summer", "model": None}
+PLANNED = {"provider": "topaz", "label": "summer", "model": "Standard V2"}
+KNOWN_BY_THEN = dict.fromkeys(REFUSALS, PLANNED) | {
+    ErrorCode.INVALID_SETTING: UNREAD, ErrorCode.UNKNOWN_MODEL: READ, ErrorCode.UNSUPPORTED_FORMAT: READ,
+    ErrorCode.IMAGE_TOO_LARGE: READ, ErrorCode.PRICE_ABOVE_LIMIT: READ,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("code", REFUSALS)
 def test_a_refusal_is_reported_unpaid(account: Cloud, code: ErrorCode) -> None:
     key, body, tags, limits = REFUSALS[code]
@@ -168,14 +188,21 @@ def test_a_refusal_is_reported_unpaid(account: Cloud, code: ErrorCode) -> None:
         )
     if code is ErrorCode.PROVIDER_REJECTED:
         world.provider.refusals = [ProviderRejected("HTTP 422: no")]
-    world.deliver(account.put(key, body, tags=tags))
+    world.deliver(account.put(key, body, tags=f"{tags}&label=summer" if tags else "label=summer"))
     (job,) = [job for job in account.jobs() if job.source_key == key]
     report = account.report(key)
     assert (job.status, job.error_code) == (JobStatus.REJECTED, code)
     assert report is not None
     assert (report["code"], report["message"], report["cure"]) == (code, job.error, CURES[code])
     assert (report["status"], report["job_id"]) == ("REJECTED", job.job_id)
-    assert [(kind, detail["error_code"]) for kind, detail in world.bus.sent] == [("Job Rejected", code)]
+    ((kind, detail),) = world.bus.sent
+    assert (kind, detail["error_code"]) == ("Job Rejected", code)
+    for told in (report, detail):
+        assert (told["error_code"], told["error"]) == (code, job.error)
+        assert {name: told.get(name) for name in KNOWN_BY_THEN[code]} == KNOWN_BY_THEN[code]
+    row = events.detail_of(job)
+    assert {name: row.get(name) for name in KNOWN_BY_THEN[code]} == KNOWN_BY_THEN[code]
+    assert (row.get("settings") or {}).get("label") == (None if code is ErrorCode.INVALID_SETTING else "summer")
     assert (world.provider.processes, job.credits or 0) == ({}, 0)
     world.assert_books_balance()
 

@@ -148,7 +148,9 @@ def test_too_little_time_for_a_held_call_waits_and_says_which_parameter_to_raise
     verdict = world.submit(upload)
     assert isinstance(verdict, Later)
     assert "SubmitTimeoutSeconds must be at least 300" in verdict.reason
-    assert (world.provider.processes, booked(world)) == ({}, (0, 0))
+    assert (world.provider.processes, world.cloud.budget("topaz", MONTH)) == ({}, {})  # nothing was ever reserved
+    assert "SubmitTimeoutSeconds must be at least 300" in (world.job().error or "")
+    assert (world.job().status, world.job().reserved_at) == (JobStatus.CLAIMED, None)
 
 
 def test_just_enough_time_is_enough(world: World, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:

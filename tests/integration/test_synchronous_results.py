@@ -7,10 +7,12 @@ from decimal import Decimal
 import pytest
 from tests.fakes import books
 from tests.fakes.cloud import OUTPUT
-from tests.fakes.world import MONTH, RETENTION, World, picture
+from tests.fakes.world import DEADLINE, MONTH, RETENTION, World, picture
 from tests.integration.time_support import all_runs, assert_every_run_is_in_the_books
 
 from darkroom.errors import (
+    ProcessUnknown,
+    ProviderUnavailable,
     ResultNotReady,
     SubmitInDoubt,
 )  # fmt: skip
@@ -62,7 +64,7 @@ def test_a_staged_result_that_is_gone_is_given_up_only_when_the_provider_keeps_n
     world.ports["staging"].drop(job.job_id, job.process_id)
     with pytest.raises(ResultNotReady):
         world.finalize(job)
-    world.clock.advance(RETENTION)
+    world.clock.advance(DEADLINE + RETENTION)
     world.finalize(job)
     assert ended_as(world) == (JobStatus.FAILED, "ResultLost", CHARGE)
     assert booked(world) == (0, CHARGE)
@@ -98,6 +100,40 @@ def test_a_staged_result_that_is_no_whole_picture_is_lost_at_once(world: World, 
     assert ended_as(world) == (JobStatus.FAILED, "ResultLost", CHARGE)
     assert world.cloud.body("a.jpg") is None
     world.assert_books_balance()
+
+
+@pytest.mark.parametrize("broken", [b"no picture", picture()[:-50], picture(form="png")], ids=["text", "cut", "format"])
+def test_a_broken_staged_result_is_fetched_from_a_provider_that_keeps_it_too(
+    world: World, upload: Upload, broken: bytes
+) -> None:
+    world.provider.ends_as, world.provider.draw = ProcessState.COMPLETED, lambda plan: broken
+    job = submitted(world, upload)
+    world.provider.processes["process-1"].result = picture()
+    world.finalize(job)
+    assert ended_as(world) == (JobStatus.COMPLETED, None, CHARGE)
+    assert world.cloud.body("a.jpg") == picture()
+    world.assert_books_balance()
+
+
+def test_a_result_broken_on_both_ways_is_tried_again_until_it_is_no_longer_kept(world: World, upload: Upload) -> None:
+    world.provider.ends_as, world.provider.draw = ProcessState.COMPLETED, lambda plan: b"no picture"
+    job = submitted(world, upload)
+    with pytest.raises(ResultNotReady):
+        world.finalize(job)
+    world.clock.advance(DEADLINE + RETENTION)
+    world.finalize(job)
+    assert ended_as(world) == (JobStatus.FAILED, "ResultLost", CHARGE)
+
+
+def test_whether_a_provider_keeps_it_too_is_asked_again_while_it_is_silent(world: World, upload: Upload) -> None:
+    world.provider.draw = lambda plan: b"no picture"
+    job = submitted(world, upload)
+    world.provider.faults["progress"] = [ProviderUnavailable("503")]
+    with pytest.raises(ProviderUnavailable):
+        world.finalize(job)
+    world.provider.faults["progress"] = [ProcessUnknown("404")]
+    world.finalize(job)
+    assert ended_as(world) == (JobStatus.FAILED, "ResultLost", CHARGE)
 
 
 def test_a_staged_result_of_another_format_is_lost_at_once(world: World, upload: Upload) -> None:

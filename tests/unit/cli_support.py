@@ -13,6 +13,7 @@ from tests.fakes.cloud import INPUT, client, cloud
 from tests.fakes.world import World, picture
 from typer.testing import CliRunner, Result
 
+from darkroom.errors import SubmitInDoubt
 from darkroom.model import Job, ProcessState
 from darkroom.pipeline.operate import Operate
 from darkroom.pipeline.reconcile import Reconcile
@@ -84,6 +85,15 @@ def refused(world: World, key: str) -> Job:
 def doubted(world: World) -> Job:
     """A job that is a person's to decide."""
     return world.ledger.doubt(sent(world), "a person must resolve it", world.clock())
+
+
+def lost(world: World) -> Job:
+    """A job whose submit was lost, and that is a person's to decide."""
+    world.provider.lists = False
+    world.provider.refusals = [SubmitInDoubt("lost")]
+    world.deliver(world.cloud.put("a.jpg", picture()))
+    world.provider.lists = True
+    return world.job()
 
 
 def now(world: World, job: Job) -> Job:

@@ -98,12 +98,19 @@ def test_a_short_page_that_promises_more_is_not_the_end() -> None:
 
 
 @pytest.mark.parametrize("pages", [None, [], "text", 7, {}, {"total": 101}, {"has_more": None}])
-def test_a_page_that_does_not_say_whether_it_goes_on_does_so_when_it_is_full(pages: Any) -> None:
-    first = answer({"data": full(), "pagination": pages})
-    assert found_by(first, answer({"data": [row(str(HANDLE))], "pagination": pages})) == [str(HANDLE)]
-    vendor = Vendor(answer({"data": [row(str(HANDLE))], "pagination": pages}))
-    assert len(aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)) == 1
-    assert len(vendor.requests) == 1
+def test_a_log_that_does_not_say_whether_it_goes_on_ends_with_an_empty_page(pages: Any) -> None:
+    """A short page proves nothing: the vendor may show fewer rows than were asked for."""
+    short = answer({"data": [row("other-1"), row("other-2")], "pagination": pages})
+    vendor = Vendor(short, *(answer({"data": rows, "pagination": pages}) for rows in ([row(str(HANDLE))], [])))
+    (found,) = aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    assert found.process_id == str(HANDLE)
+    assert [request.url.params["offset"] for request in vendor.requests] == ["0", "2", "3"]
+
+
+def test_pages_shorter_than_asked_for_leave_no_row_out() -> None:
+    vendor = Vendor(page([row("other-1")], True), page([row("other-2"), row("other-3")], True), page([], False))
+    aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    assert [request.url.params["offset"] for request in vendor.requests] == ["0", "1", "3"]
 
 
 def test_a_full_page_that_says_it_is_the_last_is_the_last() -> None:
@@ -147,6 +154,26 @@ def test_requests_of_the_run_come_oldest_first_and_each_once() -> None:
     assert found_by(page([*ours, row("x")], True), page(ours[1:])) == [f"{HANDLE.prefix}{n}" for n in (1, 2, 3)]
 
 
+def test_refused_attempts_are_among_them_as_failed_and_cost_nothing() -> None:
+    nothing = {"usd": 0, "credits": 0}
+    rows = [row(f"{HANDLE.prefix}3"), row(f"{HANDLE.prefix}1", "failed", cost=nothing)]
+    found = aimlapi(Vendor(page(rows))).find(HANDLE, Manner.HELD_LINK, SENT)
+    assert [(process.process_id[-1], process.state, process.credits) for process in found] == [
+        ("1", ProcessState.FAILED, 0), ("3", ProcessState.EXPIRED, 210_000),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_a_refused_call_never_hides_the_one_of_the_same_name_that_was_taken(refused_first: bool) -> None:
+    """As after a 401, when the key was read anew."""
+    rows = [row(str(HANDLE)), row(str(HANDLE), "failed", cost={"usd": 0, "credits": 0})]
+    vendor = Vendor(page(rows if refused_first else rows[::-1]))
+    (found,) = aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    assert (found.state, found.credits) == (ProcessState.EXPIRED, 210_000)
+    progress = aimlapi(vendor).progress(str(HANDLE))
+    assert (progress.state, progress.credits) == (ProcessState.EXPIRED, 210_000)
+
+
 OTHERS = [None, "", 7, True, [], {}, "cat", f"{HANDLE.job_id}-22-1", f"x{HANDLE}", HANDLE.job_id, [str(HANDLE)]]
 
 
@@ -183,6 +210,8 @@ def test_a_cost_or_a_time_that_is_none_never_reaches_the_ledger(wrong: Any) -> N
     assert (found.credits, found.created_at) == (None, None)
     credits = aimlapi(Vendor(page([row(str(HANDLE), cost={"credits": wrong})]))).progress(str(HANDLE)).credits
     assert credits == (Decimal(str(wrong)) if wrong in (7, 0.5) and wrong is not True else None)
+    dollars = aimlapi(Vendor(page([row(str(HANDLE), cost={"usd": wrong})]))).progress(str(HANDLE)).credits
+    assert dollars == (Decimal(str(wrong)) * 2_000_000 if wrong in (7, 0.5) and wrong is not True else None)
 
 
 @pytest.mark.parametrize("rows", [value for value in WRONG if value != []])

@@ -214,18 +214,40 @@ def test_the_published_answer_is_a_result_that_is_kept_under_our_handle(status: 
 @pytest.mark.parametrize(
     ("meta", "header", "credits"),
     [({"usage": {"tokens_used": 210_000}}, "1", 210_000), ({"usage": {"credits_used": 5, "tokens_used": 9}}, "1", 5),
-     ({"usage": {"credits_used": "5", "tokens_used": 9}}, "1", 9), ({"usage": {"tokens_used": True}}, "7", 7),
+     ({"usage": {"credits_used": "5", "tokens_used": 9}}, "1", 5),
+     ({"usage": {"credits_used": "NaN", "tokens_used": "9.0"}}, "1", 9), (None, "210000.0", 210_000),
+     ({"usage": {"tokens_used": True}}, "7", 7),
      ({"usage": None}, "7", 7), (None, "7", 7), ([], "7", 7), ({"usage": []}, "7", 7), ({}, "0", 0),
      ({"usage": {"tokens_used": -1}}, "", None), ({"usage": {"tokens_used": float("nan")}}, "-7", None),
-     ({"usage": {"tokens_used": 10**40}}, "7.5", None), (None, "9" * 16, None), (None, "9" * 5_000, None),
+     ({"usage": {"tokens_used": 10**40}}, "7.5", "7.5"),
+     (None, "Infinity", None), (None, "-0.5", None), (None, "1e400", None),
+     (None, "9" * 16, None), (None, "9" * 5_000, None),
      (None, "\u00b2", None)],
 )  # fmt: skip
-def test_what_was_charged_is_said_in_one_of_three_places(meta: Any, header: str, credits: int | None) -> None:
+def test_what_was_charged_is_said_in_one_of_three_places(meta: Any, header: str, credits: int | str | None) -> None:
     body, kept = {"data": GOOD["data"], "meta": meta}, Kept()
     given = httpx.Response(200, text=json.dumps(body), headers=[(b"X-AIMLAPI-Credits-Used", header.encode("latin-1"))])
     submission = submit(aimlapi(split(Vendor(given), Host())), kept)
     assert submission.credits == (None if credits is None else Decimal(credits))
     assert kept.calls == 1
+
+
+USD = "x-aimlapi-usd-spent"
+
+
+@pytest.mark.parametrize(
+    ("usage", "headers", "credits"),
+    [({"usd_spent": 0.105}, {}, 210_000), ({"usd_spent": "0.105000000"}, {}, 210_000), ({}, {USD: "0.105000000"}, 210_000),
+     ({"usd_spent": 0.3}, {USD: "0.105"}, 210_000), ({"usd_spent": 0.3, "tokens_used": 5}, {USD: "0.105"}, 5),
+     ({"usd_spent": 0.3}, {USD: "0.2", "x-aimlapi-credits-used": "7"}, 7), ({"usd_spent": 0}, {}, 0),
+     ({"usd_spent": 1e-9}, {}, "0.002"), ({"usd_spent": -0.1}, {USD: "NaN"}, None), ({"usd_spent": True}, {}, None)],
+)  # fmt: skip
+def test_dollars_count_where_no_credits_are_said(
+    usage: Any, headers: dict[str, str], credits: int | str | None
+) -> None:
+    submission, _ = submitted({"data": GOOD["data"], "meta": {"usage": usage}}, **headers)
+    assert submission.credits == (None if credits is None else Decimal(credits))
+    assert credits is None or "E" not in str(submission.credits)
 
 
 @pytest.mark.parametrize("data", [value for value in WRONG if value != [7]] + [[{"url": wrong}] for wrong in WRONG])

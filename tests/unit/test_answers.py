@@ -53,6 +53,24 @@ def test_no_other_value_is_a_number(value: Any) -> None:
     assert answers.read_number(value) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [("210000", "210000"), ("210000.0", "210000"), ("0.05", "0.05"), ("0", "0"), ("0.00", "0"), ("5e-05", "0.00005"),
+     ("1.05E+5", "105000"), (0.105, "0.105"), (210_000.0, "210000"), (7, "7")],
+)  # fmt: skip
+def test_an_amount_may_be_written_out_and_has_no_needless_zeros(value: Any, amount: str) -> None:
+    assert str(answers.read_amount(value)) == str(Decimal(amount))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "-1", "+1", "-0.0", "NaN", "nan", "Infinity", "inf", "1e400", "1e16", "9" * 16, "1_000", "1,5", "0x10", ".5",
+     "5.", "1 ", "\u0661", "\u00b2", "$5", "0." + "1" * 31, True, None, [], {}, -1, float("nan"), float("inf")],
+)  # fmt: skip
+def test_no_other_value_is_an_amount(value: Any) -> None:
+    assert answers.read_amount(value) is None
+
+
 @pytest.mark.parametrize("value", [1_700_000_000, 1_700_000_000.0, "1700000000"])
 def test_a_moment_is_unix_seconds_in_utc(value: Any) -> None:
     assert answers.read_moment(value) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
@@ -69,6 +87,8 @@ def test_no_other_value_is_a_moment(value: Any) -> None:
 @given(anything)
 def test_no_json_value_breaks_a_reader(value: Any) -> None:
     side, number, moment = answers.read_side(value), answers.read_number(value), answers.read_moment(value)
+    amount = answers.read_amount(value)
+    assert amount is None or (amount.is_finite() and amount >= 0)
     assert side is None or side > 0
     assert number is None or (number.is_finite() and number >= 0)
     assert moment is None or moment.tzinfo is UTC

@@ -21,7 +21,10 @@ PURE = {
 # The words, and what each may be made of beside itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
 ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.wiring"}
-SLEEPER = "layers/core/darkroom/aws/writes.py"  # retries of the ledger's writes; nothing else ever waits
+# Retries of the ledger's writes, and of results that nobody can be asked for again; nothing else ever waits.
+SLEEPERS = {
+    "layers/core/darkroom/aws/writes.py": ["self.sleep"], "layers/core/darkroom/providers/held.py": ["downloads.sleep"],
+}  # fmt: skip
 MAX_FILE_LINES, MAX_USE_CASE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 300, 200, 40, 40
 
 
@@ -171,17 +174,17 @@ def test_simulators_import_nothing_of_the_application(path: Path) -> None:
 
 
 @each("layers/core/darkroom", "functions")
-def test_only_the_ledgers_retries_sleep(path: Path) -> None:
-    """Adapters name `time.sleep` as the default of their `sleep` and hand it on; one file calls what it was given."""
+def test_only_retries_of_the_ledger_and_of_held_results_sleep(path: Path) -> None:
+    """Adapters name `time.sleep` as the default of their `sleep` and hand it on; two files call what they were given."""
     defaults = [node.value for node in ast.walk(parsed(path)) if _is_sleep_parameter(node)]
     named = [
         node for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")
     ]
     assert all(any(node is default for default in defaults) for node in named)
-    assert not named or own(path) == "darkroom.aws"
+    assert not named or own(path) in ("darkroom.aws", "darkroom.providers")
     assert not [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom) and node.module == "time"]
     called = [call for call in _calls(path) if call.split(".")[-1] in ("sleep", "wait")]
-    assert called == (["self.sleep"] if name(path) == SLEEPER else [])
+    assert called == SLEEPERS.get(name(path), [])
 
 
 @each(*TREES)

@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from darkroom.aws.attention import LoggedAttention, MetricAttention
-from darkroom.model import Alarm
+from darkroom.model import Alarm, Note
 
 
 @pytest.fixture
@@ -43,6 +43,28 @@ def test_a_call_is_one_count_under_the_stacks_name(
     assert described["Namespace"] == "Darkroom"
     assert described["Dimensions"] == [["service"]]  # an alarm sees a metric under exactly its own dimensions
     assert (sent["service"], sent[alarm.value]) == ("a-stack", [1.0])
+
+
+@pytest.mark.parametrize("note", Note)
+def test_a_note_is_one_count_and_a_warning_and_calls_nobody(
+    metrics: Metrics, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, note: Note
+) -> None:
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: object) -> None:
+        MetricAttention().note(note, "so it is", provider="topaz")
+
+    with caplog.at_level(logging.INFO):
+        handler({}, None)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert json.loads(line)[note.value] == [1.0]
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [("WARNING", "so it is")]
+
+
+def test_a_note_made_by_hand_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        LoggedAttention().note(Note.ACCOUNT_UNREAD, "so it is", provider="topaz")
+    (record,) = caplog.records
+    assert (record.levelname, "so it is" in record.getMessage()) == ("WARNING", True)
 
 
 @pytest.mark.parametrize("attention", [MetricAttention(), LoggedAttention()], ids=["function", "by hand"])

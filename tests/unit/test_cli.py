@@ -18,6 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from darkroom.model import JobStatus
+from darkroom.settings import metadata_layer
 from darkroom_cli.main import app
 from darkroom_local import display, standing
 from darkroom_local.application import Application, find_application
@@ -65,7 +66,7 @@ def test_without_the_local_extras_a_command_says_what_to_install(arguments: list
     environment = {**os.environ, "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "pip install 'darkroom[local]'" in done.stderr
+    assert "from the checkout: pip install '.[local]'" in done.stderr
 
 
 @pytest.mark.parametrize("vendor", vendors())
@@ -107,9 +108,17 @@ def test_a_value_that_tags_cannot_carry_goes_as_metadata() -> None:
     )
 
 
-def test_a_value_that_nothing_can_carry_is_refused() -> None:
+@pytest.mark.parametrize("value", ["“curly”", "größer, klarer", "a =?UTF-8?Q?b?= c", "鮮明、" * 100])
+def test_any_other_line_goes_as_an_encoded_word_that_settings_read(value: str) -> None:
+    tags, metadata = carriers({"prompt": value})
+    assert (tags, metadata["prompt"].isascii()) == ({}, True)
+    assert metadata_layer(metadata).values == {"prompt": value}
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\x1b[2Jb", "x," * 1200])
+def test_a_value_that_nothing_can_carry_is_refused(value: str) -> None:
     with pytest.raises(UnusableSetting, match="prompt"):
-        parse_settings(["prompt=“curly”"])
+        parse_settings([f"prompt={value}"])
 
 
 def test_the_eleventh_setting_goes_as_metadata() -> None:

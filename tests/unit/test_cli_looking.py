@@ -51,6 +51,11 @@ def test_jobs_that_are_over_are_shown_by_day(world: World) -> None:
     assert "no such job" in run("jobs", "--status", "REJECTED", "--day", f"{world.clock():%Y-%m-%d}").stdout
 
 
+def test_an_empty_list_says_what_was_looked_for(world: World) -> None:
+    assert "no job is open" in run("jobs").stdout
+    assert "no such job" in run("jobs", "--key", "a.jpg").stdout
+
+
 def test_every_version_of_a_key_is_shown(world: World) -> None:
     failed(world, "a/b.jpg")
     sent(world, "a/b.jpg")

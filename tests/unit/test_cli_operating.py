@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tests.fakes.cloud import INPUT
 from tests.fakes.world import World, picture
-from tests.unit.cli_support import Stack, deployed, doubted, failed, now, refused, run, sent
+from tests.unit.cli_support import Stack, deployed, doubted, failed, lost, now, refused, run, sent
 
-from darkroom.errors import LostClaim
+from darkroom.errors import LostClaim, ProviderUnavailable
 from darkroom.model import Job, JobStatus
 
 
@@ -28,7 +28,7 @@ def world(stack: Stack) -> World:
 USELESS = {
     "two verdicts": ["resolve", "JOB", "--resubmit", "--abandon"],
     "no verdict": ["resolve", "JOB"],
-    "force without adopt": ["resolve", "JOB", "--abandon", "--force"],
+    "force with abandon": ["resolve", "JOB", "--abandon", "--force"],
     "credits without abandon": ["resolve", "JOB", "--resubmit", "--credits", "1"],
     "credits that are no number": ["resolve", "JOB", "--abandon", "--credits", "NaN"],
     "negative credits": ["resolve", "JOB", "--abandon", "--credits", "-1"],
@@ -67,6 +67,15 @@ def test_a_process_that_nobody_knows_is_not_adopted(world: World) -> None:
     assert now(world, job).status is JobStatus.IN_DOUBT
 
 
+@pytest.mark.parametrize(("options", "status"), [([], JobStatus.IN_DOUBT), (["--force"], JobStatus.CLAIMED)])
+def test_what_nobody_lists_is_resubmitted_by_force_alone(world: World, options: list[str], status: JobStatus) -> None:
+    job = lost(world)
+    world.provider.faults["find"] = [ProviderUnavailable("HTTP 503")]
+    answer = run("resolve", job.job_id, "--resubmit", *options)
+    assert (answer.exit_code == 0, now(world, job).status) == (status is JobStatus.CLAIMED, status)
+    assert options or "--force" in answer.stderr
+
+
 @pytest.mark.parametrize(("options", "status", "spent"), [
     (["--abandon"], JobStatus.CANCELLED, 0), (["--abandon", "--credits", "1"], JobStatus.FAILED, 1),
 ])  # fmt: skip
@@ -93,7 +102,7 @@ def test_a_cancellation_that_must_wait_is_said_to_be_noted(world: World) -> None
 
 
 def test_a_paused_provider_gets_nothing_until_it_is_resumed(world: World) -> None:
-    run("pause", "topaz", "--why", "prices changed")
+    assert "darkroom rerun --code TimedOut" in run("pause", "topaz", "--why", "prices changed").stdout
     world.submit(world.cloud.put("a.jpg", picture()))
     assert "prices changed" in (world.job().error or "")
     assert world.provider.processes == {}

@@ -26,7 +26,7 @@ NEVER = {
 }  # fmt: skip
 # What a function's use case is made of; everything else in `pipeline` belongs to others.
 STORIES = {
-    "submit": {"binding", "closing", "doubt", "gate", "sending", "submit", "verdicts"},
+    "submit": {"binding", "closing", "doubt", "gate", "preparing", "sending", "submit", "verdicts"},
     "poll": {"poll"},
     "finalize": {"closing", "delivery", "finalize", "verdicts"},
     "sweep": {"binding", "closing", "reconcile", "strays", "sweep", "verdicts"},

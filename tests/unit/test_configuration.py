@@ -77,10 +77,10 @@ def test_a_malformed_deadline_names_its_parameter(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "amounts"),
     [("", {}), ("500", {"topaz": "500"}), ("topaz=500, AIMLAPI = 20000000", {"topaz": "500", "aimlapi": "20000000"}),
-     ("0", {}), ("topaz=0,aimlapi=7.5", {"aimlapi": "7.5"}), (" , 5 ,", {"topaz": "5"})],
+     ("0", {"topaz": "0"}), ("topaz=0,aimlapi=7.5", {"topaz": "0", "aimlapi": "7.5"}), (" , 5 ,", {"topaz": "5"})],
 )  # fmt: skip
 def test_amounts_are_the_default_providers_or_named(text: str, amounts: dict[str, str]) -> None:
-    assert per_provider("MonthlyCreditLimit", text, "topaz") == {name: Decimal(n) for name, n in amounts.items()}
+    assert per_provider("MonthlyCreditLimit", text, "topaz", KNOWN) == {name: Decimal(n) for name, n in amounts.items()}
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,64 @@ def test_amounts_are_the_default_providers_or_named(text: str, amounts: dict[str
 )
 def test_a_malformed_amount_names_its_parameter(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MaxCreditsPerJob: .*correct it and deploy again"):
-        per_provider("MaxCreditsPerJob", text, "topaz")
+        per_provider("MaxCreditsPerJob", text, "topaz", KNOWN)
+
+
+@pytest.mark.parametrize("text", ["topas=500", "topaz=500,topas=1", "oxen=1", "=5"])
+def test_an_amount_of_nobody_is_refused_since_it_would_be_no_limit(text: str) -> None:
+    with pytest.raises(BadConfiguration, match=r"MonthlyCreditLimit: '.*' is no provider; there are aimlapi, topaz"):
+        per_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
+
+
+@pytest.mark.parametrize("text", ["topaz=500,topaz=0", "500,topaz=500", "topaz=1,TOPAZ=2", "1,2"])
+def test_an_amount_given_twice_is_refused(text: str) -> None:
+    with pytest.raises(BadConfiguration, match=r"MonthlyCreditLimit: topaz is given twice"):
+        per_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
+
+
+@pytest.mark.parametrize(
+    "text", ["1234567890123456789", "1.000000000000000001", "1e18", "1e400", "0." + "0" * 18 + "1", "1e-100"]
+)
+def test_an_amount_of_more_digits_than_the_ledger_can_reckon_with_is_refused(text: str) -> None:
+    with pytest.raises(BadConfiguration, match=r"MonthlyBudgetUsd: .* has more than 18 digits"):
+        Configuration({"MONTHLY_BUDGET_USD": text}).limits(KNOWN)
+
+
+@pytest.mark.parametrize(
+    "text", ["123456789012345678", "0.000000000000000001", "1.5" + "0" * 20, "0.0", "0" * 20 + "5", "1e17"]
+)
+def test_eighteen_digits_are_enough(text: str) -> None:
+    assert Configuration({"MONTHLY_BUDGET_USD": text}).limits(KNOWN).monthly_usd == Decimal(text)
+
+
+@pytest.mark.parametrize("variable", ["MONTHLY_CREDIT_LIMIT", "MAX_CREDITS_PER_JOB", "CREDIT_PRICE_USD"])
+def test_every_amount_of_a_provider_is_checked(variable: str) -> None:
+    for text in ("topas=5", "topaz=5,topaz=6"):
+        with pytest.raises(BadConfiguration):
+            Configuration({variable: text}).limits(KNOWN)
+
+
+def test_a_price_of_nothing_is_a_price_and_a_limit_of_nothing_is_none() -> None:
+    zero = "topaz=0"
+    limits = Configuration(
+        {"CREDIT_PRICE_USD": zero, "MONTHLY_CREDIT_LIMIT": zero, "MAX_CREDITS_PER_JOB": zero}
+    ).limits(KNOWN)
+    assert limits.credit_price_usd == {"topaz": 0}
+    assert (limits.monthly_credits, limits.credits_per_job) == ({}, {})
+
+
+def test_one_bucket_for_uploads_and_results_is_refused() -> None:
+    assert Configuration({"INPUT_BUCKET": "in", "OUTPUT_BUCKET": "out"}).output_bucket == "out"
+    assert Configuration({"OUTPUT_BUCKET": "out"}).output_bucket == "out"
+    with pytest.raises(BadConfiguration, match="results would be uploads"):
+        _ = Configuration({"INPUT_BUCKET": "same", "OUTPUT_BUCKET": "same"}).output_bucket
 
 
 def test_limits_come_from_their_four_variables() -> None:
     limits = Configuration({
         "MONTHLY_CREDIT_LIMIT": "500", "MONTHLY_BUDGET_USD": "50.5", "MAX_CREDITS_PER_JOB": "topaz=10",
         "CREDIT_PRICE_USD": "aimlapi=0.01", "PROVIDER": "aimlapi",
-    }).limits  # fmt: skip
+    }).limits(KNOWN)  # fmt: skip
     assert limits.monthly_credits == {"aimlapi": 500}
     assert limits.monthly_usd == Decimal("50.5")
     assert limits.credits_per_job == {"topaz": 10}
@@ -103,5 +153,5 @@ def test_limits_come_from_their_four_variables() -> None:
 
 
 def test_without_variables_there_is_no_limit() -> None:
-    limits = Configuration({}).limits
+    limits = Configuration({}).limits(KNOWN)
     assert (limits.monthly_credits, limits.monthly_usd, limits.credits_per_job) == ({}, 0, {})

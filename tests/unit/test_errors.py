@@ -55,6 +55,17 @@ def test_the_page_repeats_the_cure_of_the_report(code: ErrorCode) -> None:
     assert len(cause) > 20
 
 
+def test_the_page_and_the_tree_agree_on_who_must_act() -> None:
+    for refusal in refusals():
+        (actor,) = re.findall(rf"── {refusal.__name__} +(\w+)", errors.__doc__ or "")
+        assert rows()[refusal.code.value][3] == actor
+
+
+def test_a_cure_reruns_its_own_code_alone() -> None:
+    for code, cure in CURES.items():
+        assert set(re.findall(r"rerun --code (\w+)", cure)) <= {code.value}
+
+
 def test_each_refusal_carries_a_code_of_its_own() -> None:
     codes = [refusal.code for refusal in refusals()]
     assert len(codes) == len(set(codes)) >= 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom import events
+from darkroom.aws import rows
 from darkroom.model import Due, Job, JobStatus, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
@@ -116,8 +117,16 @@ def test_a_detail_is_public_json_without_blanks() -> None:
     detail = events.detail_of(JOB)
     assert json.loads(json.dumps(detail)) == detail
     assert (detail["credits"], detail["credits_reserved"], detail["cost_usd"]) == (1.5, 2, 0.18)
-    assert (detail["status"], detail["created_at"]) == ("COMPLETED", "2026-11-21T14:00:00Z")
+    assert (detail["status"], detail["created_at"]) == ("COMPLETED", "2026-11-21T14:00:00.000Z")
     assert {"lease_until", "key_fingerprint", "orphans", "source_order", "eta", "label"}.isdisjoint(detail)
+
+
+@pytest.mark.parametrize("micros", [0, 123_000, 999_999])
+def test_times_are_written_as_the_ledger_writes_them(micros: int) -> None:
+    moment = NOW.replace(microsecond=micros)
+    detail = events.detail_of(replace(JOB, created_at=moment, eta=moment.astimezone(timezone(timedelta(hours=9)))))
+    assert detail["created_at"] == detail["eta"] == rows.stamp(moment)
+    assert events.plain(moment) == rows.stamp(moment)
 
 
 def test_every_public_name_is_an_attribute_of_a_job() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.result_host import CONTENT, Host, downloads, resolve
-from tests.unit.wire_support import NO_OBJECTS, WRONG, Kept, breaking, streamed
+from tests.unit.wire_support import NO_OBJECTS, WRONG, Kept, Patience, breaking, streamed
 
 from darkroom.errors import SubmitInDoubt
 from darkroom.providers import held
@@ -46,7 +46,9 @@ def taken(
 ) -> tuple[dict[str, Any], Kept]:
     """The envelope of an answer, and what was kept of it."""
     kept = keep or Kept()
-    return held.take(streamed(content), downloads(host or Host()), kept, "p-1", "data"), kept
+    patience = Patience()
+    links = patience.links(downloads(host or Host()))
+    return held.take(streamed(content), links, kept, "p-1", "data", patience.now), kept
 
 
 def embedded(value: Any) -> bytes:

@@ -1,4 +1,5 @@
-"""Held calls: a result that came is kept or told as a doubt, a link is tried three times, and no connection stays open."""
+"""Held calls: a result that came is kept or told as a doubt, a link is tried as long as there is time, and no connection
+stays open."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ import httpx
 import pytest
 from tests.fakes.result_host import CONTENT, PUBLIC, Host, downloads, resolve
 from tests.fakes.vendor import NO_TLS
-from tests.unit.wire_support import Kept, Streamed, breaking, streamed
+from tests.unit.wire_support import Kept, Patience, Streamed, breaking, streamed
 
 from darkroom.errors import SubmitInDoubt
+from darkroom.pipeline.sending import MIN_TIME_TO_HOLD
 from darkroom.providers import held, http
 
 __all__ = ["resolve"]  # an automatic fixture, for pytest to find
@@ -26,11 +28,13 @@ LINKED = json.dumps({"data": [{"url": URL}]}).encode()
 
 
 def taken(
-    content: bytes | Iterator[bytes], keep: Any = None, host: Callable[[httpx.Request], httpx.Response] | None = None
-) -> Kept:
-    """What was kept of an answer."""
-    kept = keep or Kept()
-    held.take(streamed(content), downloads(host or Host()), kept, "p-1", "data")
+    content: bytes | Iterator[bytes], keep: Any = None, host: Callable[[httpx.Request], httpx.Response] | None = None,
+    patience: Patience | None = None, took: float = 0.0,
+) -> Kept:  # fmt: skip
+    """What was kept of an answer that took so many seconds."""
+    kept, patience = keep or Kept(), patience or Patience()
+    links = patience.links(downloads(host or Host()))
+    held.take(streamed(content), links, kept, "p-1", "data", patience.now - took)
     return kept
 
 
@@ -106,11 +110,53 @@ def test_a_download_that_is_cut_is_tried_again() -> None:
     assert kept.calls == 2
 
 
-def test_a_link_that_fails_three_times_leaves_the_call_in_doubt() -> None:
-    host = Flaky([httpx.Response(503)] * 3)
+@pytest.mark.parametrize(
+    ("took", "waits"),
+    [(0.0, [2, 5, 15, 30, 60]), (143.0, [2, 5, 15, 30, 60]), (143.5, [2, 5, 15, 30]), (200.0, [2, 5, 15, 30]),
+     (240.0, [2, 5]), (254.0, [])],
+)  # fmt: skip
+def test_a_link_is_tried_with_pauses_as_long_as_the_invocation_lasts(took: float, waits: list[float]) -> None:
+    patience, host = Patience(), Flaky([httpx.Response(503)] * 9)
     with pytest.raises(SubmitInDoubt):
-        taken(LINKED, host=host)
-    assert host.seen == 3
+        taken(LINKED, host=host, patience=patience, took=took)
+    assert patience.waited == waits
+    assert host.seen == len(waits) + 1
+    assert took + sum(waits) <= held.LATEST_TRY_SECONDS < MIN_TIME_TO_HOLD.total_seconds()
+
+
+def test_a_host_that_needs_a_minute_is_waited_for() -> None:
+    patience = Patience()
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        return Host()(request) if patience.now > 1_050 else httpx.Response(503)
+
+    assert taken(LINKED, host=slow, patience=patience).results == {"p-1": CONTENT}
+    assert patience.waited == [2, 5, 15, 30]
+
+
+def test_the_time_that_tries_take_counts_too() -> None:
+    patience = Patience()
+
+    def hanging(request: httpx.Request) -> httpx.Response:
+        patience.now += 70
+        raise httpx.ReadTimeout(URL)
+
+    with pytest.raises(SubmitInDoubt):
+        taken(LINKED, host=hanging, patience=patience)
+    assert patience.waited == [2, 5, 15]
+
+
+def test_what_the_bucket_did_not_take_is_fetched_again() -> None:
+    patience, kept = Patience(), Kept(OSError("the bucket did not answer"))
+    assert taken(LINKED, kept, patience=patience).results == {"p-1": CONTENT}
+    assert patience.waited == [2]
+
+
+def test_an_unsafe_link_is_not_waited_for() -> None:
+    patience = Patience()
+    with pytest.raises(SubmitInDoubt):
+        taken(json.dumps({"data": [{"url": "http://results.example.test/1.png"}]}).encode(), patience=patience)
+    assert patience.waited == []
 
 
 @pytest.mark.parametrize("url", ["", "x", "http://results.example.test/1.png", "file:///etc/passwd", "https://[bad"])

@@ -110,10 +110,35 @@ def test_only_a_suffix_that_would_be_wrong_is_replaced(key: str, form: ImageForm
     assert naming.key_in_format(key, form) == expected
 
 
-def test_a_right_suffix_that_s3_cannot_hold_is_refused() -> None:
-    assert naming.key_in_format("k" * 1020 + ".png", PNG) == "k" * 1020 + ".png"
+def test_a_right_suffix_that_s3_cannot_hold_is_refused_while_nothing_is_spent() -> None:
+    assert naming.right_key("k" * 1020 + ".png", PNG) == "k" * 1020 + ".png"
     with pytest.raises(InvalidSetting, match="upload under a shorter key"):
-        naming.key_in_format("k" * 1020 + ".png", TIFF)
+        naming.right_key("k" * 1020 + ".png", TIFF)
+
+
+def test_a_paid_result_keeps_the_sources_key_where_s3_cannot_hold_the_right_one() -> None:
+    assert naming.key_in_format("k" * 1020 + ".png", TIFF) == "k" * 1020 + ".png"
+
+
+@pytest.mark.parametrize(
+    ("key", "others"),
+    [("a.jpg", {"a.jpeg", "a.png", "a.tiff"}), ("a.PNG", {"a.jpeg", "a.png", "a.tiff"}),
+     ("v1.2", {"v1.2.jpeg", "v1.2.png", "v1.2.tiff"}),
+     ("k" * 1020, {"k" * 1020 + ".png"}), ("a.tiff", {"a.jpeg", "a.png"})],
+)  # fmt: skip
+def test_the_keys_at_which_a_sources_results_may_stand(key: str, others: set[str]) -> None:
+    assert naming.result_keys(key)[0] == key
+    assert set(naming.result_keys(key)) == {key, *others}
+    written = {naming.output_key(key, JPEG, form) for form in ImageFormat if len(key) < 1000}
+    assert written <= set(naming.result_keys(key))
+
+
+@pytest.mark.parametrize(
+    ("credits", "text"),
+    [("210000.0", "210000"), ("1E-7", "0.0000001"), ("2.50", "2.5"), ("0", "0"), ("0E+3", "0"), ("2.1E+5", "210000"), ("7", "7")],
+)  # fmt: skip
+def test_the_receipt_has_credits_as_plain_decimals(credits: str, text: str) -> None:
+    assert naming.receipt_metadata(job(), Decimal(credits), {})["darkroom-credits"] == text
 
 
 @pytest.mark.parametrize("key", ["a.jpg", "...", "a/.../b", ".a/b", "a./b", "a..b", "a//b", ".hidden", "%2e%2e/a"])

@@ -20,7 +20,9 @@ from darkroom.settings import canonical, known_keys
         ("scal", "scale", 1),
         ("scaale", "scale", 1),
         ("scole", "scale", 1),
-        ("ca", "abc", 3),
+        ("ca", "abc", 2),
+        ("a cat", "an abct", 3),
+        ("output_wdxith", "output_width", 2),
         ("kitten", "sitting", 3),
         ("project", "prompt", 3),
         ("stage", "scale", 2),
@@ -60,6 +62,10 @@ def test_a_known_key_is_not_a_near_miss_of_another(key: str) -> None:
 
 def test_no_common_tag_key_is_one_of_ours() -> None:
     assert not COMMON_TAG_KEYS & known_keys()
+
+
+def test_letters_put_between_two_that_were_swapped_are_forgiven_in_long_keys() -> None:
+    assert is_near_miss("output_wdxith", {"output_width"})
 
 
 def test_two_edits_are_forgiven_only_in_long_keys() -> None:

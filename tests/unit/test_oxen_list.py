@@ -89,17 +89,30 @@ def test_every_page_of_the_history_is_read() -> None:
 
 
 @pytest.mark.parametrize("pages", [None, "2", "many", [], {}, True, -1, float("nan")])
-def test_a_history_that_does_not_say_how_long_it_is_ends_with_a_page_that_is_not_full(pages: object) -> None:
+def test_a_history_that_does_not_say_how_long_it_is_ends_with_an_empty_page(pages: object) -> None:
+    """A short page proves nothing: the vendor may show fewer rows than were asked for."""
     hub = Hub()
-    full = [row(number, "x") for number in range(module.PAGE_SIZE)]
-    hub.pages = [{"generations": full, "total_pages": pages}, {"generations": [row(1)], "total_pages": pages}]
+    hub.pages = [{"generations": rows, "total_pages": pages} for rows in ([row(7, "x"), row(8, "x")], [row(1)], [])]
     assert found_in(hub) == ["g-1"]
+    assert hub.asked[2:] == history(1, 2, 3)
+    hub = Hub()
+    hub.pages = [{"generations": rows, "total_pages": pages} for rows in ([row(7, "x")], [])]
+    assert found_in(hub) == []
+
+
+@pytest.mark.parametrize("pages", [None, 5])
+def test_a_history_that_begins_anew_is_not_known_to_be_whole(pages: object) -> None:
+    hub = Hub()
+    hub.pages = [{"generations": [row(7, "x"), row(8, "x")], "total_pages": pages}] * 9
+    assert found_in(hub) is None
     assert hub.asked[2:] == history(1, 2)
+    hub.pages = [{"generations": [row(7, "x"), row(1)], "total_pages": pages}] * 9
+    assert found_in(hub) == ["g-1"]
 
 
 def test_a_history_without_end_is_given_up() -> None:
     hub = Hub()
-    hub.pages = [{"generations": [row(1)], "total_pages": 10**9}]
+    hub.pages = [{"generations": [row(number, "x")], "total_pages": 10**9} for number in range(module.MAX_PAGES + 5)]
     with pytest.raises(ProviderUnavailable, match="does not end"):
         found_in(hub)
     assert len(hub.asked) == 2 + module.MAX_PAGES
@@ -110,6 +123,12 @@ def test_without_a_history_the_queue_tells_by_status() -> None:
     hub.pages = [answer({"error": {"type": "resource_not_found"}}, 404)]
     assert found_in(hub) == ["g-1", "g-2", "g-3", "g-4"]
     assert hub.asked == [*QUEUES, *history(1), *ENDED]
+
+
+def test_the_queue_by_status_shows_what_there_is_and_proves_nothing_absent() -> None:
+    hub = Hub(succeeded=[row(2, "x")])
+    hub.pages = [answer({"error": {"type": "resource_not_found"}}, 404)]
+    assert found_in(hub) is None
 
 
 @pytest.mark.parametrize("status", [400, 500, 502, 503])
@@ -180,6 +199,12 @@ def test_a_generation_that_does_not_say_what_it_was_given_might_be_ours(where: s
     assert found_in(Hub(**{where: [lean(1)]})) is None
 
 
+@pytest.mark.parametrize("given", [None, "", 7, [], {}, True])
+@pytest.mark.parametrize("where", ["queued", "history"])
+def test_a_field_without_an_input_says_nothing(where: str, given: object) -> None:
+    assert found_in(Hub(**{where: [row(1, input_image=given)]})) is None
+
+
 def test_a_generation_that_the_queue_is_silent_about_is_told_by_the_history() -> None:
     others = lean(2), row(2, "x")
     assert found_in(Hub(processing=[lean(1), others[0]], history=[row(1), others[1]])) == ["g-1"]
@@ -198,3 +223,9 @@ def test_a_synchronous_call_has_no_row_and_nobody_is_asked() -> None:
     hub = Hub(history=[row(1)])
     assert oxen(hub).find(HANDLE, Manner.HELD_LINK, SENT) is None
     assert hub.asked == []
+
+
+@pytest.mark.parametrize("name", [None, 5, "", "a/b"])
+def test_our_generation_without_a_usable_id_is_not_lost_among_others_without_one(name: object) -> None:
+    with pytest.raises(ProviderUnavailable):
+        found_in(Hub(history=[row(1, generation_id=name), row(2, "cat", generation_id=name)]))

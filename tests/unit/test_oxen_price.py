@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import Vendor, answer
+from tests.fakes.vendor import PROCESS, Vendor, answer
 from tests.unit.wire_support import WRONG, adapter_of, planned
 
 from darkroom.errors import InvalidSetting
+from darkroom.model import ProcessState
 from darkroom.providers.oxen import Oxen
 
 MODEL = {
@@ -28,12 +29,70 @@ def oxen(vendor: Callable[[httpx.Request], httpx.Response]) -> Oxen:
     ("pricing", "units"),
     [({"cost_per_image": 0.05}, 500), ({"cost_per_image": 0}, 0), ({"cost_per_image": None}, None), ({}, None),
      ({"cost_per_image_grid": {"hd": {"1k": 0.1, "2k": 0.3}, "sd": {"1k": 0.2}}}, 3000), (None, None), ([], None),
+     ({"cost_per_image": "0.05"}, 500), ({"cost_per_image": "0.0500"}, 500), ({"cost_per_image": 0.02505}, 251),
+     ({"cost_per_image": 0.00004}, 1), ({"cost_per_image": "0.00014"}, 2), ({"cost_per_image": 0.0145499}, 146),
+     ({"cost_per_image": 1e-12}, 1), ({"cost_per_image": "-0.05"}, None), ({"cost_per_image": "NaN"}, None),
      ({"cost_per_image": 0.05, "cost_per_image_grid": {"hd": {"1k": 0.1}}}, 1000), ("0.05", None),
      *[({"cost_per_image": wrong, "cost_per_image_grid": wrong}, None) for wrong in WRONG if wrong not in (7, 0.5)]],
 )  # fmt: skip
 def test_the_price_is_the_models_own_in_the_smallest_unit(pricing: Any, units: int | None) -> None:
     estimate = oxen(Vendor(answer({**MODEL, "pricing": pricing}))).estimate(planned("oxen"), 640, 480)
     assert estimate.credits == (None if units is None else Decimal(units))
+
+
+class Hub:
+    """A generation that has succeeded, and what its details say."""
+
+    def __init__(self, details: httpx.Response | Exception, status: str = "succeeded") -> None:
+        self.details, self.status, self.asked = details, status, list[str]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path.removeprefix("/api/ai"))
+        if request.url.path.startswith("/api/ai/queue/"):
+            return answer({"status": self.status})
+        if isinstance(self.details, Exception):
+            raise self.details
+        return self.details
+
+
+def details(cost: Any) -> httpx.Response:
+    """As the page Get generation details shows them."""
+    generation = {"generation_id": PROCESS, "cost": cost}
+    return answer({"generation": generation, "status": "success", "status_message": "resource_found"})
+
+
+@pytest.mark.parametrize(
+    ("cost", "units"),
+    [("0.05", 500), ("0.050000", 500), ("0.02505", 251), ("0.000001", 1), ("0", 0), ("0.0", 0), (0.05, 500), ("1.5", 15_000),
+     ("-0.05", None), ("NaN", None), ("", None), ("free", None), *[(wrong, None) for wrong in WRONG if wrong not in (7, 0.5)]],
+)  # fmt: skip
+def test_what_a_completed_generation_was_charged_is_read_from_its_details(cost: Any, units: int | None) -> None:
+    hub = Hub(details(cost))
+    progress = oxen(hub).progress(PROCESS)
+    assert (progress.state, progress.credits) == (ProcessState.COMPLETED, None if units is None else Decimal(units))
+    assert hub.asked == [f"/queue/{PROCESS}", f"/generations/{PROCESS}"]
+
+
+def test_details_without_their_envelope_count_too() -> None:
+    assert oxen(Hub(answer({"generation_id": PROCESS, "cost": "0.05"}))).progress(PROCESS).credits == Decimal(500)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [*(answer({"error": {"type": "x"}}, status) for status in (401, 402, 403, 404, 429, 500, 503)), answer([]), answer({}),
+     answer({"generation": None}), answer({"generation": [1]}), httpx.Response(200, text="<html>"),
+     httpx.ReadTimeout("x"), httpx.ConnectError("x")],
+)  # fmt: skip
+def test_details_that_cannot_be_had_change_nothing(said: Any) -> None:
+    progress = oxen(Hub(said)).progress(PROCESS)
+    assert (progress.state, progress.credits) == (ProcessState.COMPLETED, None)
+
+
+@pytest.mark.parametrize("status", ["queued", "processing", "failed", "cancelled"])
+def test_nobody_asks_what_was_charged_for_what_is_not_completed(status: str) -> None:
+    hub = Hub(details("0.05"), status)
+    assert oxen(hub).progress(PROCESS).credits is None
+    assert hub.asked == [f"/queue/{PROCESS}"]
 
 
 def test_the_price_is_asked_for_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:

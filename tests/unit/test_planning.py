@@ -17,7 +17,7 @@ from darkroom.model import ImageFacts, ImageFormat
 def test_with_no_settings_the_default_model_keeps_size_and_format() -> None:
     result = planned()
     assert (result.provider, result.model, result.endpoint) == ("topaz", "Standard V2", "enhance/async")
-    assert result.parameters == {"model": "Standard V2", "output_format": "jpeg"}
+    assert result.parameters == {"model": "Standard V2", "output_format": "jpeg", "output_width": "1200"}
     assert (result.output_width, result.output_height, result.output_format) == (1200, 800, ImageFormat.JPEG)
     assert result.credits == 1
     assert result.credit_price_usd == Decimal("0.12")
@@ -34,9 +34,10 @@ def test_values_reach_the_wire_in_the_vendors_spelling_and_the_plan_in_ours() ->
     result = planned(tags, "texture=2")
     assert result.parameters == {
         "model": "Redefine", "face_enhancement": "true", "subject_detection": "Foreground", "creativity": "3",
-        "texture": "2", "output_format": "tiff", "prompt": "a cat",
+        "texture": "2", "output_format": "tiff", "prompt": "a cat", "output_width": "1200",
     }  # fmt: skip
-    assert result.settings == {**result.parameters, "provider": "topaz", "label": "l", "max_credits": "9"}
+    told = {name: value for name, value in result.parameters.items() if name != "output_width"}  # which nobody set
+    assert result.settings == {**told, "provider": "topaz", "label": "l", "max_credits": "9"}
     assert result.layers["texture"] == "stack"
     assert set(result.layers) == set(result.settings)
     assert result.label == "l"

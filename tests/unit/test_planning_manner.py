@@ -59,6 +59,7 @@ def test_the_objects_own_wish_goes_first() -> None:
 @pytest.mark.parametrize(("asked", "path"), [("true", "now"), ("false", "up")])
 def test_a_synchronous_call_goes_to_its_own_path(asked: str, path: str) -> None:
     assert planned({"synchronous": asked}).endpoint == path
+    assert planned({"synchronous": asked}).queue_endpoint == ("up" if path == "now" else None)
 
 
 @pytest.mark.usefixtures("either")

@@ -37,6 +37,28 @@ def test_scale_sends_the_larger_displayed_side_only(
     assert outcome.settings["scale"] == scale
 
 
+@pytest.mark.parametrize(
+    ("size", "sent"),
+    [
+        ((1200, 800), {"output_width": "1200"}), ((800, 1200), {"output_height": "1200"}),
+        ((500, 500), {"output_width": "500"}), ((32_000, 10), {"output_width": "32000"}), ((1, 1), {"output_width": "1"}),
+    ],
+)  # fmt: skip
+def test_with_no_size_set_the_vendor_is_told_the_pictures_own(size: tuple[int, int], sent: dict[str, str]) -> None:
+    """No page says what size it would make else, and the price is that of this one."""
+    for tags in ({}, {"crop_to_fill": "true"}):
+        outcome = planned(tags, facts=ImageFacts(ImageFormat.JPEG, *size))
+        assert outcome.parameters == {"model": "Standard V2", "output_format": "jpeg", **tags, **sent}
+        assert (outcome.output_width, outcome.output_height) == size
+        assert outcome.settings == {"provider": "topaz", "model": "Standard V2", **tags}
+
+
+@pytest.mark.parametrize("model", TOPAZ.models.values(), ids=name_of)
+def test_every_model_that_takes_a_size_is_told_one_and_no_other_is(model: Model) -> None:
+    sent = {"output_width", "output_height"} & set(planned({"model": model.name}, facts=PHOTO).parameters)
+    assert sent == ({"output_width"} if model.takes_size else set())
+
+
 @pytest.mark.parametrize("scale", ["0.99", "16.01", "0", "-2", "2x"])
 def test_scale_outside_1_to_16_is_refused(scale: str) -> None:
     with pytest.raises(InvalidSetting, match="from 1 to 16"):
@@ -239,7 +261,7 @@ def test_the_price_follows_the_output_not_the_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prices", "price"), [({"topaz": "0.08"}, "0.08"), ({"oxen": "1"}, "0.12"), ({"topaz": "0"}, "0.12")]
+    ("prices", "price"), [({"topaz": "0.08"}, "0.08"), ({"oxen": "1"}, "0.12"), ({"topaz": "0"}, "0")]
 )
 def test_the_stacks_credit_price_overrides_the_catalogs(prices: dict[str, str], price: str) -> None:
     limits = Limits({}, Decimal(0), {}, {name: Decimal(value) for name, value in prices.items()})

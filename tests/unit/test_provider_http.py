@@ -6,6 +6,7 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import httpx
@@ -93,9 +94,40 @@ def test_statuses_of_the_account_are_the_operators_on_every_call(status: int, co
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("1e9", None),
-                                                ("9" * 400, None), ("\u00b2", None)])  # fmt: skip
+                                                ("9" * 400, None), ("\u00b2", None), ("0", 0.0), ("1.5", 2.0),
+                                                ("0.2", 1.0), ("1.", None), (".5", None), ("inf", None),
+                                                ("nan", None), ("1" * 7, None)])  # fmt: skip
 def test_retry_after_is_taken_when_it_is_a_number_of_seconds(value: str, seconds: float | None) -> None:
     error = read_error(httpx.Response(429, headers=[(b"Retry-After", value.encode("latin-1"))]))
+    assert isinstance(error, Throttled)
+    assert error.retry_after_seconds == seconds
+
+
+NOW = datetime(2026, 11, 21, 14, 0, 0, 400_000, tzinfo=UTC)
+
+
+class Watch(datetime):
+    """Stands still at NOW."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return NOW.astimezone(tz)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("Sat, 21 Nov 2026 14:02:00 GMT", 120.0), ("Saturday, 21-Nov-26 14:02:00 GMT", 120.0),
+        ("Sat Nov 21 14:02:00 2026", 120.0), ("Sat, 21 Nov 2026 15:02:00 +0100", 120.0),
+        ("Sat, 21 Nov 2026 13:59:59 GMT", 0.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 999_999.0), ("Sat, 41 Nov 2026 14:02:00 GMT", None),
+        ("Sat, 21 Nov 99999 14:02:00 GMT", None), ("Sat, 21 Nov 2026", None), ("tomorrow at noon", None), (", , ,", None),
+        ("Sat, 21 Nov 2026 14:02:00 GMT" + " " * 100 + "x", None), ("Sat, 21 Nov 2026 14:02:00 +9999999999", None),
+    ],
+)  # fmt: skip
+def test_retry_after_may_be_a_date(monkeypatch: pytest.MonkeyPatch, value: str, seconds: float | None) -> None:
+    monkeypatch.setattr(http, "datetime", Watch)
+    error = read_error(httpx.Response(429, headers={"Retry-After": value}))
     assert isinstance(error, Throttled)
     assert error.retry_after_seconds == seconds
 

@@ -1,4 +1,5 @@
-"""Results that a vendor keeps behind its key: it is shown after a 401 of the very own origin, and to nobody else."""
+"""Results that a vendor keeps behind its key: it is shown to the very own origin where that turns strangers away, and to
+nobody else."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ BASE = "https://hub.oxen.example.test/api"
 OWN = "https://hub.oxen.example.test/api/repos/r/file/1.png"
 ELSEWHERE = "https://cdn.example.test/1.png?X-Amz-Signature=s"
 REFUSED = httpx.Response(401, text="unauthenticated")
+AS_STRANGERS = (401, 403, 404)
 
 
 class Hub:
@@ -28,6 +30,7 @@ class Hub:
     def __init__(self, link: str, closed: tuple[str, ...] = (), moved: Mapping[str, str] | None = None) -> None:
         self.link, self.closed, self.moved, self.host = link, closed, moved or {}, Host()
         self.seen: list[tuple[str, str | None]] = []
+        self.to_strangers = 401
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.host not in (PUBLIC, "127.0.0.1") or request.url.path.startswith("/api/ai/queue"):
@@ -36,7 +39,7 @@ class Hub:
         key = request.headers.get("authorization")
         self.seen.append((url, key))
         if url in self.closed and key is None:
-            return REFUSED
+            return httpx.Response(self.to_strangers)
         return httpx.Response(302, headers={"Location": self.moved[url]}) if url in self.moved else self.host(request)
 
 
@@ -54,20 +57,23 @@ def test_an_open_link_never_sees_the_key_wherever_it_is() -> None:
         assert hub.seen == [(link, None)]
 
 
-def test_a_401_of_the_own_origin_is_answered_with_the_key_once() -> None:
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_a_refusal_of_strangers_by_the_own_origin_is_answered_with_the_key_once(status: int) -> None:
     hub = Hub(OWN, closed=(OWN,))
+    hub.to_strangers = status
     assert opened(hub) == CONTENT[:10]
     assert hub.seen == [(OWN, None), (OWN, "Bearer key-1")]
 
 
-def test_a_key_that_does_not_open_it_is_not_tried_again() -> None:
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_a_key_that_does_not_open_it_is_not_tried_again(status: int) -> None:
     seen: list[str | None] = []
 
     def always(request: httpx.Request) -> httpx.Response:
         if request.url.host != PUBLIC:
             return answer({"result_url": OWN})
         seen.append(request.headers.get("authorization"))
-        return REFUSED
+        return httpx.Response(status)
 
     with pytest.raises(ResultNotReady):
         opened(always)
@@ -82,9 +88,11 @@ OTHERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("status", AS_STRANGERS)
 @pytest.mark.parametrize("link", OTHERS)
-def test_a_401_of_any_other_origin_gets_no_key(link: str) -> None:
+def test_a_refusal_of_any_other_origin_gets_no_key(link: str, status: int) -> None:
     hub = Hub(link, closed=(link.replace("hub.oxen.example.test@", ""),))
+    hub.to_strangers = status
     with pytest.raises(ResultNotReady):
         opened(hub)
     assert len(hub.seen) == 1
@@ -106,8 +114,10 @@ def test_a_redirect_away_leaves_the_key_behind(target: str) -> None:
     assert [key for _, key in hub.seen] == [None, "Bearer key-1", None]
 
 
-def test_a_redirect_to_another_host_that_wants_a_key_gets_none() -> None:
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_a_redirect_to_another_host_that_wants_a_key_gets_none(status: int) -> None:
     hub = Hub(OWN, closed=(OWN, ELSEWHERE), moved={OWN: ELSEWHERE})
+    hub.to_strangers = status
     with pytest.raises(ResultNotReady):
         opened(hub)
     assert hub.seen == [(OWN, None), (OWN, "Bearer key-1"), (ELSEWHERE, None)]
@@ -117,6 +127,16 @@ def test_a_redirect_back_home_may_use_it_there() -> None:
     hub = Hub(ELSEWHERE, closed=(OWN,), moved={ELSEWHERE: OWN})
     assert opened(hub) == CONTENT[:10]
     assert hub.seen == [(ELSEWHERE, None), (OWN, None), (OWN, "Bearer key-1")]
+
+
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_after_a_redirect_to_another_host_the_key_stays_hidden_at_home_too(status: int) -> None:
+    back = OWN.replace("1.png", "2.png")
+    hub = Hub(OWN, closed=(OWN, back), moved={OWN: ELSEWHERE, ELSEWHERE: back})
+    hub.to_strangers = status
+    with pytest.raises(ResultNotReady):
+        opened(hub)
+    assert hub.seen == [(OWN, None), (OWN, "Bearer key-1"), (ELSEWHERE, None), (back, None)]
 
 
 @pytest.mark.parametrize("plain", ["http://hub.oxen.example.test/1.png", "http://hub.oxen.example.test:443/1.png"])
@@ -149,8 +169,8 @@ def test_an_https_vendor_beside_local_downloads_gets_no_key_sent_in_the_open() -
     assert not [key for _, key in hub.seen if key]
 
 
-@pytest.mark.parametrize("status", [403, 404, 407, 500])
-def test_only_a_401_asks_for_the_key(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 402, 405, 407, 410, 500])
+def test_no_other_refusal_asks_for_the_key(status: int) -> None:
     seen: list[str | None] = []
 
     def refuse(request: httpx.Request) -> httpx.Response:

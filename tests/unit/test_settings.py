@@ -9,7 +9,17 @@ import pytest
 
 from darkroom.errors import InvalidSetting
 from darkroom.model import Resolved
-from darkroom.settings import METADATA, Layer, Settings, canonical, known_keys, parse_defaults, resolve, tag_layer
+from darkroom.settings import (
+    METADATA,
+    Layer,
+    Settings,
+    canonical,
+    known_keys,
+    metadata_layer,
+    parse_defaults,
+    resolve,
+    tag_layer,
+)  # fmt: skip
 
 
 def resolved(tags: Mapping[str, str], defaults: str = "", prefix: str = "") -> Settings:
@@ -95,6 +105,83 @@ def test_a_preset_is_refused_as_not_available() -> None:
     assert "stack" in refusal({}, "preset=portrait")
 
 
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [("upscale_facter", "upscale_factor"), ("enhance_modle", "enhance_model"), ("Upscale-Fctor", "upscale_factor")],
+)
+def test_a_typo_of_another_providers_long_key_is_refused_too(key: str, nearest: str) -> None:
+    assert nearest in refusal({key: "1"})
+
+
+@pytest.mark.parametrize("key", ["node", "code", "made"])
+def test_short_keys_near_another_providers_are_left_alone(key: str) -> None:
+    assert resolved({key: "1"}).values.keys() == {"provider"}
+
+
+# --- metadata ---------------------------------------------------------------------------------------------------
+
+
+def with_metadata(metadata: Mapping[str, str], tags: Mapping[str, str] | None = None, defaults: str = "") -> Settings:
+    layers = [tag_layer(tags or {}, "only:"), metadata_layer(metadata), parse_defaults(defaults)]
+    return resolve(layers, default_provider="topaz", allowed_providers=["topaz"])
+
+
+def test_metadata_stands_between_tags_and_stack() -> None:
+    settings = with_metadata({"scale": "4", "model": "CGI"}, {"only:scale": "2"}, "model=Redefine,denoise=1")
+    assert settings.layers == ("tags", "metadata", "stack")
+    assert {name: settings.values[name] for name in ("scale", "model", "denoise")} == {
+        "scale": Resolved("2", "tags"), "model": Resolved("CGI", "metadata"), "denoise": Resolved("1", "stack"),
+    }  # fmt: skip
+
+
+def test_the_prefix_concerns_tags_only() -> None:
+    assert with_metadata({"output-width": "100"}).values["output_width"] == Resolved("100", "metadata")
+
+
+def test_metadata_may_hold_what_tags_cannot() -> None:
+    assert with_metadata({"prompt": "sharp, 'clear'"}).values["prompt"].value == "sharp, 'clear'"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("=?UTF-8?B?Z3LDtsOfZXI=?=", "größer"), ("=?utf-8?q?gr=C3=B6=C3=9Fer,?= sharp", "größer, sharp"),
+     ("=?UTF-8?B?Z3LDtg==?= =?UTF-8?B?w59lcg==?=", "größer"), ("=?ISO-8859-1?Q?gr=F6=DFer?=", "größer"),
+     ("=?nonsense?B?AAAA?=", "=?nonsense?B?AAAA?="), ("=?UTF-8?B?/w==?=", "=?UTF-8?B?/w==?="), ("a =? b", "a =? b"),
+     ("=?UTF-8?B?x?=", "=?UTF-8?B?x?="), ("a=b?=c", "a=b?=c")],
+)  # fmt: skip
+def test_encoded_words_are_read_and_what_is_none_stays(written: str, meant: str) -> None:
+    assert metadata_layer({"prompt": written}).values == {"prompt": meant}
+
+
+@pytest.mark.parametrize("key", ["sclae", "out-put-width", "modle", "lable"])
+def test_a_typo_in_metadata_is_refused(key: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"{key}.*in metadata"):
+        with_metadata({key: "1"})
+
+
+FILE_TOOLS = [
+    "s3cmd-attrs", "mtime", "atime", "ctime", "btime", "file-mtime", "file-atime", "file-owner", "file-group",
+    "file-permissions", "user-agent", "user-agent-id", "uid", "gid", "uname", "gname", "md5", "md5chksum", "sha256",
+    "filename", "original-filename", "originalname", "content-md5", "uploaded-by", "width", "height", "format", "author",
+    "copyright", "camera", "source", "orientation", "cache-control", "qqfilename", "x-amz-iv", "tool", "quality",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", FILE_TOOLS)
+def test_metadata_of_other_tools_is_left_alone(key: str) -> None:
+    assert with_metadata({key: "33188"}).values.keys() == {"provider"}
+
+
+def test_a_files_mode_is_no_setting_and_a_models_mode_is_one() -> None:
+    assert with_metadata({"mode": "33188"}).values.keys() == {"provider"}
+    assert with_metadata({"mode": "Super Focus"}).values["mode"] == Resolved("Super Focus", "metadata")
+
+
+@pytest.mark.parametrize("key", ["darkroom-model", "darkroom-credits", "darkroom-process-id", "Darkroom_job"])
+def test_receipts_are_neither_settings_nor_typos(key: str) -> None:
+    assert metadata_layer({key: "x"}).values == {}
+
+
 # --- prefix -----------------------------------------------------------------------------------------------------
 
 
@@ -106,9 +193,14 @@ def test_under_a_prefix_only_prefixed_tags_are_read() -> None:
     }
 
 
-@pytest.mark.parametrize("key", ["darkroom:sclae", "darkroom:Project", "darkroom:", "darkroom:x", "DARKROOM:Camera"])
-def test_an_unknown_key_under_our_prefix_is_refused(key: str) -> None:
-    assert key in refusal({key: "1"}, prefix="darkroom:")
+@pytest.mark.parametrize("key", ["app:Project", "app:Name", "app:", "app:x", "APP:Camera", "app:cost-center"])
+def test_other_peoples_keys_under_a_prefix_are_left_alone(key: str) -> None:
+    assert resolved({key: "1", "app:scale": "2"}, prefix="app:").values.keys() == {"scale", "provider"}
+
+
+@pytest.mark.parametrize("key", ["app:sclae", "APP:Modle", "app:out_put_width"])
+def test_a_typo_under_a_prefix_is_refused(key: str) -> None:
+    assert key in refusal({key: "1"}, prefix="app:")
 
 
 def test_the_nearest_name_is_offered_under_a_prefix_too() -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.books import book
 
 from darkroom import sizing
+from darkroom.catalog import Catalog
 from darkroom.errors import ImageTooLarge, UnsupportedFormat
 from darkroom.model import ImageFacts, ImageFormat
 
@@ -47,6 +48,24 @@ def test_a_vendor_with_factors_is_told_a_factor(values: dict[str, str], sent: di
 )
 def test_a_vendor_with_sides_is_told_the_larger_one(facts: ImageFacts, sent: dict[str, str]) -> None:
     assert sizing.sides_to_send(BY_SIDES.models["One"], {"scale": "1.5"}, facts) == sent
+
+
+@pytest.mark.parametrize(
+    ("values", "sent"),
+    [
+        ({}, {"output_width": "300"}),
+        ({"denoise": "1"}, {"output_width": "300"}),
+        ({"output_height": "7"}, {"output_height": "7"}),
+        ({"output_width": "9", "output_height": "7"}, {"output_width": "9", "output_height": "7"}),
+    ],
+)
+def test_a_vendor_with_sides_is_always_told_one(values: dict[str, str], sent: dict[str, str]) -> None:
+    assert sizing.sides_to_send(BY_SIDES.models["One"], values, PHOTO) == sent
+
+
+@pytest.mark.parametrize("known", [AS_IT_IS, FIXED], ids=["as it is", "fixed"])
+def test_a_vendor_that_takes_no_size_is_told_none(known: Catalog) -> None:
+    assert sizing.sides_to_send(known.models["One"], {}, PHOTO) == {}
 
 
 @pytest.mark.parametrize(

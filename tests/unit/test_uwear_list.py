@@ -1,4 +1,6 @@
-"""uwear.ai's list decides whether a lost submit was paid: an incomplete one must never look complete."""
+"""uwear.ai's list decides whether a lost submit was paid: an incomplete one must never look complete, and one that does
+not say what was given must never look as if it did. The two shapes that clients have seen; the published one stands in
+test_uwear_pages.py."""
 
 from __future__ import annotations
 
@@ -16,6 +18,8 @@ from darkroom.providers import uwear as module
 from darkroom.providers.uwear import Uwear
 
 BASE = "https://api.uwear.example.test/api/v1"
+OTHER = Handle("f" * 32, 1, 1)  # of another job
+RESULT = "https://results.example.test/1.png?X-Amz-Signature=s"
 
 
 def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
@@ -32,7 +36,8 @@ def silent(number: int) -> dict[str, Any]:
 
 
 def listed(*answers: httpx.Response) -> tuple[list[str] | None, Vendor]:
-    vendor = Vendor(*answers)
+    """What is found where the first question, in the published way, is answered with an array."""
+    vendor = Vendor(NOTHING, *answers)
     found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
     return None if found is None else [process.process_id for process in found], vendor
 
@@ -44,17 +49,27 @@ def found_by(*answers: httpx.Response) -> list[str] | None:
 NOTHING = answer([])
 
 
-def test_pages_are_asked_for_until_nothing_comes() -> None:
-    found, vendor = listed(answer([entry(3)]), answer([entry(2)]), answer([entry(1)]), NOTHING)
-    assert found == ["1", "2", "3"]
+def test_parts_are_asked_for_until_nothing_comes() -> None:
+    """Each begins where the one before ended: a vendor may show fewer entries than were asked for."""
+    found, vendor = listed(answer([entry(4), entry(3)]), answer([entry(2)]), answer([entry(1)]), NOTHING)
+    assert found == ["1", "2", "3", "4"]
     assert [str(request.url) for request in vendor.requests] == [
-        f"{BASE}/generations?limit=100&offset={offset}" for offset in (0, 100, 200, 300)
+        f"{BASE}/generations?page=1&items_per_page=100",
+        *(f"{BASE}/generations?limit=100&offset={offset}" for offset in (0, 2, 3, 4)),
     ]
 
 
-def test_pages_end_when_nothing_new_comes() -> None:
-    found, vendor = listed(answer([entry(2), entry(1)]))
-    assert (found, len(vendor.requests)) == (["1", "2"], 2)
+def test_a_list_that_begins_anew_is_not_known_to_be_whole() -> None:
+    """As of a vendor that knows no `limit` and no `offset`: the first part is not all."""
+    same = answer([entry(2, "cat"), entry(1, "cat")])
+    found, vendor = listed(same, same)
+    assert (found, len(vendor.requests)) == (None, 3)
+    assert found_by(answer([entry(2), entry(1)]), answer([entry(2), entry(1)])) == ["1", "2"]
+
+
+def test_a_whole_list_without_the_job_proves_it_absent() -> None:
+    assert found_by(answer([entry(2, OTHER)]), NOTHING) == []
+    assert found_by(NOTHING) == []
 
 
 def test_a_page_that_shifted_while_the_list_was_read_shows_each_once() -> None:
@@ -66,10 +81,10 @@ def test_the_list_may_stand_in_an_object() -> None:
 
 
 def test_a_list_without_end_is_given_up() -> None:
-    vendor = Vendor(*(answer([entry(number)]) for number in range(module.MAX_PAGES + 5)))
+    vendor = Vendor(NOTHING, *(answer([entry(number)]) for number in range(module.MAX_PAGES + 5)))
     with pytest.raises(ProviderUnavailable, match="does not end"):
         adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
-    assert len(vendor.requests) == module.MAX_PAGES
+    assert len(vendor.requests) == module.MAX_PAGES + 1
 
 
 @pytest.mark.parametrize("status", [400, 500, 502, 404])
@@ -96,7 +111,7 @@ def test_an_entry_without_a_usable_id_proves_nothing(number: object) -> None:
 
 
 def test_an_entry_is_read_whole() -> None:
-    vendor = Vendor(answer([entry(7)]), NOTHING)
+    vendor = Vendor(NOTHING, answer([entry(7)]), NOTHING)
     created_at = datetime(2026, 11, 21, 14, 0, 0, 500_000, tzinfo=UTC)
     expected = FoundProcess("7", str(HANDLE), ProcessState.RUNNING, None, created_at)
     assert adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT) == (expected,)
@@ -119,7 +134,33 @@ def test_the_oldest_comes_first_by_number_and_whichever_attempt() -> None:
 
 
 def test_a_generation_that_does_not_say_what_it_was_given_might_be_ours() -> None:
-    assert found_by(answer([silent(2), entry(1, "cat")])) is None
+    assert found_by(answer([silent(2), entry(1, OTHER)]), NOTHING) is None
+
+
+@pytest.mark.parametrize(
+    "given", [None, "", "cat.png", 7, True, [], {}, ["https://a.test/1.png"], "ftp://a.test/1.png"]
+)
+def test_a_field_that_names_no_input_says_nothing(given: object) -> None:
+    assert found_by(answer([entry(2, image_url=given), entry(1, OTHER)]), NOTHING) is None
+
+
+def test_the_address_of_the_result_is_not_the_input() -> None:
+    results = [{"image_url": None}, {"image_url": RESULT.replace("=s", "=t")}]
+    shown = entry(2, image_url=RESULT, generation_results=results)
+    assert found_by(answer([shown, entry(1, OTHER)]), NOTHING) is None
+    assert found_by(answer([shown | {"generation_results": []}, entry(1, OTHER)]), NOTHING) == []
+
+
+@pytest.mark.parametrize("results", [None, "text", {}, 7])
+def test_an_address_beside_which_no_results_are_told_may_be_the_results(results: object) -> None:
+    assert found_by(answer([entry(2, image_url=RESULT, generation_results=results), entry(1, OTHER)]), NOTHING) is None
+
+
+def test_a_list_that_never_showed_a_link_of_ours_may_show_others_in_their_place() -> None:
+    """A vendor that copies its inputs would name the copy, and ours would look like anybody's."""
+    foreign = "https://somebody.example.test/cat.png"
+    assert found_by(answer([entry(1, image_url=foreign)]), NOTHING) is None
+    assert found_by(answer([entry(2, image_url=foreign), entry(1, OTHER)]), NOTHING) == []
 
 
 def test_what_was_found_counts_beside_generations_that_say_nothing() -> None:

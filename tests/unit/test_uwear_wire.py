@@ -105,7 +105,7 @@ CALLS: dict[str, tuple[Callable[[Uwear], object], str, str]] = {
     "progress": (lambda u: u.progress("4711"), "GET", "/generation/4711"),
     "result": (lambda u: u.result("4711").__enter__(), "GET", "/generation/4711"),
     "cancel": (lambda u: u.cancel("4711"), "GET", "/generation/4711"),
-    "find": (lambda u: u.find(HANDLE, Manner.LINK, SENT), "GET", "/generations?limit=100&offset=0"),
+    "find": (lambda u: u.find(HANDLE, Manner.LINK, SENT), "GET", "/generations?page=1&items_per_page=100"),
     "submit": (submit, "POST", "/generation-upscale"),
 }
 EACH_CALL = pytest.mark.parametrize("name", CALLS)
@@ -243,6 +243,14 @@ def test_a_result_is_the_first_ones_link_opened() -> None:
         assert b"".join(link.stream()) == CONTENT
     assert {request.headers["host"] for request in host.requests} == {"cdn.example.test"}
     assert not [request for request in host.requests if "authorization" in request.headers]
+
+
+@pytest.mark.parametrize("before", [None, {}, {"image_url": None}, {"image_url": ""}, {"image_url": 7}, "text"])
+def test_a_result_without_a_link_does_not_hide_the_next(before: Any) -> None:
+    host = Host()
+    results = [before, {"generation_result_id": 2, "image_url": RESULT, "status": "Done"}]
+    with uwear(split(Vendor(answer({"generation_results": results})), host)).result("4711") as link:
+        assert link.size_bytes == len(CONTENT)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,19 @@ def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> 
     wiring._http().close()
 
 
+@pytest.mark.parametrize("function", ["submit", "finalize", "sweep", "operate"])
+def test_no_function_runs_with_one_bucket_for_uploads_and_results(function: str) -> None:
+    wiring.use({**ENVIRONMENT, "OUTPUT_BUCKET": ENVIRONMENT["INPUT_BUCKET"]}, Clients())
+    with pytest.raises(BadConfiguration, match="InputBucketName and OutputBucketName"):
+        getattr(wiring, function)()
+
+
+def test_a_limit_of_a_misspelt_provider_stops_submit() -> None:
+    wiring.use({**ENVIRONMENT, "MONTHLY_CREDIT_LIMIT": "topas=500"}, Clients())
+    with pytest.raises(BadConfiguration, match="'topas' is no provider"):
+        wiring.submit()
+
+
 def variables(function: str) -> dict[str, Any]:
     environment = RESOURCES[function]["Properties"].get("Environment", {})
     named: dict[str, Any] = environment.get("Variables", {})

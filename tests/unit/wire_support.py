@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
 
@@ -74,7 +75,8 @@ def adapter_of(
 ) -> Adapter:
     """An adapter in front of a vendor."""
     client = http.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
-    return kind(base_url, Keys(*(keys or ("key-1",))), client, Downloads(client, local=False))
+    links = Downloads(client, local=False, sleep=lambda seconds: None)  # nobody waits between tries
+    return kind(base_url, Keys(*(keys or ("key-1",))), client, links)
 
 
 def refusing(status: int = 503) -> Vendor:
@@ -120,6 +122,21 @@ def breaking(content: bytes, error: Exception | None = None) -> Iterator[bytes]:
     """A body whose connection breaks after that."""
     yield content
     raise error or httpx.ReadError("reset")
+
+
+class Patience:
+    """A clock that only waiting moves, and how long was waited."""
+
+    def __init__(self) -> None:
+        self.now, self.waited = 1_000.0, list[float]()
+
+    def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.now += seconds
+
+    def links(self, opener: Downloads) -> Downloads:
+        """The same, with that patience."""
+        return replace(opener, sleep=self.sleep, clock=lambda: self.now)
 
 
 class Kept:

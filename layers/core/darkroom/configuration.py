@@ -9,6 +9,9 @@ from decimal import Decimal, InvalidOperation
 
 from darkroom.model import Limits
 
+# The ledger's numbers hold 38 digits, and a price times an amount has as many as both together.
+MAX_DIGITS = 18
+
 
 class BadConfiguration(RuntimeError):
     """A stack parameter is malformed: the operator corrects it and deploys again. Queued uploads are kept meanwhile."""
@@ -51,26 +54,47 @@ class Configuration:
         return timedelta(hours=float(_number("JobDeadlineHours", self.text("JOB_DEADLINE_HOURS", "24"))))
 
     @property
-    def limits(self) -> Limits:
-        """The stack's spending limits."""
+    def output_bucket(self) -> str:
+        """Where results go. Raises BadConfiguration when it is the input bucket too: each result would be an upload."""
+        bucket = self.text("OUTPUT_BUCKET")
+        if bucket == self.text("INPUT_BUCKET", ""):
+            raise BadConfiguration(
+                f"InputBucketName and OutputBucketName are both {bucket!r}: results would be uploads; name two and deploy again"
+            )
+        return bucket
+
+    def limits(self, known: Collection[str]) -> Limits:
+        """The stack's spending limits; `known`: the providers there are. A misspelt one would be no limit at all."""
         return Limits(
-            monthly_credits=self._per_provider("MonthlyCreditLimit", "MONTHLY_CREDIT_LIMIT"),
+            monthly_credits=self._bounds("MonthlyCreditLimit", "MONTHLY_CREDIT_LIMIT", known),
             monthly_usd=_number("MonthlyBudgetUsd", self.text("MONTHLY_BUDGET_USD", "0")),
-            credits_per_job=self._per_provider("MaxCreditsPerJob", "MAX_CREDITS_PER_JOB"),
-            credit_price_usd=self._per_provider("CreditPriceUsd", "CREDIT_PRICE_USD"),
+            credits_per_job=self._bounds("MaxCreditsPerJob", "MAX_CREDITS_PER_JOB", known),
+            credit_price_usd=self._per_provider("CreditPriceUsd", "CREDIT_PRICE_USD", known),
         )
 
-    def _per_provider(self, parameter: str, name: str) -> dict[str, Decimal]:
-        return per_provider(parameter, self.text(name, ""), self.provider)
+    def _bounds(self, parameter: str, name: str, known: Collection[str]) -> dict[str, Decimal]:
+        """Without zeros, which mean no limit."""
+        return {who: amount for who, amount in self._per_provider(parameter, name, known).items() if amount}
+
+    def _per_provider(self, parameter: str, name: str, known: Collection[str]) -> dict[str, Decimal]:
+        return per_provider(parameter, self.text(name, ""), self.provider, known)
 
 
-def per_provider(parameter: str, text: str, default_provider: str) -> dict[str, Decimal]:
-    """`500` (for the default provider) or `topaz=500,aimlapi=20000000`; zeros are left out: they mean no limit."""
+def per_provider(parameter: str, text: str, default_provider: str, known: Collection[str]) -> dict[str, Decimal]:
+    """`500` (for the default provider) or `topaz=500,aimlapi=20000000`. Raises BadConfiguration for a provider that is not
+    known or is named twice."""
     amounts: dict[str, Decimal] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, amount = part.rpartition("=")
-        amounts[name.strip().lower() if equals else default_provider] = _number(parameter, amount or "nothing")
-    return {name: amount for name, amount in amounts.items() if amount}
+        provider = name.strip().lower() if equals else default_provider
+        if provider not in known:
+            raise BadConfiguration(
+                f"{parameter}: {provider!r} is no provider; there are {', '.join(known)}; correct it and deploy again"
+            )
+        if provider in amounts:
+            raise BadConfiguration(f"{parameter}: {provider} is given twice; correct it and deploy again")
+        amounts[provider] = _number(parameter, amount or "nothing")
+    return amounts
 
 
 def _number(parameter: str, text: str) -> Decimal:
@@ -80,4 +104,14 @@ def _number(parameter: str, text: str) -> Decimal:
         number = Decimal("NaN")
     if not number.is_finite() or number < 0:
         raise BadConfiguration(f"{parameter}: {text!r} is not a number of 0 or more; correct it and deploy again")
+    if _digits(number) > MAX_DIGITS:
+        raise BadConfiguration(f"{parameter}: {text!r} has more than {MAX_DIGITS} digits; correct it and deploy again")
     return number
+
+
+def _digits(number: Decimal) -> int:
+    """How many it has when written out, without zeros in front or at the end of its fraction."""
+    if not number:
+        return 1
+    fraction = max(-number.normalize().as_tuple().exponent, 0)  # type: ignore[operator]  # finite: an integer
+    return max(number.adjusted() + 1, 0) + fraction

@@ -58,17 +58,23 @@ CURES: dict[ErrorCode, str] = {
     ErrorCode.UNKNOWN_MODEL: "Set `model` to one of the names in the message and upload the object again.",
     ErrorCode.UNSUPPORTED_FORMAT: "Upload a whole, single-image JPEG, PNG or TIFF.",
     ErrorCode.IMAGE_TOO_LARGE: "Upload a smaller image, ask for a smaller output, or choose a model with a higher limit.",
-    ErrorCode.PRICE_ABOVE_LIMIT: "Raise `max_credits` (tag) or MaxCreditsPerJob (stack), or ask for a smaller output.",
+    ErrorCode.PRICE_ABOVE_LIMIT: (
+        "Raise `max_credits` (tag) or MaxCreditsPerJob (stack), or ask for a smaller output, "
+        "then `darkroom rerun --code PriceAboveLimit`."
+    ),
     ErrorCode.BUDGET_EXCEEDED: (
         "Wait for next month or raise MonthlyCreditLimit or MonthlyBudgetUsd, "
         "then `darkroom rerun --code BudgetExceeded`."
     ),
     ErrorCode.PROVIDER_REJECTED: "Read the provider's words in the message, correct the image or settings, upload again.",
-    ErrorCode.PROVIDER_FAILED: "Upload the object again; if it fails again, ask the provider about the process id.",
-    ErrorCode.OUT_OF_CREDITS: "Top up or subscribe in the provider's account, then upload the object again.",
-    ErrorCode.AUTH_FAILED: "Put a valid API key for the provider into the stack's secret, then upload again.",
-    ErrorCode.TIMED_OUT: "The provider did not finish in JobDeadlineHours. Upload again, or raise the deadline.",
-    ErrorCode.RESULT_LOST: "The provider charged but its result could not be fetched. Ask it about the process id.",
+    ErrorCode.PROVIDER_FAILED: "`darkroom rerun --code ProviderFailed`; what fails again: ask the provider about the process id.",
+    ErrorCode.OUT_OF_CREDITS: "Top up or subscribe in the provider's account, then `darkroom rerun --code OutOfCredits`.",
+    ErrorCode.AUTH_FAILED: "Put a valid API key into the stack's secret, then `darkroom rerun --code AuthFailed`.",
+    ErrorCode.TIMED_OUT: "Not done within JobDeadlineHours: raise it if need be, then `darkroom rerun --code TimedOut`.",
+    ErrorCode.RESULT_LOST: (
+        "The provider charged but its result could not be fetched: ask it about the process id. "
+        "`darkroom rerun --code ResultLost` pays once more."
+    ),
     ErrorCode.SOURCE_GONE: "The object was deleted before it was submitted. Upload it again if that was not meant.",
     ErrorCode.OUTPUT_COLLISION: "Rename one of the two sources, or give them different output formats.",
 }
@@ -177,7 +183,8 @@ class LostClaim(DarkroomError):
 
 
 class LedgerBusy(DarkroomError):
-    """Transaction conflicts or throttling outlasted the retries of one invocation. Nothing was written."""
+    """Transaction conflicts, throttling or errors of DynamoDB outlasted one invocation's retries. After an error of its own, what
+    was asked for may have been written: the row decides."""
 
 
 class Inapplicable(DarkroomError):

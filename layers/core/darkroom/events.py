@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -124,19 +124,27 @@ def _created(upload: Upload) -> str:
 def detail_of(job: Job) -> dict[str, object]:
     """The job as events and reports show it: public attributes, JSON types, absent ones left out."""
     known = {field.name for field in fields(job)}
-    detail = {name: _json(getattr(job, name)) for name in PUBLIC if name in known}
+    detail = {name: plain(getattr(job, name)) for name in PUBLIC if name in known}
     return {name: value for name, value in detail.items() if value is not None}
 
 
-def _json(value: object) -> object:
+def stamp(moment: datetime) -> str:
+    """A time as ledger, events, reports and the command line write it: `2026-11-21T14:00:00.000Z`, always of one length."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: object) -> object:
+    """A job's attribute in JSON's types."""
     match value:
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case datetime():
-            return value.isoformat().replace("+00:00", "Z")
+            return stamp(value)
         case Enum():
             return value.value
         case Mapping():
             return dict(value)
+        case tuple():
+            return list(value)
         case _:
             return value

@@ -50,10 +50,27 @@ def output_key(source_key: str, source_format: ImageFormat, output_format: Image
 
 
 def key_in_format(source_key: str, form: ImageFormat) -> str:
-    """Where a result goes whose format is known only once it is there: a suffix that would be wrong is replaced."""
+    """Where a result goes whose format is known only once it is there: a suffix that would be wrong is replaced. Where S3
+    could not hold the right one, the wrong one stays: the result is paid, and its Content-Type says what it is."""
+    try:
+        return right_key(source_key, form)
+    except InvalidSetting:
+        return source_key
+
+
+def right_key(source_key: str, form: ImageFormat) -> str:
+    """As `key_in_format`, but raises InvalidSetting when S3 cannot hold the key: while nothing is spent."""
     suffix = posixpath.splitext(source_key)[1].lower()
     named = next((known for known, suffixes in SUFFIXES.items() if suffix in suffixes), form)
     return output_key(source_key, named, form)
+
+
+def result_keys(source_key: str) -> tuple[str, ...]:
+    """Every key at which a result of any version of the source may stand, but for those of superseded ones."""
+    stem, suffix = posixpath.splitext(source_key)
+    is_known = any(suffix.lower() in suffixes for suffixes in SUFFIXES.values())
+    others = ((stem if is_known else source_key) + suffixes[0] for suffixes in SUFFIXES.values())
+    return (source_key, *(key for key in others if key != source_key and len(key.encode()) <= S3_KEY_LIMIT_BYTES))
 
 
 def superseded_key(key: str, job_id: str) -> str:
@@ -117,7 +134,7 @@ def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dic
         "darkroom-provider": job.provider or "",
         "darkroom-model": job.model or "",
         "darkroom-process-id": job.process_id or "",
-        "darkroom-credits": str(credits),
+        "darkroom-credits": f"{credits.normalize():f}",
     }
     left = S3_METADATA_LIMIT_BYTES - sum(len(k) + len(v) for k, v in metadata.items())
     for name, value in user.items():

@@ -21,21 +21,25 @@ COMMON_PREFIXES = ("cost", "aws:")
 
 
 def distance(left: str, right: str) -> int:
-    """Damerau-Levenshtein, optimal string alignment: insertions, deletions, substitutions, swaps of neighbours."""
-    before: list[int] = []
-    previous = list(range(len(right) + 1))
+    """Damerau-Levenshtein, unrestricted: insertions, deletions, substitutions, and swaps of neighbours, between which other
+    letters may have been put or lost (`output_wdxith` is two edits from `output_width`)."""
+    far = len(left) + len(right)
+    # Two rows and columns ahead of the words' own: the impossible, then the empty word.
+    table: list[list[int]] = [[far] * (len(right) + 2), [far, *range(len(right) + 1)]]
+    last_row: dict[str, int] = {}  # letter → the last row in which `left` has it
     for row, left_letter in enumerate(left, 1):
-        current = [row]
+        table.append([far, row])
+        last_column = 0  # the last column of this row in which the letters are the same
         for column, right_letter in enumerate(right, 1):
-            cost = min(
-                previous[column] + 1,
-                current[column - 1] + 1,
-                previous[column - 1] + (left_letter != right_letter),
-            )
-            swapped = row > 1 and column > 1 and left_letter == right[column - 2] and left[row - 2] == right_letter
-            current.append(min(cost, before[column - 2] + 1) if swapped else cost)
-        before, previous = previous, current
-    return previous[-1]
+            swap_row, swap_column = last_row.get(right_letter, 0), last_column
+            swapped = table[swap_row][swap_column] + (row - swap_row - 1) + 1 + (column - swap_column - 1)
+            same = left_letter == right_letter
+            replaced = table[row][column] + (not same)
+            table[row + 1].append(min(table[row][column + 1] + 1, table[row + 1][column] + 1, replaced, swapped))
+            if same:
+                last_column = column
+        last_row[left_letter] = row
+    return table[-1][-1]
 
 
 def closest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from darkroom import catalog, pricing, sizing
 from darkroom.catalog import Catalog, Kind, Model, Parameter
@@ -48,7 +49,7 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
     planned = Plan(
         provider=settings.provider,
         model=model.name,
-        endpoint=(model.held_endpoint if manner.is_held else None) or model.endpoint,
+        **_endpoints(model, manner),
         parameters=_on_the_wire(model, sent),
         settings={name: sent.get(name, resolved.value) for name, resolved in kept.items()},
         layers={name: resolved.layer for name, resolved in kept.items()},
@@ -58,7 +59,7 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
         output_width=width,
         output_height=height,
         credits=None,
-        credit_price_usd=limits.credit_price_usd.get(settings.provider) or book.credit_price_usd,
+        credit_price_usd=limits.credit_price_usd.get(settings.provider, book.credit_price_usd),
         manner=manner,
         other_formats=_other_formats(model, output_format),
         label=settings.label,
@@ -211,6 +212,13 @@ def _manner(
         del asked["synchronous"]
         wished = False
     return Manner.of(by_link=by_link, is_held=model.is_held or wished)
+
+
+def _endpoints(model: Model, manner: Manner) -> dict[str, Any]:
+    """Where it is sent; and where else, should a synchronous endpoint that stands beside the usual one be gone."""
+    if manner.is_held and model.held_endpoint:
+        return {"endpoint": model.held_endpoint, "queue_endpoint": model.endpoint}
+    return {"endpoint": model.endpoint}
 
 
 def _output_format(

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 
 from darkroom import catalog
 from darkroom.catalog.values import BOOLEANS, read_bool, read_decimal
 from darkroom.errors import InvalidSetting
 from darkroom.model import Resolved
-from darkroom.near_misses import closest, is_near_miss
+from darkroom.near_misses import SHORT_WORD_CHARACTERS, closest, is_near_miss
 
 TAGS = "tags"
 METADATA = "metadata"
@@ -24,6 +26,7 @@ OBJECT_LAYERS = frozenset({TAGS, METADATA})  # what the object itself carries: i
 OUR_KEYS = frozenset(
     {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip"}
 )
+RECEIPT_PREFIX = "darkroom_"  # of metadata that Darkroom itself writes, in canonical form: never a setting
 LABEL_MAX_CHARACTERS = 256  # S3's limit of a tag value
 SHOWN_CHARACTERS = 80
 
@@ -77,8 +80,27 @@ def known_keys() -> frozenset[str]:
 
 
 def tag_layer(tags: Mapping[str, str], prefix: str = "") -> Layer:
-    """The layer of an object's tags. Under a prefix every key must be ours; without one, strangers are left alone."""
-    return Layer(TAGS, dict(tags), carried_by_object=True, prefix=prefix, closed=bool(prefix))
+    """The layer of an object's tags; under a prefix too, strangers are left alone, since others may use it as well."""
+    return Layer(TAGS, dict(tags), carried_by_object=True, prefix=prefix)
+
+
+def metadata_layer(metadata: Mapping[str, str]) -> Layer:
+    """The layer of an object's `x-amz-meta-…`, named without that, as HeadObject gives it. Receipts are no settings, nor is the
+    number that file tools keep under `mode`."""
+    values = {key: decoded(value) for key, value in metadata.items() if not canonical(key).startswith(RECEIPT_PREFIX)}
+    strangers = {key for key, value in values.items() if canonical(key) == "mode" and value.isdecimal()}
+    return Layer(METADATA, {key: values[key] for key in values.keys() - strangers}, carried_by_object=True)
+
+
+def decoded(value: str) -> str:
+    """A value of metadata as it was meant: S3 gives what is not ASCII as encoded words, `=?UTF-8?B?…?=` (RFC 2047). One that
+    cannot be decoded stays as it is."""
+    if "=?" not in value:
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, ValueError):
+        return value
 
 
 def parse_defaults(text: str) -> Layer:
@@ -149,13 +171,14 @@ def _read(layer: Layer) -> list[_Entry]:
 
 
 def _keys_of(read: Sequence[Sequence[_Entry]], default_provider: str) -> frozenset[str]:
-    """The keys that a mistyped one may have meant: ours and those of the provider that seems to be asked for.
-
-    Another provider's would be suspected in vain: `node` is near AI/ML API's `mode`, and harms nobody at Topaz.
-    """
+    """The keys that a mistyped one may have meant: ours, those of the provider that seems to be asked for, and the others' long
+    ones. A short one of another provider would be suspected in vain: `node` is near AI/ML API's `mode`, and harms nobody at
+    Topaz; `upscale_facter` is nobody's word but a mistyped one."""
     named = next((entry.value.lower() for entries in read for entry in entries if entry.key == "provider"), "")
     provider = named if named in catalog.providers() else default_provider
-    return OUR_KEYS | (catalog.load(provider).parameter_names if provider in catalog.providers() else known_keys())
+    known = known_keys()
+    own = catalog.load(provider).parameter_names if provider in catalog.providers() else known
+    return OUR_KEYS | own | {key for key in known if len(key) > SHORT_WORD_CHARACTERS}
 
 
 def _is_set(entry: _Entry, known: frozenset[str], suspects: frozenset[str]) -> bool:

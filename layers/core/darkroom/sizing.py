@@ -20,15 +20,19 @@ def word_for(model: Model, scale: Decimal) -> str | None:
 
 def sides_to_send(model: Model, values: Mapping[str, str], facts: ImageFacts) -> dict[str, str]:
     """What the vendor is told of the size: a factor, the sides that were set, or the larger displayed one times scale (so
-    that nothing is letterboxed)."""
+    that nothing is letterboxed).
+
+    A vendor that takes sides and is told none chooses a size by itself, and charges for it: it is told the picture's own.
+    """
     if model.factor_parameter:
         word = word_for(model, Decimal(values["scale"])) if "scale" in values else values.get(model.factor_parameter)
         return {model.factor_parameter: word} if word else {}
-    if "scale" in values:
+    set_here = {side: values[side] for side in SIZE_KEYS if side in values}
+    if "scale" in values or (model.takes_size and not set_here):
         side = "output_width" if facts.width >= facts.height else "output_height"
-        pixels = max(facts.width, facts.height) * Decimal(values["scale"])
+        pixels = max(facts.width, facts.height) * Decimal(values.get("scale", 1))
         return {side: str(int(pixels.quantize(Decimal(1), ROUND_HALF_UP)))}
-    return {side: values[side] for side in SIZE_KEYS if side in values}
+    return set_here
 
 
 def output_size(model: Model, sides: Mapping[str, str], facts: ImageFacts) -> tuple[int, int]:

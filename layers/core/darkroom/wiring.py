@@ -93,7 +93,7 @@ def finalize() -> pipeline.finalize.Finalize:
 def sweep() -> pipeline.sweep.Sweep:
     """The use case of the sweep function."""
     quiet_loggers()
-    input_bucket, output_bucket = _setting().text("INPUT_BUCKET"), _setting().text("OUTPUT_BUCKET")
+    input_bucket, output_bucket = _setting().text("INPUT_BUCKET"), _setting().output_bucket
     backlog = _on_table(aws.backlog.DynamoBacklog)
     prefix, suffixes = _setting().text("INPUT_PREFIX", ""), _setting().suffixes
     lost = pipeline.strays.LostUploads(_sources(), backlog, intake(), utc_now, input_bucket, prefix, suffixes)
@@ -197,7 +197,7 @@ def _on_table(adapter: Callable[[Any, str], Adapter]) -> Adapter:
 
 @cache
 def _ledger() -> DynamoLedger:
-    return DynamoLedger(_client("dynamodb"), _setting().text("LEDGER_TABLE"), _setting().limits)
+    return DynamoLedger(_client("dynamodb"), _setting().text("LEDGER_TABLE"), _setting().limits(ADAPTERS))
 
 
 @cache
@@ -209,12 +209,12 @@ def _sources() -> aws.sources.S3Sources:
 def _outputs() -> aws.outputs.S3Outputs:
     client = _client("s3")
     pump = aws.pump.Pump(client, _run.credentials, _tls)
-    return aws.outputs.S3Outputs(client, _setting().text("OUTPUT_BUCKET"), pump)
+    return aws.outputs.S3Outputs(client, _setting().output_bucket, pump)
 
 
 @cache
 def _staging() -> aws.staging.S3Staging:
-    return aws.staging.S3Staging(_client("s3"), _setting().text("OUTPUT_BUCKET"))
+    return aws.staging.S3Staging(_client("s3"), _setting().output_bucket)
 
 
 @cache
@@ -246,13 +246,14 @@ def _sending() -> pipeline.sending.Sending:
         closing=_closing(),
         doubt=_doubt(),
         clock=utc_now,
-        output_bucket=_setting().text("OUTPUT_BUCKET"),
-        default_provider=_setting().provider,
-        allowed_providers=_setting().allowed_providers(ADAPTERS),
-        stack_defaults=_setting().text("DEFAULT_SETTINGS", ""),
-        tag_prefix=_setting().text("TAG_PREFIX", ""),
-        limits=_setting().limits,
-    )
+        output_bucket=_setting().output_bucket,
+        preparing=pipeline.preparing.Preparing(
+            sources=_sources(), default_provider=_setting().provider,
+            allowed_providers=_setting().allowed_providers(ADAPTERS),
+            stack_defaults=_setting().text("DEFAULT_SETTINGS", ""), tag_prefix=_setting().text("TAG_PREFIX", ""),
+            limits=_setting().limits(ADAPTERS),
+        ),
+    )  # fmt: skip
 
 
 def _attention() -> Attention:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from darkroom.model import Alarm
+from darkroom.model import Alarm, Note
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,11 @@ class MetricAttention:
         log.error(message, extra={"alarm": alarm.value, **facts})
         Metrics().add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
 
+    def note(self, note: Note, message: str, **facts: str) -> None:
+        """One count of the metric named as the note."""
+        log.warning(message, extra={"note": note.value, **facts})
+        Metrics().add_metric(name=note.value, unit=MetricUnit.Count, value=1)
+
 
 @dataclass(frozen=True)
 class LoggedAttention:
@@ -30,3 +35,7 @@ class LoggedAttention:
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """A line in the log."""
         log.warning("%s: %s %s", alarm.value, message, facts or "")
+
+    def note(self, note: Note, message: str, **facts: str) -> None:
+        """The same, with its own name."""
+        log.warning("%s: %s %s", note.value, message, facts or "")

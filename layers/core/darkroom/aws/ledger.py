@@ -1,19 +1,19 @@
 """The ledger on DynamoDB, as workers write it: jobs and output keys. Every write is conditional.
 
-The clauses about jobs are in `moves`, those about output keys below, each with the history it covers; money's rows are in
-`budgets`.
+The clauses about jobs are in `moves`, those about output keys in `places`, each with the history it covers; money's rows are
+in `budgets`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from darkroom.aws import budgets, rows
+from darkroom.aws import budgets, places, rows
 from darkroom.aws.moves import (
     AT_THE_PROVIDER,
     DUE,
@@ -31,7 +31,7 @@ from darkroom.aws.moves import (
     present,
 )  # fmt: skip
 from darkroom.aws.writes import ConditionFailed, Write, Writer
-from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
+from darkroom.errors import LostClaim, ResultNotReady
 from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
 from darkroom.ports import Claim
 
@@ -40,15 +40,6 @@ if TYPE_CHECKING:
 
 EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; an execution that never started is missed then
 SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
-
-# The output key is free, or is already this source's: its other versions and reruns share it.
-OWN_OUTPUT = "attribute_not_exists(#source_uri) OR #source_uri = :source_uri"
-# Nobody else is writing the output object, or its time is over.
-OUTPUT_FREE = "attribute_not_exists(#writer) OR #writer = :writer OR #writer_until <= :now"
-# No newer version of the source has its result there.
-NOT_OLDER = "attribute_not_exists(#newest_order) OR #newest_order <= :order"
-# This job is still the writer: the object that stands there is its own.
-STILL_WRITER = "#writer = :writer"
 
 
 @dataclass(frozen=True)
@@ -97,17 +88,10 @@ class DynamoLedger:
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
         """Claims the output key for the source key. Raises OutputCollision naming the other source."""
-        write = Write(
-            key=rows.output_row_key(bucket, key), set={"source_uri": job.source_uri}, when=[OWN_OUTPUT],
-            values={"source_uri": job.source_uri},
-        )  # fmt: skip
         try:
-            self._beside(job, [JobStatus.CLAIMED], write)
+            self._beside(job, [JobStatus.CLAIMED], places.claiming(job, bucket, key))
         except ConditionFailed as taken:
-            other = rows.text(taken.item, "source_uri") or "another source"
-            raise OutputCollision(
-                f"the output key {key!r} belongs to {other!r}; {job.source_uri!r} would overwrite its result"
-            ) from None
+            raise places.collision(job, key, taken.item) from None
 
     def reserve(
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
@@ -140,14 +124,11 @@ class DynamoLedger:
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
 
-    def postpone(
-        self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None, *,
-        provider: str | None = None,
-    ) -> Job:  # fmt: skip
+    def postpone(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
         """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
-        changes = present(
-            next_attempt_at=next_attempt_at, error_code=error_code, error=error, provider=provider,
+        changes = _decided(job) | present(
+            next_attempt_at=next_attempt_at, error_code=error_code, error=error,
             due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
         )  # fmt: skip
         gone = ["lease_until", *_outdated(error_code, error)]
@@ -190,16 +171,11 @@ class DynamoLedger:
 
     def take_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key. False when a newer version's result stands there."""
-        write = Write(
-            key=rows.output_row_key(job.output_bucket or "", key),
-            set={"writer": job.job_id, "writer_until": until}, when=[OUTPUT_FREE, NOT_OLDER],
-            values={"writer": job.job_id, "now": now, "order": job.source_order},
-        )  # fmt: skip
         try:
-            self._beside(job, [JobStatus.PROCESSING], write, credits_charged=charged)
+            self._beside(job, [JobStatus.PROCESSING], places.taking(job, key, now, until), credits_charged=charged)
             return True
         except ConditionFailed as failed:
-            if (rows.text(failed.item, "newest_order") or "") > job.source_order:
+            if places.has_newer(failed.item, job):
                 return False
             raise ResultNotReady("another version's result is being written to the same key; try again") from None
 
@@ -211,7 +187,7 @@ class DynamoLedger:
         """Terminal status and the month's rows in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
-        changes = present(
+        changes = _decided(job) | present(
             completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded or None
         )
         if job.credits_reserved is not None:
@@ -223,9 +199,14 @@ class DynamoLedger:
         word, due_at = after_settling(job, status, now)
         step = move(job, rows.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         stands = status is JobStatus.COMPLETED and not superseded
-        in_place = [self._in_place(job, output_key or job.output_key or "")] if stands else []
+        in_place = [places.in_place(job, output_key or job.output_key or "")] if stands else []
         self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
         return self._reread(job)
+
+    def newer_stands(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
+        """Whether a newer version's result stands at one of the keys; one consistent read each, until one has it."""
+        found = (self._writer.read(rows.output_row_key(bucket, key)) for key in keys)
+        return any(row is not None and places.has_newer(row, job) for row in found)
 
     def published(self, job: Job, now: datetime) -> None:
         """Marks the event as sent; a rerun since then keeps its own mark."""
@@ -238,13 +219,6 @@ class DynamoLedger:
             self._writer.update(placed(mark, word, due_at))
         except ConditionFailed:
             return
-
-    def _in_place(self, job: Job, key: str) -> Write:
-        return Write(
-            key=rows.output_row_key(job.output_bucket or "", key),
-            set={"newest_order": job.source_order, "newest_job": job.job_id}, remove=["writer", "writer_until"],
-            when=[STILL_WRITER], values={"writer": job.job_id},
-        )  # fmt: skip
 
     def _beside(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
         """A write of another row that only the job's owner may make, and what is noted on the job with it."""
@@ -283,6 +257,13 @@ class DynamoLedger:
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
             raise LostClaim("taken over right after the write")
         return current
+
+
+def _decided(job: Job) -> dict[str, object]:
+    """What is known by now of how the job is, or was to be, sent: of one that is refused, its worker alone knows it."""
+    return present(
+        provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings) if job.settings else None
+    )
 
 
 def _outdated(error_code: str | None, error: str | None) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from botocore.exceptions import ClientError
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 SMALL_BYTES = transfers.PART_BYTES  # goes by one PUT
 MAX_UNFINISHED = 10_000  # multipart uploads looked at in one round
+RESERVED = "aws:"  # tags that only AWS itself may set
+MAX_TAGGING_BYTES = 4096  # of 8 KiB of headers, in which the user's metadata has 2 KiB
 REPORT_ORDER = "darkroom-order"  # of the version that failed, see `SourceObject.order`
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,25 @@ class S3Outputs:
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """All bytes of the link, with what describes them; an upload that breaks leaves nothing."""
+        """All bytes of the link, with what describes them; an upload that breaks leaves nothing.
+
+        Tags too long for a header are put behind the object. A process that dies between leaves the result without them: it
+        is settled all the same, since what is paid for is the picture, and no retry copies it again for its tags."""
         described: dict[str, Any] = {
             "Bucket": self.bucket,
             "Key": key,
             "ContentType": content_type,
             "Metadata": dict(metadata),
         }
-        if tags:
-            described["Tagging"] = urlencode(tags)
+        header = urlencode({name: value for name, value in tags.items() if not name.startswith(RESERVED)})
+        if header and len(header) <= MAX_TAGGING_BYTES:
+            described["Tagging"] = header
         if link.size_bytes <= SMALL_BYTES or self.pump is None:
             transfers.put(self.client, described, link.stream())
         else:
             self.pump.write(described, link)
+        if len(header) > MAX_TAGGING_BYTES:
+            self._tag(key, dict(parse_qsl(header, keep_blank_values=True)))
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
         """`_failed/<key>.json`, unless a newer version of the source left one there."""
@@ -81,6 +92,15 @@ class S3Outputs:
         except ClientError as error:
             if error.response["Error"]["Code"] not in transfers.ABSENT:
                 raise
+
+    def _tag(self, key: str, tags: Mapping[str, str]) -> None:
+        """Tags what stands there. A refusal is logged and nothing else: it must not keep a result from being settled."""
+        named: Any = [{"Key": name, "Value": value} for name, value in tags.items()]
+        try:
+            self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging={"TagSet": named})
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            log.warning("a result stands without its source's tags", extra={"key": key, "why": code})
 
     def _report_order(self, key: str) -> str:
         """Empty when there is no report; one without an order is older than all."""

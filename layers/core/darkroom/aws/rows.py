@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from darkroom import events
 from darkroom.model import Job, JobStatus, Manner
 
 TIMES = frozenset(
@@ -33,13 +34,10 @@ TIMES = frozenset(
 WHOLE = frozenset({"run", "attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
 
+stamp = events.stamp  # a time as text, in the one form
+
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
-
-
-def stamp(moment: datetime) -> str:
-    """A time as the ledger writes it: `2026-11-21T14:00:00.000Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:

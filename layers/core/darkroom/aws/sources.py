@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -22,6 +22,7 @@ GONE = frozenset(
     {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed", "412", "PreconditionFailed"}
 )
 SKIP_BYTES = 256 * 1024
+TRIES = 3  # of a ranged read whose connection breaks
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,17 @@ class S3Sources:
         return False
 
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
-        """One ranged GET a read."""
+        """One ranged GET a read, and another when it breaks. Raises OSError after TRIES: never fewer bytes than the object has,
+        which would be taken for its end."""
 
         def read(offset: int, length: int) -> bytes:
             if length <= 0 or offset >= source.size_bytes:
                 return b""
             last = min(offset + length, source.size_bytes) - 1
-            answer = self._object(source, Range=f"bytes={offset}-{last}")
-            return _exactly(answer, offset, last + 1 - offset)
+            for _ in range(TRIES - 1):
+                with suppress(OSError):
+                    return self._range(source, offset, last)
+            return self._range(source, offset, last)
 
         return read
 
@@ -92,6 +96,10 @@ class S3Sources:
             return found, None
         return found, json.dumps([answer["NextKeyMarker"], answer["NextVersionIdMarker"]])
 
+    def _range(self, source: SourceObject, first: int, last: int) -> bytes:
+        answer = self._object(source, Range=f"bytes={first}-{last}")
+        return _exactly(answer, first, last + 1 - first)
+
     def _object(self, source: SourceObject, **extra: Any) -> dict[str, Any]:
         pinned = {"VersionId": source.version_id} if source.version_id else {"IfMatch": f'"{source.etag}"'}
         return self._get(self.client.get_object, source.key, Bucket=source.bucket, Key=source.key, **pinned, **extra)
@@ -110,17 +118,23 @@ def _listed(bucket: str, entry: dict[str, Any]) -> SourceObject:
     return SourceObject(
         bucket=bucket, key=entry["Key"], version_id=None if version == "null" else version,
         etag=entry["ETag"].strip('"'), size_bytes=entry["Size"], last_modified=entry["LastModified"],
+        is_latest=entry["IsLatest"],
     )  # fmt: skip
 
 
 def _exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:
-    """The bytes asked for, also from a server that ignored the Range and sends all (ministack 1.5.33 on versions)."""
-    body = answer["Body"]
+    """The bytes asked for, also from a server that ignored the Range and sends all (ministack 1.5.33 on versions).
+
+    Raises OSError when fewer come: the SDK gives what came before a connection was closed as if it were all there is (botocore
+    1.43 over urllib3 1.26 and 2.8), and notices only at the next read.
+    """
     ahead = 0 if answer.get("ContentRange") else offset
-    while ahead > 0:
-        ahead -= len(body.read(min(ahead, SKIP_BYTES)) or bytes(ahead))
-    piece = cast(bytes, body.read(length))
-    body.close()
+    with closing(S3Stream(answer["Body"], ahead + length)) as stream:
+        while ahead > 0:
+            ahead -= len(stream.read(min(ahead, SKIP_BYTES)))
+        piece = stream.read(length)
+        while len(piece) < length:
+            piece += stream.read(length - len(piece))
     return piece
 
 
@@ -141,6 +155,8 @@ class S3Stream:
             return b""
         piece = cast(bytes, self._ask(self._body.read, size if size >= 0 else None))
         self._count(len(piece))
+        if size < 0 and self._at < self._size_bytes:
+            self._count(0)  # all there is was asked for
         return piece
 
     def readinto(self, buffer: memoryview) -> int:

@@ -213,7 +213,10 @@ class Writer:
                 return call()
             except ClientError as error:
                 _raise_unless_busy(error)
-        raise LedgerBusy("the ledger's rows are contended or throttled; nothing was written, try again later")
+        raise LedgerBusy(
+            "the ledger is contended, throttled or out of order; what was asked of it may have been written all the same: "
+            "try again later"
+        )
 
 
 def _raise_unless_busy(error: ClientError) -> None:

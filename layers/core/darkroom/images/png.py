@@ -18,7 +18,6 @@ from .reading import RangedReader, check_dimensions, cut_short, damaged, display
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # 5.2
 TRAILER = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # 11.2.5: no data, so its 12 bytes never vary
 
-CHUNK_OVERHEAD = 12  # 5.3: length, type and CRC, 4 bytes each
 MAX_CHUNK_LENGTH = 2**31 - 1  # 5.3
 HEADER_LENGTH = 13  # 11.2.2
 LEGAL_DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}  # 11.2.2, table 12

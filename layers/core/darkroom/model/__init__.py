@@ -1,6 +1,6 @@
 """The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
 
-from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Tick
+from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Note, Tick
 from darkroom.model.plans import ANY_FORMAT, Limits, Manner, Plan, Resolved
 from darkroom.model.processes import (
     Balance,
@@ -32,6 +32,7 @@ __all__ = [
     "JobStatus",
     "Limits",
     "Manner",
+    "Note",
     "Plan",
     "ProcessState",
     "Progress",

@@ -131,3 +131,9 @@ class Alarm(StrEnum):
     OVERRUN = "BudgetOverrun"
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
+
+
+class Note(StrEnum):
+    """What is counted and calls for nobody; each is a metric of that name, see docs/operations.md."""
+
+    ACCOUNT_UNREAD = "AccountUnread"

@@ -63,6 +63,7 @@ class Plan:
     credits: Decimal | None  # None: the catalog cannot know, the vendor's estimate must say
     credit_price_usd: Decimal
     manner: Manner = Manner.UPLOAD
+    queue_endpoint: str | None = None  # of a synchronous plan: where the same may be sent if its endpoint is gone
     other_formats: tuple[ImageFormat, ...] = ()  # the provider may give these instead: it does not say beforehand
     label: str | None = None
     max_credits: Decimal | None = None  # the least of all layers; None = no limit
@@ -82,7 +83,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Limits:
-    """The stack's spending limits. 0 or absence = none."""
+    """The stack's spending limits. 0 or absence = none; a price of 0 is one: a free plan."""
 
     monthly_credits: Mapping[str, Decimal]  # provider → its own unit
     monthly_usd: Decimal

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 
 
@@ -54,6 +53,7 @@ class SourceObject:
     content_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     sequencer: str | None = None
+    is_latest: bool | None = None  # whether no newer version stood over it; None where it was not listed
 
     @property
     def job_id(self) -> str:
@@ -66,8 +66,9 @@ class SourceObject:
 
     @property
     def order(self) -> str:
-        """Sorts the versions of one key, oldest first: time to the second, then S3's sequencer."""
-        return f"{self.last_modified.isoformat(timespec='seconds')}#{(self.sequencer or '').rjust(40, '0')}"
+        """Sorts the versions of one key, oldest first: time to the second, then S3's sequencer, of which the shorter is filled
+        up on its right (S3 user guide, "Event message structure")."""
+        return f"{self.last_modified.isoformat(timespec='seconds')}#{(self.sequencer or '').ljust(40, '0')}"
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,6 @@ class ImageFacts:
     width: int
     height: int
     has_alpha: bool = False
-
-    @property
-    def megapixels(self) -> Decimal:
-        """Width × height in millions."""
-        return Decimal(self.width * self.height) / 1_000_000
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         gate,
         operate,
         poll,
+        preparing,
         reconcile,
         sending,
         strays,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "binding", "closing", "delivery", "doubt", "finalize", "gate", "operate", "poll", "reconcile", "sending",
+    "binding", "closing", "delivery", "doubt", "finalize", "gate", "operate", "poll", "preparing", "reconcile", "sending",
     "strays", "submit", "sweep",
 ]  # fmt: skip
 

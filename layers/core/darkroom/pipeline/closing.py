@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -59,11 +60,11 @@ class Closing:
 
     def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool) -> Job:
         """`COMPLETED`: the result stands at `output_key`; the report of an earlier failure goes."""
-        if not superseded:
-            self.outputs.remove_report(naming.report_key(job.source_key), job.source_order)
-        return self.announce(
-            self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
-        )
+        self._remove_report(job, superseded)
+        ended = self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
+        # Once more: an older version may have failed since, and have looked before this result was settled.
+        self._remove_report(job, superseded)
+        return self.announce(ended)
 
     def announce(self, job: Job) -> Job:
         """Sends the terminal job's event unless it was sent; twice is possible, never is not."""
@@ -76,12 +77,30 @@ class Closing:
     def _end(self, job: Job, status: JobStatus, code: ErrorCode, message: str, credits: Decimal) -> Job:
         report = events.detail_of(job) | {
             "status": status.value,
+            "error_code": code.value,  # not those of an earlier wait
+            "error": message,
             "code": code.value,
             "message": message,
             "cure": CURES[code],
         }
-        self.outputs.write_report(naming.report_key(job.source_key), report, job.source_order)
+        self._write_report(job, report)
         return self.announce(self._settle(job, status, credits, error_code=code, error=message))
+
+    def _write_report(self, job: Job, report: Mapping[str, object]) -> None:
+        """Leaves none beside a newer version's result. One that is settled before the second look is seen by it; one that is
+        settled later removes the report itself."""
+        if self._newer_stands(job):
+            return
+        self.outputs.write_report(naming.report_key(job.source_key), report, job.source_order)
+        if self._newer_stands(job):
+            self._remove_report(job)
+
+    def _remove_report(self, job: Job, superseded: bool = False) -> None:
+        if not superseded:
+            self.outputs.remove_report(naming.report_key(job.source_key), job.source_order)
+
+    def _newer_stands(self, job: Job) -> bool:
+        return self.ledger.newer_stands(job, self.outputs.bucket, naming.result_keys(job.source_key))
 
     def _settle(self, job: Job, status: JobStatus, credits: Decimal, **more: Any) -> Job:
         ended = self.ledger.settle(job, status, credits, self.clock(), **more)

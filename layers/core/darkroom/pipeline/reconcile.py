@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from darkroom.errors import OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
-from darkroom.model import Alarm, Balance, Reckoning
+from darkroom.model import Alarm, Balance, Note, Reckoning
 from darkroom.ports import Accounts, Attention, Clock, Provider
 
 EVERY = timedelta(minutes=30)
@@ -41,7 +41,8 @@ class Reconcile:
     clock: Clock
 
     def __call__(self) -> int:
-        """How many providers' accounts drifted; each calls for a person. Accounts that cannot be read are left for later."""
+        """How many providers' accounts drifted; each calls for a person. One that cannot be read is counted, and left for
+        later."""
         drifted = [found for found in map(self.compare, self.providers) if found is not None and found.drift > 0]
         for found in drifted:
             why = f"{found.provider}'s account lost {found.drift} credits that no job here explains"
@@ -49,10 +50,12 @@ class Reconcile:
         return len(drifted)
 
     def compare(self, provider: str) -> Comparison | None:
-        """The account and the ledger now; None when the vendor shows no account, or not now."""
+        """The account and the ledger now; None when the vendor shows no account, or not now, which is counted."""
         try:
             balance = self.providers[provider].balance()
-        except (OperatorFault, Throttled, ProviderUnavailable, ProcessUnknown):
+        except (OperatorFault, Throttled, ProviderUnavailable, ProcessUnknown) as unread:
+            why = f"{provider}'s account could not be read, so nobody can tell whether it drifted: {unread}"
+            self.attention.note(Note.ACCOUNT_UNREAD, why, provider=provider)
             return None
         if balance is None:
             return None

@@ -7,12 +7,12 @@ ends in, the job is left so that the next worker can tell what happened.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from darkroom import catalog, images, naming, planning, settings
+from darkroom import catalog, naming
 from darkroom.errors import (
     DarkroomError,
     NothingSent,
@@ -23,11 +23,12 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )  # fmt: skip
-from darkroom.model import ImageFacts, ImageFormat, Job, Limits, Plan, SourceObject, Submission
+from darkroom.model import ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.doubt import Doubt
 from darkroom.pipeline.gate import RETRY_AFTER, Closed, Gate, Pass
+from darkroom.pipeline.preparing import Preparing
 from darkroom.pipeline.verdicts import Done, Later, Verdict
 from darkroom.ports import Clock, ImageStream, Ledger, Links, Provider, Sources, Staging
 
@@ -55,11 +56,7 @@ class Sending:
     doubt: Doubt
     clock: Clock
     output_bucket: str
-    default_provider: str
-    allowed_providers: Sequence[str]
-    stack_defaults: str  # the stack parameter, `key=value,key=value`
-    tag_prefix: str
-    limits: Limits
+    preparing: Preparing
 
     def __call__(self, job: Job, source: SourceObject) -> Verdict:
         """Checks, reserves and sends. Raises LostClaim, LedgerBusy."""
@@ -68,43 +65,35 @@ class Sending:
         if self.clock() >= job.deadline_at:
             return self.closing.expire_unsent(job)
         try:
-            resolved = self._settings(source)
-            if resolved.skip:
+            asked = self.preparing.settings(source)
+            if asked.skip:
                 return self.closing.skip(job)
+            # However it ends, the job says what is known of it by then.
+            wishes = {name: wish.value for name, wish in asked.values.items()}
+            job = replace(job, provider=asked.provider, settings=wishes, label=asked.label)
             if self.sources.is_deleted(source):
                 return self.closing.source_gone(job, f"{job.source_uri} was deleted before it was sent")
-            facts = images.inspect(self.sources.reader(source), source.size_bytes)
-            plan = planning.plan(resolved, facts, source.size_bytes, self.limits)
+            plan, facts = self.preparing.plan(job, asked, source)
+            job = replace(job, model=plan.model, settings=plan.settings)
             return self._through_the_gate(job, plan, facts, source)
         except SourceGone as gone:
             return self.closing.source_gone(job, str(gone))
         except Refusal as refusal:
             return self.closing.reject(job, refusal)
 
-    def _settings(self, source: SourceObject) -> settings.Settings:
-        tags = settings.tag_layer(self.sources.tags(source), self.tag_prefix)
-        return settings.resolve(
-            [tags, settings.parse_defaults(self.stack_defaults)],
-            default_provider=self.default_provider,
-            allowed_providers=self.allowed_providers,
-        )
-
     def _through_the_gate(self, job: Job, plan: Plan, facts: ImageFacts, source: SourceObject) -> Verdict:
         entered = self.gate.enter(plan.provider)
         if isinstance(entered, Closed):
-            return Done(
-                self.ledger.postpone(job, entered.until, entered.error_code, entered.why, provider=plan.provider)
-            )
+            return Done(self.ledger.postpone(job, entered.until, entered.error_code, entered.why))
         try:
             plan = self._priced(plan, facts)
         except OperatorFault as fault:
             retry_at = self.gate.shut(plan.provider, fault)
-            return Done(self.ledger.postpone(job, retry_at, fault.code, str(fault), provider=plan.provider))
+            return Done(self.ledger.postpone(job, retry_at, fault.code, str(fault)))
         except (Throttled, ProviderUnavailable) as early:
-            seconds = _wait_seconds(job, early)
-            due = self.clock() + timedelta(seconds=seconds)
-            self.ledger.postpone(job, due, None, str(early), provider=plan.provider)
-            return Later(seconds, str(early))
+            return self._postpone(job, _wait_seconds(job, early), str(early))
+        if late := self._too_late(job, plan):  # before anything is reserved: the next one may have no more time either
+            return self._postpone(job, THROTTLED_WAIT_SECONDS, late)
         return self._send(self._reserve(job, plan, source), plan, source, entered)
 
     def _priced(self, plan: Plan, facts: ImageFacts) -> Plan:
@@ -114,7 +103,7 @@ class Sending:
         estimate = self.providers[plan.provider].estimate(plan, facts.width, facts.height)
         if estimate.credits is None:
             raise ProviderUnavailable(f"{plan.provider} does not say what {plan.model} will cost: nothing is sent")
-        return planning.priced(plan, estimate.credits, self.limits)
+        return self.preparing.priced(plan, estimate.credits)
 
     def _reserve(self, job: Job, plan: Plan, source: SourceObject) -> Job:
         fingerprint = self.providers[plan.provider].key_fingerprint()
@@ -126,9 +115,8 @@ class Sending:
         return self.ledger.reserve(job, plan, self.output_bucket, keys[0], fingerprint, self.clock())
 
     def _send(self, job: Job, plan: Plan, source: SourceObject, entered: Pass) -> Verdict:
-        needed = MIN_TIME_TO_HOLD if plan.manner.is_held else MIN_TIME_TO_SEND
-        if job.lease_until is None or job.lease_until - LEASE_MARGIN - self.clock() < needed:
-            return self._wait(job, THROTTLED_WAIT_SECONDS, TOO_LATE_TO_HOLD if plan.manner.is_held else TOO_LATE)
+        if late := self._too_late(job, plan):
+            return self._wait(job, THROTTLED_WAIT_SECONDS, late)
         try:
             submission = self._call(job, plan, source)
         except (Throttled, NothingSent) as early:
@@ -146,6 +134,13 @@ class Sending:
         self.gate.passed(plan.provider, entered)
         return verdict
 
+    def _too_late(self, job: Job, plan: Plan) -> str | None:
+        """Why no byte may leave any more in this invocation; None while one may."""
+        needed = MIN_TIME_TO_HOLD if plan.manner.is_held else MIN_TIME_TO_SEND
+        if job.lease_until is not None and job.lease_until - LEASE_MARGIN - self.clock() >= needed:
+            return None
+        return TOO_LATE_TO_HOLD if plan.manner.is_held else TOO_LATE
+
     def _call(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
         image = ImageStream(
             open=lambda: self.sources.open(source),
@@ -160,6 +155,11 @@ class Sending:
     def _link(self, job: Job, plan: Plan, source: SourceObject) -> str:
         valid_seconds = catalog.load(plan.provider).link_seconds
         return self.links.mint(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
+
+    def _postpone(self, job: Job, seconds: int, why: str) -> Verdict:
+        """Nothing was reserved: the job waits for its next attempt."""
+        self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), None, why)
+        return Later(seconds, why)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Verdict:
         """Nothing was accepted: the reservation goes back and the job waits for its next attempt."""
@@ -179,11 +179,13 @@ def _suffix(plan: Plan) -> str:
 
 def _output_keys(source_key: str, plan: Plan) -> list[str]:
     """Where the result goes; where it may go, the likeliest first, when the provider chooses the format: whatever it said
-    that it may choose, no result ever goes to a key of another source."""
+    that it may choose, no result ever goes to a key of another source. Raises InvalidSetting when S3 cannot hold the first;
+    a format whose own key it could not hold would go under the source's."""
     if not plan.other_formats:
         return [naming.output_key(source_key, plan.source_format, plan.output_format)]
-    forms = (plan.output_format, *plan.other_formats, *ImageFormat)
-    return list(dict.fromkeys(naming.key_in_format(source_key, form) for form in forms))
+    likeliest = naming.right_key(source_key, plan.output_format)
+    others = (naming.key_in_format(source_key, form) for form in (*plan.other_formats, *ImageFormat))
+    return list(dict.fromkeys((likeliest, *others)))
 
 
 def _wait_seconds(job: Job, early: DarkroomError) -> int:

@@ -61,9 +61,10 @@ class Submit:
         return self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
 
     def _without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Verdict:
-        """The object is gone. It makes no job, but one that was begun with it is brought to its end."""
+        """The object is gone. Where the event names its version, the upload has its job all the same, which ends here; without
+        one nobody can tell which job it would be."""
         ghost = naming.vanished(upload, self.clock())
-        if ghost is None or self.ledger.get(ghost.job_id) is None:
+        if ghost is None:
             return Ignored(why)
         claim = self._claim(ghost, invocation_ends)
         return self.closing.source_gone(claim.job, why) if claim.owned else self._resume(claim.job, invocation_ends)

@@ -1,7 +1,8 @@
 """sweep: every minute, brings to an end what fell between: whatever the ledger says is due and nobody works on.
 
 It hands jobs on to the queue or the state machine, and never calls a provider's submit. Bounded, idempotent, a handful of
-queries when there is nothing. One step that fails does not keep the others from being taken.
+queries when there is nothing. One step that fails does not keep the others from being taken, nor does a provider that hangs:
+what asks one comes last, and not without the time for an answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from darkroom.errors import LostClaim, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Due, Job, JobStatus
@@ -27,6 +29,7 @@ FORGET_BATCH = 20  # calls to a provider in one run, one an entry
 HANDED_ON = timedelta(minutes=15)  # a message that was lost on its way is sent again after this
 PAUSED_LOOK = timedelta(minutes=15)  # so soon goes on what waited when the pause is over
 TIME_TO_STOP = timedelta(seconds=20)  # before the invocation's end
+TIME_TO_ASK = timedelta(seconds=45)  # before it too: a provider may take 10 s to connect and 30 s to answer
 
 log = logging.getLogger(__name__)
 
@@ -51,20 +54,22 @@ class Sweep:
 
     def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
         """How much was done, by step; steps that found nothing are left out. Raises SweepFailed."""
+        stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
+        circuit = cache(self.circuits.get)  # each is read once a run
         steps: dict[str, Callable[[], int]] = {
-            "Submits": lambda: self._each(JobStatus.SUBMITTING, self._hand_on),
-            "Claims": self._claims,
-            "Runs": lambda: self._each(JobStatus.PROCESSING, self._keep_running),
-            "Events": lambda: self._each(UNPUBLISHED, self.closing.announce),
-            "Forgotten": self._forget,
+            "Submits": lambda: self._each(JobStatus.SUBMITTING, self._hand_on, stop),
+            "Claims": lambda: self._claims(circuit, stop),
+            "Runs": lambda: self._each(JobStatus.PROCESSING, self._keep_running, stop),
+            "Events": lambda: self._each(UNPUBLISHED, self.closing.announce, stop),
             "InDoubt": self._call_for_doubts,
-            "CircuitsOpen": self._call_for_circuits,
-            **{task: self._round(task) for task in self.rounds},
+            "CircuitsOpen": lambda: self._call_for_circuits(circuit),
+            **{task: self._round(task, last_call) for task in self.rounds},
+            "Forgotten": lambda: self._forget(last_call),
         }
         done: Counter[str] = Counter()
         failed: list[str] = []
         for name, step in steps.items():
-            if self.clock() > invocation_ends - TIME_TO_STOP:
+            if self.clock() > stop:
                 break
             try:
                 done[name] += step()
@@ -75,10 +80,13 @@ class Sweep:
             raise SweepFailed(f"failed: {', '.join(failed)}; the next run tries again")
         return {name: count for name, count in done.items() if count}
 
-    def _each(self, word: str, act: Callable[[Job], object]) -> int:
+    def _each(self, word: str, act: Callable[[Job], object], stop: datetime) -> int:
         """One job that cannot be dealt with does not keep the others waiting."""
-        jobs, error = self.backlog.due(word, self.clock(), BATCH), None
-        for job in jobs:
+        done, error = 0, None
+        for job in self.backlog.due(word, self.clock(), BATCH):
+            if self.clock() > stop:
+                break  # the others are due in the next run too
+            done += 1
             try:
                 act(job)
             except LostClaim:
@@ -88,18 +96,20 @@ class Sweep:
                 error = failed
         if error:
             raise error
-        return len(jobs)
+        return done
 
     def _hand_on(self, job: Job) -> None:
         """Sent before it is noted: a death in between sends it twice, which is harmless."""
         self.intake.again(Due(job.job_id), 0)
         self.backlog.wake(job, self.clock() + HANDED_ON)
 
-    def _claims(self) -> int:
+    def _claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
         """Jobs whose worker died, or that waited for their next attempt. What waits for a closed provider goes on waiting."""
         handed_on = 0
-        circuits = {name: self.circuits.get(name) for name in self.providers}
+        circuits = {name: circuit(name) for name in self.providers}
         for job in self._due_claims():
+            if self.clock() > stop:
+                break
             until = self._must_wait_until(job, circuits)
             with suppress(LostClaim):
                 if until is None:
@@ -134,21 +144,31 @@ class Sweep:
         self.binding.start(job)
         self.backlog.wake(job, self.clock() + HANDED_ON)
 
-    def _forget(self) -> int:
-        """Entries of jobs that were settled a day ago leave the provider's list, one by one, only those bound here."""
-        forgotten = 0
+    def _forget(self, last_call: datetime | None = None) -> int:
+        """Entries of jobs that were settled a day ago leave the provider's list, one by one, only those bound here. One that
+        gives no answer is left alone for the rest of the run, and its entries for an hour."""
+        forgotten, silent = 0, set[str | None]()
         for job in self.backlog.due(LISTED, self.clock(), FORGET_BATCH):
-            provider = self.providers.get(job.provider or "")
-            try:
-                if provider is not None and job.process_id:
-                    provider.forget(job.process_id)
-            except (OperatorFault, ProviderUnavailable, Throttled):
-                with suppress(LostClaim):
-                    self.backlog.wake(job, self.clock() + FORGET_LATER)
+            if last_call is not None and self.clock() > last_call:
+                break
+            if job.provider not in silent and self._is_forgotten(job):
+                self.backlog.forgotten(job)
+                forgotten += 1
                 continue
-            self.backlog.forgotten(job)
-            forgotten += 1
+            silent.add(job.provider)
+            with suppress(LostClaim):
+                self.backlog.wake(job, self.clock() + FORGET_LATER)
         return forgotten
+
+    def _is_forgotten(self, job: Job) -> bool:
+        """False when the provider gives no answer."""
+        provider = self.providers.get(job.provider or "")
+        try:
+            if provider is not None and job.process_id:
+                provider.forget(job.process_id)
+        except (OperatorFault, ProviderUnavailable, Throttled):
+            return False
+        return True
 
     def _call_for_doubts(self) -> int:
         doubts = self.backlog.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
@@ -156,13 +176,14 @@ class Sweep:
             self.attention.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
         return len(doubts)
 
-    def _call_for_circuits(self) -> int:
-        found = [circuit for name in self.providers if (circuit := self.circuits.get(name)) and not circuit.paused]
-        for circuit in found:
-            why = f"{circuit.provider} takes no submits: {circuit.error}"
-            self.attention.call(Alarm.CIRCUIT_OPEN, why, provider=circuit.provider)
+    def _call_for_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
+        found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
+        for one in found:
+            why = f"{one.provider} takes no submits: {one.error}"
+            self.attention.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
         return len(found)
 
-    def _round(self, task: str) -> Callable[[], int]:
+    def _round(self, task: str, last_call: datetime) -> Callable[[], int]:
+        """Without the time for it, its turn is left to the next run."""
         every, act = self.rounds[task]
-        return lambda: act() if self.backlog.turn(task, self.clock(), every) else 0
+        return lambda: act() if self.clock() <= last_call and self.backlog.turn(task, self.clock(), every) else 0

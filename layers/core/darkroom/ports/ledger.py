@@ -22,7 +22,7 @@ class Claim:
 class Ledger(Protocol):
     """The table of jobs, budgets and output keys, as workers write it. Every write is conditional on run and attempt.
 
-    Any method may raise LedgerBusy (nothing was written); conditional writes raise LostClaim.
+    Any method may raise LedgerBusy (read the row before anything is done twice); conditional writes raise LostClaim.
     """
 
     def get(self, job_id: str) -> Job | None:
@@ -51,12 +51,10 @@ class Ledger(Protocol):
         next_attempt_at: datetime,
         error_code: str | None,
         error: str | None,
-        *,
-        provider: str | None = None,
     ) -> Job:
         """Ends the lease of a job that is not over, due again at `next_attempt_at`; the status stays.
 
-        `provider`: for whom a `CLAIMED` job waits.
+        What `job` says of its provider, model, settings and label is kept.
         """
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
@@ -87,7 +85,13 @@ class Ledger(Protocol):
         output_key: str | None = None,
         superseded: bool = False,
     ) -> Job:
-        """Terminal status and the month's rows in one transaction. `credits` = what the provider charges, 0 = released."""
+        """Terminal status and the month's rows in one transaction. `credits` = what the provider charges, 0 = released.
+
+        What `job` says of its provider, model, settings and label is kept: of one never reserved, nobody else wrote it.
+        """
+
+    def newer_stands(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
+        """Whether the result of a newer version of the job's source stands at one of those output keys."""
 
     def published(self, job: Job, now: datetime) -> None:
         """Marks the terminal job's event as sent. Repeat safe."""

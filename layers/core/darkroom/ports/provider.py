@@ -14,6 +14,7 @@ class Provider(Protocol):
     """A vendor's API. Every call may raise OperatorFault, Throttled or ProviderUnavailable besides those named."""
 
     name: str
+    deletes_entries: bool  # others may remove a finished process from the vendor's list: unknown is not unpaid then
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
         """Spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. Never retries by itself after a byte left.

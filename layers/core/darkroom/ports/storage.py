@@ -97,13 +97,18 @@ class Staging(Protocol):
 class Outputs(Protocol):
     """The output bucket."""
 
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+
     def receipt(self, key: str) -> Mapping[str, str]:
         """The user metadata of what stands at the key; empty when nothing does."""
 
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """All bytes or nothing, in constant memory. Raises ResultNotReady when the stream breaks. Repeat safe."""
+        """All bytes or nothing, in constant memory. Raises ResultNotReady when the stream breaks. Repeat safe. Tags that the
+        bucket does not take are left out: they never keep a result from its place."""
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
         """Puts `_failed/<key>.json` unless one of a newer version (a greater `order`) stands there. Repeat safe."""

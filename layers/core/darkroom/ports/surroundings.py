@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from darkroom.model import Alarm, Due, Tick, Upload
+from darkroom.model import Alarm, Due, Note, Tick, Upload
 
 Clock = Callable[[], datetime]  # aware UTC
 
@@ -33,7 +33,10 @@ class Intake(Protocol):
 
 
 class Attention(Protocol):
-    """Calls for a person."""
+    """Calls for a person, or counts what may one day explain something."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """One count of the alarm's metric and an error in the log. May be repeated."""
+
+    def note(self, note: Note, message: str, **facts: str) -> None:
+        """One count of the note's metric and a warning in the log; nobody is called. May be repeated."""

@@ -1,0 +1,71 @@
+"""A connection to a bucket that is cut: neither an upload is refused for it nor a paid result given up."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.response import StreamingBody
+from tests.fakes import books
+from tests.fakes.cloud import OUTPUT
+from tests.fakes.world import World, picture
+from tests.integration.time_support import LEASE, MINUTE
+
+from darkroom.aws.sources import TRIES, S3Sources
+from darkroom.aws.staging import S3Staging
+from darkroom.errors import ResultNotReady
+from darkroom.model import Due, JobStatus
+
+
+@dataclass
+class Cutting:
+    """A client whose next ranged reads are cut after 100 bytes, as the SDK hands them on: `tests/unit/test_sources.py`."""
+
+    s3: Any
+    cuts: int
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.s3, name)
+
+    def get_object(self, **asked: Any) -> Any:
+        answer = self.s3.get_object(**asked)
+        if not (self.cuts and "Range" in asked):
+            return answer
+        self.cuts -= 1
+        return {**answer, "Body": StreamingBody(io.BytesIO(answer["Body"].read()[:100]), answer["ContentLength"])}
+
+
+def test_an_upload_of_which_a_read_is_cut_is_sent(world: World) -> None:
+    world.ports["sources"] = S3Sources(Cutting(world.cloud.s3, 1))  # type: ignore[arg-type]
+    world.submit(world.cloud.put("a.jpg", picture(noise=30)))
+    assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
+
+
+def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until_then(world: World) -> None:
+    world.ports["sources"] = S3Sources(Cutting(world.cloud.s3, TRIES))  # type: ignore[arg-type]
+    upload = world.cloud.put("a.jpg", picture(noise=30))
+    with pytest.raises(OSError, match="the source"):  # the queue brings the message again
+        world.submit(upload)
+    assert (world.job().status, world.provider.processes) == (JobStatus.CLAIMED, {})
+    world.assert_books_balance()
+    world.clock.advance(LEASE + MINUTE)
+    world.submit(Due(world.job().job_id))
+    assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
+
+
+@pytest.mark.parametrize("cuts", [1, TRIES])
+def test_a_staged_result_of_which_reads_are_cut_is_published(
+    world: World, monkeypatch: pytest.MonkeyPatch, cuts: int
+) -> None:
+    books.use(monkeypatch, books.book("is_held = true\ncredits = 2"))
+    world.provider.charges = Decimal("1.5")
+    world.submit(world.cloud.put("a.jpg", picture(noise=30)))
+    world.ports["staging"] = S3Staging(Cutting(world.cloud.s3, cuts), OUTPUT)  # type: ignore[arg-type]
+    if cuts == TRIES:
+        with pytest.raises(ResultNotReady, match="cannot be read"):
+            world.finalize(world.job())
+    world.finalize(world.job())
+    assert (world.job().status, world.job().credits) == (JobStatus.COMPLETED, Decimal("1.5"))

@@ -1,0 +1,171 @@
+"""What a run of the sweep may take: a provider that hangs keeps no step waiting, and a quiet minute reads what the page says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.cloud import TABLE, Cloud
+from tests.fakes.world import START, World
+from tests.faults.dynamo import InMemoryDynamo
+from tests.integration.time_support import MINUTE, Replaced
+
+from darkroom.aws import rows
+from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus
+from darkroom.pipeline.sweep import FORGET_BATCH, FORGET_LATER, TIME_TO_ASK
+from darkroom.providers.registry import ADAPTERS
+
+COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text()
+DAY = timedelta(hours=24)
+HANGS = timedelta(seconds=30)
+
+
+class Vendors(World):
+    """A world with several providers; only the first is the one that jobs are sent to."""
+
+    def __init__(self, cloud: Cloud, names: tuple[str, ...] = tuple(ADAPTERS)) -> None:
+        super().__init__(cloud)
+        self.vendors: dict[str, Any] = dict.fromkeys(names, self.provider)
+
+    @property
+    def _providers(self) -> dict[str, Any]:
+        return self.vendors
+
+
+@dataclass
+class Slow:
+    """A provider that takes so long to forget, and then perhaps fails."""
+
+    world: World
+    trouble: Exception | None = None
+    asked: int = 0
+
+    def forget(self, process_id: str) -> None:
+        self.asked += 1
+        self.world.clock.advance(HANGS)
+        if self.trouble:
+            raise self.trouble
+
+    def balance(self) -> None:
+        return None
+
+
+def due(world: World, status: JobStatus, provider: str, count: int, start: int = 0) -> None:
+    """Jobs that are due; those that are over, to be forgotten."""
+    like = Job(
+        job_id="", run=1, attempt=1, status=status, source_bucket="b", source_key="k", source_version="v",
+        source_order="o", created_at=START - DAY, deadline_at=START, provider=provider, process_id="p", due_at=START,
+    )  # fmt: skip
+    word = LISTED if status in TERMINAL else status
+    for number in range(start, start + count):
+        item = rows.job_item(replace(like, job_id=f"{number:032x}")) | {"open_status": rows.wire(word)}
+        world.cloud.dynamodb.put_item(TableName=TABLE, Item=item)
+
+
+@pytest.fixture
+def two(account: Cloud) -> Vendors:
+    """Two providers, each with entries to forget: of `slow` first, then of `quick`."""
+    world = Vendors(Cloud(account.s3, InMemoryDynamo()), ("slow", "quick"))
+    due(world, JobStatus.COMPLETED, "slow", FORGET_BATCH - 5)
+    due(world, JobStatus.COMPLETED, "quick", 5, start=FORGET_BATCH - 5)
+    return world
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [ProviderUnavailable("no answer"), Throttled("HTTP 429"), OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401")],
+    ids=str,
+)
+def test_a_provider_that_hangs_is_asked_once_a_run_and_others_all_the_same(two: Vendors, trouble: Exception) -> None:
+    slow = two.vendors["slow"] = Slow(two, trouble)
+    assert two.sweep()["Forgotten"] == 5
+    assert slow.asked == 1
+    two.clock.advance(MINUTE)
+    two.sweep()
+    assert slow.asked == 1  # its entries wait for an hour
+    two.clock.advance(FORGET_LATER)
+    slow.trouble = None
+    for _ in range(3):
+        two.sweep()
+    assert slow.asked == 1 + FORGET_BATCH - 5
+
+
+def test_a_provider_that_is_slow_is_asked_only_while_there_is_time_for_its_answer(two: Vendors) -> None:
+    slow = two.vendors["slow"] = Slow(two)
+    ends = two.ends
+    two.sweep()
+    assert 1 < slow.asked < FORGET_BATCH - 5
+    assert ends - TIME_TO_ASK < two.clock() <= ends - TIME_TO_ASK + HANGS
+
+
+def test_what_asks_a_provider_comes_last(two: Vendors) -> None:
+    two.vendors["slow"] = Slow(two)
+    due(two, JobStatus.IN_DOUBT, "quick", 1, start=100)
+    two.ports["circuits"].open("quick", ErrorCode.AUTH_FAILED, "HTTP 401", START, START + DAY)
+    done = two.sweep()
+    assert set(two.bell.rung) >= {Alarm.IN_DOUBT, Alarm.CIRCUIT_OPEN}
+    assert list(done)[-1] == "Forgotten"
+
+
+@pytest.mark.parametrize("status", [JobStatus.SUBMITTING, JobStatus.CLAIMED])
+def test_a_queue_that_is_slow_ends_the_run_in_time_and_the_next_goes_on(two: Vendors, status: JobStatus) -> None:
+    due(two, status, "quick", 50, start=100)
+    again = two.queue.again
+
+    def slowly(*what: Any) -> None:
+        two.clock.advance(10)
+        again(*what)
+
+    two.ports["intake"] = Replaced(two.queue, again=slowly)
+    ends = two.ends
+    two.sweep()
+    assert two.clock() <= ends
+    first = len(two.queue.sent)
+    two.sweep()
+    assert 0 < first < len(two.queue.sent)
+
+
+class Asked:
+    """A client that keeps what is asked of it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self.calls = client, Counter[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls[name] += 1
+        return getattr(self._client, name)
+
+
+def test_a_quiet_minute_reads_what_the_costs_page_counts(account: Cloud) -> None:
+    dynamodb = Asked(account.dynamodb)
+    world = Vendors(Cloud(account.s3, dynamodb))
+    world.sweep()
+    world.clock.advance(MINUTE)
+    dynamodb.calls.clear()
+    world.sweep()
+    queries, gets = dynamodb.calls.pop("query"), dynamodb.calls.pop("get_item")
+    assert not dynamodb.calls
+    units = 43_200 * (queries / 2 + gets)
+    assert f"{queries} index queries of half a unit, {gets} reads of one: {units:,.0f} units" in COSTS
+
+
+def test_a_quiet_quarter_of_an_hour_writes_what_the_costs_page_counts(account: Cloud) -> None:
+    dynamodb = Asked(account.dynamodb)
+    world = Vendors(Cloud(account.s3, dynamodb))
+    world.vendors = dict.fromkeys(ADAPTERS, Slow(world))
+    world.sweep()
+    world.clock.advance(MINUTE * 15)
+    dynamodb.calls.clear()
+    world.sweep()
+    quarter = dynamodb.calls["update_item"]  # one that is refused is charged too
+    world.clock.advance(MINUTE * 15)
+    dynamodb.calls.clear()
+    world.sweep()
+    half = dynamodb.calls["update_item"]
+    assert f"every 15 minutes {quarter}, every half hour {half - quarter} more" in COSTS
+    assert f"its notes: {2_880 * quarter + 1_440 * (half - quarter):,}" in COSTS
