@@ -14,7 +14,7 @@ from darkroom_cli.reporting import reported, say
 app = typer.Typer()
 
 Reference = Annotated[str, typer.Argument(metavar="JOB", help="Its id, its key, or s3://bucket/key (the newest).")]
-Provider = Annotated[str, typer.Argument(help="As in topaz.")]
+Provider = Annotated[str, typer.Argument(help="A provider, e.g. topaz.")]
 
 
 def _credits(text: str) -> Decimal:
@@ -33,7 +33,10 @@ def resolve(
     adopt: Annotated[
         str | None, typer.Option(metavar="PROCESS_ID", help="It is there: follow it to its result.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Adopt what is not listed under the job's handle.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Adopt what is not listed under the job's handle, or resubmit without a list."),
+    ] = False,
     resubmit: Annotated[
         bool, typer.Option("--resubmit", help="It is not there: send it again. May pay twice.")
     ] = False,
@@ -52,8 +55,8 @@ def resolve(
     """
     if (adopt is not None) + resubmit + abandon != 1:
         raise typer.BadParameter("give exactly one of --adopt PROCESS_ID, --resubmit, --abandon")
-    if force and adopt is None:
-        raise typer.BadParameter("--force goes with --adopt")
+    if force and abandon:
+        raise typer.BadParameter("--force goes with --adopt or --resubmit")
     if credits is not None and not abandon:
         raise typer.BadParameter("--credits goes with --abandon")
     with reported():
@@ -63,7 +66,7 @@ def resolve(
         if adopt is not None:
             say(one_line(operate.adopt(reference, adopt, force=force, attempt=attempt)))
         elif resubmit:
-            say(one_line(operate.resubmit(reference, attempt=attempt)))
+            say(one_line(operate.resubmit(reference, force=force, attempt=attempt)))
         else:
             say(one_line(operate.abandon(reference, credits or Decimal(0), attempt=attempt)))
 
@@ -96,6 +99,7 @@ def pause(
     with reported():
         deployment.connect(stack).operate.pause(provider, why)
         say(f"{provider} is paused: nothing is submitted to it until `darkroom resume {provider}`")
+        say("what waits longer than JobDeadlineHours fails; then `darkroom rerun --code TimedOut`")
 
 
 @app.command()

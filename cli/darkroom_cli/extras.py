@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import typer
 
-ADVICE = "needs the local extras, which are not installed here: pip install 'darkroom[local]'"
+ADVICE = "needs the local extras, which are not installed here: from the checkout: pip install '.[local]'"
 
 
 @contextlib.contextmanager

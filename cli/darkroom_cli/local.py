@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -47,34 +48,35 @@ def run(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Pictures.")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Where results go.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as in scale=2. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting, as in scale=2 or 'prompt=sharp, clear'. Repeatable."
+        ),
     ] = None,
     parameter: Parameters = None,
     speed: Speed = 10.0,
     fault: Faults = None,
+    again: Annotated[bool, typer.Option("--again", help="Do those anew that an earlier run into --out did.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a paid API is used.")] = False,
 ) -> None:
-    """Enhance every picture of FOLDER; exit code 1 if any has no result."""
+    """Enhance every picture of FOLDER that is not in --out yet; exit code 1 if any has no result."""
     with local_extras("local run"):
-        from darkroom_local import display, uploads
-        from darkroom_local.run import close
-        from darkroom_local.run import run as run_items
+        from darkroom_local import display, screening, uploads
+        from darkroom_local.run import close, run_over
         from darkroom_local.serving import cast
         from darkroom_local.stack import local_stack
     console = display.console()
     with _reported():
-        asked, chosen = uploads.parse_settings(settings or []), uploads.parse_parameters(parameter or [])
-        cast(_api_key(), chosen).check(asked)
-        items = uploads.items_in(folder, asked)
-        if not items:
-            known = " ".join(sorted(uploads.PICTURE_SUFFIXES))
-            raise uploads.UnusableSetting(f"There is no picture in {folder} ({known}).")
-        if out.resolve() == folder.resolve():
-            raise uploads.UnusableSetting("--out is FOLDER itself: results would replace the originals.")
-        with (
-            local_stack(topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen) as stack,
-            display.progress(console) as show,
-        ):
-            outcomes = run_items(stack, items, out, show)
+        chosen = uploads.parse_parameters(parameter or [])
+        asked = uploads.parse_settings(settings or [], chosen.get("TagPrefix", ""))
+        who = cast(_api_key(), chosen)
+        who.check(asked)
+        files = screening.screen(uploads.pictures_in(folder, out, asked, chosen), out, who.real, again)
+        if files.done_before:
+            typer.echo(f"{len(files.done_before)} skipped: done before")
+        _agree_to_pay(len(files.to_do), who.real_serves(asked), yes)
+        stack = local_stack(topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen)
+        outcomes = run_over(stack, files, out, display.progress(console))
         failed = close(outcomes, out, console)
     raise typer.Exit(1 if failed else 0)
 
@@ -113,7 +115,7 @@ def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, 
         typer.echo(f"# {vendor} simulator: {url}")
     typer.echo("# for the AWS command line and SDKs:")
     for name, value in stands.stack.endpoint.environment().items():
-        typer.echo(f"export {name}={value}")
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()

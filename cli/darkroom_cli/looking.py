@@ -38,9 +38,9 @@ def jobs(
     as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Show jobs that are not over, or others.
+    """List unfinished jobs, or those of a status, day or key.
 
-    Without options all that are not over; with --json one object a line.
+    With --json one object a line.
     """
     with reported():
         deployed = deployment.connect(stack)
@@ -53,7 +53,7 @@ def jobs(
         elif listed := sorted(found, key=lambda job: job.created_at):
             views.console().print(views.jobs_table(listed))
         else:
-            say("no such job")
+            say("no such job" if status or day or key else "no job is open")
 
 
 @app.command()

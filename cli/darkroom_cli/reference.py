@@ -25,8 +25,8 @@ terminal. How to set a key, and the keys that are Darkroom's own: [settings.md](
 
 - **Price**: `1 credit a 24 MP` counts the megapixels of the result: each begun 24 cost one, and a job at least one.
   `{wording.ESTIMATE}`: the vendor is asked before the job is reserved.
-- **Size**: `sides`: `output_width`, `output_height` or `scale` choose it. `2x, 4x`: `upscale_factor` or `scale` choose
-  one of these. Else nothing does.
+- **Size**: `sides`: `output_width`, `output_height` or `scale` choose it; without them the picture's own size is asked
+  for. `2x, 4x`: `upscale_factor` or `scale` choose one of these. Else nothing does.
 - **Output**: the formats that come back; `output_format`, where the model takes it, chooses among them. Unless it is set,
   the result has the image's format if that is among them, else the first.
 - **Sent by**: what `input_by` chooses between; the first unless it is set.

@@ -44,9 +44,9 @@ def rerun(
     ] = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Run again what is over.
+    """Run finished jobs again; each is checked and paid anew.
 
-    JOB, or with --code all that ended with it: checked, reserved and paid anew.
+    One JOB, or with --code all that ended with that code.
     """
     first = _first_day(since)
     _check(reference is not None, completed, code is not None, bool(since or yes))

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from darkroom.events import detail_of
+from darkroom.events import detail_of, plain
 from darkroom.model import Job, JobStatus
 from darkroom.pipeline.reconcile import Comparison
 from darkroom_cli.reporting import visible
@@ -92,7 +92,7 @@ def everything(job: Job) -> dict[str, object]:
     """All attributes in JSON's types, the public ones first; absent ones are left out."""
     known = detail_of(job) | {"handle_prefix": job.handle.prefix}  # what the provider's list shows it by
     more = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in known}
-    return known | {name: _plain(value) for name, value in more.items() if value not in (None, (), {}, "")}
+    return known | {name: plain(value) for name, value in more.items() if value not in (None, (), {}, "")}
 
 
 def one_line(job: Job) -> str:
@@ -102,18 +102,6 @@ def one_line(job: Job) -> str:
     words += [f"{_amount(job.credits)} credits"] if job.credits is not None else []
     words += [job.error] if job.error else []
     return ", ".join(words)
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case tuple():
-            return list(value)
-        case _:
-            return value
 
 
 def _cell(text: object) -> Text:

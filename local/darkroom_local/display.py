@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -26,6 +27,7 @@ from darkroom_local.uploads import Item
 
 _PLAIN_WIDTH = 170  # columns of the closing table where there is no terminal
 _ROWS_SHOWN = 15
+_LEFT_SHOWN = 20
 _STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red",
     JobStatus.CANCELLED: "red", JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
@@ -156,7 +158,7 @@ def closing_table(outcomes: Iterable[Outcome]) -> Table:
         table.add_row(
             Text(visible(outcome.item.key)), Text(str(outcome.size or "no picture")),
             Text(str(outcome.result_size or "")), Text(visible(job.provider or "")), Text(visible(job.model or "")),
-            _number(job.credits), _dollars(job.cost_usd), Text(job.word, _STYLES.get(job.status, "") if job.status else ""),
+            _number(job.credits), _dollars(job.cost_usd), Text(outcome.word, _STYLES.get(job.status, "") if job.status else "red"),
         )  # fmt: skip
     table.add_section()
     for provider in sorted({o.job.provider for o in rows if o.job.provider and o.job.credits is not None}):
@@ -187,10 +189,27 @@ def failures(outcomes: Iterable[Outcome]) -> list[Text]:
     texts: list[Text] = []
     for outcome in outcomes:
         if outcome.is_failure:
-            head = f"{visible(outcome.item.key)}: {visible(outcome.code or outcome.job.word)}"
+            head = f"{visible(outcome.item.key)}: {visible(outcome.code or outcome.word)}"
             said = [f"  {visible(line)}" for line in (outcome.message, outcome.cure and f"→ {outcome.cure}") if line]
             texts.append(Text("\n".join([head, *said])))
     return texts
+
+
+def left_behind(done: int, charged: Sequence[Outcome], out: Path) -> str:
+    """What a run that ended early says: how much is saved, and which pictures are with a provider and may be charged."""
+    lines = [f"{done} done, in {visible(out)}."]
+    if charged:
+        lines.append(
+            f"{len(charged)} submitted and not finished. They may be charged; the provider keeps their results for a while:"
+        )
+        lines += [f"  {visible(o.item.key)}  {_process(o.job)}" for o in charged[:_LEFT_SHOWN]]
+        if len(charged) > _LEFT_SHOWN:
+            lines.append(f"  and {len(charged) - _LEFT_SHOWN} more, all in credits.csv")
+    return "\n".join([*lines, "The same command does the rest, and nothing that is done a second time."])
+
+
+def _process(job: JobView) -> str:
+    return visible(f"{job.provider or ''} process {job.process_id}" if job.process_id else "without a process id yet")
 
 
 def _number(value: Decimal | None) -> str:

@@ -16,6 +16,7 @@ from darkroom_local.stack import LocalStack
 _BATCH = 100  # DynamoDB, BatchGetItem: items a call
 # A claimed job with one of these waits for the operator for up to JobDeadlineHours: on one machine, say so and stop.
 _NEEDS_OPERATOR = frozenset({ErrorCode.AUTH_FAILED, ErrorCode.OUT_OF_CREDITS})
+_MAY_BE_CHARGED = frozenset({JobStatus.SUBMITTING, JobStatus.IN_DOUBT, JobStatus.PROCESSING, JobStatus.COMPLETED})
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class JobView:
     cost_usd: Decimal | None = None
     output_bucket: str | None = None
     output_key: str | None = None
+    process_id: str | None = None  # the provider's, once it took the picture
     error_code: str | None = None
     error: str | None = None
 
@@ -39,6 +41,16 @@ class JobView:
     def is_over(self) -> bool:
         """Nothing more happens to it by itself."""
         return self.status in TERMINAL or self.status is JobStatus.IN_DOUBT or self.needs_operator
+
+    @property
+    def is_submitting(self) -> bool:
+        """The provider's answer is not known yet, and so no process id."""
+        return self.status is JobStatus.SUBMITTING
+
+    @property
+    def may_be_charged(self) -> bool:
+        """The provider has the picture, or may have it."""
+        return self.status in _MAY_BE_CHARGED
 
     @property
     def needs_operator(self) -> bool:
@@ -76,6 +88,7 @@ def view_of(row: Mapping[str, Any]) -> JobView:
         cost_usd=row.get("cost_usd"),
         output_bucket=row.get("output_bucket"),
         output_key=row.get("output_key"),
+        process_id=row.get("process_id"),
         error_code=row.get("error_code"),
         error=row.get("error"),
     )

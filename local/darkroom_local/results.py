@@ -5,6 +5,7 @@ Keys come from the bucket and are not trusted: none leaves the folder, by `..`, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -16,11 +17,13 @@ from botocore.exceptions import ClientError
 
 from darkroom.errors import CURES, ErrorCode
 from darkroom.model import JobStatus
-from darkroom.naming import report_key
+from darkroom.naming import report_key, result_keys
 from darkroom_local import pictures
 from darkroom_local.following import JobView
-from darkroom_local.stack import LocalStack
-from darkroom_local.uploads import Item
+from darkroom_local.uploads import Item, Sent, Source
+
+NOT_SENT = "NOT SENT"
+_NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
 class UnsafeKey(Exception):
@@ -37,6 +40,19 @@ class Outcome:
     result: Path | None = None
     result_size: pictures.Size | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = None  # the file as it was uploaded
+
+    @property
+    def word(self) -> str:
+        """What became of it, in a word or two."""
+        if not self.job.job_id:
+            return NOT_SENT
+        return _NOT_SAVED if self.is_lost else self.job.word
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is a result that is not in the folder."""
+        return self.job.status is JobStatus.COMPLETED and not self.is_completed
 
     @property
     def is_completed(self) -> bool:
@@ -65,14 +81,40 @@ class Outcome:
         return str(self.report.get("cure") or known)
 
 
-def fetch(stack: LocalStack, item: Item, job: JobView, out: Path) -> Outcome:
-    """Downloads what a job left: the result, or the failure report. Raises UnsafeKey."""
-    size = pictures.size_of(item.path)
-    s3 = stack.endpoint.client("s3")
-    if job.status is JobStatus.COMPLETED and job.output_key:
-        target = _download(s3, stack.output_bucket, job.output_key, out)
-        return Outcome(item, job, size, target, pictures.size_of(target))
-    return Outcome(item, job, size, report=_report(s3, stack.output_bucket, item.key))
+def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path) -> Outcome:
+    """Brings what a job left in the output bucket: the result, into `out`, or the failure report. Repeat safe.
+
+    A result that cannot be written is an outcome too, so that those of other files are still brought.
+    """
+    item, size = sent.item, pictures.size_of(sent.item.path)
+    if job.status is not JobStatus.COMPLETED or not job.output_key:
+        return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
+    try:
+        target = _download(s3, bucket, job.output_key, out)
+    except (OSError, UnsafeKey) as error:
+        report = {"message": f"The result is paid, but could not be written: {error}", "cure": _where_else(job)}
+        return Outcome(item, job, size, report=report, source=sent.source)
+    return Outcome(item, job, size, target, pictures.size_of(target), source=sent.source)
+
+
+def not_sent(item: Item, why: str, cure: str) -> Outcome:
+    """The outcome of a file that was not uploaded, and so costs nothing."""
+    return Outcome(item, JobView(""), pictures.size_of(item.path), report={"message": why, "cure": cure})
+
+
+def _where_else(job: JobView) -> str:
+    return f"Make room or give another --out. {job.provider} keeps the result for a while, as process {job.process_id}."
+
+
+def check_targets(out: Path, key: str) -> None:
+    """Raises UnsafeKey when a result of the upload, in whatever format, could not be written below `out`; OSError when its
+    name is none that the disk takes."""
+    for possible in result_keys(key):
+        target = safe_target(out, possible)
+        in_the_way = [above for above in target.parents if above.exists() and not above.is_dir()]
+        in_the_way += [target] if target.is_dir() else []
+        if in_the_way:
+            raise UnsafeKey(f"The result may be {str(target)!r}, and {str(in_the_way[0])!r} is in the way.")
 
 
 def safe_target(out: Path, key: str) -> Path:
@@ -91,7 +133,8 @@ def safe_target(out: Path, key: str) -> Path:
 def _download(s3: Any, bucket: str, key: str, out: Path) -> Path:
     target = safe_target(out, key)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
+    # Not the name with more behind it: that may be longer than a file system takes.
+    partial = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial")
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:

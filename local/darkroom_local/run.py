@@ -1,64 +1,163 @@
-"""One run: uploads in, each job followed to its end, results out. The story of `darkroom local run` and of the demo.
+"""One run: uploads in, each job followed to its end, each result out as soon as it is there. The story of `darkroom local run`
+and of the demo.
 
 It works on a stack that stands. It must not start or stop one.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
+import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from darkroom_local import display, results
+from darkroom_local import display, receipts, results, uploads
 from darkroom_local.following import JobView, read_jobs
+from darkroom_local.receipts import CREDITS_FILE, Receipts
 from darkroom_local.results import Outcome
 from darkroom_local.stack import LocalStack
-from darkroom_local.uploads import Item, upload
+from darkroom_local.uploads import Item, Sent
 
-CREDITS_FILE = "credits.csv"
 _LOOK_SECONDS = 0.25
+_UPLOADS_SHARE = 4  # while files are uploaded, they get four times the seconds that looking takes
+_SAVED_A_LOOK = 8  # results brought before the next look, so that what is shown stays fresh
 _STALL_SECONDS = 1800.0  # nothing changed for any job: polls come at least every 600 s
 _INTAKE_SECONDS = 120.0  # no upload at all was taken in: the intake itself does not work
+_SUBMIT_SECONDS = 10.0  # after an interrupt: for the answers of submits that are under way
 
 
 class Stalled(Exception):
     """No job changed for half an hour, or no upload was taken in within two minutes."""
 
 
-def run(stack: LocalStack, items: Iterable[Item], out: Path, show: display.Progress) -> list[Outcome]:
-    """Uploads the items, follows their jobs and downloads what they left into `out`. Raises Stalled, UnsafeKey."""
-    out.mkdir(parents=True, exist_ok=True)
-    jobs = dict(upload(stack, items))
-    finished = follow(stack, jobs, show)
-    return [results.fetch(stack, item, finished[job_id], out) for job_id, item in jobs.items()]
-
-
-def follow(
+def run(
     stack: LocalStack,
-    items: Mapping[str, Item],
+    items: Iterable[Item],
+    out: Path,
     show: display.Progress,
     wait: Callable[[float], None] = time.sleep,
     stall_seconds: float = _STALL_SECONDS,
-) -> dict[str, JobView]:
-    """Reads the jobs' rows until each is over. Raises Stalled."""
-    views = {job_id: JobView(job_id) for job_id in items}
-    changed_at = time.monotonic()
-    while True:
-        still_open = [job_id for job_id, job in views.items() if not job.is_over]
-        fresh = views | read_jobs(stack, still_open)
-        if fresh != views:
-            views, changed_at = fresh, time.monotonic()
-        show.update({job_id: (items[job_id], job) for job_id, job in views.items()})
-        if all(job.is_over for job in views.values()):
-            return views
-        limit = stall_seconds if any(job.status for job in views.values()) else min(_INTAKE_SECONDS, stall_seconds)
-        if time.monotonic() - changed_at > limit:
-            what = f"Nothing has changed for {limit:.0f} s with {len(still_open)} jobs open."
-            raise Stalled(_why_stalled(stack, what))
-        wait(_LOOK_SECONDS)
+) -> list[Outcome]:
+    """Uploads the items and follows their jobs. Each result is in `out`, and its row in `credits.csv`, soon after its job ended.
+
+    However it ends early, what is paid and ready is saved first, and the exception carries a note of what is not. Raises Stalled, Unwritable.
+    """
+    real = set(stack.providers) - set(stack.simulator_urls)
+    with receipts.adding(out, real) as rows:
+        jobs = _Jobs(stack, out, rows, show, wait)
+        try:
+            for item in items:
+                jobs.send(item)
+            jobs.follow(stall_seconds)
+        except BaseException as error:
+            with contextlib.suppress(Exception, KeyboardInterrupt):  # a stack that is gone; a second Ctrl-C
+                jobs.save_what_is_there()
+            error.add_note(jobs.left_behind())
+            raise
+    return jobs.outcomes
+
+
+class _Jobs:
+    """The uploads of one run: which jobs they are, how each stands, and what is saved of them."""
+
+    def __init__(
+        self, stack: LocalStack, out: Path, rows: Receipts, show: display.Progress, wait: Callable[[float], None]
+    ) -> None:
+        self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
+        self._s3: Any = stack.endpoint.client("s3")
+        self._sent: dict[str, Sent] = {}
+        self._views: dict[str, JobView] = {}
+        self._saved: dict[str, Outcome] = {}  # by key
+        self._keys: list[str] = []
+        self._has_lost = False
+        self._look_at = self._changed_at = time.monotonic()
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What is saved, in the order of the items."""
+        return [self._saved[key] for key in self._keys if key in self._saved]
+
+    def send(self, item: Item) -> None:
+        """Uploads one item, and looks after the others when it is time. Once a result could not be written, no more are paid for:
+        the next would most likely be lost as well."""
+        self._keys.append(item.key)
+        if self._has_lost:
+            why = "An earlier result could not be written, so nothing more was sent."
+            return self._keep(results.not_sent(item, why, "Mend that, then run again."))
+        try:
+            sent = uploads.upload(self._s3, self._stack.input_bucket, item)
+        except OSError as error:
+            return self._keep(results.not_sent(item, f"It cannot be read: {error}", "Make it readable, then run again."))
+        self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
+        self._changed_at = time.monotonic()
+        if time.monotonic() >= self._look_at:
+            self._look(_SAVED_A_LOOK)
+        return None
+
+    def follow(self, stall_seconds: float) -> None:
+        """Returns once each job is over and saved. Raises Stalled."""
+        while True:
+            self._look(_SAVED_A_LOOK)
+            open_jobs = sum(not job.is_over for job in self._views.values())
+            if not open_jobs and not self._unsaved():
+                return
+            is_taken_in = any(job.status for job in self._views.values())
+            limit = stall_seconds if is_taken_in else min(_INTAKE_SECONDS, stall_seconds)
+            if time.monotonic() - self._changed_at > limit:
+                what = f"Nothing has changed for {limit:.0f} s with {open_jobs} jobs open."
+                raise Stalled(_why_stalled(self._stack, what))
+            if not self._unsaved():
+                self._wait(_LOOK_SECONDS)
+
+    def save_what_is_there(self) -> None:
+        """After this nothing more is submitted, and what is over is saved. For a run that ends early."""
+        with contextlib.suppress(Exception):
+            self._stack.endpoint.client("sqs").purge_queue(QueueUrl=self._stack.outputs["IntakeQueueUrl"])
+        until = time.monotonic() + _SUBMIT_SECONDS
+        self._look(None)
+        while any(job.is_submitting for job in self._views.values()) and time.monotonic() < until:
+            self._wait(_LOOK_SECONDS)
+            self._look(None)
+
+    def left_behind(self) -> str:
+        """What the operator should know of a run that ended early; what may be charged gets its row."""
+        lost = [outcome for outcome in self._saved.values() if outcome.is_lost]
+        unsaved = [job for job in self._views.values() if job.may_be_charged and not self._is_saved(job)]
+        sent = [self._sent[job.job_id] for job in unsaved]
+        left = [Outcome(of.item, job, None, source=of.source) for of, job in zip(sent, unsaved, strict=True)]
+        with contextlib.suppress(receipts.Unwritable):
+            for outcome in left:
+                self._rows.add(outcome)
+        done = sum(outcome.is_completed for outcome in self._saved.values())
+        return display.left_behind(done, lost + left, self._out)
+
+    def _look(self, at_most: int | None) -> None:
+        """Reads the open jobs' rows, shows them, and saves up to so many of those that are over."""
+        began = time.monotonic()
+        fresh = read_jobs(self._stack, [job_id for job_id, job in self._views.items() if not job.is_over])
+        if any(self._views[job_id] != job for job_id, job in fresh.items()):
+            self._changed_at = began
+        self._views |= fresh
+        self._show.update({job_id: (self._sent[job_id].item, job) for job_id, job in self._views.items()})
+        for job in itertools.islice(self._unsaved(), at_most):
+            self._keep(results.fetch(self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out))
+        ended = time.monotonic()
+        self._look_at = ended + max(_LOOK_SECONDS, _UPLOADS_SHARE * (ended - began))
+
+    def _unsaved(self) -> list[JobView]:
+        return [job for job in self._views.values() if job.is_over and not self._is_saved(job)]
+
+    def _is_saved(self, job: JobView) -> bool:
+        return self._sent[job.job_id].item.key in self._saved
+
+    def _keep(self, outcome: Outcome) -> None:
+        self._rows.add(outcome)
+        self._saved[outcome.item.key] = outcome
+        self._has_lost |= outcome.is_lost
 
 
 def _why_stalled(stack: LocalStack, what: str) -> str:
@@ -67,37 +166,11 @@ def _why_stalled(stack: LocalStack, what: str) -> str:
     return f"{what} The end of the embedded cloud's log:\n{log}" if log else what
 
 
-def write_credits(outcomes: Iterable[Outcome], out: Path) -> Path:
-    """The credit table as a CSV file in `out`."""
-    target = out / CREDITS_FILE
-    with target.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(
-            ["file", "job_id", "status", "provider", "model", "credits", "unit", "cost_usd", "from", "to", "error"]
-        )
-        for outcome in outcomes:
-            job = outcome.job
-            row = [
-                outcome.item.key, job.job_id, job.word, job.provider, job.model, job.credits,
-                display.unit_of(job.provider), job.cost_usd, outcome.size, outcome.result_size,
-                outcome.code,
-            ]  # fmt: skip
-            rows.writerow([_cell(value) for value in row])
-    return target
-
-
 def close(outcomes: Iterable[Outcome], out: Path, to: Console) -> int:
     """Prints the closing table and the reasons of failures; answers the number of failures."""
     done = list(outcomes)
     to.print(display.closing_table(done))
     for text in display.failures(done):
         to.print(text, soft_wrap=True)
-    write_credits(done, out)
     to.print(f"\nResults and {CREDITS_FILE} are in ", display.visible(out), sep="", markup=False)
     return sum(outcome.is_failure for outcome in done)
-
-
-def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else display.visible(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

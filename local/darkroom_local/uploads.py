@@ -5,20 +5,23 @@ It puts objects into the input bucket and answers which jobs they are. It must n
 
 from __future__ import annotations
 
+import base64
 import mimetypes
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from darkroom.model import SourceObject
-from darkroom_local.stack import LocalStack
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
+_MAX_TAG_KEY = 128
 _MAX_TAG_VALUE = 256
+_MAX_METADATA_BYTES = 2048  # an object, names and values; S3 user guide, "Working with object metadata"
 _TAG_VALUE = re.compile(r"[\w .:/=+\-@]*")  # the ASCII part of what S3 takes; Unicode letters and digits are \w
 
 
@@ -28,33 +31,60 @@ class UnusableSetting(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """One file to enhance: where it is, the key it gets, and its settings."""
+    """One file to enhance: where it is, the key it gets, its settings, and the parameters of the stack it goes to."""
 
     path: Path
     key: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tag_prefix(self) -> str:
+        """What the stack wants before the key of each tag that is a setting."""
+        return self.parameters.get("TagPrefix", "")
 
 
-def items_in(folder: Path, settings: Mapping[str, str]) -> list[Item]:
+@dataclass(frozen=True)
+class Source:
+    """A file as it was at one moment; a picture that was edited since differs."""
+
+    size_bytes: int
+    modified_ns: int  # since 1970
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An item that is in the input bucket, as its job."""
+
+    job_id: str
+    item: Item
+    source: Source
+
+
+def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
     """The pictures below `folder`, by key; hidden files and folders are passed over."""
     return [
-        Item(path, path.relative_to(folder).as_posix(), settings)
+        Item(path, path.relative_to(folder).as_posix(), settings, parameters or {})
         for path in _visible_files(folder)
         if path.suffix.lower() in PICTURE_SUFFIXES
     ]
 
 
-def upload(stack: LocalStack, items: Iterable[Item]) -> Iterator[tuple[str, Item]]:
-    """Uploads the items, each with its settings, and answers each one's job id as it goes."""
-    s3 = stack.endpoint.client("s3")
-    for item in items:
-        tags, metadata = carriers(item.settings)
-        with item.path.open("rb") as body:
-            answer = s3.put_object(
-                Bucket=stack.input_bucket, Key=item.key, Body=body, Tagging=urlencode(tags), Metadata=metadata,
-                ContentType=mimetypes.guess_type(item.path.name)[0] or "application/octet-stream",
-            )  # fmt: skip
-        yield job_id(s3, stack.input_bucket, item.key, answer.get("VersionId")), item
+def upload(s3: Any, bucket: str, item: Item) -> Sent:
+    """Uploads an item with its settings. Raises OSError when the file cannot be read. Again: another job."""
+    tags, metadata = carriers(item.settings, item.tag_prefix)
+    with item.path.open("rb") as body:
+        source = source_of(os.fstat(body.fileno()))
+        answer = s3.put_object(
+            Bucket=bucket, Key=item.key, Body=body, Tagging=urlencode(tags), Metadata=metadata,
+            ContentType=mimetypes.guess_type(item.path.name)[0] or "application/octet-stream",
+        )  # fmt: skip
+    return Sent(job_id(s3, bucket, item.key, answer.get("VersionId")), item, source)
+
+
+def source_of(stat: os.stat_result) -> Source:
+    """What is kept of a file to know it again. Not a hash: reading 40,000 photos takes longer than it saves."""
+    return Source(stat.st_size, stat.st_mtime_ns)
 
 
 def job_id(s3: Any, bucket: str, key: str, version_id: str | None) -> str:
@@ -86,21 +116,31 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, str]:
     return parsed
 
 
-def carriers(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings as (tags, metadata): tags while S3 takes them, metadata for the rest. Raises UnusableSetting."""
+def carriers(settings: Mapping[str, str], tag_prefix: str = "") -> tuple[dict[str, str], dict[str, str]]:
+    """Settings as (tags, metadata): tags while S3 takes them, metadata for the rest, which is a layer of settings too. There what
+    is not ASCII goes as an encoded word (RFC 2047), which submit reads. The stack's prefix concerns tags only.
+    Raises UnusableSetting."""
     tags: dict[str, str] = {}
     metadata: dict[str, str] = {}
     for key, value in settings.items():
-        if len(tags) < _MAX_TAGS and len(value) <= _MAX_TAG_VALUE and _TAG_VALUE.fullmatch(value):
-            tags[key] = value
-        elif value.isascii() and value.isprintable():
-            metadata[key] = value
+        tag, fits = tag_prefix + key, len(value) <= _MAX_TAG_VALUE and _TAG_VALUE.fullmatch(value)
+        if len(tags) < _MAX_TAGS and len(tag) <= _MAX_TAG_KEY and fits:
+            tags[tag] = value
+        elif value.isprintable():
+            metadata[key] = value if value.isascii() and "=?" not in value else _encoded_word(value)
         else:
-            raise UnusableSetting(
-                f"{key}: S3 carries no such value. Tags take letters, digits, spaces and . : / = + - @ _ "
-                f"(up to {_MAX_TAG_VALUE} characters), metadata any printable ASCII."
-            )
+            raise UnusableSetting(f"{key}: S3 carries no such value. It must be one line without control characters.")
+    size = sum(len(key.encode()) + len(value) for key, value in metadata.items())
+    if size > _MAX_METADATA_BYTES:
+        raise UnusableSetting(
+            f"{', '.join(metadata)}: too long. What object tags cannot hold (10 tags; up to {_MAX_TAG_VALUE} letters, digits, "
+            f"spaces and . : / = + - @ _) goes into metadata, which holds {_MAX_METADATA_BYTES} bytes; this takes {size}."
+        )
     return tags, metadata
+
+
+def _encoded_word(value: str) -> str:
+    return f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
 
 
 def _visible_files(folder: Path) -> list[Path]:

@@ -1,0 +1,66 @@
+"""Which files of a folder are worth an upload: looked at before the first one, while nothing costs anything.
+
+It must not upload, nor judge pictures and settings: submit does, and charges nothing for what it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom import naming
+from darkroom_local import results
+from darkroom_local.receipts import Done
+from darkroom_local.results import Outcome, UnsafeKey
+from darkroom_local.uploads import Item
+
+_MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
+_RENAME = "Rename the file, or move it away. It costs nothing as it is."
+
+
+@dataclass(frozen=True)
+class Screened:
+    """The files to upload, those whose results are there already, and those that cannot be uploaded."""
+
+    to_do: list[Item] = field(default_factory=list)
+    done_before: list[Item] = field(default_factory=list)
+    # Each alone: of 40,000 photos 39,999 are wanted all the same, and a second run brings the one for no more than its own
+    # price. To refuse them all for one would only make the operator come back.
+    unusable: list[Outcome] = field(default_factory=list)
+
+
+def screen(items: Iterable[Item], out: Path, real: Collection[str], again: bool = False) -> Screened:
+    """Sorts the items; with `again`, nothing counts as done. `real` are the providers that are no simulators."""
+    done, sorted_out = Done(out), Screened()
+    for item in items:
+        why_not = unusable(item, out)
+        if why_not:
+            sorted_out.unusable.append(why_not)
+        elif not again and done.has(item, real):
+            sorted_out.done_before.append(item)
+        else:
+            sorted_out.to_do.append(item)
+    return sorted_out
+
+
+def unusable(item: Item, out: Path) -> Outcome | None:
+    """Why an item cannot be uploaded, or its result not be written below `out`; None when both can."""
+    if len(item.key.encode(errors="replace")) > naming.S3_KEY_LIMIT_BYTES:
+        return results.not_sent(item, f"Its path is longer than the {naming.S3_KEY_LIMIT_BYTES} bytes of a key.", _RENAME)
+    if not naming.is_upload(item.key):
+        return results.not_sent(item, "Folders of this name are Darkroom's own, and never enhanced.", _RENAME)
+    try:
+        results.check_targets(out, item.key)
+        with item.path.open("rb") as file:
+            file.read(1)
+        size_bytes = item.path.stat().st_size
+    except UnsafeKey as error:
+        return results.not_sent(item, str(error), _RENAME)
+    except OSError as error:
+        return results.not_sent(item, f"It cannot be read: {error}", "Make it readable, then run again.")
+    if not size_bytes:
+        return results.not_sent(item, "It is empty.", "Bring the whole file, then run again.")
+    if size_bytes > _MAX_UPLOAD_BYTES:
+        return results.not_sent(item, f"Its {size_bytes} bytes are more than one upload takes.", "It must be 5 GiB at most.")
+    return None
