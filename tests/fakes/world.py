@@ -138,14 +138,17 @@ class World:
             preparing=Preparing(self.ports["sources"], "topaz", ("topaz",), self.defaults, "", self.limits),
         )  # fmt: skip
 
-    def submit(self, what: Upload | Due) -> Verdict:
-        """One delivery of the message of an upload or a due job."""
-        use_case = Submit(
+    def submitting(self) -> Submit:
+        """The use case of submit."""
+        return Submit(
             sources=self.ports["sources"], ledger=self.ports["ledger"], sending=self._sending(),
             binding=self._binding(), closing=self._closing(), doubt=self._doubt(), clock=self.clock,
             input_bucket=INPUT, deadline=DEADLINE,
         )  # fmt: skip
-        return use_case(what, self.ends)
+
+    def submit(self, what: Upload | Due) -> Verdict:
+        """One delivery of the message of an upload or a due job."""
+        return self.submitting()(what, self.ends)
 
     def poll(self, job: Job) -> Tick:
         """One poll of the job's execution."""

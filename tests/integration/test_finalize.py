@@ -20,6 +20,7 @@ from darkroom.errors import (
     UnsafeLink,
 )  # fmt: skip
 from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.pipeline.finalize import BUSY_LOOK
 from darkroom.polling import MIN_WAIT_SECONDS
 
 SECOND = timedelta(seconds=1)
@@ -273,10 +274,13 @@ def test_while_another_version_is_written_finalize_waits(world: World) -> None:
     old, new = versions(world)
     writing = world.ledger.retake(old, world.clock(), world.ends)
     assert world.ledger.take_output(writing, "a.jpg", Decimal(1), world.clock(), world.ends)
-    with pytest.raises(ResultNotReady):
-        world.finalize(new)
+    tick = world.finalize(new)
+    assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_LOOK)
+    world.clock.advance(BUSY_LOOK)
+    world.clock.advance(INVOCATION - 2 * BUSY_LOOK)
+    assert world.finalize(new).poll_at == world.ends - INVOCATION + BUSY_LOOK  # when the other's lease ends at the latest
     assert world.cloud.keys() == set()
-    world.clock.advance(INVOCATION)
+    world.clock.advance(BUSY_LOOK)
     world.finalize(new)
     assert world.cloud.head("a.jpg")["Metadata"]["darkroom-job"] == new.job_id
 

@@ -16,6 +16,7 @@ from tests.integration.time_support import Replaced
 from darkroom.aws.writes import MAX_TRIES
 from darkroom.errors import BudgetExceeded, LedgerBusy
 from darkroom.model import JobStatus, Submission
+from darkroom.pipeline.binding import BIND_TRIES
 from darkroom.pipeline.verdicts import Later
 
 
@@ -127,7 +128,7 @@ def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> 
 @pytest.mark.parametrize("call", ["put_item", "transact_write_items", "update_item", "get_item"])
 def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(world: World, call: str) -> None:
     upload = world.cloud.put("a.jpg", picture())
-    world.ports["ledger"] = world.make_ledger(Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES}))
+    world.ports["ledger"] = world.make_ledger(Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_TRIES}))
     assert isinstance(world.submit(upload), Later)
     world.clock.advance(600)
     world.ports["ledger"] = world.ledger

@@ -117,7 +117,12 @@ def test_the_same_bucket_for_input_and_output_is_refused() -> None:
 def test_ten_suffixes_fit_the_rule_with_and_without_a_prefix() -> None:
     key = RESOURCES["UploadRule"]["Properties"]["EventPattern"]["detail"]["object"]["key"]
     _, (_, with_prefix, without), neither = key["Fn::If"][0], key["Fn::If"][1]["Fn::If"], key["Fn::If"][2]
-    assert [set(matcher) for matcher in with_prefix] == [{"wildcard"}] * 10
+    few, wildcards, many = with_prefix["Fn::If"]
+    assert [set(matcher) for matcher in wildcards] == [{"wildcard"}] * 3  # more are too complex for EventBridge
+    assert many == neither  # submit looks at the suffixes
+    assert few == "FewSuffixes"
+    fourth, filler = TEMPLATE["Conditions"]["FewSuffixes"]["Fn::Equals"]
+    assert (fourth["Fn::Select"][0], filler) == (len(wildcards), "/")
     assert [set(matcher) for matcher in without] == [{"suffix"}] * 10
     assert [matcher["suffix"]["Fn::Select"][0] for matcher in without] == list(range(10))
     assert neither == [{"prefix": {"Ref": "InputPrefix"}}]
@@ -175,8 +180,9 @@ def test_only_submit_is_told_what_a_submission_may_cost() -> None:
     assert not limits & environment("Sweep")
 
 
-def test_sweep_is_told_which_keys_are_uploads_as_the_rule_is() -> None:
-    told = RESOURCES["Sweep"]["Properties"]["Environment"]["Variables"]
+@pytest.mark.parametrize("function", ["Submit", "Sweep"])
+def test_a_function_is_told_which_keys_are_uploads_as_the_rule_is(function: str) -> None:
+    told = RESOURCES[function]["Properties"]["Environment"]["Variables"]
     assert told["INPUT_PREFIX"] == {"Ref": "InputPrefix"}
     assert told["INPUT_SUFFIXES"] == {"Ref": "InputSuffixes"}
 

@@ -44,6 +44,11 @@ class Configuration:
         return allowed or tuple(known)
 
     @property
+    def prefix(self) -> str:
+        """INPUT_PREFIX: what keys of uploads begin with; empty = all."""
+        return self.text("INPUT_PREFIX", "")
+
+    @property
     def suffixes(self) -> tuple[str, ...]:
         """What keys of uploads end in; empty = anything."""
         return tuple(filter(None, (part.strip() for part in self.text("INPUT_SUFFIXES", "").split(","))))

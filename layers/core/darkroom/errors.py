@@ -19,6 +19,7 @@ The tree, by who must act::
     ├── ProviderUnavailable    nobody     a read call got no usable answer; ask again
     ├── ProcessUnknown         us         the vendor does not know this process id
     ├── ResultNotReady         nobody     Completed, but the link or its bytes are not whole yet
+    │   └── OutputBusy             nobody     another version's result is being written to the same key
     ├── UnsafeLink             operator   a result link points where Darkroom will not go
     ├── LostClaim              nobody     another worker owns the job now; change nothing
     ├── LedgerBusy             nobody     DynamoDB conflicts outlasted this invocation
@@ -30,6 +31,7 @@ A message names the key, the value, what is allowed and the nearest right value.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -172,6 +174,14 @@ class ProcessUnknown(DarkroomError):
 
 class ResultNotReady(DarkroomError):
     """The result's link or its bytes are not whole: fetch again with a fresh link. Nothing was published."""
+
+
+class OutputBusy(ResultNotReady):
+    """Another version's result is being written to the same output key, at the latest until `until`."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class UnsafeLink(DarkroomError):

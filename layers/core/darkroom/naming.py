@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
@@ -29,9 +29,10 @@ SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
 }
 
 
-def is_upload(key: str) -> bool:
-    """False for folder markers and for what Darkroom itself writes."""
-    return bool(key) and not key.endswith("/") and not key.startswith((FAILED_PREFIX, OWN_PREFIX))
+def is_upload(key: str, prefix: str = "", suffixes: Sequence[str] = ()) -> bool:
+    """Whether the stack takes such a key, by its prefix and suffixes. Never folder markers and what Darkroom itself writes."""
+    is_ours = bool(key) and not key.endswith("/") and not key.startswith((FAILED_PREFIX, OWN_PREFIX))
+    return is_ours and key.startswith(prefix) and key.endswith(tuple(suffixes) or "")
 
 
 def output_key(source_key: str, source_format: ImageFormat, output_format: ImageFormat) -> str:

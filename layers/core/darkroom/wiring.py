@@ -69,7 +69,8 @@ def submit() -> pipeline.submit.Submit:
         clock=utc_now,
         input_bucket=_setting().text("INPUT_BUCKET"),
         deadline=_setting().deadline,
-    )
+        prefix=_setting().prefix, suffixes=_setting().suffixes,
+    )  # fmt: skip
 
 
 @cache
@@ -95,8 +96,8 @@ def sweep() -> pipeline.sweep.Sweep:
     quiet_loggers()
     input_bucket, output_bucket = _setting().text("INPUT_BUCKET"), _setting().output_bucket
     backlog = _on_table(aws.backlog.DynamoBacklog)
-    prefix, suffixes = _setting().text("INPUT_PREFIX", ""), _setting().suffixes
-    lost = pipeline.strays.LostUploads(_sources(), backlog, intake(), utc_now, input_bucket, prefix, suffixes)
+    meant = (_setting().prefix, _setting().suffixes)
+    lost = pipeline.strays.LostUploads(_sources(), backlog, intake(), utc_now, input_bucket, *meant)
     abandoned = pipeline.strays.AbandonedUploads(_outputs(), backlog, utc_now, output_bucket)
     return pipeline.sweep.Sweep(
         backlog=backlog,

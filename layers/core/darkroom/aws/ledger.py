@@ -31,7 +31,7 @@ from darkroom.aws.moves import (
     present,
 )  # fmt: skip
 from darkroom.aws.writes import ConditionFailed, Write, Writer
-from darkroom.errors import LostClaim, ResultNotReady
+from darkroom.errors import LostClaim, OutputBusy
 from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
 from darkroom.ports import Claim
 
@@ -177,7 +177,8 @@ class DynamoLedger:
         except ConditionFailed as failed:
             if places.has_newer(failed.item, job):
                 return False
-            raise ResultNotReady("another version's result is being written to the same key; try again") from None
+            ends = rows.moment(rows.text(failed.item, "writer_until") or rows.stamp(now))
+            raise OutputBusy("another version's result is being written to the same key", ends) from None
 
     def settle(
         self, job: Job, status: JobStatus, credits: Decimal, now: datetime, *,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from darkroom import polling
-from darkroom.errors import DarkroomError, LostClaim
+from darkroom.errors import DarkroomError, LedgerBusy, LostClaim
 from darkroom.model import Alarm, Job, Submission, Tick
 from darkroom.pipeline.verdicts import Done, Ignored, Verdict
 from darkroom.ports import Attention, Clock, Ledger, Provider, Workflow
 
+BIND_TRIES = 4  # each of some seconds, see aws/writes.py
 FIRST_EXECUTION = 1  # always counted from here: `attempt` grows while an execution runs, and would start a second one
 
 log = logging.getLogger(__name__)
@@ -29,11 +31,23 @@ class Binding:
     def bind(self, provider: Provider, job: Job, submission: Submission) -> Verdict:
         """`PROCESSING` and a running workflow; a bind that loses cancels its process and records it as an orphan."""
         try:
-            bound = self.ledger.bind(job, submission, self.clock())
+            bound = self._bound(job, submission)
         except LostClaim:
             self.orphan(provider, job, submission.process_id)
             return Ignored("another attempt owns the job; this one's process was cancelled")
         return self.start(bound)
+
+    def _bound(self, job: Job, submission: Submission) -> Job:
+        """Tries longer than other writes do: the id of a paid process is in nobody else's hands. Raises LostClaim, LedgerBusy."""
+        for _ in range(BIND_TRIES - 1):
+            with suppress(LedgerBusy):
+                return self.ledger.bind(job, submission, self.clock())
+        try:
+            return self.ledger.bind(job, submission, self.clock())
+        except LedgerBusy:
+            lost = {"job_id": job.job_id, "process_id": submission.process_id}
+            log.error("a submitted process could not be written down; it is looked for in the provider's list", extra=lost)
+            raise
 
     def start(self, job: Job) -> Verdict:
         """Starts the job's execution unless one runs."""

@@ -61,6 +61,11 @@ class Delivery:
             self.staging.drop(job.job_id, job.process_id or "")
         return completed
 
+    def is_in_place(self, job: Job) -> bool:
+        """Whether the result of this process stands already, with its receipt: an earlier try wrote it."""
+        key = self._known_key(job)
+        return key is not None and any(self._stands(at, job) for at in (key, naming.superseded_key(key, job.job_id)))
+
     def _known_key(self, job: Job) -> str | None:
         """Where the result goes; None while its format is open, unless an earlier try put it in place."""
         if job.output_format != ANY_FORMAT:

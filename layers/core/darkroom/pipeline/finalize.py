@@ -14,19 +14,21 @@ from darkroom.errors import (
     LedgerBusy,
     LostClaim,
     OperatorFault,
+    OutputBusy,
     ProcessUnknown,
     ProviderUnavailable,
     ResultNotReady,
     Throttled,
-    UnsafeLink,
 )  # fmt: skip
 from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
 from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.delivery import Delivery, charge
+from darkroom.pipeline.hearing import as_staged, asks_with_another_key, is_given
 from darkroom.ports import Clock, Ledger, Provider
 
 LEASE_MARGIN = timedelta(seconds=60)
 SILENCE_BORNE = timedelta(hours=1)  # past the deadline: no answer, or a 404, may pass; then it is acted upon
+BUSY_LOOK = timedelta(seconds=60)  # another version's result is being written to the key: look again, or when that must end
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Finalize:
             if current.status is JobStatus.PROCESSING:
                 return current  # another worker is at it, or died at it: see how that ended when its lease is over
             return self.closing.announce(current)
+        except OutputBusy as busy:
+            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), None, str(busy))
         except Exception as error:
             self._end_lease(job, error)
             raise
@@ -75,6 +79,9 @@ class Finalize:
             self.ledger.postpone(job, self.clock(), None, why)
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
+        if job.credits_charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
+            # An earlier try died before it settled. Whatever the provider says by now, what was paid for stands there.
+            return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=job.credits_charged))
         try:
             progress = self._heard(job, provider)
         except (OperatorFault, ProviderUnavailable, Throttled) as silent:
@@ -90,10 +97,10 @@ class Finalize:
         """What the provider says of the process; None when it does not know it, nor gives its result all the same, as where
         somebody else removed it from the list (asked only once it must have finished, or is late)."""
         try:
-            return _as_staged(job, provider) if job.staged else self._last_word(job, provider)
+            return as_staged(job, provider) if job.staged else self._last_word(job, provider)
         except ProcessUnknown:
             is_awaited = job.credits_charged is not None or self.clock() >= job.deadline_at
-            if is_awaited and _is_given(provider, job):
+            if is_awaited and is_given(provider, job):
                 return Progress(ProcessState.COMPLETED, credits=job.credits_charged)
             return None
 
@@ -116,7 +123,7 @@ class Finalize:
         if job.cancel_requested_at:
             return self._withdrawn(job, progress)
         match progress.state:
-            case ProcessState.CANCELLED if late:
+            case ProcessState.CANCELLED if late and job.credits_charged is None:
                 why = "not finished at its deadline; cancelled, not charged"
                 return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
             case ProcessState.COMPLETED:
@@ -125,8 +132,10 @@ class Finalize:
                 return self.delivery.lose(job, charge(job, progress), "the provider no longer keeps the result")
             case _:  # failed, or cancelled by somebody else
                 reason = f": {progress.reason}" if progress.reason else " and gives no reason"
-                why = f"the provider says `{progress.vendor_word}`{reason}; it was not charged"
-                return self.closing.fail(job, ErrorCode.PROVIDER_FAILED, why)
+                said = f"the provider says `{progress.vendor_word}`{reason}"
+                if job.credits_charged is not None:
+                    return self.delivery.lose(job, job.credits_charged, f"{said}, and had said before that it was finished")
+                return self.closing.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
     def _withdrawn(self, job: Job, progress: Progress) -> Job:
         """An operator cancelled it. What the provider finished before that is charged all the same."""
@@ -137,14 +146,14 @@ class Finalize:
         return self.closing.cancel(job, "cancelled by an operator; not charged").job
 
     def _unknown(self, job: Job, provider: Provider) -> Job:
-        is_foreign = _asks_with_another_key(provider, job)
+        is_foreign = asks_with_another_key(provider, job)
+        if job.credits_charged is None and self.clock() < job.deadline_at:
+            return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
+        if self.clock() < job.deadline_at + SILENCE_BORNE:  # once is no proof: a gateway may have said so, or a wrong address
+            raise ResultNotReady("the provider knows no such process: asked again until an hour past the deadline")
         if job.credits_charged is not None and not is_foreign:
             why = "the provider had finished, and knows no such process any more"
             return self.delivery.lose(job, job.credits_charged, why)
-        if self.clock() < job.deadline_at:
-            return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
-        if self.clock() < job.deadline_at + SILENCE_BORNE:
-            raise ResultNotReady("the provider knows no such process at the deadline: asked again for an hour")
         if is_foreign:
             why = "the provider knows no such process, but the API key changed since the submit, so that proves nothing"
             return self.closing.doubt(job, why)
@@ -163,33 +172,3 @@ class Finalize:
             return provider.cancel(job.process_id or "")
         except ProcessUnknown:
             return False
-
-
-def _is_given(provider: Provider, job: Job) -> bool:
-    """Whether the process' result can be had, whatever its status says."""
-    try:
-        with provider.result(job.process_id or ""):
-            return True
-    except (ProcessUnknown, ResultNotReady, UnsafeLink):
-        return False
-
-
-def _asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Whether the key is not the one of the submit: of another account, perhaps, which knows nothing of our processes.
-    Raises ResultNotReady when the right one was found only now."""
-    if provider.key_fingerprint() == job.key_fingerprint:
-        return False
-    provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
-    if provider.key_fingerprint() == job.key_fingerprint:
-        raise ResultNotReady("the provider was asked with an older API key than the job's: asked again")
-    return True
-
-
-def _as_staged(job: Job, provider: Provider) -> Progress:
-    """A synchronous call had its answer: it is completed, whatever the provider keeps of it. What it charged is asked for
-    where the answer did not say it, or was not read to its end."""
-    credits = job.credits_charged
-    if credits is None:
-        with suppress(DarkroomError):
-            credits = provider.progress(job.process_id or "").credits
-    return Progress(ProcessState.COMPLETED, credits=credits)

@@ -92,7 +92,7 @@ class LostUploads:
     def _is_lost(self, source: SourceObject, since: datetime) -> bool:
         """Whether its event must have come by now."""
         now = self.clock()
-        is_meant = naming.is_upload(source.key) and (not self.suffixes or source.key.endswith(tuple(self.suffixes)))
+        is_meant = naming.is_upload(source.key, self.prefix, self.suffixes)
         is_late = max(since, now - EVENT_KEPT) <= source.last_modified <= now - EVENT_LATE
         return is_meant and is_late and _can_be_named(source)
 

@@ -6,6 +6,8 @@ never guesses about money.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,13 +37,15 @@ class Submit:
     clock: Clock
     input_bucket: str
     deadline: timedelta
+    prefix: str = ""
+    suffixes: Sequence[str] = ()
 
     def __call__(self, what: Upload | Due, invocation_ends: datetime) -> Verdict:
         """Brings the upload, or the job, as far as it can be brought now. Raises only what a retry may mend."""
         try:
             if isinstance(what, Due):
                 return self._go_on(what, invocation_ends)
-            if what.bucket != self.input_bucket or not naming.is_upload(what.key):
+            if what.bucket != self.input_bucket or not naming.is_upload(what.key, self.prefix, self.suffixes):
                 return Ignored("not an upload of this stack")
             return self._begin(what, invocation_ends)
         except (LostClaim, LedgerBusy) as overtaken:
@@ -76,6 +80,9 @@ class Submit:
             return self.sending(job, source)
         except LedgerBusy as busy:
             return self._give_back(job, str(busy))
+        except Exception as error:
+            self._end_claim(job, error)
+            raise
 
     def _give_back(self, job: Job, why: str) -> Verdict:
         """A claim that came to nothing ends now: the next message finds the job due, and not a lease that nobody uses.
@@ -83,6 +90,12 @@ class Submit:
         due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
         self.ledger.postpone(job, due, None, why)
         return Later(CONTENDED_WAIT_SECONDS, why)
+
+    def _end_claim(self, job: Job, error: Exception) -> None:
+        """Whatever it was, the message comes back and must find the job due, or it would be taken for a duplicate and never
+        reach the dead-letter queue. A job that got further keeps its lease: only then is a lookup proof."""
+        with suppress(LostClaim, LedgerBusy):
+            self.ledger.postpone(job, self.clock(), None, f"submit failed: {type(error).__name__}")
 
     def _go_on(self, due: Due, invocation_ends: datetime) -> Verdict:
         job = self.ledger.get(due.job_id)

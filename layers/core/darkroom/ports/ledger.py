@@ -71,7 +71,7 @@ class Ledger(Protocol):
 
     def take_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key until `until`. False when a newer version's result already stands there.
-        Raises ResultNotReady while another job writes it. `charged`: what the provider charges, kept should it forget."""
+        Raises OutputBusy while another job writes it. `charged`: what the provider charges, kept should it forget."""
 
     def settle(
         self,
