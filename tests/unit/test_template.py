@@ -114,18 +114,14 @@ def test_the_same_bucket_for_input_and_output_is_refused() -> None:
     assert mentions(assertion, "OutputBucketName")
 
 
-def test_ten_suffixes_fit_the_rule_with_and_without_a_prefix() -> None:
+def test_ten_suffixes_fit_the_rule_which_spends_no_wildcard() -> None:
+    """EventBridge refuses rules with many; with a prefix, submit looks at the suffixes."""
     key = RESOURCES["UploadRule"]["Properties"]["EventPattern"]["detail"]["object"]["key"]
-    _, (_, with_prefix, without), neither = key["Fn::If"][0], key["Fn::If"][1]["Fn::If"], key["Fn::If"][2]
-    few, wildcards, many = with_prefix["Fn::If"]
-    assert [set(matcher) for matcher in wildcards] == [{"wildcard"}] * 3  # more are too complex for EventBridge
-    assert many == neither  # submit looks at the suffixes
-    assert few == "FewSuffixes"
-    fourth, filler = TEMPLATE["Conditions"]["FewSuffixes"]["Fn::Equals"]
-    assert (fourth["Fn::Select"][0], filler) == (len(wildcards), "/")
-    assert [set(matcher) for matcher in without] == [{"suffix"}] * 10
-    assert [matcher["suffix"]["Fn::Select"][0] for matcher in without] == list(range(10))
-    assert neither == [{"prefix": {"Ref": "InputPrefix"}}]
+    condition, suffixes, otherwise = key["Fn::If"]
+    assert [set(matcher) for matcher in suffixes] == [{"suffix"}] * 10
+    assert [matcher["suffix"]["Fn::Select"][0] for matcher in suffixes] == list(range(10))
+    assert (condition, otherwise) == ("SuffixesOnly", [{"prefix": {"Ref": "InputPrefix"}}])
+    assert "wildcard" not in keys(TEMPLATE)
 
 
 # --- functions
