@@ -113,8 +113,9 @@ class Delivery:
             facts = check_result(link, job, progress)
             if job.output_format == ANY_FORMAT:
                 key, newest = self._take(job, naming.key_in_format(job.source_key, facts.format), credits)
-            if not self._stands(key, job):
-                self._write(key, link, facts.format, job, credits)
+                if self._stands(key, job):
+                    return key, newest
+            self._write(key, link, facts.format, job, credits)
         return key, newest
 
     def _is_staged(self, job: Job) -> bool:
