@@ -71,10 +71,13 @@ def run(
         asked = uploads.parse_settings(settings or [], chosen.get("TagPrefix", ""))
         who = cast(_api_key(), chosen)
         who.check(asked)
-        files = screening.screen(uploads.pictures_in(folder, out, asked, chosen), out, who.real, again)
+        real = set(who.providers) - set(who.simulated)
+        files = screening.screen(screening.pictures(folder, out, asked, chosen), out, real, again)
         if files.done_before:
             typer.echo(f"{len(files.done_before)} skipped: done before")
-        _agree_to_pay(len(files.to_do), who.real_serves(asked), yes)
+        if not files.to_do and not files.unusable:
+            raise typer.Exit(0)
+        _agree_to_pay(sum(screening.is_paid(item, real) for item in files.to_do), yes)
         stack = local_stack(topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen)
         outcomes = run_over(stack, files, out, display.progress(console))
         failed = close(outcomes, out, console)
@@ -126,6 +129,25 @@ def down(state: State = None) -> None:
     typer.echo("ended" if standing.down(_state(state)) else "there was none")
 
 
+def _agree_to_pay(pictures: int, yes: bool) -> None:
+    """Says what is about to be paid for; ends the command, before anything is, unless the operator agrees."""
+    if not pictures:
+        return
+    typer.echo(f"{pictures} picture{'s' if pictures > 1 else ''} to the real Topaz API, paid with your credits")
+    if yes:
+        return
+    if not _is_terminal():
+        typer.echo("Nothing was sent: there is no terminal to ask for your consent. Add --yes to give it.", err=True)
+        raise typer.Exit(1)
+    if not typer.confirm("Go on?"):
+        typer.echo("Nothing was sent.", err=True)
+        raise typer.Exit(1)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _api_key() -> str | None:
     return os.environ.get(KEY_VARIABLE) or None
 
@@ -140,7 +162,7 @@ def _reported() -> Iterator[None]:
     from darkroom_local.children import ChildFailed
     from darkroom_local.deployment import DeploymentFailed
     from darkroom_local.display import visible
-    from darkroom_local.results import UnsafeKey
+    from darkroom_local.receipts import Unwritable
     from darkroom_local.run import Stalled
     from darkroom_local.serving import NotServed
     from darkroom_local.simulator import UnknownVendor
@@ -149,15 +171,26 @@ def _reported() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         yield
-    except (ChildFailed, DeploymentFailed, NotServed, Stalled, UnknownVendor, UnsafeKey, UnusableSetting) as error:
+    except (ChildFailed, DeploymentFailed, NotServed, Stalled, UnknownVendor, UnusableSetting, Unwritable) as error:
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
+        _echo_notes(error)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         typer.echo("interrupted", err=True)
+        _echo_notes(interrupt)
         raise typer.Exit(130) from None
+    except SystemExit as termination:
+        _echo_notes(termination)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _echo_notes(error: BaseException) -> None:
+    """What a run that ended early has to say of the pictures it leaves."""
+    for note in getattr(error, "__notes__", ()):
+        typer.echo(note, err=True)
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

@@ -158,7 +158,8 @@ def closing_table(outcomes: Iterable[Outcome]) -> Table:
         table.add_row(
             Text(visible(outcome.item.key)), Text(str(outcome.size or "no picture")),
             Text(str(outcome.result_size or "")), Text(visible(job.provider or "")), Text(visible(job.model or "")),
-            _number(job.credits), _dollars(job.cost_usd), Text(outcome.word, _STYLES.get(job.status, "") if job.status else "red"),
+            _number(job.credits), _dollars(job.cost_usd),
+            Text(outcome.word, _STYLES.get(job.status, "") if job.status else "red"),
         )  # fmt: skip
     table.add_section()
     for provider in sorted({o.job.provider for o in rows if o.job.provider and o.job.credits is not None}):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import itertools
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from io import FileIO, StringIO
 from pathlib import Path
-from typing import TextIO
 
 from darkroom.model import JobStatus
 from darkroom.naming import result_keys
@@ -37,14 +38,13 @@ class Unwritable(Exception):
 class Receipts:
     """Adds rows to an open `credits.csv`."""
 
-    def __init__(self, file: TextIO, out: Path, real: Collection[str]) -> None:
-        self._file, self._rows, self._out, self._real = file, csv.writer(file), out.resolve(), real
+    def __init__(self, file: FileIO, out: Path, real: Collection[str]) -> None:
+        self._file, self._out, self._real = file, out.resolve(), real
 
     def add(self, outcome: Outcome) -> None:
-        """A row for an outcome, flushed. Raises Unwritable."""
+        """A row for an outcome, handed to the disk at once. Raises Unwritable."""
         with _told(self._out):
-            self._rows.writerow([_cell(value) for value in self._row(outcome)])
-            self._file.flush()
+            _write(self._file, [_cell(value) for value in self._row(outcome)])
 
     def _row(self, outcome: Outcome) -> tuple[object, ...]:
         job, source = outcome.job, outcome.source
@@ -65,6 +65,8 @@ def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
     with _told(out):
         file = _opened(out)
     with file:
+        with _told(out):
+            _begin(file, out / CREDITS_FILE)
         yield Receipts(file, out, real)
 
 
@@ -106,18 +108,27 @@ def asked_for(item: Item) -> str:
     return json.dumps(said | stack, sort_keys=True)
 
 
-def _opened(out: Path) -> TextIO:
+def _opened(out: Path) -> FileIO:
     out.mkdir(parents=True, exist_ok=True)
     path = out / CREDITS_FILE
     if path.exists() and path.stat().st_size and not _is_ours(path):
         path.rename(next(p for n in itertools.count(1) if not (p := out / f"credits.{n}.csv").exists()))
-    file = path.open("a", newline="", encoding="utf-8")
+    return path.open("ab", buffering=0)  # a buffer would be written, and fail, once more when it is closed
+
+
+def _begin(file: FileIO, path: Path) -> None:
     if not path.stat().st_size:
-        csv.writer(file).writerow(_COLUMNS)
+        _write(file, _COLUMNS)
     elif not _ends_a_line(path):  # a machine stopped half-way through a row
-        file.write("\r\n")
-    file.flush()
-    return file
+        file.write(b"\r\n")
+
+
+def _write(file: FileIO, cells: Sequence[str]) -> None:
+    text = StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    row = text.getvalue().encode()
+    if file.write(row) != len(row):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextlib.contextmanager

@@ -102,6 +102,11 @@ def not_sent(item: Item, why: str, cure: str) -> Outcome:
     return Outcome(item, JobView(""), pictures.size_of(item.path), report={"message": why, "cure": cure})
 
 
+def unreadable(item: Item, error: OSError) -> Outcome:
+    """The outcome of a file that could not be uploaded because it cannot be read."""
+    return not_sent(item, f"It cannot be read: {error}", "Make it readable, then run again.")
+
+
 def _where_else(job: JobView) -> str:
     return f"Make room or give another --out. {job.provider} keeps the result for a while, as process {job.process_id}."
 
@@ -109,12 +114,14 @@ def _where_else(job: JobView) -> str:
 def check_targets(out: Path, key: str) -> None:
     """Raises UnsafeKey when a result of the upload, in whatever format, could not be written below `out`; OSError when its
     name is none that the disk takes."""
-    for possible in result_keys(key):
-        target = safe_target(out, possible)
+    target = safe_target(out, key)
+    if not target.parent.is_dir():
         in_the_way = [above for above in target.parents if above.exists() and not above.is_dir()]
-        in_the_way += [target] if target.is_dir() else []
-        if in_the_way:
-            raise UnsafeKey(f"The result may be {str(target)!r}, and {str(in_the_way[0])!r} is in the way.")
+    else:
+        possible = [target.with_name(PurePosixPath(other).name) for other in result_keys(key)]
+        in_the_way = [path for path in possible if path.is_symlink() or path.is_dir()]
+    if in_the_way:
+        raise UnsafeKey(f"The result cannot be {str(target)!r}: {str(in_the_way[0])!r} is in the way.")
 
 
 def safe_target(out: Path, key: str) -> Path:

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from darkroom_local import display, receipts, results, uploads
 from darkroom_local.following import JobView, read_jobs
 from darkroom_local.receipts import CREDITS_FILE, Receipts
 from darkroom_local.results import Outcome
+from darkroom_local.screening import Screened
 from darkroom_local.stack import LocalStack
 from darkroom_local.uploads import Item, Sent
 
@@ -44,7 +46,8 @@ def run(
 ) -> list[Outcome]:
     """Uploads the items and follows their jobs. Each result is in `out`, and its row in `credits.csv`, soon after its job ended.
 
-    However it ends early, what is paid and ready is saved first, and the exception carries a note of what is not. Raises Stalled, Unwritable.
+    However it ends early, what is paid and ready is saved first, and the exception carries a note of what is not.
+    Raises Stalled, Unwritable.
     """
     real = set(stack.providers) - set(stack.simulator_urls)
     with receipts.adding(out, real) as rows:
@@ -61,6 +64,19 @@ def run(
     return jobs.outcomes
 
 
+def run_over(
+    stack: AbstractContextManager[LocalStack], files: Screened, out: Path, show: display.Progress
+) -> list[Outcome]:  # fmt: skip
+    """As `run`, on a stack that stands only while it is needed; files that cannot be uploaded are outcomes too."""
+    with receipts.adding(out) as rows:
+        for outcome in files.unusable:
+            rows.add(outcome)
+    if not files.to_do:
+        return files.unusable
+    with stack as standing, show:
+        return [*run(standing, files.to_do, out, show), *files.unusable]
+
+
 class _Jobs:
     """The uploads of one run: which jobs they are, how each stands, and what is saved of them."""
 
@@ -73,6 +89,7 @@ class _Jobs:
         self._views: dict[str, JobView] = {}
         self._saved: dict[str, Outcome] = {}  # by key
         self._keys: list[str] = []
+        self._sending: Item | None = None
         self._has_lost = False
         self._look_at = self._changed_at = time.monotonic()
 
@@ -88,12 +105,12 @@ class _Jobs:
         if self._has_lost:
             why = "An earlier result could not be written, so nothing more was sent."
             return self._keep(results.not_sent(item, why, "Mend that, then run again."))
+        self._sending = item
         try:
-            sent = uploads.upload(self._s3, self._stack.input_bucket, item)
+            self._note(uploads.upload(self._s3, self._stack.input_bucket, item))
         except OSError as error:
-            return self._keep(results.not_sent(item, f"It cannot be read: {error}", "Make it readable, then run again."))
-        self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
-        self._changed_at = time.monotonic()
+            self._keep(results.unreadable(item, error))
+        self._sending = None
         if time.monotonic() >= self._look_at:
             self._look(_SAVED_A_LOOK)
         return None
@@ -115,13 +132,18 @@ class _Jobs:
 
     def save_what_is_there(self) -> None:
         """After this nothing more is submitted, and what is over is saved. For a run that ends early."""
-        with contextlib.suppress(Exception):
-            self._stack.endpoint.client("sqs").purge_queue(QueueUrl=self._stack.outputs["IntakeQueueUrl"])
+        with contextlib.suppress(Exception):  # what is over is saved even where this cannot be done
+            _end_intake(self._stack)
+        if self._sending and (sent := uploads.uploaded(self._s3, self._stack.input_bucket, self._sending)):
+            self._note(sent)
         until = time.monotonic() + _SUBMIT_SECONDS
-        self._look(None)
-        while any(job.is_submitting for job in self._views.values()) and time.monotonic() < until:
-            self._wait(_LOOK_SECONDS)
+        while True:
+            in_work = _messages_in_work(self._stack)  # before the look, which then sees what became of them
             self._look(None)
+            is_submitting = in_work > 0 or any(job.is_submitting for job in self._views.values())
+            if not is_submitting or time.monotonic() > until:
+                return
+            self._wait(_LOOK_SECONDS)
 
     def left_behind(self) -> str:
         """What the operator should know of a run that ended early; what may be charged gets its row."""
@@ -139,14 +161,19 @@ class _Jobs:
         """Reads the open jobs' rows, shows them, and saves up to so many of those that are over."""
         began = time.monotonic()
         fresh = read_jobs(self._stack, [job_id for job_id, job in self._views.items() if not job.is_over])
-        if any(self._views[job_id] != job for job_id, job in fresh.items()):
-            self._changed_at = began
+        has_news = any(self._views[job_id] != job for job_id, job in fresh.items())
         self._views |= fresh
         self._show.update({job_id: (self._sent[job_id].item, job) for job_id, job in self._views.items()})
         for job in itertools.islice(self._unsaved(), at_most):
             self._keep(results.fetch(self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out))
+            has_news = True
         ended = time.monotonic()
+        self._changed_at = ended if has_news else self._changed_at
         self._look_at = ended + max(_LOOK_SECONDS, _UPLOADS_SHARE * (ended - began))
+
+    def _note(self, sent: Sent) -> None:
+        self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
+        self._changed_at = time.monotonic()
 
     def _unsaved(self) -> list[JobView]:
         return [job for job in self._views.values() if job.is_over and not self._is_saved(job)]
@@ -158,6 +185,22 @@ class _Jobs:
         self._rows.add(outcome)
         self._saved[outcome.item.key] = outcome
         self._has_lost |= outcome.is_lost
+
+
+def _end_intake(stack: LocalStack) -> None:
+    """What waits in the intake queue, or comes to it, is submitted no more; what is under way is."""
+    functions, queue = stack.endpoint.client("lambda"), stack.outputs["IntakeQueueUrl"].rpartition("/")[2]
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        if mapping.get("EventSourceArn", "").endswith(f":{queue}"):
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def _messages_in_work(stack: LocalStack) -> int:
+    """Uploads that submit has at this moment; each may become a paid job."""
+    name = "ApproximateNumberOfMessagesNotVisible"
+    sqs = stack.endpoint.client("sqs")
+    answer = sqs.get_queue_attributes(QueueUrl=stack.outputs["IntakeQueueUrl"], AttributeNames=[name])
+    return int(answer["Attributes"][name])
 
 
 def _why_stalled(stack: LocalStack, what: str) -> str:

@@ -5,15 +5,16 @@ It must not upload, nor judge pictures and settings: submit does, and charges no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from darkroom import naming
+from darkroom.settings import canonical
 from darkroom_local import results
 from darkroom_local.receipts import Done
 from darkroom_local.results import Outcome, UnsafeKey
-from darkroom_local.uploads import Item
+from darkroom_local.uploads import PICTURE_SUFFIXES, Item, UnusableSetting, items_in
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
 _RENAME = "Rename the file, or move it away. It costs nothing as it is."
@@ -28,6 +29,24 @@ class Screened:
     # Each alone: of 40,000 photos 39,999 are wanted all the same, and a second run brings the one for no more than its own
     # price. To refuse them all for one would only make the operator come back.
     unusable: list[Outcome] = field(default_factory=list)
+
+
+def pictures(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
+    """The pictures below `folder`, without the results that lie there when `out` does. Raises UnusableSetting: there are none, or
+    results would replace them."""
+    base = out.resolve()
+    if base == folder.resolve():
+        raise UnusableSetting("--out is FOLDER itself: results would replace the originals.")
+    items = [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
+    if not items:
+        raise UnusableSetting(f"There is no picture in {folder} ({' '.join(sorted(PICTURE_SUFFIXES))}).")
+    return items
+
+
+def is_paid(item: Item, real: Collection[str]) -> bool:
+    """Whether a real provider may be asked for the item: one that is named, or the stack's default."""
+    named = next((value.lower() for key, value in item.settings.items() if canonical(key) == "provider"), None)
+    return bool(real) and (named is None or named in real)
 
 
 def screen(items: Iterable[Item], out: Path, real: Collection[str], again: bool = False) -> Screened:
@@ -47,7 +66,7 @@ def screen(items: Iterable[Item], out: Path, real: Collection[str], again: bool 
 def unusable(item: Item, out: Path) -> Outcome | None:
     """Why an item cannot be uploaded, or its result not be written below `out`; None when both can."""
     if len(item.key.encode(errors="replace")) > naming.S3_KEY_LIMIT_BYTES:
-        return results.not_sent(item, f"Its path is longer than the {naming.S3_KEY_LIMIT_BYTES} bytes of a key.", _RENAME)
+        return results.not_sent(item, f"S3 takes paths of up to {naming.S3_KEY_LIMIT_BYTES} bytes.", _RENAME)
     if not naming.is_upload(item.key):
         return results.not_sent(item, "Folders of this name are Darkroom's own, and never enhanced.", _RENAME)
     try:
@@ -58,9 +77,10 @@ def unusable(item: Item, out: Path) -> Outcome | None:
     except UnsafeKey as error:
         return results.not_sent(item, str(error), _RENAME)
     except OSError as error:
-        return results.not_sent(item, f"It cannot be read: {error}", "Make it readable, then run again.")
+        return results.unreadable(item, error)
     if not size_bytes:
         return results.not_sent(item, "It is empty.", "Bring the whole file, then run again.")
     if size_bytes > _MAX_UPLOAD_BYTES:
-        return results.not_sent(item, f"Its {size_bytes} bytes are more than one upload takes.", "It must be 5 GiB at most.")
+        why = f"Its {size_bytes} bytes are more than one upload takes."
+        return results.not_sent(item, why, f"At most {_MAX_UPLOAD_BYTES} bytes can go.")
     return None

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from botocore.exceptions import ClientError
+
 from darkroom.model import SourceObject
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
@@ -82,6 +84,15 @@ def upload(s3: Any, bucket: str, item: Item) -> Sent:
     return Sent(job_id(s3, bucket, item.key, answer.get("VersionId")), item, source)
 
 
+def uploaded(s3: Any, bucket: str, item: Item) -> Sent | None:
+    """An item whose upload was broken off, if it is in the bucket all the same."""
+    try:
+        version = s3.head_object(Bucket=bucket, Key=item.key).get("VersionId")
+    except ClientError:
+        return None
+    return Sent(job_id(s3, bucket, item.key, version), item, source_of(item.path.stat()))
+
+
 def source_of(stat: os.stat_result) -> Source:
     """What is kept of a file to know it again. Not a hash: reading 40,000 photos takes longer than it saves."""
     return Source(stat.st_size, stat.st_mtime_ns)
@@ -98,10 +109,10 @@ def job_id(s3: Any, bucket: str, key: str, version_id: str | None) -> str:
     return source.job_id
 
 
-def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
+def parse_settings(pairs: Iterable[str], tag_prefix: str = "") -> dict[str, str]:
     """`key=value` texts as settings. Raises UnusableSetting."""
     settings = parse_parameters(pairs)
-    carriers(settings)
+    carriers(settings, tag_prefix)
     return settings
 
 

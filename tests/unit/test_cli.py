@@ -25,8 +25,8 @@ from darkroom_local.application import Application, find_application
 from darkroom_local.children import ChildFailed, ending, ending_all, is_running, start
 from darkroom_local.deployment import read_template
 from darkroom_local.following import JobView, view_of
+from darkroom_local.receipts import CREDITS_FILE, adding
 from darkroom_local.results import Outcome, UnsafeKey, safe_target
-from darkroom_local.run import write_credits
 from darkroom_local.simulator import vendors
 from darkroom_local.uploads import Item, UnusableSetting, carriers, items_in, parse_settings
 
@@ -204,8 +204,9 @@ def test_a_skipped_upload_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_the_credit_file_holds_no_formula(tmp_path: Path) -> None:
-    path = write_credits([outcome(JobView("1", JobStatus.COMPLETED), tmp_path, "=HYPERLINK(1).jpg")], tmp_path)
-    rows = list(csv.reader(path.read_text().splitlines()))
+    with adding(tmp_path) as receipts:
+        receipts.add(outcome(JobView("1", JobStatus.COMPLETED), tmp_path, "=HYPERLINK(1).jpg"))
+    rows = list(csv.reader((tmp_path / CREDITS_FILE).read_text().splitlines()))
     assert rows[1][0] == "'=HYPERLINK(1).jpg"
 
 

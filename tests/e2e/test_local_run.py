@@ -1,0 +1,113 @@
+"""A folder of pictures through `darkroom local run`, broken off half-way, as its operator sees it. The key counts as a real one;
+who takes it is a simulator, whose own log says what was paid."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.darkroom import API_KEY, picture, simulators
+
+SPEED = 0.5  # a small picture takes two seconds, the large one twelve
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A folder with a large, a small and an impossible picture, and the vendor that is paid for them. Its
+    settings arrive as tags that the stack reads under a prefix only."""
+
+    folder: Path
+    out: Path
+    vendor: Any
+
+    def starts(self) -> subprocess.Popen[str]:
+        command = [
+            sys.executable, "-m", "darkroom_cli", "local", "run", str(self.folder), "--out", str(self.out), "--yes",
+            "--parameter", f"TopazBaseUrl={self.vendor.base_url}", "--parameter", "TagPrefix=app:",
+            "--set", "output_format=png",
+        ]  # fmt: skip
+        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY}
+        return subprocess.Popen(
+            command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+
+    def rows(self) -> list[dict[str, str]]:
+        with (self.out / "credits.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Iterator[Operator]:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "large.jpg").write_bytes(picture(2400, 2000))
+    (folder / "small.jpg").write_bytes(picture())
+    (folder / "b\\c.jpg").write_bytes(picture())
+    with simulators("topaz", speed=SPEED) as made:
+        yield Operator(folder, tmp_path / "out", made["topaz"])
+
+
+def until(is_so: Any, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only_for_the_rest(
+    operator: Operator,
+) -> None:
+    first = operator.starts()
+    until((operator.out / "small.png").exists, first)
+    until(lambda: "small.jpg" in {row["file"] for row in operator.rows()}, first)
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 130, said
+    assert "1 done" in said
+    assert "1 submitted and not finished" in said
+
+    rows = {row["file"]: row for row in operator.rows()}
+    assert {file: row["status"] for file, row in rows.items()} == {
+        "small.jpg": "COMPLETED", "large.jpg": "PROCESSING", "b\\c.jpg": "NOT SENT"
+    }  # fmt: skip
+    assert rows["large.jpg"]["process_id"] in said
+    assert {path.name for path in operator.out.iterdir()} == {"small.png", "credits.csv"}
+    assert len(operator.vendor.submits) == 2
+    kept = (operator.out / "small.png").stat()
+
+    second = operator.starts()
+    shown, said = second.communicate(timeout=180)
+    assert second.returncode == 1, said  # of the name that is none
+    assert "1 skipped: done before" in shown
+    assert "1 picture to the real Topaz API" in shown
+    assert len(operator.vendor.submits) == 3
+    assert (operator.out / "large.png").exists()
+    assert (operator.out / "small.png").stat() == kept
+
+
+@pytest.mark.slow
+def test_whatever_was_paid_before_an_interrupt_is_there_or_is_told(operator: Operator) -> None:
+    for number in range(10):
+        (operator.folder / f"{number:02}.jpg").write_bytes(picture())
+    first = operator.starts()
+    until(lambda: operator.vendor.submits, first)
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 130, said
+    statuses = Counter(row["status"] for row in operator.rows())
+    assert statuses["COMPLETED"] + statuses["PROCESSING"] == len(operator.vendor.submits) < 12
+    assert f"{statuses['COMPLETED']} done" in said
+    assert f"{statuses['PROCESSING']} submitted and not finished" in said
