@@ -154,7 +154,6 @@ def counting(room: Darkroom) -> Iterator[Meter]:
     environment |= room.stack.endpoint.environment()  # the signer of links makes a client of its own
     environment["SSL_CERT_FILE"] = str(room.stack.endpoint.authority)  # parts are sent without the SDK
     environment |= {"STATE_MACHINE_ARN": _idle_machine(room), "LINK_ROLE_ARN": _signing_role(room)}
-    environment["INPUT_PREFIX"] = ""  # what is counted lies where the deployed functions do not look
     meter, run = Meter(room), wiring._run
     usual = (run.environment, run.client, run.credentials)
     _forget()

@@ -55,10 +55,8 @@ def resolve(
     """
     if (adopt is not None) + resubmit + abandon != 1:
         raise typer.BadParameter("give exactly one of --adopt PROCESS_ID, --resubmit, --abandon")
-    if force and abandon:
-        raise typer.BadParameter("--force goes with --adopt or --resubmit")
-    if credits is not None and not abandon:
-        raise typer.BadParameter("--credits goes with --abandon")
+    if (force and abandon) or (credits is not None and not abandon):
+        raise typer.BadParameter("--force goes with --adopt or --resubmit, --credits with --abandon")
     with reported():
         operate = deployment.connect(stack).operate
         from darkroom_cli.views import one_line

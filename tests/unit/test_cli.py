@@ -158,7 +158,7 @@ def test_a_failure_is_told_with_its_cure(tmp_path: Path) -> None:
     (text,) = display.failures([outcome(job, tmp_path)])
     assert "ProviderFailed" in text.plain
     assert "the provider said Failed" in text.plain
-    assert "upload the object again" in text.plain.lower()
+    assert "darkroom rerun --code ProviderFailed" in text.plain
 
 
 def test_credits_and_dollars_are_summed_exactly(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ NEVER = {
 STORIES = {
     "submit": {"binding", "closing", "doubt", "gate", "preparing", "sending", "submit", "verdicts"},
     "poll": {"poll"},
-    "finalize": {"closing", "delivery", "finalize", "verdicts"},
+    "finalize": {"closing", "delivery", "finalize", "hearing", "verdicts"},
     "sweep": {"binding", "closing", "reconcile", "strays", "sweep", "verdicts"},
 }
 # The pure rooms that cost something to read, and who needs them.

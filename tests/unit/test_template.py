@@ -176,11 +176,11 @@ def test_only_submit_is_told_what_a_submission_may_cost() -> None:
     assert not limits & environment("Sweep")
 
 
-@pytest.mark.parametrize("function", ["Submit", "Sweep"])
-def test_a_function_is_told_which_keys_are_uploads_as_the_rule_is(function: str) -> None:
-    told = RESOURCES[function]["Properties"]["Environment"]["Variables"]
+def test_sweep_is_told_which_keys_are_uploads_as_the_rule_is_and_submit_what_it_may_not_hold() -> None:
+    told = RESOURCES["Sweep"]["Properties"]["Environment"]["Variables"]
     assert told["INPUT_PREFIX"] == {"Ref": "InputPrefix"}
     assert told["INPUT_SUFFIXES"] == {"Ref": "InputSuffixes"}
+    assert RESOURCES["Submit"]["Properties"]["Environment"]["Variables"]["INPUT_SUFFIXES"] == {"Ref": "InputSuffixes"}
 
 
 def test_sweep_runs_each_minute_and_nobody_tries_a_run_again() -> None:

@@ -69,8 +69,8 @@ def submit() -> pipeline.submit.Submit:
         clock=utc_now,
         input_bucket=_setting().text("INPUT_BUCKET"),
         deadline=_setting().deadline,
-        prefix=_setting().prefix, suffixes=_setting().suffixes,
-    )  # fmt: skip
+        suffixes=_setting().suffixes,
+    )
 
 
 @cache

@@ -37,15 +37,14 @@ class Submit:
     clock: Clock
     input_bucket: str
     deadline: timedelta
-    prefix: str = ""
-    suffixes: Sequence[str] = ()
+    suffixes: Sequence[str] = ()  # where the rule has a prefix, it cannot look at them
 
     def __call__(self, what: Upload | Due, invocation_ends: datetime) -> Verdict:
         """Brings the upload, or the job, as far as it can be brought now. Raises only what a retry may mend."""
         try:
             if isinstance(what, Due):
                 return self._go_on(what, invocation_ends)
-            if what.bucket != self.input_bucket or not naming.is_upload(what.key, self.prefix, self.suffixes):
+            if what.bucket != self.input_bucket or not naming.is_upload(what.key, suffixes=self.suffixes):
                 return Ignored("not an upload of this stack")
             return self._begin(what, invocation_ends)
         except (LostClaim, LedgerBusy) as overtaken:
