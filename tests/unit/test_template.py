@@ -192,6 +192,11 @@ def test_sweep_runs_each_minute_and_nobody_tries_a_run_again() -> None:
     assert sweep["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
 
+def test_submit_may_send_to_its_own_queue_more_often_than_lambda_takes_for_an_accident() -> None:
+    assert RESOURCES["Submit"]["Properties"]["RecursiveLoop"] == "Allow"
+    assert not [name for name in ("Poll", "Finalize", "Sweep") if "RecursiveLoop" in RESOURCES[name]["Properties"]]
+
+
 def test_two_stacks_in_one_account_do_not_meet() -> None:
     """Neither in the name of a schedule, which SAM would make the same, nor in a metric, a log group or a queue."""
     assert RESOURCES["Sweep"]["Properties"]["Events"]["EveryMinute"]["Properties"]["OmitName"] is True
