@@ -7,21 +7,16 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from tests.fakes.vendor import NO_TLS
 
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers import http
 from darkroom.providers.results import Downloads
+from darkroom_local.certificates import Certificates, issue
 
 CONTENT = bytes(range(256)) * 1000
 NAME, OTHER_NAME = "results.test", "other.test"
@@ -75,38 +70,18 @@ def plain() -> Iterator[Any]:
     yield from serving(None)
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate of NAME alone, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + private)
-    return path
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Those of NAME alone."""
+    return issue(tmp_path_factory.mktemp("tls"), NAME)
 
 
 @pytest.fixture
-def secure(certificate: Path) -> Iterator[Any]:
+def secure(certificates: Certificates) -> Iterator[Any]:
     """The server over TLS; `names` are those that clients asked for."""
     names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(certificates.chain, certificates.key)
     context.sni_callback = lambda connection, name, given: names.append(name)
     for server in serving(context):
         server.names = names
@@ -196,24 +171,24 @@ def test_a_closed_port_is_not_ready() -> None:
 
 
 def test_tls_is_made_with_the_hosts_name_though_an_address_is_dialled(
-    secure: Any, certificate: Path, lookups: list[str]
+    secure: Any, certificates: Certificates, lookups: list[str]
 ) -> None:
-    context = ssl.create_default_context(cafile=str(certificate))
+    context = ssl.create_default_context(cafile=str(certificates.authority))
     assert fetch(f"https://{NAME}:{secure.server_port}/x", context) == CONTENT
     assert secure.names == [NAME]
 
 
-def test_a_certificate_of_another_name_is_refused(secure: Any, certificate: Path, lookups: list[str]) -> None:
-    context = ssl.create_default_context(cafile=str(certificate))
+def test_a_certificate_of_another_name_is_refused(secure: Any, certificates: Certificates, lookups: list[str]) -> None:
+    context = ssl.create_default_context(cafile=str(certificates.authority))
     with pytest.raises(ResultNotReady):
         fetch(f"https://{OTHER_NAME}:{secure.server_port}/x", context)
     assert secure.seen == []
 
 
 def test_a_second_host_of_the_same_address_must_show_its_own_certificate(
-    secure: Any, certificate: Path, lookups: list[str]
+    secure: Any, certificates: Certificates, lookups: list[str]
 ) -> None:
-    context = ssl.create_default_context(cafile=str(certificate))
+    context = ssl.create_default_context(cafile=str(certificates.authority))
     with pytest.raises(ResultNotReady):
         fetch(f"https://{NAME}:{secure.server_port}/away", context)
     assert [path for path, _ in secure.seen] == ["/away"]
@@ -221,9 +196,9 @@ def test_a_second_host_of_the_same_address_must_show_its_own_certificate(
 
 
 def test_a_connection_to_one_host_is_never_used_for_another_of_the_same_address(
-    secure: Any, certificate: Path, lookups: list[str]
+    secure: Any, certificates: Certificates, lookups: list[str]
 ) -> None:
-    found = downloads(ssl.create_default_context(cafile=str(certificate)))
+    found = downloads(ssl.create_default_context(cafile=str(certificates.authority)))
     with found.client:
         response = found.get(f"https://{NAME}:{secure.server_port}/x", {})
         assert len(response.read()) == len(CONTENT)
