@@ -63,6 +63,7 @@ check: lint types template ## what CI checks before the tests
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/bandit -q -r layers/core/darkroom functions cli/darkroom_cli -ll
 
 types: $(INSTALLED)

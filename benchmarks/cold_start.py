@@ -98,8 +98,10 @@ def run_once(program: str, path: list[str]) -> Times:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path[:0] = {path!r}\n{program}"],
-        env={**ENVIRONMENT, "PATH": os.defpath}, check=True, cwd="/",
-    )  # fmt: skip
+        env={**ENVIRONMENT, "PATH": os.defpath},
+        check=True,
+        cwd="/",
+    )
     ended, after = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Times((ended - began) * 1000, cpu * 1000)
@@ -147,16 +149,28 @@ def run(quick: bool = False) -> Result:
         rounds = 3 if quick else 15
         found, apart = interleaved(programs, rounds), interleaved(parts, rounds)
     ratios = {f"{handler} ÷ {CLIENT}": ratio(found[handler], found[CLIENT]) for handler in ASKED}
-    saved = {f"{handler} without byte-code ÷ with": ratio(found[f"{handler} without byte-code"], found[handler])
-             for handler in ASKED}  # fmt: skip
+    saved = {
+        f"{handler} without byte-code ÷ with": ratio(found[f"{handler} without byte-code"], found[handler])
+        for handler in ASKED
+    }
     return Result(
-        name=NAME, question=QUESTION, tables=[_handlers(found), _parts(apart)], ratios=ratios | saved,
-        goals=dict.fromkeys(ratios, GOAL), notes=_notes(found),
-        plot=Plot("Cold start", "bar", "", "milliseconds", {
-            "with byte-code": [(name, wall(found[name])) for name in (BARE, CLIENT, *ASKED)],
-            "layer without byte-code": [(name, wall(found[f"{name} without byte-code"])) for name in ASKED],
-        }),
-    )  # fmt: skip
+        name=NAME,
+        question=QUESTION,
+        tables=[_handlers(found), _parts(apart)],
+        ratios=ratios | saved,
+        goals=dict.fromkeys(ratios, GOAL),
+        notes=_notes(found),
+        plot=Plot(
+            "Cold start",
+            "bar",
+            "",
+            "milliseconds",
+            {
+                "with byte-code": [(name, wall(found[name])) for name in (BARE, CLIENT, *ASKED)],
+                "layer without byte-code": [(name, wall(found[f"{name} without byte-code"])) for name in ASKED],
+            },
+        ),
+    )
 
 
 def _handlers(found: Mapping[str, list[Times]]) -> Table:

@@ -170,16 +170,18 @@ def result_of(found: Mapping[str, Counted]) -> Result:
     bills = {scenario.name: bill(scenario, found[scenario.name]) for scenario in SCENARIOS}
     used = next(iter(found.values())).units
     return Result(
-        name=NAME, question="What do a thousand pictures cost on AWS, beside the vendor's credits?",
+        name=NAME,
+        question="What do a thousand pictures cost on AWS, beside the vendor's credits?",
         tables=[price(bills), sizes(), amounts(bills), requests_of(found)],
-        ratios={GOAL: total(bills[SCENARIOS[0].name], TRANSITIONS, LAMBDA)}, goals={GOAL: GOAL_USD},
+        ratios={GOAL: total(bills[SCENARIOS[0].name], TRANSITIONS, LAMBDA)},
+        goals={GOAL: GOAL_USD},
         notes=[
             f"List prices of us-east-1, {SEEN}, without free tiers; modelled durations, every invocation a cold start.",
             f"Of {used.writes:g} write units, {used.in_transactions:g} are in transactions and {used.of_indexes:g} are"
             f" entries of indexes; the largest row has {used.largest_row_bytes} bytes, and writes count by 1,024.",
         ],
         plot=_plot(bills),
-    )  # fmt: skip
+    )
 
 
 def _plot(bills: Mapping[str, list[Line]]) -> Plot:

@@ -243,9 +243,11 @@ def _called(meter: Meter, function: str, event: Mapping[str, Any], written: io.S
 def _forget_entry(meter: Meter, job_id: str) -> None:
     """What the sweep does for a job a day after its end."""
     meter.room.client("dynamodb").update_item(
-        TableName=meter.room.stack.outputs["LedgerTable"], Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
-        UpdateExpression="SET due_at = :then", ExpressionAttributeValues={":then": LONG_AGO},
-    )  # fmt: skip
+        TableName=meter.room.stack.outputs["LedgerTable"],
+        Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
+        UpdateExpression="SET due_at = :then",
+        ExpressionAttributeValues={":then": LONG_AGO},
+    )
     meter.function = "sweep"
     assert wiring.sweep()._forget() == 1
 
@@ -262,14 +264,26 @@ def _await_end(job: Mapping[str, Any]) -> None:
 
 def _message(room: Darkroom, key: str) -> dict[str, Any]:
     """The SQS event of the upload's message."""
-    record = {"eventName": "ObjectCreated:Put", "s3": {
-        "bucket": {"name": room.stack.input_bucket},
-        "object": {"key": quote_plus(key, safe="/"), "versionId": room.versions[key]},
-    }}  # fmt: skip
-    return {"Records": [{
-        "messageId": "m-0", "body": json.dumps({"Records": [record]}), "eventSource": "aws:sqs", "attributes": {},
-        "receiptHandle": "r", "messageAttributes": {}, "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:intake",
-    }]}  # fmt: skip
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "bucket": {"name": room.stack.input_bucket},
+            "object": {"key": quote_plus(key, safe="/"), "versionId": room.versions[key]},
+        },
+    }
+    return {
+        "Records": [
+            {
+                "messageId": "m-0",
+                "body": json.dumps({"Records": [record]}),
+                "eventSource": "aws:sqs",
+                "attributes": {},
+                "receiptHandle": "r",
+                "messageAttributes": {},
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:intake",
+            }
+        ]
+    }
 
 
 @cache

@@ -19,7 +19,9 @@ from benchmarks.support.nginx import HELD_TO, servers
 from benchmarks.support.reporting import Plot, Result, Table
 
 NAME = "finalize"
-QUESTION = "How long does a large result take from the provider's storage into the bucket, at what cost in CPU and memory?"
+QUESTION = (
+    "How long does a large result take from the provider's storage into the bucket, at what cost in CPU and memory?"
+)
 MIB = 1024 * 1024
 SMALL, LARGE, HELD = 64 * MIB, 1024 * MIB, 64 * MIB
 PIECE_BYTES = 256 * 1024
@@ -150,9 +152,14 @@ def s3(endpoint: str, authority: str) -> Any:
 
     style: Any = {"addressing_style": "path"}
     return boto3.client(
-        "s3", endpoint_url=endpoint, verify=authority, region_name="eu-central-1", aws_access_key_id="id",
-        aws_secret_access_key="secret", config=Config(s3=style),
-    )  # fmt: skip
+        "s3",
+        endpoint_url=endpoint,
+        verify=authority,
+        region_name="eu-central-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
+        config=Config(s3=style),
+    )
 
 
 def run(quick: bool = False) -> Result:
@@ -190,20 +197,34 @@ def _result(found: Mapping[int, dict[str, list[Sample]]], shaped: Mapping[str, l
     tables = [_table(f"{size // MIB} MiB, TLS at both ends", samples) for size, samples in found.items()]
     rows: list[list[object]] = [[name, median(samples, wall)] for name, samples in shaped.items()]
     tables.append(Table(f"{HELD // MIB} MiB, each connection held to {HELD_TO} MiB/s", ["", "wall s"], rows))
-    return Result(NAME, QUESTION, tables, ratios, goals, [
-        "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
-        "Extra memory: the peak over what the process took once its imports and clients were made.",
-        "Goals are for the largest size. At 64 MiB the three requests about the upload and the eight connections weigh more.",
-    ], _plot(of, largest))  # fmt: skip
+    return Result(
+        NAME,
+        QUESTION,
+        tables,
+        ratios,
+        goals,
+        [
+            "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
+            "Extra memory: the peak over what the process took once its imports and clients were made.",
+            "Goals are for the largest size. At 64 MiB the three requests about the upload and the eight connections weigh more.",
+        ],
+        _plot(of, largest),
+    )
 
 
 def _table(title: str, found: Mapping[str, list[Sample]]) -> Table:
     base = found[RAW]
     rows: list[list[object]] = [
-        [name, median(samples, wall), median(samples, cpu), ratio(samples, base, wall), ratio(samples, base, cpu),
-         median(samples, extra)]
+        [
+            name,
+            median(samples, wall),
+            median(samples, cpu),
+            ratio(samples, base, wall),
+            ratio(samples, base, cpu),
+            median(samples, extra),
+        ]
         for name, samples in found.items()
-    ]  # fmt: skip
+    ]
     return Table(title, ["way", "wall s", "CPU s", "wall ÷ raw", "CPU ÷ raw", "extra MiB"], rows)
 
 

@@ -97,8 +97,13 @@ def workers(stack: LocalStack, path: list[str], machine: str) -> Iterator[dict[s
             environment["SSL_CERT_FILE"] = str(stack.endpoint.authority)  # parts are sent without the SDK
             command = [sys.executable, "-I", "-S", "-B", "-c", CHILD, handler, json.dumps(path)]
             process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )  # fmt: skip
+                command,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
             ends.callback(process.wait)
             ends.callback(process.terminate)
             made[handler] = Worker(process)
@@ -145,12 +150,15 @@ def run(quick: bool = False) -> Result:
             for number in range(3 if quick else 8):
                 carry(stack, handlers, machine, f"picture-{number}.png", noise.getvalue())
     return Result(
-        name=NAME, question=QUESTION, tables=[_measured(handlers), *(_model(h, handlers[h]) for h in HANDLERS)],
-        ratios={}, notes=[
+        name=NAME,
+        question=QUESTION,
+        tables=[_measured(handlers), *(_model(h, handlers[h]) for h in HANDLERS)],
+        ratios={},
+        notes=[
             f"A picture has {len(noise.getvalue()) / 1e6:.0f} MB; the embedded cloud speaks TLS, the simulator plain http.",
             f"assumed: {OVERHEAD_MIB} MiB of Lambda's own beside the process; the seconds an invocation waits for others.",
         ],
-    )  # fmt: skip
+    )
 
 
 def _measured(handlers: Mapping[str, Worker]) -> Table:

@@ -76,11 +76,15 @@ def _burst(room: Darkroom, floor: Floor, count: int, name: str) -> Burst:
     provider = 1.0 / SPEED  # its clock: a picture of 0.006 megapixels
     events, states = floor.seconds(count)
     return Burst(
-        count, wall, median(_at(jobs[key], "created_at") - sent[key] for key in keys),
+        count,
+        wall,
+        median(_at(jobs[key], "created_at") - sent[key] for key in keys),
         median(_at(job, "submitted_at") - _at(job, "created_at") for job in jobs.values()),
-        median(_at(job, "completed_at") - _at(job, "submitted_at") for job in jobs.values()) - provider, provider,
-        events, states,
-    )  # fmt: skip
+        median(_at(job, "completed_at") - _at(job, "submitted_at") for job in jobs.values()) - provider,
+        provider,
+        events,
+        states,
+    )
 
 
 def _ended(room: Darkroom, keys: list[str]) -> dict[str, dict[str, Any]]:
@@ -117,8 +121,10 @@ def _memory(cloud: int) -> Iterator[tuple[str, float]]:
 
 def _result(bursts: list[Burst], memory: list[tuple[str, float]]) -> Result:
     floors = [one.floor_events + one.floor_states for one in bursts]
-    ratios = {f"whole way ÷ the emulator's own, {one.uploads} at once": one.wall / floor
-              for one, floor in zip(bursts, floors, strict=True)}  # fmt: skip
+    ratios = {
+        f"whole way ÷ the emulator's own, {one.uploads} at once": one.wall / floor
+        for one, floor in zip(bursts, floors, strict=True)
+    }
     columns = ["uploads at once", "uploads a second", "whole way, s", "the emulator's own, s", "of it waiting, s"]
     rows: list[list[object]] = [
         [one.uploads, one.uploads / one.wall, one.wall, floor, float(WAIT_SECONDS)]
@@ -129,18 +135,23 @@ def _result(bursts: list[Burst], memory: list[tuple[str, float]]) -> Result:
     ]
     tables = [
         Table("The whole way", columns, rows),
-        Table("One job beyond the provider's time, medians in seconds",
-              ["uploads at once", "upload → claimed", "claimed → submitted", "submitted → settled", "in all"], stages),
+        Table(
+            "One job beyond the provider's time, medians in seconds",
+            ["uploads at once", "upload → claimed", "claimed → submitted", "submitted → settled", "in all"],
+            stages,
+        ),
         Table("Processes of the functions", ["function", "peak memory, MiB"], [[name, most] for name, most in memory]),
-    ]  # fmt: skip
+    ]
     notes = [
         f"The provider needs {1_000 / SPEED:.0f} ms a picture; Darkroom asks {WAIT_SECONDS} s after the submit at the earliest.",
         "The emulator's own: as many objects through S3, EventBridge and SQS to a function that does nothing, and as many "
         "executions of the same states with such functions, one after the other.",
         "All of it, the provider and the emulator shares one machine: on AWS functions have their own processors.",
     ]
-    series = {"whole way": [(one.uploads, one.wall) for one in bursts],
-              "the emulator's own": [(one.uploads, floor) for one, floor in zip(bursts, floors, strict=True)]}  # fmt: skip
+    series = {
+        "whole way": [(one.uploads, one.wall) for one in bursts],
+        "the emulator's own": [(one.uploads, floor) for one, floor in zip(bursts, floors, strict=True)],
+    }
     plot = Plot("Uploads at once, embedded cloud", "line", "uploads", "seconds until all are done", series)
     return Result(NAME, QUESTION, tables, ratios, notes=notes, plot=plot)
 

@@ -74,9 +74,13 @@ def _row(name: str, schedule: Schedule, eta: Maker, lengths: list[float]) -> lis
     shares = sorted(job.share for job in jobs)
     ninth = shares[len(shares) * 9 // 10]
     return [
-        name, float(median(job.polls for job in jobs)), fmean(transitions(job) for job in jobs),
-        median(job.late for job in jobs), f"{median(shares):.1%}", f"{ninth:.1%}",
-    ]  # fmt: skip
+        name,
+        float(median(job.polls for job in jobs)),
+        fmean(transitions(job) for job in jobs),
+        median(job.late for job in jobs),
+        f"{median(shares):.1%}",
+        f"{ninth:.1%}",
+    ]
 
 
 def run(quick: bool = False) -> Result:
@@ -99,15 +103,19 @@ def run(quick: bool = False) -> Result:
         for name, schedule in SCHEDULES.items()
     }
     return Result(
-        name=NAME, question="How late is a result found, and after how many polls?",
+        name=NAME,
+        question="How late is a result found, and after how many polls?",
         tables=[Table(f"{len(lengths):,} jobs of 5 s to 30 min, every order of magnitude alike", columns, rows)],
-        ratios=ratios, goals=goals,
+        ratios=ratios,
+        goals=goals,
         notes=[
             "The last two rows do not look at the eta.",
             f"A job done at its first poll takes {FIRST} state transitions, each further poll {FURTHER}.",
         ],
-        plot=Plot("State transitions of a job with an honest eta", "line", "length of the job, s", "transitions", series),
-    )  # fmt: skip
+        plot=Plot(
+            "State transitions of a job with an honest eta", "line", "length of the job, s", "transitions", series
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def write(kept: dict[str, Any]) -> None:
 
 def main(arguments: Iterable[str] | None = None) -> int:
     """The exit code: 1 when a benchmark failed. A goal that was missed is told, and is no failure."""
-    parser = argparse.ArgumentParser(prog="make bench", description="Measures what is claimed of speed, size and price.")
+    parser = argparse.ArgumentParser(
+        prog="make bench", description="Measures what is claimed of speed, size and price."
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds; nothing is written down")
     parser.add_argument("names", nargs="*", help=f"which ones: {', '.join(benchmarks())}; all unless said")
     asked = parser.parse_args(list(arguments) if arguments is not None else None)

@@ -44,9 +44,14 @@ def run(quick: bool = False) -> Result:
         goals |= {name: MOST_DRAIN for name in ratios if name.startswith("drain")}
     broken = [f"{one.figures.scenario}: {what} ({cases})" for one in played for what, cases in one.broken.items()]
     return Result(
-        NAME, QUESTION, [_drains(bursts), _services(bursts), _conflicts(contention)], ratios, goals,
-        [*NOTES, *(f"BROKEN: {one}" for one in broken)], _plot(bursts),
-    )  # fmt: skip
+        NAME,
+        QUESTION,
+        [_drains(bursts), _services(bursts), _conflicts(contention)],
+        ratios,
+        goals,
+        [*NOTES, *(f"BROKEN: {one}" for one in broken)],
+        _plot(bursts),
+    )
 
 
 def _drains(bursts: Sequence[Played]) -> Table:
@@ -59,10 +64,19 @@ def _drains(bursts: Sequence[Played]) -> Table:
 
 def _drain(one: Figures, broken: dict[str, int]) -> list[object]:
     return [
-        one.scenario, one.uploads, one.completed, one.rejected, sum(broken.values()), one.drain_seconds,
-        one.half_seconds, one.pace_seconds, one.submits / one.uploads, one.refused_submits,
-        one.usd_lambda_and_transitions, one.usd_ledger_and_queue,
-    ]  # fmt: skip
+        one.scenario,
+        one.uploads,
+        one.completed,
+        one.rejected,
+        sum(broken.values()),
+        one.drain_seconds,
+        one.half_seconds,
+        one.pace_seconds,
+        one.submits / one.uploads,
+        one.refused_submits,
+        one.usd_lambda_and_transitions,
+        one.usd_ledger_and_queue,
+    ]
 
 
 def _services(bursts: Sequence[Played]) -> Table:
@@ -75,10 +89,18 @@ def _services(bursts: Sequence[Played]) -> Table:
 
 def _service(one: Figures) -> list[object]:
     return [
-        one.scenario, one.receives_a_message, one.most_concurrent, one.lambda_throttles, one.most_starts_a_second,
-        one.start_throttles, one.conflicts / one.uploads, one.gave_up, one.ledger_throttles, one.polls_a_job,
+        one.scenario,
+        one.receives_a_message,
+        one.most_concurrent,
+        one.lambda_throttles,
+        one.most_starts_a_second,
+        one.start_throttles,
+        one.conflicts / one.uploads,
+        one.gave_up,
+        one.ledger_throttles,
+        one.polls_a_job,
         one.transitions_a_job,
-    ]  # fmt: skip
+    ]
 
 
 def _conflicts(contention: Sequence[Played]) -> Table:
@@ -99,12 +121,15 @@ def _conflicts(contention: Sequence[Played]) -> Table:
 def _plot(bursts: Sequence[Played]) -> Plot:
     found = [one.figures for one in bursts]
     return Plot(
-        f"{found[0].uploads} uploads within a minute", "bar", "", "minutes",
+        f"{found[0].uploads} uploads within a minute",
+        "bar",
+        "",
+        "minutes",
         {
             "drained": [(one.scenario, one.drain_seconds / 60) for one in found],
             "the least it can take": [(one.scenario, one.pace_seconds / 60) for one in found],
         },
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ Prepared = Callable[[], object]
 def raw(source: str, size: int, sink: str, authority: str) -> Prepared:
     """GET → POST in pieces by http.client, the form's lines around them."""
     context = ssl.create_default_context(cafile=authority)
-    before = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.tiff"\r\nContent-Type: image/tiff\r\n\r\n'
+    before = (
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.tiff"\r\nContent-Type: image/tiff\r\n\r\n'
+    )
     behind = b"\r\n--b--\r\n"
 
     def work() -> Any:
@@ -69,10 +71,20 @@ def darkroom(source: str, size: int, sink: str, authority: str) -> Prepared:
     topaz = Topaz(sink, OneKey(), calls, Downloads(calls, local=True))
     kept = SourceObject("bucket", str(size), "v1", "e", size, datetime.now(UTC))
     plan = Plan(
-        provider="topaz", model="Standard", endpoint="sharpen/async", parameters={"model": "Standard"}, settings={},
-        layers={}, notes=(), source_format=ImageFormat.TIFF, output_format=ImageFormat.TIFF, output_width=1,
-        output_height=1, credits=1, credit_price_usd=1,
-    )  # fmt: skip
+        provider="topaz",
+        model="Standard",
+        endpoint="sharpen/async",
+        parameters={"model": "Standard"},
+        settings={},
+        layers={},
+        notes=(),
+        source_format=ImageFormat.TIFF,
+        output_format=ImageFormat.TIFF,
+        output_width=1,
+        output_height=1,
+        credits=1,
+        credit_price_usd=1,
+    )
     image = ImageStream(lambda: sources.open(kept), nothing, size, "image/tiff", ".tiff")
 
     def work() -> Any:
@@ -154,11 +166,12 @@ def run(quick: bool = False) -> Result:
     sizes = [SMALL] if quick else [SMALL, LARGE]
     with servers(sizes) as at:
         found = {
-            size: interleaved({
-                name: Task("benchmarks.submit", name, (at.source, size, at.sink, str(at.authority))) for name in WORK
-            }, rounds=5 if quick else 7)
+            size: interleaved(
+                {name: Task("benchmarks.submit", name, (at.source, size, at.sink, str(at.authority))) for name in WORK},
+                rounds=5 if quick else 7,
+            )
             for size in sizes
-        }  # fmt: skip
+        }
     return _result(found)
 
 
@@ -175,20 +188,35 @@ def _result(found: Mapping[int, dict[str, list[Sample]]]) -> Result:
     }
     goals = dict(zip(ratios, (1.2, 1.1, 8.0, 0.0), strict=True))
     tables = [_table(f"{size // MIB} MiB, TLS at both ends", samples) for size, samples in found.items()]
-    return Result(NAME, QUESTION, tables, ratios, goals, [
-        "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
-        "Extra memory: the peak over what the process took once its imports and clients were made.",
-        "Goals are for the largest size. At 64 MiB what a call costs once, whatever its size, weighs more.",
-    ], _plot(of, largest))  # fmt: skip
+    return Result(
+        NAME,
+        QUESTION,
+        tables,
+        ratios,
+        goals,
+        [
+            "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
+            "Extra memory: the peak over what the process took once its imports and clients were made.",
+            "Goals are for the largest size. At 64 MiB what a call costs once, whatever its size, weighs more.",
+        ],
+        _plot(of, largest),
+    )
 
 
 def _table(title: str, found: Mapping[str, list[Sample]]) -> Table:
     base = found[RAW]
     rows: list[list[object]] = [
-        [name, median(samples, wall), median(samples, cpu), ratio(samples, base, wall), ratio(samples, base, cpu),
-         median(samples, extra), samples[0].says]
+        [
+            name,
+            median(samples, wall),
+            median(samples, cpu),
+            ratio(samples, base, wall),
+            ratio(samples, base, cpu),
+            median(samples, extra),
+            samples[0].says,
+        ]
         for name, samples in found.items()
-    ]  # fmt: skip
+    ]
     return Table(title, ["way", "wall s", "CPU s", "wall ÷ raw", "CPU ÷ raw", "extra MiB", "framing"], rows)
 
 

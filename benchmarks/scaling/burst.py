@@ -30,8 +30,9 @@ from darkroom import events
 from darkroom.model import JobStatus, Limits
 
 SWEEP_EVERY = 60.0
-TERMINAL = frozenset(status.value for status in JobStatus if status.value not in
-                     ("CLAIMED", "SUBMITTING", "PROCESSING", "IN_DOUBT"))  # fmt: skip
+TERMINAL = frozenset(
+    status.value for status in JobStatus if status.value not in ("CLAIMED", "SUBMITTING", "PROCESSING", "IN_DOUBT")
+)
 
 
 @dataclass(frozen=True)

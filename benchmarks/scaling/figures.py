@@ -56,20 +56,30 @@ def figures(burst: Burst) -> Figures:
     done, uploads = max(statuses["COMPLETED"], 1), scenario.uploads
     receives = burst.intake.receives
     return Figures(
-        scenario=scenario.name, uploads=uploads, completed=statuses["COMPLETED"], rejected=statuses["REJECTED"],
-        drain_seconds=round(ended[-1]), half_seconds=round(ended[len(ended) // 2]), pace_seconds=round(_pace(burst)),
-        submits=functions.invocations["submit"], wasted_submits=functions.invocations["submit"] - uploads,
+        scenario=scenario.name,
+        uploads=uploads,
+        completed=statuses["COMPLETED"],
+        rejected=statuses["REJECTED"],
+        drain_seconds=round(ended[-1]),
+        half_seconds=round(ended[len(ended) // 2]),
+        pace_seconds=round(_pace(burst)),
+        submits=functions.invocations["submit"],
+        wasted_submits=functions.invocations["submit"] - uploads,
         refused_submits=burst.vendor.throttled,
         receives_a_message=round(sum(n * times for n, times in receives.items()) / max(receives.total(), 1), 3),
-        transactions=burst.dynamo.counts["transactions"], conflicts=burst.dynamo.counts["conflicts"],
-        gave_up=burst.dynamo.counts["given up"], ledger_throttles=burst.dynamo.counts["throttles"],
-        lambda_throttles=functions.throttles.total(), start_throttles=executions.throttled_starts,
-        most_starts_a_second=max(executions.started_by_second.values(), default=0), most_concurrent=functions.peak,
+        transactions=burst.dynamo.counts["transactions"],
+        conflicts=burst.dynamo.counts["conflicts"],
+        gave_up=burst.dynamo.counts["given up"],
+        ledger_throttles=burst.dynamo.counts["throttles"],
+        lambda_throttles=functions.throttles.total(),
+        start_throttles=executions.throttled_starts,
+        most_starts_a_second=max(executions.started_by_second.values(), default=0),
+        most_concurrent=functions.peak,
         polls_a_job=round(functions.invocations["poll"] / done, 2),
         transitions_a_job=round(executions.transitions / done, 2),
         usd_lambda_and_transitions=round(_lambda_and_transitions(burst) / uploads * 1_000, 3),
         usd_ledger_and_queue=round(_ledger_and_queue(burst) / uploads * 1_000, 3),
-    )  # fmt: skip
+    )
 
 
 def broken(burst: Burst) -> dict[str, int]:

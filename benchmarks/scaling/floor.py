@@ -19,14 +19,20 @@ STATES = {
     "States": {
         "Wait": {"Type": "Wait", "Seconds": WAIT_SECONDS, "Next": "Poll"},
         "Poll": {"Type": "Task", "Resource": "", "Next": "IsRunning"},
-        "IsRunning": {"Type": "Choice", "Choices": [{"Variable": "$.status", "StringEquals": "running", "Next": "Wait"}],
-                      "Default": "Finalize"},
+        "IsRunning": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.status", "StringEquals": "running", "Next": "Wait"}],
+            "Default": "Finalize",
+        },
         "Finalize": {"Type": "Task", "Resource": "", "Next": "Outcome"},
-        "Outcome": {"Type": "Choice", "Choices": [{"Variable": "$.status", "StringEquals": "ended", "Next": "Done"}],
-                    "Default": "Wait"},
+        "Outcome": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.status", "StringEquals": "ended", "Next": "Done"}],
+            "Default": "Wait",
+        },
         "Done": {"Type": "Succeed"},
     },
-}  # fmt: skip
+}
 TRUSTED = ("lambda.amazonaws.com", "states.amazonaws.com")
 
 
@@ -41,9 +47,11 @@ class Floor:
     def __post_init__(self) -> None:
         self.queue, function, self.machine = self._deploy()
         self._client("lambda").create_event_source_mapping(
-            EventSourceArn=self._arn(self.queue), FunctionName=function, BatchSize=1,
+            EventSourceArn=self._arn(self.queue),
+            FunctionName=function,
+            BatchSize=1,
             ScalingConfig={"MaximumConcurrency": max(self.concurrency, 2)},
-        )  # fmt: skip
+        )
 
     def seconds(self, count: int) -> tuple[float, float]:
         """Seconds for so many objects at once: from the first upload until the last message is done with, and from the
@@ -70,17 +78,22 @@ class Floor:
         queue = self._client("sqs").create_queue(QueueName="floor", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
         self._allow(queue)
         pattern = {
-            "source": ["aws.s3"], "detail-type": ["Object Created"],
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
             "detail": {"bucket": {"name": [self.stack.input_bucket]}, "object": {"key": [{"prefix": PREFIX}]}},
-        }  # fmt: skip
+        }
         bus = self._client("events")
         bus.put_rule(Name="floor", EventPattern=json.dumps(pattern))
         bus.put_targets(Rule="floor", Targets=[{"Id": "queue", "Arn": self._arn(queue)}])
         role = self._role()
         function = self._client("lambda").create_function(
-            FunctionName="floor", Runtime="python3.13", Handler="floor.handler", Role=role, Code={"ZipFile": _zipped()},
+            FunctionName="floor",
+            Runtime="python3.13",
+            Handler="floor.handler",
+            Role=role,
+            Code={"ZipFile": _zipped()},
             Timeout=30,
-        )["FunctionArn"]  # fmt: skip
+        )["FunctionArn"]
         states: dict[str, Any] = json.loads(json.dumps(STATES))
         for name in ("Poll", "Finalize"):
             states["States"][name]["Resource"] = function

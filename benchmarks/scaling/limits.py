@@ -68,11 +68,12 @@ def template() -> Template:
     if mapping["BatchSize"] != 1:
         raise AssertionError("the simulation gives each invocation one message, as the template does")
     return Template(
-        number(queue["VisibilityTimeout"]), int(queue["RedrivePolicy"]["maxReceiveCount"]),
+        number(queue["VisibilityTimeout"]),
+        int(queue["RedrivePolicy"]["maxReceiveCount"]),
         int(number(mapping["ScalingConfig"]["MaximumConcurrency"])),
         {kind: int(one["MemorySize"]) for kind, one in functions.items()},
         {kind: number(one["Timeout"]) for kind, one in functions.items()},
-    )  # fmt: skip
+    )
 
 
 def _constructed(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:

@@ -57,9 +57,11 @@ def play(scenario: Scenario) -> Played:
 def smaller(scenario: Scenario, times: int) -> Scenario:
     """The same burst with so many times fewer uploads, at the same rate."""
     return replace(
-        scenario, uploads=scenario.uploads // times, within=scenario.within / times,
+        scenario,
+        uploads=scenario.uploads // times,
+        within=scenario.within / times,
         monthly_credits=scenario.monthly_credits // times,
-    )  # fmt: skip
+    )
 
 
 def play_all(scenarios: Sequence[Scenario]) -> list[Played]:

@@ -41,7 +41,9 @@ def _bars(axes: pyplot.Axes, plot: Plot) -> None:
     width = 0.8 / len(plot.series)
     for number, (label, points) in enumerate(plot.series.items()):
         places = [names.index(str(x)) + (number + 0.5) * width - 0.4 for x, _ in points]
-        drawn = axes.bar(places, [y for _, y in points], width * 0.92, label=label, color=COLOURS[number % len(COLOURS)])
+        drawn = axes.bar(
+            places, [y for _, y in points], width * 0.92, label=label, color=COLOURS[number % len(COLOURS)]
+        )
         axes.bar_label(drawn, fmt="{:.3g}", fontsize=8, padding=2)
     labels = [name.replace(" + ", "\n+ ").replace(" (", "\n(") for name in names]
     crowded = {"rotation": 30, "ha": "right"} if len(names) > MAX_LEVEL_LABELS else {}

@@ -95,9 +95,14 @@ def from_json(found: Mapping[str, Any]) -> Result:
     """A result as `as_json` wrote it."""
     plot = found.get("plot")
     return Result(
-        name=found["name"], question=found["question"], tables=[Table(**table) for table in found["tables"]],
-        ratios=found["ratios"], goals=found["goals"], notes=found["notes"], plot=Plot(**plot) if plot else None,
-    )  # fmt: skip
+        name=found["name"],
+        question=found["question"],
+        tables=[Table(**table) for table in found["tables"]],
+        ratios=found["ratios"],
+        goals=found["goals"],
+        notes=found["notes"],
+        plot=Plot(**plot) if plot else None,
+    )
 
 
 def _grid(table: Table) -> str:

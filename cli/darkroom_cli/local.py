@@ -30,10 +30,11 @@ Speed = Annotated[float, typer.Option(min=0.1, help="How many times faster a sim
 Faults = Annotated[
     list[str] | None,
     typer.Option(
-        "--fault", metavar="[VENDOR/]KIND[:ON[:TIMES]]",
+        "--fault",
+        metavar="[VENDOR/]KIND[:ON[:TIMES]]",
         help="A simulator misbehaves, as in oxen/failed_job; without a vendor Topaz', as in cut:result:2. Repeatable.",
     ),
-]  # fmt: skip
+]
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="A stack parameter. Repeatable.")
 ]

@@ -25,23 +25,33 @@ def providers_table(books: Iterable[Catalog]) -> Table:
     table = _listing("provider", "unit", "price of one", "default model", "models", "results kept", "largest file")
     for book in books:
         _add(
-            table, book.provider, book.unit, wording.price_of_one(book), book.default_model, len(book.models),
-            wording.retention(book), wording.largest_file(book),
-        )  # fmt: skip
+            table,
+            book.provider,
+            book.unit,
+            wording.price_of_one(book),
+            book.default_model,
+            len(book.models),
+            wording.retention(book),
+            wording.largest_file(book),
+        )
     return table
 
 
 def models_table(book: Catalog) -> Table:
     """One row a model of the provider."""
-    table = _listing(
-        "model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous"
-    )  # fmt: skip
+    table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous")
     for model in book.models.values():
         _add(
-            table, f"{model.name} (default)" if model.name == book.default_model else model.name,
-            wording.price(book, model), wording.formats(model.input_formats), wording.output(model), wording.size(model),
-            wording.megapixels(model), wording.inputs(model), wording.synchronous(model),
-        )  # fmt: skip
+            table,
+            f"{model.name} (default)" if model.name == book.default_model else model.name,
+            wording.price(book, model),
+            wording.formats(model.input_formats),
+            wording.output(model),
+            wording.size(model),
+            wording.megapixels(model),
+            wording.inputs(model),
+            wording.synchronous(model),
+        )
     return table
 
 
@@ -84,9 +94,14 @@ def _parameters(model: Model, citations: Citations) -> Table:
     table = _listing("parameter", "sent as", "takes", "default", "required", "source")
     for parameter in model.parameters.values():
         _add(
-            table, parameter.name, wording.wire(parameter), allowed(parameter), parameter.default or "",
-            "yes" if parameter.required else "", f"[{citations.number(parameter.source)}]",
-        )  # fmt: skip
+            table,
+            parameter.name,
+            wording.wire(parameter),
+            allowed(parameter),
+            parameter.default or "",
+            "yes" if parameter.required else "",
+            f"[{citations.number(parameter.source)}]",
+        )
     if not model.parameters:
         _add(table, "takes none", *[""] * 5)
     return table

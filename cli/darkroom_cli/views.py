@@ -48,9 +48,16 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
     table.add_column("since or next (UTC)")
     for job in jobs:
         table.add_row(
-            _cell(job.job_id), str(job.run), _status(job), _cell(job.source_key), _cell(_model(job)),
-            _credits(job), _amount(job.cost_usd), _cell(job.error_code), _when(job),
-        )  # fmt: skip
+            _cell(job.job_id),
+            str(job.run),
+            _status(job),
+            _cell(job.source_key),
+            _cell(_model(job)),
+            _credits(job),
+            _amount(job.cost_usd),
+            _cell(job.error_code),
+            _when(job),
+        )
     return table
 
 

@@ -49,12 +49,16 @@ class Endpoint:
         """A session that reads neither the operator's AWS files nor AWS_PROFILE."""
         nowhere = (None, None, os.devnull, None)
         settings = {
-            "profile": (None, None, None, None), "config_file": nowhere, "credentials_file": nowhere,
-        }  # fmt: skip
+            "profile": (None, None, None, None),
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+        }
         return boto3.Session(
-            aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key, region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=self.region,
             botocore_session=botocore.session.Session(session_vars=settings),
-        )  # fmt: skip
+        )
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of one service, e.g. `s3`; `config` as for botocore's Config."""

@@ -96,10 +96,13 @@ def _through_change_set(
 ) -> dict[str, str]:
     exists = _is_up(cloudformation, stack)
     change_set = cloudformation.create_change_set(
-        StackName=stack, ChangeSetName=_CHANGE_SET, ChangeSetType="UPDATE" if exists else "CREATE",
-        TemplateURL=template_url, Capabilities=_CAPABILITIES,
+        StackName=stack,
+        ChangeSetName=_CHANGE_SET,
+        ChangeSetType="UPDATE" if exists else "CREATE",
+        TemplateURL=template_url,
+        Capabilities=_CAPABILITIES,
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-    )["Id"]  # fmt: skip
+    )["Id"]
     quickly = {"Delay": 1, "MaxAttempts": 120}
     try:
         cloudformation.get_waiter("change_set_create_complete").wait(ChangeSetName=change_set, WaiterConfig=quickly)

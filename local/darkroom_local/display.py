@@ -116,9 +116,12 @@ def _live_view(jobs: Sequence[tuple[Item, JobView]]) -> RenderableType:
     for item, job in ordered[:_ROWS_SHOWN]:
         style = _STYLES.get(job.status, "") if job.status else "dim"
         table.add_row(
-            Text(visible(item.key)), Text(job.word, style), Text(visible(job.model or "")), Text(str(job.polls)),
+            Text(visible(item.key)),
+            Text(job.word, style),
+            Text(visible(job.model or "")),
+            Text(str(job.polls)),
             Text(_remaining(job)),
-        )  # fmt: skip
+        )
     over = sum(job.is_over for _, job in jobs)
     return Group(table, Text(f"{over} of {len(jobs)} done", "bold"))
 
@@ -156,11 +159,15 @@ def closing_table(outcomes: Iterable[Outcome]) -> Table:
     for outcome in rows:
         job = outcome.job
         table.add_row(
-            Text(visible(outcome.item.key)), Text(str(outcome.size or "no picture")),
-            Text(str(outcome.result_size or "")), Text(visible(job.provider or "")), Text(visible(job.model or "")),
-            _number(job.credits), _dollars(job.cost_usd),
+            Text(visible(outcome.item.key)),
+            Text(str(outcome.size or "no picture")),
+            Text(str(outcome.result_size or "")),
+            Text(visible(job.provider or "")),
+            Text(visible(job.model or "")),
+            _number(job.credits),
+            _dollars(job.cost_usd),
             Text(outcome.word, _STYLES.get(job.status, "") if job.status else "red"),
-        )  # fmt: skip
+        )
     table.add_section()
     for provider in sorted({o.job.provider for o in rows if o.job.provider and o.job.credits is not None}):
         table.add_row("", "", "", Text(visible(provider)), *_sums([o for o in rows if o.job.provider == provider]))
@@ -171,9 +178,11 @@ def _sums(rows: Sequence[Outcome]) -> tuple[Text | str, ...]:
     """One provider's line of sums, from the column of models on."""
     unit = unit_of(rows[0].job.provider)
     return (
-        Text(f"sum, in {unit}" if unit else "sum", "dim"), _number(_total(o.job.credits for o in rows)),
-        _dollars(_total(o.job.cost_usd for o in rows)), f"{sum(o.is_completed for o in rows)} completed",
-    )  # fmt: skip
+        Text(f"sum, in {unit}" if unit else "sum", "dim"),
+        _number(_total(o.job.credits for o in rows)),
+        _dollars(_total(o.job.cost_usd for o in rows)),
+        f"{sum(o.is_completed for o in rows)} completed",
+    )
 
 
 def unit_of(provider: str | None) -> str:

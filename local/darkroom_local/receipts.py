@@ -51,11 +51,24 @@ class Receipts:
         api = (REAL if job.provider in self._real else SIMULATED) if job.provider else ""
         result = outcome.result.relative_to(self._out).as_posix() if outcome.result else ""
         return (
-            outcome.item.key, job.job_id, outcome.word, job.provider, job.model, job.credits,
-            display.unit_of(job.provider), job.cost_usd, outcome.size, outcome.result_size, outcome.code,
-            job.process_id, api, result, source and source.size_bytes, source and source.modified_ns,
+            outcome.item.key,
+            job.job_id,
+            outcome.word,
+            job.provider,
+            job.model,
+            job.credits,
+            display.unit_of(job.provider),
+            job.cost_usd,
+            outcome.size,
+            outcome.result_size,
+            outcome.code,
+            job.process_id,
+            api,
+            result,
+            source and source.size_bytes,
+            source and source.modified_ns,
             asked_for(outcome.item),
-        )  # fmt: skip
+        )
 
 
 @contextlib.contextmanager

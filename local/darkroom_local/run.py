@@ -66,7 +66,7 @@ def run(
 
 def run_over(
     stack: AbstractContextManager[LocalStack], files: Screened, out: Path, show: display.Progress
-) -> list[Outcome]:  # fmt: skip
+) -> list[Outcome]:
     """As `run`, on a stack that stands only while it is needed; files that cannot be uploaded are outcomes too."""
     with receipts.adding(out) as rows:
         for outcome in files.unusable:

@@ -76,7 +76,7 @@ def local_stack(
 
 def install(
     endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str], application: Application
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """Deploys the application and stores the API keys; answers the stack's outputs. Repeat safe."""
     outputs = deployment.deploy(endpoint, application, who.parameters(urls) | dict(parameters))
     deployment.put_api_keys(endpoint, outputs["ApiKeysSecretArn"], who.keys)

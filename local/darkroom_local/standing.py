@@ -33,9 +33,13 @@ class Standing:
 
 
 def up(
-    state: Path, *, topaz_api_key: str | None = None, speed: float = simulator.DEFAULT_SPEED,
-    faults: Sequence[str] = (), parameters: Mapping[str, str] | None = None,
-) -> Standing:  # fmt: skip
+    state: Path,
+    *,
+    topaz_api_key: str | None = None,
+    speed: float = simulator.DEFAULT_SPEED,
+    faults: Sequence[str] = (),
+    parameters: Mapping[str, str] | None = None,
+) -> Standing:
     """Starts a stack that outlives this process; answers the standing one if there is one. Repeat safe."""
     by_vendor = simulator.faults_by_vendor(faults)
     note = _read(state)

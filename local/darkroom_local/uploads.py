@@ -78,9 +78,13 @@ def upload(s3: Any, bucket: str, item: Item) -> Sent:
     with item.path.open("rb") as body:
         source = source_of(os.fstat(body.fileno()))
         answer = s3.put_object(
-            Bucket=bucket, Key=item.key, Body=body, Tagging=urlencode(tags), Metadata=metadata,
+            Bucket=bucket,
+            Key=item.key,
+            Body=body,
+            Tagging=urlencode(tags),
+            Metadata=metadata,
             ContentType=mimetypes.guess_type(item.path.name)[0] or "application/octet-stream",
-        )  # fmt: skip
+        )
     return Sent(job_id(s3, bucket, item.key, answer.get("VersionId")), item, source)
 
 
@@ -103,9 +107,13 @@ def job_id(s3: Any, bucket: str, key: str, version_id: str | None) -> str:
     version = {"VersionId": version_id} if version_id and version_id != "null" else {}
     head = s3.head_object(Bucket=bucket, Key=key, **version)
     source = SourceObject(
-        bucket=bucket, key=key, version_id=version.get("VersionId"), etag=head["ETag"].strip('"'),
-        size_bytes=head["ContentLength"], last_modified=head["LastModified"],
-    )  # fmt: skip
+        bucket=bucket,
+        key=key,
+        version_id=version.get("VersionId"),
+        etag=head["ETag"].strip('"'),
+        size_bytes=head["ContentLength"],
+        last_modified=head["LastModified"],
+    )
     return source.job_id
 
 

@@ -39,9 +39,11 @@ each_model = pytest.mark.parametrize(
     ("stage", "model"), MODELS, ids=[f"{name}-{model.name}" for name, model in MODELS], indirect=["stage"]
 )
 each_parameter = pytest.mark.parametrize(
-    ("stage", "model", "parameter"), PAIRS, indirect=["stage"],
+    ("stage", "model", "parameter"),
+    PAIRS,
+    indirect=["stage"],
     ids=[f"{name}-{model.name}-{parameter.name}" for name, model, parameter in PAIRS],
-)  # fmt: skip
+)
 
 
 @pytest.fixture

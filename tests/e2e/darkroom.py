@@ -113,8 +113,11 @@ class Darkroom:
         keys, until = list(keys), time.monotonic() + seconds
         while True:
             jobs = {key: self.job(key) for key in keys}
-            if all(job.get("status") in ENDED and ("published_at" in job or job["status"] in
-                   {"SKIPPED", "CANCELLED", "IN_DOUBT"}) for job in jobs.values()):  # fmt: skip
+            if all(
+                job.get("status") in ENDED
+                and ("published_at" in job or job["status"] in {"SKIPPED", "CANCELLED", "IN_DOUBT"})
+                for job in jobs.values()
+            ):
                 return jobs
             if time.monotonic() > until:
                 late = {key: (job.get("status"), job.get("error")) for key, job in jobs.items()}
@@ -198,7 +201,9 @@ class Darkroom:
         for group in logs.describe_log_groups()["logGroups"]:
             name = group["logGroupName"]
             for stream in logs.describe_log_streams(logGroupName=name)["logStreams"]:
-                found = logs.get_log_events(logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True)
+                found = logs.get_log_events(
+                    logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True
+                )
                 said += [event["message"] for event in found["events"]]
         states = self.client("stepfunctions")
         for run in states.list_executions(stateMachineArn=self.stack.outputs["StateMachineArn"])["executions"]:

@@ -81,8 +81,10 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
 
     rows = {row["file"]: row for row in operator.rows()}
     assert {file: row["status"] for file, row in rows.items()} == {
-        "small.jpg": "COMPLETED", "large.jpg": "PROCESSING", "b\\c.jpg": "NOT SENT"
-    }  # fmt: skip
+        "small.jpg": "COMPLETED",
+        "large.jpg": "PROCESSING",
+        "b\\c.jpg": "NOT SENT",
+    }
     assert rows["large.jpg"]["process_id"] in said
     assert {path.name for path in operator.out.iterdir()} == {"small.png", "credits.csv"}
     assert len(operator.vendor.submits) == 2

@@ -121,9 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         if is_large:
             kept.after_part()
 
-    def _answer(
-        self, status: int, body: bytes, headers: dict[str, str], cut: bool = False, framing: str = ""
-    ) -> None:  # fmt: skip
+    def _answer(self, status: int, body: bytes, headers: dict[str, str], cut: bool = False, framing: str = "") -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

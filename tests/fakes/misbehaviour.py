@@ -17,7 +17,7 @@ from darkroom.errors import (
     ResultNotReady,
     SubmitInDoubt,
     Throttled,
-)  # fmt: skip
+)
 
 PIECE_BYTES = 256 * 1024
 

@@ -20,7 +20,7 @@ from darkroom.errors import (
     ResultNotReady,
     SubmitInDoubt,
     UnsafeLink,
-)  # fmt: skip
+)
 from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
 from darkroom.ports import Clock, ImageStream, Keep, ResultLink
 from tests.fakes.misbehaviour import (
@@ -32,7 +32,7 @@ from tests.fakes.misbehaviour import (
     FakeLink,
     Faults,
     submit_error,
-)  # fmt: skip
+)
 
 NEVER = timedelta(days=365)
 PIXELS_ADDED_BY_WRONG_SIZE = 16
@@ -96,9 +96,14 @@ class FakeProvider:
             state = self._state(process)
             word = "Queued2" if process.unknown_status and state is ProcessState.RUNNING else state.value.title()
             return Progress(
-                state, process.ends, process.credits, process.plan.output_width + added,
-                process.plan.output_height + added, process.plan.output_format, word,
-            )  # fmt: skip
+                state,
+                process.ends,
+                process.credits,
+                process.plan.output_width + added,
+                process.plan.output_height + added,
+                process.plan.output_format,
+                word,
+            )
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:

@@ -58,9 +58,15 @@ class SmallS3:
         config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 1})
         verify = {"verify": str(self.authority)} if self.authority else {}
         return boto3.client(
-            "s3", endpoint_url=self.url, region_name=REGION, aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET,
-            config=config, **verify, **more,
-        )  # fmt: skip
+            "s3",
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=KEY_ID,
+            aws_secret_access_key=SECRET,
+            config=config,
+            **verify,
+            **more,
+        )
 
     def requests(self, method: str) -> list[Seen]:
         """Those of one method."""
@@ -163,7 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
         be named of parts whose upload was begun without one (S3 API reference, CompletedPart)."""
         found = []
         for entry in re.findall("<Part>.*?</Part>", named, re.DOTALL):
-            value = {name: re.search(f"<{name}>(.*?)</{name}>", entry) for name in ("PartNumber", "ETag", "ChecksumCRC32")}
+            value = {
+                name: re.search(f"<{name}>(.*?)</{name}>", entry) for name in ("PartNumber", "ETag", "ChecksumCRC32")
+            }
             number, tag, crc = (match[1].replace("&quot;", '"') if match else "" for match in value.values())
             body = parts.get(int(number), b"")
             if (tag, crc) != (etag(body), crc_text(body) if algorithm == "CRC32" else ""):

@@ -131,20 +131,33 @@ class World:
 
     def _sending(self) -> Sending:
         return Sending(
-            sources=self.ports["sources"], links=self.ports["links"], staging=self.ports["staging"],
-            ledger=self.ports["ledger"], providers=self._providers,
-            gate=Gate(self.ports["circuits"], self.ports["attention"], self.clock), binding=self._binding(),
-            closing=self._closing(), doubt=self._doubt(), clock=self.clock, output_bucket=OUTPUT,
+            sources=self.ports["sources"],
+            links=self.ports["links"],
+            staging=self.ports["staging"],
+            ledger=self.ports["ledger"],
+            providers=self._providers,
+            gate=Gate(self.ports["circuits"], self.ports["attention"], self.clock),
+            binding=self._binding(),
+            closing=self._closing(),
+            doubt=self._doubt(),
+            clock=self.clock,
+            output_bucket=OUTPUT,
             preparing=Preparing(self.ports["sources"], "topaz", ("topaz",), self.defaults, "", self.limits),
-        )  # fmt: skip
+        )
 
     def submitting(self) -> Submit:
         """The use case of submit."""
         return Submit(
-            sources=self.ports["sources"], ledger=self.ports["ledger"], sending=self._sending(),
-            binding=self._binding(), closing=self._closing(), doubt=self._doubt(), clock=self.clock,
-            input_bucket=INPUT, deadline=DEADLINE,
-        )  # fmt: skip
+            sources=self.ports["sources"],
+            ledger=self.ports["ledger"],
+            sending=self._sending(),
+            binding=self._binding(),
+            closing=self._closing(),
+            doubt=self._doubt(),
+            clock=self.clock,
+            input_bucket=INPUT,
+            deadline=DEADLINE,
+        )
 
     def submit(self, what: Upload | Due) -> Verdict:
         """One delivery of the message of an upload or a due job."""
@@ -156,12 +169,15 @@ class World:
 
     def _finalize(self) -> Finalize:
         delivery = Delivery(
-            self.ports["sources"], self.ports["outputs"], self.ports["staging"], self.ports["ledger"], self._closing(),
-            self.clock, {"topaz": self.retention},
-        )  # fmt: skip
-        return Finalize(
-            self.ports["ledger"], self._providers, delivery, self._closing(), self.clock
-        )  # fmt: skip
+            self.ports["sources"],
+            self.ports["outputs"],
+            self.ports["staging"],
+            self.ports["ledger"],
+            self._closing(),
+            self.clock,
+            {"topaz": self.retention},
+        )
+        return Finalize(self.ports["ledger"], self._providers, delivery, self._closing(), self.clock)
 
     def finalize(self, job: Job) -> Tick:
         """One try of finalize."""
@@ -178,25 +194,38 @@ class World:
         lost = LostUploads(sources, backlog, intake, self.clock, INPUT, prefix, suffixes)
         abandoned = AbandonedUploads(self.ports["outputs"], backlog, self.clock, OUTPUT)
         use_case = Sweep(
-            backlog=backlog, circuits=self.ports["circuits"], intake=intake, binding=self._binding(),
-            closing=self._closing(), providers=self._providers,
+            backlog=backlog,
+            circuits=self.ports["circuits"],
+            intake=intake,
+            binding=self._binding(),
+            closing=self._closing(),
+            providers=self._providers,
             rounds={
                 "LostUploads": (strays.EVERY, lost),
                 "AbandonedUploads": (strays.EVERY, abandoned),
                 "Drifted": (reconcile.EVERY, self.reconcile),
             },
-            attention=self.ports["attention"], clock=self.clock,
-        )  # fmt: skip
+            attention=self.ports["attention"],
+            clock=self.clock,
+        )
         return use_case(self.ends)
 
     @property
     def operate(self) -> Operate:
         """The operator's commands."""
         return Operate(
-            ledger=self.ports["ledger"], interventions=self.ports["interventions"], circuits=self.ports["circuits"],
-            intake=self.ports["intake"], binding=self._binding(), closing=self._closing(), finalize=self._finalize(),
-            providers=self._providers, clock=self.clock, input_bucket=INPUT, deadline=DEADLINE,
-        )  # fmt: skip
+            ledger=self.ports["ledger"],
+            interventions=self.ports["interventions"],
+            circuits=self.ports["circuits"],
+            intake=self.ports["intake"],
+            binding=self._binding(),
+            closing=self._closing(),
+            finalize=self._finalize(),
+            providers=self._providers,
+            clock=self.clock,
+            input_bucket=INPUT,
+            deadline=DEADLINE,
+        )
 
     def sweep_and_deliver(self) -> Verdict | None:
         """One run of the sweep; what it sends to the queue is delivered. The last verdict."""

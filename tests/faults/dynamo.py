@@ -157,11 +157,15 @@ class InMemoryDynamo:
         return self._step(key, self._rows.get(key), ConditionExpression, **guard)
 
     def _step(
-        self, key: Key, new: Row | None, ConditionExpression: str | None = None,
+        self,
+        key: Key,
+        new: Row | None,
+        ConditionExpression: str | None = None,
         ExpressionAttributeNames: Mapping[str, str] | None = None,
-        ExpressionAttributeValues: Mapping[str, Any] | None = None, ReturnValuesOnConditionCheckFailure: str = "NONE",
+        ExpressionAttributeValues: Mapping[str, Any] | None = None,
+        ReturnValuesOnConditionCheckFailure: str = "NONE",
         update: str | None = None,
-    ) -> Step:  # fmt: skip
+    ) -> Step:
         _one_of(ReturnValuesOnConditionCheckFailure, "NONE", "ALL_OLD")
         names, given = ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
         values = {name: stored(given[name]) for name in given}

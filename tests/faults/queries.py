@@ -15,11 +15,19 @@ Place = tuple[str, str, str]  # sort key of the index, pk, sk: where a row stand
 
 
 def page(
-    rows: Mapping[tuple[str, str], Row], indexes: Mapping[str, tuple[str, str]], *, KeyConditionExpression: str,
-    ExpressionAttributeValues: Mapping[str, Any], ExpressionAttributeNames: Mapping[str, str] | None = None,
-    IndexName: str | None = None, ScanIndexForward: bool = True, Limit: int | None = None,
-    ExclusiveStartKey: Mapping[str, Any] | None = None, Select: str | None = None, ConsistentRead: bool = False,
-) -> dict[str, Any]:  # fmt: skip
+    rows: Mapping[tuple[str, str], Row],
+    indexes: Mapping[str, tuple[str, str]],
+    *,
+    KeyConditionExpression: str,
+    ExpressionAttributeValues: Mapping[str, Any],
+    ExpressionAttributeNames: Mapping[str, str] | None = None,
+    IndexName: str | None = None,
+    ScanIndexForward: bool = True,
+    Limit: int | None = None,
+    ExclusiveStartKey: Mapping[str, Any] | None = None,
+    Select: str | None = None,
+    ConsistentRead: bool = False,
+) -> dict[str, Any]:
     """A page of at most `Limit` rows, and where it ended: also when nothing follows, as DynamoDB does it."""
     if IndexName is not None and (ConsistentRead or IndexName not in indexes):
         raise Unsupported(f"the index {IndexName!r}: {sorted(indexes)} are there, and none reads consistently")

@@ -69,8 +69,10 @@ class Requests:
         second = self.random.choice(("", "<=", ">=", "<", "begins", "between"))
         ends = sorted((self._moment()["S"], self._moment()["S"])) if index else ["ROW1", "ROW3"]
         text = {
-            "": "", "begins": " AND begins_with(#b, :low)", "between": " AND #b BETWEEN :low AND :high",
-        }.get(second, f" AND #b {second} :low")  # fmt: skip
+            "": "",
+            "begins": " AND begins_with(#b, :low)",
+            "between": " AND #b BETWEEN :low AND :high",
+        }.get(second, f" AND #b {second} :low")
         if second:
             values[":low"] = {"S": ends[0][:13] if second == "begins" else ends[0]}
         if second == "between":

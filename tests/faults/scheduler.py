@@ -31,9 +31,14 @@ class Scheduler:
     """
 
     def __init__(
-        self, seed: int, *, picker: Picker | None = None, deaths: Deaths | None = None,
-        after_step: Callable[[], None] | None = None, start: datetime = START,
-    ) -> None:  # fmt: skip
+        self,
+        seed: int,
+        *,
+        picker: Picker | None = None,
+        deaths: Deaths | None = None,
+        after_step: Callable[[], None] | None = None,
+        start: datetime = START,
+    ) -> None:
         self.seed, self.start, self.after_step = seed, start, after_step
         self.picker, self.deaths = picker or Uniform(), deaths or Immortal()
         self.rng = random.Random(f"{seed} world")

@@ -93,21 +93,30 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     deadline = rng.choice([180.0, 900.0, HOUR, HOUR, HOUR, 3 * HOUR]) if rng.random() < 0.95 else 24 * HOUR
     deadline = max(deadline, HOUR) if people or busy else deadline  # they need time to get in each other's way
     return Shape(
-        seed=seed, family=family, vendor=vendor, versioned=rng.random() < (0.8 if family == "versions" else 0.5),
+        seed=seed,
+        family=family,
+        vendor=vendor,
+        versioned=rng.random() < (0.8 if family == "versions" else 0.5),
         uploads=_uploads(rng, family, count * larger),
         monthly_credits=Decimal(rng.choice([1, 2, 3, 4]) if money else rng.choice([0, 0, 3, 8])),
         start=MONTH_ENDS if rng.random() < 0.15 else MID_MONTH,
-        deadline=deadline, retention=deadline + rng.choice([3, 6, 24]) * HOUR,
-        weather=rng.choice([0.0, 0.01, 0.03]), slow=slow,
+        deadline=deadline,
+        retention=deadline + rng.choice([3, 6, 24]) * HOUR,
+        weather=rng.choice([0.0, 0.01, 0.03]),
+        slow=slow,
         lost_submits=rng.choice([0.4, 0.7]) if doubtful or people else rng.choice([0.0, 0.1, 0.4]) + 0.3 * busy,
         deaths=rng.choice([0.0, 0.01, 0.02, 0.05]) if everywhere else rng.choice([0.1, 0.4]),
-        most_deaths=rng.randint(1, 4), deadly=deadly,
-        refusals=rng.choice([0.0, 0.1, 0.3]) if not people else 0.0, hung=rng.choice([0.0, 0.05, 0.2]),
-        events_lost=rng.choice([0.0, 0.1, 0.3]), operators=(rng.choice([0, 1, 1]) if not people else 2) + busy,
+        most_deaths=rng.randint(1, 4),
+        deadly=deadly,
+        refusals=rng.choice([0.0, 0.1, 0.3]) if not people else 0.0,
+        hung=rng.choice([0.0, 0.05, 0.2]),
+        events_lost=rng.choice([0.0, 0.1, 0.3]),
+        operators=(rng.choice([0, 1, 1]) if not people else 2) + busy,
         acts=(rng.randint(1, 4) if not people else rng.randint(3, 7)) + 4 * busy,
-        picker=rng.choice(["uniform", "bursts", "priorities"]), chaos=rng.choice([0.5, 1, 2]) * HOUR,
+        picker=rng.choice(["uniform", "bursts", "priorities"]),
+        chaos=rng.choice([0.5, 1, 2]) * HOUR,
         grid=rng.choice([0.0, 5.0, 20.0]),
-    )  # fmt: skip
+    )
 
 
 def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:

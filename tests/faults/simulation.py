@@ -198,9 +198,11 @@ class Simulation:
         work = getattr(self.stack, function)
         delay += 0.1 + self.rng.random() * 0.3  # what a call takes at least: a loop of them takes time
         self.spawn(
-            function, lambda ends: work(execution.data, ends) if execution.status == "RUNNING" else None, delay,
+            function,
+            lambda ends: work(execution.data, ends) if execution.status == "RUNNING" else None,
+            delay,
             lambda outcome: self.machine.task_ended(execution, outcome),
-        )  # fmt: skip
+        )
 
     def _lives(self, name: str) -> bool:
         return name in self._then and self._ends[name] > self.scheduler.seconds

@@ -220,10 +220,10 @@ def rerun_forgets_the_run(patch: Patch) -> None:
     """A rerun keeps no row of the run before."""
     original = interventions.DynamoInterventions._transact
     patch.setattr(
-        interventions.DynamoInterventions, "_transact", lambda self, *writes: original(
-            self, *(write for write in writes if "RUN#" not in str(write.key))
-        ),
-    )  # fmt: skip
+        interventions.DynamoInterventions,
+        "_transact",
+        lambda self, *writes: original(self, *(write for write in writes if "RUN#" not in str(write.key))),
+    )
 
 
 def no_not_older(patch: Patch) -> None:

@@ -71,10 +71,16 @@ class Stack:
         """The submit function, as its handler does it for one message."""
         parts = self._parts()
         use_case = Submit(
-            sources=self.ports["sources"], ledger=parts.ledger, sending=parts.sending(), binding=parts.binding,
-            closing=parts.closing, doubt=parts.doubt, clock=self.scheduler.clock, input_bucket=INPUT,
+            sources=self.ports["sources"],
+            ledger=parts.ledger,
+            sending=parts.sending(),
+            binding=parts.binding,
+            closing=parts.closing,
+            doubt=parts.doubt,
+            clock=self.scheduler.clock,
+            input_bucket=INPUT,
             deadline=timedelta(seconds=self.shape.deadline),
-        )  # fmt: skip
+        )
         verdicts = []
         for what in events.work_of(body):
             verdict = use_case(what, ends)
@@ -98,26 +104,38 @@ class Stack:
         sources, backlog, intake = (self.ports[name] for name in ("sources", "backlog", "intake"))
         drifted = Reconcile(self.ports["accounts"], parts.providers, self.ports["attention"], clock)
         use_case = Sweep(
-            backlog=backlog, circuits=self.ports["circuits"], intake=intake, binding=parts.binding,
-            closing=parts.closing, providers=parts.providers,
+            backlog=backlog,
+            circuits=self.ports["circuits"],
+            intake=intake,
+            binding=parts.binding,
+            closing=parts.closing,
+            providers=parts.providers,
             rounds={
                 "LostUploads": (strays.EVERY, LostUploads(sources, backlog, intake, clock, INPUT, "", ())),
                 "AbandonedUploads": (strays.EVERY, AbandonedUploads(self.ports["outputs"], backlog, clock, OUTPUT)),
                 "Drifted": (reconcile.EVERY, drifted),
             },
-            attention=self.ports["attention"], clock=clock,
-        )  # fmt: skip
+            attention=self.ports["attention"],
+            clock=clock,
+        )
         return use_case(ends)
 
     def operate(self) -> Operate:
         """The operator's commands."""
         parts = self._parts()
         return Operate(
-            ledger=parts.ledger, interventions=self.ports["interventions"], circuits=self.ports["circuits"],
-            intake=self.ports["intake"], binding=parts.binding, closing=parts.closing, finalize=parts.finalize(),
-            providers=parts.providers, clock=self.scheduler.clock, input_bucket=INPUT,
+            ledger=parts.ledger,
+            interventions=self.ports["interventions"],
+            circuits=self.ports["circuits"],
+            intake=self.ports["intake"],
+            binding=parts.binding,
+            closing=parts.closing,
+            finalize=parts.finalize(),
+            providers=parts.providers,
+            clock=self.scheduler.clock,
+            input_bucket=INPUT,
             deadline=timedelta(seconds=self.shape.deadline),
-        )  # fmt: skip
+        )
 
     def _parts(self) -> Parts:
         provider = Proxy(self.door(), self.scheduler, "provider", self.faults)
@@ -139,12 +157,19 @@ class Parts:
         """The heart of submit."""
         stack, clock = self.stack, self.stack.scheduler.clock
         return Sending(
-            sources=stack.ports["sources"], links=stack.ports["links"], staging=stack.ports["staging"],
-            ledger=self.ledger, providers=self.providers,
-            gate=Gate(stack.ports["circuits"], stack.ports["attention"], clock), binding=self.binding,
-            closing=self.closing, doubt=self.doubt, clock=clock, output_bucket=OUTPUT,
+            sources=stack.ports["sources"],
+            links=stack.ports["links"],
+            staging=stack.ports["staging"],
+            ledger=self.ledger,
+            providers=self.providers,
+            gate=Gate(stack.ports["circuits"], stack.ports["attention"], clock),
+            binding=self.binding,
+            closing=self.closing,
+            doubt=self.doubt,
+            clock=clock,
+            output_bucket=OUTPUT,
             preparing=Preparing(stack.ports["sources"], PROVIDER, (PROVIDER,), "", "", stack.limits),
-        )  # fmt: skip
+        )
 
     def finalize(self) -> Finalize:
         """The use case of finalize, also an operator's."""

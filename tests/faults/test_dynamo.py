@@ -92,9 +92,12 @@ def test_random_requests_have_the_emulators_answers_and_leave_its_rows(
         if number % 10 == 9:
             assert rows(memory) == rows(emulated)
     assert outcomes >= {
-        ("update_item", "done"), ("update_item", "ConditionalCheckFailedException"), ("get_item", "done"),
-        ("transact_write_items", "done"), ("transact_write_items", "TransactionCanceledException"),
-    }  # fmt: skip
+        ("update_item", "done"),
+        ("update_item", "ConditionalCheckFailedException"),
+        ("get_item", "done"),
+        ("transact_write_items", "done"),
+        ("transact_write_items", "TransactionCanceledException"),
+    }
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -173,9 +176,10 @@ def test_values_compare_by_type_and_an_absent_one_is_only_unequal(
 ) -> None:
     memory.put_item(TableName=TABLE, Item={**KEY, **({"left": left} if left else {})})
     guarded = update(
-        ConditionExpression=f"#l {comparator} :r", ExpressionAttributeNames={"#l": "left"},
+        ConditionExpression=f"#l {comparator} :r",
+        ExpressionAttributeNames={"#l": "left"},
         ExpressionAttributeValues={":r": right},
-    )  # fmt: skip
+    )
     found = answer(memory, "delete_item", guarded)
     assert (found == {}) is expected
 

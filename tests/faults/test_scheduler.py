@@ -31,9 +31,10 @@ def counter(client: Any, *, guarded: bool) -> None:
         request = {"TableName": "ledger", "Item": {**KEY, "n": {"N": str(read + 1)}}}
         if guarded:
             request |= {
-                "ConditionExpression": "#n = :n", "ExpressionAttributeNames": {"#n": "n"},
+                "ConditionExpression": "#n = :n",
+                "ExpressionAttributeNames": {"#n": "n"},
                 "ExpressionAttributeValues": {":n": {"N": str(read)}},
-            }  # fmt: skip
+            }
         try:
             client.put_item(**request)
             return
@@ -87,11 +88,15 @@ def test_a_trace_does_not_depend_on_hash_randomization() -> None:
     path = f"{ROOT}:{ROOT / 'layers/core'}"
     printed = {
         subprocess.run(
-            [sys.executable, "-c", script], env={"PYTHONHASHSEED": seed, "PYTHONPATH": path}, cwd=ROOT,
-            capture_output=True, check=True, text=True,
+            [sys.executable, "-c", script],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": path},
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
         ).stdout
         for seed in ("1", "2", "random")
-    }  # fmt: skip
+    }
     assert len(printed) == 1
     assert "w3" in printed.pop()
 

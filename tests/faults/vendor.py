@@ -21,7 +21,7 @@ from darkroom.model import (
     ProcessState,
     Progress,
     Submission,
-)  # fmt: skip
+)
 from darkroom.ports import ImageStream, Keep
 from tests.faults.buckets import drawn
 from tests.faults.scheduler import Scheduler
@@ -99,11 +99,20 @@ class Vendor:
         fate = rng.choices([*Fate], [0.85, 0.1, 0.05])[0]
         price = plan.price + rng.choices([0, 1, -1], [0.8, 0.1, 0.1])[0]
         made = Process(
-            f"p{len(self.processes) + 1}", handle, plan, key, accepted_at=now, ends_at=now + lasts, fate=fate,
+            f"p{len(self.processes) + 1}",
+            handle,
+            plan,
+            key,
+            accepted_at=now,
+            ends_at=now + lasts,
+            fate=fate,
             listed_at=now + rng.choice([0.0, rng.random(), 0.99]) * LISTED_WITHIN,
-            charge=price, stubborn=rng.random() < 0.2, says_charge=price != plan.price or rng.random() < 0.7,
-            expires=rng.random() < 0.5, twin=twin,
-        )  # fmt: skip
+            charge=price,
+            stubborn=rng.random() < 0.2,
+            says_charge=price != plan.price or rng.random() < 0.7,
+            expires=rng.random() < 0.5,
+            twin=twin,
+        )
         if plan.manner.is_held:  # what it cost is in an answer that may be lost: it costs what was agreed
             made.ends_at, made.charge, made.only_once = now + rng.random() * 230.0, plan.price, rng.random() < 0.5
         self.processes[made.process_id] = made
@@ -221,10 +230,14 @@ class Door:
         done = state in (ProcessState.COMPLETED, ProcessState.EXPIRED)
         plan = process.plan
         return Progress(
-            state, None if done else self.scheduler.clock() + timedelta(seconds=20),
-            process.charge if done and process.says_charge else None, plan.output_width, plan.output_height,
-            plan.output_format, state.value,
-        )  # fmt: skip
+            state,
+            None if done else self.scheduler.clock() + timedelta(seconds=20),
+            process.charge if done and process.says_charge else None,
+            plan.output_width,
+            plan.output_height,
+            plan.output_format,
+            state.value,
+        )
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[Link]:

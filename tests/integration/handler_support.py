@@ -95,8 +95,15 @@ def batch(*bodies: str) -> dict[str, Any]:
     """An SQS event."""
     return {
         "Records": [
-            {"messageId": f"m-{n}", "body": body, "eventSource": "aws:sqs", "attributes": {}, "receiptHandle": "r",
-             "messageAttributes": {}, "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:intake"}
+            {
+                "messageId": f"m-{n}",
+                "body": body,
+                "eventSource": "aws:sqs",
+                "attributes": {},
+                "receiptHandle": "r",
+                "messageAttributes": {},
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:intake",
+            }
             for n, body in enumerate(bodies)
         ]
-    }  # fmt: skip
+    }

@@ -17,7 +17,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     ResultNotReady,
     Throttled,
-)  # fmt: skip
+)
 from darkroom.model import Alarm, Job, JobStatus, ProcessState, Upload
 
 TRANSIENT = [

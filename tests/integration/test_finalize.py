@@ -18,7 +18,7 @@ from darkroom.errors import (
     ResultNotReady,
     Throttled,
     UnsafeLink,
-)  # fmt: skip
+)
 from darkroom.model import Job, JobStatus, ProcessState, Upload
 from darkroom.pipeline.finalize import BUSY_LOOK
 from darkroom.polling import MIN_WAIT_SECONDS
@@ -80,10 +80,16 @@ def test_the_receipt_says_where_the_result_came_from(world: World) -> None:
     head = world.cloud.head("a.jpg")
     assert head["ContentType"] == "image/jpeg"
     assert head["Metadata"] == {
-        "artist": "Ada", "dark": "room", "darkroom-job": job.job_id, "darkroom-source": f"{INPUT}/a.jpg",
-        "darkroom-source-version": job.source_version, "darkroom-provider": "topaz", "darkroom-model": "Standard V2",
-        "darkroom-process-id": "process-1", "darkroom-credits": "1",
-    }  # fmt: skip
+        "artist": "Ada",
+        "dark": "room",
+        "darkroom-job": job.job_id,
+        "darkroom-source": f"{INPUT}/a.jpg",
+        "darkroom-source-version": job.source_version,
+        "darkroom-provider": "topaz",
+        "darkroom-model": "Standard V2",
+        "darkroom-process-id": "process-1",
+        "darkroom-credits": "1",
+    }
     tags = world.cloud.s3.get_object_tagging(Bucket="darkroom-out", Key="a.jpg")["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"label": "x", "Team": "a b"}
 
@@ -112,9 +118,11 @@ def test_a_big_cut_download_leaves_no_multipart_upload_open(world: World) -> Non
     process = world.provider.processes["process-1"]
     process.result, process.progress = big, replace(process.progress, output_width=2600, output_height=2000)
     world.ledger.client.update_item(  # the plan asked for png all along
-        TableName="ledger", Key={"pk": {"S": f"JOB#{job.job_id}"}, "sk": {"S": "JOB"}},
-        UpdateExpression="SET output_format = :f", ExpressionAttributeValues={":f": {"S": "png"}},
-    )  # fmt: skip
+        TableName="ledger",
+        Key={"pk": {"S": f"JOB#{job.job_id}"}, "sk": {"S": "JOB"}},
+        UpdateExpression="SET output_format = :f",
+        ExpressionAttributeValues={":f": {"S": "png"}},
+    )
     world.provider.cuts = [len(big) - 1]
     with pytest.raises(ResultNotReady):
         world.finalize(job)
@@ -278,7 +286,9 @@ def test_while_another_version_is_written_finalize_waits(world: World) -> None:
     assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_LOOK)
     world.clock.advance(BUSY_LOOK)
     world.clock.advance(INVOCATION - 2 * BUSY_LOOK)
-    assert world.finalize(new).poll_at == world.ends - INVOCATION + BUSY_LOOK  # when the other's lease ends at the latest
+    assert (
+        world.finalize(new).poll_at == world.ends - INVOCATION + BUSY_LOOK
+    )  # when the other's lease ends at the latest
     assert world.cloud.keys() == set()
     world.clock.advance(BUSY_LOOK)
     world.finalize(new)

@@ -16,7 +16,7 @@ from darkroom.errors import (
     ProviderRejected,
     SubmitInDoubt,
     Throttled,
-)  # fmt: skip
+)
 from darkroom.model import Alarm, JobStatus, Upload
 from darkroom.pipeline.gate import PROBE_WINDOW
 from darkroom.pipeline.verdicts import Done

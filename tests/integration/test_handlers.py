@@ -40,18 +40,35 @@ def bridged(upload: Upload) -> str:
     """EventBridge's message: raw key."""
     s3_object = {"key": upload.key, "size": 1, "etag": upload.etag, "version-id": upload.version_id, "sequencer": "0A"}
     return json.dumps(
-        {"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {"name": upload.bucket}, "object": s3_object}}
-    )  # fmt: skip
+        {
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "detail": {"bucket": {"name": upload.bucket}, "object": s3_object},
+        }
+    )
 
 
 def notified(*uploads: Upload) -> str:
     """S3's own message: URL-encoded keys, several records."""
-    return json.dumps({"Records": [
-        {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": upload.bucket}, "object": {
-            "key": quote_plus(upload.key, safe="/"), "eTag": upload.etag, "versionId": upload.version_id,
-            "sequencer": "0A"}}}
-        for upload in uploads
-    ]})  # fmt: skip
+    return json.dumps(
+        {
+            "Records": [
+                {
+                    "eventName": "ObjectCreated:Put",
+                    "s3": {
+                        "bucket": {"name": upload.bucket},
+                        "object": {
+                            "key": quote_plus(upload.key, safe="/"),
+                            "eTag": upload.etag,
+                            "versionId": upload.version_id,
+                            "sequencer": "0A",
+                        },
+                    },
+                }
+                for upload in uploads
+            ]
+        }
+    )
 
 
 def handle(*bodies: str) -> list[str]:
@@ -106,7 +123,9 @@ def test_a_malformed_message_comes_back_alone(stack: Stack, body: str) -> None:
 
 
 @pytest.mark.parametrize("bodies", [["no json"], ["no json", "{}"]])
-def test_a_batch_of_which_nothing_could_be_taken_is_an_error_that_lambda_counts(stack: Stack, bodies: list[str]) -> None:
+def test_a_batch_of_which_nothing_could_be_taken_is_an_error_that_lambda_counts(
+    stack: Stack, bodies: list[str]
+) -> None:
     with pytest.raises(RuntimeError, match="no message could be taken"):
         handle(*bodies)
     assert stack.cloud.jobs() == []

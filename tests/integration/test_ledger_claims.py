@@ -178,10 +178,12 @@ def test_open_jobs_leave_the_sparse_index_when_they_end(ledger: DynamoLedger, ac
     def listed(status: str) -> int:
         return int(
             account.dynamodb.query(
-                TableName="ledger", IndexName="OpenJobs", KeyConditionExpression="open_status = :s",
+                TableName="ledger",
+                IndexName="OpenJobs",
+                KeyConditionExpression="open_status = :s",
                 ExpressionAttributeValues={":s": {"S": status}},
             )["Count"]
-        )  # fmt: skip
+        )
 
     job = bound(ledger)
     assert (listed("CLAIMED"), listed("SUBMITTING"), listed("PROCESSING")) == (0, 0, 1)

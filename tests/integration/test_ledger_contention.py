@@ -112,8 +112,10 @@ def test_an_unexpected_error_of_dynamodb_is_not_hidden(account: Cloud) -> None:
 def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> None:
     fault = error("TransactionCanceledException", "None", "TransactionConflict")
     fault.response["CancellationReasons"] = [  # type: ignore[typeddict-unknown-key]
-        {"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": {}}, {"Code": "TransactionConflict"},
-    ]  # fmt: skip
+        {"Code": "None"},
+        {"Code": "ConditionalCheckFailed", "Item": {}},
+        {"Code": "TransactionConflict"},
+    ]
     ledger = make_ledger(account, credits="1")
     first = reserved(ledger)
     ledger.release(first, START, None, None)
@@ -128,7 +130,9 @@ def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> 
 @pytest.mark.parametrize("call", ["put_item", "transact_write_items", "update_item", "get_item"])
 def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(world: World, call: str) -> None:
     upload = world.cloud.put("a.jpg", picture())
-    world.ports["ledger"] = world.make_ledger(Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_TRIES}))
+    world.ports["ledger"] = world.make_ledger(
+        Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_TRIES})
+    )
     assert isinstance(world.submit(upload), Later)
     world.clock.advance(600)
     world.ports["ledger"] = world.ledger

@@ -24,8 +24,12 @@ def test_the_first_reservation_of_a_month_makes_both_rows(account: Cloud) -> Non
     reserved(make_ledger(account, credits="10", usd="5"), credits="2")
     assert account.budget("topaz", MONTH) == {"limit": 10, "reserved": 2, "committed": 2, "spent": 0, "jobs": 1}
     assert account.budget("usd", MONTH) == {
-        "limit": 5, "reserved": Decimal("0.24"), "committed": Decimal("0.24"), "spent": 0, "jobs": 1,
-    }  # fmt: skip
+        "limit": 5,
+        "reserved": Decimal("0.24"),
+        "committed": Decimal("0.24"),
+        "spent": 0,
+        "jobs": 1,
+    }
 
 
 @pytest.mark.parametrize(("credits", "usd"), [("6", "0"), ("0", "0.72")], ids=["credits", "dollars"])

@@ -76,8 +76,14 @@ class Room:
         """The job of the only version of an upload, in this status."""
         version = self.account.s3.head_object(Bucket=INPUT, Key=key)["VersionId"]
         job = job_id(self.account.s3, INPUT, key, version)
-        item = {"pk": f"JOB#{job}", "sk": "JOB", "job_id": job, "status": status, "provider": "topaz",
-                "process_id": f"process-of-{key}"} | more  # fmt: skip
+        item = {
+            "pk": f"JOB#{job}",
+            "sk": "JOB",
+            "job_id": job,
+            "status": status,
+            "provider": "topaz",
+            "process_id": f"process-of-{key}",
+        } | more
         self.account.dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
 
     def completes(self, key: str, output_key: str = "") -> None:

@@ -74,8 +74,10 @@ def test_a_line_in_the_log_says_which_layer_gave_what_and_what_was_dropped(
     (line,) = (vars(record) for record in caplog.records if record.message == "planned")
     assert (line["job_id"], line["provider"], line["model"]) == (world.job().job_id, "topaz", "Redefine")
     assert {name: line["layers"][name] for name in ("model", "scale", "creativity")} == {
-        "model": "tags", "scale": "metadata", "creativity": "stack",
-    }  # fmt: skip
+        "model": "tags",
+        "scale": "metadata",
+        "creativity": "stack",
+    }
     (note,) = line["notes"]
     assert "opacity" in note
     assert "dropped" in note

@@ -18,7 +18,7 @@ from tests.integration.death_support import (
     finalize_until_done,
     ids,
     kill,
-)  # fmt: skip
+)
 from tests.integration.ledger_support import claimed, source
 
 from darkroom import naming

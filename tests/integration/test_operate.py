@@ -125,9 +125,10 @@ def test_what_the_list_shows_is_not_resubmitted(world: World, upload: Upload) ->
 
 
 UNREADABLE = [
-    ProviderUnavailable("the provider's list has an unknown shape"), Throttled("429"),
+    ProviderUnavailable("the provider's list has an unknown shape"),
+    Throttled("429"),
     OperatorFault(ErrorCode.AUTH_FAILED, "403"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("why", UNREADABLE, ids=["unavailable", "throttled", "closed"])

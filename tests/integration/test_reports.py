@@ -129,8 +129,9 @@ def test_an_older_version_that_fails_late_leaves_no_report_beside_the_newer_ones
     world.finalize(newer)
     world.finalize(older)
     assert {job.source_order: job.status for job in world.cloud.jobs()} == {
-        older.source_order: JobStatus.FAILED, newer.source_order: JobStatus.COMPLETED,
-    }  # fmt: skip
+        older.source_order: JobStatus.FAILED,
+        newer.source_order: JobStatus.COMPLETED,
+    }
     assert world.cloud.keys() == {"a.jpg"}
     assert world.bus.kinds == ["Job Completed", "Job Failed"]
 

@@ -18,7 +18,7 @@ from tests.integration.time_support import (
     all_runs,
     assert_every_run_is_in_the_books,
     uploads,
-)  # fmt: skip
+)
 
 from darkroom.errors import ErrorCode, Inapplicable, LostClaim, ProviderRejected, SubmitInDoubt
 from darkroom.model import Job, JobStatus, ProcessState, Upload

@@ -172,9 +172,12 @@ UNREAD: dict[str, Any] = {"provider": None, "label": None, "model": None}
 READ = {"provider": "topaz", "label": "summer", "model": None}
 PLANNED = {"provider": "topaz", "label": "summer", "model": "Standard V2"}
 KNOWN_BY_THEN = dict.fromkeys(REFUSALS, PLANNED) | {
-    ErrorCode.INVALID_SETTING: UNREAD, ErrorCode.UNKNOWN_MODEL: READ, ErrorCode.UNSUPPORTED_FORMAT: READ,
-    ErrorCode.IMAGE_TOO_LARGE: READ, ErrorCode.PRICE_ABOVE_LIMIT: READ,
-}  # fmt: skip
+    ErrorCode.INVALID_SETTING: UNREAD,
+    ErrorCode.UNKNOWN_MODEL: READ,
+    ErrorCode.UNSUPPORTED_FORMAT: READ,
+    ErrorCode.IMAGE_TOO_LARGE: READ,
+    ErrorCode.PRICE_ABOVE_LIMIT: READ,
+}
 
 
 @pytest.mark.parametrize("code", REFUSALS)

@@ -18,7 +18,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     SubmitInDoubt,
     Throttled,
-)  # fmt: skip
+)
 from darkroom.model import Alarm, Due, JobStatus, Upload
 from darkroom.pipeline.doubt import CLOCKS_DIFFER
 from darkroom.pipeline.sending import LEASE_MARGIN

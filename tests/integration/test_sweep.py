@@ -21,7 +21,7 @@ from tests.integration.time_support import (
     die,
     submit_and_die,
     uploads,
-)  # fmt: skip
+)
 
 from darkroom.aws import rows
 from darkroom.errors import SubmitInDoubt, Throttled
@@ -57,9 +57,19 @@ def sent(world: World) -> list[str]:
 def waiting_rows(world: World, count: int, provider: str) -> None:
     """Claimed jobs that wait for a provider and are due."""
     like = Job(
-        job_id="", run=1, attempt=1, status=JobStatus.CLAIMED, source_bucket="b", source_key="k", source_version="v",
-        source_order="o", created_at=START, deadline_at=START + DAY, provider=provider, due_at=START,
-    )  # fmt: skip
+        job_id="",
+        run=1,
+        attempt=1,
+        status=JobStatus.CLAIMED,
+        source_bucket="b",
+        source_key="k",
+        source_version="v",
+        source_order="o",
+        created_at=START,
+        deadline_at=START + DAY,
+        provider=provider,
+        due_at=START,
+    )
     for number in range(count):
         job = replace(like, job_id=f"{number:032x}")
         world.cloud.dynamodb.put_item(TableName=TABLE, Item=rows.job_item(job))

@@ -58,9 +58,20 @@ class Slow:
 def due(world: World, status: JobStatus, provider: str, count: int, start: int = 0) -> None:
     """Jobs that are due; those that are over, to be forgotten."""
     like = Job(
-        job_id="", run=1, attempt=1, status=status, source_bucket="b", source_key="k", source_version="v",
-        source_order="o", created_at=START - DAY, deadline_at=START, provider=provider, process_id="p", due_at=START,
-    )  # fmt: skip
+        job_id="",
+        run=1,
+        attempt=1,
+        status=status,
+        source_bucket="b",
+        source_key="k",
+        source_version="v",
+        source_order="o",
+        created_at=START - DAY,
+        deadline_at=START,
+        provider=provider,
+        process_id="p",
+        due_at=START,
+    )
     word = LISTED if status in TERMINAL else status
     for number in range(start, start + count):
         item = rows.job_item(replace(like, job_id=f"{number:032x}")) | {"open_status": rows.wire(word)}

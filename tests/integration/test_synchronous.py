@@ -18,7 +18,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     SubmitInDoubt,
     Throttled,
-)  # fmt: skip
+)
 from darkroom.model import Job, JobStatus, Manner, ProcessState, Upload
 from darkroom.pipeline.verdicts import Done, Later
 

@@ -15,7 +15,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     ResultNotReady,
     SubmitInDoubt,
-)  # fmt: skip
+)
 from darkroom.model import Job, JobStatus, ProcessState, Upload
 from darkroom.pipeline.verdicts import Done
 

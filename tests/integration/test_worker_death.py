@@ -18,7 +18,7 @@ from tests.integration.death_support import (
     finalize_until_done,
     ids,
     kill,
-)  # fmt: skip
+)
 
 from darkroom.model import TERMINAL, JobStatus, ProcessState
 

@@ -18,7 +18,7 @@ from tests.integration.death_support import (
     ids,
     kill,
     sweep_until_done,
-)  # fmt: skip
+)
 
 from darkroom.errors import ErrorCode, OperatorFault, SubmitInDoubt
 from darkroom.model import JobStatus

@@ -55,10 +55,20 @@ def submit(topaz: Topaz, sources: S3Sources, bucket: str, name: str) -> str:
     facts = images.inspect(sources.reader(source), source.size_bytes)
     parameters = {"model": "Standard", "output_format": "tiff"}
     plan = Plan(
-        provider="topaz", model="Standard", endpoint="sharpen/async", parameters=parameters, settings={}, layers={},
-        notes=(), source_format=ImageFormat.TIFF, output_format=ImageFormat.TIFF, output_width=facts.width,
-        output_height=facts.height, credits=1, credit_price_usd=1,
-    )  # fmt: skip
+        provider="topaz",
+        model="Standard",
+        endpoint="sharpen/async",
+        parameters=parameters,
+        settings={},
+        layers={},
+        notes=(),
+        source_format=ImageFormat.TIFF,
+        output_format=ImageFormat.TIFF,
+        output_width=facts.width,
+        output_height=facts.height,
+        credits=1,
+        credit_price_usd=1,
+    )
     image = ImageStream(lambda: sources.open(source), nothing, source.size_bytes, "image/tiff", ".tiff")
     return topaz.submit(plan, image, Handle("0" * 32, 1, 1), nothing).process_id
 

@@ -44,8 +44,11 @@ def report() -> Report:
         environment = {**stack.endpoint.environment(), **trust, "PYTHONPATH": ":".join(sys.path)}
         done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("carry.py")), json.dumps(job)],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     print(done.stdout)
     return {entry.pop("name"): entry for entry in map(json.loads, done.stdout.splitlines())}

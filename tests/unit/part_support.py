@@ -52,9 +52,7 @@ def begun(bucket: SmallS3) -> dict[str, Any]:
 
 def sender_of(bucket: SmallS3, target: dict[str, Any], token: str | None = None) -> PartSender:
     context = ssl.create_default_context(cafile=str(bucket.authority)) if bucket.authority else NO_TLS
-    return PartSender(
-        upload_url(bucket.client(), target), REGION, lambda: Credentials(KEY_ID, SECRET, token), context
-    )
+    return PartSender(upload_url(bucket.client(), target), REGION, lambda: Credentials(KEY_ID, SECRET, token), context)
 
 
 def reader(body: bytes) -> Any:

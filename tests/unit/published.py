@@ -88,9 +88,13 @@ NO_IMAGE_SENT = {"input_height": "1080", "input_width": "1920"}
 
 
 def topaz(
-    cited: str, path: str, fields: Mapping[str, Any], differs: Mapping[str, tuple[Any, str]], call: str = "submit",
+    cited: str,
+    path: str,
+    fields: Mapping[str, Any],
+    differs: Mapping[str, tuple[Any, str]],
+    call: str = "submit",
     **how: str,
-) -> Published:  # fmt: skip
+) -> Published:
     """A form of Topaz', whose tags are its fields and `how` it is sent."""
     tags = {name: value for name, value in fields.items() if value != IMAGE and name not in NO_IMAGE_SENT}
     url = f"https://api.topazlabs.com/image/v1/{path}"

@@ -56,7 +56,10 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened(source: LargeResult, fresh: Callable[[], str] | None = None) -> Iterator[Any]:
     """A link to the result; `fresh` mints another, the source's own unless told otherwise."""
     client = http.new_client(NO_TLS)
-    with client, Downloads(client, local=True, context=lambda: NO_TLS).open(source.link(), fresh or source.link) as link:
+    with (
+        client,
+        Downloads(client, local=True, context=lambda: NO_TLS).open(source.link(), fresh or source.link) as link,
+    ):
         yield link
 
 

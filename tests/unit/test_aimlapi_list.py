@@ -36,10 +36,16 @@ def aimlapi(vendor: Callable[[httpx.Request], httpx.Response]) -> Aimlapi:
 def row(name: object, status: object = "succeeded", **fields: Any) -> dict[str, Any]:
     """A row of the log as the usage logs page shows it."""
     return {
-        "created": "2026-11-21T14:00:05.000Z", "status": status, "origin": "api", "model": "topaz-labs/sharpen-gen",
-        "cost": {"usd": 0.105, "credits": 210_000}, "tokens": {"input": 0, "output": 0, "total": 0},
-        "request_id": None, "inference_id": "i-1", "client_request_id": name,
-    } | fields  # fmt: skip
+        "created": "2026-11-21T14:00:05.000Z",
+        "status": status,
+        "origin": "api",
+        "model": "topaz-labs/sharpen-gen",
+        "cost": {"usd": 0.105, "credits": 210_000},
+        "tokens": {"input": 0, "output": 0, "total": 0},
+        "request_id": None,
+        "inference_id": "i-1",
+        "client_request_id": name,
+    } | fields
 
 
 def page(rows: list[Any], more: object = False) -> httpx.Response:
@@ -159,8 +165,9 @@ def test_refused_attempts_are_among_them_as_failed_and_cost_nothing() -> None:
     rows = [row(f"{HANDLE.prefix}3"), row(f"{HANDLE.prefix}1", "failed", cost=nothing)]
     found = aimlapi(Vendor(page(rows))).find(HANDLE, Manner.HELD_LINK, SENT)
     assert [(process.process_id[-1], process.state, process.credits) for process in found] == [
-        ("1", ProcessState.FAILED, 0), ("3", ProcessState.EXPIRED, 210_000),
-    ]  # fmt: skip
+        ("1", ProcessState.FAILED, 0),
+        ("3", ProcessState.EXPIRED, 210_000),
+    ]
 
 
 @pytest.mark.parametrize("refused_first", [True, False])

@@ -110,10 +110,15 @@ def test_a_submit_carries_these_headers_and_no_other() -> None:
     vendor = Vendor(answer(GOOD))
     submit(aimlapi(split(vendor, Host())), Kept())
     assert headers_of(vendor.requests[0]) == {
-        "host": "api.aimlapi.example.test", "accept": "*/*", "accept-encoding": "identity", "connection": "close",
-        "authorization": "Bearer key-1", "content-type": "application/json",
-        "content-length": str(len(vendor.bodies[0])), "x-client-request-id": "0123456789abcdef0123456789abcdef-2-3",
-    }  # fmt: skip
+        "host": "api.aimlapi.example.test",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "connection": "close",
+        "authorization": "Bearer key-1",
+        "content-type": "application/json",
+        "content-length": str(len(vendor.bodies[0])),
+        "x-client-request-id": "0123456789abcdef0123456789abcdef-2-3",
+    }
 
 
 CALLS: list[tuple[Callable[[Aimlapi], object], str, str]] = [

@@ -23,8 +23,9 @@ WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"
 ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.wiring"}
 # Retries of the ledger's writes, and of results that nobody can be asked for again; nothing else ever waits.
 SLEEPERS = {
-    "layers/core/darkroom/aws/writes.py": ["self.sleep"], "layers/core/darkroom/providers/held.py": ["downloads.sleep"],
-}  # fmt: skip
+    "layers/core/darkroom/aws/writes.py": ["self.sleep"],
+    "layers/core/darkroom/providers/held.py": ["downloads.sleep"],
+}
 MAX_FILE_LINES, MAX_USE_CASE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 300, 200, 40, 40
 
 
@@ -53,8 +54,12 @@ def is_typing_only(node: ast.stmt) -> bool:
 
 def imports(path: Path, *, typing_too: bool = True) -> Iterator[str]:
     """Every imported module by its full name; `from darkroom import events` is `darkroom.events`."""
-    skipped = {id(inner) for node in ast.walk(parsed(path)) if isinstance(node, ast.If) and is_typing_only(node)
-               for inner in ast.walk(node)}  # fmt: skip
+    skipped = {
+        id(inner)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.If) and is_typing_only(node)
+        for inner in ast.walk(node)
+    }
     for node in ast.walk(parsed(path)):
         if not typing_too and id(node) in skipped:
             continue

@@ -142,10 +142,15 @@ def test_one_bucket_for_uploads_and_results_is_refused() -> None:
 
 
 def test_limits_come_from_their_four_variables() -> None:
-    limits = Configuration({
-        "MONTHLY_CREDIT_LIMIT": "500", "MONTHLY_BUDGET_USD": "50.5", "MAX_CREDITS_PER_JOB": "topaz=10",
-        "CREDIT_PRICE_USD": "aimlapi=0.01", "PROVIDER": "aimlapi",
-    }).limits(KNOWN)  # fmt: skip
+    limits = Configuration(
+        {
+            "MONTHLY_CREDIT_LIMIT": "500",
+            "MONTHLY_BUDGET_USD": "50.5",
+            "MAX_CREDITS_PER_JOB": "topaz=10",
+            "CREDIT_PRICE_USD": "aimlapi=0.01",
+            "PROVIDER": "aimlapi",
+        }
+    ).limits(KNOWN)
     assert limits.monthly_credits == {"aimlapi": 500}
     assert limits.monthly_usd == Decimal("50.5")
     assert limits.credits_per_job == {"topaz": 10}

@@ -62,9 +62,21 @@ def settled(
     """What a doubt about the attempt before this one came to; None: the call is proven absent."""
     record: Any = Record(shown)
     job = Job(
-        JOB_ID, 1, attempt, JobStatus.SUBMITTING, "in", "a.png", None, "1", NOW, NOW + timedelta(days=1),
-        provider="aimlapi", manner=manner, key_fingerprint="key", credits_reserved=PRICE,
-    )  # fmt: skip
+        JOB_ID,
+        1,
+        attempt,
+        JobStatus.SUBMITTING,
+        "in",
+        "a.png",
+        None,
+        "1",
+        NOW,
+        NOW + timedelta(days=1),
+        provider="aimlapi",
+        manner=manner,
+        key_fingerprint="key",
+        credits_reserved=PRICE,
+    )
     verdict = Doubt(record, record, {"aimlapi": record}, record, record, lambda: NOW).settle(job)
     assert (verdict is None) is (record.ended == [])
     return record.ended or None

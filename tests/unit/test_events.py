@@ -21,9 +21,25 @@ from darkroom.model import Due, Job, JobStatus, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2] / "events"
-JOB = Job("0" * 32, 1, 2, JobStatus.COMPLETED, "in", "a.jpg", "v1", "order", NOW, NOW, lease_until=NOW,
-          key_fingerprint="abcdef", credits=Decimal("1.5"), cost_usd=Decimal("0.18"), credits_reserved=Decimal(2),
-          settings={"model": "Standard V2"}, orphans=("p-9",))  # fmt: skip
+JOB = Job(
+    "0" * 32,
+    1,
+    2,
+    JobStatus.COMPLETED,
+    "in",
+    "a.jpg",
+    "v1",
+    "order",
+    NOW,
+    NOW,
+    lease_until=NOW,
+    key_fingerprint="abcdef",
+    credits=Decimal("1.5"),
+    cost_usd=Decimal("0.18"),
+    credits_reserved=Decimal(2),
+    settings={"model": "Standard V2"},
+    orphans=("p-9",),
+)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 

@@ -28,9 +28,12 @@ LINKED = json.dumps({"data": [{"url": URL}]}).encode()
 
 
 def taken(
-    content: bytes | Iterator[bytes], keep: Any = None, host: Callable[[httpx.Request], httpx.Response] | None = None,
-    patience: Patience | None = None, took: float = 0.0,
-) -> Kept:  # fmt: skip
+    content: bytes | Iterator[bytes],
+    keep: Any = None,
+    host: Callable[[httpx.Request], httpx.Response] | None = None,
+    patience: Patience | None = None,
+    took: float = 0.0,
+) -> Kept:
     """What was kept of an answer that took so many seconds."""
     kept, patience = keep or Kept(), patience or Patience()
     links = patience.links(downloads(host or Host()))

@@ -34,9 +34,18 @@ class Built:
         make = shutil.which("make")
         assert make
         done = subprocess.run(
-            [make, "build-CoreLayer", f"ARTIFACTS_DIR={folder / 'artifacts'}", f"PYTHON={python}", f"RUNTIME={runtime}"],
-            cwd=BUILDER, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            [
+                make,
+                "build-CoreLayer",
+                f"ARTIFACTS_DIR={folder / 'artifacts'}",
+                f"PYTHON={python}",
+                f"RUNTIME={runtime}",
+            ],
+            cwd=BUILDER,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         self.said, self.told = done.stdout, (folder / "told").read_text()
         self.layer = folder / "artifacts" / "python"
 

@@ -16,15 +16,48 @@ from darkroom.model import Job, JobStatus, Manner
 
 NOW = datetime(2026, 11, 21, 14, 0, 0, 123000, tzinfo=UTC)
 FULL = Job(
-    job_id="0" * 32, run=2, attempt=3, status=JobStatus.PROCESSING, source_bucket="in", source_key="ü/a.jpg",
-    source_version="v1", source_order="o", created_at=NOW, deadline_at=NOW, lease_until=NOW, next_attempt_at=NOW,
-    provider="topaz", model="Standard V2", settings={"model": "Standard V2"}, label="l", process_id="p",
-    key_fingerprint="f", credits_reserved=Decimal("1.5"), credits=Decimal("0.1"), credit_price_usd=Decimal("0.12"),
-    cost_usd=Decimal("0.012"), budget_month="2026-11", output_bucket="out", output_key="ü/a.jpg", output_format="jpeg",
-    superseded=True, error_code="TimedOut", error="late", submitted_at=NOW, eta=NOW, completed_at=NOW,
-    published_at=NOW, credits_charged=Decimal("0.2"), cancel_requested_at=NOW, due_at=NOW, polls=7, orphans=("p-1", "p-2"),
-    reserved_at=NOW, manner=Manner.HELD_LINK, staged=True,
-)  # fmt: skip
+    job_id="0" * 32,
+    run=2,
+    attempt=3,
+    status=JobStatus.PROCESSING,
+    source_bucket="in",
+    source_key="ü/a.jpg",
+    source_version="v1",
+    source_order="o",
+    created_at=NOW,
+    deadline_at=NOW,
+    lease_until=NOW,
+    next_attempt_at=NOW,
+    provider="topaz",
+    model="Standard V2",
+    settings={"model": "Standard V2"},
+    label="l",
+    process_id="p",
+    key_fingerprint="f",
+    credits_reserved=Decimal("1.5"),
+    credits=Decimal("0.1"),
+    credit_price_usd=Decimal("0.12"),
+    cost_usd=Decimal("0.012"),
+    budget_month="2026-11",
+    output_bucket="out",
+    output_key="ü/a.jpg",
+    output_format="jpeg",
+    superseded=True,
+    error_code="TimedOut",
+    error="late",
+    submitted_at=NOW,
+    eta=NOW,
+    completed_at=NOW,
+    published_at=NOW,
+    credits_charged=Decimal("0.2"),
+    cancel_requested_at=NOW,
+    due_at=NOW,
+    polls=7,
+    orphans=("p-1", "p-2"),
+    reserved_at=NOW,
+    manner=Manner.HELD_LINK,
+    staged=True,
+)
 BARE = Job("0" * 32, 1, 1, JobStatus.CLAIMED, "in", "a.jpg", None, "o", NOW, NOW)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 
@@ -43,8 +76,11 @@ def test_a_new_row_has_what_its_indexes_read() -> None:
     assert (item["pk"], item["sk"]) == ({"S": "JOB#" + "0" * 32}, {"S": "JOB"})
     indexed = {name: item[name]["S"] for name in ("open_status", "due_at", "day", "source_uri")}
     assert indexed == {
-        "open_status": "CLAIMED", "due_at": "2026-11-21T14:00:00.123Z", "day": "2026-11-21", "source_uri": "in/a.jpg",
-    }  # fmt: skip
+        "open_status": "CLAIMED",
+        "due_at": "2026-11-21T14:00:00.123Z",
+        "day": "2026-11-21",
+        "source_uri": "in/a.jpg",
+    }
 
 
 def test_absent_attributes_take_no_room() -> None:
@@ -65,10 +101,13 @@ def test_stamps_are_utc_whatever_the_zone() -> None:
 
 def test_a_write_names_every_attribute_it_uses() -> None:
     write = Write(
-        rows.job_key("x"), set={"status": JobStatus.FAILED}, add={"polls": 1}, remove=["error"],
+        rows.job_key("x"),
+        set={"status": JobStatus.FAILED},
+        add={"polls": 1},
+        remove=["error"],
         when=["attribute_not_exists(#lease_until) OR #lease_until <= :now", "#run = :run"],
         values={"now": NOW, "run": 1},
-    )  # fmt: skip
+    )
     request = write.request("ledger")
     assert request["UpdateExpression"] == "SET #status = :set_status ADD #polls :add_polls REMOVE #error"
     assert set(request["ExpressionAttributeNames"].values()) == {"status", "polls", "error", "lease_until", "run"}

@@ -39,7 +39,10 @@ def test_a_shell_reads_what_up_prints_whatever_the_folder_is_called(state: Path)
     assert answer.exit_code == 0, answer.output
     exported = [shlex.split(line) for line in answer.stdout.splitlines() if not line.startswith("#")]
     assert dict(pair.split("=", 1) for _, pair in exported) == {
-        "AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_CA_BUNDLE": str(KEPT), "AWS_ACCESS_KEY_ID": "id",
-        "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1",
-    }  # fmt: skip
+        "AWS_ENDPOINT_URL": "https://127.0.0.1:1",
+        "AWS_CA_BUNDLE": str(KEPT),
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     assert {word for word, _ in exported} == {"export"}

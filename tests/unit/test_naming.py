@@ -16,8 +16,21 @@ JPEG, PNG, TIFF = ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF
 
 
 def job(key: str = "a.jpg", bucket: str = "in") -> Job:
-    return Job("0" * 32, 1, 1, JobStatus.PROCESSING, bucket, key, "v1", "", NOW, NOW, provider="topaz",
-               model="Standard V2", process_id="p-1")  # fmt: skip
+    return Job(
+        "0" * 32,
+        1,
+        1,
+        JobStatus.PROCESSING,
+        bucket,
+        key,
+        "v1",
+        "",
+        NOW,
+        NOW,
+        provider="topaz",
+        model="Standard V2",
+        process_id="p-1",
+    )
 
 
 @pytest.mark.parametrize("key", ["a.jpg", "a", "ä/b c.JPG", ".hidden", "_failedish/a.jpg", "x/_failed/a.jpg", "a.json"])

@@ -45,10 +45,17 @@ def oxen(vendor: Callable[[httpx.Request], httpx.Response]) -> Oxen:
 def row(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
     """A row of the run's, as the async queue reference shows it, with the parameters of its request."""
     return {
-        "generation_id": f"g-{number}", "model_name": "topazlabs-image-upscale", "media_type": "image",
-        "status": "processing", "result_url": None, "error_message": None, "enqueued_at": SECOND, "started_at": None,
-        "completed_at": None, "input_image": link_of(str(handle)),
-    } | fields  # fmt: skip
+        "generation_id": f"g-{number}",
+        "model_name": "topazlabs-image-upscale",
+        "media_type": "image",
+        "status": "processing",
+        "result_url": None,
+        "error_message": None,
+        "enqueued_at": SECOND,
+        "started_at": None,
+        "completed_at": None,
+        "input_image": link_of(str(handle)),
+    } | fields
 
 
 def lean(number: object, **fields: Any) -> dict[str, Any]:
@@ -175,8 +182,10 @@ def test_a_generation_is_ours_by_whichever_attempt_and_each_is_told_once_oldest_
     hub = Hub(queued=[row(3), row(9, enqueued_at=None)], history=[row(3, status="succeeded"), early])
     found = oxen(hub).find(HANDLE, Manner.LINK, SENT)
     assert [(process.process_id, process.handle) for process in found or ()] == [
-        ("g-2", f"{HANDLE.prefix}1"), ("g-3", str(HANDLE)), ("g-9", str(HANDLE)),
-    ]  # fmt: skip
+        ("g-2", f"{HANDLE.prefix}1"),
+        ("g-3", str(HANDLE)),
+        ("g-9", str(HANDLE)),
+    ]
     assert (found or ())[1].state is ProcessState.COMPLETED
 
 

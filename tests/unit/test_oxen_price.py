@@ -16,9 +16,12 @@ from darkroom.model import ProcessState
 from darkroom.providers.oxen import Oxen
 
 MODEL = {
-    "id": "topazlabs-image-upscale", "pricing": {"cost_per_image": 0.05, "method": "per_image"},
-    "request_schema": {"properties": {"output_format": {"enum": ["jpg", "png"]}, "upscale_factor": {"enum": ["4x", "2x"]}}},
-}  # fmt: skip
+    "id": "topazlabs-image-upscale",
+    "pricing": {"cost_per_image": 0.05, "method": "per_image"},
+    "request_schema": {
+        "properties": {"output_format": {"enum": ["jpg", "png"]}, "upscale_factor": {"enum": ["4x", "2x"]}}
+    },
+}
 
 
 def oxen(vendor: Callable[[httpx.Request], httpx.Response]) -> Oxen:

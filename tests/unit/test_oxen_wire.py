@@ -96,10 +96,14 @@ def test_a_submit_carries_these_headers_and_no_other(tags: dict[str, str]) -> No
     with pytest.raises(SubmitInDoubt):
         submit(oxen(vendor), **tags)
     assert headers_of(vendor.requests[0]) == {
-        "host": "hub.oxen.example.test", "accept": "*/*", "accept-encoding": "identity", "connection": "close",
-        "authorization": "Bearer key-1", "content-type": "application/json",
+        "host": "hub.oxen.example.test",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "connection": "close",
+        "authorization": "Bearer key-1",
+        "content-type": "application/json",
         "content-length": str(len(vendor.bodies[0])),
-    }  # fmt: skip
+    }
 
 
 CALLS: dict[str, tuple[Callable[[Oxen], object], str, str]] = {

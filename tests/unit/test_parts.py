@@ -106,9 +106,12 @@ def signature_of(seen: Seen, origin: str) -> str:
 def test_parts_go_where_the_sdk_would_send_them(region: str, name: str, style: Any) -> None:
     """To the region's own host: the global one answers for a new bucket with a redirect."""
     client: Any = boto3.client(
-        "s3", region_name=region, aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET,
+        "s3",
+        region_name=region,
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
         config=Config(s3={"addressing_style": style}),
-    )  # fmt: skip
+    )
     urls: list[str] = []
 
     def caught(request: Any, **rest: Any) -> AWSResponse:

@@ -33,9 +33,15 @@ def test_values_reach_the_wire_in_the_vendors_spelling_and_the_plan_in_ours() ->
     }  # fmt: skip
     result = planned(tags, "texture=2")
     assert result.parameters == {
-        "model": "Redefine", "face_enhancement": "true", "subject_detection": "Foreground", "creativity": "3",
-        "texture": "2", "output_format": "tiff", "prompt": "a cat", "output_width": "1200",
-    }  # fmt: skip
+        "model": "Redefine",
+        "face_enhancement": "true",
+        "subject_detection": "Foreground",
+        "creativity": "3",
+        "texture": "2",
+        "output_format": "tiff",
+        "prompt": "a cat",
+        "output_width": "1200",
+    }
     told = {name: value for name, value in result.parameters.items() if name != "output_width"}  # which nobody set
     assert result.settings == {**told, "provider": "topaz", "label": "l", "max_credits": "9"}
     assert result.layers["texture"] == "stack"

@@ -131,9 +131,7 @@ def test_no_wait_is_shorter_than_two_seconds_or_longer_than_ten_minutes(
     assert 2 <= wait(age, polls, eta_in) <= 600
 
 
-@pytest.mark.parametrize(
-    ("eta_in", "expected"), [(0.5, 2), (30, 30), (600, 600), (604, 302), (1800, 600), (7200, 600)]
-)
+@pytest.mark.parametrize(("eta_in", "expected"), [(0.5, 2), (30, 30), (600, 600), (604, 302), (1800, 600), (7200, 600)])
 def test_the_first_look_is_at_the_eta_and_a_far_one_is_reached_in_equal_steps(eta_in: float, expected: float) -> None:
     assert wait(0, eta_in=eta_in) == expected
 

@@ -18,7 +18,7 @@ from tests.unit.pump_support import (
     small_parts,
     source,
     stands,
-)  # fmt: skip
+)
 
 from darkroom.aws.pump import MAX_PART_BYTES, MIN_PART_BYTES, TRIES, WORKERS, Pieces, cut
 from darkroom.errors import ResultNotReady

@@ -24,7 +24,7 @@ from tests.unit.pump_support import (
     small_parts,
     source,
     stands,
-)  # fmt: skip
+)
 
 from darkroom.aws.parts import Part
 from darkroom.aws.pump import TRIES, WORKERS, Pump

@@ -103,11 +103,22 @@ def ranges() -> Iterator[Ranges]:
 
 def place_of(server: Any, target: str = "/x?signature=s", **changes: Any) -> Place:
     port = server.server_port
-    return Place(**{"address": "127.0.0.1", "port": port, "host": f"results.test:{port}", "name": "results.test",
-                    "target": target, "is_tls": False} | changes)  # fmt: skip
+    return Place(
+        **{
+            "address": "127.0.0.1",
+            "port": port,
+            "host": f"results.test:{port}",
+            "name": "results.test",
+            "target": target,
+            "is_tls": False,
+        }
+        | changes
+    )
 
 
-def read(ranges: Ranges, place: Place, offset: int, length: int, piece: int = 7_000, etag: str | None = '"v1"') -> bytes:
+def read(
+    ranges: Ranges, place: Place, offset: int, length: int, piece: int = 7_000, etag: str | None = '"v1"'
+) -> bytes:
     taken, buffer = bytearray(), bytearray(piece)
     with ranges.part(place, offset, length, etag, TOTAL) as part:
         while count := part.readinto(memoryview(buffer)):
@@ -121,7 +132,9 @@ def connections(server: Any) -> int:
 
 @pytest.mark.parametrize("piece", [1_000, 7_000, 500_000])
 @pytest.mark.parametrize(("offset", "length"), [(0, TOTAL), (0, 1), (TOTAL - 1, 1), (100_001, 77_777)])
-def test_a_part_is_exactly_the_bytes_asked_for(ranges: Ranges, plain: Any, offset: int, length: int, piece: int) -> None:
+def test_a_part_is_exactly_the_bytes_asked_for(
+    ranges: Ranges, plain: Any, offset: int, length: int, piece: int
+) -> None:
     assert read(ranges, place_of(plain), offset, length, piece) == CONTENT[offset : offset + length]
     path, headers, _ = plain.seen[0]
     assert (path, headers["range"]) == ("/x?signature=s", f"bytes={offset}-{offset + length - 1}")

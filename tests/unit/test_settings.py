@@ -19,7 +19,7 @@ from darkroom.settings import (
     parse_defaults,
     resolve,
     tag_layer,
-)  # fmt: skip
+)
 
 
 def resolved(tags: Mapping[str, str], defaults: str = "", prefix: str = "") -> Settings:
@@ -130,8 +130,10 @@ def test_metadata_stands_between_tags_and_stack() -> None:
     settings = with_metadata({"scale": "4", "model": "CGI"}, {"only:scale": "2"}, "model=Redefine,denoise=1")
     assert settings.layers == ("tags", "metadata", "stack")
     assert {name: settings.values[name] for name in ("scale", "model", "denoise")} == {
-        "scale": Resolved("2", "tags"), "model": Resolved("CGI", "metadata"), "denoise": Resolved("1", "stack"),
-    }  # fmt: skip
+        "scale": Resolved("2", "tags"),
+        "model": Resolved("CGI", "metadata"),
+        "denoise": Resolved("1", "stack"),
+    }
 
 
 def test_the_prefix_concerns_tags_only() -> None:

@@ -39,9 +39,13 @@ class Bucket:
     def client(self) -> Any:
         config = Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"})
         return boto3.client(
-            "s3", region_name=REGION, endpoint_url=self.url, config=config, aws_access_key_id="a",
+            "s3",
+            region_name=REGION,
+            endpoint_url=self.url,
+            config=config,
+            aws_access_key_id="a",
             aws_secret_access_key="b",
-        )  # fmt: skip
+        )
 
 
 @contextmanager

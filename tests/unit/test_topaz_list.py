@@ -16,9 +16,12 @@ from darkroom.providers import topaz
 def entry(number: int, **fields: Any) -> dict[str, Any]:
     """An entry of the list with our handle."""
     return {
-        "process_id": f"process-{number}", "filename": f"{HANDLE.prefix}{number}.png", "status": "Processing",
-        "creation_time": 1_700_000_000 + number, "eta": 1_700_000_100,
-    } | fields  # fmt: skip
+        "process_id": f"process-{number}",
+        "filename": f"{HANDLE.prefix}{number}.png",
+        "status": "Processing",
+        "creation_time": 1_700_000_000 + number,
+        "eta": 1_700_000_100,
+    } | fields
 
 
 def page(entries: list[Any], cursor: str | None = None, more: bool = False) -> httpx.Response:
@@ -43,8 +46,10 @@ def test_every_page_is_asked_for_with_the_cursor_of_the_last() -> None:
     ]
     first = f"{BASE}/status?paginated=true&limit=100"
     assert [str(request.url) for request in vendor.requests] == [
-        first, f"{first}&cursor=a%3D%26b", f"{first}&cursor=c%2Fd",
-    ]  # fmt: skip
+        first,
+        f"{first}&cursor=a%3D%26b",
+        f"{first}&cursor=c%2Fd",
+    ]
 
 
 def test_an_empty_page_with_a_cursor_is_not_the_end() -> None:

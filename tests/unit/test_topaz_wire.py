@@ -22,9 +22,20 @@ from darkroom.providers.topaz import LEGACY_KEY_PREFIX, Topaz
 CONTENT = b"\x89PNG not really\r\n--" + bytes(range(256))
 IMAGE = image_of(lambda: io.BytesIO(CONTENT), len(CONTENT))
 PLAN = Plan(
-    "topaz", "Standard V2", "enhance/async", {"model": "Standard V2", "output_width": "512", "prompt": 'a "b"\u00e9'},
-    {}, {}, (), ImageFormat.PNG, ImageFormat.PNG, 512, 512, Decimal(1), Decimal("0.12"),
-)  # fmt: skip
+    "topaz",
+    "Standard V2",
+    "enhance/async",
+    {"model": "Standard V2", "output_width": "512", "prompt": 'a "b"\u00e9'},
+    {},
+    {},
+    (),
+    ImageFormat.PNG,
+    ImageFormat.PNG,
+    512,
+    512,
+    Decimal(1),
+    Decimal("0.12"),
+)
 MULTIPART_BODY = (
     b"--{b}\r\n"
     b'Content-Disposition: form-data; name="model"\r\n\r\nStandard V2\r\n'

@@ -25,9 +25,14 @@ RESULT = "https://results.example.test/1.png?X-Amz-Signature=s"
 def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
     """An entry of the run's."""
     return {
-        "generation_id": number, "model_name": "topaz", "status": "Ongoing", "generation_results": [],
-        "created_at": "2026-11-21T14:00:00.5Z", "updated_at": None, "image_url": link_of(str(handle)),
-    } | fields  # fmt: skip
+        "generation_id": number,
+        "model_name": "topaz",
+        "status": "Ongoing",
+        "generation_results": [],
+        "created_at": "2026-11-21T14:00:00.5Z",
+        "updated_at": None,
+        "image_url": link_of(str(handle)),
+    } | fields
 
 
 def silent(number: int) -> dict[str, Any]:

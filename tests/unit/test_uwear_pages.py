@@ -29,9 +29,15 @@ def payload(handle: object = HANDLE) -> str:
 def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
     """An entry of the run's, as published."""
     return {
-        "generation_id": number, "clothing_item_id": None, "num_images": 1, "payload": payload(handle), "status": "Ongoing",
-        "feature_name": "upscale", "created_at": "2026-11-21T14:00:00.5Z", "updated_at": "2026-11-21T14:00:00.5Z",
-    } | fields  # fmt: skip
+        "generation_id": number,
+        "clothing_item_id": None,
+        "num_images": 1,
+        "payload": payload(handle),
+        "status": "Ongoing",
+        "feature_name": "upscale",
+        "created_at": "2026-11-21T14:00:00.5Z",
+        "updated_at": "2026-11-21T14:00:00.5Z",
+    } | fields
 
 
 def page(number: object, last: object, *entries: object, total: object = None) -> httpx.Response:

@@ -75,9 +75,14 @@ def test_a_submit_is_one_json_post_byte_for_byte() -> None:
 def test_every_setting_goes_as_a_text() -> None:
     vendor = Vendor(answer(ACCEPTED))
     submit(
-        uwear(vendor), model="topaz", enhance_model="standard v2", scale="6", face_enhancement="yes",
-        face_enhancement_creativity="0.50", subject_detection="auto",
-    )  # fmt: skip
+        uwear(vendor),
+        model="topaz",
+        enhance_model="standard v2",
+        scale="6",
+        face_enhancement="yes",
+        face_enhancement_creativity="0.50",
+        subject_detection="auto",
+    )
     settings = (
         b'"enhance_model":"Standard V2","face_enhancement":"true","face_enhancement_creativity":"0.50",'
         b'"subject_detection":"Auto","upscale_factor":"6x"'
@@ -95,10 +100,14 @@ def test_a_submit_carries_these_headers_and_no_other() -> None:
     vendor = Vendor(answer(ACCEPTED))
     submit(uwear(vendor))
     assert headers_of(vendor.requests[0]) == {
-        "host": "api.uwear.example.test", "accept": "*/*", "accept-encoding": "identity", "connection": "close",
-        "authorization": "Bearer key-1", "content-type": "application/json",
+        "host": "api.uwear.example.test",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "connection": "close",
+        "authorization": "Bearer key-1",
+        "content-type": "application/json",
         "content-length": str(len(vendor.bodies[0])),
-    }  # fmt: skip
+    }
 
 
 CALLS: dict[str, tuple[Callable[[Uwear], object], str, str]] = {

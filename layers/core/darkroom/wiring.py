@@ -43,9 +43,12 @@ def quiet_loggers() -> None:
 
 
 def use(
-    environment: Mapping[str, str], client: Callable[[str], Any] | None = None, *,
-    credentials: Callable[[], Any] | None = None, by_hand: bool = False,
-) -> None:  # fmt: skip
+    environment: Mapping[str, str],
+    client: Callable[[str], Any] | None = None,
+    *,
+    credentials: Callable[[], Any] | None = None,
+    by_hand: bool = False,
+) -> None:
     """For a process that is no function, before anything else here: whose environment to read, how clients are made, and
     with whose credentials.
 
@@ -249,12 +252,14 @@ def _sending() -> pipeline.sending.Sending:
         clock=utc_now,
         output_bucket=_setting().output_bucket,
         preparing=pipeline.preparing.Preparing(
-            sources=_sources(), default_provider=_setting().provider,
+            sources=_sources(),
+            default_provider=_setting().provider,
             allowed_providers=_setting().allowed_providers(ADAPTERS),
-            stack_defaults=_setting().text("DEFAULT_SETTINGS", ""), tag_prefix=_setting().text("TAG_PREFIX", ""),
+            stack_defaults=_setting().text("DEFAULT_SETTINGS", ""),
+            tag_prefix=_setting().text("TAG_PREFIX", ""),
             limits=_setting().limits(ADAPTERS),
         ),
-    )  # fmt: skip
+    )
 
 
 def _attention() -> Attention:

@@ -33,8 +33,10 @@ class AimlapiStage(SimulatedStage):
         "account": ("account", "account"),
     }
     operator_faults: ClassVar = {
-        "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.OUT_OF_CREDITS, "no_funds": ErrorCode.OUT_OF_CREDITS,
-    }  # fmt: skip
+        "auth": ErrorCode.AUTH_FAILED,
+        "forbidden": ErrorCode.OUT_OF_CREDITS,
+        "no_funds": ErrorCode.OUT_OF_CREDITS,
+    }
     refusals = ("model=claid", "mode=Standard", "output_format=gif", "strength=1.5", "focus_boost=0.1")
     delays = ("late_job", "fetch_late")
     malformed: ClassVar = {

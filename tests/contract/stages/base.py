@@ -134,9 +134,7 @@ class Stage(ABC):
         """What an adapter is given to send."""
         sent = noise(self.side) if content is None else content
         handle = self.handle(attempt, run)
-        return ImageStream(
-            lambda: io.BytesIO(sent), lambda: self.link(sent, handle), len(sent), "image/png", ".png"
-        )  # fmt: skip
+        return ImageStream(lambda: io.BytesIO(sent), lambda: self.link(sent, handle), len(sent), "image/png", ".png")
 
     def keep(self, process_id: str, pieces: Iterator[bytes]) -> None:
         """Stages a result, as `ports.Staging` does: whole or not at all."""

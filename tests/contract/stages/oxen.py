@@ -36,8 +36,10 @@ class OxenStage(SimulatedStage):
     }
     unread = frozenset({"cancel"})
     operator_faults: ClassVar = {
-        "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
-    }  # fmt: skip
+        "auth": ErrorCode.AUTH_FAILED,
+        "forbidden": ErrorCode.AUTH_FAILED,
+        "no_funds": ErrorCode.OUT_OF_CREDITS,
+    }
     refusals = ("model=flux", "model=", "num_generations=5")
     endings: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
     delays = ("late_job", "hold", "fetch_late")

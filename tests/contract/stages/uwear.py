@@ -34,8 +34,10 @@ class UwearStage(SimulatedStage):
         "download": ("download", "status"),
     }
     operator_faults: ClassVar = {
-        "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
-    }  # fmt: skip
+        "auth": ErrorCode.AUTH_FAILED,
+        "forbidden": ErrorCode.AUTH_FAILED,
+        "no_funds": ErrorCode.OUT_OF_CREDITS,
+    }
     refusals = ("model=claid", "upscale_factor=3x", "face_enhancement=maybe", "face_enhancement_creativity=1.5")
     endings: ClassVar = {"failed_job": "failed", "failed_word": "failed"}
     delays = ("late_job", "fetch_late")

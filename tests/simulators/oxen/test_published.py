@@ -187,8 +187,13 @@ def test_the_history_comes_in_pages_with_what_was_charged(http: httpx.Client, ga
     body = http.get("/ai/generations", params={"page": 2, "page_size": 2}).json()
     assert [row["generation_id"] for row in body.pop("generations")] == ids[:1]
     assert body == {
-        "count": 1, "page_number": 2, "page_size": 2, "total_pages": 2, "total_entries": 3, "total_cost": "0.15",
-    }  # fmt: skip
+        "count": 1,
+        "page_number": 2,
+        "page_size": 2,
+        "total_pages": 2,
+        "total_entries": 3,
+        "total_cost": "0.15",
+    }
     one = http.get(f"/ai/generations/{ids[0]}").json()
     assert (one["status"], one["status_message"]) == ("success", "resource_found")
     assert one["generation"].keys() >= ROW | {"cost", "user_id", "username", "user_image"}

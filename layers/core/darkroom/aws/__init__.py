@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         sources,
         staging,
         workflow,
-    )  # fmt: skip
+    )
 
 __all__ = [
     "accounts", "attention", "backlog", "circuits", "interventions", "links", "outputs", "pump", "secrets",

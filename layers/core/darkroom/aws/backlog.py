@@ -42,9 +42,11 @@ class DynamoBacklog:
     def wake(self, job: Job, until: datetime) -> None:
         """Nobody looks at the job again before `until`. Raises LostClaim."""
         write = Write(
-            key=rows.job_key(job.job_id), set={"due_at": until}, when=[FROM_STATUS, SAME_ATTEMPT, STILL_DUE],
+            key=rows.job_key(job.job_id),
+            set={"due_at": until},
+            when=[FROM_STATUS, SAME_ATTEMPT, STILL_DUE],
             values={"from": job.status, "run": job.run, "attempt": job.attempt, "due_at": job.due_at},
-        )  # fmt: skip
+        )
         try:
             self._writer.update(write)
         except ConditionFailed:

@@ -37,11 +37,13 @@ class DynamoCircuits:
         if not (retry_at or paused_at):
             return None
         return Circuit(
-            provider=provider, paused=paused_at is not None, retry_at=rows.moment(retry_at) if retry_at else None,
+            provider=provider,
+            paused=paused_at is not None,
+            retry_at=rows.moment(retry_at) if retry_at else None,
             opened_at=rows.moment(paused_at or opened_at or retry_at or ""),
             error_code=None if paused_at else rows.text(item, "error_code"),
             error=rows.text(item, "paused_why") if paused_at else rows.text(item, "error"),
-        )  # fmt: skip
+        )
 
     def probe(self, provider: str, now: datetime, until: datetime) -> bool:
         """Whether this caller is the one that may try now."""

@@ -40,9 +40,14 @@ class DynamoInterventions:
         }  # fmt: skip
         gone = {field.name for field in fields(Job)} - IDENTITY - anew.keys() - {"status", "due_at"}
         step = move(
-            job, TERMINAL, JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=now, set=anew,
+            job,
+            TERMINAL,
+            JobStatus.CLAIMED,
+            word=JobStatus.CLAIMED,
+            due_at=now,
+            set=anew,
             remove=[*sorted(gone), "expires_at"],
-        )  # fmt: skip
+        )
         self._transact(step, Write(rows.run_key(job), set=_kept(job), when=[NOT_KEPT]))
         return self._reread(job)
 
@@ -55,19 +60,31 @@ class DynamoInterventions:
             "deadline_at": deadline_at,
         }
         step = move(
-            job, [JobStatus.IN_DOUBT], JobStatus.PROCESSING, word=JobStatus.PROCESSING, due_at=now, set=bound,
-            add={"attempt": 1}, remove=["error", "error_code", "cancel_requested_at", "staged"],
-        )  # fmt: skip
+            job,
+            [JobStatus.IN_DOUBT],
+            JobStatus.PROCESSING,
+            word=JobStatus.PROCESSING,
+            due_at=now,
+            set=bound,
+            add={"attempt": 1},
+            remove=["error", "error_code", "cancel_requested_at", "staged"],
+        )
         self._transact(step)
         return self._reread(job)
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
         """IN_DOUBT without a process → CLAIMED, the reservation given back, no wish to cancel kept. Raises LostClaim."""
         step = move(
-            job, [JobStatus.IN_DOUBT], JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=now,
-            set={"deadline_at": deadline_at, "next_attempt_at": now}, add={"attempt": 1}, when=[NO_PROCESS],
+            job,
+            [JobStatus.IN_DOUBT],
+            JobStatus.CLAIMED,
+            word=JobStatus.CLAIMED,
+            due_at=now,
+            set={"deadline_at": deadline_at, "next_attempt_at": now},
+            add={"attempt": 1},
+            when=[NO_PROCESS],
             remove=["error", "error_code", "cancel_requested_at", *budgets.OF_A_RESERVATION],
-        )  # fmt: skip
+        )
         self._transact(step, *budgets.releases(job))
         return self._reread(job)
 

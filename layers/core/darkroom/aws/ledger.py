@@ -29,7 +29,7 @@ from darkroom.aws.moves import (
     move,
     placed,
     present,
-)  # fmt: skip
+)
 from darkroom.aws.writes import ConditionFailed, Write, Writer
 from darkroom.errors import LostClaim, OutputBusy
 from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
@@ -63,10 +63,19 @@ class DynamoLedger:
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
         """Creates the job, or takes over a CLAIMED one that is due and whose lease is over."""
         job = Job(
-            job_id=source.job_id, run=1, attempt=1, status=JobStatus.CLAIMED, source_bucket=source.bucket,
-            source_key=source.key, source_version=source.version_id, source_order=source.order, created_at=now,
-            deadline_at=deadline_at, lease_until=lease_until, due_at=lease_until,
-        )  # fmt: skip
+            job_id=source.job_id,
+            run=1,
+            attempt=1,
+            status=JobStatus.CLAIMED,
+            source_bucket=source.bucket,
+            source_key=source.key,
+            source_version=source.version_id,
+            source_order=source.order,
+            created_at=now,
+            deadline_at=deadline_at,
+            lease_until=lease_until,
+            due_at=lease_until,
+        )
         try:
             self._writer.put_new(rows.job_item(job))
             return Claim(job, owned=True)
@@ -82,9 +91,14 @@ class DynamoLedger:
     def retake(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Takes over a job that is not over and is due. Raises LostClaim."""
         return self._change(
-            job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set={"lease_until": lease_until, "due_at": lease_until},
-            add={"attempt": 1}, remove=["next_attempt_at"], when=[LEASE_OVER, DUE], values={"now": now},
-        )  # fmt: skip
+            job,
+            (JobStatus.CLAIMED, *AT_THE_PROVIDER),
+            set={"lease_until": lease_until, "due_at": lease_until},
+            add={"attempt": 1},
+            remove=["next_attempt_at"],
+            when=[LEASE_OVER, DUE],
+            values={"now": now},
+        )
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
         """Claims the output key for the source key. Raises OutputCollision naming the other source."""
@@ -108,19 +122,28 @@ class DynamoLedger:
         if plan.label is not None:
             changes["label"] = plan.label
         step = move(
-            job, [JobStatus.CLAIMED], JobStatus.SUBMITTING, word=JobStatus.SUBMITTING, due_at=job.lease_until or now,
-            set=changes, remove=["error", "error_code"],
-        )  # fmt: skip
+            job,
+            [JobStatus.CLAIMED],
+            JobStatus.SUBMITTING,
+            word=JobStatus.SUBMITTING,
+            due_at=job.lease_until or now,
+            set=changes,
+            remove=["error", "error_code"],
+        )
         self._with_budgets(step, budgets.reservations(plan, self.limits, month))
         return self._reread(job)
 
     def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
         """SUBMITTING → CLAIMED, the reservation given back, due at `next_attempt_at`."""
         step = move(
-            job, [JobStatus.SUBMITTING], JobStatus.CLAIMED, word=JobStatus.CLAIMED, due_at=next_attempt_at,
+            job,
+            [JobStatus.SUBMITTING],
+            JobStatus.CLAIMED,
+            word=JobStatus.CLAIMED,
+            due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
             remove=["lease_until", *budgets.OF_A_RESERVATION, *_outdated(error_code, error)],
-        )  # fmt: skip
+        )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
 
@@ -128,22 +151,33 @@ class DynamoLedger:
         """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
         changes = _decided(job) | present(
-            next_attempt_at=next_attempt_at, error_code=error_code, error=error,
+            next_attempt_at=next_attempt_at,
+            error_code=error_code,
+            error=error,
             due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
-        )  # fmt: skip
+        )
         gone = ["lease_until", *_outdated(error_code, error)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
         """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
         changes = present(
-            process_id=submission.process_id, eta=submission.eta, submitted_at=now, polls=0,
-            credits_charged=submission.credits, staged=submission.staged or None,
-        )  # fmt: skip
+            process_id=submission.process_id,
+            eta=submission.eta,
+            submitted_at=now,
+            polls=0,
+            credits_charged=submission.credits,
+            staged=submission.staged or None,
+        )
         step = move(
-            job, [JobStatus.SUBMITTING], JobStatus.PROCESSING, word=JobStatus.PROCESSING, due_at=now + EXECUTION_STARTS,
-            set=changes, remove=["lease_until", "next_attempt_at", "error", "error_code"],
-        )  # fmt: skip
+            job,
+            [JobStatus.SUBMITTING],
+            JobStatus.PROCESSING,
+            word=JobStatus.PROCESSING,
+            due_at=now + EXECUTION_STARTS,
+            set=changes,
+            remove=["lease_until", "next_attempt_at", "error", "error_code"],
+        )
         try:
             return rows.job_of(self._writer.update(step))
         except ConditionFailed as failed:
@@ -159,9 +193,14 @@ class DynamoLedger:
     def doubt(self, job: Job, error: str, now: datetime) -> Job:
         """→ IN_DOUBT, the reservation kept."""
         step = move(
-            job, AT_THE_PROVIDER, JobStatus.IN_DOUBT, word=JobStatus.IN_DOUBT, due_at=now, set={"error": error},
+            job,
+            AT_THE_PROVIDER,
+            JobStatus.IN_DOUBT,
+            word=JobStatus.IN_DOUBT,
+            due_at=now,
+            set={"error": error},
             remove=["lease_until", "next_attempt_at"],
-        )  # fmt: skip
+        )
         return self._updated(step)
 
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
@@ -181,10 +220,17 @@ class DynamoLedger:
             raise OutputBusy("another version's result is being written to the same key", ends) from None
 
     def settle(
-        self, job: Job, status: JobStatus, credits: Decimal, now: datetime, *,
-        error_code: str | None = None, error: str | None = None, output_key: str | None = None,
+        self,
+        job: Job,
+        status: JobStatus,
+        credits: Decimal,
+        now: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        output_key: str | None = None,
         superseded: bool = False,
-    ) -> Job:  # fmt: skip
+    ) -> Job:
         """Terminal status and the month's rows in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
@@ -213,9 +259,11 @@ class DynamoLedger:
         """Marks the event as sent; a rerun since then keeps its own mark."""
         word, due_at = after_publishing(job, now)
         mark = Write(
-            key=rows.job_key(job.job_id), set={"published_at": now}, when=[SAME_RUN, FROM_STATUS, NOT_PUBLISHED],
+            key=rows.job_key(job.job_id),
+            set={"published_at": now},
+            when=[SAME_RUN, FROM_STATUS, NOT_PUBLISHED],
             values={"run": job.run, "from": job.status},
-        )  # fmt: skip
+        )
         try:
             self._writer.update(placed(mark, word, due_at))
         except ConditionFailed:

@@ -54,12 +54,15 @@ class S3Links:
         except (BotoCoreError, ClientError) as error:
             raise NothingSent(f"no link to the image could be signed ({type(error).__name__})") from None
         return signer.generate_presigned_url(
-            "get_object", ExpiresIn=valid_seconds,
+            "get_object",
+            ExpiresIn=valid_seconds,
             Params={
-                "Bucket": source.bucket, "Key": source.key, **version,
+                "Bucket": source.bucket,
+                "Key": source.key,
+                **version,
                 "ResponseContentDisposition": f'attachment; filename="{filename}"',
             },
-        )  # fmt: skip
+        )
 
     def _until(self, moment: datetime) -> S3Client:
         """A signer whose session lives longer than that."""

@@ -46,9 +46,12 @@ NOT_KEPT = "attribute_not_exists(pk)"
 
 
 def guarded(
-    job: Job, sources: Collection[JobStatus], when: Sequence[str] = (), values: Mapping[str, object] | None = None,
+    job: Job,
+    sources: Collection[JobStatus],
+    when: Sequence[str] = (),
+    values: Mapping[str, object] | None = None,
     **parts: Any,
-) -> Write:  # fmt: skip
+) -> Write:
     """A write of the job's row that only its owner may make, and only from the status it was read in."""
     if job.status not in sources:
         raise LostClaim(f"{job.status} does not allow this step")
@@ -57,9 +60,14 @@ def guarded(
 
 
 def move(
-    job: Job, sources: Collection[JobStatus], target: JobStatus, *, word: str | None, due_at: datetime | None,
+    job: Job,
+    sources: Collection[JobStatus],
+    target: JobStatus,
+    *,
+    word: str | None,
+    due_at: datetime | None,
     **parts: Any,
-) -> Write:  # fmt: skip
+) -> Write:
     """A guarded write to another status; `word` and `due_at` place it in the index of jobs to look at again."""
     return placed(guarded(job, sources, **parts), word, due_at, status=target)
 

@@ -97,10 +97,16 @@ class PartSender:
 
     def _head(self, connection: http.client.HTTPConnection, number: int, size_bytes: int) -> None:
         url = f"{self.url}&partNumber={number}"
-        request = AWSRequest("PUT", url, headers={
-            "Content-Encoding": "aws-chunked", "X-Amz-Trailer": TRAILER, "X-Amz-Sdk-Checksum-Algorithm": "CRC32",
-            "X-Amz-Decoded-Content-Length": str(size_bytes),
-        })  # fmt: skip
+        request = AWSRequest(
+            "PUT",
+            url,
+            headers={
+                "Content-Encoding": "aws-chunked",
+                "X-Amz-Trailer": TRAILER,
+                "X-Amz-Sdk-Checksum-Algorithm": "CRC32",
+                "X-Amz-Decoded-Content-Length": str(size_bytes),
+            },
+        )
         # What is signed in place of the body's hash says that its checksum follows.
         request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
         S3SigV4Auth(self.credentials().get_frozen_credentials(), "s3", self.region).add_auth(request)

@@ -89,9 +89,11 @@ class Pump:
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC32": crc_text(part.crc)} for part in parts
         ]
         self.client.complete_multipart_upload(
-            MultipartUpload={"Parts": listed}, ChecksumType="FULL_OBJECT",
-            MpuObjectSize=sum(part.size_bytes for part in parts), **target,
-        )  # fmt: skip
+            MultipartUpload={"Parts": listed},
+            ChecksumType="FULL_OBJECT",
+            MpuObjectSize=sum(part.size_bytes for part in parts),
+            **target,
+        )
 
 
 def cut(size_bytes: int, workers: int) -> Iterator[Span]:

@@ -40,10 +40,16 @@ class S3Sources:
             raise SourceGone(f"{upload.bucket}/{upload.key} was overwritten since the event; its own event brings it")
         version = upload.version_id or head.get("VersionId")
         return SourceObject(
-            bucket=upload.bucket, key=upload.key, version_id=None if version == "null" else version, etag=etag,
-            size_bytes=head["ContentLength"], last_modified=head["LastModified"],
-            content_type=head.get("ContentType"), metadata=head.get("Metadata", {}), sequencer=upload.sequencer,
-        )  # fmt: skip
+            bucket=upload.bucket,
+            key=upload.key,
+            version_id=None if version == "null" else version,
+            etag=etag,
+            size_bytes=head["ContentLength"],
+            last_modified=head["LastModified"],
+            content_type=head.get("ContentType"),
+            metadata=head.get("Metadata", {}),
+            sequencer=upload.sequencer,
+        )
 
     def tags(self, source: SourceObject) -> dict[str, str]:
         """GetObjectTagging of that version."""
@@ -116,10 +122,14 @@ class S3Sources:
 def _listed(bucket: str, entry: dict[str, Any]) -> SourceObject:
     version = entry.get("VersionId")
     return SourceObject(
-        bucket=bucket, key=entry["Key"], version_id=None if version == "null" else version,
-        etag=entry["ETag"].strip('"'), size_bytes=entry["Size"], last_modified=entry["LastModified"],
+        bucket=bucket,
+        key=entry["Key"],
+        version_id=None if version == "null" else version,
+        etag=entry["ETag"].strip('"'),
+        size_bytes=entry["Size"],
+        last_modified=entry["LastModified"],
         is_latest=entry["IsLatest"],
-    )  # fmt: skip
+    )
 
 
 def _exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:

@@ -33,9 +33,10 @@ class S3Staging:
     def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
         """In place only when all pieces came; whose it is stands in its metadata."""
         described = {
-            "Bucket": self.bucket, "Key": naming.incoming_key(handle.job_id),
+            "Bucket": self.bucket,
+            "Key": naming.incoming_key(handle.job_id),
             "Metadata": {HANDLE: str(handle), PROCESS: process_id},
-        }  # fmt: skip
+        }
         transfers.put(self.client, described, pieces)
 
     def find(self, handle: Handle) -> str | None:
@@ -67,9 +68,14 @@ class S3Staging:
                 return None
             raise
         return SourceObject(
-            bucket=self.bucket, key=naming.incoming_key(job_id), version_id=None, etag=head["ETag"].strip('"'),
-            size_bytes=head["ContentLength"], last_modified=head["LastModified"], metadata=head.get("Metadata", {}),
-        )  # fmt: skip
+            bucket=self.bucket,
+            key=naming.incoming_key(job_id),
+            version_id=None,
+            etag=head["ETag"].strip('"'),
+            size_bytes=head["ContentLength"],
+            last_modified=head["LastModified"],
+            metadata=head.get("Metadata", {}),
+        )
 
 
 @dataclass

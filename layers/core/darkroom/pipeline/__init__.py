@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         strays,
         submit,
         sweep,
-    )  # fmt: skip
+    )
 
 __all__ = [
     "binding", "closing", "delivery", "doubt", "finalize", "gate", "operate", "poll", "preparing", "reconcile", "sending",

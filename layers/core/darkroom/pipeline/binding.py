@@ -46,7 +46,9 @@ class Binding:
             return self.ledger.bind(job, submission, self.clock())
         except LedgerBusy:
             lost = {"job_id": job.job_id, "process_id": submission.process_id}
-            log.error("a submitted process could not be written down; it is looked for in the provider's list", extra=lost)
+            log.error(
+                "a submitted process could not be written down; it is looked for in the provider's list", extra=lost
+            )
             raise
 
     def start(self, job: Job) -> Verdict:

@@ -19,7 +19,7 @@ from darkroom.errors import (
     Throttled,
     UnsafeLink,
     UnsupportedFormat,
-)  # fmt: skip
+)
 from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, ProcessState, Progress
 from darkroom.pipeline.closing import NOTHING, Closing
 from darkroom.ports import Clock, Ledger, Outputs, Provider, ResultLink, Sources, Staging

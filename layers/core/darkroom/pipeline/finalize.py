@@ -19,7 +19,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     ResultNotReady,
     Throttled,
-)  # fmt: skip
+)
 from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
 from darkroom.pipeline.closing import Closing
 from darkroom.pipeline.delivery import Delivery, charge
@@ -28,7 +28,9 @@ from darkroom.ports import Clock, Ledger, Provider
 
 LEASE_MARGIN = timedelta(seconds=60)
 SILENCE_BORNE = timedelta(hours=1)  # past the deadline: no answer, or a 404, may pass; then it is acted upon
-BUSY_LOOK = timedelta(seconds=60)  # another version's result is being written to the key: look again, or when that must end
+BUSY_LOOK = timedelta(
+    seconds=60
+)  # another version's result is being written to the key: look again, or when that must end
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ class Finalize:
                 reason = f": {progress.reason}" if progress.reason else " and gives no reason"
                 said = f"the provider says `{progress.vendor_word}`{reason}"
                 if job.credits_charged is not None:
-                    return self.delivery.lose(job, job.credits_charged, f"{said}, and had said before that it was finished")
+                    return self.delivery.lose(
+                        job, job.credits_charged, f"{said}, and had said before that it was finished"
+                    )
                 return self.closing.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
     def _withdrawn(self, job: Job, progress: Progress) -> Job:
@@ -149,7 +153,9 @@ class Finalize:
         is_foreign = asks_with_another_key(provider, job)
         if job.credits_charged is None and self.clock() < job.deadline_at:
             return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
-        if self.clock() < job.deadline_at + SILENCE_BORNE:  # once is no proof: a gateway may have said so, or a wrong address
+        if (
+            self.clock() < job.deadline_at + SILENCE_BORNE
+        ):  # once is no proof: a gateway may have said so, or a wrong address
             raise ResultNotReady("the provider knows no such process: asked again until an hour past the deadline")
         if job.credits_charged is not None and not is_foreign:
             why = "the provider had finished, and knows no such process any more"

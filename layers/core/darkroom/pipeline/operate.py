@@ -21,7 +21,7 @@ from darkroom.errors import (
     ProcessUnknown,
     ProviderUnavailable,
     Throttled,
-)  # fmt: skip
+)
 from darkroom.model import Due, FoundProcess, Job, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import NOTHING, Closing

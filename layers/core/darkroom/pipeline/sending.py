@@ -22,7 +22,7 @@ from darkroom.errors import (
     SourceGone,
     SubmitInDoubt,
     Throttled,
-)  # fmt: skip
+)
 from darkroom.model import ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.closing import Closing

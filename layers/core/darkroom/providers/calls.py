@@ -58,18 +58,26 @@ class Calls:
         return self.authorised(call)
 
     def pay(
-        self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None,
-        timeout: httpx.Timeout = http.SUBMIT_TIMEOUT, send: Callable[..., httpx.Response] = http.exchange,
-    ) -> httpx.Response:  # fmt: skip
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = http.SUBMIT_TIMEOUT,
+        send: Callable[..., httpx.Response] = http.exchange,
+    ) -> httpx.Response:
         """POSTs JSON to an endpoint that spends money; the answer is not judged. Raises NothingSent, SubmitInDoubt,
         OperatorFault. `send` may leave the answer's body unread."""
 
         def post(key: str) -> httpx.Response:
             try:
                 request = self.client.build_request(
-                    "POST", f"{self.base_url}/{path}", json=dict(body), timeout=timeout,
+                    "POST",
+                    f"{self.base_url}/{path}",
+                    json=dict(body),
+                    timeout=timeout,
                     headers={**(headers or {}), **self.key_header(key)},
-                )  # fmt: skip
+                )
                 return send(self.client, request, key)
             except Exception as error:  # whatever it was: only a connection never made proves that nothing was sent
                 raise http.submit_error(error) from None

@@ -28,7 +28,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     SubmitInDoubt,
     Throttled,
-)  # fmt: skip
+)
 
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)  # seconds
 HELD_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; read = the vendor enhances
@@ -113,11 +113,15 @@ def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTrans
     used for another host of that address without a look at its certificate.
     """
     return httpx.Client(
-        timeout=CALL_TIMEOUT, follow_redirects=False, trust_env=False, verify=context or True, transport=transport,
+        timeout=CALL_TIMEOUT,
+        follow_redirects=False,
+        trust_env=False,
+        verify=context or True,
+        transport=transport,
         limits=httpx.Limits(max_keepalive_connections=0),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"Connection": "close", "Accept-Encoding": "identity"},
-    )  # fmt: skip
+    )
 
 
 def exchange(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:

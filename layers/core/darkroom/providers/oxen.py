@@ -27,7 +27,7 @@ from darkroom.errors import (
     ProviderUnavailable,
     ResultNotReady,
     SubmitInDoubt,
-)  # fmt: skip
+)
 from darkroom.model import Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
 from darkroom.ports import ImageStream, Keep, ResultLink
 from darkroom.providers import answers, bodies, held, http

@@ -86,10 +86,12 @@ class Downloads:
         host, name, target = (part.decode("ascii") for part in (url.netloc, url.raw_host, url.raw_path))
         place = Place(self._address(url.host, port), port, host, name, target, is_tls)
         request = self.client.build_request(
-            "GET", url.copy_with(host=place.address, username=None, password=None),
+            "GET",
+            url.copy_with(host=place.address, username=None, password=None),
             headers={**headers, "Host": host, "Accept-Encoding": "identity"},
-            timeout=DOWNLOAD_TIMEOUT, extensions={"sni_hostname": name},
-        )  # fmt: skip
+            timeout=DOWNLOAD_TIMEOUT,
+            extensions={"sni_hostname": name},
+        )
         try:
             return self.client.send(request, stream=True), place
         except (httpx.HTTPError, OSError) as error:

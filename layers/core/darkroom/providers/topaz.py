@@ -101,9 +101,12 @@ class Topaz(Adapter):
                     exact = http.ExactBody(body, image.size_bytes).as_file()
                     fields.append(("image", (f"{handle}{image.filename_suffix}", exact, image.content_type)))
                 request = self._calls.client.build_request(
-                    "POST", f"{self._calls.base_url}/{plan.endpoint}", headers=self.key_header(key), files=fields,
+                    "POST",
+                    f"{self._calls.base_url}/{plan.endpoint}",
+                    headers=self.key_header(key),
+                    files=fields,
                     timeout=timeout,
-                )  # fmt: skip
+                )
                 return send(self._calls.client, request, key)
             except Exception as error:  # whatever it was: only a connection never made proves that nothing was sent
                 raise http.submit_error(error) from None
