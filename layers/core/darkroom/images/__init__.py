@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import UnsupportedFormat
-from ..model import ImageFacts, ImageFormat
-from .jpeg import inspect_jpeg
-from .png import SIGNATURE as PNG_SIGNATURE
-from .png import inspect_png
-from .reading import EDGE_BYTES, MAX_BYTES, MAX_READS, RangedReader, ReadRange
-from .tiff import SIGNATURES as TIFF_SIGNATURES
-from .tiff import inspect_tiff
+from darkroom.errors import UnsupportedFormat
+from darkroom.images.jpeg import inspect_jpeg
+from darkroom.images.png import SIGNATURE as PNG_SIGNATURE
+from darkroom.images.png import inspect_png
+from darkroom.images.reading import EDGE_BYTES, MAX_BYTES, MAX_READS, RangedReader, ReadRange
+from darkroom.images.tiff import SIGNATURES as TIFF_SIGNATURES
+from darkroom.images.tiff import inspect_tiff
+from darkroom.model import ImageFacts, ImageFormat
 
 __all__ = ["MAX_BYTES", "MAX_READS", "inspect", "sniff"]
 

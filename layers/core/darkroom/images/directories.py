@@ -8,8 +8,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import UnsupportedFormat
-from .reading import RangedReader
+from darkroom.errors import UnsupportedFormat
+from darkroom.images.reading import RangedReader
 
 EXIF_PREFIX = b"Exif\x00\x00"  # EXIF 2.32, 4.7.2
 ORIENTATION = 274  # TIFF 6.0 section 8; EXIF 2.32, 4.6.4 A

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import UnsupportedFormat
-from ..model import ImageFacts, ImageFormat
-from .directories import EXIF_PREFIX, exif_orientation
-from .reading import RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.errors import UnsupportedFormat
+from darkroom.images.directories import EXIF_PREFIX, exif_orientation
+from darkroom.images.reading import RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.model import ImageFacts, ImageFormat
 
 # Table B.1
 SOI, EOI, SOS, DHT, JPG, DAC, DHP, APP1 = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC, 0xDE, 0xE1

@@ -10,10 +10,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import UnsupportedFormat
-from ..model import ImageFacts, ImageFormat
-from .directories import exif_orientation
-from .reading import RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.errors import UnsupportedFormat
+from darkroom.images.directories import exif_orientation
+from darkroom.images.reading import RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # 5.2
 TRAILER = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # 11.2.5: no data, so its 12 bytes never vary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import UnsupportedFormat
+from darkroom.errors import UnsupportedFormat
 
 ReadRange = Callable[[int, int], bytes]  # (offset, length) → exactly that many bytes
 

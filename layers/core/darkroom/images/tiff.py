@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from itertools import starmap
 
-from ..errors import UnsupportedFormat
-from ..model import ImageFacts, ImageFormat
-from .directories import TYPE_SIZES, Directory, Entry, TaggedBlock, orientation_of
-from .reading import READ_AHEAD, RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.errors import UnsupportedFormat
+from darkroom.images.directories import TYPE_SIZES, Directory, Entry, TaggedBlock, orientation_of
+from darkroom.images.reading import READ_AHEAD, RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")  # section 2; BigTIFF design
 LEAST_DATA_OFFSET = 8  # section 2: the header

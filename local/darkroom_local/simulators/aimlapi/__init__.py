@@ -6,7 +6,7 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .server import AimlapiSimulator
+from darkroom_local.simulators.aimlapi.server import AimlapiSimulator
 
 parse_fault = AimlapiSimulator.repertoire.parse
 serve = AimlapiSimulator.serve

@@ -12,9 +12,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ..stage.journal import Entry
-from .errors import naming
-from .models import CREDITS_PER_USD
+from darkroom_local.simulators.aimlapi.errors import naming
+from darkroom_local.simulators.aimlapi.models import CREDITS_PER_USD
+from darkroom_local.simulators.stage.journal import Entry
 
 URL, B64 = "url", "b64_json"
 # How the body says what it cost: numbers, the same written out, dollars alone, or not at all.

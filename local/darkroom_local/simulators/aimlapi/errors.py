@@ -13,8 +13,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from ..stage.journal import Entry
-from ..stage.refusals import Refusal
+from darkroom_local.simulators.stage.journal import Entry
+from darkroom_local.simulators.stage.refusals import Refusal
 
 DOCUMENTED, PROBLEM = "documented", "problem"  # the two bodies
 _BILLING = "https://aimlapi.com/app/billing/"

@@ -19,11 +19,10 @@ from typing import Any
 
 from aiohttp import web
 
-from ..stage.refusals import Refusal
-from .answers import usd
-from .errors import Invalid, stamp
-from .generations import Generation, Sender
-from .models import (
+from darkroom_local.simulators.aimlapi.answers import usd
+from darkroom_local.simulators.aimlapi.errors import Invalid, stamp
+from darkroom_local.simulators.aimlapi.generations import Generation, Sender
+from darkroom_local.simulators.aimlapi.models import (
     FAILED,
     KEY_PREFIX_LENGTH,
     LOG_CALLS,
@@ -34,6 +33,7 @@ from .models import (
     LOG_WINDOW_DAYS,
     SUCCEEDED,
 )
+from darkroom_local.simulators.stage.refusals import Refusal
 
 PARAMETERS = ("period", "start", "end", "key_prefix", "model", "status", "limit", "offset")
 _PERIOD = re.compile(r"([1-9][0-9]{0,5})([hd])")

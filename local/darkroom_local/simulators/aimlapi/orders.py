@@ -11,9 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..stage.addresses import is_web_address
-from .errors import Invalid
-from .models import DEFAULT_SHARPENING, EXAMPLE_PAIR, FORMATS, MODELS, Choice, Number, Rule, Switch
+from darkroom_local.simulators.aimlapi.errors import Invalid
+from darkroom_local.simulators.aimlapi.models import (
+    DEFAULT_SHARPENING,
+    EXAMPLE_PAIR,
+    FORMATS,
+    MODELS,
+    Choice,
+    Number,
+    Rule,
+    Switch,
+)
+from darkroom_local.simulators.stage.addresses import is_web_address
 
 Value = str | bool | float | int
 _TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}

@@ -6,14 +6,14 @@ must not import the application it stands in for.
 
 from __future__ import annotations
 
-from ..stage.links import Links
-from ..stage.server import Route, Simulator
-from ..stage.workshop import Workshop
-from . import api_routes
-from .faults import REPERTOIRE
-from .generations import GenerationStore
-from .log import Pace, Refusals
-from .world import Settings, World
+from darkroom_local.simulators.aimlapi import api_routes
+from darkroom_local.simulators.aimlapi.faults import REPERTOIRE
+from darkroom_local.simulators.aimlapi.generations import GenerationStore
+from darkroom_local.simulators.aimlapi.log import Pace, Refusals
+from darkroom_local.simulators.aimlapi.world import Settings, World
+from darkroom_local.simulators.stage.links import Links
+from darkroom_local.simulators.stage.server import Route, Simulator
+from darkroom_local.simulators.stage.workshop import Workshop
 
 _ROUTES: tuple[Route[World], ...] = (
     ("POST", "/v1/images/generations", "submit", api_routes.submit),

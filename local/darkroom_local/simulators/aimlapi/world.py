@@ -10,15 +10,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ..stage import calls, world
-from ..stage.journal import Entry
-from ..stage.refusals import Refusal
-from ..stage.world import Found
-from .answers import B64, CREDITS, NOWHERE, NULL, TEXTS, TOKENS, URL, USD, Shape
-from .errors import DOCUMENTED, PROBLEM, answer
-from .generations import GenerationStore, Limits, Problem, Traits, failure
-from .log import Pace, Refusals
-from .models import (
+from darkroom_local.simulators.aimlapi.answers import B64, CREDITS, NOWHERE, NULL, TEXTS, TOKENS, URL, USD, Shape
+from darkroom_local.simulators.aimlapi.errors import DOCUMENTED, PROBLEM, answer
+from darkroom_local.simulators.aimlapi.generations import GenerationStore, Limits, Problem, Traits, failure
+from darkroom_local.simulators.aimlapi.log import Pace, Refusals
+from darkroom_local.simulators.aimlapi.models import (
     AVAILABLE_CREDITS,
     EXAMPLE_CREDITS,
     FETCH_LIMIT_BYTES,
@@ -27,6 +23,10 @@ from .models import (
     LOG_DELAY_SECONDS,
     RESULT_LIFETIME_SECONDS,
 )
+from darkroom_local.simulators.stage import calls, world
+from darkroom_local.simulators.stage.journal import Entry
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.stage.world import Found
 
 
 @dataclass(frozen=True)

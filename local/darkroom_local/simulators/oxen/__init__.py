@@ -6,7 +6,7 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .server import OxenSimulator
+from darkroom_local.simulators.oxen.server import OxenSimulator
 
 parse_fault = OxenSimulator.repertoire.parse
 serve = OxenSimulator.serve

@@ -16,14 +16,14 @@ from typing import Any
 
 from aiohttp import web
 
-from ..stage.addresses import query_of
-from ..stage.refusals import Refusal
-from .errors import Plain
-from .jobs import Job
-from .models import AS_BASE64, INPUT, SUCCEEDED
-from .orders import Request, Unfit, order_of, read_request
-from .rows import row
-from .world import Call, traits_of
+from darkroom_local.simulators.oxen.errors import Plain
+from darkroom_local.simulators.oxen.jobs import Job
+from darkroom_local.simulators.oxen.models import AS_BASE64, INPUT, SUCCEEDED
+from darkroom_local.simulators.oxen.orders import Request, Unfit, order_of, read_request
+from darkroom_local.simulators.oxen.rows import row
+from darkroom_local.simulators.oxen.world import Call, traits_of
+from darkroom_local.simulators.stage.addresses import query_of
+from darkroom_local.simulators.stage.refusals import Refusal
 
 
 async def submit(call: Call) -> web.StreamResponse:

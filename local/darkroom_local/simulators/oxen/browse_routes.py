@@ -12,11 +12,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from ..stage.refusals import Refusal
-from .catalog import model_entry
-from .errors import Plain
-from .jobs import Job
-from .models import (
+from darkroom_local.simulators.oxen.catalog import model_entry
+from darkroom_local.simulators.oxen.errors import Plain
+from darkroom_local.simulators.oxen.jobs import Job
+from darkroom_local.simulators.oxen.models import (
     ACTIVE,
     EVENT,
     KEEP_ALIVE_SECONDS,
@@ -29,8 +28,9 @@ from .models import (
     STATUSES,
     SUCCEEDED,
 )
-from .rows import dollars, event, history_row, row
-from .world import Call
+from darkroom_local.simulators.oxen.rows import dollars, event, history_row, row
+from darkroom_local.simulators.oxen.world import Call
+from darkroom_local.simulators.stage.refusals import Refusal
 
 _FOLDERS = (("repo", "repo"), ("directory", "folder"))  # the field's name after `target_`, and the query's
 

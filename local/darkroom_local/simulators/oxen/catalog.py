@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .models import CHOICES, INPUT, INPUT_FORMATS, MODEL, UNITS_PER_USD
-from .orders import Choices
+from darkroom_local.simulators.oxen.models import CHOICES, INPUT, INPUT_FORMATS, MODEL, UNITS_PER_USD
+from darkroom_local.simulators.oxen.orders import Choices
 
 _CREATED = 1_750_000_000  # Unix time, assumed
 

@@ -17,11 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-from ..stage.account import Account
-from ..stage.fetching import NotFetched
-from ..stage.imaging import DECODE_ERRORS, ResultFile
-from ..stage.workshop import Workshop, made_as, sleep_until
-from .models import (
+from darkroom_local.simulators.oxen.models import (
     ACTIVE,
     CANCELLED,
     FAILED,
@@ -33,8 +29,12 @@ from .models import (
     SHORTEST_SECONDS,
     SUCCEEDED,
 )
-from .orders import Choices, Order, Request, Unfit, order_of
-from .pictures import recipe_for
+from darkroom_local.simulators.oxen.orders import Choices, Order, Request, Unfit, order_of
+from darkroom_local.simulators.oxen.pictures import recipe_for
+from darkroom_local.simulators.stage.account import Account
+from darkroom_local.simulators.stage.fetching import NotFetched
+from darkroom_local.simulators.stage.imaging import DECODE_ERRORS, ResultFile
+from darkroom_local.simulators.stage.workshop import Workshop, made_as, sleep_until
 
 FAULT_MESSAGE = "The model failed to produce a result"
 

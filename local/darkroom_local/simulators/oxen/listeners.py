@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
-from .jobs import Job
-from .models import CANCELLED
+from darkroom_local.simulators.oxen.jobs import Job
+from darkroom_local.simulators.oxen.models import CANCELLED
 
 
 class Listeners:

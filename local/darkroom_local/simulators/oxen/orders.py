@@ -12,10 +12,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..stage.addresses import is_web_address
-from ..stage.refusals import Refusal
-from .errors import Plain
-from .models import AS_BASE64, AS_URL, CHOICES, GENERATIONS_HIGHEST, INPUT, MODEL, NAMESPACE
+from darkroom_local.simulators.oxen.errors import Plain
+from darkroom_local.simulators.oxen.models import (
+    AS_BASE64,
+    AS_URL,
+    CHOICES,
+    GENERATIONS_HIGHEST,
+    INPUT,
+    MODEL,
+    NAMESPACE,
+)
+from darkroom_local.simulators.stage.addresses import is_web_address
+from darkroom_local.simulators.stage.refusals import Refusal
 
 _SHARPENING: Mapping[str, float] = {"Standard V2": 0.3, "Low Resolution V2": 0.5, "High Fidelity V2": 0.2}
 _TARGETS = ("target_namespace", "target_repo", "target_directory")

@@ -10,9 +10,9 @@ from typing import Any
 
 from yarl import URL
 
-from ..stage.links import Links
-from .jobs import Job
-from .models import INPUT, MEDIA_TYPE, NAMESPACE, STRANGE_STATUS, SUCCEEDED, UNITS_PER_USD
+from darkroom_local.simulators.oxen.jobs import Job
+from darkroom_local.simulators.oxen.models import INPUT, MEDIA_TYPE, NAMESPACE, STRANGE_STATUS, SUCCEEDED, UNITS_PER_USD
+from darkroom_local.simulators.stage.links import Links
 
 FILE_PATH = "/api/repos/{namespace}/generations/file/main/{name}"
 

@@ -7,15 +7,15 @@ stands in for.
 
 from __future__ import annotations
 
-from ..stage.links import Links
-from ..stage.server import Route, Simulator
-from ..stage.workshop import Workshop
-from . import api_routes, browse_routes
-from .faults import REPERTOIRE
-from .jobs import JobStore
-from .listeners import Listeners
-from .rows import FILE_PATH, Addresses
-from .world import Settings, World
+from darkroom_local.simulators.oxen import api_routes, browse_routes
+from darkroom_local.simulators.oxen.faults import REPERTOIRE
+from darkroom_local.simulators.oxen.jobs import JobStore
+from darkroom_local.simulators.oxen.listeners import Listeners
+from darkroom_local.simulators.oxen.rows import FILE_PATH, Addresses
+from darkroom_local.simulators.oxen.world import Settings, World
+from darkroom_local.simulators.stage.links import Links
+from darkroom_local.simulators.stage.server import Route, Simulator
+from darkroom_local.simulators.stage.workshop import Workshop
 
 BASE_PATH = "/api"
 _QUEUE, _HISTORY = BASE_PATH + "/ai/queue", BASE_PATH + "/ai/generations"

@@ -10,14 +10,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ..stage import calls, world
-from ..stage.journal import Entry
-from ..stage.refusals import Refusal
-from ..stage.world import Found
-from .errors import answer
-from .jobs import JobStore, Limits, Traits
-from .listeners import Listeners
-from .models import (
+from darkroom_local.simulators.oxen.errors import answer
+from darkroom_local.simulators.oxen.jobs import JobStore, Limits, Traits
+from darkroom_local.simulators.oxen.listeners import Listeners
+from darkroom_local.simulators.oxen.models import (
     CANCELLED,
     CHOICES,
     FAILED,
@@ -29,8 +25,12 @@ from .models import (
     SCHEMA_FIELDS,
     SUCCEEDED,
 )
-from .orders import Choices
-from .rows import Addresses
+from darkroom_local.simulators.oxen.orders import Choices
+from darkroom_local.simulators.oxen.rows import Addresses
+from darkroom_local.simulators.stage import calls, world
+from darkroom_local.simulators.stage.journal import Entry
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.stage.world import Found
 
 
 @dataclass(frozen=True)

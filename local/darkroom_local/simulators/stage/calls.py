@@ -14,11 +14,11 @@ from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
-from .faults import Fault
-from .journal import Entry
-from .kinds import AFTER, RESULT, before
-from .refusals import Refusal, Severed
-from .world import World
+from darkroom_local.simulators.stage.faults import Fault
+from darkroom_local.simulators.stage.journal import Entry
+from darkroom_local.simulators.stage.kinds import AFTER, RESULT, before
+from darkroom_local.simulators.stage.refusals import Refusal, Severed
+from darkroom_local.simulators.stage.world import World
 
 AnyWorld = TypeVar("AnyWorld", bound=World, covariant=True)
 Meant = TypeVar("Meant")

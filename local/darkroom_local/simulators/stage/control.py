@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .world import World
+from darkroom_local.simulators.stage.world import World
 
 ControlHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

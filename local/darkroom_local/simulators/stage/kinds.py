@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .faults import FaultKind, Repertoire
+from darkroom_local.simulators.stage.faults import FaultKind, Repertoire
 
 RESULT = "result"  # the operation of fetching a finished picture, whatever the vendor
 AFTER = ("error_after", "lost_answer", "garbage")

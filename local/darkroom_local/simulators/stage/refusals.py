@@ -5,7 +5,7 @@ How a refusal looks on the wire is the vendor's business.
 
 from __future__ import annotations
 
-from .journal import Entry
+from darkroom_local.simulators.stage.journal import Entry
 
 
 class Refusal(Exception):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .calls import Call
-from .imaging import MEDIA_TYPES, ResultFile
-from .refusals import Refusal
-from .world import World
+from darkroom_local.simulators.stage.calls import Call
+from darkroom_local.simulators.stage.imaging import MEDIA_TYPES, ResultFile
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.stage.world import World
 
 AnyCall = Call[World]
 

@@ -18,17 +18,17 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from aiohttp import web
 
-from .account import Account
-from .calls import Call
-from .control import control_routes
-from .faults import Fault, Faults, Repertoire
-from .fetching import trust_in
-from .journal import Journal, bearer_state
-from .kinds import RESULT
-from .refusals import Refusal, Severed
-from .results import result
-from .workshop import Workshop
-from .world import Settings, World
+from darkroom_local.simulators.stage.account import Account
+from darkroom_local.simulators.stage.calls import Call
+from darkroom_local.simulators.stage.control import control_routes
+from darkroom_local.simulators.stage.faults import Fault, Faults, Repertoire
+from darkroom_local.simulators.stage.fetching import trust_in
+from darkroom_local.simulators.stage.journal import Journal, bearer_state
+from darkroom_local.simulators.stage.kinds import RESULT
+from darkroom_local.simulators.stage.refusals import Refusal, Severed
+from darkroom_local.simulators.stage.results import result
+from darkroom_local.simulators.stage.workshop import Workshop
+from darkroom_local.simulators.stage.world import Settings, World
 
 _START_LIMIT_SECONDS = 10.0
 _SHUTDOWN_LIMIT_SECONDS = 1.0

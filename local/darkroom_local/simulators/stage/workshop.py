@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from .fetching import fetch
-from .imaging import Recipe, ResultFile, make_result
+from darkroom_local.simulators.stage.fetching import fetch
+from darkroom_local.simulators.stage.imaging import Recipe, ResultFile, make_result
 
 _WORKERS = 4
 _WRONG_PIXELS = 16

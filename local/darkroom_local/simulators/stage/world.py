@@ -11,13 +11,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from .account import Account
-from .faults import Fault, Faults
-from .imaging import ResultFile
-from .journal import Entry, Journal
-from .links import Links
-from .refusals import Refusal
-from .workshop import Workshop
+from darkroom_local.simulators.stage.account import Account
+from darkroom_local.simulators.stage.faults import Fault, Faults
+from darkroom_local.simulators.stage.imaging import ResultFile
+from darkroom_local.simulators.stage.journal import Entry, Journal
+from darkroom_local.simulators.stage.links import Links
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.stage.workshop import Workshop
 
 
 @dataclass(frozen=True)

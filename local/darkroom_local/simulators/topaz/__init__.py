@@ -6,7 +6,7 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .server import TopazSimulator
+from darkroom_local.simulators.topaz.server import TopazSimulator
 
 parse_fault = TopazSimulator.repertoire.parse
 serve = TopazSimulator.serve

@@ -18,18 +18,25 @@ from typing import Any
 
 from aiohttp import web
 
-from ..stage.imaging import MEDIA_TYPES, NoArea, NotAPicture, PictureFacts, ResultFile, read_facts
-from ..stage.refusals import Refusal
-from .jobs import RUNNING, Job, duration_seconds, page
-from .models import (
+from darkroom_local.simulators.stage.imaging import (
+    MEDIA_TYPES,
+    NoArea,
+    NotAPicture,
+    PictureFacts,
+    ResultFile,
+    read_facts,
+)
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.topaz.jobs import RUNNING, Job, duration_seconds, page
+from darkroom_local.simulators.topaz.models import (
     ENDPOINTS,
     PAGE_LIMIT_HIGHEST,
     SYNC_OUTPUT_LIMIT_MP,
     Endpoint,
 )
-from .orders import make_order, read_input_size, read_wishes
-from .uploads import Form, Upload, fetch_upload, read_form
-from .world import Call, traits_of
+from darkroom_local.simulators.topaz.orders import make_order, read_input_size, read_wishes
+from darkroom_local.simulators.topaz.uploads import Form, Upload, fetch_upload, read_form
+from darkroom_local.simulators.topaz.world import Call, traits_of
 
 _DEFAULT_PAGE_LIMIT = 20
 

@@ -5,8 +5,8 @@ This module decides only what there is; the routes and the jobs carry it out.
 
 from __future__ import annotations
 
-from ..stage.faults import FaultKind
-from ..stage.kinds import lasting, repertoire
+from darkroom_local.simulators.stage.faults import FaultKind
+from darkroom_local.simulators.stage.kinds import lasting, repertoire
 
 OPERATIONS = (
     "submit",

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ..stage.account import Account
-from ..stage.imaging import DECODE_ERRORS, NotAPicture, ResultFile
-from ..stage.workshop import Workshop, sleep_until
-from .models import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
-from .orders import Order
-from .pictures import is_retouched, make_picture, strengths
-from .uploads import Upload
+from darkroom_local.simulators.stage.account import Account
+from darkroom_local.simulators.stage.imaging import DECODE_ERRORS, NotAPicture, ResultFile
+from darkroom_local.simulators.stage.workshop import Workshop, sleep_until
+from darkroom_local.simulators.topaz.models import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
+from darkroom_local.simulators.topaz.orders import Order
+from darkroom_local.simulators.topaz.pictures import is_retouched, make_picture, strengths
+from darkroom_local.simulators.topaz.uploads import Upload
 
 RUNNING = ("Pending", "Processing")
 _PENDING_SHARE = 0.15

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..stage.refusals import Refusal
-from .models import (
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.topaz.models import (
     COMMON_PARAMETERS,
     FORMATS,
     INPUT_SIZE_PARAMETERS,

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..stage.links import Links
-from ..stage.server import Route, Simulator
-from ..stage.workshop import Workshop
-from . import api_routes
-from .faults import REPERTOIRE
-from .jobs import JobStore
-from .models import ENDPOINTS, LEGACY_KEY_PREFIX
-from .world import Settings, World
+from darkroom_local.simulators.stage.links import Links
+from darkroom_local.simulators.stage.server import Route, Simulator
+from darkroom_local.simulators.stage.workshop import Workshop
+from darkroom_local.simulators.topaz import api_routes
+from darkroom_local.simulators.topaz.faults import REPERTOIRE
+from darkroom_local.simulators.topaz.jobs import JobStore
+from darkroom_local.simulators.topaz.models import ENDPOINTS, LEGACY_KEY_PREFIX
+from darkroom_local.simulators.topaz.world import Settings, World
 
 BASE_PATH = "/image/v1"
 

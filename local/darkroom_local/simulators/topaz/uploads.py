@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from ..stage.fetching import NotFetched
-from ..stage.refusals import Refusal
-from ..stage.workshop import Workshop
-from .models import FETCH_LIMIT_SECONDS
+from darkroom_local.simulators.stage.fetching import NotFetched
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.stage.workshop import Workshop
+from darkroom_local.simulators.topaz.models import FETCH_LIMIT_SECONDS
 
 _TEXT_LIMIT_BYTES = 65_536
 _PIECE_BYTES = 1 << 18

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ..stage import calls, world
-from ..stage.journal import Entry
-from ..stage.refusals import Refusal
-from ..stage.world import Found
-from .errors import ErrorShapes
-from .jobs import JobStore, Traits
-from .models import LINK_LIFETIME_SECONDS, REQUEST_LIMIT_BYTES
+from darkroom_local.simulators.stage import calls, world
+from darkroom_local.simulators.stage.journal import Entry
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.stage.world import Found
+from darkroom_local.simulators.topaz.errors import ErrorShapes
+from darkroom_local.simulators.topaz.jobs import JobStore, Traits
+from darkroom_local.simulators.topaz.models import LINK_LIFETIME_SECONDS, REQUEST_LIMIT_BYTES
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ package must import nothing from the application.
 
 from __future__ import annotations
 
-from .server import UwearSimulator
+from darkroom_local.simulators.uwear.server import UwearSimulator
 
 parse_fault = UwearSimulator.repertoire.parse
 serve = UwearSimulator.serve

@@ -12,14 +12,14 @@ from typing import Any
 
 from aiohttp import web
 
-from ..stage.addresses import query_of
-from ..stage.refusals import Refusal
-from .errors import Invalid, Problem
-from .facts import facts, times, whole
-from .generations import Generation
-from .models import SEEN_QUEUED
-from .orders import Order, read_order
-from .world import Call, traits_of
+from darkroom_local.simulators.stage.addresses import query_of
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.uwear.errors import Invalid, Problem
+from darkroom_local.simulators.uwear.facts import facts, times, whole
+from darkroom_local.simulators.uwear.generations import Generation
+from darkroom_local.simulators.uwear.models import SEEN_QUEUED
+from darkroom_local.simulators.uwear.orders import Order, read_order
+from darkroom_local.simulators.uwear.world import Call, traits_of
 
 _MISSING = "generation not found"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from .errors import Invalid, Problem
-from .generations import RUNNING, Generation
-from .models import CREATED, SEEN_QUEUED
-from .world import Call
+from darkroom_local.simulators.uwear.errors import Invalid, Problem
+from darkroom_local.simulators.uwear.generations import RUNNING, Generation
+from darkroom_local.simulators.uwear.models import CREATED, SEEN_QUEUED
+from darkroom_local.simulators.uwear.world import Call
 
 
 def facts(call: Call, generation: Generation, word: str | None = None) -> dict[str, Any]:

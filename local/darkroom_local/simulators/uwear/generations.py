@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..stage.account import Account
-from ..stage.fetching import NotFetched
-from ..stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
-from ..stage.workshop import Workshop, made_as, sleep_until
-from .models import (
+from darkroom_local.simulators.stage.account import Account
+from darkroom_local.simulators.stage.fetching import NotFetched
+from darkroom_local.simulators.stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
+from darkroom_local.simulators.stage.workshop import Workshop, made_as, sleep_until
+from darkroom_local.simulators.uwear.models import (
     CREATED,
     CREATED_SECONDS,
     DONE,
@@ -29,7 +29,7 @@ from .models import (
     SECONDS_PER_OUTPUT_MP,
     SHORTEST_SECONDS,
 )
-from .orders import Order
+from darkroom_local.simulators.uwear.orders import Order
 
 RUNNING = (CREATED, ONGOING)
 _FAILURES = (NotFetched, NotAPicture, NoArea, *DECODE_ERRORS)

@@ -16,11 +16,11 @@ from typing import Any
 
 from aiohttp import web
 
-from .errors import Invalid, Problem
-from .facts import facts, status_of, times, whole
-from .generations import Generation
-from .models import FEATURE, LIST_LIMIT_DEFAULT, LIST_LIMIT_HIGHEST
-from .world import Call
+from darkroom_local.simulators.uwear.errors import Invalid, Problem
+from darkroom_local.simulators.uwear.facts import facts, status_of, times, whole
+from darkroom_local.simulators.uwear.generations import Generation
+from darkroom_local.simulators.uwear.models import FEATURE, LIST_LIMIT_DEFAULT, LIST_LIMIT_HIGHEST
+from darkroom_local.simulators.uwear.world import Call
 
 
 async def listing(call: Call) -> web.StreamResponse:

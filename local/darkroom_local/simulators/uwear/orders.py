@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..stage.addresses import is_web_address
-from .errors import Invalid, Problem
-from .models import CONFIGURABLE, CREDITS, SETTINGS, Choice, Number, Switch
+from darkroom_local.simulators.stage.addresses import is_web_address
+from darkroom_local.simulators.uwear.errors import Invalid, Problem
+from darkroom_local.simulators.uwear.models import CONFIGURABLE, CREDITS, SETTINGS, Choice, Number, Switch
 
 Value = str | bool | float
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,15})?|\.[0-9]{1,15}")

@@ -7,13 +7,13 @@ newer pages drop it. It must not import the application it stands in for.
 
 from __future__ import annotations
 
-from ..stage.links import Links
-from ..stage.server import Route, Simulator
-from ..stage.workshop import Workshop
-from . import api_routes, listing
-from .faults import REPERTOIRE
-from .generations import GenerationStore
-from .world import Settings, World
+from darkroom_local.simulators.stage.links import Links
+from darkroom_local.simulators.stage.server import Route, Simulator
+from darkroom_local.simulators.stage.workshop import Workshop
+from darkroom_local.simulators.uwear import api_routes, listing
+from darkroom_local.simulators.uwear.faults import REPERTOIRE
+from darkroom_local.simulators.uwear.generations import GenerationStore
+from darkroom_local.simulators.uwear.world import Settings, World
 
 BASE_PATH = "/api/v1"
 

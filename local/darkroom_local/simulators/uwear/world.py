@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ..stage import calls, world
-from ..stage.journal import Entry
-from ..stage.refusals import Refusal
-from ..stage.world import Found
-from .errors import answer
-from .generations import GenerationStore, Limits, Traits
-from .models import (
+from darkroom_local.simulators.stage import calls, world
+from darkroom_local.simulators.stage.journal import Entry
+from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.stage.world import Found
+from darkroom_local.simulators.uwear.errors import answer
+from darkroom_local.simulators.uwear.generations import GenerationStore, Limits, Traits
+from darkroom_local.simulators.uwear.models import (
     DONE,
     ERROR,
     FETCH_LIMIT_BYTES,
