@@ -75,7 +75,7 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
 
 docs: $(INSTALLED) ## docs/models.md, from the catalogs
-	$(BIN)/python -m darkroom_cli.reference docs/models.md
+	$(BIN)/python -m darkroom_cli.models_page docs/models.md
 
 smoke: install $(SAM) ## the real SAM CLI builds and deploys onto the embedded cloud; an upload flows through
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)

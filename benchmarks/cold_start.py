@@ -46,7 +46,7 @@ PARTS: Mapping[str, str] = {
     "httpx.Client(), certificates read": "import httpx; httpx.Client()",
     "Powertools Logger and Metrics": "from aws_lambda_powertools import Logger, Metrics; Logger(); Metrics()",
     "Powertools batch": "import aws_lambda_powertools.utilities.batch",
-    "darkroom.wiring": "import darkroom.wiring",
+    "darkroom.container": "import darkroom.container",
     "all four adapters": "from darkroom.providers import topaz, aimlapi, oxen, uwear",
     "all four catalogs": "from darkroom import catalog; [catalog.load(name) for name in catalog.providers()]",
     "darkroom.images": "import darkroom.images",
@@ -72,9 +72,9 @@ class Times:
 def first_invocation(handler: str) -> str:
     """A program that imports the handler and makes what its first invocation makes."""
     services, asks_provider = ASKED[handler]
-    made = f"[wiring._client(service).meta for service in {services}]"
-    adapter = "; wiring._providers()['topaz']" if asks_provider else ""
-    return f"import {handler}; from darkroom import wiring; wiring.{handler}(); {made}{adapter}"
+    made = f"[container._client(service).meta for service in {services}]"
+    adapter = "; container._providers()['topaz']" if asks_provider else ""
+    return f"import {handler}; from darkroom import container; container.{handler}(); {made}{adapter}"
 
 
 def laid_out(folder: Path) -> tuple[list[str], list[str]]:

@@ -10,17 +10,17 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from tests.e2e.darkroom import Darkroom, simulators
+from tests.e2e.deployed_application import Darkroom, simulators
 from tests.unit.transitions_support import at_its_eta
 
 from benchmarks.counting import SCENARIOS, Counted, Scenario, count
 from benchmarks.prices import PRICES, SEEN, s3_class
 from benchmarks.support.reporting import Plot, Result, Table
-from darkroom_local.application import find_application
 from darkroom_local.certificates import issued
-from darkroom_local.deployment import read_template
-from darkroom_local.simulator import vendors
-from darkroom_local.stack import local_stack
+from darkroom_local.local_stack import local_stack
+from darkroom_local.packaging import find_application
+from darkroom_local.simulator_processes import vendors
+from darkroom_local.stack_deployment import read_template
 
 NAME = "cost"
 IMAGES = 1000
@@ -69,7 +69,7 @@ def invocations(scenario: Scenario) -> dict[str, int]:
 def gb_seconds(scenario: Scenario, *, of_init: bool) -> float:
     """Lambda's of one picture: of the runs, or of the starts when every invocation starts a container."""
     seconds = INIT_SECONDS if of_init else RUNS_SECONDS
-    if scenario.is_held and not of_init:
+    if scenario.is_synchronous and not of_init:
         seconds = {**seconds, "Submit": HELD_SUBMIT_SECONDS}
     memory = memory_gb()
     return sum(memory[name] * seconds[name] * times for name, times in invocations(scenario).items())

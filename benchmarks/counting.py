@@ -21,10 +21,10 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote_plus
 
-from tests.e2e.darkroom import LONG_AGO, Darkroom, picture
+from tests.e2e.deployed_application import LONG_AGO, Darkroom, picture
 
 from benchmarks.capacity import Row, Units
-from darkroom import wiring
+from darkroom import container
 from darkroom.model import ProcessState
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
@@ -41,7 +41,7 @@ class Scenario:
     tags: str
     running_polls: int = 0
     by_link: bool = False
-    is_held: bool = False
+    is_synchronous: bool = False
 
     @property
     def vendor(self) -> str:
@@ -52,7 +52,7 @@ SCENARIOS = (
     Scenario("Topaz, one poll", "provider=topaz&scale=2"),
     Scenario("Topaz, three polls", "provider=topaz&scale=2", running_polls=2),
     Scenario("Oxen.ai by link", "provider=oxen", by_link=True),
-    Scenario("AI/ML API, synchronous", "provider=aimlapi", by_link=True, is_held=True),
+    Scenario("AI/ML API, synchronous", "provider=aimlapi", by_link=True, is_synchronous=True),
 )
 
 
@@ -154,11 +154,11 @@ def counting(room: Darkroom) -> Iterator[Meter]:
     environment |= room.stack.endpoint.environment()  # the signer of links makes a client of its own
     environment["SSL_CERT_FILE"] = str(room.stack.endpoint.authority)  # parts are sent without the SDK
     environment |= {"STATE_MACHINE_ARN": _idle_machine(room), "LINK_ROLE_ARN": _signing_role(room)}
-    meter, run = Meter(room), wiring._run
+    meter, run = Meter(room), container._run
     usual = (run.environment, run.client, run.credentials)
     _forget()
     try:
-        wiring.use(environment, meter.client)
+        container.use(environment, meter.client)
         with patch.dict(os.environ, environment):
             yield meter
     finally:
@@ -194,8 +194,8 @@ def _policy(statement: Mapping[str, Any]) -> str:
 
 def _forget() -> None:
     """Makes the next call of a use case a cold start."""
-    for value in vars(wiring).values():
-        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == wiring.__name__:
+    for value in vars(container).values():
+        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == container.__name__:
             value.cache_clear()
 
 
@@ -249,14 +249,14 @@ def _forget_entry(meter: Meter, job_id: str) -> None:
         ExpressionAttributeValues={":then": LONG_AGO},
     )
     meter.function = "sweep"
-    assert wiring.sweep()._forget() == 1
+    assert container.sweep()._forget() == 1
 
 
 def _await_end(job: Mapping[str, Any]) -> None:
     """Until the provider is done, which costs AWS nothing."""
     if job.get("staged"):
         return
-    provider, until = wiring._providers()[str(job["provider"])], time.monotonic() + PATIENCE_SECONDS
+    provider, until = container._providers()[str(job["provider"])], time.monotonic() + PATIENCE_SECONDS
     while provider.progress(str(job["process_id"])).state is ProcessState.RUNNING:
         assert time.monotonic() < until, f"not done after {PATIENCE_SECONDS} s: {job}"
         time.sleep(0.1)

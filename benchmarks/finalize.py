@@ -53,15 +53,17 @@ def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
     """The runtime's own adapters, as finalize puts them together."""
     from botocore.credentials import Credentials
 
-    from darkroom.aws.outputs import S3Outputs
-    from darkroom.aws.pump import Pump
-    from darkroom.providers import http as provider_http
-    from darkroom.providers.results import Downloads
+    from darkroom.aws.multipart import MultipartCopy
+    from darkroom.aws.output_bucket import S3OutputBucket
+    from darkroom.providers import http_client as provider_http
+    from darkroom.providers.downloads import Downloads
 
     context = ssl.create_default_context(cafile=authority)
     client = s3(sink, authority)
     downloads = Downloads(provider_http.new_client(context), local=True, context=lambda: context)
-    outputs = S3Outputs(client, "bucket", Pump(client, lambda: Credentials("id", "secret"), lambda: context, workers))
+    outputs = S3OutputBucket(
+        client, "bucket", MultipartCopy(client, lambda: Credentials("id", "secret"), lambda: context, workers)
+    )
 
     def work() -> None:
         with downloads.open(url) as link:

@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.e2e.darkroom import ENDED, Darkroom, picture, simulators
+from tests.e2e.deployed_application import ENDED, Darkroom, picture, simulators
 
 from benchmarks.scaling.floor import WAIT_SECONDS, Floor
 from benchmarks.support.reporting import Plot, Result, Table
-from darkroom_local.stack import local_stack
+from darkroom_local.local_stack import local_stack
 
 NAME = "pipeline"
 QUESTION = "How many uploads a second go the whole way on one machine, and what does a job take beyond the provider's own time?"

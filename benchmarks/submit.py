@@ -57,14 +57,14 @@ def raw(source: str, size: int, sink: str, authority: str) -> Prepared:
 
 def darkroom(source: str, size: int, sink: str, authority: str) -> Prepared:
     """The runtime's own adapters, as submit puts them together."""
-    from darkroom.aws.sources import S3Sources
+    from darkroom.aws.input_bucket import S3InputBucket
     from darkroom.model import Handle, ImageFormat, Plan, SourceObject
     from darkroom.ports import ImageStream
-    from darkroom.providers import http as provider_http
-    from darkroom.providers.results import Downloads
+    from darkroom.providers import http_client as provider_http
+    from darkroom.providers.downloads import Downloads
     from darkroom.providers.topaz import Topaz
 
-    sources = S3Sources(s3(source, authority))
+    sources = S3InputBucket(s3(source, authority))
     calls = provider_http.new_client(ssl.create_default_context(cafile=authority))
     seen: list[Any] = []
     calls.event_hooks = {"response": [lambda answer: seen.append(framing(answer.read()))]}

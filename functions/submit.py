@@ -8,8 +8,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import events, wiring
-from darkroom.pipeline.verdicts import Later
+from darkroom import container, messages
+from darkroom.pipeline.outcomes import RetryLater
 
 logger, metrics = Logger(), Metrics()
 
@@ -28,9 +28,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def taken(record: dict[str, Any], ends: datetime) -> bool:
     """Whether the message is dealt with; one that is too early comes back as a new message, never as a failure."""
     try:
-        for what in events.work_of(record["body"]):
-            if isinstance(verdict := wiring.submit()(what, ends), Later):
-                wiring.intake().again(what, verdict.seconds)
+        for what in messages.parse_message(record["body"]):
+            if isinstance(verdict := container.submit()(what, ends), RetryLater):
+                container.intake().requeue(what, verdict.seconds)
             metrics.add_metric(name=f"Submit{verdict}", unit="Count", value=1)
             logger.info("submit", step="Submit", what=vars(what), verdict=str(verdict), why=verdict.reason)
     except Exception:  # whatever it was, this message comes back

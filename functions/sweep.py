@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import wiring
+from darkroom import container
 
 logger = Logger()
 metrics = Metrics()
@@ -19,6 +19,6 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any event → how much was done, by step. Raises when a step failed; the next minute tries again."""
     ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    done = dict(wiring.sweep()(ends))
+    done = dict(container.sweep()(ends))
     logger.info("sweep", step="Sweep", done=done)
     return done

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import IO, Any
 
-from tests.fakes.cloud import INPUT, OUTPUT
-from tests.faults.buckets import SMALL
+from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.faults.memory_buckets import SMALL
 
 from benchmarks.scaling.world import World
 from darkroom.errors import SourceGone
@@ -20,8 +20,8 @@ PAGE = 1_000
 BODY = SMALL[ImageFormat.JPEG]
 
 
-class Sources:
-    """Fulfils `ports.Sources`. `tags`: what every upload carries."""
+class InputBucket:
+    """Fulfils `ports.InputBucket`. `tags`: what every upload carries."""
 
     def __init__(self, world: World, tags: Mapping[str, str]) -> None:
         self.world, self.every_tag = world, dict(tags)
@@ -56,8 +56,8 @@ class Sources:
         return page, page[-1].key if len(keys) > PAGE else None
 
 
-class Outputs:
-    """Fulfils `ports.Outputs`. `writes`: how often each key was written."""
+class OutputBucket:
+    """Fulfils `ports.OutputBucket`. `writes`: how often each key was written."""
 
     bucket = OUTPUT
 

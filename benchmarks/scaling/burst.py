@@ -11,22 +11,22 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.fakes.services import Bell, Links
-from tests.faults.dynamo import Key
-from tests.faults.proxies import NoFaults
-from tests.faults.stack import PROVIDER, Stack
-from tests.faults.staging import Incoming
-from tests.faults.values import Row
+from tests.fakes.messaging import Bell, PresignedUrls
+from tests.faults.dynamodb_values import Row
+from tests.faults.memory_dynamodb import Key
+from tests.faults.memory_staging import Incoming
+from tests.faults.port_proxies import NoFaults
+from tests.faults.simulated_stack import PROVIDER, Stack
 
 from benchmarks.scaling import limits
-from benchmarks.scaling.buckets import Outputs, Sources
+from benchmarks.scaling.buckets import InputBucket, OutputBucket
 from benchmarks.scaling.dynamo import LoadedDynamo
 from benchmarks.scaling.executions import Executions
 from benchmarks.scaling.functions import Functions
-from benchmarks.scaling.intake import Intake
+from benchmarks.scaling.intake import IntakeQueue
 from benchmarks.scaling.vendor import Pace, Vendor
 from benchmarks.scaling.world import World
-from darkroom import events
+from darkroom import messages
 from darkroom.model import JobStatus, Limits
 
 SWEEP_EVERY = 60.0
@@ -71,16 +71,16 @@ class Burst:
         self.world = world = World(scenario.seed, limits.DURATIONS)
         self.dynamo = LoadedDynamo(world, self._wrote, scenario.occupied)
         self.functions = Functions(world, scenario.account_concurrency)
-        self.sources, self.outputs, self.bell = Sources(world, scenario.tags), Outputs(), Bell()
+        self.sources, self.outputs, self.bell = InputBucket(world, scenario.tags), OutputBucket(), Bell()
         self.vendor = Vendor(world, scenario.pace)
         self.executions = Executions(world, self.functions, scenario.elsewhere)
         most = scenario.concurrent_submits or limits.template().max_concurrent
-        self.intake = Intake(world, self.functions, most, self._submit)
+        self.intake = IntakeQueue(world, self.functions, most, self._submit)
         self.events: Counter[tuple[str, str]] = Counter()
         cloud = {
             "dynamo": self.dynamo, "sources": self.sources, "outputs": self.outputs,
-            "staging": Incoming(lambda _: None, lambda _: None), "links": Links(), "sqs": self.intake, "bus": self,
-            "sfn": self.executions, "attention": self.bell,
+            "staging": Incoming(lambda _: None, lambda _: None), "links": PresignedUrls(), "sqs": self.intake, "bus": self,
+            "sfn": self.executions, "alerts": self.bell,
         }  # fmt: skip
         allowed = {PROVIDER: Decimal(scenario.monthly_credits)} if scenario.monthly_credits else {}
         shape: Any = Shape(scenario.deadline, scenario.deadline + 7 * 24 * 3600)
@@ -140,7 +140,7 @@ class Burst:
         self.uploaded += 1
         rng = self.world.rng
         for _ in range(1 + (rng.random() < self.scenario.doubled)):
-            self.intake.put(events.message_of(upload), self.world.spread(limits.EVENT_LATE))
+            self.intake.put(messages.to_message(upload), self.world.spread(limits.EVENT_LATE))
 
     def _submit(self, body: str, ends: datetime) -> list[str]:
         verdicts = self.stack.submit(body, ends)

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tests.faults import queries
-from tests.faults.dynamo import ANSWERED, InMemoryDynamo, Key, Listener, cancelled, refusal
-from tests.faults.values import Row
+from tests.faults import dynamodb_queries
+from tests.faults.dynamodb_values import Row
+from tests.faults.memory_dynamodb import ANSWERED, InMemoryDynamo, Key, Listener, cancelled, refusal
 
 from benchmarks.scaling import limits
 from benchmarks.scaling.limits import Bucket
 from benchmarks.scaling.world import World
-from darkroom.aws.writes import MAX_TRIES
+from darkroom.aws.ledger_table import MAX_TRIES
 
-CLIENT_TRIES = 4  # as wiring configures boto3
+CLIENT_TRIES = 4  # as the container configures boto3
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
@@ -78,7 +78,7 @@ class LoadedDynamo(InMemoryDynamo):
             rows = self._partitions[values[":pk"]["S"]]
         else:
             rows = self._rows
-        return queries.page(rows, self.indexes, **request) | {"ResponseMetadata": ANSWERED}
+        return dynamodb_queries.page(rows, self.indexes, **request) | {"ResponseMetadata": ANSWERED}
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         """One write."""

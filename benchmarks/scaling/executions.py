@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from tests.faults.dynamo import refusal
-from tests.faults.machine import Execution, Machine
+from tests.faults.memory_dynamodb import refusal
+from tests.faults.memory_step_functions import Execution, Machine
 
 from benchmarks.scaling import limits
 from benchmarks.scaling.dynamo import patiently

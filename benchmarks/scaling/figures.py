@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from benchmarks.scaling.burst import TERMINAL, Burst
-from darkroom.aws import rows
+from darkroom.aws import items
 from darkroom.model import Job, JobStatus
 
 # us-east-1, arm, on demand, in US dollars.
@@ -85,7 +85,7 @@ def figures(burst: Burst) -> Figures:
 def broken(burst: Burst) -> dict[str, int]:
     """Promise → in how many cases it was not kept; empty when all were."""
     scenario, vendor = burst.scenario, burst.vendor
-    jobs = [rows.job_of(row) for row in burst.jobs()]
+    jobs = [items.job_of(row) for row in burst.jobs()]
     budget, limit = burst.budget(), Decimal(scenario.monthly_credits)
     completed = [job for job in jobs if job.status is JobStatus.COMPLETED]
     refused = [job for job in jobs if job.status is JobStatus.REJECTED]

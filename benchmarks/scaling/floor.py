@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkroom_local.stack import LocalStack
+from darkroom_local.local_stack import LocalStack
 
 CODE = "import time\ndef handler(event, context):\n    return {'status': 'ended', 'at': time.time()}\n"
 PREFIX = "floor/"  # of the input bucket: the stack's own rule looks elsewhere

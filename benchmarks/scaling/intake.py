@@ -25,7 +25,7 @@ class Message:
     showing: bool = False  # among those that may be received
 
 
-class Intake:
+class IntakeQueue:
     """A stand-in for SQS as a client, and its event source mapping: one message an invocation.
 
     Pollers hold a message whose invocation is throttled and try again until its visibility is over, as Lambda does.

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tests.faults.buckets import drawn
-from tests.faults.vendor import Link
+from tests.faults.memory_buckets import drawn
+from tests.faults.simulated_vendor import Link
 
 from benchmarks.scaling import limits
 from benchmarks.scaling.limits import Bucket
 from benchmarks.scaling.world import World
 from darkroom.errors import ProcessUnknown, ResultNotReady, Throttled
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
-from darkroom.ports import ImageStream, Keep
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
+from darkroom.ports import ImageStream, StageResult
 
 ACCOUNT = Decimal(1_000_000)
 
@@ -68,10 +68,10 @@ class Vendor:
         rate = self.pace.submits_a_minute / 60
         self.allowance = Bucket(max(1.0, rate * 10), rate)
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         world = self.world
         self.submits += 1
-        if plan.manner.by_link:
+        if plan.send_mode.by_link:
             image.link()
         else:
             image.open().read()
@@ -79,9 +79,9 @@ class Vendor:
             world.sleep(world.spread(limits.REFUSED))
             self.throttled += 1
             raise Throttled("HTTP 429", self.pace.retry_after)
-        world.sleep(world.spread(limits.BY_LINK if plan.manner.by_link else limits.UPLOADING))
+        world.sleep(world.spread(limits.BY_LINK if plan.send_mode.by_link else limits.UPLOADING))
         made = self._accept(plan, handle)
-        if plan.manner.is_held:
+        if plan.send_mode.is_synchronous:
             world.sleep(made.ends_at - world.seconds)
             keep(made.process_id, Link(made.picture).stream())
             return Submission(made.process_id, world.clock(), plan.price, staged=True)
@@ -91,7 +91,7 @@ class Vendor:
     def _accept(self, plan: Plan, handle: Handle) -> Process:
         world, pace = self.world, self.pace
         lasts = pace.shortest + (pace.longest - pace.shortest) * world.rng.random()
-        if plan.manner.is_held:
+        if plan.send_mode.is_synchronous:
             lasts = world.spread(pace.held)
         made = Process(f"p{len(self.processes) + 1}", handle, plan, world.seconds + lasts)
         self.processes[made.process_id] = made
@@ -117,7 +117,7 @@ class Vendor:
             raise ResultNotReady("409")
         yield Link(process.picture)
 
-    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...]:
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
         return tuple(
             FoundProcess(p.process_id, str(p.handle), ProcessState.RUNNING, None, None)
             for p in self.processes.values()

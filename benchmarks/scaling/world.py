@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.faults import carriers
+from tests.faults import thread_pool
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ class Worker:
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name, self.work = name, work
-        self.carrier: carriers.Carrier | None = None  # None before its first step
+        self.carrier: thread_pool.Carrier | None = None  # None before its first step
 
 
 class World:
@@ -85,7 +85,7 @@ class World:
         following = self._turn()
         if following is not worker:
             self._hand_to(following)
-            worker.carrier.gate.acquire()  # type: ignore[union-attr]
+            worker.carrier.circuit_breaker.acquire()  # type: ignore[union-attr]
         self._running = worker
 
     def spread(self, seconds: float, share: float = 0.3) -> float:
@@ -152,9 +152,9 @@ class World:
             self._gate.release()
             return
         if worker.carrier is None:
-            worker.carrier = carriers.take()
+            worker.carrier = thread_pool.take()
             worker.carrier.task = lambda: self._carry(worker)
-        worker.carrier.gate.release()
+        worker.carrier.circuit_breaker.release()
 
     def _carry(self, worker: Worker) -> None:
         self._running = worker
@@ -162,5 +162,5 @@ class World:
             worker.work()
         except BaseException as failure:
             self._failure = failure
-        carriers.give_back(worker.carrier)  # type: ignore[arg-type]
+        thread_pool.give_back(worker.carrier)  # type: ignore[arg-type]
         self._hand_to(self._turn())

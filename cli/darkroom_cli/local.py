@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from darkroom_cli.extras import local_extras
+from darkroom_cli.optional_packages import local_extras
 
 KEY_VARIABLE = "TOPAZ_API_KEY"
 app = typer.Typer(
@@ -62,25 +62,25 @@ def run(
 ) -> None:
     """Enhance every picture of FOLDER that is not in --out yet; exit code 1 if any has no result."""
     with local_extras("local run"):
-        from darkroom_local import display, screening, uploads
-        from darkroom_local.run import close, run_over
-        from darkroom_local.serving import cast
-        from darkroom_local.stack import local_stack
-    console = display.console()
+        from darkroom_local import file_screening, folder_uploads, progress_display
+        from darkroom_local.folder_run import close, run_over
+        from darkroom_local.local_stack import local_stack
+        from darkroom_local.provider_choice import cast
+    console = progress_display.console()
     with _reported():
-        chosen = uploads.parse_parameters(parameter or [])
-        asked = uploads.parse_settings(settings or [], chosen.get("TagPrefix", ""))
+        chosen = folder_uploads.parse_parameters(parameter or [])
+        asked = folder_uploads.parse_settings(settings or [], chosen.get("TagPrefix", ""))
         who = cast(_api_key(), chosen)
         who.check(asked)
         real = set(who.providers) - set(who.simulated)
-        files = screening.screen(screening.pictures(folder, out, asked, chosen), out, real, again)
+        files = file_screening.screen(file_screening.pictures(folder, out, asked, chosen), out, real, again)
         if files.done_before:
             typer.echo(f"{len(files.done_before)} skipped: done before")
         if not files.to_do and not files.unusable:
             raise typer.Exit(0)
-        _agree_to_pay(sum(screening.is_paid(item, real) for item in files.to_do), yes)
+        _agree_to_pay(sum(file_screening.is_paid(item, real) for item in files.to_do), yes)
         stack = local_stack(topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen)
-        outcomes = run_over(stack, files, out, display.progress(console))
+        outcomes = run_over(stack, files, out, progress_display.progress(console))
         failed = close(outcomes, out, console)
     raise typer.Exit(1 if failed else 0)
 
@@ -92,10 +92,10 @@ def demo(
 ) -> None:
     """Enhance pictures the project draws itself, by every provider; one carries a typo and is refused."""
     with local_extras("local demo"):
-        from darkroom_local import display
+        from darkroom_local import progress_display
         from darkroom_local.demo import demo as run_demo
-        from darkroom_local.stack import local_stack
-    console = display.console()
+        from darkroom_local.local_stack import local_stack
+    console = progress_display.console()
     console.print("Starting the embedded cloud and deploying template.yaml …")
     with _reported(), local_stack(topaz_api_key=_api_key(), speed=speed) as stack:
         as_meant = run_demo(stack, out, console)
@@ -106,10 +106,10 @@ def demo(
 def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, state: State = None) -> None:
     """Start a stack that stays until `down`, and print how to reach it. Again: prints the same."""
     with local_extras("local up"):
-        from darkroom_local import standing, uploads
+        from darkroom_local import background_stack, folder_uploads
     with _reported():
-        chosen = uploads.parse_parameters(parameter or [])
-        stands = standing.up(
+        chosen = folder_uploads.parse_parameters(parameter or [])
+        stands = background_stack.up(
             _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
         )
     typer.echo("# started" if stands.started else "# already up")
@@ -126,8 +126,8 @@ def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, 
 def down(state: State = None) -> None:
     """End the stack that `up` started, and remove all it kept."""
     with local_extras("local down"):
-        from darkroom_local import standing
-    typer.echo("ended" if standing.down(_state(state)) else "there was none")
+        from darkroom_local import background_stack
+    typer.echo("ended" if background_stack.down(_state(state)) else "there was none")
 
 
 def _agree_to_pay(pictures: int, yes: bool) -> None:
@@ -160,14 +160,14 @@ def _state(given: Path | None) -> Path:
 @contextlib.contextmanager
 def _reported() -> Iterator[None]:
     """Foreseen failures end the command with a sentence; a termination signal leaves nothing running."""
-    from darkroom_local.children import ChildFailed
-    from darkroom_local.deployment import DeploymentFailed
-    from darkroom_local.display import visible
-    from darkroom_local.receipts import Unwritable
-    from darkroom_local.run import Stalled
-    from darkroom_local.serving import NotServed
-    from darkroom_local.simulator import UnknownVendor
-    from darkroom_local.uploads import UnusableSetting
+    from darkroom_local.child_processes import ChildFailed
+    from darkroom_local.credits_csv import Unwritable
+    from darkroom_local.folder_run import Stalled
+    from darkroom_local.folder_uploads import UnusableSetting
+    from darkroom_local.progress_display import visible
+    from darkroom_local.provider_choice import NotServed
+    from darkroom_local.simulator_processes import UnknownVendor
+    from darkroom_local.stack_deployment import DeploymentFailed
 
     before = signal.signal(signal.SIGTERM, _terminated)
     try:

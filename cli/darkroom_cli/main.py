@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from darkroom_cli import acting, local, looking, models, rerunning, simulate
+from darkroom_cli import actions, local, models, queries, rerun, simulate
 
 app = typer.Typer(
     help="Drop an image into a bucket; find the enhanced one in another; every credit accounted for.",
@@ -13,7 +13,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # Without a name the commands are the application's own; help lists them in this order.
-for group in (looking.app, acting.app, rerunning.app, models.app):
+for group in (queries.app, actions.app, rerun.app, models.app):
     app.add_typer(group)
 app.add_typer(local.app, name="local")
 app.add_typer(simulate.app, name="simulate")

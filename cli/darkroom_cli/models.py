@@ -27,9 +27,9 @@ import typer
 
 from darkroom import catalog
 from darkroom.catalog import Catalog, Model
-from darkroom.near_misses import closest
-from darkroom.settings import did_you_mean, shown
-from darkroom_cli.reporting import visible
+from darkroom.setting_layers import did_you_mean, shown
+from darkroom.spelling import closest
+from darkroom_cli.error_handling import visible
 
 app = typer.Typer()
 
@@ -49,25 +49,25 @@ def models(
 
     From the catalogs that come with Darkroom, with the source of each fact. Needs no stack.
     """
-    from darkroom_cli import model_views, views
+    from darkroom_cli import job_tables, model_tables
 
     if provider is None:
         books = [catalog.load(name) for name in catalog.providers()]
-        facts, page = map(model_views.provider_facts, books), model_views.providers_table
-        _show(facts) if as_json else views.console().print(page(books))
+        facts, page = map(model_tables.provider_facts, books), model_tables.providers_table
+        _show(facts) if as_json else job_tables.console().print(page(books))
         return
     book = _provider(provider, model or [])
     if not model:
         if as_json:
-            _show(model_views.model_facts(book, each) for each in book.models.values())
+            _show(model_tables.model_facts(book, each) for each in book.models.values())
         else:
-            views.console().print(model_views.models_table(book))
+            job_tables.console().print(model_tables.models_table(book))
         return
     found = _model(book, " ".join(model))
     if as_json:
-        _show([model_views.model_facts(book, found)])
+        _show([model_tables.model_facts(book, found)])
     else:
-        views.console().print(model_views.model_page(book, found))
+        job_tables.console().print(model_tables.model_page(book, found))
 
 
 def _show(objects: Iterable[dict[str, object]]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from darkroom_cli.extras import local_extras
+from darkroom_cli.optional_packages import local_extras
 
 VENDORS = {
     "topaz": "Serve the Topaz Labs image API until interrupted; the pictures are really processed.",
@@ -48,7 +48,7 @@ def _command(vendor: str) -> Callable[..., None]:
         fault: FaultLines = None,
     ) -> None:
         with local_extras(f"simulate {vendor}"):
-            from darkroom_local.simulator import announcement
+            from darkroom_local.simulator_processes import announcement
 
             simulator = importlib.import_module(f"darkroom_local.simulators.{vendor}")
         held = {} if available_credits is None else {"available_credits": available_credits}

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 
 from darkroom.model import JobStatus
-from darkroom_local import display
-from darkroom_local.results import Outcome
-from darkroom_local.run import close, run
-from darkroom_local.samples import SAMPLES, Sample
-from darkroom_local.stack import LocalStack
-from darkroom_local.uploads import Item
+from darkroom_local import progress_display
+from darkroom_local.folder_run import close, run
+from darkroom_local.folder_uploads import Item
+from darkroom_local.local_stack import LocalStack
+from darkroom_local.result_downloads import Outcome
+from darkroom_local.sample_pictures import SAMPLES, Sample
 
 ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
 
@@ -25,7 +25,7 @@ def demo(stack: LocalStack, out: Path, to: Console) -> bool:
     """Runs the samples of the stack's providers into `out`; whether each came out as meant."""
     samples = [sample for sample in SAMPLES if sample.provider in stack.providers]
     items = draw(samples, out / ORIGINALS)
-    with display.progress(to) as show:
+    with progress_display.progress(to) as show:
         outcomes = run(stack, items, out / ENHANCED, show)
     close(outcomes, out / ENHANCED, to)
     write_report(outcomes, out)
@@ -52,6 +52,6 @@ def write_report(outcomes: Sequence[Outcome], out: Path) -> None:
     """The closing table and the reasons of failures, as text."""
     with (out / REPORT).open("w", encoding="utf-8") as file:
         page = Console(file=file, width=170, highlight=False)
-        page.print(display.closing_table(outcomes))
-        for text in display.failures(outcomes):
+        page.print(progress_display.closing_table(outcomes))
+        for text in progress_display.failures(outcomes):
             page.print(text, soft_wrap=True)

@@ -5,7 +5,7 @@ Each gap names the emulator's version and the symptom, so that it can be removed
 
 from __future__ import annotations
 
-from darkroom_local.cloud import Endpoint
+from darkroom_local.embedded_cloud import Endpoint
 
 
 def mend(endpoint: Endpoint) -> None:

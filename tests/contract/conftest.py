@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.grounds import Site, site_open
+from tests.contract.shared_servers import Site, site_open
 from tests.contract.stages import STAGES
 from tests.contract.stages.base import Stage
 from tests.contract.stages.simulated import SimulatedStage

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.contract.marks import needs, per_stage
-from tests.contract.promises import promised
+from tests.contract.error_checks import promised
+from tests.contract.stage_marks import needs, per_stage
 from tests.contract.stages.base import KEY, Stage
 from tests.contract.stages.simulated import SimulatedStage
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from tests.contract.grounds import Site
-from tests.contract.pictures import drawn, opened
+from tests.contract.input_pictures import drawn, opened
+from tests.contract.shared_servers import Site
 from tests.contract.stages import STAGES
 from tests.contract.stages.simulated import SimulatedStage
 
@@ -20,7 +20,7 @@ from darkroom import catalog, planning
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.errors import ProviderRejected
 from darkroom.model import ImageFacts, ImageFormat, Plan, ProcessState
-from darkroom_local.simulators.topaz.models import ENDPOINTS, SIDE_LIMIT_PIXELS
+from darkroom_local.simulators.topaz.published_facts import ENDPOINTS, SIDE_LIMIT_PIXELS
 
 PLAIN = (24, 16)
 STEP = Decimal("0.001")
@@ -32,7 +32,7 @@ MANNERS = [
     for name, model in MODELS
     for tags in (
         *([{"input_by": way} for way in model.inputs] if len(model.inputs) > 1 else [{}]),
-        *([{"synchronous": "true"}] if model.held_endpoint else []),
+        *([{"synchronous": "true"}] if model.synchronous_endpoint else []),
     )
 ]
 each_model = pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def sent(stage: SimulatedStage, plan: Plan, size: tuple[int, int] = PLAIN) -> st
 
 def result(stage: SimulatedStage, plan: Plan, process_id: str) -> bytes:
     """What came of it, which must have come."""
-    if plan.manner.is_held:
+    if plan.send_mode.is_synchronous:
         return stage.kept[process_id]
     stage.finish(process_id)
     assert stage.provider.progress(process_id).state is ProcessState.COMPLETED
@@ -144,7 +144,7 @@ def test_every_model_can_be_sent_in_every_manner_of_its_catalog(
 ) -> None:
     plan = planned(stage, PLAIN, {"model": model.name, **tags})
     assert opened(result(stage, plan, sent(stage, plan))).size == (plan.output_width, plan.output_height)
-    assert bool(stage.minted) == plan.manner.by_link
+    assert bool(stage.minted) == plan.send_mode.by_link
     assert stage.fetched() == stage.minted
 
 

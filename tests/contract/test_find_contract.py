@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.marks import needs, per_stage
-from tests.contract.promises import promised
+from tests.contract.error_checks import promised
+from tests.contract.stage_marks import needs, per_stage
 from tests.contract.stages.base import Stage
 from tests.contract.stages.simulated import SimulatedStage
 

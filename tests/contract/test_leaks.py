@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.contract.grounds import SIGNATURE
-from tests.contract.marks import needs
+from tests.contract.shared_servers import SIGNATURE
+from tests.contract.stage_marks import needs
 from tests.contract.stages.base import KEY
 from tests.contract.stages.simulated import OPTIONS, SimulatedStage
 
-from darkroom import wiring
+from darkroom import container
 from darkroom.errors import DarkroomError
 from darkroom.model import ProcessState
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX
@@ -31,7 +31,7 @@ OUTSIDE = ("result", "file")  # operations that are no calls of the API
 @pytest.fixture
 def levels() -> Iterator[None]:
     """Puts the libraries' log levels back, which are global."""
-    before = {name: logging.getLogger(name).level for name in ("", *wiring.TALKATIVE)}
+    before = {name: logging.getLogger(name).level for name in ("", *container.CHATTY_LOGGERS)}
     yield
     for name, level in before.items():
         logging.getLogger(name).setLevel(level)
@@ -94,7 +94,7 @@ def all_faults(stage: SimulatedStage) -> None:
 def test_the_log_of_every_fault_holds_no_key_and_no_link(
     stage: SimulatedStage, caplog: pytest.LogCaptureFixture, levels: None
 ) -> None:
-    wiring.quiet_loggers()
+    container.quiet_loggers()
     logging.getLogger().setLevel(logging.DEBUG)
     with caplog.at_level(logging.DEBUG):
         all_faults(stage)
@@ -109,7 +109,7 @@ def test_the_log_of_every_fault_holds_no_key_and_no_link(
 def test_without_quiet_loggers_the_same_search_finds_a_link(
     stage: SimulatedStage, caplog: pytest.LogCaptureFixture, levels: None
 ) -> None:
-    for name in wiring.TALKATIVE:
+    for name in container.CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG)
     with caplog.at_level(logging.DEBUG):
         journey(stage)

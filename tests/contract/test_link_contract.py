@@ -7,9 +7,9 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from tests.contract.marks import needs, per_stage
-from tests.contract.pictures import noise, opened
-from tests.contract.promises import promised
+from tests.contract.error_checks import promised
+from tests.contract.input_pictures import noise, opened
+from tests.contract.stage_marks import needs, per_stage
 from tests.contract.stages.simulated import SimulatedStage
 
 from darkroom.errors import DarkroomError, NothingSent, ProviderRejected

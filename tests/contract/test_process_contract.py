@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.contract.marks import needs, per_stage
-from tests.contract.pictures import opened
-from tests.contract.promises import promised
+from tests.contract.error_checks import promised
+from tests.contract.input_pictures import opened
+from tests.contract.stage_marks import needs, per_stage
 from tests.contract.stages.base import Stage
 from tests.contract.stages.simulated import SimulatedStage
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.marks import needs, per_stage
-from tests.contract.promises import promised
+from tests.contract.error_checks import promised
+from tests.contract.stage_marks import needs, per_stage
 from tests.contract.stages.base import NO_ANSWER, Stage
 from tests.contract.stages.simulated import SimulatedStage
 

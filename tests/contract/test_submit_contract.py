@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contract.marks import needs, per_stage
-from tests.contract.pictures import noise
-from tests.contract.promises import promised
+from tests.contract.error_checks import promised
+from tests.contract.input_pictures import noise
+from tests.contract.stage_marks import needs, per_stage
 from tests.contract.stages.base import ACCEPTED, NO_ANSWER, Stage
 from tests.contract.stages.simulated import SimulatedStage
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from darkroom_local.certificates import issued
-from darkroom_local.simulator import vendors
-from darkroom_local.stack import local_stack
-from tests.e2e.darkroom import Darkroom, simulators
+from darkroom_local.local_stack import local_stack
+from darkroom_local.simulator_processes import vendors
+from tests.e2e.deployed_application import Darkroom, simulators
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from benchmarks import cost
 from benchmarks.counting import SCENARIOS, Counted
 from benchmarks.support.reporting import Table, said
 
-from tests.e2e.darkroom import Darkroom
+from tests.e2e.deployed_application import Darkroom
 
 PAGE = (Path(__file__).parents[2] / "docs/costs.md").read_text()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.e2e.darkroom import API_KEY, Darkroom, picture
+from tests.e2e.deployed_application import API_KEY, Darkroom, picture
 
 # name → the simulator's fault: kind, on which call, how often, options
 FAULTS: dict[str, tuple[str, str, int, dict[str, Any]]] = {

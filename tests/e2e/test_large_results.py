@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.e2e.darkroom import Darkroom
+from tests.e2e.deployed_application import Darkroom
 
 SIZE = (1700, 1500)
 TAGS = "scale=2&output_format=tiff"

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.darkroom import API_KEY, picture, simulators
+from tests.e2e.deployed_application import API_KEY, picture, simulators
 
 SPEED = 0.5  # a small picture takes two seconds, the large one twelve
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageStat
 
-from tests.e2e.darkroom import Darkroom, picture
+from tests.e2e.deployed_application import Darkroom, picture
 
 CUT_OUT, COLOURED = "photos/models/vase.jpg", "photos/models/grandmother.jpg"
 

@@ -18,7 +18,7 @@ import pytest
 
 from darkroom.aws.ledger import DynamoLedger, utc_now
 from darkroom.model import Limits
-from tests.e2e.darkroom import Darkroom, picture
+from tests.e2e.deployed_application import Darkroom, picture
 
 HELD_SECONDS = 15.0  # at the provider, so that a command meets a running job
 
@@ -191,7 +191,7 @@ def doubt(room: Darkroom, key: str) -> dict[str, Any]:
     ledger = DynamoLedger(room.client("dynamodb"), room.stack.outputs["LedgerTable"], Limits({}, Decimal(0), {}, {}))
     job = ledger.get(room.job_id(key))
     assert job is not None
-    ledger.doubt(job, "nobody can tell: a person must resolve it", utc_now())
+    ledger.mark_in_doubt(job, "nobody can tell: a person must resolve it", utc_now())
     return room.job(key)
 
 

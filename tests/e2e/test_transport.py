@@ -16,8 +16,8 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from darkroom_local.cloud import Endpoint
-from tests.e2e.darkroom import Darkroom, picture
+from darkroom_local.embedded_cloud import Endpoint
+from tests.e2e.deployed_application import Darkroom, picture
 
 PLAIN = {"X-Forwarded-Proto": "http"}
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

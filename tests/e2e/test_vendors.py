@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from PIL import Image
 
-from darkroom_local.simulator import simulated_key, vendors
-from tests.e2e.darkroom import Darkroom, picture
+from darkroom_local.simulator_processes import simulated_key, vendors
+from tests.e2e.deployed_application import Darkroom, picture
 
 HANDLE_IN = "response-content-disposition"  # the part of a link's query that names the picture for whoever fetches it
 STAGED = "_darkroom/incoming/"
@@ -33,7 +33,7 @@ class Case:
     sent_as: str = "JPEG"
     comes_as: str = "JPEG"
     output_key: str = ""  # the upload's own, unless the format changes
-    is_held: bool = False
+    is_synchronous: bool = False
     by_link: bool = True
 
     @property
@@ -65,15 +65,15 @@ CASES = {
     ),
     "oxen-at-once": Case(
         "photos/vendors/a b+c%.png", "provider=oxen&synchronous=true&upscale_factor=4x", UPSCALER, 500, "0.0001",
-        (384, 256), "PNG", "PNG", is_held=True,
+        (384, 256), "PNG", "PNG", is_synchronous=True,
     ),
     "aimlapi": Case(
         "photos/vendors/ö clock.jpg", "provider=aimlapi&mode=Super Focus V2", "topaz-labs/sharpen-gen", 210_000,
-        "0.0000005", (96, 64), is_held=True,
+        "0.0000005", (96, 64), is_synchronous=True,
     ),
     "topaz-at-once": Case(
         "photos/vendors/soon.jpg", "provider=topaz&synchronous=true&scale=2", "Standard V2", 1, "0.12",
-        is_held=True, by_link=False,
+        is_synchronous=True, by_link=False,
     ),
 }  # fmt: skip
 
@@ -150,7 +150,7 @@ def test_the_picture_went_by_a_presigned_link_that_carries_the_handle_and_no_key
 def test_what_was_held_was_staged_and_nothing_is_left_there(darkroom: Darkroom, jobs) -> None:
     found = darkroom.s3.list_object_versions(Bucket=darkroom.stack.output_bucket, Prefix=STAGED)
     written = {version["Key"] for version in found.get("Versions", [])}
-    held = {STAGED + darkroom.job_id(case.key) for case in CASES.values() if case.is_held}
+    held = {STAGED + darkroom.job_id(case.key) for case in CASES.values() if case.is_synchronous}
     others = {STAGED + darkroom.job_id(case.key) for case in CASES.values()} - held
     assert held <= written
     assert not others & written
@@ -164,7 +164,7 @@ def test_nothing_stays_reserved_and_no_upload_stays_open(darkroom: Darkroom, job
 
 
 def test_each_end_is_told_with_its_provider(darkroom: Darkroom, jobs) -> None:
-    told = {event["detail"]["job_id"]: event["detail"] for event in darkroom.events()}
+    told = {event["detail"]["job_id"]: event["detail"] for event in darkroom.messages()}
     for name, case in CASES.items():
         detail = told[jobs[name]["job_id"]]
         assert (detail["provider"], detail["model"]) == (case.vendor, case.model)

@@ -21,8 +21,8 @@ from darkroom.errors import (
     SubmitInDoubt,
     UnsafeLink,
 )
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
-from darkroom.ports import Clock, ImageStream, Keep, ResultLink
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
+from darkroom.ports import Clock, ImageStream, ResultLink, StageResult
 from tests.fakes.misbehaviour import (
     NO_ANSWER_AFTER,
     NO_ANSWER_BEFORE,
@@ -75,10 +75,10 @@ class FakeProvider:
     calls: list[tuple[str, str]] = field(default_factory=list)  # operation, process id or handle
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         """Accepts, and charges, unless a fault says otherwise."""
         self.calls.append(("submit", str(handle)))
-        sent = image.link().encode() if plan.manner.by_link else _read_whole(image)
+        sent = image.link().encode() if plan.send_mode.by_link else _read_whole(image)
         fault = self.faults.take("submit", *REFUSALS, *ON_SUBMIT, *NO_ANSWER_BEFORE)
         if fault:
             raise submit_error(fault.kind)
@@ -118,7 +118,7 @@ class FakeProvider:
         link.open()
         yield link
 
-    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...]:
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
         """The run's processes that the list shows by now."""
         with self._answering("list", str(handle)):
             now = self.clock()

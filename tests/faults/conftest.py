@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import carriers
-from tests.faults.shapes import FAMILIES, HELD
+from tests.faults import thread_pool
+from tests.faults.world_shapes import FAMILIES, HELD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,4 +26,4 @@ def _silence(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _no_threads_left() -> Iterator[None]:
     yield
-    carriers.dismiss()
+    thread_pool.dismiss()

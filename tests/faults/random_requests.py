@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from tests.fakes.cloud import INDEXES, TABLE
+from tests.fakes.aws_account import INDEXES, TABLE
 
 STATUSES = ("CLAIMED", "SUBMITTING", "PROCESSING")
 TIMES = tuple(f"2026-11-21T14:0{minute}:00.000Z" for minute in range(6))

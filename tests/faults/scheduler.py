@@ -14,9 +14,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.faults import carriers
+from tests.faults import thread_pool
 from tests.faults.choices import Deaths, Immortal, Picker, Uniform
-from tests.faults.trace import Event, timeline
+from tests.faults.timeline import Event, timeline
 from tests.faults.workers import FOREVER, MAX_SKEW_SECONDS, Stalled, Worker, WorkerDied
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -237,15 +237,15 @@ class Scheduler:
             self._gate.release()
             return
         if worker.carrier is None:
-            worker.carrier = carriers.take()
+            worker.carrier = thread_pool.take()
             worker.carrier.task = lambda: self._carry(worker)
-        worker.carrier.gate.release()
+        worker.carrier.circuit_breaker.release()
 
     def _yield(self, worker: Worker) -> None:
         following = self._turn()
         if following is not worker:
             self._hand_to(following)
-            worker.carrier.gate.acquire()  # type: ignore[union-attr]
+            worker.carrier.circuit_breaker.acquire()  # type: ignore[union-attr]
         if worker.dead:
             raise WorkerDied(worker.name)
 
@@ -265,7 +265,7 @@ class Scheduler:
             self.record("ended", said)
             self.ended.append((worker.name, outcome))
             self._alive.remove(worker)
-        carriers.give_back(worker.carrier)  # type: ignore[arg-type]
+        thread_pool.give_back(worker.carrier)  # type: ignore[arg-type]
         self._hand_to(self._turn())
 
     def _go(self, first: Worker | None) -> None:

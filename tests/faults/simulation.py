@@ -12,23 +12,23 @@ from random import Random
 from typing import Any
 from urllib.parse import quote_plus
 
-from darkroom import events
+from darkroom import messages
 from darkroom.model import Limits, Upload
-from tests.fakes.services import Links
-from tests.faults import verdict
-from tests.faults.buckets import InputBucket, OutputBucket
+from tests.fakes.messaging import PresignedUrls
+from tests.faults import final_checks
 from tests.faults.choices import RandomDeaths
-from tests.faults.dynamo import InMemoryDynamo
-from tests.faults.laws import Broken, Laws, text
-from tests.faults.machine import Execution, Machine
-from tests.faults.people import People
+from tests.faults.injected_errors import Weather
+from tests.faults.invariants import Broken, Laws, text
+from tests.faults.memory_buckets import InputBucket, OutputBucket
+from tests.faults.memory_dynamodb import InMemoryDynamo
+from tests.faults.memory_messaging import Bell, Bus, Message, Queue
+from tests.faults.memory_staging import Incoming
+from tests.faults.memory_step_functions import Execution, Machine
+from tests.faults.operators import People
 from tests.faults.scheduler import Scheduler
-from tests.faults.services import Bell, Bus, Message, Queue
-from tests.faults.shapes import Planned, Shape
-from tests.faults.stack import Stack
-from tests.faults.staging import Incoming
-from tests.faults.vendor import Door, Vendor
-from tests.faults.weather import Weather
+from tests.faults.simulated_stack import Stack
+from tests.faults.simulated_vendor import Door, Vendor
+from tests.faults.world_shapes import Planned, Shape
 
 LIFETIMES = {"submit": 300.0, "poll": 60.0, "finalize": 900.0, "sweep": 120.0, "operator": 900.0}
 SKEW = 10.0
@@ -61,7 +61,7 @@ class Simulation:
         self.machine = Machine(self.scheduler, self._run_task, Random(f"{shape.seed} machine"))
         cloud = {
             "dynamo": self.dynamo, "sources": self.inputs, "outputs": self.outputs, "staging": self.staging,
-            "links": Links(), "sqs": self.queue, "bus": self.bus, "sfn": self.machine, "attention": self.bell,
+            "links": PresignedUrls(), "sqs": self.queue, "bus": self.bus, "sfn": self.machine, "alerts": self.bell,
         }  # fmt: skip
         self.stack = Stack(self.scheduler, shape, cloud, self._door, self.weather, Limits({}, Decimal(0), {}, {}))
         self.allow(shape.monthly_credits)
@@ -92,7 +92,7 @@ class Simulation:
                     raise Broken("everything comes to rest", f"{scheduler.alive[:5]} after {scheduler.steps} steps")
                 if not (self.shape.operators and self.people.end_doubts()):
                     break
-            verdict.check(self)
+            final_checks.check(self)
 
     def allow(self, monthly_credits: Decimal) -> None:
         """A limit in force."""
@@ -171,7 +171,7 @@ class Simulation:
         if self.rng.random() < 0.1:
             upload = Upload(upload.bucket, upload.key, None, upload.etag, upload.sequencer)
         if self.rng.random() < 0.5:
-            return events.message_of(upload)
+            return messages.to_message(upload)
         named = {"key": quote_plus(upload.key), "eTag": upload.etag, "sequencer": upload.sequencer}
         if upload.version_id:
             named["versionId"] = upload.version_id
@@ -215,7 +215,7 @@ class Simulation:
         while self._heard < len(ended):
             name, outcome = ended[self._heard]
             self._heard += 1
-            verdict.ending(name, outcome)
+            final_checks.ending(name, outcome)
             if name in self._then:
                 self._then.pop(name)(outcome)
             self._arrives_later()

@@ -14,13 +14,13 @@ from benchmarks.scaling.figures import broken
 from benchmarks.scaling.scenarios import HELD, LINKED
 from benchmarks.scaling.vendor import Pace
 
-from tests.faults import carriers
+from tests.faults import thread_pool
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_threads_left() -> Iterator[None]:
     yield
-    carriers.dismiss()
+    thread_pool.dismiss()
 
 
 def burst(name: str = "", uploads: int = 200, within: float = 2.0, **more: object) -> Burst:
@@ -43,7 +43,7 @@ def test_conflicts_on_the_months_rows_cost_tries_and_nothing_else() -> None:
 
 def test_a_submit_that_gave_up_comes_back_by_its_own_message_and_not_by_the_sweep() -> None:
     world = burst(concurrent_submits=200, occupied=0.05)
-    assert world.verdicts["Later"] > 0
+    assert world.verdicts["RetryLater"] > 0
     assert world.sweeps["Claims"] == 0
     assert max(world.ended_at) < limits.template().visibility  # none waited until its lease was over
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.faults import carriers
+from tests.faults import thread_pool
 from tests.faults.choices import Bursts, Picker, Priorities, RandomDeaths, Uniform
-from tests.faults.dynamo import InMemoryDynamo
-from tests.faults.proxies import Proxy, RandomFaults
+from tests.faults.example_port import Store
+from tests.faults.memory_dynamodb import InMemoryDynamo
+from tests.faults.port_proxies import Proxy, RandomFaults
 from tests.faults.scheduler import START, Scheduler
-from tests.faults.store import Store
 from tests.faults.workers import Stalled, WorkerDied
 
 KEY = {"pk": {"S": "COUNTER"}, "sk": {"S": "x"}}
@@ -218,12 +218,12 @@ def test_no_thread_is_left_whatever_happened() -> None:
                 scheduler.spawn(f"w{number}", lambda: [port.write("x") for _ in range(9)])
             scheduler.run(max_steps=seed)
 
-    carriers.dismiss()
+    thread_pool.dismiss()
     before = threading.active_count()
     for seed in range(20):
         schedule(seed)
     assert threading.active_count() <= before + 5  # kept for the next schedule
-    carriers.dismiss()
+    thread_pool.dismiss()
     assert threading.active_count() == before
 
 

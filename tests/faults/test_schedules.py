@@ -10,9 +10,9 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.machine import TASKS, definition
-from tests.faults.play import Played, play
-from tests.faults.shapes import FAMILIES, shape_of
+from tests.faults.memory_step_functions import TASKS, definition
+from tests.faults.replay import Played, play
+from tests.faults.world_shapes import FAMILIES, shape_of
 
 SCHEDULES, CHUNK = 1000, 50
 HAPPENED: Counter[str] = Counter()

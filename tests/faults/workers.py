@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.carriers import Carrier
+from tests.faults.thread_pool import Carrier
 
 MAX_SKEW_SECONDS = 20.0
 FOREVER = float("inf")

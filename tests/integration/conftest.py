@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.fakes.cloud import Cloud, cloud
-from tests.fakes.world import World
+from tests.fakes.application import World
+from tests.fakes.aws_account import Cloud, cloud
 
 
 @pytest.fixture

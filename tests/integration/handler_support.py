@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import INPUT, OUTPUT, TABLE, Cloud, client
+from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, client
 
 import finalize
 import submit
 import sweep
-from darkroom import wiring
+from darkroom import container
 from darkroom.model import Job
 from darkroom_local.simulators.topaz import TopazSimulator
 
@@ -61,8 +61,8 @@ class Stack:
 
 def forget_wiring() -> None:
     """Makes the next call of a use case a cold start."""
-    for value in vars(wiring).values():
-        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == wiring.__name__:
+    for value in vars(container).values():
+        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == container.__name__:
             value.cache_clear()
 
 
@@ -77,17 +77,17 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         variables = {
             "LEDGER_TABLE": TABLE, "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "API_KEYS_SECRET_ARN": secret,
             "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
-            "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in wiring.ADAPTERS), CLOSED),
+            "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in container.ADAPTERS), CLOSED),
             "TOPAZ_BASE_URL": simulator.base_url, **environment,
         }  # fmt: skip
         for name, value in variables.items():
             patch.setenv(name, value)
         for function in (submit, finalize, sweep):  # Powertools reads its environment when the function is imported
             patch.setattr(function.metrics.provider, "namespace", "Darkroom")
-        patch.setattr(wiring, "_client", client)
+        patch.setattr(container, "_client", client)
         forget_wiring()
         yield Stack(account, queue, machine["stateMachineArn"], simulator)
-        wiring._http().close()
+        container._http().close()
         forget_wiring()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tests.fakes.cloud import INPUT, OUTPUT, TABLE, Cloud
-from tests.fakes.world import START
+from tests.fakes.application import START
+from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.model import ImageFormat, Job, Limits, Plan, SourceObject, Submission

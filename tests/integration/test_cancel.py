@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import INPUT, OUTPUT
-from tests.fakes.world import MONTH, World, picture
+from tests.fakes.application import MONTH, World, picture
+from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.integration.time_support import LEASE, MINUTE, Replaced, committed, die, follow, submit_and_die
 
 from darkroom.errors import ErrorCode, Inapplicable, ProviderUnavailable, SubmitInDoubt, Throttled

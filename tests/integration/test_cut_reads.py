@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 from botocore.response import StreamingBody
-from tests.fakes import books
-from tests.fakes.cloud import OUTPUT
-from tests.fakes.world import World, picture
+from tests.fakes import small_catalogs
+from tests.fakes.application import World, picture
+from tests.fakes.aws_account import OUTPUT
 from tests.integration.time_support import LEASE, MINUTE
 
-from darkroom.aws.sources import TRIES, S3Sources
-from darkroom.aws.staging import S3Staging
+from darkroom.aws.input_bucket import TRIES, S3InputBucket
+from darkroom.aws.staged_results import S3StagedResults
 from darkroom.errors import ResultNotReady
-from darkroom.model import Due, JobStatus
+from darkroom.model import JobDue, JobStatus
 
 
 @dataclass
 class Cutting:
-    """A client whose next ranged reads are cut after 100 bytes, as the SDK hands them on: `tests/unit/test_sources.py`."""
+    """A client whose next ranged reads are cut after 100 bytes, as the SDK hands them on: `tests/unit/test_input_bucket.py`."""
 
     s3: Any
     cuts: int
@@ -39,20 +39,20 @@ class Cutting:
 
 
 def test_an_upload_of_which_a_read_is_cut_is_sent(world: World) -> None:
-    world.ports["sources"] = S3Sources(Cutting(world.cloud.s3, 1))  # type: ignore[arg-type]
+    world.ports["sources"] = S3InputBucket(Cutting(world.cloud.s3, 1))  # type: ignore[arg-type]
     world.submit(world.cloud.put("a.jpg", picture(noise=30)))
     assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
 
 
 def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until_then(world: World) -> None:
-    world.ports["sources"] = S3Sources(Cutting(world.cloud.s3, TRIES))  # type: ignore[arg-type]
+    world.ports["sources"] = S3InputBucket(Cutting(world.cloud.s3, TRIES))  # type: ignore[arg-type]
     upload = world.cloud.put("a.jpg", picture(noise=30))
     with pytest.raises(OSError, match="the source"):  # the queue brings the message again
         world.submit(upload)
     assert (world.job().status, world.provider.processes) == (JobStatus.CLAIMED, {})
     world.assert_books_balance()
     world.clock.advance(LEASE + MINUTE)
-    world.submit(Due(world.job().job_id))
+    world.submit(JobDue(world.job().job_id))
     assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
 
 
@@ -60,10 +60,10 @@ def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until
 def test_a_staged_result_of_which_reads_are_cut_is_published(
     world: World, monkeypatch: pytest.MonkeyPatch, cuts: int
 ) -> None:
-    books.use(monkeypatch, books.book("is_held = true\ncredits = 2"))
+    small_catalogs.use(monkeypatch, small_catalogs.book("is_synchronous = true\ncredits = 2"))
     world.provider.charges = Decimal("1.5")
     world.submit(world.cloud.put("a.jpg", picture(noise=30)))
-    world.ports["staging"] = S3Staging(Cutting(world.cloud.s3, cuts), OUTPUT)  # type: ignore[arg-type]
+    world.ports["staging"] = S3StagedResults(Cutting(world.cloud.s3, cuts), OUTPUT)  # type: ignore[arg-type]
     if cuts == TRIES:
         with pytest.raises(ResultNotReady, match="cannot be read"):
             world.finalize(world.job())

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.world import DEADLINE, MONTH, RETENTION, START, World, picture
+from tests.fakes.application import DEADLINE, MONTH, RETENTION, START, World, picture
 
 from darkroom.errors import (
     DarkroomError,

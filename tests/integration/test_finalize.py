@@ -7,8 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.cloud import INPUT
-from tests.fakes.world import DEADLINE, INVOCATION, MONTH, RETENTION, START, World, picture
+from tests.fakes.application import DEADLINE, INVOCATION, MONTH, RETENTION, START, World, picture
+from tests.fakes.aws_account import INPUT
 
 from darkroom.errors import (
     DarkroomError,
@@ -21,7 +21,7 @@ from darkroom.errors import (
 )
 from darkroom.model import Job, JobStatus, ProcessState, Upload
 from darkroom.pipeline.finalize import BUSY_LOOK
-from darkroom.polling import MIN_WAIT_SECONDS
+from darkroom.poll_schedule import MIN_WAIT_SECONDS
 
 SECOND = timedelta(seconds=1)
 
@@ -280,8 +280,8 @@ def test_a_newer_version_replaces_an_older_ones_result(world: World) -> None:
 
 def test_while_another_version_is_written_finalize_waits(world: World) -> None:
     old, new = versions(world)
-    writing = world.ledger.retake(old, world.clock(), world.ends)
-    assert world.ledger.take_output(writing, "a.jpg", Decimal(1), world.clock(), world.ends)
+    writing = world.ledger.take_over(old, world.clock(), world.ends)
+    assert world.ledger.lock_output(writing, "a.jpg", Decimal(1), world.clock(), world.ends)
     tick = world.finalize(new)
     assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_LOOK)
     world.clock.advance(BUSY_LOOK)
@@ -297,7 +297,7 @@ def test_while_another_version_is_written_finalize_waits(world: World) -> None:
 
 def test_a_second_worker_comes_back_when_the_first_ones_lease_is_over(world: World) -> None:
     job = completed(world)
-    world.ledger.retake(job, world.clock(), world.ends)
+    world.ledger.take_over(job, world.clock(), world.ends)
     tick = world.finalize(job)
     assert (tick.status, tick.poll_at) == ("running", world.ends)
     assert world.cloud.keys() == set()

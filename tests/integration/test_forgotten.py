@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import Cloud
-from tests.fakes.world import World
-from tests.faults.dynamo import InMemoryDynamo
+from tests.fakes.application import World
+from tests.fakes.aws_account import Cloud
+from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import MINUTE, Replaced, uploads
 
-from darkroom.aws import rows
+from darkroom.aws import items
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, Job, JobStatus, ProcessState
 from darkroom.pipeline.sweep import FORGET_BATCH
@@ -91,7 +91,7 @@ def test_a_rerun_that_the_index_does_not_show_yet_stays_among_the_jobs_to_look_a
 
     def lagging(**request: Any) -> Any:
         shown = request["ExpressionAttributeValues"][":word"] == {"S": LISTED}
-        return {"Items": [rows.job_key(job.job_id)] if shown else []}
+        return {"Items": [items.job_key(job.job_id)] if shown else []}
 
     backlog = world.ports["backlog"]
     world.ports["backlog"] = replace(backlog, client=Replaced(world.cloud.dynamodb, query=lagging))

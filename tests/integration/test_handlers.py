@@ -11,19 +11,19 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from tests.fakes.cloud import INPUT, Cloud, client
-from tests.fakes.world import picture
+from tests.fakes.application import picture
+from tests.fakes.aws_account import INPUT, Cloud, client
 from tests.integration.handler_support import Context, Stack, batch, deployed
 
 import finalize
 import poll
 import submit
 import sweep
-from darkroom import wiring
+from darkroom import container
 from darkroom.configuration import BadConfiguration
 from darkroom.errors import ErrorCode
-from darkroom.events import message_of
-from darkroom.model import Due, JobStatus, Upload
+from darkroom.messages import to_message
+from darkroom.model import JobDue, JobStatus, Upload
 
 # Powertools warns when an invocation counted nothing, as for S3's test event.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
@@ -155,26 +155,26 @@ def test_what_waits_for_an_operator_is_acknowledged_and_left_to_the_sweep(stack:
 def test_the_sweep_hands_a_dead_workers_job_to_the_queue_and_submit_goes_on_with_it(stack: Stack) -> None:
     upload = stack.cloud.put("a.jpg", picture())
     past = datetime.now(UTC) - timedelta(minutes=1)
-    wiring._ledger().claim(wiring._sources().find(upload), past, past, past + timedelta(hours=24))
+    container._ledger().claim(container._sources().find(upload), past, past, past + timedelta(hours=24))
     assert sweep.handler({}, Context()) == {"Claims": 1}
     (body,) = stack.waiting()
-    assert body == message_of(Due(stack.job().job_id))
+    assert body == to_message(JobDue(stack.job().job_id))
     assert sweep.handler({}, Context()) == {}  # handed on already
     assert handle(body) == []
     assert stack.job().status is JobStatus.PROCESSING
 
 
 def test_a_rotated_key_is_noticed_without_a_redeploy(stack: Stack) -> None:
-    wiring._keys()._keys = {"topaz": "the key before rotation"}
+    container._keys()._keys = {"topaz": "the key before rotation"}
     assert handle(bridged(stack.cloud.put("a.jpg", picture()))) == []
     assert stack.job().status is JobStatus.PROCESSING
 
 
 def test_a_message_put_back_names_the_same_upload(stack: Stack) -> None:
     upload = Upload(INPUT, 'ü "q" +.jpg', "v 1", "e", "0A")
-    wiring.intake().again(upload, 0)
+    container.intake().requeue(upload, 0)
     (body,) = stack.waiting()
-    assert body == message_of(upload)
+    assert body == to_message(upload)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_malformed_amount_is_an_error_that_keeps_the_upload(
             handle(bridged(account.put("a.jpg", picture())))
         assert stack.cloud.jobs() == []
         with pytest.raises(BadConfiguration, match="correct it and deploy again"):
-            wiring.submit()
+            container.submit()
     assert "correct it and deploy again" in written.getvalue()
 
 

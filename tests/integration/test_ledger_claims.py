@@ -8,12 +8,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.cloud import OUTPUT, Cloud
-from tests.fakes.world import START
+from tests.fakes.application import START
+from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import HOURS_24, LEASE, bound, claimed, make_ledger, plan, reserved, source
 
+from darkroom.aws.job_transitions import EXECUTION_GRACE
 from darkroom.aws.ledger import DynamoLedger
-from darkroom.aws.moves import EXECUTION_GRACE
 from darkroom.errors import LostClaim
 from darkroom.model import Job, JobStatus, Submission
 
@@ -76,15 +76,15 @@ def test_a_job_past_claimed_is_never_claimed_again(ledger: DynamoLedger, make: C
 def test_a_submitting_job_is_retaken_only_after_its_lease(ledger: DynamoLedger) -> None:
     job = reserved(ledger)
     with pytest.raises(LostClaim):
-        ledger.retake(job, START + LEASE - SOON, LATER)
-    assert ledger.retake(job, START + LEASE, LATER).attempt == 2
+        ledger.take_over(job, START + LEASE - SOON, LATER)
+    assert ledger.take_over(job, START + LEASE, LATER).attempt == 2
 
 
 def test_a_postponed_job_is_retaken_only_when_it_is_due(ledger: DynamoLedger) -> None:
     job = ledger.postpone(reserved(ledger), START + timedelta(seconds=60), None, "the answer was lost")
     with pytest.raises(LostClaim):
-        ledger.retake(job, START + timedelta(seconds=59), LATER)
-    assert ledger.retake(job, START + timedelta(seconds=60), LATER).attempt == 2
+        ledger.take_over(job, START + timedelta(seconds=59), LATER)
+    assert ledger.take_over(job, START + timedelta(seconds=60), LATER).attempt == 2
 
 
 def test_a_missing_job_is_none(ledger: DynamoLedger) -> None:
@@ -98,12 +98,12 @@ WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object
     "release": (reserved, lambda ledger, job: ledger.release(job, LATER, None, "stale")),
     "postpone": (reserved, lambda ledger, job: ledger.postpone(job, LATER, None, "stale")),
     "bind": (reserved, lambda ledger, job: ledger.bind(job, Submission("p-stale", LATER), LATER)),
-    "doubt": (reserved, lambda ledger, job: ledger.doubt(job, "stale", LATER)),
-    "retake submitting": (reserved, lambda ledger, job: ledger.retake(job, LATER + HOURS_24, LATER)),
-    "retake": (bound, lambda ledger, job: ledger.retake(job, LATER + HOURS_24, LATER)),
+    "doubt": (reserved, lambda ledger, job: ledger.mark_in_doubt(job, "stale", LATER)),
+    "retake submitting": (reserved, lambda ledger, job: ledger.take_over(job, LATER + HOURS_24, LATER)),
+    "take_over": (bound, lambda ledger, job: ledger.take_over(job, LATER + HOURS_24, LATER)),
     "record_poll": (bound, lambda ledger, job: ledger.record_poll(job, LATER, LATER)),
-    "take_output": (bound, lambda ledger, job: ledger.take_output(job, "a.jpg", Decimal(1), LATER, LATER + LEASE)),
-    "doubt processing": (bound, lambda ledger, job: ledger.doubt(job, "stale", LATER)),
+    "lock_output": (bound, lambda ledger, job: ledger.lock_output(job, "a.jpg", Decimal(1), LATER, LATER + LEASE)),
+    "doubt processing": (bound, lambda ledger, job: ledger.mark_in_doubt(job, "stale", LATER)),
     "settle": (bound, lambda ledger, job: ledger.settle(job, JobStatus.FAILED, Decimal(1), LATER)),
     "complete": (bound, lambda ledger, job: ledger.settle(job, JobStatus.COMPLETED, Decimal(1), LATER)),
     "reject": (claimed, lambda ledger, job: ledger.settle(job, JobStatus.REJECTED, Decimal(0), LATER)),
@@ -113,7 +113,7 @@ WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object
 def _taken_over(ledger: DynamoLedger, job: Job) -> Job:
     if job.status is JobStatus.CLAIMED:
         return ledger.claim(source(), LATER, LATER + LEASE, LATER).job
-    return ledger.retake(job, LATER, LATER + LEASE)
+    return ledger.take_over(job, LATER, LATER + LEASE)
 
 
 @pytest.mark.parametrize("name", WRITES)

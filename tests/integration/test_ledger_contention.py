@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.fakes.cloud import OUTPUT, Cloud
-from tests.fakes.world import MONTH, START, World, picture
+from tests.fakes.application import MONTH, START, World, picture
+from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import HOURS_24, LEASE, bound, make_ledger, plan, reserved, source
 from tests.integration.time_support import Replaced
 
-from darkroom.aws.writes import MAX_TRIES
+from darkroom.aws.ledger_table import MAX_TRIES
 from darkroom.errors import BudgetExceeded, LedgerBusy
 from darkroom.model import JobStatus, Submission
 from darkroom.pipeline.binding import BIND_TRIES
-from darkroom.pipeline.verdicts import Later
+from darkroom.pipeline.outcomes import RetryLater
 
 
 def error(code: str, *reasons: str) -> ClientError:
@@ -133,7 +133,7 @@ def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(worl
     world.ports["ledger"] = world.make_ledger(
         Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_TRIES})
     )
-    assert isinstance(world.submit(upload), Later)
+    assert isinstance(world.submit(upload), RetryLater)
     world.clock.advance(600)
     world.ports["ledger"] = world.ledger
     world.deliver(upload)
@@ -146,7 +146,7 @@ def test_a_reservation_that_was_too_contended_leaves_no_lease_behind(world: Worl
     contended = Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_TRIES})
     world.ports["ledger"] = world.make_ledger(contended)
     verdict = world.submit(upload)
-    assert isinstance(verdict, Later)
+    assert isinstance(verdict, RetryLater)
     assert (world.job().status, world.job().lease_until) == (JobStatus.CLAIMED, None)
     world.clock.advance(verdict.seconds)
     world.deliver(upload)  # the message that comes after that wait finds a job that is due

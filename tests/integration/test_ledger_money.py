@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.cloud import OUTPUT, Cloud
-from tests.fakes.world import MONTH, START, World
+from tests.fakes.application import MONTH, START, World
+from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import LEASE, bound, claimed, make_ledger, plan, reserved, source
 
-from darkroom.aws import budgets, moves, places
+from darkroom.aws import budgets, job_transitions, output_claims
 from darkroom.errors import BudgetExceeded, LostClaim
 from darkroom.model import JobStatus, Submission
 
@@ -140,7 +140,7 @@ def test_settling_twice_books_once(account: Cloud) -> None:
 
 def test_a_doubt_keeps_the_reservation_until_a_person_settles_it(account: Cloud) -> None:
     ledger = make_ledger(account, credits="5")
-    job = ledger.doubt(reserved(ledger, credits="3"), "nobody can tell", START)
+    job = ledger.mark_in_doubt(reserved(ledger, credits="3"), "nobody can tell", START)
     assert (job.status, account.budget("topaz", MONTH)["reserved"]) == (JobStatus.IN_DOUBT, 3)
     ledger.settle(job, JobStatus.FAILED, Decimal(0), START)
     assert committed(account) == 0
@@ -177,7 +177,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
             case 0:
                 ledger.release(job, now, None, None)
             case 1:
-                ledger.doubt(job, "?", now)
+                ledger.mark_in_doubt(job, "?", now)
             case 2:
                 ledger.settle(job, JobStatus.REJECTED, Decimal(0), now)
             case 3:
@@ -191,7 +191,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
 def test_no_condition_holds_arithmetic() -> None:
     clauses = [
         text
-        for module in (budgets, moves, places)
+        for module in (budgets, job_transitions, output_claims)
         for name, text in vars(module).items()
         if name.isupper() and isinstance(text, str)
     ]

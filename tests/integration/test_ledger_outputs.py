@@ -6,8 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.cloud import OUTPUT, Cloud
-from tests.fakes.world import START
+from tests.fakes.application import START
+from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import LEASE, bound, claimed, make_ledger, source
 
 from darkroom.aws.ledger import DynamoLedger
@@ -28,7 +28,7 @@ def version(ledger: DynamoLedger, number: int) -> Job:
 
 
 def placed(ledger: DynamoLedger, job: Job) -> Job:
-    assert ledger.take_output(job, "a.jpg", Decimal(1), START, UNTIL)
+    assert ledger.lock_output(job, "a.jpg", Decimal(1), START, UNTIL)
     return ledger.settle(job, JobStatus.COMPLETED, Decimal(1), START, output_key=job.output_key)
 
 
@@ -47,33 +47,33 @@ def test_other_versions_of_a_source_share_its_output_key(ledger: DynamoLedger) -
 def test_an_older_version_is_told_that_a_newer_one_stands_there(ledger: DynamoLedger) -> None:
     old, new = version(ledger, 1), version(ledger, 2)
     placed(ledger, new)
-    assert ledger.take_output(old, "a.jpg", Decimal(1), START, UNTIL) is False
+    assert ledger.lock_output(old, "a.jpg", Decimal(1), START, UNTIL) is False
 
 
 def test_a_newer_version_replaces_an_older_one(ledger: DynamoLedger) -> None:
     old, new = version(ledger, 1), version(ledger, 2)
     placed(ledger, old)
-    assert ledger.take_output(new, "a.jpg", Decimal(1), START, UNTIL) is True
+    assert ledger.lock_output(new, "a.jpg", Decimal(1), START, UNTIL) is True
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
 def test_a_second_writer_waits_for_the_first(ledger: DynamoLedger, first: int, second: int) -> None:
     jobs = {number: version(ledger, number) for number in (1, 2)}
-    assert ledger.take_output(jobs[first], "a.jpg", Decimal(1), START, UNTIL)
+    assert ledger.lock_output(jobs[first], "a.jpg", Decimal(1), START, UNTIL)
     with pytest.raises(ResultNotReady):
-        ledger.take_output(jobs[second], "a.jpg", Decimal(1), START, UNTIL)
+        ledger.lock_output(jobs[second], "a.jpg", Decimal(1), START, UNTIL)
 
 
 def test_a_dead_writer_is_waited_for_no_longer_than_its_time(ledger: DynamoLedger) -> None:
     old, new = version(ledger, 1), version(ledger, 2)
-    assert ledger.take_output(old, "a.jpg", Decimal(1), START, UNTIL)
-    assert ledger.take_output(new, "a.jpg", Decimal(1), UNTIL, UNTIL + LEASE) is True
+    assert ledger.lock_output(old, "a.jpg", Decimal(1), START, UNTIL)
+    assert ledger.lock_output(new, "a.jpg", Decimal(1), UNTIL, UNTIL + LEASE) is True
 
 
 def test_a_writer_that_lost_its_turn_cannot_complete(ledger: DynamoLedger, account: Cloud) -> None:
     old, new = version(ledger, 1), version(ledger, 2)
-    assert ledger.take_output(old, "a.jpg", Decimal(1), START, UNTIL)
-    assert ledger.take_output(new, "a.jpg", Decimal(1), UNTIL, UNTIL + LEASE)
+    assert ledger.lock_output(old, "a.jpg", Decimal(1), START, UNTIL)
+    assert ledger.lock_output(new, "a.jpg", Decimal(1), UNTIL, UNTIL + LEASE)
     before = account.rows()
     with pytest.raises(LostClaim):
         ledger.settle(old, JobStatus.COMPLETED, Decimal(1), UNTIL, output_key=old.output_key)
@@ -82,9 +82,9 @@ def test_a_writer_that_lost_its_turn_cannot_complete(ledger: DynamoLedger, accou
 
 def test_a_writer_may_begin_again(ledger: DynamoLedger) -> None:
     job = version(ledger, 1)
-    assert ledger.take_output(job, "a.jpg", Decimal(1), START, UNTIL)
-    assert ledger.take_output(
-        ledger.retake(job, START + timedelta(seconds=1), UNTIL), "a.jpg", Decimal(1), START, UNTIL
+    assert ledger.lock_output(job, "a.jpg", Decimal(1), START, UNTIL)
+    assert ledger.lock_output(
+        ledger.take_over(job, START + timedelta(seconds=1), UNTIL), "a.jpg", Decimal(1), START, UNTIL
     )
 
 
@@ -99,4 +99,4 @@ def test_a_superseded_result_leaves_the_newer_one_in_its_place(ledger: DynamoLed
     placed(ledger, new)
     done = ledger.settle(old, JobStatus.COMPLETED, Decimal(1), START, output_key="x.jpg", superseded=True)
     assert (done.superseded, done.output_key) == (True, "x.jpg")
-    assert ledger.take_output(newest, "a.jpg", Decimal(1), START, UNTIL)
+    assert ledger.lock_output(newest, "a.jpg", Decimal(1), START, UNTIL)

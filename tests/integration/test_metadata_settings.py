@@ -6,11 +6,11 @@ import logging
 from urllib.parse import urlencode
 
 import pytest
-from tests.fakes.cloud import INPUT
-from tests.fakes.world import World, drawn, picture
+from tests.fakes.application import World, drawn, picture
+from tests.fakes.aws_account import INPUT
 
 from darkroom.model import JobStatus, Plan, Upload
-from darkroom_local.uploads import carriers
+from darkroom_local.folder_uploads import carriers
 
 PROMPTS = ["sharp, clear", "“größer”, klarer", "plain words", "a =?UTF-8?Q?b?= c"]
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.cloud import OUTPUT, Cloud
-from tests.fakes.world import MONTH, World, picture
+from tests.fakes.application import MONTH, World, picture
+from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.time_support import MINUTE, job_of
 
 from darkroom.errors import ErrorCode, ResultNotReady, SubmitInDoubt

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.fakes import books
-from tests.fakes.cloud import OUTPUT
-from tests.fakes.world import MONTH, RETENTION, World, picture
-from tests.integration.death_support import (
+from tests.fakes import small_catalogs
+from tests.fakes.application import MONTH, RETENTION, World, picture
+from tests.fakes.aws_account import OUTPUT
+from tests.integration.ledger_support import claimed, source
+from tests.integration.worker_death_support import (
     LEAVES,
     WHEN,
     WorkerDied,
@@ -19,9 +20,8 @@ from tests.integration.death_support import (
     ids,
     kill,
 )
-from tests.integration.ledger_support import claimed, source
 
-from darkroom import naming
+from darkroom import output_keys
 from darkroom.model import ANY_FORMAT, Job, JobStatus, ProcessState
 
 FACTS = 'output_formats = ["jpeg", "png"]\nformat_is_open = true\ncredits = 1'
@@ -30,7 +30,7 @@ FORMS = pytest.mark.parametrize(
 )
 TWO_FORMS = pytest.mark.parametrize(("form", "key"), [("png", "a.png"), ("jpeg", "a.jpg")], ids=["png", "jpeg"])
 FINALIZE_STEPS = [
-    ("ledger", "take_output"), ("outputs", "receipt"), ("outputs", "write"), ("outputs", "remove_report"),
+    ("ledger", "lock_output"), ("outputs", "receipt"), ("outputs", "write"), ("outputs", "remove_report"),
     ("ledger", "settle"), ("events", "publish"), ("ledger", "published"),
 ]  # fmt: skip
 
@@ -43,7 +43,7 @@ def every_planned_death_happens() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def open_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book(FACTS))
+    small_catalogs.use(monkeypatch, small_catalogs.book(FACTS))
 
 
 def gives(world: World, form: str) -> bytes:
@@ -110,7 +110,7 @@ def test_a_key_too_long_for_another_formats_suffix_is_no_reason_to_refuse(world:
 def test_a_key_too_long_for_the_likeliest_format_is_refused_unpaid(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    books.use(monkeypatch, books.book(FACTS.replace('"jpeg", "png"', '"tiff", "png"')))
+    small_catalogs.use(monkeypatch, small_catalogs.book(FACTS.replace('"jpeg", "png"', '"tiff", "png"')))
     world.deliver(world.cloud.put("k" * 1020 + ".jpg", picture()))
     assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, "InvalidSetting")
     assert world.provider.processes == {}
@@ -231,13 +231,13 @@ def test_finalize_may_die_at_any_step(world: World, step: tuple[str, str], after
 def test_a_staged_results_finalize_may_die_at_any_step(
     world: World, monkeypatch: pytest.MonkeyPatch, step: tuple[str, str], after: bool, form: str, key: str
 ) -> None:
-    books.use(monkeypatch, books.book("format_is_open = true\nis_held = true\ncredits = 1"))
+    small_catalogs.use(monkeypatch, small_catalogs.book("format_is_open = true\nis_synchronous = true\ncredits = 1"))
     gives(world, form)
     deliver_until_done(world, world.cloud.put("a.jpg", picture()))
     kill(world, *step, after=after)
     finalize_until_done(world)
     assert (world.job().status, world.job().output_key) == (JobStatus.COMPLETED, key)
-    left = {naming.incoming_key(world.job().job_id)} if (*step, after) in LEAVES else set()
+    left = {output_keys.incoming_key(world.job().job_id)} if (*step, after) in LEAVES else set()
     assert (world.cloud.keys(), world.cloud.versions(key)) == ({key, *left}, 1)
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.fakes.cloud import TABLE, Cloud
-from tests.fakes.enhancer import Enhancer
-from tests.fakes.world import MONTH, World
+from tests.fakes.application import MONTH, World
+from tests.fakes.aws_account import TABLE, Cloud
+from tests.fakes.simple_provider import Enhancer
 from tests.integration.ledger_support import limits
 from tests.integration.time_support import LEASE, assert_every_run_is_in_the_books, uploads
 
-from darkroom.aws import rows
+from darkroom.aws import items
 from darkroom.errors import Inapplicable, LedgerBusy, LostClaim
 from darkroom.model import TERMINAL, JobStatus, ProcessState
 from darkroom.pipeline.sweep import SweepFailed
@@ -85,8 +85,8 @@ class Stormy:
         return answer
 
     def _look(self) -> None:
-        item = self._client.get_item(TableName=TABLE, Key=rows.budget_key("topaz", MONTH)).get("Item", {})
-        self.committed.append(rows.number(item, "committed"))
+        item = self._client.get_item(TableName=TABLE, Key=items.budget_key("topaz", MONTH)).get("Item", {})
+        self.committed.append(items.number(item, "committed"))
 
 
 class Locked:
@@ -128,7 +128,7 @@ class Storm:
         world = self.world
         world.provider = Counted(world.clock, world.provider.draw)
         world.ports["provider"] = Locked(world.provider)
-        for name in ("workflow", "events", "intake", "attention"):
+        for name in ("executions", "events", "intake", "alerts"):
             world.ports[name] = Locked(world.ports[name])
 
     def jobs(self) -> list[Any]:

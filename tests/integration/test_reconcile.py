@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.world import World, picture
+from tests.fakes.application import World, picture
 
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import Alarm, Balance, Job, JobStatus, Note, ProcessState

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import OUTPUT, Cloud
-from tests.fakes.world import DEADLINE, World, picture
+from tests.fakes.application import DEADLINE, World, picture
+from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import source
 
-from darkroom.aws.outputs import S3Outputs
+from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.errors import ErrorCode, OperatorFault, ProviderRejected
 from darkroom.model import Job, JobStatus, ProcessState
 
@@ -20,8 +20,8 @@ OLD, MIDDLE, NEW = (source(version=f"v{n}", second=n).order for n in (1, 2, 3))
 
 
 @pytest.fixture
-def outputs(account: Cloud) -> S3Outputs:
-    return S3Outputs(account.s3, OUTPUT)
+def outputs(account: Cloud) -> S3OutputBucket:
+    return S3OutputBucket(account.s3, OUTPUT)
 
 
 def report(account: Cloud) -> Any:
@@ -33,7 +33,7 @@ def markers(account: Cloud) -> int:
     return len(account.s3.list_object_versions(Bucket=OUTPUT).get("DeleteMarkers", []))
 
 
-def test_a_report_is_json_with_its_letters_as_they_are(outputs: S3Outputs, account: Cloud) -> None:
+def test_a_report_is_json_with_its_letters_as_they_are(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.write_report(KEY, {"message": "größer"}, OLD)
     assert report(account) == {"message": "größer"}
     assert account.head(KEY)["ContentType"] == "application/json"
@@ -42,14 +42,14 @@ def test_a_report_is_json_with_its_letters_as_they_are(outputs: S3Outputs, accou
 
 @pytest.mark.parametrize("order", [MIDDLE, NEW])
 def test_a_report_of_the_same_or_a_newer_version_takes_the_place(
-    outputs: S3Outputs, account: Cloud, order: str
+    outputs: S3OutputBucket, account: Cloud, order: str
 ) -> None:
     outputs.write_report(KEY, {"n": 1}, MIDDLE)
     outputs.write_report(KEY, {"n": 2}, order)
     assert report(account) == {"n": 2}
 
 
-def test_a_newer_versions_report_is_not_overwritten_by_an_older_ones(outputs: S3Outputs, account: Cloud) -> None:
+def test_a_newer_versions_report_is_not_overwritten_by_an_older_ones(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.write_report(KEY, {"n": 3}, NEW)
     for order in (OLD, MIDDLE):
         outputs.write_report(KEY, {"n": 1}, order)
@@ -57,25 +57,25 @@ def test_a_newer_versions_report_is_not_overwritten_by_an_older_ones(outputs: S3
 
 
 @pytest.mark.parametrize("order", [MIDDLE, NEW])
-def test_a_report_is_removed_by_its_own_or_a_newer_version(outputs: S3Outputs, account: Cloud, order: str) -> None:
+def test_a_report_is_removed_by_its_own_or_a_newer_version(outputs: S3OutputBucket, account: Cloud, order: str) -> None:
     outputs.write_report(KEY, {"n": 2}, MIDDLE)
     for _ in range(3):
         outputs.remove_report(KEY, order)
     assert (report(account), markers(account)) == (None, 1)
 
 
-def test_a_newer_versions_report_is_not_removed_by_an_older_one(outputs: S3Outputs, account: Cloud) -> None:
+def test_a_newer_versions_report_is_not_removed_by_an_older_one(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.write_report(KEY, {"n": 2}, MIDDLE)
     outputs.remove_report(KEY, OLD)
     assert (report(account), markers(account)) == ({"n": 2}, 0)
 
 
-def test_removing_where_there_is_none_makes_no_delete_marker(outputs: S3Outputs, account: Cloud) -> None:
+def test_removing_where_there_is_none_makes_no_delete_marker(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.remove_report(KEY, NEW)
     assert account.s3.list_object_versions(Bucket=OUTPUT).get("DeleteMarkers", []) == []
 
 
-def test_a_report_without_an_order_is_older_than_all(outputs: S3Outputs, account: Cloud) -> None:
+def test_a_report_without_an_order_is_older_than_all(outputs: S3OutputBucket, account: Cloud) -> None:
     account.s3.put_object(Bucket=OUTPUT, Key=KEY, Body=b"{}")
     outputs.write_report(KEY, {"n": 1}, OLD)
     assert report(account) == {"n": 1}
@@ -175,7 +175,7 @@ class Meanwhile:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     ("port", "method"),
-    [("ledger", "newer_stands"), ("outputs", "write_report"), ("ledger", "settle"), ("events", "publish")],
+    [("ledger", "has_newer_result"), ("outputs", "write_report"), ("ledger", "settle"), ("events", "publish")],
 )
 def test_a_result_that_lands_while_an_older_version_fails_leaves_no_report(
     world: World, port: str, method: str, after: bool

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import INPUT, Cloud
-from tests.fakes.world import MONTH, START, World, picture
-from tests.faults.dynamo import InMemoryDynamo
+from tests.fakes.application import MONTH, START, World, picture
+from tests.fakes.aws_account import INPUT, Cloud
+from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.ledger_support import limits
 from tests.integration.time_support import (
     LEASE,

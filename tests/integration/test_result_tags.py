@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.fakes.cloud import OUTPUT, Cloud
+from tests.fakes.aws_account import OUTPUT, Cloud
 
-from darkroom.aws.outputs import S3Outputs
+from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.ports import ResultLink
 
 LONG = {f"鮮明{n}": "鮮明" * 90 for n in range(9)} | {"short": "v"}
@@ -27,7 +27,7 @@ class Bytes:
 
 def write(client: Any, tags: dict[str, str]) -> None:
     link: ResultLink = Bytes()  # type: ignore[assignment]
-    S3Outputs(client, OUTPUT).write("a.jpg", link, "image/jpeg", {"darkroom-job": "0"}, tags)
+    S3OutputBucket(client, OUTPUT).write("a.jpg", link, "image/jpeg", {"darkroom-job": "0"}, tags)
 
 
 def tags_of(account: Cloud) -> dict[str, str]:

@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import INPUT, Cloud, cloud
-from tests.fakes.world import MONTH, START, World, picture
+from tests.fakes.application import MONTH, START, World, picture
+from tests.fakes.aws_account import INPUT, Cloud, cloud
 from tests.integration.ledger_support import source
 
-from darkroom import events
+from darkroom import messages
 from darkroom.errors import CURES, ErrorCode, ProviderRejected
 from darkroom.model import JobStatus, Limits, SourceObject, Upload
-from darkroom.pipeline.verdicts import Done, Ignored, Later
+from darkroom.pipeline.outcomes import Done, Ignored, RetryLater
 
 
 def test_an_upload_becomes_a_result_with_everything_accounted_for(world: World) -> None:
@@ -203,7 +203,7 @@ def test_a_refusal_is_reported_unpaid(account: Cloud, code: ErrorCode) -> None:
     for told in (report, detail):
         assert (told["error_code"], told["error"]) == (code, job.error)
         assert {name: told.get(name) for name in KNOWN_BY_THEN[code]} == KNOWN_BY_THEN[code]
-    row = events.detail_of(job)
+    row = messages.event_detail(job)
     assert {name: row.get(name) for name in KNOWN_BY_THEN[code]} == KNOWN_BY_THEN[code]
     assert (row.get("settings") or {}).get("label") == (None if code is ErrorCode.INVALID_SETTING else "summer")
     assert (world.provider.processes, job.credits or 0) == ({}, 0)
@@ -232,7 +232,7 @@ def test_a_later_success_of_the_same_key_removes_the_report(world: World) -> Non
 def test_too_little_time_left_sends_nothing_and_comes_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = world.cloud.put("a.jpg", picture())
     monkeypatch.setattr(World, "ends", property(lambda self: self.clock.now))
-    assert isinstance(world.submit(upload), Later)
+    assert isinstance(world.submit(upload), RetryLater)
     assert (world.provider.processes, world.job().status) == ({}, JobStatus.CLAIMED)
     assert world.job().credits_reserved is None
     monkeypatch.undo()

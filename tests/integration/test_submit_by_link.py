@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes import books
-from tests.fakes.world import MONTH, World, picture
+from tests.fakes import small_catalogs
+from tests.fakes.application import MONTH, World, picture
 
 from darkroom.errors import SubmitInDoubt
-from darkroom.model import JobStatus, Manner, ProcessState
+from darkroom.model import JobStatus, ProcessState, SendMode
 
 LOST = SubmitInDoubt("the answer was lost (ReadTimeout)")
 
 
 @pytest.fixture(autouse=True)
 def only_by_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book('inputs = ["link"]\ncredits = 1'))
+    small_catalogs.use(monkeypatch, small_catalogs.book('inputs = ["link"]\ncredits = 1'))
 
 
 def test_the_link_names_the_file_by_the_handle_and_lives_as_long_as_the_vendor_needs(world: World) -> None:
     world.submit(world.cloud.put("folder/a.jpg", picture()))
     job = world.job()
     assert world.links.minted == [("folder/a.jpg", f"{job.job_id}-1-1.jpeg", 900)]
-    assert (job.status, job.manner) == (JobStatus.PROCESSING, Manner.LINK)
+    assert (job.status, job.send_mode) == (JobStatus.PROCESSING, SendMode.LINK)
 
 
 def test_the_suffix_is_the_images_own_whatever_its_key_says(world: World) -> None:
@@ -58,14 +58,14 @@ def test_a_key_that_a_fetcher_would_shorten_is_refused_unpaid(world: World, key:
 
 
 def test_a_vendor_that_is_sent_the_bytes_takes_any_key(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book("credits = 1"))
+    small_catalogs.use(monkeypatch, small_catalogs.book("credits = 1"))
     world.submit(world.cloud.put("folder/../a.jpg", picture()))
     assert (world.job().status, world.links.minted) == (JobStatus.PROCESSING, [])
 
 
 def test_a_synchronous_call_may_be_given_a_link_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book('inputs = ["link"]\nis_held = true\ncredits = 1'))
+    small_catalogs.use(monkeypatch, small_catalogs.book('inputs = ["link"]\nis_synchronous = true\ncredits = 1'))
     world.deliver(world.cloud.put("a.jpg", picture()))
     world.finalize(world.job())
-    assert (world.job().status, world.job().manner) == (JobStatus.COMPLETED, Manner.HELD_LINK)
+    assert (world.job().status, world.job().send_mode) == (JobStatus.COMPLETED, SendMode.SYNCHRONOUS_LINK)
     assert len(world.links.minted) == 1

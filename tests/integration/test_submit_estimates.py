@@ -7,13 +7,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.cloud import Cloud
-from tests.fakes.world import DEADLINE, MONTH, START, World, picture
+from tests.fakes.application import DEADLINE, MONTH, START, World, picture
+from tests.fakes.aws_account import Cloud
 
 from darkroom import catalog
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import JobStatus, Limits, Upload
-from darkroom.pipeline.verdicts import Done, Later
+from darkroom.pipeline.outcomes import Done, RetryLater
 
 TOPAZ = catalog.load("topaz")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")
@@ -80,7 +80,7 @@ def test_an_estimate_that_fails_waits_and_is_asked_again(
     unpriced.provider.faults["estimate"] = [answer]
     verdict = unpriced.submit(upload)
     job = unpriced.job()
-    assert isinstance(verdict, Later)
+    assert isinstance(verdict, RetryLater)
     assert (job.status, job.error, job.provider) == (JobStatus.CLAIMED, str(answer), "topaz")
     assert job.next_attempt_at == job.due_at == START + timedelta(seconds=verdict.seconds)
     assert_nothing_reserved_or_sent(unpriced)
@@ -95,7 +95,7 @@ def test_an_estimate_that_fails_waits_and_is_asked_again(
 def test_an_estimate_that_names_no_credits_is_none(unpriced: World, upload: Upload) -> None:
     unpriced.provider.estimated = None
     verdict = unpriced.submit(upload)
-    assert isinstance(verdict, Later)
+    assert isinstance(verdict, RetryLater)
     assert "does not say what Standard V2 will cost: nothing is sent" in (unpriced.job().error or "")
     assert unpriced.job().status is JobStatus.CLAIMED
     assert_nothing_reserved_or_sent(unpriced)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.fakes.cloud import INPUT
-from tests.fakes.world import DEADLINE, INVOCATION, MONTH, START, World, picture
+from tests.fakes.application import DEADLINE, INVOCATION, MONTH, START, World, picture
+from tests.fakes.aws_account import INPUT
 
 from darkroom import catalog
 from darkroom.errors import (
@@ -19,10 +19,10 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Alarm, Due, JobStatus, Upload
-from darkroom.pipeline.doubt import CLOCKS_DIFFER
-from darkroom.pipeline.sending import LEASE_MARGIN
-from darkroom.pipeline.verdicts import Done, Later, Verdict
+from darkroom.model import Alarm, JobDue, JobStatus, Upload
+from darkroom.pipeline.dispatch import LEASE_MARGIN
+from darkroom.pipeline.in_doubt import CLOCKS_DIFFER
+from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")
@@ -50,7 +50,7 @@ def test_what_nobody_accepted_is_given_back_and_sent_once_when_due(
     world.provider.refusals = [answer]
     verdict = world.submit(upload)
     job = world.job()
-    assert isinstance(verdict, Later)
+    assert isinstance(verdict, RetryLater)
     seconds = verdict.seconds
     assert soonest <= seconds <= latest
     due_at = START + timedelta(seconds=seconds)
@@ -66,7 +66,7 @@ def test_uploads_that_were_refused_together_do_not_come_back_together(world: Wor
     uploads = [world.cloud.put(f"{number}.jpg", picture()) for number in range(12)]
     world.provider.refusals = [Throttled("HTTP 429", 20) for _ in uploads]
     verdicts = [world.submit(upload) for upload in uploads]
-    waits = [verdict.seconds for verdict in verdicts if isinstance(verdict, Later)]
+    waits = [verdict.seconds for verdict in verdicts if isinstance(verdict, RetryLater)]
     assert (len(waits), min(waits) >= 20) == (12, True)
     assert len(set(waits)) > 4
 
@@ -115,10 +115,10 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     assert waiting.due_at is not None
     world.clock.now = waiting.due_at
     verdict = world.sweep_and_deliver()
-    assert [what for what, _ in world.queue.sent] == [Due(waiting.job_id)]
+    assert [what for what, _ in world.queue.sent] == [JobDue(waiting.job_id)]
     if answer is LOST:  # the list excludes it: given back, and sent with the next message
-        assert isinstance(verdict, Later)
-        world.submit(Due(waiting.job_id))
+        assert isinstance(verdict, RetryLater)
+        world.submit(JobDue(waiting.job_id))
     assert_sent_once(world)
 
 
@@ -127,7 +127,7 @@ def test_an_operators_fault_waits_with_its_code_and_fails_only_at_the_deadline(
     world: World, upload: Upload, fault: OperatorFault
 ) -> None:
     world.provider.refusals = [fault] * 1000
-    verdict: Verdict | None = world.submit(upload)
+    verdict: Outcome | None = world.submit(upload)
     while world.clock() < START + DEADLINE:
         assert verdict == Done(world.job())
         assert (world.job().status, world.job().error_code) == (JobStatus.CLAIMED, fault.code)
@@ -162,7 +162,7 @@ def test_a_lost_answer_is_looked_for_after_the_grace_and_adopted(world: World, u
     world.provider.losses, world.provider.listed_after = [LOST], timedelta(seconds=60)
     first = world.submit(upload)
     job = world.job()
-    assert isinstance(first, Later)
+    assert isinstance(first, RetryLater)
     assert (job.status, first.seconds >= 60) == (JobStatus.SUBMITTING, True)
     assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
     world.clock.advance(first.seconds)
@@ -198,12 +198,12 @@ def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_gr
     world.provider.faults["find"] = [NO_KEY]  # would be used up by a look
     world.clock.now = left.lease_until
     for verdict in (world.sweep_and_deliver(), world.submit(upload)):
-        assert isinstance(verdict, Later)
+        assert isinstance(verdict, RetryLater)
         assert timedelta(seconds=verdict.seconds) >= GRACE
     assert (world.job().status, len(world.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
     world.provider.faults.clear()
     world.clock.advance(GRACE + CLOCKS_DIFFER)
-    world.submit(Due(left.job_id))
+    world.submit(JobDue(left.job_id))
     assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
     assert (world.provider.charged, len(world.executions.running)) == (1, 1)
 
@@ -269,7 +269,9 @@ def test_a_bind_that_loses_cancels_its_own_process_and_writes_it_down(world: Wor
     def slow(*args: object) -> object:
         answer = submit(*args)  # type: ignore[arg-type]
         job = world.job()
-        world.ledger.doubt(world.ledger.retake(job, START + DEADLINE, START + DEADLINE), "given up for dead", START)
+        world.ledger.mark_in_doubt(
+            world.ledger.take_over(job, START + DEADLINE, START + DEADLINE), "given up for dead", START
+        )
         return answer
 
     world.provider.submit = slow  # type: ignore[assignment, method-assign]
@@ -281,7 +283,7 @@ def test_a_bind_that_loses_cancels_its_own_process_and_writes_it_down(world: Wor
 def test_a_source_deleted_while_its_job_waits_is_withdrawn(world: World, upload: Upload) -> None:
     world.provider.refusals = [Throttled("HTTP 429")]
     verdict = world.submit(upload)
-    assert isinstance(verdict, Later)
+    assert isinstance(verdict, RetryLater)
     world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
     world.deliver(upload)
     assert (world.job().status, world.job().error_code) == (JobStatus.CANCELLED, ErrorCode.SOURCE_GONE)

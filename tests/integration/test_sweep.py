@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import TABLE, Cloud
-from tests.fakes.world import START, World
-from tests.faults.dynamo import InMemoryDynamo
+from tests.fakes.application import START, World
+from tests.fakes.aws_account import TABLE, Cloud
+from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import (
     LEASE,
     MINUTE,
@@ -23,9 +23,9 @@ from tests.integration.time_support import (
     uploads,
 )
 
-from darkroom.aws import rows
+from darkroom.aws import items
 from darkroom.errors import SubmitInDoubt, Throttled
-from darkroom.model import Alarm, Due, Job, JobStatus, ProcessState
+from darkroom.model import Alarm, Job, JobDue, JobStatus, ProcessState
 from darkroom.pipeline.sweep import MOST_HANDED_ON, SweepFailed
 
 DAY = timedelta(hours=24)
@@ -36,7 +36,7 @@ DEATHS: dict[str, Death] = {
     "after the reservation": lambda world: ("sources", {"open": die}),
     "during the call, not accepted": lambda world: ("provider", {"submit": die}),
     "during the call, accepted": lambda world: ("provider", {"submit": dead_after(world.provider.submit)}),
-    "after the bind": lambda world: ("workflow", {"start": die}),
+    "after the bind": lambda world: ("executions", {"start": die}),
 }
 
 
@@ -51,7 +51,7 @@ def sweep_until(world: World, *statuses: JobStatus, minutes: int = 60) -> None:
 
 
 def sent(world: World) -> list[str]:
-    return [what.job_id for what, _ in world.queue.sent if isinstance(what, Due)]
+    return [what.job_id for what, _ in world.queue.sent if isinstance(what, JobDue)]
 
 
 def waiting_rows(world: World, count: int, provider: str) -> None:
@@ -72,7 +72,7 @@ def waiting_rows(world: World, count: int, provider: str) -> None:
     )
     for number in range(count):
         job = replace(like, job_id=f"{number:032x}")
-        world.cloud.dynamodb.put_item(TableName=TABLE, Item=rows.job_item(job))
+        world.cloud.dynamodb.put_item(TableName=TABLE, Item=items.job_item(job))
 
 
 @pytest.mark.parametrize("where", DEATHS)
@@ -186,7 +186,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken(world: World) -> None
     world.ports["circuits"] = Replaced(world.ports["circuits"], get=lambda provider: 1 / 0)
     world.ports["outputs"] = Replaced(world.ports["outputs"], unfinished=lambda: 1 / 0)
     waiting = replace(world.job(), job_id="d" * 32, status=JobStatus.IN_DOUBT)
-    world.cloud.dynamodb.put_item(TableName=TABLE, Item=rows.job_item(waiting))
+    world.cloud.dynamodb.put_item(TableName=TABLE, Item=items.job_item(waiting))
     with pytest.raises(SweepFailed, match=r"Claims, CircuitsOpen, AbandonedUploads"):
         world.sweep()
     assert world.bell.rung == [Alarm.IN_DOUBT]
@@ -205,7 +205,7 @@ def test_one_job_that_cannot_be_dealt_with_does_not_keep_the_others_waiting(worl
             raise RuntimeError("the state machine says no")
         start(tick, attempt)
 
-    world.ports["workflow"] = Replaced(world.executions, start=sometimes)
+    world.ports["executions"] = Replaced(world.executions, start=sometimes)
     with pytest.raises(SweepFailed, match="Runs"):
         world.sweep()
     assert {job_id for job_id, _, _ in world.executions.running} == {j.job_id for j in world.cloud.jobs()} - {broken}

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import TABLE, Cloud
-from tests.fakes.world import START, World
-from tests.faults.dynamo import InMemoryDynamo
+from tests.fakes.application import START, World
+from tests.fakes.aws_account import TABLE, Cloud
+from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import MINUTE, Replaced
 
-from darkroom.aws import rows
+from darkroom.aws import items
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus
 from darkroom.pipeline.sweep import FORGET_BATCH, FORGET_LATER, TIME_TO_ASK
@@ -74,7 +74,7 @@ def due(world: World, status: JobStatus, provider: str, count: int, start: int =
     )
     word = LISTED if status in TERMINAL else status
     for number in range(start, start + count):
-        item = rows.job_item(replace(like, job_id=f"{number:032x}")) | {"open_status": rows.wire(word)}
+        item = items.job_item(replace(like, job_id=f"{number:032x}")) | {"open_status": items.wire(word)}
         world.cloud.dynamodb.put_item(TableName=TABLE, Item=item)
 
 
@@ -126,13 +126,13 @@ def test_what_asks_a_provider_comes_last(two: Vendors) -> None:
 @pytest.mark.parametrize("status", [JobStatus.SUBMITTING, JobStatus.CLAIMED])
 def test_a_queue_that_is_slow_ends_the_run_in_time_and_the_next_goes_on(two: Vendors, status: JobStatus) -> None:
     due(two, status, "quick", 50, start=100)
-    again = two.queue.again
+    again = two.queue.requeue
 
     def slowly(*what: Any) -> None:
         two.clock.advance(10)
         again(*what)
 
-    two.ports["intake"] = Replaced(two.queue, again=slowly)
+    two.ports["intake"] = Replaced(two.queue, requeue=slowly)
     ends = two.ends
     two.sweep()
     assert two.clock() <= ends

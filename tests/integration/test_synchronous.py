@@ -6,9 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes import books
-from tests.fakes import world as fakes
-from tests.fakes.world import MONTH, World, picture
+from tests.fakes import application as fakes
+from tests.fakes import small_catalogs
+from tests.fakes.application import MONTH, World, picture
 
 from darkroom.errors import (
     ErrorCode,
@@ -19,8 +19,8 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Job, JobStatus, Manner, ProcessState, Upload
-from darkroom.pipeline.verdicts import Done, Later
+from darkroom.model import Job, JobStatus, ProcessState, SendMode, Upload
+from darkroom.pipeline.outcomes import Done, RetryLater
 
 PRICE = Decimal(2)
 CHARGE = Decimal("1.5")
@@ -29,7 +29,7 @@ LOST = SubmitInDoubt("the answer was lost (ReadTimeout)")
 
 @pytest.fixture(autouse=True)
 def only_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book("is_held = true\ncredits = 2"))
+    small_catalogs.use(monkeypatch, small_catalogs.book("is_synchronous = true\ncredits = 2"))
 
 
 @pytest.fixture
@@ -65,7 +65,11 @@ def ended_as(world: World) -> tuple[JobStatus, str | None, Decimal | None]:
 
 def test_the_result_is_staged_and_the_job_waits_for_finalize(world: World, upload: Upload) -> None:
     job = submitted(world, upload)
-    assert (job.status, job.manner, job.credits_charged) == (JobStatus.PROCESSING, Manner.HELD_UPLOAD, CHARGE)
+    assert (job.status, job.send_mode, job.credits_charged) == (
+        JobStatus.PROCESSING,
+        SendMode.SYNCHRONOUS_UPLOAD,
+        CHARGE,
+    )
     assert world.cloud.keys() == {staged_key(world)}
     assert world.cloud.body(staged_key(world)) == world.provider.processes["process-1"].result
     assert booked(world) == (PRICE, 0)
@@ -146,7 +150,7 @@ def test_too_little_time_for_a_held_call_waits_and_says_which_parameter_to_raise
 ) -> None:
     monkeypatch.setattr(fakes, "INVOCATION", timedelta(seconds=seconds))
     verdict = world.submit(upload)
-    assert isinstance(verdict, Later)
+    assert isinstance(verdict, RetryLater)
     assert "SubmitTimeoutSeconds must be at least 300" in verdict.reason
     assert (world.provider.processes, world.cloud.budget("topaz", MONTH)) == ({}, {})  # nothing was ever reserved
     assert "SubmitTimeoutSeconds must be at least 300" in (world.job().error or "")

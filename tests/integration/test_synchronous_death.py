@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.fakes import books
-from tests.fakes.world import MONTH, World, picture
-from tests.integration.death_support import (
+from tests.fakes import small_catalogs
+from tests.fakes.application import MONTH, World, picture
+from tests.integration.worker_death_support import (
     LEAVES,
     WHEN,
     deaths_happened,
@@ -17,17 +17,17 @@ from tests.integration.death_support import (
     kill,
 )
 
-from darkroom import naming
+from darkroom import output_keys
 from darkroom.errors import SubmitInDoubt
 from darkroom.model import JobStatus
 
 SUBMIT_STEPS = [
     ("ledger", "reserve"), ("sources", "open"), ("provider", "submit"), ("staging", "keep"), ("ledger", "bind"),
-    ("workflow", "start"),
+    ("executions", "start"),
 ]  # fmt: skip
-ADOPT_STEPS = [("ledger", "retake"), ("staging", "find"), ("ledger", "bind"), ("workflow", "start")]
+ADOPT_STEPS = [("ledger", "take_over"), ("staging", "find"), ("ledger", "bind"), ("executions", "start")]
 FINALIZE_STEPS = [
-    ("ledger", "get"), ("ledger", "retake"), ("ledger", "take_output"), ("outputs", "receipt"), ("staging", "open"),
+    ("ledger", "get"), ("ledger", "take_over"), ("ledger", "lock_output"), ("outputs", "receipt"), ("staging", "open"),
     ("sources", "find"), ("outputs", "write"), ("outputs", "remove_report"), ("ledger", "settle"),
     ("events", "publish"), ("ledger", "published"), ("staging", "drop"),
 ]  # fmt: skip
@@ -41,14 +41,14 @@ def every_planned_death_happens() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def only_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book("is_held = true\ncredits = 2"))
+    small_catalogs.use(monkeypatch, small_catalogs.book("is_synchronous = true\ncredits = 2"))
 
 
 def assert_published_and_paid_once(world: World, *, left: bool = False) -> None:
     job = world.job()
     assert (job.status, job.run, len(world.provider.processes)) == (JobStatus.COMPLETED, 1, 1)
     assert world.cloud.body("a.jpg") == world.provider.processes["process-1"].result
-    staged = {naming.incoming_key(job.job_id)} if left else set()
+    staged = {output_keys.incoming_key(job.job_id)} if left else set()
     assert (world.cloud.keys(), world.cloud.versions("a.jpg")) == ({"a.jpg", *staged}, 1)
     assert world.cloud.budget("topaz", MONTH)["spent"] == 2
     assert set(world.bus.kinds) == {"Job Completed"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.fakes import books
-from tests.fakes.cloud import OUTPUT
-from tests.fakes.world import DEADLINE, MONTH, RETENTION, World, picture
+from tests.fakes import small_catalogs
+from tests.fakes.application import DEADLINE, MONTH, RETENTION, World, picture
+from tests.fakes.aws_account import OUTPUT
 from tests.integration.time_support import all_runs, assert_every_run_is_in_the_books
 
 from darkroom.errors import (
@@ -17,7 +17,7 @@ from darkroom.errors import (
     SubmitInDoubt,
 )
 from darkroom.model import Job, JobStatus, ProcessState, Upload
-from darkroom.pipeline.verdicts import Done
+from darkroom.pipeline.outcomes import Done
 
 PRICE = Decimal(2)
 CHARGE = Decimal("1.5")
@@ -26,7 +26,7 @@ LOST = SubmitInDoubt("the answer was lost (ReadTimeout)")
 
 @pytest.fixture(autouse=True)
 def only_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book("is_held = true\ncredits = 2"))
+    small_catalogs.use(monkeypatch, small_catalogs.book("is_synchronous = true\ncredits = 2"))
 
 
 @pytest.fixture

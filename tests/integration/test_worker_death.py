@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from tests.fakes.world import MONTH, World, picture
-from tests.integration.death_support import (
+from tests.fakes.application import MONTH, World, picture
+from tests.integration.worker_death_support import (
     LEASE,
     WHEN,
     WorkerDied,
@@ -25,24 +25,24 @@ from darkroom.model import TERMINAL, JobStatus, ProcessState
 SUBMIT_STEPS = [
     ("sources", "find"), ("ledger", "claim"), ("sources", "tags"), ("sources", "is_deleted"), ("sources", "reader"),
     ("circuits", "get"), ("provider", "key_fingerprint"), ("ledger", "claim_output"), ("ledger", "reserve"),
-    ("sources", "open"), ("provider", "submit"), ("ledger", "bind"), ("workflow", "start"),
+    ("sources", "open"), ("provider", "submit"), ("ledger", "bind"), ("executions", "start"),
 ]  # fmt: skip
 DOUBT_STEPS = [
-    ("ledger", "get"), ("ledger", "retake"), ("staging", "find"), ("provider", "key_fingerprint"), ("provider", "find"),
-    ("ledger", "bind"), ("workflow", "start"),
+    ("ledger", "get"), ("ledger", "take_over"), ("staging", "find"), ("provider", "key_fingerprint"), ("provider", "find"),
+    ("ledger", "bind"), ("executions", "start"),
 ]  # fmt: skip
-RESEND_STEPS = [("ledger", "retake"), ("staging", "find"), ("provider", "find"), ("ledger", "release")]
+RESEND_STEPS = [("ledger", "take_over"), ("staging", "find"), ("provider", "find"), ("ledger", "release")]
 FINALIZE_STEPS = [
-    ("ledger", "get"), ("ledger", "retake"), ("provider", "progress"), ("ledger", "take_output"),
+    ("ledger", "get"), ("ledger", "take_over"), ("provider", "progress"), ("ledger", "lock_output"),
     ("outputs", "receipt"), ("provider", "result"), ("sources", "find"), ("sources", "tags"), ("outputs", "write"),
     ("outputs", "remove_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "published"),
 ]  # fmt: skip
 FINALIZE_DOUBT_STEPS = [
-    ("ledger", "get"), ("ledger", "retake"), ("provider", "progress"), ("provider", "cancel"), ("ledger", "doubt"),
-    ("attention", "call"),
+    ("ledger", "get"), ("ledger", "take_over"), ("provider", "progress"), ("provider", "cancel"), ("ledger", "mark_in_doubt"),
+    ("alerts", "call"),
 ]  # fmt: skip
 LOSE_STEPS = [
-    ("ledger", "retake"), ("provider", "progress"), ("outputs", "write_report"), ("ledger", "settle"),
+    ("ledger", "take_over"), ("provider", "progress"), ("outputs", "write_report"), ("ledger", "settle"),
     ("events", "publish"), ("ledger", "published"),
 ]  # fmt: skip
 REFUSE_STEPS = [("outputs", "write_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "published")]

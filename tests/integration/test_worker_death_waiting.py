@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from tests.fakes.world import World, picture
-from tests.integration.death_support import (
+from tests.fakes.application import World, picture
+from tests.integration.worker_death_support import (
     LEASE,
     WHEN,
     WorkerDied,
@@ -23,16 +23,16 @@ from tests.integration.death_support import (
 from darkroom.errors import ErrorCode, OperatorFault, SubmitInDoubt
 from darkroom.model import JobStatus
 
-OF_THE_SWEEP = [("backlog", "due"), ("intake", "again"), ("backlog", "wake")]
+OF_THE_SWEEP = [("backlog", "due"), ("intake", "requeue"), ("backlog", "wake")]
 LOST_STEPS = [("ledger", "postpone"), *OF_THE_SWEEP]
-ANOTHER_KEY_STEPS = [("ledger", "retake"), ("provider", "refresh_key"), ("provider", "find"), ("ledger", "doubt"),
-                     ("attention", "call")]  # fmt: skip
+ANOTHER_KEY_STEPS = [("ledger", "take_over"), ("provider", "refresh_key"), ("provider", "find"), ("ledger", "mark_in_doubt"),
+                     ("alerts", "call")]  # fmt: skip
 OPERATOR_STEPS = [
-    ("provider", "submit"), ("ledger", "release"), ("circuits", "open"), ("attention", "call"), *OF_THE_SWEEP,
+    ("provider", "submit"), ("ledger", "release"), ("circuits", "open"), ("alerts", "call"), *OF_THE_SWEEP,
 ]  # fmt: skip
 PROBE_STEPS = [
     ("circuits", "get"), ("circuits", "probe"), ("ledger", "reserve"), ("provider", "submit"), ("ledger", "bind"),
-    ("workflow", "start"), ("circuits", "close"), *OF_THE_SWEEP,
+    ("executions", "start"), ("circuits", "close"), *OF_THE_SWEEP,
 ]  # fmt: skip
 
 

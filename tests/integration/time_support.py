@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import Cloud
-from tests.fakes.world import INVOCATION, MONTH, World, picture
+from tests.fakes.application import INVOCATION, MONTH, World, picture
+from tests.fakes.aws_account import Cloud
 
-from darkroom.aws import rows
+from darkroom.aws import items
 from darkroom.model import TERMINAL, Job, Upload
 
 LEASE = INVOCATION + timedelta(seconds=61)
@@ -72,7 +72,7 @@ def job_of(world: World, upload: Upload) -> Job:
 
 def all_runs(cloud: Cloud) -> list[Job]:
     """Every run of every job: the current ones and those that were followed by another."""
-    return [rows.job_of(row) for row in cloud.rows() if row["pk"]["S"].startswith("JOB#")]
+    return [items.job_of(row) for row in cloud.rows() if row["pk"]["S"].startswith("JOB#")]
 
 
 def assert_every_run_is_in_the_books(cloud: Cloud) -> None:

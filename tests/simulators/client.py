@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from darkroom_local.simulators.stage.server import Simulator
+from darkroom_local.simulators.framework.server import Simulator
 
 AnySimulator = TypeVar("AnySimulator", bound=Simulator[Any, Any])
 Seen = TypeVar("Seen")

@@ -11,7 +11,7 @@ import pytest
 from tests.simulators.gallery import Gallery, gallery_open
 from tests.simulators.vendors import VENDORS
 
-from darkroom_local.simulators.stage.server import Simulator
+from darkroom_local.simulators.framework.server import Simulator
 
 Pair = tuple[Simulator[Any, Any], httpx.Client]
 

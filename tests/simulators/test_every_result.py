@@ -15,7 +15,7 @@ from tests.simulators.client import BARE, content
 from tests.simulators.gallery import Gallery
 from tests.simulators.vendors import VENDORS, Vendor
 
-from darkroom_local.simulators.stage.server import Simulator
+from darkroom_local.simulators.framework.server import Simulator
 
 
 @dataclass(frozen=True)

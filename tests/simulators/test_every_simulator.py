@@ -19,7 +19,7 @@ from tests.simulators.client import BARE, KEY, client, until
 from tests.simulators.gallery import Gallery
 from tests.simulators.vendors import VENDORS, Answer, Vendor
 
-from darkroom_local.simulators.stage.server import Simulator
+from darkroom_local.simulators.framework.server import Simulator
 
 REFUSING = {"throttle": 429, "error_before": 500, "auth": 401, "forbidden": 403, "no_funds": 402, "moved": 301}
 PAID = ("submit", "edit")

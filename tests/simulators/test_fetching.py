@@ -13,7 +13,7 @@ import pytest
 from tests.simulators.gallery import picture
 
 from darkroom_local.certificates import Certificates, issued
-from darkroom_local.simulators.stage.fetching import NotFetched, fetch, trust_in
+from darkroom_local.simulators.framework.input_fetching import NotFetched, fetch, trust_in
 
 
 class Handler(BaseHTTPRequestHandler):

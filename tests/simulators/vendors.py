@@ -21,8 +21,8 @@ from tests.simulators.topaz import support as topaz
 from tests.simulators.uwear import support as uwear
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
+from darkroom_local.simulators.framework.server import Simulator
 from darkroom_local.simulators.oxen import OxenSimulator
-from darkroom_local.simulators.stage.server import Simulator
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.uwear import UwearSimulator
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from darkroom_local import deployment, emulator_gaps
-from darkroom_local.cloud import Endpoint, embedded_cloud
-from darkroom_local.stack import LocalStack
-from tests.e2e.darkroom import API_KEY, Darkroom, picture, simulators
+from darkroom_local import emulator_gaps, stack_deployment
+from darkroom_local.embedded_cloud import Endpoint, embedded_cloud
+from darkroom_local.local_stack import LocalStack
+from tests.e2e.deployed_application import API_KEY, Darkroom, picture, simulators
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "darkroom-smoke"
@@ -64,7 +64,7 @@ def main(binary: str) -> int:
         emulator_gaps.mend(cloud.endpoint)
         found = cloud.endpoint.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
-        deployment.put_api_keys(cloud.endpoint, outputs["ApiKeysSecretArn"], {"topaz": API_KEY})
+        stack_deployment.put_api_keys(cloud.endpoint, outputs["ApiKeysSecretArn"], {"topaz": API_KEY})
         room = Darkroom(LocalStack(cloud.endpoint, outputs, urls, ("topaz",), cloud), made)
         room.upload(KEY, picture(), "scale=2&model=High Fidelity V2")
         job = room.ended([KEY])[KEY]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.faults.play import play
-from tests.faults.shapes import FAMILIES, HELD
+from tests.faults.replay import play
+from tests.faults.world_shapes import FAMILIES, HELD
 
 FIRST, CHUNK = 100_000, 250
 LARGE_FIRST, LARGE_CHUNK, TIMES = 500_000, 50, 4

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.e2e.darkroom import Darkroom, picture, simulators
+from tests.e2e.deployed_application import Darkroom, picture, simulators
 
-from darkroom_local.stack import local_stack
+from darkroom_local.local_stack import local_stack
 
 UPLOADS = 60
 DUPLICATES = 2  # more messages for each upload

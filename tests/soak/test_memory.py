@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.e2e.darkroom import API_KEY
+from tests.e2e.deployed_application import API_KEY
 
-from darkroom_local.stack import local_stack
+from darkroom_local.local_stack import local_stack
 
 MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}  # over a small picture, whatever the size of the large one
 SIDES = {"small.tif": 64, "medium.tif": 4730, "large.tif": 8200}  # as RGB 64 MiB and 200 MB; the results as much

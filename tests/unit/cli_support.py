@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.fakes.cloud import INPUT, client, cloud
-from tests.fakes.world import World, picture
+from tests.fakes.application import World, picture
+from tests.fakes.aws_account import INPUT, client, cloud
 from typer.testing import CliRunner, Result
 
 from darkroom.errors import SubmitInDoubt
 from darkroom.model import Job, ProcessState
-from darkroom.pipeline.operate import Operate
+from darkroom.pipeline.operator_commands import OperatorCommands
 from darkroom.pipeline.reconcile import Reconcile
-from darkroom_cli import deployment
+from darkroom_cli import deployed_stack
 from darkroom_cli.main import app
 
 
@@ -30,7 +30,7 @@ class Stack:
     input_bucket: str = INPUT
 
     @property
-    def operate(self) -> Operate:
+    def operate(self) -> OperatorCommands:
         return self.world.operate
 
     @property
@@ -51,7 +51,7 @@ def deployed() -> Iterator[Stack]:
         sqs = client("sqs")
         dead_letters, intake = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead-letters", "intake"))
         stack = Stack(world, (sqs, dead_letters, intake))
-        patch.setattr(deployment, "connect", lambda name: stack)
+        patch.setattr(deployed_stack, "connect", lambda name: stack)
         yield stack
 
 
@@ -84,7 +84,7 @@ def refused(world: World, key: str) -> Job:
 
 def doubted(world: World) -> Job:
     """A job that is a person's to decide."""
-    return world.ledger.doubt(sent(world), "a person must resolve it", world.clock())
+    return world.ledger.mark_in_doubt(sent(world), "a person must resolve it", world.clock())
 
 
 def lost(world: World) -> Job:

@@ -11,7 +11,7 @@ from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.model import ImageFacts, ImageFormat, Limits, Plan
 from darkroom.planning import plan
-from darkroom.settings import parse_defaults, resolve, tag_layer
+from darkroom.setting_layers import parse_defaults, resolve, tag_layer
 
 TOPAZ = catalog.load("topaz")
 NO_LIMITS = Limits({}, Decimal(0), {}, {})

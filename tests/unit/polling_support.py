@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from darkroom.polling import next_poll_at
+from darkroom.poll_schedule import next_poll_at
 
 START = datetime(2026, 11, 21, 14, tzinfo=UTC)
 TICK = 1e-3  # what datetimes and floats may differ by, seconds

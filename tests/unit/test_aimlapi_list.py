@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, SENT, Vendor, answer
+from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer
 from tests.unit.wire_support import NO_OBJECTS, WRONG, adapter_of, planned, raw, refusing
 
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady
-from darkroom.model import Balance, FoundProcess, Manner, ProcessState, Progress
+from darkroom.model import Balance, FoundProcess, ProcessState, Progress, SendMode
 from darkroom.providers import aimlapi as module
 from darkroom.providers.aimlapi import Aimlapi
 
@@ -24,7 +24,7 @@ BASE = "https://api.aimlapi.example.test"
 READS: dict[str, Callable[[Aimlapi], object]] = {
     "balance": lambda a: a.balance(), "progress": lambda a: a.progress(str(HANDLE)),
     "result": lambda a: a.result(str(HANDLE)).__enter__(), "cancel": lambda a: a.cancel(str(HANDLE)),
-    "find": lambda a: a.find(HANDLE, Manner.HELD_LINK, SENT),
+    "find": lambda a: a.find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT),
 }  # fmt: skip
 EACH_READ = pytest.mark.parametrize("call", READS.values(), ids=READS)
 
@@ -58,7 +58,7 @@ def full(number: int = 0) -> list[dict[str, Any]]:
 
 
 def found_by(*answers: httpx.Response) -> list[str]:
-    return [process.process_id for process in aimlapi(Vendor(*answers)).find(HANDLE, Manner.HELD_LINK, SENT)]
+    return [process.process_id for process in aimlapi(Vendor(*answers)).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)]
 
 
 # --- the request log -------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def found_by(*answers: httpx.Response) -> list[str]:
 def test_the_log_is_asked_for_a_window_around_the_submit() -> None:
     vendor = Vendor(page([]))
     before = datetime.now(UTC)
-    aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     (request,) = vendor.requests
     query = dict(request.url.params)
     assert str(request.url).startswith(f"{BASE}/v2/logs?start=2026-11-21T13%3A58%3A00.000Z&end=")
@@ -87,13 +87,13 @@ def test_one_process_is_looked_for_a_week_back() -> None:
 
 def test_times_are_told_in_utc_whatever_zone_they_were_said_in() -> None:
     vendor = Vendor(page([]))
-    aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, datetime.fromisoformat("2026-11-21T16:00:00.250+02:00"))
+    aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, datetime.fromisoformat("2026-11-21T16:00:00.250+02:00"))
     assert vendor.requests[0].url.params["start"] == "2026-11-21T13:58:00.250Z"
 
 
 def test_every_page_is_asked_for_in_the_same_window() -> None:
     vendor = Vendor(page(full(1), True), page(full(2), True), page([row(str(HANDLE))], False))
-    (found,) = aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    (found,) = aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert found.process_id == str(HANDLE)
     assert [request.url.params["offset"] for request in vendor.requests] == ["0", "100", "200"]
     assert len({(r.url.params["start"], r.url.params["end"], r.url.params["limit"]) for r in vendor.requests}) == 1
@@ -108,27 +108,27 @@ def test_a_log_that_does_not_say_whether_it_goes_on_ends_with_an_empty_page(page
     """A short page proves nothing: the vendor may show fewer rows than were asked for."""
     short = answer({"data": [row("other-1"), row("other-2")], "pagination": pages})
     vendor = Vendor(short, *(answer({"data": rows, "pagination": pages}) for rows in ([row(str(HANDLE))], [])))
-    (found,) = aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    (found,) = aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert found.process_id == str(HANDLE)
     assert [request.url.params["offset"] for request in vendor.requests] == ["0", "2", "3"]
 
 
 def test_pages_shorter_than_asked_for_leave_no_row_out() -> None:
     vendor = Vendor(page([row("other-1")], True), page([row("other-2"), row("other-3")], True), page([], False))
-    aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert [request.url.params["offset"] for request in vendor.requests] == ["0", "1", "3"]
 
 
 def test_a_full_page_that_says_it_is_the_last_is_the_last() -> None:
     vendor = Vendor(page(full(), False))
-    assert aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT) == ()
+    assert aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT) == ()
     assert len(vendor.requests) == 1
 
 
 def test_a_log_without_end_is_given_up() -> None:
     vendor = Vendor(page(full(), True))
     with pytest.raises(ProviderUnavailable, match="does not end"):
-        aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+        aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert len(vendor.requests) == module.MAX_PAGES
 
 
@@ -152,7 +152,7 @@ def test_a_row_is_read_whole() -> None:
         datetime(2026, 11, 21, 14, 0, 5, tzinfo=UTC),
         Decimal(210_000),
     )
-    assert aimlapi(Vendor(page([row(str(HANDLE))]))).find(HANDLE, Manner.HELD_LINK, SENT) == (expected,)
+    assert aimlapi(Vendor(page([row(str(HANDLE))]))).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT) == (expected,)
 
 
 def test_requests_of_the_run_come_oldest_first_and_each_once() -> None:
@@ -163,7 +163,7 @@ def test_requests_of_the_run_come_oldest_first_and_each_once() -> None:
 def test_refused_attempts_are_among_them_as_failed_and_cost_nothing() -> None:
     nothing = {"usd": 0, "credits": 0}
     rows = [row(f"{HANDLE.prefix}3"), row(f"{HANDLE.prefix}1", "failed", cost=nothing)]
-    found = aimlapi(Vendor(page(rows))).find(HANDLE, Manner.HELD_LINK, SENT)
+    found = aimlapi(Vendor(page(rows))).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert [(process.process_id[-1], process.state, process.credits) for process in found] == [
         ("1", ProcessState.FAILED, 0),
         ("3", ProcessState.EXPIRED, 210_000),
@@ -175,7 +175,7 @@ def test_a_refused_call_never_hides_the_one_of_the_same_name_that_was_taken(refu
     """As after a 401, when the key was read anew."""
     rows = [row(str(HANDLE)), row(str(HANDLE), "failed", cost={"usd": 0, "credits": 0})]
     vendor = Vendor(page(rows if refused_first else rows[::-1]))
-    (found,) = aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    (found,) = aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert (found.state, found.credits) == (ProcessState.EXPIRED, 210_000)
     progress = aimlapi(vendor).progress(str(HANDLE))
     assert (progress.state, progress.credits) == (ProcessState.EXPIRED, 210_000)
@@ -203,7 +203,7 @@ def test_what_the_log_does_not_show_is_unknown(name: object) -> None:
 )  # fmt: skip
 def test_each_status_word_has_its_meaning(word: object, state: ProcessState) -> None:
     vendor = Vendor(page([row(str(HANDLE), word)]))
-    (found,) = aimlapi(vendor).find(HANDLE, Manner.HELD_LINK, SENT)
+    (found,) = aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert found.state is state
     assert aimlapi(vendor).progress(str(HANDLE)) == Progress(
         state, credits=Decimal(210_000), vendor_word=str(word)[:40]
@@ -213,7 +213,7 @@ def test_each_status_word_has_its_meaning(word: object, state: ProcessState) -> 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_cost_or_a_time_that_is_none_never_reaches_the_ledger(wrong: Any) -> None:
     fields = {"cost": wrong, "created": wrong}
-    (found,) = aimlapi(Vendor(page([row(str(HANDLE), **fields)]))).find(HANDLE, Manner.HELD_LINK, SENT)
+    (found,) = aimlapi(Vendor(page([row(str(HANDLE), **fields)]))).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
     assert (found.credits, found.created_at) == (None, None)
     credits = aimlapi(Vendor(page([row(str(HANDLE), cost={"credits": wrong})]))).progress(str(HANDLE)).credits
     assert credits == (Decimal(str(wrong)) if wrong in (7, 0.5) and wrong is not True else None)

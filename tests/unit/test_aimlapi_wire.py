@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.result_host import CONTENT, Host, resolve
-from tests.fakes.vendor import HANDLE, SENT, Vendor, answer, refuse_to_keep
+from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer, refuse_to_keep
+from tests.fakes.result_server import CONTENT, Host, resolve
 from tests.unit.wire_support import (
     HELD_TIMEOUT,
     LINK,
@@ -41,7 +41,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Manner
+from darkroom.model import SendMode
 from darkroom.ports import ImageStream
 from darkroom.providers.aimlapi import Aimlapi
 
@@ -126,7 +126,7 @@ CALLS: list[tuple[Callable[[Aimlapi], object], str, str]] = [
     (lambda a: a.progress(str(HANDLE)), "GET", "/v2/logs"),
     (lambda a: a.result(str(HANDLE)).__enter__(), "GET", "/v2/logs"),
     (lambda a: a.cancel(str(HANDLE)), "GET", "/v2/logs"),
-    (lambda a: a.find(HANDLE, Manner.HELD_LINK, SENT), "GET", "/v2/logs"),
+    (lambda a: a.find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT), "GET", "/v2/logs"),
 ]
 SUBMIT = (submit, "POST", "/v1/images/generations")
 EACH_CALL = pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
-from darkroom.catalog.values import allowed, wire_value
+from darkroom.catalog.parameter_values import allowed, wire_value
 from darkroom.model import ImageFormat
 
 TOPAZ = catalog.load("topaz")

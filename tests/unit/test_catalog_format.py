@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.fakes.books import book
+from tests.fakes.small_catalogs import book
 
 from darkroom.catalog import LINK, UPLOAD, Model
 from darkroom.model import ImageFormat
@@ -20,25 +20,26 @@ def test_what_is_not_said_is_the_usual() -> None:
     assert (usual.credits, usual.mp_per_credit) == (None, None)
     assert (usual.input_formats, usual.output_formats) == (tuple(ImageFormat), tuple(ImageFormat))
     assert (usual.format_is_open, usual.inputs) == (False, (UPLOAD,))
-    assert (usual.is_held, usual.held_endpoint, usual.held_max_output_mp) == (False, None, None)
+    assert (usual.is_synchronous, usual.synchronous_endpoint, usual.synchronous_max_output_mp) == (False, None, None)
     assert (usual.factor, usual.factor_parameter, usual.factors) == (1, None, {})
 
 
 def test_an_endpoint_says_it_for_its_models() -> None:
     said = model(
         'credits = 0.08\ninput_formats = ["png"]\noutput_formats = ["jpeg", "png"]\nformat_is_open = true\n'
-        'inputs = ["link", "upload"]\nheld_path = "now"\nheld_max_output_mp = 16'
+        'inputs = ["link", "upload"]\nsynchronous_path = "now"\nsynchronous_max_output_mp = 16'
     )
     assert (said.credits, said.input_formats) == (Decimal("0.08"), (ImageFormat.PNG,))
     assert (said.output_formats, said.format_is_open) == ((ImageFormat.JPEG, ImageFormat.PNG), True)
-    assert (said.inputs, said.held_endpoint, said.held_max_output_mp) == ((LINK, UPLOAD), "now", 16)
+    assert (said.inputs, said.synchronous_endpoint, said.synchronous_max_output_mp) == ((LINK, UPLOAD), "now", 16)
 
 
 def test_a_model_restates_what_its_endpoint_says() -> None:
     said = model(
-        'credits = 1\ninputs = ["link"]\nfactor = 2', own='credits = 2\ninputs = ["upload"]\nfactor = 4\nis_held = true'
+        'credits = 1\ninputs = ["link"]\nfactor = 2',
+        own='credits = 2\ninputs = ["upload"]\nfactor = 4\nis_synchronous = true',
     )
-    assert (said.credits, said.inputs, said.factor, said.is_held) == (2, (UPLOAD,), 4, True)
+    assert (said.credits, said.inputs, said.factor, said.is_synchronous) == (2, (UPLOAD,), 4, True)
 
 
 def test_a_factor_parameters_choices_are_numbers() -> None:

@@ -18,17 +18,17 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from darkroom.model import JobStatus
-from darkroom.settings import metadata_layer
+from darkroom.setting_layers import metadata_layer
 from darkroom_cli.main import app
-from darkroom_local import display, standing
-from darkroom_local.application import Application, find_application
-from darkroom_local.children import ChildFailed, ending, ending_all, is_running, start
-from darkroom_local.deployment import read_template
-from darkroom_local.following import JobView, view_of
-from darkroom_local.receipts import CREDITS_FILE, adding
-from darkroom_local.results import Outcome, UnsafeKey, safe_target
-from darkroom_local.simulator import vendors
-from darkroom_local.uploads import Item, UnusableSetting, carriers, items_in, parse_settings
+from darkroom_local import background_stack, progress_display
+from darkroom_local.child_processes import ChildFailed, ending, ending_all, is_running, start
+from darkroom_local.credits_csv import CREDITS_FILE, adding
+from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, items_in, parse_settings
+from darkroom_local.job_following import JobView, view_of
+from darkroom_local.packaging import Application, find_application
+from darkroom_local.result_downloads import Outcome, UnsafeKey, safe_target
+from darkroom_local.simulator_processes import vendors
+from darkroom_local.stack_deployment import read_template
 
 ESCAPE = "\x1b[31m[bold]photo.jpg"
 
@@ -146,7 +146,7 @@ def test_a_plain_key_names_a_path_below_the_folder(tmp_path: Path) -> None:
 def test_control_characters_and_markup_are_shown_and_not_obeyed(tmp_path: Path) -> None:
     rejected = JobView("1", JobStatus.REJECTED)
     made = outcome(rejected, tmp_path, ESCAPE, {"code": "InvalidSetting", "message": "say \x07[red]x", "cure": ""})
-    text = printed(display.closing_table([made]), *display.failures([made]))
+    text = printed(progress_display.closing_table([made]), *progress_display.failures([made]))
     assert "\x1b" not in text
     assert "\x07" not in text
     assert r"\x1b[31m[bold]photo.jpg" in text
@@ -155,7 +155,7 @@ def test_control_characters_and_markup_are_shown_and_not_obeyed(tmp_path: Path) 
 
 def test_a_failure_is_told_with_its_cure(tmp_path: Path) -> None:
     job = JobView("1", JobStatus.FAILED, error_code="ProviderFailed", error="the provider said Failed")
-    (text,) = display.failures([outcome(job, tmp_path)])
+    (text,) = progress_display.failures([outcome(job, tmp_path)])
     assert "ProviderFailed" in text.plain
     assert "the provider said Failed" in text.plain
     assert "darkroom rerun --code ProviderFailed" in text.plain
@@ -163,7 +163,7 @@ def test_a_failure_is_told_with_its_cure(tmp_path: Path) -> None:
 
 def test_credits_and_dollars_are_summed_exactly(tmp_path: Path) -> None:
     jobs = [JobView(str(n), JobStatus.COMPLETED, credits=Decimal(1), cost_usd=Decimal("0.1")) for n in range(3)]
-    text = printed(display.closing_table([outcome(job, tmp_path) for job in jobs]))
+    text = printed(progress_display.closing_table([outcome(job, tmp_path) for job in jobs]))
     assert "3 completed" in text
     assert "0.30" in text
 
@@ -174,7 +174,7 @@ def test_credits_are_summed_for_each_provider_in_its_unit(tmp_path: Path) -> Non
         JobView(str(n), JobStatus.COMPLETED, provider, "m", credits=Decimal(credits), cost_usd=Decimal(usd))
         for n, (provider, credits, usd) in enumerate(spent)
     ]
-    text = printed(display.closing_table([outcome(job, tmp_path) for job in jobs]))
+    text = printed(progress_display.closing_table([outcome(job, tmp_path) for job in jobs]))
     sums = [" ".join(line.split()) for line in text.splitlines() if " sum" in line]
     assert sums == [
         "gone sum 7 0.07 1 completed",
@@ -185,13 +185,13 @@ def test_credits_are_summed_for_each_provider_in_its_unit(tmp_path: Path) -> Non
 
 
 def test_a_provider_that_charged_nothing_has_no_sum(tmp_path: Path) -> None:
-    text = printed(display.closing_table([outcome(JobView("1", JobStatus.REJECTED, "topaz"), tmp_path)]))
+    text = printed(progress_display.closing_table([outcome(JobView("1", JobStatus.REJECTED, "topaz"), tmp_path)]))
     assert "sum" not in text
 
 
 def test_a_plain_line_is_printed_when_a_job_changes_and_not_as_time_goes_by(tmp_path: Path) -> None:
     text = io.StringIO()
-    show = display.PlainProgress(Console(file=text, width=170))
+    show = progress_display.PlainProgress(Console(file=text, width=170))
     eta = datetime.now(UTC) + timedelta(seconds=60)
     for polls, late in ((0, 0), (0, 5), (1, 9)):
         job = JobView("1", JobStatus.PROCESSING, "oxen", "m", polls, eta - timedelta(seconds=late))
@@ -252,13 +252,13 @@ def test_a_child_that_ends_too_early_is_reported_with_its_last_words(tmp_path: P
 def test_a_standing_stack_whose_processes_died_does_not_stand(tmp_path: Path) -> None:
     note = {"pids": {"ministack": os.getpid()}, "url": "", "access_key": "", "secret_key": "", "outputs": {}}
     (tmp_path / "stack.json").write_text(json.dumps(note | {"simulator_urls": {}, "providers": []}))
-    assert standing.standing_stack(tmp_path) is None
+    assert background_stack.standing_stack(tmp_path) is None
 
 
 def test_down_ends_no_process_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text(json.dumps({"pids": {"surely no part of this command": os.getpid()}}))
-    assert standing.down(tmp_path)
-    assert not standing.down(tmp_path)
+    assert background_stack.down(tmp_path)
+    assert not background_stack.down(tmp_path)
 
 
 def test_the_same_files_give_the_same_layer() -> None:

@@ -15,8 +15,8 @@ from tests.unit.cli_support import run
 from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog
-from darkroom.catalog.values import allowed
-from darkroom_cli import model_views, wording
+from darkroom.catalog.parameter_values import allowed
+from darkroom_cli import catalog_wording, model_tables
 
 EVERY = [(provider, model) for provider in catalog.providers() for model in catalog.load(provider).models]
 PROVIDERS = pytest.mark.parametrize("provider", catalog.providers())
@@ -44,8 +44,10 @@ def test_a_provider_shows_all_its_models(provider: str) -> None:
     book = catalog.load(provider)
     shown = run("models", provider.upper()).stdout.splitlines()
     for model in book.models.values():
-        rows = [row for row in shown if f" {model.name} " in row and wording.price(book, model) in row]
-        assert any(wording.size(model) in row and wording.megapixels(model) in row for row in rows), model.name
+        rows = [row for row in shown if f" {model.name} " in row and catalog_wording.price(book, model) in row]
+        assert any(catalog_wording.size(model) in row and catalog_wording.megapixels(model) in row for row in rows), (
+            model.name
+        )
 
 
 @MODELS
@@ -162,7 +164,7 @@ def test_text_of_a_catalog_is_shown_and_not_obeyed(monkeypatch: pytest.MonkeyPat
 @PROVIDERS
 def test_a_narrow_terminal_loses_nothing(provider: str) -> None:
     text = io.StringIO()
-    Console(width=60, file=text).print(model_views.models_table(catalog.load(provider)))
+    Console(width=60, file=text).print(model_tables.models_table(catalog.load(provider)))
     assert "…" not in text.getvalue()
 
 
@@ -178,7 +180,7 @@ def test_a_narrow_terminal_loses_nothing(provider: str) -> None:
 )
 def test_the_rule_of_the_price_is_said_in_words(facts: str, words: str) -> None:
     book = catalog.parse(MINIMAL.replace("mp_per_credit = 0.5", facts))
-    assert wording.price(book, book.models["One"]) == words
+    assert catalog_wording.price(book, book.models["One"]) == words
 
 
 @pytest.mark.parametrize(
@@ -186,17 +188,25 @@ def test_the_rule_of_the_price_is_said_in_words(facts: str, words: str) -> None:
     [
         ("", "unchanged", "no", "png"),
         ("factor = 4\nformat_is_open = true", "always 4x", "no", "png (the vendor decides)"),
-        ("is_held = true", "unchanged", "always", "png"),
-        ('held_path = "now"\nheld_max_output_mp = 96', "unchanged", "on request, up to 96 MP", "png"),
+        ("is_synchronous = true", "unchanged", "always", "png"),
+        ('synchronous_path = "now"\nsynchronous_max_output_mp = 96', "unchanged", "on request, up to 96 MP", "png"),
     ],
 )
 def test_what_a_model_gives_is_said_in_words(facts: str, size: str, synchronous: str, output: str) -> None:
     model = catalog.parse(MINIMAL.replace("max_input_mp = 10", f"max_input_mp = 10\n{facts}")).models["One"]
-    assert (wording.size(model), wording.synchronous(model), wording.output(model)) == (size, synchronous, output)
+    assert (catalog_wording.size(model), catalog_wording.synchronous(model), catalog_wording.output(model)) == (
+        size,
+        synchronous,
+        output,
+    )
 
 
 def test_amounts_have_no_exponent() -> None:
-    assert [wording.amount(Decimal(text)) for text in ("1E+3", "0.50", "0.0000005")] == ["1,000", "0.5", "0.0000005"]
+    assert [catalog_wording.amount(Decimal(text)) for text in ("1E+3", "0.50", "0.0000005")] == [
+        "1,000",
+        "0.5",
+        "0.0000005",
+    ]
 
 
 def test_neither_aws_nor_a_stack_is_needed() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.unit.template_support import FUNCTIONS, ROOT
-from tests.unit.test_wiring import ENVIRONMENT
+from tests.unit.test_container import ENVIRONMENT
 
 HANDLERS = [name.lower() for name in FUNCTIONS]
 # Each costs from a tenth of a boto3 client to more than one, and nothing here needs it in a function.
@@ -22,45 +22,56 @@ NEVER = {
     "awscrt", "aws_xray_sdk", "pydantic", "PIL", "asyncio", "boto3.s3.inject", "darkroom_cli", "darkroom_local",
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
-    "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operate", "darkroom.aws.interventions",
+    "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands", "darkroom.aws.interventions",
 }  # fmt: skip
 # What a function's use case is made of; everything else in `pipeline` belongs to others.
 STORIES = {
-    "submit": {"binding", "closing", "doubt", "gate", "preparing", "sending", "submit", "verdicts"},
+    "submit": {"binding", "settlement", "in_doubt", "circuit_breaker", "quote", "dispatch", "submit", "outcomes"},
     "poll": {"poll"},
-    "finalize": {"closing", "delivery", "finalize", "hearing", "verdicts"},
-    "sweep": {"binding", "closing", "reconcile", "strays", "sweep", "verdicts"},
+    "finalize": {"settlement", "delivery", "finalize", "outcomes"},
+    "sweep": {"abandoned_multiparts", "binding", "settlement", "lost_uploads", "reconcile", "sweep", "outcomes"},
 }
 # The pure rooms that cost something to read, and who needs them.
 NEEDED_BY = {
     "darkroom.catalog": {"submit"},
     "darkroom.images": {"submit", "finalize"},
     "darkroom.planning": {"submit"},
-    "darkroom.settings": {"submit"},
-    "darkroom.aws.pump": {"submit", "finalize", "sweep"},  # behind the output bucket, to which all three may report
-    "darkroom.aws.links": {"submit"},
-    "darkroom.aws.staging": {"submit", "finalize"},
-    "darkroom.aws.backlog": {"sweep"},
+    "darkroom.setting_layers": {"submit"},
+    "darkroom.aws.multipart": {
+        "submit",
+        "finalize",
+        "sweep",
+    },  # behind the output bucket, to which all three may report
+    "darkroom.aws.presigned_urls": {"submit"},
+    "darkroom.aws.staged_results": {"submit", "finalize"},
+    "darkroom.aws.sweep_queries": {"sweep"},
 }
-OF_A_CALL = {"httpx", "httpcore", "h11", "darkroom.providers.http", "darkroom.providers.calls", "darkroom.aws.secrets"}
+OF_A_CALL = {
+    "httpx",
+    "httpcore",
+    "h11",
+    "darkroom.providers.http_client",
+    "darkroom.providers.authenticated_client",
+    "darkroom.aws.api_keys",
+}
 VENDORS = {f"darkroom.providers.{name}" for name in ("topaz", "aimlapi", "oxen", "uwear")}
 
 PROGRAM = """
 import gc, json, sys
 import {handler}
-from darkroom import wiring
-wiring.{handler}()
-made = wiring._made.cache_info().currsize
+from darkroom import container
+container.{handler}()
+made = container._made.cache_info().currsize
 use_case = sorted(sys.modules)
-wiring._client("dynamodb").meta
+container._client("dynamodb").meta
 frozen = gc.get_freeze_count()
-wiring._client("s3").meta
-sessions = wiring._session.cache_info().currsize
-wiring._providers()["topaz"]
+container._client("s3").meta
+sessions = container._session.cache_info().currsize
+container._providers()["topaz"]
 adapter = sorted(sys.modules)
 from darkroom import catalog
 read = catalog.load.cache_info().currsize
-contexts = wiring._tls.cache_info()
+contexts = container._tls.cache_info()
 print(json.dumps([use_case, adapter, made, frozen, sessions, read, [contexts.misses, contexts.currsize]]))
 """
 

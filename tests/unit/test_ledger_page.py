@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.aws import budgets, moves, places
+from darkroom.aws import budgets, job_transitions, output_claims
 from darkroom.model import JobStatus
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ def clauses() -> set[str]:
     """The names of all conditions on jobs, output keys and budgets, as the modules define them."""
     named = {
         name: value
-        for module in (moves, places, budgets)
+        for module in (job_transitions, output_claims, budgets)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and ("#" in value or "attribute_" in value)
     }
@@ -44,10 +44,12 @@ def test_the_picture_of_a_jobs_life_shows_every_status(status: JobStatus) -> Non
     assert status.value in picture
 
 
-@pytest.mark.parametrize("name", ["moves", "places", "budgets", "circuits", "backlog", "interventions"])
+@pytest.mark.parametrize(
+    "name", ["job_transitions", "output_claims", "budgets", "circuits", "sweep_queries", "interventions"]
+)
 def test_every_clause_says_which_history_it_covers(name: str) -> None:
-    path = Path(moves.__file__).with_name(f"{name}.py")
+    path = Path(job_transitions.__file__).with_name(f"{name}.py")
     lines = path.read_text(encoding="utf-8").splitlines()
     defined = [n for n, line in enumerate(lines) if re.match(r'[A-Z_]+ = "(#|attribute_)', line)]
     assert all(lines[n - 1].startswith("# ") for n in defined)
-    assert defined or name not in ("moves", "places", "budgets")
+    assert defined or name not in ("job_transitions", "output_claims", "budgets")

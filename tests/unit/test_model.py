@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from darkroom import model
 from darkroom.model import TERMINAL, Handle, ImageFormat, Job, JobStatus, SourceObject
-from darkroom.pipeline.strays import LATEST
+from darkroom.pipeline.lost_uploads import LATEST
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 VERSIONED = SourceObject("in", "a.jpg", "v1", "e1", 9, NOW, sequencer="0A")

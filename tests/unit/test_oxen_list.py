@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, SENT, answer
+from tests.fakes.mock_vendor import HANDLE, SENT, answer
 from tests.unit.wire_support import WRONG, adapter_of, link_of
 
 from darkroom.errors import ProviderUnavailable
-from darkroom.model import FoundProcess, Handle, Manner, ProcessState
+from darkroom.model import FoundProcess, Handle, ProcessState, SendMode
 from darkroom.providers import oxen as module
 from darkroom.providers.oxen import Oxen
 
@@ -64,7 +64,7 @@ def lean(number: object, **fields: Any) -> dict[str, Any]:
 
 
 def found_in(hub: Hub) -> list[str] | None:
-    found = oxen(hub).find(HANDLE, Manner.LINK, SENT)
+    found = oxen(hub).find(HANDLE, SendMode.LINK, SENT)
     return None if found is None else [process.process_id for process in found]
 
 
@@ -85,7 +85,7 @@ def test_what_is_in_flight_is_asked_for_before_the_history() -> None:
 @pytest.mark.parametrize("where", ["queued", "processing", "history"])
 def test_a_generation_is_found_wherever_it_stands(where: str) -> None:
     expected = FoundProcess("g-1", str(HANDLE), ProcessState.RUNNING, None, datetime.fromtimestamp(SECOND, UTC))
-    assert oxen(Hub(**{where: [row(1)]})).find(HANDLE, Manner.LINK, SENT) == (expected,)
+    assert oxen(Hub(**{where: [row(1)]})).find(HANDLE, SendMode.LINK, SENT) == (expected,)
 
 
 def test_every_page_of_the_history_is_read() -> None:
@@ -180,7 +180,7 @@ def test_a_generation_of_another_input_is_not_ours(given: object) -> None:
 def test_a_generation_is_ours_by_whichever_attempt_and_each_is_told_once_oldest_first() -> None:
     early = row(2, Handle(HANDLE.job_id, 2, 1), enqueued_at=SECOND - 60)
     hub = Hub(queued=[row(3), row(9, enqueued_at=None)], history=[row(3, status="succeeded"), early])
-    found = oxen(hub).find(HANDLE, Manner.LINK, SENT)
+    found = oxen(hub).find(HANDLE, SendMode.LINK, SENT)
     assert [(process.process_id, process.handle) for process in found or ()] == [
         ("g-2", f"{HANDLE.prefix}1"),
         ("g-3", str(HANDLE)),
@@ -230,7 +230,7 @@ def test_old_generations_may_say_nothing() -> None:
 
 def test_a_synchronous_call_has_no_row_and_nobody_is_asked() -> None:
     hub = Hub(history=[row(1)])
-    assert oxen(hub).find(HANDLE, Manner.HELD_LINK, SENT) is None
+    assert oxen(hub).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT) is None
     assert hub.asked == []
 
 

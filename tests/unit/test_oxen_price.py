@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import PROCESS, Vendor, answer
+from tests.fakes.mock_vendor import PROCESS, Vendor, answer
 from tests.unit.wire_support import WRONG, adapter_of, planned
 
 from darkroom.errors import InvalidSetting

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.result_host import CONTENT, Host, resolve
-from tests.fakes.vendor import HANDLE, PROCESS, SENT, Vendor, answer, refuse_to_keep
+from tests.fakes.mock_vendor import HANDLE, PROCESS, SENT, Vendor, answer, refuse_to_keep
+from tests.fakes.result_server import CONTENT, Host, resolve
 from tests.unit.wire_support import (
     HELD_TIMEOUT,
     LINK,
@@ -41,7 +41,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Manner, ProcessState
+from darkroom.model import ProcessState, SendMode
 from darkroom.providers.oxen import Oxen
 
 __all__ = ["resolve"]  # an automatic fixture, for pytest to find
@@ -110,7 +110,7 @@ CALLS: dict[str, tuple[Callable[[Oxen], object], str, str]] = {
     "progress": (lambda o: o.progress(PROCESS), "GET", f"/ai/queue/{PROCESS}"),
     "result": (lambda o: o.result(PROCESS).__enter__(), "GET", f"/ai/queue/{PROCESS}"),
     "cancel": (lambda o: o.cancel(PROCESS), "GET", f"/ai/queue/{PROCESS}"),
-    "find": (lambda o: o.find(HANDLE, Manner.LINK, SENT), "GET", "/ai/queue?status=queued"),
+    "find": (lambda o: o.find(HANDLE, SendMode.LINK, SENT), "GET", "/ai/queue?status=queued"),
     "estimate": (lambda o: o.estimate(planned("oxen"), 640, 480), "GET", "/ai/models/topazlabs-image-upscale"),
     "submit": (submit, "POST", "/ai/queue"),
     "held": (lambda o: submit(o, **HELD), "POST", "/ai/images/edit"),

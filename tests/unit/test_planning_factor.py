@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes import books
+from tests.fakes import small_catalogs
 from tests.unit.planning_support import planned
 
 from darkroom.errors import ImageTooLarge, InvalidSetting
@@ -14,8 +14,8 @@ FACTS = 'factor_parameter = "upscale_factor"\ncredits = 1'
 
 @pytest.fixture(autouse=True)
 def by_factor(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = books.book(FACTS, own="max_output_mp = 40", upscale_factor=f'{CHOICES}\ndefault = "2x"')
-    books.use(monkeypatch, known)
+    known = small_catalogs.book(FACTS, own="max_output_mp = 40", upscale_factor=f'{CHOICES}\ndefault = "2x"')
+    small_catalogs.use(monkeypatch, known)
 
 
 @pytest.mark.parametrize(("scale", "word"), [("2", "2x"), ("4", "4x"), ("6", "6x"), ("2.0", "2x")])
@@ -77,13 +77,13 @@ def test_the_objects_own_wish_goes_before_the_stacks(
 
 @pytest.mark.parametrize("tags", [{"scale": "6"}, {"upscale_factor": "6x"}])
 def test_a_factor_that_makes_it_too_large_is_refused(tags: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book(FACTS, own="max_output_mp = 34", upscale_factor=CHOICES))
+    small_catalogs.use(monkeypatch, small_catalogs.book(FACTS, own="max_output_mp = 34", upscale_factor=CHOICES))
     with pytest.raises(ImageTooLarge, match="7200 by 4800"):
         planned(tags)
 
 
 def test_a_model_without_factors_takes_no_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book("factor = 4\ncredits = 1"))
+    small_catalogs.use(monkeypatch, small_catalogs.book("factor = 4\ncredits = 1"))
     with pytest.raises(InvalidSetting, match="does not take scale"):
         planned({"scale": "4"})
     assert planned(defaults="scale=2").output_width == 4800
@@ -99,7 +99,9 @@ def test_what_was_asked_for_is_kept_with_its_layer() -> None:
 
 @pytest.fixture
 def required(monkeypatch: pytest.MonkeyPatch) -> None:
-    books.use(monkeypatch, books.book(FACTS, upscale_factor=f'{CHOICES}\ndefault = "2x"\nrequired = true'))
+    small_catalogs.use(
+        monkeypatch, small_catalogs.book(FACTS, upscale_factor=f'{CHOICES}\ndefault = "2x"\nrequired = true')
+    )
 
 
 @pytest.mark.usefixtures("required")

@@ -10,7 +10,7 @@ from darkroom import catalog
 from darkroom.errors import UnknownModel
 from darkroom.model import ImageFacts, ImageFormat, Plan
 from darkroom.planning import plan
-from darkroom.settings import parse_defaults, resolve, tag_layer
+from darkroom.setting_layers import parse_defaults, resolve, tag_layer
 
 BOOKS = {"topaz": catalog.load("topaz"), "other": catalog.parse(MINIMAL)}
 SMALL = ImageFacts(ImageFormat.PNG, 10, 10)

@@ -11,7 +11,7 @@ from darkroom.catalog import Model
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
 from darkroom.model import ImageFacts, ImageFormat, Limits
 from darkroom.planning import plan
-from darkroom.settings import METADATA, Layer, resolve, tag_layer
+from darkroom.setting_layers import METADATA, Layer, resolve, tag_layer
 
 # --- output size ------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from darkroom import catalog, planning, settings
+from darkroom import catalog, planning, setting_layers
 from darkroom.catalog import Catalog
 from darkroom.errors import ImageTooLarge, PriceAboveLimit
 from darkroom.model import ImageFacts, ImageFormat, Limits, Plan
@@ -33,7 +33,9 @@ def unpriced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planned(limits: Limits = NO_LIMITS, facts: ImageFacts = PHOTO, **tags: str) -> Plan:
-    resolved = settings.resolve([settings.tag_layer(tags)], default_provider="topaz", allowed_providers=["topaz"])
+    resolved = setting_layers.resolve(
+        [setting_layers.tag_layer(tags)], default_provider="topaz", allowed_providers=["topaz"]
+    )
     return planning.plan(resolved, facts, 1000, limits)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, NO_TLS, PROCESS, SENT, Vendor, adapter, answer
+from tests.fakes.mock_vendor import HANDLE, NO_TLS, PROCESS, SENT, Vendor, adapter, answer
 
 from darkroom.errors import (
     DarkroomError,
@@ -24,8 +24,8 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Manner
-from darkroom.providers import http
+from darkroom.model import SendMode
+from darkroom.providers import http_client
 
 KEY = "secret-key-42"
 LINK = "https://cdn.example.test/r/1.png?X-Amz-Signature=abc123"
@@ -34,14 +34,14 @@ LINK = "https://cdn.example.test/r/1.png?X-Amz-Signature=abc123"
 def read_error(response: httpx.Response) -> DarkroomError:
     """What a read call raises for an answer."""
     with pytest.raises(DarkroomError) as caught:
-        http.raise_for_read(response)
+        http_client.raise_for_read(response)
     return caught.value
 
 
 def submit_error(response: httpx.Response) -> DarkroomError:
     """What a paid call raises for an answer."""
     with pytest.raises(DarkroomError) as caught:
-        http.raise_for_submit(response)
+        http_client.raise_for_submit(response)
     return caught.value
 
 
@@ -58,7 +58,7 @@ def test_the_vendors_words_are_read_from_every_shape_of_error(body: Any) -> None
     "text", ["", "<html>", "null", "[]", '{"message": 7}', '{"detail": []}', '{"error": null}', "[" * 100_000, "\xff"]
 )
 def test_an_error_without_words_is_told_by_its_status(text: str) -> None:
-    assert http.words(httpx.Response(502, content=text.encode("latin-1"))) == "HTTP 502"
+    assert http_client.words(httpx.Response(502, content=text.encode("latin-1"))) == "HTTP 502"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class Watch(datetime):
     ],
 )  # fmt: skip
 def test_retry_after_may_be_a_date(monkeypatch: pytest.MonkeyPatch, value: str, seconds: float | None) -> None:
-    monkeypatch.setattr(http, "datetime", Watch)
+    monkeypatch.setattr(http_client, "datetime", Watch)
     error = read_error(httpx.Response(429, headers={"Retry-After": value}))
     assert isinstance(error, Throttled)
     assert error.retry_after_seconds == seconds
@@ -153,7 +153,7 @@ def test_an_answer_that_may_follow_an_accepted_submit_leaves_it_in_doubt(status:
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")])
 def test_a_connection_never_made_proves_that_nothing_was_sent(error: Exception) -> None:
-    assert type(http.submit_error(error)) is NothingSent
+    assert type(http_client.submit_error(error)) is NothingSent
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_connection_never_made_proves_that_nothing_was_sent(error: Exception) 
      httpx.RemoteProtocolError("x"), httpx.LocalProtocolError("x"), RuntimeError("x"), KeyError("x")],
 )  # fmt: skip
 def test_any_other_failure_of_a_submit_leaves_it_in_doubt(error: Exception) -> None:
-    assert type(http.submit_error(error)) is SubmitInDoubt
+    assert type(http_client.submit_error(error)) is SubmitInDoubt
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -176,7 +176,7 @@ def test_a_redirect_of_a_call_is_an_error_and_the_key_goes_nowhere(status: int) 
 def test_the_client_takes_no_proxy_and_no_password_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with http.new_client(NO_TLS) as client:
+    with http_client.new_client(NO_TLS) as client:
         assert client.trust_env is False
         assert not [mount for mount in client._mounts.values() if mount is not None]
 
@@ -184,14 +184,14 @@ def test_the_client_takes_no_proxy_and_no_password_from_the_environment(monkeypa
 def test_a_cookie_is_never_sent_back() -> None:
     vendor = Vendor(answer([], **{"Set-Cookie": "session=1; Path=/"}))
     provider = adapter(vendor)
-    provider.find(HANDLE, Manner.UPLOAD, SENT)
-    provider.find(HANDLE, Manner.UPLOAD, SENT)
+    provider.find(HANDLE, SendMode.UPLOAD, SENT)
+    provider.find(HANDLE, SendMode.UPLOAD, SENT)
     assert "cookie" not in vendor.requests[1].headers
 
 
 def test_no_connection_is_kept_for_the_next_call() -> None:
     vendor = Vendor(answer([]))
-    adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)
+    adapter(vendor).find(HANDLE, SendMode.UPLOAD, SENT)
     assert vendor.requests[0].headers["connection"] == "close"
 
 
@@ -213,14 +213,14 @@ def test_an_answer_without_end_is_cut_off_in_bounded_memory() -> None:
         adapter(lambda request: httpx.Response(200, stream=body)).progress(PROCESS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert body.given <= http.MAX_ANSWER_BYTES + 65_536
-    assert peak < 4 * http.MAX_ANSWER_BYTES
+    assert body.given <= http_client.MAX_ANSWER_BYTES + 65_536
+    assert peak < 4 * http_client.MAX_ANSWER_BYTES
 
 
 def test_a_compressed_answer_is_understood_though_none_is_asked_for() -> None:
     packed = gzip.compress(json.dumps([]).encode())
     vendor = Vendor(httpx.Response(200, content=packed, headers={"Content-Encoding": "gzip"}))
-    assert adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT) == ()
+    assert adapter(vendor).find(HANDLE, SendMode.UPLOAD, SENT) == ()
     assert vendor.requests[0].headers["accept-encoding"] == "identity"
 
 
@@ -232,5 +232,5 @@ def test_no_vendor_exception_leaves_a_read(error: Exception) -> None:
 
 
 def test_fingerprints_tell_keys_apart_without_showing_them() -> None:
-    assert http.fingerprint("a") != http.fingerprint("b")
-    assert len(http.fingerprint("a")) == 12
+    assert http_client.fingerprint("a") != http_client.fingerprint("b")
+    assert len(http_client.fingerprint("a")) == 12

@@ -28,11 +28,11 @@ def default(book: Catalog) -> Model:
 
 def shape(book: Catalog, can: frozenset[str]) -> str:
     model = default(book)
-    assert ("queue" in can) is not model.is_held
-    assert ("held" in can) is (model.is_held or model.held_endpoint is not None)
-    if model.is_held:
+    assert ("queue" in can) is not model.is_synchronous
+    assert ("held" in can) is (model.is_synchronous or model.synchronous_endpoint is not None)
+    if model.is_synchronous:
         return "synchronous"
-    return f"queue, synchronous up to {model.held_max_output_mp} MP" if model.held_endpoint else "queue"
+    return f"queue, synchronous up to {model.synchronous_max_output_mp} MP" if model.synchronous_endpoint else "queue"
 
 
 def lookup(book: Catalog, can: frozenset[str]) -> str:

@@ -1,6 +1,6 @@
 """Our adapters' requests are the published ones field for field: from tags, through settings, planning and adapter.
 
-The published requests, and the few differences with their reasons, are data: `tests.unit.published`.
+The published requests, and the few differences with their reasons, are data: `tests.unit.published_requests`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.result_host import Host, resolve
-from tests.fakes.vendor import HANDLE, NO_TLS, Keys, Vendor, answer
-from tests.unit.published import AIMLAPI_PAGE, EXAMPLES, IMAGE, INPUT_FIELDS, LEFT_OUT, TRANSPORT, Published
+from tests.fakes.mock_vendor import HANDLE, NO_TLS, Keys, Vendor, answer
+from tests.fakes.result_server import Host, resolve
+from tests.unit.published_requests import AIMLAPI_PAGE, EXAMPLES, IMAGE, INPUT_FIELDS, LEFT_OUT, TRANSPORT, Published
 from tests.unit.template_support import TEMPLATE
 from tests.unit.wire_support import LINKED, Kept, planned, split
 
@@ -25,10 +25,10 @@ from darkroom import catalog
 from darkroom.errors import InvalidSetting
 from darkroom.model import ImageFacts, ImageFormat
 from darkroom.ports import ImageStream
-from darkroom.providers import http
+from darkroom.providers import http_client
 from darkroom.providers.aimlapi import Aimlapi
+from darkroom.providers.downloads import Downloads
 from darkroom.providers.oxen import Oxen
-from darkroom.providers.results import Downloads
 from darkroom.providers.topaz import Topaz
 from darkroom.providers.uwear import Uwear
 
@@ -61,7 +61,7 @@ def sent_for(published: Published, **more: str) -> httpx.Request:
     """The one request that an upload with these tags becomes."""
     vendor = Vendor(answer(ACCEPTED, **{"X-Process-Id": "p-1"}))
     network: Callable[[httpx.Request], httpx.Response] = split(vendor, Host())
-    client = http.new_client(NO_TLS, transport=httpx.MockTransport(network))
+    client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(network))
     provider = ADAPTERS[published.provider](
         base_url(published.provider), Keys("<KEY>"), client, Downloads(client, local=False)
     )
@@ -70,7 +70,7 @@ def sent_for(published: Published, **more: str) -> httpx.Request:
     if published.call == "estimate":
         provider.estimate(plan, facts.width, facts.height)
     else:
-        provider.submit(plan, LINKED if plan.manner.by_link else UPLOADED, HANDLE, Kept())
+        provider.submit(plan, LINKED if plan.send_mode.by_link else UPLOADED, HANDLE, Kept())
     (request,) = vendor.requests
     return request
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.fakes.books import book
+from tests.fakes.small_catalogs import book
 
 from darkroom import sizing
 from darkroom.catalog import Catalog

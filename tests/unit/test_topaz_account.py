@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, SENT, Vendor, adapter, answer
+from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, adapter, answer
 from tests.integration.ledger_support import plan
 
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import Balance, Manner
+from darkroom.model import Balance, SendMode
 
 GOOD = {"available_credits": 90, "reserved_credits": 10, "total_credits": 100}
 PLAN = plan()
@@ -120,7 +120,7 @@ def test_refreshing_the_key_reads_the_secret_and_calls_nobody() -> None:
     "call",
     [
         lambda topaz: topaz.balance(),
-        lambda topaz: topaz.find(HANDLE, Manner.UPLOAD, SENT),
+        lambda topaz: topaz.find(HANDLE, SendMode.UPLOAD, SENT),
         lambda topaz: topaz.estimate(PLAN, 40, 30),
     ],
     ids=["balance", "find", "estimate"],

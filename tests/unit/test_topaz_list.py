@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import BASE, HANDLE, SENT, Vendor, adapter, answer
+from tests.fakes.mock_vendor import BASE, HANDLE, SENT, Vendor, adapter, answer
 
 from darkroom.errors import ProviderUnavailable
-from darkroom.model import Manner, ProcessState
+from darkroom.model import ProcessState, SendMode
 from darkroom.providers import topaz
 
 
@@ -30,7 +30,7 @@ def page(entries: list[Any], cursor: str | None = None, more: bool = False) -> h
 
 
 def found_by(*answers: httpx.Response) -> list[str]:
-    return [process.process_id for process in adapter(Vendor(*answers)).find(HANDLE, Manner.UPLOAD, SENT)]
+    return [process.process_id for process in adapter(Vendor(*answers)).find(HANDLE, SendMode.UPLOAD, SENT)]
 
 
 def test_a_bare_array_is_the_whole_list() -> None:
@@ -39,7 +39,7 @@ def test_a_bare_array_is_the_whole_list() -> None:
 
 def test_every_page_is_asked_for_with_the_cursor_of_the_last() -> None:
     vendor = Vendor(page([entry(3)], "a=&b", True), page([entry(2)], "c/d", True), page([entry(1)]))
-    assert [process.process_id for process in adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)] == [
+    assert [process.process_id for process in adapter(vendor).find(HANDLE, SendMode.UPLOAD, SENT)] == [
         "process-1",
         "process-2",
         "process-3",
@@ -86,7 +86,7 @@ def test_what_does_not_begin_with_our_handle_is_not_ours(filename: str | None) -
      ("Cancelled", ProcessState.CANCELLED), ("Failed", ProcessState.FAILED), ("Queued2", ProcessState.RUNNING)],
 )  # fmt: skip
 def test_each_status_word_has_its_meaning(word: str, state: ProcessState) -> None:
-    (found,) = adapter(Vendor(answer([entry(1, status=word)]))).find(HANDLE, Manner.UPLOAD, SENT)
+    (found,) = adapter(Vendor(answer([entry(1, status=word)]))).find(HANDLE, SendMode.UPLOAD, SENT)
     assert found.state is state
 
 
@@ -112,7 +112,7 @@ def test_a_page_that_promises_more_without_a_cursor_proves_nothing() -> None:
 def test_a_cursor_that_repeats_ends_in_an_error_and_not_in_a_loop() -> None:
     vendor = Vendor(page([entry(1)], "same", True))
     with pytest.raises(ProviderUnavailable):
-        adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)
+        adapter(vendor).find(HANDLE, SendMode.UPLOAD, SENT)
     assert len(vendor.requests) == 2
 
 
@@ -120,7 +120,7 @@ def test_a_list_without_end_is_given_up() -> None:
     pages = [page([], str(number), True) for number in range(topaz.MAX_PAGES + 5)]
     vendor = Vendor(*pages)
     with pytest.raises(ProviderUnavailable):
-        adapter(vendor).find(HANDLE, Manner.UPLOAD, SENT)
+        adapter(vendor).find(HANDLE, SendMode.UPLOAD, SENT)
     assert len(vendor.requests) == topaz.MAX_PAGES
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import BASE, HANDLE, PROCESS, SENT, Vendor, adapter, answer, image_of, refuse_to_keep
+from tests.fakes.mock_vendor import BASE, HANDLE, PROCESS, SENT, Vendor, adapter, answer, image_of, refuse_to_keep
 
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, SubmitInDoubt
-from darkroom.model import ImageFormat, Manner, Plan, ProcessState
+from darkroom.model import ImageFormat, Plan, ProcessState, SendMode
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX, Topaz
 
 CONTENT = b"\x89PNG not really\r\n--" + bytes(range(256))
@@ -102,7 +102,7 @@ def test_a_source_that_cannot_seek_is_sent_with_its_length_all_the_same() -> Non
 CALLS: list[tuple[Callable[[Topaz], object], str, str]] = [
     (lambda t: t.progress(PROCESS), "GET", f"{BASE}/status/{PROCESS}"),
     (lambda t: t.result(PROCESS).__enter__(), "GET", f"{BASE}/download/{PROCESS}"),
-    (lambda t: t.find(HANDLE, Manner.UPLOAD, SENT), "GET", f"{BASE}/status?paginated=true&limit=100"),
+    (lambda t: t.find(HANDLE, SendMode.UPLOAD, SENT), "GET", f"{BASE}/status?paginated=true&limit=100"),
     (lambda t: t.cancel(PROCESS), "DELETE", f"{BASE}/cancel/{PROCESS}"),
     (lambda t: t.forget(PROCESS), "DELETE", f"{BASE}/status/{PROCESS}"),
     (lambda t: t.estimate(PLAN, 40, 30), "POST", f"{BASE}/estimate"),
@@ -247,4 +247,4 @@ def test_an_address_that_would_carry_the_key_in_the_open_is_refused_before_any_c
     "base_url", ["http://127.0.0.1:9", "http://localhost:9/v1", "http://[::1]:9", "HTTPS://a.test"]
 )
 def test_https_and_this_machine_are_good_addresses(base_url: str) -> None:
-    assert adapter(Vendor(answer([])), base_url=base_url).find(HANDLE, Manner.UPLOAD, SENT) == ()
+    assert adapter(Vendor(answer([])), base_url=base_url).find(HANDLE, SendMode.UPLOAD, SENT) == ()

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, SENT, Vendor, answer
+from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer
 from tests.unit.wire_support import WRONG, adapter_of, link_of
 
 from darkroom.errors import ProviderUnavailable
-from darkroom.model import FoundProcess, Handle, Manner, ProcessState
+from darkroom.model import FoundProcess, Handle, ProcessState, SendMode
 from darkroom.providers import uwear as module
 from darkroom.providers.uwear import Uwear
 
@@ -43,7 +43,7 @@ def silent(number: int) -> dict[str, Any]:
 def listed(*answers: httpx.Response) -> tuple[list[str] | None, Vendor]:
     """What is found where the first question, in the published way, is answered with an array."""
     vendor = Vendor(NOTHING, *answers)
-    found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
+    found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     return None if found is None else [process.process_id for process in found], vendor
 
 
@@ -88,7 +88,7 @@ def test_the_list_may_stand_in_an_object() -> None:
 def test_a_list_without_end_is_given_up() -> None:
     vendor = Vendor(NOTHING, *(answer([entry(number)]) for number in range(module.MAX_PAGES + 5)))
     with pytest.raises(ProviderUnavailable, match="does not end"):
-        adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
+        adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     assert len(vendor.requests) == module.MAX_PAGES + 1
 
 
@@ -119,7 +119,7 @@ def test_an_entry_is_read_whole() -> None:
     vendor = Vendor(NOTHING, answer([entry(7)]), NOTHING)
     created_at = datetime(2026, 11, 21, 14, 0, 0, 500_000, tzinfo=UTC)
     expected = FoundProcess("7", str(HANDLE), ProcessState.RUNNING, None, created_at)
-    assert adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT) == (expected,)
+    assert adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT) == (expected,)
 
 
 @pytest.mark.parametrize("value", WRONG)

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.vendor import HANDLE, SENT, Vendor, answer
+from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer
 from tests.unit.wire_support import WRONG, adapter_of, link_of
 
 from darkroom.errors import ProviderUnavailable
-from darkroom.model import FoundProcess, Handle, Manner, ProcessState
+from darkroom.model import FoundProcess, Handle, ProcessState, SendMode
 from darkroom.providers import uwear as module
 from darkroom.providers.uwear import Uwear
 
@@ -47,7 +47,7 @@ def page(number: object, last: object, *entries: object, total: object = None) -
 def listed(*answers: httpx.Response) -> tuple[list[str] | None, list[str]]:
     """What is found, and what was asked."""
     vendor = Vendor(*answers)
-    found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
+    found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     asked = [str(request.url).removeprefix(BASE) for request in vendor.requests]
     return None if found is None else [process.process_id for process in found], asked
 
@@ -70,7 +70,7 @@ def test_a_whole_list_without_the_job_proves_it_absent() -> None:
 def test_an_entry_is_read_whole() -> None:
     created_at = datetime(2026, 11, 21, 14, 0, 0, 500_000, tzinfo=UTC)
     expected = FoundProcess("7", str(HANDLE), ProcessState.RUNNING, None, created_at)
-    found = adapter_of(Uwear, Vendor(page(1, 1, entry(7))), base_url=BASE).find(HANDLE, Manner.LINK, SENT)
+    found = adapter_of(Uwear, Vendor(page(1, 1, entry(7))), base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     assert found == (expected,)
 
 
@@ -122,7 +122,7 @@ def test_less_than_was_counted_is_not_the_whole_list() -> None:
 def test_a_list_without_end_is_given_up() -> None:
     vendor = Vendor(*(page(number, 10**9, entry(number)) for number in range(1, module.MAX_PAGES + 5)))
     with pytest.raises(ProviderUnavailable, match="does not end"):
-        adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, Manner.LINK, SENT)
+        adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     assert len(vendor.requests) == module.MAX_PAGES
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes.result_host import CONTENT, Host, resolve
-from tests.fakes.vendor import HANDLE, SENT, Vendor, answer, refuse_to_keep
+from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer, refuse_to_keep
+from tests.fakes.result_server import CONTENT, Host, resolve
 from tests.unit.wire_support import (
     JPEG,
     LINK,
@@ -42,7 +42,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Manner, ProcessState
+from darkroom.model import ProcessState, SendMode
 from darkroom.providers.uwear import Uwear
 
 __all__ = ["resolve"]  # an automatic fixture, for pytest to find
@@ -114,7 +114,7 @@ CALLS: dict[str, tuple[Callable[[Uwear], object], str, str]] = {
     "progress": (lambda u: u.progress("4711"), "GET", "/generation/4711"),
     "result": (lambda u: u.result("4711").__enter__(), "GET", "/generation/4711"),
     "cancel": (lambda u: u.cancel("4711"), "GET", "/generation/4711"),
-    "find": (lambda u: u.find(HANDLE, Manner.LINK, SENT), "GET", "/generations?page=1&items_per_page=100"),
+    "find": (lambda u: u.find(HANDLE, SendMode.LINK, SENT), "GET", "/generations?page=1&items_per_page=100"),
     "submit": (submit, "POST", "/generation-upscale"),
 }
 EACH_CALL = pytest.mark.parametrize("name", CALLS)

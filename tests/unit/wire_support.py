@@ -9,16 +9,16 @@ from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
 
 import httpx
-from tests.fakes.result_host import PUBLIC, Host
-from tests.fakes.vendor import HANDLE, NO_TLS, Keys, Vendor
+from tests.fakes.mock_vendor import HANDLE, NO_TLS, Keys, Vendor
+from tests.fakes.result_server import PUBLIC, Host
 
 from darkroom import catalog
 from darkroom.model import Handle, ImageFacts, ImageFormat, Limits, Plan
 from darkroom.planning import plan
 from darkroom.ports import ImageStream
-from darkroom.providers import http
-from darkroom.providers.results import Downloads
-from darkroom.settings import resolve, tag_layer
+from darkroom.providers import http_client
+from darkroom.providers.downloads import Downloads
+from darkroom.setting_layers import resolve, tag_layer
 
 Adapter = TypeVar("Adapter")
 JPEG = ImageFacts(ImageFormat.JPEG, 1200, 800)
@@ -34,7 +34,7 @@ NO_OBJECTS: list[tuple[str, bytes]] = [
     ("a page", b"<!doctype html><title>Bad gateway</title>"), ("half an object", b'{"data": ['), ("two", b"{} {}"),
     ("no UTF-8", b'{"data": "\xff\xfe"}'), ("deep lists", b"[" * 200_000), ("deep objects", b'{"a":' * 200_000),
     ("too many digits", b'{"generation_id": ' + b"9" * 5_000 + b"}"), ("a list of texts", b'["a", "b"]'),
-    ("over 8 MiB", json.dumps({"padding": "x" * http.MAX_ANSWER_BYTES}).encode()),
+    ("over 8 MiB", json.dumps({"padding": "x" * http_client.MAX_ANSWER_BYTES}).encode()),
 ]  # fmt: skip
 # Values that stand where another is published.
 WRONG: list[Any] = [
@@ -74,7 +74,7 @@ def adapter_of(
     kind: Callable[..., Adapter], vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_url: str
 ) -> Adapter:
     """An adapter in front of a vendor."""
-    client = http.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
+    client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
     links = Downloads(client, local=False, sleep=lambda seconds: None)  # nobody waits between tries
     return kind(base_url, Keys(*(keys or ("key-1",))), client, links)
 
@@ -90,7 +90,7 @@ def raw(content: bytes, status: int = 200, **headers: str) -> httpx.Response:
 
 
 def split(vendor: Vendor, host: Host) -> Callable[[httpx.Request], httpx.Response]:
-    """A network in which results come from a host of their own; see `tests.fakes.result_host.resolve`."""
+    """A network in which results come from a host of their own; see `tests.fakes.result_server.resolve`."""
     return lambda request: (host if request.url.host == PUBLIC else vendor)(request)
 
 

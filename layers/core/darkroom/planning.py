@@ -13,11 +13,11 @@ from typing import Any
 
 from darkroom import catalog, pricing, sizing
 from darkroom.catalog import Catalog, Kind, Model, Parameter
-from darkroom.catalog.values import allowed, wire_value
+from darkroom.catalog.parameter_values import allowed, wire_value
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat, Limits, Manner, Plan, Resolved
-from darkroom.near_misses import closest
-from darkroom.settings import OBJECT_LAYERS, OUR_KEYS, Settings, did_you_mean, shown
+from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, ResolvedSetting, SendMode
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, did_you_mean, shown
+from darkroom.spelling import closest
 
 DEFAULT_LAYER = "default"  # the catalog's own choice, when no layer spoke
 # Ours, not a vendor's: below 1 would pay to lose pixels, above 16 nothing a model accepts is left.
@@ -43,13 +43,13 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
     output_format = _output_format(model, facts, asked, values, notes)
     sides = sizing.sides_to_send(model, values, facts)
     width, height = sizing.checked_size(book, model, sides, facts, size_bytes)
-    manner = _manner(model, asked, values, width * height, notes)
+    send_mode = _send_mode(model, asked, values, width * height, notes)
     sent = {**values, **sides, "output_format": output_format.value}
-    kept = {"model": Resolved(model.name, named.layer), **asked, **_ours(settings)}
+    kept = {"model": ResolvedSetting(model.name, named.layer), **asked, **_ours(settings)}
     planned = Plan(
         provider=settings.provider,
         model=model.name,
-        **_endpoints(model, manner),
+        **_endpoints(model, send_mode),
         parameters=_on_the_wire(model, sent),
         settings={name: sent.get(name, resolved.value) for name, resolved in kept.items()},
         layers={name: resolved.layer for name, resolved in kept.items()},
@@ -60,7 +60,7 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
         output_height=height,
         credits=None,
         credit_price_usd=limits.credit_price_usd.get(settings.provider, book.credit_price_usd),
-        manner=manner,
+        send_mode=send_mode,
         other_formats=_other_formats(model, output_format),
         label=settings.label,
         max_credits=settings.max_credits,
@@ -82,9 +82,9 @@ def priced(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
     return replace(plan, credits=credits)
 
 
-def _named_model(settings: Settings, book: Catalog, notes: list[str]) -> Resolved:
+def _named_model(settings: Settings, book: Catalog, notes: list[str]) -> ResolvedSetting:
     """The model asked for, else the provider's default; another provider's in a default gives way to it."""
-    usual = Resolved(book.default_model, DEFAULT_LAYER)
+    usual = ResolvedSetting(book.default_model, DEFAULT_LAYER)
     named = settings.values.get("model", usual)
     if named.layer in OBJECT_LAYERS or book.find_model(named.value):
         return named
@@ -97,7 +97,7 @@ def _named_model(settings: Settings, book: Catalog, notes: list[str]) -> Resolve
     return usual
 
 
-def _model(book: Catalog, named: Resolved) -> Model:
+def _model(book: Catalog, named: ResolvedSetting) -> Model:
     model = book.find_model(named.value)
     if model:
         return model
@@ -110,10 +110,10 @@ def _model(book: Catalog, named: Resolved) -> Model:
     raise UnknownModel(f"{unknown}{near or '.'} Models: {names}")
 
 
-def _taken(settings: Settings, book: Catalog, model: Model, notes: list[str]) -> dict[str, Resolved]:
+def _taken(settings: Settings, book: Catalog, model: Model, notes: list[str]) -> dict[str, ResolvedSetting]:
     """The settings this model takes. Another is refused when the object carries it, else dropped and noted."""
     required = [parameter for parameter in model.parameters.values() if parameter.required]
-    taken = {parameter.name: Resolved(parameter.default or "", DEFAULT_LAYER) for parameter in required}
+    taken = {parameter.name: ResolvedSetting(parameter.default or "", DEFAULT_LAYER) for parameter in required}
     for name, resolved in settings.values.items():
         if name in OUR_KEYS and name not in HOW_KEYS:
             continue
@@ -135,11 +135,13 @@ def _takes(model: Model, name: str) -> bool:
         case "input_by":
             return len(model.inputs) > 1
         case "synchronous":
-            return model.held_endpoint is not None
+            return model.synchronous_endpoint is not None
     return name in model.parameters
 
 
-def _settle_size_conflict(asked: dict[str, Resolved], model: Model, layers: Sequence[str], notes: list[str]) -> None:
+def _settle_size_conflict(
+    asked: dict[str, ResolvedSetting], model: Model, layers: Sequence[str], notes: list[str]
+) -> None:
     """`scale` and another key of size cannot both be met: the stronger layer wins; as equals they are refused."""
     for side in (*sizing.SIZE_KEYS, *filter(None, [model.factor_parameter])):
         if "scale" not in asked or side not in asked:
@@ -159,7 +161,7 @@ def _settle_size_conflict(asked: dict[str, Resolved], model: Model, layers: Sequ
         del asked[loser]
 
 
-def _value(name: str, resolved: Resolved, model: Model) -> str:
+def _value(name: str, resolved: ResolvedSetting, model: Model) -> str:
     parameter = _parameter(name, model)
     value = wire_value(parameter, resolved.value)
     if value is None:
@@ -181,13 +183,13 @@ def _parameter(name: str, model: Model) -> Parameter:
     return model.parameters[name]
 
 
-def _invalid(name: str, resolved: Resolved, model: Model, valid: str) -> InvalidSetting:
+def _invalid(name: str, resolved: ResolvedSetting, model: Model, valid: str) -> InvalidSetting:
     return InvalidSetting(
         f"{name}={shown(resolved.value)} in {resolved.layer} is not valid for model {model.name}; allowed: {valid}"
     )
 
 
-def _ours(settings: Settings) -> dict[str, Resolved]:
+def _ours(settings: Settings) -> dict[str, ResolvedSetting]:
     """What is kept in the ledger though it concerns no vendor."""
     return {name: settings.values[name] for name in ("provider", "max_credits", "label") if name in settings.values}
 
@@ -197,13 +199,13 @@ def _other_formats(model: Model, expected: ImageFormat) -> tuple[ImageFormat, ..
     return tuple(form for form in model.output_formats if form is not expected) if model.format_is_open else ()
 
 
-def _manner(
-    model: Model, asked: dict[str, Resolved], values: dict[str, str], output_pixels: int, notes: list[str]
-) -> Manner:
+def _send_mode(
+    model: Model, asked: dict[str, ResolvedSetting], values: dict[str, str], output_pixels: int, notes: list[str]
+) -> SendMode:
     """How it is sent. A synchronous call that is too large is refused when the object asks for it, else given up."""
     by_link = values.get("input_by", model.inputs[0]) == catalog.LINK
     wished = values.get("synchronous") == "true"
-    most = model.held_max_output_mp
+    most = model.synchronous_max_output_mp
     if wished and most is not None and output_pixels > most * pricing.PIXELS_PER_MEGAPIXEL:
         message = f"synchronous=true in {asked['synchronous'].layer}: {model.name} answers at once up to {most} MP"
         if asked["synchronous"].layer in OBJECT_LAYERS:
@@ -211,18 +213,18 @@ def _manner(
         notes.append(f"{message}; dropped")
         del asked["synchronous"]
         wished = False
-    return Manner.of(by_link=by_link, is_held=model.is_held or wished)
+    return SendMode.of(by_link=by_link, is_synchronous=model.is_synchronous or wished)
 
 
-def _endpoints(model: Model, manner: Manner) -> dict[str, Any]:
+def _endpoints(model: Model, send_mode: SendMode) -> dict[str, Any]:
     """Where it is sent; and where else, should a synchronous endpoint that stands beside the usual one be gone."""
-    if manner.is_held and model.held_endpoint:
-        return {"endpoint": model.held_endpoint, "queue_endpoint": model.endpoint}
+    if send_mode.is_synchronous and model.synchronous_endpoint:
+        return {"endpoint": model.synchronous_endpoint, "queue_endpoint": model.endpoint}
     return {"endpoint": model.endpoint}
 
 
 def _output_format(
-    model: Model, facts: ImageFacts, asked: Mapping[str, Resolved], values: Mapping[str, str], notes: list[str]
+    model: Model, facts: ImageFacts, asked: Mapping[str, ResolvedSetting], values: Mapping[str, str], notes: list[str]
 ) -> ImageFormat:
     """The input's format unless another is asked for, or the model has but others. Transparency is given up only when the
     object itself says so."""

@@ -11,7 +11,7 @@ from darkroom.errors import ErrorCode
 from darkroom.providers import aimlapi
 from darkroom.providers.aimlapi import Aimlapi
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
-from darkroom_local.simulators.aimlapi.models import MODELS
+from darkroom_local.simulators.aimlapi.published_facts import MODELS
 
 
 class AimlapiStage(SimulatedStage):

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from tests.contract.pictures import noise
+from tests.contract.input_pictures import noise
 
-from darkroom import images, planning, settings
+from darkroom import images, planning, setting_layers
 from darkroom.errors import ErrorCode
 from darkroom.model import FoundProcess, Handle, ImageFacts, ImageFormat, Limits, Plan, Submission
 from darkroom.ports import ImageStream, Provider
@@ -126,8 +126,8 @@ class Stage(ABC):
 
     def plan_for(self, facts: ImageFacts, **tags: str) -> Plan:
         """What an upload of a picture with these tags is to become."""
-        layer = settings.tag_layer(tags)
-        resolved = settings.resolve([layer], default_provider=self.vendor, allowed_providers=[self.vendor])
+        layer = setting_layers.tag_layer(tags)
+        resolved = setting_layers.resolve([layer], default_provider=self.vendor, allowed_providers=[self.vendor])
         return planning.plan(resolved, facts, 200_000, FREE)
 
     def image(self, content: bytes | None = None, attempt: int = 1, run: int = 1) -> ImageStream:
@@ -155,7 +155,7 @@ class Stage(ABC):
         if content is not None:
             facts = images.inspect(lambda offset, length: content[offset : offset + length], len(content))
             plan = self.plan_for(facts, **self.held_tags)
-        assert plan.manner.is_held
+        assert plan.send_mode.is_synchronous
         return (provider or self.provider).submit(plan, self.image(content), self.handle(), self.keep)
 
     def running(self, **tags: str) -> str:
@@ -173,8 +173,8 @@ class Stage(ABC):
         self, attempt: int = 1, run: int = 1, job_id: str | None = None, provider: Provider | None = None, **tags: str
     ) -> tuple[FoundProcess, ...] | None:
         """What the vendor's own list shows of a run."""
-        manner = self.plan(**tags).manner
-        return (provider or self.provider).find(self.handle(attempt, run, job_id), manner, self.since)
+        send_mode = self.plan(**tags).send_mode
+        return (provider or self.provider).find(self.handle(attempt, run, job_id), send_mode, self.since)
 
     def ask(self, read: str, process_id: str) -> Any:
         """One of `asks`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from tests.contract.grounds import Site
+from tests.contract.shared_servers import Site
 from tests.contract.stages.base import CALLS, KEY, Stage
 from tests.fakes.provider import FakeProvider
 

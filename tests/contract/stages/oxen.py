@@ -11,7 +11,7 @@ from darkroom.errors import ErrorCode
 from darkroom.providers import oxen
 from darkroom.providers.oxen import Oxen
 from darkroom_local.simulators.oxen import OxenSimulator
-from darkroom_local.simulators.oxen.models import MODEL
+from darkroom_local.simulators.oxen.published_facts import MODEL
 
 
 class OxenStage(SimulatedStage):

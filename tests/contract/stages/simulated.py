@@ -10,14 +10,14 @@ from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import httpx
-from tests.contract.grounds import SIGNATURE, AnySimulator, Site
+from tests.contract.faulty_transports import NO_IDLE, Changing, Impatient
+from tests.contract.shared_servers import SIGNATURE, AnySimulator, Site
 from tests.contract.stages.base import KEY, Stage
-from tests.contract.transports import NO_IDLE, Changing, Impatient
 
 from darkroom.model import Handle, Plan, ProcessState
 from darkroom.ports import ImageStream, Provider
-from darkroom.providers import http
-from darkroom.providers.results import Downloads
+from darkroom.providers import http_client
+from darkroom.providers.downloads import Downloads
 
 FINISH_SECONDS = 10.0
 HOLD_SECONDS = 60.0
@@ -48,7 +48,7 @@ class Keys:
 class SimulatedStage(Stage):
     """What the stages of all vendors have in common."""
 
-    adapter: ClassVar[Callable[[str, http.Keys, httpx.Client, Downloads], Provider]]
+    adapter: ClassVar[Callable[[str, http_client.Keys, httpx.Client, Downloads], Provider]]
     simulator_class: ClassVar[type[AnySimulator]]
     settings: ClassVar[Mapping[str, Any]] = {}
     base_path: ClassVar[str]
@@ -156,7 +156,7 @@ class SimulatedStage(Stage):
         return self._through(Changing(endings, change, verify=False, limits=NO_IDLE))
 
     def _through(self, transport: httpx.HTTPTransport) -> Provider:
-        return self.at(self.simulator.base_url, http.new_client(transport=transport))
+        return self.at(self.simulator.base_url, http_client.new_client(transport=transport))
 
     def link(self, content: bytes, handle: Handle) -> str:
         self.minted.append(self.site.hang(content, handle))

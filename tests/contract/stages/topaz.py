@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import httpx
-from tests.contract.grounds import Site
-from tests.contract.pictures import noise
+from tests.contract.input_pictures import noise
+from tests.contract.shared_servers import Site
 from tests.contract.stages.base import CALLS, KEY
 from tests.contract.stages.simulated import SimulatedStage
 
@@ -17,7 +17,7 @@ from darkroom.ports import ImageStream
 from darkroom.providers import topaz
 from darkroom.providers.topaz import Topaz
 from darkroom_local.simulators.topaz import TopazSimulator
-from darkroom_local.simulators.topaz.models import ENDPOINTS
+from darkroom_local.simulators.topaz.published_facts import ENDPOINTS
 
 REQUEST_LIMIT_BYTES = 12_000_000
 

@@ -13,7 +13,7 @@ from darkroom.ports import ImageStream
 from darkroom.providers import uwear
 from darkroom.providers.uwear import Uwear
 from darkroom_local.simulators.uwear import UwearSimulator
-from darkroom_local.simulators.uwear.models import CREDITS
+from darkroom_local.simulators.uwear.published_facts import CREDITS
 
 
 class UwearStage(SimulatedStage):

@@ -150,7 +150,7 @@ def test_the_cost_can_stand_in_the_header_in_dollars_alone(
     assert [answer.headers.get(name) for name in COST] == [None, "0.105000000"]
 
 
-def test_a_simulator_ends_while_a_call_is_held(gallery: Gallery) -> None:
+def test_a_simulator_ends_while_a_call_is_synchronous(gallery: Gallery) -> None:
     with running(faults=["late_job:submit:1:seconds=60"]) as (sim, http):
         with pytest.raises(httpx.ReadTimeout):
             http.post(GENERATIONS, json={**SUPER, "image_url": gallery.url()}, timeout=0.2)

@@ -14,8 +14,8 @@ from tests.simulators.client import KEY
 from tests.simulators.gallery import Gallery
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
-from darkroom_local.simulators.aimlapi.log import Pace
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.aimlapi.request_log import Pace
+from darkroom_local.simulators.framework.refusals import Refusal
 
 
 def test_a_row_has_the_published_fields(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:

@@ -229,7 +229,7 @@ def test_the_price_can_be_chosen_because_its_rule_is_not_published(gallery: Gall
         assert sim.account.consumed_credits == 7
 
 
-def test_the_connection_is_held_as_long_as_the_picture_takes(gallery: Gallery) -> None:
+def test_the_connection_is_synchronous_as_long_as_the_picture_takes(gallery: Gallery) -> None:
     with running(speed=25) as (_, http):
         start = time.time()
         assert generate(http, gallery.url(), **STRONG).status_code == 200

@@ -14,7 +14,7 @@ from tests.simulators.oxen.support import ALL, MINIMAL, PRICE, PURSE, edit, runn
 from darkroom_local.simulators.oxen import OxenSimulator
 
 
-def test_the_call_is_held_until_the_picture_is_made(gallery: Gallery) -> None:
+def test_the_call_is_synchronous_until_the_picture_is_made(gallery: Gallery) -> None:
     with running(speed=20) as (_, http):
         start = time.time()
         assert edit(http, gallery.url()).status_code == 200

@@ -13,8 +13,8 @@ from tests.simulators.gallery import opened
 from tests.simulators.topaz.support import balance, finished, picture, result_of, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
-from darkroom_local.simulators.topaz.models import ENDPOINTS
-from darkroom_local.simulators.topaz.orders import make_order, read_wishes
+from darkroom_local.simulators.topaz.published_facts import ENDPOINTS
+from darkroom_local.simulators.topaz.request_checks import make_order, read_wishes
 
 RATES = {"sharpen-gen": 20, "denoise": 24, "restore-gen": 24, "lighting": 24, "matting": 24, "tool": 24}
 MODELS = {

@@ -13,7 +13,7 @@ from tests.simulators.client import BARE, KEY
 from tests.simulators.topaz.support import balance, finished, picture, running, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
-from darkroom_local.simulators.topaz.models import LEGACY_KEY_PREFIX
+from darkroom_local.simulators.topaz.published_facts import LEGACY_KEY_PREFIX
 
 
 @pytest.mark.parametrize(

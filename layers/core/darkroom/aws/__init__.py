@@ -7,23 +7,37 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from darkroom.aws import (
-        accounts,
-        attention,
-        backlog,
+        alerts,
+        api_keys,
         circuits,
+        event_bus,
+        executions,
+        input_bucket,
+        intake_queue,
         interventions,
-        links,
-        outputs,
-        pump,
-        secrets,
-        sources,
-        staging,
-        workflow,
+        multipart,
+        output_bucket,
+        presigned_urls,
+        provider_accounts,
+        staged_results,
+        sweep_queries,
     )
 
 __all__ = [
-    "accounts", "attention", "backlog", "circuits", "interventions", "links", "outputs", "pump", "secrets",
-    "sources", "staging", "workflow",
+    "alerts",
+    "api_keys",
+    "circuits",
+    "event_bus",
+    "executions",
+    "input_bucket",
+    "intake_queue",
+    "interventions",
+    "multipart",
+    "output_bucket",
+    "presigned_urls",
+    "provider_accounts",
+    "staged_results",
+    "sweep_queries",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from darkroom.aws import rows
-from darkroom.aws.writes import Write
+from darkroom.aws import items
+from darkroom.aws.expressions import Write
 from darkroom.errors import BudgetExceeded
 from darkroom.model import Job, Limits, Plan
 
@@ -37,7 +37,7 @@ def reservations(plan: Plan, limits: Limits, month: str) -> list[Write]:
 
 def _grant(unit: str, month: str, price: Decimal, limit: Decimal) -> Write:
     changed: dict[str, Any] = {
-        "key": rows.budget_key(unit, month),
+        "key": items.budget_key(unit, month),
         "set": {"limit": limit},
         "add": {"reserved": price, "committed": price, "spent": Decimal(0), "jobs": 1},
     }
@@ -67,16 +67,16 @@ def releases(job: Job) -> list[Write]:
 def _settle(unit: str, month: str, reserved: Decimal, spent: Decimal) -> Write:
     moved = {"reserved": -reserved, "spent": spent, "committed": spent - reserved}
     overrun = {"overrun": spent - reserved} if spent > reserved else {}
-    return Write(key=rows.budget_key(unit, month), add={**moved, **overrun})
+    return Write(key=items.budget_key(unit, month), add={**moved, **overrun})
 
 
 def explain(write: Write, item: Mapping[str, Any]) -> None:
     """Raises BudgetExceeded when the failed write was a grant; says what was left and what was asked."""
     if "room" not in write.values:
         return
-    unit = (rows.text(write.key, "pk") or "").removeprefix("BUDGET#")
+    unit = (items.text(write.key, "pk") or "").removeprefix("BUDGET#")
     limit, price = Decimal(str(write.set["limit"])), Decimal(str(write.add["reserved"]))
-    left = max(limit - rows.number(item, "committed"), Decimal(0))
+    left = max(limit - items.number(item, "committed"), Decimal(0))
     raise BudgetExceeded(
-        f"the {unit} limit of {rows.text(write.key, 'sk')} is {limit}: {left} left, this job asks for {price}"
+        f"the {unit} limit of {items.text(write.key, 'sk')} is {limit}: {left} left, this job asks for {price}"
     )

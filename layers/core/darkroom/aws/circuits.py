@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from darkroom.aws import rows
-from darkroom.aws.writes import ConditionFailed, Write, Writer
+from darkroom.aws import items
+from darkroom.aws.expressions import Write
+from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.model import Circuit
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ class DynamoCircuits:
     def get(self, provider: str) -> Circuit | None:
         """The open circuit, None while submits pass."""
         item = self._writer.read(_key(provider)) or {}
-        retry_at, paused_at, opened_at = (rows.text(item, name) for name in ("retry_at", "paused_at", "opened_at"))
+        retry_at, paused_at, opened_at = (items.text(item, name) for name in ("retry_at", "paused_at", "opened_at"))
         if not (retry_at or paused_at):
             return None
         return Circuit(
             provider=provider,
             paused=paused_at is not None,
-            retry_at=rows.moment(retry_at) if retry_at else None,
-            opened_at=rows.moment(paused_at or opened_at or retry_at or ""),
-            error_code=None if paused_at else rows.text(item, "error_code"),
-            error=rows.text(item, "paused_why") if paused_at else rows.text(item, "error"),
+            retry_at=items.moment(retry_at) if retry_at else None,
+            opened_at=items.moment(paused_at or opened_at or retry_at or ""),
+            error_code=None if paused_at else items.text(item, "error_code"),
+            error=items.text(item, "paused_why") if paused_at else items.text(item, "error"),
         )
 
     def probe(self, provider: str, now: datetime, until: datetime) -> bool:
@@ -69,8 +70,8 @@ class DynamoCircuits:
         self._update(Write(_key(provider), remove=[*OPENED, "paused_at", "paused_why"]))
 
     @property
-    def _writer(self) -> Writer:
-        return Writer(self.client, self.table, self.sleep)
+    def _writer(self) -> LedgerTable:
+        return LedgerTable(self.client, self.table, self.sleep)
 
     def _update(self, write: Write) -> bool:
         try:
@@ -81,4 +82,4 @@ class DynamoCircuits:
 
 
 def _key(provider: str) -> dict[str, dict[str, str]]:
-    return rows.own_key(f"CIRCUIT#{provider}", "CIRCUIT")
+    return items.own_key(f"CIRCUIT#{provider}", "CIRCUIT")

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from darkroom.aws import budgets, rows
-from darkroom.aws.moves import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move
-from darkroom.aws.writes import ConditionFailed, Write, Writer
+from darkroom.aws import budgets, items
+from darkroom.aws.expressions import Write
+from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move
+from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
 
@@ -48,7 +49,7 @@ class DynamoInterventions:
             set=anew,
             remove=[*sorted(gone), "expires_at"],
         )
-        self._transact(step, Write(rows.run_key(job), set=_kept(job), when=[NOT_KEPT]))
+        self._transact(step, Write(items.run_key(job), set=_kept(job), when=[NOT_KEPT]))
         return self._reread(job)
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
@@ -98,24 +99,24 @@ class DynamoInterventions:
     ) -> Iterator[Job]:
         """Jobs under exactly one of the three, in the order of the index."""
         ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
-        writer = Writer(self.client, self.table, self.sleep)
+        writer = LedgerTable(self.client, self.table, self.sleep)
         for keys in writer.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
-            yield from (rows.job_of(item) for item in writer.rows(keys))
+            yield from (items.job_of(item) for item in writer.rows(keys))
 
     def _transact(self, *writes: Write) -> None:
         try:
-            Writer(self.client, self.table, self.sleep).transact(writes)
+            LedgerTable(self.client, self.table, self.sleep).transact(writes)
         except ConditionFailed:
             raise LostClaim("the job moved on since it was read: look again") from None
 
     def _reread(self, job: Job) -> Job:
-        item = Writer(self.client, self.table, self.sleep).read(rows.job_key(job.job_id))
+        item = LedgerTable(self.client, self.table, self.sleep).read(items.job_key(job.job_id))
         if item is None:
             raise LostClaim("the job's row vanished")
-        return rows.job_of(item)
+        return items.job_of(item)
 
 
 def _kept(job: Job) -> dict[str, Any]:
     """The run as it ended, without what the indexes read."""
     known = {field.name: getattr(job, field.name) for field in fields(job) if field.name != "due_at"}
-    return {name: value for name, value in known.items() if not rows.is_absent(value)}
+    return {name: value for name, value in known.items() if not items.is_absent(value)}

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from darkroom.aws import budgets, places, rows
-from darkroom.aws.moves import (
+from darkroom.aws import budgets, items, output_claims
+from darkroom.aws.expressions import Write
+from darkroom.aws.job_transitions import (
     AT_THE_PROVIDER,
     DUE,
     EXECUTION_GRACE,
@@ -30,7 +31,7 @@ from darkroom.aws.moves import (
     placed,
     present,
 )
-from darkroom.aws.writes import ConditionFailed, Write, Writer
+from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim, OutputBusy
 from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
 from darkroom.ports import Claim
@@ -52,13 +53,13 @@ class DynamoLedger:
     sleep: Callable[[float], None] = time.sleep
 
     @property
-    def _writer(self) -> Writer:
-        return Writer(self.client, self.table, self.sleep)
+    def _writer(self) -> LedgerTable:
+        return LedgerTable(self.client, self.table, self.sleep)
 
     def get(self, job_id: str) -> Job | None:
         """The job, read consistently."""
-        item = self._writer.read(rows.job_key(job_id))
-        return rows.job_of(item) if item else None
+        item = self._writer.read(items.job_key(job_id))
+        return items.job_of(item) if item else None
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
         """Creates the job, or takes over a CLAIMED one that is due and whose lease is over."""
@@ -77,18 +78,18 @@ class DynamoLedger:
             due_at=lease_until,
         )
         try:
-            self._writer.put_new(rows.job_item(job))
+            self._writer.put_new(items.job_item(job))
             return Claim(job, owned=True)
         except ConditionFailed:
             current = self._known(job.job_id)  # this upload was seen before
         if current.status is not JobStatus.CLAIMED:
             return Claim(current, owned=False)
         try:
-            return Claim(self.retake(current, now, lease_until), owned=True)
+            return Claim(self.take_over(current, now, lease_until), owned=True)
         except LostClaim:
             return Claim(self._known(job.job_id), owned=False)
 
-    def retake(self, job: Job, now: datetime, lease_until: datetime) -> Job:
+    def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Takes over a job that is not over and is due. Raises LostClaim."""
         return self._change(
             job,
@@ -103,21 +104,21 @@ class DynamoLedger:
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
         """Claims the output key for the source key. Raises OutputCollision naming the other source."""
         try:
-            self._beside(job, [JobStatus.CLAIMED], places.claiming(job, bucket, key))
+            self._beside(job, [JobStatus.CLAIMED], output_claims.claiming(job, bucket, key))
         except ConditionFailed as taken:
-            raise places.collision(job, key, taken.item) from None
+            raise output_claims.collision(job, key, taken.item) from None
 
     def reserve(
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
         """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
-        month = rows.stamp(now)[:7]
+        month = items.stamp(now)[:7]
         output_format = ANY_FORMAT if plan.other_formats else plan.output_format.value
         changes: dict[str, object] = {
             "provider": plan.provider, "model": plan.model, "settings": dict(plan.settings),
             "credits_reserved": plan.price, "credit_price_usd": plan.credit_price_usd, "budget_month": month,
             "output_bucket": output_bucket, "output_key": output_key, "output_format": output_format,
-            "manner": plan.manner, "key_fingerprint": fingerprint, "reserved_at": job.reserved_at or now,
+            "send_mode": plan.send_mode, "key_fingerprint": fingerprint, "reserved_at": job.reserved_at or now,
         }  # fmt: skip
         if plan.label is not None:
             changes["label"] = plan.label
@@ -179,18 +180,18 @@ class DynamoLedger:
             remove=["lease_until", "next_attempt_at", "error", "error_code"],
         )
         try:
-            return rows.job_of(self._writer.update(step))
+            return items.job_of(self._writer.update(step))
         except ConditionFailed as failed:
-            current = rows.job_of(failed.item) if failed.item else self.get(job.job_id)
+            current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
             if current and current.process_id == submission.process_id and current.run == job.run:
                 return current
             raise LostClaim("the job was bound or taken over meanwhile") from None
 
     def record_orphan(self, job: Job, process_id: str) -> None:
         """Adds a process nobody waits for to the set of them."""
-        self._writer.update(Write(key=rows.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
+        self._writer.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
 
-    def doubt(self, job: Job, error: str, now: datetime) -> Job:
+    def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """→ IN_DOUBT, the reservation kept."""
         step = move(
             job,
@@ -208,15 +209,17 @@ class DynamoLedger:
         changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
         return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
 
-    def take_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
+    def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Becomes the one writer of the output key. False when a newer version's result stands there."""
         try:
-            self._beside(job, [JobStatus.PROCESSING], places.taking(job, key, now, until), credits_charged=charged)
+            self._beside(
+                job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
+            )
             return True
         except ConditionFailed as failed:
-            if places.has_newer(failed.item, job):
+            if output_claims.has_newer(failed.item, job):
                 return False
-            ends = rows.moment(rows.text(failed.item, "writer_until") or rows.stamp(now))
+            ends = items.moment(items.text(failed.item, "writer_until") or items.stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
 
     def settle(
@@ -244,22 +247,22 @@ class DynamoLedger:
         stale = {"error", "error_code"} - changes.keys()
         gone = ["lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", *sorted(stale)]
         word, due_at = after_settling(job, status, now)
-        step = move(job, rows.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
+        step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         stands = status is JobStatus.COMPLETED and not superseded
-        in_place = [places.in_place(job, output_key or job.output_key or "")] if stands else []
+        in_place = [output_claims.in_place(job, output_key or job.output_key or "")] if stands else []
         self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
         return self._reread(job)
 
-    def newer_stands(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
+    def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
         """Whether a newer version's result stands at one of the keys; one consistent read each, until one has it."""
-        found = (self._writer.read(rows.output_row_key(bucket, key)) for key in keys)
-        return any(row is not None and places.has_newer(row, job) for row in found)
+        found = (self._writer.read(items.output_row_key(bucket, key)) for key in keys)
+        return any(row is not None and output_claims.has_newer(row, job) for row in found)
 
     def published(self, job: Job, now: datetime) -> None:
         """Marks the event as sent; a rerun since then keeps its own mark."""
         word, due_at = after_publishing(job, now)
         mark = Write(
-            key=rows.job_key(job.job_id),
+            key=items.job_key(job.job_id),
             set={"published_at": now},
             when=[SAME_RUN, FROM_STATUS, NOT_PUBLISHED],
             values={"run": job.run, "from": job.status},
@@ -283,7 +286,7 @@ class DynamoLedger:
 
     def _updated(self, write: Write) -> Job:
         try:
-            return rows.job_of(self._writer.update(write))
+            return items.job_of(self._writer.update(write))
         except ConditionFailed:
             raise LostClaim("another run, attempt or status: the job moved on") from None
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.directories import exif_orientation
-from darkroom.images.reading import RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.images.byte_reader import RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # 5.2

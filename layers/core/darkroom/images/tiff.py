@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import starmap
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.directories import TYPE_SIZES, Directory, Entry, TaggedBlock, orientation_of
-from darkroom.images.reading import READ_AHEAD, RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.images.byte_reader import READ_AHEAD, RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.images.tiff_directories import TYPE_SIZES, Directory, Entry, TaggedBlock, orientation_of
 from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")  # section 2; BigTIFF design

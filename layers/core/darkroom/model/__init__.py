@@ -1,46 +1,46 @@
 """The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
 
-from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Note, Tick
-from darkroom.model.plans import ANY_FORMAT, Limits, Manner, Plan, Resolved
+from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Note, PollState
+from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode
 from darkroom.model.processes import (
+    AccountSnapshot,
     Balance,
     Circuit,
     Estimate,
     FoundProcess,
     ProcessState,
     Progress,
-    Reckoning,
     Submission,
 )
-from darkroom.model.uploads import Due, ImageFacts, ImageFormat, SourceObject, UnfinishedUpload, Upload
+from darkroom.model.uploads import ImageFacts, ImageFormat, JobDue, SourceObject, UnfinishedUpload, Upload
 
 __all__ = [
     "ANY_FORMAT",
     "LISTED",
     "TERMINAL",
     "UNPUBLISHED",
+    "AccountSnapshot",
     "Alarm",
     "Balance",
     "Circuit",
-    "Due",
     "Estimate",
     "FoundProcess",
     "Handle",
     "ImageFacts",
     "ImageFormat",
     "Job",
+    "JobDue",
     "JobStatus",
     "Limits",
-    "Manner",
     "Note",
     "Plan",
+    "PollState",
     "ProcessState",
     "Progress",
-    "Reckoning",
-    "Resolved",
+    "ResolvedSetting",
+    "SendMode",
     "SourceObject",
     "Submission",
-    "Tick",
     "UnfinishedUpload",
     "Upload",
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from darkroom.model.plans import Manner
+from darkroom.model.plans import SendMode
 
 
 class JobStatus(StrEnum):
@@ -83,7 +83,7 @@ class Job:
     output_bucket: str | None = None
     output_key: str | None = None
     output_format: str | None = None
-    manner: Manner | None = None  # how it was, or is to be, sent
+    send_mode: SendMode | None = None  # how it was, or is to be, sent
     staged: bool = False  # the result of a synchronous call, kept in the output bucket until it is published
     superseded: bool = False
     error_code: str | None = None
@@ -114,7 +114,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Tick:
+class PollState:
     """What poll answers to the state machine, and what the state machine carries."""
 
     job_id: str

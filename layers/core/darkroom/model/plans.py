@@ -11,35 +11,37 @@ from darkroom.model.uploads import ImageFormat
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedSetting:
     """One setting after resolution: its value as text, and the layer that gave it (`tags`, `stack`, …)."""
 
     value: str
     layer: str
 
 
-class Manner(StrEnum):
+class SendMode(StrEnum):
     """How a plan is sent: what the provider is given, and whether it keeps us waiting for the result."""
 
     UPLOAD = "upload"  # the bytes; a process id comes back
     LINK = "link"  # a presigned GET; a process id comes back
-    HELD_UPLOAD = "held upload"  # the bytes; the connection is held until the result comes back
-    HELD_LINK = "held link"  # a presigned GET; the connection is held
+    SYNCHRONOUS_UPLOAD = "synchronous upload"  # the bytes; the connection is held until the result comes back
+    SYNCHRONOUS_LINK = "synchronous link"  # a presigned GET; the connection is held
 
     @property
     def by_link(self) -> bool:
         """Whether the provider fetches the image itself."""
-        return self in (Manner.LINK, Manner.HELD_LINK)
+        return self in (SendMode.LINK, SendMode.SYNCHRONOUS_LINK)
 
     @property
-    def is_held(self) -> bool:
+    def is_synchronous(self) -> bool:
         """Whether the call is synchronous."""
-        return self in (Manner.HELD_UPLOAD, Manner.HELD_LINK)
+        return self in (SendMode.SYNCHRONOUS_UPLOAD, SendMode.SYNCHRONOUS_LINK)
 
     @classmethod
-    def of(cls, *, by_link: bool, is_held: bool) -> Manner:
+    def of(cls, *, by_link: bool, is_synchronous: bool) -> SendMode:
         """The one with these two answers."""
-        return next(manner for manner in cls if (manner.by_link, manner.is_held) == (by_link, is_held))
+        return next(
+            send_mode for send_mode in cls if (send_mode.by_link, send_mode.is_synchronous) == (by_link, is_synchronous)
+        )
 
 
 ANY_FORMAT = "any"  # in place of a format: the provider decides, and does not say beforehand
@@ -62,7 +64,7 @@ class Plan:
     output_height: int
     credits: Decimal | None  # None: the catalog cannot know, the vendor's estimate must say
     credit_price_usd: Decimal
-    manner: Manner = Manner.UPLOAD
+    send_mode: SendMode = SendMode.UPLOAD
     queue_endpoint: str | None = None  # of a synchronous plan: where the same may be sent if its endpoint is gone
     other_formats: tuple[ImageFormat, ...] = ()  # the provider may give these instead: it does not say beforehand
     label: str | None = None

@@ -74,7 +74,7 @@ class Balance:
 
 
 @dataclass(frozen=True)
-class Reckoning:
+class AccountSnapshot:
     """What the ledger knew of a provider's account when it was last compared with it. All in the provider's unit."""
 
     baseline_total: Decimal  # the account's total at the baseline, top-ups since then added

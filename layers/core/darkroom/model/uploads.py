@@ -34,7 +34,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Due:
+class JobDue:
     """A job that is due again, as a message of the sweep or of an operator names it."""
 
     job_id: str

@@ -7,25 +7,39 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from darkroom.pipeline import (
+        abandoned_multiparts,
         binding,
-        closing,
+        circuit_breaker,
         delivery,
-        doubt,
+        dispatch,
         finalize,
-        gate,
-        operate,
+        in_doubt,
+        lost_uploads,
+        operator_commands,
         poll,
-        preparing,
+        quote,
         reconcile,
-        sending,
-        strays,
+        settlement,
         submit,
         sweep,
     )
 
 __all__ = [
-    "binding", "closing", "delivery", "doubt", "finalize", "gate", "operate", "poll", "preparing", "reconcile", "sending",
-    "strays", "submit", "sweep",
+    "abandoned_multiparts",
+    "binding",
+    "circuit_breaker",
+    "delivery",
+    "dispatch",
+    "finalize",
+    "in_doubt",
+    "lost_uploads",
+    "operator_commands",
+    "poll",
+    "quote",
+    "reconcile",
+    "settlement",
+    "submit",
+    "sweep",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

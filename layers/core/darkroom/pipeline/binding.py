@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from darkroom import polling
+from darkroom import poll_schedule
 from darkroom.errors import DarkroomError, LedgerBusy, LostClaim
-from darkroom.model import Alarm, Job, Submission, Tick
-from darkroom.pipeline.verdicts import Done, Ignored, Verdict
-from darkroom.ports import Attention, Clock, Ledger, Provider, Workflow
+from darkroom.model import Alarm, Job, PollState, Submission
+from darkroom.pipeline.outcomes import Done, Ignored, Outcome
+from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
-BIND_TRIES = 4  # each of some seconds, see aws/writes.py
+BIND_TRIES = 4  # each of some seconds, see aws/expressions.py
 FIRST_EXECUTION = 1  # always counted from here: `attempt` grows while an execution runs, and would start a second one
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ class Binding:
     """Binds processes to jobs. Repeat safe: the ledger's condition lets one win."""
 
     ledger: Ledger
-    workflow: Workflow
-    attention: Attention
+    executions: Executions
+    alerts: Alerts
     clock: Clock
 
-    def bind(self, provider: Provider, job: Job, submission: Submission) -> Verdict:
+    def bind(self, provider: Provider, job: Job, submission: Submission) -> Outcome:
         """`PROCESSING` and a running workflow; a bind that loses cancels its process and records it as an orphan."""
         try:
             bound = self._bound(job, submission)
@@ -51,15 +51,15 @@ class Binding:
             )
             raise
 
-    def start(self, job: Job) -> Verdict:
+    def start(self, job: Job) -> Outcome:
         """Starts the job's execution unless one runs."""
-        self.workflow.start(first_tick(job, self.clock()), FIRST_EXECUTION)
+        self.executions.start(first_poll_state(job, self.clock()), FIRST_EXECUTION)
         return Done(job)
 
     def orphan(self, provider: Provider, job: Job, process_id: str) -> None:
         """Cancels a process nobody waits for, and writes it down whether or not that succeeds."""
         why = "orphaned process: check in the provider's account that it was not charged"
-        self.attention.call(Alarm.ORPHAN, why, process_id=process_id, job_id=job.job_id)
+        self.alerts.call(Alarm.ORPHAN, why, process_id=process_id, job_id=job.job_id)
         try:
             self.ledger.record_orphan(job, process_id)
         finally:
@@ -72,9 +72,9 @@ class Binding:
             log.error("orphaned process could not be cancelled", extra={"process_id": process_id, "why": str(error)})
 
 
-def first_tick(job: Job, now: datetime) -> Tick:
+def first_poll_state(job: Job, now: datetime) -> PollState:
     """What the job's execution starts with."""
     if job.cancel_requested_at or job.staged:
-        return Tick(job.job_id, job.run, "running", now)
-    poll_at = polling.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
-    return Tick(job.job_id, job.run, "running", min(poll_at, max(job.deadline_at, now)))
+        return PollState(job.job_id, job.run, "running", now)
+    poll_at = poll_schedule.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
+    return PollState(job.job_id, job.run, "running", min(poll_at, max(job.deadline_at, now)))

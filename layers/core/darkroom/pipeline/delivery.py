@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from darkroom import images, naming
+from darkroom import images, output_keys
 from darkroom.errors import (
     ErrorCode,
     OperatorFault,
@@ -21,19 +21,19 @@ from darkroom.errors import (
     UnsupportedFormat,
 )
 from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, ProcessState, Progress
-from darkroom.pipeline.closing import NOTHING, Closing
-from darkroom.ports import Clock, Ledger, Outputs, Provider, ResultLink, Sources, Staging
+from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, Staging
 
 
 @dataclass(frozen=True)
 class Delivery:
     """Must be called by the owner of a `PROCESSING` job. Repeat safe: what stands with this job's receipt is not copied twice."""
 
-    sources: Sources
-    outputs: Outputs
+    sources: InputBucket
+    outputs: OutputBucket
     staging: Staging
     ledger: Ledger
-    closing: Closing
+    settlement: Settlement
     clock: Clock
     retention: Mapping[str, timedelta]  # how long each provider keeps a result
 
@@ -56,7 +56,7 @@ class Delivery:
             if self.may_come(job):
                 raise
             return self.lose(job, credits, str(silent))
-        completed = self.closing.complete(job, credits, key, superseded=not newest)
+        completed = self.settlement.complete(job, credits, key, superseded=not newest)
         if job.staged:  # not before: until then it may be the only copy that nobody else may overwrite
             self.staging.drop(job.job_id, job.process_id or "")
         return completed
@@ -64,14 +64,16 @@ class Delivery:
     def is_in_place(self, job: Job) -> bool:
         """Whether the result of this process stands already, with its receipt: an earlier try wrote it."""
         key = self._known_key(job)
-        return key is not None and any(self._stands(at, job) for at in (key, naming.superseded_key(key, job.job_id)))
+        return key is not None and any(
+            self._stands(at, job) for at in (key, output_keys.superseded_key(key, job.job_id))
+        )
 
     def _known_key(self, job: Job) -> str | None:
         """Where the result goes; None while its format is open, unless an earlier try put it in place."""
         if job.output_format != ANY_FORMAT:
             return job.output_key or job.source_key
-        keys = dict.fromkeys(naming.key_in_format(job.source_key, form) for form in ImageFormat)
-        places = ((key, place) for key in keys for place in (key, naming.superseded_key(key, job.job_id)))
+        keys = dict.fromkeys(output_keys.key_in_format(job.source_key, form) for form in ImageFormat)
+        places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
         return next((key for key, place in places if self._stands(place, job)), None)
 
     def _take(self, job: Job, key: str, credits: Decimal, *, lasting: bool = True) -> tuple[str, bool]:
@@ -79,8 +81,8 @@ class Delivery:
         Not `lasting`: only to note the charge; it keeps nobody else from the key."""
         now = self.clock()
         until = job.lease_until if lasting else None
-        newest = self.ledger.take_output(job, key, credits, now, until or now)
-        return (key if newest else naming.superseded_key(key, job.job_id)), newest
+        newest = self.ledger.lock_output(job, key, credits, now, until or now)
+        return (key if newest else output_keys.superseded_key(key, job.job_id)), newest
 
     def _stands(self, key: str, job: Job) -> bool:
         """Whether this process' result is in place there."""
@@ -112,7 +114,7 @@ class Delivery:
         with opening as link:
             facts = check_result(link, job, progress)
             if job.output_format == ANY_FORMAT:
-                key, newest = self._take(job, naming.key_in_format(job.source_key, facts.format), credits)
+                key, newest = self._take(job, output_keys.key_in_format(job.source_key, facts.format), credits)
                 if self._stands(key, job):
                     return key, newest
             self._write(key, link, facts.format, job, credits)
@@ -125,12 +127,12 @@ class Delivery:
         metadata: Mapping[str, str] = {}
         tags: Mapping[str, str] = {}
         try:
-            source = self.sources.find(naming.upload_of(job))
+            source = self.sources.find(output_keys.upload_of(job))
             if source.job_id == job.job_id:  # an unversioned object may have been overwritten since
                 metadata, tags = source.metadata, self.sources.tags(source)
         except SourceGone:
             pass  # the source may be deleted while it is enhanced; the result is paid for and is published without them
-        self.outputs.write(key, link, form.content_type, naming.receipt_metadata(job, credits, metadata), tags)
+        self.outputs.write(key, link, form.content_type, output_keys.receipt_metadata(job, credits, metadata), tags)
 
     def may_come(self, job: Job) -> bool:
         """Whether the result of a finished process may still be had. A provider keeps it from when it finished, which no
@@ -143,7 +145,7 @@ class Delivery:
 
     def lose(self, job: Job, credits: Decimal, why: str) -> Job:
         """The result was charged and cannot be had any more."""
-        return self.closing.fail(job, ErrorCode.RESULT_LOST, f"charged, but not to be had any more: {why}", credits)
+        return self.settlement.fail(job, ErrorCode.RESULT_LOST, f"charged, but not to be had any more: {why}", credits)
 
 
 def charge(job: Job, progress: Progress) -> Decimal:

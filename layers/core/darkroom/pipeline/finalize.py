@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from darkroom import polling
+from darkroom import poll_schedule
 from darkroom.errors import (
     DarkroomError,
     ErrorCode,
@@ -19,11 +19,11 @@ from darkroom.errors import (
     ProviderUnavailable,
     ResultNotReady,
     Throttled,
+    UnsafeLink,
 )
-from darkroom.model import Job, JobStatus, ProcessState, Progress, Tick
-from darkroom.pipeline.closing import Closing
+from darkroom.model import Job, JobStatus, PollState, ProcessState, Progress
 from darkroom.pipeline.delivery import Delivery, charge
-from darkroom.pipeline.hearing import as_staged, asks_with_another_key, is_given
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
 
 LEASE_MARGIN = timedelta(seconds=60)
@@ -40,26 +40,26 @@ class Finalize:
     ledger: Ledger
     providers: Mapping[str, Provider]
     delivery: Delivery
-    closing: Closing
+    settlement: Settlement
     clock: Clock
 
-    def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> Tick:
+    def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> PollState:
         """The job's terminal status, `IN_DOUBT`, or `running` when it is not over after all."""
         job = self.ledger.get(job_id)
         if job is None or job.run != run:
-            return Tick(job_id, run, "ABSENT", self.clock())
+            return PollState(job_id, run, "ABSENT", self.clock())
         if job.status is JobStatus.PROCESSING:
             job = self._close(job, invocation_ends + LEASE_MARGIN)
         elif job.is_terminal:
-            self.closing.announce(job)
+            self.settlement.announce(job)
         if job.status is not JobStatus.PROCESSING:
-            return Tick(job_id, run, job.status.value, self.clock())
-        soonest = self.clock() + timedelta(seconds=polling.MIN_WAIT_SECONDS)  # never round in circles at once
-        return Tick(job_id, run, "running", max(filter(None, (job.lease_until, job.next_attempt_at, soonest))))
+            return PollState(job_id, run, job.status.value, self.clock())
+        soonest = self.clock() + timedelta(seconds=poll_schedule.MIN_WAIT_SECONDS)  # never round in circles at once
+        return PollState(job_id, run, "running", max(filter(None, (job.lease_until, job.next_attempt_at, soonest))))
 
     def _close(self, job: Job, lease_until: datetime) -> Job:
         try:
-            job = self.ledger.retake(job, self.clock(), lease_until)
+            job = self.ledger.take_over(job, self.clock(), lease_until)
             return self._outcome(job, self.providers[job.provider or ""])
         except LostClaim:
             current = self.ledger.get(job.job_id)
@@ -67,7 +67,7 @@ class Finalize:
                 raise
             if current.status is JobStatus.PROCESSING:
                 return current  # another worker is at it, or died at it: see how that ended when its lease is over
-            return self.closing.announce(current)
+            return self.settlement.announce(current)
         except OutputBusy as busy:
             return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), None, str(busy))
         except Exception as error:
@@ -90,7 +90,7 @@ class Finalize:
             if self.clock() < job.deadline_at + SILENCE_BORNE:
                 raise
             why = f"past its deadline, and the provider does not say how it ended: {silent}"
-            return self.closing.doubt(job, why)
+            return self.settlement.leave_in_doubt(job, why)
         if progress is None:
             return self._unknown(job, provider)
         return self._ended(job, provider, progress)
@@ -120,14 +120,14 @@ class Finalize:
         late = self.clock() >= job.deadline_at
         if progress.state is ProcessState.RUNNING:
             if late:
-                return self.closing.doubt(job, "past its deadline, and the provider would not cancel it")
+                return self.settlement.leave_in_doubt(job, "past its deadline, and the provider would not cancel it")
             return self.ledger.postpone(job, self.clock(), None, None)
         if job.cancel_requested_at:
             return self._withdrawn(job, progress)
         match progress.state:
             case ProcessState.CANCELLED if late and job.credits_charged is None:
                 why = "not finished at its deadline; cancelled, not charged"
-                return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
+                return self.settlement.fail(job, ErrorCode.TIMED_OUT, why)
             case ProcessState.COMPLETED:
                 return self.delivery(job, provider, progress)
             case ProcessState.EXPIRED:
@@ -139,15 +139,15 @@ class Finalize:
                     return self.delivery.lose(
                         job, job.credits_charged, f"{said}, and had said before that it was finished"
                     )
-                return self.closing.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
+                return self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
     def _withdrawn(self, job: Job, progress: Progress) -> Job:
         """An operator cancelled it. What the provider finished before that is charged all the same."""
         if progress.state in (ProcessState.COMPLETED, ProcessState.EXPIRED):
             credits = charge(job, progress)
             why = f"cancelled by an operator, too late: the provider had finished and charges {credits}"
-            return self.closing.cancel(job, why, credits).job
-        return self.closing.cancel(job, "cancelled by an operator; not charged").job
+            return self.settlement.cancel(job, why, credits).job
+        return self.settlement.cancel(job, "cancelled by an operator; not charged").job
 
     def _unknown(self, job: Job, provider: Provider) -> Job:
         is_foreign = asks_with_another_key(provider, job)
@@ -162,15 +162,15 @@ class Finalize:
             return self.delivery.lose(job, job.credits_charged, why)
         if is_foreign:
             why = "the provider knows no such process, but the API key changed since the submit, so that proves nothing"
-            return self.closing.doubt(job, why)
+            return self.settlement.leave_in_doubt(job, why)
         if provider.deletes_entries:
             why = "the provider knows no such process, which others may have removed from its list after it was charged"
-            return self.closing.doubt(job, why)
+            return self.settlement.leave_in_doubt(job, why)
         if self.delivery.is_kept(job):
             why = "an hour past the job's deadline the provider still knows no such process"
-            return self.closing.fail(job, ErrorCode.TIMED_OUT, why)
+            return self.settlement.fail(job, ErrorCode.TIMED_OUT, why)
         why = "the provider knows no such process any more, and had time to finish it, charge it and forget it"
-        return self.closing.doubt(job, why)
+        return self.settlement.leave_in_doubt(job, why)
 
     def _cancelled(self, provider: Provider, job: Job) -> bool:
         """Only if the provider says so: one that it does not know may run on, and be charged."""
@@ -178,3 +178,33 @@ class Finalize:
             return provider.cancel(job.process_id or "")
         except ProcessUnknown:
             return False
+
+
+def is_given(provider: Provider, job: Job) -> bool:
+    """Whether the process' result can be had, whatever its status says."""
+    try:
+        with provider.result(job.process_id or ""):
+            return True
+    except (ProcessUnknown, ResultNotReady, UnsafeLink):
+        return False
+
+
+def asks_with_another_key(provider: Provider, job: Job) -> bool:
+    """Whether the key is not the one of the submit: of another account, perhaps, which knows nothing of our processes.
+    Raises ResultNotReady when the right one was found only now."""
+    if provider.key_fingerprint() == job.key_fingerprint:
+        return False
+    provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
+    if provider.key_fingerprint() == job.key_fingerprint:
+        raise ResultNotReady("the provider was asked with an older API key than the job's: asked again")
+    return True
+
+
+def as_staged(job: Job, provider: Provider) -> Progress:
+    """A synchronous call had its answer: it is completed, whatever the provider keeps of it. What it charged is asked for
+    where the answer did not say it, or was not read to its end."""
+    credits = job.credits_charged
+    if credits is None:
+        with suppress(DarkroomError):
+            credits = provider.progress(job.process_id or "").credits
+    return Progress(ProcessState.COMPLETED, credits=credits)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from darkroom import polling
+from darkroom import poll_schedule
 from darkroom.errors import LostClaim, OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
-from darkroom.model import Job, JobStatus, ProcessState, Tick
+from darkroom.model import Job, JobStatus, PollState, ProcessState
 from darkroom.ports import Clock, Ledger, Provider
 
 RUNNING, ENDED = "running", "ended"
@@ -22,7 +22,7 @@ class Poll:
     providers: Mapping[str, Provider]
     clock: Clock
 
-    def __call__(self, job_id: str, run: int) -> Tick:
+    def __call__(self, job_id: str, run: int) -> PollState:
         """`running` with the moment of the next poll, or `ended`: finalize finds out how.
 
         A provider that gives no usable answer counts as running until the job's deadline.
@@ -30,16 +30,16 @@ class Poll:
         job = self.ledger.get(job_id)
         now = self.clock()
         if job is None or job.run != run or job.status is not JobStatus.PROCESSING or now >= job.deadline_at:
-            return Tick(job_id, run, ENDED, now)
+            return PollState(job_id, run, ENDED, now)
         if job.staged:
-            return Tick(job_id, run, ENDED, now)  # its result came with the submit's answer
+            return PollState(job_id, run, ENDED, now)  # its result came with the submit's answer
         try:
             progress = self.providers[job.provider or ""].progress(job.process_id or "")
         except (Throttled, OperatorFault, ProviderUnavailable, ProcessUnknown):
             return self._again(job, now, None)
         if progress.state is ProcessState.RUNNING and not self._cancelled(job):
             return self._again(job, now, progress.eta)
-        return Tick(job_id, run, ENDED, now)
+        return PollState(job_id, run, ENDED, now)
 
     def _cancelled(self, job: Job) -> bool:
         """Whether an operator asked for it and the provider did it."""
@@ -50,12 +50,12 @@ class Poll:
         except (Throttled, OperatorFault, ProviderUnavailable, ProcessUnknown):
             return False
 
-    def _again(self, job: Job, now: datetime, eta: datetime | None) -> Tick:
+    def _again(self, job: Job, now: datetime, eta: datetime | None) -> PollState:
         submitted_at = job.submitted_at or job.created_at
-        poll_at = polling.next_poll_at(now, eta or job.eta, submitted_at, job.polls + 1)
+        poll_at = poll_schedule.next_poll_at(now, eta or job.eta, submitted_at, job.polls + 1)
         poll_at = min(poll_at, max(job.deadline_at, now))
         try:
             self.ledger.record_poll(job, eta, poll_at)
         except LostClaim:
-            return Tick(job.job_id, job.run, ENDED, now)
-        return Tick(job.job_id, job.run, RUNNING, poll_at)
+            return PollState(job.job_id, job.run, ENDED, now)
+        return PollState(job.job_id, job.run, RUNNING, poll_at)

@@ -13,8 +13,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from darkroom.errors import OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
-from darkroom.model import Alarm, Balance, Note, Reckoning
-from darkroom.ports import Accounts, Attention, Clock, Provider
+from darkroom.model import AccountSnapshot, Alarm, Balance, Note
+from darkroom.ports import Alerts, Clock, Provider, ProviderAccounts
 
 EVERY = timedelta(minutes=30)
 NOTHING = Decimal(0)
@@ -35,9 +35,9 @@ class Comparison:
 class Reconcile:
     """The use case with its dependencies. Repeat safe; it changes nothing but its own notes."""
 
-    accounts: Accounts
+    accounts: ProviderAccounts
     providers: Mapping[str, Provider]
-    attention: Attention
+    alerts: Alerts
     clock: Clock
 
     def __call__(self) -> int:
@@ -46,7 +46,7 @@ class Reconcile:
         drifted = [found for found in map(self.compare, self.providers) if found is not None and found.drift > 0]
         for found in drifted:
             why = f"{found.provider}'s account lost {found.drift} credits that no job here explains"
-            self.attention.call(Alarm.DRIFT, why, provider=found.provider)
+            self.alerts.call(Alarm.DRIFT, why, provider=found.provider)
         return len(drifted)
 
     def compare(self, provider: str) -> Comparison | None:
@@ -55,7 +55,7 @@ class Reconcile:
             balance = self.providers[provider].balance()
         except (OperatorFault, Throttled, ProviderUnavailable, ProcessUnknown) as unread:
             why = f"{provider}'s account could not be read, so nobody can tell whether it drifted: {unread}"
-            self.attention.note(Note.ACCOUNT_UNREAD, why, provider=provider)
+            self.alerts.note(Note.ACCOUNT_UNREAD, why, provider=provider)
             return None
         if balance is None:
             return None
@@ -63,7 +63,7 @@ class Reconcile:
         last = self.accounts.reckoning(provider)
         now = self.clock()
         if last is None:
-            last = Reckoning(balance.total, spent, balance.total, spent, now)
+            last = AccountSnapshot(balance.total, spent, balance.total, spent, now)
         topped_up = max(balance.total - last.total, NOTHING)
         booked = spent - last.baseline_spent
         # The account cannot have lost less than was booked: what is missing was a top-up among charges, or was charged
@@ -79,4 +79,4 @@ class Reconcile:
         found = self.compare(provider)
         if found is not None:
             total = found.balance.total
-            self.accounts.keep(provider, Reckoning(total, found.spent, total, found.spent, self.clock()))
+            self.accounts.keep(provider, AccountSnapshot(total, found.spent, total, found.spent, self.clock()))

@@ -11,15 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom import naming
+from darkroom import output_keys
 from darkroom.errors import LedgerBusy, LostClaim, SourceGone
-from darkroom.model import Due, Job, JobStatus, SourceObject, Upload
+from darkroom.model import Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.closing import Closing
-from darkroom.pipeline.doubt import Doubt
-from darkroom.pipeline.sending import LEASE_MARGIN, Sending
-from darkroom.pipeline.verdicts import Done, Ignored, Later, Verdict
-from darkroom.ports import Claim, Clock, Ledger, Sources
+from darkroom.pipeline.dispatch import LEASE_MARGIN, Dispatch
+from darkroom.pipeline.in_doubt import InDoubt
+from darkroom.pipeline.outcomes import Done, Ignored, Outcome, RetryLater
+from darkroom.pipeline.settlement import Settlement
+from darkroom.ports import Claim, Clock, InputBucket, Ledger
 
 CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger are over within seconds
 
@@ -28,30 +28,30 @@ CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger are over within seconds
 class Submit:
     """The use case with its dependencies. `__call__` may run any number of times for one upload."""
 
-    sources: Sources
+    sources: InputBucket
     ledger: Ledger
-    sending: Sending
+    dispatch: Dispatch
     binding: Binding
-    closing: Closing
-    doubt: Doubt
+    settlement: Settlement
+    in_doubt: InDoubt
     clock: Clock
     input_bucket: str
     deadline: timedelta
     suffixes: Sequence[str] = ()  # where the rule has a prefix, it cannot look at them
 
-    def __call__(self, what: Upload | Due, invocation_ends: datetime) -> Verdict:
+    def __call__(self, what: Upload | JobDue, invocation_ends: datetime) -> Outcome:
         """Brings the upload, or the job, as far as it can be brought now. Raises only what a retry may mend."""
         try:
-            if isinstance(what, Due):
+            if isinstance(what, JobDue):
                 return self._go_on(what, invocation_ends)
-            if what.bucket != self.input_bucket or not naming.is_upload(what.key, suffixes=self.suffixes):
+            if what.bucket != self.input_bucket or not output_keys.is_upload(what.key, suffixes=self.suffixes):
                 return Ignored("not an upload of this stack")
             return self._begin(what, invocation_ends)
         except (LostClaim, LedgerBusy) as overtaken:
             # Whatever was written says how to go on, a paid submit included: it is SUBMITTING until it is found.
-            return Later(CONTENDED_WAIT_SECONDS, str(overtaken))
+            return RetryLater(CONTENDED_WAIT_SECONDS, str(overtaken))
 
-    def _begin(self, upload: Upload, invocation_ends: datetime) -> Verdict:
+    def _begin(self, upload: Upload, invocation_ends: datetime) -> Outcome:
         try:
             source = self.sources.find(upload)
         except SourceGone as gone:
@@ -63,32 +63,32 @@ class Submit:
         now = self.clock()
         return self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
 
-    def _without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Verdict:
+    def _without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Outcome:
         """The object is gone. Where the event names its version, the upload has its job all the same, which ends here; without
         one nobody can tell which job it would be."""
-        ghost = naming.vanished(upload, self.clock())
+        ghost = output_keys.vanished(upload, self.clock())
         if ghost is None:
             return Ignored(why)
         claim = self._claim(ghost, invocation_ends)
-        return self.closing.source_gone(claim.job, why) if claim.owned else self._resume(claim.job, invocation_ends)
+        return self.settlement.source_gone(claim.job, why) if claim.owned else self._resume(claim.job, invocation_ends)
 
-    def _advance(self, source: SourceObject, job: Job) -> Verdict:
-        if naming.RECEIPT_JOB in source.metadata:
-            return self.closing.skip(job, "an output of Darkroom cannot be its input")
+    def _advance(self, source: SourceObject, job: Job) -> Outcome:
+        if output_keys.RECEIPT_JOB in source.metadata:
+            return self.settlement.skip(job, "an output of Darkroom cannot be its input")
         try:
-            return self.sending(job, source)
+            return self.dispatch(job, source)
         except LedgerBusy as busy:
             return self._give_back(job, str(busy))
         except Exception as error:
             self._end_claim(job, error)
             raise
 
-    def _give_back(self, job: Job, why: str) -> Verdict:
+    def _give_back(self, job: Job, why: str) -> Outcome:
         """A claim that came to nothing ends now: the next message finds the job due, and not a lease that nobody uses.
         Raises LostClaim when the job got further than that."""
         due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
         self.ledger.postpone(job, due, None, why)
-        return Later(CONTENDED_WAIT_SECONDS, why)
+        return RetryLater(CONTENDED_WAIT_SECONDS, why)
 
     def _end_claim(self, job: Job, error: Exception) -> None:
         """Whatever it was, the message comes back and must find the job due, or it would be taken for a duplicate and never
@@ -96,43 +96,43 @@ class Submit:
         with suppress(LostClaim, LedgerBusy):
             self.ledger.postpone(job, self.clock(), None, f"submit failed: {type(error).__name__}")
 
-    def _go_on(self, due: Due, invocation_ends: datetime) -> Verdict:
+    def _go_on(self, due: JobDue, invocation_ends: datetime) -> Outcome:
         job = self.ledger.get(due.job_id)
         if job is None:
             return Ignored("no such job")
         return self._resume(job, invocation_ends)
 
-    def _resume(self, job: Job, invocation_ends: datetime) -> Verdict:
+    def _resume(self, job: Job, invocation_ends: datetime) -> Outcome:
         """A duplicate, or a job that is due again: go on from what the ledger says."""
         if job.status is JobStatus.PROCESSING:
             return self.binding.start(job)
         if job.is_terminal:
-            self.closing.announce(job)
+            self.settlement.announce(job)
             return Done(job)
         waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=self.clock())
         if job.status is JobStatus.IN_DOUBT or waits_until > self.clock():
             return Done(job)  # a person's, or not due: the sweep looks at it when it is
-        shown_at = self.doubt.shown_at(job)
-        if shown_at > self.clock():
-            return Later.until(shown_at, self.clock(), "the provider's list need not show a lost submit yet")
-        job = self.ledger.retake(job, self.clock(), invocation_ends + LEASE_MARGIN)
+        provable_at = self.in_doubt.provable_at(job)
+        if provable_at > self.clock():
+            return RetryLater.until(provable_at, self.clock(), "the provider's list need not show a lost submit yet")
+        job = self.ledger.take_over(job, self.clock(), invocation_ends + LEASE_MARGIN)
         if job.status is JobStatus.CLAIMED:
-            return self._again(job)
-        return self.doubt.settle(job) or self._resend(job)
+            return self._resume_claimed(job)
+        return self.in_doubt.resolve(job) or self._resend(job)
 
-    def _again(self, job: Job) -> Verdict:
+    def _resume_claimed(self, job: Job) -> Outcome:
         """A claimed job once more, if its object is still the one that made it."""
         try:
-            source = self.sources.find(naming.upload_of(job)) if job.source_bucket == self.input_bucket else None
+            source = self.sources.find(output_keys.upload_of(job)) if job.source_bucket == self.input_bucket else None
         except SourceGone as gone:
-            return self.closing.source_gone(job, str(gone))
+            return self.settlement.source_gone(job, str(gone))
         if source is None:
-            return self.closing.source_gone(job, f"this stack no longer watches the bucket {job.source_bucket}")
+            return self.settlement.source_gone(job, f"this stack no longer watches the bucket {job.source_bucket}")
         if source.job_id != job.job_id:  # unversioned, and overwritten: that upload has a job of its own
-            return self.closing.source_gone(job, f"{job.source_uri} was overwritten since its upload")
+            return self.settlement.source_gone(job, f"{job.source_uri} was overwritten since its upload")
         return self._advance(source, job)
 
-    def _resend(self, job: Job) -> Verdict:
+    def _resend(self, job: Job) -> Outcome:
         """The provider's list excludes the lost submit: the job goes back, unpaid, and is sent anew."""
         self.ledger.release(job, self.clock(), None, "the provider never received the earlier submit")
-        return Later(0, f"{job.source_key} is sent again")
+        return RetryLater(0, f"{job.source_key} is sent again")

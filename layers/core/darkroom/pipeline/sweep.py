@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from darkroom.errors import LostClaim, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Due, Job, JobStatus
+from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.closing import Closing
-from darkroom.ports import Attention, Backlog, Circuits, Clock, Intake, Provider
+from darkroom.pipeline.settlement import Settlement
+from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, SweepQueries
 
 BATCH = 100  # jobs of one kind dealt with in one run, and read at once
 MOST_HANDED_ON = 300  # claimed jobs in one run: a little more than ten submits at once take, so that no queue builds up
@@ -42,14 +42,14 @@ class SweepFailed(RuntimeError):
 class Sweep:
     """The use case with its dependencies. Repeat safe; two at once do no harm."""
 
-    backlog: Backlog
+    queries: SweepQueries
     circuits: Circuits
-    intake: Intake
+    intake: IntakeQueue
     binding: Binding
-    closing: Closing
+    settlement: Settlement
     providers: Mapping[str, Provider]
     rounds: Mapping[str, tuple[timedelta, Callable[[], int]]]  # task → how often, and what; answers how much it found
-    attention: Attention
+    alerts: Alerts
     clock: Clock
 
     def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
@@ -60,7 +60,7 @@ class Sweep:
             "Submits": lambda: self._each(JobStatus.SUBMITTING, self._hand_on, stop),
             "Claims": lambda: self._claims(circuit, stop),
             "Runs": lambda: self._each(JobStatus.PROCESSING, self._keep_running, stop),
-            "Events": lambda: self._each(UNPUBLISHED, self.closing.announce, stop),
+            "Events": lambda: self._each(UNPUBLISHED, self.settlement.announce, stop),
             "InDoubt": self._call_for_doubts,
             "CircuitsOpen": lambda: self._call_for_circuits(circuit),
             **{task: self._round(task, last_call) for task in self.rounds},
@@ -83,7 +83,7 @@ class Sweep:
     def _each(self, word: str, act: Callable[[Job], object], stop: datetime) -> int:
         """One job that cannot be dealt with does not keep the others waiting."""
         done, error = 0, None
-        for job in self.backlog.due(word, self.clock(), BATCH):
+        for job in self.queries.due(word, self.clock(), BATCH):
             if self.clock() > stop:
                 break  # the others are due in the next run too
             done += 1
@@ -100,8 +100,8 @@ class Sweep:
 
     def _hand_on(self, job: Job) -> None:
         """Sent before it is noted: a death in between sends it twice, which is harmless."""
-        self.intake.again(Due(job.job_id), 0)
-        self.backlog.wake(job, self.clock() + HANDED_ON)
+        self.intake.requeue(JobDue(job.job_id), 0)
+        self.queries.wake(job, self.clock() + HANDED_ON)
 
     def _claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
         """Jobs whose worker died, or that waited for their next attempt. What waits for a closed provider goes on waiting."""
@@ -118,13 +118,13 @@ class Sweep:
                     if handed_on == MOST_HANDED_ON:
                         break
                 else:
-                    self.backlog.wake(job, until)
+                    self.queries.wake(job, until)
         return handed_on
 
     def _due_claims(self) -> Iterator[Job]:
         seen: set[str] = set()
         for _ in range(PAGES):
-            page = [job for job in self.backlog.due(JobStatus.CLAIMED, self.clock(), BATCH) if job.job_id not in seen]
+            page = [job for job in self.queries.due(JobStatus.CLAIMED, self.clock(), BATCH) if job.job_id not in seen]
             yield from page
             seen |= {job.job_id for job in page}
             if not page:
@@ -142,22 +142,22 @@ class Sweep:
 
     def _keep_running(self, job: Job) -> None:
         self.binding.start(job)
-        self.backlog.wake(job, self.clock() + HANDED_ON)
+        self.queries.wake(job, self.clock() + HANDED_ON)
 
     def _forget(self, last_call: datetime | None = None) -> int:
         """Entries of jobs that were settled a day ago leave the provider's list, one by one, only those bound here. One that
         gives no answer is left alone for the rest of the run, and its entries for an hour."""
         forgotten, silent = 0, set[str | None]()
-        for job in self.backlog.due(LISTED, self.clock(), FORGET_BATCH):
+        for job in self.queries.due(LISTED, self.clock(), FORGET_BATCH):
             if last_call is not None and self.clock() > last_call:
                 break
             if job.provider not in silent and self._is_forgotten(job):
-                self.backlog.forgotten(job)
+                self.queries.forgotten(job)
                 forgotten += 1
                 continue
             silent.add(job.provider)
             with suppress(LostClaim):
-                self.backlog.wake(job, self.clock() + FORGET_LATER)
+                self.queries.wake(job, self.clock() + FORGET_LATER)
         return forgotten
 
     def _is_forgotten(self, job: Job) -> bool:
@@ -171,19 +171,19 @@ class Sweep:
         return True
 
     def _call_for_doubts(self) -> int:
-        doubts = self.backlog.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
+        doubts = self.queries.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
         if doubts:
-            self.attention.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
+            self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
         return len(doubts)
 
     def _call_for_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
         found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
         for one in found:
             why = f"{one.provider} takes no submits: {one.error}"
-            self.attention.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
+            self.alerts.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
         return len(found)
 
     def _round(self, task: str, last_call: datetime) -> Callable[[], int]:
         """Without the time for it, its turn is left to the next run."""
         every, act = self.rounds[task]
-        return lambda: act() if self.clock() <= last_call and self.backlog.turn(task, self.clock(), every) else 0
+        return lambda: act() if self.clock() <= last_call and self.queries.turn(task, self.clock(), every) else 0

@@ -3,30 +3,42 @@
 Every method says which error it raises and whether it may be called twice. Nothing here imports a vendor or AWS.
 """
 
-from darkroom.ports.ledger import Accounts, Backlog, Circuits, Claim, Interventions, Ledger
+from darkroom.ports.alerts import Alerts
+from darkroom.ports.circuits import Circuits
+from darkroom.ports.clock import Clock
+from darkroom.ports.event_bus import EventBus
+from darkroom.ports.executions import Executions
+from darkroom.ports.input_bucket import InputBucket
+from darkroom.ports.intake_queue import IntakeQueue
+from darkroom.ports.interventions import Interventions
+from darkroom.ports.ledger import Claim, Ledger
+from darkroom.ports.output_bucket import OutputBucket
+from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import Provider
-from darkroom.ports.storage import ImageStream, Keep, Links, Outputs, Reader, ResultLink, Sources, Staging
-from darkroom.ports.surroundings import Attention, Clock, Events, Intake, Workflow
+from darkroom.ports.provider_accounts import ProviderAccounts
+from darkroom.ports.staged_results import Staging
+from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
+from darkroom.ports.sweep_queries import SweepQueries
 
 __all__ = [
-    "Accounts",
-    "Attention",
-    "Backlog",
+    "Alerts",
     "Circuits",
     "Claim",
     "Clock",
-    "Events",
+    "EventBus",
+    "Executions",
     "ImageStream",
-    "Intake",
+    "InputBucket",
+    "IntakeQueue",
     "Interventions",
-    "Keep",
     "Ledger",
-    "Links",
-    "Outputs",
+    "OutputBucket",
+    "PresignedUrls",
     "Provider",
+    "ProviderAccounts",
     "Reader",
     "ResultLink",
-    "Sources",
+    "StageResult",
     "Staging",
-    "Workflow",
+    "SweepQueries",
 ]

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Manner, Plan, Progress, Submission
-from darkroom.ports.storage import ImageStream, Keep, ResultLink
+from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, Progress, SendMode, Submission
+from darkroom.ports.streams import ImageStream, ResultLink, StageResult
 
 
 class Provider(Protocol):
@@ -16,7 +16,7 @@ class Provider(Protocol):
     name: str
     deletes_entries: bool  # others may remove a finished process from the vendor's list: unknown is not unpaid then
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         """Spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. Never retries by itself after a byte left.
 
         A synchronous call hands its result to `keep` before it returns, and says so (`staged`).
@@ -28,7 +28,7 @@ class Provider(Protocol):
     def result(self, process_id: str) -> AbstractContextManager[ResultLink]:
         """A fresh link, opened. Raises ResultNotReady, UnsafeLink, ProcessUnknown. Repeat safe."""
 
-    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Processes of this run, sent in that manner and not before `since`, in the vendor's own list, oldest first; None
         where the vendor has no list that must show our handle. Repeat safe."""
 

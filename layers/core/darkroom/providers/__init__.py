@@ -6,9 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from darkroom.providers import aimlapi, http, oxen, results, topaz, uwear
+    from darkroom.providers import aimlapi, downloads, http_client, oxen, topaz, uwear
 
-__all__ = ["aimlapi", "http", "oxen", "results", "topaz", "uwear"]
+__all__ = [
+    "aimlapi",
+    "downloads",
+    "http_client",
+    "oxen",
+    "topaz",
+    "uwear",
+]
 
 if not TYPE_CHECKING:
 

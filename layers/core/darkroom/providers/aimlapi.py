@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady
-from darkroom.model import Balance, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
-from darkroom.ports import ImageStream, Keep, ResultLink
-from darkroom.providers import answers, bodies, held, http
-from darkroom.providers.adapter import Adapter
+from darkroom.model import Balance, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
+from darkroom.ports import ImageStream, ResultLink, StageResult
+from darkroom.providers import http_client, parsing, payloads, synchronous
+from darkroom.providers.base import Adapter
 
 NAME = "aimlapi"
 CREDITS_PER_USD = 2_000_000
@@ -45,17 +45,19 @@ class Aimlapi(Adapter):
 
     name = NAME
     usual_seconds = 60  # assumed: not published
-    of_funds = http.FUNDS_STATUS | {httpx.codes.FORBIDDEN}
+    of_funds = http_client.FUNDS_STATUS | {httpx.codes.FORBIDDEN}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         """POST, held until the result has come and is kept. Spends money; see `ports.Provider`."""
         began = self._downloads.clock()
-        body = {**bodies.json_fields(plan), "image_url": image.link()}
+        body = {**payloads.json_fields(plan), "image_url": image.link()}
         named = {"X-Client-Request-Id": str(handle)}
-        answer = self._calls.pay(plan.endpoint, body, headers=named, timeout=http.HELD_TIMEOUT, send=held.start)
-        with held.opened(answer) as response:
-            http.raise_for_submit(response, self.of_funds)
-            told = held.take(response, self._downloads, keep, str(handle), "data", began)
+        answer = self._calls.pay(
+            plan.endpoint, body, headers=named, timeout=http_client.HELD_TIMEOUT, send=synchronous.start
+        )
+        with synchronous.opened(answer) as response:
+            http_client.raise_for_submit(response, self.of_funds)
+            told = synchronous.take(response, self._downloads, keep, str(handle), "data", began)
         return Submission(str(handle), datetime.now(UTC), _credits(told, response), staged=True)
 
     def progress(self, process_id: str) -> Progress:
@@ -81,7 +83,7 @@ class Aimlapi(Adapter):
         raise ResultNotReady("the provider gives a result once, in its answer")
         yield
 
-    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...]:
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
         """Requests of the run that the log shows, oldest first; refused attempts are among them, as failed."""
         found: dict[str, FoundProcess] = {}
         for row in self._logged(since - CLOCKS_DIFFER):
@@ -100,8 +102,8 @@ class Aimlapi(Adapter):
 
     def balance(self) -> Balance:
         """GET /v2/billing, which counts in dollars. What calls under way hold is taken to be gone from it (assumed)."""
-        dollars = answers.read_number(
-            answers.read_object(self._calls.read_of_all("GET", "v2/billing")).get("current_balance")
+        dollars = parsing.read_number(
+            parsing.read_object(self._calls.read_of_all("GET", "v2/billing")).get("current_balance")
         )
         if dollars is None:
             raise ProviderUnavailable("the provider's account names no balance")
@@ -115,7 +117,7 @@ class Aimlapi(Adapter):
         offset = 0
         for _ in range(MAX_PAGES):
             page = {**window, "limit": str(PAGE_LIMIT), "offset": str(offset)}
-            answer = answers.read_object(self._calls.read_of_all("GET", "v2/logs", params=page))
+            answer = parsing.read_object(self._calls.read_of_all("GET", "v2/logs", params=page))
             rows, pages = answer.get("data"), answer.get("pagination")
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise ProviderUnavailable("the provider's request log has an unknown shape")
@@ -137,12 +139,12 @@ def _credits(told: Mapping[str, Any], response: httpx.Response) -> Decimal | Non
 
 
 def _first(*said: object) -> Decimal | None:
-    return next((amount for amount in map(answers.read_amount, said) if amount is not None), None)
+    return next((amount for amount in map(parsing.read_amount, said) if amount is not None), None)
 
 
 def _in_credits(*dollars: object) -> Decimal | None:
     amount = _first(*dollars)
-    return None if amount is None else answers.read_amount(str(amount * CREDITS_PER_USD))
+    return None if amount is None else parsing.read_amount(str(amount * CREDITS_PER_USD))
 
 
 def _is_of(row: Mapping[str, Any], handle: Handle) -> bool:
@@ -152,7 +154,7 @@ def _is_of(row: Mapping[str, Any], handle: Handle) -> bool:
 def _found(row: Mapping[str, Any]) -> FoundProcess:
     name = str(row.get("client_request_id"))
     state = STATES.get(str(row.get("status", "")), ProcessState.RUNNING)
-    return FoundProcess(name, name, state, None, answers.read_iso(row.get("created")), _cost(row))
+    return FoundProcess(name, name, state, None, parsing.read_iso(row.get("created")), _cost(row))
 
 
 def _cost(row: Mapping[str, Any]) -> Decimal | None:

@@ -28,12 +28,12 @@ from darkroom.errors import (
     ResultNotReady,
     SubmitInDoubt,
 )
-from darkroom.model import Estimate, FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
-from darkroom.ports import ImageStream, Keep, ResultLink
-from darkroom.providers import answers, bodies, held, http
-from darkroom.providers.adapter import Adapter
-from darkroom.providers.calls import bearer
-from darkroom.providers.results import Downloads
+from darkroom.model import Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
+from darkroom.ports import ImageStream, ResultLink, StageResult
+from darkroom.providers import http_client, parsing, payloads, synchronous
+from darkroom.providers.authenticated_client import bearer
+from darkroom.providers.base import Adapter
+from darkroom.providers.downloads import Downloads
 
 NAME = "oxen"
 UNITS_PER_USD = 10_000
@@ -58,23 +58,23 @@ class Oxen(Adapter):
     name = NAME
     usual_seconds = 15  # typically 5 to 30
 
-    def __init__(self, base_url: str, keys: http.Keys, client: httpx.Client, downloads: Downloads) -> None:
+    def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:
         super().__init__(base_url, keys, client, replace(downloads, headers_for=self._for_results))
         self._models: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         """POST /ai/queue with a link to the image, or /ai/images/edit, held until the result has come and is kept. Spends
         money; see `ports.Provider`."""
         began = self._downloads.clock()
-        body = {**bodies.json_fields(plan), "input_image": image.link()}
-        if plan.manner.is_held:
-            answer = self._calls.pay(plan.endpoint, body, timeout=http.HELD_TIMEOUT, send=held.start)
-            with held.opened(answer) as response:
-                http.raise_for_submit(response)
-                held.take(response, self._downloads, keep, str(handle), "images", began)
+        body = {**payloads.json_fields(plan), "input_image": image.link()}
+        if plan.send_mode.is_synchronous:
+            answer = self._calls.pay(plan.endpoint, body, timeout=http_client.HELD_TIMEOUT, send=synchronous.start)
+            with synchronous.opened(answer) as response:
+                http_client.raise_for_submit(response)
+                synchronous.take(response, self._downloads, keep, str(handle), "images", began)
             return Submission(str(handle), datetime.now(UTC), staged=True)
         response = self._calls.pay(plan.endpoint, body)
-        http.raise_for_submit(response)
+        http_client.raise_for_submit(response)
         return Submission(_enqueued(response), datetime.now(UTC) + timedelta(seconds=self.usual_seconds))
 
     def progress(self, process_id: str) -> Progress:
@@ -82,7 +82,7 @@ class Oxen(Adapter):
         row = self._row(process_id)
         word = str(row.get("status", ""))
         state = STATES.get(word, ProcessState.RUNNING)
-        reason = http.clean(str(row.get("error_message") or "")) if state is ProcessState.FAILED else ""
+        reason = http_client.clean(str(row.get("error_message") or "")) if state is ProcessState.FAILED else ""
         credits = self._charged(process_id) if state is ProcessState.COMPLETED else None
         return Progress(state, credits=credits, vendor_word=word[:40], reason=reason)
 
@@ -92,11 +92,11 @@ class Oxen(Adapter):
         with self._downloads.open(self._result_url(process_id), lambda: self._result_url(process_id)) as link:
             yield link
 
-    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Generations whose input is a link of the run's, oldest first. None for a synchronous call, which has no row, and
         when none is found in lists that are not known to be whole, or among rows of which some do not say, in any list, what
         they were given."""
-        if manner.is_held:
+        if send_mode.is_synchronous:
             return None
         found: dict[str, FoundProcess] = {}
         silent, told = set[str](), set[str]()
@@ -106,13 +106,13 @@ class Oxen(Adapter):
                 continue
             given = row.get("input_image")
             (told if isinstance(given, str) and given else silent).add(str(row.get("generation_id")))
-            name = bodies.handle_in(given, handle)
+            name = payloads.handle_in(given, handle)
             if name is not None:
                 process = _found(row, name)
                 found[process.process_id] = process
         if not found and (silent - told or not is_whole):
             return None
-        return answers.oldest_first(found.values(), handle)
+        return parsing.oldest_first(found.values(), handle)
 
     def cancel(self, process_id: str) -> bool:
         """DELETE /ai/queue/{id}, which answers alike whether or not it had an effect: the row tells."""
@@ -135,17 +135,17 @@ class Oxen(Adapter):
     def _row(self, process_id: str) -> dict[str, Any]:
         if not GENERATION_ID.fullmatch(process_id):
             raise ProcessUnknown("that is no generation of this provider")
-        return answers.read_object(self._calls.read("GET", f"ai/queue/{process_id}"))
+        return parsing.read_object(self._calls.read("GET", f"ai/queue/{process_id}"))
 
     def _charged(self, process_id: str) -> Decimal | None:
         """What the generation's details say was charged, in our unit; None when they say nothing or cannot be had, which
         changes nothing."""
         try:
-            answer = answers.read_object(self._calls.read("GET", f"ai/generations/{process_id}"))
+            answer = parsing.read_object(self._calls.read("GET", f"ai/generations/{process_id}"))
         except DarkroomError:
             return None
         generation = answer.get("generation", answer)
-        return _units(answers.read_amount(generation.get("cost"))) if isinstance(generation, dict) else None
+        return _units(parsing.read_amount(generation.get("cost"))) if isinstance(generation, dict) else None
 
     def _everything(self) -> tuple[list[dict[str, Any]], bool]:
         """All rows, and whether that is known. In flight first: what ends meanwhile is then in the history. Where there is
@@ -159,7 +159,7 @@ class Oxen(Adapter):
         return [*rows, *past], is_whole
 
     def _queue(self, word: str) -> list[dict[str, Any]]:
-        return _rows(answers.read_object(self._calls.read_of_all("GET", "ai/queue", params={"status": word})))
+        return _rows(parsing.read_object(self._calls.read_of_all("GET", "ai/queue", params={"status": word})))
 
     def _history(self) -> tuple[list[dict[str, Any]], bool]:
         """Every page, and whether they are all: as many as the vendor says there are, or up to an empty one where it does
@@ -168,8 +168,8 @@ class Oxen(Adapter):
         seen = set[str]()
         for number in range(1, MAX_PAGES + 1):
             page = {"page": str(number), "page_size": str(PAGE_SIZE)}
-            answer = answers.read_object(self._calls.read("GET", "ai/generations", params=page))
-            rows, pages = _rows(answer), answers.read_number(answer.get("total_pages"))
+            answer = parsing.read_object(self._calls.read("GET", "ai/generations", params=page))
+            rows, pages = _rows(answer), parsing.read_number(answer.get("total_pages"))
             fresh = {str(row.get("generation_id")) for row in rows} - seen
             past += rows  # each as it stands: one without an id must not be lost among others
             seen |= fresh
@@ -182,7 +182,7 @@ class Oxen(Adapter):
     def _model(self, name: str) -> Mapping[str, Any]:
         kept_until, model = self._models.get(name, (0.0, {}))
         if time.monotonic() >= kept_until:
-            model = answers.read_object(self._calls.read_of_all("GET", f"ai/models/{name}"))
+            model = parsing.read_object(self._calls.read_of_all("GET", f"ai/models/{name}"))
             self._models[name] = (time.monotonic() + PRICE_KEPT_SECONDS, model)
         return model
 
@@ -196,7 +196,7 @@ class Oxen(Adapter):
 def _enqueued(response: httpx.Response) -> str:
     """The id of the generation that was enqueued. Raises SubmitInDoubt when the answer names none."""
     try:
-        answer = http.read_json(response)
+        answer = http_client.read_json(response)
     except ProviderUnavailable:
         answer = None
     match answer:
@@ -214,7 +214,7 @@ def _rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _may_be_of(row: Mapping[str, Any], moment: datetime) -> bool:
     """Whether it is of an image that was enqueued since then, as far as it says."""
-    enqueued_at = answers.read_moment(row.get("enqueued_at"))
+    enqueued_at = parsing.read_moment(row.get("enqueued_at"))
     return row.get("media_type", "image") == "image" and (enqueued_at is None or enqueued_at >= moment)
 
 
@@ -223,7 +223,7 @@ def _found(row: Mapping[str, Any], name: str) -> FoundProcess:
     if not isinstance(process_id, str) or not GENERATION_ID.fullmatch(process_id):
         raise ProviderUnavailable("the provider's list shows our generation without its id")
     state = STATES.get(str(row.get("status", "")), ProcessState.RUNNING)
-    return FoundProcess(process_id, name, state, None, answers.read_moment(row.get("enqueued_at")))
+    return FoundProcess(process_id, name, state, None, parsing.read_moment(row.get("enqueued_at")))
 
 
 def _check_schema(plan: Plan, model: Mapping[str, Any]) -> None:
@@ -234,7 +234,7 @@ def _check_schema(plan: Plan, model: Mapping[str, Any]) -> None:
         described = properties.get(name) if isinstance(properties, dict) else None
         choices = described.get("enum") if isinstance(described, dict) else None
         if isinstance(choices, list) and value not in choices:
-            listed = http.clean(", ".join(map(str, choices)))
+            listed = http_client.clean(", ".join(map(str, choices)))
             raise InvalidSetting(f"{name}={value}: the provider no longer takes it for {plan.model}; it lists {listed}")
 
 
@@ -246,7 +246,7 @@ def _price(model: Mapping[str, Any]) -> Decimal | None:
     grid = pricing.get("cost_per_image_grid")
     rows = [row for row in grid.values() if isinstance(row, dict)] if isinstance(grid, dict) else []
     named = [pricing.get("cost_per_image"), *(price for row in rows for price in row.values())]
-    prices = [price for price in map(answers.read_amount, named) if price is not None]
+    prices = [price for price in map(parsing.read_amount, named) if price is not None]
     return _units(max(prices)) if prices else None
 
 

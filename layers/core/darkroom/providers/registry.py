@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import httpx
 
     from darkroom.ports import Provider
-    from darkroom.providers.http import Keys
-    from darkroom.providers.results import Downloads
+    from darkroom.providers.downloads import Downloads
+    from darkroom.providers.http_client import Keys
 
     Adapter = Callable[[str, Keys, httpx.Client, Downloads], Provider]
 
@@ -35,8 +35,8 @@ def build(
 ) -> Provider:
     """The adapter of that provider. Plain http and loopback only where its base URL is such."""
     adapter, url = ADAPTERS[name](), base_url.rstrip("/")
-    is_local = providers.http.is_loopback(url)
-    return adapter(url, keys, client, providers.results.Downloads(client, local=is_local, context=context))
+    is_local = providers.http_client.is_loopback(url)
+    return adapter(url, keys, client, providers.downloads.Downloads(client, local=is_local, context=context))
 
 
 class OnFirstUse(Mapping[str, Made]):

@@ -24,16 +24,16 @@ from darkroom.model import (
     FoundProcess,
     Handle,
     ImageFormat,
-    Manner,
     Plan,
     ProcessState,
     Progress,
+    SendMode,
     Submission,
 )
-from darkroom.ports import ImageStream, Keep, ResultLink
-from darkroom.providers import answers, held, http
-from darkroom.providers.adapter import Adapter
-from darkroom.providers.calls import bearer
+from darkroom.ports import ImageStream, ResultLink, StageResult
+from darkroom.providers import http_client, parsing, synchronous
+from darkroom.providers.authenticated_client import bearer
+from darkroom.providers.base import Adapter
 
 NAME = "topaz"
 LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # goes as a Bearer token
@@ -68,17 +68,17 @@ class Topaz(Adapter):
         """X-API-Key; legacy keys go as Bearer tokens."""
         return bearer(key) if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         """POST `<endpoint>`: the image streamed under an exact Content-Length, or a link to it. Spends money; see
         `ports.Provider`. The synchronous endpoint answers with the picture, which is kept as it comes. Where it is gone
         (1.2.0 has none) nothing was accepted: the same is sent to the queue."""
-        if plan.manner.is_held:
-            answer = self._post(plan, image, handle, held.start, http.HELD_TIMEOUT)
+        if plan.send_mode.is_synchronous:
+            answer = self._post(plan, image, handle, synchronous.start, http_client.HELD_TIMEOUT)
             if answer.status_code not in GONE or plan.queue_endpoint is None:
                 return self._held(answer, keep)
             plan = replace(plan, endpoint=plan.queue_endpoint)
-        response = self._post(plan, image, handle, http.exchange, http.SUBMIT_TIMEOUT)
-        http.raise_for_submit(response)
+        response = self._post(plan, image, handle, http_client.exchange, http_client.SUBMIT_TIMEOUT)
+        http_client.raise_for_submit(response)
         return self._submission(response)
 
     def _post(
@@ -93,12 +93,12 @@ class Topaz(Adapter):
             # Multipart throughout: without a file each field is a part without filename.
             fields: list[tuple[str, Any]] = [(name, (None, value)) for name, value in plan.parameters.items()]
             # Either raises before a connection is made: SourceGone, NothingSent.
-            link, body = (image.link(), None) if plan.manner.by_link else (None, image.open())
+            link, body = (image.link(), None) if plan.send_mode.by_link else (None, image.open())
             try:
                 if body is None:
                     fields.append(("source_url", (None, link)))
                 else:
-                    exact = http.ExactBody(body, image.size_bytes).as_file()
+                    exact = http_client.ExactBody(body, image.size_bytes).as_file()
                     fields.append(("image", (f"{handle}{image.filename_suffix}", exact, image.content_type)))
                 request = self._calls.client.build_request(
                     "POST",
@@ -109,40 +109,40 @@ class Topaz(Adapter):
                 )
                 return send(self._calls.client, request, key)
             except Exception as error:  # whatever it was: only a connection never made proves that nothing was sent
-                raise http.submit_error(error) from None
+                raise http_client.submit_error(error) from None
             finally:
                 if body is not None:
                     body.close()
 
         return self._calls.authorised(post)
 
-    def _held(self, answer: httpx.Response, keep: Keep) -> Submission:
+    def _held(self, answer: httpx.Response, keep: StageResult) -> Submission:
         """POST /enhance. A picture that breaks off, or anything that is none (`image/…` is published), is not kept and can
         still be fetched as any other's: its process id came first."""
-        with held.opened(answer) as response:
-            http.raise_for_submit(response)
+        with synchronous.opened(answer) as response:
+            http_client.raise_for_submit(response)
             process_id = response.headers.get("x-process-id")
             if not _is_process_id(process_id):
                 raise SubmitInDoubt("the provider accepted without naming a process id")
             is_picture = response.headers.get("content-type", "").lower().startswith("image/")
-            kept = is_picture and held.kept(keep, process_id, held.body(response))
+            kept = is_picture and synchronous.kept(keep, process_id, synchronous.body(response))
         return Submission(process_id, datetime.now(UTC), staged=kept)
 
     def _submission(self, response: httpx.Response) -> Submission:
         try:
-            answer = http.read_json(response)
+            answer = http_client.read_json(response)
         except ProviderUnavailable:
             answer = {}
         fields = answer if isinstance(answer, dict) else {}
         process_id = fields.get("process_id") or response.headers.get("x-process-id")
         if not _is_process_id(process_id):
             raise SubmitInDoubt("the provider accepted without naming a process id")
-        eta = answers.read_moment(fields.get("eta") or response.headers.get("x-eta"))
+        eta = parsing.read_moment(fields.get("eta") or response.headers.get("x-eta"))
         return Submission(str(process_id), eta or datetime.now(UTC))
 
     def progress(self, process_id: str) -> Progress:
         """GET /status/{id}. An unpublished status word counts as running."""
-        return _progress(answers.read_object(self._calls.read("GET", _path("status", process_id))))
+        return _progress(parsing.read_object(self._calls.read("GET", _path("status", process_id))))
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
@@ -155,22 +155,22 @@ class Topaz(Adapter):
         response = self._calls.ask("GET", _path("download", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             raise ResultNotReady("the provider does not offer the download yet")
-        http.raise_for_read(response)
-        url = answers.read_object(response).get("download_url")
+        http_client.raise_for_read(response)
+        url = parsing.read_object(response).get("download_url")
         if not isinstance(url, str):
             raise ResultNotReady("the provider offered no download link")
         return url
 
-    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Entries of GET /status whose filename begins with the run's handle, oldest first, each process once.
 
         What it names a source_url by is not published: absence proves nothing then.
         """
         ours = [entry for entry in self._listed() if str(entry.get("filename", "")).startswith(handle.prefix)]
         found = {process.process_id: process for process in map(_found, ours)}  # pages may shift while they are read
-        if manner.by_link and not found:
+        if send_mode.by_link and not found:
             return None
-        return answers.oldest_first(found.values(), handle)
+        return parsing.oldest_first(found.values(), handle)
 
     def cancel(self, process_id: str) -> bool:
         """DELETE /cancel/{id}: 204 confirms, 409 = it can no longer be cancelled."""
@@ -185,13 +185,13 @@ class Topaz(Adapter):
         path = "estimate-gen" if plan.endpoint.startswith("enhance-gen") else "estimate"
         fields = {**plan.parameters, "input_width": str(width), "input_height": str(height)}
         # Multipart without a file: each field as a part without filename.
-        answer = answers.read_object(
+        answer = parsing.read_object(
             self._calls.read_of_all("POST", path, files={name: (None, value) for name, value in fields.items()})
         )
-        seconds = answers.read_number(answer.get("duration"))
+        seconds = parsing.read_number(answer.get("duration"))
         if seconds is None:
             raise ProviderUnavailable("the provider's estimate names no duration")
-        return Estimate(int(seconds), answers.read_number(answer.get("credits")))
+        return Estimate(int(seconds), parsing.read_number(answer.get("credits")))
 
     def forget(self, process_id: str) -> None:
         """DELETE /status/{id}; an unknown id is as good as forgotten."""
@@ -202,11 +202,11 @@ class Topaz(Adapter):
 
     def balance(self) -> Balance:
         """GET /account/v1/credits/balance on the base URL's origin."""
-        http.check_base_url(NAME, self._calls.base_url)
-        answer = answers.read_object(
-            self._calls.read_of_all("GET", ACCOUNT_PATH, base=http.origin(self._calls.base_url))
+        http_client.check_base_url(NAME, self._calls.base_url)
+        answer = parsing.read_object(
+            self._calls.read_of_all("GET", ACCOUNT_PATH, base=http_client.origin(self._calls.base_url))
         )
-        numbers = [answers.read_number(answer.get(f"{name}_credits")) for name in ("available", "reserved", "total")]
+        numbers = [parsing.read_number(answer.get(f"{name}_credits")) for name in ("available", "reserved", "total")]
         if None in numbers:
             raise ProviderUnavailable("the provider's account names no credits")
         return Balance(*(number for number in numbers if number is not None))
@@ -217,7 +217,7 @@ class Topaz(Adapter):
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = {"paginated": "true", "limit": str(PAGE_LIMIT)} | ({"cursor": cursor} if cursor else {})
-            entries, cursor = _page(http.read_json(self._calls.read_of_all("GET", "status", params=page)))
+            entries, cursor = _page(http_client.read_json(self._calls.read_of_all("GET", "status", params=page)))
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ProviderUnavailable("the provider's status list has entries of an unknown shape")
             yield from entries
@@ -231,7 +231,7 @@ class Topaz(Adapter):
 
 def _check_done(response: httpx.Response) -> None:
     """Only 204 is published as done; a page of some gateway's must not count as a cancellation, which frees money."""
-    http.raise_for_read(response)
+    http_client.raise_for_read(response)
     if response.status_code != httpx.codes.NO_CONTENT:
         raise ProviderUnavailable(f"the provider answered {response.status_code} where only 204 confirms")
 
@@ -267,10 +267,10 @@ def _progress(entry: Mapping[str, Any]) -> Progress:
     word = str(entry.get("status", ""))
     return Progress(
         state=STATES.get(word, ProcessState.RUNNING),
-        eta=answers.read_moment(entry.get("eta")),
-        credits=answers.read_number(entry.get("credits")),
-        output_width=answers.read_side(entry.get("output_width")),
-        output_height=answers.read_side(entry.get("output_height")),
+        eta=parsing.read_moment(entry.get("eta")),
+        credits=parsing.read_number(entry.get("credits")),
+        output_width=parsing.read_side(entry.get("output_width")),
+        output_height=parsing.read_side(entry.get("output_height")),
         output_format=FORMATS.get(str(entry.get("output_format", "")).lower()),
         vendor_word=word[:40],
     )
@@ -284,6 +284,6 @@ def _found(entry: Mapping[str, Any]) -> FoundProcess:
         process_id=str(process_id),
         handle=str(entry.get("filename", "")),
         state=_progress(entry).state,
-        eta=answers.read_moment(entry.get("eta")),
-        created_at=answers.read_moment(entry.get("creation_time")),
+        eta=parsing.read_moment(entry.get("eta")),
+        created_at=parsing.read_moment(entry.get("creation_time")),
     )

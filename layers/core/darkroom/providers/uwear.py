@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
-from darkroom.model import FoundProcess, Handle, Manner, Plan, ProcessState, Progress, Submission
-from darkroom.ports import ImageStream, Keep, ResultLink
-from darkroom.providers import answers, bodies, http
-from darkroom.providers.adapter import Adapter
+from darkroom.model import FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
+from darkroom.ports import ImageStream, ResultLink, StageResult
+from darkroom.providers import http_client, parsing, payloads
+from darkroom.providers.base import Adapter
 
 NAME = "uwear"
 PAGE_LIMIT = 100
@@ -43,16 +43,16 @@ class Uwear(Adapter):
     name = NAME
     usual_seconds = 10  # most are done within 5 to 20
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: Keep) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         """POST /generation-upscale with a link to the image. Spends money; see `ports.Provider`."""
         settings = dict(plan.parameters)
         body: dict[str, Any] = {"image_url": image.link(), "model_name": settings.pop("model")}
         if settings:
             body["generation_settings"] = settings
         response = self._calls.pay(plan.endpoint, body)
-        http.raise_for_submit(response)
+        http_client.raise_for_submit(response)
         try:
-            generation_id = _id_of(answers.read_object(response))
+            generation_id = _id_of(parsing.read_object(response))
         except ProviderUnavailable:
             generation_id = None
         if generation_id is None:
@@ -70,19 +70,19 @@ class Uwear(Adapter):
         with self._downloads.open(self._result_url(process_id), lambda: self._result_url(process_id)) as link:
             yield link
 
-    def find(self, handle: Handle, manner: Manner, since: datetime) -> tuple[FoundProcess, ...] | None:
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Generations whose input is a link of the run's, oldest first. None when none is found in a list that is not known
         to be whole, or not known to name of each what it was given."""
         found: dict[str, FoundProcess] = {}
         entries, is_whole = self._listed()
         given = [_links_given(entry) for entry in entries]
         for entry, links in zip(entries, given, strict=True):
-            name = next(filter(None, (bodies.handle_in(link, handle) for link in links)), None)
+            name = next(filter(None, (payloads.handle_in(link, handle) for link in links)), None)
             if name is not None:
                 process = _found(entry, name)
                 found[process.process_id] = process
         # That links are told as they were sent is known once one of ours was.
-        echoes = not entries or any(map(bodies.has_handle, itertools.chain(*given)))
+        echoes = not entries or any(map(payloads.has_handle, itertools.chain(*given)))
         if not found and not (is_whole and all(given) and echoes):
             return None
         return tuple(sorted(found.values(), key=lambda process: int(process.process_id)))
@@ -101,7 +101,7 @@ class Uwear(Adapter):
     def _generation(self, process_id: str) -> dict[str, Any]:
         if not GENERATION_ID.fullmatch(process_id):
             raise ProcessUnknown("that is no generation of this provider")
-        return answers.read_object(self._calls.read("GET", f"generation/{process_id}"))
+        return parsing.read_object(self._calls.read("GET", f"generation/{process_id}"))
 
     def _listed(self) -> tuple[list[dict[str, Any]], bool]:
         """The list, and whether that is all of it, in whichever shape it comes. Raises ProviderUnavailable."""
@@ -111,7 +111,7 @@ class Uwear(Adapter):
     def _by_page(self, first: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
         """As published: whole when its last page was reached and as much was seen as it had at the beginning."""
         seen: dict[str, dict[str, Any]] = {}
-        total = answers.read_number(first.get("total_count"))
+        total = parsing.read_number(first.get("total_count"))
         for number in range(1, MAX_PAGES + 1):
             body = first if number == 1 else self._page(page=number, items_per_page=PAGE_LIMIT)
             entries, last = _published(body, number)
@@ -138,7 +138,7 @@ class Uwear(Adapter):
 
     def _page(self, **query: int) -> Any:
         params = {name: str(value) for name, value in query.items()}
-        return http.read_json(self._calls.read_of_all("GET", "generations", params=params))
+        return http_client.read_json(self._calls.read_of_all("GET", "generations", params=params))
 
 
 def _published(body: object, number: int) -> tuple[list[dict[str, Any]], int | None]:
@@ -170,8 +170,8 @@ def _links_given(entry: Mapping[str, Any]) -> list[str]:
     `image_url`, unless that may be the result's: of that, an entry must tell its results."""
     url, results = entry.get("image_url"), entry.get("generation_results")
     made = {_place(url) for url in _result_urls(entry)}
-    told = bodies.links_in(url) if isinstance(url, str) and isinstance(results, list) else []
-    links = [*bodies.links_in(entry.get("payload")), *told]
+    told = payloads.links_in(url) if isinstance(url, str) and isinstance(results, list) else []
+    links = [*payloads.links_in(entry.get("payload")), *told]
     return [link for link in links if _place(link) not in made]
 
 
@@ -196,4 +196,4 @@ def _id_of(entry: Mapping[str, Any]) -> str | None:
 
 def _found(entry: Mapping[str, Any], name: str) -> FoundProcess:
     state = STATES.get(str(entry.get("status", "")), ProcessState.RUNNING)
-    return FoundProcess(str(_id_of(entry)), name, state, None, answers.read_iso(entry.get("created_at")))
+    return FoundProcess(str(_id_of(entry)), name, state, None, parsing.read_iso(entry.get("created_at")))

@@ -14,15 +14,15 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from darkroom_local.simulators.aimlapi.answers import B64, Shape, picture_answer, usd
 from darkroom_local.simulators.aimlapi.errors import Invalid, naming, stamp
 from darkroom_local.simulators.aimlapi.generations import Generation, Sender
-from darkroom_local.simulators.aimlapi.log import lines, page, read_query
-from darkroom_local.simulators.aimlapi.models import CLIENT_ID_PATTERN, LOW_BALANCE_CREDITS
-from darkroom_local.simulators.aimlapi.orders import Order, read_order
-from darkroom_local.simulators.aimlapi.world import Call, shape_of, traits_of
-from darkroom_local.simulators.stage.addresses import query_of
-from darkroom_local.simulators.stage.refusals import Refusal, Severed
+from darkroom_local.simulators.aimlapi.published_facts import CLIENT_ID_PATTERN, LOW_BALANCE_CREDITS
+from darkroom_local.simulators.aimlapi.request_checks import Order, read_order
+from darkroom_local.simulators.aimlapi.request_log import lines, page, read_query
+from darkroom_local.simulators.aimlapi.responses import B64, Shape, picture_answer, usd
+from darkroom_local.simulators.aimlapi.simulator_state import Call, shape_of, traits_of
+from darkroom_local.simulators.framework.input_urls import query_of
+from darkroom_local.simulators.framework.refusals import Refusal, Severed
 
 _CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
 

@@ -13,8 +13,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from darkroom_local.simulators.stage.journal import Entry
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.framework.refusals import Refusal
+from darkroom_local.simulators.framework.request_journal import Entry
 
 DOCUMENTED, PROBLEM = "documented", "problem"  # the two bodies
 _BILLING = "https://aimlapi.com/app/billing/"

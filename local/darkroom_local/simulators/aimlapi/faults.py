@@ -5,8 +5,8 @@ This module decides only what there is; the routes and the generations carry it 
 
 from __future__ import annotations
 
-from darkroom_local.simulators.stage.faults import FaultKind
-from darkroom_local.simulators.stage.kinds import fetch_late, lasting, repertoire, wrong_size
+from darkroom_local.simulators.framework.fault_kinds import fetch_late, lasting, repertoire, wrong_size
+from darkroom_local.simulators.framework.faults import FaultKind
 
 OPERATIONS = ("submit", "list", "account", "result")
 _SUBMIT = ("submit",)

@@ -18,18 +18,25 @@ from functools import partial
 from pathlib import Path
 
 from darkroom_local.simulators.aimlapi.errors import PARTNER_FAILED
-from darkroom_local.simulators.aimlapi.models import (
+from darkroom_local.simulators.aimlapi.published_facts import (
     FAILED,
     LONGEST_SECONDS,
     SECONDS_PER_MP,
     SHORTEST_SECONDS,
     SUCCEEDED,
 )
-from darkroom_local.simulators.aimlapi.orders import Order
-from darkroom_local.simulators.stage.account import Account
-from darkroom_local.simulators.stage.fetching import NotFetched
-from darkroom_local.simulators.stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
-from darkroom_local.simulators.stage.workshop import Workshop, made_as, sleep_until
+from darkroom_local.simulators.aimlapi.request_checks import Order
+from darkroom_local.simulators.framework.account import Account
+from darkroom_local.simulators.framework.imaging import (
+    DECODE_ERRORS,
+    NoArea,
+    NotAPicture,
+    Recipe,
+    ResultFile,
+    read_facts,
+)
+from darkroom_local.simulators.framework.input_fetching import NotFetched
+from darkroom_local.simulators.framework.job_workers import Workshop, made_as, sleep_until
 
 _UNREADABLE = (NotAPicture, NoArea, *DECODE_ERRORS)
 _ID_LETTERS, _ID_LENGTH = string.ascii_letters + string.digits, 21

@@ -9,11 +9,11 @@ from __future__ import annotations
 from darkroom_local.simulators.aimlapi import api_routes
 from darkroom_local.simulators.aimlapi.faults import REPERTOIRE
 from darkroom_local.simulators.aimlapi.generations import GenerationStore
-from darkroom_local.simulators.aimlapi.log import Pace, Refusals
-from darkroom_local.simulators.aimlapi.world import Settings, World
-from darkroom_local.simulators.stage.links import Links
-from darkroom_local.simulators.stage.server import Route, Simulator
-from darkroom_local.simulators.stage.workshop import Workshop
+from darkroom_local.simulators.aimlapi.request_log import Pace, Refusals
+from darkroom_local.simulators.aimlapi.simulator_state import Settings, World
+from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.presigned_links import PresignedUrls
+from darkroom_local.simulators.framework.server import Route, Simulator
 
 _ROUTES: tuple[Route[World], ...] = (
     ("POST", "/v1/images/generations", "submit", api_routes.submit),
@@ -37,7 +37,7 @@ class AimlapiSimulator(Simulator[World, Settings]):
     def make_world(self, workshop: Workshop) -> World:
         """A fresh world that works there."""
         settings = self.settings
-        links = Links(settings.result_lifetime_seconds)
+        links = PresignedUrls(settings.result_lifetime_seconds)
         generations = GenerationStore(self.account, workshop, settings.limits)
         pace, refusals = Pace(settings.speed), Refusals(settings.log_delay_seconds / settings.speed)
         return World(self.account, self.faults, self.journal, links, workshop, settings, generations, pace, refusals)

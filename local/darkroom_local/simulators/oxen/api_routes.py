@@ -16,14 +16,14 @@ from typing import Any
 
 from aiohttp import web
 
+from darkroom_local.simulators.framework.input_urls import query_of
+from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.oxen.errors import Plain
-from darkroom_local.simulators.oxen.jobs import Job
-from darkroom_local.simulators.oxen.models import AS_BASE64, INPUT, SUCCEEDED
-from darkroom_local.simulators.oxen.orders import Request, Unfit, order_of, read_request
-from darkroom_local.simulators.oxen.rows import row
-from darkroom_local.simulators.oxen.world import Call, traits_of
-from darkroom_local.simulators.stage.addresses import query_of
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.oxen.generation_views import row
+from darkroom_local.simulators.oxen.generations import Job
+from darkroom_local.simulators.oxen.published_facts import AS_BASE64, INPUT, SUCCEEDED
+from darkroom_local.simulators.oxen.request_checks import Request, Unfit, order_of, read_request
+from darkroom_local.simulators.oxen.simulator_state import Call, traits_of
 
 
 async def submit(call: Call) -> web.StreamResponse:

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from darkroom_local.simulators.oxen.catalog import model_entry
+from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.oxen.errors import Plain
-from darkroom_local.simulators.oxen.jobs import Job
-from darkroom_local.simulators.oxen.models import (
+from darkroom_local.simulators.oxen.generation_views import dollars, event, history_row, row
+from darkroom_local.simulators.oxen.generations import Job
+from darkroom_local.simulators.oxen.model_endpoint import model_entry
+from darkroom_local.simulators.oxen.published_facts import (
     ACTIVE,
     EVENT,
     KEEP_ALIVE_SECONDS,
@@ -28,9 +30,7 @@ from darkroom_local.simulators.oxen.models import (
     STATUSES,
     SUCCEEDED,
 )
-from darkroom_local.simulators.oxen.rows import dollars, event, history_row, row
-from darkroom_local.simulators.oxen.world import Call
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.oxen.simulator_state import Call
 
 _FOLDERS = (("repo", "repo"), ("directory", "folder"))  # the field's name after `target_`, and the query's
 

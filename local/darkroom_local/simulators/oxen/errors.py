@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.framework.refusals import Refusal
 
 BAD_PARAMETERS = "Invalid parameters supplied, please check your request and try again."
 TYPES: Mapping[int, tuple[str, str]] = {

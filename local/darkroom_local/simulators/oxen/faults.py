@@ -6,8 +6,8 @@ own host. This module decides only what there is; the routes and the jobs carry 
 
 from __future__ import annotations
 
-from darkroom_local.simulators.stage.faults import FaultKind
-from darkroom_local.simulators.stage.kinds import fetch_late, lasting, repertoire, wrong_size
+from darkroom_local.simulators.framework.fault_kinds import fetch_late, lasting, repertoire, wrong_size
+from darkroom_local.simulators.framework.faults import FaultKind
 
 OPERATIONS = ("submit", "edit", "status", "list", "history", "cancel", "model", "file", "result")
 _SUBMIT = ("submit",)

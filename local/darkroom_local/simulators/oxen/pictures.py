@@ -12,9 +12,16 @@ from PIL import ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from darkroom_local.simulators.oxen.models import INPUT_FORMATS
-from darkroom_local.simulators.oxen.orders import Order, Unfit
-from darkroom_local.simulators.stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, PictureFacts, Recipe, read_facts
+from darkroom_local.simulators.framework.imaging import (
+    DECODE_ERRORS,
+    NoArea,
+    NotAPicture,
+    PictureFacts,
+    Recipe,
+    read_facts,
+)
+from darkroom_local.simulators.oxen.published_facts import INPUT_FORMATS
+from darkroom_local.simulators.oxen.request_checks import Order, Unfit
 
 _NOT_TAKEN = f"The image must be {', '.join(INPUT_FORMATS[:-1])}, or {INPUT_FORMATS[-1]}"
 

@@ -7,15 +7,15 @@ stands in for.
 
 from __future__ import annotations
 
+from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.presigned_links import PresignedUrls
+from darkroom_local.simulators.framework.server import Route, Simulator
 from darkroom_local.simulators.oxen import api_routes, browse_routes
+from darkroom_local.simulators.oxen.event_listeners import Listeners
 from darkroom_local.simulators.oxen.faults import REPERTOIRE
-from darkroom_local.simulators.oxen.jobs import JobStore
-from darkroom_local.simulators.oxen.listeners import Listeners
-from darkroom_local.simulators.oxen.rows import FILE_PATH, Addresses
-from darkroom_local.simulators.oxen.world import Settings, World
-from darkroom_local.simulators.stage.links import Links
-from darkroom_local.simulators.stage.server import Route, Simulator
-from darkroom_local.simulators.stage.workshop import Workshop
+from darkroom_local.simulators.oxen.generation_views import FILE_PATH, Addresses
+from darkroom_local.simulators.oxen.generations import JobStore
+from darkroom_local.simulators.oxen.simulator_state import Settings, World
 
 BASE_PATH = "/api"
 _QUEUE, _HISTORY = BASE_PATH + "/ai/queue", BASE_PATH + "/ai/generations"
@@ -49,7 +49,7 @@ class OxenSimulator(Simulator[World, Settings]):
     def make_world(self, workshop: Workshop) -> World:
         """A fresh world that works there."""
         settings = self.settings
-        links = Links(settings.result_lifetime_seconds / settings.speed)
+        links = PresignedUrls(settings.result_lifetime_seconds / settings.speed)
         addresses = Addresses(links, wants_key=settings.result_wants_key, host=settings.result_host)
         listeners = Listeners()
         jobs = JobStore(self.account, workshop, settings.limits, listeners.tell)

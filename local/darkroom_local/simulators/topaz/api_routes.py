@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from darkroom_local.simulators.stage.imaging import (
+from darkroom_local.simulators.framework.imaging import (
     MEDIA_TYPES,
     NoArea,
     NotAPicture,
@@ -26,17 +26,17 @@ from darkroom_local.simulators.stage.imaging import (
     ResultFile,
     read_facts,
 )
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.framework.refusals import Refusal
+from darkroom_local.simulators.topaz.form_reader import Form, Upload, fetch_upload, read_form
 from darkroom_local.simulators.topaz.jobs import RUNNING, Job, duration_seconds, page
-from darkroom_local.simulators.topaz.models import (
+from darkroom_local.simulators.topaz.published_facts import (
     ENDPOINTS,
     PAGE_LIMIT_HIGHEST,
     SYNC_OUTPUT_LIMIT_MP,
     Endpoint,
 )
-from darkroom_local.simulators.topaz.orders import make_order, read_input_size, read_wishes
-from darkroom_local.simulators.topaz.uploads import Form, Upload, fetch_upload, read_form
-from darkroom_local.simulators.topaz.world import Call, traits_of
+from darkroom_local.simulators.topaz.request_checks import make_order, read_input_size, read_wishes
+from darkroom_local.simulators.topaz.simulator_state import Call, traits_of
 
 _DEFAULT_PAGE_LIMIT = 20
 

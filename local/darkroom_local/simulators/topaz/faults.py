@@ -5,8 +5,8 @@ This module decides only what there is; the routes and the jobs carry it out.
 
 from __future__ import annotations
 
-from darkroom_local.simulators.stage.faults import FaultKind
-from darkroom_local.simulators.stage.kinds import lasting, repertoire
+from darkroom_local.simulators.framework.fault_kinds import lasting, repertoire
+from darkroom_local.simulators.framework.faults import FaultKind
 
 OPERATIONS = (
     "submit",

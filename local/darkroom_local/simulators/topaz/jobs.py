@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from darkroom_local.simulators.stage.account import Account
-from darkroom_local.simulators.stage.imaging import DECODE_ERRORS, NotAPicture, ResultFile
-from darkroom_local.simulators.stage.workshop import Workshop, sleep_until
-from darkroom_local.simulators.topaz.models import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
-from darkroom_local.simulators.topaz.orders import Order
+from darkroom_local.simulators.framework.account import Account
+from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, NotAPicture, ResultFile
+from darkroom_local.simulators.framework.job_workers import Workshop, sleep_until
+from darkroom_local.simulators.topaz.form_reader import Upload
 from darkroom_local.simulators.topaz.pictures import is_retouched, make_picture, strengths
-from darkroom_local.simulators.topaz.uploads import Upload
+from darkroom_local.simulators.topaz.published_facts import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
+from darkroom_local.simulators.topaz.request_checks import Order
 
 RUNNING = ("Pending", "Processing")
 _PENDING_SHARE = 0.15

@@ -14,8 +14,8 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageOps, ImageStat
 from PIL.PngImagePlugin import PngImageFile
 
-from darkroom_local.simulators.stage.imaging import Recipe, ResultFile, make_result
-from darkroom_local.simulators.topaz.orders import Order, Value, Wishes
+from darkroom_local.simulators.framework.imaging import Recipe, ResultFile, make_result
+from darkroom_local.simulators.topaz.request_checks import Order, Value, Wishes
 
 _SUPER_FOCUS = 0.5
 _BOOST_SHARE = 0.5

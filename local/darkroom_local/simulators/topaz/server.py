@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from darkroom_local.simulators.stage.links import Links
-from darkroom_local.simulators.stage.server import Route, Simulator
-from darkroom_local.simulators.stage.workshop import Workshop
+from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.presigned_links import PresignedUrls
+from darkroom_local.simulators.framework.server import Route, Simulator
 from darkroom_local.simulators.topaz import api_routes
 from darkroom_local.simulators.topaz.faults import REPERTOIRE
 from darkroom_local.simulators.topaz.jobs import JobStore
-from darkroom_local.simulators.topaz.models import ENDPOINTS, LEGACY_KEY_PREFIX
-from darkroom_local.simulators.topaz.world import Settings, World
+from darkroom_local.simulators.topaz.published_facts import ENDPOINTS, LEGACY_KEY_PREFIX
+from darkroom_local.simulators.topaz.simulator_state import Settings, World
 
 BASE_PATH = "/image/v1"
 
@@ -61,6 +61,6 @@ class TopazSimulator(Simulator[World, Settings]):
 
     def make_world(self, workshop: Workshop) -> World:
         """A fresh world that works there."""
-        links = Links(self.settings.link_lifetime_seconds)
+        links = PresignedUrls(self.settings.link_lifetime_seconds)
         jobs = JobStore(self.account, workshop, self.settings.speed)
         return World(self.account, self.faults, self.journal, links, workshop, self.settings, jobs)

@@ -12,14 +12,14 @@ from typing import Any
 
 from aiohttp import web
 
-from darkroom_local.simulators.stage.addresses import query_of
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.framework.input_urls import query_of
+from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.uwear.errors import Invalid, Problem
-from darkroom_local.simulators.uwear.facts import facts, times, whole
+from darkroom_local.simulators.uwear.generation_views import facts, times, whole
 from darkroom_local.simulators.uwear.generations import Generation
-from darkroom_local.simulators.uwear.models import SEEN_QUEUED
-from darkroom_local.simulators.uwear.orders import Order, read_order
-from darkroom_local.simulators.uwear.world import Call, traits_of
+from darkroom_local.simulators.uwear.published_facts import SEEN_QUEUED
+from darkroom_local.simulators.uwear.request_checks import Order, read_order
+from darkroom_local.simulators.uwear.simulator_state import Call, traits_of
 
 _MISSING = "generation not found"
 

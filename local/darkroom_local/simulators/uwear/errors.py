@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from darkroom_local.simulators.stage.refusals import Refusal
+from darkroom_local.simulators.framework.refusals import Refusal
 
 MESSAGES: dict[int, str] = {
     301: "Use https.",

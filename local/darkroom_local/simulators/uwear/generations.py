@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from darkroom_local.simulators.stage.account import Account
-from darkroom_local.simulators.stage.fetching import NotFetched
-from darkroom_local.simulators.stage.imaging import DECODE_ERRORS, NoArea, NotAPicture, Recipe, ResultFile, read_facts
-from darkroom_local.simulators.stage.workshop import Workshop, made_as, sleep_until
-from darkroom_local.simulators.uwear.models import (
+from darkroom_local.simulators.framework.account import Account
+from darkroom_local.simulators.framework.imaging import (
+    DECODE_ERRORS,
+    NoArea,
+    NotAPicture,
+    Recipe,
+    ResultFile,
+    read_facts,
+)
+from darkroom_local.simulators.framework.input_fetching import NotFetched
+from darkroom_local.simulators.framework.job_workers import Workshop, made_as, sleep_until
+from darkroom_local.simulators.uwear.published_facts import (
     CREATED,
     CREATED_SECONDS,
     DONE,
@@ -29,7 +36,7 @@ from darkroom_local.simulators.uwear.models import (
     SECONDS_PER_OUTPUT_MP,
     SHORTEST_SECONDS,
 )
-from darkroom_local.simulators.uwear.orders import Order
+from darkroom_local.simulators.uwear.request_checks import Order
 
 RUNNING = (CREATED, ONGOING)
 _FAILURES = (NotFetched, NotAPicture, NoArea, *DECODE_ERRORS)

@@ -7,13 +7,13 @@ newer pages drop it. It must not import the application it stands in for.
 
 from __future__ import annotations
 
-from darkroom_local.simulators.stage.links import Links
-from darkroom_local.simulators.stage.server import Route, Simulator
-from darkroom_local.simulators.stage.workshop import Workshop
-from darkroom_local.simulators.uwear import api_routes, listing
+from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.presigned_links import PresignedUrls
+from darkroom_local.simulators.framework.server import Route, Simulator
+from darkroom_local.simulators.uwear import api_routes, generation_list
 from darkroom_local.simulators.uwear.faults import REPERTOIRE
 from darkroom_local.simulators.uwear.generations import GenerationStore
-from darkroom_local.simulators.uwear.world import Settings, World
+from darkroom_local.simulators.uwear.simulator_state import Settings, World
 
 BASE_PATH = "/api/v1"
 
@@ -23,7 +23,7 @@ _ROUTES: tuple[Route[World], ...] = tuple(
     for route in (
         ("POST", prefix + "/generation-upscale", "submit", api_routes.submit),
         ("GET", prefix + "/generation/{generation_id}", "status", api_routes.status),
-        ("GET", prefix + "/generations", "list", listing.listing),
+        ("GET", prefix + "/generations", "list", generation_list.listing),
     )
 )
 
@@ -41,6 +41,6 @@ class UwearSimulator(Simulator[World, Settings]):
 
     def make_world(self, workshop: Workshop) -> World:
         """A fresh world that works there."""
-        links = Links(self.settings.result_lifetime_seconds)
+        links = PresignedUrls(self.settings.result_lifetime_seconds)
         generations = GenerationStore(self.account, workshop, self.settings.limits)
         return World(self.account, self.faults, self.journal, links, workshop, self.settings, generations)

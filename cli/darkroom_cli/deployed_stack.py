@@ -1,0 +1,115 @@
+"""The deployed stack that a command works on, found by its name with the operator's own AWS configuration.
+
+Names and limits are those that the submit function was deployed with, so nothing is configured twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from darkroom.pipeline.operator_commands import OperatorCommands
+    from darkroom.pipeline.reconcile import Reconcile
+    from darkroom.ports import Interventions
+
+DEFAULT_STACK = "darkroom"
+SUBMIT = "Submit"  # the function's logical id in the template
+Stack = Annotated[str, typer.Option("--stack", envvar="DARKROOM_STACK", metavar="NAME", help="The stack's name.")]
+
+
+class NoDeployment(Exception):
+    """There is no such stack, or it is none of Darkroom; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A stack's use cases, with the operator's permissions. Each is made when it is first asked for."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    outputs: Mapping[str, str]
+    client: Callable[[str], Any] = field(repr=False)
+
+    @property
+    def operate(self) -> OperatorCommands:
+        """What a person decides."""
+        from darkroom import container
+
+        return container.operate()
+
+    @property
+    def interventions(self) -> Interventions:
+        """Jobs as people look for them."""
+        from darkroom import container
+
+        return container.interventions()
+
+    @property
+    def reconciliation(self) -> Reconcile:
+        """The ledger beside the providers' accounts."""
+        from darkroom import container
+
+        return container.reconciliation()
+
+    @property
+    def input_bucket(self) -> str:
+        """Where uploads come from."""
+        return self.environment["INPUT_BUCKET"]
+
+    @property
+    def queues(self) -> tuple[Any, str, str]:
+        """A client of SQS, then the URLs of the dead letter queue and of the intake queue."""
+        return self.client("sqs"), self.outputs["IntakeDlqUrl"], self.outputs["IntakeQueueUrl"]
+
+
+def connect(stack: str) -> Deployment:
+    """The stack of that name, once a process. Raises NoDeployment, and what boto3 raises without access."""
+    import boto3
+
+    from darkroom import container
+
+    session: Any = boto3.Session()
+
+    def client(service: str) -> Any:
+        return session.client(service, config=container.AWS_CONFIG)
+
+    cloudformation = client("cloudformation")
+    outputs = _outputs(cloudformation, stack)
+    function = _submit_function(cloudformation, stack)
+    configuration = client("lambda").get_function_configuration(FunctionName=function)
+    environment = configuration.get("Environment", {}).get("Variables")
+    if not environment:
+        raise NoDeployment(f"the environment of {function} cannot be read: may you use the key it is encrypted with?")
+    container.use(environment, client, credentials=session.get_credentials, interactive=True)
+    return Deployment(environment, outputs, client)
+
+
+def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
+    described = _described(stack, cloudformation, lambda: cloudformation.describe_stacks(StackName=stack))
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in described["Stacks"][0].get("Outputs", [])}
+
+
+def _submit_function(cloudformation: Any, stack: str) -> str:
+    described = _described(
+        f"{stack} of Darkroom",
+        cloudformation,
+        lambda: cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=SUBMIT),
+    )
+    return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _described(what: str, cloudformation: Any, call: Callable[[], Any]) -> Any:
+    from botocore.exceptions import ClientError
+
+    try:
+        return call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise NoDeployment(
+            f"there is no stack {what} in {cloudformation.meta.region_name} with these credentials: name it with "
+            "--stack or DARKROOM_STACK, or choose another AWS_PROFILE or AWS_DEFAULT_REGION"
+        ) from None

@@ -1,0 +1,91 @@
+"""Turns what a command may run into: one sentence on standard error and an exit code, never a traceback.
+
+2: the command cannot be done as it was given. 1: it may be repeated. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+BAD_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException",
+        "RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException",
+    }
+)  # fmt: skip
+HOW = "see docs/commands.md"
+
+
+def visible(text: object) -> str:
+    """A text with what a terminal would obey (control characters, changes of direction) written out, as `\\x1b`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def say(text: str) -> None:
+    """One line on standard output."""
+    typer.echo(visible(text))
+
+
+class _Visible(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """Around a whole command."""
+    handler = logging.StreamHandler()  # calls for a person are log lines here
+    handler.setFormatter(_Visible("%(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        with _foreseen():
+            yield
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _foreseen() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from darkroom.configuration import BadConfiguration
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LostClaim
+    from darkroom_cli.deployed_stack import NoDeployment
+
+    try:
+        yield
+    except (Inapplicable, NoDeployment, BadConfiguration) as error:
+        _end(str(error), 2)
+    except (LostClaim, LedgerBusy) as error:
+        _end(f"{error}; try again", 1)
+    except DarkroomError as error:
+        _end(str(error), 1)
+    except ClientError as error:
+        _end(_refusal(error), 2)
+    except BotoCoreError as error:  # no credentials, no region, no such profile, no way there
+        _end(f"AWS cannot be used: {error} ({HOW})", 2)
+
+
+def _refusal(error: ClientError) -> str:
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    if code in DENIED:
+        return f"AWS denies you {error.operation_name}: {message}. Ask for that permission, {HOW}"
+    if code in BAD_CREDENTIALS:
+        return f"AWS does not take your credentials ({code}): sign in again or choose another AWS_PROFILE, {HOW}"
+    return f"AWS refused {error.operation_name} ({code}): {message}"
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    typer.echo(visible(sentence), err=True)
+    raise typer.Exit(code) from None

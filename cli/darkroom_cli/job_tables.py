@@ -1,0 +1,146 @@
+"""What the operator sees of jobs and accounts: tables for people, JSON for programs.
+
+Every text comes from the ledger, so from uploaders and providers: cells are escaped and hold no markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from darkroom.messages import event_detail, plain
+from darkroom.model import Job, JobStatus
+from darkroom.pipeline.reconcile import Comparison
+from darkroom_cli.error_handling import visible
+
+WIDE = 4000  # columns where no terminal sets the width: a row stays one line, for grep
+STYLES = {
+    JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red", JobStatus.CANCELLED: "red",
+    JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
+}  # fmt: skip
+
+
+def console() -> Console:
+    """A console on standard output."""
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=WIDE)
+
+
+def jobs_table(jobs: Sequence[Job]) -> Table:
+    """One row a job, with a line that counts them."""
+    table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False)
+    table.add_column("job", f"{len(jobs)} jobs" if len(jobs) != 1 else "1 job", no_wrap=True)
+    table.add_column("run", justify="right")
+    table.add_column("status", no_wrap=True)
+    for name in ("key", "model"):
+        table.add_column(name, overflow="fold")
+    table.add_column("credits", justify="right")
+    table.add_column("USD", justify="right")
+    table.add_column("error", overflow="fold")
+    table.add_column("since or next (UTC)")
+    for job in jobs:
+        table.add_row(
+            _cell(job.job_id),
+            str(job.run),
+            _status(job),
+            _cell(job.source_key),
+            _cell(_model(job)),
+            _credits(job),
+            _amount(job.cost_usd),
+            _cell(job.error_code),
+            _when(job),
+        )
+    return table
+
+
+def job_table(job: Job) -> Table:
+    """All that is known of a job, a line each."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in everything(job).items():
+        text = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else value
+        text = ", ".join(map(str, text)) if isinstance(text, list) else text
+        if text not in ("", None):
+            table.add_row(name, _status(job) if name == "status" else _cell(text))
+    return table
+
+
+def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
+    """Each provider's account beside the ledger, in its own unit; nothing where the vendor shows no account."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("provider")
+    for name in ("account total", "available", "reserved", "ledger reserved", "ledger spent", "drift"):
+        table.add_column(name, justify="right")
+    for provider, found in compared.items():
+        if found is None:
+            table.add_row(_cell(provider), Text("shows no account, or not now", "dim"))
+            continue
+        numbers = (found.balance.total, found.balance.available, found.balance.reserved, found.reserved, found.spent)
+        drift = Text(_amount(found.drift), "bold red" if found.drift else "")
+        table.add_row(_cell(provider), *map(_amount, numbers), drift)
+    return table
+
+
+def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
+    """One object a job: its public attributes, as events carry them."""
+    return (json.dumps(event_detail(job), ensure_ascii=True) for job in jobs)
+
+
+def everything(job: Job) -> dict[str, object]:
+    """All attributes in JSON's types, the public ones first; absent ones are left out."""
+    known = event_detail(job) | {"handle_prefix": job.handle.prefix}  # what the provider's list shows it by
+    more = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in known}
+    return known | {name: plain(value) for name, value in more.items() if value not in (None, (), {}, "")}
+
+
+def one_line(job: Job) -> str:
+    """How a job stands, in a sentence for people."""
+    words = [f"{job.source_key}: {job.status}"]
+    words += [f"run {job.run}"] if job.run > 1 else []
+    words += [f"{_amount(job.credits)} credits"] if job.credits is not None else []
+    words += [job.error] if job.error else []
+    return ", ".join(words)
+
+
+def _cell(text: object) -> Text:
+    return Text("" if text is None else visible(text))
+
+
+def _status(job: Job) -> Text:
+    return Text(job.status.value, STYLES.get(job.status, ""))
+
+
+def _model(job: Job) -> str:
+    return "/".join(filter(None, (job.provider, job.model)))
+
+
+def _credits(job: Job) -> str:
+    """What it cost, or what is held for it."""
+    if job.credits is not None or job.credits_reserved is None:
+        return _amount(job.credits)
+    return f"{_amount(job.credits_reserved)} reserved"
+
+
+def _when(job: Job) -> str:
+    """Since when it stands so; for one that waits, when it is tried next."""
+    if job.next_attempt_at and job.status in (JobStatus.CLAIMED, JobStatus.SUBMITTING):
+        return f"next  {_moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}"
+    doubted_at = job.due_at if job.status is JobStatus.IN_DOUBT else None
+    return f"since {_moment(job.completed_at or doubted_at or job.submitted_at or job.created_at)}"
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _amount(value: Decimal | None) -> str:
+    return "" if value is None else f"{value.normalize():f}"

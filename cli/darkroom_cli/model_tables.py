@@ -1,0 +1,197 @@
+"""What a person or a program sees of the catalogs: tables and JSON. It must not choose what is shown.
+
+Every text comes from a file that many may edit: cells are escaped and hold no markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from darkroom.catalog import Catalog, Model, Parameter
+from darkroom.catalog.parameter_values import allowed
+from darkroom_cli import catalog_wording
+from darkroom_cli.catalog_wording import Citations, amount
+from darkroom_cli.error_handling import visible
+
+
+def providers_table(books: Iterable[Catalog]) -> Table:
+    """One row a provider."""
+    table = _listing("provider", "unit", "price of one", "default model", "models", "results kept", "largest file")
+    for book in books:
+        _add(
+            table,
+            book.provider,
+            book.unit,
+            catalog_wording.price_of_one(book),
+            book.default_model,
+            len(book.models),
+            catalog_wording.retention(book),
+            catalog_wording.largest_file(book),
+        )
+    return table
+
+
+def models_table(book: Catalog) -> Table:
+    """One row a model of the provider."""
+    table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous")
+    for model in book.models.values():
+        _add(
+            table,
+            f"{model.name} (default)" if model.name == book.default_model else model.name,
+            catalog_wording.price(book, model),
+            catalog_wording.formats(model.input_formats),
+            catalog_wording.output(model),
+            catalog_wording.size(model),
+            catalog_wording.megapixels(model),
+            catalog_wording.inputs(model),
+            catalog_wording.synchronous(model),
+        )
+    return table
+
+
+def model_page(book: Catalog, model: Model) -> Group:
+    """All that is known of a model: its facts, its parameters, and the sources that both name by number."""
+    citations = Citations()
+    parts = [_facts(book, model, citations), _parameters(model, citations), _sources(citations)]
+    return Group(*parts)
+
+
+def _facts(book: Catalog, model: Model, citations: Citations) -> Table:
+    own, price, limits = model.source, model.price_source, model.limits_source
+    facts: dict[str, tuple[str, str | None]] = {
+        "provider": (book.provider, None),
+        "model": (model.name, own),
+        "sent as": (model.wire, own),
+        "endpoint": (catalog_wording.section(model), own),
+        "price": (catalog_wording.price(book, model), price),
+        "price of one": (catalog_wording.price_of_one(book), book.sources.get("credit_price_usd")),
+        "input": (catalog_wording.formats(model.input_formats), own),
+        "output": (catalog_wording.output(model), own),
+        "size": (catalog_wording.size(model), model.size_source),
+        "MP in / out": (catalog_wording.megapixels(model), limits),
+        "largest side": (f"{amount(model.max_side_pixels)} pixels", limits),
+        "largest file": (catalog_wording.largest_file(book), book.sources.get("max_request_bytes")),
+        "results kept": (catalog_wording.retention(book), book.sources.get("result_retention_hours")),
+        "sent by": (catalog_wording.inputs(model), own),
+        "synchronous": (catalog_wording.synchronous(model), model.synchronous_source),
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(style="dim", no_wrap=True)
+    for name, (words, source) in facts.items():
+        _add(table, name, words, f"[{citations.number(source)}]" if source else "")
+    return table
+
+
+def _parameters(model: Model, citations: Citations) -> Table:
+    table = _listing("parameter", "sent as", "takes", "default", "required", "source")
+    for parameter in model.parameters.values():
+        _add(
+            table,
+            parameter.name,
+            catalog_wording.wire(parameter),
+            allowed(parameter),
+            parameter.default or "",
+            "yes" if parameter.required else "",
+            f"[{citations.number(parameter.source)}]",
+        )
+    if not model.parameters:
+        _add(table, "takes none", *[""] * 5)
+    return table
+
+
+def _sources(citations: Citations) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, citation in citations:
+        _add(table, f"[{number}]", citation)
+    return table
+
+
+def provider_facts(book: Catalog) -> dict[str, object]:
+    """A provider in JSON's types; `models` are names, `sources` are keyed by the fact they vouch for."""
+    return {
+        "provider": book.provider,
+        "unit": book.unit,
+        "credit_price_usd": _number(book.credit_price_usd),
+        "default_model": book.default_model,
+        "models": list(book.models),
+        "result_retention_hours": book.result_retention_hours,
+        "max_file_bytes": book.max_upload_bytes,
+        "sources": dict(book.sources),
+    }
+
+
+def model_facts(book: Catalog, model: Model) -> dict[str, object]:
+    """A model in JSON's types; the keys are the same for every model, null where there is nothing to say."""
+    return {
+        "provider": book.provider,
+        "model": model.name,
+        "wire_name": model.wire,
+        "endpoint": model.endpoint,
+        "is_default": model.name == book.default_model,
+        "credits": _number(catalog_wording.credits(model)),
+        "mp_per_credit": _number(model.mp_per_credit),
+        "input_formats": [form.value for form in model.input_formats],
+        "output_formats": [form.value for form in model.output_formats],
+        "output_format_is_open": model.format_is_open,
+        "takes_sides": model.takes_size,
+        "factor": _number(model.factor),
+        "factors": [_number(factor) for factor in model.factors.values()],
+        "max_scale": _number(model.max_scale),
+        "max_input_mp": _number(model.max_input_mp),
+        "max_output_mp": _number(model.max_output_mp),
+        "max_side_pixels": model.max_side_pixels,
+        "inputs": list(model.inputs),
+        "synchronous": catalog_wording.when_synchronous(model),
+        "max_synchronous_output_mp": _number(model.synchronous_max_output_mp),
+        "sources": {
+            "model": model.source,
+            "price": model.price_source,
+            "limits": model.limits_source,
+            "size": model.size_source,
+            "synchronous": model.synchronous_source,
+        },
+        "parameters": [_parameter_facts(parameter) for parameter in model.parameters.values()],
+    }
+
+
+def _parameter_facts(parameter: Parameter) -> Mapping[str, object]:
+    return {
+        "name": parameter.name,
+        "wire_name": parameter.wire,
+        "wire_values": dict(parameter.wire_values),
+        "kind": parameter.kind.value,
+        "minimum": _number(parameter.minimum),
+        "maximum": _number(parameter.maximum),
+        "max_length": parameter.max_length,
+        "choices": list(parameter.choices),
+        "default": parameter.default,
+        "required": parameter.required,
+        "source": parameter.source,
+    }
+
+
+def _number(value: Decimal | None) -> int | float | None:
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _listing(*names: str) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _add(table: Table, *cells: object) -> None:
+    table.add_row(*(Text(visible(cell)) for cell in cells))

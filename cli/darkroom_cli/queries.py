@@ -1,0 +1,126 @@
+"""Commands that look: jobs, one job, and the providers' accounts beside the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darkroom.model import TERMINAL, JobStatus
+from darkroom_cli import deployed_stack
+from darkroom_cli.deployed_stack import DEFAULT_STACK, Deployment, Stack
+from darkroom_cli.error_handling import reported, say
+
+if TYPE_CHECKING:
+    from darkroom.model import Job
+
+OPEN = tuple(status for status in JobStatus if status not in TERMINAL)
+DAY = "%Y-%m-%d"
+app = typer.Typer()
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+
+@app.command()
+def jobs(
+    status: Annotated[
+        JobStatus | None, typer.Option(case_sensitive=False, metavar="STATUS", help="Only these, as in FAILED.")
+    ] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=[DAY], metavar="YYYY-MM-DD", help="Uploaded on that day (UTC). For a status that is final: today."
+        ),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Every version of one key, or of bucket/key.")] = None,
+    as_json: AsJson = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """List unfinished jobs, or those of a status, day or key.
+
+    With --json one object a line.
+    """
+    with reported():
+        deployed = deployed_stack.connect(stack)
+        from darkroom_cli import job_tables
+
+        found = _found(deployed, status, f"{day:{DAY}}" if day else None, key)
+        if as_json:
+            for line in job_tables.json_lines(found):
+                typer.echo(line)
+        elif listed := sorted(found, key=lambda job: job.created_at):
+            job_tables.console().print(job_tables.jobs_table(listed))
+        else:
+            say("no such job" if status or day or key else "no job is open")
+
+
+@app.command()
+def job(
+    reference: Annotated[str, typer.Argument(metavar="JOB", help="Its id, its key, or s3://bucket/key (the newest).")],
+    as_json: AsJson = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Show everything about one job."""
+    with reported():
+        found = deployed_stack.connect(stack).operate.find(reference)
+        from darkroom_cli import job_tables
+
+        if as_json:
+            import json
+
+            typer.echo(json.dumps(job_tables.everything(found)))
+        else:
+            job_tables.console().print(job_tables.job_table(found))
+
+
+@app.command()
+def reconcile(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="The drift is explained: begin anew from what is there.")
+    ] = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Show accounts beside the ledger.
+
+    Drift is what left a provider's account and no job explains.
+    """
+    with reported():
+        reconciliation = deployed_stack.connect(stack).reconciliation
+        from darkroom_cli import job_tables
+
+        compared = {name: reconciliation.compare(name) for name in sorted(reconciliation.providers)}
+        job_tables.console().print(job_tables.accounts_table(compared))
+        for name in [name for name, found in compared.items() if found is not None] if accept else []:
+            reconciliation.accept(name)
+            say(f"{name}: accepted; from now on compared with what its account holds now")
+
+
+def _found(deployed: Deployment, status: JobStatus | None, day: str | None, key: str | None) -> Iterator[Job]:
+    """By the narrowest index; indexes lag, so the rows decide."""
+    if status in TERMINAL and not key:
+        day = day or f"{datetime.now(UTC):{DAY}}"
+    wanted = {status} if status else set(JobStatus) if day or key else set(OPEN)
+    for job in _indexed(deployed, status, day, key):
+        if job.status in wanted and (day is None or f"{job.created_at.astimezone(UTC):{DAY}}" == day):
+            yield job
+
+
+def _indexed(deployed: Deployment, status: JobStatus | None, day: str | None, key: str | None) -> Iterable[Job]:
+    look = deployed.interventions.jobs
+    if key:
+        return _of_key(deployed, key)
+    if status in OPEN:
+        return look(status=status)
+    if day:
+        return look(day=day)
+    return (job for each in OPEN for job in look(status=each))
+
+
+def _of_key(deployed: Deployment, key: str) -> Iterable[Job]:
+    named = key.removeprefix("s3://")
+    for uri in dict.fromkeys((named, f"{deployed.input_bucket}/{named}")):
+        if found := list(deployed.interventions.jobs(source_uri=uri)):
+            return found
+    return []

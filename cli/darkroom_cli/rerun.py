@@ -1,0 +1,108 @@
+"""`darkroom rerun`: one job that is over once more, or all that ended with one code."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darkroom.errors import ErrorCode, Inapplicable, LostClaim
+from darkroom_cli import deployed_stack
+from darkroom_cli.deployed_stack import DEFAULT_STACK, Deployment, Stack
+from darkroom_cli.error_handling import reported, say
+
+if TYPE_CHECKING:
+    from darkroom.model import Job
+
+DAY = "%Y-%m-%d"
+LOOK_BACK = timedelta(days=31)
+UNASKED = 20  # so many are run again without a question
+app = typer.Typer()
+
+
+@app.command()
+def rerun(
+    reference: Annotated[
+        str | None, typer.Argument(metavar="[JOB]", help="Its id, its key, or s3://bucket/key (the newest).")
+    ] = None,
+    completed: Annotated[
+        bool, typer.Option("--completed", help="Even though it has its result; it is paid again.")
+    ] = False,
+    code: Annotated[
+        ErrorCode | None, typer.Option(case_sensitive=False, metavar="CODE", help="Every job that ended with it.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=[DAY], metavar="YYYY-MM-DD", help="With --code: uploaded then or later (UTC). [31 days ago]"
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help=f"With --code: do not ask, even for more than {UNASKED}.")
+    ] = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Run finished jobs again; each is checked and paid anew.
+
+    One JOB, or with --code all that ended with that code.
+    """
+    first = _first_day(since)
+    _check(reference is not None, completed, code is not None, bool(since or yes))
+    with reported():
+        deployed = deployed_stack.connect(stack)
+        if reference is not None:
+            from darkroom_cli.job_tables import one_line
+
+            say(one_line(deployed.operate.rerun(reference, completed=completed)))
+        elif code is not None:
+            today = datetime.now(UTC).date()
+            found = list(deployed.operate.ended_with(code, first, today))
+            _all(deployed, found, f"ended with {code} since {first}", yes)
+
+
+def _check(by_job: bool, completed: bool, by_code: bool, narrowed: bool) -> None:
+    if by_job == by_code:
+        raise typer.BadParameter("give either a JOB or --code CODE")
+    if narrowed and by_job:
+        raise typer.BadParameter("--since and --yes go with --code")
+    if completed and by_code:
+        raise typer.BadParameter("--completed goes with a JOB")
+
+
+def _first_day(since: datetime | None) -> date:
+    today = datetime.now(UTC).date()
+    first = since.date() if since else today - LOOK_BACK
+    if first > today:
+        raise typer.BadParameter(f"{first} is yet to come", param_hint="--since")
+    return first
+
+
+def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
+    """Exactly the jobs that were counted; one that somebody else moved meanwhile does not keep the others."""
+    say(f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} {what}{_price(jobs)}")
+    if len(jobs) > UNASKED and not yes:
+        typer.confirm("Run them again?", abort=True)
+    sent = 0
+    try:
+        for job in jobs:
+            try:
+                deployed.operate.rerun(job.job_id)
+                sent += 1
+            except (Inapplicable, LostClaim) as moved:
+                typer.echo(f"{job.job_id}: {moved}", err=True)
+    finally:
+        if jobs:
+            say(f"{sent} of {len(jobs)} run again")
+    if sent < len(jobs):
+        raise typer.Exit(1)
+
+
+def _price(jobs: list[Job]) -> str:
+    """What their last runs had reserved, where all had and in one unit; nobody knows more before they are checked."""
+    known = [job.credits_reserved for job in jobs if job.credits_reserved is not None]
+    providers = {job.provider for job in jobs}
+    if len(known) < len(jobs) or len(providers) != 1:
+        return ""
+    return f"; their last runs had reserved {sum(known, Decimal(0)).normalize():f} credits of {providers.pop()}"

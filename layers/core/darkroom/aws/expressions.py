@@ -1,0 +1,76 @@
+"""Expressions: one conditional DynamoDB write, alone or as part of a transaction, built from named clauses.
+
+A clause is a name → condition text with `#attribute` and `:value` placeholders filled from keyword values. Arithmetic
+in conditions is never used: DynamoDB refuses it, and an emulator that accepts it proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from darkroom.aws.items import wire
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Write:
+    """An update of one row. `set` and `add` name attributes; `when` is the condition, its clauses joined by AND."""
+
+    key: Mapping[str, Any]
+    set: Mapping[str, object] = field(default_factory=dict)
+    add: Mapping[str, object] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    when: Sequence[str] = ()
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def request(self, table: str) -> dict[str, Any]:
+        """The parameters of UpdateItem, or of an Update in a transaction."""
+        parts, values = [], {f":{name}": wire(value) for name, value in self.values.items()}
+        if self.set:
+            parts.append("SET " + ", ".join(f"#{name} = :set_{name}" for name in self.set))
+        if self.add:
+            parts.append("ADD " + ", ".join(f"#{name} :add_{name}" for name in self.add))
+        if self.remove:
+            parts.append("REMOVE " + ", ".join(f"#{name}" for name in self.remove))
+        values |= {f":set_{name}": wire(value) for name, value in self.set.items()}
+        values |= {f":add_{name}": wire(value) for name, value in self.add.items()}
+        condition = " AND ".join(f"({clause})" for clause in self.when)
+        names = {*self.set, *self.add, *self.remove, *_names(condition)}
+        request: dict[str, Any] = {
+            "TableName": table,
+            "Key": dict(self.key),
+            "UpdateExpression": " ".join(parts),
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        return request
+
+    def check(self, table: str) -> dict[str, Any]:
+        """The parameters of a ConditionCheck in a transaction: `when` must hold, nothing is changed."""
+        condition = " AND ".join(f"({clause})" for clause in self.when)
+        return {
+            "TableName": table,
+            "Key": dict(self.key),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in _names(condition)},
+            "ExpressionAttributeValues": {f":{name}": wire(value) for name, value in self.values.items()},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it is only a condition."""
+        return not (self.set or self.add or self.remove)
+
+
+def _names(condition: str) -> set[str]:
+    words = condition.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    return {word[1:] for word in words if word.startswith("#")}

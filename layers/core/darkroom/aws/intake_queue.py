@@ -1,0 +1,25 @@
+"""The intake queue on SQS, as Darkroom itself sends to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkroom import messages
+from darkroom.model import JobDue, Upload
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+
+@dataclass(frozen=True)
+class SqsIntakeQueue:
+    """Fulfils `ports.IntakeQueue`."""
+
+    client: SQSClient
+    queue_url: str
+
+    def requeue(self, what: Upload | JobDue, delay_seconds: int) -> None:
+        """A new message; the caller acknowledges the old one, so that waiting never counts as a failed receive."""
+        delay = min(max(delay_seconds, 0), messages.MAX_DELAY_SECONDS)
+        self.client.send_message(QueueUrl=self.queue_url, MessageBody=messages.to_message(what), DelaySeconds=delay)

@@ -1,0 +1,175 @@
+"""The ledger's DynamoDB table: conditional writes, consistent reads and index queries.
+
+It retries what a retry may mend, inside this invocation.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from darkroom.aws.items import wire
+from darkroom.errors import LedgerBusy
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+from darkroom.aws.expressions import Write
+
+BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"})
+BUSY_ERRORS = frozenset(
+    {
+        "TransactionConflictException", "TransactionInProgressException", "ThrottlingException",
+        "ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError",
+    }
+)  # fmt: skip
+MAX_TRIES = 8
+MAX_BATCH = 100  # keys of one BatchGetItem
+FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … 3.2 s: at most 6.4 s in all
+
+
+def _key(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"pk": item["pk"], "sk": item["sk"]}
+
+
+def _id(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
+class ConditionFailed(Exception):
+    """A condition was false: `index` of the write, `item` as the row stands (empty when absent)."""
+
+    def __init__(self, index: int, item: Mapping[str, Any]) -> None:
+        super().__init__(f"condition of write {index} failed")
+        self.index, self.item = index, item
+
+
+@dataclass(frozen=True)
+class LedgerTable:
+    """Sends writes to one table and retries what a retry may mend, inside this invocation."""
+
+    client: DynamoDBClient
+    table: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def update(self, write: Write) -> dict[str, Any]:
+        """One conditional update; returns the row as it then is. Raises ConditionFailed, LedgerBusy."""
+        request = write.request(self.table) | {"ReturnValues": "ALL_NEW"}
+        answer: dict[str, Any] = self._patiently(lambda: self.client.update_item(**request))
+        attributes: dict[str, Any] = answer.get("Attributes", {})  # a REMOVE from a row that is not there leaves none
+        return attributes
+
+    def put_new(self, item: Mapping[str, Any]) -> None:
+        """A whole new row. Raises ConditionFailed when its key is taken, LedgerBusy."""
+        self._patiently(
+            lambda: self.client.put_item(
+                TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+            )
+        )
+
+    def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A row, read consistently. Raises LedgerBusy."""
+        request: dict[str, Any] = {"TableName": self.table, "Key": dict(key), "ConsistentRead": True}
+        item: dict[str, Any] | None = self._patiently(lambda: self.client.get_item(**request)).get("Item")
+        return item
+
+    def rows(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of at most 100 keys that are there, read consistently, in their order. Raises LedgerBusy.
+
+        What DynamoDB leaves unprocessed is asked for again, so that a row is never taken for missing.
+        """
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        asked = [dict(key) for key in keys]
+        for _ in range(MAX_TRIES):
+            if not asked:
+                return [found[_id(key)] for key in keys if _id(key) in found]
+            answer = self._patiently(partial(self.client.batch_get_item, RequestItems=self._asked(asked)))
+            found |= {_id(item): item for item in answer["Responses"].get(self.table, [])}
+            asked = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+        raise LedgerBusy("the ledger did not give all rows that were asked for; try again later")
+
+    def _asked(self, keys: list[dict[str, Any]]) -> Any:
+        return {self.table: {"Keys": keys, "ConsistentRead": True}}
+
+    def due(self, word: str, now: datetime, limit: int) -> list[dict[str, Any]]:
+        """Keys of the index OpenJobs under a word, due until now, the longest due first. Raises LedgerBusy."""
+        request: Any = {
+            "TableName": self.table, "IndexName": "OpenJobs", "Limit": limit,
+            "KeyConditionExpression": "open_status = :word AND due_at <= :now",
+            "ExpressionAttributeValues": {":word": wire(word), ":now": wire(now)},
+        }  # fmt: skip
+        return [_key(item) for item in self._patiently(lambda: self.client.query(**request))["Items"]]
+
+    def pages(self, index: str, attribute: str, value: str) -> Iterator[list[dict[str, Any]]]:
+        """All keys of an index under a value, at most 100 at a time. Raises LedgerBusy."""
+        request: Any = {
+            "TableName": self.table, "IndexName": index, "Limit": MAX_BATCH,
+            "KeyConditionExpression": "#attribute = :value", "ExpressionAttributeNames": {"#attribute": attribute},
+            "ExpressionAttributeValues": {":value": wire(value)},
+        }  # fmt: skip
+        while True:
+            answer = self._patiently(lambda: self.client.query(**request))
+            yield [_key(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def partition(self, pk: str) -> list[dict[str, Any]]:
+        """All rows of one partition, read consistently; meant for a handful. Raises LedgerBusy."""
+        request: Any = {
+            "TableName": self.table, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": wire(pk)},
+        }  # fmt: skip
+        items: list[dict[str, Any]] = self._patiently(lambda: self.client.query(**request))["Items"]
+        return items
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        """All writes or none; those that change nothing are conditions. Raises ConditionFailed for the first failed
+        condition, LedgerBusy.
+
+        All tries carry one token, so that a try whose answer was lost is not mistaken for another worker's write.
+        """
+        items: Any = [
+            {"ConditionCheck": write.check(self.table)}
+            if write.changes_nothing
+            else {"Update": write.request(self.table)}
+            for write in writes
+        ]
+        token = str(uuid.uuid4())
+        self._patiently(lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=token))
+
+    def _patiently(self, call: Callable[[], Any]) -> Any:
+        for attempt in range(MAX_TRIES):
+            if attempt:
+                self.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 - jitter, no secret
+            try:
+                return call()
+            except ClientError as error:
+                _raise_unless_busy(error)
+        raise LedgerBusy(
+            "the ledger is contended, throttled or out of order; what was asked of it may have been written all the same: "
+            "try again later"
+        )
+
+
+def _raise_unless_busy(error: ClientError) -> None:
+    response: Any = error.response
+    code = response["Error"]["Code"]
+    if code == "ConditionalCheckFailedException":
+        raise ConditionFailed(0, response.get("Item") or {}) from None
+    if code == "TransactionCanceledException":
+        reasons = response.get("CancellationReasons") or []
+        for index, reason in enumerate(reasons):
+            if reason.get("Code") == "ConditionalCheckFailed":
+                raise ConditionFailed(index, reason.get("Item") or {}) from None
+        if any(reason.get("Code") in BUSY for reason in reasons):
+            return
+    if code not in BUSY_ERRORS:
+        raise error

@@ -1,0 +1,150 @@
+"""Messages in and out, pure: S3's two kinds of notification become uploads, our own names a job that is due; a job becomes
+an event's detail."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from urllib.parse import unquote_plus
+
+from darkroom.model import Job, JobDue, JobStatus, Upload
+
+MAX_DELAY_SECONDS = 900  # the longest that a queue message can be held back: DelaySeconds of SQS
+
+SOURCE = "darkroom"
+JOB_ID = re.compile("[0-9a-f]{32}")
+JOB_DUE = "Job Due"  # on the intake queue only: a job by its id, whatever became of its object
+
+DETAIL_TYPES = {
+    JobStatus.COMPLETED: "Job Completed",
+    JobStatus.FAILED: "Job Failed",
+    JobStatus.REJECTED: "Job Rejected",
+}
+
+# The ledger's public attributes; everything else about a job stays inside.
+PUBLIC = (
+    "job_id", "run", "attempt", "status", "source_bucket", "source_key", "source_version", "provider", "model",
+    "settings", "process_id", "credits_reserved", "credits", "credit_price_usd", "cost_usd", "budget_month",
+    "output_bucket", "output_key", "error_code", "error", "created_at", "submitted_at", "eta", "completed_at", "polls",
+    "label", "superseded",
+)  # fmt: skip
+
+
+class MalformedMessage(ValueError):
+    """The message is neither of S3's notifications: it belongs in the dead-letter queue."""
+
+
+def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
+    """The uploads or the due job that a queue message names; none for `s3:TestEvent`. Raises MalformedMessage.
+
+    EventBridge's "Object Created" carries one raw key; S3's own notification carries records with URL-encoded keys.
+    """
+    try:
+        message = json.loads(body)
+        if message.get("detail-type") == JOB_DUE:
+            return (JobDue(_job_id(message["detail"]["job_id"])),)
+        if "Records" in message:
+            return tuple(_notified(record) for record in message["Records"] if _creates(record))
+        if message.get("Event") == "s3:TestEvent":
+            return ()
+        if message["detail-type"] != "Object Created":
+            return ()
+        return (_bridged(message["detail"]),)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MalformedMessage(f"not an S3 notification: {type(error).__name__}") from None
+
+
+def _job_id(value: object) -> str:
+    if not isinstance(value, str) or not JOB_ID.fullmatch(value):
+        raise TypeError("job_id")
+    return value
+
+
+def _creates(record: Mapping[str, Any]) -> bool:
+    return str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:")
+
+
+def _notified(record: Mapping[str, Any]) -> Upload:
+    s3_object = record["s3"]["object"]
+    return Upload(
+        bucket=str(record["s3"]["bucket"]["name"]),
+        key=unquote_plus(s3_object["key"]),
+        version_id=_version(s3_object.get("versionId")),
+        etag=_etag(s3_object.get("eTag")),
+        sequencer=s3_object.get("sequencer"),
+    )
+
+
+def _bridged(detail: Mapping[str, Any]) -> Upload:
+    s3_object = detail["object"]
+    if not isinstance(s3_object["key"], str):
+        raise TypeError("key")
+    return Upload(
+        bucket=str(detail["bucket"]["name"]),
+        key=s3_object["key"],
+        version_id=_version(s3_object.get("version-id")),
+        etag=_etag(s3_object.get("etag")),
+        sequencer=s3_object.get("sequencer"),
+    )
+
+
+def _version(value: str | None) -> str | None:
+    return value if value and value != "null" else None
+
+
+def _etag(value: str | None) -> str | None:
+    return value.strip('"') if value else None
+
+
+def to_message(what: Upload | JobDue) -> str:
+    """An upload as a queue message in EventBridge's form, or a due job; `work_of` reads it back."""
+    if isinstance(what, JobDue):
+        return json.dumps({"source": SOURCE, "detail-type": JOB_DUE, "detail": {"job_id": what.job_id}})
+    return _created(what)
+
+
+def _created(upload: Upload) -> str:
+    named = {
+        "key": upload.key,
+        "version-id": upload.version_id,
+        "etag": upload.etag,
+        "sequencer": upload.sequencer,
+    }
+    s3_object = {name: value for name, value in named.items() if value is not None}
+    detail = {"bucket": {"name": upload.bucket}, "object": s3_object}
+    return json.dumps({"source": SOURCE, "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
+
+
+def event_detail(job: Job) -> dict[str, object]:
+    """The job as events and reports show it: public attributes, JSON types, absent ones left out."""
+    known = {field.name for field in fields(job)}
+    detail = {name: plain(getattr(job, name)) for name in PUBLIC if name in known}
+    return {name: value for name, value in detail.items() if value is not None}
+
+
+def stamp(moment: datetime) -> str:
+    """A time as ledger, events, reports and the command line write it: `2026-11-21T14:00:00.000Z`, always of one length."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: object) -> object:
+    """A job's attribute in JSON's types."""
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case datetime():
+            return stamp(value)
+        case Enum():
+            return value.value
+        case Mapping():
+            return dict(value)
+        case tuple():
+            return list(value)
+        case _:
+            return value

@@ -1,0 +1,169 @@
+"""The rows of `credits.csv`: what became of each file, what it cost, and by which source and settings a later run knows it.
+
+A row is on disk as soon as its file is done, and is never changed: a later run adds its own. It must not decide what runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import itertools
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from io import FileIO, StringIO
+from pathlib import Path
+
+from darkroom.model import JobStatus
+from darkroom.output_keys import result_keys
+from darkroom.setting_layers import canonical
+from darkroom_local import progress_display
+from darkroom_local.folder_uploads import Item, source_of
+from darkroom_local.result_downloads import Outcome, UnsafeKey, safe_target
+
+CREDITS_FILE = "credits.csv"
+REAL, SIMULATED = "real", "simulated"
+_COLUMNS = (
+    "file", "job_id", "status", "provider", "model", "credits", "unit", "cost_usd", "from", "to", "error",
+    "process_id", "api", "result", "source_bytes", "source_modified_ns", "settings",
+)  # fmt: skip
+_DECIDING_PARAMETERS = ("DefaultSettings", "Provider")  # of the stack: they change what a result is
+
+
+class Unwritable(Exception):
+    """The folder for results, or its `credits.csv`, cannot be written."""
+
+
+class Receipts:
+    """Adds rows to an open `credits.csv`."""
+
+    def __init__(self, file: FileIO, out: Path, real: Collection[str]) -> None:
+        self._file, self._out, self._real = file, out.resolve(), real
+
+    def add(self, outcome: Outcome) -> None:
+        """A row for an outcome, handed to the disk at once. Raises Unwritable."""
+        with _told(self._out):
+            _write(self._file, [_cell(value) for value in self._row(outcome)])
+
+    def _row(self, outcome: Outcome) -> tuple[object, ...]:
+        job, source = outcome.job, outcome.source
+        api = (REAL if job.provider in self._real else SIMULATED) if job.provider else ""
+        result = outcome.result.relative_to(self._out).as_posix() if outcome.result else ""
+        return (
+            outcome.item.key,
+            job.job_id,
+            outcome.word,
+            job.provider,
+            job.model,
+            job.credits,
+            progress_display.unit_of(job.provider),
+            job.cost_usd,
+            outcome.size,
+            outcome.result_size,
+            outcome.code,
+            job.process_id,
+            api,
+            result,
+            source and source.size_bytes,
+            source and source.modified_ns,
+            asked_for(outcome.item),
+        )
+
+
+@contextlib.contextmanager
+def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
+    """`credits.csv` of a folder, to add rows to; made with the folder if there is none. `real` are the providers that are no
+    simulators. A file with other columns, an older version's, is kept beside it. Raises Unwritable."""
+    with _told(out):
+        file = _opened(out)
+    with file:
+        with _told(out):
+            _begin(file, out / CREDITS_FILE)
+        yield Receipts(file, out, real)
+
+
+class Done:
+    """What earlier runs left in a folder, as its `credits.csv` tells."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._by_result: dict[str, dict[str, str]] = {}  # the newest row of each file that is there
+        path = out / CREDITS_FILE
+        if path.exists() and _is_ours(path):
+            with path.open(newline="", encoding="utf-8", errors="replace") as file:
+                lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
+                rows = (row for row in csv.DictReader(lines) if row["status"] == JobStatus.COMPLETED.value)
+                self._by_result = {row["result"] or "": row for row in rows}
+
+    def has(self, item: Item, real: Collection[str] = ()) -> bool:
+        """Whether the result of this very file, by the same settings, is there. One that was simulated does not stand for one
+        by a `real` provider. Raises OSError when the file cannot be asked."""
+        return any(self._is_of(item, key, real) for key in result_keys(item.key))
+
+    def _is_of(self, item: Item, result: str, real: Collection[str]) -> bool:
+        row = self._by_result.get(_cell(result))
+        if row is None or row["file"] != _cell(item.key) or row["settings"] != _cell(asked_for(item)):
+            return False
+        if row["api"] == SIMULATED and row["provider"] in real:
+            return False
+        source = source_of(item.path.stat())
+        is_same = (row["source_bytes"], row["source_modified_ns"]) == (str(source.size_bytes), str(source.modified_ns))
+        with contextlib.suppress(UnsafeKey):
+            return is_same and safe_target(self._out, result).is_file()
+        return False
+
+
+def asked_for(item: Item) -> str:
+    """All that the operator said about how the result is to be, as one line."""
+    said = {canonical(key): value for key, value in item.settings.items()}
+    stack = {name: item.parameters[name] for name in _DECIDING_PARAMETERS if item.parameters.get(name)}
+    return json.dumps(said | stack, sort_keys=True)
+
+
+def _opened(out: Path) -> FileIO:
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / CREDITS_FILE
+    if path.exists() and path.stat().st_size and not _is_ours(path):
+        path.rename(next(p for n in itertools.count(1) if not (p := out / f"credits.{n}.csv").exists()))
+    return path.open("ab", buffering=0)  # a buffer would be written, and fail, once more when it is closed
+
+
+def _begin(file: FileIO, path: Path) -> None:
+    if not path.stat().st_size:
+        _write(file, _COLUMNS)
+    elif not _ends_a_line(path):  # a machine stopped half-way through a row
+        file.write(b"\r\n")
+
+
+def _write(file: FileIO, cells: Sequence[str]) -> None:
+    text = StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    row = text.getvalue().encode()
+    if file.write(row) != len(row):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextlib.contextmanager
+def _told(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(f"{CREDITS_FILE} in {str(out)!r} cannot be written: {error}") from error
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        return tuple(next(csv.reader(file), ())) == _COLUMNS
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _cell(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else progress_display.visible(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

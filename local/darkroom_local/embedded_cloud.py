@@ -1,0 +1,167 @@
+"""The embedded cloud: an AWS emulator as a child process on loopback, over TLS, with IAM enforced.
+
+It starts and reaches the emulator. It must not know Darkroom's template, nor let the operator's AWS configuration,
+keys or proxies into the emulator or its clients.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import secrets
+import socket
+import ssl
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from darkroom_local import child_processes
+from darkroom_local.certificates import Certificates, issue
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+MARKER = "ministack"  # in the emulator's command line
+_READY_SECONDS = 60.0
+# What the emulator and the functions in it may see of the operator's environment.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an embedded cloud answers, its administrator's key, and the certificate to trust."""
+
+    url: str
+    authority: Path
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    region: str = REGION
+
+    @property
+    def session(self) -> boto3.Session:
+        """A session that reads neither the operator's AWS files nor AWS_PROFILE."""
+        nowhere = (None, None, os.devnull, None)
+        settings = {
+            "profile": (None, None, None, None),
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+        }
+        return boto3.Session(
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=self.region,
+            botocore_session=botocore.session.Session(session_vars=settings),
+        )
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client of one service, e.g. `s3`; `config` as for botocore's Config."""
+        session: Any = self.session
+        return session.client(service, endpoint_url=self.url, verify=str(self.authority), config=_client_config(config))
+
+    def resource(self, service: str) -> Any:
+        """A boto3 resource of one service, e.g. `dynamodb`."""
+        session: Any = self.session
+        return session.resource(service, endpoint_url=self.url, verify=str(self.authority), config=_client_config({}))
+
+    def environment(self) -> dict[str, str]:
+        """What makes the AWS command line and SDKs talk to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_CA_BUNDLE": str(self.authority),
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A running embedded cloud."""
+
+    endpoint: Endpoint
+    child: child_processes.Child
+
+
+@contextlib.contextmanager
+def embedded_cloud(*, wait_scale: float = 1.0, certificates: Certificates | None = None) -> Iterator[Cloud]:
+    """An embedded cloud for the length of a block; nothing of it is left. `wait_scale` stretches workflow waits.
+
+    Its certificates are its own, unless somebody must trust them before it starts. Raises ChildFailed.
+    """
+    with tempfile.TemporaryDirectory(prefix="darkroom-cloud-") as folder:
+        cloud = launch(Path(folder), certificates or issue(Path(folder)), wait_scale=wait_scale)
+        with child_processes.ending(cloud.child):
+            await_ready(cloud)
+            yield cloud
+
+
+def launch(folder: Path, certificates: Certificates, *, wait_scale: float = 1.0) -> Cloud:
+    """Starts the emulator with all its state in `folder`; the caller ends it. Not ready yet: see `await_ready`."""
+    port = free_port()
+    url, secret = f"https://{HOST}:{port}", secrets.token_hex(20)
+    endpoint = Endpoint(url, certificates.authority, access_key="test", secret_key=secret)
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(certificates.chain),
+        "MINISTACK_SSL_KEY": str(certificates.key),
+        "AWS_CA_BUNDLE": str(certificates.authority),  # of the functions, too, which know no other AWS
+        "SSL_CERT_FILE": str(certificates.roots),  # with the usual roots: functions may call a provider's real API
+        "AUTH": "true",  # every function runs as its own role, and is refused what its policy does not grant
+        "AWS_ACCESS_KEY_ID": endpoint.access_key,  # the emulator's administrator; functions get their roles' keys
+        "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
+        "MINISTACK_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,
+        "LAMBDA_EXECUTOR": "local",
+        "SFN_WAIT_SCALE": str(wait_scale),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+        "IOT_MTLS_ENABLED": "false",  # would listen on every interface
+        "LOG_LEVEL": "WARNING",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Cloud(endpoint, child_processes.start("embedded cloud", [sys.executable, "-m", MARKER], environment, folder))
+
+
+def await_ready(cloud: Cloud) -> None:
+    """Returns once the emulator answers. Raises ChildFailed."""
+    port = int(cloud.endpoint.url.rpartition(":")[2])
+    trust = ssl.create_default_context(cafile=cloud.endpoint.authority)
+    cloud.child.wait_for(lambda: answers(port, trust), _READY_SECONDS)
+
+
+def answers(port: int, trust: ssl.SSLContext) -> bool:
+    """Whether an emulator on that port, and one that is trusted, says it is ready."""
+    connection = http.client.HTTPSConnection(HOST, port, timeout=2, context=trust)
+    try:
+        connection.request("GET", "/_ministack/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _client_config(more: dict[str, Any]) -> Config:
+    # `proxies={}` keeps proxies of the environment away from loopback.
+    options: dict[str, Any] = {"proxies": {}, "retries": {"mode": "standard", "total_max_attempts": 4}, **more}
+    return Config(**options)

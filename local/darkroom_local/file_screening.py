@@ -1,0 +1,88 @@
+"""Which files of a folder are worth an upload: looked at before the first one, while nothing costs anything.
+
+It must not upload, nor judge pictures and settings: submit does, and charges nothing for what it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom import output_keys
+from darkroom.setting_layers import canonical
+from darkroom_local import result_downloads
+from darkroom_local.credits_csv import Done
+from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item, UnusableSetting, items_in
+from darkroom_local.result_downloads import Outcome, UnsafeKey
+
+_MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
+_RENAME = "Rename the file, or move it away. It costs nothing as it is."
+
+
+@dataclass(frozen=True)
+class Screened:
+    """The files to upload, those whose results are there already, and those that cannot be uploaded."""
+
+    to_do: list[Item] = field(default_factory=list)
+    done_before: list[Item] = field(default_factory=list)
+    # Each alone: of 40,000 photos 39,999 are wanted all the same, and a second run brings the one for no more than its own
+    # price. To refuse them all for one would only make the operator come back.
+    unusable: list[Outcome] = field(default_factory=list)
+
+
+def pictures(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
+    """The pictures below `folder`, without the results that lie there when `out` does. Raises UnusableSetting: there are none, or
+    results would replace them."""
+    base = out.resolve()
+    if base == folder.resolve():
+        raise UnusableSetting("--out is FOLDER itself: results would replace the originals.")
+    items = [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
+    if not items:
+        raise UnusableSetting(f"There is no picture in {folder} ({' '.join(sorted(PICTURE_SUFFIXES))}).")
+    return items
+
+
+def is_paid(item: Item, real: Collection[str]) -> bool:
+    """Whether a real provider may be asked for the item: one that is named, or the stack's default."""
+    named = next((value.lower() for key, value in item.settings.items() if canonical(key) == "provider"), None)
+    return bool(real) and (named is None or named in real)
+
+
+def screen(items: Iterable[Item], out: Path, real: Collection[str], again: bool = False) -> Screened:
+    """Sorts the items; with `again`, nothing counts as done. `real` are the providers that are no simulators."""
+    done, sorted_out = Done(out), Screened()
+    for item in items:
+        why_not = unusable(item, out)
+        if why_not:
+            sorted_out.unusable.append(why_not)
+        elif not again and done.has(item, real):
+            sorted_out.done_before.append(item)
+        else:
+            sorted_out.to_do.append(item)
+    return sorted_out
+
+
+def unusable(item: Item, out: Path) -> Outcome | None:
+    """Why an item cannot be uploaded, or its result not be written below `out`; None when both can."""
+    if len(item.key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES:
+        return result_downloads.not_sent(
+            item, f"S3 takes paths of up to {output_keys.S3_KEY_LIMIT_BYTES} bytes.", _RENAME
+        )
+    if not output_keys.is_upload(item.key):
+        return result_downloads.not_sent(item, "Folders of this name are Darkroom's own, and never enhanced.", _RENAME)
+    try:
+        result_downloads.check_targets(out, item.key)
+        with item.path.open("rb") as file:
+            file.read(1)
+        size_bytes = item.path.stat().st_size
+    except UnsafeKey as error:
+        return result_downloads.not_sent(item, str(error), _RENAME)
+    except OSError as error:
+        return result_downloads.unreadable(item, error)
+    if not size_bytes:
+        return result_downloads.not_sent(item, "It is empty.", "Bring the whole file, then run again.")
+    if size_bytes > _MAX_UPLOAD_BYTES:
+        why = f"Its {size_bytes} bytes are more than one upload takes."
+        return result_downloads.not_sent(item, why, f"At most {_MAX_UPLOAD_BYTES} bytes can go.")
+    return None

@@ -1,0 +1,226 @@
+"""One run: uploads in, each job followed to its end, each result out as soon as it is there. The story of `darkroom local run`
+and of the demo.
+
+It works on a stack that stands. It must not start or stop one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from darkroom_local import credits_csv, folder_uploads, progress_display, result_downloads
+from darkroom_local.credits_csv import CREDITS_FILE, Receipts
+from darkroom_local.file_screening import Screened
+from darkroom_local.folder_uploads import Item, Sent
+from darkroom_local.job_following import JobView, read_jobs
+from darkroom_local.local_stack import LocalStack
+from darkroom_local.result_downloads import Outcome
+
+_LOOK_SECONDS = 0.25
+_UPLOADS_SHARE = 4  # while files are uploaded, they get four times the seconds that looking takes
+_SAVED_A_LOOK = 8  # results brought before the next look, so that what is shown stays fresh
+_STALL_SECONDS = 1800.0  # nothing changed for any job: polls come at least every 600 s
+_INTAKE_SECONDS = 120.0  # no upload at all was taken in: the intake itself does not work
+_SUBMIT_SECONDS = 10.0  # after an interrupt: for the answers of submits that are under way
+
+
+class Stalled(Exception):
+    """No job changed for half an hour, or no upload was taken in within two minutes."""
+
+
+def run(
+    stack: LocalStack,
+    items: Iterable[Item],
+    out: Path,
+    show: progress_display.Progress,
+    wait: Callable[[float], None] = time.sleep,
+    stall_seconds: float = _STALL_SECONDS,
+) -> list[Outcome]:
+    """Uploads the items and follows their jobs. Each result is in `out`, and its row in `credits.csv`, soon after its job ended.
+
+    However it ends early, what is paid and ready is saved first, and the exception carries a note of what is not.
+    Raises Stalled, Unwritable.
+    """
+    real = set(stack.providers) - set(stack.simulator_urls)
+    with credits_csv.adding(out, real) as rows:
+        jobs = _Jobs(stack, out, rows, show, wait)
+        try:
+            for item in items:
+                jobs.send(item)
+            jobs.follow(stall_seconds)
+        except BaseException as error:
+            with contextlib.suppress(Exception, KeyboardInterrupt):  # a stack that is gone; a second Ctrl-C
+                jobs.save_what_is_there()
+            error.add_note(jobs.left_behind())
+            raise
+    return jobs.outcomes
+
+
+def run_over(
+    stack: AbstractContextManager[LocalStack], files: Screened, out: Path, show: progress_display.Progress
+) -> list[Outcome]:
+    """As `run`, on a stack that stands only while it is needed; files that cannot be uploaded are outcomes too."""
+    with credits_csv.adding(out) as rows:
+        for outcome in files.unusable:
+            rows.add(outcome)
+    if not files.to_do:
+        return files.unusable
+    with stack as standing, show:
+        return [*run(standing, files.to_do, out, show), *files.unusable]
+
+
+class _Jobs:
+    """The uploads of one run: which jobs they are, how each stands, and what is saved of them."""
+
+    def __init__(
+        self,
+        stack: LocalStack,
+        out: Path,
+        rows: Receipts,
+        show: progress_display.Progress,
+        wait: Callable[[float], None],
+    ) -> None:
+        self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
+        self._s3: Any = stack.endpoint.client("s3")
+        self._sent: dict[str, Sent] = {}
+        self._views: dict[str, JobView] = {}
+        self._saved: dict[str, Outcome] = {}  # by key
+        self._keys: list[str] = []
+        self._sending: Item | None = None
+        self._has_lost = False
+        self._look_at = self._changed_at = time.monotonic()
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What is saved, in the order of the items."""
+        return [self._saved[key] for key in self._keys if key in self._saved]
+
+    def send(self, item: Item) -> None:
+        """Uploads one item, and looks after the others when it is time. Once a result could not be written, no more are paid for:
+        the next would most likely be lost as well."""
+        self._keys.append(item.key)
+        if self._has_lost:
+            why = "An earlier result could not be written, so nothing more was sent."
+            return self._keep(result_downloads.not_sent(item, why, "Mend that, then run again."))
+        self._sending = item
+        try:
+            self._note(folder_uploads.upload(self._s3, self._stack.input_bucket, item))
+        except OSError as error:
+            self._keep(result_downloads.unreadable(item, error))
+        self._sending = None
+        if time.monotonic() >= self._look_at:
+            self._look(_SAVED_A_LOOK)
+        return None
+
+    def follow(self, stall_seconds: float) -> None:
+        """Returns once each job is over and saved. Raises Stalled."""
+        while True:
+            self._look(_SAVED_A_LOOK)
+            open_jobs = sum(not job.is_over for job in self._views.values())
+            if not open_jobs and not self._unsaved():
+                return
+            is_taken_in = any(job.status for job in self._views.values())
+            limit = stall_seconds if is_taken_in else min(_INTAKE_SECONDS, stall_seconds)
+            if time.monotonic() - self._changed_at > limit:
+                what = f"Nothing has changed for {limit:.0f} s with {open_jobs} jobs open."
+                raise Stalled(_why_stalled(self._stack, what))
+            if not self._unsaved():
+                self._wait(_LOOK_SECONDS)
+
+    def save_what_is_there(self) -> None:
+        """After this nothing more is submitted, and what is over is saved. For a run that ends early."""
+        with contextlib.suppress(Exception):  # what is over is saved even where this cannot be done
+            _end_intake(self._stack)
+        if self._sending and (sent := folder_uploads.uploaded(self._s3, self._stack.input_bucket, self._sending)):
+            self._note(sent)
+        until = time.monotonic() + _SUBMIT_SECONDS
+        while True:
+            in_work = _messages_in_work(self._stack)  # before the look, which then sees what became of them
+            self._look(None)
+            is_submitting = in_work > 0 or any(job.is_submitting for job in self._views.values())
+            if not is_submitting or time.monotonic() > until:
+                return
+            self._wait(_LOOK_SECONDS)
+
+    def left_behind(self) -> str:
+        """What the operator should know of a run that ended early; what may be charged gets its row."""
+        lost = [outcome for outcome in self._saved.values() if outcome.is_lost]
+        unsaved = [job for job in self._views.values() if job.may_be_charged and not self._is_saved(job)]
+        sent = [self._sent[job.job_id] for job in unsaved]
+        left = [Outcome(of.item, job, None, source=of.source) for of, job in zip(sent, unsaved, strict=True)]
+        with contextlib.suppress(credits_csv.Unwritable):
+            for outcome in left:
+                self._rows.add(outcome)
+        done = sum(outcome.is_completed for outcome in self._saved.values())
+        return progress_display.left_behind(done, lost + left, self._out)
+
+    def _look(self, at_most: int | None) -> None:
+        """Reads the open jobs' rows, shows them, and saves up to so many of those that are over."""
+        began = time.monotonic()
+        fresh = read_jobs(self._stack, [job_id for job_id, job in self._views.items() if not job.is_over])
+        has_news = any(self._views[job_id] != job for job_id, job in fresh.items())
+        self._views |= fresh
+        self._show.update({job_id: (self._sent[job_id].item, job) for job_id, job in self._views.items()})
+        for job in itertools.islice(self._unsaved(), at_most):
+            self._keep(
+                result_downloads.fetch(self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out)
+            )
+            has_news = True
+        ended = time.monotonic()
+        self._changed_at = ended if has_news else self._changed_at
+        self._look_at = ended + max(_LOOK_SECONDS, _UPLOADS_SHARE * (ended - began))
+
+    def _note(self, sent: Sent) -> None:
+        self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
+        self._changed_at = time.monotonic()
+
+    def _unsaved(self) -> list[JobView]:
+        return [job for job in self._views.values() if job.is_over and not self._is_saved(job)]
+
+    def _is_saved(self, job: JobView) -> bool:
+        return self._sent[job.job_id].item.key in self._saved
+
+    def _keep(self, outcome: Outcome) -> None:
+        self._rows.add(outcome)
+        self._saved[outcome.item.key] = outcome
+        self._has_lost |= outcome.is_lost
+
+
+def _end_intake(stack: LocalStack) -> None:
+    """What waits in the intake queue, or comes to it, is submitted no more; what is under way is."""
+    functions, queue = stack.endpoint.client("lambda"), stack.outputs["IntakeQueueUrl"].rpartition("/")[2]
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        if mapping.get("EventSourceArn", "").endswith(f":{queue}"):
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def _messages_in_work(stack: LocalStack) -> int:
+    """Uploads that submit has at this moment; each may become a paid job."""
+    name = "ApproximateNumberOfMessagesNotVisible"
+    sqs = stack.endpoint.client("sqs")
+    answer = sqs.get_queue_attributes(QueueUrl=stack.outputs["IntakeQueueUrl"], AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
+def _why_stalled(stack: LocalStack, what: str) -> str:
+    """What stands still, and the end of the embedded cloud's log where this process has it."""
+    log = stack.cloud.child.log_text()[-2000:] if stack.cloud else ""
+    return f"{what} The end of the embedded cloud's log:\n{log}" if log else what
+
+
+def close(outcomes: Iterable[Outcome], out: Path, to: Console) -> int:
+    """Prints the closing table and the reasons of failures; answers the number of failures."""
+    done = list(outcomes)
+    to.print(progress_display.closing_table(done))
+    for text in progress_display.failures(done):
+        to.print(text, soft_wrap=True)
+    to.print(f"\nResults and {CREDITS_FILE} are in ", progress_display.visible(out), sep="", markup=False)
+    return sum(outcome.is_failure for outcome in done)

@@ -1,0 +1,110 @@
+"""Follows jobs by reading their rows of the ledger, as the documented table has them. It never writes there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from darkroom.errors import ErrorCode
+from darkroom.model import TERMINAL, JobStatus
+from darkroom_local.local_stack import LocalStack
+
+_BATCH = 100  # DynamoDB, BatchGetItem: items a call
+# A claimed job with one of these waits for the operator for up to JobDeadlineHours: on one machine, say so and stop.
+_NEEDS_OPERATOR = frozenset({ErrorCode.AUTH_FAILED, ErrorCode.OUT_OF_CREDITS})
+_MAY_BE_CHARGED = frozenset({JobStatus.SUBMITTING, JobStatus.IN_DOUBT, JobStatus.PROCESSING, JobStatus.COMPLETED})
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as its row says now. Before submit has taken the upload there is no row, and `status` is None."""
+
+    job_id: str
+    status: JobStatus | None = None
+    provider: str | None = None
+    model: str | None = None
+    polls: int = 0
+    eta: datetime | None = None
+    credits: Decimal | None = None
+    cost_usd: Decimal | None = None
+    output_bucket: str | None = None
+    output_key: str | None = None
+    process_id: str | None = None  # the provider's, once it took the picture
+    error_code: str | None = None
+    error: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more happens to it by itself."""
+        return self.status in TERMINAL or self.status is JobStatus.IN_DOUBT or self.needs_operator
+
+    @property
+    def is_submitting(self) -> bool:
+        """The provider's answer is not known yet, and so no process id."""
+        return self.status is JobStatus.SUBMITTING
+
+    @property
+    def may_be_charged(self) -> bool:
+        """The provider has the picture, or may have it."""
+        return self.status in _MAY_BE_CHARGED
+
+    @property
+    def needs_operator(self) -> bool:
+        """It waits for the owner of the provider's account."""
+        return self.status is JobStatus.CLAIMED and self.error_code in _NEEDS_OPERATOR
+
+    @property
+    def word(self) -> str:
+        """Its state in one word for people."""
+        if self.status is None:
+            return "UPLOADED"
+        return f"{self.status.value} ({self.error_code})" if self.needs_operator else self.status.value
+
+
+def read_jobs(stack: LocalStack, job_ids: Iterable[str]) -> dict[str, JobView]:
+    """Each job as it stands now, by job id."""
+    wanted = list(job_ids)
+    views = {job_id: JobView(job_id) for job_id in wanted}
+    dynamodb = stack.endpoint.resource("dynamodb")
+    for row in _rows(dynamodb, stack.outputs["LedgerTable"], wanted):
+        views[row["job_id"]] = view_of(row)
+    return views
+
+
+def view_of(row: Mapping[str, Any]) -> JobView:
+    """A row of the ledger as a JobView; what it does not say is None."""
+    return JobView(
+        job_id=row["job_id"],
+        status=JobStatus(row["status"]),
+        provider=row.get("provider"),
+        model=row.get("model"),
+        polls=int(row.get("polls", 0)),
+        eta=_moment(row.get("eta")),
+        credits=row.get("credits"),
+        cost_usd=row.get("cost_usd"),
+        output_bucket=row.get("output_bucket"),
+        output_key=row.get("output_key"),
+        process_id=row.get("process_id"),
+        error_code=row.get("error_code"),
+        error=row.get("error"),
+    )
+
+
+def _rows(dynamodb: Any, table: str, job_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    for start in range(0, len(job_ids), _BATCH):
+        keys = [{"pk": f"JOB#{job_id}", "sk": "JOB"} for job_id in job_ids[start : start + _BATCH]]
+        request: dict[str, Any] = {table: {"Keys": keys, "ConsistentRead": True}}
+        while request:
+            answer = dynamodb.batch_get_item(RequestItems=request)
+            yield from answer["Responses"].get(table, [])
+            request = answer.get("UnprocessedKeys", {})
+
+
+def _moment(text: str | None) -> datetime | None:
+    with contextlib.suppress(ValueError, TypeError):
+        return datetime.fromisoformat(text) if text else None
+    return None

@@ -1,0 +1,83 @@
+"""The local stack: embedded cloud, providers (simulated or real) and the deployed application, together.
+
+It must not upload or follow anything, nor decide which providers serve.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom_local import child_processes, simulator_processes, stack_deployment
+from darkroom_local.certificates import Certificates, issue
+from darkroom_local.embedded_cloud import Cloud, Endpoint, embedded_cloud
+from darkroom_local.packaging import Application, find_application
+from darkroom_local.provider_choice import Cast, cast
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A deployed stack: how to reach it, its CloudFormation outputs, and the base URLs of the simulators that serve it."""
+
+    endpoint: Endpoint
+    outputs: Mapping[str, str]
+    simulator_urls: Mapping[str, str]
+    providers: tuple[str, ...]  # that uploads may name
+    cloud: Cloud | None = field(default=None, repr=False)
+
+    @property
+    def input_bucket(self) -> str:
+        """Where uploads go."""
+        return self.outputs["InputBucket"]
+
+    @property
+    def output_bucket(self) -> str:
+        """Where results and failure reports go."""
+        return self.outputs["OutputBucket"]
+
+
+@contextlib.contextmanager
+def local_stack(
+    *,
+    topaz_api_key: str | None = None,
+    speed: float = simulator_processes.DEFAULT_SPEED,
+    faults: Sequence[str] = (),
+    parameters: Mapping[str, str] | None = None,
+    application: Application | None = None,
+    simulator_urls: Mapping[str, str] | None = None,
+    certificates: Certificates | None = None,
+    wait_scale: float = 1.0,
+) -> Iterator[LocalStack]:
+    """A stack for the length of a block; nothing of it is left.
+
+    With `topaz_api_key` the real API serves. Every other provider that uploads may name is simulated: where
+    `simulator_urls` says, else by a child with `speed` (how many times faster than a real provider) and its own of the
+    `faults`. Simulators fetch pictures from the cloud: those of `simulator_urls` trust it by the `certificates` that they
+    and it were given. Raises ChildFailed, DeploymentFailed, UnknownVendor.
+    """
+    who, given = cast(topaz_api_key, parameters or {}), dict(simulator_urls or {})
+    wanted = simulator_processes.faults_by_vendor(faults)
+    with contextlib.ExitStack() as ends:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-simulators-")))
+        own = certificates or issue(folder)
+        started = ends.enter_context(child_processes.ending_all())
+        for vendor in who.simulated:
+            if vendor not in given:
+                started[vendor] = simulator_processes.launch(vendor, folder, own.roots, speed, wanted.get(vendor, ()))
+        # The simulators start meanwhile.
+        cloud = ends.enter_context(embedded_cloud(wait_scale=wait_scale, certificates=own))
+        urls = given | {vendor: simulator_processes.base_url(child) for vendor, child in started.items()}
+        outputs = install(cloud.endpoint, who, urls, parameters or {}, application or find_application())
+        yield LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud)
+
+
+def install(
+    endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str], application: Application
+) -> dict[str, str]:
+    """Deploys the application and stores the API keys; answers the stack's outputs. Repeat safe."""
+    outputs = stack_deployment.deploy(endpoint, application, who.parameters(urls) | dict(parameters))
+    stack_deployment.put_api_keys(endpoint, outputs["ApiKeysSecretArn"], who.keys)
+    return outputs

@@ -1,0 +1,163 @@
+"""Brings results and failure reports from the output bucket to a folder of the operator's machine.
+
+Keys come from the bucket and are not trusted: none leaves the folder, by `..`, an absolute path, or a link in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from darkroom.errors import CURES, ErrorCode
+from darkroom.model import JobStatus
+from darkroom.output_keys import report_key, result_keys
+from darkroom_local import picture_sizes
+from darkroom_local.folder_uploads import Item, Sent, Source
+from darkroom_local.job_following import JobView
+
+NOT_SENT = "NOT SENT"
+_NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
+
+
+class UnsafeKey(Exception):
+    """A key that would be written outside of the chosen folder."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item: its job, the sizes before and after, the file or the reason there is none."""
+
+    item: Item
+    job: JobView
+    size: picture_sizes.Size | None
+    result: Path | None = None
+    result_size: picture_sizes.Size | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = None  # the file as it was uploaded
+
+    @property
+    def word(self) -> str:
+        """What became of it, in a word or two."""
+        if not self.job.job_id:
+            return NOT_SENT
+        return _NOT_SAVED if self.is_lost else self.job.word
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is a result that is not in the folder."""
+        return self.job.status is JobStatus.COMPLETED and not self.is_completed
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the result is in the folder."""
+        return self.result is not None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the uploader asked for a result and got none."""
+        return not self.is_completed and self.job.status is not JobStatus.SKIPPED
+
+    @property
+    def code(self) -> str:
+        """The closed error code, empty when there is none."""
+        return str(self.report.get("code") or self.job.error_code or "")
+
+    @property
+    def message(self) -> str:
+        """Why there is no result."""
+        return str(self.report.get("message") or self.job.error or "")
+
+    @property
+    def cure(self) -> str:
+        """What to do about it."""
+        known = CURES.get(ErrorCode(self.code), "") if self.code in set(ErrorCode) else ""
+        return str(self.report.get("cure") or known)
+
+
+def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path) -> Outcome:
+    """Brings what a job left in the output bucket: the result, into `out`, or the failure report. Repeat safe.
+
+    A result that cannot be written is an outcome too, so that those of other files are still brought.
+    """
+    item, size = sent.item, picture_sizes.size_of(sent.item.path)
+    if job.status is not JobStatus.COMPLETED or not job.output_key:
+        return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
+    try:
+        target = _download(s3, bucket, job.output_key, out)
+    except (OSError, UnsafeKey) as error:
+        report = {"message": f"The result is paid, but could not be written: {error}", "cure": _where_else(job)}
+        return Outcome(item, job, size, report=report, source=sent.source)
+    return Outcome(item, job, size, target, picture_sizes.size_of(target), source=sent.source)
+
+
+def not_sent(item: Item, why: str, cure: str) -> Outcome:
+    """The outcome of a file that was not uploaded, and so costs nothing."""
+    return Outcome(item, JobView(""), picture_sizes.size_of(item.path), report={"message": why, "cure": cure})
+
+
+def unreadable(item: Item, error: OSError) -> Outcome:
+    """The outcome of a file that could not be uploaded because it cannot be read."""
+    return not_sent(item, f"It cannot be read: {error}", "Make it readable, then run again.")
+
+
+def _where_else(job: JobView) -> str:
+    return f"Make room or give another --out. {job.provider} keeps the result for a while, as process {job.process_id}."
+
+
+def check_targets(out: Path, key: str) -> None:
+    """Raises UnsafeKey when a result of the upload, in whatever format, could not be written below `out`; OSError when its
+    name is none that the disk takes."""
+    target = safe_target(out, key)
+    if not target.parent.is_dir():
+        in_the_way = [above for above in target.parents if above.exists() and not above.is_dir()]
+    else:
+        possible = [target.with_name(PurePosixPath(other).name) for other in result_keys(key)]
+        in_the_way = [path for path in possible if path.is_symlink() or path.is_dir()]
+    if in_the_way:
+        raise UnsafeKey(f"The result cannot be {str(target)!r}: {str(in_the_way[0])!r} is in the way.")
+
+
+def safe_target(out: Path, key: str) -> Path:
+    """The path below `out` that a key names. Raises UnsafeKey."""
+    parts = key.split("/")
+    odd = not all(parts) or {".", ".."} & set(parts) or "\\" in key or not key.isprintable()
+    if odd or PurePosixPath(key).is_absolute():
+        raise UnsafeKey(f"The key {key!r} is not written to disk: it is no plain path below a folder.")
+    base = out.resolve()
+    target = base.joinpath(*parts)
+    if not target.parent.resolve().is_relative_to(base) or target.is_symlink():
+        raise UnsafeKey(f"The key {key!r} is not written to disk: a link in {str(out)!r} leads outside of it.")
+    return target
+
+
+def _download(s3: Any, bucket: str, key: str, out: Path) -> Path:
+    target = safe_target(out, key)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Not the name with more behind it: that may be longer than a file system takes.
+    partial = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        with partial.open("xb") as file:
+            s3.download_fileobj(bucket, key, file)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _report(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    try:
+        body = s3.get_object(Bucket=bucket, Key=report_key(key))["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            return {}
+        raise
+    report: dict[str, Any] = json.loads(body)
+    return report

@@ -1,0 +1,62 @@
+"""The one model on offer as GET /ai/models/{id} describes it: its price and its schema.
+
+The schema is the vendor's own as of 2026-09, with whatever the settings narrow or rename. This
+module must not be read by the checks of a request: they have the same facts from `models`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom_local.simulators.oxen.published_facts import CHOICES, INPUT, INPUT_FORMATS, MODEL, UNITS_PER_USD
+from darkroom_local.simulators.oxen.request_checks import Choices
+
+_CREATED = 1_750_000_000  # Unix time, assumed
+
+
+def model_entry(price_units: int, choices: Choices, schema_field: str) -> dict[str, Any]:
+    """The model object; the price is in US dollars for each image."""
+    return {
+        "id": MODEL,
+        "object": "model",
+        "created": _CREATED,
+        "owned_by": "oxen",
+        "display_name": "Topaz Image Upscaler",
+        "description": "Professional-grade image upscaling powered by AI, from Topaz Labs.",
+        "summary": "Professional AI image upscaling",
+        "model_type": "base",
+        "endpoint": "/images/generate",
+        "capabilities": {"input": ["image"], "output": ["image"]},
+        "pricing": {"method": "per_image", "cost_per_image": price_units / UNITS_PER_USD},
+        "fine_tuning": None,
+        "deployments": [],
+        "developer": {"name": "Topaz Labs", "logo": None},
+        "source_model": None,
+        "image_url": None,
+        "released_at": None,
+        schema_field: _schema(choices),
+    }
+
+
+def _schema(choices: Choices) -> dict[str, Any]:
+    formats = f"{', '.join(INPUT_FORMATS[:-1])}, or {INPUT_FORMATS[-1]}"
+    properties: dict[str, Any] = {
+        INPUT: {
+            "title": "Input Image",
+            "description": f"Image to use as reference. Must be {formats}.",
+            "type": "string",
+            "format": "uri",
+            "x-order": 0,
+        }
+    }
+    for place, (name, words) in enumerate(choices.items(), 1):
+        choice = CHOICES[name]
+        properties[name] = {
+            "title": choice.title,
+            "description": choice.description,
+            "type": "string",
+            "enum": list(words),
+            "default": choice.default,
+            "x-order": place,
+        }
+    return {"title": "Input", "type": "object", "required": [INPUT], "basic": [INPUT], "properties": properties}

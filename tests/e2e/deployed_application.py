@@ -1,0 +1,215 @@
+"""A deployed Darkroom as its users see it: buckets, the ledger, the queue, events. Knows the contract only, no code of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+from PIL import Image
+
+from darkroom_local.local_stack import LocalStack
+from darkroom_local.simulator_processes import simulated_key
+
+API_KEY = simulated_key("topaz")  # what the local stack stores when no real key is given
+LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
+ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
+
+
+def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
+    """A small noisy picture."""
+    buffer = io.BytesIO()
+    Image.effect_noise((width, height), 60).convert("RGB").save(buffer, format)
+    return buffer.getvalue()
+
+
+@contextmanager
+def simulators(*vendors: str, speed: float, authorities: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Each vendor's simulator in this process, with the key that the local stack stores for it.
+
+    `authorities` are the certificates trusted by those that fetch pictures from the embedded cloud.
+    """
+    with ExitStack() as ends:
+        made: dict[str, Any] = {}
+        for vendor in vendors:
+            make = getattr(import_module(f"darkroom_local.simulators.{vendor}"), f"{vendor.capitalize()}Simulator")
+            made[vendor] = ends.enter_context(make(api_key=simulated_key(vendor), speed=speed, authorities=authorities))
+        yield made
+
+
+@dataclass
+class Darkroom:
+    """The stack and the simulators behind it, by vendor."""
+
+    stack: LocalStack
+    simulators: Mapping[str, Any]
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def simulator(self) -> Any:
+        """Topaz', which serves uploads that name no provider."""
+        return self.simulators["topaz"]
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.stack.endpoint.client("s3")
+
+    def client(self, service: str) -> Any:
+        return self.stack.endpoint.client(service)
+
+    def upload(self, key: str, body: bytes, tags: str = "", **extra: Any) -> str:
+        """Puts an object; returns its version."""
+        answer = self.s3.put_object(
+            Bucket=self.stack.input_bucket, Key=key, Body=body, **({"Tagging": tags} if tags else {}), **extra
+        )
+        self.versions[key] = answer["VersionId"]
+        return str(answer["VersionId"])
+
+    def notify(self, key: str) -> None:
+        """Sends the upload's message to the intake queue, in S3's own notification form."""
+        from urllib.parse import quote_plus
+
+        record = {
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": self.stack.input_bucket},
+                "object": {"key": quote_plus(key, safe="/"), "versionId": self.versions[key]},
+            },
+        }
+        self.client("sqs").send_message(
+            QueueUrl=self.stack.outputs["IntakeQueueUrl"], MessageBody=json.dumps({"Records": [record]})
+        )
+
+    def job_id(self, key: str) -> str:
+        """The identity of an upload to a versioned bucket, as the contract defines it: a hash of bucket, key, version."""
+        import hashlib
+
+        parts = (self.stack.input_bucket, key, self.versions[key])
+        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
+
+    def row(self, pk: str, sk: str) -> dict[str, Any]:
+        """A row of the ledger."""
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        item = self.client("dynamodb").get_item(
+            TableName=self.stack.outputs["LedgerTable"], Key=key, ConsistentRead=True
+        )
+        deserialize = TypeDeserializer().deserialize
+        return {name: deserialize(value) for name, value in item.get("Item", {}).items()}
+
+    def job(self, key: str) -> dict[str, Any]:
+        """The upload's job, empty when there is none."""
+        return self.row(f"JOB#{self.job_id(key)}", "JOB")
+
+    def ended(self, keys: Iterable[str], seconds: float = 120) -> dict[str, dict[str, Any]]:
+        """The jobs of all keys, once all have ended and published."""
+        keys, until = list(keys), time.monotonic() + seconds
+        while True:
+            jobs = {key: self.job(key) for key in keys}
+            if all(
+                job.get("status") in ENDED
+                and ("published_at" in job or job["status"] in {"SKIPPED", "CANCELLED", "IN_DOUBT"})
+                for job in jobs.values()
+            ):
+                return jobs
+            if time.monotonic() > until:
+                late = {key: (job.get("status"), job.get("error")) for key, job in jobs.items()}
+                raise AssertionError(f"not ended after {seconds} s: {late}")
+            time.sleep(0.25)
+
+    def until(self, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 90) -> dict[str, Any]:
+        """The job once it is so."""
+        ends = time.monotonic() + seconds
+        while not is_so(job := self.job(key)):
+            assert time.monotonic() < ends, job
+            time.sleep(0.25)
+        return job
+
+    def make_due(self, key: str) -> None:
+        """As if the job had waited long enough."""
+        self.client("dynamodb").update_item(
+            TableName=self.stack.outputs["LedgerTable"],
+            Key={"pk": {"S": f"JOB#{self.job_id(key)}"}, "sk": {"S": "JOB"}},
+            UpdateExpression="SET due_at = :then, next_attempt_at = :then",
+            ExpressionAttributeValues={":then": LONG_AGO},
+        )
+
+    def function(self, name: str) -> str:
+        """The deployed name of one of the stack's functions."""
+        found = self.client("cloudformation").describe_stack_resource(StackName="darkroom", LogicalResourceId=name)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    def sweep(self) -> None:
+        """One round of the sweep, now."""
+        self.client("lambda").invoke(FunctionName=self.function("Sweep"))
+
+    def submits(self, key: str, vendor: str = "topaz") -> list[Any]:
+        """What the vendor's simulator accepted, and would have charged, for the upload: our handle stands in each."""
+        return [s for s in self.simulators[vendor].submits if self.job_id(key) in json.dumps(s)]
+
+    def output(self, key: str) -> dict[str, Any]:
+        """The object in the output bucket, with `Body` read."""
+        answer = self.s3.get_object(Bucket=self.stack.output_bucket, Key=key)
+        return {**answer, "Body": answer["Body"].read()}
+
+    def output_keys(self) -> set[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.stack.output_bucket)
+        return {found["Key"] for page in pages for found in page.get("Contents", [])}
+
+    def report(self, key: str) -> dict[str, Any]:
+        """The failure report of an upload."""
+        report: dict[str, Any] = json.loads(self.output(f"_failed/{key}.json")["Body"])
+        return report
+
+    def collect_events(self) -> None:
+        """A rule on the default bus that copies Darkroom's events into a queue."""
+        queue = self.client("sqs").create_queue(QueueName="seen-events")["QueueUrl"]
+        arn = self.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+        bus = self.client("events")
+        bus.put_rule(Name="seen", EventPattern=json.dumps({"source": ["darkroom"]}))
+        bus.put_targets(Rule="seen", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
+        policy = {
+            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn["QueueArn"],
+        }  # fmt: skip
+        self.client("sqs").set_queue_attributes(
+            QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [policy]})}
+        )
+        self._events: list[dict[str, Any]] = []
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event seen so far."""
+        sqs = self.client("sqs")
+        queue = sqs.get_queue_url(QueueName="seen-events")["QueueUrl"]
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                self._events.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return list(self._events)
+
+    def everything_written(self) -> str:
+        """Logs, execution histories, ledger rows, events and reports, as one text to search."""
+        said: list[str] = [json.dumps(self.events())]
+        logs = self.client("logs")
+        for group in logs.describe_log_groups()["logGroups"]:
+            name = group["logGroupName"]
+            for stream in logs.describe_log_streams(logGroupName=name)["logStreams"]:
+                found = logs.get_log_events(
+                    logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True
+                )
+                said += [event["message"] for event in found["events"]]
+        states = self.client("stepfunctions")
+        for run in states.list_executions(stateMachineArn=self.stack.outputs["StateMachineArn"])["executions"]:
+            history = states.get_execution_history(executionArn=run["executionArn"])["events"]
+            said.append(json.dumps(history, default=str))
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.stack.outputs["LedgerTable"])
+        said += [json.dumps(page["Items"], default=str) for page in pages]
+        said += [self.output(key)["Body"].decode() for key in self.output_keys() if key.startswith("_failed/")]
+        return "\n".join(said)

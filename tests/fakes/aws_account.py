@@ -1,0 +1,132 @@
+"""An AWS account in this process (moto): two buckets, the ledger's table, and helpers that look at what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from darkroom.aws import items
+from darkroom.model import Job, Upload
+
+REGION = "eu-central-1"
+INPUT, OUTPUT, TABLE = "darkroom-in", "darkroom-out", "ledger"
+INDEXES = {
+    "OpenJobs": ("open_status", "due_at"),
+    "JobsBySource": ("source_uri", "created_at"),
+    "JobsByDay": ("day", "created_at"),
+}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass
+class Cloud:
+    """The account's clients and what they hold."""
+
+    s3: Any
+    dynamodb: Any
+
+    def put(self, key: str, body: bytes, *, tags: str = "", bucket: str = INPUT, **extra: Any) -> Upload:
+        """Uploads an object and answers what its event would name."""
+        if tags:
+            extra["Tagging"] = tags
+        answer = self.s3.put_object(Bucket=bucket, Key=key, Body=body, **extra)
+        version = answer.get("VersionId")
+        return Upload(bucket, key, None if version == "null" else version, answer["ETag"].strip('"'))
+
+    def body(self, key: str, bucket: str = OUTPUT) -> bytes | None:
+        """The bytes at a key, None when there is nothing."""
+        if key not in self.keys(bucket):
+            return None
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()  # type: ignore[no-any-return]
+
+    def head(self, key: str) -> dict[str, Any]:
+        """What HeadObject says of a result."""
+        return self.s3.head_object(Bucket=OUTPUT, Key=key)  # type: ignore[no-any-return]
+
+    def keys(self, bucket: str = OUTPUT) -> set[str]:
+        """All keys of a bucket."""
+        return {entry["Key"] for entry in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
+
+    def versions(self, key: str) -> int:
+        """How often an object was written there."""
+        listed = self.s3.list_object_versions(Bucket=OUTPUT, Prefix=key).get("Versions", [])
+        return sum(entry["Key"] == key for entry in listed)
+
+    def unfinished_uploads(self) -> list[Any]:
+        """Multipart uploads that were begun and neither completed nor aborted."""
+        return self.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads", [])  # type: ignore[no-any-return]
+
+    def report(self, key: str) -> dict[str, Any] | None:
+        """The failure report of a source key."""
+        body = self.body(f"_failed/{key}.json")
+        return None if body is None else json.loads(body)
+
+    def rows(self) -> list[Mapping[str, Any]]:
+        """Every row of the table, in DynamoDB's typed form."""
+        return self.dynamodb.scan(TableName=TABLE, ConsistentRead=True)["Items"]  # type: ignore[no-any-return]
+
+    def jobs(self) -> list[Job]:
+        """Every job."""
+        return [items.job_of(row) for row in self.rows() if row["sk"] == {"S": "JOB"}]
+
+    def budget(self, unit: str, month: str) -> dict[str, Any]:
+        """The numbers of a budget period, empty when it has no row."""
+        key = items.budget_key(unit, month)
+        item = self.dynamodb.get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item", {})
+        return {name: items.number(item, name) for name in item if name not in ("pk", "sk")}
+
+
+@cache
+def client(service: str) -> Any:
+    """A client for the whole test run: making one takes longer than a test. It holds nothing of an account."""
+    return boto3.client(service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
+
+
+@contextmanager
+def cloud(*, versioned: bool = True) -> Iterator[Cloud]:
+    """A fresh account; nothing of the machine's own credentials is seen."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        environment.delenv("AWS_PROFILE", raising=False)
+        s3, dynamodb = client("s3"), client("dynamodb")
+        where: Any = {"LocationConstraint": REGION}
+        for bucket in (INPUT, OUTPUT):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+            if versioned or bucket == OUTPUT:
+                s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        _make_table(dynamodb)
+        yield Cloud(s3, dynamodb)
+
+
+def _make_table(dynamodb: Any) -> None:
+    named = {"pk", "sk", *(name for pair in INDEXES.values() for name in pair)}
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(named)],
+        KeySchema=_keys("pk", "sk"),
+        GlobalSecondaryIndexes=[
+            {"IndexName": name, "KeySchema": _keys(*pair), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            for name, pair in INDEXES.items()
+        ],
+    )
+
+
+def _keys(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

@@ -1,0 +1,67 @@
+"""What stands around the application, in memory: bus, executions, queue, bell, and a minter of links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from darkroom.model import Alarm, JobDue, Note, PollState, SourceObject, Upload
+
+
+@dataclass
+class Bus:
+    """Fulfils `ports.EventBus`; keeps what was sent."""
+
+    sent: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        self.sent.append((detail_type, detail))
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.sent]
+
+
+@dataclass
+class Executions:
+    """Fulfils `ports.Executions`: a name is used once, and none of these ever ends by itself."""
+
+    running: dict[tuple[str, int, int], PollState] = field(default_factory=dict)
+
+    def start(self, tick: PollState, attempt: int) -> None:
+        self.running.setdefault((tick.job_id, tick.run, attempt), tick)
+
+
+@dataclass
+class Queue:
+    """Fulfils `ports.IntakeQueue`; keeps what was sent, with its delay."""
+
+    sent: list[tuple[Upload | JobDue, int]] = field(default_factory=list)
+
+    def requeue(self, what: Upload | JobDue, delay_seconds: int) -> None:
+        self.sent.append((what, delay_seconds))
+
+
+@dataclass
+class Bell:
+    """Fulfils `ports.Alerts`; keeps who was called for, and what was noted."""
+
+    rung: list[Alarm] = field(default_factory=list)
+    noted: list[Note] = field(default_factory=list)
+
+    def call(self, alarm: Alarm, message: str, **facts: str) -> None:
+        self.rung.append(alarm)
+
+    def note(self, note: Note, message: str, **facts: str) -> None:
+        self.noted.append(note)
+
+
+@dataclass
+class PresignedUrls:
+    """Fulfils `ports.PresignedUrls`; keeps what was minted: the key, the name to answer with, how long it is good."""
+
+    minted: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def mint(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+        self.minted.append((source.key, filename, valid_seconds))
+        return f"https://links.example.test/{source.key}?name={filename}&signature={len(self.minted)}"

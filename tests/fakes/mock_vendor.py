@@ -1,0 +1,81 @@
+"""A vendor behind httpx's mock transport: it answers from a list and keeps what was sent. No sockets."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import httpx
+
+from darkroom.model import Handle
+from darkroom.ports import ImageStream
+from darkroom.providers import http_client
+from darkroom.providers.downloads import Downloads
+from darkroom.providers.topaz import Topaz
+
+BASE = "https://api.example.test/image/v1"
+HANDLE = Handle("0123456789abcdef0123456789abcdef", 2, 3)
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading certificates would take longer than a test
+SENT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)  # when the run's credits were reserved
+PROCESS = "11111111-2222-4333-8444-555555555555"
+
+
+class Keys:
+    """Keys in the order in which reads of the secret find them."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = list(keys)
+
+    def get(self, provider: str) -> str:
+        """The key as last read."""
+        return self.keys[0]
+
+    def refresh(self) -> None:
+        """Reads the next one."""
+        if len(self.keys) > 1:
+            self.keys.pop(0)
+
+
+class Vendor:
+    """Answers from a list, the last one for ever, and keeps every request with its body."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+        self.bodies: list[bytes] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        self.bodies.append(request.content)
+        given = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+
+def adapter(vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_url: str = BASE) -> Topaz:
+    """The Topaz adapter in front of a vendor."""
+    client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
+    return Topaz(base_url, Keys(*(keys or ("key-1",))), client, Downloads(client, local=False))
+
+
+def answer(body: Any = None, status: int = 200, **headers: str) -> httpx.Response:
+    """A JSON answer, made from the body as a vendor would write it."""
+    return httpx.Response(status, text=json.dumps(body), headers=headers)
+
+
+def image_of(start: Callable[[], Any], size_bytes: int) -> ImageStream:
+    """A PNG to send as bytes: nobody may ask for a link to it."""
+    return ImageStream(start, _no_link, size_bytes, "image/png", ".png")
+
+
+def refuse_to_keep(process_id: str, pieces: Iterator[bytes]) -> None:
+    """For calls that are not synchronous: nothing of theirs is ever staged."""
+    raise AssertionError(f"a result of {process_id} was staged")
+
+
+def _no_link() -> NoReturn:
+    raise AssertionError("a link was minted for an upload that is sent as bytes")

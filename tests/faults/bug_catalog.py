@@ -1,0 +1,99 @@
+"""Bugs that the simulation must catch: a slip each, where to look for it, and what it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.faults import seeded_bugs, seeded_staging_bugs
+from tests.faults.world_shapes import HELD
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A slip, the family of schedules that brings it to light, and the laws that may be the first to be broken."""
+
+    name: str
+    seed_it: Callable[[pytest.MonkeyPatch], None]
+    family: str
+    laws: tuple[str, ...]
+
+
+ONE_PAID = "one accepted submit a run"
+KNOWN = "a submit is made under the attempt that the ledger knows"
+BALANCE = "the books balance"
+COMMITTED = "committed is reserved and spent, none below 0"
+LIMIT = "no grant over the limit"
+TAKEOVER = "nobody takes over from a worker that lives"
+OVER = "what is over never changes"
+NEWER = "no older version's result over a newer one's"
+WHOLE = "a result is whole or not there"
+DELIVERED = "every completed job has its result"
+TOLD = "every end is told"
+RUN = "a run grows by an operator's rerun only"
+CHARGED = "spent is what the vendor charged"
+ENDS = "every job comes to an end"
+LOST = "no upload is lost"
+RETRY = "functions fail for reasons that a retry mends"
+REST = "everything comes to rest"
+OWN = "a job is bound to a process of its own run"
+ITS_OWN = "a result is its own process'"
+PUBLISHED = "what is staged is published, or withdrawn"
+STAYS = "what is staged stays until its result stands"
+GONE = "what is published is no longer staged"
+NO_WAIT = "nobody waits for what is staged"
+
+IN_GENERAL = (
+    Bug(
+        "SAME_ATTEMPT left out",
+        seeded_bugs.no_same_attempt,
+        "people",
+        (ONE_PAID, KNOWN, OVER, BALANCE, COMMITTED, CHARGED),
+    ),
+    Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", (OVER, BALANCE, COMMITTED)),
+    Bug("LEASE_OVER left out", seeded_bugs.no_lease_over, "mixed", (TAKEOVER,)),
+    Bug(
+        "lease shorter than the invocation",
+        seeded_bugs.lease_too_short,
+        "doubts",
+        (TAKEOVER, KNOWN, ONE_PAID, REST, CHARGED),
+    ),
+    Bug("ROOM_LEFT left out", seeded_bugs.no_room_left, "money", (LIMIT,)),
+    Bug("room off by the price", seeded_bugs.room_off_by_the_price, "money", (LIMIT,)),
+    Bug("budget read, then written", seeded_bugs.budget_read_then_written, "money", (LIMIT,)),
+    Bug("released twice", seeded_bugs.released_twice, "mixed", (BALANCE, COMMITTED)),
+    Bug("reserved beside the job", seeded_bugs.reserved_beside_the_job, "money", (BALANCE, COMMITTED)),
+    Bug("sent before reserved", seeded_bugs.sent_before_reserved, "mixed", (KNOWN, RETRY)),
+    Bug("doubt taken for not sent", seeded_bugs.doubt_taken_for_not_sent, "doubts", (ONE_PAID, CHARGED)),
+    Bug("doubt released at once", seeded_bugs.doubt_released_at_once, "doubts", (ONE_PAID, CHARGED)),
+    Bug("no grace", seeded_bugs.no_grace, "doubts", (ONE_PAID, CHARGED)),
+    Bug("no wait for the dead", seeded_bugs.no_wait_for_the_dead, "doubts", (ONE_PAID, KNOWN, TAKEOVER, CHARGED)),
+    Bug("another key's list believed", seeded_bugs.another_keys_list_believed, "doubts", (ONE_PAID, CHARGED)),
+    Bug("nothing released when it fails", seeded_bugs.nothing_released_when_it_fails, "mixed", (BALANCE,)),
+    Bug("settled twice", seeded_bugs.settled_twice, "mixed", (BALANCE, COMMITTED)),
+    Bug("marked before sent", seeded_bugs.marked_before_sent, "mixed", (TOLD,)),
+    Bug("takeover raises the run", seeded_bugs.sweep_raises_the_run, "doubts", (RUN,)),
+    Bug("rerun forgets the run before", seeded_bugs.rerun_forgets_the_run, "people", (BALANCE, OVER)),
+    Bug("NOT_OLDER left out", seeded_bugs.no_not_older, "versions", (NEWER,)),
+    Bug("OUTPUT_FREE left out", seeded_bugs.no_output_free, "versions", (NEWER, DELIVERED)),
+    Bug("broken result believed", seeded_bugs.broken_result_believed, "mixed", (WHOLE,)),
+    Bug("cancelled by word", seeded_bugs.cancelled_by_word, "people", (CHARGED,)),
+    Bug("dead submits not swept", seeded_bugs.died_after_wake, "doubts", (ENDS, REST)),
+    Bug("waiting counts as failing", seeded_bugs.waiting_counts_as_failing, "doubts", (RETRY,)),
+)
+OF_STAGING = (
+    Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, (PUBLISHED, GONE)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, (OWN,)),
+    Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, (PUBLISHED, GONE, REST)),
+    Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, (STAYS,)),
+    Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, (GONE,)),
+    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, (ITS_OWN,)),
+    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, (ONE_PAID, CHARGED)),
+    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, (CHARGED,)),
+    Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, (ONE_PAID,)),
+    Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, (CHARGED,)),
+    Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, (NO_WAIT,)),
+)
+BUGS = (*IN_GENERAL, *OF_STAGING)

@@ -1,0 +1,205 @@
+"""DynamoDB's expressions, parsed: conditions that hold or not, changes that make a row of a row.
+
+A condition is `AND`, `OR`, `NOT`, parentheses, the comparators, `BETWEEN`, `IN` and four functions over `#names`,
+`:values` and bare names that are no reserved words. There is no arithmetic and no document path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tests.faults.dynamodb_values import Row, Unsupported, Value, ordered, union
+
+Names, Values = Mapping[str, str], Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An attribute's name or a value, as written: `#a`, `a` or `:v`."""
+
+    text: str
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it is a `:value`."""
+        return self.text[0] == ":"
+
+    def name(self, names: Names) -> str:
+        """The attribute it names."""
+        return names[self.text] if self.text[0] == "#" else self.text
+
+    def of(self, row: Row, names: Names, values: Values) -> Value | None:
+        """What it stands for in a row, None when the attribute is absent."""
+        first = self.text[0]
+        if first == ":":
+            return values[self.text]
+        return row.get(names[self.text] if first == "#" else self.text)
+
+
+class Node(Protocol):
+    """A condition, or a part of one."""
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`left comparator right`. Only `<>` is true of an absent attribute."""
+
+    comparator: str
+    left: Operand
+    right: Operand
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+        left, right = self.left.of(row, names, values), self.right.of(row, names, values)
+        if self.comparator == "=":
+            return left is not None and left == right
+        if self.comparator == "<>":
+            return left is None or left != right
+        for side, found in ((self.left, left), (self.right, right)):
+            if side.is_value and found is not None and not found.keys() & {"S", "N"}:
+                raise Unsupported(f"{side.text} is of a type without an order: {found!r}")
+        return ordered(self.comparator, left, right)
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """`subject BETWEEN low AND high`, both ends included."""
+
+    subject: Operand
+    low: Operand
+    high: Operand
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+        subject = self.subject.of(row, names, values)
+        low, high = self.low.of(row, names, values), self.high.of(row, names, values)
+        return ordered(">=", subject, low) and ordered("<=", subject, high)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`subject IN (a, b, …)`."""
+
+    subject: Operand
+    choices: tuple[Operand, ...]
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+        subject = self.subject.of(row, names, values)
+        return subject is not None and any(subject == choice.of(row, names, values) for choice in self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`attribute_exists(a)`, `attribute_not_exists(a)`, `begins_with(a, :v)`, `contains(a, :v)`."""
+
+    function: str
+    operands: tuple[Operand, ...]
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+        found = [operand.of(row, names, values) for operand in self.operands]
+        if self.function == "attribute_exists":
+            return found[0] is not None
+        if self.function == "attribute_not_exists":
+            return found[0] is None
+        subject, sought = found
+        if subject is None or sought is None:
+            return False
+        return _begins(subject, sought) if self.function == "begins_with" else _contains(subject, sought)
+
+
+def _begins(subject: Value, sought: Value) -> bool:
+    if "S" not in sought:
+        raise Unsupported(f"begins_with takes text, not {sought!r}")
+    return "S" in subject and subject["S"].startswith(sought["S"])
+
+
+def _contains(subject: Value, sought: Value) -> bool:
+    ((tag, inner),), ((kind, wanted),) = subject.items(), sought.items()
+    if tag == "L":
+        return sought in inner
+    return (tag, kind) in (("S", "S"), ("SS", "S"), ("NS", "N")) and wanted in inner
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """`left AND right`."""
+
+    left: Node
+    right: Node
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+        return self.left.holds(row, names, values) and self.right.holds(row, names, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """`left OR right`."""
+
+    left: Node
+    right: Node
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+        return self.left.holds(row, names, values) or self.right.holds(row, names, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """`NOT inner`."""
+
+    inner: Node
+
+    def holds(self, row: Row, names: Names, values: Values) -> bool:
+        """Whether it is true of the row."""
+        return not self.inner.holds(row, names, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A parsed condition and the placeholders it uses."""
+
+    node: Node
+    used: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A parsed update expression: SET (target, value, kept if this exists), ADD, REMOVE; and its placeholders."""
+
+    sets: tuple[tuple[Operand, Operand, Operand | None], ...]
+    adds: tuple[tuple[Operand, Operand], ...]
+    removes: tuple[Operand, ...]
+    used: frozenset[str]
+
+    def applied(self, row: Row, names: Names, values: Values) -> Row:
+        """The row afterwards; everything is read from the row before."""
+        changed = dict(row)
+        for target, value, kept in self.sets:
+            old = row.get(kept.name(names)) if kept else None
+            changed[target.name(names)] = values[value.text] if old is None else old
+        for target, value in self.adds:
+            name = target.name(names)
+            changed[name] = union(row.get(name), values[value.text])
+        for target in self.removes:
+            changed.pop(target.name(names), None)
+        return changed
+
+    def targets(self, names: Names) -> list[str]:
+        """The attributes it changes."""
+        operands = [*(entry[0] for entry in self.sets), *(entry[0] for entry in self.adds), *self.removes]
+        return [operand.name(names) for operand in operands]
+
+
+def placeholders(*used: Collection[str], names: Names, values: Mapping[str, Any]) -> None:
+    """Refuses placeholders that are used and not given, or given and not used, as DynamoDB does."""
+    wanted = {text for part in used for text in part}
+    if wanted != names.keys() | values.keys():
+        raise Unsupported(f"placeholders used and given differ: {sorted(wanted ^ (names.keys() | values.keys()))}")

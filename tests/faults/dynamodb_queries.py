@@ -1,0 +1,90 @@
+"""Queries of the in-memory table: one partition, a condition on the sort key, a page at a time.
+
+An index projects keys only, as the template's do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.faults.dynamodb_expressions import Between, Both, Compare, Function, Node, Operand, placeholders
+from tests.faults.dynamodb_values import Row, Unsupported, copied_row, stored
+from tests.faults.expression_parser import condition
+
+Place = tuple[str, str, str]  # sort key of the index, pk, sk: where a row stands in its partition
+
+
+def page(
+    rows: Mapping[tuple[str, str], Row],
+    indexes: Mapping[str, tuple[str, str]],
+    *,
+    KeyConditionExpression: str,
+    ExpressionAttributeValues: Mapping[str, Any],
+    ExpressionAttributeNames: Mapping[str, str] | None = None,
+    IndexName: str | None = None,
+    ScanIndexForward: bool = True,
+    Limit: int | None = None,
+    ExclusiveStartKey: Mapping[str, Any] | None = None,
+    Select: str | None = None,
+    ConsistentRead: bool = False,
+) -> dict[str, Any]:
+    """A page of at most `Limit` rows, and where it ended: also when nothing follows, as DynamoDB does it."""
+    if IndexName is not None and (ConsistentRead or IndexName not in indexes):
+        raise Unsupported(f"the index {IndexName!r}: {sorted(indexes)} are there, and none reads consistently")
+    if Select not in (None, "COUNT") or (Limit is not None and Limit < 1):
+        raise Unsupported(f"Select={Select!r}, Limit={Limit!r}")
+    partition, sort = indexes[IndexName] if IndexName else ("pk", "sk")
+    names, values = ExpressionAttributeNames or {}, {n: stored(v) for n, v in ExpressionAttributeValues.items()}
+    parsed = condition(KeyConditionExpression)
+    placeholders(parsed.used, names=names, values=values)
+    _key_condition(parsed.node, names, partition, sort)
+    found = [
+        ((row[sort]["S"], *key), row)
+        for key, row in rows.items()
+        if partition in row and sort in row and parsed.node.holds(row, names, values)
+    ]
+    found.sort(key=lambda entry: entry[0], reverse=not ScanIndexForward)
+    if ExclusiveStartKey is not None:
+        start = _place(ExclusiveStartKey, partition, sort)
+        found = [entry for entry in found if (entry[0] > start if ScanIndexForward else entry[0] < start)]
+    taken = [row for _, row in found[:Limit]]
+    answer: dict[str, Any] = {"Count": len(taken), "ScannedCount": len(taken)}
+    keys = tuple(dict.fromkeys(("pk", "sk", partition, sort)))
+    if Select != "COUNT":
+        answer["Items"] = [copied_row(_only(row, keys) if IndexName else row) for row in taken]
+    if Limit is not None and len(taken) == Limit:
+        answer["LastEvaluatedKey"] = copied_row(_only(taken[-1], keys))
+    return answer
+
+
+def _only(row: Row, names: tuple[str, ...]) -> Row:
+    return {name: row[name] for name in names}
+
+
+def _place(key: Mapping[str, Any], partition: str, sort: str) -> Place:
+    if key.keys() != {partition, sort, "pk", "sk"}:
+        raise Unsupported(f"ExclusiveStartKey names the keys of table and index, not {sorted(key)}")
+    return key[sort]["S"], key["pk"]["S"], key["sk"]["S"]
+
+
+def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: str) -> None:
+    first, second = (node.left, node.right) if isinstance(node, Both) else (node, None)
+    equal = isinstance(first, Compare) and first.comparator == "="
+    if not equal or _subject(first, names) != partition:
+        raise Unsupported(f"a key condition begins with {partition} = :value")
+    if second is not None and _subject(second, names) != sort:
+        raise Unsupported(f"a key condition's second part is about {sort}")
+
+
+def _subject(node: Node, names: Mapping[str, str]) -> str | None:
+    """The attribute that a simple comparison with values is about."""
+    operands: tuple[Operand, ...] = ()
+    if isinstance(node, Compare) and node.comparator != "<>":
+        operands = (node.left, node.right)
+    elif isinstance(node, Between):
+        operands = (node.subject, node.low, node.high)
+    elif isinstance(node, Function) and node.function == "begins_with":
+        operands = node.operands
+    if not operands or operands[0].is_value or not all(operand.is_value for operand in operands[1:]):
+        return None
+    return operands[0].name(names)

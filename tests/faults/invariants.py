@@ -1,0 +1,258 @@
+"""What must hold after every step, checked where it could be broken: at every write, submit, event and result."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from darkroom import messages
+from darkroom.model import TERMINAL, JobStatus
+from tests.faults.dynamodb_values import Row
+from tests.faults.memory_buckets import Result
+from tests.faults.memory_dynamodb import Key
+from tests.faults.scheduler import Scheduler
+from tests.faults.simulated_vendor import Process, Vendor
+
+OVER = {status.value for status in TERMINAL}
+AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
+NOTHING = Decimal(0)
+
+
+class Broken(AssertionError):
+    """A law that was broken, and by what."""
+
+    def __init__(self, law: str, how: str) -> None:
+        super().__init__(f"{law}: {how}")
+        self.law = law
+
+
+def text(row: Row | None, name: str) -> str | None:
+    """A text attribute of a row."""
+    return row[name]["S"] if row and name in row else None
+
+
+def number(row: Row | None, name: str) -> Decimal:
+    """A number attribute of a row, 0 when absent."""
+    return Decimal(row[name]["N"]) if row and name in row else NOTHING
+
+
+class Laws:
+    """Watches the table, the vendor, the bus and the output bucket. `lives` says whether a worker may still act."""
+
+    def __init__(self, scheduler: Scheduler, lives: Callable[[str], bool]) -> None:
+        self.scheduler, self.lives = scheduler, lives
+        self.seen: Counter[str] = Counter()
+        self.limit: Decimal | None = NOTHING  # the highest ever in force; None = there was none
+        self.rows: dict[Key, Row] = {}
+        self.booked: dict[
+            Key, tuple[str, Decimal, Decimal, Decimal]
+        ] = {}  # job or run → month, reserved, spent, dollars each
+        self.owners: dict[str, str] = {}
+        self.due: dict[str, float] = {}
+        self.doubted: dict[str, float] = {}
+        self.accepted: dict[tuple[str, int], list[Process]] = defaultdict(list)
+        self.newest: dict[str, str] = {}  # output key → order of the newest version whose result was settled there
+        self.staged: set[tuple[str, int]] = set()  # job and run, once a result of theirs was staged
+        self.shown: set[str] = set()  # processes whose result came to stand in the output bucket
+        self.vendor: Vendor  # which is made after the laws, since it tells them of each submit
+        self.broken: Broken | None = None  # the first breach; raised between steps, where no worker can swallow it
+        self._unchecked = False
+
+    def breach(self, law: str, how: str) -> None:
+        """Notes that a law was broken."""
+        self.broken = self.broken or Broken(law, how)
+
+    def note(self, text: str) -> None:
+        """A line of the story."""
+        self.scheduler.record("story", text)
+
+    def job(self, job_id: str) -> Row | None:
+        """The job's row."""
+        return self.rows.get((f"JOB#{job_id}", "JOB"))
+
+    def run_of(self, job_id: str, run: int) -> Row | None:
+        """The row of one run, current or kept."""
+        current = self.job(job_id)
+        return current if number(current, "run") == run else self.rows.get((f"JOB#{job_id}", f"RUN#{run}"))
+
+    def wrote(self, key: Key, old: Row | None, new: Row | None) -> None:
+        """Hears of every write of the table."""
+        if new is None:
+            self.breach("no row is ever deleted", str(key))
+            return
+        self.rows[key] = new
+        if key[0].startswith("BUDGET#"):
+            self._budget(key, old, new)
+        elif key[0].startswith("JOB#"):
+            self._book(key, new)
+            if key[1] == "JOB":
+                self._job(old, new)
+            elif old is not None:
+                self.breach("a kept run never changes", str(key))
+        elif key[0].startswith("CIRCUIT#"):
+            self._circuit(old, new)
+
+    def after_step(self) -> None:
+        """Between steps every transaction is whole: the books balance."""
+        if self.broken is not None:
+            raise self.broken
+        if self._unchecked:
+            self._unchecked = False
+            self._balance()
+            if self.broken is not None:
+                raise self.broken
+
+    def submitted(self, process: Process) -> None:
+        """The vendor accepted a submit."""
+        handle, row = process.handle, self.job(process.handle.job_id)
+        self.note(f"the vendor accepts {process.process_id} for {str(handle)[:6]} {handle.run}.{handle.attempt}")
+        others = self.accepted[handle.job_id, handle.run]
+        others.append(process)
+        self.seen["accepted"] += 1
+        if len(others) > 1:
+            self.breach("one accepted submit a run", f"{handle.prefix}: {[p.process_id for p in others]}")
+        told = (number(row, "run"), number(row, "attempt"), text(row, "status"))
+        if told != (handle.run, handle.attempt, "SUBMITTING"):
+            self.breach("a submit is made under the attempt that the ledger knows", f"{handle}, the ledger: {told}")
+        if number(row, "credits_reserved") < process.plan.price:
+            self.breach("nothing is sent without its reservation", str(handle))
+
+    def told(self, detail_type: str, detail: dict[str, Any]) -> None:
+        """An event is sent."""
+        status = text(self.run_of(detail["job_id"], detail["run"]), "status")
+        if status is None or messages.DETAIL_TYPES.get(JobStatus(status)) != detail_type:
+            self.breach("an event says what the ledger says", f"{detail_type}, the ledger: {status}")
+
+    def appeared(self, key: str, before: Result | None, result: Result) -> None:
+        """An object becomes visible in the output bucket."""
+        process = self.vendor.processes[result.receipt["darkroom-process-id"]]
+        if result.body != process.picture:
+            others = [one.process_id for one in self.vendor.processes.values() if one.picture == result.body]
+            law = "a result is its own process'" if others else "a result is whole or not there"
+            self.breach(law, f"{key}, of {process.process_id}: {others}")
+        self.shown.add(process.process_id)
+        order = text(self.job(result.receipt["darkroom-job"]), "source_order") or ""
+        if self.newest.get(key, "") > order:
+            self.breach("no older version's result over a newer one's", f"{key}: {order} after {self.newest[key]}")
+        self.seen["result replaced"] += before is not None
+
+    def kept(self, process_id: str) -> None:
+        """A synchronous call's result is staged."""
+        handle = self.vendor.processes[process_id].handle
+        self.note(f"the result of {process_id} is staged for {str(handle)[:6]} {handle.run}.{handle.attempt}")
+        self.staged.add((handle.job_id, handle.run))
+
+    def dropped(self, process_id: str) -> None:
+        """A staged result goes."""
+        if process_id not in self.shown:
+            self.breach("what is staged stays until its result stands", process_id)
+
+    def _budget(self, key: Key, old: Row | None, new: Row) -> None:
+        reserved, spent, committed = (number(new, name) for name in ("reserved", "spent", "committed"))
+        if min(reserved, spent) < 0 or committed != reserved + spent:
+            self.breach("committed is reserved and spent, none below 0", f"{key}: {committed}, {reserved}, {spent}")
+        granted = reserved > number(old, "reserved")
+        if granted and key[0] == "BUDGET#topaz" and self.limit and committed > self.limit:
+            self.breach("no grant over the limit", f"{key}: {committed} of {self.limit}")
+        self._unchecked = True
+
+    def _book(self, key: Key, row: Row) -> None:
+        month = text(row, "budget_month")
+        if month is None:
+            self._unchecked |= self.booked.pop(key, None) is not None
+            return
+        over = text(row, "status") in OVER
+        reserved = NOTHING if over else number(row, "credits_reserved")
+        spent = number(row, "credits") if over else NOTHING
+        self.booked[key] = (month, reserved, spent, number(row, "credit_price_usd"))
+        self._unchecked = True
+
+    def _balance(self) -> None:
+        sums: dict[Key, list[Decimal]] = defaultdict(lambda: [NOTHING, NOTHING, NOTHING])
+        for month, reserved, spent, price in self.booked.values():
+            for unit, factor in (("topaz", Decimal(1)), ("usd", price)):
+                row = sums[f"BUDGET#{unit}", month]
+                row[0], row[1], row[2] = row[0] + reserved * factor, row[1] + spent * factor, row[2] + 1
+        for key, row in self.rows.items():
+            if key[0].startswith("BUDGET#"):
+                says = [number(row, name) for name in ("reserved", "spent", "jobs")]
+                if says != sums.pop(key, [NOTHING, NOTHING, NOTHING]):
+                    self.breach("the books balance", f"{key} says {says}")
+        if sums:
+            self.breach("the books balance", f"no row for {list(sums)}")
+
+    def _job(self, old: Row | None, new: Row) -> None:
+        job_id, status = text(new, "job_id") or "", text(new, "status") or ""
+        before = text(old, "status")
+        self._place(job_id, new)
+        if old is None:
+            self.owners[job_id] = self.scheduler.running or ""
+            self.note(f"job {job_id[:6]} for {text(new, 'source_key')} {text(new, 'source_version')}")
+            self.seen[f"made by {(self.scheduler.running or '').partition('-')[0]}"] += 1
+            return
+        grown = number(new, "run") - number(old, "run")
+        if grown and (grown != 1 or before not in OVER or not (self.scheduler.running or "").startswith("operator")):
+            self.breach("a run grows by an operator's rerun only", f"{job_id} {before} → {status}")
+        if not grown and before in OVER and (status != before or old.get("credits") != new.get("credits")):
+            self.breach("what is over never changes", f"{job_id} {before} → {status}")
+        if "staged" in new and number(new, "polls"):
+            self.breach("nobody waits for what is staged", job_id)
+        self._owner(job_id, old, new)
+        if status != before:
+            self._moved(job_id, old, new, before or "", status)
+
+    def _owner(self, job_id: str, old: Row, new: Row) -> None:
+        me, owner = self.scheduler.running or "", self.owners.get(job_id)
+        taken = number(new, "run") == number(old, "run") and number(new, "attempt") > number(old, "attempt")
+        if taken and owner not in (None, me) and self.lives(owner):
+            self.breach("nobody takes over from a worker that lives", f"{job_id}: {me} from {owner}")
+        if "lease_until" not in new:
+            self.owners.pop(job_id, None)
+        elif taken:
+            self.owners[job_id] = me
+
+    def _moved(self, job_id: str, old: Row, new: Row, before: str, status: str) -> None:
+        self.seen[f"{before} → {status}"] += 1
+        self.note(f"job {job_id[:6]} run {number(new, 'run')}.{number(new, 'attempt')}: {before} → {status}")
+        if code := text(new, "error_code"):
+            self.seen[f"{status} {code}"] += 1
+        if before == "SUBMITTING" and status == "CLAIMED":
+            self.seen["sent again after a lookup"] += "never received" in (text(new, "error") or "")
+        if status == "PROCESSING":
+            self._bound(job_id, new)
+        if (job_id, int(number(new, "run"))) in self.staged and status not in AFTER_STAGING:
+            self.breach("what is staged is published, or withdrawn", f"{job_id} {before} → {status}")
+        if status == "COMPLETED" and "superseded" not in new:
+            key, order = text(new, "output_key") or "", text(new, "source_order") or ""
+            if self.newest.get(key, "") > order:
+                self.breach("no older version's result over a newer one's", f"{key}: {job_id} settled")
+            self.newest[key] = order
+        self.seen["superseded"] += status == "COMPLETED" and "superseded" in new
+        self.seen[f"cancelled from {before}"] += status == "CANCELLED" and "error_code" not in new
+
+    def _bound(self, job_id: str, new: Row) -> None:
+        process = self.vendor.processes.get(text(new, "process_id") or "")
+        if process is None or (process.handle.job_id, process.handle.run) != (job_id, number(new, "run")):
+            self.breach("a job is bound to a process of its own run", f"{job_id}: {text(new, 'process_id')}")
+        mine = process.handle.attempt == number(new, "attempt")
+        self.seen["bound by its own worker" if mine else "adopted"] += 1
+        self.seen["staged" if mine else "staged, and adopted"] += "staged" in new
+
+    def _place(self, job_id: str, row: Row) -> None:
+        word, due_at = text(row, "open_status"), text(row, "due_at")
+        self.due.pop(job_id, None)
+        self.doubted.pop(job_id, None)
+        if word == "IN_DOUBT":
+            self.doubted[job_id] = self.scheduler.seconds
+        elif word is not None:
+            self.due[job_id] = (datetime.fromisoformat(due_at or "") - self.scheduler.start).total_seconds()
+
+    def _circuit(self, old: Row | None, new: Row) -> None:
+        was, now = text(old, "retry_at"), text(new, "retry_at")
+        probing = was and now and text(old, "opened_at") == text(new, "opened_at")
+        word = "opened" if now and not was else "closed" if was and not now else "probed" if probing else "changed"
+        self.seen[f"circuit {word}"] += 1
+        self.seen["paused"] += "paused_at" in new and "paused_at" not in (old or {})

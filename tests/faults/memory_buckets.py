@@ -1,0 +1,188 @@
+"""The two buckets in memory: versions that may vanish, results that are whole or not there, uploads that a death left behind."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from itertools import count
+from typing import IO, Any
+
+from darkroom.errors import SourceGone
+from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
+from tests.fakes.application import picture
+from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.faults.scheduler import Scheduler
+
+PAGE = 2  # versions a page
+SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
+SIZES = b"\x00\x06\x00\x08"  # height and width in a JPEG's frame header
+
+
+@lru_cache(maxsize=256)
+def drawn(width: int, height: int, form: ImageFormat, signed: str) -> bytes:
+    """A picture that says it has that size, and in a comment who made it; nobody here decodes its pixels."""
+    small, name = SMALL[form], signed.encode()
+    if form is ImageFormat.JPEG:
+        comment = b"\xff\xfe" + struct.pack(">H", len(name) + 2) + name
+        return small[:2] + comment + small[2:].replace(SIZES, struct.pack(">HH", height, width), 1)
+    header = _chunk(b"IHDR", struct.pack(">II", width, height) + small[24:29])
+    return small[:8] + header + _chunk(b"tEXt", b"Author\0" + name) + small[33:]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One version of an object of the input bucket."""
+
+    source: SourceObject
+    body: bytes
+    tags: Mapping[str, str]
+
+
+class InputBucket:
+    """Fulfils `ports.InputBucket`. An unversioned one keeps the last of each key."""
+
+    def __init__(self, scheduler: Scheduler, *, versioned: bool) -> None:
+        self.scheduler, self.versioned, self._numbers = scheduler, versioned, count(1)
+        self.kept: dict[str, list[Stored]] = defaultdict(list)
+        self.hidden: set[str] = set()  # keys under a delete marker
+        self.put_in: list[SourceObject] = []  # everything that was ever here
+
+    def put(self, key: str, tags: Mapping[str, str]) -> Upload:
+        """Uploads a picture; answers what its event would name."""
+        number = next(self._numbers)
+        body = SMALL[ImageFormat.PNG if key.endswith(".png") else ImageFormat.JPEG]
+        at = self.scheduler.clock().replace(microsecond=0)
+        version, etag = f"v{number}" if self.versioned else None, f"etag-{number}"
+        source = SourceObject(INPUT, key, version, etag, len(body), at)
+        self.kept[key] = [*(self.kept[key] if self.versioned else ()), Stored(source, body, tags)]
+        self.put_in.append(source)
+        self.hidden.discard(key)
+        return Upload(INPUT, key, version, etag, f"{number:016X}")
+
+    def delete(self, source: SourceObject) -> None:
+        """That version is gone for good."""
+        self.kept[source.key] = [one for one in self.kept[source.key] if one.source.job_id != source.job_id]
+
+    def hide(self, source: SourceObject) -> None:
+        """Its owner deletes the object: where versions are kept, a marker comes to stand over them."""
+        if self.versioned:
+            self.hidden.add(source.key)
+        else:
+            self.delete(source)
+
+    def holds(self, source: SourceObject) -> bool:
+        """Whether that version is still there."""
+        return any(one.source.job_id == source.job_id for one in self.kept[source.key])
+
+    def find(self, upload: Upload) -> SourceObject:
+        versions = self.kept[upload.key]
+        found = [one.source for one in versions if upload.version_id in (None, one.source.version_id)]
+        if not found or (upload.etag and found[-1].etag != upload.etag):
+            raise SourceGone(f"{upload.key} is no longer there")
+        return SourceObject(**{**vars(found[-1]), "sequencer": upload.sequencer})
+
+    def tags(self, source: SourceObject) -> dict[str, str]:
+        return dict(self._stored(source).tags)
+
+    def is_deleted(self, source: SourceObject) -> bool:
+        return source.key in self.hidden or not self.kept[source.key]
+
+    def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
+        return lambda offset, length: self._stored(source).body[offset : offset + length]
+
+    def open(self, source: SourceObject) -> IO[bytes]:
+        return io.BytesIO(self._stored(source).body)
+
+    def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
+        listed = sorted((one.source for of_key in self.kept.values() for one in of_key), key=_place)
+        rest = [source for source in listed if cursor is None or _place(source) > cursor]
+        return rest[:PAGE], _place(rest[PAGE - 1]) if len(rest) > PAGE else None
+
+    def _stored(self, source: SourceObject) -> Stored:
+        for one in self.kept[source.key]:
+            if (one.source.version_id, one.source.etag) == (source.version_id, source.etag):
+                return one
+        raise SourceGone(f"{source.key} is no longer there")
+
+
+def _place(source: SourceObject) -> str:
+    return f"{source.key}#{source.version_id}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What stands at a key of the output bucket."""
+
+    receipt: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class OutputBucket:
+    """Fulfils `ports.OutputBucket`. `on_result` hears of each object that becomes visible."""
+
+    scheduler: Scheduler
+    on_result: Callable[[str, Result | None, Result], None]
+    results: dict[str, Result] = field(default_factory=dict)
+    reports: dict[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)
+    begun: dict[str, UnfinishedUpload] = field(default_factory=dict)
+    aborted: int = 0
+    bucket: str = OUTPUT
+
+    def receipt(self, key: str) -> Mapping[str, str]:
+        return self.results[key].receipt if key in self.results else {}
+
+    def write(
+        self, key: str, link: Any, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        if self.scheduler.rng.random() < 0.5:
+            self._appears(key, Result(dict(metadata), b"".join(link.stream())))
+            return
+        upload_id = f"upload-{len(self.begun) + self.aborted}-{self.scheduler.steps}"
+        self.begun[upload_id] = UnfinishedUpload(key, upload_id, self.scheduler.clock())
+        try:
+            body = b"".join(self._parts(link.stream()))
+            self.scheduler.point("outputs.complete")
+        finally:
+            if not self.scheduler.dying():  # a dead worker aborts nothing
+                del self.begun[upload_id]
+        self._appears(key, Result(dict(metadata), body))
+
+    def _parts(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.scheduler.point("outputs.upload_part")
+            yield piece
+
+    def _appears(self, key: str, result: Result) -> None:
+        before = self.results.get(key)
+        self.results[key] = result
+        self.on_result(key, before, result)
+
+    def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
+        if self.reports.get(key, ("", {}))[0] <= order:
+            self.reports[key] = order, report
+
+    def remove_report(self, key: str, order: str) -> None:
+        if key in self.reports and self.reports[key][0] <= order:
+            del self.reports[key]
+
+    def unfinished(self) -> list[UnfinishedUpload]:
+        return list(self.begun.values())
+
+    def abort(self, upload: UnfinishedUpload) -> None:
+        self.aborted += self.begun.pop(upload.upload_id, None) is not None
+
+    def oldest_left(self) -> timedelta | None:
+        """How long ago the oldest upload that somebody left was begun."""
+        now = self.scheduler.clock()
+        return max((now - one.initiated_at for one in self.begun.values()), default=None)

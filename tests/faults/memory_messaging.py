@@ -1,0 +1,101 @@
+"""The cloud's services in memory, as clients of boto3 or ports: a queue, a bus and a bell. The real adapters talk to them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from darkroom.model import Alarm, Note
+from tests.faults.scheduler import Scheduler
+
+VISIBILITY = 300.0
+MOST_RECEIVES = 5
+
+
+@dataclass
+class Message:
+    """One message of the intake queue, as often as it is received."""
+
+    number: int
+    body: str
+    received: int = 0
+    endings: list[BaseException] = field(default_factory=list)  # of the receives that did not acknowledge it
+
+
+@dataclass
+class Queue:
+    """A stand-in for SQS: at least once, in any order. `deliver` makes a function receive a message after a delay."""
+
+    scheduler: Scheduler
+    deliver: Callable[[Message, float], None]
+    doubled: float = 0.1
+    dead: list[Message] = field(default_factory=list)
+    made: int = 0
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:
+        """A message that appears after the delay."""
+        if not 0 <= DelaySeconds <= 900:
+            raise AssertionError(f"SQS takes delays of 0 to 900 s, not {DelaySeconds}")
+        self.put(MessageBody, DelaySeconds)
+        return {}
+
+    def put(self, body: str, delay: float) -> None:
+        """Delivered somewhat later, and perhaps once more."""
+        rng = self.scheduler.rng
+        self.deliver(self._new(body), delay + rng.random() * 2)
+        if rng.random() < self.doubled:
+            self.deliver(self._new(body), delay + rng.random() * 400)
+
+    def not_acknowledged(self, message: Message, received_at: float, why: BaseException) -> None:
+        """Visible again when its time is over, or among the dead."""
+        message.endings.append(why)
+        if message.received >= MOST_RECEIVES:
+            self.dead.append(message)
+        else:
+            self.deliver(message, max(received_at + VISIBILITY - self.scheduler.seconds, 0.0))
+
+    def _new(self, body: str) -> Message:
+        self.made += 1
+        return Message(self.made, body)
+
+
+@dataclass
+class Bus:
+    """A stand-in for EventBridge. `on_event` hears of every event before it counts as sent."""
+
+    on_event: Callable[[str, dict[str, Any]], None]
+    sent: Counter[tuple[str, int, str]] = field(default_factory=Counter)  # job, run, detail type
+
+    def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:
+        """Takes the one entry."""
+        (entry,) = Entries
+        detail = json.loads(entry["Detail"])
+        self.on_event(entry["DetailType"], detail)
+        self.sent[detail["job_id"], detail["run"], entry["DetailType"]] += 1
+        return {"FailedEntryCount": 0, "Entries": [{}]}
+
+
+@dataclass
+class Bell:
+    """Fulfils `ports.Alerts`. `on_doubt`: who comes when a job is in doubt."""
+
+    scheduler: Scheduler
+    rung: Counter[Alarm] = field(default_factory=Counter)
+    on_doubt: Callable[[], None] = lambda: None
+    doubts_at: float = -1.0
+
+    def call(self, alarm: Alarm, message: str, **facts: str) -> None:
+        self.rung[alarm] += 1
+        if alarm is Alarm.IN_DOUBT:
+            self.doubts_at = self.scheduler.seconds
+            self.on_doubt()
+
+    def note(self, note: Note, message: str, **facts: str) -> None:
+        """Nobody comes."""
+
+    def rang_since(self, seconds: float) -> bool:
+        """Whether it rang for a doubt since then."""
+        return self.doubts_at >= seconds

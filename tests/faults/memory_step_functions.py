@@ -1,0 +1,117 @@
+"""Step Functions in memory: runs the application's own state machine, from its file, as a client of boto3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.faults.memory_dynamodb import refusal
+from tests.faults.scheduler import Scheduler
+
+FILE = Path(__file__).parents[2] / "statemachine" / "darkroom.asl.json"
+ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:darkroom"
+TASKS = {"${PollArn}": "poll", "${FinalizeArn}": "finalize"}
+Run = Callable[["Execution", str, float], None]  # makes a function run with the execution's data after a delay
+
+
+@cache
+def definition() -> dict[str, Any]:
+    """The state machine."""
+    found: dict[str, Any] = json.loads(FILE.read_text())
+    return found
+
+
+@dataclass
+class Execution:
+    """One execution: where it stands and what it carries."""
+
+    name: str
+    data: dict[str, Any]
+    state: str
+    status: str = "RUNNING"
+    tries: int = 0
+    tasks: int = 0
+
+
+@dataclass
+class Machine:
+    """A stand-in for Step Functions. `run` makes a task's function run; its end comes back through `task_ended`."""
+
+    scheduler: Scheduler
+    run: Run
+    rng: Random
+    executions: dict[str, Execution] = field(default_factory=dict)
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:
+        """A name is used once. (The same name and input while it runs is answered too: not needed here.)"""
+        if name in self.executions:
+            raise refusal("ExecutionAlreadyExists", "StartExecution")
+        execution = Execution(name, json.loads(input), definition()["StartAt"])
+        self.executions[name] = execution
+        self._enter(execution, execution.state, 0.0)
+        return {}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        """Its status."""
+        return {"status": self.executions[executionArn.rsplit(":", 1)[1]].status}
+
+    def abort(self, execution: Execution) -> None:
+        """An operator stops it; a function that runs for it goes on."""
+        if execution.status == "RUNNING":
+            execution.status = "ABORTED"
+
+    def task_ended(self, execution: Execution, outcome: object) -> None:
+        """A function answered, failed, or died."""
+        if execution.status != "RUNNING":
+            return
+        state = definition()["States"][execution.state]
+        if not isinstance(outcome, BaseException):
+            execution.data = dict(outcome)  # type: ignore[call-overload]
+            self._enter(execution, state["Next"], 0.0)
+            return
+        (retry,), (catch,) = state["Retry"], state["Catch"]
+        if execution.tries >= retry["MaxAttempts"]:
+            self._enter(execution, catch["Next"], 0.0)
+            return
+        wait = retry["IntervalSeconds"] * retry["BackoffRate"] ** execution.tries
+        execution.tries += 1
+        self._task(execution, state, self.rng.random() * min(wait, retry.get("MaxDelaySeconds", wait)))
+
+    def _enter(self, execution: Execution, name: str, delay: float) -> None:
+        """Goes on to a state, through those that take no time."""
+        state = definition()["States"][name]
+        execution.state, execution.tries = name, 0
+        match state["Type"]:
+            case "Wait":
+                self._enter(execution, state["Next"], delay + self._wait(state, execution.data))
+            case "Choice":
+                self._enter(execution, _chosen(state, execution.data), delay)
+            case "Task":
+                self._task(execution, state, delay)
+            case "Succeed" | "Fail":
+                execution.status = "SUCCEEDED" if state["Type"] == "Succeed" else "FAILED"
+            case other:
+                raise AssertionError(f"{name} is a state of type {other}")
+
+    def _task(self, execution: Execution, state: dict[str, Any], delay: float) -> None:
+        execution.tasks += 1
+        self.run(execution, TASKS[state["Resource"]], delay)
+
+    def _wait(self, state: dict[str, Any], data: dict[str, Any]) -> float:
+        if "Seconds" in state:
+            return float(state["Seconds"])
+        until = datetime.fromisoformat(data[state["TimestampPath"].removeprefix("$.")])
+        return max((until - self.scheduler.start).total_seconds() - self.scheduler.seconds, 0.0)
+
+
+def _chosen(state: dict[str, Any], data: dict[str, Any]) -> str:
+    for choice in state["Choices"]:
+        if data[choice["Variable"].removeprefix("$.")] == choice["StringEquals"]:
+            return str(choice["Next"])
+    return str(state["Default"])

@@ -1,0 +1,161 @@
+"""Operators as workers: they pause, cancel, run again, raise limits, stop executions, and look into the vendor's account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from darkroom.errors import Inapplicable
+from darkroom.model import Handle, Job, ProcessState
+from darkroom.pipeline.operator_commands import OperatorCommands
+from tests.faults.dynamodb_values import Row
+from tests.faults.invariants import OVER, number, text
+from tests.faults.simulated_stack import PROVIDER
+
+if TYPE_CHECKING:
+    from tests.faults.simulation import Simulation
+
+
+class Attentive:
+    """The ledger of a person who looked at a job's doubt before: should the job have moved since, they look again.
+
+    `thinks` is how long it takes from the command's look at the job to its write: a call that hangs, a laptop that sleeps.
+    """
+
+    def __init__(self, ledger: Any, seen: tuple[Decimal, Decimal], thinks: Callable[[], None]) -> None:
+        self._ledger, self._seen, self._thinks = ledger, seen, thinks
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, if it is still at the attempt that was looked at."""
+        job: Job | None = self._ledger.get(job_id)
+        if job and (job.run, job.attempt) != self._seen:
+            raise Inapplicable("the job moved on since it was looked at")
+        self._thinks()
+        return job
+
+
+@dataclass
+class People:
+    """What they decide is chance, except about doubts: there the vendor's true state decides."""
+
+    world: Simulation
+    abandoned: set[tuple[str, int]] = field(default_factory=set)
+    rng: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = Random(f"{self.world.shape.seed} people")
+
+    def act(self, ends: datetime) -> object:
+        """One command."""
+        doubtful = self._known_doubts() and self.rng.random() < 0.7
+        acts = [
+            self._cancel,
+            self._cancel,
+            self._rerun,
+            self._rerun,
+            self._pause,
+            self.resume,
+            self._raise,
+            self._abort,
+        ]
+        chosen: Callable[[datetime], object] = self._resolve if doubtful else self.rng.choice(acts)
+        return chosen(ends)
+
+    def resume(self, ends: datetime) -> None:
+        """Submits pass again, if they ever did not."""
+        if (f"CIRCUIT#{PROVIDER}", "CIRCUIT") in self.world.laws.rows:
+            self.world.stack.operate().resume(PROVIDER)
+
+    def called(self) -> None:
+        """The bell rang: each of them may come to look, at about the same time."""
+        people = self.world.shape.operators
+        for _ in range(people if people < 2 else 3):
+            if not self.world.calm and self.rng.random() < 0.85:
+                when = 10.0 + self.rng.random() ** 2 * 600.0
+                self.world.spawn("operator", self._resolve, when)
+
+    def end_doubts(self) -> bool:
+        """Somebody looks at each doubt that is left. False when there is none."""
+        doubts = list(self.world.laws.doubted)
+        for job_id in doubts:
+            self.world.spawn("operator", lambda ends, job_id=job_id: self._decide(job_id), 600.0)  # type: ignore[misc]
+        return bool(doubts)
+
+    def _pause(self, ends: datetime) -> None:
+        if not self.world.calm:
+            self.world.stack.operate().pause(PROVIDER, "by hand")
+
+    def _cancel(self, ends: datetime) -> object:
+        job_id = self._one(lambda row: text(row, "status") not in OVER)
+        if job_id is None:
+            return None
+        self.world.seen[f"cancel asked in {text(self.world.laws.job(job_id), 'status')}"] += 1
+        return self.world.stack.operate().cancel(job_id).status
+
+    def _rerun(self, ends: datetime) -> object:
+        job_id = self._one(lambda row: text(row, "status") in OVER)
+        return self.world.stack.operate().rerun(job_id, completed=self.rng.random() < 0.6).run if job_id else None
+
+    def _raise(self, ends: datetime) -> None:
+        if self.world.shape.monthly_credits:
+            self.world.seen["limit raised"] += 1
+            self.world.allow(self.world.shape.monthly_credits + self.rng.randint(1, 5))
+
+    def _abort(self, ends: datetime) -> None:
+        running = [one for one in self.world.machine.executions.values() if one.status == "RUNNING"]
+        if running:
+            self.world.seen["execution aborted"] += 1
+            self.world.machine.abort(self.rng.choice(running))
+
+    def _resolve(self, ends: datetime) -> object:
+        doubts = self._known_doubts()
+        return self._decide(self.rng.choice(doubts)) if doubts else None
+
+    def _known_doubts(self) -> list[str]:
+        """Those for which the bell rang."""
+        world = self.world
+        return sorted(job_id for job_id, began in world.laws.doubted.items() if world.bell.rang_since(began))
+
+    def _decide(self, job_id: str) -> object:
+        """Looks at the job and at the vendor's account, then decides."""
+        row = self.world.laws.job(job_id)
+        if row is None or text(row, "status") != "IN_DOUBT":
+            return None
+        operate = self._attentive(row)
+        run, bound, vendor = int(number(row, "run")), text(row, "process_id"), self.world.vendor
+        made = [p for p in vendor.of_run(Handle(job_id, run, 0)) if bound in (None, p.process_id)]
+        known = [p for p in made if vendor.state(p) not in (None, ProcessState.RUNNING) or not bound]
+        if made and known and vendor.state(made[0]) is not None:
+            self.world.seen["adopted by a person"] += 1
+            return operate.adopt(job_id, made[0].process_id, force=True).status
+        if not made and not bound and self.rng.random() < 0.85:
+            self.world.seen["resubmitted by a person"] += 1
+            return operate.resubmit(job_id).status
+        self.world.seen["abandoned by a person"] += 1
+        self.abandoned.add((job_id, run))
+        charged = sum((vendor.charged(p) for p in made), Decimal(0))
+        return operate.abandon(job_id, charged).status
+
+    def _attentive(self, row: Row) -> OperatorCommands:
+        operate = self.world.stack.operate()
+        seen = (number(row, "run"), number(row, "attempt"))
+        return OperatorCommands(**{**vars(operate), "ledger": Attentive(operate.ledger, seen, self._think)})
+
+    def _think(self) -> None:
+        if not self.world.calm and self.rng.random() < 0.5:
+            self.world.scheduler.sleep(self.rng.random() * 600.0)
+
+    def _one(self, fits: Callable[[Row], bool]) -> str | None:
+        rows = self.world.laws.rows
+        found = [text(row, "job_id") or "" for key, row in rows.items() if key[1] == "JOB" and fits(row)]
+        staged = [job_id for job_id in found if job_id in self.world.staging.kept]
+        if staged and self.rng.random() < 0.7:
+            found = staged  # where the next run could take the last one's result for its own
+        return self.rng.choice(found) if found else None

@@ -1,0 +1,308 @@
+"""A vendor with a memory: what it accepted, what became of it by the clock, what it charges, and what it tells to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from random import Random
+
+from darkroom.errors import ErrorCode, OperatorFault, ProcessUnknown, ResultNotReady, SubmitInDoubt
+from darkroom.model import (
+    Balance,
+    Estimate,
+    FoundProcess,
+    Handle,
+    Plan,
+    ProcessState,
+    Progress,
+    SendMode,
+    Submission,
+)
+from darkroom.ports import ImageStream, StageResult
+from tests.faults.injected_errors import LOSSES, REFUSALS
+from tests.faults.memory_buckets import drawn
+from tests.faults.scheduler import Scheduler
+from tests.faults.workers import WorkerDied
+from tests.faults.world_shapes import Shape
+
+LISTED_WITHIN = 60.0  # seconds after its request ended: the catalog's visibility_grace_seconds
+TOP_UP = Decimal(1000)
+PIECE = 64
+
+
+class Fate(StrEnum):
+    """What becomes of a process if nobody cancels it."""
+
+    COMPLETES = "completes"
+    FAILS = "fails"
+    IS_CANCELLED = "is cancelled by somebody else"
+
+
+@dataclass
+class Process:
+    """An accepted submit: paid once it completes."""
+
+    process_id: str
+    handle: Handle
+    plan: Plan
+    key: str
+    accepted_at: float
+    listed_at: float
+    ends_at: float
+    fate: Fate
+    charge: Decimal
+    stubborn: bool  # cannot be cancelled
+    says_charge: bool
+    expires: bool  # is known as expired after the retention, else unknown
+    twin: bool = False  # the vendor's own doubling of one request
+    only_once: bool = False  # of a synchronous call: its result is in the answer and nowhere else
+    cancelled: bool = False
+    forgotten: bool = False
+
+    @property
+    def picture(self) -> bytes:
+        """What it makes: no other process makes the same."""
+        plan = self.plan
+        return drawn(plan.output_width, plan.output_height, plan.output_format, self.process_id)
+
+
+@dataclass
+class Vendor:
+    """The account: all that was accepted, under any key. Its `rng` decides fates, and no worker's clock matters to it."""
+
+    scheduler: Scheduler
+    shape: Shape
+    rng: Random
+    on_accept: Callable[[Process], None]
+    processes: dict[str, Process] = field(default_factory=dict)
+    in_flight: list[tuple[float, Plan, Handle, str, str]] = field(default_factory=list)  # of workers that died
+    keys: list[str] = field(default_factory=lambda: ["key-1"])  # the last one is the newest
+    valid: set[str] = field(default_factory=lambda: {"key-1"})
+    closed_until: float = -1.0  # the account needs its owner
+    troubled: bool = True
+
+    def rotate(self) -> None:
+        """A new key; the old one stays valid for a while, or not."""
+        self.keys.append(f"key-{len(self.keys) + 1}")
+        self.valid = {*self.keys[-2:]} if self.rng.random() < 0.5 else {self.keys[-1]}
+
+    def accept(self, plan: Plan, handle: Handle, key: str, *, twin: bool = False) -> Process:
+        """A process begins. Its list shows it within a minute after the request ended."""
+        rng, now = self.rng, self.scheduler.seconds
+        lasts = 30.0 + rng.random() * 300.0
+        if rng.random() < self.shape.hung:
+            lasts = self.shape.deadline * (0.5 + rng.random())
+        fate = rng.choices([*Fate], [0.85, 0.1, 0.05])[0]
+        price = plan.price + rng.choices([0, 1, -1], [0.8, 0.1, 0.1])[0]
+        made = Process(
+            f"p{len(self.processes) + 1}",
+            handle,
+            plan,
+            key,
+            accepted_at=now,
+            ends_at=now + lasts,
+            fate=fate,
+            listed_at=now + rng.choice([0.0, rng.random(), 0.99]) * LISTED_WITHIN,
+            charge=price,
+            stubborn=rng.random() < 0.2,
+            says_charge=price != plan.price or rng.random() < 0.7,
+            expires=rng.random() < 0.5,
+            twin=twin,
+        )
+        if plan.send_mode.is_synchronous:  # what it cost is in an answer that may be lost: it costs what was agreed
+            made.ends_at, made.charge, made.only_once = now + rng.random() * 230.0, plan.price, rng.random() < 0.5
+        self.processes[made.process_id] = made
+        if not twin:
+            self.on_accept(made)
+        return made
+
+    def state(self, process: Process) -> ProcessState | None:
+        """How it stands now; None when the vendor forgot it."""
+        now = self.scheduler.seconds
+        if process.forgotten or now >= process.ends_at + self.shape.retention + (24 * 3600 if process.expires else 0):
+            return None
+        if process.cancelled:
+            return ProcessState.CANCELLED
+        if now < process.ends_at:
+            return ProcessState.RUNNING
+        if process.fate is not Fate.COMPLETES:
+            return ProcessState.FAILED if process.fate is Fate.FAILS else ProcessState.CANCELLED
+        gone = process.only_once or now >= process.ends_at + self.shape.retention
+        return ProcessState.EXPIRED if gone else ProcessState.COMPLETED
+
+    def charged(self, process: Process) -> Decimal:
+        """What was taken from the account for it until now."""
+        paid = not process.cancelled and process.fate is Fate.COMPLETES and self.scheduler.seconds >= process.ends_at
+        return process.charge if paid else Decimal(0)
+
+    def of_run(self, handle: Handle) -> list[Process]:
+        """Everything that was accepted for a run, whoever may see it."""
+        return [p for p in self.processes.values() if (p.handle.job_id, p.handle.run) == (handle.job_id, handle.run)]
+
+    def stop(self, process: Process) -> bool:
+        """Cancels it if that is possible."""
+        if self.state(process) is ProcessState.RUNNING and not process.stubborn:
+            process.cancelled = True
+        return process.cancelled
+
+
+class Door:
+    """Fulfils `ports.Provider`: the vendor as one container reaches it, with the key that the container has read."""
+
+    name = "topaz"
+    deletes_entries = False  # in this world nobody else uses the account
+
+    def __init__(self, vendor: Vendor, key: str) -> None:
+        self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
+
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
+        vendor, rng = self.vendor, self.scheduler.fault_rng
+        body = image.open()
+        body.read()
+        body.close()
+        self._authorise()
+        if vendor.scheduler.seconds < vendor.closed_until:
+            raise OperatorFault(ErrorCode.OUT_OF_CREDITS, "402 Payment Required")
+        if vendor.troubled and rng.random() < vendor.shape.refusals:
+            raise REFUSALS[int(rng.random() * len(REFUSALS))]()
+        loses = vendor.troubled and rng.random() < vendor.shape.lost_submits
+        if loses and rng.random() < 0.4:
+            raise self._lost(rng)  # before it was accepted
+        try:
+            self._travels("provider.request", rng)
+        except WorkerDied:
+            if rng.random() < 0.7:
+                when = rng.choice([0.0, rng.random(), 0.99])  # of what is left of its invocation
+                vendor.in_flight.append((when, plan, handle, self.key, self.scheduler.running or ""))
+            raise
+        made = vendor.accept(plan, handle, self.key)
+        if loses and rng.random() < 0.05:
+            vendor.accept(plan, handle, self.key, twin=True).listed_at = made.listed_at
+        if plan.send_mode.is_synchronous:
+            return self._held(made, keep, loses=loses)
+        self._travels("provider.answer", rng)
+        if loses:
+            raise self._lost(rng)
+        return Submission(made.process_id, self.scheduler.clock() + timedelta(seconds=30))
+
+    def _held(self, made: Process, keep: StageResult, *, loses: bool) -> Submission:
+        """The connection is held until the process ends; its answer is lost, or an error, or its result."""
+        rng = self.scheduler.fault_rng
+        self.scheduler.sleep(max(made.ends_at - self.scheduler.seconds, 0.0))
+        if loses and rng.random() < 0.7:
+            raise self._lost(rng)
+        if self.vendor.state(made) in (ProcessState.FAILED, ProcessState.CANCELLED):
+            raise SubmitInDoubt("HTTP 500: it failed")
+        body = made.picture
+        try:
+            keep(made.process_id, Link(body).stream())
+        except Exception:  # as the adapters do it: what is not kept is looked up
+            raise SubmitInDoubt("the result could not be kept") from None
+        if loses:
+            raise self._lost(rng)
+        return Submission(
+            made.process_id, self.scheduler.clock(), made.charge if made.says_charge else None, staged=True
+        )
+
+    def _lost(self, rng: Random) -> BaseException:
+        return LOSSES[int(rng.random() * len(LOSSES))]()
+
+    def _travels(self, label: str, rng: Random) -> None:
+        self.scheduler.point(label)
+        if self.vendor.troubled and rng.random() < self.vendor.shape.slow * 3:
+            self.scheduler.sleep(rng.random() * 300.0)
+
+    def _authorise(self) -> None:
+        """As the adapter does it: a key that is no longer valid is read anew."""
+        if self.key not in self.vendor.valid:
+            self.refresh_key()
+
+    def progress(self, process_id: str) -> Progress:
+        self._authorise()
+        process, state = self._known(process_id)
+        early = self.scheduler.seconds < process.listed_at
+        if self.vendor.troubled and early and self.scheduler.fault_rng.random() < 0.3:
+            raise ProcessUnknown("HTTP 404 for a while")
+        done = state in (ProcessState.COMPLETED, ProcessState.EXPIRED)
+        plan = process.plan
+        return Progress(
+            state,
+            None if done else self.scheduler.clock() + timedelta(seconds=20),
+            process.charge if done and process.says_charge else None,
+            plan.output_width,
+            plan.output_height,
+            plan.output_format,
+            state.value,
+        )
+
+    @contextmanager
+    def result(self, process_id: str) -> Iterator[Link]:
+        self._authorise()
+        process, state = self._known(process_id)
+        if state is not ProcessState.COMPLETED:
+            raise ResultNotReady("409")
+        body = process.picture
+        broken = self.vendor.troubled and self.scheduler.fault_rng.random() < self.vendor.shape.weather * 3
+        yield Link(body[:-20] if broken else body)
+
+    def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
+        self._authorise()
+        vendor = self.vendor
+        if vendor.shape.vendor == "blind":
+            return None
+        return tuple(
+            FoundProcess(p.process_id, str(p.handle), state, None, None)
+            for p in vendor.of_run(handle)
+            if p.key == self.key and vendor.scheduler.seconds >= p.listed_at and (state := vendor.state(p))
+        )
+
+    def cancel(self, process_id: str) -> bool:
+        self._authorise()
+        process, _ = self._known(process_id)
+        return self.vendor.stop(process)
+
+    def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
+        return Estimate(30, plan.credits)
+
+    def forget(self, process_id: str) -> None:
+        if process_id in self.vendor.processes:
+            self.vendor.processes[process_id].forgotten = True
+
+    def key_fingerprint(self) -> str:
+        return self.key
+
+    def refresh_key(self) -> None:
+        self.key = self.vendor.keys[-1]
+
+    def balance(self) -> Balance | None:
+        total = TOP_UP - sum(map(self.vendor.charged, self.vendor.processes.values()), Decimal(0))
+        return Balance(total, Decimal(0), total)
+
+    def _known(self, process_id: str) -> tuple[Process, ProcessState]:
+        process = self.vendor.processes.get(process_id)
+        state = self.vendor.state(process) if process else None
+        if process is None or state is None:
+            raise ProcessUnknown("HTTP 404")
+        return process, state
+
+
+@dataclass(frozen=True)
+class Link:
+    """Fulfils `ports.ResultLink`."""
+
+    body: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.body)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self.body[offset : offset + length]
+
+    def stream(self) -> Iterator[bytes]:
+        for at in range(0, len(self.body), PIECE * 8):
+            yield self.body[at : at + PIECE * 8]

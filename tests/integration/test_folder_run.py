@@ -1,0 +1,261 @@
+"""What a folder of results holds at each moment of a run, whatever breaks it off. The ledger's rows are moved by hand."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import pytest
+from tests.fakes.aws_account import INPUT, OUTPUT, REGION, TABLE, Cloud
+
+from darkroom_local import result_downloads
+from darkroom_local.credits_csv import Unwritable
+from darkroom_local.folder_run import Stalled, run
+from darkroom_local.folder_uploads import Item, job_id
+from darkroom_local.local_stack import LocalStack
+
+
+class Functions:
+    """Which queues the functions take from."""
+
+    def __init__(self) -> None:
+        self.enabled = {"intake": True, "other": True}
+
+    def list_event_source_mappings(self) -> Any:
+        return {"EventSourceMappings": [{"UUID": name, "EventSourceArn": f"arn:1:{name}"} for name in self.enabled]}
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:
+        self.enabled[UUID] = Enabled
+
+
+@dataclass
+class Endpoint:
+    """Reaches the account of the test."""
+
+    functions: Functions
+
+    def client(self, service: str) -> Any:
+        return self.functions if service == "lambda" else boto3.client(service, region_name=REGION)
+
+    def resource(self, service: str) -> Any:
+        return boto3.resource(service, region_name=REGION)
+
+
+class Silent:
+    """Shows nothing."""
+
+    def update(self, jobs: Mapping[str, Any]) -> None:
+        return None
+
+
+@dataclass
+class Room:
+    """A stack where jobs do what the test says, and the folders on both sides of it."""
+
+    account: Cloud
+    stack: LocalStack
+    folder: Path
+    out: Path
+
+    def items(self, *keys: str) -> list[Item]:
+        for key in keys:
+            (self.folder / key).write_bytes(b"source of " + key.encode())
+        return [Item(self.folder / key, key) for key in keys]
+
+    def run(
+        self, items: list[Item], *moments: Callable[[], None], stall_seconds: float = 60
+    ) -> list[result_downloads.Outcome]:
+        """A run in which one moment after the other comes to pass, each time it waits."""
+        left = iter(moments)
+        return run(self.stack, items, self.out, cast(Any, Silent()), lambda _: next(left)(), stall_seconds)
+
+    def row(self, key: str, status: str, **more: str) -> None:
+        """The job of the only version of an upload, in this status."""
+        version = self.account.s3.head_object(Bucket=INPUT, Key=key)["VersionId"]
+        job = job_id(self.account.s3, INPUT, key, version)
+        item = {
+            "pk": f"JOB#{job}",
+            "sk": "JOB",
+            "job_id": job,
+            "status": status,
+            "provider": "topaz",
+            "process_id": f"process-of-{key}",
+        } | more
+        self.account.dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
+
+    def completes(self, key: str, output_key: str = "") -> None:
+        self.account.s3.put_object(Bucket=OUTPUT, Key=output_key or key, Body=b"better " + key.encode())
+        self.row(key, "COMPLETED", output_key=output_key or key)
+
+    def statuses(self) -> dict[str, str]:
+        with (self.out / "credits.csv").open(newline="") as file:
+            return {row["file"]: row["status"] for row in csv.DictReader(file)}
+
+
+@pytest.fixture
+def room(account: Cloud, tmp_path: Path) -> Room:
+    queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="intake")["QueueUrl"]
+    outputs = {
+        "InputBucket": INPUT,
+        "OutputBucket": OUTPUT,
+        "LedgerTable": TABLE,
+        "IntakeQueueUrl": queue,
+    }
+    stack = LocalStack(cast(Any, Endpoint(Functions())), outputs, {}, ("topaz",))
+    (tmp_path / "in").mkdir()
+    return Room(account, stack, tmp_path / "in", tmp_path / "out")
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_result_is_there_before_the_next_job_ends(room: Room) -> None:
+    def then() -> None:
+        assert (room.out / "a.jpg").read_bytes() == b"better a.jpg"
+        assert room.statuses() == {"a.jpg": "COMPLETED"}
+        room.row("b.jpg", "FAILED")
+
+    outcomes = room.run(room.items("a.jpg", "b.jpg"), lambda: room.completes("a.jpg"), then)
+    assert [(o.item.key, o.is_completed) for o in outcomes] == [("a.jpg", True), ("b.jpg", False)]
+    assert room.statuses() == {"a.jpg": "COMPLETED", "b.jpg": "FAILED"}
+
+
+def test_an_interrupt_saves_what_is_ready_and_tells_what_may_be_charged(room: Room) -> None:
+    def moment() -> None:
+        room.completes("a.jpg")
+        room.row("b.jpg", "PROCESSING")
+        room.row("c.jpg", "CLAIMED")
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        room.run(room.items("a.jpg", "b.jpg", "c.jpg"), moment)
+    (said,) = raised.value.__notes__
+    assert "1 done" in said
+    assert "1 submitted and not finished" in said
+    assert "b.jpg  topaz process process-of-b.jpg" in said
+    assert "c.jpg" not in said
+    assert (room.out / "a.jpg").exists()
+    assert room.statuses() == {"a.jpg": "COMPLETED", "b.jpg": "PROCESSING"}
+
+
+def test_after_an_interrupt_the_answer_of_a_submit_is_awaited(room: Room) -> None:
+    def moment() -> None:
+        room.row("a.jpg", "SUBMITTING", process_id="")
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        room.run(room.items("a.jpg"), moment, lambda: room.row("a.jpg", "PROCESSING"))
+    assert "process-of-a.jpg" in raised.value.__notes__[0]
+
+
+def test_after_an_interrupt_nothing_that_waits_is_submitted(room: Room) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        room.run(room.items("a.jpg"), interrupt)
+    assert room.stack.endpoint.client("lambda").enabled == {"intake": False, "other": True}
+
+
+def test_an_upload_that_is_broken_off_counts_when_it_arrived(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def arrives(*_: object) -> None:
+        monkeypatch.undo()
+        room.row("a.jpg", "PROCESSING")
+        interrupt()
+
+    monkeypatch.setattr("darkroom_local.folder_uploads.job_id", arrives)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        room.run(room.items("a.jpg"))
+    assert "process-of-a.jpg" in raised.value.__notes__[0]
+
+
+def test_a_run_that_stalls_keeps_what_is_done(room: Room) -> None:
+    def moment() -> None:
+        room.completes("a.jpg")
+        room.row("b.jpg", "PROCESSING")
+
+    with pytest.raises(Stalled) as raised:
+        room.run(room.items("a.jpg", "b.jpg"), moment, *[lambda: time.sleep(1)] * 9, stall_seconds=2)
+    assert "1 done" in raised.value.__notes__[0]
+    assert room.statuses() == {"a.jpg": "COMPLETED", "b.jpg": "PROCESSING"}
+
+
+def test_a_stack_that_is_gone_takes_nothing_with_it(room: Room) -> None:
+    def gone() -> None:
+        room.account.dynamodb.delete_table(TableName=TABLE)
+
+    with pytest.raises(Exception, match="ResourceNotFound") as raised:
+        room.run(room.items("a.jpg", "b.jpg"), lambda: room.completes("a.jpg"), gone)
+    assert "1 done" in raised.value.__notes__[0]
+    assert (room.out / "a.jpg").exists()
+
+
+def test_a_file_that_goes_away_during_the_uploads_is_left_out_alone(room: Room) -> None:
+    items = room.items("a.jpg", "b.jpg", "c.jpg")
+    items[1].path.unlink()
+
+    def moment() -> None:
+        room.completes("a.jpg")
+        room.completes("c.jpg")
+
+    outcomes = room.run(items, moment)
+    assert [o.word for o in outcomes] == ["COMPLETED", "NOT SENT", "COMPLETED"]
+    assert room.statuses()["b.jpg"] == "NOT SENT"
+
+
+@pytest.mark.parametrize("output_key", ["../a.jpg", "in the way/a.jpg"])
+def test_a_result_that_cannot_be_written_takes_no_other_with_it(room: Room, output_key: str) -> None:
+    room.out.mkdir()
+    (room.out / "in the way").touch()
+
+    def moment() -> None:
+        room.completes("a.jpg", output_key)
+        room.completes("b.jpg")
+
+    lost, saved = room.run(room.items("a.jpg", "b.jpg"), moment)
+    assert (lost.word, saved.word) == ("NOT SAVED", "COMPLETED")
+    assert "process-of-a.jpg" in lost.cure
+    assert room.statuses() == {"a.jpg": "NOT SAVED", "b.jpg": "COMPLETED"}
+
+
+def test_once_a_result_is_lost_no_more_is_paid(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darkroom_local.folder_run._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("darkroom_local.folder_run._UPLOADS_SHARE", 0)
+    room.out.mkdir()
+    (room.out / "in the way").touch()
+
+    def one_by_one() -> Iterator[Item]:
+        first, second, third = room.items("a.jpg", "b.jpg", "c.jpg")
+        yield first
+        room.completes("a.jpg", "in the way/a.jpg")
+        yield second
+        yield third
+
+    outcomes = room.run(cast(Any, one_by_one()), lambda: room.completes("b.jpg"))
+    assert [o.word for o in outcomes] == ["NOT SAVED", "COMPLETED", "NOT SENT"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_disk_that_is_full_ends_the_run_with_all_that_may_be_charged(room: Room) -> None:
+    room.out.mkdir()
+    (room.out / "credits.csv").symlink_to("/dev/full")
+    with pytest.raises(Unwritable, match="No space left"):
+        room.run(room.items("a.jpg"))
+
+
+def test_no_part_of_a_result_is_left(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def breaks(*_: object) -> None:
+        tries.append(1)
+        interrupt()
+
+    monkeypatch.setattr("os.replace", breaks)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        room.run(room.items("a.jpg"), lambda: room.completes("a.jpg"))
+    assert {path.name for path in room.out.iterdir()} == {"credits.csv"}
+    assert "process-of-a.jpg" in raised.value.__notes__[0]
+    assert len(tries) == 2  # once more after the first interrupt

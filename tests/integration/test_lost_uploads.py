@@ -1,0 +1,286 @@
+"""Lost uploads and abandoned multipart uploads: found by looking, fed once, and nobody else's things are touched."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.fakes.application import DEADLINE, World, picture
+from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, cloud
+from tests.faults.memory_dynamodb import InMemoryDynamo
+from tests.integration.time_support import Replaced, WorkerDied, die, uploads
+
+from darkroom.aws import items
+from darkroom.model import JobStatus, ProcessState, SourceObject, UnfinishedUpload, Upload
+from darkroom.output_keys import RECEIPT_JOB
+from darkroom.pipeline.lost_uploads import FED, PAGES
+
+HOUR = timedelta(hours=1)
+LATE = timedelta(minutes=16)
+
+
+def watch(world: World) -> None:
+    """The bucket was first swept an hour ago, and it is now: objects made from here on are new."""
+    world.clock.now = datetime.now(UTC) - HOUR
+    world.sweep()
+    world.clock.advance(HOUR)
+
+
+@pytest.fixture
+def watched(world: World) -> World:
+    watch(world)
+    return world
+
+
+@pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
+def either(request: pytest.FixtureRequest) -> Iterator[World]:
+    with cloud(versioned=request.param) as account:
+        world = World(account)
+        watch(world)
+        yield world
+
+
+def fed(world: World) -> list[str]:
+    return [what.key for what, _ in world.queue.sent if isinstance(what, Upload)]
+
+
+def rounds(world: World, count: int, **only: Any) -> None:
+    """Rounds of looking, each with its messages delivered."""
+    for _ in range(count):
+        world.clock.advance(LATE)
+        before = len(world.queue.sent)
+        world.sweep(**only)
+        for what, _ in world.queue.sent[before:]:
+            world.submit(what)
+
+
+class Listing:
+    """Fulfils the listing of `ports.InputBucket`, in pages of 1,000."""
+
+    def __init__(self, objects: Sequence[SourceObject]) -> None:
+        self.objects, self.asked = objects, list[str | None]()
+
+    def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
+        self.asked.append(cursor)
+        start = int(cursor or 0)
+        end = start + 1000
+        return list(self.objects[start:end]), str(end) if end < len(self.objects) else None
+
+
+def listed(world: World, count: int) -> list[SourceObject]:
+    return [SourceObject(INPUT, f"{n:05}.jpg", f"v{n}", "e", 9, world.clock()) for n in range(count)]
+
+
+def note_jobs(world: World, sources: Sequence[SourceObject]) -> None:
+    """Rows of jobs that are over, for objects that were seen."""
+    like = {"sk": items.wire("JOB"), "status": items.wire("SKIPPED")}
+    for start in range(0, len(sources), 25):
+        rows = [
+            {**like, "pk": items.wire(f"JOB#{one.job_id}"), "job_id": items.wire(one.job_id)}
+            for one in sources[start : start + 25]
+        ]
+        puts = [{"PutRequest": {"Item": item}} for item in rows]
+        world.cloud.dynamodb.batch_write_item(RequestItems={TABLE: puts})
+
+
+def test_a_lost_upload_is_fed_once_and_ends_as_one_job(either: World) -> None:
+    upload = either.cloud.put("a.jpg", picture())
+    rounds(either, 4)
+    assert fed(either) == ["a.jpg"]
+    assert either.job().status is JobStatus.PROCESSING
+    either.submit(upload)  # its event, late
+    assert (len(either.cloud.jobs()), len(either.provider.processes)) == (1, 1)
+    either.assert_books_balance()
+
+
+def test_a_lost_upload_has_the_identity_that_its_event_gives_it(either: World) -> None:
+    upload = either.cloud.put("a ü+&%.jpg", picture())
+    from_event = either.ports["sources"].find(upload).job_id
+    rounds(either, 1)
+    assert either.job().job_id == from_event
+
+
+def test_every_version_whose_event_was_lost_is_a_job_of_its_own(watched: World) -> None:
+    first, second = (watched.cloud.put("a.jpg", picture(noise=n)) for n in (1, 9))
+    rounds(watched, 3)
+    assert {job.source_version for job in watched.cloud.jobs()} == {first.version_id, second.version_id}
+    assert len(fed(watched)) == 2
+
+
+def test_an_event_is_given_its_quarter_of_an_hour(watched: World) -> None:
+    watched.cloud.put("a.jpg", picture())
+    watched.clock.advance(timedelta(minutes=14))
+    watched.sweep()
+    watched.clock.advance(timedelta(minutes=15))
+    assert fed(watched) == []
+    watched.sweep()
+    assert fed(watched) == ["a.jpg"]
+
+
+def test_what_was_there_before_darkroom_is_never_fed(world: World) -> None:
+    world.cloud.put("old.jpg", picture())
+    world.clock.now = datetime.now(UTC) + timedelta(seconds=2)
+    rounds(world, 5)
+    assert (fed(world), world.cloud.jobs()) == ([], [])
+
+
+def test_an_upload_that_became_a_job_is_not_fed(watched: World) -> None:
+    watched.submit(watched.cloud.put("a.jpg", picture()))
+    watched.submit(watched.cloud.put("b.jpg", b"no picture"))
+    watched.submit(watched.cloud.put("c.jpg", picture(), tags="skip=true"))
+    rounds(watched, 3)
+    assert fed(watched) == []
+
+
+def test_only_keys_under_the_prefix_with_a_suffix_are_fed_in_their_own_case(watched: World) -> None:
+    keys = ("in/a.jpg", "in/b.JPG", "in/c.png", "in/d.tif", "IN/e.jpg", "f.jpg", "in/jpg")
+    for key in keys:
+        watched.cloud.put(key, picture())
+    rounds(watched, 2, prefix="in/", suffixes=(".jpg", ".png"))
+    assert sorted(fed(watched)) == ["in/a.jpg", "in/c.png"]
+
+
+def test_folders_and_reports_are_never_fed(watched: World) -> None:
+    for key in ("folder/", "_failed/a.jpg.json", "_darkroom/x.jpg"):
+        watched.cloud.put(key, b"")
+    rounds(watched, 3)
+    assert (fed(watched), watched.cloud.jobs()) == ([], [])
+
+
+def test_skipped_objects_and_outputs_of_darkroom_are_fed_once(watched: World) -> None:
+    watched.cloud.put("a.jpg", picture(), tags="skip=true")
+    watched.cloud.put("b.jpg", picture(), Metadata={RECEIPT_JOB: "0" * 32})
+    rounds(watched, 4)
+    assert sorted(fed(watched)) == ["a.jpg", "b.jpg"]
+    assert {job.status for job in watched.cloud.jobs()} == {JobStatus.SKIPPED}
+
+
+def test_a_source_whose_upload_was_deleted_is_fed_only_as_long_as_it_is_there(watched: World) -> None:
+    upload = watched.cloud.put("a.jpg", picture())
+    watched.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
+    rounds(watched, 2)
+    assert fed(watched) == []
+
+
+def test_a_hundred_are_fed_in_one_round_the_rest_in_the_next_and_none_twice(account: Cloud) -> None:
+    watched = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
+    watch(watched)
+    for number in range(FED + 30):
+        watched.cloud.put(f"{number:03}.jpg", b"no picture")
+    rounds(watched, 1)
+    first = len(fed(watched))
+    rounds(watched, 3)
+    assert first == FED
+    assert Counter(fed(watched)) == Counter({f"{number:03}.jpg": 1 for number in range(FED + 30)})
+
+
+def test_pages_of_versions_are_walked_to_their_end(watched: World) -> None:
+    keys = {upload.key for upload in uploads(watched, 7)}
+    small = Replaced(
+        watched.cloud.s3,
+        list_object_versions=lambda **asked: watched.cloud.s3.list_object_versions(MaxKeys=3, **asked),
+    )
+    watched.ports["sources"] = dataclasses.replace(watched.ports["sources"], client=small)
+    rounds(watched, 2)
+    assert (sorted(fed(watched)), len(watched.cloud.jobs())) == (sorted(keys), 7)
+
+
+def test_a_great_bucket_is_walked_over_several_rounds(watched: World) -> None:
+    objects = listed(watched, 6500)
+    seen, lost = objects[:-3], objects[-3:]
+    watched.ports["backlog"] = Replaced(
+        watched.ports["backlog"], without_job=lambda ids: set(ids) & {one.job_id for one in lost}
+    )
+    watched.ports["sources"] = listing = Listing(objects)
+    watched.clock.advance(LATE)
+    watched.sweep()
+    assert (fed(watched), listing.asked[-1]) == ([], str(1000 * (PAGES - 1)))
+    watched.clock.advance(LATE)
+    watched.sweep()
+    assert fed(watched) == [one.key for one in lost]
+    assert len(listing.asked) == len(seen) // 1000 + 1
+    watched.clock.advance(LATE)
+    watched.sweep()
+    assert listing.asked[7:8] == [None]  # from the beginning again
+
+
+def test_a_round_that_is_full_goes_on_where_it_stopped(watched: World) -> None:
+    objects = listed(watched, 2100)
+    lost = objects[990 : 990 + FED + 20]
+    ids = {one.job_id for one in lost}
+    watched.ports["backlog"] = Replaced(watched.ports["backlog"], without_job=lambda asked: set(asked) & ids)
+    watched.ports["sources"] = Listing(objects)
+    for _ in range(3):
+        watched.clock.advance(LATE)
+        before = len(watched.queue.sent)
+        watched.sweep()
+        sent = [what for what, _ in watched.queue.sent[before:]]
+        ids -= {one.job_id for one in lost if one.key in {what.key for what in sent if isinstance(what, Upload)}}
+    assert fed(watched) == [one.key for one in lost]
+
+
+def test_jobs_of_a_page_are_looked_up_a_hundred_at_a_time(watched: World) -> None:
+    objects = listed(watched, 250)
+    note_jobs(watched, objects[:249])
+    watched.ports["sources"] = Listing(objects)
+    watched.clock.advance(LATE)
+    watched.sweep()
+    assert fed(watched) == ["00249.jpg"]
+
+
+def begun(world: World, key: str) -> str:
+    return str(world.cloud.s3.create_multipart_upload(Bucket=OUTPUT, Key=key)["UploadId"])
+
+
+def left(account: Cloud) -> set[str]:
+    return {upload["Key"] for upload in account.unfinished_uploads()}
+
+
+def test_an_abandoned_multipart_upload_of_ours_is_aborted(watched: World) -> None:
+    watched.complete(watched.cloud.put("a.jpg", picture()))
+    begun(watched, "a.jpg")
+    rounds(watched, 1)
+    assert left(watched.cloud) == set()
+    assert watched.cloud.body("a.jpg") is not None
+
+
+def test_multipart_uploads_of_others_are_left_alone(watched: World) -> None:
+    watched.complete(watched.cloud.put("a.jpg", picture()))
+    begun(watched, "backup.tar")
+    rounds(watched, 3)
+    assert left(watched.cloud) == {"backup.tar"}
+
+
+def test_a_multipart_upload_that_is_being_written_is_left_until_its_writers_time_is_over(watched: World) -> None:
+    watched.deliver(watched.cloud.put("a.jpg", picture()))
+    begun(watched, "a.jpg")
+    watched.provider.become(ProcessState.COMPLETED)
+    watched.ports["outputs"] = Replaced(watched.ports["outputs"], write=die)
+    with pytest.raises(WorkerDied):
+        watched.finalize(watched.job())
+    watched.sweep()
+    assert left(watched.cloud) == {"a.jpg"}
+    rounds(watched, 1)
+    assert left(watched.cloud) == set()
+
+
+def test_a_multipart_upload_younger_than_an_hour_is_left_alone(watched: World) -> None:
+    watched.complete(watched.cloud.put("a.jpg", picture()))
+    upload_id, young = begun(watched, "a.jpg"), watched.clock()
+    whole = watched.ports["outputs"]
+    watched.ports["outputs"] = Replaced(whole, unfinished=lambda: [UnfinishedUpload("a.jpg", upload_id, young)])
+    rounds(watched, 3)
+    assert left(watched.cloud) == {"a.jpg"}
+    rounds(watched, 1)
+    assert left(watched.cloud) == set()
+
+
+def test_objects_older_than_any_deadline_are_still_found(watched: World) -> None:
+    watched.cloud.put("a.jpg", picture())
+    watched.clock.advance(DEADLINE * 2)
+    watched.sweep()
+    assert fed(watched) == ["a.jpg"]

@@ -1,0 +1,76 @@
+"""Calls for a person: a count in the metric that the template's alarm of that name watches, sent whatever becomes of the run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Metrics
+
+from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
+from darkroom.model import Alarm, Note
+
+
+@pytest.fixture
+def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "a-stack")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Darkroom")
+    made = Metrics()
+    made.provider.service, made.provider.namespace = "a-stack", "Darkroom"
+    return made
+
+
+@pytest.mark.parametrize("alarm", Alarm)
+@pytest.mark.parametrize("fails", [False, True], ids=["returns", "raises"])
+def test_a_call_is_one_count_under_the_stacks_name(
+    metrics: Metrics, capsys: pytest.CaptureFixture[str], alarm: Alarm, fails: bool
+) -> None:
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: object) -> None:
+        MetricAlerts().call(alarm, "look", job_id="0" * 32)
+        if fails:
+            raise RuntimeError
+
+    try:
+        handler({}, None)
+    except RuntimeError:
+        assert fails
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    sent = json.loads(line)
+    (described,) = sent["_aws"]["CloudWatchMetrics"]
+    assert described["Namespace"] == "Darkroom"
+    assert described["Dimensions"] == [["service"]]  # an alarm sees a metric under exactly its own dimensions
+    assert (sent["service"], sent[alarm.value]) == ("a-stack", [1.0])
+
+
+@pytest.mark.parametrize("note", Note)
+def test_a_note_is_one_count_and_a_warning_and_calls_nobody(
+    metrics: Metrics, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, note: Note
+) -> None:
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: object) -> None:
+        MetricAlerts().note(note, "so it is", provider="topaz")
+
+    with caplog.at_level(logging.INFO):
+        handler({}, None)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    assert json.loads(line)[note.value] == [1.0]
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [("WARNING", "so it is")]
+
+
+def test_a_note_made_by_hand_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        LoggedAlerts().note(Note.ACCOUNT_UNREAD, "so it is", provider="topaz")
+    (record,) = caplog.records
+    assert (record.levelname, "so it is" in record.getMessage()) == ("WARNING", True)
+
+
+@pytest.mark.parametrize("alerts", [MetricAlerts(), LoggedAlerts()], ids=["function", "by hand"])
+def test_a_call_says_what_about_whom(alerts: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        alerts.call(Alarm.ORPHAN, "look at the process", process_id="p-1")
+    (record,) = caplog.records
+    assert "look at the process" in record.getMessage()
+    assert "p-1" in str(vars(record))

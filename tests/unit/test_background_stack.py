@@ -1,0 +1,48 @@
+"""How a stack that stays is reached later, by commands of another day. No stack is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from darkroom_cli.main import app
+from darkroom_local import background_stack
+
+KEPT = Path("/some where/authority.pem")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The note of a stack that stands: its one process is this one."""
+    note: dict[str, Any] = {
+        "pids": {"python": os.getpid()}, "url": "https://127.0.0.1:1", "authority": str(KEPT), "access_key": "id",
+        "secret_key": "secret", "outputs": {}, "simulator_urls": {}, "providers": ["topaz"],
+    }  # fmt: skip
+    (tmp_path / "stack.json").write_text(json.dumps(note))
+    return tmp_path
+
+
+def test_a_standing_stack_is_trusted_by_the_certificate_it_began_with(state: Path) -> None:
+    stack = background_stack.standing_stack(state)
+    assert stack is not None
+    assert stack.endpoint.authority == KEPT
+
+
+def test_a_shell_reads_what_up_prints_whatever_the_folder_is_called(state: Path) -> None:
+    answer = CliRunner().invoke(app, ["local", "up", "--state", str(state)])
+    assert answer.exit_code == 0, answer.output
+    exported = [shlex.split(line) for line in answer.stdout.splitlines() if not line.startswith("#")]
+    assert dict(pair.split("=", 1) for _, pair in exported) == {
+        "AWS_ENDPOINT_URL": "https://127.0.0.1:1",
+        "AWS_CA_BUNDLE": str(KEPT),
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    assert {word for word, _ in exported} == {"export"}

@@ -1,0 +1,175 @@
+"""The operator's commands that look: what they show, how it is escaped, and how every command ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from tests.fakes.application import World
+from tests.fakes.aws_account import INPUT
+from tests.unit.cli_support import Stack, deployed, failed, run, sent
+
+from darkroom.errors import Inapplicable, LedgerBusy, LostClaim, Throttled
+from darkroom.model import Balance
+from darkroom_cli import deployed_stack
+from darkroom_cli.deployed_stack import NoDeployment
+from darkroom_cli.job_tables import one_line
+
+HOSTILE = "\x1b[31m[bold]photo\u202e.jpg"
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with deployed() as stack:
+        yield stack
+
+
+@pytest.fixture
+def world(stack: Stack) -> World:
+    return stack.world
+
+
+def test_jobs_that_are_not_over_are_shown_without_being_asked_for(world: World) -> None:
+    sent(world, "open.jpg")
+    failed(world, "over.jpg")
+    text = run("jobs").stdout
+    assert "open.jpg" in text
+    assert "1 reserved" in text
+    assert "over.jpg" not in text
+
+
+def test_jobs_that_are_over_are_shown_by_day(world: World) -> None:
+    failed(world, "over.jpg")
+    yesterday = f"{world.clock() - timedelta(days=1):%Y-%m-%d}"
+    assert "ProviderFailed" in run("jobs", "--status", "failed", "--day", f"{world.clock():%Y-%m-%d}").stdout
+    assert "no such job" in run("jobs", "--status", "FAILED", "--day", yesterday).stdout
+    assert "no such job" in run("jobs", "--status", "REJECTED", "--day", f"{world.clock():%Y-%m-%d}").stdout
+
+
+def test_an_empty_list_says_what_was_looked_for(world: World) -> None:
+    assert "no job is open" in run("jobs").stdout
+    assert "no such job" in run("jobs", "--key", "a.jpg").stdout
+
+
+def test_every_version_of_a_key_is_shown(world: World) -> None:
+    failed(world, "a/b.jpg")
+    sent(world, "a/b.jpg")
+    lines = run("jobs", "--key", "a/b.jpg", "--json").stdout.splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["FAILED", "PROCESSING"]
+    assert len(run("jobs", "--key", f"s3://{INPUT}/a/b.jpg", "--json", "--status", "FAILED").stdout.splitlines()) == 1
+
+
+def test_text_of_the_ledger_is_shown_and_not_obeyed(world: World) -> None:
+    job = sent(world, HOSTILE)
+    for arguments in (
+        ["jobs"],
+        ["job", job.job_id],
+        ["jobs", "--json"],
+        ["job", HOSTILE, "--json"],
+        ["cancel", HOSTILE],
+    ):
+        text = run(*arguments).stdout
+        assert "[bold]photo" in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+    assert "\x1b" not in run("cancel", HOSTILE + "x").stderr
+
+
+def test_one_job_is_shown_with_all_that_is_known(world: World) -> None:
+    job = sent(world)
+    told = json.loads(run("job", job.job_id, "--json").stdout)
+    assert told["handle_prefix"] == f"{job.job_id}-1-"
+    assert told["process_id"] == job.process_id
+    assert datetime.fromisoformat(told["deadline_at"]) == job.deadline_at
+    assert job.process_id in run("job", "a.jpg").stdout
+
+
+def test_accounts_are_shown_and_a_drift_is_accepted(world: World) -> None:
+    world.provider.account = Balance(Decimal(90), Decimal(10), Decimal(100))
+    run("reconcile")
+    world.provider.account = Balance(Decimal(83), Decimal(10), Decimal(93))
+    assert run("reconcile").stdout.split()[-1] == "7"
+    assert "accepted" in run("reconcile", "--accept").stdout
+    assert run("reconcile").stdout.split()[-1] == "0"
+
+
+def test_a_vendor_that_shows_no_account_is_no_failure(world: World) -> None:
+    answer = run("reconcile", "--accept")
+    assert answer.exit_code == 0
+    assert "shows no account" in answer.stdout
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "not \x1b[31mso"}}, "DescribeStacks")
+
+
+ENDS: dict[str, tuple[BaseException, int, str]] = {
+    "no stack": (NoDeployment("there is no stack x"), 2, "no stack x"),
+    "inapplicable": (Inapplicable("the job is over"), 2, "over"),
+    "overtaken": (LostClaim("the job moved on"), 1, "try again"),
+    "busy": (LedgerBusy("contended"), 1, "try again"),
+    "throttled": (Throttled("the provider asks for patience"), 1, "patience"),
+    "denied": (refusal("AccessDenied"), 2, "DescribeStacks"),
+    "expired": (refusal("ExpiredToken"), 2, "credentials"),
+    "strange": (refusal("Odd"), 2, "Odd"),
+    "unreachable": (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 2, "127.0.0.1"),
+    "interrupted": (KeyboardInterrupt(), 130, "interrupted"),
+}
+
+
+@pytest.mark.parametrize(("error", "code", "words"), ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("arguments", [["jobs"], ["cancel", "x"], ["rerun", "x"], ["redrive"]], ids=lambda a: a[0])
+def test_every_foreseen_end_is_a_sentence_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: BaseException, code: int, words: str
+) -> None:
+    def fails(stack: str) -> None:
+        raise error
+
+    monkeypatch.setattr(deployed_stack, "connect", fails)
+    answer = run(*arguments)
+    assert (answer.exit_code, answer.stdout) == (code, "")
+    assert words in answer.stderr
+    assert "\x1b" not in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"])
+def test_without_credentials_or_region_it_is_said_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv(missing, raising=False)
+    answer = run("jobs")
+    assert answer.exit_code == 2
+    assert ("credentials" if missing == "AWS_ACCESS_KEY_ID" else "region") in answer.stderr
+
+
+def test_the_stack_may_be_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def noted(stack: str) -> None:
+        asked.append(stack)
+        raise NoDeployment("none")
+
+    monkeypatch.setattr(deployed_stack, "connect", noted)
+    run("jobs")
+    monkeypatch.setenv("DARKROOM_STACK", "second")
+    run("jobs")
+    run("jobs", "--stack", "third")
+    assert asked == ["darkroom", "second", "third"]
+
+
+def test_credits_are_shown_without_exponents(world: World) -> None:
+    assert "100 credits" in one_line(replace(sent(world), credits=Decimal("100")))

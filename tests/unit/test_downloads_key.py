@@ -1,0 +1,192 @@
+"""Results that a vendor keeps behind its key: it is shown to the very own origin where that turns strangers away, and to
+nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import httpx
+import pytest
+from tests.fakes.mock_vendor import NO_TLS, PROCESS, Keys, answer
+from tests.fakes.result_server import CONTENT, PUBLIC, Host, Resolver, resolve
+
+from darkroom.errors import ResultNotReady, UnsafeLink
+from darkroom.providers import http_client
+from darkroom.providers.downloads import Downloads
+from darkroom.providers.oxen import Oxen
+
+__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+
+BASE = "https://hub.oxen.example.test/api"
+OWN = "https://hub.oxen.example.test/api/repos/r/file/1.png"
+ELSEWHERE = "https://cdn.example.test/1.png?X-Amz-Signature=s"
+REFUSED = httpx.Response(401, text="unauthenticated")
+AS_STRANGERS = (401, 403, 404)
+
+
+class Hub:
+    """The vendor and everything on the Internet: answers by URL, and what came with the key and what without."""
+
+    def __init__(self, link: str, closed: tuple[str, ...] = (), moved: Mapping[str, str] | None = None) -> None:
+        self.link, self.closed, self.moved, self.host = link, closed, moved or {}, Host()
+        self.seen: list[tuple[str, str | None]] = []
+        self.to_strangers = 401
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host not in (PUBLIC, "127.0.0.1") or request.url.path.startswith("/api/ai/queue"):
+            return answer({"status": "succeeded", "result_url": self.link})
+        url = f"{request.url.scheme}://{request.headers['host']}{request.url.raw_path.decode()}"
+        key = request.headers.get("authorization")
+        self.seen.append((url, key))
+        if url in self.closed and key is None:
+            return httpx.Response(self.to_strangers)
+        return httpx.Response(302, headers={"Location": self.moved[url]}) if url in self.moved else self.host(request)
+
+
+def opened(hub: Callable[[httpx.Request], httpx.Response], base_url: str = BASE, local: bool = False) -> bytes:
+    """The head of the result, read through the adapter."""
+    client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(hub))
+    with Oxen(base_url, Keys("key-1"), client, Downloads(client, local=local)).result(PROCESS) as link:
+        return link.read(0, 10)
+
+
+def test_an_open_link_never_sees_the_key_wherever_it_is() -> None:
+    for link in (OWN, ELSEWHERE):
+        hub = Hub(link)
+        assert opened(hub) == CONTENT[:10]
+        assert hub.seen == [(link, None)]
+
+
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_a_refusal_of_strangers_by_the_own_origin_is_answered_with_the_key_once(status: int) -> None:
+    hub = Hub(OWN, closed=(OWN,))
+    hub.to_strangers = status
+    assert opened(hub) == CONTENT[:10]
+    assert hub.seen == [(OWN, None), (OWN, "Bearer key-1")]
+
+
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_a_key_that_does_not_open_it_is_not_tried_again(status: int) -> None:
+    seen: list[str | None] = []
+
+    def always(request: httpx.Request) -> httpx.Response:
+        if request.url.host != PUBLIC:
+            return answer({"result_url": OWN})
+        seen.append(request.headers.get("authorization"))
+        return httpx.Response(status)
+
+    with pytest.raises(ResultNotReady):
+        opened(always)
+    assert seen == [None, "Bearer key-1"]
+
+
+OTHERS = [
+    ELSEWHERE, "https://hub.oxen.example.test:8443/1.png", "https://oxen.example.test/1.png",
+    "https://hub.oxen.example.test.evil.test/1.png", "https://a.hub.oxen.example.test/1.png",
+    "https://hub.oxen.example.test@evil.test/1.png", "https://evil.test/hub.oxen.example.test/1.png",
+    "https://hub.oxen.example.test./1.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", AS_STRANGERS)
+@pytest.mark.parametrize("link", OTHERS)
+def test_a_refusal_of_any_other_origin_gets_no_key(link: str, status: int) -> None:
+    hub = Hub(link, closed=(link.replace("hub.oxen.example.test@", ""),))
+    hub.to_strangers = status
+    with pytest.raises(ResultNotReady):
+        opened(hub)
+    assert len(hub.seen) == 1
+    assert hub.seen[0][1] is None
+
+
+@pytest.mark.parametrize("link", ["https://HUB.oxen.example.test/1.png", "https://hub.oxen.example.test:443/1.png"])
+def test_the_own_origin_may_be_written_otherwise(link: str) -> None:
+    url = "https://hub.oxen.example.test/1.png"
+    hub = Hub(link, closed=(url,))
+    assert opened(hub) == CONTENT[:10]
+    assert hub.seen == [(url, None), (url, "Bearer key-1")]
+
+
+@pytest.mark.parametrize("target", OTHERS)
+def test_a_redirect_away_leaves_the_key_behind(target: str) -> None:
+    hub = Hub(OWN, closed=(OWN,), moved={OWN: target})
+    assert opened(hub) == CONTENT[:10]
+    assert [key for _, key in hub.seen] == [None, "Bearer key-1", None]
+
+
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_a_redirect_to_another_host_that_wants_a_key_gets_none(status: int) -> None:
+    hub = Hub(OWN, closed=(OWN, ELSEWHERE), moved={OWN: ELSEWHERE})
+    hub.to_strangers = status
+    with pytest.raises(ResultNotReady):
+        opened(hub)
+    assert hub.seen == [(OWN, None), (OWN, "Bearer key-1"), (ELSEWHERE, None)]
+
+
+def test_a_redirect_back_home_may_use_it_there() -> None:
+    hub = Hub(ELSEWHERE, closed=(OWN,), moved={ELSEWHERE: OWN})
+    assert opened(hub) == CONTENT[:10]
+    assert hub.seen == [(ELSEWHERE, None), (OWN, None), (OWN, "Bearer key-1")]
+
+
+@pytest.mark.parametrize("status", AS_STRANGERS)
+def test_after_a_redirect_to_another_host_the_key_stays_hidden_at_home_too(status: int) -> None:
+    back = OWN.replace("1.png", "2.png")
+    hub = Hub(OWN, closed=(OWN, back), moved={OWN: ELSEWHERE, ELSEWHERE: back})
+    hub.to_strangers = status
+    with pytest.raises(ResultNotReady):
+        opened(hub)
+    assert hub.seen == [(OWN, None), (OWN, "Bearer key-1"), (ELSEWHERE, None), (back, None)]
+
+
+@pytest.mark.parametrize("plain", ["http://hub.oxen.example.test/1.png", "http://hub.oxen.example.test:443/1.png"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_key_never_goes_over_plain_http(plain: str, moved: bool) -> None:
+    hub = Hub(OWN, closed=(OWN, plain), moved={OWN: plain}) if moved else Hub(plain, closed=(plain,))
+    with pytest.raises(UnsafeLink):
+        opened(hub)
+    assert not [url for url, _ in hub.seen if url.startswith("http:")]
+
+
+def test_beside_a_simulator_plain_http_is_its_own_origin_and_its_port_alone(resolve: Resolver) -> None:
+    resolve("127.0.0.1")
+    base, link = "http://127.0.0.1:9000/api", "http://127.0.0.1:9000/files/1.png"
+    hub = Hub(link, closed=(link,))
+    assert opened(hub, base, local=True) == CONTENT[:10]
+    assert hub.seen == [(link, None), (link, "Bearer key-1")]
+    other = "http://127.0.0.1:9001/files/1.png"
+    hub = Hub(other, closed=(other,))
+    with pytest.raises(ResultNotReady):
+        opened(hub, base, local=True)
+    assert hub.seen == [(other, None)]
+
+
+def test_an_https_vendor_beside_local_downloads_gets_no_key_sent_in_the_open() -> None:
+    plain = OWN.replace("https:", "http:")
+    hub = Hub(plain, closed=(plain,))
+    with pytest.raises((ResultNotReady, UnsafeLink)):
+        opened(hub, local=True)
+    assert not [key for _, key in hub.seen if key]
+
+
+@pytest.mark.parametrize("status", [400, 402, 405, 407, 410, 500])
+def test_no_other_refusal_asks_for_the_key(status: int) -> None:
+    seen: list[str | None] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        if request.url.host != PUBLIC:
+            return answer({"result_url": OWN})
+        seen.append(request.headers.get("authorization"))
+        return httpx.Response(status)
+
+    with pytest.raises(ResultNotReady):
+        opened(refuse)
+    assert seen == [None]
+
+
+def test_other_vendors_links_never_see_a_key() -> None:
+    client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(lambda request: REFUSED))
+    found = Downloads(client, local=False)
+    assert dict(found.headers_for("https://hub.oxen.example.test")) == {}
+    with pytest.raises(ResultNotReady), found.open(OWN):
+        pass

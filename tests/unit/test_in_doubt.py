@@ -1,0 +1,132 @@
+"""A doubt about a synchronous call, where the provider's log shows refused attempts of the same run beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from darkroom.errors import ErrorCode
+from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, SendMode, Submission
+from darkroom.pipeline.in_doubt import InDoubt
+from darkroom.pipeline.outcomes import Done
+
+NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
+JOB_ID = "a" * 32
+PRICE = Decimal(210_000)
+FAILED, LOST = ProcessState.FAILED, ProcessState.EXPIRED
+
+
+def found(attempt: int, state: ProcessState, suffix: str = "") -> FoundProcess:
+    """What a log shows of an attempt."""
+    name = f"{JOB_ID}-1-{attempt}"
+    return FoundProcess(name, name + suffix, state, None, NOW, PRICE if state is LOST else Decimal(0))
+
+
+@dataclass
+class Record:
+    """Stands for everything a doubt may end in, and for a provider that shows a list."""
+
+    shown: tuple[FoundProcess, ...] | None
+    ended: list[tuple[object, ...]] = field(default_factory=list)
+    name: str = "aimlapi"
+
+    def key_fingerprint(self) -> str:
+        return "key"
+
+    def find(self, handle: Handle, *rest: object) -> tuple[FoundProcess, ...] | None:
+        return self.shown if rest else None  # of the staging: nothing was kept
+
+    def orphan(self, provider: object, job: Job, process_id: str) -> None:
+        self.ended.append(("orphan", process_id))
+
+    def bind(self, provider: object, job: Job, submission: Submission) -> Done:
+        self.ended.append(("bind", submission.process_id))
+        return Done(job)
+
+    def fail(self, job: Job, code: ErrorCode, why: str, credits: Decimal = Decimal(0)) -> Job:
+        self.ended.append((code, credits))
+        return job
+
+    def leave_in_doubt(self, job: Job, why: str) -> Job:
+        self.ended.append(("doubt",))
+        return job
+
+
+def settled(
+    *shown: FoundProcess, attempt: int = 4, send_mode: SendMode = SendMode.SYNCHRONOUS_LINK
+) -> list[tuple[object, ...]] | None:
+    """What a doubt about the attempt before this one came to; None: the call is proven absent."""
+    record: Any = Record(shown)
+    job = Job(
+        JOB_ID,
+        1,
+        attempt,
+        JobStatus.SUBMITTING,
+        "in",
+        "a.png",
+        None,
+        "1",
+        NOW,
+        NOW + timedelta(days=1),
+        provider="aimlapi",
+        send_mode=send_mode,
+        key_fingerprint="key",
+        credits_reserved=PRICE,
+    )
+    verdict = InDoubt(record, record, {"aimlapi": record}, record, record, lambda: NOW).resolve(job)
+    assert (verdict is None) is (record.ended == [])
+    return record.ended or None
+
+
+def test_a_refused_attempt_does_not_hide_a_later_one_that_was_paid() -> None:
+    assert settled(found(1, FAILED), found(3, LOST)) == [(ErrorCode.RESULT_LOST, PRICE)]
+    assert settled(found(1, FAILED), found(2, FAILED), found(3, LOST)) == [(ErrorCode.RESULT_LOST, PRICE)]
+
+
+def test_a_refused_attempt_does_not_hide_one_that_runs() -> None:
+    running = found(3, ProcessState.RUNNING)
+    assert settled(found(1, FAILED), running) == [("bind", running.process_id)]
+
+
+@pytest.mark.parametrize("attempts", [(1,), (2,), (1, 2)])
+def test_refused_attempts_alone_decide_nothing(attempts: tuple[int, ...]) -> None:
+    """The lost one may be any of them, if others looked in vain since, or none of them."""
+    assert settled(*(found(attempt, FAILED) for attempt in attempts)) == [("doubt",)]
+
+
+def test_an_empty_list_proves_the_call_absent() -> None:
+    assert settled() is None
+
+
+@pytest.mark.parametrize("suffix", ["", ".png"])
+def test_the_failure_of_the_attempt_that_was_lost_ends_the_job(suffix: str) -> None:
+    assert settled(found(1, FAILED), found(3, FAILED, suffix)) == [(ErrorCode.PROVIDER_FAILED, 0)]
+    assert settled(found(9, FAILED), attempt=10) == [(ErrorCode.PROVIDER_FAILED, 0)]
+
+
+def test_an_attempt_whose_number_only_begins_alike_is_another() -> None:
+    assert settled(found(1, FAILED), attempt=11) == [("doubt",)]
+
+
+def test_two_that_were_paid_are_one_too_many() -> None:
+    first, second = found(2, LOST), found(3, LOST)
+    assert settled(found(1, FAILED), first, second) == [("orphan", second.process_id), (ErrorCode.RESULT_LOST, PRICE)]
+
+
+def test_a_failed_double_of_what_was_paid_is_told_and_a_refused_attempt_is_not() -> None:
+    double = FoundProcess("double", f"{JOB_ID}-1-3", FAILED, None, NOW)
+    shown = found(1, FAILED), found(3, LOST), double
+    assert settled(*shown) == [("orphan", "double"), (ErrorCode.RESULT_LOST, PRICE)]
+
+
+def test_at_a_queue_what_lives_is_adopted_before_what_failed() -> None:
+    first, second = found(1, FAILED), found(3, ProcessState.RUNNING)
+    assert settled(first, second, send_mode=SendMode.LINK) == [
+        ("orphan", first.process_id),
+        ("bind", second.process_id),
+    ]
+    assert settled(first, send_mode=SendMode.LINK) == [("bind", first.process_id)]

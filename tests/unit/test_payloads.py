@@ -1,0 +1,151 @@
+"""JSON bodies: every parameter in its own type, and the handle read back from the link that a vendor was given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.mock_vendor import HANDLE
+from tests.unit.wire_support import WRONG, link_of, planned
+
+from darkroom import catalog
+from darkroom.aws.presigned_urls import S3PresignedUrls
+from darkroom.catalog import Kind, Model, Parameter
+from darkroom.model import Handle, SourceObject
+from darkroom.providers.payloads import handle_in, json_fields
+
+NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
+PARAMETERS = [
+    pytest.param(provider, model, parameter, id=f"{provider} {model.name} {parameter.name}")
+    for provider in catalog.providers()
+    for model in catalog.load(provider).models.values()
+    for parameter in model.parameters.values()
+]
+TYPES = {Kind.BOOL: bool, Kind.INTEGER: int, Kind.DECIMAL: float, Kind.TEXT: str, Kind.CHOICE: str}
+
+
+def values(parameter: Parameter) -> Iterator[tuple[str, str]]:
+    """Values as a plan has them, and their JSON."""
+    match parameter.kind:
+        case Kind.BOOL:
+            yield from (("true", "true"), ("false", "false"))
+        case Kind.INTEGER:
+            yield from ((str(bound), str(bound)) for bound in (parameter.minimum, parameter.maximum))
+        case Kind.DECIMAL:
+            yield from (("0.50", "0.5"), ("1", "1.0"), (str(parameter.minimum), str(float(parameter.minimum or 0))))
+        case Kind.CHOICE:
+            yield from ((choice, json.dumps(choice)) for choice in parameter.choices)
+        case Kind.TEXT:
+            yield from ((text, json.dumps(text)) for text in ("7", "true", 'a "b"', "null", "0.5"))
+
+
+@pytest.mark.parametrize(("provider", "model", "parameter"), PARAMETERS)
+def test_every_parameter_of_every_catalog_goes_in_its_own_type(
+    provider: str, model: Model, parameter: Parameter
+) -> None:
+    plan = planned(provider, model=model.name)
+    for value, wire in values(parameter):
+        fields = json_fields(replace(plan, parameters={"model": model.wire, parameter.wire: value}))
+        assert list(fields) == ["model", parameter.wire]
+        assert fields["model"] == model.wire
+        assert type(fields[parameter.wire]) is TYPES[parameter.kind]
+        assert json.dumps(fields[parameter.wire]) == wire
+
+
+def test_what_no_catalog_knows_goes_as_a_text() -> None:
+    plan = planned("oxen")
+    assert json_fields(replace(plan, parameters={"model": "7", "other": "true"})) == {"model": "7", "other": "true"}
+
+
+# --- the handle in a link --------------------------------------------------------------------------------------
+
+
+class Sts:
+    """Hands out credentials for an hour."""
+
+    def assume_role(self, **asked: Any) -> Mapping[str, Any]:
+        secrets = {"AccessKeyId": "AKIAEXAMPLE", "SecretAccessKey": "secret", "SessionToken": "to/ken+with=signs"}
+        return {"Credentials": {**secrets, "Expiration": NOW + timedelta(hours=1)}}
+
+
+@pytest.fixture
+def links(monkeypatch: pytest.MonkeyPatch) -> S3PresignedUrls:
+    """The links of production, signed with credentials of nobody's."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    sts: Any = Sts()
+    return S3PresignedUrls(sts, "arn:aws:iam::123456789012:role/links", lambda: NOW)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpeg", ".tiff", ""])
+@pytest.mark.parametrize(
+    "key",
+    ["a.png", "a b+c/d&e=f;g.png", f"{HANDLE}.png", "\u00e9\u4e16.png", 'x?response-content-disposition="y"', "%22#"],
+)
+def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: str, suffix: str) -> None:
+    source = SourceObject("in", key, "v+1/2=", "etag", 1, NOW)
+    url = links.mint(source, f"{HANDLE}{suffix}", 900)
+    assert "response-content-disposition=attachment%3B%20filename%3D%22" in url
+    assert handle_in(url, HANDLE) == str(HANDLE)
+    assert handle_in(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # as others write a space
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 10, 99])
+def test_any_attempt_of_the_run_is_the_runs(links: S3PresignedUrls, attempt: int) -> None:
+    sent = Handle(HANDLE.job_id, HANDLE.run, attempt)
+    url = links.mint(SourceObject("in", "a.png", None, "etag", 1, NOW), f"{sent}.png", 900)
+    assert handle_in(url, HANDLE) == str(sent)
+
+
+JOB = HANDLE.job_id
+OTHERS = [
+    f"{JOB}-22-3", f"{JOB}-1-3", f"{JOB}-23", f"{JOB}-2", JOB, f"x{HANDLE}", f" {HANDLE}", f"-{HANDLE}",
+    f"{JOB[:-1]}e-2-3", f"{JOB.upper()}-2-3", "", f"{JOB}-+2-3", f"{JOB}2-3", f"../{HANDLE}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_link_of_another_run_or_job_is_not_ours(other: str) -> None:
+    assert handle_in(link_of(other.replace(" ", "%20").replace("+", "%2B")), HANDLE) is None
+
+
+@pytest.mark.parametrize(("run", "other"), [(1, 11), (11, 1), (1, 10), (2, 12), (3, 3_000)])
+def test_a_run_is_not_taken_for_one_whose_number_begins_alike(run: int, other: int) -> None:
+    assert handle_in(link_of(Handle(JOB, other, 1)), Handle(JOB, run, 1)) is None
+    assert handle_in(link_of(Handle(JOB, run, 1)), Handle(JOB, run, 5)) == f"{JOB}-{run}-1"
+
+
+NAMED = f"filename%3D%22{HANDLE}.png%22"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "https://a.test/", f"https://a.test/{HANDLE}.png", f"https://a.test/?x={NAMED}", f"https://a.test/#?{NAMED}",
+     f"https://a.test/?Response-Content-Disposition={NAMED}", f"https://a.test/?response-content-disposition={HANDLE}",
+     f"https://a.test/?response-content-disposition=filename%3D{HANDLE}.png", f"https://[bad?{NAMED}",
+     f"https://a.test/?response-content-disposition={NAMED}&response-content-disposition=x",
+     f"https://a\u2100.test/?response-content-disposition={NAMED}", "x" * 100_000, "?" + "&" * 100_000],
+)  # fmt: skip
+def test_a_link_that_does_not_carry_it_where_ours_do_is_not_ours(url: str) -> None:
+    assert handle_in(url, HANDLE) is None
+
+
+@pytest.mark.parametrize("url", [*WRONG, b"https://a.test", 1.0, ("a",)])
+def test_what_is_no_text_is_no_link(url: object) -> None:
+    assert handle_in(url, HANDLE) is None
+
+
+@given(st.text() | st.text().map(lambda text: f"https://a.test/?response-content-disposition=filename%3D%22{text}"))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    assert handle_in(text, HANDLE) is None
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_what_follows_a_handle_is_never_more_than_its_name(text: str) -> None:
+    found = handle_in(link_of(HANDLE, f".{text}"), HANDLE)
+    assert found in (str(HANDLE), None)
