@@ -140,7 +140,7 @@ def test_folder_markers_make_no_job_and_results_are_skipped(darkroom: Darkroom) 
 
 
 def test_every_end_is_told_as_an_event(darkroom, awkward, refused) -> None:
-    seen = {(event["detail-type"], event["detail"]["job_id"]) for event in darkroom.messages()}
+    seen = {(event["detail-type"], event["detail"]["job_id"]) for event in darkroom.events()}
     assert ("Job Completed", awkward[AWKWARD_KEYS[0]]["job_id"]) in seen
     assert ("Job Rejected", refused["photos/text.png"]["job_id"]) in seen
 

@@ -164,7 +164,7 @@ def test_nothing_stays_reserved_and_no_upload_stays_open(darkroom: Darkroom, job
 
 
 def test_each_end_is_told_with_its_provider(darkroom: Darkroom, jobs) -> None:
-    told = {event["detail"]["job_id"]: event["detail"] for event in darkroom.messages()}
+    told = {event["detail"]["job_id"]: event["detail"] for event in darkroom.events()}
     for name, case in CASES.items():
         detail = told[jobs[name]["job_id"]]
         assert (detail["provider"], detail["model"]) == (case.vendor, case.model)
