@@ -1,1 +1,1 @@
-"""What is claimed of speed, size and price, measured side by side in one run: `make bench`."""
+"""Benchmarks of every claim about speed, size and price. `make bench` measures both sides of a comparison in one run."""

@@ -1,8 +1,8 @@
-"""What DynamoDB counts of a request, worked out from the rows as they stood before and after it.
+"""Counts the capacity units that DynamoDB bills for a request, from the rows before and after it.
 
-A write is one unit for each KB of the larger of the two, at least one; twice that in a transaction, conditions included;
-each entry of an index that comes or goes is one more (an entry that moves is two). A read is one unit for each 4 KB, half of
-that when it need not be consistent. assumed: index entries written by a transaction are not doubled.
+A write costs one unit for each KB of the larger row, and at least one. In a transaction, writes and condition checks cost
+twice as much. Each index entry that appears or disappears costs one more unit; an entry that moves costs two. A read costs
+one unit for each 4 KB, or half a unit if it may be inconsistent. assumed: index entries in a transaction cost no double.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Row = Mapping[str, Any]  # in DynamoDB's typed form; empty when there is none
+Row = Mapping[str, Any]  # in DynamoDB's typed form; empty if there is no row
 
 
 def size_bytes(row: Row) -> int:
-    """Names and values, as the developer guide sizes them."""
+    """Return the size of a row's names and values, by the rules of DynamoDB's developer guide."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in row.items())
 
 
@@ -39,21 +39,21 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
 
 @dataclass
 class Units:
-    """Capacity used so far."""
+    """The capacity units used so far."""
 
     writes: float = 0
     reads: float = 0
-    of_indexes: float = 0  # the part of `writes` that indexes took
-    in_transactions: float = 0  # the part of `writes` that was doubled
+    of_indexes: float = 0  # the part of `writes` for index entries
+    in_transactions: float = 0  # the part of `writes` that transactions doubled
     largest_row_bytes: int = 0
     indexes: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name → its two key attributes
 
     def read(self, row: Row, *, consistent: bool) -> None:
-        """One row was read."""
+        """Count the read of one row."""
         self.reads += max(math.ceil(size_bytes(row) / 4096), 1) * (1 if consistent else 0.5)
 
     def write(self, before: Row, after: Row, *, transacted: bool) -> None:
-        """One row was written, or a condition on it was checked."""
+        """Count the write of one row, or the check of a condition on it."""
         larger = max(size_bytes(before), size_bytes(after))
         units = max(math.ceil(larger / 1024), 1) * (2 if transacted else 1)
         moved = sum(self._moved(keys, before, after) for keys in self.indexes.values())
@@ -68,5 +68,5 @@ class Units:
 
 
 def _entry(keys: tuple[str, str], row: Row) -> tuple[Any, ...] | None:
-    """A row's entry in an index of keys only; None while it has none."""
+    """Return a row's entry in an index that holds keys only. None: the row is not in the index."""
     return tuple(row[key] for key in keys) if all(key in row for key in keys) else None

@@ -1,8 +1,8 @@
-"""What a container pays before its first invocation does anything: each handler beside bare Python and one boto3 client.
+"""Measures what a new container does before its first invocation: each handler beside bare Python and one boto3 client.
 
-Every figure is a whole process, from its start to its end: fresh, with the layer, the handlers and what Lambda's runtime has
-on its path and nothing else. The layer is there twice, with byte-code as a build by the runtime's own Python leaves it, and
-without. No network: clients are made, nothing is called.
+Every figure is a whole fresh process, from its start to its end. Its path has the layer, the handlers and the packages of
+Lambda's runtime, and nothing else. The layer is measured twice: with byte-code, as a build by the runtime's own Python
+leaves it, and without. The process makes clients but calls nothing, so it needs no network.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from benchmarks.support.reporting import Plot, Result, Table
 NAME = "cold start"
 QUESTION = "How long until a new container of each function can work, beside making one boto3 client?"
 ROOT = Path(__file__).parents[1]
-# What Lambda's Python runtimes bring (Lambda developer guide, "Runtime-included SDK versions").
+# Packages of Lambda's Python runtimes (Lambda developer guide, "Runtime-included SDK versions").
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 BARE, CLIENT, GOAL = "bare Python", "one boto3 s3 client", 1.5
-# What the first invocation of each makes besides its use case, for a job of the first provider.
+# The clients of each function's first invocation, and whether it also makes the provider's adapter, for a Topaz job.
 ASKED: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "submit": (("s3", "dynamodb", "secretsmanager", "stepfunctions"), True),
     "poll": (("dynamodb", "secretsmanager"), True),
     "finalize": (("dynamodb", "secretsmanager", "s3", "events"), True),
-    "sweep": (("dynamodb",), False),  # of a minute in which nothing is due
+    "sweep": (("dynamodb",), False),  # in a minute in which nothing is due
 }
 S3 = "import boto3; boto3.client('s3')"
 PARTS: Mapping[str, str] = {
@@ -63,14 +63,14 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Times:
-    """Of one process, in milliseconds."""
+    """The times of one process, in milliseconds."""
 
     wall: float
     cpu: float
 
 
 def first_invocation(handler: str) -> str:
-    """A program that imports the handler and makes what its first invocation makes."""
+    """Return a program that imports the handler and makes everything that its first invocation makes."""
     services, asks_provider = ASKED[handler]
     made = f"[container._client(service).meta for service in {services}]"
     adapter = "; container._providers()['topaz']" if asks_provider else ""
@@ -78,7 +78,7 @@ def first_invocation(handler: str) -> str:
 
 
 def laid_out(folder: Path) -> tuple[list[str], list[str]]:
-    """The paths of a container with byte-code in its layer, and of one without."""
+    """Return the import path of a container with byte-code in its layer, and of a container without it."""
     runtime = folder / "runtime"
     runtime.mkdir()
     for name in RUNTIME:
@@ -94,7 +94,7 @@ def laid_out(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def run_once(program: str, path: list[str]) -> Times:
-    """A fresh interpreter that reads byte-code and writes none. Raises CalledProcessError."""
+    """Run a program in a fresh interpreter that reads byte-code but writes none. Raises CalledProcessError."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path[:0] = {path!r}\n{program}"],
@@ -108,7 +108,7 @@ def run_once(program: str, path: list[str]) -> Times:
 
 
 def interleaved(programs: Mapping[str, tuple[str, list[str]]], rounds: int) -> dict[str, list[Times]]:
-    """Each program once a round, in an order that turns; a first round warms the disk and does not count."""
+    """Run each program once a round, starting each round with the next program. A first round that warms the disk does not count."""
     names = list(programs)
     found: dict[str, list[Times]] = {name: [] for name in names}
     for name in names:
@@ -121,22 +121,22 @@ def interleaved(programs: Mapping[str, tuple[str, list[str]]], rounds: int) -> d
 
 
 def wall(times: list[Times]) -> float:
-    """The median."""
+    """Return the median wall time."""
     return statistics.median(one.wall for one in times)
 
 
 def cpu(times: list[Times]) -> float:
-    """The median."""
+    """Return the median CPU time."""
     return statistics.median(one.cpu for one in times)
 
 
 def ratio(times: list[Times], base: list[Times]) -> float:
-    """The median of the rounds' own ratios of wall time: both of a round met the same weather."""
+    """Return the median of each round's ratio of wall times. Both runs of a round meet the same load on the machine."""
     return statistics.median(one.wall / other.wall for one, other in zip(times, base, strict=True))
 
 
 def run(quick: bool = False) -> Result:
-    """Fifteen rounds, or three."""
+    """Measure fifteen rounds, or three if `quick`."""
     with tempfile.TemporaryDirectory(prefix="cold-start-") as folder:
         compiled, plain = laid_out(Path(folder))
         programs = {BARE: ("", compiled), CLIENT: (S3, compiled)}

@@ -1,7 +1,7 @@
-"""What a thousand pictures cost on AWS, from counted transitions, requests and capacity: `python -m benchmarks.cost`.
+"""Works out what a thousand pictures cost on AWS: `python -m benchmarks.cost`.
 
-Requests are counted on one job (see `counting`), transitions on the application's own state machine; how long functions run
-is a model, since nothing here runs on Lambda. The vendor's credits are not in it.
+It counts the requests and capacity units of one job (see `counting`), and the transitions of the application's own state
+machine. How long functions run is modelled, because nothing here runs on Lambda. The vendor's credits are left out.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ IMAGES = 1000
 GOAL_USD = 0.25  # transitions and Lambda of a thousand pictures that are done at their eta
 GOAL = "USD of transitions and Lambda, 1,000 pictures, one poll"
 
-# Seconds an invocation runs, INIT apart (the model; a synchronous submit waits for the provider).
+# Seconds that an invocation runs, without INIT. Modelled; a synchronous submit waits for the provider.
 RUNS_SECONDS = {"Submit": 3.0, "Poll": 0.4, "Finalize": 4.0}
 HELD_SUBMIT_SECONDS = 30.0
 # Seconds of INIT, billed since August 2025, in every invocation that starts a container. Assumed.
 INIT_SECONDS = {"Submit": 0.8, "Poll": 0.6, "Finalize": 0.8}
-COLD_SHARE = 1.0  # every invocation: pictures that come hours apart. AWS says under 0.01 of all invocations.
+COLD_SHARE = 1.0  # every invocation, as for pictures that come hours apart; AWS says under 0.01 of all invocations
 PLATFORM_LOG_BYTES = 800  # Lambda's own lines about an invocation. Assumed.
 QUEUE_REQUESTS = 3  # the bus sends, the poller receives and deletes
 UPLOAD_EVENTS = 1  # S3's own, to the event bus
@@ -40,13 +40,13 @@ LINK_FETCHES = 1  # the provider's GET of the link
 SENT_MB, RESULT_MB = 5, 20  # a picture, and the same four times as large. Assumed.
 
 TRANSITIONS, LAMBDA = "Step Functions", "Lambda"
-ALWAYS_COLD = ", always cold"  # of what only a container's first invocation asks
+ALWAYS_COLD = ", always cold"  # marks what only a container's first invocation requests
 SUMS = {"**Transitions and Lambda**": (TRANSITIONS, LAMBDA), "**Together**": ()}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One position of the bill for `IMAGES` pictures."""
+    """One line of the bill for `IMAGES` pictures."""
 
     service: str
     what: str
@@ -55,19 +55,19 @@ class Line:
 
 
 def memory_gb() -> Mapping[str, float]:
-    """What each function has, as deployed."""
+    """Return the memory of each function, as deployed."""
     resources = read_template(find_application())["Resources"]
     return {name: resources[name]["Properties"]["MemorySize"] / 1024 for name in RUNS_SECONDS}
 
 
 def invocations(scenario: Scenario) -> dict[str, int]:
-    """How often each function runs for one picture."""
+    """Return how often each function runs for one picture."""
     path = at_its_eta(scenario.running_polls + 1).path
     return {"Submit": 1, "Poll": path.count("Poll"), "Finalize": path.count("Finalize")}
 
 
 def gb_seconds(scenario: Scenario, *, of_init: bool) -> float:
-    """Lambda's of one picture: of the runs, or of the starts when every invocation starts a container."""
+    """Return Lambda's GB-seconds for one picture: of INIT, if every invocation starts a container, or of the rest."""
     seconds = INIT_SECONDS if of_init else RUNS_SECONDS
     if scenario.is_synchronous and not of_init:
         seconds = {**seconds, "Submit": HELD_SUBMIT_SECONDS}
@@ -76,7 +76,7 @@ def gb_seconds(scenario: Scenario, *, of_init: bool) -> float:
 
 
 def bill(scenario: Scenario, counted: Counted) -> list[Line]:
-    """Every position, for a thousand pictures."""
+    """Return every line of the bill for `IMAGES` pictures."""
     runs = sum(invocations(scenario).values())
     s3 = _by_class(counted, scenario)
     asked = counted.once_a_container["secretsmanager:GetSecretValue"] * runs * COLD_SHARE
@@ -98,7 +98,7 @@ def bill(scenario: Scenario, counted: Counted) -> list[Line]:
 
 
 def by_size(sent_mb: float = SENT_MB, result_mb: float = RESULT_MB) -> list[Line]:
-    """What depends on how large the pictures are."""
+    """Return the lines of the bill that depend on the size of the pictures."""
     return [
         _line("Data transfer", "egress_gb", sent_mb / 1000, f"GB sent to the provider, {sent_mb:g} MB each"),
         _line(
@@ -120,12 +120,12 @@ def _line(service: str, price: str, a_picture: float, what: str = "") -> Line:
 
 
 def total(lines: Iterable[Line], *services: str) -> float:
-    """US dollars, of some services or of all."""
+    """Return the sum of these services in US dollars, or of all services if none is named."""
     return sum(line.usd for line in lines if not services or line.service in services)
 
 
 def price(bills: Mapping[str, list[Line]]) -> Table:
-    """All scenarios side by side, in US dollars for a thousand pictures."""
+    """Return the table of all scenarios side by side, in US dollars for `IMAGES` pictures."""
     rows = _side_by_side(bills, lambda line: f"{line.usd:.4f}")
     rows += [[name, *(f"{total(lines, *of):.3f}" for lines in bills.values())] for name, of in SUMS.items()]
     warm = (total(line for line in lines if ALWAYS_COLD not in line.what) for lines in bills.values())
@@ -134,13 +134,13 @@ def price(bills: Mapping[str, list[Line]]) -> Table:
 
 
 def amounts(bills: Mapping[str, list[Line]]) -> Table:
-    """How much of what one picture asks for."""
+    """Return the table of how much of each unit one picture uses."""
     rows = _side_by_side(bills, lambda line: f"{line.amount / IMAGES:.3g}")
     return Table("Amounts for one picture", ["", *bills], rows)
 
 
 def sizes() -> Table:
-    """What comes on top by the size of the pictures."""
+    """Return the table of the costs that depend on the size of the pictures."""
     rows: list[list[object]] = [
         [f"{line.service}: {line.what}", f"{line.amount:g}", f"{line.usd:.3f}"] for line in by_size()
     ]
@@ -156,7 +156,7 @@ def _side_by_side(bills: Mapping[str, list[Line]], cell: Callable[[Line], str]) 
 
 
 def requests_of(found: Mapping[str, Counted]) -> Table:
-    """Requests by function, of the first scenario."""
+    """Return the table of the first scenario's requests by function."""
     name, counted = next(iter(found.items()))
     rows: list[list[object]] = [
         [function, ", ".join(f"{times} {request}" for request, times in sorted(asked.items()))]
@@ -166,7 +166,7 @@ def requests_of(found: Mapping[str, Counted]) -> Table:
 
 
 def result_of(found: Mapping[str, Counted]) -> Result:
-    """The tables, the ratio and the picture."""
+    """Return tables, ratio and plot."""
     bills = {scenario.name: bill(scenario, found[scenario.name]) for scenario in SCENARIOS}
     used = next(iter(found.values())).units
     return Result(
@@ -194,12 +194,12 @@ def _plot(bills: Mapping[str, list[Line]]) -> Plot:
 
 
 def counted_on(room: Darkroom) -> dict[str, Counted]:
-    """Every scenario, counted on a deployed stack that takes no uploads under `held/` by itself."""
+    """Count every scenario on a deployed stack whose own rule ignores uploads under `held/`."""
     return {scenario.name: count(room, scenario) for scenario in SCENARIOS}
 
 
 def run(quick: bool = False) -> Result:
-    """Deploys onto the embedded cloud and counts. `quick` changes nothing: it takes half a minute."""
+    """Deploy onto the embedded cloud and count. `quick` changes nothing, because the run takes only half a minute."""
     parameters = {"InputPrefix": "photos/", "DefaultSettings": "face_enhancement=false"}
     with issued() as own, simulators(*vendors(), speed=20, authorities=own.authority) as made:
         urls = {name: it.base_url for name, it in made.items()}

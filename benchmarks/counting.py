@@ -1,7 +1,7 @@
-"""What one job asks of AWS: the real handlers run here, against the embedded cloud, and every request is counted.
+"""Counts every request that one job makes to AWS, with the real handlers against the embedded cloud.
 
-The emulator gives the template's own environment and buckets; the functions run in this process, so that their clients can
-be counted. What AWS does by itself (the queue's poller, the event bus) is in `cost`.
+The emulator gives the template's own environment and buckets. The functions run in this process, so that their clients'
+requests can be counted. `cost` adds what AWS does by itself: the queue's poller and the event bus.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 
 @dataclass(frozen=True)
 class Scenario:
-    """An upload that is counted: how it is tagged, and how often its process is found running."""
+    """An upload to count: its tags, and how many polls find its process running."""
 
     name: str
     tags: str
@@ -58,22 +58,22 @@ SCENARIOS = (
 
 @dataclass
 class Counted:
-    """One job, in warm containers: requests as `service:Operation`, capacity units, bytes logged."""
+    """What one job used in warm containers: requests as `service:Operation`, capacity units and bytes of log."""
 
     requests: Counter[str] = field(default_factory=Counter)
     by_function: dict[str, Counter[str]] = field(default_factory=dict)
     units: Units = field(default_factory=Units)
     log_bytes: int = 0
-    once_a_container: Counter[str] = field(default_factory=Counter)  # what only a container's first job asks
+    once_a_container: Counter[str] = field(default_factory=Counter)  # requests that only a container's first job makes
 
     def of(self, service: str) -> Counter[str]:
-        """Requests of one service by operation."""
+        """Return the requests of one service by operation."""
         pairs = ((name.split(":"), times) for name, times in self.requests.items())
         return Counter({operation: times for (whose, operation), times in pairs if whose == service})
 
 
 class Meter:
-    """Clients whose requests are counted, and rows looked at before and after each write."""
+    """Makes clients, counts their requests, and reads each row before and after a write to size it."""
 
     def __init__(self, room: Darkroom) -> None:
         self.room, self.function = room, ""
@@ -88,12 +88,12 @@ class Meter:
         self.begin()
 
     def begin(self) -> None:
-        """Counts anew."""
+        """Start counting from zero."""
         self.counted = Counted()
         self.counted.units.indexes = self._indexes
 
     def client(self, service: str) -> Any:
-        """A counted client."""
+        """Return a client whose requests are counted."""
         made = self.room.client(service)
         made.meta.events.register("before-call", self._asked)
         if service == "dynamodb":
@@ -126,7 +126,7 @@ class Meter:
 
 
 def _keys(operation: str, params: Mapping[str, Any]) -> list[Row]:
-    """The rows that a request reads or writes."""
+    """Return the keys of the rows that a request reads or writes."""
     if operation == "TransactWriteItems":
         return [next(iter(item.values()))["Key"] for item in params["TransactItems"]]
     if operation == "BatchGetItem":
@@ -136,7 +136,7 @@ def _keys(operation: str, params: Mapping[str, Any]) -> list[Row]:
 
 
 class Context:
-    """A Lambda context with five minutes left."""
+    """A stand-in for a Lambda context, with five minutes left."""
 
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "counted"
 
@@ -146,12 +146,12 @@ class Context:
 
 @contextlib.contextmanager
 def counting(room: Darkroom) -> Iterator[Meter]:
-    """A meter under the application in this process, whose environment is that of the deployed functions."""
+    """Run the application in this process with the deployed functions' environment, and yield the meter of its requests."""
     environment: dict[str, str] = {}
     for name in ("Submit", "Poll", "Finalize", "Sweep"):
         found = room.client("lambda").get_function_configuration(FunctionName=room.function(name))
         environment |= found["Environment"]["Variables"]
-    environment |= room.stack.endpoint.environment()  # the signer of links makes a client of its own
+    environment |= room.stack.endpoint.environment()  # the signer of links makes its own client
     environment["SSL_CERT_FILE"] = str(room.stack.endpoint.authority)  # parts are sent without the SDK
     environment |= {"STATE_MACHINE_ARN": _idle_machine(room), "LINK_ROLE_ARN": _signing_role(room)}
     meter, run = Meter(room), container._run
@@ -167,7 +167,7 @@ def counting(room: Darkroom) -> Iterator[Meter]:
 
 
 def _idle_machine(room: Darkroom) -> str:
-    """A state machine that calls nothing: the functions are called here."""
+    """Create a state machine that calls nothing, because this module calls the functions itself. Return its ARN."""
     described = room.client("stepfunctions").describe_state_machine(
         stateMachineArn=room.stack.outputs["StateMachineArn"]
     )
@@ -178,7 +178,7 @@ def _idle_machine(room: Darkroom) -> str:
 
 
 def _signing_role(room: Darkroom) -> str:
-    """A role that signs links and that this process may take; the stack's own trusts its submit function only."""
+    """Create a role that signs links and that this process may assume. The stack's own role trusts submit only. Return its ARN."""
     name, bucket = f"signer-{time.time_ns()}", room.stack.input_bucket
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     grant = {"Effect": "Allow", "Action": ["s3:GetObject*"], "Resource": f"arn:aws:s3:::{bucket}/*"}
@@ -193,14 +193,14 @@ def _policy(statement: Mapping[str, Any]) -> str:
 
 
 def _forget() -> None:
-    """Makes the next call of a use case a cold start."""
+    """Forget all cached objects of the container, so that the next call is a cold start."""
     for value in vars(container).values():
         if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == container.__name__:
             value.cache_clear()
 
 
 def count(room: Darkroom, scenario: Scenario) -> Counted:
-    """One job's requests in containers that had a job before; that first job's extra ones beside it."""
+    """Count a job in warm containers. `once_a_container` has what the job before it requested in addition."""
     with counting(room) as meter:
         cold = _one_job(meter, scenario, "first")
         warm = _one_job(meter, scenario, "second")
@@ -232,7 +232,7 @@ def _one_job(meter: Meter, scenario: Scenario, which: str) -> Counted:
 
 
 def _called(meter: Meter, function: str, event: Mapping[str, Any], written: io.StringIO) -> Any:
-    """What a function's handler answers; its log goes to `written`."""
+    """Call a function's handler and return its answer. Its log goes to `written`."""
     meter.function = function
     module = _module(function)
     for handler in module.logger.handlers:
@@ -241,7 +241,7 @@ def _called(meter: Meter, function: str, event: Mapping[str, Any], written: io.S
 
 
 def _forget_entry(meter: Meter, job_id: str) -> None:
-    """What the sweep does for a job a day after its end."""
+    """Do what the sweep does for a job a day after its end: forget the provider's entry."""
     meter.room.client("dynamodb").update_item(
         TableName=meter.room.stack.outputs["LedgerTable"],
         Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
@@ -253,7 +253,7 @@ def _forget_entry(meter: Meter, job_id: str) -> None:
 
 
 def _await_end(job: Mapping[str, Any]) -> None:
-    """Until the provider is done, which costs AWS nothing."""
+    """Wait until the provider is done. This costs nothing on AWS."""
     if job.get("staged"):
         return
     provider, until = container._providers()[str(job["provider"])], time.monotonic() + PATIENCE_SECONDS
@@ -263,7 +263,7 @@ def _await_end(job: Mapping[str, Any]) -> None:
 
 
 def _message(room: Darkroom, key: str) -> dict[str, Any]:
-    """The SQS event of the upload's message."""
+    """Return the SQS event of the upload's message."""
     record = {
         "eventName": "ObjectCreated:Put",
         "s3": {
@@ -288,7 +288,7 @@ def _message(room: Darkroom, key: str) -> dict[str, Any]:
 
 @cache
 def _module(name: str) -> Any:
-    """A function's module, from its file."""
+    """Load a function's module from its file, once."""
     spec = importlib.util.spec_from_file_location(f"counted_{name}", FUNCTIONS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

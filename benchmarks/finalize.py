@@ -1,7 +1,7 @@
-"""A result into the bucket: what finalize does, beside other ways and beside bytes passed on by the standard library.
+"""Measures how finalize copies a result into the bucket, beside other ways and a bare loop of the standard library.
 
-Source and bucket are nginx on this machine, TLS at both. Each way runs in a process of its own; what it imports and the clients
-it makes are not counted. The raw pump is the least that Python can do: one connection at each end, no check, no signature.
+Source and bucket are nginx on this machine, both with TLS. Each way runs in its own process; its imports and the making of
+its clients are not counted. "Raw pump" is the least that Python can do: one connection at each end, no check, no signature.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Prepared = Callable[[], object]
 
 
 def raw(url: str, sink: str, authority: str) -> Prepared:
-    """GET → PUT in pieces by http.client."""
+    """Pass the pieces of a GET on to a PUT, with http.client."""
     context = ssl.create_default_context(cafile=authority)
 
     def work() -> None:
@@ -50,7 +50,7 @@ def raw(url: str, sink: str, authority: str) -> Prepared:
 
 
 def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
-    """The runtime's own adapters, as finalize puts them together."""
+    """Copy with the application's own adapters, put together as in finalize."""
     from botocore.credentials import Credentials
 
     from darkroom.aws.multipart import MultipartCopy
@@ -73,7 +73,7 @@ def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
 
 
 def put_object(url: str, sink: str, authority: str) -> Prepared:
-    """The whole result in memory."""
+    """Hold the whole result in memory."""
     import httpx
 
     client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
@@ -81,7 +81,7 @@ def put_object(url: str, sink: str, authority: str) -> Prepared:
 
 
 def upload_file(url: str, sink: str, authority: str) -> Prepared:
-    """By way of a file, which lies in memory here as far as there is room."""
+    """Write the result to a temporary file first. Where the temporary folder is in memory, so is the file."""
     import httpx
 
     client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
@@ -97,13 +97,13 @@ def upload_file(url: str, sink: str, authority: str) -> Prepared:
 
 
 def upload_fileobj(url: str, sink: str, authority: str) -> Prepared:
-    """The SDK's own transfer, ten threads of 8 MiB parts, fed by httpx."""
+    """Feed the SDK's own transfer from httpx: ten threads with parts of 8 MiB."""
     import httpx
 
     client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
 
     class Body:
-        """What `upload_fileobj` reads."""
+        """The file object that `upload_fileobj` reads."""
 
         def __init__(self, pieces: Any) -> None:
             self.pieces, self.left = pieces, b""
@@ -125,7 +125,7 @@ def upload_fileobj(url: str, sink: str, authority: str) -> Prepared:
 
 
 def smart_open(url: str, sink: str, authority: str) -> Prepared:
-    """Streams at both ends, one part after the other."""
+    """Stream at both ends, one part after the other."""
     import smart_open as library
 
     client = s3(sink, authority)
@@ -148,7 +148,7 @@ WORK: Mapping[str, Callable[..., Prepared]] = {
 
 
 def s3(endpoint: str, authority: str) -> Any:
-    """A client of the sink."""
+    """Return an S3 client of the sink."""
     import boto3
     from botocore.config import Config
 
@@ -165,7 +165,7 @@ def s3(endpoint: str, authority: str) -> Any:
 
 
 def run(quick: bool = False) -> Result:
-    """64 MiB and 1 GiB, then connections that are held to a rate."""
+    """Measure 64 MiB and 1 GiB (only 64 MiB if `quick`), then connections with a limited rate."""
     sizes = [SMALL] if quick else [SMALL, LARGE]
     with servers({*sizes, HELD}) as at:
         trust = (("REQUESTS_CA_BUNDLE", str(at.authority)), ("NO_PROXY", "localhost"))

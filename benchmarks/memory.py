@@ -1,8 +1,8 @@
-"""How much memory each function is given: CPU and peak memory of its invocations, and what Lambda would take and bill for them.
+"""Finds the memory size for each function: measures CPU and peak memory, and models Lambda's duration and bill at each size.
 
-Each handler runs in a process of its own with the layer and the runtime's packages only, in the embedded cloud beside Topaz'
-simulator: 20 MB pictures are submitted, polled and finalized; then the sweep runs. CPU seconds are measured; the seconds at
-a memory size are the model's: Lambda gives CPU in proportion to memory, one vCPU at 1,769 MB.
+Each handler runs in its own process, with the layer and the runtime's packages only, against the embedded cloud and Topaz'
+simulator. Pictures of 20 MB are submitted, polled and finalized; then the sweep runs. CPU seconds are measured. The seconds
+at a memory size are modelled: Lambda gives CPU in proportion to memory, one vCPU at 1,769 MB.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ QUESTION = "Which memory size costs least for each function, and does its work f
 HANDLERS = ("submit", "poll", "finalize", "sweep")
 SIZES_MB = (128, 192, 256, 512, 1024)
 VCPU_MB = 1769  # one full vCPU (Lambda developer guide, "Configure Lambda function memory")
-OVERHEAD_MIB = 35  # assumed: what Lambda's runtime client and its sandbox take beside the handler's own process
-# Seconds an invocation waits for others besides computing. Assumed: they hang on the vendor and on S3, not on memory.
+OVERHEAD_MIB = 35  # assumed: memory of Lambda's runtime client and sandbox beside the handler's own process
+# Seconds that an invocation waits for the vendor and S3 and does not compute. Assumed: memory does not change them.
 WAITS = {"submit": 2.0, "poll": 0.3, "finalize": 3.0, "sweep": 0.2}
 SIDE = 2900  # pixels; noise of this size is a PNG of 20 MB
 WAIT_ONLY = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
@@ -61,14 +61,14 @@ for line in sys.stdin:
 
 @dataclass
 class Worker:
-    """One handler's process: the first invocation's CPU counts its start."""
+    """One handler's process. The CPU seconds of the first invocation include its start."""
 
     process: subprocess.Popen[str]
     cpu_seconds: list[float] = field(default_factory=list)
     peak_mib: float = 0.0
 
     def invoke(self, event: object) -> Any:
-        """What the handler answers. Raises SystemExit when its process ended."""
+        """Invoke the handler and return its answer. Raises SystemExit if its process has ended."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(json.dumps(event), file=self.process.stdin, flush=True)
@@ -81,13 +81,13 @@ class Worker:
 
     @property
     def later(self) -> float:
-        """CPU seconds of an invocation that is not the first."""
+        """Return the median CPU seconds of all invocations but the first."""
         return statistics.median(self.cpu_seconds[1:])
 
 
 @contextmanager
 def workers(stack: LocalStack, path: list[str], machine: str) -> Iterator[dict[str, Worker]]:
-    """Each handler with the environment that the template gives it."""
+    """Start each handler's process with the environment that the template gives it."""
     found = stack.endpoint.client("lambda").list_functions()["Functions"]
     with ExitStack() as ends:
         made: dict[str, Worker] = {}
@@ -111,7 +111,7 @@ def workers(stack: LocalStack, path: list[str], machine: str) -> Iterator[dict[s
 
 
 def carry(stack: LocalStack, handlers: Mapping[str, Worker], machine: str, name: str, picture: bytes) -> None:
-    """One picture from the input bucket to the output bucket."""
+    """Bring one picture from the input bucket to the output bucket, then run the sweep once."""
     s3, states = stack.endpoint.client("s3"), stack.endpoint.client("stepfunctions")
     put = s3.put_object(Bucket=stack.input_bucket, Key=name, Body=picture, Tagging="scale=1&output_format=png")
     pinned = {"key": name, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"], "sequencer": "0A"}
@@ -130,14 +130,17 @@ def carry(stack: LocalStack, handlers: Mapping[str, Worker], machine: str, name:
 
 
 def run(quick: bool = False) -> Result:
-    """Eight pictures, or three."""
+    """Measure eight pictures, or three if `quick`."""
     noise = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise((SIDE, SIDE), 200) for _ in range(3)]).save(noise, "PNG", compress_level=1)
     with (
         tempfile.TemporaryDirectory(prefix="memory-") as folder,
         TopazSimulator(simulated_key("topaz"), speed=50) as simulator,
         local_stack(
-            parameters={"InputPrefix": "nothing/", "AllowedProviders": "topaz"},  # uploads start nothing by themselves
+            parameters={
+                "InputPrefix": "nothing/",
+                "AllowedProviders": "topaz",
+            },  # so that uploads start nothing by themselves
             simulator_urls={"topaz": simulator.base_url},
         ) as stack,
     ):
@@ -171,7 +174,7 @@ def _measured(handlers: Mapping[str, Worker]) -> Table:
 
 
 def _model(name: str, worker: Worker) -> Table:
-    """Seconds and GB-seconds of an invocation at each size."""
+    """Return the table of an invocation's seconds and GB-seconds at each memory size."""
     rows: list[list[object]] = []
     for size in SIZES_MB:
         first, later = (cpu / min(size / VCPU_MB, 1) + WAITS[name] for cpu in (worker.cpu_seconds[0], worker.later))

@@ -1,5 +1,8 @@
-"""The whole way on the embedded cloud: uploads a second, what a job takes beyond the provider's own time, and what of that is
-the emulator's. The real template, functions and state machine; the provider is a simulator at high speed."""
+"""Measures the whole pipeline on the embedded cloud: uploads a second, and a job's time beyond the provider's own.
+
+It also measures how much of that time is the emulator's. Template, functions and state machine are the real ones. The
+provider is a simulator at high speed.
+"""
 
 from __future__ import annotations
 
@@ -30,25 +33,25 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Burst:
-    """Some uploads at once, all in seconds: until all were done, and the medians of what one job spent where."""
+    """A number of uploads at once. Times in seconds: `wall` until all are done, the others as medians of one job."""
 
     uploads: int
     wall: float
-    to_claim: float  # upload → the job's row
-    to_submit: float  # row → the provider has it
-    to_result: float  # the provider has it → settled, its own time left out
+    to_claim: float  # from the upload to the job's row
+    to_submit: float  # from the row to the submit
+    to_result: float  # from the submit to the settlement, without the provider's own time
     provider: float
-    floor_events: float  # as many objects to a function that does nothing
-    floor_states: float  # as many executions with functions that do nothing
+    floor_events: float  # the emulator's time for as many objects and a function that does nothing
+    floor_states: float  # the emulator's time for as many executions with functions that do nothing
 
     @property
     def beyond(self) -> float:
-        """What a job takes beyond the provider's time."""
+        """Return a job's seconds beyond the provider's time."""
         return self.to_claim + self.to_submit + self.to_result
 
 
 def run(quick: bool = False) -> Result:
-    """One stack, warm; the emulator's own path is measured after each burst."""
+    """Measure bursts on one warm stack. The emulator's own time is measured after each burst."""
     counts = QUICK_COUNTS if quick else COUNTS
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": str(CONCURRENCY), "AllowedProviders": "topaz"}
     with (
@@ -73,7 +76,7 @@ def _burst(room: Darkroom, floor: Floor, count: int, name: str) -> Burst:
     wall = max(_at(job, "completed_at") for job in jobs.values()) - min(sent.values())
     if any(job["status"] != "COMPLETED" for job in jobs.values()) or len(room.simulator.submits) - before != count:
         raise RuntimeError(f"{count} uploads in {time.monotonic() - began:.0f} s, and not each completed by one submit")
-    provider = 1.0 / SPEED  # its clock: a picture of 0.006 megapixels
+    provider = 1.0 / SPEED  # the simulator's time for a picture of 0.006 megapixels
     events, states = floor.seconds(count)
     return Burst(
         count,
@@ -88,7 +91,7 @@ def _burst(room: Darkroom, floor: Floor, count: int, name: str) -> Burst:
 
 
 def _ended(room: Darkroom, keys: list[str]) -> dict[str, dict[str, Any]]:
-    """The jobs of all keys once all have ended. It looks seldom and with one client: what it does counts too."""
+    """Wait until the jobs of all keys have ended, and return them by key. It polls seldom, because its load counts too."""
     client, until, table = room.client("dynamodb"), time.monotonic() + PATIENCE, room.stack.outputs["LedgerTable"]
     ids = {room.job_id(key): key for key in keys}
     asked = [{"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}} for job_id in ids]
@@ -106,7 +109,7 @@ def _at(job: Mapping[str, Any], name: str) -> float:
 
 
 def _memory(cloud: int) -> Iterator[tuple[str, float]]:
-    """Function → the most memory one of its processes ever had, in MiB (Linux only)."""
+    """Yield each function with the peak memory of its largest process, in MiB (Linux only)."""
     found: dict[str, float] = {}
     for entry in PROC.iterdir() if PROC.exists() else ():
         with suppress(OSError, ValueError, IndexError):

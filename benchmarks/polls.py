@@ -1,5 +1,7 @@
-"""How late results are found, and after how many polls: the schedule beside the usual ones, on jobs of five seconds to half
-an hour whose eta is honest, too short, too long or missing: `python -m benchmarks.polls`. Pure: nothing waits.
+"""Works out how late results are found, and after how many polls: `python -m benchmarks.polls`.
+
+It compares Darkroom's schedule with usual ones, on jobs of five seconds to half an hour whose eta is honest, too short, too
+long or missing. It only computes; nothing waits.
 """
 
 from __future__ import annotations
@@ -43,18 +45,18 @@ Schedule = Callable[[float, Maker], Found]
 
 
 def darkroom(length: float, eta: Maker) -> Found:
-    """This application's."""
+    """Poll by Darkroom's own schedule."""
     return follow(length, eta(length))
 
 
 def every_ten_seconds(length: float, eta: Maker) -> Found:
-    """The eta is not looked at."""
+    """Poll every ten seconds, whatever the eta says."""
     polls = max(math.ceil(length / 10), 1)
     return Found(length, tuple(10.0 * (n + 1) for n in range(polls)))
 
 
 def doubling(length: float, eta: Maker) -> Found:
-    """2, 4, 8, … seconds, the eta not looked at."""
+    """Poll after 2, 4, 8, … seconds, whatever the eta says."""
     ages = [2.0]
     while ages[-1] < length:
         ages.append(ages[-1] + 2.0 * 2 ** len(ages))
@@ -65,7 +67,7 @@ SCHEDULES: dict[str, Schedule] = {"Darkroom": darkroom, "every 10 s": every_ten_
 
 
 def transitions(found: Found) -> int:
-    """What the execution costs."""
+    """Return how many transitions the job's execution takes."""
     return FIRST + FURTHER * (found.polls - 1)
 
 
@@ -84,7 +86,7 @@ def _row(name: str, schedule: Schedule, eta: Maker, lengths: list[float]) -> lis
 
 
 def run(quick: bool = False) -> Result:
-    """Follows thousands of jobs under each eta."""
+    """Follow thousands of jobs for each kind of eta."""
     rng = Random(SEED)
     draw = DISTRIBUTIONS["five seconds to half an hour"]
     lengths = [draw(rng) for _ in range(QUICK_JOBS if quick else JOBS)]

@@ -1,15 +1,15 @@
-"""List prices of us-east-1 in US dollars, each with the page it stands on. Free tiers are left out. Change them here only."""
+"""List prices of us-east-1 in US dollars, each with its page. Free tiers are left out. Prices stand nowhere else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-SEEN = "2026-11"  # when the pages were looked at last
+SEEN = "2026-11"  # when somebody last checked the pages
 
 
 @dataclass(frozen=True)
 class Price:
-    """`usd` for `per` of a unit."""
+    """A price: `usd` for `per` units."""
 
     usd: float
     per: float
@@ -17,7 +17,7 @@ class Price:
     source: str
 
     def of(self, amount: float) -> float:
-        """What so many of the unit cost."""
+        """Return the price of `amount` units, in US dollars."""
         return self.usd * amount / self.per
 
 
@@ -33,7 +33,7 @@ PRICES: dict[str, Price] = {
     # arm64, first tier. Since August 2025 the INIT phase is billed like the rest.
     "gb_second": Price(0.0000133334, 1, "GB-second", LAMBDA),
     "invocation": Price(0.20, 1e6, "invocation", LAMBDA),
-    # 1 KB each; two in a transaction, and one for each entry of an index that comes or goes.
+    # 1 KB each; double in a transaction; one more for each index entry that appears or disappears.
     "write_unit": Price(0.625, 1e6, "write unit", DYNAMO),
     "read_unit": Price(0.125, 1e6, "read unit", DYNAMO),  # 4 KB each, read consistently
     "s3_put": Price(0.005, 1e3, "PUT, POST, COPY or LIST", S3),
@@ -41,7 +41,7 @@ PRICES: dict[str, Price] = {
     "s3_delete": Price(0, 1, "DELETE", S3),
     "s3_gb_month": Price(0.023, 1, "GB-month, Standard", S3),
     "sqs_request": Price(0.40, 1e6, "request, standard queue", "https://aws.amazon.com/sqs/pricing/"),
-    # Our own, and those of S3, which an owner opts in to: a picture's upload is one of them.
+    # Darkroom's own events, and S3's events, which a bucket's owner opts in to. Each upload is one of S3's.
     "event": Price(1.00, 1e6, "event of up to 64 KB", EVENTS),
     "secret_read": Price(0.05, 1e4, "call", "https://aws.amazon.com/secrets-manager/pricing/"),
     "log_kb": Price(0.50, 1e6, "KB taken in", WATCH),
@@ -55,7 +55,7 @@ DELETES = {"DeleteObject", "DeleteObjects", "AbortMultipartUpload"}
 
 
 def s3_class(operation: str) -> str:
-    """The name of the price of an S3 request."""
+    """Return the key in `PRICES` for an S3 operation."""
     if operation in DELETES:
         return "s3_delete"
     return "s3_put" if operation in PUTS | LISTS else "s3_get"

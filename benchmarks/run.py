@@ -1,7 +1,7 @@
-"""`make bench`: runs the benchmarks one after the other, each in a process of its own, and writes down what they found.
+"""`make bench`: runs the benchmarks one after the other, each in its own process, and writes down the results.
 
-Every module of this folder with a `NAME` and a `run` is one. results.json keeps the last full run of each, results.md shows them,
-docs/plots has their pictures. A quick run, and one that fails, is shown only.
+Every module of this folder with a `NAME` and a `run` is a benchmark. results.json keeps the last full run of each,
+results.md shows it, and docs/plots has the plots. A quick run or a failed run is printed and not kept.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ measured in turn, in one run.
 
 
 def benchmarks() -> list[str]:
-    """The modules' names, those of the first pages first."""
+    """Return the names of all benchmarks: those in `FIRST`, then the others by name."""
     found = {path.stem for path in HERE.glob("*.py") if IS_ONE.search(path.read_text())}
     return [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]
 
 
 def measured(module: str, quick: bool) -> dict[str, Any] | None:
-    """Runs one and shows what it prints; None when it fails."""
+    """Run a benchmark, print its output and return its result. None: it failed."""
     program = f"from benchmarks.{module} import run; run(quick={quick}).show()"
     running = subprocess.Popen([sys.executable, "-c", program], cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
     assert running.stdout
@@ -51,7 +51,7 @@ def measured(module: str, quick: bool) -> dict[str, Any] | None:
 
 
 def write(kept: dict[str, Any]) -> None:
-    """results.json, results.md and the plots."""
+    """Write results.json, results.md and the plots."""
     (HERE / "results.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     sections = [PREAMBLE]
     for module in sorted(kept, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
@@ -66,12 +66,10 @@ def write(kept: dict[str, Any]) -> None:
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """The exit code: 1 when a benchmark failed. A goal that was missed is told, and is no failure."""
-    parser = argparse.ArgumentParser(
-        prog="make bench", description="Measures what is claimed of speed, size and price."
-    )
-    parser.add_argument("--quick", action="store_true", help="small sizes and few rounds; nothing is written down")
-    parser.add_argument("names", nargs="*", help=f"which ones: {', '.join(benchmarks())}; all unless said")
+    """Run the named benchmarks and return the exit code: 1 if one failed. A missed goal is printed, but it is no failure."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measures every claim about speed, size and price.")
+    parser.add_argument("--quick", action="store_true", help="use small sizes and few rounds, and keep no results")
+    parser.add_argument("names", nargs="*", help=f"the benchmarks to run: {', '.join(benchmarks())} [all]")
     asked = parser.parse_args(list(arguments) if arguments is not None else None)
     if unknown := set(asked.names) - set(benchmarks()):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")

@@ -1,1 +1,1 @@
-"""The operator's command line. It parses, calls one use case and prints; what it does lives elsewhere."""
+"""The operator's command line. It parses arguments, calls one use case and prints. Use cases live in `darkroom`."""

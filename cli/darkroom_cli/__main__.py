@@ -1,4 +1,4 @@
-"""`python -m darkroom_cli`, the same as `darkroom`."""
+"""`python -m darkroom_cli` does the same as `darkroom`."""
 
 from darkroom_cli.main import app
 

@@ -1,4 +1,4 @@
-"""Commands that act on jobs and providers. Each checks what it was given, calls one use case and says what came of it."""
+"""Commands that act on jobs and providers. Each command checks its arguments, calls one use case and prints the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from darkroom_cli.error_handling import reported, say
 
 app = typer.Typer()
 
-Reference = Annotated[str, typer.Argument(metavar="JOB", help="Its id, its key, or s3://bucket/key (the newest).")]
+Reference = Annotated[
+    str, typer.Argument(metavar="JOB", help="The job's id, its key, or s3://bucket/key (the newest upload).")
+]
 Provider = Annotated[str, typer.Argument(help="A provider, e.g. topaz.")]
 
 
@@ -31,18 +33,18 @@ def _credits(text: str) -> Decimal:
 def resolve(
     reference: Reference,
     adopt: Annotated[
-        str | None, typer.Option(metavar="PROCESS_ID", help="It is there: follow it to its result.")
+        str | None, typer.Option(metavar="PROCESS_ID", help="The provider has this process: follow it to its result.")
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Adopt what is not listed under the job's handle, or resubmit without a list."),
+        typer.Option("--force", help="Adopt a process that the list does not show, or resubmit without the list."),
     ] = False,
     resubmit: Annotated[
-        bool, typer.Option("--resubmit", help="It is not there: send it again. May pay twice.")
+        bool, typer.Option("--resubmit", help="The provider has no process: send the job again. May pay twice.")
     ] = False,
-    abandon: Annotated[bool, typer.Option("--abandon", help="End it without a result.")] = False,
+    abandon: Annotated[bool, typer.Option("--abandon", help="End the job without a result.")] = False,
     credits: Annotated[
-        Decimal | None, typer.Option(parser=_credits, metavar="N", help="What was charged for one abandoned. [0]")
+        Decimal | None, typer.Option(parser=_credits, metavar="N", help="With --abandon: the credits charged. [0]")
     ] = None,
     attempt: Annotated[
         int | None, typer.Option(metavar="N", help="Only while the job is at this attempt, as `darkroom job` shows it.")
@@ -51,7 +53,7 @@ def resolve(
 ) -> None:
     """Decide a job that is IN_DOUBT.
 
-    By exactly one of --adopt, --resubmit and --abandon; the provider's account is the judge.
+    Give exactly one of --adopt, --resubmit and --abandon. Look into the provider's account first.
     """
     if (adopt is not None) + resubmit + abandon != 1:
         raise typer.BadParameter("give exactly one of --adopt PROCESS_ID, --resubmit, --abandon")
@@ -71,9 +73,9 @@ def resolve(
 
 @app.command()
 def cancel(reference: Reference, stack: Stack = DEFAULT_STACK) -> None:
-    """End a job that is not over.
+    """End an unfinished job.
 
-    At the provider too; what it has finished is charged all the same.
+    A job at the provider is cancelled there too. What the provider has finished is charged all the same.
     """
     with reported():
         ended = deployed_stack.connect(stack).operate.cancel(reference)
@@ -81,42 +83,43 @@ def cancel(reference: Reference, stack: Stack = DEFAULT_STACK) -> None:
 
         say(one_line(ended))
         if not ended.is_terminal:
-            say("the cancellation is noted: it is carried out as soon as the provider answers for the job")
+            say("the cancellation is noted; it takes effect as soon as the provider answers")
 
 
 @app.command()
 def pause(
     provider: Provider,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Kept with the jobs that wait.")] = "by an operator",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason. Waiting jobs show it.")] = "by an operator",
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Submit nothing to PROVIDER for now.
 
-    What is there goes on; new uploads wait until `resume`, at most until their deadline.
+    Jobs at the provider continue. New uploads wait for `resume`, at most until their deadline.
     """
     with reported():
         deployed_stack.connect(stack).operate.pause(provider, why)
         say(f"{provider} is paused: nothing is submitted to it until `darkroom resume {provider}`")
-        say("what waits longer than JobDeadlineHours fails; then `darkroom rerun --code TimedOut`")
+        say("a job that waits longer than JobDeadlineHours fails; `darkroom rerun --code TimedOut` runs it again")
 
 
 @app.command()
 def resume(provider: Provider, stack: Stack = DEFAULT_STACK) -> None:
     """Submit to PROVIDER again.
 
-    Ends a pause, or the wait after a failure of the account.
+    This ends a pause, or the wait after a fault of the account.
     """
     with reported():
         deployed_stack.connect(stack).operate.resume(provider)
-        say(f"{provider} takes submits again; what waits for it follows by itself, `darkroom jobs` says when")
+        say(f"submits to {provider} pass again; waiting jobs follow by themselves, `darkroom jobs` says when")
 
 
 @app.command()
 def redrive(stack: Stack = DEFAULT_STACK) -> None:
-    """Send dead letters to the intake again.
+    """Send dead letters back to the intake.
 
-    One message at a time: received, sent, deleted. A death in between sends one twice, which is harmless. AWS's own
-    StartMessageMoveTask would do as well, but the embedded cloud of `darkroom local` has none.
+    Each message is received, sent and deleted before the next one. If the command dies in between, one message is
+    sent twice, which is harmless. AWS' own StartMessageMoveTask would do as well, but the embedded cloud of
+    `darkroom local` does not have it.
     """
     with reported():
         sqs, dead_letters, intake = deployed_stack.connect(stack).queues
@@ -131,7 +134,7 @@ def redrive(stack: Stack = DEFAULT_STACK) -> None:
 
 
 def _received(sqs: object, queue: str) -> list[dict[str, str]]:
-    """At most one message. It waits a little, since only then are all of a queue's servers asked."""
+    """Return at most one message. Waiting 2 s makes SQS ask all of the queue's servers, not only some."""
     answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1, WaitTimeSeconds=2)  # type: ignore[attr-defined]
     found: list[dict[str, str]] = answer.get("Messages", [])
     return found

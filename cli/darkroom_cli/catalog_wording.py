@@ -1,6 +1,6 @@
-"""The facts of a catalog in words: what the command `models` and the page of models both say.
+"""Puts the facts of a catalog into words, for the command `darkroom models` and the page docs/models.md alike.
 
-It must not print and must not know Markdown or a terminal; whoever shows a word escapes it.
+This module must not print, and it must not know Markdown or a terminal. The caller escapes the words for its output.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ ON_REQUEST, ALWAYS, NEVER = "on request", "always", "no"  # when a call is synch
 
 
 class Citations:
-    """Numbers sources from 1 in the order in which they are first named."""
+    """Numbers sources from 1, in the order in which `number` first gets them."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def number(self, citation: str) -> int:
-        """The source's number, the same every time."""
+        """Return the source's number. It is the same every time."""
         return self._numbers.setdefault(citation, len(self._numbers) + 1)
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        """The numbers with what they stand for, in order."""
+        """Yield each number with its source, in order."""
         return iter([(number, citation) for citation, number in self._numbers.items()])
 
 
 def amount(value: Decimal | int) -> str:
-    """A number without an exponent or needless zeros, its thousands parted."""
+    """Format a number without exponent or trailing zeros and with thousands separators."""
     return f"{Decimal(value).normalize():,f}"
 
 
 def credits(model: Model) -> Decimal | None:
-    """What a step costs, or a job of a model without steps; None when only the vendor's estimate tells."""
+    """Return the credits of one step, or of one job if the model has no steps. None: only the vendor's estimate has them."""
     return Decimal(1) if model.credits is None and model.mp_per_credit is not None else model.credits
 
 
 def price(book: Catalog, model: Model) -> str:
-    """What a job costs: `1 credit a 24 MP`, `3 credits a job`, or that the vendor tells."""
+    """Say what a job costs: `1 credit a 24 MP`, `3 credits a job` or `the vendor's estimate`."""
     cost = credits(model)
     if cost is None:
         return ESTIMATE
@@ -51,17 +51,17 @@ def price(book: Catalog, model: Model) -> str:
 
 
 def formats(words: Iterable[ImageFormat]) -> str:
-    """Formats in a row."""
+    """List formats, separated by commas."""
     return ", ".join(form.value for form in words)
 
 
 def output(model: Model) -> str:
-    """The formats it gives; or that the vendor alone decides which."""
+    """List the formats of the model's results, and say whether the vendor decides between them."""
     return f"{formats(model.output_formats)}{' (the vendor decides)' if model.format_is_open else ''}"
 
 
 def size(model: Model) -> str:
-    """What may be said of the result's size: `sides`, the factors there are, or how it is fixed."""
+    """Say what sets the result's size: `sides`, a list of factors, or one fixed factor."""
     if model.factors:
         usual = {model.factor: " (default)"}
         return ", ".join(f"{word}{usual.get(factor, '')}" for word, factor in model.factors.items())
@@ -71,43 +71,43 @@ def size(model: Model) -> str:
 
 
 def price_of_one(book: Catalog) -> str:
-    """What a unit of the account costs."""
+    """Say what one unit of the account costs."""
     return f"{amount(book.credit_price_usd)} USD"
 
 
 def largest_file(book: Catalog) -> str:
-    """The most that an image's file may have."""
+    """Say how large an image file may be."""
     return f"{amount(book.max_upload_bytes)} bytes"
 
 
 def retention(book: Catalog) -> str:
-    """For how long a result can be fetched."""
+    """Say how long a result can be fetched."""
     return f"{amount(book.result_retention_hours)} h"
 
 
 def megapixels(model: Model) -> str:
-    """The largest image and the largest result."""
+    """Say the largest image and the largest result, in megapixels."""
     return f"{amount(model.max_input_mp)} / {amount(model.max_output_mp)}"
 
 
 def inputs(model: Model) -> str:
-    """How the image may reach the vendor, the usual way first."""
+    """List the ways in which the image may reach the vendor. The first is the default."""
     return " or ".join(model.inputs)
 
 
 def when_synchronous(model: Model) -> str:
-    """When a call brings the result with it: one of three words, for programs too."""
+    """Say when the answer to a call brings the result: `on request`, `always` or `no`. Programs read this word too."""
     return ALWAYS if model.is_synchronous else ON_REQUEST if model.synchronous_endpoint else NEVER
 
 
 def synchronous(model: Model) -> str:
-    """The same for people, with the size up to which it is possible."""
+    """Say the same for people, with the largest result that a synchronous call may have."""
     most = model.synchronous_max_output_mp
     return f"{when_synchronous(model)}{'' if most is None else f', up to {amount(most)} MP'}"
 
 
 def value(parameter: Parameter) -> str:
-    """What a parameter takes, as briefly as a table says it: `decimal 0–1`. Not for choices, which are `choices`."""
+    """Say briefly which values a parameter takes: `decimal 0–1`. Not for a choice; its values are in `choices`."""
     match parameter.kind:
         case Kind.BOOL:
             return "boolean"
@@ -124,11 +124,11 @@ def value(parameter: Parameter) -> str:
 
 
 def wire(parameter: Parameter) -> str:
-    """The vendor's name for it, and its words for our values where they differ."""
+    """Say the vendor's name of a parameter, and the vendor's words for values that Darkroom names differently."""
     said = ", ".join(f"{ours} → {theirs}" for ours, theirs in parameter.wire_values.items())
     return f"{parameter.wire} ({said})" if said else parameter.wire
 
 
 def section(model: Model) -> str:
-    """The part of the vendor's interface that the model belongs to, as the tables name it."""
+    """Return the vendor's endpoint of the model, as tables show it: without a closing `/async`."""
     return model.endpoint.removesuffix("/async")

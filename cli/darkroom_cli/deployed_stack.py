@@ -1,6 +1,6 @@
-"""The deployed stack that a command works on, found by its name with the operator's own AWS configuration.
+"""Finds the deployed stack that a command works on, by its name and with the operator's own AWS configuration.
 
-Names and limits are those that the submit function was deployed with, so nothing is configured twice.
+It reads names and limits from the deployed submit function's environment, so nobody configures anything twice.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Stack = Annotated[str, typer.Option("--stack", envvar="DARKROOM_STACK", metavar=
 
 
 class NoDeployment(Exception):
-    """There is no such stack, or it is none of Darkroom; the message says what to do."""
+    """No stack has that name, or the stack is not Darkroom. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack's use cases, with the operator's permissions. Each is made when it is first asked for."""
+    """A stack's use cases with the operator's permissions. Each use case is made when it is first needed."""
 
     environment: Mapping[str, str] = field(repr=False)
     outputs: Mapping[str, str]
@@ -35,38 +35,38 @@ class Deployment:
 
     @property
     def operate(self) -> OperatorCommands:
-        """What a person decides."""
+        """Return the use cases of operator commands."""
         from darkroom import container
 
         return container.operate()
 
     @property
     def interventions(self) -> Interventions:
-        """Jobs as people look for them."""
+        """Return the part of the ledger that finds and changes jobs for people."""
         from darkroom import container
 
         return container.interventions()
 
     @property
     def reconciliation(self) -> Reconcile:
-        """The ledger beside the providers' accounts."""
+        """Return the use case that compares providers' accounts with the ledger."""
         from darkroom import container
 
         return container.reconciliation()
 
     @property
     def input_bucket(self) -> str:
-        """Where uploads come from."""
+        """Return the name of the input bucket."""
         return self.environment["INPUT_BUCKET"]
 
     @property
     def queues(self) -> tuple[Any, str, str]:
-        """A client of SQS, then the URLs of the dead letter queue and of the intake queue."""
+        """Return an SQS client, the URL of the dead-letter queue and the URL of the intake queue."""
         return self.client("sqs"), self.outputs["IntakeDlqUrl"], self.outputs["IntakeQueueUrl"]
 
 
 def connect(stack: str) -> Deployment:
-    """The stack of that name, once a process. Raises NoDeployment, and what boto3 raises without access."""
+    """Connect to the stack of that name. Call it once a process. Raises NoDeployment, and boto3's errors without access."""
     import boto3
 
     from darkroom import container

@@ -1,6 +1,6 @@
-"""Turns what a command may run into: one sentence on standard error and an exit code, never a traceback.
+"""Ends a command that failed with one sentence on standard error and an exit code, never with a traceback.
 
-2: the command cannot be done as it was given. 1: it may be repeated. 130: interrupted.
+Exit code 2: the command cannot be done as given. 1: the command may be repeated. 130: it was interrupted.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ HOW = "see docs/commands.md"
 
 
 def visible(text: object) -> str:
-    """A text with what a terminal would obey (control characters, changes of direction) written out, as `\\x1b`."""
+    """Return a text that is safe to print. Control characters and changes of direction are written out, as `\\x1b`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def say(text: str) -> None:
-    """One line on standard output."""
+    """Print one line on standard output, safe for a terminal."""
     typer.echo(visible(text))
 
 
@@ -42,8 +42,8 @@ class _Visible(logging.Formatter):
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """Around a whole command."""
-    handler = logging.StreamHandler()  # calls for a person are log lines here
+    """Wrap a whole command: print errors and log lines for people, and end with the matching exit code."""
+    handler = logging.StreamHandler()  # alarms that call for a person are log lines here
     handler.setFormatter(_Visible("%(message)s"))
     logging.getLogger().addHandler(handler)
     try:
@@ -73,7 +73,7 @@ def _foreseen() -> Iterator[None]:
         _end(str(error), 1)
     except ClientError as error:
         _end(_refusal(error), 2)
-    except BotoCoreError as error:  # no credentials, no region, no such profile, no way there
+    except BotoCoreError as error:  # no credentials, no region, an unknown profile or no connection
         _end(f"AWS cannot be used: {error} ({HOW})", 2)
 
 

@@ -1,6 +1,6 @@
-"""What the operator sees of jobs and accounts: tables for people, JSON for programs.
+"""Shows jobs and accounts to the operator: tables for people, JSON for programs.
 
-Every text comes from the ledger, so from uploaders and providers: cells are escaped and hold no markup.
+Texts in the ledger come from uploaders and providers. So every cell is escaped and holds no markup.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkroom.model import Job, JobStatus
 from darkroom.pipeline.reconcile import Comparison
 from darkroom_cli.error_handling import visible
 
-WIDE = 4000  # columns where no terminal sets the width: a row stays one line, for grep
+WIDE = 4000  # columns of output to a file or pipe: each row stays on one line, so that grep finds it
 STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red", JobStatus.CANCELLED: "red",
     JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
@@ -29,13 +29,13 @@ STYLES = {
 
 
 def console() -> Console:
-    """A console on standard output."""
+    """Return a console on standard output."""
     made = Console(highlight=False)
     return made if made.is_terminal else Console(highlight=False, width=WIDE)
 
 
 def jobs_table(jobs: Sequence[Job]) -> Table:
-    """One row a job, with a line that counts them."""
+    """Return a table with a row for each job and a footer that counts the jobs."""
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False)
     table.add_column("job", f"{len(jobs)} jobs" if len(jobs) != 1 else "1 job", no_wrap=True)
     table.add_column("run", justify="right")
@@ -62,7 +62,7 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
 
 
 def job_table(job: Job) -> Table:
-    """All that is known of a job, a line each."""
+    """Return a table with a line for each known attribute of a job."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -75,7 +75,7 @@ def job_table(job: Job) -> Table:
 
 
 def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
-    """Each provider's account beside the ledger, in its own unit; nothing where the vendor shows no account."""
+    """Return a table of each provider's account beside the ledger, in the account's unit. None: the account cannot be read."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("provider")
     for name in ("account total", "available", "reserved", "ledger reserved", "ledger spent", "drift"):
@@ -91,19 +91,21 @@ def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
 
 
 def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
-    """One object a job: its public attributes, as events carry them."""
+    """Yield a JSON object for each job, with its public attributes as in events."""
     return (json.dumps(event_detail(job), ensure_ascii=True) for job in jobs)
 
 
 def everything(job: Job) -> dict[str, object]:
-    """All attributes in JSON's types, the public ones first; absent ones are left out."""
-    known = event_detail(job) | {"handle_prefix": job.handle.prefix}  # what the provider's list shows it by
+    """Return all attributes in JSON's types, the public ones first. Absent attributes are left out."""
+    known = event_detail(job) | {
+        "handle_prefix": job.handle.prefix
+    }  # the provider's list shows the job under this name
     more = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in known}
     return known | {name: plain(value) for name, value in more.items() if value not in (None, (), {}, "")}
 
 
 def one_line(job: Job) -> str:
-    """How a job stands, in a sentence for people."""
+    """Say in one line how a job stands."""
     words = [f"{job.source_key}: {job.status}"]
     words += [f"run {job.run}"] if job.run > 1 else []
     words += [f"{_amount(job.credits)} credits"] if job.credits is not None else []
@@ -124,14 +126,14 @@ def _model(job: Job) -> str:
 
 
 def _credits(job: Job) -> str:
-    """What it cost, or what is held for it."""
+    """Say what the job cost, or what is reserved for it."""
     if job.credits is not None or job.credits_reserved is None:
         return _amount(job.credits)
     return f"{_amount(job.credits_reserved)} reserved"
 
 
 def _when(job: Job) -> str:
-    """Since when it stands so; for one that waits, when it is tried next."""
+    """Say since when the job has its status. For a waiting job, say when it is tried next."""
     if job.next_attempt_at and job.status in (JobStatus.CLAIMED, JobStatus.SUBMITTING):
         return f"next  {_moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}"
     doubted_at = job.due_at if job.status is JobStatus.IN_DOUBT else None

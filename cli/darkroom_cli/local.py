@@ -1,6 +1,6 @@
-"""`darkroom local`: the whole application on this machine, once over a folder or as a stack that stays.
+"""`darkroom local`: runs the whole application on this machine, once over a folder or as a stack that stays.
 
-It reads options and the environment, and prints. The work is `darkroom_local`'s.
+This module reads options and the environment, and prints. `darkroom_local` does the work.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from darkroom_cli.optional_packages import local_extras
 
 KEY_VARIABLE = "TOPAZ_API_KEY"
 app = typer.Typer(
-    help=f"Run Darkroom on this machine, every provider simulated. With {KEY_VARIABLE} set the real Topaz API is used "
-    "(and charged), and Topaz alone: the others fetch pictures by link, and none can reach this machine. "
-    "To have some simulated beside it, name them: --parameter AllowedProviders=topaz,uwear.",
+    help=f"Run Darkroom on this machine with simulated providers. With {KEY_VARIABLE} set, Darkroom uses the real Topaz API, "
+    "which charges you, and no other provider: the others fetch pictures by link and cannot reach this machine. "
+    "To simulate others beside Topaz, name them: --parameter AllowedProviders=topaz,uwear.",
     no_args_is_help=True,
 )
 
@@ -32,7 +32,7 @@ Faults = Annotated[
     typer.Option(
         "--fault",
         metavar="[VENDOR/]KIND[:ON[:TIMES]]",
-        help="A simulator misbehaves, as in oxen/failed_job; without a vendor Topaz', as in cut:result:2. Repeatable.",
+        help="A simulator's fault, as in oxen/failed_job. Without a vendor it is Topaz', as in cut:result:2. Repeatable.",
     ),
 ]
 Parameters = Annotated[
@@ -40,14 +40,14 @@ Parameters = Annotated[
 ]
 State = Annotated[
     Path | None,
-    typer.Option("--state", envvar="DARKROOM_LOCAL_STATE", help="Where the standing stack is noted."),
+    typer.Option("--state", envvar="DARKROOM_LOCAL_STATE", help="The folder that notes the stack of `up`."),
 ]
 
 
 @app.command()
 def run(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Pictures.")],
-    out: Annotated[Path, typer.Option(file_okay=False, help="Where results go.")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder with pictures.")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="The folder for results.")],
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,10 +57,10 @@ def run(
     parameter: Parameters = None,
     speed: Speed = 10.0,
     fault: Faults = None,
-    again: Annotated[bool, typer.Option("--again", help="Do those anew that an earlier run into --out did.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Do pictures again that are in --out already.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a paid API is used.")] = False,
 ) -> None:
-    """Enhance every picture of FOLDER that is not in --out yet; exit code 1 if any has no result."""
+    """Enhance every picture of FOLDER that is not in --out yet. The exit code is 1 if any has no result."""
     with local_extras("local run"):
         from darkroom_local import file_screening, folder_uploads, progress_display
         from darkroom_local.folder_run import close, run_over
@@ -87,10 +87,12 @@ def run(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(file_okay=False, help="Where pictures and the table go.")] = Path("demo-results"),
+    out: Annotated[Path, typer.Option(file_okay=False, help="The folder for pictures and table.")] = Path(
+        "demo-results"
+    ),
     speed: Speed = 10.0,
 ) -> None:
-    """Enhance pictures the project draws itself, by every provider; one carries a typo and is refused."""
+    """Draw sample pictures and enhance them by every provider. One has a typo in its tag and is refused."""
     with local_extras("local demo"):
         from darkroom_local import progress_display
         from darkroom_local.demo import demo as run_demo
@@ -104,7 +106,7 @@ def demo(
 
 @app.command()
 def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, state: State = None) -> None:
-    """Start a stack that stays until `down`, and print how to reach it. Again: prints the same."""
+    """Start a stack that stays until `down`, and print how to reach it. If it is up already, only print."""
     with local_extras("local up"):
         from darkroom_local import background_stack, folder_uploads
     with _reported():
@@ -124,14 +126,14 @@ def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, 
 
 @app.command()
 def down(state: State = None) -> None:
-    """End the stack that `up` started, and remove all it kept."""
+    """End the stack that `up` started, and remove everything that it kept."""
     with local_extras("local down"):
         from darkroom_local import background_stack
     typer.echo("ended" if background_stack.down(_state(state)) else "there was none")
 
 
 def _agree_to_pay(pictures: int, yes: bool) -> None:
-    """Says what is about to be paid for; ends the command, before anything is, unless the operator agrees."""
+    """Say what is about to be paid for. End the command before anything is sent, unless the operator agrees."""
     if not pictures:
         return
     typer.echo(f"{pictures} picture{'s' if pictures > 1 else ''} to the real Topaz API, paid with your credits")
@@ -159,7 +161,7 @@ def _state(given: Path | None) -> Path:
 
 @contextlib.contextmanager
 def _reported() -> Iterator[None]:
-    """Foreseen failures end the command with a sentence; a termination signal leaves nothing running."""
+    """End the command with a sentence for an expected failure. A termination signal leaves nothing running."""
     from darkroom_local.child_processes import ChildFailed
     from darkroom_local.credits_csv import Unwritable
     from darkroom_local.folder_run import Stalled
@@ -189,7 +191,7 @@ def _reported() -> Iterator[None]:
 
 
 def _echo_notes(error: BaseException) -> None:
-    """What a run that ended early has to say of the pictures it leaves."""
+    """Print the notes of a run that ended early: the pictures that it submitted without a result."""
     for note in getattr(error, "__notes__", ()):
         typer.echo(note, err=True)
 

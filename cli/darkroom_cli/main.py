@@ -1,4 +1,4 @@
-"""The command `darkroom` and its groups. It must stay importable without the local extras."""
+"""The command `darkroom` and its groups. This module must stay importable without the local extras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # locals hold API keys
     rich_markup_mode=None,
 )
-# Without a name the commands are the application's own; help lists them in this order.
+# A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
 for group in (queries.app, actions.app, rerun.app, models.app):
     app.add_typer(group)
 app.add_typer(local.app, name="local")

@@ -1,6 +1,6 @@
-"""What a person or a program sees of the catalogs: tables and JSON. It must not choose what is shown.
+"""Shows catalogs as tables for people and as JSON for programs. The caller chooses what is shown.
 
-Every text comes from a file that many may edit: cells are escaped and hold no markup.
+Many people may edit the catalogs' files. So every cell is escaped and holds no markup.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkroom_cli.error_handling import visible
 
 
 def providers_table(books: Iterable[Catalog]) -> Table:
-    """One row a provider."""
+    """Return a table with a row for each provider."""
     table = _listing("provider", "unit", "price of one", "default model", "models", "results kept", "largest file")
     for book in books:
         _add(
@@ -38,7 +38,7 @@ def providers_table(books: Iterable[Catalog]) -> Table:
 
 
 def models_table(book: Catalog) -> Table:
-    """One row a model of the provider."""
+    """Return a table with a row for each model of the provider."""
     table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous")
     for model in book.models.values():
         _add(
@@ -56,7 +56,7 @@ def models_table(book: Catalog) -> Table:
 
 
 def model_page(book: Catalog, model: Model) -> Group:
-    """All that is known of a model: its facts, its parameters, and the sources that both name by number."""
+    """Return everything known about a model: facts, parameters, and the sources that both cite by number."""
     citations = Citations()
     parts = [_facts(book, model, citations), _parameters(model, citations), _sources(citations)]
     return Group(*parts)
@@ -117,7 +117,7 @@ def _sources(citations: Citations) -> Table:
 
 
 def provider_facts(book: Catalog) -> dict[str, object]:
-    """A provider in JSON's types; `models` are names, `sources` are keyed by the fact they vouch for."""
+    """Return a provider in JSON's types. `models` are names; `sources` maps the name of a fact to its source."""
     return {
         "provider": book.provider,
         "unit": book.unit,
@@ -131,7 +131,7 @@ def provider_facts(book: Catalog) -> dict[str, object]:
 
 
 def model_facts(book: Catalog, model: Model) -> dict[str, object]:
-    """A model in JSON's types; the keys are the same for every model, null where there is nothing to say."""
+    """Return a model in JSON's types. Every model has the same keys; a key without a value is null."""
     return {
         "provider": book.provider,
         "model": model.name,

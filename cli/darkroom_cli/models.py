@@ -1,19 +1,19 @@
-"""`darkroom models`: what providers and their models take, cost and give, from the catalogs; no stack, no AWS.
+"""`darkroom models`: shows what models take, cost and give. It reads the catalogs and needs neither a stack nor AWS.
 
-`--json` prints one object a line, with these keys, always all of them and null where there is nothing to say:
+`--json` prints one object a line. An object always has all of these keys; a key without a value is null:
 
 - a provider: provider, unit, credit_price_usd, default_model, models (names), result_retention_hours, max_file_bytes,
-  sources (fact → citation)
-- a model: provider, model, wire_name, endpoint, is_default (of the provider), credits (of a step, or of a job where
-  mp_per_credit is null; null when only the vendor's estimate tells), mp_per_credit, input_formats, output_formats,
-  output_format_is_open (the vendor decides which), takes_sides, factor (by which a side grows unless told), factors (to
-  choose among), max_scale, max_input_mp, max_output_mp, max_side_pixels, inputs (`upload`, `link`; the usual first),
-  synchronous (`no`, `on request`, `always`), max_synchronous_output_mp, sources (model, price, limits,
-  size, synchronous), parameters
-- a parameter: name, wire_name, wire_values (ours → the vendor's), kind (`bool`, `integer`, `decimal`, `text`, `choice`),
-  minimum, maximum, max_length, choices, default, required, source
+  sources (name of a fact → its source)
+- a model: provider, model, wire_name, endpoint, is_default (the provider's default model), credits (of a step; of a job
+  if mp_per_credit is null; null if only the vendor's estimate has the price), mp_per_credit, input_formats,
+  output_formats, output_format_is_open (the vendor decides between them), takes_sides, factor (by which a side grows if
+  no setting says otherwise), factors (which a setting may choose), max_scale, max_input_mp, max_output_mp,
+  max_side_pixels, inputs (`upload`, `link`; the default first), synchronous (`no`, `on request`, `always`),
+  max_synchronous_output_mp, sources (of model, price, limits, size, synchronous), parameters
+- a parameter: name, wire_name, wire_values (Darkroom's → the vendor's), kind (`bool`, `integer`, `decimal`, `text`,
+  `choice`), minimum, maximum, max_length, choices, default, required, source
 
-A name that is not known ends the command with code 2 and the nearest names that are.
+An unknown name ends the command with code 2. The message has the nearest known names.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ app = typer.Typer()
 @app.command()
 def models(
     provider: Annotated[
-        str | None, typer.Argument(metavar="PROVIDER", help="Its models; without it: all providers.")
+        str | None, typer.Argument(metavar="PROVIDER", help="Show this provider's models. [all providers]")
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL", help="All about this one. Case, spaces, - and _ do not matter."),
+        typer.Argument(metavar="MODEL", help="Show everything about this model. Case, spaces, - and _ do not matter."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables, one object a line.")] = False,
 ) -> None:
     """Show what providers offer: models, parameters, limits, prices.
 
-    From the catalogs that come with Darkroom, with the source of each fact. Needs no stack.
+    The facts and their sources come from the catalogs in Darkroom. This command needs no stack.
     """
     from darkroom_cli import job_tables, model_tables
 
@@ -76,7 +76,7 @@ def _show(objects: Iterable[dict[str, object]]) -> None:
 
 
 def _provider(name: str, rest: list[str]) -> Catalog:
-    """The catalog of that provider. Raises BadParameter; `rest` helps where somebody left the provider out."""
+    """Return the provider's catalog. Raises BadParameter. `rest` are the words after it, in case they all name a model."""
     known = catalog.providers()
     wanted = name.strip().lower()
     if wanted in known:
@@ -90,7 +90,7 @@ def _provider(name: str, rest: list[str]) -> Catalog:
 
 
 def _model(book: Catalog, name: str) -> Model:
-    """The provider's model of that name. Raises BadParameter."""
+    """Return the provider's model of that name. Raises BadParameter."""
     found = book.find_model(name)
     if found:
         return found
@@ -103,7 +103,7 @@ def _model(book: Catalog, name: str) -> Model:
 
 
 def _commands(name: str) -> str:
-    """The commands that show a model of that name, of any provider."""
+    """Return the commands that show a model of that name, for every provider that has one."""
     books = [catalog.load(provider) for provider in catalog.providers()]
     found = [(book, book.find_model(name)) for book in books]
     lines = [f"darkroom models {book.provider} {shlex.quote(model.name)}" for book, model in found if model]
@@ -111,7 +111,7 @@ def _commands(name: str) -> str:
 
 
 def _model_meant(name: str) -> str:
-    """The command for the model of any provider whose name is nearest, if one is near."""
+    """Return the command for the model with the nearest name, of any provider, or nothing if no name is near."""
     names = [model for provider in catalog.providers() for model in catalog.load(provider).models]
     near = closest(name, names, n=1)
     return f"; did you mean a model: {_commands(near[0])}?" if near else ""

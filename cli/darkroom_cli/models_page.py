@@ -1,6 +1,6 @@
-"""The page docs/models.md: every provider's models and parameters, made from the catalogs alone.
+"""Makes the page docs/models.md, with every provider's models and parameters, from the catalogs alone.
 
-`python -m darkroom_cli.models_page FILE` writes it. It must not say anything of one provider that its catalog does not.
+`python -m darkroom_cli.models_page FILE` writes it. The page says nothing about a provider that its catalog does not say.
 """
 
 from __future__ import annotations
@@ -15,33 +15,35 @@ from darkroom_cli import catalog_wording
 from darkroom_cli.catalog_wording import Citations, amount
 from darkroom_cli.error_handling import visible
 
-FEW = 2  # so many exceptions are named as such; of more, those that take it are named
+FEW = 2  # a row names up to so many models that do not take a key; beyond that, it names those that do
 
 HEAD = f"""# Models and parameters
 
-What each provider's models take, cost and give, as Darkroom checks it before anything is spent. `make docs` makes this
-page from the [catalogs](../layers/core/darkroom/catalog): change those, not this. `darkroom models` says the same in a
-terminal. How to set a key, and the keys that are Darkroom's own: [settings.md](settings.md).
+This page lists what each provider's models take, cost and give. Darkroom checks every upload against it before anything
+is spent. `make docs` makes this page from the [catalogs](../layers/core/darkroom/catalog): change the catalogs, not the
+page. `darkroom models` shows the same in a terminal. [settings.md](settings.md) says how to set a key, and which keys are
+Darkroom's own.
 
-- **Price**: `1 credit a 24 MP` counts the megapixels of the result: each begun 24 cost one, and a job at least one.
-  `{catalog_wording.ESTIMATE}`: the vendor is asked before the job is reserved.
-- **Size**: `sides`: `output_width`, `output_height` or `scale` choose it; without them the picture's own size is asked
-  for. `2x, 4x`: `upscale_factor` or `scale` choose one of these. Else nothing does.
-- **Output**: the formats that come back; `output_format`, where the model takes it, chooses among them. Unless it is set,
-  the result has the image's format if that is among them, else the first.
-- **Sent by**: what `input_by` chooses between; the first unless it is set.
-- **Synchronous**: `{catalog_wording.ON_REQUEST}`: with `synchronous=true`.
-  `{catalog_wording.ALWAYS}`: the model knows nothing else.
-- **Default**: what the vendor does when it is not told; of a required key, what Darkroom tells it then. Where there is
-  none, the vendor chooses by itself. `output_format` is always told.
+- **Price**: `1 credit a 24 MP` counts the megapixels of the result. Every 24 MP cost one credit, and a part of 24 MP
+  costs as much as a whole. `{catalog_wording.ESTIMATE}` means that Darkroom asks the vendor before it reserves credits.
+- **Size**: with `sides`, the keys `output_width`, `output_height` or `scale` set the size; without them, Darkroom asks
+  for the picture's own size. With `2x, 4x`, the keys `upscale_factor` or `scale` choose one of these factors. With any
+  other entry, the size cannot be set.
+- **Output**: the formats of the result. `output_format` chooses one of them, where the model takes that key. Without it,
+  the result has the image's own format if that is in the list, and otherwise the first format in the list.
+- **Sent by**: the ways in which the image reaches the vendor. `input_by` chooses one; the first is the default.
+- **Synchronous**: `{catalog_wording.ON_REQUEST}` means with `synchronous=true`. `{catalog_wording.ALWAYS}` means that the
+  model has no other way.
+- **Default**: what the vendor does if the key is not set. If the key is required, Darkroom sends this value instead. An
+  empty cell means that the vendor chooses. Darkroom always sends `output_format`.
 
-Sources are numbered, a list for each provider. A row with several, as in `3, price 1`, has its price from another
-source than the rest.
+Sources have numbers, with a list for each provider. `3, price 1` means that the price comes from source 1 and
+everything else in the row from source 3.
 """
 
 
 def reference() -> str:
-    """The whole page, the same for the same catalogs."""
+    """Return the whole page. The same catalogs give the same page."""
     return "\n".join([HEAD, *(_provider(catalog.load(name)) for name in catalog.providers())])
 
 
@@ -61,7 +63,7 @@ def _provider(book: Catalog) -> str:
 
 
 def _account(book: Catalog, citations: Citations) -> Iterable[str]:
-    """What holds for the whole account, each with its source, then what all models have in common."""
+    """Yield a line for each fact about the account, with its source, and for each fact that all models share."""
     facts = {
         "credit_price_usd": f"Price of one: {catalog_wording.price_of_one(book)}, unless the stack's `CreditPriceUsd` says "
         "otherwise",
@@ -88,13 +90,13 @@ COLUMNS: Mapping[str, Callable[[Model], str]] = {
 
 
 def _common(book: Catalog) -> Mapping[str, str]:
-    """The columns that would say the same in every row, and what they would say."""
+    """Return the columns that have the same value for every model, with that value."""
     said = {heading: {words(model) for model in book.models.values()} for heading, words in COLUMNS.items()}
     return {heading: words.pop() for heading, words in said.items() if len(words) == 1}
 
 
 def _models(book: Catalog, citations: Citations) -> str:
-    """One row for models that differ in name only."""
+    """Return the table of models. Models that differ in name only share a row."""
     common = _common(book)
     shown = [heading for heading in COLUMNS if heading not in common]
     rows: dict[tuple[str, ...], list[str]] = {}
@@ -112,7 +114,7 @@ def _models(book: Catalog, citations: Citations) -> str:
 
 
 def _sources(model: Model, citations: Citations) -> str:
-    """The source of the model, then of its price, limits, size and synchronous use where those are others."""
+    """Cite the model's source, then the sources of price, limits, size and synchronous use that differ from it."""
     own = citations.number(model.source)
     named = {"price": model.price_source, "limits": model.limits_source, "size": model.size_source}
     if model.synchronous_endpoint:
@@ -122,7 +124,8 @@ def _sources(model: Model, citations: Citations) -> str:
 
 
 def _parameters(book: Catalog, citations: Citations) -> str:
-    """One row for what is taken alike by the same models; a key has several where its range depends on the model."""
+    """Return the table of parameters. Keys of the same models with the same values share a row. A key whose values depend on
+    the model has several rows."""
     takers: dict[tuple[str, tuple[str, ...]], list[Model]] = {}
     for model in book.models.values():
         for parameter in model.parameters.values():
@@ -140,7 +143,7 @@ def _parameters(book: Catalog, citations: Citations) -> str:
 
 
 def _said(parameter: Parameter, citations: Citations) -> tuple[str, str, str]:
-    """Value, default and source of a parameter as its row says them."""
+    """Return the cells of a parameter: value, default and source."""
     is_choice = parameter.kind is Kind.CHOICE
     words = ", ".join(map(_code, parameter.choices)) if is_choice else _text(catalog_wording.value(parameter))
     default = "" if parameter.default is None else _code(parameter.default)
@@ -148,7 +151,7 @@ def _said(parameter: Parameter, citations: Citations) -> tuple[str, str, str]:
 
 
 def _who(book: Catalog, name: str, models: Sequence[Model]) -> str:
-    """Those models in few words: all, whole endpoints, an endpoint without a few, or by name."""
+    """Name these models briefly: `all`, whole endpoints, an endpoint except a few models, or model by model."""
     if len(models) == len(book.models):
         return "all"
     taken = {model.name for model in models}
@@ -176,12 +179,12 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _text(words: object) -> str:
-    """A catalog's text as Markdown that says just that, also in a table's cell."""
+    """Escape a catalog's text for Markdown, also inside a table's cell."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in visible(words))
 
 
 def _code(words: object) -> str:
-    """The same as code; a bar ends a cell even there."""
+    """Quote a catalog's text as Markdown code. A bar is escaped, because it would end a table's cell even there."""
     return f"`{visible(words).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 

@@ -1,4 +1,4 @@
-"""Turns a missing optional package into a sentence that says what to install."""
+"""Ends a command whose optional package is missing with a sentence that says what to install."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import typer
 
-ADVICE = "needs the local extras, which are not installed here: from the checkout: pip install '.[local]'"
+ADVICE = "needs the local extras, which are not installed here; install them from the checkout: pip install '.[local]'"
 
 
 @contextlib.contextmanager
 def local_extras(command: str) -> Iterator[None]:
-    """Around imports of `darkroom_local`: a third-party package that is missing ends the command with code 2."""
+    """Wrap imports of `darkroom_local`. If a third-party package is missing, the command ends with code 2."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Commands that look: jobs, one job, and the providers' accounts beside the ledger."""
+"""Commands that show jobs, one job, and the providers' accounts beside the ledger. Only `reconcile --accept` changes anything."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")
 @app.command()
 def jobs(
     status: Annotated[
-        JobStatus | None, typer.Option(case_sensitive=False, metavar="STATUS", help="Only these, as in FAILED.")
+        JobStatus | None,
+        typer.Option(case_sensitive=False, metavar="STATUS", help="Only jobs of this status, as in FAILED."),
     ] = None,
     day: Annotated[
         datetime | None,
         typer.Option(
-            formats=[DAY], metavar="YYYY-MM-DD", help="Uploaded on that day (UTC). For a status that is final: today."
+            formats=[DAY], metavar="YYYY-MM-DD", help="Only uploads of that day (UTC). [today, for a final status]"
         ),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="Every version of one key, or of bucket/key.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only uploads of this key, or of bucket/key.")] = None,
     as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """List unfinished jobs, or those of a status, day or key.
+    """List unfinished jobs, or the jobs of a status, day or key.
 
-    With --json one object a line.
+    --json prints one object a line.
     """
     with reported():
         deployed = deployed_stack.connect(stack)
@@ -58,7 +59,9 @@ def jobs(
 
 @app.command()
 def job(
-    reference: Annotated[str, typer.Argument(metavar="JOB", help="Its id, its key, or s3://bucket/key (the newest).")],
+    reference: Annotated[
+        str, typer.Argument(metavar="JOB", help="The job's id, its key, or s3://bucket/key (the newest upload).")
+    ],
     as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
@@ -78,13 +81,13 @@ def job(
 @app.command()
 def reconcile(
     accept: Annotated[
-        bool, typer.Option("--accept", help="The drift is explained: begin anew from what is there.")
+        bool, typer.Option("--accept", help="The drift is explained: compare with the account as it is now.")
     ] = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Show accounts beside the ledger.
 
-    Drift is what left a provider's account and no job explains.
+    Drift is credits that left a provider's account and that no job explains.
     """
     with reported():
         reconciliation = deployed_stack.connect(stack).reconciliation
@@ -94,11 +97,11 @@ def reconcile(
         job_tables.console().print(job_tables.accounts_table(compared))
         for name in [name for name, found in compared.items() if found is not None] if accept else []:
             reconciliation.accept(name)
-            say(f"{name}: accepted; from now on compared with what its account holds now")
+            say(f"{name}: accepted; the next comparison starts from the account as it is now")
 
 
 def _found(deployed: Deployment, status: JobStatus | None, day: str | None, key: str | None) -> Iterator[Job]:
-    """By the narrowest index; indexes lag, so the rows decide."""
+    """Find jobs by the narrowest index. An index may lag, so each job's row is checked again."""
     if status in TERMINAL and not key:
         day = day or f"{datetime.now(UTC):{DAY}}"
     wanted = {status} if status else set(JobStatus) if day or key else set(OPEN)

@@ -1,4 +1,4 @@
-"""`darkroom rerun`: one job that is over once more, or all that ended with one code."""
+"""`darkroom rerun`: runs one ended job again, or every job that ended with one error code."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 DAY = "%Y-%m-%d"
 LOOK_BACK = timedelta(days=31)
-UNASKED = 20  # so many are run again without a question
+UNASKED = 20  # up to so many jobs run again without a question
 app = typer.Typer()
 
 
 @app.command()
 def rerun(
     reference: Annotated[
-        str | None, typer.Argument(metavar="[JOB]", help="Its id, its key, or s3://bucket/key (the newest).")
+        str | None, typer.Argument(metavar="[JOB]", help="The job's id, its key, or s3://bucket/key (the newest).")
     ] = None,
     completed: Annotated[
-        bool, typer.Option("--completed", help="Even though it has its result; it is paid again.")
+        bool, typer.Option("--completed", help="Run a job that has its result too. It is paid again.")
     ] = False,
     code: Annotated[
-        ErrorCode | None, typer.Option(case_sensitive=False, metavar="CODE", help="Every job that ended with it.")
+        ErrorCode | None, typer.Option(case_sensitive=False, metavar="CODE", help="Run all jobs with this error code.")
     ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=[DAY], metavar="YYYY-MM-DD", help="With --code: uploaded then or later (UTC). [31 days ago]"
+            formats=[DAY], metavar="YYYY-MM-DD", help="With --code: only uploads since that day (UTC). [31 days ago]"
         ),
     ] = None,
     yes: Annotated[
@@ -44,9 +44,9 @@ def rerun(
     ] = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Run finished jobs again; each is checked and paid anew.
+    """Run ended jobs again. Each one is checked and paid again.
 
-    One JOB, or with --code all that ended with that code.
+    Give one JOB, or --code for every job that ended with that code.
     """
     first = _first_day(since)
     _check(reference is not None, completed, code is not None, bool(since or yes))
@@ -80,7 +80,7 @@ def _first_day(since: datetime | None) -> date:
 
 
 def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
-    """Exactly the jobs that were counted; one that somebody else moved meanwhile does not keep the others."""
+    """Run exactly these jobs again. A job that changed meanwhile is skipped and reported. Ends with code 1 if any was."""
     say(f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} {what}{_price(jobs)}")
     if len(jobs) > UNASKED and not yes:
         typer.confirm("Run them again?", abort=True)
@@ -100,7 +100,7 @@ def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
 
 
 def _price(jobs: list[Job]) -> str:
-    """What their last runs had reserved, where all had and in one unit; nobody knows more before they are checked."""
+    """Say what the jobs' last runs reserved, if all of them did so in one unit. The new price is known only after the check."""
     known = [job.credits_reserved for job in jobs if job.credits_reserved is not None]
     providers = {job.provider for job in jobs}
     if len(known) < len(jobs) or len(providers) != 1:

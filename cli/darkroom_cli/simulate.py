@@ -1,4 +1,4 @@
-"""`darkroom simulate`: a provider's simulator in the foreground, for trying things by hand and for the local stack."""
+"""`darkroom simulate`: runs a provider's simulator in the foreground, by hand or for the local stack."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import typer
 from darkroom_cli.optional_packages import local_extras
 
 VENDORS = {
-    "topaz": "Serve the Topaz Labs image API until interrupted; the pictures are really processed.",
-    "uwear": "Serve the uwear.ai upscale API until interrupted; pictures are really fetched and enlarged.",
-    "aimlapi": "Serve AI/ML API's Topaz models until interrupted; a picture costs 210,000 credits.",
-    "oxen": "Serve the Oxen.ai image upscaler until interrupted; a credit is 0.0001 US dollars, a picture costs 500.",
+    "topaz": "Serve the Topaz Labs image API until interrupted. It really processes pictures.",
+    "uwear": "Serve the uwear.ai upscale API until interrupted. It really fetches and enlarges pictures.",
+    "aimlapi": "Serve AI/ML API's Topaz models until interrupted. A picture costs 210,000 credits.",
+    "oxen": "Serve the Oxen.ai image upscaler until interrupted. A picture costs 500 credits of 0.0001 US dollars.",
 }
 app = typer.Typer(help="Run a provider's simulator on this machine.", no_args_is_help=True)
 
 ApiKey = Annotated[str, typer.Option(help="The key that callers must send.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 = any free port.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on. 0 means any free port.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Speed = Annotated[float, typer.Option(min=0.001, help="How many times faster than a real provider.")]
+Speed = Annotated[float, typer.Option(min=0.001, help="How many times faster the simulator is than its provider.")]
 Credits = Annotated[
-    int | None, typer.Option("--credits", min=0, help="What the account holds.", show_default="enough for a while")
+    int | None, typer.Option("--credits", min=0, help="The credits in the account.", show_default="enough for a while")
 ]
 FaultLines = Annotated[
     list[str] | None,
-    typer.Option(metavar="KIND[:ON[:TIMES]]", help="Misbehave, as in cut:result:2; TIMES may be *. Repeatable."),
+    typer.Option(metavar="KIND[:ON[:TIMES]]", help="A fault, as in cut:result:2. TIMES may be *. Repeatable."),
 ]
 
 
@@ -37,7 +37,7 @@ def simulate() -> None:
 
 
 def _command(vendor: str) -> Callable[..., None]:
-    """The command that serves one vendor's simulator; all take the same options."""
+    """Return the command that serves one vendor's simulator. All of them take the same options."""
 
     def serve(
         api_key: ApiKey,
@@ -66,7 +66,7 @@ def _command(vendor: str) -> Callable[..., None]:
 
 
 def _parsed(parse: Callable[[str], Any], lines: list[str] | None) -> list[Any]:
-    """The rules the lines ask for; a mistaken one is a usage error."""
+    """Parse fault rules. Raises BadParameter for a line that is none."""
     try:
         return [parse(line) for line in lines or []]
     except ValueError as error:

@@ -61,23 +61,34 @@ CURES: dict[ErrorCode, str] = {
     ErrorCode.UNSUPPORTED_FORMAT: "Upload a whole, single-image JPEG, PNG or TIFF.",
     ErrorCode.IMAGE_TOO_LARGE: "Upload a smaller image, ask for a smaller output, or choose a model with a higher limit.",
     ErrorCode.PRICE_ABOVE_LIMIT: (
-        "Raise `max_credits` (tag) or MaxCreditsPerJob (stack), or ask for a smaller output, "
-        "then `darkroom rerun --code PriceAboveLimit`."
+        "Raise `max_credits` (tag) or MaxCreditsPerJob (stack), or ask for a smaller output. "
+        "Then run `darkroom rerun --code PriceAboveLimit`."
     ),
     ErrorCode.BUDGET_EXCEEDED: (
-        "Wait for next month or raise MonthlyCreditLimit or MonthlyBudgetUsd, "
-        "then `darkroom rerun --code BudgetExceeded`."
+        "Wait for next month, or raise MonthlyCreditLimit or MonthlyBudgetUsd. "
+        "Then run `darkroom rerun --code BudgetExceeded`."
     ),
-    ErrorCode.PROVIDER_REJECTED: "Read the provider's words in the message, correct the image or settings, upload again.",
-    ErrorCode.PROVIDER_FAILED: "`darkroom rerun --code ProviderFailed`; what fails again: ask the provider about the process id.",
-    ErrorCode.OUT_OF_CREDITS: "Top up or subscribe in the provider's account, then `darkroom rerun --code OutOfCredits`.",
-    ErrorCode.AUTH_FAILED: "Put a valid API key into the stack's secret, then `darkroom rerun --code AuthFailed`.",
-    ErrorCode.TIMED_OUT: "Not done within JobDeadlineHours: raise it if need be, then `darkroom rerun --code TimedOut`.",
+    ErrorCode.PROVIDER_REJECTED: (
+        "Read the provider's answer in the message, correct the image or the settings, and upload the object again."
+    ),
+    ErrorCode.PROVIDER_FAILED: (
+        "Run `darkroom rerun --code ProviderFailed`. If a job fails again, ask the provider about its process id."
+    ),
+    ErrorCode.OUT_OF_CREDITS: (
+        "Top up or subscribe in the provider's account. Then run `darkroom rerun --code OutOfCredits`."
+    ),
+    ErrorCode.AUTH_FAILED: (
+        "Put a valid API key into the stack's secret. Then run `darkroom rerun --code AuthFailed`."
+    ),
+    ErrorCode.TIMED_OUT: (
+        "The job was not done within JobDeadlineHours. Raise it if necessary. "
+        "Then run `darkroom rerun --code TimedOut`."
+    ),
     ErrorCode.RESULT_LOST: (
-        "The provider charged but its result could not be fetched: ask it about the process id. "
+        "The provider charged, but its result could not be fetched. Ask the provider about the process id. "
         "`darkroom rerun --code ResultLost` pays once more."
     ),
-    ErrorCode.SOURCE_GONE: "The object was deleted before it was submitted. Upload it again if that was not meant.",
+    ErrorCode.SOURCE_GONE: "The object was deleted before it was submitted. If that was a mistake, upload it again.",
     ErrorCode.OUTPUT_COLLISION: "Rename one of the two sources, or give them different output formats.",
 }
 
