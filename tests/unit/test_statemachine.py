@@ -13,7 +13,7 @@ import boto3
 import pytest
 import requests
 from moto import mock_aws
-from tests.unit.transitions_support import walk
+from tests.unit.transitions_support import at_its_eta, walk
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "statemachine" / "darkroom.asl.json").read_text()
@@ -57,11 +57,11 @@ def test_an_end_can_be_reached_from_every_state() -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_retries_with_jitter_what_lambda_and_its_own_code_may_throw(name: str) -> None:
+def test_a_task_retries_every_failure_and_every_time_out_with_jitter(name: str) -> None:
+    """States.TaskFailed matches every error but States.Timeout, those of the Lambda service included (AWS, Handling errors)."""
     (retry,) = STATES[name]["Retry"]
     assert retry["JitterStrategy"] == "FULL"
-    assert {"States.TaskFailed", "States.Timeout", "Lambda.TooManyRequestsException"} <= set(retry["ErrorEquals"])
-    assert all(error.startswith(("Lambda.", "States.")) for error in retry["ErrorEquals"])  # no error names of ours
+    assert retry["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -185,6 +185,16 @@ def test_a_job_without_a_result_fails_its_run_and_points_at_the_ledger(status: s
     assert end["status"] == "FAILED"
     assert path[-1] == "Failed"
     assert "JOB#" in end["cause"]
+
+
+@pytest.mark.usefixtures("cloud")
+@pytest.mark.parametrize("answers", [(TOO_LARGE, "ended", "COMPLETED"), ("ended", TOO_LARGE, "COMPLETED")], ids=TASKS)
+def test_an_error_that_lambda_itself_reports_is_retried_before_it_is_waited_out(answers: tuple[str, ...]) -> None:
+    deploy_functions(*TASKS)
+    answer(*answers)
+    end, path = finish(start())
+    assert end["status"] == "SUCCEEDED"
+    assert path == at_its_eta().path
 
 
 @pytest.mark.usefixtures("cloud")
