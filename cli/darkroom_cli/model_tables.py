@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom.catalog import Catalog, Model, Parameter
-from darkroom.catalog.parameter_values import allowed
+from darkroom.catalog.parameter_values import describe_allowed
 from darkroom_cli import catalog_wording
 from darkroom_cli.catalog_wording import Citations, amount
 from darkroom_cli.error_handling import visible
@@ -97,7 +97,7 @@ def _parameters(model: Model, citations: Citations) -> Table:
             table,
             parameter.name,
             catalog_wording.wire(parameter),
-            allowed(parameter),
+            describe_allowed(parameter),
             parameter.default or "",
             "yes" if parameter.required else "",
             f"[{citations.number(parameter.source)}]",

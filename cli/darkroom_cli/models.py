@@ -97,7 +97,7 @@ def _model(book: Catalog, name: str) -> Model:
     sentence = f"{shown(name)} is no model of {book.provider}"
     if commands := _commands(name):
         raise _unknown("MODEL", f"{sentence}; elsewhere it is: {commands}")
-    near = did_you_mean(closest(catalog.fold(name), book.models))
+    near = did_you_mean(closest(catalog.normalize_name(name), book.models))
     listed = f". Models: {', '.join(book.models)}"
     raise _unknown("MODEL", f"{sentence}{near or listed}")
 

@@ -11,7 +11,7 @@ import pytest
 
 from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
-from darkroom.catalog.parameter_values import allowed, wire_value
+from darkroom.catalog.parameter_values import describe_allowed, to_wire_value
 from darkroom.model import ImageFormat
 
 TOPAZ = catalog.load("topaz")
@@ -172,10 +172,10 @@ def test_a_name_that_is_not_a_models_finds_nothing(written: str) -> None:
 @pytest.mark.parametrize(("model_name", "parameter"), parameters(), ids=lambda value: getattr(value, "name", value))
 def test_every_parameter_states_its_source_and_takes_its_own_default(model_name: str, parameter: Parameter) -> None:
     assert "2026-11" in parameter.source
-    assert parameter.default is None or wire_value(parameter, parameter.default) is not None
+    assert parameter.default is None or to_wire_value(parameter, parameter.default) is not None
     assert (parameter.minimum is not None) == (parameter.kind in (Kind.INTEGER, Kind.DECIMAL))
     assert bool(parameter.choices) == (parameter.kind is Kind.CHOICE)
-    assert allowed(parameter)
+    assert describe_allowed(parameter)
 
 
 def test_a_model_may_restate_a_limit_a_range_and_its_wire_name() -> None:
@@ -257,7 +257,7 @@ LEVEL = a(Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(6))
     [("0", "0"), ("1", "1"), ("0.5", "0.5"), (" 0.50 ", "0.50"), ("-0", "0"), ("-0.0", "0"), ("00.5", "0.5")],
 )
 def test_a_plain_decimal_is_sent_as_it_is(text: str, wire: str) -> None:
-    assert wire_value(UNIT, text) == wire
+    assert to_wire_value(UNIT, text) == wire
 
 
 NOT_NUMBERS = [
@@ -268,43 +268,43 @@ NOT_NUMBERS = [
 
 @pytest.mark.parametrize("text", [*NOT_NUMBERS, "-0.01", "1.01", "1.0000000000000000000000000000000000001"])
 def test_anything_but_a_plain_decimal_in_range_is_refused(text: str) -> None:
-    assert wire_value(UNIT, text) is None
+    assert to_wire_value(UNIT, text) is None
 
 
 @pytest.mark.parametrize("text", [*NOT_NUMBERS, "0", "7", "3.0", "-1", "9" * 250])
 def test_anything_but_a_plain_integer_in_range_is_refused(text: str) -> None:
-    assert wire_value(LEVEL, text) is None
+    assert to_wire_value(LEVEL, text) is None
 
 
 @pytest.mark.parametrize(("text", "wire"), [("1", "1"), ("6", "6"), ("003", "3")])
 def test_a_plain_integer_is_sent_without_leading_zeros(text: str, wire: str) -> None:
-    assert wire_value(LEVEL, text) == wire
+    assert to_wire_value(LEVEL, text) == wire
 
 
 @pytest.mark.parametrize("text", ["true", "TRUE", "yes", "Yes", "1", "on", " On "])
 def test_eight_words_are_booleans_and_four_are_true(text: str) -> None:
-    assert wire_value(a(Kind.BOOL), text) == "true"
+    assert to_wire_value(a(Kind.BOOL), text) == "true"
 
 
 @pytest.mark.parametrize("text", ["false", "False", "no", "0", "off"])
 def test_four_words_are_false(text: str) -> None:
-    assert wire_value(a(Kind.BOOL), text) == "false"
+    assert to_wire_value(a(Kind.BOOL), text) == "false"
 
 
 @pytest.mark.parametrize("text", ["", "maybe", "2", "t", "y", "None"])
 def test_any_other_word_is_no_boolean(text: str) -> None:
-    assert wire_value(a(Kind.BOOL), text) is None
+    assert to_wire_value(a(Kind.BOOL), text) is None
 
 
 def test_a_choice_is_sent_in_the_vendors_spelling() -> None:
     choice = a(Kind.CHOICE, choices=("All", "Foreground"))
-    assert wire_value(choice, "all") == "All"
-    assert wire_value(choice, "FOREGROUND") == "Foreground"
-    assert wire_value(choice, "none") is None
+    assert to_wire_value(choice, "all") == "All"
+    assert to_wire_value(choice, "FOREGROUND") == "Foreground"
+    assert to_wire_value(choice, "none") is None
 
 
 def test_a_text_has_at_least_one_and_at_most_its_length_of_characters() -> None:
     text = a(Kind.TEXT, max_length=3)
-    assert wire_value(text, "äöü") == "äöü"
-    assert wire_value(text, "abcd") is None
-    assert wire_value(text, "  ") is None
+    assert to_wire_value(text, "äöü") == "äöü"
+    assert to_wire_value(text, "abcd") is None
+    assert to_wire_value(text, "  ") is None

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.result_server import CONTENT, LINK, Host, opened, resolve
 
 from darkroom.errors import ResultNotReady
-from darkroom.providers.downloads import HEAD_BYTES, PIECE_BYTES
+from darkroom.providers.downloads import CHUNK_BYTES, HEAD_BYTES
 
 __all__ = ["resolve"]  # an automatic fixture, for pytest to find
 
@@ -29,7 +29,7 @@ def test_any_place_can_be_read_whether_or_not_the_host_knows_ranges(ranges: bool
 def test_the_stream_is_the_whole_content_in_small_pieces(ranges: bool) -> None:
     pieces = list(opened(Host(ranges=ranges)).stream())
     assert b"".join(pieces) == CONTENT
-    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert max(map(len, pieces)) <= CHUNK_BYTES
 
 
 def test_a_host_that_stops_knowing_ranges_is_still_read_right() -> None:
@@ -107,7 +107,7 @@ def test_a_stream_that_comes_short_raises_after_its_last_piece() -> None:
     link = opened(host)
     host.changes["sent"] = SIZE - 1
     pieces = link.stream()
-    assert len(next(pieces)) == PIECE_BYTES
+    assert len(next(pieces)) == CHUNK_BYTES
     with pytest.raises(ResultNotReady):
         list(pieces)
 
@@ -183,7 +183,7 @@ def test_a_hundred_megabytes_pass_in_constant_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == Zeros.count
-    assert peak < 4 * PIECE_BYTES
+    assert peak < 4 * CHUNK_BYTES
 
 
 def test_a_stream_left_early_closes_its_connection() -> None:

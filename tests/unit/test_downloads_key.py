@@ -187,6 +187,6 @@ def test_no_other_refusal_asks_for_the_key(status: int) -> None:
 def test_other_vendors_links_never_see_a_key() -> None:
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(lambda request: REFUSED))
     found = Downloads(client, local=False)
-    assert dict(found.headers_for("https://hub.oxen.example.test")) == {}
+    assert dict(found.key_headers_for("https://hub.oxen.example.test")) == {}
     with pytest.raises(ResultNotReady), found.open(OWN):
         pass

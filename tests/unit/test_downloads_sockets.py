@@ -117,7 +117,7 @@ def downloads(context: ssl.SSLContext = NO_TLS) -> Downloads:
 def fetch(url: str, context: ssl.SSLContext = NO_TLS) -> bytes:
     """The head, which is one lookup and one connection."""
     found = downloads(context)
-    response = found.get(url, {})
+    response = found.follow_redirects(url, {})[0]
     try:
         return response.read()
     finally:
@@ -200,8 +200,8 @@ def test_a_connection_to_one_host_is_never_used_for_another_of_the_same_address(
 ) -> None:
     found = downloads(ssl.create_default_context(cafile=str(certificates.authority)))
     with found.client:
-        response = found.get(f"https://{NAME}:{secure.server_port}/x", {})
+        response = found.follow_redirects(f"https://{NAME}:{secure.server_port}/x", {})[0]
         assert len(response.read()) == len(CONTENT)
         with pytest.raises(ResultNotReady):
-            found.get(f"https://{OTHER_NAME}:{secure.server_port}/y", {})
+            found.follow_redirects(f"https://{OTHER_NAME}:{secure.server_port}/y", {})[0]
     assert [path for path, _ in secure.seen] == ["/x"]

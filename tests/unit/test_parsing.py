@@ -33,12 +33,12 @@ def test_what_is_no_object_is_no_answer(text: str) -> None:
 
 @pytest.mark.parametrize("value", [1, 512, 32_000])
 def test_a_side_is_a_whole_number_above_0(value: int) -> None:
-    assert parsing.read_side(value) == value
+    assert parsing.read_pixels(value) == value
 
 
 @pytest.mark.parametrize("value", [0, -1, True, False, 1.0, 512.5, "512", None, [], {}, float("nan")])
 def test_no_other_value_is_a_side(value: Any) -> None:
-    assert parsing.read_side(value) is None
+    assert parsing.read_pixels(value) is None
 
 
 @pytest.mark.parametrize(("value", "number"), [(0, "0"), (3, "3"), (0.1, "0.1"), (1.5, "1.5"), (1e-7, "1e-7")])
@@ -73,7 +73,7 @@ def test_no_other_value_is_an_amount(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [1_700_000_000, 1_700_000_000.0, "1700000000"])
 def test_a_moment_is_unix_seconds_in_utc(value: Any) -> None:
-    assert parsing.read_moment(value) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert parsing.read_unix_time(value) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_a_moment_is_unix_seconds_in_utc(value: Any) -> None:
     [True, None, "", "soon", "2026-11-21T14:00:00Z", [], {}, float("nan"), float("inf"), "nan", 1e30, -1e30, 10**400],
 )
 def test_no_other_value_is_a_moment(value: Any) -> None:
-    assert parsing.read_moment(value) is None
+    assert parsing.read_unix_time(value) is None
 
 
 @given(anything)
 def test_no_json_value_breaks_a_reader(value: Any) -> None:
-    side, number, moment = parsing.read_side(value), parsing.read_number(value), parsing.read_moment(value)
+    side, number, moment = parsing.read_pixels(value), parsing.read_number(value), parsing.read_unix_time(value)
     amount = parsing.read_amount(value)
     assert amount is None or (amount.is_finite() and amount >= 0)
     assert side is None or side > 0

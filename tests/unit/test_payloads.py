@@ -18,7 +18,7 @@ from darkroom import catalog
 from darkroom.aws.presigned_urls import S3PresignedUrls
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.model import Handle, SourceObject
-from darkroom.providers.payloads import handle_in, json_fields
+from darkroom.providers.payloads import find_handle, json_fields
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 PARAMETERS = [
@@ -91,15 +91,15 @@ def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: s
     source = SourceObject("in", key, "v+1/2=", "etag", 1, NOW)
     url = links.mint(source, f"{HANDLE}{suffix}", 900)
     assert "response-content-disposition=attachment%3B%20filename%3D%22" in url
-    assert handle_in(url, HANDLE) == str(HANDLE)
-    assert handle_in(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # as others write a space
+    assert find_handle(url, HANDLE) == str(HANDLE)
+    assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # as others write a space
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 10, 99])
 def test_any_attempt_of_the_run_is_the_runs(links: S3PresignedUrls, attempt: int) -> None:
     sent = Handle(HANDLE.job_id, HANDLE.run, attempt)
     url = links.mint(SourceObject("in", "a.png", None, "etag", 1, NOW), f"{sent}.png", 900)
-    assert handle_in(url, HANDLE) == str(sent)
+    assert find_handle(url, HANDLE) == str(sent)
 
 
 JOB = HANDLE.job_id
@@ -111,13 +111,13 @@ OTHERS = [
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_a_link_of_another_run_or_job_is_not_ours(other: str) -> None:
-    assert handle_in(link_of(other.replace(" ", "%20").replace("+", "%2B")), HANDLE) is None
+    assert find_handle(link_of(other.replace(" ", "%20").replace("+", "%2B")), HANDLE) is None
 
 
 @pytest.mark.parametrize(("run", "other"), [(1, 11), (11, 1), (1, 10), (2, 12), (3, 3_000)])
 def test_a_run_is_not_taken_for_one_whose_number_begins_alike(run: int, other: int) -> None:
-    assert handle_in(link_of(Handle(JOB, other, 1)), Handle(JOB, run, 1)) is None
-    assert handle_in(link_of(Handle(JOB, run, 1)), Handle(JOB, run, 5)) == f"{JOB}-{run}-1"
+    assert find_handle(link_of(Handle(JOB, other, 1)), Handle(JOB, run, 1)) is None
+    assert find_handle(link_of(Handle(JOB, run, 1)), Handle(JOB, run, 5)) == f"{JOB}-{run}-1"
 
 
 NAMED = f"filename%3D%22{HANDLE}.png%22"
@@ -132,20 +132,20 @@ NAMED = f"filename%3D%22{HANDLE}.png%22"
      f"https://a\u2100.test/?response-content-disposition={NAMED}", "x" * 100_000, "?" + "&" * 100_000],
 )  # fmt: skip
 def test_a_link_that_does_not_carry_it_where_ours_do_is_not_ours(url: str) -> None:
-    assert handle_in(url, HANDLE) is None
+    assert find_handle(url, HANDLE) is None
 
 
 @pytest.mark.parametrize("url", [*WRONG, b"https://a.test", 1.0, ("a",)])
 def test_what_is_no_text_is_no_link(url: object) -> None:
-    assert handle_in(url, HANDLE) is None
+    assert find_handle(url, HANDLE) is None
 
 
 @given(st.text() | st.text().map(lambda text: f"https://a.test/?response-content-disposition=filename%3D%22{text}"))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    assert handle_in(text, HANDLE) is None
+    assert find_handle(text, HANDLE) is None
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20))
 def test_what_follows_a_handle_is_never_more_than_its_name(text: str) -> None:
-    found = handle_in(link_of(HANDLE, f".{text}"), HANDLE)
+    found = find_handle(link_of(HANDLE, f".{text}"), HANDLE)
     assert found in (str(HANDLE), None)

@@ -58,7 +58,7 @@ def test_the_vendors_words_are_read_from_every_shape_of_error(body: Any) -> None
     "text", ["", "<html>", "null", "[]", '{"message": 7}', '{"detail": []}', '{"error": null}', "[" * 100_000, "\xff"]
 )
 def test_an_error_without_words_is_told_by_its_status(text: str) -> None:
-    assert http_client.words(httpx.Response(502, content=text.encode("latin-1"))) == "HTTP 502"
+    assert http_client.error_text(httpx.Response(502, content=text.encode("latin-1"))) == "HTTP 502"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.fakes.mock_vendor import NO_TLS
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
-from darkroom.providers.ranged_downloads import LinkEnded, Place, Ranges
+from darkroom.providers.ranged_downloads import LinkExpired, RangeReader, ResultLocation
 from darkroom_local.certificates import Certificates, issue
 
 CONTENT = bytes(range(256)) * 1000
@@ -95,15 +95,15 @@ def secure(certificates: Certificates) -> Iterator[Any]:
 
 
 @pytest.fixture
-def ranges() -> Iterator[Ranges]:
-    made = Ranges(NO_TLS)
+def ranges() -> Iterator[RangeReader]:
+    made = RangeReader(NO_TLS)
     yield made
     made.close()
 
 
-def place_of(server: Any, target: str = "/x?signature=s", **changes: Any) -> Place:
+def place_of(server: Any, target: str = "/x?signature=s", **changes: Any) -> ResultLocation:
     port = server.server_port
-    return Place(
+    return ResultLocation(
         **{
             "address": "127.0.0.1",
             "port": port,
@@ -117,7 +117,7 @@ def place_of(server: Any, target: str = "/x?signature=s", **changes: Any) -> Pla
 
 
 def read(
-    ranges: Ranges, place: Place, offset: int, length: int, piece: int = 7_000, etag: str | None = '"v1"'
+    ranges: RangeReader, place: ResultLocation, offset: int, length: int, piece: int = 7_000, etag: str | None = '"v1"'
 ) -> bytes:
     taken, buffer = bytearray(), bytearray(piece)
     with ranges.part(place, offset, length, etag, TOTAL) as part:
@@ -133,7 +133,7 @@ def connections(server: Any) -> int:
 @pytest.mark.parametrize("piece", [1_000, 7_000, 500_000])
 @pytest.mark.parametrize(("offset", "length"), [(0, TOTAL), (0, 1), (TOTAL - 1, 1), (100_001, 77_777)])
 def test_a_part_is_exactly_the_bytes_asked_for(
-    ranges: Ranges, plain: Any, offset: int, length: int, piece: int
+    ranges: RangeReader, plain: Any, offset: int, length: int, piece: int
 ) -> None:
     assert read(ranges, place_of(plain), offset, length, piece) == CONTENT[offset : offset + length]
     path, headers, _ = plain.seen[0]
@@ -142,12 +142,12 @@ def test_a_part_is_exactly_the_bytes_asked_for(
     assert headers["accept-encoding"] == "identity"
 
 
-def test_without_a_tag_none_is_insisted_on(ranges: Ranges, plain: Any) -> None:
+def test_without_a_tag_none_is_insisted_on(ranges: RangeReader, plain: Any) -> None:
     read(ranges, place_of(plain), 0, 10, etag=None)
     assert "if-match" not in plain.seen[0][1]
 
 
-def test_a_thread_keeps_its_connection_and_every_thread_has_its_own(ranges: Ranges, plain: Any) -> None:
+def test_a_thread_keeps_its_connection_and_every_thread_has_its_own(ranges: RangeReader, plain: Any) -> None:
     def twice() -> None:
         for offset in (0, 50_000):
             read(ranges, place_of(plain), offset, 50_000)
@@ -159,26 +159,28 @@ def test_a_thread_keeps_its_connection_and_every_thread_has_its_own(ranges: Rang
     assert (len(plain.seen), connections(plain)) == (6, 3)
 
 
-def test_another_host_of_the_same_address_is_not_asked_over_the_same_connection(ranges: Ranges, plain: Any) -> None:
+def test_another_host_of_the_same_address_is_not_asked_over_the_same_connection(
+    ranges: RangeReader, plain: Any
+) -> None:
     for name in ("results.test", "other.test"):
         read(ranges, place_of(plain, name=name), 0, 10)
     assert connections(plain) == 2
 
 
-def test_a_part_left_early_takes_its_connection_with_it(ranges: Ranges, plain: Any) -> None:
+def test_a_part_left_early_takes_its_connection_with_it(ranges: RangeReader, plain: Any) -> None:
     with ranges.part(place_of(plain), 0, TOTAL, None, TOTAL) as part:
         part.readinto(memoryview(bytearray(10)))
     assert read(ranges, place_of(plain), 5, 10) == CONTENT[5:15]
     assert connections(plain) == 2
 
 
-def test_what_goes_wrong_with_its_reader_is_passed_on(ranges: Ranges, plain: Any) -> None:
+def test_what_goes_wrong_with_its_reader_is_passed_on(ranges: RangeReader, plain: Any) -> None:
     with pytest.raises(KeyError), ranges.part(place_of(plain), 0, TOTAL, None, TOTAL):
         raise KeyError
     assert read(ranges, place_of(plain), 5, 10) == CONTENT[5:15]
 
 
-def test_a_host_that_closes_after_each_answer_is_connected_to_again(ranges: Ranges, plain: Any) -> None:
+def test_a_host_that_closes_after_each_answer_is_connected_to_again(ranges: RangeReader, plain: Any) -> None:
     plain.instead = {"Connection": "close"}
     for offset in (0, 50_000):
         assert read(ranges, place_of(plain), offset, 10) == CONTENT[offset : offset + 10]
@@ -186,16 +188,16 @@ def test_a_host_that_closes_after_each_answer_is_connected_to_again(ranges: Rang
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_an_answer_that_a_link_has_ended_says_so(ranges: Ranges, plain: Any, status: int) -> None:
-    with pytest.raises(LinkEnded, match=str(status)):
+def test_an_answer_that_a_link_has_ended_says_so(ranges: RangeReader, plain: Any, status: int) -> None:
+    with pytest.raises(LinkExpired, match=str(status)):
         read(ranges, place_of(plain, f"/as/{status}"), 0, 10)
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 412, 416, 429, 500, 503])
-def test_any_other_answer_but_a_part_is_not_ready(ranges: Ranges, plain: Any, status: int) -> None:
+def test_any_other_answer_but_a_part_is_not_ready(ranges: RangeReader, plain: Any, status: int) -> None:
     with pytest.raises(ResultNotReady, match=str(status)) as caught:
         read(ranges, place_of(plain, f"/as/{status}"), 0, 10)
-    assert not isinstance(caught.value, LinkEnded)
+    assert not isinstance(caught.value, LinkExpired)
 
 
 @pytest.mark.parametrize(
@@ -204,23 +206,25 @@ def test_any_other_answer_but_a_part_is_not_ready(ranges: Ranges, plain: Any, st
      {"Content-Range": ""}, {"Content-Length": "9"}, {"Content-Length": "11"}],
     ids=str,
 )  # fmt: skip
-def test_a_part_that_is_not_the_one_asked_for_is_not_taken(ranges: Ranges, plain: Any, instead: dict[str, str]) -> None:
+def test_a_part_that_is_not_the_one_asked_for_is_not_taken(
+    ranges: RangeReader, plain: Any, instead: dict[str, str]
+) -> None:
     plain.instead = instead
     with pytest.raises(ResultNotReady):
         read(ranges, place_of(plain), 0, 10)
 
 
 @pytest.mark.parametrize("sent", [0, 1, 60_000])
-def test_a_part_that_ends_early_is_not_ready(ranges: Ranges, plain: Any, sent: int) -> None:
+def test_a_part_that_ends_early_is_not_ready(ranges: RangeReader, plain: Any, sent: int) -> None:
     plain.sent = sent
     with pytest.raises(ResultNotReady, match="cut"):
         read(ranges, place_of(plain), 0, 100_000)
 
 
-def test_a_host_that_is_gone_is_not_ready_and_its_link_is_not_shown(ranges: Ranges) -> None:
+def test_a_host_that_is_gone_is_not_ready_and_its_link_is_not_shown(ranges: RangeReader) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    place = Place("127.0.0.1", port, "results.test", "results.test", "/x?signature=secret", is_tls=False)
+    place = ResultLocation("127.0.0.1", port, "results.test", "results.test", "/x?signature=secret", is_tls=False)
     with pytest.raises(ResultNotReady) as caught:
         read(ranges, place, 0, 10)
     assert "secret" not in str(caught.value) + repr(place) + repr(ranges)
@@ -230,7 +234,7 @@ def test_a_host_that_is_gone_is_not_ready_and_its_link_is_not_shown(ranges: Rang
 def test_the_checked_address_is_dialled_and_the_certificate_must_be_the_hosts(
     secure: Any, certificates: Certificates
 ) -> None:
-    ranges = Ranges(ssl.create_default_context(cafile=certificates.authority))
+    ranges = RangeReader(ssl.create_default_context(cafile=certificates.authority))
     assert read(ranges, place_of(secure, is_tls=True, name="localhost"), 0, 10) == CONTENT[:10]
     with pytest.raises(ResultNotReady, match="SSLCertVerificationError"):
         read(ranges, place_of(secure, is_tls=True, name="results.test"), 0, 10)
@@ -264,7 +268,7 @@ def part_of(link: Any, offset: int, length: int) -> bytes:
 
 
 def test_redirects_are_followed_once_and_their_end_is_what_parts_are_asked_of(plain: Any, link_to: Any) -> None:
-    with link_to("/moved", headers_for=lambda origin: {"Authorization": KEY}) as link:
+    with link_to("/moved", key_headers_for=lambda origin: {"Authorization": KEY}) as link:
         for offset in (0, 100_000):
             assert part_of(link, offset, 1_000) == CONTENT[offset : offset + 1_000]
     assert [path for path, _, _ in plain.seen] == ["/moved", "/kept", "/kept", "/kept", "/kept"]
@@ -273,15 +277,15 @@ def test_redirects_are_followed_once_and_their_end_is_what_parts_are_asked_of(pl
 
 def test_a_link_that_ends_and_cannot_be_minted_anew_is_not_ready(plain: Any, link_to: Any) -> None:
     with link_to("/x") as link:
-        link._place = place_of(plain, "/as/403")
-        with pytest.raises(ResultNotReady, match="ended"):
+        link._location = place_of(plain, "/as/403")
+        with pytest.raises(ResultNotReady, match="expired"):
             part_of(link, 0, 10)
 
 
 def test_a_fresh_link_is_checked_like_the_first(plain: Any, link_to: Any) -> None:
     with link_to("/x") as link:
-        link.fresh = lambda: "http://10.0.0.1/x"
-        link._place = place_of(plain, "/as/403")
+        link.renew_url = lambda: "http://10.0.0.1/x"
+        link._location = place_of(plain, "/as/403")
         with pytest.raises(UnsafeLink):
             part_of(link, 0, 10)
     assert len(plain.seen) == 2
@@ -290,6 +294,6 @@ def test_a_fresh_link_is_checked_like_the_first(plain: Any, link_to: Any) -> Non
 def test_a_link_leaves_no_connection_open(plain: Any, link_to: Any) -> None:
     with link_to("/x") as link:
         part_of(link, 0, 10)
-        kept = list(link._ranges._all)
+        kept = list(link._range_reader._connections)
         assert [connection.sock is None for connection in kept] == [False]
     assert [connection.sock for connection in kept] == [None]

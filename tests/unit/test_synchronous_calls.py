@@ -48,7 +48,7 @@ def taken(
     kept = keep or Kept()
     patience = Patience()
     links = patience.links(downloads(host or Host()))
-    return synchronous.take(streamed(content), links, kept, "p-1", "data", patience.now), kept
+    return synchronous.stage_from_json(streamed(content), links, kept, "p-1", "data", patience.now), kept
 
 
 def embedded(value: Any) -> bytes:
@@ -62,7 +62,7 @@ def embedded(value: Any) -> bytes:
 def test_a_result_is_decoded_wherever_its_answer_is_cut(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = SHAPES[shape].encode()
     for size in range(1, len(content) + 1):
-        monkeypatch.setattr(synchronous, "PIECE_BYTES", size)  # nothing else decides where httpx cuts
+        monkeypatch.setattr(synchronous, "CHUNK_BYTES", size)  # nothing else decides where httpx cuts
         envelope, kept = taken(content)
         assert kept.results == {"p-1": PICTURE}, size
         assert envelope["meta"] == USAGE, size
@@ -72,7 +72,7 @@ def test_a_result_is_decoded_wherever_its_answer_is_cut(shape: str, monkeypatch:
 def test_every_length_of_picture_comes_whole(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     content = embedded(base64.b64encode(PICTURE[:length]).decode()) if length else embedded(TEXT)
     for size in range(1, len(content) + 1):
-        monkeypatch.setattr(synchronous, "PIECE_BYTES", size)
+        monkeypatch.setattr(synchronous, "CHUNK_BYTES", size)
         assert taken(content)[1].results == {"p-1": PICTURE[: length or None]}
 
 
@@ -105,7 +105,7 @@ def test_a_large_picture_passes_in_constant_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert keep.total == 48 * 1024 * 1024 // 4 * 3
-    assert peak < 12 * synchronous.PIECE_BYTES
+    assert peak < 12 * synchronous.CHUNK_BYTES
 
 
 @pytest.mark.parametrize("value", [None, "", 7, [TEXT], {"b64": TEXT}])
@@ -132,7 +132,7 @@ def test_neither_base64_nor_a_link_is_in_doubt(value: Any) -> None:
      "data:image/png;base64,AAAA", "\x00AAAA", "AAAA\tAAAA"],
 )  # fmt: skip
 def test_what_is_no_base64_is_in_doubt_and_not_kept(text: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synchronous, "PIECE_BYTES", size)
+    monkeypatch.setattr(synchronous, "CHUNK_BYTES", size)
     kept = Kept()
     with pytest.raises(SubmitInDoubt):
         taken(embedded(text), kept)
@@ -158,7 +158,7 @@ def test_base64_that_ends_early_is_not_kept() -> None:
 
 def test_a_whole_picture_stays_kept_though_the_answer_breaks_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        synchronous, "PIECE_BYTES", 1
+        synchronous, "CHUNK_BYTES", 1
     )  # or the end of so small an answer would be lost with its connection
     kept = Kept()
     with pytest.raises(SubmitInDoubt):
@@ -179,8 +179,8 @@ def test_an_answer_without_end_is_given_up_in_bounded_memory() -> None:
         taken(endless(b" " * 65_536))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert given[0] <= 2 * synchronous.ENVELOPE_BYTES
-    assert peak < 8 * synchronous.ENVELOPE_BYTES
+    assert given[0] <= 2 * synchronous.MAX_JSON_BYTES
+    assert peak < 8 * synchronous.MAX_JSON_BYTES
 
 
 @pytest.mark.parametrize(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
@@ -194,6 +194,6 @@ def test_an_answer_that_is_no_object_is_in_doubt(name: str, content: bytes) -> N
                                       {"data": [[{"url": URL}]]}, {}, *({"data": wrong} for wrong in WRONG)])  # fmt: skip
 def test_an_unknown_envelope_is_in_doubt_and_no_link_is_opened(envelope: Any) -> None:
     host = Host()
-    with pytest.raises(SubmitInDoubt, match="could not be kept"):
+    with pytest.raises(SubmitInDoubt, match="could not be stored"):
         taken(json.dumps(envelope).encode(), host=host)
     assert host.requests == []

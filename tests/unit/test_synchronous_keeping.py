@@ -7,6 +7,7 @@ import base64
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -37,7 +38,7 @@ def taken(
     """What was kept of an answer that took so many seconds."""
     kept, patience = keep or Kept(), patience or Patience()
     links = patience.links(downloads(host or Host()))
-    synchronous.take(streamed(content), links, kept, "p-1", "data", patience.now - took)
+    synchronous.stage_from_json(streamed(content), links, kept, "p-1", "data", patience.now - took)
     return kept
 
 
@@ -68,12 +69,14 @@ def test_a_keep_that_stops_early_leaves_the_call_in_doubt() -> None:
             taken(large(megabytes), refuse)
 
 
-@pytest.mark.parametrize("error", [OSError("disk"), RuntimeError("x"), ValueError("x"), synchronous.Broken("x")])
+@pytest.mark.parametrize(
+    "error", [OSError("disk"), RuntimeError("x"), ValueError("x"), synchronous.UnusableResponse("x")]
+)
 def test_keeping_never_raises_what_would_release_the_money(error: Exception) -> None:
-    assert synchronous.kept(Kept(error), "p-1", iter([b"a"])) is False
-    assert synchronous.kept(Kept(), "p-1", breaking(b"a", error)) is False
+    assert synchronous.try_to_stage(Kept(error), "p-1", iter([b"a"])) is False
+    assert synchronous.try_to_stage(Kept(), "p-1", breaking(b"a", error)) is False
     good = Kept()
-    assert synchronous.kept(good, "p-1", iter([b"a", b"b"])) is True
+    assert synchronous.try_to_stage(good, "p-1", iter([b"a", b"b"])) is True
     assert good.results == {"p-1": b"ab"}
 
 
@@ -124,7 +127,7 @@ def test_a_link_is_tried_with_pauses_as_long_as_the_invocation_lasts(took: float
         taken(LINKED, host=host, patience=patience, took=took)
     assert patience.waited == waits
     assert host.seen == len(waits) + 1
-    assert took + sum(waits) <= synchronous.LATEST_TRY_SECONDS < MIN_TIME_TO_HOLD.total_seconds()
+    assert took + sum(waits) <= synchronous.LAST_RETRY_SECONDS < MIN_TIME_TO_HOLD.total_seconds()
 
 
 def test_a_host_that_needs_a_minute_is_waited_for() -> None:
@@ -174,7 +177,7 @@ def test_a_link_that_leads_nowhere_safe_leaves_the_call_in_doubt(url: str) -> No
 @pytest.mark.parametrize("size", [0, 1, len(PICTURE)])
 def test_a_body_of_its_announced_length_is_whole(size: int) -> None:
     given = streamed(PICTURE[:size], **{"Content-Length": str(size)})
-    assert b"".join(synchronous.body(given)) == PICTURE[:size]
+    assert b"".join(synchronous.read_body(given)) == PICTURE[:size]
 
 
 @pytest.mark.parametrize("length", [None, "", "0", str(len(PICTURE) - 1), str(len(PICTURE) + 1), "soon", "-1", "1e3",
@@ -182,14 +185,16 @@ def test_a_body_of_its_announced_length_is_whole(size: int) -> None:
 def test_a_body_of_another_length_is_broken(length: str | None) -> None:
     headers = [] if length is None else [(b"Content-Length", length.encode("latin-1"))]
     given = httpx.Response(200, headers=headers, stream=Streamed(iter([PICTURE])))
-    with pytest.raises(synchronous.Broken):
-        list(synchronous.body(given))
+    with pytest.raises(synchronous.UnusableResponse):
+        list(synchronous.read_body(given))
 
 
 def test_a_body_whose_connection_breaks_is_broken() -> None:
-    with pytest.raises(synchronous.Broken) as caught:
+    with pytest.raises(synchronous.UnusableResponse) as caught:
         list(
-            synchronous.body(streamed(breaking(PICTURE, httpx.ReadError(URL)), **{"Content-Length": str(len(PICTURE))}))
+            synchronous.read_body(
+                streamed(breaking(PICTURE, httpx.ReadError(URL)), **{"Content-Length": str(len(PICTURE))})
+            )
         )
     assert "results.example" not in str(caught.value)
     assert caught.value.__suppress_context__
@@ -199,11 +204,11 @@ def test_a_large_body_passes_in_constant_memory() -> None:
     count = 64 * 1024 * 1024
     given = streamed((bytes(65_536) for _ in range(count // 65_536)), **{"Content-Length": str(count)})
     tracemalloc.start()
-    total = sum(map(len, synchronous.body(given)))
+    total = sum(map(len, synchronous.read_body(given)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert total == count
-    assert peak < 8 * synchronous.PIECE_BYTES
+    assert peak < 8 * synchronous.CHUNK_BYTES
 
 
 # --- the connection --------------------------------------------------------------------------------------------
@@ -213,7 +218,7 @@ def test_the_connection_is_given_back_whatever_happens() -> None:
     for error in (None, SubmitInDoubt("x"), KeyError("x")):
         given = streamed(PICTURE)
         try:
-            with synchronous.opened(given):
+            with closing(given):
                 if error:
                     raise error
         except (SubmitInDoubt, KeyError):
@@ -226,10 +231,10 @@ def test_only_the_body_of_an_accepted_call_is_left_unread(status: int, is_read: 
     body = Streamed(iter([b"key-1 is bad"]))
     transport = httpx.MockTransport(lambda request: httpx.Response(status, stream=body))
     with http_client.new_client(NO_TLS, transport=transport) as client:
-        given = synchronous.start(client, client.build_request("POST", "https://api.example.test/"), "key-1")
+        given = synchronous.send_unread(client, client.build_request("POST", "https://api.example.test/"), "key-1")
         assert body.is_closed is is_read
         if is_read:
             assert given.content == b"<key> is bad"
-        with synchronous.opened(given):
+        with closing(given):
             pass
         assert body.is_closed

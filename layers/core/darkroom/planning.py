@@ -13,7 +13,7 @@ from typing import Any
 
 from darkroom import catalog, pricing, sizing
 from darkroom.catalog import Catalog, Kind, Model, Parameter
-from darkroom.catalog.parameter_values import allowed, wire_value
+from darkroom.catalog.parameter_values import describe_allowed, to_wire_value
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
 from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, ResolvedSetting, SendMode
 from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, did_you_mean, shown
@@ -163,9 +163,9 @@ def _settle_size_conflict(
 
 def _value(name: str, resolved: ResolvedSetting, model: Model) -> str:
     parameter = _parameter(name, model)
-    value = wire_value(parameter, resolved.value)
+    value = to_wire_value(parameter, resolved.value)
     if value is None:
-        raise _invalid(name, resolved, model, allowed(parameter))
+        raise _invalid(name, resolved, model, describe_allowed(parameter))
     if name == "scale" and model.factors and sizing.word_for(model, Decimal(value)) is None:
         raise _invalid(name, resolved, model, " or ".join(str(factor) for factor in sorted(model.factors.values())))
     return value

@@ -1,19 +1,29 @@
-"""The vendors' published facts as data: one `<provider>.toml` each, read into frozen dataclasses.
+"""The loader of the catalog: reads each provider's `<provider>.toml` into frozen dataclasses.
 
-Holds models, parameters, ranges, prices and limits, each with a source and a date. It must not decide anything about
-an upload, and reads nothing but the packaged files.
+A catalog holds a vendor's published models, parameters, ranges, prices and limits, each with a source and a date. The loader
+reads only the packaged files. It must not decide anything about an upload.
 
-The format: `[sources]` maps short names to citations, and every fact names one: `source`, or `price_source`,
-`limits_source`, `size_source` and `synchronous_source` where those are known from elsewhere. `[endpoints.x]` holds what its
-models share. `[[models]]` add parameters (`parameters = [names]`), may restate any fact of their endpoint, may have a
-`wire_name`, and may narrow a shared parameter (`overrides = { name = { maximum = … } }`). `[parameters.x]` is keyed by our name.
+The tables of a file:
 
-An endpoint or model says: `path`; `mp_per_credit` and `credits` (a step of that many megapixels costs so much, 1 if not
-said; `credits` alone: a job does; neither: the vendor's estimate tells); limits; `input_formats` and `output_formats`
-(jpeg, png, tiff unless said), the latter with `format_is_open = true` where the vendor does not say beforehand which it
-gives; `inputs` (`upload`, `link`, the usual first); `is_synchronous = true` for a synchronous path, or `synchronous_path` and
-`synchronous_max_output_mp` for a synchronous one beside it; `factor_parameter` for a parameter whose choices enlarge (`2x`), or
-`factor` for a model that enlarges always so much.
+- `[sources]` maps short names to citations. Every fact names one of them in `source`; `price_source`, `limits_source`,
+  `size_source` and `synchronous_source` name another one for those facts.
+- `[endpoints.x]` holds what the endpoint's models share.
+- `[[models]]` has one entry for each model. It adds parameters (`parameters = [names]`), may replace any fact of its endpoint,
+  may have a `wire_name`, and may narrow a shared parameter (`overrides = { name = { maximum = … } }`).
+- `[parameters.x]` describes a parameter. `x` is our name for it.
+
+The keys of an endpoint or a model:
+
+- `path`: the endpoint's path below the vendor's base URL.
+- `mp_per_credit`, `credits`: the price. With both, each step of `mp_per_credit` megapixels of output costs `credits` (default
+  1). With `credits` alone, a job costs that. With neither, only the vendor's estimate gives the price.
+- `max_input_mp`, `max_output_mp`, `max_side_pixels`, `max_scale`: the limits.
+- `input_formats`, `output_formats`: default jpeg, png, tiff. `format_is_open = true` if the vendor does not say beforehand
+  which of its output formats the result has.
+- `inputs`: `upload`, `link` or both, the preferred first.
+- `is_synchronous = true` if `path` is synchronous. `synchronous_path` and `synchronous_max_output_mp` describe a synchronous
+  path that exists besides an asynchronous one.
+- `factor_parameter`: the parameter whose choices (`2x`) enlarge. `factor`: how much a model enlarges always.
 """
 
 from __future__ import annotations
@@ -31,11 +41,11 @@ from typing import Any
 
 from darkroom.model import ImageFormat
 
-UPLOAD, LINK = "upload", "link"  # the ways an image reaches a vendor
+UPLOAD, LINK = "upload", "link"  # how an image reaches a vendor: we send its bytes, or the vendor fetches it by a link
 
 
 class Kind(StrEnum):
-    """What sort of value a parameter takes."""
+    """The type of value that a parameter takes."""
 
     BOOL = "bool"
     INTEGER = "integer"
@@ -46,7 +56,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter as one model takes it. Bounds are inclusive; `default` is the vendor's and never sent."""
+    """One parameter as one model takes it. Bounds are inclusive. `default` is the vendor's own; it is sent only if the
+    parameter is required."""
 
     name: str
     wire: str
@@ -56,24 +67,24 @@ class Parameter:
     max_length: int | None = None  # characters
     choices: tuple[str, ...] = ()
     default: str | None = None
-    required: bool = False  # the vendor refuses a call without it: the default is sent
-    wire_values: Mapping[str, str] = field(default_factory=dict)  # our word → the vendor's, where they differ
+    required: bool = False  # the vendor refuses a call without it, so the default is sent
+    wire_values: Mapping[str, str] = field(default_factory=dict)  # our value → the vendor's, for those that differ
     source: str = ""
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model. Its name is unique within the provider; `wire` is what the vendor calls it."""
+    """One model. Its name is unique within the provider; `wire` is the vendor's name for it."""
 
     name: str
     wire: str
     endpoint: str  # the vendor's path below its base URL, e.g. `enhance/async`
     is_default: bool  # of its endpoint
-    mp_per_credit: Decimal | None  # megapixels of the output that a step of the price holds; None = it knows no steps
+    mp_per_credit: Decimal | None  # megapixels of output in one step of the price; None = the price has no steps
     max_input_mp: Decimal
     max_output_mp: Decimal
     max_side_pixels: int
-    max_scale: Decimal | None  # how much longer a side may become; None = as far as the other limits allow
+    max_scale: Decimal | None  # the largest factor of a side; None = only the other limits count
     output_formats: tuple[ImageFormat, ...]
     parameters: Mapping[str, Parameter]  # our name → parameter
     source: str
@@ -81,15 +92,17 @@ class Model:
     limits_source: str
     size_source: str
     synchronous_source: str
-    credits: Decimal | None = None  # of a step, or of a job; None without steps = only the vendor's estimate tells
+    credits: Decimal | None = (
+        None  # per step, or per job without steps; None = only the vendor's estimate gives the price
+    )
     input_formats: tuple[ImageFormat, ...] = tuple(ImageFormat)
-    format_is_open: bool = False  # which of its formats comes is known only when it is there
+    format_is_open: bool = False  # the vendor does not say beforehand which of the output formats the result has
     inputs: tuple[str, ...] = (UPLOAD,)
-    is_synchronous: bool = False  # the endpoint is synchronous
-    synchronous_endpoint: str | None = None  # the synchronous path beside it
+    is_synchronous: bool = False  # whether `endpoint` is synchronous
+    synchronous_endpoint: str | None = None  # a synchronous path besides `endpoint`
     synchronous_max_output_mp: Decimal | None = None
-    factor: Decimal = Decimal(1)  # how much longer a side becomes when nobody says otherwise
-    factor_parameter: str | None = None  # the choice that says otherwise
+    factor: Decimal = Decimal(1)  # how much a side grows by default
+    factor_parameter: str | None = None  # the parameter that chooses another factor
 
     @property
     def takes_size(self) -> bool:
@@ -98,14 +111,14 @@ class Model:
 
     @property
     def factors(self) -> Mapping[str, Decimal]:
-        """What the choices of `factor_parameter` enlarge by; empty where there is none."""
+        """The choices of `factor_parameter` and the factor of each; empty if the model has no such parameter."""
         choices = self.parameters[self.factor_parameter].choices if self.factor_parameter else ()
         return {choice: Decimal(choice.removesuffix("x")) for choice in choices}
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """All that is known of one provider."""
+    """The published facts of one provider."""
 
     provider: str
     unit: str
@@ -114,43 +127,43 @@ class Catalog:
     result_retention_hours: int
     max_upload_bytes: int
     visibility_grace_seconds: int
-    link_seconds: int  # how long a link to the input must be good
-    sources: Mapping[str, str]  # of the facts of the account: their names → citations
+    link_seconds: int  # how long a link to the input must stay valid
+    sources: Mapping[str, str]  # name of a price or limit of the whole provider → its citation
     models: Mapping[str, Model]
 
     def find_model(self, name: str) -> Model | None:
-        """The model of that name, or None; case does not matter, nor whether spaces, `-` or `_` part its words."""
-        wanted = fold(name)
-        return next((model for model in self.models.values() if fold(model.name) == wanted), None)
+        """Return the model of that name, or None. Case does not matter; spaces, `-` and `_` are alike."""
+        wanted = normalize_name(name)
+        return next((model for model in self.models.values() if normalize_name(model.name) == wanted), None)
 
     @property
     def parameter_names(self) -> frozenset[str]:
-        """Our names of everything any model takes."""
+        """Our names of all parameters of all models."""
         return frozenset(name for model in self.models.values() for name in model.parameters)
 
 
-def fold(name: str) -> str:
-    """A model's name with case and separators evened out: `standard-v2` → `standard v2`."""
+def normalize_name(name: str) -> str:
+    """Return a model's name in lower case with single spaces for all separators: `Standard-V2` → `standard v2`."""
     return re.sub(r"[\s_-]+", " ", name).strip().lower()
 
 
 @cache
 def providers() -> tuple[str, ...]:
-    """The providers that have a catalog, sorted."""
+    """Return the names of the providers that have a catalog, sorted."""
     entries = resources.files("darkroom.catalog").iterdir()
     return tuple(sorted(entry.name[: -len(".toml")] for entry in entries if entry.name.endswith(".toml")))
 
 
 @cache
 def load(provider: str) -> Catalog:
-    """The provider's catalog, read once. Raises KeyError for a name not among `providers()`."""
+    """Return the provider's catalog, which is read once. Raises KeyError for a name not among `providers()`."""
     if provider not in providers():
         raise KeyError(provider)
     return parse(resources.files("darkroom.catalog").joinpath(f"{provider}.toml").read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> Catalog:
-    """A catalog from the toml's text. Raises KeyError or ValueError when the file breaks its own format."""
+    """Return the catalog in a TOML text. Raises KeyError or ValueError if the text breaks the format above."""
     data = tomllib.loads(text, parse_float=Decimal)
     limits = data["limits"]
     models = [_model(entry, data) for entry in data["models"]]
@@ -166,7 +179,10 @@ def parse(text: str) -> Catalog:
         sources=MappingProxyType(_sources(data)),
         models=MappingProxyType({model.name: model for model in models}),
     )
-    if len({fold(model.name) for model in models}) != len(models) or catalog.default_model not in catalog.models:
+    if (
+        len({normalize_name(model.name) for model in models}) != len(models)
+        or catalog.default_model not in catalog.models
+    ):
         raise ValueError(f"{catalog.provider}: model names must differ and include default_model")
     return catalog
 
@@ -204,12 +220,12 @@ def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
         is_synchronous=facts.get("is_synchronous", False),
         synchronous_endpoint=facts.get("synchronous_path"),
         synchronous_max_output_mp=_decimal(facts, "synchronous_max_output_mp"),
-        factor=Decimal(facts.get("factor", _usual_factor(parameters, facts.get("factor_parameter")))),
+        factor=Decimal(facts.get("factor", _default_factor(parameters, facts.get("factor_parameter")))),
         factor_parameter=facts.get("factor_parameter"),
     )
 
 
-def _usual_factor(parameters: Mapping[str, Parameter], name: str | None) -> str:
+def _default_factor(parameters: Mapping[str, Parameter], name: str | None) -> str:
     return (parameters[name].default or "1").removesuffix("x") if name else "1"
 
 
@@ -218,10 +234,12 @@ def _decimal(facts: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def _sources(data: Mapping[str, Any]) -> dict[str, str]:
-    """The citations of `price` and of everything in `limits` that has one."""
-    named = {"credit_price_usd": data["price"].get("source")}
-    named |= {name: data["limits"].get(f"{name}_source") for name in data["limits"] if not name.endswith("_source")}
-    return {name: data["sources"][short] for name, short in named.items() if short}
+    """Return the citations of the price and of those limits that name a source."""
+    short_names = {"credit_price_usd": data["price"].get("source")}
+    for name in data["limits"]:
+        if not name.endswith("_source"):
+            short_names[name] = data["limits"].get(f"{name}_source")
+    return {name: data["sources"][short] for name, short in short_names.items() if short}
 
 
 def _parameter(name: str, entry: Mapping[str, Any], sources: Mapping[str, str]) -> Parameter:

@@ -1,7 +1,7 @@
-"""Whether a text is a value that a parameter takes, and how it is written on the wire.
+"""Parameter values: checks whether a parameter takes a text as its value, and converts it to the vendor's form.
 
-Strict on purpose: what a vendor does not understand it may ignore and bill. No NaN, no exponent, no hexadecimal, no
-underscores, no `3.0` for an integer. It must not know layers, models or errors.
+The checks are strict, because a vendor may ignore a value that it does not understand and bill the job all the same: no NaN,
+no exponent, no hexadecimal, no underscores, no `3.0` for an integer. This module must not know layers, models or errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BOOLEANS = "true or false (also yes/no, 1/0, on/off)"
 
 
 def read_bool(text: str) -> bool | None:
-    """True or False for the eight accepted words in any case; None for anything else."""
+    """Return True or False for one of the eight accepted words, in any case; None for anything else."""
     word = text.strip().lower()
     if word in _TRUE:
         return True
@@ -28,13 +28,13 @@ def read_bool(text: str) -> bool | None:
 
 
 def read_decimal(text: str) -> Decimal | None:
-    """A plain decimal number such as `2`, `0.5` or `-1`; None for anything else. Zero has no sign."""
+    """Return a plain decimal number such as `2`, `0.5` or `-1`; None for anything else. `-0` becomes 0."""
     text = text.strip()
     return (Decimal(text) or Decimal(0)) if _DECIMAL.fullmatch(text) else None
 
 
-def wire_value(parameter: Parameter, text: str) -> str | None:
-    """The value as the vendor is told it, or None when the parameter does not take it."""
+def to_wire_value(parameter: Parameter, text: str) -> str | None:
+    """Return the value in the form that the vendor takes, or None if the parameter does not take it."""
     text = text.strip()
     match parameter.kind:
         case Kind.BOOL:
@@ -54,8 +54,8 @@ def wire_value(parameter: Parameter, text: str) -> str | None:
     return format(number, "f") if parameter.kind is Kind.DECIMAL else str(int(number))
 
 
-def allowed(parameter: Parameter) -> str:
-    """What the parameter takes, in words for a message: `a decimal from 0.01 to 1`."""
+def describe_allowed(parameter: Parameter) -> str:
+    """Describe for a message what the parameter takes: `a decimal from 0.01 to 1`."""
     match parameter.kind:
         case Kind.BOOL:
             return BOOLEANS

@@ -1,4 +1,4 @@
-"""Image headers: what an object's bytes say of its picture. `inspect` is the way in; one module a format."""
+"""Images: reads format, size and completeness from an object's bytes. Call `inspect`; there is one module per format."""
 
 from darkroom.images.byte_reader import MAX_BYTES, MAX_READS
 from darkroom.images.inspection import inspect, sniff

@@ -1,8 +1,8 @@
-"""What an object's own bytes say of its picture: format, displayed size, alpha, and whether it is whole.
+"""The inspection of an image: reads its format, displayed size and transparency, and checks that it is complete.
 
-Pure and standard library only: bytes come through `read(offset, length)`, at most 64 calls and 1 MiB an object. Never
-looks at a name, never decodes pixels, never holds a whole picture, and trusts nothing that it reads: whatever the bytes
-are, it answers with facts or raises UnsupportedFormat in words that contain none of them.
+It reads an object's bytes through `read(offset, length)`, with at most 64 calls for at most 1 MiB. It never looks at the
+object's name, never decodes pixels and never holds a whole image. It trusts nothing that it reads: for any bytes it returns
+facts or raises UnsupportedFormat, whose message contains none of the bytes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _INSPECTORS: dict[ImageFormat, Callable[[RangedReader], ImageFacts]] = {
     ImageFormat.PNG: inspect_png,
     ImageFormat.TIFF: inspect_tiff,
 }
-# (offset, signature, what to call it), for messages only.
-_STRANGERS: tuple[tuple[int, bytes, str], ...] = (
+# Formats that Darkroom does not take, for messages only: (offset, signature, name). The first match counts.
+_OTHER_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "a GIF"),
     (8, b"WEBP", "a WebP"),
     (4, b"ftyphei", "a HEIC"),
@@ -52,23 +52,23 @@ _TEXT_CONTROLS = frozenset("\t\n\r\f")
 
 
 def inspect(read: ReadRange, size_bytes: int) -> ImageFacts:
-    """The facts of the object of `size_bytes` behind `read`. Raises UnsupportedFormat unless it is one whole picture.
+    """Return the facts of the image that `read` reads from. Raises UnsupportedFormat unless it is one complete image.
 
-    `read` must answer exactly the bytes asked for; fewer count as truncation. What it raises passes through.
+    `read(offset, length)` must return exactly `length` bytes; fewer count as truncation. Its errors pass through.
     """
     if size_bytes <= 0:
         raise UnsupportedFormat("The object is empty. Upload a whole JPEG, PNG or TIFF.")
     reader = RangedReader(read, size_bytes)
-    head = reader.take(0, min(EDGE_BYTES, size_bytes), "beginning")
+    head = reader.read(0, min(EDGE_BYTES, size_bytes), "beginning")
     image_format = sniff(head)
     if image_format is None:
-        raise UnsupportedFormat(f"The object looks like {_appearance(head)}. Upload a JPEG, PNG or TIFF instead.")
+        raise UnsupportedFormat(f"The object looks like {_describe(head)}. Upload a JPEG, PNG or TIFF instead.")
     reader.tail()
     return _INSPECTORS[image_format](reader)
 
 
 def sniff(head: bytes) -> ImageFormat | None:
-    """The format that an object's first bytes (8 suffice) announce, None for any that Darkroom does not take."""
+    """Return the format that an object's first bytes announce, None for any that Darkroom does not take. 8 bytes suffice."""
     if head.startswith(JPEG_SIGNATURE):
         return ImageFormat.JPEG
     if head.startswith(PNG_SIGNATURE):
@@ -78,13 +78,13 @@ def sniff(head: bytes) -> ImageFormat | None:
     return None
 
 
-def _appearance(head: bytes) -> str:
-    for offset, signature, name in _STRANGERS:
+def _describe(head: bytes) -> str:
+    for offset, signature, name in _OTHER_SIGNATURES:
         if head[offset : offset + len(signature)] == signature:
             return name
     if not any(head):
         return "nothing but zero bytes"
-    # A probe may end inside a UTF-8 character, so what is cut there is dropped.
+    # The probe may end inside a UTF-8 character, which is dropped.
     text = head[:_TEXT_PROBE_BYTES].decode("utf-8", errors="replace").rstrip("\ufffd").lstrip("\ufeff")
     if text and all(letter.isprintable() or letter in _TEXT_CONTROLS for letter in text) and "\ufffd" not in text:
         return "markup (SVG, XML or HTML)" if text.lstrip().startswith("<") else "text"

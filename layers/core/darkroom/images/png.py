@@ -1,4 +1,4 @@
-"""Reads a PNG's chunks up to its pixels and looks for its trailer. Never inflates or reads pixel data.
+"""PNG: reads the chunks up to the pixels and looks for the trailer. It never reads or inflates pixel data.
 
 Section numbers are those of the PNG specification, third edition.
 """
@@ -11,18 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import RangedReader, check_dimensions, cut_short, damaged, displayed
+from darkroom.images.byte_reader import (
+    RangedReader,
+    apply_orientation,
+    check_dimensions,
+    damaged_error,
+    truncated_error,
+)
 from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # 5.2
-TRAILER = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # 11.2.5: no data, so its 12 bytes never vary
+TRAILER = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # 11.2.5: without data, so these 12 bytes are always the same
 
 MAX_CHUNK_LENGTH = 2**31 - 1  # 5.3
 HEADER_LENGTH = 13  # 11.2.2
 LEGAL_DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}  # 11.2.2, table 12
-PALETTE = 3
-WITH_ALPHA = frozenset({4, 6})
+PALETTE_COLOUR_TYPE = 3
+ALPHA_COLOUR_TYPES = frozenset({4, 6})
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,11 @@ class _Header:
 
 
 def inspect_png(reader: RangedReader) -> ImageFacts:
-    """Facts of a whole, still PNG. The trailer must lie in the last 64 KiB, after the first pixel chunk."""
+    """Return the facts of a complete, still PNG. Its trailer must lie in the last 64 KiB, after the first chunk of pixels.
+    Raises UnsupportedFormat."""
     chunks = _chunks(reader, len(SIGNATURE))
-    header = _header(reader, next(chunks))
-    has_alpha, has_palette = header.colour_type in WITH_ALPHA, False
+    header = _read_header(reader, next(chunks))
+    has_alpha, has_palette = header.colour_type in ALPHA_COLOUR_TYPES, False
     exif: _Chunk | None = None
     for chunk in chunks:
         if chunk.kind == b"IDAT":
@@ -56,47 +63,48 @@ def inspect_png(reader: RangedReader) -> ImageFacts:
         if chunk.kind == b"acTL":
             raise UnsupportedFormat("The PNG is animated. Upload a single still picture.")
         if chunk.kind in (b"IHDR", b"IEND"):
-            raise damaged("it has no pixels where they should begin")
+            raise damaged_error("it has no pixels where they should begin")
         has_palette = has_palette or chunk.kind == b"PLTE"
         has_alpha = has_alpha or (chunk.kind == b"tRNS" and chunk.length > 0)
         exif = chunk if chunk.kind == b"eXIf" and exif is None else exif
-    if header.colour_type == PALETTE and not has_palette:
-        raise damaged("it has no palette though it says that it uses one")
-    trailer_at = _trailer(reader, chunk.end)
-    exif = exif or _late_exif(reader, chunk.end, trailer_at)
+    if header.colour_type == PALETTE_COLOUR_TYPE and not has_palette:
+        raise damaged_error("it has no palette though it says that it uses one")
+    trailer_at = _find_trailer(reader, chunk.end)
+    exif = exif or _find_late_exif(reader, chunk.end, trailer_at)
     orientation = exif_orientation(reader, exif.at, exif.at + exif.length) if exif else 1
-    width, height = displayed(header.width, header.height, orientation)
+    width, height = apply_orientation(header.width, header.height, orientation)
     return ImageFacts(ImageFormat.PNG, width, height, has_alpha)
 
 
 def _chunks(reader: RangedReader, at: int) -> Iterator[_Chunk]:
-    """Chunk after chunk, by their lengths only; never ends but by its consumer or a refusal."""
+    """Yield the chunks, found by their lengths. The iterator has no end: the caller stops at the pixels, or
+    UnsupportedFormat is raised."""
     while True:
-        length, kind = struct.unpack(">I4s", reader.take(at, 8, "pixel data"))
+        length, kind = struct.unpack(">I4s", reader.read(at, 8, "pixel data"))
         if length > MAX_CHUNK_LENGTH or not kind.isalpha():
-            raise damaged("what should be a PNG chunk is none")
+            raise damaged_error("a PNG chunk does not begin with a length and a type")
         chunk = _Chunk(kind, at + 8, length)
         if chunk.end > reader.size:
-            raise cut_short("pixel data" if kind == b"IDAT" else "metadata")
+            raise truncated_error("pixel data" if kind == b"IDAT" else "metadata")
         yield chunk
         at = chunk.end
 
 
-def _header(reader: RangedReader, chunk: _Chunk) -> _Header:
+def _read_header(reader: RangedReader, chunk: _Chunk) -> _Header:
     if chunk.kind != b"IHDR" or chunk.length != HEADER_LENGTH:
-        raise damaged("it does not begin with a PNG header")
-    data = reader.take(chunk.at, HEADER_LENGTH, "header")
-    if not _crc_holds(reader, chunk):
-        raise damaged("its header's checksum is wrong")
+        raise damaged_error("it does not begin with a PNG header")
+    data = reader.read(chunk.at, HEADER_LENGTH, "header")
+    if not _has_valid_crc(reader, chunk):
+        raise damaged_error("its header's checksum is wrong")
     width, height, depth, colour_type, compression, filtering, interlace = struct.unpack(">IIBBBBB", data)
     check_dimensions(width, height)
     if depth not in LEGAL_DEPTHS.get(colour_type, ()) or compression or filtering or interlace > 1:
-        raise damaged("its header combines values that PNG does not allow")
+        raise damaged_error("its header combines values that PNG does not allow")
     return _Header(width, height, colour_type)
 
 
-def _trailer(reader: RangedReader, after: int) -> int:
-    """Where IEND begins: searched backwards, since other bytes may follow it."""
+def _find_trailer(reader: RangedReader, after: int) -> int:
+    """Return the offset of IEND, which other bytes may follow. Raises UnsupportedFormat if it is not in the last 64 KiB."""
     found = reader.tail().rfind(TRAILER)
     at = reader.tail_offset + found
     if found < 0 or at < after:
@@ -104,18 +112,20 @@ def _trailer(reader: RangedReader, after: int) -> int:
     return at
 
 
-def _late_exif(reader: RangedReader, after: int, trailer_at: int) -> _Chunk | None:
-    """EXIF may follow the pixels (11.3.4.5). Sought in the last 64 KiB only, known by its CRC."""
+def _find_late_exif(reader: RangedReader, after: int, trailer_at: int) -> _Chunk | None:
+    """Return the EXIF chunk that follows the pixels (11.3.4.5 allows it), if it lies in the last 64 KiB. A valid CRC tells it
+    from pixel data that look alike."""
     tail, begin = reader.tail(), reader.tail_offset
     found = tail.rfind(b"eXIf", max(0, after - begin), trailer_at - begin)
     if found < 4:
         return None
     (length,) = struct.unpack(">I", tail[found - 4 : found])
     chunk = _Chunk(b"eXIf", begin + found + 4, length)
-    return chunk if chunk.end <= trailer_at and _crc_holds(reader, chunk) else None
+    return chunk if chunk.end <= trailer_at and _has_valid_crc(reader, chunk) else None
 
 
-def _crc_holds(reader: RangedReader, chunk: _Chunk) -> bool:
-    """5.5: the CRC covers type and data. Only for chunks known to be small or already read."""
-    data = reader.take(chunk.at - 4, chunk.length + 8, "header")
+def _has_valid_crc(reader: RangedReader, chunk: _Chunk) -> bool:
+    """Whether the CRC of the chunk's type and data is right (5.5). Call it only for chunks that are small or already
+    read."""
+    data = reader.read(chunk.at - 4, chunk.length + 8, "header")
     return zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "big")

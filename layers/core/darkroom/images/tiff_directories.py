@@ -1,5 +1,6 @@
-"""Reads the tagged directories that TIFF files and EXIF blocks share, within given bounds. Judges no tag's meaning,
-but for the one question that JPEG and PNG ask of EXIF: the orientation. Follows no chain by itself.
+"""TIFF directories: reads the tag directories of TIFF files and EXIF blocks, within given bounds.
+
+The only tag that it interprets is the orientation, for JPEG and PNG. It follows no chain of directories by itself.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from darkroom.images.byte_reader import RangedReader
 
 EXIF_PREFIX = b"Exif\x00\x00"  # EXIF 2.32, 4.7.2
 ORIENTATION = 274  # TIFF 6.0 section 8; EXIF 2.32, 4.6.4 A
-MAX_ENTRIES = 512  # ours; TIFF allows 65535
+MAX_ENTRIES = 512  # our limit; TIFF allows 65535
 
 CLASSIC, BIG = 42, 43  # TIFF 6.0 section 2; BigTIFF design
-# TIFF 6.0 section 2, EXIF 2.32 4.6.2, BigTIFF design: bytes of one value of each type
+# Type → bytes of one value: TIFF 6.0 section 2, EXIF 2.32 4.6.2, BigTIFF design
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # type → its struct code
+UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # unsigned integer type → its code in `struct`
 
 
 class BrokenDirectory(UnsupportedFormat):
-    """A directory that breaks the rules: the end of a TIFF, while an EXIF block without sense is merely passed over."""
+    """A directory breaks the format's rules. A TIFF is then refused; an EXIF block is ignored."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag's type, number of values, and where they lie, counted from the beginning of the object."""
+    """One tag's type, number of values, and the offset of the values from the beginning of the object."""
 
     type: int
     count: int
@@ -35,13 +36,13 @@ class Entry:
 
     @property
     def length(self) -> int:
-        """Bytes of all values; 0 for a type that nobody knows."""
+        """The number of bytes of all values; 0 for an unknown type."""
         return TYPE_SIZES.get(self.type, 0) * self.count
 
 
 @dataclass(frozen=True)
 class Directory:
-    """The entries by tag (of two with one tag the first), and where the next directory's offset is written."""
+    """The entries by tag, the first of two with the same tag, and the position of the next directory's offset."""
 
     entries: Mapping[int, Entry]
     next_at: int
@@ -49,38 +50,38 @@ class Directory:
 
 @dataclass(frozen=True)
 class TaggedBlock:
-    """A TIFF structure between `start` and `end` of an object; all its offsets count from `start`."""
+    """A TIFF structure between `start` and `end` of an object. All its offsets count from `start`."""
 
     reader: RangedReader
     start: int
     end: int
-    order: str  # `<` or `>`, as struct writes it
+    order: str  # byte order, `<` or `>` as in `struct`
     big: bool
     first: int  # offset of its first directory
 
     @classmethod
     def open(cls, reader: RangedReader, start: int, end: int) -> TaggedBlock:
-        """Reads the header. Raises BrokenDirectory when there is none."""
+        """Read the header. Raises BrokenDirectory if it is not one of TIFF or BigTIFF."""
         if end - start < 8:
             raise BrokenDirectory("The file is cut short: its TIFF header is incomplete. Upload it again, whole.")
-        head = reader.take(start, min(16, end - start), "header")
+        head = reader.read(start, min(16, end - start), "header")
         order = {b"II": "<", b"MM": ">"}.get(head[:2])
         if order is None:
-            raise _broken("its byte order is neither of the two that exist")
+            raise _broken_error("its byte order is neither II nor MM")
         version, first = struct.unpack(f"{order}HI", head[2:8])
         if version == CLASSIC:
             return cls(reader, start, end, order, False, first)
         if version != BIG or len(head) < 16 or struct.unpack(f"{order}HH", head[4:8]) != (8, 0):
-            raise _broken("its header is neither TIFF's nor BigTIFF's")
+            raise _broken_error("its header is neither TIFF's nor BigTIFF's")
         return cls(reader, start, end, order, True, struct.unpack(f"{order}Q", head[8:16])[0])
 
-    def directory(self, offset: int) -> Directory:
-        """The directory at `offset`. Raises BrokenDirectory unless all its entries lie inside the block."""
+    def read_directory(self, offset: int) -> Directory:
+        """Read the directory at `offset`. Raises BrokenDirectory unless all its entries lie inside the block."""
         count_code, entry_code = ("Q", "HHQQ") if self.big else ("H", "HHII")
         count_size, entry_size = struct.calcsize(f"={count_code}"), struct.calcsize(f"={entry_code}")
         (count,) = self._unpack(count_code, offset, count_size)
         if not 1 <= count <= MAX_ENTRIES:
-            raise _broken(f"a directory must have 1 to {MAX_ENTRIES} entries, and one has not")
+            raise _broken_error(f"one of its directories does not have 1 to {MAX_ENTRIES} entries")
         table = self._take(offset + count_size, count * entry_size)
         entries: dict[int, Entry] = {}
         for index, (tag, kind, values, value) in enumerate(struct.iter_unpack(self.order + entry_code, table)):
@@ -90,21 +91,21 @@ class TaggedBlock:
             entries.setdefault(tag, Entry(kind, values, self.start + (inline_at if inline else value)))
         return Directory(entries, offset + count_size + count * entry_size)
 
-    def next_offset(self, directory: Directory) -> int:
-        """Where the following directory lies, 0 when there is none."""
+    def next_offset(self, read_directory: Directory) -> int:
+        """Return the offset of the next directory, 0 if there is none."""
         code, length = ("Q", 8) if self.big else ("I", 4)
-        return int(self._unpack(code, directory.next_at, length)[0])
+        return int(self._unpack(code, read_directory.next_at, length)[0])
 
-    def holds(self, entry: Entry) -> bool:
+    def contains(self, entry: Entry) -> bool:
         """Whether all the entry's values lie inside the block."""
         return self.start <= entry.at and entry.at + entry.length <= self.end
 
     def integers(self, entry: Entry, first: int, count: int) -> tuple[int, ...]:
-        """`count` of the entry's values from number `first`. Raises BrokenDirectory if they are not unsigned integers
+        """Return `count` of the entry's values from index `first`. Raises BrokenDirectory if they are not unsigned integers
         or lie outside the block."""
         code = UNSIGNED.get(entry.type)
         if code is None or first < 0 or count < 0 or first + count > entry.count:
-            raise _broken("a tag that must hold whole numbers does not")
+            raise _broken_error("a tag that must have whole numbers has other values")
         size = TYPE_SIZES[entry.type]
         data = self._take(entry.at - self.start + first * size, count * size)
         return struct.unpack(f"{self.order}{count}{code}", data)
@@ -115,28 +116,29 @@ class TaggedBlock:
     def _take(self, offset: int, length: int) -> bytes:
         if offset < 0 or self.start + offset + length > self.end:
             raise BrokenDirectory("The file is cut short: an offset in it points past its end. Upload it again, whole.")
-        return self.reader.take(self.start + offset, length, "directory")
+        return self.reader.read(self.start + offset, length, "directory")
 
 
 def exif_orientation(reader: RangedReader, start: int, end: int) -> int:
-    """The orientation, 1 to 8, in the EXIF block there. 1 when it has none or makes no sense, as decoders take it."""
-    if reader.take(start, min(len(EXIF_PREFIX), end - start), "metadata") == EXIF_PREFIX:
+    """Return the orientation, 1 to 8, in the EXIF block between `start` and `end`. It is 1 if the block has none or is
+    broken, as decoders assume too."""
+    if reader.read(start, min(len(EXIF_PREFIX), end - start), "metadata") == EXIF_PREFIX:
         start += len(EXIF_PREFIX)
     try:
         block = TaggedBlock.open(reader, start, end)
-        return orientation_of(block, block.directory(block.first))
+        return orientation_of(block, block.read_directory(block.first))
     except BrokenDirectory:
         return 1
 
 
-def orientation_of(block: TaggedBlock, directory: Directory) -> int:
-    """The directory's orientation, 1 to 8; 1 when it has none or an unknown one."""
-    entry = directory.entries.get(ORIENTATION)
+def orientation_of(block: TaggedBlock, read_directory: Directory) -> int:
+    """Return the directory's orientation, 1 to 8. It is 1 if there is none or an unknown one."""
+    entry = read_directory.entries.get(ORIENTATION)
     if entry is None or entry.type not in UNSIGNED or entry.count < 1:
         return 1
     (value,) = block.integers(entry, 0, 1)
     return value if 1 <= value <= 8 else 1
 
 
-def _broken(what: str) -> BrokenDirectory:
+def _broken_error(what: str) -> BrokenDirectory:
     return BrokenDirectory(f"The file is damaged: {what}. Open it in an image editor, save it anew and upload that.")

@@ -1,4 +1,4 @@
-"""Adapters to the vendors: their words in, ours out, one file each. httpx lives only here."""
+"""Adapters to the vendors, one module each, and the HTTP client that they share. No other package imports httpx."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        """What wiring names of this package is imported then: a cold start loads what its function needs."""
+        """Import a module of this package when it is first used, so that a cold start loads only what it needs."""
         if name in __all__:
             return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

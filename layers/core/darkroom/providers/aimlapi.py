@@ -1,17 +1,19 @@
-"""AI/ML API: Topaz Labs' sharpening models behind one synchronous call.
+"""The adapter for AI/ML API, which offers Topaz Labs' sharpening models by one synchronous call.
 
-Vendor words in, our words out. What this adapter relies on, from docs.aimlapi.com (Sharpen Generative, request tracing and
-usage logs pages, 2026-11): POST /v1/images/generations answers with the result, as a presigned URL or base64; the header
-X-Client-Request-Id (1–128 of `A-Za-z0-9._:-`) is correlation only and stands in the request log, which shows one row for
-each ended request, failed ones at no cost, with what they cost but without their result; 403 means that the account has no
-credits. assumed: requests that were refused are among the failed ones.
+It relies on these facts from docs.aimlapi.com (Sharpen Generative, request tracing and usage logs pages, 2026-11):
+
+- POST /v1/images/generations answers with the result, as a presigned URL or as base64.
+- The header X-Client-Request-Id (1–128 of `A-Za-z0-9._:-`) is for correlation only; the request log shows it.
+- The request log has one row for each request that has ended, with its cost, but without its result. Failed requests cost
+  nothing. assumed: refused requests are listed as failed.
+- 403 means that the account has no credits.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,49 +28,54 @@ from darkroom.providers.base import Adapter
 
 NAME = "aimlapi"
 CREDITS_PER_USD = 2_000_000
-CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 CREDITS_HEADER = "x-aimlapi-credits-used"
 USD_HEADER = "x-aimlapi-usd-spent"
 PAGE_LIMIT = 100
 MAX_PAGES = 100  # half of the 200 requests a minute that the log allows
-CLOCKS_DIFFER = timedelta(minutes=2)
-LOOKED_BACK = timedelta(days=7)  # past any job's deadline
+CLOCK_SKEW = timedelta(minutes=2)
+LOG_WINDOW = timedelta(days=7)  # longer than any job's deadline
 
 STATES: Mapping[str, ProcessState] = {
-    "succeeded": ProcessState.EXPIRED,  # its answer had the result, and nothing else has
+    "succeeded": ProcessState.EXPIRED,  # only the response to the call contained the result
     "failed": ProcessState.FAILED,
 }
 
 
 class Aimlapi(Adapter):
-    """Fulfils `ports.Provider`. One per container. A process id is the client request id, which is our handle."""
+    """AI/ML API; fulfils `ports.Provider`. One per container. A process id is the client request id, which is our handle."""
 
     name = NAME
     usual_seconds = 60  # assumed: not published
-    of_funds = http_client.FUNDS_STATUS | {httpx.codes.FORBIDDEN}
+    out_of_funds = http_client.OUT_OF_FUNDS_STATUSES | {httpx.codes.FORBIDDEN}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
-        """POST, held until the result has come and is kept. Spends money; see `ports.Provider`."""
-        began = self._downloads.clock()
-        body = {**payloads.json_fields(plan), "image_url": image.link()}
-        named = {"X-Client-Request-Id": str(handle)}
-        answer = self._calls.pay(
-            plan.endpoint, body, headers=named, timeout=http_client.HELD_TIMEOUT, send=synchronous.start
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+        """POST with a link to the image, wait for the result and stage it. Spends money; see `ports.Provider`."""
+        started_at = self._downloads.clock()
+        request = {**payloads.json_fields(plan), "image_url": image.link()}
+        headers = {"X-Client-Request-Id": str(handle)}
+        answer = self._api.post_paid(
+            plan.endpoint,
+            request,
+            headers=headers,
+            timeout=http_client.SYNCHRONOUS_TIMEOUT,
+            send=synchronous.send_unread,
         )
-        with synchronous.opened(answer) as response:
-            http_client.raise_for_submit(response, self.of_funds)
-            told = synchronous.take(response, self._downloads, keep, str(handle), "data", began)
-        return Submission(str(handle), datetime.now(UTC), _credits(told, response), staged=True)
+        with closing(answer) as response:
+            http_client.raise_for_submit(response, self.out_of_funds)
+            body = synchronous.stage_from_json(response, self._downloads, stage_result, str(handle), "data", started_at)
+        return Submission(str(handle), datetime.now(UTC), _credits_in(body, response), staged=True)
 
     def progress(self, process_id: str) -> Progress:
-        """What the request log says of it: it lists what has ended. A refused request of that name counts only alone."""
-        _check(process_id)
+        """Read the request log, which lists the requests that have ended. Return a failure only if no other request has that
+        id."""
+        _check_process_id(process_id)
         failed: Progress | None = None
-        for row in self._logged(datetime.now(UTC) - LOOKED_BACK):
+        for row in self._log_rows(datetime.now(UTC) - LOG_WINDOW):
             if row.get("client_request_id") == process_id:
                 word = str(row.get("status", ""))
                 state = STATES.get(word, ProcessState.RUNNING)
-                progress = Progress(state, credits=_cost(row), vendor_word=word[:40])
+                progress = Progress(state, credits=_charged_credits(row), vendor_word=word[:40])
                 if state is not ProcessState.FAILED:
                     return progress
                 failed = progress
@@ -78,46 +85,47 @@ class Aimlapi(Adapter):
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """Never: the answer to the call had the only link. Raises ResultNotReady, ProcessUnknown."""
+        """Raise ResultNotReady, or ProcessUnknown: only the response to the call contained the result."""
         self.progress(process_id)
         raise ResultNotReady("the provider gives a result once, in its answer")
         yield
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
-        """Requests of the run that the log shows, oldest first; refused attempts are among them, as failed."""
+        """Return the run's requests in the log, oldest first. Refused requests are among them, as failed."""
         found: dict[str, FoundProcess] = {}
-        for row in self._logged(since - CLOCKS_DIFFER):
-            if _is_of(row, handle):
-                process = _found(row)
-                # Once for each name: pages may shift while they are read, and one of two calls with a key that was read
-                # anew was refused.
+        for row in self._log_rows(since - CLOCK_SKEW):
+            if _belongs_to(row, handle):
+                process = _to_found_process(row)
+                # One id may appear twice: pages shift while they are read, and after a 401 the call is repeated with a new
+                # key, so that the refused one is listed too. The one that did not fail counts.
                 known = found.get(process.process_id, process)
                 found[process.process_id] = process if known.state is ProcessState.FAILED else known
         return tuple(reversed(found.values()))
 
     def cancel(self, process_id: str) -> bool:
-        """Never: what the log shows has ended."""
+        """Return False: every request in the log has ended. Raises ProcessUnknown for any other."""
         self.progress(process_id)
         return False
 
     def balance(self) -> Balance:
-        """GET /v2/billing, which counts in dollars. What calls under way hold is taken to be gone from it (assumed)."""
-        dollars = parsing.read_number(
-            parsing.read_object(self._calls.read_of_all("GET", "v2/billing")).get("current_balance")
-        )
+        """GET /v2/billing, which answers in dollars. assumed: what running calls cost is already taken off."""
+        dollars = parsing.read_number(parsing.read_object(self._api.read("GET", "v2/billing")).get("current_balance"))
         if dollars is None:
             raise ProviderUnavailable("the provider's account names no balance")
         credits = dollars * CREDITS_PER_USD
         return Balance(available=credits, reserved=Decimal(0), total=credits)
 
-    def _logged(self, since: datetime) -> Iterator[Mapping[str, Any]]:
-        """Every row of the log since then, newest first, or ProviderUnavailable: half a log would prove a payment away. It
-        ends where the vendor says so, or with an empty page where it says nothing."""
-        window = {"start": _stamp(since), "end": _stamp(datetime.now(UTC) + CLOCKS_DIFFER)}
+    def _log_rows(self, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """Yield every row of the log since then, newest first.
+
+        The last page is the one that says so; an empty page if none says. Raises ProviderUnavailable rather than to end
+        early: a request missing from the log counts as never made.
+        """
+        window = {"start": _format_time(since), "end": _format_time(datetime.now(UTC) + CLOCK_SKEW)}
         offset = 0
         for _ in range(MAX_PAGES):
             page = {**window, "limit": str(PAGE_LIMIT), "offset": str(offset)}
-            answer = parsing.read_object(self._calls.read_of_all("GET", "v2/logs", params=page))
+            answer = parsing.read_object(self._api.read("GET", "v2/logs", params=page))
             rows, pages = answer.get("data"), answer.get("pagination")
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise ProviderUnavailable("the provider's request log has an unknown shape")
@@ -125,50 +133,55 @@ class Aimlapi(Adapter):
             more = pages.get("has_more") if isinstance(pages, dict) else None
             if not (rows if more is None else more):
                 return
-            offset += len(rows) or PAGE_LIMIT  # a page may hold fewer than were asked for
+            offset += len(rows) or PAGE_LIMIT  # a page may have fewer rows than requested
         raise ProviderUnavailable("the provider's request log does not end")
 
 
-def _credits(told: Mapping[str, Any], response: httpx.Response) -> Decimal | None:
-    """What the answer says was charged: `credits_used`, its older name `tokens_used`, the headers, or `usd_spent`."""
-    meta = told.get("meta")
+def _credits_in(body: Mapping[str, Any], response: httpx.Response) -> Decimal | None:
+    """Return the credits that the response says it cost: in `credits_used`, in its older name `tokens_used`, in the
+    headers, or in dollars in `usd_spent`."""
+    meta = body.get("meta")
     usage = meta.get("usage") if isinstance(meta, dict) else None
-    said: Mapping[str, Any] = usage if isinstance(usage, dict) else {}
-    credits = _first(said.get("credits_used"), said.get("tokens_used"), response.headers.get(CREDITS_HEADER))
-    return credits if credits is not None else _in_credits(response.headers.get(USD_HEADER), said.get("usd_spent"))
+    fields: Mapping[str, Any] = usage if isinstance(usage, dict) else {}
+    credits = _first_amount(fields.get("credits_used"), fields.get("tokens_used"), response.headers.get(CREDITS_HEADER))
+    return (
+        credits
+        if credits is not None
+        else _dollars_to_credits(response.headers.get(USD_HEADER), fields.get("usd_spent"))
+    )
 
 
-def _first(*said: object) -> Decimal | None:
-    return next((amount for amount in map(parsing.read_amount, said) if amount is not None), None)
+def _first_amount(*values: object) -> Decimal | None:
+    return next((amount for amount in map(parsing.read_amount, values) if amount is not None), None)
 
 
-def _in_credits(*dollars: object) -> Decimal | None:
-    amount = _first(*dollars)
+def _dollars_to_credits(*dollars: object) -> Decimal | None:
+    amount = _first_amount(*dollars)
     return None if amount is None else parsing.read_amount(str(amount * CREDITS_PER_USD))
 
 
-def _is_of(row: Mapping[str, Any], handle: Handle) -> bool:
+def _belongs_to(row: Mapping[str, Any], handle: Handle) -> bool:
     return str(row.get("client_request_id") or "").startswith(handle.prefix)
 
 
-def _found(row: Mapping[str, Any]) -> FoundProcess:
+def _to_found_process(row: Mapping[str, Any]) -> FoundProcess:
     name = str(row.get("client_request_id"))
     state = STATES.get(str(row.get("status", "")), ProcessState.RUNNING)
-    return FoundProcess(name, name, state, None, parsing.read_iso(row.get("created")), _cost(row))
+    return FoundProcess(name, name, state, None, parsing.read_iso_time(row.get("created")), _charged_credits(row))
 
 
-def _cost(row: Mapping[str, Any]) -> Decimal | None:
+def _charged_credits(row: Mapping[str, Any]) -> Decimal | None:
     cost = row.get("cost")
     if not isinstance(cost, dict):
         return None
-    credits = _first(cost.get("credits"))
-    return credits if credits is not None else _in_credits(cost.get("usd"))
+    credits = _first_amount(cost.get("credits"))
+    return credits if credits is not None else _dollars_to_credits(cost.get("usd"))
 
 
-def _check(process_id: str) -> None:
-    if not CLIENT_ID.fullmatch(process_id):
-        raise ProcessUnknown("that is no client request id")
+def _check_process_id(process_id: str) -> None:
+    if not REQUEST_ID.fullmatch(process_id):
+        raise ProcessUnknown("the process id is not a client request id")
 
 
-def _stamp(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""What all adapters have in common: how the vendor is called, its key, and what a vendor that publishes no way cannot do."""
+"""The base class of all adapters: the client that calls the vendor, and defaults for what most vendors do not offer."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from darkroom.providers.downloads import Downloads
 
 
 class Adapter:
-    """The base of every adapter; one a container. A vendor that can more says so in its own class."""
+    """The base class of every adapter; one instance per container. A vendor that offers more overrides the defaults."""
 
     name: str
-    usual_seconds: int  # how long a picture takes, where the vendor does not say it of each
-    of_funds: frozenset[int] = http_client.FUNDS_STATUS  # statuses that mean: no money
+    usual_seconds: int  # how long a picture usually takes, for vendors that give no estimate
+    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # the account lacks money or a subscription
     deletes_entries: bool = False  # whether the vendor publishes a way to remove a finished process; see ports.Provider
 
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:
-        self._calls = AuthenticatedClient(self.name, base_url, keys, client, self.key_header, self.of_funds)
+        self._api = AuthenticatedClient(self.name, base_url, keys, client, self.key_header, self.out_of_funds)
         self._downloads = downloads
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._calls.base_url!r})"
+        return f"{type(self).__name__}({self._api.base_url!r})"
 
     @staticmethod
     def key_header(key: str) -> dict[str, str]:
-        """How the key is shown."""
+        """Return the header that carries the key."""
         return bearer(key)
 
     def key_fingerprint(self) -> str:
-        """Tells keys apart in the ledger."""
-        return self._calls.fingerprint()
+        """Return the fingerprint by which the ledger tells keys apart."""
+        return self._api.fingerprint()
 
     def refresh_key(self) -> None:
-        """Reads the secret again."""
-        self._calls.keys.refresh()
+        """Read the API key again."""
+        self._api.keys.refresh()
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """The catalog's word, where the vendor has no forecast."""
+        """Return the usual time and the catalog's price: the default for vendors without an estimate."""
         return Estimate(self.usual_seconds, plan.credits)
 
     def forget(self, process_id: str) -> None:
-        """Nothing, where the vendor publishes no way."""
+        """Do nothing: the default for vendors that publish no way to remove an entry."""
 
     def balance(self) -> Balance | None:
-        """None, where the vendor tells nobody."""
+        """Return None: the default for vendors that do not publish the account's balance."""
         return None

@@ -1,6 +1,6 @@
-"""HTTP to a vendor: one client per container, no redirects, proxies or cookies; errors that carry no link and no key.
+"""The HTTP client for vendors: no redirects, proxies or cookies, bounded responses, and errors without links or keys.
 
-httpx's own exceptions carry whole URLs, so they are mapped here `from None` and never leave this package.
+httpx's own exceptions contain whole URLs. So they are replaced by ours `from None` and never leave this package.
 """
 
 from __future__ import annotations
@@ -31,47 +31,47 @@ from darkroom.errors import (
 )
 
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)  # seconds
-HELD_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; read = the vendor enhances
-SUBMIT_TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=10.0)  # seconds; read = the vendor decodes
-PIECE_BYTES = 512 * 1024  # of an image on its way
+SYNCHRONOUS_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; the vendor enhances
+SUBMIT_TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=10.0)  # seconds; the vendor decodes the image
+CHUNK_BYTES = 512 * 1024  # of an image that is sent
 MAX_MESSAGE_CHARACTERS = 300
-MAX_ANSWER_BYTES = 8 * 1024 * 1024  # JSON of a status list page; more is no answer of a status API
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # of a JSON response; the largest are pages of a status list
 
-AUTH_STATUS = frozenset({401, 403})
-FUNDS_STATUS = frozenset({402, 412, 425})
-UNCLEAR_STATUS = frozenset({302, 303, 408})  # "see elsewhere" and "gave up waiting" may follow an accepted submit
+AUTH_STATUSES = frozenset({401, 403})
+OUT_OF_FUNDS_STATUSES = frozenset({402, 412, 425})
+UNCLEAR_STATUSES = frozenset({302, 303, 408})  # found elsewhere, see other, request time-out: it may have been accepted
 RETRY_AFTER_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 MAX_RETRY_AFTER_SECONDS = 999_999.0
 MAX_DATE_CHARACTERS = 64
 LINK_LIKE = re.compile(r"://|www\.|[?&;][\w.-]+=|signature=", re.IGNORECASE)
-# What httpx raises for one call; its InvalidURL stands beside its other errors.
+# What httpx raises for one call. InvalidURL and StreamError are no subclasses of HTTPError.
 CALL_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
-# The answer is handed on decoded and measured anew.
+# `read_bounded` leaves these out: it decodes the body, and httpx computes its length again.
 FRAMING_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 class Keys(Protocol):
-    """Where API keys come from."""
+    """A source of API keys."""
 
     def get(self, provider: str) -> str:
-        """The key, empty when there is none."""
+        """Return the key, empty if there is none."""
 
     def refresh(self) -> None:
-        """Reads the keys again."""
+        """Read the keys again."""
 
 
 def fingerprint(key: str) -> str:
-    """12 hex digits that tell two keys apart and give neither away."""
+    """Return 12 hex digits that differ from key to key and do not reveal the key."""
     return hashlib.sha256(f"darkroom:{key}".encode()).hexdigest()[:12]
 
 
 def is_sendable(key: str) -> bool:
-    """Whether the key can stand in a header. Others would fail in the library, whose message shows them."""
+    """Whether the key can be put into a header. The library would reject any other with a message that shows it."""
     return bool(key) and all("!" <= character <= "~" for character in key)
 
 
 def is_loopback(base_url: str) -> bool:
-    """Whether the base URL names this machine: the simulators, never a vendor."""
+    """Whether the base URL names this machine, as the simulators' do and no vendor's does."""
     host = _host(base_url)
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -80,7 +80,7 @@ def is_loopback(base_url: str) -> bool:
 
 
 def origin(base_url: str) -> str:
-    """Scheme, host and port, where a vendor's other URLs hang."""
+    """Return scheme, host and port of the base URL. The vendor's other URLs begin with them."""
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -93,7 +93,7 @@ def _host(base_url: str) -> str:
 
 
 def check_base_url(provider: str, base_url: str) -> None:
-    """Raises OperatorFault unless the key would travel over https (plain http only to this machine)."""
+    """Raise OperatorFault unless the base URL is https, or plain http to this machine: the API key is sent there."""
     scheme = base_url.partition("://")[0].lower()
     if not _host(base_url) or not (scheme == "https" or (scheme == "http" and is_loopback(base_url))):
         raise OperatorFault(
@@ -102,15 +102,16 @@ def check_base_url(provider: str, base_url: str) -> None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """What a container trusts, from the certificates that come with httpx."""
+    """Return the TLS context, which trusts the certificates that come with httpx."""
     return httpx.create_ssl_context()
 
 
 def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """A client that follows no redirect, reads no proxy from the environment, keeps no cookie and no idle connection.
+    """Return a client that follows no redirect, reads no proxy from the environment, and keeps no cookie and no idle
+    connection.
 
-    A kept connection that the vendor has just closed would make a submit look lost; one to a shared address would be
-    used for another host of that address without a look at its certificate.
+    An idle connection that the vendor has just closed would make a submit look lost. An idle connection to an address that
+    several hosts share would be used for another host without a check of its certificate.
     """
     return httpx.Client(
         timeout=CALL_TIMEOUT,
@@ -124,20 +125,20 @@ def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTrans
     )
 
 
-def exchange(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
-    """The whole answer in bounded memory, see `bounded`. Raises what httpx raises."""
-    return bounded(client.send(request, stream=True), key)
+def send_and_read(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
+    """Send the request and return the response, read as `read_bounded` does. Raises what httpx raises."""
+    return read_bounded(client.send(request, stream=True), key)
 
 
-def bounded(response: httpx.Response, key: str) -> httpx.Response:
-    """An answer whose body is still to be read, read whole, without the key should the vendor echo it.
+def read_bounded(response: httpx.Response, key: str) -> httpx.Response:
+    """Read the body of an unread response and return a response with all of it. The key is replaced if the vendor echoes it.
 
-    A body over MAX_ANSWER_BYTES is dropped, so that it reads as no JSON.
+    A body over MAX_ANSWER_BYTES becomes empty, so that it counts as no JSON.
     """
     body = bytearray()
     try:
-        for piece in response.iter_bytes():
-            body += piece
+        for chunk in response.iter_bytes():
+            body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 body.clear()
                 break
@@ -148,107 +149,114 @@ def bounded(response: httpx.Response, key: str) -> httpx.Response:
 
 
 class ExactBody:
-    """A body of known length for httpx, which measures it by `seek` and else falls back to chunked framing.
+    """A request body of known length. httpx measures a body by `seek` and uses chunked framing if it cannot.
 
-    It must never end a request that lacks bytes: a stream of any other length breaks the call with OSError. It gives larger
-    pieces than httpx asks for, whose 64 KiB take a fifth more CPU (benchmarks/results.md).
+    A stream that is shorter or longer breaks the call with OSError, so that no request ends complete but with bytes missing.
+    `read` returns larger chunks than httpx asks for, because its 64 KiB take a fifth more CPU (benchmarks/results.md).
     """
 
     def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
         self._stream, self._size_bytes, self._count = stream, size_bytes, 0
 
     def read(self, size: int = -1) -> bytes:
-        """The next PIECE_BYTES, whatever the size. Raises OSError when the stream is shorter or longer than announced."""
-        piece = self._stream.read(PIECE_BYTES)
-        self._count += len(piece)
-        if self._count > self._size_bytes or (not piece and self._count < self._size_bytes):
+        """Return the next CHUNK_BYTES, whatever `size` is. Raises OSError if the stream is shorter or longer than
+        announced."""
+        chunk = self._stream.read(CHUNK_BYTES)
+        self._count += len(chunk)
+        if self._count > self._size_bytes or (not chunk and self._count < self._size_bytes):
             raise OSError(f"the image ended after {self._count} of {self._size_bytes} bytes")
-        return piece
+        return chunk
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Moves nothing: tells the length when asked for the end."""
+        """Move nothing. Return the length if asked for the end."""
         return self._size_bytes if whence == 2 else offset
 
     def tell(self) -> int:
-        """Always the beginning: measured before it is read."""
+        """Return 0: httpx asks only before it reads."""
         return 0
 
     def as_file(self) -> IO[bytes]:
-        """Itself, as the type httpx asks for."""
+        """Return the same object, typed as httpx expects."""
         return cast(IO[bytes], self)
 
 
 def read_json(response: httpx.Response) -> Any:
-    """The JSON of a 2xx answer. Raises ProviderUnavailable when it is none."""
+    """Return the JSON of a 2xx response. Raises ProviderUnavailable if its body is not JSON."""
     try:
         return response.json()
     except (ValueError, RecursionError):
         raise ProviderUnavailable(f"the provider answered {response.status_code} without JSON") from None
 
 
-def words(response: httpx.Response) -> str:
-    """What an error answer says, from any of the shapes vendors use: message, detail (text or list), error."""
+def error_text(response: httpx.Response) -> str:
+    """Return the status and message of an error response. Vendors put the message into `message`, `detail` (a text or a
+    list), `error` or `title`."""
     try:
         body = response.json()
     except (ValueError, RecursionError):
         return f"HTTP {response.status_code}"
-    said = _said(body)
-    return f"HTTP {response.status_code}: {clean(said)}" if said else f"HTTP {response.status_code}"
+    message = _error_message(body)
+    return f"HTTP {response.status_code}: {clean(message)}" if message else f"HTTP {response.status_code}"
 
 
-def _said(body: object) -> str:
+def _error_message(body: object) -> str:
     match body:
         case {"message": str(text)} | {"detail": str(text)} | {"error": str(text)} | {"title": str(text)}:
             return text
         case {"detail": [{"msg": str(text)}, *_]}:
             return text
         case {"error": Mapping() as inner}:
-            return _said(inner)
+            return _error_message(inner)
         case _:
             return ""
 
 
 def clean(text: str) -> str:
-    """Printable, short, and without anything that looks like a link: a vendor may echo a signed one."""
+    """Return the text printable, short, and without anything that looks like a link: a vendor may echo a presigned one."""
     printable = "".join(c if c.isprintable() else " " for c in text)
-    kept = ["<link>" if LINK_LIKE.search(word) else word for word in printable.split()]
-    return " ".join(kept)[:MAX_MESSAGE_CHARACTERS]
+    words = ["<link>" if LINK_LIKE.search(word) else word for word in printable.split()]
+    return " ".join(words)[:MAX_MESSAGE_CHARACTERS]
 
 
-def raise_for_account(response: httpx.Response, of_funds: frozenset[int] = FUNDS_STATUS) -> None:
-    """Raises OperatorFault or Throttled for the statuses that mean the same on every call of a vendor."""
+def raise_for_account(response: httpx.Response, out_of_funds: frozenset[int] = OUT_OF_FUNDS_STATUSES) -> None:
+    """Raise OperatorFault or Throttled for the statuses that mean the same in every response of a vendor."""
     status = response.status_code
-    if status in of_funds:
-        raise OperatorFault(ErrorCode.OUT_OF_CREDITS, words(response))
-    if status in AUTH_STATUS:
-        raise OperatorFault(ErrorCode.AUTH_FAILED, words(response))
+    if status in out_of_funds:
+        raise OperatorFault(ErrorCode.OUT_OF_CREDITS, error_text(response))
+    if status in AUTH_STATUSES:
+        raise OperatorFault(ErrorCode.AUTH_FAILED, error_text(response))
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        raise Throttled(words(response), _retry_after(response))
+        raise Throttled(error_text(response), _retry_after(response))
 
 
-def raise_for_read(response: httpx.Response, of_funds: frozenset[int] = FUNDS_STATUS) -> None:
-    """Raises for every status but 2xx of a call that changes nothing."""
-    raise_for_account(response, of_funds)
+def raise_for_read(response: httpx.Response, out_of_funds: frozenset[int] = OUT_OF_FUNDS_STATUSES) -> None:
+    """Raise for every status but 2xx of a call that spends nothing: what `raise_for_account` raises, ProcessUnknown for
+    404, ProviderUnavailable otherwise."""
+    raise_for_account(response, out_of_funds)
     if response.status_code == httpx.codes.NOT_FOUND:
-        raise ProcessUnknown(words(response))
+        raise ProcessUnknown(error_text(response))
     if not response.is_success:
-        raise ProviderUnavailable(words(response))
+        raise ProviderUnavailable(error_text(response))
 
 
-def raise_for_submit(response: httpx.Response, of_funds: frozenset[int] = FUNDS_STATUS) -> None:
-    """Raises for every status but 2xx of a call that spends money: 4xx was never accepted, 5xx is in doubt."""
-    raise_for_account(response, of_funds)
-    if response.is_server_error or response.status_code in UNCLEAR_STATUS:
-        raise SubmitInDoubt(words(response))
+def raise_for_submit(response: httpx.Response, out_of_funds: frozenset[int] = OUT_OF_FUNDS_STATUSES) -> None:
+    """Raise for every status but 2xx of a call that spends money: what `raise_for_account` raises, ProviderRejected for
+    3xx and 4xx, which were never accepted, SubmitInDoubt for 5xx and the unclear ones."""
+    raise_for_account(response, out_of_funds)
+    if response.is_server_error or response.status_code in UNCLEAR_STATUSES:
+        raise SubmitInDoubt(error_text(response))
     if response.is_redirect:
-        raise ProviderRejected(f"the provider redirects, {words(response)}; none is followed: check its base URL")
+        raise ProviderRejected(f"the provider redirects, {error_text(response)}; none is followed: check its base URL")
     if not response.is_success:
-        raise ProviderRejected(f"the provider refused the image or its settings, {words(response)}")
+        raise ProviderRejected(f"the provider refused the image or its settings, {error_text(response)}")
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Whole seconds that Retry-After asks for, rounded up: a number, or a date (RFC 9110, 10.2.3), by our clock and 0 once it
-    is past; None for anything else. No page publishes a decimal (assumed)."""
+    """Return the seconds that Retry-After asks for, rounded up to whole ones; None if it is missing or unreadable.
+
+    It may be a number or a date (RFC 9110, 10.2.3); a date is compared with our clock, and one in the past gives 0. assumed:
+    a number may have decimals, which no page publishes.
+    """
     value = response.headers.get("retry-after", "").strip()
     if RETRY_AFTER_SECONDS.fullmatch(value):
         return float(math.ceil(float(value)))
@@ -264,7 +272,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def submit_error(error: Exception) -> NothingSent | SubmitInDoubt:
-    """What an exception during a submit means. Only a connection that was never made proves that nothing was sent."""
+    """Return our error for an exception during a submit: NothingSent if no connection was made, SubmitInDoubt otherwise."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return NothingSent(f"no connection to the provider ({type(error).__name__})")
     return SubmitInDoubt(f"the submit broke off or its answer was lost ({type(error).__name__})")

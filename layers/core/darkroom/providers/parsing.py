@@ -1,4 +1,5 @@
-"""Vendors' JSON into our types. Whatever has another type or range becomes None, so that nothing else reaches the ledger."""
+"""Parsing of vendors' JSON into our types. A value of another type or range becomes None, so that it never reaches the
+ledger."""
 
 from __future__ import annotations
 
@@ -15,46 +16,47 @@ from darkroom.model import FoundProcess, Handle
 from darkroom.providers import http_client
 
 ATTEMPT = re.compile(r"[0-9]{1,9}")
-DYNAMODB_DIGITS = 38  # of one number
-LARGEST = Decimal(10) ** 15  # credits, seconds: more is no answer of a vendor
+DYNAMODB_DIGITS = 38  # the most that DynamoDB stores of one number
+MAX_NUMBER = Decimal(10) ** 15  # of credits or seconds; no vendor means more
 AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
 
 
 def read_object(response: httpx.Response) -> dict[str, Any]:
-    """The JSON object of a 2xx answer. Raises ProviderUnavailable when it is none."""
+    """Return the JSON object of a 2xx response. Raises ProviderUnavailable if its body is anything else."""
     body = http_client.read_json(response)
     if not isinstance(body, dict):
         raise ProviderUnavailable("the provider answered JSON of an unknown shape")
     return body
 
 
-def read_side(value: object) -> int | None:
-    """Pixels: a whole number above 0."""
+def read_pixels(value: object) -> int | None:
+    """Return a width or height in pixels, a whole number above 0; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def read_number(value: object) -> Decimal | None:
-    """A finite JSON number of 0 or more; None for anything else, so that nothing else reaches the ledger."""
+    """Return a finite JSON number of 0 or more; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return _fitting(Decimal(str(value)))
+    return _in_range(Decimal(str(value)))
 
 
 def read_amount(value: object) -> Decimal | None:
-    """A sum of money or of credits: such a number, or one written out as text (`210000.0`), without needless zeros."""
+    """Return an amount of dollars or credits without trailing zeros, from a number of 0 or more or from such a number as
+    text (`210000.0`); None for anything else."""
     number = Decimal(value) if isinstance(value, str) and AMOUNT.fullmatch(value) else read_number(value)
-    if number is None or _fitting(number) is None:
+    if number is None or _in_range(number) is None:
         return None
     return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
 
 
-def _fitting(number: Decimal) -> Decimal | None:
-    fits = number.is_finite() and 0 <= number < LARGEST and len(number.as_tuple().digits) <= DYNAMODB_DIGITS
+def _in_range(number: Decimal) -> Decimal | None:
+    fits = number.is_finite() and 0 <= number < MAX_NUMBER and len(number.as_tuple().digits) <= DYNAMODB_DIGITS
     return number if fits else None
 
 
-def read_moment(value: object) -> datetime | None:
-    """Unix seconds as the vendor writes them; None for anything else."""
+def read_unix_time(value: object) -> datetime | None:
+    """Return the time that Unix seconds, as a number or a text, stand for; None for anything else."""
     if isinstance(value, bool):
         return None
     try:
@@ -63,8 +65,8 @@ def read_moment(value: object) -> datetime | None:
         return None
 
 
-def read_iso(value: object) -> datetime | None:
-    """An ISO 8601 time, UTC where it names no zone; None for anything else."""
+def read_iso_time(value: object) -> datetime | None:
+    """Return an ISO 8601 time, taken as UTC if it names no zone; None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -73,7 +75,7 @@ def read_iso(value: object) -> datetime | None:
 
 
 def oldest_first(found: Iterable[FoundProcess], handle: Handle) -> tuple[FoundProcess, ...]:
-    """Processes of one run by the vendor's moment, which may be a whole second, then by our attempt."""
+    """Sort processes of one run by the vendor's time, which may be a whole second, then by our attempt number."""
 
     def age(process: FoundProcess) -> tuple[datetime, int]:
         attempt = ATTEMPT.match(process.handle.removeprefix(handle.prefix))

@@ -1,4 +1,5 @@
-"""A plan's parameters as JSON: numbers and switches as such, by the catalog's kinds. It must not know a vendor."""
+"""Request payloads: turns a plan's parameters into typed JSON, and finds our handle in the links of an earlier request. It
+must not know a vendor."""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ from darkroom.model import Handle, Plan
 
 WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 HANDLE = re.compile(r"[0-9a-f]{32}-[0-9]+-[0-9]+")
-NAMED_BY = "response-content-disposition"  # the query parameter by which a link to the input carries the handle
+HANDLE_PARAMETER = "response-content-disposition"  # the query parameter that carries the handle in a link to the input
 
 
 def json_fields(plan: Plan) -> dict[str, Any]:
-    """Wire name → value, typed."""
+    """Return wire name → value, with numbers and booleans typed as the catalog says."""
     model = catalog.load(plan.provider).models[plan.model]
     kinds = {parameter.wire: parameter.kind for parameter in model.parameters.values()}
     return {name: _typed(value, kinds.get(name, Kind.TEXT)) for name, value in plan.parameters.items()}
@@ -35,20 +36,20 @@ def _typed(value: str, kind: Kind) -> str | bool | int | float:
     return value
 
 
-def handle_in(url: object, handle: Handle) -> str | None:
-    """The handle that a link to an input carries, if it is one of the run's."""
+def find_handle(url: object, handle: Handle) -> str | None:
+    """Return the handle that a link to an input carries, if it belongs to the run of `handle`; None otherwise."""
     name = _file_name(url)
     return name.partition(".")[0] if name.startswith(handle.prefix) else None
 
 
-def has_handle(url: object) -> bool:
-    """Whether a link carries the handle of anything that Darkroom ever sent."""
+def has_any_handle(url: object) -> bool:
+    """Whether a link carries the handle of any job of Darkroom's."""
     return HANDLE.fullmatch(_file_name(url).partition(".")[0]) is not None
 
 
-def links_in(request: object) -> list[str]:
-    """The web addresses that a request names: as it is, or kept as a text, in JSON or in any other form."""
-    return [link for text in _texts(request) for link in WEB_ADDRESS.findall(text)]
+def find_links(request: object) -> list[str]:
+    """Return the web addresses in a request that a vendor echoes: as JSON, as JSON in a text, or as any other text."""
+    return [link for text in _find_strings(request) for link in WEB_ADDRESS.findall(text)]
 
 
 def _file_name(url: object) -> str:
@@ -56,20 +57,20 @@ def _file_name(url: object) -> str:
         query = dict(parse_qsl(urlsplit(url).query)) if isinstance(url, str) else {}
     except ValueError:
         return ""
-    return query.get(NAMED_BY, "").partition('filename="')[2].partition('"')[0]
+    return query.get(HANDLE_PARAMETER, "").partition('filename="')[2].partition('"')[0]
 
 
-def _texts(request: object) -> Iterator[str]:
-    """Every text in it; a text that is JSON itself is read."""
+def _find_strings(request: object) -> Iterator[str]:
+    """Yield every string in the request. If the request is a text that contains JSON, the JSON is read first."""
     try:
-        waiting = [json.loads(request) if isinstance(request, str) else request]
+        pending = [json.loads(request) if isinstance(request, str) else request]
     except (ValueError, RecursionError):
-        waiting = [request]
-    while waiting:
-        match waiting.pop():
+        pending = [request]
+    while pending:
+        match pending.pop():
             case str(text):
                 yield text
             case list(inner):
-                waiting.extend(inner)
+                pending.extend(inner)
             case dict(inner):
-                waiting.extend(inner.values())
+                pending.extend(inner.values())

@@ -1,4 +1,4 @@
-"""The vendors there are, one line each, and how their adapters are made. The only module that knows all of them."""
+"""The registry of providers: one line each, and how their adapters are built. No other module knows all of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     Adapter = Callable[[str, Keys, httpx.Client, Downloads], Provider]
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
-# Each is imported, and httpx with it, when it is first made: no function's start pays for another vendor's adapter.
+# An adapter is imported, and httpx with it, when it is first built: no cold start pays for another vendor's adapter.
 ADAPTERS: Mapping[str, Callable[[], Adapter]] = {
     "topaz": lambda: providers.topaz.Topaz,
     "aimlapi": lambda: providers.aimlapi.Aimlapi,
@@ -33,25 +33,26 @@ ADAPTERS: Mapping[str, Callable[[], Adapter]] = {
 def build(
     name: str, base_url: str, keys: Keys, client: httpx.Client, context: Callable[[], ssl.SSLContext]
 ) -> Provider:
-    """The adapter of that provider. Plain http and loopback only where its base URL is such."""
+    """Build the adapter of that provider. It accepts result links over plain http or to loopback only if its base URL is
+    such."""
     adapter, url = ADAPTERS[name](), base_url.rstrip("/")
     is_local = providers.http_client.is_loopback(url)
     return adapter(url, keys, client, providers.downloads.Downloads(client, local=is_local, context=context))
 
 
-class OnFirstUse(Mapping[str, Made]):
-    """Things by name: the names are known, and each thing is made when it is first asked for, once."""
+class OnFirstUse(Mapping[str, Value]):
+    """A mapping whose names are known and whose values are each made once, when first read."""
 
-    def __init__(self, names: Collection[str], make: Callable[[str], Made]) -> None:
+    def __init__(self, names: Collection[str], make: Callable[[str], Value]) -> None:
         self._names, self._make = tuple(names), cache(make)
 
-    def __getitem__(self, name: str) -> Made:
+    def __getitem__(self, name: str) -> Value:
         if name not in self._names:
             raise KeyError(name)
         return self._make(name)
 
     def __contains__(self, name: object) -> bool:
-        """Makes nothing, as `Mapping`'s own would."""
+        """Whether the name is known. Unlike `Mapping.__contains__`, this does not make the value."""
         return name in self._names
 
     def __iter__(self) -> Iterator[str]:

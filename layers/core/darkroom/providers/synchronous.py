@@ -1,8 +1,8 @@
-"""Synchronous calls: the connection is held until the result comes, which goes to `keep` in constant memory.
+"""Synchronous calls: the provider answers with the result, which is staged in constant memory as it arrives.
 
-The result is the answer itself, or stands in its JSON: as a URL, or as base64 that is decoded as it streams. Once such a
-call was accepted it is paid for, so a result that does not arrive is tried again as long as the invocation lasts, and its
-loss is told as SubmitInDoubt: the vendor's own records decide.
+The result is the response body itself, or it is in a JSON body: as a URL to download, or as base64 that is decoded while it
+streams. A call that was accepted is paid for. So a download that fails is tried again as long as the invocation lasts. If the
+result is lost all the same, SubmitInDoubt is raised: the vendor's own records decide what happens next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import binascii
 import json
 import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -22,183 +22,186 @@ from darkroom.ports import StageResult
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 
-PIECE_BYTES = 256 * 1024
-ENVELOPE_BYTES = 1024 * 1024  # of JSON around a result; more is no answer of such an API
-# A link is good for days, its host may need a moment. When the call begins, 270 s of the invocation are left
-# (`sending.MIN_TIME_TO_HOLD`). The provider may keep us 240 s of them (`http.HELD_TIMEOUT`), and the last try begins 255 s
-# after the call did at the latest, so that 15 s are left for it. That is three tries at least where each fails at once
-# (240 + 2 + 5 = 247), and all six after a call of up to 143 s (143 + 112 = 255).
-WAITS_SECONDS = (2.0, 5.0, 15.0, 30.0, 60.0)
-LATEST_TRY_SECONDS = 255.0
-EMBEDDED = re.compile(rb'"b64_json"\s*:\s*"')
-ESCAPED = re.compile(rb"\\u00([0-9a-fA-F]{2})")  # how some writers of JSON put `+` and `=`
-BEGUN = re.compile(rb"\\(u[0-9a-fA-F]{0,3})?\Z")  # an escape that the next piece completes
+CHUNK_BYTES = 256 * 1024
+MAX_JSON_BYTES = 1024 * 1024  # of the JSON around a result; no such API sends more
+# A result link is valid for days, but its host may not serve it at once. When the call begins, at least 270 s of the
+# invocation are left (`dispatch.MIN_TIME_TO_HOLD`). The provider may take 240 s of them (`http_client.SYNCHRONOUS_TIMEOUT`).
+# The last download begins at most 255 s after the call began, which leaves 15 s for it. If each download fails at once, that
+# makes at least three of them (240 + 2 + 5 = 247), and all six after a call of up to 143 s (143 + 112 = 255).
+RETRY_WAITS_SECONDS = (2.0, 5.0, 15.0, 30.0, 60.0)
+LAST_RETRY_SECONDS = 255.0
+BASE64_START = re.compile(rb'"b64_json"\s*:\s*"')
+ESCAPED_BYTE = re.compile(rb"\\u00([0-9a-fA-F]{2})")  # some JSON writers escape `+` and `=` like this
+UNFINISHED_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{0,3})?\Z")  # an escape that the next chunk completes
 
 
-class Broken(DarkroomError):
-    """The answer broke off or is none; it is raised and caught here."""
+class UnusableResponse(DarkroomError):
+    """The response broke off or is not what the API publishes. Raised and caught in this module."""
 
 
-def start(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
-    """Sends it; a 2xx answer's body is left unread, any other's is read in bounded memory."""
+def send_unread(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
+    """Send the request. The body of a 2xx response is left unread; any other body is read in bounded memory."""
     response = client.send(request, stream=True)
-    return response if response.is_success else http_client.bounded(response, key)
+    return response if response.is_success else http_client.read_bounded(response, key)
 
 
-@contextmanager
-def opened(response: httpx.Response) -> Iterator[httpx.Response]:
-    """Gives the connection back at the end."""
-    try:
-        yield response
-    finally:
-        response.close()
-
-
-def body(response: httpx.Response) -> Iterator[bytes]:
-    """All bytes of an answer of announced length. Raises Broken unless exactly so many came."""
+def read_body(response: httpx.Response) -> Iterator[bytes]:
+    """Yield all bytes of a response. Raises UnusableResponse unless exactly as many came as Content-Length announced."""
     announced, count = response.headers.get("content-length", ""), 0
-    for piece in _pieces(response):
-        count += len(piece)
-        yield piece
+    for chunk in _read_chunks(response):
+        count += len(chunk)
+        yield chunk
     if announced != str(count):
-        raise Broken(f"{count} bytes of the result came, {announced or 'nobody knows how many'} were announced")
+        raise UnusableResponse(f"{count} bytes of the result came, Content-Length announced {announced or 'none'}")
 
 
-def kept(keep: StageResult, process_id: str, pieces: Iterator[bytes]) -> bool:
-    """Whether the result is staged, whole. Whatever fails, it was paid for: never raises what would release it."""
+def try_to_stage(stage_result: StageResult, process_id: str, chunks: Iterator[bytes]) -> bool:
+    """Stage the result and return whether all of it is staged. Raises nothing: the call was paid for, and an error would
+    release its reservation."""
     try:
-        keep(process_id, pieces)
-    except Exception:  # the vendor's connection, or the bucket: what is not kept is looked up
+        stage_result(process_id, chunks)
+    except Exception:  # of the vendor's connection or of the bucket: the caller looks the result up at the vendor
         return False
     return True
 
 
-def take(
-    response: httpx.Response, downloads: Downloads, keep: StageResult, process_id: str, listed_under: str, began: float
+def stage_from_json(
+    response: httpx.Response,
+    downloads: Downloads,
+    stage_result: StageResult,
+    process_id: str,
+    results_field: str,
+    started_at: float,
 ) -> dict[str, Any]:
-    """Keeps the first result of a JSON answer and returns the answer without its base64. Raises SubmitInDoubt.
+    """Stage the first result of a JSON response, and return the JSON without its base64. Raises SubmitInDoubt.
 
-    `listed_under`: the field that holds the list of results, each with `url` or `b64_json`. `began`: when the call did, by
-    the clock of `downloads`.
+    `results_field` names the field that holds the list of results, each with `url` or `b64_json`. `started_at` is when the
+    call began, in seconds of `downloads.clock`.
     """
-    answer = _Answer(_pieces(response))
+    streamed = _StreamedJson(_read_chunks(response))
     try:
-        embedded = answer.seek()
-        is_kept = embedded and kept(keep, process_id, answer.content())
-        envelope = answer.envelope()
-    except (Broken, ValueError, RecursionError):
-        raise SubmitInDoubt("the provider's answer broke off or is no JSON") from None
-    if not embedded:
-        url = _url(envelope.get(listed_under))
-        is_kept = url is not None and _fetched(url, downloads, keep, process_id, began)
-    if not is_kept:
-        raise SubmitInDoubt("the provider answered, but its result could not be kept")
-    return envelope
+        has_base64 = streamed.find_base64()
+        is_staged = has_base64 and try_to_stage(stage_result, process_id, streamed.decode_base64())
+        body = streamed.parse_rest()
+    except (UnusableResponse, ValueError, RecursionError):
+        raise SubmitInDoubt("the provider's answer broke off or is not JSON") from None
+    if not has_base64:
+        url = _first_url(body.get(results_field))
+        is_staged = url is not None and _download_with_retries(url, downloads, stage_result, process_id, started_at)
+    if not is_staged:
+        raise SubmitInDoubt("the provider answered, but its result could not be stored")
+    return body
 
 
-def _fetched(url: str, downloads: Downloads, keep: StageResult, process_id: str, began: float) -> bool:
-    """Whether what is behind the link is kept, after as many tries as the time allows."""
-    for wait in WAITS_SECONDS:
+def _download_with_retries(
+    url: str, downloads: Downloads, stage_result: StageResult, process_id: str, started_at: float
+) -> bool:
+    """Download the URL into staging, as often as the time allows, and return whether that succeeded."""
+    for wait in RETRY_WAITS_SECONDS:
         try:
-            if _tried(url, downloads, keep, process_id):
+            if _download_once(url, downloads, stage_result, process_id):
                 return True
         except UnsafeLink:
-            return False  # nor will it ever be safe
-        if downloads.clock() + wait - began > LATEST_TRY_SECONDS:
+            return False  # a retry would find it unsafe again
+        if downloads.clock() + wait - started_at > LAST_RETRY_SECONDS:
             return False
         downloads.sleep(wait)
     with suppress(UnsafeLink):
-        return _tried(url, downloads, keep, process_id)
+        return _download_once(url, downloads, stage_result, process_id)
     return False
 
 
-def _tried(url: str, downloads: Downloads, keep: StageResult, process_id: str) -> bool:
-    """Raises UnsafeLink."""
+def _download_once(url: str, downloads: Downloads, stage_result: StageResult, process_id: str) -> bool:
+    """Download the URL into staging once, and return whether that succeeded. Raises UnsafeLink."""
     try:
         with downloads.open(url) as link:
-            return kept(keep, process_id, link.stream())
+            return try_to_stage(stage_result, process_id, link.stream())
     except UnsafeLink:
         raise
     except DarkroomError:
         return False
 
 
-def _url(results: object) -> str | None:
+def _first_url(results: object) -> str | None:
     match results:
         case [{"url": str(url)}, *_]:
             return url
     return None
 
 
-def _pieces(response: httpx.Response) -> Iterator[bytes]:
+def _read_chunks(response: httpx.Response) -> Iterator[bytes]:
     try:
-        yield from response.iter_bytes(PIECE_BYTES)
+        yield from response.iter_bytes(CHUNK_BYTES)
     except http_client.CALL_ERRORS as error:
-        raise Broken(f"the answer was cut ({type(error).__name__})") from None
+        raise UnusableResponse(f"the answer broke off ({type(error).__name__})") from None
 
 
-class _Answer:
-    """JSON that arrives in pieces, with at most one base64 text lifted out of it."""
+class _StreamedJson:
+    """JSON that arrives in chunks. At most one base64 string is taken out of it and decoded apart.
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._head, self._rest = pieces, bytearray(), b""
+    Call `find_base64`, then `decode_base64` if it found one, then `parse_rest`; each once.
+    """
 
-    def seek(self) -> bool:
-        """Reads up to a base64 text that is not empty, or to the end. Raises Broken."""
-        for piece in self._pieces:
-            self._add(piece)
-            found = EMBEDDED.search(self._head)
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._json, self._unread = chunks, bytearray(), b""
+
+    def find_base64(self) -> bool:
+        """Read up to a base64 string that is not empty, or to the end if there is none. Raises UnusableResponse."""
+        for chunk in self._chunks:
+            self._append(chunk)
+            found = BASE64_START.search(self._json)
             if found:
-                self._rest = bytes(self._head[found.end() :])
-                del self._head[found.end() :]
-                return self._peek() != b'"'
+                self._unread = bytes(self._json[found.end() :])
+                del self._json[found.end() :]
+                return self._next_byte() != b'"'
         return False
 
-    def content(self) -> Iterator[bytes]:
-        """The decoded bytes of that text. Raises Broken for what is no base64, or never ends."""
-        text, carry = self._rest, b""
+    def decode_base64(self) -> Iterator[bytes]:
+        """Yield the decoded bytes of that string. Raises UnusableResponse if it is not base64 or does not end."""
+        text, carry = self._unread, b""
         while b'"' not in text:
-            carry = yield from _decoded(carry + text, is_last=False)
-            text = next(self._pieces, b"")
+            carry = yield from _decode(carry + text, is_last=False)
+            text = next(self._chunks, b"")
             if not text:
-                raise Broken("the answer ended inside its base64")
+                raise UnusableResponse("the answer ended inside its base64")
         inside, _, after = text.partition(b'"')
-        self._rest = b'"' + after
-        yield from _decoded(carry + inside, is_last=True)
+        self._unread = b'"' + after
+        yield from _decode(carry + inside, is_last=True)
 
-    def envelope(self) -> dict[str, Any]:
-        """The JSON object around it. Raises Broken, ValueError."""
-        self._add(self._rest)
-        for piece in self._pieces:
-            self._add(piece)
-        parsed = json.loads(bytes(self._head))
+    def parse_rest(self) -> dict[str, Any]:
+        """Read to the end and return the JSON object without the base64. Raises UnusableResponse, ValueError."""
+        self._append(self._unread)
+        for chunk in self._chunks:
+            self._append(chunk)
+        parsed = json.loads(bytes(self._json))
         if not isinstance(parsed, dict):
-            raise Broken("the answer is no JSON object")
+            raise UnusableResponse("the answer is not a JSON object")
         return parsed
 
-    def _peek(self) -> bytes:
-        while not self._rest:
-            piece = next(self._pieces, b"")
-            if not piece:
-                raise Broken("the answer ended inside its base64")
-            self._rest = piece
-        return self._rest[:1]
+    def _next_byte(self) -> bytes:
+        while not self._unread:
+            chunk = next(self._chunks, b"")
+            if not chunk:
+                raise UnusableResponse("the answer ended inside its base64")
+            self._unread = chunk
+        return self._unread[:1]
 
-    def _add(self, piece: bytes) -> None:
-        self._head += piece
-        self._rest = b""
-        if len(self._head) > ENVELOPE_BYTES:
-            raise Broken("the answer is longer than any of this API")
+    def _append(self, chunk: bytes) -> None:
+        self._json += chunk
+        self._unread = b""
+        if len(self._json) > MAX_JSON_BYTES:
+            raise UnusableResponse(f"the answer has more than {MAX_JSON_BYTES} bytes around its result")
 
 
-def _decoded(text: bytes, *, is_last: bool) -> Generator[bytes, None, bytes]:
-    """Decodes whole groups of four; what is left over is returned for the next call."""
-    plain = ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), text)
+def _decode(text: bytes, *, is_last: bool) -> Generator[bytes, None, bytes]:
+    """Yield the decoded bytes of all complete groups of four characters. Return the characters that are left over, which
+    the caller puts before the next text."""
+    plain = ESCAPED_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), text)
     plain = plain.replace(b"\\/", b"/").replace(b"\\n", b"").replace(b"\\r", b"")
-    begun = None if is_last else BEGUN.search(plain)
-    whole = len(plain) if is_last else (begun.start() if begun else len(plain)) // 4 * 4
+    unfinished = None if is_last else UNFINISHED_ESCAPE.search(plain)
+    whole = len(plain) if is_last else (unfinished.start() if unfinished else len(plain)) // 4 * 4
     try:
         yield base64.b64decode(plain[:whole], validate=True)
     except binascii.Error:
-        raise Broken("the answer's base64 is none") from None
+        raise UnusableResponse("the answer's base64 cannot be decoded") from None
     return plain[whole:]

@@ -1,16 +1,21 @@
-"""Topaz Labs: the Image API, version 1 (OpenAPI 1.0.0; what 1.2.0 adds is accepted where it answers differently).
+"""The adapter for Topaz Labs' Image API, version 1 (OpenAPI 1.0.0; responses in the shape of 1.2.0 are accepted too).
 
-Vendor words in, our words out. What this adapter relies on, from the vendor's reference: submits are multipart POSTs
-answered with `process_id` and `eta` (Unix seconds, may be wrong both ways); the multipart filename is echoed by the
-status list and is our handle; `GET /status/{id}` gives no reason of a failure; links of `/download` live one hour, and
-409 there means not yet. It must never call `DELETE /status`, which clears the list of every user of the account.
+It relies on these facts from the vendor's reference:
+
+- Submits are multipart POSTs. The response has a `process_id` and an `eta`, in Unix seconds, which may be too early or too
+  late.
+- The status list shows the filename of the multipart upload, which is our handle.
+- `GET /status/{id}` gives no reason for a failure.
+- The links that `/download` returns are valid for one hour. 409 there means that the result is not ready.
+
+It must never call `DELETE /status`, which clears the list for every user of the account.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,12 +41,12 @@ from darkroom.providers.authenticated_client import bearer
 from darkroom.providers.base import Adapter
 
 NAME = "topaz"
-LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # goes as a Bearer token
+LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # such a key is sent as a Bearer token
 ACCOUNT_PATH = "account/v1/credits/balance"
 PAGE_LIMIT = 100
-MAX_PAGES = 200  # 20,000 entries: more than a week of any account we know; beyond it the list proves nothing
+MAX_PAGES = 200  # 20,000 entries, more than a week of any account we know; a longer list counts as unavailable
 
-PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. Nothing else may stand in a path, see `_path`
+PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path, see `_path`
 
 STATES: Mapping[str, ProcessState] = {
     "Pending": ProcessState.RUNNING,
@@ -50,7 +55,7 @@ STATES: Mapping[str, ProcessState] = {
     "Cancelled": ProcessState.CANCELLED,
     "Failed": ProcessState.FAILED,
 }
-GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.GONE})
+ENDPOINT_GONE_STATUSES = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.GONE})
 FORMATS = {
     "jpeg": ImageFormat.JPEG, "jpg": ImageFormat.JPEG, "png": ImageFormat.PNG, "tiff": ImageFormat.TIFF,
     "tif": ImageFormat.TIFF,
@@ -58,28 +63,31 @@ FORMATS = {
 
 
 class Topaz(Adapter):
-    """Fulfils `ports.Provider`. One per container."""
+    """Topaz Labs; fulfils `ports.Provider`. One per container."""
 
     name = NAME
-    deletes_entries = True  # DELETE /status/{id} and DELETE /status, 1.0.0: by anybody with a key of the account
+    deletes_entries = True  # anybody with a key of the account may call DELETE /status/{id} and DELETE /status (1.0.0)
 
     @staticmethod
     def key_header(key: str) -> dict[str, str]:
-        """X-API-Key; legacy keys go as Bearer tokens."""
+        """Return the header X-API-Key, or a Bearer token for a legacy key."""
         return bearer(key) if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
-        """POST `<endpoint>`: the image streamed under an exact Content-Length, or a link to it. Spends money; see
-        `ports.Provider`. The synchronous endpoint answers with the picture, which is kept as it comes. Where it is gone
-        (1.2.0 has none) nothing was accepted: the same is sent to the queue."""
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+        """POST the image to the plan's endpoint, streamed with an exact Content-Length, or a link to it. Spends money; see
+        `ports.Provider`.
+
+        A synchronous endpoint answers with the picture, which is staged while it arrives. If that endpoint no longer
+        exists (1.2.0 has none), nothing was accepted, and the same plan is sent to the queue.
+        """
         if plan.send_mode.is_synchronous:
-            answer = self._post(plan, image, handle, synchronous.start, http_client.HELD_TIMEOUT)
-            if answer.status_code not in GONE or plan.queue_endpoint is None:
-                return self._held(answer, keep)
+            answer = self._post(plan, image, handle, synchronous.send_unread, http_client.SYNCHRONOUS_TIMEOUT)
+            if answer.status_code not in ENDPOINT_GONE_STATUSES or plan.queue_endpoint is None:
+                return self._stage_synchronous(answer, stage_result)
             plan = replace(plan, endpoint=plan.queue_endpoint)
-        response = self._post(plan, image, handle, http_client.exchange, http_client.SUBMIT_TIMEOUT)
+        response = self._post(plan, image, handle, http_client.send_and_read, http_client.SUBMIT_TIMEOUT)
         http_client.raise_for_submit(response)
-        return self._submission(response)
+        return self._to_submission(response)
 
     def _post(
         self,
@@ -90,9 +98,9 @@ class Topaz(Adapter):
         timeout: httpx.Timeout,
     ) -> httpx.Response:
         def post(key: str) -> httpx.Response:
-            # Multipart throughout: without a file each field is a part without filename.
+            # A field with the filename None keeps the request multipart, even if no file is sent.
             fields: list[tuple[str, Any]] = [(name, (None, value)) for name, value in plan.parameters.items()]
-            # Either raises before a connection is made: SourceGone, NothingSent.
+            # `link` may raise NothingSent, `open` SourceGone. Both do so before a connection is made.
             link, body = (image.link(), None) if plan.send_mode.by_link else (None, image.open())
             try:
                 if body is None:
@@ -100,35 +108,38 @@ class Topaz(Adapter):
                 else:
                     exact = http_client.ExactBody(body, image.size_bytes).as_file()
                     fields.append(("image", (f"{handle}{image.filename_suffix}", exact, image.content_type)))
-                request = self._calls.client.build_request(
+                request = self._api.client.build_request(
                     "POST",
-                    f"{self._calls.base_url}/{plan.endpoint}",
+                    f"{self._api.base_url}/{plan.endpoint}",
                     headers=self.key_header(key),
                     files=fields,
                     timeout=timeout,
                 )
-                return send(self._calls.client, request, key)
-            except Exception as error:  # whatever it was: only a connection never made proves that nothing was sent
+                return send(self._api.client, request, key)
+            except (
+                Exception
+            ) as error:  # of any type: only a connection that was never made proves that nothing was sent
                 raise http_client.submit_error(error) from None
             finally:
                 if body is not None:
                     body.close()
 
-        return self._calls.authorised(post)
+        return self._api.call_with_key(post)
 
-    def _held(self, answer: httpx.Response, keep: StageResult) -> Submission:
-        """POST /enhance. A picture that breaks off, or anything that is none (`image/…` is published), is not kept and can
-        still be fetched as any other's: its process id came first."""
-        with synchronous.opened(answer) as response:
+    def _stage_synchronous(self, answer: httpx.Response, stage_result: StageResult) -> Submission:
+        """Stage the picture that POST /enhance answers with, and return the submission. A body that breaks off, or that is
+        not `image/…`, is not staged: finalize downloads the result by its process id, which the headers contain."""
+        with closing(answer) as response:
             http_client.raise_for_submit(response)
             process_id = response.headers.get("x-process-id")
             if not _is_process_id(process_id):
                 raise SubmitInDoubt("the provider accepted without naming a process id")
             is_picture = response.headers.get("content-type", "").lower().startswith("image/")
-            kept = is_picture and synchronous.kept(keep, process_id, synchronous.body(response))
-        return Submission(process_id, datetime.now(UTC), staged=kept)
+            chunks = synchronous.read_body(response)
+            is_staged = is_picture and synchronous.try_to_stage(stage_result, process_id, chunks)
+        return Submission(process_id, datetime.now(UTC), staged=is_staged)
 
-    def _submission(self, response: httpx.Response) -> Submission:
+    def _to_submission(self, response: httpx.Response) -> Submission:
         try:
             answer = http_client.read_json(response)
         except ProviderUnavailable:
@@ -137,22 +148,22 @@ class Topaz(Adapter):
         process_id = fields.get("process_id") or response.headers.get("x-process-id")
         if not _is_process_id(process_id):
             raise SubmitInDoubt("the provider accepted without naming a process id")
-        eta = parsing.read_moment(fields.get("eta") or response.headers.get("x-eta"))
+        eta = parsing.read_unix_time(fields.get("eta") or response.headers.get("x-eta"))
         return Submission(str(process_id), eta or datetime.now(UTC))
 
     def progress(self, process_id: str) -> Progress:
         """GET /status/{id}. An unpublished status word counts as running."""
-        return _progress(parsing.read_object(self._calls.read("GET", _path("status", process_id))))
+        return _to_progress(parsing.read_object(self._api.read_process("GET", _path("status", process_id))))
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """GET /download/{id} for a fresh link, opened. 409 = not yet."""
-        url = self._minted(process_id)
-        with self._downloads.open(url, lambda: self._minted(process_id)) as link:
+        """GET /download/{id} for a new link, and open it. Raises ResultNotReady after a 409."""
+        url = self._download_url(process_id)
+        with self._downloads.open(url, lambda: self._download_url(process_id)) as link:
             yield link
 
-    def _minted(self, process_id: str) -> str:
-        response = self._calls.ask("GET", _path("download", process_id))
+    def _download_url(self, process_id: str) -> str:
+        response = self._api.call("GET", _path("download", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             raise ResultNotReady("the provider does not offer the download yet")
         http_client.raise_for_read(response)
@@ -162,31 +173,33 @@ class Topaz(Adapter):
         return url
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
-        """Entries of GET /status whose filename begins with the run's handle, oldest first, each process once.
+        """Return the entries of GET /status whose filename begins with the run's handle, oldest first, each process once.
 
-        What it names a source_url by is not published: absence proves nothing then.
+        Return None if the image was sent by link and nothing is found: which filename such an entry has is not published,
+        so its absence proves nothing.
         """
-        ours = [entry for entry in self._listed() if str(entry.get("filename", "")).startswith(handle.prefix)]
-        found = {process.process_id: process for process in map(_found, ours)}  # pages may shift while they are read
+        ours = [entry for entry in self._status_entries() if str(entry.get("filename", "")).startswith(handle.prefix)]
+        # By id, because an entry may appear twice: pages shift while they are read.
+        found = {process.process_id: process for process in map(_to_found_process, ours)}
         if send_mode.by_link and not found:
             return None
         return parsing.oldest_first(found.values(), handle)
 
     def cancel(self, process_id: str) -> bool:
-        """DELETE /cancel/{id}: 204 confirms, 409 = it can no longer be cancelled."""
-        response = self._calls.ask("DELETE", _path("cancel", process_id))
+        """DELETE /cancel/{id}. 204 confirms the cancellation; 409 means that it is too late."""
+        response = self._api.call("DELETE", _path("cancel", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             return False
-        _check_done(response)
+        _check_no_content(response)
         return True
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """POST /estimate or /estimate-gen, by the plan's endpoint. Sharpen has no estimate of its own published."""
+        """POST /estimate-gen for the endpoint enhance-gen, /estimate for all others; none is published for sharpen alone."""
         path = "estimate-gen" if plan.endpoint.startswith("enhance-gen") else "estimate"
         fields = {**plan.parameters, "input_width": str(width), "input_height": str(height)}
-        # Multipart without a file: each field as a part without filename.
+        # A field with the filename None keeps the request multipart without a file.
         answer = parsing.read_object(
-            self._calls.read_of_all("POST", path, files={name: (None, value) for name, value in fields.items()})
+            self._api.read("POST", path, files={name: (None, value) for name, value in fields.items()})
         )
         seconds = parsing.read_number(answer.get("duration"))
         if seconds is None:
@@ -194,30 +207,29 @@ class Topaz(Adapter):
         return Estimate(int(seconds), parsing.read_number(answer.get("credits")))
 
     def forget(self, process_id: str) -> None:
-        """DELETE /status/{id}; an unknown id is as good as forgotten."""
+        """DELETE /status/{id}. An unknown id counts as removed."""
         try:
-            _check_done(self._calls.ask("DELETE", _path("status", process_id)))
+            _check_no_content(self._api.call("DELETE", _path("status", process_id)))
         except ProcessUnknown:
             return
 
     def balance(self) -> Balance:
-        """GET /account/v1/credits/balance on the base URL's origin."""
-        http_client.check_base_url(NAME, self._calls.base_url)
-        answer = parsing.read_object(
-            self._calls.read_of_all("GET", ACCOUNT_PATH, base=http_client.origin(self._calls.base_url))
-        )
+        """GET /account/v1/credits/balance, at the origin of the base URL."""
+        http_client.check_base_url(NAME, self._api.base_url)
+        answer = parsing.read_object(self._api.read("GET", ACCOUNT_PATH, base=http_client.origin(self._api.base_url)))
         numbers = [parsing.read_number(answer.get(f"{name}_credits")) for name in ("available", "reserved", "total")]
         if None in numbers:
             raise ProviderUnavailable("the provider's account names no credits")
         return Balance(*(number for number in numbers if number is not None))
 
-    def _listed(self) -> Iterator[Mapping[str, Any]]:
-        """Every entry, or ProviderUnavailable: an incomplete list would prove a paid submit away."""
+    def _status_entries(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every entry of the list. Raises ProviderUnavailable rather than to end early: a process missing from the
+        list counts as never accepted."""
         cursor: str | None = None
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = {"paginated": "true", "limit": str(PAGE_LIMIT)} | ({"cursor": cursor} if cursor else {})
-            entries, cursor = _page(http_client.read_json(self._calls.read_of_all("GET", "status", params=page)))
+            entries, cursor = _parse_page(http_client.read_json(self._api.read("GET", "status", params=page)))
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ProviderUnavailable("the provider's status list has entries of an unknown shape")
             yield from entries
@@ -229,8 +241,9 @@ class Topaz(Adapter):
         raise ProviderUnavailable("the provider's status list does not end")
 
 
-def _check_done(response: httpx.Response) -> None:
-    """Only 204 is published as done; a page of some gateway's must not count as a cancellation, which frees money."""
+def _check_no_content(response: httpx.Response) -> None:
+    """Raise unless the response is a 204, the only published confirmation. A 200 with some gateway's error page must not
+    count as a cancellation, which releases the reservation."""
     http_client.raise_for_read(response)
     if response.status_code != httpx.codes.NO_CONTENT:
         raise ProviderUnavailable(f"the provider answered {response.status_code} where only 204 confirms")
@@ -241,14 +254,15 @@ def _is_process_id(value: object) -> bool:
 
 
 def _path(operation: str, process_id: str) -> str:
-    """The path of one process. An empty id, or one with dots or slashes, would address the whole list: refused."""
+    """Return the path of one process. Raises ProcessUnknown for an empty id and for one with dots or slashes, which could
+    address the whole list."""
     if not _is_process_id(process_id):
-        raise ProcessUnknown("that is no process id of this provider")
+        raise ProcessUnknown("the process id is not one of this provider")
     return f"{operation}/{process_id}"
 
 
-def _page(body: object) -> tuple[list[Any], str | None]:
-    """The entries and the next cursor, from a bare array (1.0.0) or `{data, pagination}` (1.2.0)."""
+def _parse_page(body: object) -> tuple[list[Any], str | None]:
+    """Return the entries and the next page's cursor, from an array (1.0.0) or `{data, pagination}` (1.2.0)."""
     match body:
         case list():
             return body, None
@@ -257,33 +271,33 @@ def _page(body: object) -> tuple[list[Any], str | None]:
             pages = pagination if isinstance(pagination, dict) else {}
             cursor = pages.get("next_cursor")
             if pages.get("has_next_page") and not cursor:
-                raise ProviderUnavailable("the provider's status list goes on but does not say where")
+                raise ProviderUnavailable("the provider's status list has another page but no cursor to it")
             return entries, str(cursor) if cursor else None
         case _:
             raise ProviderUnavailable("the provider's status list has an unknown shape")
 
 
-def _progress(entry: Mapping[str, Any]) -> Progress:
+def _to_progress(entry: Mapping[str, Any]) -> Progress:
     word = str(entry.get("status", ""))
     return Progress(
         state=STATES.get(word, ProcessState.RUNNING),
-        eta=parsing.read_moment(entry.get("eta")),
+        eta=parsing.read_unix_time(entry.get("eta")),
         credits=parsing.read_number(entry.get("credits")),
-        output_width=parsing.read_side(entry.get("output_width")),
-        output_height=parsing.read_side(entry.get("output_height")),
+        output_width=parsing.read_pixels(entry.get("output_width")),
+        output_height=parsing.read_pixels(entry.get("output_height")),
         output_format=FORMATS.get(str(entry.get("output_format", "")).lower()),
         vendor_word=word[:40],
     )
 
 
-def _found(entry: Mapping[str, Any]) -> FoundProcess:
+def _to_found_process(entry: Mapping[str, Any]) -> FoundProcess:
     process_id = entry.get("process_id")
     if not _is_process_id(process_id):
         raise ProviderUnavailable("the provider's status list shows our process without its id")
     return FoundProcess(
         process_id=str(process_id),
         handle=str(entry.get("filename", "")),
-        state=_progress(entry).state,
-        eta=parsing.read_moment(entry.get("eta")),
-        created_at=parsing.read_moment(entry.get("creation_time")),
+        state=_to_progress(entry).state,
+        eta=parsing.read_unix_time(entry.get("eta")),
+        created_at=parsing.read_unix_time(entry.get("creation_time")),
     )

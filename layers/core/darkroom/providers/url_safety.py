@@ -1,4 +1,4 @@
-"""Where a result link may lead: which URLs are links, and which addresses are of the open Internet. Pure."""
+"""URL safety: parses result links and their redirects, and tells public IP addresses from private ones. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind IPv6: RFC 6052
 
 
 def is_public(address: str) -> bool:
-    """Whether the address is one of the open Internet. IPv6 that only wraps an IPv4 address counts as that one."""
+    """Whether the IP address is a public one. An IPv6 address that only wraps an IPv4 address is judged by the latter."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.ipv4_mapped or ip.sixtofour
@@ -21,25 +21,25 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def parsed(text: str) -> httpx.URL:
-    """The URL, with a host and a port that can be. Raises UnsafeLink."""
+def parse(text: str) -> httpx.URL:
+    """Return the URL. Raises UnsafeLink unless it is one with a valid host and port."""
     try:
         url = httpx.URL(text)
-        named = bool(url.host) and "%" not in url.host and (url.port or 1) <= MAX_PORT
+        is_valid = bool(url.host) and "%" not in url.host and (url.port or 1) <= MAX_PORT
     except (httpx.InvalidURL, ValueError):
-        named = False
-    if not named:
+        is_valid = False
+    if not is_valid:
         raise UnsafeLink("the result link is not a URL")
     return url
 
 
 def origin(url: httpx.URL) -> str:
-    """Scheme, host and port, the usual port left out."""
+    """Return scheme, host and port of the URL, without the port if it is the scheme's usual one."""
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def joined(url: str, location: str) -> str:
-    """Where a redirect leads; empty, which is no URL, when it names nothing."""
+def redirect_target(url: str, location: str) -> str:
+    """Return the URL that a redirect's Location header leads to; an empty text, which is no URL, if it leads nowhere."""
     try:
         return str(httpx.URL(url).join(location)) if location else ""
     except (httpx.InvalidURL, ValueError):

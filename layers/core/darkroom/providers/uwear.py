@@ -1,10 +1,14 @@
-"""uwear.ai: its upscale API.
+"""The adapter for uwear.ai's upscale API.
 
-Vendor words in, our words out. What this adapter relies on, from the vendor's API reference (Create Upscale and Get All
-Generations, docs.dev.uwear.ai, 2026-11): POST /generation-upscale with an `image_url` answers with a `generation_id`;
-settings go as texts, to the model topaz only; results live four hours; the list comes in numbered pages that say how many
-there are, its entries with their `payload`. Reading one generation, and two other shapes of the list, are as clients have
-seen them. The path prefix `/api/v1` is part of the base URL, since newer pages drop it.
+It relies on these facts from the vendor's API reference (Create Upscale and Get All Generations, docs.dev.uwear.ai, 2026-11):
+
+- POST /generation-upscale with an `image_url` answers with a `generation_id`.
+- Settings are sent as texts, and only to the model topaz.
+- Results are kept for four hours.
+- The list comes in numbered pages that say how many there are. Its entries have a `payload`.
+
+How one generation is read, and two other shapes of the list, are not published; they are what clients have seen. The path
+prefix `/api/v1` is part of the base URL, because newer pages of the reference drop it.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from darkroom.providers.base import Adapter
 NAME = "uwear"
 PAGE_LIMIT = 100
 MAX_PAGES = 100
-GENERATION_ID = re.compile(r"[0-9]{1,18}")  # published: a whole number. Nothing else may stand in a path
+GENERATION_ID = re.compile(r"[0-9]{1,18}")  # published: a whole number. No other text may be put into a path
 
 STATES: Mapping[str, ProcessState] = {
     "Created": ProcessState.RUNNING,
@@ -38,21 +42,21 @@ STATES: Mapping[str, ProcessState] = {
 
 
 class Uwear(Adapter):
-    """Fulfils `ports.Provider`. One per container."""
+    """uwear.ai; fulfils `ports.Provider`. One per container."""
 
     name = NAME
-    usual_seconds = 10  # most are done within 5 to 20
+    usual_seconds = 10  # most take 5 to 20
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
         """POST /generation-upscale with a link to the image. Spends money; see `ports.Provider`."""
         settings = dict(plan.parameters)
         body: dict[str, Any] = {"image_url": image.link(), "model_name": settings.pop("model")}
         if settings:
             body["generation_settings"] = settings
-        response = self._calls.pay(plan.endpoint, body)
+        response = self._api.post_paid(plan.endpoint, body)
         http_client.raise_for_submit(response)
         try:
-            generation_id = _id_of(parsing.read_object(response))
+            generation_id = _generation_id(parsing.read_object(response))
         except ProviderUnavailable:
             generation_id = None
         if generation_id is None:
@@ -66,29 +70,32 @@ class Uwear(Adapter):
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """The first of the generation's results that is there, opened."""
+        """Open the first of the generation's results."""
         with self._downloads.open(self._result_url(process_id), lambda: self._result_url(process_id)) as link:
             yield link
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
-        """Generations whose input is a link of the run's, oldest first. None when none is found in a list that is not known
-        to be whole, or not known to name of each what it was given."""
+        """Return the generations whose input is a link of the run's, oldest first.
+
+        Return None if nothing is found but that proves nothing: if the list may be incomplete, or if some entry does not
+        show its input link, or if no entry shows a link as Darkroom sends it.
+        """
         found: dict[str, FoundProcess] = {}
-        entries, is_whole = self._listed()
-        given = [_links_given(entry) for entry in entries]
+        entries, is_whole = self._list_generations()
+        given = [_input_links(entry) for entry in entries]
         for entry, links in zip(entries, given, strict=True):
-            name = next(filter(None, (payloads.handle_in(link, handle) for link in links)), None)
+            name = next(filter(None, (payloads.find_handle(link, handle) for link in links)), None)
             if name is not None:
-                process = _found(entry, name)
+                process = _to_found_process(entry, name)
                 found[process.process_id] = process
-        # That links are told as they were sent is known once one of ours was.
-        echoes = not entries or any(map(payloads.has_handle, itertools.chain(*given)))
-        if not found and not (is_whole and all(given) and echoes):
+        # The list shows links unchanged if any entry shows one of Darkroom's.
+        echoes_links = not entries or any(map(payloads.has_any_handle, itertools.chain(*given)))
+        if not found and not (is_whole and all(given) and echoes_links):
             return None
         return tuple(sorted(found.values(), key=lambda process: int(process.process_id)))
 
     def cancel(self, process_id: str) -> bool:
-        """Never: the vendor publishes no way."""
+        """Return False: the vendor publishes no way to cancel. Raises ProcessUnknown."""
         self._generation(process_id)
         return False
 
@@ -100,88 +107,94 @@ class Uwear(Adapter):
 
     def _generation(self, process_id: str) -> dict[str, Any]:
         if not GENERATION_ID.fullmatch(process_id):
-            raise ProcessUnknown("that is no generation of this provider")
-        return parsing.read_object(self._calls.read("GET", f"generation/{process_id}"))
+            raise ProcessUnknown("the process id is not a generation id of this provider")
+        return parsing.read_object(self._api.read_process("GET", f"generation/{process_id}"))
 
-    def _listed(self) -> tuple[list[dict[str, Any]], bool]:
-        """The list, and whether that is all of it, in whichever shape it comes. Raises ProviderUnavailable."""
-        first = self._page(page=1, items_per_page=PAGE_LIMIT)
-        return self._by_page(first) if isinstance(first, dict) and "data" in first else self._by_offset()
+    def _list_generations(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return the list of generations, in whichever shape it comes, and whether it is known to be complete. Raises
+        ProviderUnavailable."""
+        first = self._read_page(page=1, items_per_page=PAGE_LIMIT)
+        return self._list_by_page(first) if isinstance(first, dict) and "data" in first else self._list_by_offset()
 
-    def _by_page(self, first: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
-        """As published: whole when its last page was reached and as much was seen as it had at the beginning."""
+    def _list_by_page(self, first: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+        """Read the published list of numbered pages. It is complete if the last page was reached and at least as many
+        entries were seen as the first page counted."""
         seen: dict[str, dict[str, Any]] = {}
         total = parsing.read_number(first.get("total_count"))
         for number in range(1, MAX_PAGES + 1):
-            body = first if number == 1 else self._page(page=number, items_per_page=PAGE_LIMIT)
-            entries, last = _published(body, number)
+            body = first if number == 1 else self._read_page(page=number, items_per_page=PAGE_LIMIT)
+            entries, last = _parse_page(body, number)
             known = len(seen)
-            seen.update((str(_id_of(entry)), entry) for entry in entries)
+            seen.update((str(_generation_id(entry)), entry) for entry in entries)
             if last is None or (entries and len(seen) == known):
-                return [*seen.values()], False  # another page than was asked for, or one that was seen before
+                return [*seen.values()], False  # not the page that was requested, or a repetition of an earlier one
             if number >= last:
                 return [*seen.values()], total is None or len(seen) >= total
         raise ProviderUnavailable("the provider's list of generations does not end")
 
-    def _by_offset(self) -> tuple[list[dict[str, Any]], bool]:
-        """As clients have seen it, an array or `generations` in an object: only an empty part ends a whole list."""
+    def _list_by_offset(self) -> tuple[list[dict[str, Any]], bool]:
+        """Read the list as clients have seen it, an array or an object with `generations`. It is complete only if it ends
+        with an empty part."""
         seen: dict[str, dict[str, Any]] = {}
         offset = 0
         for _ in range(MAX_PAGES):
-            entries = _entries(self._page(limit=PAGE_LIMIT, offset=offset))
+            entries = _parse_entries(self._read_page(limit=PAGE_LIMIT, offset=offset))
             known = len(seen)
-            seen.update((str(_id_of(entry)), entry) for entry in entries)
+            seen.update((str(_generation_id(entry)), entry) for entry in entries)
             if len(seen) == known:
                 return [*seen.values()], not entries
-            offset += len(entries)  # a part may hold fewer than were asked for
+            offset += len(entries)  # a part may have fewer entries than requested
         raise ProviderUnavailable("the provider's list of generations does not end")
 
-    def _page(self, **query: int) -> Any:
+    def _read_page(self, **query: int) -> Any:
         params = {name: str(value) for name, value in query.items()}
-        return http_client.read_json(self._calls.read_of_all("GET", "generations", params=params))
+        return http_client.read_json(self._api.read("GET", "generations", params=params))
 
 
-def _published(body: object, number: int) -> tuple[list[dict[str, Any]], int | None]:
-    """A page's entries and the number of the last page; None when it is not the page of that number. Raises
+def _parse_page(body: object, number: int) -> tuple[list[dict[str, Any]], int | None]:
+    """Return a page's entries and the number of the last page, or None for the latter if this is not page `number`. Raises
     ProviderUnavailable."""
     match body:
         case {"data": list() as entries, "current_page": int(current), "max_page": int(last)}:
-            is_it = current == number and (last >= number or not entries)
-            return _checked(entries), last if is_it else None
+            is_requested = current == number and (last >= number or not entries)
+            return _check_entries(entries), last if is_requested else None
     raise ProviderUnavailable("the provider's list of generations has an unknown shape")
 
 
-def _entries(body: object) -> list[dict[str, Any]]:
-    """The list, bare or in an object. Raises ProviderUnavailable."""
+def _parse_entries(body: object) -> list[dict[str, Any]]:
+    """Return the entries of an array, or of `generations` in an object. Raises ProviderUnavailable."""
     match body:
         case {"generations": list(entries)} | list(entries):
-            return _checked(entries)
+            return _check_entries(entries)
     raise ProviderUnavailable("the provider's list of generations has an unknown shape")
 
 
-def _checked(entries: list[Any]) -> list[dict[str, Any]]:
-    if not all(isinstance(entry, dict) and _id_of(entry) is not None for entry in entries):
+def _check_entries(entries: list[Any]) -> list[dict[str, Any]]:
+    if not all(isinstance(entry, dict) and _generation_id(entry) is not None for entry in entries):
         raise ProviderUnavailable("the provider's list of generations has entries of an unknown shape")
     return entries
 
 
-def _links_given(entry: Mapping[str, Any]) -> list[str]:
-    """The links that an entry says its generation was given: in its `payload`, the request as a text (assumed), or in its
-    `image_url`, unless that may be the result's: of that, an entry must tell its results."""
+def _input_links(entry: Mapping[str, Any]) -> list[str]:
+    """Return the links to the input that an entry shows.
+
+    They are in its `payload` (assumed: the request as text) or in its `image_url`. The latter may be the result's, so it
+    counts only if the entry lists its results, and only if it is none of them.
+    """
     url, results = entry.get("image_url"), entry.get("generation_results")
-    made = {_place(url) for url in _result_urls(entry)}
-    told = payloads.links_in(url) if isinstance(url, str) and isinstance(results, list) else []
-    links = [*payloads.links_in(entry.get("payload")), *told]
-    return [link for link in links if _place(link) not in made]
+    result_urls = {_without_query(url) for url in _result_urls(entry)}
+    image_links = payloads.find_links(url) if isinstance(url, str) and isinstance(results, list) else []
+    links = [*payloads.find_links(entry.get("payload")), *image_links]
+    return [link for link in links if _without_query(link) not in result_urls]
 
 
-def _place(url: str) -> str:
-    """Without its query, which differs from link to link."""
+def _without_query(url: str) -> str:
+    """Return the URL without its query, which differs between two presigned links to the same file."""
     return url.partition("?")[0]
 
 
 def _result_urls(generation: Mapping[str, Any]) -> Iterator[str]:
-    """Of the results that are there."""
+    """Yield the URLs of the generation's finished results."""
     results = generation.get("generation_results")
     for result in results if isinstance(results, list) else []:
         url = result.get("image_url") if isinstance(result, dict) else None
@@ -189,11 +202,11 @@ def _result_urls(generation: Mapping[str, Any]) -> Iterator[str]:
             yield url
 
 
-def _id_of(entry: Mapping[str, Any]) -> str | None:
+def _generation_id(entry: Mapping[str, Any]) -> str | None:
     value = entry.get("generation_id")
     return str(value) if isinstance(value, int) and GENERATION_ID.fullmatch(str(value)) else None
 
 
-def _found(entry: Mapping[str, Any], name: str) -> FoundProcess:
+def _to_found_process(entry: Mapping[str, Any], name: str) -> FoundProcess:
     state = STATES.get(str(entry.get("status", "")), ProcessState.RUNNING)
-    return FoundProcess(str(_id_of(entry)), name, state, None, parsing.read_iso(entry.get("created_at")))
+    return FoundProcess(str(_generation_id(entry)), name, state, None, parsing.read_iso_time(entry.get("created_at")))
