@@ -25,12 +25,13 @@ import boto3
 from botocore.config import Config
 
 KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
+SEEN_BYTES = 2 * 1024 * 1024  # of larger bodies only the bytes that they frame are kept
 HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: a reset instead of a farewell
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came, headers in lower case."""
+    """A request as it came, headers in lower case; without its body where that is large."""
 
     method: str
     path: str
@@ -245,7 +246,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _note(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.kept.seen.append(Seen(self.command, self.path, self._query(), headers, body))
+        self.kept.seen.append(
+            Seen(self.command, self.path, self._query(), headers, body if len(body) <= SEEN_BYTES else b"")
+        )
 
     def _xml(self, name: str, **values: str) -> None:
         inner = "".join(f"<{key}>{value}</{key}>" for key, value in values.items())
