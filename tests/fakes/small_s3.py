@@ -103,21 +103,21 @@ def small_s3(certificate: Path | None = None) -> Iterator[SmallS3]:
 
 def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
     """The body of an aws-chunked one, and its trailers. Raises ValueError unless the framing is right to the last byte."""
-    body, at = bytearray(), 0
+    whole, pieces, at = memoryview(framed), [], 0
     while True:
         line_end = framed.index(b"\r\n", at)
         size = int(framed[at:line_end], 16)
         at = line_end + 2
         if size == 0:
             break
-        body += framed[at : at + size]
+        pieces.append(whole[at : at + size])
         if framed[at + size : at + size + 2] != b"\r\n":
             raise ValueError(f"no line end behind a piece of {size} bytes")
         at += size + 2
     trailer, end, rest = framed[at:].partition(b"\r\n\r\n")
     if not end or rest:
         raise ValueError("the trailer does not end the body")
-    return bytes(body), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
+    return b"".join(pieces), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
 
 
 def crc_text(body: bytes) -> str:

@@ -10,6 +10,7 @@ from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.small_s3 import SmallS3
 from tests.unit.multipart_support import (
     BODY,
+    PART,
     SECOND,
     SIZE,
     bucket,
@@ -69,14 +70,26 @@ def test_every_worker_has_as_many_parts_as_any_other(size: int) -> None:
 # --- the right bytes ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ranges", [True, False], ids=["by parts", "in a row"])
-@pytest.mark.parametrize("size", [MIN_PART_BYTES + 1, 2 * MIN_PART_BYTES - 1, 2 * MIN_PART_BYTES, FOUR + 1], ids=str)
-def test_the_object_is_the_result(bucket: SmallS3, size: int, ranges: bool) -> None:
+def check_the_object_is_the_result(bucket: SmallS3, size: int, ranges: bool) -> None:
     with large_result(content(size), ranges=ranges) as source:
         carry(source, bucket)
         assert bool(source.parts_asked) == ranges
     assert stands(bucket) == source.body
     assert bucket.requests("POST")[-1].headers["x-amz-mp-object-size"] == str(size)
+
+
+@pytest.mark.usefixtures("mebibyte_parts")
+@pytest.mark.parametrize("ranges", [True, False], ids=["by parts", "in a row"])
+@pytest.mark.parametrize("size", [PART + 1, 2 * PART - 1, 2 * PART, SIZE + 1], ids=str)
+def test_the_object_is_the_result(bucket: SmallS3, size: int, ranges: bool) -> None:
+    check_the_object_is_the_result(bucket, size, ranges)
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["by parts", "in a row"])
+def test_the_object_is_the_result_by_parts_as_large_as_s3_takes_them(bucket: SmallS3, ranges: bool) -> None:
+    check_the_object_is_the_result(bucket, 2 * MIN_PART_BYTES + 1, ranges)
+    if ranges:
+        assert len(parts_sent(bucket)) == 3
 
 
 def test_each_part_is_read_by_a_range_of_its_own_and_of_that_version(bucket: SmallS3, source: LargeResult) -> None:
