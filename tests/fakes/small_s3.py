@@ -25,12 +25,13 @@ import boto3
 from botocore.config import Config
 
 KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
+SEEN_BYTES = 2 * 1024 * 1024  # of larger bodies only the bytes that they frame are kept
 HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: a reset instead of a farewell
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came, headers in lower case."""
+    """A request as it came, headers in lower case; without its body where that is large."""
 
     method: str
     path: str
@@ -102,21 +103,21 @@ def small_s3(certificate: Path | None = None) -> Iterator[SmallS3]:
 
 def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
     """The body of an aws-chunked one, and its trailers. Raises ValueError unless the framing is right to the last byte."""
-    body, at = bytearray(), 0
+    whole, pieces, at = memoryview(framed), [], 0
     while True:
         line_end = framed.index(b"\r\n", at)
         size = int(framed[at:line_end], 16)
         at = line_end + 2
         if size == 0:
             break
-        body += framed[at : at + size]
+        pieces.append(whole[at : at + size])
         if framed[at + size : at + size + 2] != b"\r\n":
             raise ValueError(f"no line end behind a piece of {size} bytes")
         at += size + 2
     trailer, end, rest = framed[at:].partition(b"\r\n\r\n")
     if not end or rest:
         raise ValueError("the trailer does not end the body")
-    return bytes(body), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
+    return b"".join(pieces), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
 
 
 def crc_text(body: bytes) -> str:
@@ -245,7 +246,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _note(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.kept.seen.append(Seen(self.command, self.path, self._query(), headers, body))
+        self.kept.seen.append(
+            Seen(self.command, self.path, self._query(), headers, body if len(body) <= SEEN_BYTES else b"")
+        )
 
     def _xml(self, name: str, **values: str) -> None:
         inner = "".join(f"<{key}>{value}</{key}>" for key, value in values.items())

@@ -1,4 +1,8 @@
-"""A pump between a provider's storage and a bucket, both on loopback ports: what the tests of large results share."""
+"""A pump between a provider's storage and a bucket, both on loopback ports: what the tests of large results share.
+
+Its parts are of a mebibyte, two pieces each, where S3's are of eight at least: the same ways through the code by an eighth
+of the bytes.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,22 @@ from typing import Any
 
 import pytest
 from botocore.credentials import Credentials
-from tests.fakes.large_result import LargeResult, content, large_result
+from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.mock_vendor import NO_TLS
 from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3, small_s3
 
 from darkroom.aws import multipart as pump_module
-from darkroom.aws.multipart import MIN_PART_BYTES, MultipartCopy
+from darkroom.aws import output_bucket as output_module
+from darkroom.aws.multipart import MultipartCopy
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 
 KEY = "photos/ö large.tif"
-SIZE = 4 * MIN_PART_BYTES  # four parts, one a worker
+PART = MIB
+SIZE = 4 * PART  # four parts, one a worker
 BODY = content(SIZE)
-SECOND = MIN_PART_BYTES  # the first byte of the second part
+SECOND = PART  # the first byte of the second part
 
 
 @pytest.fixture
@@ -32,7 +38,14 @@ def bucket() -> Iterator[SmallS3]:
 
 
 @pytest.fixture
-def source() -> Iterator[LargeResult]:
+def mebibyte_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a mebibyte at least."""
+    monkeypatch.setattr(pump_module, "MIN_PART_BYTES", PART)
+    monkeypatch.setattr(output_module, "SMALL_BYTES", PART)
+
+
+@pytest.fixture
+def source(mebibyte_parts: None) -> Iterator[LargeResult]:
     with large_result(BODY) as kept:
         yield kept
 
@@ -48,8 +61,8 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of 8 MiB at most, so that one worker has several."""
-    monkeypatch.setattr(pump_module, "MAX_PART_BYTES", MIN_PART_BYTES)
+    """Parts of a mebibyte at most, so that one worker has several."""
+    monkeypatch.setattr(pump_module, "MAX_PART_BYTES", PART)
 
 
 @contextmanager

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TypeGuard
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
@@ -102,6 +100,10 @@ def files_of(module: str) -> list[Path]:
     return found
 
 
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
 def own(path: Path) -> str:
     return ".".join(module_of(path).split(".")[:2])
 
@@ -110,14 +112,14 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def each(*trees: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", sources(*trees), ids=name)
+def offenders(breaks: Callable[[Path], object], paths: Iterable[Path]) -> dict[str, object]:
+    """File → what is wrong with it, for all that break the rule; `breaks` answers what does, empty when nothing."""
+    return {name(path): wrong for path in paths if (wrong := breaks(path))}
 
 
-@pytest.mark.parametrize("module", sorted(WORDS))
-def test_the_words_of_the_domain_need_only_the_standard_library(module: str) -> None:
-    for path in files_of(module):
-        assert (foreign(path), ours(path) - {module} - WORDS[module]) == (set(), set()), path
+def test_the_words_of_the_domain_need_only_the_standard_library() -> None:
+    for module, others in WORDS.items():
+        assert offenders(lambda path: foreign(path) | ours(path) - {module} - others, files_of(module)) == {}  # noqa: B023
 
 
 def test_every_module_has_its_room() -> None:
@@ -125,99 +127,117 @@ def test_every_module_has_its_room() -> None:
     assert tops == PURE | WORDS.keys() | ROOMS
 
 
-@pytest.mark.parametrize("module", sorted(PURE))
-def test_pure_modules_know_no_adapter_and_no_clock(module: str) -> None:
-    for path in files_of(module):
-        assert ours(path) <= PURE | WORDS.keys(), path
-        assert foreign(path) == set(), path
-        assert {"os", "time", "random", "socket", "logging"}.isdisjoint(imports(path)), path
-        assert not [call for call in _calls(path) if call.endswith((".now", ".utcnow", ".today"))], path
+def test_pure_modules_know_no_adapter_and_no_clock() -> None:
+    def breaks(path: Path) -> set[str]:
+        clocks = {call for call in _calls(path) if call.endswith((".now", ".utcnow", ".today"))}
+        world = {"os", "time", "random", "socket", "logging"} & set(imports(path))
+        return clocks | world | foreign(path) | ours(path) - PURE - WORDS.keys()
+
+    assert offenders(breaks, (path for module in sorted(PURE) for path in files_of(module))) == {}
 
 
-@each("layers/core/darkroom/pipeline")
-def test_the_pipeline_knows_ports_and_pure_modules_only(path: Path) -> None:
-    assert ours(path) <= PURE | WORDS.keys() | {"darkroom.pipeline"}
-    assert foreign(path) == set()
+def test_the_pipeline_knows_ports_and_pure_modules_only() -> None:
+    known = PURE | WORDS.keys() | {"darkroom.pipeline"}
+    assert offenders(lambda path: foreign(path) | ours(path) - known, sources("layers/core/darkroom/pipeline")) == {}
 
 
-@each("layers/core/darkroom/aws", "layers/core/darkroom/providers")
-def test_adapters_know_the_words_the_pure_modules_and_themselves(path: Path) -> None:
-    assert ours(path) <= PURE | WORDS.keys() | {own(path)}
+def test_adapters_know_the_words_the_pure_modules_and_themselves() -> None:
+    adapters = sources("layers/core/darkroom/aws", "layers/core/darkroom/providers")
+    assert offenders(lambda path: ours(path) - PURE - WORDS.keys() - {own(path)}, adapters) == {}
 
 
-@each("functions")
-def test_handlers_know_the_container_and_what_they_translate(path: Path) -> None:
-    used = {module for module in imports(path) if module.startswith("darkroom")}
-    assert used <= {"darkroom.container", "darkroom.messages", "darkroom.pipeline.outcomes", "darkroom.aws.executions"}
-    assert len(path.read_text().splitlines()) < MAX_HANDLER_LINES
+def test_handlers_know_the_container_and_what_they_translate() -> None:
+    known = {"darkroom.container", "darkroom.messages", "darkroom.pipeline.outcomes", "darkroom.aws.executions"}
+
+    def breaks(path: Path) -> set[str]:
+        return {module for module in imports(path) if module.startswith("darkroom")} - known
+
+    assert offenders(breaks, sources("functions")) == {}
+    assert offenders(lambda path: lines(path) >= MAX_HANDLER_LINES and lines(path), sources("functions")) == {}
 
 
-@each("layers/core/darkroom", "functions")
-def test_nothing_that_ships_imports_the_command_line_or_the_local_stack(path: Path) -> None:
-    tops = {module.split(".")[0] for module in imports(path)}
-    assert tops.isdisjoint({"cli", "local", "tests", "darkroom_cli", "darkroom_local"})
+def test_nothing_that_ships_imports_the_command_line_or_the_local_stack() -> None:
+    ours_alone = {"cli", "local", "tests", "darkroom_cli", "darkroom_local"}
+    shipped = sources("layers/core/darkroom", "functions")
+    assert offenders(lambda path: {module.split(".")[0] for module in imports(path)} & ours_alone, shipped) == {}
 
 
-@each("layers/core/darkroom")
-def test_each_foreign_library_lives_in_its_one_place(path: Path) -> None:
+def test_each_foreign_library_lives_in_its_one_place() -> None:
     places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws", "darkroom.container"}}
     places |= {"botocore": places["boto3"], "types_boto3_dynamodb": places["boto3"]}
-    for library in {module.split(".")[0] for module in imports(path, typing_too=False)}:
-        assert own(path) in places.get(library, {own(path)}), library
+
+    def breaks(path: Path) -> set[str]:
+        used = {module.split(".")[0] for module in imports(path, typing_too=False)}
+        return {library for library in used if own(path) not in places.get(library, {own(path)})}
+
+    assert offenders(breaks, sources("layers/core/darkroom")) == {}
 
 
-@each("layers/core/darkroom", "functions")
-def test_only_the_container_reads_the_environment(path: Path) -> None:
-    if path.name == "container.py":
-        return
-    text = ast.unparse(parsed(path))
-    assert not [word for word in ("os.environ", "os.getenv", "environ[") if word in text]
+def test_only_the_container_reads_the_environment() -> None:
+    def breaks(path: Path) -> list[str]:
+        text = ast.unparse(parsed(path))
+        return [word for word in ("os.environ", "os.getenv", "environ[") if word in text]
+
+    shipped = sources("layers/core/darkroom", "functions")
+    assert offenders(breaks, (path for path in shipped if path.name != "container.py")) == {}
 
 
-@each("local/darkroom_local/simulators")
-def test_simulators_import_nothing_of_the_application(path: Path) -> None:
-    assert not [m for m in imports(path) if m.split(".")[0] in ("darkroom", "darkroom_cli", "functions")]
+def test_simulators_import_nothing_of_the_application() -> None:
+    def breaks(path: Path) -> list[str]:
+        return [m for m in imports(path) if m.split(".")[0] in ("darkroom", "darkroom_cli", "functions")]
+
+    assert offenders(breaks, sources("local/darkroom_local/simulators")) == {}
 
 
-@each("layers/core/darkroom", "functions")
-def test_only_retries_of_the_ledger_and_of_held_results_sleep(path: Path) -> None:
+def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
     """Adapters name `time.sleep` as the default of their `sleep` and hand it on; two files call what they were given."""
-    defaults = [node.value for node in ast.walk(parsed(path)) if _is_sleep_parameter(node)]
-    named = [
-        node for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")
-    ]
-    assert all(any(node is default for default in defaults) for node in named)
-    assert not named or own(path) in ("darkroom.aws", "darkroom.providers")
-    assert not [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom) and node.module == "time"]
-    called = [call for call in _calls(path) if call.split(".")[-1] in ("sleep", "wait")]
-    assert called == SLEEPERS.get(name(path), [])
+
+    def breaks(path: Path) -> list[str]:
+        nodes = list(ast.walk(parsed(path)))
+        defaults = [node.value for node in nodes if _is_sleep_parameter(node)]
+        named = [node for node in nodes if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")]
+        called = [call for call in _calls(path) if call.split(".")[-1] in ("sleep", "wait")]
+        rules = {
+            "names time.sleep elsewhere": all(any(node is default for default in defaults) for node in named),
+            "is no adapter": not named or own(path) in ("darkroom.aws", "darkroom.providers"),
+            "imports from time": not [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module == "time"],
+            f"calls {called}": called == SLEEPERS.get(name(path), []),
+        }
+        return [wrong for wrong, holds in rules.items() if not holds]
+
+    assert offenders(breaks, sources("layers/core/darkroom", "functions")) == {}
 
 
-@each(*TREES)
-def test_files_are_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) < MAX_FILE_LINES
+def test_files_are_short() -> None:
+    assert offenders(lambda path: lines(path) >= MAX_FILE_LINES and lines(path), sources(*TREES)) == {}
 
 
-@each(*TREES)
-def test_functions_are_short(path: Path) -> None:
-    functions = [n for n in ast.walk(parsed(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno is not None}
-    assert {named: lines for named, lines in long.items() if lines >= MAX_FUNCTION_LINES} == {}
+def test_functions_are_short() -> None:
+    def breaks(path: Path) -> dict[str, int]:
+        functions = [n for n in ast.walk(parsed(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno is not None}
+        return {named: length for named, length in long.items() if length >= MAX_FUNCTION_LINES}
+
+    assert offenders(breaks, sources(*TREES)) == {}
 
 
-@each(*TREES)
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(parsed(path))
+def test_every_module_says_what_it_is_for() -> None:
+    assert offenders(lambda path: not ast.get_docstring(parsed(path)), sources(*TREES)) == {}
 
 
-@each("layers/core/darkroom/providers")
-def test_no_provider_raises_with_the_vendors_exception_attached(path: Path) -> None:
+def test_no_provider_raises_with_the_vendors_exception_attached() -> None:
     """httpx's exceptions carry whole URLs: inside `except`, a raise that makes an error ends in `from None`."""
-    for handler in (n for n in ast.walk(parsed(path)) if isinstance(n, ast.ExceptHandler)):
-        for node in ast.walk(handler):
-            if isinstance(node, ast.Raise) and node.exc is not None:
-                assert isinstance(node.cause, ast.Constant), f"line {node.lineno}"
-                assert node.cause.value is None, f"line {node.lineno}"
+
+    def breaks(path: Path) -> list[str]:
+        handlers = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ExceptHandler)]
+        raised = [node for handler in handlers for node in ast.walk(handler) if isinstance(node, ast.Raise)]
+        return [
+            f"line {node.lineno}"
+            for node in raised
+            if node.exc is not None and not (isinstance(node.cause, ast.Constant) and node.cause.value is None)
+        ]
+
+    assert offenders(breaks, sources("layers/core/darkroom/providers")) == {}
 
 
 def _is_sleep_parameter(node: ast.AST) -> TypeGuard[ast.AnnAssign]:

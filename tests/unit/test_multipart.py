@@ -10,10 +10,12 @@ from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.small_s3 import SmallS3
 from tests.unit.multipart_support import (
     BODY,
+    PART,
     SECOND,
     SIZE,
     bucket,
     carry,
+    mebibyte_parts,
     nothing_is_left_behind,
     small_parts,
     source,
@@ -23,7 +25,15 @@ from tests.unit.multipart_support import (
 from darkroom.aws.multipart import MAX_PART_BYTES, MIN_PART_BYTES, TRIES, WORKERS, Pieces, cut
 from darkroom.errors import ResultNotReady
 
-__all__ = ["bucket", "nothing_is_left_behind", "small_parts", "source"]  # fixtures, for pytest to find
+__all__ = [
+    "bucket",
+    "mebibyte_parts",
+    "nothing_is_left_behind",
+    "small_parts",
+    "source",
+]  # fixtures, for pytest to find
+
+FOUR = 4 * MIN_PART_BYTES  # a part of S3's own least size for each worker
 
 
 def parts_sent(bucket: SmallS3) -> list[int]:
@@ -36,7 +46,7 @@ def parts_sent(bucket: SmallS3) -> list[int]:
 @pytest.mark.parametrize("workers", [1, 3, 4])
 @pytest.mark.parametrize(
     "size",
-    [1, MIN_PART_BYTES - 1, MIN_PART_BYTES, MIN_PART_BYTES + 1, SIZE - 1, SIZE, SIZE + 1, 64 * MIB, 100_000_007,
+    [1, MIN_PART_BYTES - 1, MIN_PART_BYTES, MIN_PART_BYTES + 1, FOUR - 1, FOUR, FOUR + 1, 64 * MIB, 100_000_007,
      4 * MAX_PART_BYTES, 4 * MAX_PART_BYTES + 1, 1024 * MIB, 70_000 * MIB],
 )  # fmt: skip
 def test_the_parts_cover_the_result_and_are_such_as_s3_takes(size: int, workers: int) -> None:
@@ -50,7 +60,7 @@ def test_the_parts_cover_the_result_and_are_such_as_s3_takes(size: int, workers:
     assert len(parts) <= 10_000
 
 
-@pytest.mark.parametrize("size", [SIZE, SIZE + 1, 40_000_000, 64 * MIB, 300 * MIB + 7, 1024 * MIB, 5_000 * MIB])
+@pytest.mark.parametrize("size", [FOUR, FOUR + 1, 40_000_000, 64 * MIB, 300 * MIB + 7, 1024 * MIB, 5_000 * MIB])
 def test_every_worker_has_as_many_parts_as_any_other(size: int) -> None:
     lengths = [length for _, _, length in cut(size, WORKERS)]
     assert len(lengths) % WORKERS == 0
@@ -60,21 +70,33 @@ def test_every_worker_has_as_many_parts_as_any_other(size: int) -> None:
 # --- the right bytes ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ranges", [True, False], ids=["by parts", "in a row"])
-@pytest.mark.parametrize("size", [MIN_PART_BYTES + 1, 2 * MIN_PART_BYTES - 1, 2 * MIN_PART_BYTES, SIZE + 1], ids=str)
-def test_the_object_is_the_result(bucket: SmallS3, size: int, ranges: bool) -> None:
+def check_the_object_is_the_result(bucket: SmallS3, size: int, ranges: bool) -> None:
     with large_result(content(size), ranges=ranges) as source:
         carry(source, bucket)
         assert bool(source.parts_asked) == ranges
-    assert stands(bucket) == content(size)
+    assert stands(bucket) == source.body
     assert bucket.requests("POST")[-1].headers["x-amz-mp-object-size"] == str(size)
+
+
+@pytest.mark.usefixtures("mebibyte_parts")
+@pytest.mark.parametrize("ranges", [True, False], ids=["by parts", "in a row"])
+@pytest.mark.parametrize("size", [PART + 1, 2 * PART - 1, 2 * PART, SIZE + 1], ids=str)
+def test_the_object_is_the_result(bucket: SmallS3, size: int, ranges: bool) -> None:
+    check_the_object_is_the_result(bucket, size, ranges)
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["by parts", "in a row"])
+def test_the_object_is_the_result_by_parts_as_large_as_s3_takes_them(bucket: SmallS3, ranges: bool) -> None:
+    check_the_object_is_the_result(bucket, 2 * MIN_PART_BYTES + 1, ranges)
+    if ranges:
+        assert len(parts_sent(bucket)) == 3
 
 
 def test_each_part_is_read_by_a_range_of_its_own_and_of_that_version(bucket: SmallS3, source: LargeResult) -> None:
     carry(source, bucket)
-    assert sorted(source.parts_asked) == sorted(
-        f"bytes={offset}-{offset + length - 1}" for _, offset, length in cut(SIZE, WORKERS)
-    )
+    spans = list(cut(SIZE, WORKERS))
+    assert len(spans) == WORKERS
+    assert sorted(source.parts_asked) == sorted(f"bytes={offset}-{offset + length - 1}" for _, offset, length in spans)
     assert {one["if-match"] for one in source.seen[1:]} == {'"v1"'}
     assert {one["accept-encoding"] for one in source.seen} == {"identity"}
 

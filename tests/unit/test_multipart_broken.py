@@ -18,6 +18,7 @@ from tests.unit.multipart_support import (
     SIZE,
     bucket,
     carry,
+    mebibyte_parts,
     nothing_is_left_behind,
     opened,
     pump_into,
@@ -30,7 +31,13 @@ from darkroom.aws.multipart import TRIES, WORKERS, MultipartCopy
 from darkroom.aws.upload_part import Part
 from darkroom.errors import ResultNotReady, Throttled
 
-__all__ = ["bucket", "nothing_is_left_behind", "small_parts", "source"]  # fixtures, for pytest to find
+__all__ = [
+    "bucket",
+    "mebibyte_parts",
+    "nothing_is_left_behind",
+    "small_parts",
+    "source",
+]  # fixtures, for pytest to find
 
 
 # --- links that end meanwhile ---------------------------------------------------------------------------------------
@@ -69,6 +76,7 @@ def test_a_fresh_link_to_other_bytes_is_refused(bucket: SmallS3, source: LargeRe
     assert stands(bucket) is None
 
 
+@pytest.mark.usefixtures("mebibyte_parts")
 def test_a_fresh_link_to_another_length_is_refused_where_the_host_names_no_version(bucket: SmallS3) -> None:
     with large_result(BODY, etag=None) as source:
 
@@ -186,6 +194,7 @@ def test_nothing_that_stands_is_called_broken_since_the_next_try_would_take_it_f
 # --- sources without ranges ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("mebibyte_parts")
 @pytest.mark.parametrize("misdeed", ["cut", "longer", "500"])
 def test_one_download_that_breaks_is_not_ready_and_leaves_nothing(bucket: SmallS3, misdeed: str) -> None:
     with large_result(BODY, ranges=False) as source, opened(source) as link:
@@ -196,6 +205,7 @@ def test_one_download_that_breaks_is_not_ready_and_leaves_nothing(bucket: SmallS
     assert len(bucket.requests("DELETE")) == 1
 
 
+@pytest.mark.usefixtures("mebibyte_parts")
 def test_one_download_that_the_bucket_does_not_take_is_not_ready(bucket: SmallS3) -> None:
     bucket.misdeeds = {1: ["SlowDown"]}
     with large_result(BODY, ranges=False) as source, pytest.raises(ResultNotReady, match="SlowDown"):
@@ -203,6 +213,7 @@ def test_one_download_that_the_bucket_does_not_take_is_not_ready(bucket: SmallS3
     assert stands(bucket) is None
 
 
+@pytest.mark.usefixtures("mebibyte_parts")
 def test_a_download_left_early_is_closed(bucket: SmallS3) -> None:
     ended: list[bool] = []
 

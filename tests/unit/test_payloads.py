@@ -74,12 +74,13 @@ class Sts:
         return {"Credentials": {**secrets, "Expiration": NOW + timedelta(hours=1)}}
 
 
-@pytest.fixture
-def links(monkeypatch: pytest.MonkeyPatch) -> S3PresignedUrls:
-    """The links of production, signed with credentials of nobody's."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+@pytest.fixture(scope="module")
+def links() -> Iterator[S3PresignedUrls]:
+    """The links of production, signed with credentials of nobody's: of one session, whose client takes long to make."""
     sts: Any = Sts()
-    return S3PresignedUrls(sts, "arn:aws:iam::123456789012:role/links", lambda: NOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        yield S3PresignedUrls(sts, "arn:aws:iam::123456789012:role/links", lambda: NOW)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpeg", ".tiff", ""])
