@@ -64,7 +64,7 @@ def await_end(stage: SimulatedStage, process_id: str) -> None:
 def journey(stage: SimulatedStage, kind: str | None = None) -> None:
     """Every call of the port, each twice where a fault awaits the first: on every operation that the kind may strike."""
     if kind:
-        for operation in type(stage).simulator_class.repertoire.kinds[kind].operations:
+        for operation in type(stage).simulator_class.supported_faults.kinds[kind].operations:
             stage.simulator.faults.add(kind, 1, operation, **OPTIONS.get(kind, {}))
     times = 2 if kind else 1
     stage.side = SIDE  # type: ignore[misc]
@@ -86,7 +86,7 @@ def journey(stage: SimulatedStage, kind: str | None = None) -> None:
 def all_faults(stage: SimulatedStage) -> None:
     """A journey for every kind of fault that the simulator knows. They prove nothing of the faults, so none is counted."""
     stage.note()
-    for kind in type(stage).simulator_class.repertoire.kinds:
+    for kind in type(stage).simulator_class.supported_faults.kinds:
         journey(stage, kind)
         stage.simulator.faults.clear()
 
@@ -99,7 +99,7 @@ def test_the_log_of_every_fault_holds_no_key_and_no_link(
     with caplog.at_level(logging.DEBUG):
         all_faults(stage)
     stage.simulator.journal.clear()
-    assert caplog.text.count("a call failed") > len(type(stage).simulator_class.repertoire.kinds)
+    assert caplog.text.count("a call failed") > len(type(stage).simulator_class.supported_faults.kinds)
     assert "opened" in caplog.text or "result" not in stage.can
     assert not SECRETS.search(caplog.text)
     raw = [f"{record.msg} {record.args!r} {record.exc_text}" for record in caplog.records]

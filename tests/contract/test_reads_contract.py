@@ -110,7 +110,9 @@ def test_the_price_is_asked_for_once_for_many_estimates(stage: SimulatedStage) -
 def test_what_the_vendor_has_taken_from_its_list_is_refused_before_anything_is_paid(
     stage: SimulatedStage, schema_field: str
 ) -> None:
-    narrowed = stage.set_up(narrowed={"enhance_model": ("Standard V2", "High Fidelity V2")}, schema_field=schema_field)
+    narrowed = stage.set_up(
+        narrowed_choices={"enhance_model": ("Standard V2", "High Fidelity V2")}, schema_field=schema_field
+    )
     with promised(InvalidSetting, narrowed) as caught:
         narrowed.provider.estimate(narrowed.plan(enhance_model="CGI"), narrowed.side, narrowed.side)
     assert "Standard V2, High Fidelity V2" in str(caught.value)

@@ -161,7 +161,7 @@ def test_a_result_without_a_link_does_not_hide_the_next(stage: Stage) -> None:
 @needs("key behind results")
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_result_behind_the_key_is_fetched_with_it(stage: SimulatedStage, status: int) -> None:
-    locked = stage.set_up(result_wants_key=True, strangers_get=status)
+    locked = stage.set_up(result_wants_key=True, status_without_key=status)
     assert opened(content_of(locked, locked.finished())).width == locked.result_side
 
 

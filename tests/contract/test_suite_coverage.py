@@ -14,7 +14,7 @@ from darkroom import catalog, container
 SIMULATED = {name: stage for name, stage in STAGES.items() if issubclass(stage, SimulatedStage)}
 KINDS = {
     "fake": misbehaviour.KINDS,
-    **{name: frozenset(stage.simulator_class.repertoire.kinds) for name, stage in SIMULATED.items()},
+    **{name: frozenset(stage.simulator_class.supported_faults.kinds) for name, stage in SIMULATED.items()},
 }
 
 

@@ -158,7 +158,7 @@ def test_the_journal_says_how_a_request_came_and_holds_no_key(stand: Stand, mark
     stand.submit(mark)
     (entry,) = stand.sim.requests
     assert (entry["method"], entry["operation"], entry["status"]) == ("POST", "submit", 200)
-    assert mark in entry[stand.sim.subject]
+    assert mark in entry[stand.sim.subject_field]
     assert (entry["has_content_length"], entry["transfer_encoding"]) == (True, None)
     assert (entry["key_matched"], entry["key_leaked"]) == (True, False)
     (header,) = stand.vendor.headers
@@ -182,7 +182,7 @@ def test_another_process_can_read_the_journal_set_faults_and_the_account(stand: 
         assert stand.ask("list").status_code == 502
         body = control.get("/faults").json()
         assert body["active"] == [{"kind": "error_before", "on": "list", "times": 1, "match": None, "status": 502}]
-        assert set(body["kinds"]) == set(sim.repertoire.kinds)
+        assert set(body["kinds"]) == set(sim.supported_faults.kinds)
         assert control.delete("/faults").status_code == 204
         assert control.post("/faults", json={"kind": "x"}).status_code == 400
         stand.submit(mark)
@@ -202,7 +202,7 @@ def test_two_simulators_cannot_share_a_port(stand: Stand) -> None:
 
 
 def test_faults_can_be_written_in_one_line(stand: Stand) -> None:
-    parse = stand.sim.repertoire.parse
+    parse = stand.sim.supported_faults.parse
     fault = parse("slow:result:*:bytes_per_second=100:match=cat")
     assert (fault.on, fault.times, fault.match) == ("result", None, "cat")
     assert fault.option("bytes_per_second") == 100

@@ -13,7 +13,7 @@ import pytest
 from tests.simulators.gallery import picture
 
 from darkroom_local.certificates import Certificates, issued
-from darkroom_local.simulators.framework.input_fetching import NotFetched, fetch, trust_in
+from darkroom_local.simulators.framework.input_fetching import NotFetched, fetch, tls_trust
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,7 +56,7 @@ def url(certificates: Certificates) -> Iterator[str]:
 
 def fetched(url: str, folder: Path, authorities: Path | None) -> bytes:
     target = folder / "picture"
-    asyncio.run(fetch(url, target, 10, 1 << 20, trust_in(authorities)))
+    asyncio.run(fetch(url, target, 10, 1 << 20, tls_trust(authorities)))
     return target.read_bytes()
 
 

@@ -14,7 +14,7 @@ from tests.simulators.client import KEY
 from tests.simulators.gallery import Gallery
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
-from darkroom_local.simulators.aimlapi.request_log import Pace
+from darkroom_local.simulators.aimlapi.request_log import RateLimit
 from darkroom_local.simulators.framework.refusals import Refusal
 
 
@@ -228,10 +228,10 @@ def test_more_than_200_questions_a_minute_are_too_many() -> None:
 
 
 def test_after_a_minute_one_may_ask_again() -> None:
-    pace = Pace(speed=300)  # a minute is a fifth of a second
+    rate_limit = RateLimit(speed=300)  # a minute is a fifth of a second
     for _ in range(200):
-        pace.note()
+        rate_limit.record_call()
     with pytest.raises(Refusal):
-        pace.note()
+        rate_limit.record_call()
     time.sleep(0.22)
-    pace.note()
+    rate_limit.record_call()

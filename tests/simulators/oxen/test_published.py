@@ -241,7 +241,7 @@ def test_units_are_charged_once_the_generation_succeeded(
 def test_price_enums_and_the_name_of_the_schema_can_be_chosen(gallery: Gallery) -> None:
     chosen: dict[str, Any] = {
         "price_units": 1_234,
-        "narrowed": {"upscale_factor": ("2x",)},
+        "narrowed_choices": {"upscale_factor": ("2x",)},
         "schema_field": "json_request_schema",
     }
     with running(**chosen) as (sim, http):
@@ -257,9 +257,9 @@ def test_price_enums_and_the_name_of_the_schema_can_be_chosen(gallery: Gallery) 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"narrowed": {"upscale_factor": ("6x",)}},
-        {"narrowed": {"seed": ("1",)}},
-        {"narrowed": {"output_format": ()}},
+        {"narrowed_choices": {"upscale_factor": ("6x",)}},
+        {"narrowed_choices": {"seed": ("1",)}},
+        {"narrowed_choices": {"output_format": ()}},
         {"schema_field": "schema"},
     ],
 )

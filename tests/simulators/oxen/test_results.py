@@ -43,7 +43,7 @@ def test_a_result_can_want_the_key_first_and_then_lead_elsewhere(gallery: Galler
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_strangers_can_be_turned_away_in_other_words(gallery: Gallery, status: int) -> None:
-    with running(result_wants_key=True, strangers_get=status) as (sim, http):
+    with running(result_wants_key=True, status_without_key=status) as (sim, http):
         url = link(http, submitted(http, gallery.url()))
         assert BARE.get(url).status_code == status
         assert http.get(url).status_code == 302

@@ -14,7 +14,7 @@ from tests.simulators.topaz.support import balance, finished, picture, result_of
 
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.topaz.published_facts import ENDPOINTS
-from darkroom_local.simulators.topaz.request_checks import make_order, read_wishes
+from darkroom_local.simulators.topaz.request_checks import check_fields, price_request
 
 RATES = {"sharpen-gen": 20, "denoise": 24, "restore-gen": 24, "lighting": 24, "matting": 24, "tool": 24}
 MODELS = {
@@ -70,8 +70,8 @@ def test_the_first_model_is_taken_when_none_is_named(http: httpx.Client, endpoin
 
 @pytest.mark.parametrize(("endpoint", "rate"), RATES.items())
 def test_a_credit_buys_the_endpoints_megapixels_and_not_a_pixel_more(endpoint: str, rate: int) -> None:
-    wishes = read_wishes(ENDPOINTS[endpoint], {})
-    credits = [make_order(wishes, 1000, rate * 1000 + rows, 512).credits for rows in (0, 1)]
+    wishes = check_fields(ENDPOINTS[endpoint], {})
+    credits = [price_request(wishes, 1000, rate * 1000 + rows, 512).credits for rows in (0, 1)]
     assert credits == [1, 2]
 
 
