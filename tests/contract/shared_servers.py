@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
-from tests.simulators.gallery import Gallery, gallery_open
+from tests.simulators.picture_server import PictureServer, serve_pictures
 
 from darkroom.model import Handle
 from darkroom.providers import http_client
@@ -22,8 +22,8 @@ SIGNATURE = "5f1d0c7a"  # of every link to an input
 class Site:
     """The servers and the client of one test session."""
 
-    def __init__(self, client: httpx.Client, gallery: Gallery) -> None:
-        self.client, self.gallery = client, gallery
+    def __init__(self, client: httpx.Client, picture_server: PictureServer) -> None:
+        self.client, self.picture_server = client, picture_server
         self.faults_met: defaultdict[str, set[str]] = defaultdict(set)  # provider → kinds of faults that its tests met
         self._stack = contextlib.ExitStack()
         self._running: dict[tuple[object, str], AnySimulator] = {}
@@ -43,13 +43,13 @@ class Site:
     def publish_input(self, content: bytes, handle: Handle) -> str:
         """Serve an input from now on. Return its link, whose query looks like that of a presigned GET of S3."""
         path = f"/{handle.job_id}/picture.png"
-        self.gallery.pictures[path] = content
+        self.picture_server.pictures[path] = content
         query = {"response-content-disposition": f'attachment; filename="{handle}.png"', "X-Amz-Signature": SIGNATURE}
-        return f"{self.gallery.url(path)}?{urlencode(query, quote_via=quote, safe='')}"
+        return f"{self.picture_server.url(path)}?{urlencode(query, quote_via=quote, safe='')}"
 
     def input_requests(self, job_id: str) -> list[tuple[str, dict[str, str]]]:
         """Return which inputs of a job were fetched, and with which headers."""
-        seen = list(zip(self.gallery.asked, self.gallery.headers, strict=True))
+        seen = list(zip(self.picture_server.asked, self.picture_server.headers, strict=True))
         return [(path, headers) for path, headers in seen if path.startswith(f"/{job_id}/")]
 
 
@@ -58,8 +58,8 @@ def site_open() -> Iterator[Site]:
     """Open the servers for a session. The client is the runtime's own. It is shared because loading certificates is
     slow.
     """
-    with gallery_open() as gallery, http_client.new_client() as client:
-        site = Site(client, gallery)
+    with serve_pictures() as picture_server, http_client.new_client() as client:
+        site = Site(client, picture_server)
         try:
             yield site
         finally:

@@ -53,7 +53,7 @@ def test_a_forgotten_job_stays_spent(under_test: ProviderUnderTest) -> None:
 
 
 @needs("account", "cancel", "queue")
-def test_a_cancelled_job_is_given_back(under_test: ProviderUnderTest) -> None:
+def test_a_cancelled_job_is_refunded(under_test: ProviderUnderTest) -> None:
     before = balance(under_test)
     assert under_test.provider.cancel(under_test.running())
     assert moved(under_test, before) == (0, 0, 0)
@@ -61,7 +61,7 @@ def test_a_cancelled_job_is_given_back(under_test: ProviderUnderTest) -> None:
 
 @needs("account", "queue")
 @per_provider("fault", "ending_faults")
-def test_a_job_that_ends_without_a_result_is_given_back(under_test: ProviderUnderTest, fault: str) -> None:
+def test_a_job_that_ends_without_a_result_is_refunded(under_test: ProviderUnderTest, fault: str) -> None:
     before = balance(under_test)
     under_test.add_fault(fault)
     under_test.finished()
@@ -69,7 +69,7 @@ def test_a_job_that_ends_without_a_result_is_given_back(under_test: ProviderUnde
 
 
 @needs("account", "synchronous")
-def test_a_synchronous_call_that_is_tried_in_vain_is_given_back(under_test: SimulatedProvider) -> None:
+def test_a_synchronous_call_that_fails_is_refunded(under_test: SimulatedProvider) -> None:
     before = balance(under_test)
     under_test.add_fault("failed_job", on="synchronous")
     with pytest.raises(SubmitInDoubt):

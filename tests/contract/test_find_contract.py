@@ -200,9 +200,7 @@ def test_the_log_shows_what_was_answered_as_ended_with_what_it_cost(under_test: 
 
 @needs("log")
 @pytest.mark.parametrize("fault", ["failed_job", "generation_timeout"])
-def test_the_log_shows_what_was_tried_in_vain_and_that_it_cost_nothing(
-    under_test: ProviderUnderTest, fault: str
-) -> None:
+def test_the_log_shows_what_failed_and_that_it_cost_nothing(under_test: ProviderUnderTest, fault: str) -> None:
     under_test.add_fault(fault)
     with raises_safely(SubmitInDoubt, under_test):
         under_test.submit()

@@ -19,7 +19,7 @@ def process_for(under_test: ProviderUnderTest, read: str) -> str:
 
 @per_provider("read", "reads")
 @per_provider("fault", "operator_faults")
-def test_an_account_in_need_is_the_operators_fault_on_every_call(
+def test_an_account_problem_is_the_operators_fault_on_every_call(
     under_test: ProviderUnderTest, read: str, fault: str
 ) -> None:
     process_id = process_for(under_test, read)

@@ -278,7 +278,7 @@ def test_a_synchronous_call_that_is_not_taken_is_unpaid(
 
 
 @needs("synchronous")
-def test_a_synchronous_call_that_is_tried_in_vain_keeps_nothing_and_charges_nothing(
+def test_a_synchronous_call_that_fails_keeps_nothing_and_charges_nothing(
     under_test: SimulatedProvider,
 ) -> None:
     under_test.add_fault("failed_job", on="synchronous")

@@ -22,7 +22,7 @@ class Stalled(AssertionError):
 class Worker:
     """One invocation, or one run of any function, from its first step to its end."""
 
-    __slots__ = ("thread", "dead", "dies_at", "ident", "name", "skew", "wakes_at", "work")
+    __slots__ = ("dead", "dies_at", "ident", "name", "skew", "thread", "wakes_at", "work")
 
     def __init__(self, name: str, work: Callable[[], Any], skew: float, wakes_at: float, dies_at: float) -> None:
         self.name, self.work, self.skew, self.wakes_at, self.dies_at = name, work, skew, wakes_at, dies_at

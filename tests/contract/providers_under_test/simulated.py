@@ -176,7 +176,7 @@ class SimulatedProvider(ProviderUnderTest):
 
     def fetched(self) -> list[str]:
         """Return the URLs of the inputs that were fetched."""
-        return [self.site.gallery.url(path) for path, _ in self.site.input_requests(self.job_id)]
+        return [self.site.picture_server.url(path) for path, _ in self.site.input_requests(self.job_id)]
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
         name, value = what.split("=")
