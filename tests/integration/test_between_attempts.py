@@ -1,4 +1,6 @@
-"""What happens between two tries: a result that stands is not lost, a claim that failed comes back, a paid id is held on to."""
+"""What happens between two attempts: a published result is not lost, a failed claim is repeated, and a paid id is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def job(world: World) -> Job:
 
 
 class Stubborn:
-    """A port of which one call fails for a while, then is the port itself."""
+    """A port of which one call fails a number of times, and then works."""
 
     def __init__(self, port: Any, name: str, errors: list[Exception]) -> None:
         self._port, self._name, self._errors = port, name, errors
@@ -42,7 +44,8 @@ class Stubborn:
         return fail
 
 
-# --- a result that stands --------------------------------------------------------------------------------------------
+# --- a published result
+# ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [None, ProcessState.EXPIRED, ProcessState.FAILED, ProcessState.CANCELLED])
@@ -99,7 +102,8 @@ def test_a_process_that_had_said_completed_is_settled_when_it_fails_after_all(
     world.assert_books_balance()
 
 
-# --- a key that another version is written to ------------------------------------------------------------------------
+# --- a key that another version is written to
+# ------------------------------------------------------------------------
 
 
 def test_a_job_whose_key_is_being_written_looks_again_soon_and_not_by_failing(world: World, job: Job) -> None:
@@ -131,7 +135,8 @@ def test_the_ledger_says_until_when_a_key_is_written(world: World) -> None:
     assert busy.value.until == until
 
 
-# --- a claim that failed ---------------------------------------------------------------------------------------------
+# --- a claim that failed
+# ---------------------------------------------------------------------------------------------
 
 
 def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(world: World) -> None:
@@ -162,7 +167,8 @@ def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(world: World)
     assert len(world.provider.processes) == 1
 
 
-# --- a paid id -------------------------------------------------------------------------------------------------------
+# --- a paid id
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_binding_is_tried_on_for_longer_than_a_write_takes(world: World) -> None:
@@ -200,7 +206,8 @@ def test_a_bind_that_lost_is_not_tried_on(world: World) -> None:
     assert world.job().orphans
 
 
-# --- what the stack takes --------------------------------------------------------------------------------------------
+# --- what the stack takes
+# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
