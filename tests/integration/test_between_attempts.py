@@ -44,8 +44,7 @@ class Stubborn:
         return fail
 
 
-# --- a published result
-# ----------------------------------------------------------------------------------------------
+# --- a published result ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [None, ProcessState.EXPIRED, ProcessState.FAILED, ProcessState.CANCELLED])
@@ -102,8 +101,7 @@ def test_a_process_that_had_said_completed_is_settled_when_it_fails_after_all(
     world.assert_books_balance()
 
 
-# --- a key that another version is written to
-# ------------------------------------------------------------------------
+# --- a key that another version is written to ------------------------------------------------------------------------
 
 
 def test_a_job_whose_key_is_being_written_looks_again_soon_and_not_by_failing(world: World, job: Job) -> None:
@@ -135,8 +133,7 @@ def test_the_ledger_says_until_when_a_key_is_written(world: World) -> None:
     assert busy.value.until == until
 
 
-# --- a claim that failed
-# ---------------------------------------------------------------------------------------------
+# --- a claim that failed ---------------------------------------------------------------------------------------------
 
 
 def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(world: World) -> None:
@@ -167,8 +164,7 @@ def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(world: World)
     assert len(world.provider.processes) == 1
 
 
-# --- a paid id
-# -------------------------------------------------------------------------------------------------------
+# --- a paid id -------------------------------------------------------------------------------------------------------
 
 
 def test_binding_is_tried_on_for_longer_than_a_write_takes(world: World) -> None:
@@ -206,8 +202,7 @@ def test_a_bind_that_lost_is_not_tried_on(world: World) -> None:
     assert world.job().orphans
 
 
-# --- what the stack takes
-# --------------------------------------------------------------------------------------------
+# --- what the stack takes --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_the_journal_says_how_a_request_came_and_holds_no_key(shared: SharedSimu
     (header,) = shared.vendor.headers
     assert entry["auth_header"] == header.lower()
     assert header.lower() in [name.lower() for name in entry["header_names"]]
-    assert entry[shared.vendor.id_field] == shared.sim.submits[0][shared.vendor.note]
+    assert entry[shared.vendor.id_field] == shared.sim.submits[0][shared.vendor.id_field]
     assert KEY not in str(shared.sim.requests)
 
 

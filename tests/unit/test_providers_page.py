@@ -1,4 +1,4 @@
-"""docs/providers.md against the code: the catalogs, and what the contract suite holds each vendor to."""
+"""docs/providers.md compared with the code: the catalogs, and the capabilities that the contract suite tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def shape(book: Catalog, capabilities: frozenset[str]) -> str:
 
 
 def lookup(book: Catalog, capabilities: frozenset[str]) -> str:
-    assert "list" in capabilities  # what was sent can be asked for, whatever the vendor calls it
+    assert "list" in capabilities  # every vendor shows what was submitted, in a list or a log
     return "log" if "log" in capabilities else "list"
 
 
