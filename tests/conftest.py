@@ -1,4 +1,4 @@
-"""How tests are shared among processes: those that stand on one thing stay together, the rest goes file by file."""
+"""How tests are distributed over processes: tests that share a resource stay together, the others go file by file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/contract/", "tests/e2e/", "tests/soak/")  # what looks back at all of its tests, or shares one cloud
+TOGETHER = (
+    "tests/contract/",
+    "tests/e2e/",
+    "tests/soak/",
+)  # they share one cloud, or check all tests of the folder at the end
 
 
 class ByWhatTheyShare(LoadScopeScheduling):
-    """A process takes a folder or a file at a time."""
+    """Give a process one folder or one file at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]

@@ -14,7 +14,7 @@ from typing import Any
 from tests.fakes.messaging import Bell, PresignedUrls
 from tests.faults.dynamodb_values import Row
 from tests.faults.memory_dynamodb import Key
-from tests.faults.memory_staging import Incoming
+from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.port_proxies import NoFaults
 from tests.faults.simulated_stack import PROVIDER, Stack
 
@@ -79,7 +79,8 @@ class Burst:
         self.events: Counter[tuple[str, str]] = Counter()
         cloud = {
             "dynamo": self.dynamo, "sources": self.sources, "outputs": self.outputs,
-            "staging": Incoming(lambda _: None, lambda _: None), "links": PresignedUrls(), "sqs": self.intake, "bus": self,
+            "staging": MemoryStagedResults(lambda _: None, lambda _: None), "links": PresignedUrls(),
+            "sqs": self.intake, "bus": self,
             "sfn": self.executions, "alerts": self.bell,
         }  # fmt: skip
         allowed = {PROVIDER: Decimal(scenario.monthly_credits)} if scenario.monthly_credits else {}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.faults.memory_dynamodb import refusal
-from tests.faults.memory_step_functions import Execution, Machine
+from tests.faults.memory_step_functions import Execution, MemoryStepFunctions
 
 from benchmarks.scaling import limits
 from benchmarks.scaling.dynamo import patiently
@@ -18,7 +18,7 @@ from benchmarks.scaling.world import World
 THROTTLED = "ThrottlingException"
 
 
-class Executions(Machine):
+class Executions(MemoryStepFunctions):
     """`transitions`: states entered, retries, and one for each start."""
 
     def __init__(self, world: World, functions: Functions, elsewhere: bool) -> None:

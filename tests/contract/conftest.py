@@ -1,4 +1,4 @@
-"""Fixtures, and which test meets which stage: exactly those that can what it `needs`, so that none is skipped."""
+"""Run each test for exactly the providers that have the capabilities it needs, so that no test is skipped."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
+from tests.contract.providers_under_test.base import ProviderUnderTest
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.contract.shared_servers import Site, site_open
-from tests.contract.stages import STAGES
-from tests.contract.stages.base import Stage
-from tests.contract.stages.simulated import SimulatedStage
 
 HERE = Path(__file__).parent
-NEEDED: defaultdict[str, set[str]] = defaultdict(set)  # stage → what its tests needed of it
+NEEDED: defaultdict[str, set[str]] = defaultdict(set)  # provider → the capabilities that its tests needed
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(*capabilities): what a stage must be able to")
-    config.addinivalue_line("markers", "per_stage(argument, table): the entries of the stage's own table")
-    config.addinivalue_line("markers", "of_all: looks back at what all tests of the contract did")
+    config.addinivalue_line("markers", "needs(*capabilities): the capabilities that a provider must have")
+    config.addinivalue_line("markers", "per_provider(argument, table): one run for each entry of the provider's table")
+    config.addinivalue_line("markers", "of_all: runs last and checks what all other tests of the contract did")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if "stage" in mark.args[0]]
-    if chosen or "stage" not in metafunc.fixturenames:
+    chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if "under_test" in mark.args[0]]
+    if chosen or "under_test" not in metafunc.fixturenames:
         return
     needed = {word for mark in metafunc.definition.iter_markers("needs") for word in mark.args}
-    tables = {mark.args[0]: mark.args[1] for mark in metafunc.definition.iter_markers("per_stage")}
+    tables = {mark.args[0]: mark.args[1] for mark in metafunc.definition.iter_markers("per_provider")}
     rows = []
-    for stage in (stage for stage in STAGES.values() if needed <= stage.can):
-        for values in itertools.product(*(getattr(stage, table) for table in tables.values())):
-            words = [stage.name, *(str(value) or "''" for value in values)]
-            rows.append(pytest.param(stage, *values, id="-".join(words)))
-            NEEDED[stage.name] |= needed
-    assert rows, f"no stage can all that {metafunc.definition.nodeid} needs"
-    metafunc.parametrize(["stage", *tables], rows, indirect=["stage"])
+    for under_test in (under_test for under_test in PROVIDERS_UNDER_TEST.values() if needed <= under_test.capabilities):
+        for values in itertools.product(*(getattr(under_test, table) for table in tables.values())):
+            words = [under_test.name, *(str(value) or "''" for value in values)]
+            rows.append(pytest.param(under_test, *values, id="-".join(words)))
+            NEEDED[under_test.name] |= needed
+    assert rows, f"no provider has all the capabilities that {metafunc.definition.nodeid} needs"
+    metafunc.parametrize(["under_test", *tables], rows, indirect=["under_test"])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What looks back at all tests comes last, and is left out where only some of them run."""
+    """Run the `of_all` tests last, because they check what all others did. Deselect them when only some tests run."""
     looking_back = [item for item in items if item.get_closest_marker("of_all")]
     others = [item for item in items if item not in looking_back]
     is_chosen = bool(config.option.keyword or config.option.markexpr or any("::" in word for word in config.args))
@@ -63,9 +63,9 @@ def simulators_of_the_module(site: Site) -> Iterator[None]:
 
 
 @pytest.fixture
-def stage(request: pytest.FixtureRequest, site: Site) -> Iterator[Stage]:
-    """Every implementation in turn that can what the test needs."""
+def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[ProviderUnderTest]:
+    """Yield each provider in turn that has the capabilities the test needs."""
     made = request.param(site)
     yield made
-    if isinstance(made, SimulatedStage):
+    if isinstance(made, SimulatedProvider):
         made.close()

@@ -1,4 +1,4 @@
-"""The one check that every raised error passes: exactly the promised kind, and nothing secret in or behind it."""
+"""The check that every raised error must pass: it is exactly the expected class, and nothing secret is in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import pytest
-from tests.contract.stages.base import Stage
+from tests.contract.providers_under_test.base import ProviderUnderTest
 
 from darkroom.errors import DarkroomError
 
@@ -16,8 +16,8 @@ E = TypeVar("E", bound=DarkroomError)
 
 
 @contextmanager
-def promised(kind: type[E], stage: Stage) -> Iterator[pytest.ExceptionInfo[E]]:
-    """Expects exactly this error, shown without a key, a link or a vendor's exception."""
+def raises_safely(kind: type[E], under_test: ProviderUnderTest) -> Iterator[pytest.ExceptionInfo[E]]:
+    """Expect exactly this error. It must show no key and no link, and hide the vendor's own exception."""
     with pytest.raises(kind) as caught:
         yield caught
     error = caught.value
@@ -25,5 +25,5 @@ def promised(kind: type[E], stage: Stage) -> Iterator[pytest.ExceptionInfo[E]]:
     assert error.__cause__ is None
     assert error.__context__ is None or error.__suppress_context__
     shown = "".join(traceback.format_exception_only(error)) + repr(error.args)
-    assert not [secret for secret in stage.secrets if secret in shown]
-    assert stage.secrets[0] not in "".join(traceback.format_exception(error))
+    assert not [secret for secret in under_test.secrets if secret in shown]
+    assert under_test.secrets[0] not in "".join(traceback.format_exception(error))

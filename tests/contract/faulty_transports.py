@@ -1,4 +1,4 @@
-"""Transports of httpx that make a real exchange go wrong on our side: no patience, or an answer changed on its way."""
+"""httpx transports that fail on the client's side: one has a very short time-out, one changes the answer on its way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAIN = functools.partial(httpx.HTTPTransport, verify=False, limits=NO_IDLE)
 
 
 class Impatient(httpx.HTTPTransport):
-    """Waits a quarter of a second for an answer, whatever the caller grants."""
+    """Wait a quarter of a second for an answer, whatever time-out the caller sets."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.extensions["timeout"] = {"connect": 5.0, "read": READ_SECONDS, "write": 5.0, "pool": 5.0}
@@ -23,7 +23,7 @@ class Impatient(httpx.HTTPTransport):
 
 
 class Changing(httpx.HTTPTransport):
-    """Hands on what `change` makes of the JSON of answers to GETs of paths that end so."""
+    """Apply `change` to the JSON answers to GET requests whose path ends with one of `endings`."""
 
     def __init__(self, endings: tuple[str, ...], change: Callable[[Any], Any], **options: Any) -> None:
         super().__init__(**options)

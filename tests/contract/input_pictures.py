@@ -1,4 +1,4 @@
-"""What is sent: pictures that do not compress, so that their results are longer than the first read of a link."""
+"""The pictures that tests send. They do not compress, so their results are longer than the first read of a link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 @cache
 def noise(side: int) -> bytes:
-    """A square PNG."""
+    """Return a square PNG of noise."""
     buffer = io.BytesIO()
     Image.frombytes("RGB", (side, side), random.Random(7).randbytes(side * side * 3)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -19,7 +19,7 @@ def noise(side: int) -> bytes:
 
 @cache
 def drawn(width: int, height: int) -> bytes:
-    """A PNG with an opaque and a transparent half."""
+    """Return a PNG with an opaque and a transparent half."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGBA")
     image.paste((10, 20, 30, 0), (0, 0, width // 2, height))
     buffer = io.BytesIO()
@@ -28,7 +28,7 @@ def drawn(width: int, height: int) -> bytes:
 
 
 def opened(content: bytes) -> Image.Image:
-    """A picture, decoded."""
+    """Return the decoded picture."""
     image = Image.open(io.BytesIO(content))
     image.load()
     return image

@@ -1,30 +1,30 @@
-"""What every provider promises of its account and its key: the credits as they move, and a rotated key in use."""
+"""What every provider promises about its account and key: credits move correctly, and a rotated key is used."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 import pytest
-from tests.contract.error_checks import promised
-from tests.contract.stage_marks import needs, per_stage
-from tests.contract.stages.base import KEY, Stage
-from tests.contract.stages.simulated import SimulatedStage
+from tests.contract.capability_marks import needs, per_provider
+from tests.contract.error_checks import raises_safely
+from tests.contract.providers_under_test.base import KEY, ProviderUnderTest
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import DarkroomError, OperatorFault, ProviderUnavailable, SubmitInDoubt
 from darkroom.model import Balance
 
 
-def moved(stage: Stage, before: Balance) -> tuple[Decimal, Decimal, Decimal]:
-    """By how many prices of a picture available, reserved and total differ."""
-    after = balance(stage)
+def moved(under_test: ProviderUnderTest, before: Balance) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the change of the available, reserved and total credits, in prices of one picture."""
+    after = balance(under_test)
     names = ("available", "reserved", "total")
-    available, reserved, total = ((getattr(after, name) - getattr(before, name)) / stage.price for name in names)
+    available, reserved, total = ((getattr(after, name) - getattr(before, name)) / under_test.price for name in names)
     return available, reserved, total
 
 
-def balance(stage: Stage) -> Balance:
-    """The account now, whose numbers add up."""
-    found = stage.provider.balance()
+def balance(under_test: ProviderUnderTest) -> Balance:
+    """Return the current balance, after checking that its numbers add up."""
+    found = under_test.provider.balance()
     assert found is not None
     assert all(isinstance(number, Decimal) for number in (found.available, found.reserved, found.total))
     assert found.total == found.available + found.reserved
@@ -32,169 +32,169 @@ def balance(stage: Stage) -> Balance:
 
 
 @needs("account", "reserves", "queue")
-def test_a_running_job_is_reserved_and_not_spent(stage: Stage) -> None:
-    before = balance(stage)
-    stage.running()
-    assert moved(stage, before) == (-1, 1, 0)
+def test_a_running_job_is_reserved_and_not_spent(under_test: ProviderUnderTest) -> None:
+    before = balance(under_test)
+    under_test.running()
+    assert moved(under_test, before) == (-1, 1, 0)
 
 
 @needs("account")
-def test_a_finished_job_is_spent_and_no_longer_reserved(stage: Stage) -> None:
-    before = balance(stage)
-    stage.finished()
-    assert moved(stage, before) == (-1, 0, -1)
+def test_a_finished_job_is_spent_and_no_longer_reserved(under_test: ProviderUnderTest) -> None:
+    before = balance(under_test)
+    under_test.finished()
+    assert moved(under_test, before) == (-1, 0, -1)
 
 
 @needs("account", "forget")
-def test_a_forgotten_job_stays_spent(stage: Stage) -> None:
-    before = balance(stage)
-    stage.provider.forget(stage.finished())
-    assert moved(stage, before) == (-1, 0, -1)
+def test_a_forgotten_job_stays_spent(under_test: ProviderUnderTest) -> None:
+    before = balance(under_test)
+    under_test.provider.forget(under_test.finished())
+    assert moved(under_test, before) == (-1, 0, -1)
 
 
 @needs("account", "cancel", "queue")
-def test_a_cancelled_job_is_given_back(stage: Stage) -> None:
-    before = balance(stage)
-    assert stage.provider.cancel(stage.running())
-    assert moved(stage, before) == (0, 0, 0)
+def test_a_cancelled_job_is_refunded(under_test: ProviderUnderTest) -> None:
+    before = balance(under_test)
+    assert under_test.provider.cancel(under_test.running())
+    assert moved(under_test, before) == (0, 0, 0)
 
 
 @needs("account", "queue")
-@per_stage("fault", "endings")
-def test_a_job_that_ends_without_a_result_is_given_back(stage: Stage, fault: str) -> None:
-    before = balance(stage)
-    stage.fault(fault)
-    stage.finished()
-    assert moved(stage, before) == (0, 0, 0)
+@per_provider("fault", "ending_faults")
+def test_a_job_that_ends_without_a_result_is_refunded(under_test: ProviderUnderTest, fault: str) -> None:
+    before = balance(under_test)
+    under_test.add_fault(fault)
+    under_test.finished()
+    assert moved(under_test, before) == (0, 0, 0)
 
 
-@needs("account", "held")
-def test_a_held_call_that_is_tried_in_vain_is_given_back(stage: SimulatedStage) -> None:
-    before = balance(stage)
-    stage.fault("failed_job", on="held")
+@needs("account", "synchronous")
+def test_a_synchronous_call_that_fails_is_refunded(under_test: SimulatedProvider) -> None:
+    before = balance(under_test)
+    under_test.add_fault("failed_job", on="synchronous")
     with pytest.raises(SubmitInDoubt):
-        stage.submit_held()
-    assert moved(stage, before) == (0, 0, 0)
+        under_test.submit_synchronous()
+    assert moved(under_test, before) == (0, 0, 0)
 
 
 @needs("account")
-def test_a_submit_in_doubt_that_was_accepted_is_spent(stage: Stage) -> None:
-    before = balance(stage)
-    stage.fault("error_after")
+def test_a_submit_in_doubt_that_was_accepted_is_spent(under_test: ProviderUnderTest) -> None:
+    before = balance(under_test)
+    under_test.add_fault("error_after")
     with pytest.raises(SubmitInDoubt):
-        stage.submit()
-    (process,) = stage.find() or ()
-    stage.finish(process.process_id)
-    assert moved(stage, before) == (-1, 0, -1)
+        under_test.submit()
+    (process,) = under_test.find() or ()
+    under_test.await_end(process.process_id)
+    assert moved(under_test, before) == (-1, 0, -1)
 
 
 @needs("account")
-def test_asking_for_the_balance_costs_nothing_and_changes_nothing(stage: Stage) -> None:
-    assert balance(stage) == balance(stage)
-    assert stage.paid() == 0
+def test_asking_for_the_balance_costs_nothing_and_changes_nothing(under_test: ProviderUnderTest) -> None:
+    assert balance(under_test) == balance(under_test)
+    assert under_test.paid() == 0
 
 
 @needs("account")
-def test_a_refused_connection_makes_the_balance_unavailable(stage: Stage) -> None:
-    provider = stage.unreachable()
-    with promised(ProviderUnavailable, stage):
+def test_a_refused_connection_makes_the_balance_unavailable(under_test: ProviderUnderTest) -> None:
+    provider = under_test.unreachable()
+    with raises_safely(ProviderUnavailable, under_test):
         provider.balance()
 
 
 @needs("untold account")
-def test_an_account_that_the_vendor_tells_nobody_is_not_asked_for(stage: SimulatedStage) -> None:
-    assert stage.provider.balance() is None
-    assert stage.requests() == []
+def test_an_account_that_the_vendor_tells_nobody_is_not_asked_for(under_test: SimulatedProvider) -> None:
+    assert under_test.provider.balance() is None
+    assert under_test.requests() == []
 
 
-def test_the_fingerprint_is_twelve_hex_digits_that_change_with_the_key(stage: Stage) -> None:
-    before = stage.provider.key_fingerprint()
-    stage.rotate_key()
-    stage.provider.refresh_key()
-    after = stage.provider.key_fingerprint()
+def test_the_fingerprint_is_twelve_hex_digits_that_change_with_the_key(under_test: ProviderUnderTest) -> None:
+    before = under_test.provider.key_fingerprint()
+    under_test.rotate_key()
+    under_test.provider.refresh_key()
+    after = under_test.provider.key_fingerprint()
     assert before != after
-    assert all(len(mark) == 12 and int(mark, 16) >= 0 and mark not in stage.secrets[0] for mark in (before, after))
+    assert all(len(mark) == 12 and int(mark, 16) >= 0 and mark not in under_test.secrets[0] for mark in (before, after))
 
 
-def test_a_rotated_key_counts_from_the_refresh_on(stage: Stage) -> None:
-    before = stage.provider.key_fingerprint()
-    stage.rotate_key()
-    assert stage.provider.key_fingerprint() == before
-    stage.provider.refresh_key()
-    after = stage.provider.key_fingerprint()
-    stage.provider.refresh_key()
-    assert before != after == stage.provider.key_fingerprint()
+def test_a_rotated_key_counts_from_the_refresh_on(under_test: ProviderUnderTest) -> None:
+    before = under_test.provider.key_fingerprint()
+    under_test.rotate_key()
+    assert under_test.provider.key_fingerprint() == before
+    under_test.provider.refresh_key()
+    after = under_test.provider.key_fingerprint()
+    under_test.provider.refresh_key()
+    assert before != after == under_test.provider.key_fingerprint()
 
 
 @needs("faults")
-def test_after_a_refresh_the_rotated_key_is_sent_at_once(stage: SimulatedStage) -> None:
+def test_after_a_refresh_the_rotated_key_is_sent_at_once(under_test: SimulatedProvider) -> None:
     for key in ("an-old-key", KEY):
-        stage.rotate_key(key)
-        stage.provider.refresh_key()
-    stage.find()
-    stage.submit()
-    asked = [request for request in stage.requests() if request["operation"] != "result"]
+        under_test.rotate_key(key)
+        under_test.provider.refresh_key()
+    under_test.find()
+    under_test.submit()
+    asked = [request for request in under_test.requests() if request["operation"] != "result"]
     assert asked
     assert {(request["key_matched"], request["status"]) for request in asked} == {(True, 200)}
-    assert stage.keys.refreshes == 2
+    assert under_test.keys.refreshes == 2
 
 
 @needs("faults")
-def test_a_rotated_key_is_noticed_by_the_401_of_the_old_one(stage: SimulatedStage) -> None:
-    stage.rotate_key("an-old-key")
-    stage.keys.refresh()
-    stage.keys.stored = KEY
-    stage.submit()
-    asked = [request["status"] for request in stage.requests() if request["operation"] != "result"]
+def test_a_rotated_key_is_noticed_by_the_401_of_the_old_one(under_test: SimulatedProvider) -> None:
+    under_test.rotate_key("an-old-key")
+    under_test.keys.refresh()
+    under_test.keys.stored = KEY
+    under_test.submit()
+    asked = [request["status"] for request in under_test.requests() if request["operation"] != "result"]
     assert asked == [401, 200]
-    assert stage.paid() == 1
+    assert under_test.paid() == 1
 
 
-@needs("held")
-def test_a_rotated_key_is_noticed_in_a_held_call_too(stage: SimulatedStage) -> None:
-    stage.rotate_key("an-old-key")
-    stage.keys.refresh()
-    stage.keys.stored = KEY
-    assert stage.submit_held().staged
-    assert stage.paid() == 1
+@needs("synchronous")
+def test_a_rotated_key_is_noticed_in_a_synchronous_call_too(under_test: SimulatedProvider) -> None:
+    under_test.rotate_key("an-old-key")
+    under_test.keys.refresh()
+    under_test.keys.stored = KEY
+    assert under_test.submit_synchronous().staged
+    assert under_test.paid() == 1
 
 
 @needs("faults")
-def test_a_401_reads_the_keys_again_once_and_sends_the_same_key_no_second_time(stage: SimulatedStage) -> None:
-    stage.fault("auth", times=None)
-    with promised(OperatorFault, stage):
-        stage.submit()
-    assert stage.keys.refreshes == 1
-    assert len(stage.requests()) == 1
+def test_a_401_reads_the_keys_again_once_and_sends_the_same_key_no_second_time(under_test: SimulatedProvider) -> None:
+    under_test.add_fault("auth", times=None)
+    with raises_safely(OperatorFault, under_test):
+        under_test.submit()
+    assert under_test.keys.refreshes == 1
+    assert len(under_test.requests()) == 1
 
 
 @needs("faults")
 @pytest.mark.parametrize("key", ["", "two words", "clé", "line\nbreak"])
-def test_a_key_that_no_header_can_carry_is_never_sent_and_never_shown(stage: SimulatedStage, key: str) -> None:
-    stage.rotate_key(key)
-    stage.provider.refresh_key()
-    for call in (stage.submit, stage.find):
-        with promised(OperatorFault, stage) as caught:
+def test_a_key_that_no_header_can_carry_is_never_sent_and_never_shown(under_test: SimulatedProvider, key: str) -> None:
+    under_test.rotate_key(key)
+    under_test.provider.refresh_key()
+    for call in (under_test.submit, under_test.find):
+        with raises_safely(OperatorFault, under_test) as caught:
             call()
         assert not key or key not in str(caught.value)
-    assert stage.requests() == []
+    assert under_test.requests() == []
 
 
 @needs("faults")
-def test_a_wrong_key_is_told_from_a_broken_vendor(stage: SimulatedStage) -> None:
-    stage.rotate_key("a-wrong-key")
-    stage.provider.refresh_key()
-    stage.secrets = ("a-wrong-key", *stage.secrets[1:])
-    with promised(OperatorFault, stage):
-        stage.submit()
-    with promised(OperatorFault, stage):
-        stage.find()
-    assert stage.paid() == 0
+def test_a_wrong_key_is_told_from_a_broken_vendor(under_test: SimulatedProvider) -> None:
+    under_test.rotate_key("a-wrong-key")
+    under_test.provider.refresh_key()
+    under_test.secrets = ("a-wrong-key", *under_test.secrets[1:])
+    with raises_safely(OperatorFault, under_test):
+        under_test.submit()
+    with raises_safely(OperatorFault, under_test):
+        under_test.find()
+    assert under_test.paid() == 0
 
 
 @needs("faults")
-def test_a_redirected_call_is_made_once_and_followed_nowhere(stage: SimulatedStage) -> None:
-    stage.fault("moved")
+def test_a_redirected_call_is_made_once_and_followed_nowhere(under_test: SimulatedProvider) -> None:
+    under_test.add_fault("moved")
     with pytest.raises(DarkroomError):
-        stage.submit()
-    assert [request["status"] for request in stage.requests()] == [301]
+        under_test.submit()
+    assert [request["status"] for request in under_test.requests()] == [301]

@@ -1,7 +1,7 @@
-"""Every catalog against its vendor's simulator: both written from the vendor's pages, apart.
+"""Every catalog compared with its vendor's simulator. Both are written from the vendor's pages, independently.
 
-Every model, and every parameter at its bounds and beyond. Plans are made by the real planning from an upload's tags and
-sent by the real adapter over sockets.
+The tests cover every model, and every parameter at and beyond its bounds. The real planning makes the plans from an
+upload's tags, and the real adapter sends them over sockets.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from decimal import Decimal
 
 import pytest
 from tests.contract.input_pictures import drawn, opened
+from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.contract.shared_servers import Site
-from tests.contract.stages import STAGES
-from tests.contract.stages.simulated import SimulatedStage
 
 from darkroom import catalog, planning
 from darkroom.catalog import Kind, Model, Parameter
@@ -36,60 +36,62 @@ MANNERS = [
     )
 ]
 each_model = pytest.mark.parametrize(
-    ("stage", "model"), MODELS, ids=[f"{name}-{model.name}" for name, model in MODELS], indirect=["stage"]
+    ("under_test", "model"), MODELS, ids=[f"{name}-{model.name}" for name, model in MODELS], indirect=["under_test"]
 )
 each_parameter = pytest.mark.parametrize(
-    ("stage", "model", "parameter"),
+    ("under_test", "model", "parameter"),
     PAIRS,
-    indirect=["stage"],
+    indirect=["under_test"],
     ids=[f"{name}-{model.name}-{parameter.name}" for name, model, parameter in PAIRS],
 )
 
 
 @pytest.fixture
-def stage(request: pytest.FixtureRequest, site: Site) -> Iterator[SimulatedStage]:
-    """The stage of the catalog's vendor."""
-    chosen = STAGES[request.param]
-    assert issubclass(chosen, SimulatedStage)
+def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[SimulatedProvider]:
+    """Yield the provider of the catalog's vendor."""
+    chosen = PROVIDERS_UNDER_TEST[request.param]
+    assert issubclass(chosen, SimulatedProvider)
     made = chosen(site)
     yield made
     made.close()
 
 
-def planned(stage: SimulatedStage, size: tuple[int, int], tags: dict[str, str]) -> Plan:
-    """What an upload of that picture with these tags is to become."""
-    return stage.plan_for(ImageFacts(ImageFormat.PNG, *size, has_alpha=True), **tags)
+def planned(under_test: SimulatedProvider, size: tuple[int, int], tags: dict[str, str]) -> Plan:
+    """Return the plan for a picture of that size with these tags."""
+    return under_test.plan_for(ImageFacts(ImageFormat.PNG, *size, has_alpha=True), **tags)
 
 
-def sent(stage: SimulatedStage, plan: Plan, size: tuple[int, int] = PLAIN) -> str:
-    """The process id of a picture that was sent so."""
-    return stage.provider.submit(plan, stage.image(drawn(*size)), stage.handle(), stage.keep).process_id
+def sent(under_test: SimulatedProvider, plan: Plan, size: tuple[int, int] = PLAIN) -> str:
+    """Send a picture by this plan and return its process id."""
+    return under_test.provider.submit(
+        plan, under_test.image(drawn(*size)), under_test.handle(), under_test.keep
+    ).process_id
 
 
-def result(stage: SimulatedStage, plan: Plan, process_id: str) -> bytes:
-    """What came of it, which must have come."""
+def result(under_test: SimulatedProvider, plan: Plan, process_id: str) -> bytes:
+    """Return the result, which must exist."""
     if plan.send_mode.is_synchronous:
-        return stage.kept[process_id]
-    stage.finish(process_id)
-    assert stage.provider.progress(process_id).state is ProcessState.COMPLETED
-    with stage.provider.result(process_id) as link:
+        return under_test.kept[process_id]
+    under_test.await_end(process_id)
+    assert under_test.provider.progress(process_id).state is ProcessState.COMPLETED
+    with under_test.provider.result(process_id) as link:
         return b"".join(link.stream())
 
 
-def is_taken(stage: SimulatedStage, plan: Plan, size: tuple[int, int] = PLAIN) -> bool:
-    """Whether the vendor takes it, at once and, where it looks only then, when it runs."""
+def is_taken(under_test: SimulatedProvider, plan: Plan, size: tuple[int, int] = PLAIN) -> bool:
+    """Say whether the vendor accepts the plan, either at once or when the job runs."""
     try:
-        process_id = sent(stage, plan, size)
+        process_id = sent(under_test, plan, size)
     except ProviderRejected:
         return False
-    if "late check" not in stage.can:
+    if "late check" not in under_test.capabilities:
         return True
-    stage.finish(process_id)
-    return stage.provider.progress(process_id).state is ProcessState.COMPLETED
+    under_test.await_end(process_id)
+    return under_test.provider.progress(process_id).state is ProcessState.COMPLETED
 
 
 def bounds(model: Model, parameter: Parameter) -> list[str]:
-    """The least and the greatest value, or each of few."""
+    """Return the least and the greatest value; for a choice, every value."""
     match parameter.kind:
         case Kind.BOOL:
             return ["false", "true"]
@@ -104,7 +106,7 @@ def bounds(model: Model, parameter: Parameter) -> list[str]:
 
 
 def beyond(model: Model, parameter: Parameter) -> Iterator[str]:
-    """What lies just outside the bounds."""
+    """Yield values just outside the bounds."""
     if parameter.kind is Kind.TEXT:
         yield "x" * ((parameter.max_length or 0) + 1)
     elif parameter.kind in (Kind.BOOL, Kind.CHOICE):
@@ -118,41 +120,43 @@ def beyond(model: Model, parameter: Parameter) -> Iterator[str]:
 
 
 @each_model
-def test_every_model_gives_what_was_planned_for_the_price_planned(stage: SimulatedStage, model: Model) -> None:
-    plan = planned(stage, PLAIN, {"model": model.name, **({"scale": "2"} if model.takes_size or model.factors else {})})
-    process_id = sent(stage, plan)
-    picture = opened(result(stage, plan, process_id))
+def test_every_model_gives_what_was_planned_for_the_price_planned(under_test: SimulatedProvider, model: Model) -> None:
+    plan = planned(
+        under_test, PLAIN, {"model": model.name, **({"scale": "2"} if model.takes_size or model.factors else {})}
+    )
+    process_id = sent(under_test, plan)
+    picture = opened(result(under_test, plan, process_id))
     assert picture.size == (plan.output_width, plan.output_height)
     assert str(picture.format).lower() in (plan.output_format, *plan.other_formats)
     assert "A" in picture.getbands()
-    (submit,) = stage.simulator.submits
-    price = stage.provider.estimate(plan, *PLAIN).credits if plan.credits is None else plan.credits
+    (submit,) = under_test.simulator.submits
+    price = under_test.provider.estimate(plan, *PLAIN).credits if plan.credits is None else plan.credits
     assert submit["credits"] == price
     assert submit["model"] == model.wire
-    if "sides" in stage.can:
-        progress = stage.provider.progress(process_id)
+    if "sides" in under_test.capabilities:
+        progress = under_test.provider.progress(process_id)
         assert (progress.output_width, progress.output_height) == picture.size
         assert (progress.output_format, progress.credits) == (plan.output_format, plan.credits)
 
 
 @pytest.mark.parametrize(
-    ("stage", "model", "tags"), MANNERS, indirect=["stage"],
+    ("under_test", "model", "tags"), MANNERS, indirect=["under_test"],
     ids=[f"{name}-{model.name}-{''.join(tags) or model.inputs[0]}-{''.join(tags.values())}" for name, model, tags in MANNERS],
 )  # fmt: skip
 def test_every_model_can_be_sent_in_every_manner_of_its_catalog(
-    stage: SimulatedStage, model: Model, tags: dict[str, str]
+    under_test: SimulatedProvider, model: Model, tags: dict[str, str]
 ) -> None:
-    plan = planned(stage, PLAIN, {"model": model.name, **tags})
-    assert opened(result(stage, plan, sent(stage, plan))).size == (plan.output_width, plan.output_height)
-    assert bool(stage.minted) == plan.send_mode.by_link
-    assert stage.fetched() == stage.minted
+    plan = planned(under_test, PLAIN, {"model": model.name, **tags})
+    assert opened(result(under_test, plan, sent(under_test, plan))).size == (plan.output_width, plan.output_height)
+    assert bool(under_test.links_created) == plan.send_mode.by_link
+    assert under_test.fetched() == under_test.links_created
 
 
 @pytest.mark.parametrize("name", BOOKS)
 def test_the_catalog_leaves_no_model_out(name: str) -> None:
-    stage = STAGES[name]
-    assert issubclass(stage, SimulatedStage)
-    assert {(model.endpoint, model.wire) for model in BOOKS[name].models.values()} == stage.published
+    under_test = PROVIDERS_UNDER_TEST[name]
+    assert issubclass(under_test, SimulatedProvider)
+    assert {(model.endpoint, model.wire) for model in BOOKS[name].models.values()} == under_test.published
 
 
 @pytest.mark.parametrize("model", BOOKS["topaz"].models.values(), ids=lambda model: model.name)
@@ -169,31 +173,33 @@ def test_rates_limits_formats_and_defaults_of_topaz_agree(model: Model) -> None:
 
 
 @each_parameter
-def test_every_parameter_is_taken_at_its_bounds(stage: SimulatedStage, model: Model, parameter: Parameter) -> None:
-    size = stage.shapes.get(parameter.name, PLAIN)
+def test_every_parameter_is_taken_at_its_bounds(
+    under_test: SimulatedProvider, model: Model, parameter: Parameter
+) -> None:
+    size = under_test.shapes.get(parameter.name, PLAIN)
     values = bounds(model, parameter)
     for value in values:
-        plan = planned(stage, size, {"model": model.name, parameter.name: value})
+        plan = planned(under_test, size, {"model": model.name, parameter.name: value})
         assert parameter.wire in plan.parameters
-        assert is_taken(stage, plan, size)
+        assert is_taken(under_test, plan, size)
     assert len(values) > (0 if parameter.name == "output_format" else 1)
-    assert stage.paid() == len(values)
+    assert under_test.paid() == len(values)
 
 
 @each_parameter
 def test_the_vendor_refuses_what_lies_beyond_the_bounds(
-    stage: SimulatedStage, model: Model, parameter: Parameter
+    under_test: SimulatedProvider, model: Model, parameter: Parameter
 ) -> None:
-    """So it listens to the parameter at all, and the catalog refuses nothing that the vendor would take."""
-    plan = planned(stage, PLAIN, {"model": model.name})
+    """If the vendor refuses them, it reads the parameter, and the catalog refuses nothing that the vendor accepts."""
+    plan = planned(under_test, PLAIN, {"model": model.name})
     for value in beyond(model, parameter):
         wrong = replace(plan, parameters={**plan.parameters, parameter.wire: value})
-        assert is_taken(stage, wrong) == ((model.name, parameter.name) in stage.taken_beyond)
+        assert is_taken(under_test, wrong) == ((model.name, parameter.name) in under_test.accepted_beyond)
 
 
 @pytest.mark.parametrize("name", BOOKS)
 def test_what_the_vendor_takes_beyond_the_bounds_is_of_its_catalog(name: str) -> None:
-    stage = STAGES[name]
-    assert issubclass(stage, SimulatedStage)
-    assert all(parameter in BOOKS[name].models[model].parameters for model, parameter in stage.taken_beyond)
-    assert all(stage.taken_beyond.values())
+    under_test = PROVIDERS_UNDER_TEST[name]
+    assert issubclass(under_test, SimulatedProvider)
+    assert all(parameter in BOOKS[name].models[model].parameters for model, parameter in under_test.accepted_beyond)
+    assert all(under_test.accepted_beyond.values())

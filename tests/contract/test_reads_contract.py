@@ -1,117 +1,124 @@
-"""What every provider promises of the calls that spend nothing: an answer, or an error that says who can do something."""
+"""What every provider promises about calls that cost nothing: an answer, or an error that says who must act."""
 
 from __future__ import annotations
 
 import pytest
-from tests.contract.error_checks import promised
-from tests.contract.stage_marks import needs, per_stage
-from tests.contract.stages.base import NO_ANSWER, Stage
-from tests.contract.stages.simulated import SimulatedStage
+from tests.contract.capability_marks import needs, per_provider
+from tests.contract.error_checks import raises_safely
+from tests.contract.providers_under_test.base import NO_ANSWER, ProviderUnderTest
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import InvalidSetting, OperatorFault, ProviderUnavailable, Throttled
 
 
-def process_for(stage: Stage, read: str) -> str:
-    """A process that the call has something to do with."""
-    may_run = "queue" in stage.can and stage.asks[read][0] == "cancel"
-    return stage.running() if may_run else stage.finished()
+def process_for(under_test: ProviderUnderTest, read: str) -> str:
+    """Return a process that the call can be made for."""
+    may_run = "queue" in under_test.capabilities and under_test.reads[read][0] == "cancel"
+    return under_test.running() if may_run else under_test.finished()
 
 
-@per_stage("read", "asks")
-@per_stage("fault", "operator_faults")
-def test_an_account_in_need_is_the_operators_fault_on_every_call(stage: Stage, read: str, fault: str) -> None:
-    process_id = process_for(stage, read)
-    stage.fault(fault, on=read)
-    with promised(OperatorFault, stage) as caught:
-        stage.ask(read, process_id)
-    assert caught.value.code is stage.operator_faults[fault]
+@per_provider("read", "reads")
+@per_provider("fault", "operator_faults")
+def test_an_account_problem_is_the_operators_fault_on_every_call(
+    under_test: ProviderUnderTest, read: str, fault: str
+) -> None:
+    process_id = process_for(under_test, read)
+    under_test.add_fault(fault, on=read)
+    with raises_safely(OperatorFault, under_test) as caught:
+        under_test.ask(read, process_id)
+    assert caught.value.code is under_test.operator_faults[fault]
 
 
-@per_stage("read", "asks")
-def test_every_call_may_be_throttled(stage: Stage, read: str) -> None:
-    process_id = process_for(stage, read)
-    stage.fault("throttle", on=read)
-    with promised(Throttled, stage):
-        stage.ask(read, process_id)
+@per_provider("read", "reads")
+def test_every_call_may_be_throttled(under_test: ProviderUnderTest, read: str) -> None:
+    process_id = process_for(under_test, read)
+    under_test.add_fault("throttle", on=read)
+    with raises_safely(Throttled, under_test):
+        under_test.ask(read, process_id)
 
 
 @pytest.mark.parametrize("fault", [*NO_ANSWER, "moved"])
-@per_stage("read", "asks")
-def test_a_read_without_a_usable_answer_is_unavailable(stage: Stage, read: str, fault: str) -> None:
-    process_id = process_for(stage, read)
-    stage.fault(fault, on=read)
-    if fault == "garbage" and read in stage.unread:
-        assert stage.ask(read, process_id) in (True, None)  # done, and seen by its status or by another read
+@per_provider("read", "reads")
+def test_a_read_without_a_usable_answer_is_unavailable(under_test: ProviderUnderTest, read: str, fault: str) -> None:
+    process_id = process_for(under_test, read)
+    under_test.add_fault(fault, on=read)
+    if fault == "garbage" and read in under_test.status_only_reads:
+        assert under_test.ask(read, process_id) in (
+            True,
+            None,
+        )  # carried out, as the status shows
         return
-    with promised(ProviderUnavailable, stage):
-        stage.ask(read, process_id)
+    with raises_safely(ProviderUnavailable, under_test):
+        under_test.ask(read, process_id)
 
 
 @needs("faults")
-@per_stage("read", "asks")
-def test_a_read_whose_answer_comes_too_late_is_unavailable(stage: SimulatedStage, read: str) -> None:
-    process_id = process_for(stage, read)
-    stage.fault("delay", on=read, seconds=0.6)
-    stage.provider = stage.impatient()
-    with promised(ProviderUnavailable, stage):
-        stage.ask(read, process_id)
+@per_provider("read", "reads")
+def test_a_read_whose_answer_comes_too_late_is_unavailable(under_test: SimulatedProvider, read: str) -> None:
+    process_id = process_for(under_test, read)
+    under_test.add_fault("delay", on=read, seconds=0.6)
+    under_test.provider = under_test.impatient()
+    with raises_safely(ProviderUnavailable, under_test):
+        under_test.ask(read, process_id)
 
 
-def test_a_refused_connection_makes_a_read_unavailable(stage: Stage) -> None:
-    provider = stage.unreachable()
-    unknown = next(process_id for process_id in stage.strange_ids if process_id)
-    with promised(ProviderUnavailable, stage):
+def test_a_refused_connection_makes_a_read_unavailable(under_test: ProviderUnderTest) -> None:
+    provider = under_test.unreachable()
+    unknown = next(process_id for process_id in under_test.unknown_ids if process_id)
+    with raises_safely(ProviderUnavailable, under_test):
         provider.progress(unknown)
 
 
-def test_an_estimate_costs_nothing_and_names_credits(stage: Stage) -> None:
-    assert stage.provider.estimate(stage.plan(), stage.side, stage.side).credits == stage.price
-    assert stage.provider.estimate(stage.plan(), stage.side, stage.side).duration_seconds >= 0
-    assert stage.paid() == 0
+def test_an_estimate_costs_nothing_and_names_credits(under_test: ProviderUnderTest) -> None:
+    assert under_test.provider.estimate(under_test.plan(), under_test.side, under_test.side).credits == under_test.price
+    assert under_test.provider.estimate(under_test.plan(), under_test.side, under_test.side).duration_seconds >= 0
+    assert under_test.paid() == 0
 
 
 @needs("estimate", "faults")
-def test_a_vendor_with_a_forecast_is_asked_for_it(stage: SimulatedStage) -> None:
-    stage.provider.estimate(stage.plan(), stage.side, stage.side)
-    assert [request["operation"] for request in stage.requests()] == [stage.asks["estimate"][1]]
+def test_a_vendor_with_a_forecast_is_asked_for_it(under_test: SimulatedProvider) -> None:
+    under_test.provider.estimate(under_test.plan(), under_test.side, under_test.side)
+    assert [request["operation"] for request in under_test.requests()] == [under_test.reads["estimate"][1]]
 
 
 @needs("silent")
-def test_a_vendor_without_a_forecast_is_not_asked_for_one(stage: SimulatedStage) -> None:
-    stage.provider.estimate(stage.plan(), stage.side, stage.side)
-    assert stage.requests() == []
+def test_a_vendor_without_a_forecast_is_not_asked_for_one(under_test: SimulatedProvider) -> None:
+    under_test.provider.estimate(under_test.plan(), under_test.side, under_test.side)
+    assert under_test.requests() == []
 
 
 @needs("silent")
-def test_where_nothing_can_be_forgotten_nobody_is_asked_to(stage: SimulatedStage) -> None:
-    process_id = stage.finished()
-    asked = len(stage.requests())
-    stage.provider.forget(process_id)
-    assert len(stage.requests()) == asked
+def test_where_nothing_can_be_forgotten_nobody_is_asked_to(under_test: SimulatedProvider) -> None:
+    process_id = under_test.finished()
+    asked = len(under_test.requests())
+    under_test.provider.forget(process_id)
+    assert len(under_test.requests()) == asked
 
 
 @needs("price list")
-def test_the_price_is_that_of_the_vendors_own_list(stage: SimulatedStage) -> None:
-    dearer = stage.set_up(price_units=725)
+def test_the_price_is_that_of_the_vendors_own_list(under_test: SimulatedProvider) -> None:
+    dearer = under_test.set_up(price_units=725)
     assert dearer.provider.estimate(dearer.plan(), dearer.side, dearer.side).credits == 725
     dearer.submit()
     assert [submit["credits"] for submit in dearer.simulator.submits] == [725]
 
 
 @needs("price list")
-def test_the_price_is_asked_for_once_for_many_estimates(stage: SimulatedStage) -> None:
+def test_the_price_is_asked_for_once_for_many_estimates(under_test: SimulatedProvider) -> None:
     for factor in ("2x", "4x", "2x"):
-        stage.provider.estimate(stage.plan(upscale_factor=factor), stage.side, stage.side)
-    assert len(stage.requests("model")) == 1
+        under_test.provider.estimate(under_test.plan(upscale_factor=factor), under_test.side, under_test.side)
+    assert len(under_test.requests("model")) == 1
 
 
 @needs("price list")
 @pytest.mark.parametrize("schema_field", ["request_schema", "json_request_schema"])
 def test_what_the_vendor_has_taken_from_its_list_is_refused_before_anything_is_paid(
-    stage: SimulatedStage, schema_field: str
+    under_test: SimulatedProvider, schema_field: str
 ) -> None:
-    narrowed = stage.set_up(narrowed={"enhance_model": ("Standard V2", "High Fidelity V2")}, schema_field=schema_field)
-    with promised(InvalidSetting, narrowed) as caught:
+    narrowed = under_test.set_up(
+        narrowed_choices={"enhance_model": ("Standard V2", "High Fidelity V2")}, schema_field=schema_field
+    )
+    with raises_safely(InvalidSetting, narrowed) as caught:
         narrowed.provider.estimate(narrowed.plan(enhance_model="CGI"), narrowed.side, narrowed.side)
     assert "Standard V2, High Fidelity V2" in str(caught.value)
     assert narrowed.provider.estimate(narrowed.plan(), narrowed.side, narrowed.side).credits == narrowed.price

@@ -1,4 +1,6 @@
-"""What every provider promises of calls that are answered with the result: kept whole before submit returns, or in doubt."""
+"""What every provider promises about synchronous calls: the whole result is stored before submit returns, or the job
+is in doubt.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from tests.contract.error_checks import promised
+from tests.contract.capability_marks import needs, per_provider
+from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import noise, opened
-from tests.contract.stage_marks import needs, per_stage
-from tests.contract.stages.base import Stage
-from tests.contract.stages.simulated import SimulatedStage
+from tests.contract.providers_under_test.base import ProviderUnderTest
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import DarkroomError, OperatorFault, ProviderRejected, SubmitInDoubt, Throttled
 from darkroom.model import ProcessState, Submission
@@ -21,87 +23,87 @@ LARGE_SIDE = 1_024  # of a result
 AFTER_ACCEPTANCE = ("error_after", "lost_answer", "garbage")
 
 
-def doubt(stage: SimulatedStage, provider: Provider | None = None, *, late: bool = False) -> Submission | None:
-    """A held call that goes wrong after it was accepted: in doubt, or a submission whose result was not kept."""
+def doubt(under_test: SimulatedProvider, provider: Provider | None = None, *, late: bool = False) -> Submission | None:
+    """Make a synchronous call that fails after it was accepted. Return its submission, or None if it is in doubt."""
     submission = None
     try:
-        submission = stage.submit_held(provider)
+        submission = under_test.submit_synchronous(provider)
     except DarkroomError as error:
         what, shown = type(error), str(error)
     else:
         what, shown = None, ""
     if late:
-        stage.await_fault("delay")
+        under_test.await_fault("delay")
     assert what is SubmitInDoubt or (submission is not None and not submission.staged)
-    assert not [secret for secret in stage.secrets if secret in shown]
-    assert stage.kept == {}
-    assert stage.paid() == len(stage.requests("submit", "edit")) == 1
+    assert not [secret for secret in under_test.secrets if secret in shown]
+    assert under_test.kept == {}
+    assert under_test.paid() == len(under_test.requests("submit", "edit")) == 1
     return submission
 
 
-def check_aftermath(stage: SimulatedStage, submission: Submission | None) -> None:
-    """What the vendor's list or log shows of a result that was paid for and not kept."""
-    found = stage.find(**stage.held_tags)
-    if "traceless" in stage.can:
+def check_aftermath(under_test: SimulatedProvider, submission: Submission | None) -> None:
+    """Check what the vendor's list or log shows of a result that was paid for and not stored."""
+    found = under_test.find(**under_test.synchronous_tags)
+    if "traceless" in under_test.capabilities:
         assert found is None
         return
     (process,) = found or ()
-    if "log" in stage.can:
-        assert (process.state, process.credits) == (ProcessState.EXPIRED, stage.price)
+    if "log" in under_test.capabilities:
+        assert (process.state, process.credits) == (ProcessState.EXPIRED, under_test.price)
         return
     assert submission is None or process.process_id == submission.process_id
-    stage.finish(process.process_id)
-    with stage.provider.result(process.process_id) as link:
-        assert opened(b"".join(link.stream())).width == stage.result_side
+    under_test.await_end(process.process_id)
+    with under_test.provider.result(process.process_id) as link:
+        assert opened(b"".join(link.stream())).width == under_test.result_side
 
 
-@needs("held")
-def test_the_result_is_kept_whole_before_the_submit_returns(stage: SimulatedStage) -> None:
-    submission = stage.submit_held()
+@needs("synchronous")
+def test_the_result_is_kept_whole_before_the_submit_returns(under_test: SimulatedProvider) -> None:
+    submission = under_test.submit_synchronous()
     assert submission.staged
-    assert list(stage.kept) == [submission.process_id]
-    assert opened(stage.kept[submission.process_id]).size == (stage.result_side, stage.result_side)
-    assert stage.paid() == 1
+    assert list(under_test.kept) == [submission.process_id]
+    assert opened(under_test.kept[submission.process_id]).size == (under_test.result_side, under_test.result_side)
+    assert under_test.paid() == 1
 
 
-@needs("held", "result", "picture answer")
-def test_what_was_kept_is_what_can_be_fetched(stage: SimulatedStage) -> None:
-    submission = stage.submit_held()
-    with stage.provider.result(submission.process_id) as link:
-        assert b"".join(link.stream()) == stage.kept[submission.process_id]
+@needs("synchronous", "result", "picture answer")
+def test_what_was_kept_is_what_can_be_fetched(under_test: SimulatedProvider) -> None:
+    submission = under_test.submit_synchronous()
+    with under_test.provider.result(submission.process_id) as link:
+        assert b"".join(link.stream()) == under_test.kept[submission.process_id]
 
 
 @needs("traceless")
-def test_a_held_call_that_leaves_no_trace_is_never_proven_absent(stage: SimulatedStage) -> None:
-    stage.submit_held()
-    assert stage.find(**stage.held_tags) is None
-    assert stage.find() == ()
+def test_a_synchronous_call_that_leaves_no_trace_is_never_proven_absent(under_test: SimulatedProvider) -> None:
+    under_test.submit_synchronous()
+    assert under_test.find(**under_test.synchronous_tags) is None
+    assert under_test.find() == ()
 
 
-@needs("held")
-def test_a_result_of_several_megabytes_comes_in_small_pieces(stage: SimulatedStage) -> None:
-    submission = stage.submit_held(content=noise(LARGE_SIDE // stage.factor))
-    assert len(stage.kept[submission.process_id]) > 2_000_000
-    assert max(stage.pieces) <= PIECE_BYTES
+@needs("synchronous")
+def test_a_result_of_several_megabytes_comes_in_small_pieces(under_test: SimulatedProvider) -> None:
+    submission = under_test.submit_synchronous(content=noise(LARGE_SIDE // under_test.factor))
+    assert len(under_test.kept[submission.process_id]) > 2_000_000
+    assert max(under_test.pieces) <= PIECE_BYTES
 
 
 @needs("base64 answer")
 @pytest.mark.parametrize("side", [16, 128, LARGE_SIDE])
-def test_a_result_inside_the_answer_is_the_one_behind_a_link(stage: SimulatedStage, side: int) -> None:
-    side //= stage.factor
-    behind = stage.kept[stage.submit_held(content=noise(side)).process_id]
-    stage.kept.clear()
-    stage.fault(stage.embeds, on="held")
-    inside = stage.kept[stage.submit_held(content=noise(side)).process_id]
+def test_a_result_inside_the_answer_is_the_one_behind_a_link(under_test: SimulatedProvider, side: int) -> None:
+    side //= under_test.factor
+    behind = under_test.kept[under_test.submit_synchronous(content=noise(side)).process_id]
+    under_test.kept.clear()
+    under_test.add_fault(under_test.inline_fault, on="synchronous")
+    inside = under_test.kept[under_test.submit_synchronous(content=noise(side)).process_id]
     assert inside == behind
-    assert max(stage.pieces) <= PIECE_BYTES
+    assert max(under_test.pieces) <= PIECE_BYTES
 
 
 @needs("base64 answer")
-def test_a_result_inside_the_answer_is_not_downloaded(stage: SimulatedStage) -> None:
-    stage.fault(stage.embeds, on="held")
-    assert stage.submit_held().staged
-    assert stage.requests("result", "file") == []
+def test_a_result_inside_the_answer_is_not_downloaded(under_test: SimulatedProvider) -> None:
+    under_test.add_fault(under_test.inline_fault, on="synchronous")
+    assert under_test.submit_synchronous().staged
+    assert under_test.requests("result", "file") == []
 
 
 @needs("usage")
@@ -112,179 +114,194 @@ def test_a_result_inside_the_answer_is_not_downloaded(stage: SimulatedStage) -> 
      ("usage_nowhere", False)],
 )  # fmt: skip
 def test_the_answer_says_what_was_charged_in_any_of_its_shapes(
-    stage: SimulatedStage, fault: str | None, is_said: bool
+    under_test: SimulatedProvider, fault: str | None, is_said: bool
 ) -> None:
     if fault:
-        stage.fault(fault)
-    assert stage.submit_held().credits == (stage.price if is_said else None)
-    stage.fault(fault or "created")
-    stage.fault(stage.embeds)
-    assert stage.submit_held().credits == (stage.price if is_said else None)
+        under_test.add_fault(fault)
+    assert under_test.submit_synchronous().credits == (under_test.price if is_said else None)
+    under_test.add_fault(fault or "created")
+    under_test.add_fault(under_test.inline_fault)
+    assert under_test.submit_synchronous().credits == (under_test.price if is_said else None)
 
 
 @needs("usage")
-def test_an_answer_of_201_counts_as_one_of_200(stage: SimulatedStage) -> None:
-    stage.fault("created")
-    submission = stage.submit_held()
-    assert (submission.staged, submission.credits) == (True, stage.price)
+def test_an_answer_of_201_counts_as_one_of_200(under_test: SimulatedProvider) -> None:
+    under_test.add_fault("created")
+    submission = under_test.submit_synchronous()
+    assert (submission.staged, submission.credits) == (True, under_test.price)
 
 
 @needs("usage")
-def test_an_answer_without_a_result_is_in_doubt_and_logged_with_what_it_cost(stage: SimulatedStage) -> None:
-    stage.fault("no_data")
-    check_aftermath(stage, doubt(stage))
+def test_an_answer_without_a_result_is_in_doubt_and_logged_with_what_it_cost(under_test: SimulatedProvider) -> None:
+    under_test.add_fault("no_data")
+    check_aftermath(under_test, doubt(under_test))
 
 
-@needs("held")
+@needs("synchronous")
 @pytest.mark.parametrize("fault", AFTER_ACCEPTANCE)
-def test_whatever_fails_after_acceptance_is_in_doubt_and_never_sent_again(stage: SimulatedStage, fault: str) -> None:
-    stage.fault(fault, on="held")
-    check_aftermath(stage, doubt(stage))
+def test_whatever_fails_after_acceptance_is_in_doubt_and_never_sent_again(
+    under_test: SimulatedProvider, fault: str
+) -> None:
+    under_test.add_fault(fault, on="synchronous")
+    check_aftermath(under_test, doubt(under_test))
 
 
-@needs("held")
-def test_a_held_call_that_outlasts_our_patience_is_in_doubt(stage: SimulatedStage) -> None:
-    stage.fault("delay", on="held", seconds=0.6)
-    check_aftermath(stage, doubt(stage, stage.impatient(), late=True))
+@needs("synchronous")
+def test_a_synchronous_call_that_outlasts_our_patience_is_in_doubt(under_test: SimulatedProvider) -> None:
+    under_test.add_fault("delay", on="synchronous", seconds=0.6)
+    check_aftermath(under_test, doubt(under_test, under_test.impatient(), late=True))
 
 
-@needs("held", "late fetch")
-@per_stage("fault", "delays")
-def test_a_held_call_that_takes_longer_is_waited_for(stage: SimulatedStage, fault: str) -> None:
+@needs("synchronous", "late fetch")
+@per_provider("fault", "delay_faults")
+def test_a_synchronous_call_that_takes_longer_is_waited_for(under_test: SimulatedProvider, fault: str) -> None:
     if fault != "hold":
-        stage.fault(fault, on="held")
-    assert stage.submit_held().staged
+        under_test.add_fault(fault, on="synchronous")
+    assert under_test.submit_synchronous().staged
 
 
-@needs("held")
-def test_a_result_that_cannot_be_kept_is_in_doubt_or_can_be_fetched(stage: SimulatedStage) -> None:
+@needs("synchronous")
+def test_a_result_that_cannot_be_kept_is_in_doubt_or_can_be_fetched(under_test: SimulatedProvider) -> None:
     def full(process_id: str, pieces: Iterator[bytes]) -> None:
         next(pieces)
         raise OSError("the bucket did not answer")
 
-    stage.keep = full  # type: ignore[method-assign]
-    check_aftermath(stage, doubt(stage))
+    under_test.keep = full  # type: ignore[method-assign]
+    check_aftermath(under_test, doubt(under_test))
 
 
 @needs("base64 answer")
-def test_a_result_inside_the_answer_that_cannot_be_kept_is_in_doubt(stage: SimulatedStage) -> None:
+def test_a_result_inside_the_answer_that_cannot_be_kept_is_in_doubt(under_test: SimulatedProvider) -> None:
     def full(process_id: str, pieces: Iterator[bytes]) -> None:
         raise OSError("the bucket did not answer")
 
-    stage.keep = full  # type: ignore[method-assign]
-    stage.fault(stage.embeds, on="held")
-    check_aftermath(stage, doubt(stage))
+    under_test.keep = full  # type: ignore[method-assign]
+    under_test.add_fault(under_test.inline_fault, on="synchronous")
+    check_aftermath(under_test, doubt(under_test))
 
 
 @needs("picture answer")
-def test_a_picture_that_breaks_off_is_not_kept_and_can_be_fetched(stage: SimulatedStage) -> None:
-    stage.fault("cut_answer")
-    submission = doubt(stage)
+def test_a_picture_that_breaks_off_is_not_kept_and_can_be_fetched(under_test: SimulatedProvider) -> None:
+    under_test.add_fault("cut_answer")
+    submission = doubt(under_test)
     assert submission is not None
-    check_aftermath(stage, submission)
+    check_aftermath(under_test, submission)
 
 
 @needs("picture answer")
-def test_what_is_no_picture_is_not_kept_and_the_picture_can_be_fetched(stage: SimulatedStage) -> None:
-    stage.fault("no_picture")
-    submission = doubt(stage)
+def test_what_is_no_picture_is_not_kept_and_the_picture_can_be_fetched(under_test: SimulatedProvider) -> None:
+    under_test.add_fault("no_picture")
+    submission = doubt(under_test)
     assert submission is not None
-    check_aftermath(stage, submission)
+    check_aftermath(under_test, submission)
 
 
-@needs("no held calls later")
-def test_where_there_is_no_held_call_any_more_the_same_is_sent_to_the_queue_once(stage: SimulatedStage) -> None:
-    stage.fault("no_synchronous")
-    submission = stage.submit_held()
-    assert (submission.staged, stage.kept, stage.paid(), len(stage.requests("submit"))) == (False, {}, 1, 2)
-    check_aftermath(stage, submission)
+@needs("no synchronous calls later")
+def test_where_there_is_no_synchronous_call_any_more_the_same_is_sent_to_the_queue_once(
+    under_test: SimulatedProvider,
+) -> None:
+    under_test.add_fault("no_synchronous")
+    submission = under_test.submit_synchronous()
+    assert (submission.staged, under_test.kept, under_test.paid(), len(under_test.requests("submit"))) == (
+        False,
+        {},
+        1,
+        2,
+    )
+    check_aftermath(under_test, submission)
 
 
 @needs("url answer")
-@per_stage("fault", "broken")
-def test_a_download_that_breaks_once_is_tried_again(stage: SimulatedStage, fault: str) -> None:
-    stage.fault(fault, on="result")
-    submission = stage.submit_held()
+@per_provider("fault", "download_faults")
+def test_a_download_that_breaks_once_is_tried_again(under_test: SimulatedProvider, fault: str) -> None:
+    under_test.add_fault(fault, on="result")
+    submission = under_test.submit_synchronous()
     assert submission.staged
-    assert opened(stage.kept[submission.process_id]).width == stage.result_side
-    assert stage.paid() == 1
+    assert opened(under_test.kept[submission.process_id]).width == under_test.result_side
+    assert under_test.paid() == 1
 
 
 @needs("url answer")
-@per_stage("fault", "broken")
-def test_a_download_that_stays_broken_is_in_doubt(stage: SimulatedStage, fault: str) -> None:
-    stage.fault(fault, on="result", times=None)
-    check_aftermath(stage, doubt(stage))
+@per_provider("fault", "download_faults")
+def test_a_download_that_stays_broken_is_in_doubt(under_test: SimulatedProvider, fault: str) -> None:
+    under_test.add_fault(fault, on="result", times=None)
+    check_aftermath(under_test, doubt(under_test))
 
 
 @needs("url answer", "faults")
-def test_a_slow_download_is_kept_whole(stage: SimulatedStage) -> None:
-    right = stage.kept[stage.submit_held().process_id]
-    stage.kept.clear()
-    stage.fault("slow", on="result", times=2)
-    assert stage.kept[stage.submit_held().process_id] == right
+def test_a_slow_download_is_kept_whole(under_test: SimulatedProvider) -> None:
+    right = under_test.kept[under_test.submit_synchronous().process_id]
+    under_test.kept.clear()
+    under_test.add_fault("slow", on="result", times=2)
+    assert under_test.kept[under_test.submit_synchronous().process_id] == right
 
 
 @needs("url answer")
-def test_a_download_of_the_wrong_bytes_is_kept_for_the_caller_to_recognise(stage: SimulatedStage) -> None:
-    right = stage.kept[stage.submit_held().process_id]
-    stage.kept.clear()
-    stage.fault("corrupt", on="result", times=2)
-    wrong = stage.kept[stage.submit_held().process_id]
+def test_a_download_of_the_wrong_bytes_is_kept_for_the_caller_to_recognise(under_test: SimulatedProvider) -> None:
+    right = under_test.kept[under_test.submit_synchronous().process_id]
+    under_test.kept.clear()
+    under_test.add_fault("corrupt", on="result", times=2)
+    wrong = under_test.kept[under_test.submit_synchronous().process_id]
     assert len(wrong) == len(right)
     assert wrong != right
 
 
 @needs("url answer")
-def test_a_link_to_a_result_that_is_unsafe_is_in_doubt_and_not_followed(stage: SimulatedStage) -> None:
-    submission = doubt(stage, stage.strict())
-    assert stage.requests("result", "file") == []
-    check_aftermath(stage, submission)
+def test_a_link_to_a_result_that_is_unsafe_is_in_doubt_and_not_followed(under_test: SimulatedProvider) -> None:
+    submission = doubt(under_test, under_test.strict())
+    assert under_test.requests("result", "file") == []
+    check_aftermath(under_test, submission)
 
 
-@needs("held")
-@per_stage("fault", "operator_faults")
-def test_a_held_call_the_account_cannot_make_is_the_operators_fault_and_unpaid(
-    stage: SimulatedStage, fault: str
+@needs("synchronous")
+@per_provider("fault", "operator_faults")
+def test_a_synchronous_call_the_account_cannot_make_is_the_operators_fault_and_unpaid(
+    under_test: SimulatedProvider, fault: str
 ) -> None:
-    stage.fault(fault, on="held")
-    with promised(OperatorFault, stage) as caught:
-        stage.submit_held()
-    assert caught.value.code is stage.operator_faults[fault]
-    assert stage.paid() == 0
+    under_test.add_fault(fault, on="synchronous")
+    with raises_safely(OperatorFault, under_test) as caught:
+        under_test.submit_synchronous()
+    assert caught.value.code is under_test.operator_faults[fault]
+    assert under_test.paid() == 0
 
 
-@needs("held")
+@needs("synchronous")
 @pytest.mark.parametrize(("fault", "kind"), [("throttle", Throttled), ("moved", ProviderRejected)])
-def test_a_held_call_that_is_not_taken_is_unpaid(stage: Stage, fault: str, kind: type[DarkroomError]) -> None:
-    assert isinstance(stage, SimulatedStage)
-    stage.fault(fault, on="held")
-    with promised(kind, stage):
-        stage.submit_held()
-    assert (stage.paid(), stage.kept) == (0, {})
+def test_a_synchronous_call_that_is_not_taken_is_unpaid(
+    under_test: ProviderUnderTest, fault: str, kind: type[DarkroomError]
+) -> None:
+    assert isinstance(under_test, SimulatedProvider)
+    under_test.add_fault(fault, on="synchronous")
+    with raises_safely(kind, under_test):
+        under_test.submit_synchronous()
+    assert (under_test.paid(), under_test.kept) == (0, {})
 
 
-@needs("held")
-def test_a_held_call_that_is_tried_in_vain_keeps_nothing_and_charges_nothing(stage: SimulatedStage) -> None:
-    stage.fault("failed_job", on="held")
-    with promised(SubmitInDoubt, stage):
-        stage.submit_held()
-    assert stage.kept == {}
-    assert stage.simulator.account.consumed_credits == stage.consumed_before
+@needs("synchronous")
+def test_a_synchronous_call_that_fails_keeps_nothing_and_charges_nothing(
+    under_test: SimulatedProvider,
+) -> None:
+    under_test.add_fault("failed_job", on="synchronous")
+    with raises_safely(SubmitInDoubt, under_test):
+        under_test.submit_synchronous()
+    assert under_test.kept == {}
+    assert under_test.simulator.account.consumed_credits == under_test.consumed_before
 
 
-@needs("held")
-def test_a_held_result_of_another_size_than_planned_is_kept_and_can_be_told(stage: SimulatedStage) -> None:
-    stage.fault("wrong_size", on="held")
-    submission = stage.submit_held()
-    sides = {opened(stage.kept[submission.process_id]).width}
-    if "sides" in stage.can:
-        sides.add(stage.provider.progress(submission.process_id).output_width or 0)
-    assert stage.result_side + 16 in sides
+@needs("synchronous")
+def test_a_synchronous_result_of_another_size_than_planned_is_kept_and_can_be_told(
+    under_test: SimulatedProvider,
+) -> None:
+    under_test.add_fault("wrong_size", on="synchronous")
+    submission = under_test.submit_synchronous()
+    sides = {opened(under_test.kept[submission.process_id]).width}
+    if "sides" in under_test.capabilities:
+        sides.add(under_test.provider.progress(submission.process_id).output_width or 0)
+    assert under_test.result_side + 16 in sides
 
 
-@needs("held")
-def test_a_held_call_is_charged_what_was_planned(stage: SimulatedStage) -> None:
-    stage.submit_held()
-    charged = Decimal(stage.simulator.account.consumed_credits - stage.consumed_before)
-    assert charged == stage.price
+@needs("synchronous")
+def test_a_synchronous_call_is_charged_what_was_planned(under_test: SimulatedProvider) -> None:
+    under_test.submit_synchronous()
+    charged = Decimal(under_test.simulator.account.consumed_credits - under_test.consumed_before)
+    assert charged == under_test.price

@@ -1,7 +1,7 @@
 """One embedded cloud with the real template, IAM enforced, and each vendor's simulator, for all end-to-end tests.
 
-Uploads under `photos/` travel the whole way by themselves. Uploads under `held/` fire no event (the stack's InputPrefix), so
-that a test can set a fault for exactly that job and then send its message to the intake queue.
+Uploads under `photos/` are processed by themselves. Uploads under `held/` cause no event (because of the stack's
+InputPrefix), so that a test can set a fault for one job and then send its message to the intake queue.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.e2e.deployed_application import Darkroom, simulators
 
 @pytest.fixture(scope="session")
 def darkroom() -> Iterator[Darkroom]:
-    """A deployed Darkroom, with the events it publishes collected in a queue."""
+    """Yield a deployed Darkroom, with a queue that collects the events it publishes."""
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
         issued() as own,

@@ -1,4 +1,6 @@
-"""A deployed Darkroom as its users see it: buckets, the ledger, the queue, events. Knows the contract only, no code of it."""
+"""A deployed Darkroom as its users see it: buckets, ledger, queue and events. It uses the public contract only, no
+code.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
 
 
 def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
-    """A small noisy picture."""
+    """Return a small noisy picture."""
     buffer = io.BytesIO()
     Image.effect_noise((width, height), 60).convert("RGB").save(buffer, format)
     return buffer.getvalue()
@@ -33,9 +35,9 @@ def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
 
 @contextmanager
 def simulators(*vendors: str, speed: float, authorities: Path | None = None) -> Iterator[dict[str, Any]]:
-    """Each vendor's simulator in this process, with the key that the local stack stores for it.
+    """Run each vendor's simulator in this process, with the key that the local stack stores for it.
 
-    `authorities` are the certificates trusted by those that fetch pictures from the embedded cloud.
+    `authorities` are the certificates that simulators trust when they fetch pictures from the embedded cloud.
     """
     with ExitStack() as ends:
         made: dict[str, Any] = {}
@@ -47,7 +49,7 @@ def simulators(*vendors: str, speed: float, authorities: Path | None = None) -> 
 
 @dataclass
 class Darkroom:
-    """The stack and the simulators behind it, by vendor."""
+    """The stack, and the simulators behind it by vendor."""
 
     stack: LocalStack
     simulators: Mapping[str, Any]
@@ -55,7 +57,7 @@ class Darkroom:
 
     @property
     def simulator(self) -> Any:
-        """Topaz', which serves uploads that name no provider."""
+        """Return the simulator of Topaz, which serves uploads that name no provider."""
         return self.simulators["topaz"]
 
     @cached_property
@@ -66,7 +68,7 @@ class Darkroom:
         return self.stack.endpoint.client(service)
 
     def upload(self, key: str, body: bytes, tags: str = "", **extra: Any) -> str:
-        """Puts an object; returns its version."""
+        """Put an object; return its version."""
         answer = self.s3.put_object(
             Bucket=self.stack.input_bucket, Key=key, Body=body, **({"Tagging": tags} if tags else {}), **extra
         )
@@ -74,7 +76,7 @@ class Darkroom:
         return str(answer["VersionId"])
 
     def notify(self, key: str) -> None:
-        """Sends the upload's message to the intake queue, in S3's own notification form."""
+        """Send the upload's message to the intake queue, in the form of S3's own notification."""
         from urllib.parse import quote_plus
 
         record = {
@@ -89,14 +91,16 @@ class Darkroom:
         )
 
     def job_id(self, key: str) -> str:
-        """The identity of an upload to a versioned bucket, as the contract defines it: a hash of bucket, key, version."""
+        """Return the job id of an upload to a versioned bucket. By the contract it is a hash of bucket, key and
+        version.
+        """
         import hashlib
 
         parts = (self.stack.input_bucket, key, self.versions[key])
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
 
     def row(self, pk: str, sk: str) -> dict[str, Any]:
-        """A row of the ledger."""
+        """Return a row of the ledger."""
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         item = self.client("dynamodb").get_item(
             TableName=self.stack.outputs["LedgerTable"], Key=key, ConsistentRead=True
@@ -105,11 +109,11 @@ class Darkroom:
         return {name: deserialize(value) for name, value in item.get("Item", {}).items()}
 
     def job(self, key: str) -> dict[str, Any]:
-        """The upload's job, empty when there is none."""
+        """Return the upload's job, empty when there is none."""
         return self.row(f"JOB#{self.job_id(key)}", "JOB")
 
     def ended(self, keys: Iterable[str], seconds: float = 120) -> dict[str, dict[str, Any]]:
-        """The jobs of all keys, once all have ended and published."""
+        """Wait until the jobs of all keys have ended and their events were published. Return the jobs."""
         keys, until = list(keys), time.monotonic() + seconds
         while True:
             jobs = {key: self.job(key) for key in keys}
@@ -125,7 +129,7 @@ class Darkroom:
             time.sleep(0.25)
 
     def until(self, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 90) -> dict[str, Any]:
-        """The job once it is so."""
+        """Wait until `is_so` is true of the job, and return it."""
         ends = time.monotonic() + seconds
         while not is_so(job := self.job(key)):
             assert time.monotonic() < ends, job
@@ -133,7 +137,7 @@ class Darkroom:
         return job
 
     def make_due(self, key: str) -> None:
-        """As if the job had waited long enough."""
+        """Make the job due, as if it had waited long enough."""
         self.client("dynamodb").update_item(
             TableName=self.stack.outputs["LedgerTable"],
             Key={"pk": {"S": f"JOB#{self.job_id(key)}"}, "sk": {"S": "JOB"}},
@@ -142,20 +146,20 @@ class Darkroom:
         )
 
     def function(self, name: str) -> str:
-        """The deployed name of one of the stack's functions."""
+        """Return the deployed name of one of the stack's functions."""
         found = self.client("cloudformation").describe_stack_resource(StackName="darkroom", LogicalResourceId=name)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def sweep(self) -> None:
-        """One round of the sweep, now."""
+        """Run the sweep once, now."""
         self.client("lambda").invoke(FunctionName=self.function("Sweep"))
 
     def submits(self, key: str, vendor: str = "topaz") -> list[Any]:
-        """What the vendor's simulator accepted, and would have charged, for the upload: our handle stands in each."""
+        """Return what the vendor's simulator accepted and charged for the upload. Each contains our handle."""
         return [s for s in self.simulators[vendor].submits if self.job_id(key) in json.dumps(s)]
 
     def output(self, key: str) -> dict[str, Any]:
-        """The object in the output bucket, with `Body` read."""
+        """Return the object in the output bucket, with its `Body` read."""
         answer = self.s3.get_object(Bucket=self.stack.output_bucket, Key=key)
         return {**answer, "Body": answer["Body"].read()}
 
@@ -164,12 +168,12 @@ class Darkroom:
         return {found["Key"] for page in pages for found in page.get("Contents", [])}
 
     def report(self, key: str) -> dict[str, Any]:
-        """The failure report of an upload."""
+        """Return the failure report of an upload."""
         report: dict[str, Any] = json.loads(self.output(f"_failed/{key}.json")["Body"])
         return report
 
     def collect_events(self) -> None:
-        """A rule on the default bus that copies Darkroom's events into a queue."""
+        """Add a rule to the default bus that copies Darkroom's events into a queue."""
         queue = self.client("sqs").create_queue(QueueName="seen-events")["QueueUrl"]
         arn = self.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
         bus = self.client("events")
@@ -185,7 +189,7 @@ class Darkroom:
         self._events: list[dict[str, Any]] = []
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event seen so far."""
+        """Return every event so far."""
         sqs = self.client("sqs")
         queue = sqs.get_queue_url(QueueName="seen-events")["QueueUrl"]
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
@@ -195,7 +199,7 @@ class Darkroom:
         return list(self._events)
 
     def everything_written(self) -> str:
-        """Logs, execution histories, ledger rows, events and reports, as one text to search."""
+        """Return logs, execution histories, ledger rows, events and reports as one text, to be searched."""
         said: list[str] = [json.dumps(self.events())]
         logs = self.client("logs")
         for group in logs.describe_log_groups()["logGroups"]:

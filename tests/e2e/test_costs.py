@@ -1,4 +1,4 @@
-"""What docs/costs.md says a picture costs, counted again on a deployed stack."""
+"""The costs of a picture in docs/costs.md are right: they are counted again on a deployed stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def found(darkroom: Darkroom) -> dict[str, Counted]:
 
 
 def lines(table: Table) -> list[str]:
-    """The table's rows as the page has them."""
+    """Return the table's rows as the page shows them."""
     return ["| " + " | ".join(said(cell) for cell in row) + " |" for row in [table.columns, *table.rows]]
 
 
@@ -42,7 +42,7 @@ def test_a_job_that_is_polled_again_asks_for_one_read_and_one_write_more(found: 
 
 
 def test_no_job_asks_for_more_than_is_known(found: dict[str, Counted]) -> None:
-    """Each service a bill has a line for; a new one needs a price."""
+    """Every service in the bill has a price; a new service needs one."""
     priced = {"dynamodb", "s3", "stepfunctions", "events", "sqs"}
     for counted in found.values():
         assert {name.split(":")[0] for name in counted.requests} <= priced

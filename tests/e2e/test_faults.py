@@ -1,4 +1,4 @@
-"""What a user sees when the provider misbehaves: the right end, paid once, nothing half done, nothing leaked."""
+"""What a user sees when the provider fails: the right end, one payment, nothing half done, and nothing leaked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.e2e.deployed_application import API_KEY, Darkroom, picture
 
-# name → the simulator's fault: kind, on which call, how often, options
+# name → the simulator's fault: kind, operation, times, options
 FAULTS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "throttled-submit": ("throttle", "submit", 1, {}),
     "submit-503-before": ("error_before", "submit", 1, {"status": 503}),
@@ -37,7 +37,7 @@ def key_of(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
-    """Every upload sent into its fault at once; answered when all have ended."""
+    """Upload everything at once, each with its fault. Return the jobs when all have ended."""
     for name in ALL:
         darkroom.upload(key_of(name), picture(80, 60, "PNG"), "scale=2")
     for name, (kind, on, times, options) in FAULTS.items():
@@ -93,7 +93,7 @@ def test_nothing_reached_the_dead_letter_queue(darkroom, jobs) -> None:
 
 def test_the_key_and_the_links_are_written_nowhere(darkroom, jobs) -> None:
     said = darkroom.everything_written()
-    assert darkroom.job_id(key_of("duplicated")) in said  # the search looks where jobs are written
+    assert darkroom.job_id(key_of("duplicated")) in said  # the search covers the places where jobs are written
     assert API_KEY not in said
     assert "signature=" not in said.lower()
     assert "/results/" not in said

@@ -1,6 +1,6 @@
-"""Results of 40 MB go through finalize by parts, with its role, and arrive whole though their transfer breaks midway.
+"""Results of 40 MB are copied in parts by finalize, with its own role, and arrive whole although a transfer breaks.
 
-(Tags are left out: the embedded cloud forgets those of multipart uploads.)
+Tags are left out, because the embedded cloud loses the tags of multipart uploads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from tests.e2e.deployed_application import Darkroom
 SIZE = (1700, 1500)
 TAGS = "scale=2&output_format=tiff"
 FAULTS = {"cut": "cut", "expired": "expired"}  # upload → the fault that strikes one of its parts
-UNDISTURBED, STAGED = "plain", "staged"  # the latter by a synchronous call, whose result finalize finds in the bucket
+UNDISTURBED, STAGED = (
+    "plain",
+    "staged",
+)  # the latter is sent by a synchronous call, so finalize finds its result in the bucket
 
 
 def key_of(name: str) -> str:
@@ -30,7 +33,7 @@ def result_key(name: str) -> str:
 
 
 def noise() -> bytes:
-    """A picture that no format makes small."""
+    """Return a picture that no format makes small."""
     buffer = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise(SIZE, 120) for _ in "RGB"]).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -38,12 +41,12 @@ def noise() -> bytes:
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
-    """The undisturbed upload first; then the others, each struck when its third part from the end is asked for."""
+    """Process the undisturbed upload first, then the others. A fault strikes each at the third part from the end."""
     picture, asked = noise(), Counter[str]()
     real, strikes = darkroom.simulator.faults.take, {}
 
     def take(kinds: Any, on: str, subject: str | None) -> Any:
-        """The simulator's own, which learns of a fault when it is that request's turn."""
+        """Call the simulator's own method, after adding the fault when the right request arrives."""
         if on == "result" and "expired" in kinds and subject:
             asked[subject] += 1
             for job_id, (kind, turn) in strikes.items():
@@ -94,14 +97,14 @@ def test_all_arrived_alike(darkroom: Darkroom, jobs) -> None:
 
 @pytest.mark.parametrize(("name", "more"), [("cut", 1), ("expired", 2)])
 def test_what_broke_was_read_again_and_nothing_else(darkroom: Darkroom, jobs, name: str, more: int) -> None:
-    """The part; and where the link had ended, a fresh one's first byte."""
+    """The broken part is requested again, and after an expired link also the first byte of the new one."""
     faults = [fault for request in asked_for(darkroom, name) for fault in request["faults"]]
     assert faults == [FAULTS[name]]
     assert len(asked_for(darkroom, name)) == len(asked_for(darkroom, UNDISTURBED)) + more
 
 
 def asked_for(darkroom: Darkroom, name: str) -> list[dict[str, Any]]:
-    """The requests for the result of that upload."""
+    """Return the requests for the result of that upload."""
     job_id = darkroom.job_id(key_of(name))
     return [r for r in darkroom.simulator.requests if r["operation"] == "result" and job_id in str(r.values())]
 

@@ -1,5 +1,7 @@
-"""A folder of pictures through `darkroom local run`, broken off half-way, as its operator sees it. The key counts as a real one;
-who takes it is a simulator, whose own log says what was paid."""
+"""`darkroom local run` with a folder of pictures, interrupted half-way, as its operator sees it.
+
+The key looks like a real one, but a simulator receives it, and its log says what was paid.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ SPEED = 0.5  # a small picture takes two seconds, the large one twelve
 
 @dataclass(frozen=True)
 class Operator:
-    """A folder with a large, a small and an impossible picture, and the vendor that is paid for them. Its
-    settings arrive as tags that the stack reads under a prefix only."""
+    """A folder with a large, a small and an unusable picture, and the vendor that is paid for them.
+
+    The settings are sent as tags, and the stack reads only tags with a prefix.
+    """
 
     folder: Path
     out: Path
@@ -92,7 +96,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
 
     second = operator.starts()
     shown, said = second.communicate(timeout=180)
-    assert second.returncode == 1, said  # of the name that is none
+    assert second.returncode == 1, said  # because of the unusable file name
     assert "1 skipped: done before" in shown
     assert "1 picture to the real Topaz API" in shown
     assert len(operator.vendor.submits) == 3

@@ -15,7 +15,7 @@ CUT_OUT, COLOURED = "photos/models/vase.jpg", "photos/models/grandmother.jpg"
 
 
 def grey() -> bytes:
-    """An old photograph."""
+    """Return an old photograph."""
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((96, 64)).save(buffer, "JPEG")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What an operator does by command line to a deployed stack, and what becomes of the uploads."""
+"""What an operator does to a deployed stack by command line, and what happens to the uploads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HELD_SECONDS = 15.0  # at the provider, so that a command meets a running job
 
 @dataclass(frozen=True)
 class Operator:
-    """The command line as a process of its own, with the settings that `darkroom local up` prints."""
+    """The command line as a separate process, with the settings that `darkroom local up` prints."""
 
     room: Darkroom
     home: Path
@@ -48,7 +48,7 @@ class Operator:
         return done.stdout if expect == 0 else done.stderr
 
     def seen(self, *arguments: str) -> list[dict[str, Any]]:
-        """`darkroom jobs --json` with these options."""
+        """Return the output of `darkroom jobs --json` with these options."""
         return [json.loads(line) for line in self("jobs", "--json", *arguments).splitlines()]
 
 
@@ -58,7 +58,7 @@ def operator(darkroom: Darkroom, tmp_path_factory: pytest.TempPathFactory) -> Op
 
 
 def send(room: Darkroom, key: str) -> str:
-    """Uploads without an event, then tells of it; a fault for the job can be set before."""
+    """Upload without an event, then send the message. Meanwhile a test can set a fault for the job."""
     room.upload(key, picture(80, 60, "PNG"))
     return room.job_id(key)
 
@@ -68,7 +68,7 @@ def status(word: str) -> Callable[[dict[str, Any]], object]:
 
 
 def running(room: Darkroom, key: str, *, fails: bool = False, seconds: float = HELD_SECONDS) -> dict[str, Any]:
-    """A job that stays at the provider for a while."""
+    """Return a job that stays at the provider for a while."""
     job_id = send(room, key)
     room.simulator.faults.add("eta_early", match=job_id, late_seconds=seconds)
     if fails:
@@ -79,7 +79,7 @@ def running(room: Darkroom, key: str, *, fails: bool = False, seconds: float = H
 
 @contextmanager
 def submit_with(room: Darkroom, **variables: str) -> Iterator[None]:
-    """Submit deployed with other parameters, then with its own again."""
+    """Deploy submit with other parameters, and in the end with its own again."""
     name, functions = room.function("Submit"), room.client("lambda")
     own = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": own | variables})
@@ -187,7 +187,7 @@ def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom
 
 
 def doubt(room: Darkroom, key: str) -> dict[str, Any]:
-    """Nobody can tell what became of the job: as the worker writes it that finds the key changed."""
+    """Put the job in doubt, as a worker does that finds that the key changed."""
     ledger = DynamoLedger(room.client("dynamodb"), room.stack.outputs["LedgerTable"], Limits({}, Decimal(0), {}, {}))
     job = ledger.get(room.job_id(key))
     assert job is not None
@@ -225,7 +225,7 @@ def test_one_job_is_shown_with_all_that_is_known(darkroom: Darkroom, operator: O
 
 
 def drift(operator: Operator, provider: str) -> str:
-    """The last column of the provider's line."""
+    """Return the last column of the provider's line."""
     (line,) = [line.split() for line in operator("reconcile").splitlines() if line.split()[:1] == [provider]]
     return line[-1]
 

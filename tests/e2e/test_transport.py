@@ -1,7 +1,7 @@
-"""Nothing travels in the open: buckets and queues refuse what came over plain http, whoever asks and wherever from.
+"""Nothing is sent unencrypted: buckets and queues refuse requests over plain http, from anybody and anywhere.
 
-The embedded cloud speaks https only. It takes a proxy's word for what the client spoke, so a header makes a request one that
-came over plain http; the policies of the template must refuse it, though it comes from this machine.
+The embedded cloud speaks only https. It trusts a proxy's header about the client's protocol, so a header can make a
+request look like plain http. The template's policies must refuse it, even from this machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 @pytest.fixture(scope="module")
 def somebody(darkroom: Darkroom) -> Endpoint:
-    """The cloud as a user of the account sees it who may do everything."""
+    """Return the cloud as seen by a user of the account with all permissions."""
     iam = darkroom.client("iam")
     iam.create_user(UserName="somebody")
     iam.put_user_policy(UserName="somebody", PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))
@@ -34,7 +34,7 @@ def somebody(darkroom: Darkroom) -> Endpoint:
 
 
 def client(endpoint: Endpoint, service: str, headers: dict[str, str]) -> Any:
-    """A client whose requests have these headers too."""
+    """Return a client whose requests also have these headers."""
     made = endpoint.client(service)
     made.meta.events.register("before-send", lambda request, **_: request.headers.update(headers))
     return made

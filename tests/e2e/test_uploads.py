@@ -1,4 +1,4 @@
-"""What a user sees of uploads that go well, and of uploads that must not cost anything."""
+"""What a user sees of uploads that succeed, and of uploads that must cost nothing."""
 
 from __future__ import annotations
 

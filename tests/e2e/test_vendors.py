@@ -1,4 +1,6 @@
-"""What a user sees of each vendor: a picture goes in by a link, or is held by a call, and comes out like any other."""
+"""What a user sees of each vendor: a picture is sent by link or in a synchronous call, and the result is like any
+other.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,13 @@ from PIL import Image
 from darkroom_local.simulator_processes import simulated_key, vendors
 from tests.e2e.deployed_application import Darkroom, picture
 
-HANDLE_IN = "response-content-disposition"  # the part of a link's query that names the picture for whoever fetches it
+HANDLE_IN = "response-content-disposition"  # the part of a link's query that names the picture
 STAGED = "_darkroom/incoming/"
 
 
 @dataclass(frozen=True)
 class Case:
-    """An upload of 96×64, and what must come of it."""
+    """An upload of 96×64, and its expected result."""
 
     key: str
     tags: str
@@ -80,7 +82,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
-    """Every case at once; answered when all have ended."""
+    """Upload every case at once. Return the jobs when all have ended."""
     for case in CASES.values():
         darkroom.upload(case.key, picture(format=case.sent_as), case.tags)
     ended = darkroom.ended(case.key for case in CASES.values())
@@ -96,7 +98,7 @@ def staged(room: Darkroom) -> set[str]:
 
 
 def link_of(submit: dict[str, Any]) -> str:
-    """The address that a submit gave for its picture."""
+    """Return the URL that a submit gave for its picture."""
     return str(submit.get("image_url") or submit.get("input_image"))
 
 
@@ -170,12 +172,13 @@ def test_each_end_is_told_with_its_provider(darkroom: Darkroom, jobs) -> None:
         assert (detail["provider"], detail["model"]) == (case.vendor, case.model)
 
 
-# --- what goes wrong ------------------------------------------------------------------------------------------------
+# --- failures
+# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def held_back(darkroom: Darkroom) -> Callable[..., str]:
-    """Uploads without an event, sets faults for it, then tells of it; answers its job's identity."""
+    """Upload without an event, set faults for it, then send its message. Return the id of its job."""
 
     def send(key: str, tags: str, vendor: str, *faults: str, **options: float) -> str:
         darkroom.upload(key, picture(format="PNG"), tags)
@@ -243,7 +246,7 @@ def test_a_lost_answer_of_a_queue_is_found_by_the_handle_in_its_link(darkroom: D
 
 def test_no_key_and_no_link_is_written_anywhere(darkroom: Darkroom, jobs) -> None:
     said = darkroom.everything_written()
-    assert darkroom.job_id(CASES["uwear"].key) in said  # the search looks where jobs are written
+    assert darkroom.job_id(CASES["uwear"].key) in said  # the search covers the places where jobs are written
     assert not [vendor for vendor in vendors() if simulated_key(vendor) in said]
     for trace in ("signature=", "x-amz-", "/results/"):
         assert trace not in said.lower()

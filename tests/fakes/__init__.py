@@ -1,1 +1,1 @@
-"""Fakes with state: in-memory implementations of the ports, for tests of what stands on them."""
+"""Fakes with state: in-memory implementations of the ports, for tests of the code that uses them."""

@@ -1,4 +1,4 @@
-"""An AWS account in this process (moto): two buckets, the ledger's table, and helpers that look at what is there."""
+"""An AWS account in this process (moto): two buckets, the ledger's table, and helpers that read them."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ CREDENTIALS = {
 
 @dataclass
 class Cloud:
-    """The account's clients and what they hold."""
+    """The account's clients and its content."""
 
     s3: Any
     dynamodb: Any
 
     def put(self, key: str, body: bytes, *, tags: str = "", bucket: str = INPUT, **extra: Any) -> Upload:
-        """Uploads an object and answers what its event would name."""
+        """Upload an object; return the upload that its event names."""
         if tags:
             extra["Tagging"] = tags
         answer = self.s3.put_object(Bucket=bucket, Key=key, Body=body, **extra)
@@ -49,43 +49,43 @@ class Cloud:
         return Upload(bucket, key, None if version == "null" else version, answer["ETag"].strip('"'))
 
     def body(self, key: str, bucket: str = OUTPUT) -> bytes | None:
-        """The bytes at a key, None when there is nothing."""
+        """Return the bytes at a key, or None."""
         if key not in self.keys(bucket):
             return None
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()  # type: ignore[no-any-return]
 
     def head(self, key: str) -> dict[str, Any]:
-        """What HeadObject says of a result."""
+        """Return what HeadObject says of a result."""
         return self.s3.head_object(Bucket=OUTPUT, Key=key)  # type: ignore[no-any-return]
 
     def keys(self, bucket: str = OUTPUT) -> set[str]:
-        """All keys of a bucket."""
+        """Return all keys of a bucket."""
         return {entry["Key"] for entry in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
 
     def versions(self, key: str) -> int:
-        """How often an object was written there."""
+        """Return how often an object was written there."""
         listed = self.s3.list_object_versions(Bucket=OUTPUT, Prefix=key).get("Versions", [])
         return sum(entry["Key"] == key for entry in listed)
 
     def unfinished_uploads(self) -> list[Any]:
-        """Multipart uploads that were begun and neither completed nor aborted."""
+        """Return the multipart uploads that were neither completed nor aborted."""
         return self.s3.list_multipart_uploads(Bucket=OUTPUT).get("Uploads", [])  # type: ignore[no-any-return]
 
     def report(self, key: str) -> dict[str, Any] | None:
-        """The failure report of a source key."""
+        """Return the failure report of a source key."""
         body = self.body(f"_failed/{key}.json")
         return None if body is None else json.loads(body)
 
     def rows(self) -> list[Mapping[str, Any]]:
-        """Every row of the table, in DynamoDB's typed form."""
+        """Return every row of the table, in DynamoDB's typed form."""
         return self.dynamodb.scan(TableName=TABLE, ConsistentRead=True)["Items"]  # type: ignore[no-any-return]
 
     def jobs(self) -> list[Job]:
-        """Every job."""
+        """Return every job."""
         return [items.job_of(row) for row in self.rows() if row["sk"] == {"S": "JOB"}]
 
     def budget(self, unit: str, month: str) -> dict[str, Any]:
-        """The numbers of a budget period, empty when it has no row."""
+        """Return the numbers of a budget period, empty without a row."""
         key = items.budget_key(unit, month)
         item = self.dynamodb.get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item", {})
         return {name: items.number(item, name) for name in item if name not in ("pk", "sk")}
@@ -93,13 +93,15 @@ class Cloud:
 
 @cache
 def client(service: str) -> Any:
-    """A client for the whole test run: making one takes longer than a test. It holds nothing of an account."""
+    """Return a client for the whole test run, because making one takes longer than a test. It holds nothing of an
+    account.
+    """
     return boto3.client(service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
 
 
 @contextmanager
 def cloud(*, versioned: bool = True) -> Iterator[Cloud]:
-    """A fresh account; nothing of the machine's own credentials is seen."""
+    """Yield a new account. The machine's own credentials are hidden."""
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)

@@ -1,4 +1,4 @@
-"""A provider's storage on a loopback port with one large result behind links that can end, change and break."""
+"""A provider's storage on a loopback port: one large result behind links that can expire, change and break."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ HEAD_BYTES = 64 * 1024  # what a link's check asks for: never more
 
 
 def content(size: int) -> bytes:
-    """Bytes in which no two places look alike."""
+    """Return bytes in which no two places are alike."""
     return random.Random(size).randbytes(size)
 
 
 @dataclass
 class LargeResult:
-    """The result, how it is served, and who asked for what. `misdeeds`: by a range's first byte, what to do instead of the
-    next answers; `ended` are the links, by number, that are answered 403."""
+    """The result, how it is served, and who asked for what.
+
+    `misdeeds` maps the first byte of a range to what to do in its next answers. `ended` are the numbers of expired
+    links, which are answered with 403.
+    """
 
     body: bytes
     url: str = ""
@@ -39,31 +42,31 @@ class LargeResult:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def link(self) -> str:
-        """A new link."""
+        """Return a new link."""
         with self.lock:
             self.minted += 1
             return f"{self.url}/result.tif?link={self.minted}"
 
     def end_all_links(self) -> None:
-        """Those minted so far are answered 403 from now on."""
+        """Answer all links created so far with 403."""
         self.ended |= {str(number) for number in range(1, self.minted + 1)}
 
     def misdeed(self, first: int) -> str:
-        """What to do wrong with this range now; empty = nothing."""
+        """Return what to do wrong with this range now; empty means nothing."""
         with self.lock:
             left = self.misdeeds.get(first, [])
             return left.pop(0) if left else ""
 
     @property
     def parts_asked(self) -> list[str]:
-        """The ranges that were asked for, but for the head's and a fresh link's first byte."""
+        """Return the ranges that were asked for, without the head and the first byte of a new link."""
         asked = [one.get("range", "") for one in self.seen]
         return [one for one in asked if one not in ("", "bytes=0-65535", "bytes=0-0")]
 
 
 @contextmanager
 def large_result(body: bytes, **changes: Any) -> Iterator[LargeResult]:
-    """Serves it for the length of a block."""
+    """Serve the result for the length of a block."""
     kept = LargeResult(body, **changes)
     handler = type("Bound", (_Handler,), {"kept": kept})
     server = _Server(("127.0.0.1", 0), handler)
@@ -82,7 +85,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Quiet: readers that hang up are part of the tests."""
+        """Ignore clients that hang up: tests do that."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -133,4 +136,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = cut or framing in ("unmeasured", "longer")
 
     def log_message(self, *rest: Any) -> None:
-        """Quiet."""
+        """Write no log."""

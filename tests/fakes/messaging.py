@@ -1,4 +1,4 @@
-"""What stands around the application, in memory: bus, executions, queue, bell, and a minter of links."""
+"""The application's surroundings in memory: event bus, executions, queue, alerts, and presigned links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Bus:
 
 @dataclass
 class Executions:
-    """Fulfils `ports.Executions`: a name is used once, and none of these ever ends by itself."""
+    """Fulfils `ports.Executions`: a name is used once, and no execution ends by itself."""
 
     running: dict[tuple[str, int, int], PollState] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class Queue:
 
 @dataclass
 class Bell:
-    """Fulfils `ports.Alerts`; keeps who was called for, and what was noted."""
+    """Fulfils `ports.Alerts`; keeps the alarms and the notes."""
 
     rung: list[Alarm] = field(default_factory=list)
     noted: list[Note] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Bell:
 
 @dataclass
 class PresignedUrls:
-    """Fulfils `ports.PresignedUrls`; keeps what was minted: the key, the name to answer with, how long it is good."""
+    """Fulfils `ports.PresignedUrls`; keeps each link's key, file name and lifetime."""
 
     minted: list[tuple[str, str, int]] = field(default_factory=list)
 

@@ -1,6 +1,6 @@
-"""What the fake provider does wrong on request, and its downloads, which meet the same faults.
+"""The faults of the fake provider, and its downloads, which meet them too.
 
-Fault kinds bear the simulators' names. A rule strikes one operation a number of times and is spent.
+Fault kinds have the simulators' names. A rule strikes one operation a number of times and then expires.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkroom.errors import (
 
 PIECE_BYTES = 256 * 1024
 
-# What a call answers before anything happened, whichever call it is.
+# What any call answers before it has an effect.
 REFUSALS: Mapping[str, Callable[[], DarkroomError]] = {
     "throttle": lambda: Throttled("HTTP 429: busy"),
     "auth": lambda: OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: unknown key"),
@@ -40,7 +40,7 @@ KINDS = frozenset({*REFUSALS, *NO_ANSWER_BEFORE, *NO_ANSWER_AFTER, *ON_SUBMIT, *
 
 @dataclass
 class Fault:
-    """One rule: strikes `on` an operation `times` times, None = always."""
+    """One rule: strikes the operation `on` `times` times; None means always."""
 
     kind: str
     on: str
@@ -55,13 +55,16 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
 
     def add(self, kind: str, *, on: str = "submit", times: int | None = 1, seconds: float = 5.0) -> None:
-        """Puts a rule in force. Operations: submit, status, list, download, result, estimate, cancel, delete, account."""
+        """Put a rule in force.
+
+        Operations: submit, status, list, download, result, estimate, cancel, delete, account.
+        """
         if kind not in KINDS:
             raise ValueError(f"no fault {kind!r}; known: {', '.join(sorted(KINDS))}")
         self.rules.append(Fault(kind, on, times, seconds))
 
     def take(self, on: str, *kinds: str) -> Fault | None:
-        """Uses up one time of the oldest rule of these kinds."""
+        """Use up one time of the oldest rule of these kinds, and return the rule."""
         for fault in self.rules:
             if fault.on == on and fault.kind in kinds:
                 if fault.times is not None:
@@ -73,7 +76,7 @@ class Faults:
 
 
 def submit_error(kind: str) -> DarkroomError:
-    """What a submit that meets a fault of this kind raises."""
+    """Return the error of a submit that meets a fault of this kind."""
     if kind in REFUSALS:
         return REFUSALS[kind]()
     if kind == "refused":
@@ -85,23 +88,23 @@ def submit_error(kind: str) -> DarkroomError:
 
 @dataclass
 class FakeLink:
-    """Fulfils `ports.ResultLink`; every opening and reading may meet a fault on `result`."""
+    """Fulfils `ports.ResultLink`. Every opening and reading may meet a fault on `result`."""
 
     content: bytes = field(repr=False)
     faults: Faults = field(repr=False)
     size_bytes: int = field(init=False)
 
     def open(self) -> None:
-        """What the first request to the link meets."""
+        """Meet the faults of the first request to the link."""
         self._meet()
         self.size_bytes = len(self.content)
 
     def read(self, offset: int, length: int) -> bytes:
-        """A ranged read."""
+        """Return a range of the bytes."""
         return self._meet()[offset : offset + length]
 
     def stream(self) -> Iterator[bytes]:
-        """All bytes in pieces; a cut one gives half of them first."""
+        """Yield all bytes in pieces; a cut link yields only half of them."""
         cut = self.faults.take("result", "cut")
         content = self._meet()
         whole = len(content) // 2 if cut else len(content)

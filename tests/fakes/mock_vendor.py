@@ -1,4 +1,4 @@
-"""A vendor behind httpx's mock transport: it answers from a list and keeps what was sent. No sockets."""
+"""A vendor behind httpx's mock transport. It sends answers from a list and keeps the requests. No sockets."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ PROCESS = "11111111-2222-4333-8444-555555555555"
 
 
 class Keys:
-    """Keys in the order in which reads of the secret find them."""
+    """The keys that successive reads of the secret return."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)
 
     def get(self, provider: str) -> str:
-        """The key as last read."""
+        """Return the key as last read."""
         return self.keys[0]
 
     def refresh(self) -> None:
-        """Reads the next one."""
+        """Read the next key."""
         if len(self.keys) > 1:
             self.keys.pop(0)
 
 
 class Vendor:
-    """Answers from a list, the last one for ever, and keeps every request with its body."""
+    """Sends the answers of a list, repeats the last one, and keeps every request with its body."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
@@ -57,23 +57,23 @@ class Vendor:
 
 
 def adapter(vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_url: str = BASE) -> Topaz:
-    """The Topaz adapter in front of a vendor."""
+    """Return the Topaz adapter in front of a vendor."""
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
     return Topaz(base_url, Keys(*(keys or ("key-1",))), client, Downloads(client, local=False))
 
 
 def answer(body: Any = None, status: int = 200, **headers: str) -> httpx.Response:
-    """A JSON answer, made from the body as a vendor would write it."""
+    """Return a JSON answer, made from the body as a vendor writes it."""
     return httpx.Response(status, text=json.dumps(body), headers=headers)
 
 
 def image_of(start: Callable[[], Any], size_bytes: int) -> ImageStream:
-    """A PNG to send as bytes: nobody may ask for a link to it."""
+    """Return a PNG to be sent as bytes. Nobody may ask for a link to it."""
     return ImageStream(start, _no_link, size_bytes, "image/png", ".png")
 
 
 def refuse_to_keep(process_id: str, pieces: Iterator[bytes]) -> None:
-    """For calls that are not synchronous: nothing of theirs is ever staged."""
+    """For calls that are not synchronous: nothing may be staged for them."""
     raise AssertionError(f"a result of {process_id} was staged")
 
 

@@ -1,7 +1,7 @@
-"""An in-memory provider: it accepts submits, lets them end by its clock, keeps a list, and fails on request.
+"""An in-memory provider: it accepts submits, ends them by its clock, keeps a list, and fails on request.
 
-The contract suite holds it to what the real adapters promise, so that pipeline tests may trust it. What it can
-do wrong is in `misbehaviour`. It must not import an adapter.
+The contract suite checks that it does what real adapters promise, so that pipeline tests can trust it. Its faults are
+in `misbehaviour`. It must not import an adapter.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PIXELS_ADDED_BY_WRONG_SIZE = 16
 
 @dataclass
 class FakeProcess:
-    """One accepted, paid submit. `state` is what it ends as; until `ends` it runs."""
+    """One accepted, paid submit. It runs until `ends`, then has the state `state`."""
 
     process_id: str
     handle: Handle
@@ -59,11 +59,11 @@ class FakeProcess:
 
 @dataclass
 class FakeProvider:
-    """Fulfils `ports.Provider`. `submits` are the accepted ones: what was paid for; `calls` is everything asked."""
+    """Fulfils `ports.Provider`. `submits` are the accepted, paid ones; `calls` are all calls."""
 
     clock: Clock = field(default=lambda: datetime.now(UTC))
     key: str = field(default="fake-key-1", repr=False)
-    stored_key: str | None = field(default=None, repr=False)  # what a fresh read of the secret finds
+    stored_key: str | None = field(default=None, repr=False)  # what a new read of the secret finds
     name: str = "topaz"
     deletes_entries: bool = False
     given: Decimal = Decimal(10_000)
@@ -76,7 +76,7 @@ class FakeProvider:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
-        """Accepts, and charges, unless a fault says otherwise."""
+        """Accept and charge, unless a fault prevents it."""
         self.calls.append(("submit", str(handle)))
         sent = image.link().encode() if plan.send_mode.by_link else _read_whole(image)
         fault = self.faults.take("submit", *REFUSALS, *ON_SUBMIT, *NO_ANSWER_BEFORE)
@@ -88,7 +88,7 @@ class FakeProvider:
         return Submission(process.process_id, min(process.ends, process.created_at + self.duration))
 
     def progress(self, process_id: str) -> Progress:
-        """The state by the clock."""
+        """Return the state by the clock."""
         with self._answering("status", process_id):
             process = self._known(process_id)
             odd = self.faults.take("status", "wrong_size") or process.wrong_size
@@ -107,7 +107,7 @@ class FakeProvider:
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """A link to the result's bytes, which fails as told when it is opened or read."""
+        """Yield a link to the result's bytes. Faults may strike when it is opened or read."""
         with self._answering("download", process_id):
             process = self._known(process_id)
             if self._state(process) is not ProcessState.COMPLETED or self.faults.take("download", "not_ready"):
@@ -119,7 +119,7 @@ class FakeProvider:
         yield link
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
-        """The run's processes that the list shows by now."""
+        """Return the run's processes that the list shows now."""
         with self._answering("list", str(handle)):
             now = self.clock()
             listed = [p for p in self.processes.values() if p.listed_from <= now and p.created_at >= since]
@@ -130,7 +130,7 @@ class FakeProvider:
             )
 
     def cancel(self, process_id: str) -> bool:
-        """Ends a running process uncharged."""
+        """End a running process without a charge."""
         with self._answering("cancel", process_id):
             process = self._known(process_id)
             if self._state(process) is not ProcessState.RUNNING:
@@ -139,25 +139,25 @@ class FakeProvider:
             return True
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """What the plan says."""
+        """Return what the plan says."""
         with self._answering("estimate", plan.model):
             return Estimate(int(self.duration.total_seconds()), plan.credits)
 
     def forget(self, process_id: str) -> None:
-        """Removes a process from the list."""
+        """Remove a process from the list."""
         with self._answering("delete", process_id):
             self.processes.pop(process_id, None)
 
     def key_fingerprint(self) -> str:
-        """Twelve hex digits of the key."""
+        """Return twelve hex digits of the key's hash."""
         return hashlib.sha256(f"fake:{self.key}".encode()).hexdigest()[:12]
 
     def refresh_key(self) -> None:
-        """Takes the stored key, if another was put in."""
+        """Use the stored key, if there is a new one."""
         self.key = self.stored_key or self.key
 
     def balance(self) -> Balance:
-        """What was given minus what finished submits cost, forgotten ones too; running ones are reserved."""
+        """Return what was given minus what finished submits cost, forgotten ones included. Running ones are reserved."""
         with self._answering("account", ""):
             spent, reserved = Decimal(0), Decimal(0)
             for process in self.submits:
@@ -169,7 +169,7 @@ class FakeProvider:
     def finish(
         self, process_id: str, state: ProcessState = ProcessState.COMPLETED, result: bytes | None = None
     ) -> None:
-        """For tests: ends a process now."""
+        """End a process now. For tests."""
         process = self.processes[process_id]
         process.ends, process.state = self.clock(), state
         process.result = process.result if result is None else result
@@ -208,7 +208,7 @@ class FakeProvider:
 
     @contextmanager
     def _answering(self, operation: str, about: str) -> Iterator[None]:
-        """A call that is not a submit: refused before, or carried out and its answer lost."""
+        """Wrap a call that is not a submit: refuse it before its effect, or lose its answer after it."""
         self.calls.append((operation, about))
         fault = self.faults.take(operation, *REFUSALS, *NO_ANSWER_BEFORE, "moved", "refused")
         if fault:

@@ -1,4 +1,4 @@
-"""A result's host behind httpx's mock transport, and a resolver that says what a test needs. No sockets."""
+"""A host of results behind httpx's mock transport, and a resolver whose answers a test chooses. No sockets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Resolver = Callable[..., None]
 
 
 class Host:
-    """A result's host; `changes` alter its answers."""
+    """A host of results. `changes` alter its answers."""
 
     def __init__(self, **changes: Any) -> None:
         self.changes = {"ranges": True, "etag": '"v1"', "content": CONTENT, "sent": None, "length": None} | changes
@@ -44,7 +44,7 @@ class Host:
 
 
 class Pieces(httpx.SyncByteStream):
-    """A body in odd portions, and the number of bytes taken from it."""
+    """A body in odd portions. It counts the bytes read from it."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -59,21 +59,21 @@ def downloads(host: Callable[[httpx.Request], httpx.Response], local: bool = Fal
 
 
 def opened(host: Callable[[httpx.Request], httpx.Response], url: str = LINK, local: bool = False) -> Any:
-    """The link, opened."""
+    """Return the opened link."""
     with downloads(host, local).open(url) as link:
         return link
 
 
 @pytest.fixture(autouse=True)
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolver:
-    """Makes every host resolve to the given addresses; to a public one unless told otherwise."""
+    """Make every host resolve to the given addresses; by default to a public one."""
 
     def to(*addresses: str) -> None:
         def answer(host: str, port: int, *rest: Any, **options: Any) -> list[Any]:
             family = {True: socket.AF_INET6, False: socket.AF_INET}
             return [(family[":" in ip], socket.SOCK_STREAM, 6, "", (ip, port)) for ip in addresses]
 
-        # The seam is the resolver of the standard library: these addresses exist on no test machine.
+        # This replaces the standard library's resolver, because no test machine has these addresses.
         monkeypatch.setattr(socket, "getaddrinfo", answer)
 
     to(PUBLIC)

@@ -1,4 +1,4 @@
-"""A provider with a memory: takes submits, lists what it accepted, and fails in the ways that are asked of it."""
+"""A provider with a memory: it takes submits, lists what it accepted, and fails as a test asks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PIECE_BYTES = 64 * 1024
 
 @dataclass
 class Process:
-    """One accepted job, which is one payment unless it is cancelled or fails."""
+    """One accepted job. It is paid unless it is cancelled or fails."""
 
     process_id: str
     handle: Handle
@@ -40,7 +40,7 @@ class Process:
 
 @dataclass
 class FakeLink:
-    """A download of `body`, cut after `cut_after` bytes when that is given."""
+    """A download of `body`, cut after `cut_after` bytes if that is given."""
 
     body: bytes
     cut_after: int | None = None
@@ -62,17 +62,17 @@ class FakeLink:
 
 @dataclass
 class Enhancer:
-    """Fulfils `ports.Provider`. `refusals` are raised by the next submits before they are accepted, `losses` after."""
+    """Fulfils `ports.Provider`. The next submits raise `refusals` before they are accepted, or `losses` after."""
 
     clock: Callable[[], datetime]
     draw: Callable[[Plan], bytes]
     name: str = "topaz"
     deletes_entries: bool = False
     key: str = "a-key"
-    next_key: str | None = None  # what a fresh read of the secret finds
+    next_key: str | None = None  # what a new read of the secret finds
     account: Balance | None = None
-    estimated: Decimal | None = None  # what it forecasts for a plan without a price
-    estimates: list[tuple[str, int, int]] = field(default_factory=list)  # model, width, height of what was asked
+    estimated: Decimal | None = None  # its estimate for a plan without a price
+    estimates: list[tuple[str, int, int]] = field(default_factory=list)  # model, width and height of each estimate
     lists: bool = True
     eta_after: timedelta = timedelta(seconds=30)
     listed_after: timedelta = timedelta(0)
@@ -81,9 +81,9 @@ class Enhancer:
     faults: dict[str, list[DarkroomError]] = field(default_factory=dict)  # of the calls that change nothing
     cuts: list[int] = field(default_factory=list)  # where the next downloads are cut
     cancels: bool = True
-    keeps: bool = True  # of synchronous calls: whether the answer arrives and is staged
-    ends_as: ProcessState = ProcessState.EXPIRED  # what the list says of a synchronous call that is over
-    charges: Decimal | None = None  # what the answer of a synchronous call says that it cost
+    keeps: bool = True  # whether the answer of a synchronous call arrives and is staged
+    ends_as: ProcessState = ProcessState.EXPIRED  # what the list says of a synchronous call that has ended
+    charges: Decimal | None = None  # the cost in the answer of a synchronous call
     processes: dict[str, Process] = field(default_factory=dict)
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
@@ -110,7 +110,7 @@ class Enhancer:
         return Submission(process_id, eta)
 
     def _answer_at_once(self, made: Process, keep: StageResult) -> Submission:
-        """A synchronous call: charged when it ends, and its result is nowhere but in the answer."""
+        """Answer a synchronous call. It is charged when it ends, and only the answer contains the result."""
         self.become(self.ends_as, made.process_id)
         if self.keeps:
             try:
@@ -173,7 +173,7 @@ class Enhancer:
         return self.account
 
     def become(self, state: ProcessState, process_id: str | None = None, credits: Decimal | None = None) -> None:
-        """What the vendor does on its side; to all processes unless one is named."""
+        """Set the state of one process, or of all."""
         for known in self.processes.values():
             if process_id in (None, known.process_id):
                 known.progress = replace(known.progress, state=state, vendor_word=state.value)
@@ -182,7 +182,7 @@ class Enhancer:
 
     @property
     def charged(self) -> int:
-        """How many submits were paid for."""
+        """Return the number of paid submits."""
         free = (ProcessState.CANCELLED, ProcessState.FAILED)
         return sum(p.progress.state not in free for p in self.processes.values())
 

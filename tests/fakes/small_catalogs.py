@@ -1,4 +1,4 @@
-"""Small catalogs of a vendor that is unlike Topaz, written as its file would be."""
+"""Small catalogs of a vendor unlike Topaz, written like its file."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ source = "page"
 
 
 def book(facts: str = "", *, own: str = "", **tables: str) -> Catalog:
-    """A vendor of one model: what its endpoint says, what the model says itself, and its parameters' tables."""
+    """Return the catalog of a vendor with one model: the endpoint's facts, the model's own, and the parameters'
+    tables.
+    """
     names = ", ".join(f'"{name}"' for name in tables)
     written = "\n".join(f'[parameters.{name}]\n{table}\nsource = "page"' for name, table in tables.items())
     return catalog.parse(FRAME.format(facts=facts, own=own, parameters=f"parameters = [{names}]", tables=written))
 
 
 def use(patch: pytest.MonkeyPatch, known: Catalog) -> None:
-    """Makes it the only catalog there is, in the place of Topaz'."""
+    """Make it the only catalog, in the place of Topaz."""
     patch.setattr(catalog, "providers", lambda: ("topaz",))
     patch.setattr(catalog, "load", {"topaz": known}.__getitem__)

@@ -1,7 +1,8 @@
-"""A bucket on a loopback port: multipart uploads whose parts come with trailing checksums. It checks as S3 does, or misbehaves.
+"""A small S3 on a loopback port: multipart uploads whose parts have trailing checksums. It checks like S3, or
+misbehaves.
 
-Parts must be framed to the byte, with the checksum that was announced; an upload is completed only from parts that are named by
-their ETags and checksums. `misdeeds` gives, by part number, what to do instead of the next answers.
+Parts must be framed exactly and have the announced checksum. An upload is completed only from parts that are named by
+their ETags and checksums. `misdeeds` maps a part's number to what to do in its next answers.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ import boto3
 from botocore.config import Config
 
 KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
-SEEN_BYTES = 2 * 1024 * 1024  # of larger bodies only the bytes that they frame are kept
-HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: a reset instead of a farewell
+SEEN_BYTES = 2 * 1024 * 1024  # a larger body is counted, not kept
+HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came, headers in lower case; without its body where that is large."""
+    """A request as received, with lower-case header names. A large body is left out."""
 
     method: str
     path: str
@@ -42,7 +43,7 @@ class Seen:
 
 @dataclass
 class SmallS3:
-    """What it holds and what it saw."""
+    """What the server holds and what it received."""
 
     url: str = ""
     authority: Path | None = None
@@ -51,11 +52,11 @@ class SmallS3:
     objects: dict[str, bytes] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     misdeeds: dict[int, list[str]] = field(default_factory=dict)
-    whole_checksum: str | None = None  # what to answer instead of the right one
+    whole_checksum: str | None = None  # the answer in place of the right one
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, **more: Any) -> Any:
-        """A client of this bucket that tries once."""
+        """Return a client of this bucket that never retries."""
         config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 1})
         verify = {"verify": str(self.authority)} if self.authority else {}
         return boto3.client(
@@ -70,11 +71,11 @@ class SmallS3:
         )
 
     def requests(self, method: str) -> list[Seen]:
-        """Those of one method."""
+        """Return the requests of one method."""
         return [one for one in self.seen if one.method == method]
 
     def misdeed(self, number: int) -> str:
-        """What to do wrong with this part now; empty = nothing."""
+        """Return what to do wrong with this part now; empty means nothing."""
         with self.lock:
             left = self.misdeeds.get(number, [])
             return left.pop(0) if left else ""
@@ -82,7 +83,7 @@ class SmallS3:
 
 @contextmanager
 def small_s3(certificate: Path | None = None) -> Iterator[SmallS3]:
-    """Serves for the length of a block; over TLS with a PEM file of certificate and key."""
+    """Serve for the length of a block; over TLS if a PEM file with certificate and key is given."""
     kept = SmallS3(authority=certificate)
     handler = type("Bound", (_Handler,), {"kept": kept})
     server = _Server(("127.0.0.1", 0), handler)
@@ -102,7 +103,7 @@ def small_s3(certificate: Path | None = None) -> Iterator[SmallS3]:
 
 
 def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
-    """The body of an aws-chunked one, and its trailers. Raises ValueError unless the framing is right to the last byte."""
+    """Return the body of an aws-chunked request, and its trailers. Raises ValueError if any byte of the framing is wrong."""
     whole, pieces, at = memoryview(framed), [], 0
     while True:
         line_end = framed.index(b"\r\n", at)
@@ -121,22 +122,22 @@ def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
 
 
 def crc_text(body: bytes) -> str:
-    """CRC-32 as S3 writes it."""
+    """Return the CRC-32 as S3 writes it."""
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
 
 
 def etag(body: bytes) -> str:
-    """Any name that differs with the bytes."""
+    """Return a name that differs when the bytes differ."""
     return f'"{zlib.adler32(body):032x}"'
 
 
 class _Server(ThreadingHTTPServer):
-    """Its handlers' connections end with it."""
+    """The connections of its handlers end with it."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Quiet: clients that hang up are part of the tests."""
+        """Ignore clients that hang up: tests do that."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -166,8 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._xml("CompleteMultipartUploadResult", ETag='"whole"', ChecksumCRC32=checksum, ChecksumType="FULL_OBJECT")
 
     def _put_together(self, parts: dict[int, bytes], named: str, algorithm: str | None) -> bytes | None:
-        """None unless every part is named as it was acknowledged, and the size, if announced, is that of all. No checksum may
-        be named of parts whose upload was begun without one (S3 API reference, CompletedPart)."""
+        """Join the parts. Return None unless each is named as it was acknowledged, and the announced size is right.
+
+        Checksums must not be named if the upload was begun without one (S3 API reference, CompletedPart).
+        """
         found = []
         for entry in re.findall("<Part>.*?</Part>", named, re.DOTALL):
             value = {
@@ -237,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if "Content-Length" in self.headers:
             return self.rfile.read(int(self.headers["Content-Length"]))
-        raw = bytearray()  # HTTP's own chunks, around those of aws-chunked: the SDK's way
+        raw = bytearray()  # the SDK puts HTTP chunks around the aws-chunked ones
         while size := int(self.rfile.readline(), 16):
             raw += self.rfile.read(size)
             self.rfile.readline()
@@ -269,4 +272,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *rest: Any) -> None:
-        """Quiet."""
+        """Write no log."""

@@ -1,4 +1,7 @@
-"""What a schedule decides by its seed: who goes next, and who dies where. All state is in here, all chance is handed in."""
+"""The random choices of a schedule: which worker runs next, and which worker dies where.
+
+Each choice keeps its own state here. The random number generator is passed in.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +13,31 @@ from typing import Protocol
 
 
 class Picker(Protocol):
-    """Who goes next."""
+    """Chooses the worker that runs next."""
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """The index of one of the ready workers, in the order they were spawned; at least one is."""
+        """Return the index of one of the ready workers, which are in the order of their spawning. At least one is
+        ready.
+        """
 
 
 class Uniform:
-    """Anyone, at every step."""
+    """Every ready worker is equally likely at every step."""
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """One of them."""
+        """Return any index."""
         return int(rng.random() * len(ready))
 
 
 @dataclass
 class Bursts:
-    """The last one goes on with probability `stay`, so that workers get far between switches."""
+    """The last worker continues with probability `stay`, so that workers make progress between switches."""
 
     stay: float = 0.8
     last: str = ""
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """The last one, or one of them."""
+        """Return the last worker's index, or any."""
         goes_on = rng.random() < self.stay
         index = ready.index(self.last) if goes_on and self.last in ready else int(rng.random() * len(ready))
         self.last = ready[index]
@@ -41,9 +46,10 @@ class Bursts:
 
 @dataclass
 class Priorities:
-    """Each worker has a random rank and the highest goes; `changes` times within `horizon` steps it falls to the last.
+    """Each worker has a random rank, and the highest runs. `changes` times within `horizon` steps, it drops to the
+    lowest.
 
-    Finds races of few ordered steps that uniform choice rarely hits (probabilistic concurrency testing).
+    This finds races of few ordered steps that uniform choice rarely hits (probabilistic concurrency testing).
     """
 
     changes: int = 3
@@ -53,7 +59,7 @@ class Priorities:
     falls: set[int] | None = None
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """The one of the highest rank."""
+        """Return the index of the worker with the highest rank."""
         if self.falls is None:
             self.falls = {rng.randrange(self.horizon) for _ in range(self.changes)}
         for name in ready:
@@ -67,23 +73,23 @@ class Priorities:
 
 
 class Deaths(Protocol):
-    """Who dies where."""
+    """Chooses which worker dies where."""
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
-        """Whether the worker dies at this point. `when` is `before`, `after` or `at`."""
+        """Say whether the worker dies at this point. `when` is `before`, `after` or `at`."""
 
 
 class Immortal:
-    """Nobody dies."""
+    """No worker dies."""
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
 
 @dataclass
 class RandomDeaths:
-    """Anyone may die at any point, `most` times in all. Patterns as a shell's narrow it down."""
+    """Any worker may die at any point, at most `most` times in all. Shell patterns can limit the workers and points."""
 
     chance: float = 0.01
     most: int = 3
@@ -91,7 +97,7 @@ class RandomDeaths:
     label: str = "*"
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
-        """By chance."""
+        """Decide by chance."""
         if rng.random() >= self.chance or self.most <= 0:
             return False
         struck = fnmatchcase(worker, self.worker) and fnmatchcase(label, self.label)
@@ -101,7 +107,7 @@ class RandomDeaths:
 
 @dataclass
 class DeathAt:
-    """One death: at the `nth` point that matches."""
+    """One worker dies, at the `nth` point that matches."""
 
     label: str
     when: str = "*"
@@ -109,7 +115,7 @@ class DeathAt:
     nth: int = 1
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
-        """At that point only."""
+        """Return True at that point only."""
         if not (fnmatchcase(label, self.label) and fnmatchcase(when, self.when) and fnmatchcase(worker, self.worker)):
             return False
         self.nth -= 1

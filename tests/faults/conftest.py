@@ -1,4 +1,4 @@
-"""Options to play one schedule again: `pytest tests/faults/test_schedules.py --seed 1234 --family doubts`."""
+"""Options that replay one schedule: `pytest tests/faults/test_schedules.py --seed 1234 --family doubts`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.world_shapes import FAMILIES, HELD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Which schedule; without a seed, all of them."""
+    """Add the options. Without a seed, all schedules run."""
     parser.addoption("--seed", type=int, help="play this one schedule of the fault simulation, and print all of it")
     parser.addoption("--family", choices=(*FAMILIES, HELD), help="of which family it is; else as the seed says")
     parser.addoption("--larger", type=int, default=1, help="so many times as many uploads")
@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def _silence(caplog: pytest.LogCaptureFixture) -> None:
-    """Thousands of alarms and failures are meant here."""
+    """Silence the log, because thousands of alarms and failures are expected here."""
     caplog.set_level("CRITICAL")
 
 

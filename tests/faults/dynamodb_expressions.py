@@ -1,7 +1,7 @@
-"""DynamoDB's expressions, parsed: conditions that hold or not, changes that make a row of a row.
+"""Parsed expressions of DynamoDB: conditions that a row meets or not, and changes that turn a row into a new one.
 
-A condition is `AND`, `OR`, `NOT`, parentheses, the comparators, `BETWEEN`, `IN` and four functions over `#names`,
-`:values` and bare names that are no reserved words. There is no arithmetic and no document path.
+A condition consists of `AND`, `OR`, `NOT`, parentheses, the comparators, `BETWEEN`, `IN` and four functions. Operands
+are `#names`, `:values` and bare names that are not reserved words. There is no arithmetic and no document path.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ Names, Values = Mapping[str, str], Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """An attribute's name or a value, as written: `#a`, `a` or `:v`."""
+    """The name of an attribute or a value, as written: `#a`, `a` or `:v`."""
 
     text: str
 
     @property
     def is_value(self) -> bool:
-        """Whether it is a `:value`."""
+        """Say whether it is a `:value`."""
         return self.text[0] == ":"
 
     def name(self, names: Names) -> str:
-        """The attribute it names."""
+        """Return the attribute that it names."""
         return names[self.text] if self.text[0] == "#" else self.text
 
     def of(self, row: Row, names: Names, values: Values) -> Value | None:
-        """What it stands for in a row, None when the attribute is absent."""
+        """Return its value in a row, or None when the attribute is absent."""
         first = self.text[0]
         if first == ":":
             return values[self.text]
@@ -42,19 +42,19 @@ class Node(Protocol):
     """A condition, or a part of one."""
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`left comparator right`. Only `<>` is true of an absent attribute."""
+    """`left comparator right`. For an absent attribute, only `<>` is true."""
 
     comparator: str
     left: Operand
     right: Operand
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
         left, right = self.left.of(row, names, values), self.right.of(row, names, values)
         if self.comparator == "=":
             return left is not None and left == right
@@ -68,14 +68,14 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """`subject BETWEEN low AND high`, both ends included."""
+    """`subject BETWEEN low AND high`, including both ends."""
 
     subject: Operand
     low: Operand
     high: Operand
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
         subject = self.subject.of(row, names, values)
         low, high = self.low.of(row, names, values), self.high.of(row, names, values)
         return ordered(">=", subject, low) and ordered("<=", subject, high)
@@ -89,7 +89,7 @@ class OneOf:
     choices: tuple[Operand, ...]
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
         subject = self.subject.of(row, names, values)
         return subject is not None and any(subject == choice.of(row, names, values) for choice in self.choices)
 
@@ -102,7 +102,7 @@ class Function:
     operands: tuple[Operand, ...]
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
         found = [operand.of(row, names, values) for operand in self.operands]
         if self.function == "attribute_exists":
             return found[0] is not None
@@ -135,7 +135,7 @@ class Both:
     right: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
         return self.left.holds(row, names, values) and self.right.holds(row, names, values)
 
 
@@ -147,7 +147,7 @@ class Either:
     right: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
         return self.left.holds(row, names, values) or self.right.holds(row, names, values)
 
 
@@ -158,13 +158,13 @@ class Negation:
     inner: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Whether it is true of the row."""
+        """Say whether the condition is true of the row."""
         return not self.inner.holds(row, names, values)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A parsed condition and the placeholders it uses."""
+    """A parsed condition and the placeholders that it uses."""
 
     node: Node
     used: frozenset[str]
@@ -172,7 +172,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A parsed update expression: SET (target, value, kept if this exists), ADD, REMOVE; and its placeholders."""
+    """A parsed update expression: its SET, ADD and REMOVE clauses, and the placeholders that it uses.
+
+    A SET clause is (target, value, attribute): if the attribute exists, its value is kept instead.
+    """
 
     sets: tuple[tuple[Operand, Operand, Operand | None], ...]
     adds: tuple[tuple[Operand, Operand], ...]
@@ -180,7 +183,7 @@ class Change:
     used: frozenset[str]
 
     def applied(self, row: Row, names: Names, values: Values) -> Row:
-        """The row afterwards; everything is read from the row before."""
+        """Return the changed row. All values are read from the row before the change."""
         changed = dict(row)
         for target, value, kept in self.sets:
             old = row.get(kept.name(names)) if kept else None
@@ -193,13 +196,13 @@ class Change:
         return changed
 
     def targets(self, names: Names) -> list[str]:
-        """The attributes it changes."""
+        """Return the attributes that it changes."""
         operands = [*(entry[0] for entry in self.sets), *(entry[0] for entry in self.adds), *self.removes]
         return [operand.name(names) for operand in operands]
 
 
 def placeholders(*used: Collection[str], names: Names, values: Mapping[str, Any]) -> None:
-    """Refuses placeholders that are used and not given, or given and not used, as DynamoDB does."""
+    """Refuse placeholders that are used and not given, or given and not used, as DynamoDB does."""
     wanted = {text for part in used for text in part}
     if wanted != names.keys() | values.keys():
         raise Unsupported(f"placeholders used and given differ: {sorted(wanted ^ (names.keys() | values.keys()))}")

@@ -1,6 +1,7 @@
-"""Queries of the in-memory table: one partition, a condition on the sort key, a page at a time.
+"""Queries of the in-memory table: one partition, a condition on the sort key, one page at a time.
 
-An index projects keys only, as the template's do."""
+An index projects only its keys, like the template's indexes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from tests.faults.dynamodb_expressions import Between, Both, Compare, Function, 
 from tests.faults.dynamodb_values import Row, Unsupported, copied_row, stored
 from tests.faults.expression_parser import condition
 
-Place = tuple[str, str, str]  # sort key of the index, pk, sk: where a row stands in its partition
+Place = tuple[str, str, str]  # sort key of the index, pk, sk: the position of a row in its partition
 
 
 def page(
@@ -28,7 +29,9 @@ def page(
     Select: str | None = None,
     ConsistentRead: bool = False,
 ) -> dict[str, Any]:
-    """A page of at most `Limit` rows, and where it ended: also when nothing follows, as DynamoDB does it."""
+    """Return a page of at most `Limit` rows, and the key where it ended. As in DynamoDB, a full last page has that
+    key too.
+    """
     if IndexName is not None and (ConsistentRead or IndexName not in indexes):
         raise Unsupported(f"the index {IndexName!r}: {sorted(indexes)} are there, and none reads consistently")
     if Select not in (None, "COUNT") or (Limit is not None and Limit < 1):
@@ -77,7 +80,7 @@ def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: s
 
 
 def _subject(node: Node, names: Mapping[str, str]) -> str | None:
-    """The attribute that a simple comparison with values is about."""
+    """Return the attribute that a simple comparison with values reads."""
     operands: tuple[Operand, ...] = ()
     if isinstance(node, Compare) and node.comparator != "<>":
         operands = (node.left, node.right)

@@ -1,4 +1,4 @@
-"""DynamoDB's typed values as the in-memory table keeps them: canonical, never changed in place, compared by type."""
+"""DynamoDB's typed values in the in-memory table: canonical, never changed in place, compared by type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Clamped, Context, Decimal, DecimalException, Inexact, Invali
 from functools import lru_cache
 from typing import Any
 
-Value = dict[str, Any]  # one tag → its content, e.g. {"S": "text"}
+Value = dict[str, Any]  # one type tag → its content, e.g. {"S": "text"}
 Row = dict[str, Value]
 
 DIGITS = Context(prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded, Underflow])
@@ -21,12 +21,12 @@ ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Unsupported(AssertionError):
-    """A request that DynamoDB would refuse as invalid, or that this table does not know. Never an answer."""
+    """A request that DynamoDB refuses as invalid, or that this table does not support. It is raised, never answered."""
 
 
 @lru_cache(maxsize=8192)
 def decimal(text: str) -> Decimal:
-    """The number in a number's text."""
+    """Return the Decimal of a number's text."""
     number = Decimal(text)
     if not number.is_finite():
         raise Unsupported(f"{text!r} is no number to DynamoDB")
@@ -35,7 +35,7 @@ def decimal(text: str) -> Decimal:
 
 @lru_cache(maxsize=8192)
 def canonical(text: str) -> str:
-    """A number's text as DynamoDB answers it: `1.50` → `1.5`, `1E+2` → `100`. At most 38 digits."""
+    """Return a number's text as DynamoDB returns it: `1.50` → `1.5`, `1E+2` → `100`. At most 38 digits."""
     try:
         number = DIGITS.normalize(decimal(text))
     except DecimalException:
@@ -44,16 +44,16 @@ def canonical(text: str) -> str:
 
 
 def added(left: str, right: str) -> str:
-    """The sum of two numbers' texts."""
+    """Return the sum of two numbers' texts."""
     return canonical(str(DIGITS.add(decimal(left), decimal(right))))
 
 
 def stored(value: Mapping[str, Any]) -> Value:
-    """A canonical copy of a value that came from outside: equal values are equal dicts."""
+    """Return a canonical copy of a value that came from outside. Equal values are equal dicts."""
     if type(value) is not dict or len(value) != 1:
         raise Unsupported(f"a value has one type tag, not {value!r}")
     ((tag, inner),) = value.items()
-    if tag == "S" and isinstance(inner, str):  # a StrEnum goes over the wire as its text
+    if tag == "S" and isinstance(inner, str):  # a StrEnum is sent as its text
         return {"S": inner if type(inner) is str else str.__str__(inner)}
     if tag == "N" and type(inner) is str:
         return {"N": canonical(inner)}
@@ -78,7 +78,7 @@ def _members(tag: str, inner: Any) -> list[str]:
 
 
 def copied(value: Value) -> Value:
-    """A copy that the receiver may change."""
+    """Return a copy that the receiver may change."""
     ((tag, inner),) = value.items()
     if tag == "M":
         return {"M": {name: copied(inner[name]) for name in inner}}
@@ -88,12 +88,12 @@ def copied(value: Value) -> Value:
 
 
 def copied_row(row: Row) -> Row:
-    """A row that the receiver may change."""
+    """Return a copy of the row that the receiver may change."""
     return {name: copied(value) for name, value in row.items()}
 
 
 def ordered(comparator: str, left: Value | None, right: Value | None) -> bool:
-    """Whether `left < right` (or `<=` …) holds. An absent attribute, or another type, makes it false."""
+    """Say whether `left < right` (or `<=` …) is true. It is false for an absent attribute or another type."""
     if left is None or right is None:
         return False
     ((tag, mine),), ((other, yours),) = left.items(), right.items()
@@ -105,7 +105,7 @@ def ordered(comparator: str, left: Value | None, right: Value | None) -> bool:
 
 
 def union(old: Value | None, more: Value) -> Value:
-    """What ADD makes of an attribute: the sum of numbers, the union of sets."""
+    """Return what ADD gives for an attribute: the sum of numbers, or the union of sets."""
     ((tag, inner),) = more.items()
     if tag not in ("N", "SS", "NS"):
         raise Unsupported(f"ADD takes a number or a set, not {more!r}")

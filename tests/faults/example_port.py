@@ -1,4 +1,4 @@
-"""A port with state, to try the scheduler on."""
+"""An example of a port with state, for the tests of the scheduler."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Store:
-    """A port with state: what was done, and things that can still do something."""
+    """A port with state: it records what was done, and returns objects that can act later."""
 
     name: str = "store"
     done: list[str] = field(default_factory=list)
 
     def write(self, what: str) -> str:
-        """Does something."""
+        """Record an effect."""
         self.done.append(what)
         return f"wrote {what}"
 
     def reader(self, base: int) -> Callable[[int], int]:
-        """A function that reads."""
+        """Return a function that reads."""
         return lambda offset: self.done.append("read") or base + offset
 
     @contextmanager
     def opened(self) -> Iterator[Store]:
-        """A part of it that is open for a while."""
+        """Yield a part of it that is open for a while."""
         self.done.append("open")
         try:
             yield self
@@ -33,7 +33,7 @@ class Store:
             self.done.append("closed")
 
     def pieces(self) -> Iterator[bytes]:
-        """Two pieces, each read when it is asked for."""
+        """Yield two pieces; each is read when it is asked for."""
         for piece in (b"a", b"b"):
             self.done.append("piece")
             yield piece

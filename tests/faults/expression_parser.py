@@ -1,4 +1,4 @@
-"""The parser of DynamoDB's expressions: once a text. What it does not know, it refuses, and so never lets it pass."""
+"""The parser of DynamoDB's expressions. It parses each text once, and refuses any syntax that it does not support."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEYS = ("pk", "sk")
 
 @lru_cache(maxsize=1024)
 def condition(text: str) -> Condition:
-    """A condition, or a key condition. Raises Unsupported."""
+    """Parse a condition or a key condition. Raises Unsupported."""
     parser = Parser(text)
     node = parser.either()
     parser.end()
@@ -38,33 +38,33 @@ def condition(text: str) -> Condition:
 
 @lru_cache(maxsize=1024)
 def change(text: str) -> Change:
-    """An update expression: SET, ADD and REMOVE, each at most once. Raises Unsupported."""
+    """Parse an update expression: SET, ADD and REMOVE, each at most once. Raises Unsupported."""
     parser = Parser(text)
     found = parser.clauses()
     return Change(tuple(found["SET"]), tuple(found["ADD"]), tuple(found["REMOVE"]), frozenset(parser.used))
 
 
 class Parser:
-    """Recursive descent over one text; `used` gathers the placeholders met."""
+    """A recursive descent parser for one text. `used` collects the placeholders in it."""
 
     def __init__(self, text: str) -> None:
         self.text, self.tokens, self.at, self.used = text, _tokens(text), 0, set[str]()
         self._closed_by = self._pairs()
 
     def either(self) -> Node:
-        """`a OR b OR …`."""
+        """Parse `a OR b OR …`."""
         node = self._both()
         while self._skip("OR"):
             node = Either(node, self._both())
         return node
 
     def end(self) -> None:
-        """Refuses whatever follows."""
+        """Refuse any text after the expression."""
         if self.at < len(self.tokens):
             raise self._wrong(f"{self.tokens[self.at]!r} after its end")
 
     def clauses(self) -> dict[str, list]:  # type: ignore[type-arg]
-        """The parts of an update expression by their word."""
+        """Return the clauses of an update expression by their keyword."""
         found: dict[str, list] = {"SET": [], "ADD": [], "REMOVE": []}  # type: ignore[type-arg]
         readers = {"SET": self._assignment, "ADD": self._addition, "REMOVE": self._name}
         while self.at < len(self.tokens):
@@ -162,7 +162,7 @@ class Parser:
         text = self._next()
         if text[0] in "#:":
             self.used.add(text)
-        elif text not in KEYS and "_" not in text:  # none of DynamoDB's reserved words has one
+        elif text not in KEYS and "_" not in text:  # none of DynamoDB's reserved words contains an underscore
             raise self._wrong(f"{text!r} may be a reserved word; write #{text}")
         elif not text.isidentifier() or text in FUNCTIONS:
             raise self._wrong(f"{text!r} where a name or a value may stand")

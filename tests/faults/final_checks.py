@@ -1,4 +1,4 @@
-"""What must hold when all is calm: nothing lost, nothing leaked, nothing paid that is not in the books."""
+"""The checks after a schedule has ended: nothing is lost, nothing is left over, and every payment is in the ledger."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from darkroom.model import Alarm, Handle, JobStatus
 from darkroom.pipeline.sweep import SweepFailed
 from tests.faults.dynamodb_values import Row
 from tests.faults.injected_errors import Outage
-from tests.faults.invariants import OVER, Broken, number, text
+from tests.faults.invariants import OVER, InvariantBroken, number, text
 from tests.faults.workers import WorkerDied
 
 if TYPE_CHECKING:
     from tests.faults.simulation import Simulation
 
-# How a function may end badly. A message never fails for being early, so submit raises no error of ours.
+# The errors with which a function may end. A message is never refused for being early, so submit raises none of ours.
 MAY_RAISE: dict[str, tuple[type[BaseException], ...]] = {
     "submit": (WorkerDied, Outage, MalformedMessage),
     "poll": (WorkerDied, Outage, DarkroomError),
@@ -30,23 +30,23 @@ MAY_RAISE: dict[str, tuple[type[BaseException], ...]] = {
 
 
 def ending(name: str, outcome: object) -> None:
-    """Judges how a worker ended."""
+    """Check how a worker ended. Raises InvariantBroken for an error that no retry can mend."""
     kind = name.partition("-")[0]
     if isinstance(outcome, BaseException) and not isinstance(outcome, MAY_RAISE[kind]):
         if isinstance(outcome, AssertionError):
             raise outcome
-        raise Broken("functions fail for reasons that a retry mends", f"{name}: {outcome!r}") from outcome
+        raise InvariantBroken("functions fail for reasons that a retry mends", f"{name}: {outcome!r}") from outcome
 
 
 def check(world: Simulation) -> None:
-    """The verdict of a schedule. Raises Broken."""
+    """Check everything after a schedule. Raises InvariantBroken."""
     for source in world.inputs.put_in:
-        row = world.laws.job(source.job_id)
+        row = world.invariants.job(source.job_id)
         if row is None and world.inputs.holds(source):
-            raise Broken("no upload is lost", f"{source.key} {source.version_id} has no job")
+            raise InvariantBroken("no upload is lost", f"{source.key} {source.version_id} has no job")
         world.seen["vanished before it became a job"] += row is None
         world.seen["lost event found by the sweep"] += row is not None and source.job_id in world.events_lost
-    for key, row in world.laws.rows.items():
+    for key, row in world.invariants.rows.items():
         if key[0].startswith("JOB#"):
             _job(world, row, current=key[1] == "JOB")
     _rest(world)
@@ -55,17 +55,17 @@ def check(world: Simulation) -> None:
 def _job(world: Simulation, row: Row, *, current: bool) -> None:
     job_id, run, status = text(row, "job_id") or "", int(number(row, "run")), text(row, "status") or ""
     if status == "IN_DOUBT":
-        if world.shape.operators or not world.bell.rung[Alarm.IN_DOUBT]:
-            raise Broken("a doubt is resolved, or the bell was rung", job_id)
+        if world.shape.operators or not world.alerts.rung[Alarm.IN_DOUBT]:
+            raise InvariantBroken("a doubt is resolved, or was alarmed", job_id)
         return
     if status not in OVER:
-        raise Broken("every job comes to an end", f"{job_id} is {status}")
+        raise InvariantBroken("every job comes to an end", f"{job_id} is {status}")
     detail_type = messages.DETAIL_TYPES.get(JobStatus(status))
     if detail_type and not world.bus.sent[job_id, run, detail_type]:
-        raise Broken("every end is told", f"{job_id} run {run} {status}")
-    if (job_id, run) in world.people.abandoned:
-        if not world.bell.rung[Alarm.IN_DOUBT]:
-            raise Broken("what is abandoned was alarmed", job_id)
+        raise InvariantBroken("every end is told", f"{job_id} run {run} {status}")
+    if (job_id, run) in world.operators.abandoned:
+        if not world.alerts.rung[Alarm.IN_DOUBT]:
+            raise InvariantBroken("what is abandoned was alarmed", job_id)
     else:
         _paid(world, row, job_id, run)
     if current and status == "COMPLETED":
@@ -75,70 +75,79 @@ def _job(world: Simulation, row: Row, *, current: bool) -> None:
 
 
 def _reported(world: Simulation, row: Row) -> None:
-    """A failure leaves a report until a version as new as it has its result."""
+    """A failed upload has a report, until a version that is at least as new has its result."""
     key, order = text(row, "source_key"), text(row, "source_order") or ""
-    of_key = [one for one in world.laws.rows.values() if text(one, "source_key") == key]
+    of_key = [one for one in world.invariants.rows.values() if text(one, "source_key") == key]
     mended = any(text(one, "status") == "COMPLETED" and (text(one, "source_order") or "") >= order for one in of_key)
-    places = [one for one in world.laws.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
+    places = [one for one in world.invariants.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
     mended |= any((text(one, "newest_order") or "") > order for one in places)  # its job may have been run again since
     if not mended and output_keys.report_key(text(row, "source_key") or "") not in world.outputs.reports:
-        raise Broken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")
+        raise InvariantBroken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")
 
 
 def _paid(world: Simulation, row: Row, job_id: str, run: int) -> None:
-    """What the vendor took for the run is what the ledger spent; what nobody waits for was written down."""
+    """The ledger spent what the vendor charged for the run, and every process that no job waits for was recorded or
+    alarmed.
+    """
     bound, noted = text(row, "process_id"), row.get("orphans", {})
-    orphans = [*noted.get("SS", ()), *(one["S"] for one in noted.get("L", ()))]  # a kept run has them as a list
-    # Of a call and its double, what was charged is preferred to what failed, whichever of them it was.
+    orphans = [*noted.get("SS", ()), *(one["S"] for one in noted.get("L", ()))]  # a finished run keeps them as a list
+    # The vendor may have made two processes of one call. Of those two, the job gets the one that was charged.
     is_lost = bound is None and text(row, "error_code") == "ResultLost"
     charged, loose = Decimal(0), []
     for process in world.vendor.of_run(Handle(job_id, run, 0)):
-        is_twin = process.twin and not is_lost
-        if process.process_id == bound or not (is_twin or process.process_id in orphans):
+        is_duplicate = process.duplicate and not is_lost
+        if process.process_id == bound or not (is_duplicate or process.process_id in orphans):
             charged += world.vendor.charged(process)
         elif process.process_id not in orphans:
             loose.append(process.process_id)
     if charged != number(row, "credits"):
-        raise Broken("spent is what the vendor charged", f"{job_id} run {run}: {number(row, 'credits')}, not {charged}")
+        raise InvariantBroken(
+            "spent is what the vendor charged", f"{job_id} run {run}: {number(row, 'credits')}, not {charged}"
+        )
     world.seen["orphan"] += len(orphans)
-    answered = (job_id, run) in world.laws.staged  # then nobody asks the list: the account's comparison has to tell
-    if loose and not answered and not world.bell.rung[Alarm.IN_DOUBT]:
-        raise Broken("what nobody waits for is alarmed", f"{job_id} run {run}: {loose}")
+    # If a result was staged, nobody reads the list, and the comparison with the account has to show the process.
+    answered = (job_id, run) in world.invariants.staged
+    if loose and not answered and not world.alerts.rung[Alarm.IN_DOUBT]:
+        raise InvariantBroken("what nobody waits for is alarmed", f"{job_id} run {run}: {loose}")
 
 
 def _delivered(world: Simulation, row: Row) -> None:
     key, order = text(row, "output_key") or "", text(row, "source_order") or ""
     if "superseded" in row:
         key = output_keys.superseded_key(key, text(row, "job_id") or "") if key not in world.outputs.results else key
-    elif world.laws.newest.get(key, "") > order:
-        return  # a newer version's result came to stand there
+    elif world.invariants.newest.get(key, "") > order:
+        return  # a newer version's result has replaced it
     receipt = world.outputs.receipt(key)
     if receipt.get("darkroom-process-id") != text(row, "process_id"):
-        raise Broken("every completed job has its result", f"{text(row, 'job_id')} at {key}: {dict(receipt)}")
+        raise InvariantBroken("every completed job has its result", f"{text(row, 'job_id')} at {key}: {dict(receipt)}")
 
 
 def _rest(world: Simulation) -> None:
     seen = world.seen
-    seen["execution restarted"] += sum(not name.endswith("-1") for name in world.machine.executions)
+    seen["execution restarted"] += sum(not name.endswith("-1") for name in world.step_functions.executions)
     seen["poison in the dead-letter queue"] += sum(message.body == "{}" for message in world.queue.dead)
     seen["multipart upload aborted"] += world.outputs.aborted
-    seen["month turned"] += len({key[1] for key in world.laws.rows if key[0] == "BUDGET#topaz"}) > 1
-    seen["rerun paid again"] += sum(run > 1 for _, run in world.laws.accepted)
+    seen["month turned"] += len({key[1] for key in world.invariants.rows if key[0] == "BUDGET#topaz"}) > 1
+    seen["rerun paid again"] += sum(run > 1 for _, run in world.invariants.accepted)
     for message in world.queue.dead:
         if message.body != "{}" and not all(isinstance(why, WorkerDied | Outage) for why in message.endings):
-            raise Broken("no message is dead for being early", message.body)
-    if world.laws.due:
-        raise Broken("nothing is left to be looked at", str(world.laws.due))
-    if running := [one.name for one in world.machine.executions.values() if one.status == "RUNNING"]:
-        raise Broken("no execution runs for ever", str(running))
+            raise InvariantBroken("no message is dead for being early", message.body)
+    if world.invariants.due:
+        raise InvariantBroken("nothing is left to be looked at", str(world.invariants.due))
+    if running := [one.name for one in world.step_functions.executions.values() if one.status == "RUNNING"]:
+        raise InvariantBroken("no execution runs for ever", str(running))
     disturbances = {"died", "killed", "refused", "lost"} & {event.what for event in world.scheduler.trace}
-    for kept in () if disturbances else world.staging.kept.values():  # else it goes by itself after a day
+    for kept in (
+        () if disturbances else world.staging.kept.values()
+    ):  # after a disturbance, a leftover expires within a day
         handle = world.vendor.processes[kept.process_id].handle
-        if text(world.laws.run_of(handle.job_id, handle.run), "status") == "COMPLETED":
-            raise Broken("what is published is no longer staged", f"{handle}: {kept.process_id}")
+        if text(world.invariants.run_of(handle.job_id, handle.run), "status") == "COMPLETED":
+            raise InvariantBroken("what is published is no longer staged", f"{handle}: {kept.process_id}")
     if world.outputs.begun:
-        raise Broken("no multipart upload is left", str(world.outputs.begun))
-    doubts = [row for key, row in world.laws.rows.items() if key[1] == "JOB" and text(row, "status") == "IN_DOUBT"]
-    for key, row in world.laws.rows.items():
+        raise InvariantBroken("no multipart upload is left", str(world.outputs.begun))
+    doubts = [
+        row for key, row in world.invariants.rows.items() if key[1] == "JOB" and text(row, "status") == "IN_DOUBT"
+    ]
+    for key, row in world.invariants.rows.items():
         if key[0].startswith("BUDGET#") and number(row, "reserved") and not doubts:
-            raise Broken("no reservation is left", f"{key}: {number(row, 'reserved')}")
+            raise InvariantBroken("no reservation is left", f"{key}: {number(row, 'reserved')}")

@@ -1,4 +1,4 @@
-"""What goes wrong with calls while the weather is bad: errors before an effect, errors after it, and calls that take long."""
+"""The errors injected into calls while faults are on: errors before an effect, errors after it, and slow calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_SECONDS = 400.0
 
 
 class Outage(Exception):
-    """A service of the cloud that does not answer: no error of ours."""
+    """An error of a cloud service that does not answer. It is not one of our errors."""
 
 
 def _busy(code: str, operation: str) -> Maker:
@@ -74,25 +74,28 @@ LOSSES: Sequence[Maker] = (
 )
 
 
-class Weather:
-    """Fulfils `proxies.Faults`. `over` ends it all."""
+class InjectedErrors:
+    """Fulfils `port_proxies.Faults`. `over` ends all injected errors."""
 
     def __init__(self, scheduler: Scheduler, chance: float, slow: float, most: int = 12) -> None:
         self.scheduler, self.chance, self.slow, self.most = scheduler, chance, slow, most
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """Perhaps a delay; perhaps an error instead of the effect."""
+        """Perhaps delay the call; perhaps return an error that replaces its effect."""
         person = (self.scheduler.running or "").startswith("operator")
         if self.slow and rng.random() < self.slow * (8 if person else 1):
             self.scheduler.sleep(LONGEST_SECONDS * rng.random() ** (1 if person else 3))
         return self._one(REFUSED, label, rng)
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """Perhaps an error though the effect happened; of a transaction, which is repeated under its token, more often."""
+        """Perhaps return an error although the effect happened.
+
+        This is more frequent for transactions, which are repeated with their token.
+        """
         return self._one(LOST, label, rng, 4 if label == "dynamo.transact_write_items" else 1)
 
     def over(self) -> None:
-        """From now on everything works."""
+        """Stop injecting errors."""
         self.chance = self.slow = 0.0
 
     def _one(

@@ -1,4 +1,4 @@
-"""What must hold after every step, checked where it could be broken: at every write, submit, event and result."""
+"""The invariants that must hold after every step, checked at every write, submit, event and result."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
 NOTHING = Decimal(0)
 
 
-class Broken(AssertionError):
-    """A law that was broken, and by what."""
+class InvariantBroken(AssertionError):
+    """An invariant was broken. Holds its name and how it was broken."""
 
     def __init__(self, law: str, how: str) -> None:
         super().__init__(f"{law}: {how}")
@@ -30,56 +30,56 @@ class Broken(AssertionError):
 
 
 def text(row: Row | None, name: str) -> str | None:
-    """A text attribute of a row."""
+    """Return a text attribute of a row."""
     return row[name]["S"] if row and name in row else None
 
 
 def number(row: Row | None, name: str) -> Decimal:
-    """A number attribute of a row, 0 when absent."""
+    """Return a number attribute of a row; 0 when absent."""
     return Decimal(row[name]["N"]) if row and name in row else NOTHING
 
 
-class Laws:
+class Invariants:
     """Watches the table, the vendor, the bus and the output bucket. `lives` says whether a worker may still act."""
 
     def __init__(self, scheduler: Scheduler, lives: Callable[[str], bool]) -> None:
         self.scheduler, self.lives = scheduler, lives
         self.seen: Counter[str] = Counter()
-        self.limit: Decimal | None = NOTHING  # the highest ever in force; None = there was none
+        self.limit: Decimal | None = NOTHING  # the highest ever in force; None if there was ever none
         self.rows: dict[Key, Row] = {}
-        self.booked: dict[
-            Key, tuple[str, Decimal, Decimal, Decimal]
-        ] = {}  # job or run → month, reserved, spent, dollars each
+        # job or run → month, reserved, spent, dollars each
+        self.booked: dict[Key, tuple[str, Decimal, Decimal, Decimal]] = {}
         self.owners: dict[str, str] = {}
         self.due: dict[str, float] = {}
         self.doubted: dict[str, float] = {}
         self.accepted: dict[tuple[str, int], list[Process]] = defaultdict(list)
         self.newest: dict[str, str] = {}  # output key → order of the newest version whose result was settled there
         self.staged: set[tuple[str, int]] = set()  # job and run, once a result of theirs was staged
-        self.shown: set[str] = set()  # processes whose result came to stand in the output bucket
-        self.vendor: Vendor  # which is made after the laws, since it tells them of each submit
-        self.broken: Broken | None = None  # the first breach; raised between steps, where no worker can swallow it
+        self.shown: set[str] = set()  # processes whose result was published in the output bucket
+        self.vendor: Vendor  # set after this object is made, because the vendor reports each submit to it
+        # The first breach. It is raised between steps, where no worker can swallow it.
+        self.broken: InvariantBroken | None = None
         self._unchecked = False
 
     def breach(self, law: str, how: str) -> None:
-        """Notes that a law was broken."""
-        self.broken = self.broken or Broken(law, how)
+        """Record that an invariant was broken."""
+        self.broken = self.broken or InvariantBroken(law, how)
 
     def note(self, text: str) -> None:
-        """A line of the story."""
+        """Add a line to the timeline."""
         self.scheduler.record("story", text)
 
     def job(self, job_id: str) -> Row | None:
-        """The job's row."""
+        """Return the job's row."""
         return self.rows.get((f"JOB#{job_id}", "JOB"))
 
     def run_of(self, job_id: str, run: int) -> Row | None:
-        """The row of one run, current or kept."""
+        """Return the row of one run, the current one or an earlier one."""
         current = self.job(job_id)
         return current if number(current, "run") == run else self.rows.get((f"JOB#{job_id}", f"RUN#{run}"))
 
-    def wrote(self, key: Key, old: Row | None, new: Row | None) -> None:
-        """Hears of every write of the table."""
+    def row_written(self, key: Key, old: Row | None, new: Row | None) -> None:
+        """Check a write of the table."""
         if new is None:
             self.breach("no row is ever deleted", str(key))
             return
@@ -96,7 +96,7 @@ class Laws:
             self._circuit(old, new)
 
     def after_step(self) -> None:
-        """Between steps every transaction is whole: the books balance."""
+        """Check between steps, when every transaction is complete, that the budgets balance."""
         if self.broken is not None:
             raise self.broken
         if self._unchecked:
@@ -105,8 +105,8 @@ class Laws:
             if self.broken is not None:
                 raise self.broken
 
-    def submitted(self, process: Process) -> None:
-        """The vendor accepted a submit."""
+    def submit_accepted(self, process: Process) -> None:
+        """Check a submit that the vendor accepted."""
         handle, row = process.handle, self.job(process.handle.job_id)
         self.note(f"the vendor accepts {process.process_id} for {str(handle)[:6]} {handle.run}.{handle.attempt}")
         others = self.accepted[handle.job_id, handle.run]
@@ -120,14 +120,14 @@ class Laws:
         if number(row, "credits_reserved") < process.plan.price:
             self.breach("nothing is sent without its reservation", str(handle))
 
-    def told(self, detail_type: str, detail: dict[str, Any]) -> None:
-        """An event is sent."""
+    def event_sent(self, detail_type: str, detail: dict[str, Any]) -> None:
+        """Check an event that is sent."""
         status = text(self.run_of(detail["job_id"], detail["run"]), "status")
         if status is None or messages.DETAIL_TYPES.get(JobStatus(status)) != detail_type:
             self.breach("an event says what the ledger says", f"{detail_type}, the ledger: {status}")
 
-    def appeared(self, key: str, before: Result | None, result: Result) -> None:
-        """An object becomes visible in the output bucket."""
+    def result_published(self, key: str, before: Result | None, result: Result) -> None:
+        """Check an object that becomes visible in the output bucket."""
         process = self.vendor.processes[result.receipt["darkroom-process-id"]]
         if result.body != process.picture:
             others = [one.process_id for one in self.vendor.processes.values() if one.picture == result.body]
@@ -139,14 +139,14 @@ class Laws:
             self.breach("no older version's result over a newer one's", f"{key}: {order} after {self.newest[key]}")
         self.seen["result replaced"] += before is not None
 
-    def kept(self, process_id: str) -> None:
-        """A synchronous call's result is staged."""
+    def result_staged(self, process_id: str) -> None:
+        """Record that the result of a synchronous call was staged."""
         handle = self.vendor.processes[process_id].handle
         self.note(f"the result of {process_id} is staged for {str(handle)[:6]} {handle.run}.{handle.attempt}")
         self.staged.add((handle.job_id, handle.run))
 
-    def dropped(self, process_id: str) -> None:
-        """A staged result goes."""
+    def staged_result_removed(self, process_id: str) -> None:
+        """Check that a staged result is removed only after it was published."""
         if process_id not in self.shown:
             self.breach("what is staged stays until its result stands", process_id)
 

@@ -1,4 +1,4 @@
-"""What jobs go through at the ledger, as functions of a ledger: the same rows whatever table is under it."""
+"""Typical histories of jobs in the ledger. Each is a function of a ledger, and leaves the same rows in any table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.ledger_support import HOURS_24, LEASE, bound, claimed, pl
 
 
 def settles_below_its_price(ledger: DynamoLedger) -> None:
-    """Claim, reserve, bind, settle: a part of what was reserved is charged."""
+    """Claim, reserve, bind, settle: the provider charges a part of what was reserved."""
     ended = ledger.settle(bound(ledger, credits="3"), JobStatus.FAILED, Decimal(1), START, error_code="Expired")
     ledger.published(ended, START)
 
@@ -30,7 +30,7 @@ def fails_and_overruns(ledger: DynamoLedger) -> None:
 
 
 def is_released_and_taken_over(ledger: DynamoLedger) -> None:
-    """A throttled job waits, is claimed again, and its earlier owner can write nothing."""
+    """A throttled job waits and is claimed again; then its earlier owner can write nothing."""
     stale = reserved(ledger, credits="2")
     ledger.release(stale, START + timedelta(seconds=30), "Throttled", "wait")
     later = START + timedelta(seconds=31)
@@ -43,7 +43,7 @@ def is_released_and_taken_over(ledger: DynamoLedger) -> None:
 
 
 def fills_the_budget(ledger: DynamoLedger) -> None:
-    """Reservations up to the limit; the next is refused and stays claimed."""
+    """Reservations reach the limit. The next one is refused, and its job stays claimed."""
     for number in range(5):
         reserved(ledger, source(f"{number}.jpg"), credits="2", output_key=f"{number}.jpg")
     job = claimed(ledger, source("x.jpg"))

@@ -1,4 +1,4 @@
-"""The two buckets in memory: versions that may vanish, results that are whole or not there, uploads that a death left behind."""
+"""The two buckets in memory. Versions may be deleted, results are complete or absent, and dead workers leave uploads."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.fakes.application import picture
 from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.faults.scheduler import Scheduler
 
-PAGE = 2  # versions a page
+PAGE = 2  # versions on a page
 SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
 SIZES = b"\x00\x06\x00\x08"  # height and width in a JPEG's frame header
 
 
 @lru_cache(maxsize=256)
 def drawn(width: int, height: int, form: ImageFormat, signed: str) -> bytes:
-    """A picture that says it has that size, and in a comment who made it; nobody here decodes its pixels."""
+    """Return a JPEG whose header has that size, and whose comment says who made it. No test decodes its pixels."""
     small, name = SMALL[form], signed.encode()
     if form is ImageFormat.JPEG:
         comment = b"\xff\xfe" + struct.pack(">H", len(name) + 2) + name
@@ -49,16 +49,16 @@ class Stored:
 
 
 class InputBucket:
-    """Fulfils `ports.InputBucket`. An unversioned one keeps the last of each key."""
+    """Fulfils `ports.InputBucket`. Without versioning it keeps the last version of each key."""
 
     def __init__(self, scheduler: Scheduler, *, versioned: bool) -> None:
         self.scheduler, self.versioned, self._numbers = scheduler, versioned, count(1)
         self.kept: dict[str, list[Stored]] = defaultdict(list)
         self.hidden: set[str] = set()  # keys under a delete marker
-        self.put_in: list[SourceObject] = []  # everything that was ever here
+        self.put_in: list[SourceObject] = []  # every object that was ever uploaded
 
     def put(self, key: str, tags: Mapping[str, str]) -> Upload:
-        """Uploads a picture; answers what its event would name."""
+        """Upload a picture; return the upload that its event would name."""
         number = next(self._numbers)
         body = SMALL[ImageFormat.PNG if key.endswith(".png") else ImageFormat.JPEG]
         at = self.scheduler.clock().replace(microsecond=0)
@@ -70,18 +70,18 @@ class InputBucket:
         return Upload(INPUT, key, version, etag, f"{number:016X}")
 
     def delete(self, source: SourceObject) -> None:
-        """That version is gone for good."""
+        """Delete that version for good."""
         self.kept[source.key] = [one for one in self.kept[source.key] if one.source.job_id != source.job_id]
 
     def hide(self, source: SourceObject) -> None:
-        """Its owner deletes the object: where versions are kept, a marker comes to stand over them."""
+        """Delete the object as its owner would; with versioning, a delete marker hides the versions."""
         if self.versioned:
             self.hidden.add(source.key)
         else:
             self.delete(source)
 
     def holds(self, source: SourceObject) -> bool:
-        """Whether that version is still there."""
+        """Say whether that version still exists."""
         return any(one.source.job_id == source.job_id for one in self.kept[source.key])
 
     def find(self, upload: Upload) -> SourceObject:
@@ -121,7 +121,7 @@ def _place(source: SourceObject) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What stands at a key of the output bucket."""
+    """An object of the output bucket."""
 
     receipt: Mapping[str, str]
     body: bytes
@@ -129,7 +129,7 @@ class Result:
 
 @dataclass
 class OutputBucket:
-    """Fulfils `ports.OutputBucket`. `on_result` hears of each object that becomes visible."""
+    """Fulfils `ports.OutputBucket`. `on_result` is called for each object that becomes visible."""
 
     scheduler: Scheduler
     on_result: Callable[[str, Result | None, Result], None]
@@ -183,6 +183,6 @@ class OutputBucket:
         self.aborted += self.begun.pop(upload.upload_id, None) is not None
 
     def oldest_left(self) -> timedelta | None:
-        """How long ago the oldest upload that somebody left was begun."""
+        """Return the age of the oldest unfinished upload; None if there is none."""
         now = self.scheduler.clock()
         return max((now - one.initiated_at for one in self.begun.values()), default=None)

@@ -1,7 +1,7 @@
-"""A DynamoDB in memory: the client's calls that the adapters make, atomic, fast, and strict where emulators are lenient.
+"""DynamoDB in memory: the client calls that the adapters make. It is atomic, fast, and stricter than the emulators.
 
-One table and its sparse indexes, always consistent. Every other argument, expression or type raises, so that a test that
-passes here never passed because something was ignored.
+It has one table and its sparse indexes, and is always consistent. It raises for every other argument, expression or
+type, so that no test passes because something was ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.faults.dynamodb_values import Row, Unsupported, copied_row, stored
 from tests.faults.expression_parser import change, condition
 
 Key = tuple[str, str]
-Listener = Callable[[Key, Row | None, Row | None], None]  # key, the row before, the row after; not to be changed
+Listener = Callable[[Key, Row | None, Row | None], None]  # key, the row before, the row after; it must not change them
 ANSWERED = {"HTTPStatusCode": 200, "RetryAttempts": 0}
 REFUSED = {"HTTPStatusCode": 400, "RetryAttempts": 0}
 FAILED = "The conditional request failed"
@@ -28,7 +28,7 @@ NOTHING: Row = {}
 
 
 def refusal(code: str, operation: str, message: str = "", **more: Any) -> ClientError:
-    """An error as DynamoDB answers it, e.g. `refusal("ThrottlingException", "UpdateItem")`."""
+    """Return an error as DynamoDB sends it, e.g. `refusal("ThrottlingException", "UpdateItem")`."""
     return ClientError(
         {"Error": {"Code": code, "Message": message}, "ResponseMetadata": REFUSED, **more},  # type: ignore[arg-type]
         operation,
@@ -36,7 +36,10 @@ def refusal(code: str, operation: str, message: str = "", **more: Any) -> Client
 
 
 def cancelled(reasons: list[dict[str, Any]]) -> ClientError:
-    """A cancelled transaction, one reason a write; `{"Code": "TransactionConflict"}` makes a contended one."""
+    """Return the error of a cancelled transaction, one reason for each write.
+
+    `{"Code": "TransactionConflict"}` is the reason of a write that met another transaction.
+    """
     codes = ", ".join(reason["Code"] for reason in reasons)
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
     return refusal("TransactionCanceledException", "TransactWriteItems", message, CancellationReasons=reasons)
@@ -44,7 +47,7 @@ def cancelled(reasons: list[dict[str, Any]]) -> ClientError:
 
 @dataclass(slots=True)
 class Step:
-    """A write that was checked and not yet made."""
+    """A write that was checked and is not yet made."""
 
     key: Key
     old: Row | None
@@ -54,12 +57,12 @@ class Step:
 
     @property
     def old_item(self) -> dict[str, Any]:
-        """The `Item` of a failed condition, when it was asked for and there is one."""
+        """Return the `Item` of a failed condition, if the request asked for it and there is one."""
         return {"Item": copied_row(self.old)} if self.shows_old and self.old is not None else {}
 
 
 class InMemoryDynamo:
-    """A stand-in for `boto3.client("dynamodb")`. `on_write` hears of every write; `revision` counts them."""
+    """Replaces `boto3.client("dynamodb")`. `on_write` is called for every write; `revision` counts them."""
 
     def __init__(
         self, table: str = TABLE, indexes: Mapping[str, tuple[str, str]] = INDEXES, on_write: Listener | None = None
@@ -70,18 +73,18 @@ class InMemoryDynamo:
         self._text_only = frozenset(name for pair in self.indexes.values() for name in pair)
 
     def peek(self) -> Mapping[Key, Row]:
-        """The table itself, by key, for looking only: rows are replaced, never changed in place."""
+        """Return the table by key, for reading only. Rows are replaced, never changed in place."""
         return self._rows
 
     def get_item(self, *, TableName: str, Key: Mapping[str, Any], ConsistentRead: bool = False) -> dict[str, Any]:
-        """The row, or no `Item`."""
+        """Return the row, or no `Item`."""
         row = self._rows.get(self._key(TableName, Key))
         return (
             {"ResponseMetadata": ANSWERED} if row is None else {"Item": copied_row(row), "ResponseMetadata": ANSWERED}
         )
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
-        """Up to 100 rows of the table; absent ones are left out."""
+        """Return up to 100 rows of the table, without the absent ones."""
         ((table, asked),) = RequestItems.items()
         if asked.keys() - {"Keys", "ConsistentRead"}:
             raise Unsupported(f"batch_get_item with {sorted(asked)}")
@@ -92,12 +95,12 @@ class InMemoryDynamo:
         return {"Responses": {table: found}, "UnprocessedKeys": {}, "ResponseMetadata": ANSWERED}
 
     def put_item(self, **request: Any) -> dict[str, Any]:
-        """A whole row, instead of the one that may be there."""
+        """Write a whole row, and replace the one that may be there."""
         self._make("PutItem", self._put(**request))
         return {"ResponseMetadata": ANSWERED}
 
     def update_item(self, *, ReturnValues: str = "NONE", **request: Any) -> dict[str, Any]:
-        """A change of a row, which is made if it is absent. `ReturnValues`: NONE or ALL_NEW."""
+        """Change a row, or create it if it is absent. `ReturnValues`: NONE or ALL_NEW."""
         _one_of(ReturnValues, "NONE", "ALL_NEW")
         step = self._update(**request)
         self._make("UpdateItem", step)
@@ -105,14 +108,14 @@ class InMemoryDynamo:
         return {**new, "ResponseMetadata": ANSWERED}
 
     def delete_item(self, **request: Any) -> dict[str, Any]:
-        """No row there any more."""
+        """Delete a row."""
         self._make("DeleteItem", self._delete(**request))
         return {"ResponseMetadata": ANSWERED}
 
     def transact_write_items(
         self, *, TransactItems: Iterable[Mapping[str, Any]], ClientRequestToken: str | None = None
     ) -> dict[str, Any]:
-        """All writes or none; with a token that was applied before, nothing again."""
+        """Make all writes or none. With a token that was used before, make none again."""
         items = list(TransactItems)
         said = repr(items) if ClientRequestToken else ""
         if ClientRequestToken and (before := self._tokens.get(ClientRequestToken)) is not None:
@@ -134,12 +137,12 @@ class InMemoryDynamo:
         return {"ResponseMetadata": ANSWERED}
 
     def query(self, *, TableName: str, **request: Any) -> dict[str, Any]:
-        """One page of a partition of the table or of an index, in the order of its sort key."""
+        """Return one page of a partition of the table or of an index, ordered by its sort key."""
         self._known(TableName)
         return dynamodb_queries.page(self._rows, self.indexes, **request) | {"ResponseMetadata": ANSWERED}
 
     def scan(self, *, TableName: str, ConsistentRead: bool = False) -> dict[str, Any]:
-        """Every row, for tests that look at the whole table."""
+        """Return every row, for tests that check the whole table."""
         self._known(TableName)
         found = [copied_row(self._rows[key]) for key in sorted(self._rows)]
         return {"Items": found, "Count": len(found), "ScannedCount": len(found), "ResponseMetadata": ANSWERED}

@@ -1,4 +1,4 @@
-"""The cloud's services in memory, as clients of boto3 or ports: a queue, a bus and a bell. The real adapters talk to them."""
+"""SQS and EventBridge in memory, as clients of boto3 for the real adapters, and a recorder of alerts."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MOST_RECEIVES = 5
 
 @dataclass
 class Message:
-    """One message of the intake queue, as often as it is received."""
+    """One message of the intake queue. It may be received several times."""
 
     number: int
     body: str
     received: int = 0
-    endings: list[BaseException] = field(default_factory=list)  # of the receives that did not acknowledge it
+    endings: list[BaseException] = field(default_factory=list)  # how the receives ended that did not acknowledge it
 
 
 @dataclass
 class Queue:
-    """A stand-in for SQS: at least once, in any order. `deliver` makes a function receive a message after a delay."""
+    """Replaces SQS: delivers at least once, in any order. `deliver` makes a function receive a message after a delay."""
 
     scheduler: Scheduler
     deliver: Callable[[Message, float], None]
@@ -36,21 +36,21 @@ class Queue:
     made: int = 0
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:
-        """A message that appears after the delay."""
+        """Send a message that appears after the delay."""
         if not 0 <= DelaySeconds <= 900:
             raise AssertionError(f"SQS takes delays of 0 to 900 s, not {DelaySeconds}")
         self.put(MessageBody, DelaySeconds)
         return {}
 
     def put(self, body: str, delay: float) -> None:
-        """Delivered somewhat later, and perhaps once more."""
+        """Deliver a message after the delay and a little more, and perhaps a second time."""
         rng = self.scheduler.rng
         self.deliver(self._new(body), delay + rng.random() * 2)
         if rng.random() < self.doubled:
             self.deliver(self._new(body), delay + rng.random() * 400)
 
     def not_acknowledged(self, message: Message, received_at: float, why: BaseException) -> None:
-        """Visible again when its time is over, or among the dead."""
+        """Make the message visible again after the time-out, or move it to the dead-letter queue."""
         message.endings.append(why)
         if message.received >= MOST_RECEIVES:
             self.dead.append(message)
@@ -64,13 +64,13 @@ class Queue:
 
 @dataclass
 class Bus:
-    """A stand-in for EventBridge. `on_event` hears of every event before it counts as sent."""
+    """Replaces EventBridge. `on_event` is called for every event before it counts as sent."""
 
     on_event: Callable[[str, dict[str, Any]], None]
     sent: Counter[tuple[str, int, str]] = field(default_factory=Counter)  # job, run, detail type
 
     def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:
-        """Takes the one entry."""
+        """Accept the one entry."""
         (entry,) = Entries
         detail = json.loads(entry["Detail"])
         self.on_event(entry["DetailType"], detail)
@@ -79,8 +79,8 @@ class Bus:
 
 
 @dataclass
-class Bell:
-    """Fulfils `ports.Alerts`. `on_doubt`: who comes when a job is in doubt."""
+class MemoryAlerts:
+    """Fulfils `ports.Alerts`. `on_doubt` is called when a job is in doubt, so that operators may act."""
 
     scheduler: Scheduler
     rung: Counter[Alarm] = field(default_factory=Counter)
@@ -94,8 +94,8 @@ class Bell:
             self.on_doubt()
 
     def note(self, note: Note, message: str, **facts: str) -> None:
-        """Nobody comes."""
+        """Do nothing: a note calls nobody."""
 
-    def rang_since(self, seconds: float) -> bool:
-        """Whether it rang for a doubt since then."""
+    def alarmed_since(self, seconds: float) -> bool:
+        """Say whether a doubt was alarmed since then."""
         return self.doubts_at >= seconds

@@ -1,4 +1,4 @@
-"""The place in the output bucket where results of synchronous calls wait, in memory."""
+"""The staged results of synchronous calls, in memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.faults.simulated_vendor import Link
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A staged result, and whose it is."""
+class StagedResult:
+    """A staged result, and the handle and process it belongs to."""
 
     handle: Handle
     process_id: str
@@ -21,15 +21,17 @@ class Kept:
 
 
 @dataclass
-class Incoming:
-    """Fulfils `ports.Staging`: one place a job. `on_keep` and `on_drop` hear of each result that comes or goes."""
+class MemoryStagedResults:
+    """Fulfils `ports.StagedResults`: one result for each job. `on_keep` and `on_drop` are called when one comes or
+    goes.
+    """
 
     on_keep: Callable[[str], None]
     on_drop: Callable[[str], None]
-    kept: dict[str, Kept] = field(default_factory=dict)
+    kept: dict[str, StagedResult] = field(default_factory=dict)
 
     def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
-        self.kept[handle.job_id] = Kept(handle, process_id, b"".join(pieces))
+        self.kept[handle.job_id] = StagedResult(handle, process_id, b"".join(pieces))
         self.on_keep(process_id)
 
     def find(self, handle: Handle) -> str | None:

@@ -1,4 +1,4 @@
-"""Step Functions in memory: runs the application's own state machine, from its file, as a client of boto3."""
+"""Step Functions in memory, as a client of boto3. It runs the application's own state machine from its file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Run = Callable[["Execution", str, float], None]  # makes a function run with the
 
 @cache
 def definition() -> dict[str, Any]:
-    """The state machine."""
+    """Return the definition of the state machine."""
     found: dict[str, Any] = json.loads(FILE.read_text())
     return found
 
 
 @dataclass
 class Execution:
-    """One execution: where it stands and what it carries."""
+    """One execution: its state and its data."""
 
     name: str
     data: dict[str, Any]
@@ -40,8 +40,8 @@ class Execution:
 
 
 @dataclass
-class Machine:
-    """A stand-in for Step Functions. `run` makes a task's function run; its end comes back through `task_ended`."""
+class MemoryStepFunctions:
+    """Replaces Step Functions. `run` starts the function of a task; `task_ended` receives its outcome."""
 
     scheduler: Scheduler
     run: Run
@@ -49,7 +49,10 @@ class Machine:
     executions: dict[str, Execution] = field(default_factory=dict)
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:
-        """A name is used once. (The same name and input while it runs is answered too: not needed here.)"""
+        """Start an execution. A name can be used once.
+
+        Step Functions also accepts the same name and input while the execution runs; no test needs that.
+        """
         if name in self.executions:
             raise refusal("ExecutionAlreadyExists", "StartExecution")
         execution = Execution(name, json.loads(input), definition()["StartAt"])
@@ -58,16 +61,16 @@ class Machine:
         return {}
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
-        """Its status."""
+        """Return the execution's status."""
         return {"status": self.executions[executionArn.rsplit(":", 1)[1]].status}
 
     def abort(self, execution: Execution) -> None:
-        """An operator stops it; a function that runs for it goes on."""
+        """Stop it as an operator would. A function that runs for it goes on."""
         if execution.status == "RUNNING":
             execution.status = "ABORTED"
 
     def task_ended(self, execution: Execution, outcome: object) -> None:
-        """A function answered, failed, or died."""
+        """Continue after a function answered, failed or died."""
         if execution.status != "RUNNING":
             return
         state = definition()["States"][execution.state]
@@ -84,7 +87,7 @@ class Machine:
         self._task(execution, state, self.rng.random() * min(wait, retry.get("MaxDelaySeconds", wait)))
 
     def _enter(self, execution: Execution, name: str, delay: float) -> None:
-        """Goes on to a state, through those that take no time."""
+        """Go to a state, and on through the states that take no time."""
         state = definition()["States"][name]
         execution.state, execution.tries = name, 0
         match state["Type"]:

@@ -1,4 +1,4 @@
-"""Operators as workers: they pause, cancel, run again, raise limits, stop executions, and look into the vendor's account."""
+"""Operators as workers: they pause, cancel, rerun, raise limits, stop executions, and read the vendor's account."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ if TYPE_CHECKING:
     from tests.faults.simulation import Simulation
 
 
-class Attentive:
-    """The ledger of a person who looked at a job's doubt before: should the job have moved since, they look again.
+class RecheckingLedger:
+    """A ledger for an operator who has looked at a job in doubt. If the job has moved since, the operator looks
+    again.
 
-    `thinks` is how long it takes from the command's look at the job to its write: a call that hangs, a laptop that sleeps.
+    `wait_before_write` delays between the command's read of the job and its write, like a call that hangs or a laptop
+    that sleeps.
     """
 
-    def __init__(self, ledger: Any, seen: tuple[Decimal, Decimal], thinks: Callable[[], None]) -> None:
-        self._ledger, self._seen, self._thinks = ledger, seen, thinks
+    def __init__(self, ledger: Any, seen: tuple[Decimal, Decimal], wait_before_write: Callable[[], None]) -> None:
+        self._ledger, self._seen, self._thinks = ledger, seen, wait_before_write
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
     def get(self, job_id: str) -> Job | None:
-        """The job, if it is still at the attempt that was looked at."""
+        """Return the job if it is still at the attempt that the operator looked at."""
         job: Job | None = self._ledger.get(job_id)
         if job and (job.run, job.attempt) != self._seen:
             raise Inapplicable("the job moved on since it was looked at")
@@ -42,8 +44,8 @@ class Attentive:
 
 
 @dataclass
-class People:
-    """What they decide is chance, except about doubts: there the vendor's true state decides."""
+class Operators:
+    """Operators decide by chance, except about doubts: there they know the vendor's true state."""
 
     world: Simulation
     abandoned: set[tuple[str, int]] = field(default_factory=set)
@@ -53,7 +55,7 @@ class People:
         self.rng = Random(f"{self.world.shape.seed} people")
 
     def act(self, ends: datetime) -> object:
-        """One command."""
+        """Give one command."""
         doubtful = self._known_doubts() and self.rng.random() < 0.7
         acts = [
             self._cancel,
@@ -69,21 +71,21 @@ class People:
         return chosen(ends)
 
     def resume(self, ends: datetime) -> None:
-        """Submits pass again, if they ever did not."""
-        if (f"CIRCUIT#{PROVIDER}", "CIRCUIT") in self.world.laws.rows:
+        """Let submits pass again, if they were paused."""
+        if (f"CIRCUIT#{PROVIDER}", "CIRCUIT") in self.world.invariants.rows:
             self.world.stack.operate().resume(PROVIDER)
 
     def called(self) -> None:
-        """The bell rang: each of them may come to look, at about the same time."""
-        people = self.world.shape.operators
-        for _ in range(people if people < 2 else 3):
+        """Answer an alarm: each operator may come and look, at about the same time."""
+        operators = self.world.shape.operators
+        for _ in range(operators if operators < 2 else 3):
             if not self.world.calm and self.rng.random() < 0.85:
                 when = 10.0 + self.rng.random() ** 2 * 600.0
                 self.world.spawn("operator", self._resolve, when)
 
     def end_doubts(self) -> bool:
-        """Somebody looks at each doubt that is left. False when there is none."""
-        doubts = list(self.world.laws.doubted)
+        """Resolve every doubt that is left. Return False when there is none."""
+        doubts = list(self.world.invariants.doubted)
         for job_id in doubts:
             self.world.spawn("operator", lambda ends, job_id=job_id: self._decide(job_id), 600.0)  # type: ignore[misc]
         return bool(doubts)
@@ -96,7 +98,7 @@ class People:
         job_id = self._one(lambda row: text(row, "status") not in OVER)
         if job_id is None:
             return None
-        self.world.seen[f"cancel asked in {text(self.world.laws.job(job_id), 'status')}"] += 1
+        self.world.seen[f"cancel asked in {text(self.world.invariants.job(job_id), 'status')}"] += 1
         return self.world.stack.operate().cancel(job_id).status
 
     def _rerun(self, ends: datetime) -> object:
@@ -109,26 +111,26 @@ class People:
             self.world.allow(self.world.shape.monthly_credits + self.rng.randint(1, 5))
 
     def _abort(self, ends: datetime) -> None:
-        running = [one for one in self.world.machine.executions.values() if one.status == "RUNNING"]
+        running = [one for one in self.world.step_functions.executions.values() if one.status == "RUNNING"]
         if running:
             self.world.seen["execution aborted"] += 1
-            self.world.machine.abort(self.rng.choice(running))
+            self.world.step_functions.abort(self.rng.choice(running))
 
     def _resolve(self, ends: datetime) -> object:
         doubts = self._known_doubts()
         return self._decide(self.rng.choice(doubts)) if doubts else None
 
     def _known_doubts(self) -> list[str]:
-        """Those for which the bell rang."""
+        """Return the jobs in doubt that were alarmed."""
         world = self.world
-        return sorted(job_id for job_id, began in world.laws.doubted.items() if world.bell.rang_since(began))
+        return sorted(job_id for job_id, began in world.invariants.doubted.items() if world.alerts.alarmed_since(began))
 
     def _decide(self, job_id: str) -> object:
-        """Looks at the job and at the vendor's account, then decides."""
-        row = self.world.laws.job(job_id)
+        """Look at the job and at the vendor's account, then decide."""
+        row = self.world.invariants.job(job_id)
         if row is None or text(row, "status") != "IN_DOUBT":
             return None
-        operate = self._attentive(row)
+        operate = self._commands(row)
         run, bound, vendor = int(number(row, "run")), text(row, "process_id"), self.world.vendor
         made = [p for p in vendor.of_run(Handle(job_id, run, 0)) if bound in (None, p.process_id)]
         known = [p for p in made if vendor.state(p) not in (None, ProcessState.RUNNING) or not bound]
@@ -143,19 +145,21 @@ class People:
         charged = sum((vendor.charged(p) for p in made), Decimal(0))
         return operate.abandon(job_id, charged).status
 
-    def _attentive(self, row: Row) -> OperatorCommands:
+    def _commands(self, row: Row) -> OperatorCommands:
         operate = self.world.stack.operate()
         seen = (number(row, "run"), number(row, "attempt"))
-        return OperatorCommands(**{**vars(operate), "ledger": Attentive(operate.ledger, seen, self._think)})
+        return OperatorCommands(
+            **{**vars(operate), "ledger": RecheckingLedger(operate.ledger, seen, self._wait_before_write)}
+        )
 
-    def _think(self) -> None:
+    def _wait_before_write(self) -> None:
         if not self.world.calm and self.rng.random() < 0.5:
             self.world.scheduler.sleep(self.rng.random() * 600.0)
 
     def _one(self, fits: Callable[[Row], bool]) -> str | None:
-        rows = self.world.laws.rows
+        rows = self.world.invariants.rows
         found = [text(row, "job_id") or "" for key, row in rows.items() if key[1] == "JOB" and fits(row)]
         staged = [job_id for job_id in found if job_id in self.world.staging.kept]
         if staged and self.rng.random() < 0.7:
-            found = staged  # where the next run could take the last one's result for its own
+            found = staged  # where the next run could take the result of the last run for its own
         return self.rng.choice(found) if found else None

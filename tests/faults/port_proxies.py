@@ -1,6 +1,7 @@
-"""Ports under the scheduler: every call is a point before, perhaps an error, the effect, a point after, perhaps a lost answer.
+"""Proxies that put ports under the scheduler.
 
-What a port hands out is wrapped too: context managers, iterators and callables are ports of their own. Data is not.
+Each call has a point before its effect, perhaps an error instead of it, the effect, perhaps an error after it, and a
+point after it. Context managers, iterators and callables that a port returns are wrapped too; data is not.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ DATA = (type(None), str, bytes, int, float, tuple, list, dict, set, frozenset)
 
 
 class Faults(Protocol):
-    """What goes wrong with calls of a port. Labels are `port.method`."""
+    """Chooses the errors of calls of a port. Labels are `port.method`."""
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """The error instead of the effect, or None."""
+        """Return the error that replaces the effect, or None."""
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """The error though the effect happened, or None."""
+        """Return the error that follows the effect, or None."""
 
 
 class NoFaults:
-    """Nothing goes wrong."""
+    """Causes no errors."""
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """None."""
+        """Return None."""
         return None
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """None."""
+        """Return None."""
         return None
 
 
 @dataclass
 class RandomFaults:
-    """Errors by chance, `most` in all: patterns of labels → makers of errors. The first pattern that fits counts."""
+    """Errors by chance, `most` in all. The first pattern that matches the label gives the makers of errors."""
 
     refused: Mapping[str, Sequence[Maker]] = field(default_factory=dict)
     lost: Mapping[str, Sequence[Maker]] = field(default_factory=dict)
@@ -51,11 +52,11 @@ class RandomFaults:
     most: int = 10
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """One of `refused`."""
+        """Return one of `refused`, or None."""
         return self._one(self.refused, label, rng)
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """One of `lost`."""
+        """Return one of `lost`, or None."""
         return self._one(self.lost, label, rng)
 
     def _one(self, makers: Mapping[str, Sequence[Maker]], label: str, rng: Random) -> BaseException | None:
@@ -78,11 +79,11 @@ class FaultAt:
     nth: int = 1
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """At that call only."""
+        """Return the error at that call only."""
         return self._strike(label) if self.when == "before" else None
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """At that call only."""
+        """Return the error at that call only."""
         return self._strike(label) if self.when == "after" else None
 
     def _strike(self, label: str) -> BaseException | None:
@@ -93,7 +94,7 @@ class FaultAt:
 
 
 class Proxy:
-    """A port whose calls are under the scheduler. Attributes that are data, like `name`, are the port's own."""
+    """A port whose calls are under the scheduler. Attributes that are data, like `name`, are read from the port."""
 
     def __init__(self, port: Any, scheduler: Scheduler, label: str, faults: Faults | None = None) -> None:
         self._port, self._scheduler, self._label, self._faults = port, scheduler, label, faults or NoFaults()
@@ -106,7 +107,7 @@ class Proxy:
         return partial(self._answer, effect, f"{self._label}.{name}")
 
     def _answer(self, effect: Callable[..., Any], label: str, *args: Any, **named: Any) -> Any:
-        """The answer of a call; what can still do something is a part of the port."""
+        """Return the answer of a call. Wrap it if it can act later, like an open file."""
         answer = self._call(effect, label, *args, **named)
         kind = type(answer)
         if hasattr(kind, "__enter__") or hasattr(kind, "__next__"):
@@ -120,7 +121,7 @@ class Proxy:
     def _call(self, effect: Callable[..., Any], label: str, *args: Any, **named: Any) -> Any:
         scheduler = self._scheduler
         if scheduler.running is None:
-            return effect(*args, **named)  # the world itself looks
+            return effect(*args, **named)  # the simulation itself reads
         scheduler.point(label, "before")
         if (refused := self._faults.before(label, scheduler.fault_rng)) is not None:
             scheduler.record("refused", f"{label}: {type(refused).__name__}")
@@ -140,7 +141,7 @@ class Proxy:
 
 
 class ManagerProxy(Proxy):
-    """A context manager, or a stream, that a port handed out. A worker that died leaves it as it is."""
+    """A context manager or stream that a port returned. A worker that died does not close it."""
 
     def __enter__(self) -> Any:
         entered = self._call(self._port.__enter__, f"{self._label}.enter")
@@ -156,7 +157,7 @@ class ManagerProxy(Proxy):
 
 
 class IteratorProxy(Proxy):
-    """An iterator that a port handed out: each piece is a call."""
+    """An iterator that a port returned. Reading each piece is a call."""
 
     def __iter__(self) -> IteratorProxy:
         return self

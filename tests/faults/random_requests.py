@@ -1,4 +1,4 @@
-"""Random requests to the table, of every kind the adapters make, over a few keys so that they meet each other."""
+"""Random requests to the table, of every kind that the adapters make. They use only a few keys, so that they collide."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ NAMES = {
 
 @dataclass
 class Requests:
-    """Makes requests, the same ones for the same seed."""
+    """Make requests. The same seed gives the same requests."""
 
     random: Random
 
     def next(self) -> tuple[str, dict[str, Any]]:
-        """A method's name and its arguments."""
+        """Return a method's name and its arguments."""
         kinds = ("update", "update", "update", "put", "delete", "transact", "transact", "get", "batch")
         kind = self.random.choice(kinds)
         if kind == "transact":
@@ -52,7 +52,7 @@ class Requests:
         return f"{kind}_item", request
 
     def row(self) -> dict[str, Any]:
-        """A whole row, with some of the attributes; no two stand at one place of an index."""
+        """Return a whole row with some of the attributes. No two rows have the same position in an index."""
         placed: dict[str, Any] = {}
         for partition, sort in INDEXES.values():
             if self.random.random() < 0.7:
@@ -62,7 +62,7 @@ class Requests:
         return {**self._key(), **placed, **number, **extra}
 
     def query(self) -> dict[str, Any]:
-        """A query of the table or of an index."""
+        """Return a query of the table or of an index."""
         index = self.random.choice((None, *sorted(INDEXES)))
         partition, sort = INDEXES[index] if index else ("pk", "sk")
         values = {":p": self._value(":status") if index else self._key()["pk"]}
@@ -114,7 +114,7 @@ class Requests:
         return {"TableName": TABLE, "Key": key, **self._guard("")}
 
     def _guard(self, text: str, *, always: bool = False) -> dict[str, Any]:
-        """A condition, and the placeholders that it and the update use."""
+        """Return a condition, and the placeholders that it and the update use."""
         clauses = self.random.sample(CLAUSES, self.random.randint(1 if always else 0, 2))
         condition = " AND ".join(f"({clause})" for clause in clauses)
         whole = f"{text} {condition}"

@@ -1,7 +1,8 @@
-"""A seeded scheduler of cooperating workers: one runs at a time, from point to point, and any of them may die there.
+"""A seeded scheduler of cooperating workers: one runs at a time, from point to point, and may die at any point.
 
-Workers are plain callables on threads of their own. A baton decides who runs: whoever holds it decides by the seed who
-is next and hands it over, so that a schedule depends on its seed alone and never on the timing of threads.
+Workers are plain callables, each on its own thread. A baton decides who runs: the thread that holds it chooses the
+next one by the seed, and hands the baton over. A schedule therefore depends on its seed alone, never on the timing of
+threads.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from tests.faults.timeline import Event, timeline
 from tests.faults.workers import FOREVER, MAX_SKEW_SECONDS, Stalled, Worker, WorkerDied
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
-STALLED_SECONDS = 30.0  # of real time within one step
+STALLED_SECONDS = 30.0  # real time within one step
 
 
 class Scheduler:
-    """Runs workers by a seed. Use it as a context manager: it reseeds `random` meanwhile and leaves no worker behind.
+    """Runs workers by a seed. Use it as a context manager: it seeds `random` meanwhile, and leaves no worker behind.
 
-    `rng` is the world's own; who goes next and who dies have streams of their own, so that asking one changes no other.
-    `after_step` is called between steps, where no worker runs: what it reads through proxies is no point.
+    `rng` is for the simulation. The choices of the next worker and of deaths have their own generators, so that one
+    choice does not change the others. `after_step` is called between steps, where no worker runs; its reads through
+    proxies are not points.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Scheduler:
 
     def __enter__(self) -> Scheduler:
         self._global_state = random.getstate()
-        random.seed(f"{self.seed} global")  # what adapters jitter by
+        random.seed(f"{self.seed} global")  # the adapters' jitter uses it
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -71,18 +73,20 @@ class Scheduler:
 
     @property
     def running(self) -> str | None:
-        """The name of the worker that runs, None outside of one."""
+        """Return the name of the worker that runs; None outside of workers."""
         return self._running.name if self._running else None
 
     @property
     def alive(self) -> list[str]:
-        """The workers that have not ended."""
+        """Return the workers that have not ended."""
         return [worker.name for worker in self._alive]
 
     def spawn(
         self, name: str, work: Callable[[], Any], *, skew: float = 0.0, delay: float = 0.0, lifetime: float = FOREVER
     ) -> None:
-        """A worker that may run from `delay` seconds on, sees the clock off by `skew`, and is killed after `lifetime`."""
+        """Add a worker. It starts after `delay` seconds, its clock is off by `skew`, and it is killed after
+        `lifetime`.
+        """
         if self.dying():
             raise WorkerDied(self.running)
         if abs(skew) > MAX_SKEW_SECONDS or name in self._names:
@@ -93,7 +97,8 @@ class Scheduler:
         self.record("spawned", f"{name} at {begins:+.3f}s", by=self.running or "")
 
     def run(self, *, until: Callable[[], bool] | None = None, max_steps: int = 100_000) -> int:
-        """Steps until nobody is left, `until` holds (asked between steps) or so many were made; answers how many.
+        """Run until all workers ended, `until` is true (asked between steps), or `max_steps` were made. Return the
+        steps made.
 
         Raises what `after_step` or `until` raised.
         """
@@ -103,7 +108,7 @@ class Scheduler:
         return self.steps - before
 
     def step(self, name: str | None = None) -> bool:
-        """One step, of the named worker if one is named. False when nobody is left, or the named one cannot run now."""
+        """Make one step, of the named worker if a name is given. Return False if nobody, or not that worker, can run."""
         self._wanted = name
         try:
             return self.run(max_steps=1) == 1
@@ -111,7 +116,7 @@ class Scheduler:
             self._wanted = None
 
     def point(self, label: str, when: str = "at") -> None:
-        """A place where others may run and the worker may die. Outside of workers it is nothing."""
+        """Let others run, or let the worker die here. Outside of workers this does nothing."""
         worker = self._running
         if worker is None:
             return
@@ -122,7 +127,7 @@ class Scheduler:
         self._yield(worker)
 
     def sleep(self, seconds: float) -> None:
-        """The worker goes on when the clock has moved that far. Fits wherever `time.sleep` is injected."""
+        """Continue when the clock has moved that far. Can replace `time.sleep` wherever that is injected."""
         worker = self._running
         if worker is None:
             return
@@ -132,51 +137,51 @@ class Scheduler:
         self._yield(worker)
 
     def dying(self) -> bool:
-        """Whether the running worker is dead and only unwinds: what it does must have no effect."""
+        """Say whether the running worker is dead and only unwinds, so that its calls must have no effect."""
         return self._running is not None and self._running.dead
 
     def keep(self, part: object) -> None:
-        """Holds what a port handed out until the end: no finalizer runs because the worker that had it died."""
+        """Keep what a port returned until the end, so that no finalizer runs because its worker died."""
         self._kept.append(part)
 
     def kill(self, name: str) -> None:
-        """Lets a worker die where it stands; one that has not begun never does."""
+        """Make a worker die at its current point. One that has not started never starts."""
         for worker in self._alive:
             if worker.name == name and not worker.dead:
                 self._die(worker, "killed", "")
 
     def clock(self) -> datetime:
-        """The time as the running worker sees it; outside of workers without skew."""
+        """Return the time that the running worker sees; outside of workers, the time without skew."""
         skew = self._running.skew if self._running else 0.0
         return self.start + timedelta(seconds=self.seconds + skew)
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock for everybody."""
+        """Move the clock for all workers."""
         if seconds < 0:
             raise ValueError(f"time goes on, not back: {seconds}")
         self.seconds += seconds
         self.record("clock", f"+{seconds:.3f}s", by="")
 
     def note(self, text: str) -> None:
-        """A line in the timeline."""
+        """Add a line to the timeline."""
         self.record("note", text)
 
     def record(self, what: str, label: str, by: str | None = None) -> None:
-        """An event, of the running worker unless said otherwise."""
+        """Record an event of the running worker, or of `by`."""
         worker = (self._running.name if self._running else "") if by is None else by
         self.trace.append(Event(self.steps, self.seconds, worker, what, label))
 
     def timeline(self, last: int = 60) -> str:
-        """The last events, to be printed with a failing seed."""
+        """Return the last events, to be printed with a failing seed."""
         return f"seed {self.seed}, the last {last} of {len(self.trace)} events\n{timeline(self.trace[-last:])}"
 
     def close(self) -> None:
-        """Ends whoever has not ended: those that began unwind without effects, unrecorded."""
+        """End all workers that have not ended. Those that had started unwind without effects or records."""
         self._closing = True
         for worker in [*self._alive]:
             worker.dead = True
             self._left, self._failure = 0, None
-            if worker.carrier:
+            if worker.thread:
                 self._running = worker
                 self._go(worker)
         self._alive.clear()
@@ -205,7 +210,7 @@ class Scheduler:
         return self._ready()
 
     def _next(self) -> Worker | None:
-        """Whose step is next, None when the run is over. Whoever calls it holds the baton."""
+        """Return the worker that runs next, None when the run is over. The caller must hold the baton."""
         if self._left <= 0 or (self._until is not None and self._until()):
             return None
         ready = self._ready()
@@ -219,8 +224,8 @@ class Scheduler:
         self._running = chosen
         return chosen
 
-    def _turn(self) -> Worker | None:
-        """After a step: looks at the world, then decides who is next."""
+    def _next_turn(self) -> Worker | None:
+        """After a step, call `after_step` and return the next worker."""
         self._running = None
         if self._closing:
             return None
@@ -236,21 +241,21 @@ class Scheduler:
         if worker is None:
             self._gate.release()
             return
-        if worker.carrier is None:
-            worker.carrier = thread_pool.take()
-            worker.carrier.task = lambda: self._carry(worker)
-        worker.carrier.circuit_breaker.release()
+        if worker.thread is None:
+            worker.thread = thread_pool.take()
+            worker.thread.task = lambda: self._carry(worker)
+        worker.thread.circuit_breaker.release()
 
     def _yield(self, worker: Worker) -> None:
-        following = self._turn()
+        following = self._next_turn()
         if following is not worker:
             self._hand_to(following)
-            worker.carrier.circuit_breaker.acquire()  # type: ignore[union-attr]
+            worker.thread.circuit_breaker.acquire()  # type: ignore[union-attr]
         if worker.dead:
             raise WorkerDied(worker.name)
 
     def _carry(self, worker: Worker) -> None:
-        """The whole life of a worker, on its thread."""
+        """Run a worker on its thread from its start to its end."""
         worker.ident = _thread.get_ident()
         outcome: object = None
         try:
@@ -265,11 +270,11 @@ class Scheduler:
             self.record("ended", said)
             self.ended.append((worker.name, outcome))
             self._alive.remove(worker)
-        thread_pool.give_back(worker.carrier)  # type: ignore[arg-type]
-        self._hand_to(self._turn())
+        thread_pool.give_back(worker.thread)  # type: ignore[arg-type]
+        self._hand_to(self._next_turn())
 
     def _go(self, first: Worker | None) -> None:
-        """Hands the baton to the first and waits until it comes back."""
+        """Hand the baton to the first worker and wait until it comes back."""
         if first is None:
             return
         self._hand_to(first)
@@ -294,7 +299,7 @@ class Scheduler:
         worker = self._running
         frame = sys._current_frames().get(worker.ident) if worker else None
         where = "".join(traceback.format_stack(frame)) if frame else ""
-        self._alive.clear()  # they cannot be ended; should this one ever come back, it is dead
+        self._alive.clear()  # stalled threads cannot be ended; if one ever continues, it counts as dead
         self._closing = True
         if worker:
             worker.dead = True

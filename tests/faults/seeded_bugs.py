@@ -1,4 +1,4 @@
-"""Slips for the simulation to catch: each a small patch of the real runtime, of the kind that a hurried change makes."""
+"""Bugs for the simulation to catch. Each is a small patch of the real runtime, like the mistake of a hurried change."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ Patch = pytest.MonkeyPatch
 
 
 def _without(patch: Patch, clause: str, *modules: Any) -> None:
-    """The clause holds always: as if it were not there, but for the placeholders that it uses."""
+    """Make the clause always true, while it still uses its placeholders."""
     for module in modules:
         patch.setattr(module, clause, f"attribute_exists(pk) OR {getattr(module, clause)}")
 
 
 def no_same_attempt(patch: Patch) -> None:
-    """SAME_ATTEMPT left out: a stale decision changes a job that moved on."""
+    """SAME_ATTEMPT is missing: an outdated decision changes a job that has moved on."""
     _without(patch, "SAME_ATTEMPT", job_transitions)
 
 
 def no_from_status(patch: Patch) -> None:
-    """FROM_STATUS left out: a step is made from a status that it was not meant for."""
+    """FROM_STATUS is missing: a step starts from the wrong status."""
     _without(patch, "FROM_STATUS", job_transitions)
 
 
 def no_lease_over(patch: Patch) -> None:
-    """LEASE_OVER left out: a job is taken from a worker that is at it."""
+    """LEASE_OVER is missing: a job is taken from a worker that still works on it."""
     _without(patch, "LEASE_OVER", ledger)
 
 
@@ -53,12 +53,12 @@ def lease_too_short(patch: Patch) -> None:
 
 
 def no_room_left(patch: Patch) -> None:
-    """ROOM_LEFT left out: the limit is only a number."""
+    """ROOM_LEFT is missing: nothing enforces the limit."""
     _without(patch, "ROOM_LEFT", budgets)
 
 
 def room_off_by_the_price(patch: Patch) -> None:
-    """The grant compares with the limit, not with what the price leaves of it."""
+    """The grant compares with the whole limit, not with the limit minus the price."""
     grant = budgets._grant
 
     def off(unit: str, month: str, price: Any, limit: Any) -> Write:
@@ -69,7 +69,7 @@ def room_off_by_the_price(patch: Patch) -> None:
 
 
 def budget_read_then_written(patch: Patch) -> None:
-    """The limit is checked by a read, and the grant has no condition."""
+    """A read checks the limit, and the grant has no condition."""
     reserve, grant = DynamoLedger.reserve, budgets._grant
 
     def checked(self: DynamoLedger, job: Any, plan: Any, *rest: Any) -> Any:
@@ -84,7 +84,7 @@ def budget_read_then_written(patch: Patch) -> None:
 
 
 def released_twice(patch: Patch) -> None:
-    """A release has neither condition nor token: when its answer is lost it is made again."""
+    """A release has neither a condition nor a token, so it is repeated when its answer is lost."""
     move = ledger.move
 
     def unguarded(job: Any, sources: Any, target: Any, **parts: Any) -> Write:
@@ -107,7 +107,7 @@ def released_twice(patch: Patch) -> None:
 
 
 def reserved_beside_the_job(patch: Patch) -> None:
-    """The months first, the job after: two writes instead of one transaction."""
+    """The months are written first and the job after them: two writes instead of one transaction."""
 
     def apart(self: DynamoLedger, step: Write, money: list[Write]) -> None:
         try:
@@ -121,7 +121,7 @@ def reserved_beside_the_job(patch: Patch) -> None:
 
 
 def sent_before_reserved(patch: Patch) -> None:
-    """The provider is called first, the reservation follows."""
+    """The provider is called before the reservation."""
     reserve = Dispatch._reserve
     answered: dict[str, Any] = {}
 
@@ -135,12 +135,12 @@ def sent_before_reserved(patch: Patch) -> None:
 
 
 def doubt_taken_for_not_sent(patch: Patch) -> None:
-    """A lost answer counts as a refusal: it is sent again without a look."""
+    """A lost answer counts as a refusal, so the job is sent again without a lookup."""
     patch.setattr(InDoubt, "resolve", lambda self, job: None)
 
 
 def doubt_released_at_once(patch: Patch) -> None:
-    """A lost answer gives the reservation back, like a connection that was never made."""
+    """A lost answer releases the reservation, as if no connection had been made."""
     original = Dispatch._call
 
     def calls(self: Dispatch, *given: Any) -> Any:
@@ -153,18 +153,18 @@ def doubt_released_at_once(patch: Patch) -> None:
 
 
 def no_grace(patch: Patch) -> None:
-    """The list is believed before it must show the submit."""
+    """The list is trusted before it must show the submit."""
     patch.setattr(in_doubt, "_visibility_grace", lambda job: timedelta(0))
 
 
 def no_wait_for_the_dead(patch: Patch) -> None:
-    """The lease's end is taken for the end of the request's way: no grace after it, and no margin in it."""
+    """The end of the lease counts as the end of the request, without grace or margin."""
     patch.setattr(InDoubt, "provable_at", lambda self, job: job.lease_until or job.next_attempt_at or job.created_at)
     patch.setattr(submit, "LEASE_MARGIN", timedelta(0))
 
 
 def another_keys_list_believed(patch: Patch) -> None:
-    """An empty list proves something, whichever key asked for it."""
+    """An empty list counts as proof, whichever key was used."""
     original = InDoubt.resolve
 
     def settle(self: InDoubt, job: Any) -> Any:
@@ -175,13 +175,13 @@ def another_keys_list_believed(patch: Patch) -> None:
 
 
 def nothing_released_when_it_fails(patch: Patch) -> None:
-    """What was not charged stays reserved."""
+    """The reservation of a job that was not charged is not released."""
     settlements = budgets.settlements
     patch.setattr(budgets, "settlements", lambda job, credits: settlements(job, credits) if credits else [])
 
 
 def settled_twice(patch: Patch) -> None:
-    """The months are settled again each time finalize finds the job over."""
+    """Finalize settles the months again each time it finds the job over."""
     announce = Settlement.announce
 
     def again(self: Settlement, job: Any) -> Any:
@@ -193,7 +193,7 @@ def settled_twice(patch: Patch) -> None:
 
 
 def marked_before_sent(patch: Patch) -> None:
-    """The event is marked as sent, then sent."""
+    """The event is marked as sent before it is sent."""
 
     def announce(self: Settlement, job: Any) -> Any:
         detail_type = messages.DETAIL_TYPES.get(job.status)
@@ -206,7 +206,7 @@ def marked_before_sent(patch: Patch) -> None:
 
 
 def sweep_raises_the_run(patch: Patch) -> None:
-    """Whoever takes a job over begins a new run."""
+    """A takeover starts a new run."""
     original = DynamoLedger._change
 
     def change(self: DynamoLedger, job: Any, sources: Any, **parts: Any) -> Any:
@@ -218,7 +218,7 @@ def sweep_raises_the_run(patch: Patch) -> None:
 
 
 def rerun_forgets_the_run(patch: Patch) -> None:
-    """A rerun keeps no row of the run before."""
+    """A rerun keeps no row of the earlier run."""
     original = interventions.DynamoInterventions._transact
     patch.setattr(
         interventions.DynamoInterventions,
@@ -228,18 +228,18 @@ def rerun_forgets_the_run(patch: Patch) -> None:
 
 
 def no_not_older(patch: Patch) -> None:
-    """NOT_OLDER left out: an old version's late result replaces the new one's."""
+    """NOT_OLDER is missing: an old version's late result replaces the new one's."""
     _without(patch, "NOT_OLDER", output_claims)
 
 
 def no_output_free(patch: Patch) -> None:
-    """OUTPUT_FREE and STILL_WRITER left out: two versions write to one key at once."""
+    """OUTPUT_FREE and STILL_WRITER are missing: two versions write to one key at once."""
     _without(patch, "OUTPUT_FREE", output_claims)
     _without(patch, "STILL_WRITER", output_claims)
 
 
 def broken_result_believed(patch: Patch) -> None:
-    """Whatever the link gives is published."""
+    """Whatever the link returns is published."""
 
     def believed(link: Any, job: Any, progress: Any) -> ImageFacts:
         return ImageFacts(ImageFormat(job.output_format), 1, 1)
@@ -248,19 +248,19 @@ def broken_result_believed(patch: Patch) -> None:
 
 
 def cancelled_by_word(patch: Patch) -> None:
-    """A cancellation counts as done when it was asked for."""
+    """A cancellation counts as done when it was requested."""
     original = finalize.Finalize._cancelled
     patch.setattr(finalize.Finalize, "_cancelled", lambda self, provider, job: original(self, provider, job) or True)
 
 
 def died_after_wake(patch: Patch) -> None:
-    """The sweep forgets to look at submits whose worker died."""
+    """The sweep does not look at submits whose worker died."""
     original = Sweep._each
     patch.setattr(Sweep, "_each", lambda self, word, *rest: 0 if word == "SUBMITTING" else original(self, word, *rest))
 
 
 def waiting_counts_as_failing(patch: Patch) -> None:
-    """What is too early is raised, so that the queue brings it again."""
+    """A message that comes too early raises an error, so that the queue sends it again."""
 
     def until(*given: Any) -> Any:
         raise dispatch.Throttled("too early")

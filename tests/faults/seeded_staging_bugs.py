@@ -1,4 +1,4 @@
-"""Slips about synchronous calls: what is staged, what a lost answer means, when the staged result goes."""
+"""Bugs around synchronous calls: what is staged, what a lost answer means, and when the staged result is removed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done
 from darkroom.pipeline.poll import Poll
 from darkroom.pipeline.settlement import NOTHING
-from tests.faults.memory_staging import Incoming
+from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.seeded_bugs import Patch
 
 
 class _Aside:
-    """A part with some of its methods replaced."""
+    """An object with some of its methods replaced."""
 
     def __init__(self, part: Any, **instead: Any) -> None:
         self.__dict__.update(instead)
@@ -30,19 +30,21 @@ class _Aside:
 
 
 def staged_not_looked_for(patch: Patch) -> None:
-    """A doubt asks the provider's list at once."""
+    """A job in doubt looks at the provider's list before the staged result."""
     settle = InDoubt.resolve
     blind = _Aside(None, find=lambda handle: None)
     patch.setattr(InDoubt, "resolve", lambda self, job: settle(replace(self, staging=blind), job))
 
 
 def another_runs_result_adopted(patch: Patch) -> None:
-    """Whatever is staged for the job is taken for this run's."""
-    patch.setattr(Incoming, "find", lambda self, handle: getattr(self.kept.get(handle.job_id), "process_id", None))
+    """A staged result of the job is taken for that of the current run."""
+    patch.setattr(
+        MemoryStagedResults, "find", lambda self, handle: getattr(self.kept.get(handle.job_id), "process_id", None)
+    )
 
 
 def kept_under_the_attempt(patch: Patch) -> None:
-    """Each attempt has a place of its own, which no other looks into."""
+    """Each attempt stages its result under its own name, and no other attempt looks there."""
     patch.setattr(
         dispatch,
         "partial",
@@ -51,7 +53,7 @@ def kept_under_the_attempt(patch: Patch) -> None:
 
 
 def dropped_before_the_copy(patch: Patch) -> None:
-    """What is staged is read, then removed, then published."""
+    """The staged result is read, then removed, then published."""
     write = Delivery._write
 
     def late(self: Delivery, key: str, link: Any, form: Any, job: Any, credits: Any) -> None:
@@ -63,12 +65,12 @@ def dropped_before_the_copy(patch: Patch) -> None:
 
 
 def never_dropped(patch: Patch) -> None:
-    """What was published stays staged."""
-    patch.setattr(Incoming, "drop", lambda self, job_id, process_id: None)
+    """A published result stays staged."""
+    patch.setattr(MemoryStagedResults, "drop", lambda self, job_id, process_id: None)
 
 
 def _adopting(patch: Patch, state: ProcessState, instead: Any) -> None:
-    """Another answer to a list whose first process of the run is in that state."""
+    """Replace the decision about a list whose first process of the run is in that state."""
     adopt = InDoubt._adopt
 
     def adopted(self: InDoubt, provider: Any, job: Any, found: Any) -> Any:
@@ -79,12 +81,12 @@ def _adopting(patch: Patch, state: ProcessState, instead: Any) -> None:
 
 
 def lost_answer_sent_again(patch: Patch) -> None:
-    """Charged, and its result cannot be had: another is bought by itself."""
+    """The call was charged and its result is lost: the job buys another by itself."""
     _adopting(patch, ProcessState.EXPIRED, lambda self, job: None)
 
 
 def lost_answer_released(patch: Patch) -> None:
-    """Charged, and its result cannot be had: taken for not charged."""
+    """The call was charged and its result is lost: the job counts it as not charged."""
 
     def released(self: InDoubt, job: Any) -> Any:
         return Done(self.settlement.fail(job, ErrorCode.RESULT_LOST, "lost", NOTHING))
@@ -93,12 +95,12 @@ def lost_answer_released(patch: Patch) -> None:
 
 
 def failed_call_sent_again(patch: Patch) -> None:
-    """A call that failed at the provider is made again within the run."""
+    """A call that failed at the provider is repeated within the run."""
     _adopting(patch, ProcessState.FAILED, lambda self, job: None)
 
 
 def failed_call_charged(patch: Patch) -> None:
-    """A call that failed at the provider is settled as reserved."""
+    """A call that failed at the provider is settled at its reserved price."""
 
     def charged(self: InDoubt, job: Any) -> Any:
         return Done(self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, "failed", job.credits_reserved))
@@ -107,7 +109,7 @@ def failed_call_charged(patch: Patch) -> None:
 
 
 def polled_though_staged(patch: Patch) -> None:
-    """A job whose result is here already is asked for at the provider, which need not know it."""
+    """A job whose result is already staged is polled at the provider, which may not know it."""
     poll = Poll.__call__
 
     def asked(self: Poll, job_id: str, run: int) -> Any:
@@ -119,7 +121,9 @@ def polled_though_staged(patch: Patch) -> None:
 
 
 def whatever_is_staged_published(patch: Patch) -> None:
-    """finalize takes what it finds staged for the job, bound as staged or not, of that process or another."""
+    """Finalize publishes any staged result of the job, even if the job is not bound to it or it is of another
+    process.
+    """
 
     def opened(self: Delivery, job: Any, provider: Any) -> Any:
         found = self.staging._port.kept.get(job.job_id)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A vendor with a memory: what it accepted, what became of it by the clock, what it charges, and what it tells to whom."""
+"""A vendor with a memory: the submits it accepted, their progress by the clock, their charges, and its list."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PIECE = 64
 
 
 class Fate(StrEnum):
-    """What becomes of a process if nobody cancels it."""
+    """What happens to a process if nobody cancels it."""
 
     COMPLETES = "completes"
     FAILS = "fails"
@@ -44,7 +44,7 @@ class Fate(StrEnum):
 
 @dataclass
 class Process:
-    """An accepted submit: paid once it completes."""
+    """An accepted submit. It is paid when it completes."""
 
     process_id: str
     handle: Handle
@@ -55,43 +55,45 @@ class Process:
     ends_at: float
     fate: Fate
     charge: Decimal
-    stubborn: bool  # cannot be cancelled
+    cannot_be_cancelled: bool
     says_charge: bool
-    expires: bool  # is known as expired after the retention, else unknown
-    twin: bool = False  # the vendor's own doubling of one request
-    only_once: bool = False  # of a synchronous call: its result is in the answer and nowhere else
+    expires: bool  # reported as expired after the retention, else as unknown
+    duplicate: bool = False  # the vendor made it by processing one request twice
+    only_once: bool = False  # of a synchronous call: the answer alone contains its result
     cancelled: bool = False
     forgotten: bool = False
 
     @property
     def picture(self) -> bytes:
-        """What it makes: no other process makes the same."""
+        """Return its result, which differs from that of every other process."""
         plan = self.plan
         return drawn(plan.output_width, plan.output_height, plan.output_format, self.process_id)
 
 
 @dataclass
 class Vendor:
-    """The account: all that was accepted, under any key. Its `rng` decides fates, and no worker's clock matters to it."""
+    """The vendor's account: all accepted submits, under any key. `rng` decides what happens to them."""
 
     scheduler: Scheduler
     shape: Shape
     rng: Random
     on_accept: Callable[[Process], None]
     processes: dict[str, Process] = field(default_factory=dict)
-    in_flight: list[tuple[float, Plan, Handle, str, str]] = field(default_factory=list)  # of workers that died
+    in_flight: list[tuple[float, Plan, Handle, str, str]] = field(
+        default_factory=list
+    )  # sent by workers that died meanwhile
     keys: list[str] = field(default_factory=lambda: ["key-1"])  # the last one is the newest
     valid: set[str] = field(default_factory=lambda: {"key-1"})
-    closed_until: float = -1.0  # the account needs its owner
+    closed_until: float = -1.0  # until then its owner must act, e.g. pay
     troubled: bool = True
 
     def rotate(self) -> None:
-        """A new key; the old one stays valid for a while, or not."""
+        """Create a new key. The old one may stay valid for a while."""
         self.keys.append(f"key-{len(self.keys) + 1}")
         self.valid = {*self.keys[-2:]} if self.rng.random() < 0.5 else {self.keys[-1]}
 
-    def accept(self, plan: Plan, handle: Handle, key: str, *, twin: bool = False) -> Process:
-        """A process begins. Its list shows it within a minute after the request ended."""
+    def accept(self, plan: Plan, handle: Handle, key: str, *, duplicate: bool = False) -> Process:
+        """Start a process. The list shows it within a minute after the request ended."""
         rng, now = self.rng, self.scheduler.seconds
         lasts = 30.0 + rng.random() * 300.0
         if rng.random() < self.shape.hung:
@@ -108,20 +110,20 @@ class Vendor:
             fate=fate,
             listed_at=now + rng.choice([0.0, rng.random(), 0.99]) * LISTED_WITHIN,
             charge=price,
-            stubborn=rng.random() < 0.2,
+            cannot_be_cancelled=rng.random() < 0.2,
             says_charge=price != plan.price or rng.random() < 0.7,
             expires=rng.random() < 0.5,
-            twin=twin,
+            duplicate=duplicate,
         )
-        if plan.send_mode.is_synchronous:  # what it cost is in an answer that may be lost: it costs what was agreed
+        if plan.send_mode.is_synchronous:  # its answer may be lost, so its price is the one agreed
             made.ends_at, made.charge, made.only_once = now + rng.random() * 230.0, plan.price, rng.random() < 0.5
         self.processes[made.process_id] = made
-        if not twin:
+        if not duplicate:
             self.on_accept(made)
         return made
 
     def state(self, process: Process) -> ProcessState | None:
-        """How it stands now; None when the vendor forgot it."""
+        """Return its current state; None when the vendor forgot it."""
         now = self.scheduler.seconds
         if process.forgotten or now >= process.ends_at + self.shape.retention + (24 * 3600 if process.expires else 0):
             return None
@@ -135,26 +137,26 @@ class Vendor:
         return ProcessState.EXPIRED if gone else ProcessState.COMPLETED
 
     def charged(self, process: Process) -> Decimal:
-        """What was taken from the account for it until now."""
+        """Return what it has been charged so far."""
         paid = not process.cancelled and process.fate is Fate.COMPLETES and self.scheduler.seconds >= process.ends_at
         return process.charge if paid else Decimal(0)
 
     def of_run(self, handle: Handle) -> list[Process]:
-        """Everything that was accepted for a run, whoever may see it."""
+        """Return everything that was accepted for a run, under any key."""
         return [p for p in self.processes.values() if (p.handle.job_id, p.handle.run) == (handle.job_id, handle.run)]
 
     def stop(self, process: Process) -> bool:
-        """Cancels it if that is possible."""
-        if self.state(process) is ProcessState.RUNNING and not process.stubborn:
+        """Cancel it if that is possible. Return whether it was cancelled."""
+        if self.state(process) is ProcessState.RUNNING and not process.cannot_be_cancelled:
             process.cancelled = True
         return process.cancelled
 
 
-class Door:
-    """Fulfils `ports.Provider`: the vendor as one container reaches it, with the key that the container has read."""
+class VendorClient:
+    """Fulfils `ports.Provider`: the vendor as seen by one Lambda container, with the key that the container has read."""
 
     name = "topaz"
-    deletes_entries = False  # in this world nobody else uses the account
+    deletes_entries = False  # in the simulation nobody else uses the account
 
     def __init__(self, vendor: Vendor, key: str) -> None:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
@@ -176,12 +178,12 @@ class Door:
             self._travels("provider.request", rng)
         except WorkerDied:
             if rng.random() < 0.7:
-                when = rng.choice([0.0, rng.random(), 0.99])  # of what is left of its invocation
+                when = rng.choice([0.0, rng.random(), 0.99])  # the fraction of its invocation that is left
                 vendor.in_flight.append((when, plan, handle, self.key, self.scheduler.running or ""))
             raise
         made = vendor.accept(plan, handle, self.key)
         if loses and rng.random() < 0.05:
-            vendor.accept(plan, handle, self.key, twin=True).listed_at = made.listed_at
+            vendor.accept(plan, handle, self.key, duplicate=True).listed_at = made.listed_at
         if plan.send_mode.is_synchronous:
             return self._held(made, keep, loses=loses)
         self._travels("provider.answer", rng)
@@ -190,7 +192,7 @@ class Door:
         return Submission(made.process_id, self.scheduler.clock() + timedelta(seconds=30))
 
     def _held(self, made: Process, keep: StageResult, *, loses: bool) -> Submission:
-        """The connection is held until the process ends; its answer is lost, or an error, or its result."""
+        """Wait until the process ends. Its answer is lost, or an error, or its result."""
         rng = self.scheduler.fault_rng
         self.scheduler.sleep(max(made.ends_at - self.scheduler.seconds, 0.0))
         if loses and rng.random() < 0.7:
@@ -200,7 +202,7 @@ class Door:
         body = made.picture
         try:
             keep(made.process_id, Link(body).stream())
-        except Exception:  # as the adapters do it: what is not kept is looked up
+        except Exception:  # like the adapters: a result that was not stored is looked up later
             raise SubmitInDoubt("the result could not be kept") from None
         if loses:
             raise self._lost(rng)
@@ -217,7 +219,7 @@ class Door:
             self.scheduler.sleep(rng.random() * 300.0)
 
     def _authorise(self) -> None:
-        """As the adapter does it: a key that is no longer valid is read anew."""
+        """Read the key again if it is no longer valid, like the adapter."""
         if self.key not in self.vendor.valid:
             self.refresh_key()
 
@@ -246,7 +248,7 @@ class Door:
         if state is not ProcessState.COMPLETED:
             raise ResultNotReady("409")
         body = process.picture
-        broken = self.vendor.troubled and self.scheduler.fault_rng.random() < self.vendor.shape.weather * 3
+        broken = self.vendor.troubled and self.scheduler.fault_rng.random() < self.vendor.shape.fault_chance * 3
         yield Link(body[:-20] if broken else body)
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:

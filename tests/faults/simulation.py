@@ -1,4 +1,4 @@
-"""A schedule from beginning to end: a world by its seed, everybody at work in it, then calm, then the verdict."""
+"""One schedule from start to end: everything acts by the seed, then the faults end, then the final checks run."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from darkroom.model import Limits, Upload
 from tests.fakes.messaging import PresignedUrls
 from tests.faults import final_checks
 from tests.faults.choices import RandomDeaths
-from tests.faults.injected_errors import Weather
-from tests.faults.invariants import Broken, Laws, text
+from tests.faults.injected_errors import InjectedErrors
+from tests.faults.invariants import InvariantBroken, Invariants, text
 from tests.faults.memory_buckets import InputBucket, OutputBucket
 from tests.faults.memory_dynamodb import InMemoryDynamo
-from tests.faults.memory_messaging import Bell, Bus, Message, Queue
-from tests.faults.memory_staging import Incoming
-from tests.faults.memory_step_functions import Execution, Machine
-from tests.faults.operators import People
+from tests.faults.memory_messaging import Bus, MemoryAlerts, Message, Queue
+from tests.faults.memory_staging import MemoryStagedResults
+from tests.faults.memory_step_functions import Execution, MemoryStepFunctions
+from tests.faults.operators import Operators
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_stack import Stack
-from tests.faults.simulated_vendor import Door, Vendor
+from tests.faults.simulated_vendor import Vendor, VendorClient
 from tests.faults.world_shapes import Planned, Shape
 
 LIFETIMES = {"submit": 300.0, "poll": 60.0, "finalize": 900.0, "sweep": 120.0, "operator": 900.0}
 SKEW = 10.0
 TICK = 60.0
 MOST_STEPS = 60_000
-RESTS = 12  # how often people may be needed once all is calm
+RESTS = 12  # how often operators may have to resolve doubts after the faults have ended
 POISON = "{}"
 
 
 class Simulation:
-    """The world of one shape. `run` plays it and raises Broken."""
+    """The simulation of one shape. `run` runs it and raises InvariantBroken."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
@@ -48,25 +48,29 @@ class Simulation:
             shape.seed, picker=shape.new_picker(), deaths=self.deaths, after_step=self._after_step, start=shape.start
         )
         self.rng = Random(f"{shape.seed} simulation")
-        self.weather = Weather(self.scheduler, shape.weather, shape.slow)
-        self.laws = Laws(self.scheduler, self._lives)
-        self.dynamo = InMemoryDynamo(on_write=self.laws.wrote)
+        self.injected_errors = InjectedErrors(self.scheduler, shape.fault_chance, shape.slow)
+        self.invariants = Invariants(self.scheduler, self._is_alive)
+        self.dynamo = InMemoryDynamo(on_write=self.invariants.row_written)
         self.inputs = InputBucket(self.scheduler, versioned=shape.versioned)
-        self.outputs = OutputBucket(self.scheduler, self.laws.appeared)
-        self.staging = Incoming(self.laws.kept, self.laws.dropped)
-        self.vendor = Vendor(self.scheduler, shape, Random(f"{shape.seed} vendor"), on_accept=self.laws.submitted)
-        self.laws.vendor = self.vendor
+        self.outputs = OutputBucket(self.scheduler, self.invariants.result_published)
+        self.staging = MemoryStagedResults(self.invariants.result_staged, self.invariants.staged_result_removed)
+        self.vendor = Vendor(
+            self.scheduler, shape, Random(f"{shape.seed} vendor"), on_accept=self.invariants.submit_accepted
+        )
+        self.invariants.vendor = self.vendor
         self.queue = Queue(self.scheduler, self._deliver, doubled=0.15)
-        self.bus, self.bell = Bus(self.laws.told), Bell(self.scheduler)
-        self.machine = Machine(self.scheduler, self._run_task, Random(f"{shape.seed} machine"))
+        self.bus, self.alerts = Bus(self.invariants.event_sent), MemoryAlerts(self.scheduler)
+        self.step_functions = MemoryStepFunctions(self.scheduler, self._run_task, Random(f"{shape.seed} machine"))
         cloud = {
             "dynamo": self.dynamo, "sources": self.inputs, "outputs": self.outputs, "staging": self.staging,
-            "links": PresignedUrls(), "sqs": self.queue, "bus": self.bus, "sfn": self.machine, "alerts": self.bell,
+            "links": PresignedUrls(), "sqs": self.queue, "bus": self.bus, "sfn": self.step_functions, "alerts": self.alerts,
         }  # fmt: skip
-        self.stack = Stack(self.scheduler, shape, cloud, self._door, self.weather, Limits({}, Decimal(0), {}, {}))
+        self.stack = Stack(
+            self.scheduler, shape, cloud, self._vendor_client, self.injected_errors, Limits({}, Decimal(0), {}, {})
+        )
         self.allow(shape.monthly_credits)
-        self.people = People(self)
-        self.bell.on_doubt = self.people.called
+        self.operators = Operators(self)
+        self.alerts.on_doubt = self.operators.called
         self.uploaded: list[Upload] = []
         self.events_lost: set[str] = set()
         self.calm = False
@@ -78,34 +82,38 @@ class Simulation:
 
     @property
     def seen(self) -> Counter[str]:
-        """How often what happened."""
-        return self.laws.seen
+        """Count how often each thing happened."""
+        return self.invariants.seen
 
     def run(self) -> None:
-        """Chaos, calm, rest, verdict."""
+        """Run with faults, then without, until nothing is left to do; then check everything."""
         with self.scheduler as scheduler:
-            self.stack.sweep(scheduler.clock() + timedelta(minutes=2))  # the bucket is watched from here on
+            self.stack.sweep(scheduler.clock() + timedelta(minutes=2))  # from here on the bucket is watched
             self._plan()
             for _ in range(RESTS):
                 scheduler.run(max_steps=MOST_STEPS)
                 if scheduler.alive:
-                    raise Broken("everything comes to rest", f"{scheduler.alive[:5]} after {scheduler.steps} steps")
-                if not (self.shape.operators and self.people.end_doubts()):
+                    raise InvariantBroken(
+                        "everything comes to rest", f"{scheduler.alive[:5]} after {scheduler.steps} steps"
+                    )
+                if not (self.shape.operators and self.operators.end_doubts()):
                     break
             final_checks.check(self)
 
     def allow(self, monthly_credits: Decimal) -> None:
-        """A limit in force."""
+        """Set the monthly limit."""
         self.stack.allow(monthly_credits)
         if not monthly_credits:
-            self.laws.limit = None
-        elif self.laws.limit is not None:
-            self.laws.limit = max(self.laws.limit, monthly_credits)
+            self.invariants.limit = None
+        elif self.invariants.limit is not None:
+            self.invariants.limit = max(self.invariants.limit, monthly_credits)
 
     def spawn(
         self, kind: str, work: Callable[[datetime], Any], delay: float, then: Callable[[object], None] | None = None
     ) -> None:
-        """A function, or a command, with a clock of its own that ends with its lifetime. `work` is told when that is."""
+        """Start a function or a command with its own clock and lifetime. `work` receives the time when the lifetime
+        ends.
+        """
         if self.shape.grid and kind != "sweep":
             delay = (
                 math.ceil((self.scheduler.seconds + delay) / self.shape.grid) * self.shape.grid - self.scheduler.seconds
@@ -122,7 +130,7 @@ class Simulation:
         self.scheduler.spawn(name, lambda: work(ends_at), skew=skew, delay=delay, lifetime=LIFETIMES[kind])
 
     def at(self, delay: float, what: str, act: Callable[[], Any]) -> None:
-        """Something that just happens, at once and whole."""
+        """Schedule an event that happens at once, without steps."""
         self._numbers["world"] += 1
         self.scheduler.spawn(f"world-{self._numbers['world']} {what}", act, delay=max(delay, 0.0))
 
@@ -140,17 +148,17 @@ class Simulation:
                 begins, "closes the account", lambda: setattr(self.vendor, "closed_until", begins + rng.random() * 2400)
             )
         for number in range(shape.operators * shape.acts):
-            self.spawn("operator", self.people.act, 60 + rng.random() * shape.chaos * (0.3 if number % 2 else 1.0))
+            self.spawn("operator", self.operators.act, 60 + rng.random() * shape.chaos * (0.3 if number % 2 else 1.0))
         for _ in range(3):
-            self._tick(rng.random() * shape.chaos)
+            self._schedule_sweep(rng.random() * shape.chaos)
         self.at(shape.chaos, "calms", self._calm)
 
     def _calm(self) -> None:
         self.calm = True
-        self.weather.over()
+        self.injected_errors.over()
         self.deaths.most = 0
         self.vendor.troubled, self.vendor.closed_until = False, -1.0
-        self.spawn("operator", self.people.resume, 1.0)
+        self.spawn("operator", self.operators.resume, 1.0)
 
     def _upload(self, planned: Planned) -> None:
         rng, upload = self.rng, self.inputs.put(planned.key, planned.tags)
@@ -167,7 +175,7 @@ class Simulation:
             self.queue.put(self._event(upload), late)
 
     def _event(self, upload: Upload) -> str:
-        """S3's event in one of its forms."""
+        """Return S3's event in one of its forms."""
         if self.rng.random() < 0.1:
             upload = Upload(upload.bucket, upload.key, None, upload.etag, upload.sequencer)
         if self.rng.random() < 0.5:
@@ -178,9 +186,9 @@ class Simulation:
         record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": upload.bucket}, "object": named}}
         return json.dumps({"Records": [record]})
 
-    def _door(self) -> Door:
-        """A container has read the newest key, or one that it read long ago."""
-        return Door(self.vendor, self.vendor.keys[-1] if self.rng.random() < 0.7 else self.vendor.keys[0])
+    def _vendor_client(self) -> VendorClient:
+        """Return a client with the newest key, or with one that its container read long ago."""
+        return VendorClient(self.vendor, self.vendor.keys[-1] if self.rng.random() < 0.7 else self.vendor.keys[0])
 
     def _deliver(self, message: Message, delay: float) -> None:
         def receive(ends: datetime) -> list[str]:
@@ -196,19 +204,19 @@ class Simulation:
 
     def _run_task(self, execution: Execution, function: str, delay: float) -> None:
         work = getattr(self.stack, function)
-        delay += 0.1 + self.rng.random() * 0.3  # what a call takes at least: a loop of them takes time
+        delay += 0.1 + self.rng.random() * 0.3  # the least time of a call, so that a loop of calls takes time
         self.spawn(
             function,
             lambda ends: work(execution.data, ends) if execution.status == "RUNNING" else None,
             delay,
-            lambda outcome: self.machine.task_ended(execution, outcome),
+            lambda outcome: self.step_functions.task_ended(execution, outcome),
         )
 
-    def _lives(self, name: str) -> bool:
+    def _is_alive(self, name: str) -> bool:
         return name in self._then and self._ends[name] > self.scheduler.seconds
 
     def _after_step(self) -> None:
-        self.laws.after_step()
+        self.invariants.after_step()
         ended = self.scheduler.ended
         if self._heard == len(ended):
             return
@@ -220,10 +228,10 @@ class Simulation:
                 self._then.pop(name)(outcome)
             self._arrives_later()
         if (due := self._due()) is not None:
-            self._tick(due)
+            self._schedule_sweep(due)
 
     def _arrives_later(self) -> None:
-        """What a worker had sent when it died may be accepted until its invocation would have ended."""
+        """Schedule requests of dead workers: the vendor may accept them until the invocation would have ended."""
         flights, self.vendor.in_flight = self.vendor.in_flight, []
         for fraction, plan, handle, key, worker in flights:
             left = max(self._ends[worker] - self.scheduler.seconds, 0.0)
@@ -231,25 +239,25 @@ class Simulation:
             self.at(fraction * left, "arrives", lambda p=plan, h=handle, k=key: self.vendor.accept(p, h, k))  # type: ignore[misc]
 
     def _due(self) -> float | None:
-        """When a sweep would find something to do. Sweeps that find nothing are left out."""
-        found = [*self.laws.due.values()]
-        if any(not self.bell.rang_since(began) for began in self.laws.doubted.values()):
+        """Return when a sweep would find something to do. Other sweeps are left out."""
+        found = [*self.invariants.due.values()]
+        if any(not self.alerts.alarmed_since(began) for began in self.invariants.doubted.values()):
             found.append(self.scheduler.seconds)
-        lost = [s for s in self.inputs.put_in if self.laws.job(s.job_id) is None and self.inputs.holds(s)]
+        lost = [s for s in self.inputs.put_in if self.invariants.job(s.job_id) is None and self.inputs.holds(s)]
         if lost:
             first = min(s.last_modified for s in lost) - self.shape.start
-            found.append(max(first.total_seconds() + 900 + SKEW, self._turn("LostUploads")))
+            found.append(max(first.total_seconds() + 900 + SKEW, self._next_turn("LostUploads")))
         if self.outputs.begun:
             first = min(one.initiated_at for one in self.outputs.begun.values()) - self.shape.start
-            found.append(max(first.total_seconds() + 3600 + SKEW, self._turn("AbandonedUploads")))
+            found.append(max(first.total_seconds() + 3600 + SKEW, self._next_turn("AbandonedUploads")))
         return min(found, default=None)
 
-    def _turn(self, task: str) -> float:
-        next_at = text(self.laws.rows.get(("SWEEP", f"TASK#{task}")), "next_at")
+    def _next_turn(self, task: str) -> float:
+        next_at = text(self.invariants.rows.get(("SWEEP", f"TASK#{task}")), "next_at")
         return (datetime.fromisoformat(next_at) - self.shape.start).total_seconds() if next_at else 0.0
 
-    def _tick(self, seconds: float) -> None:
-        """A sweep at the first full minute from then on, unless there is one."""
+    def _schedule_sweep(self, seconds: float) -> None:
+        """Schedule a sweep at the first full minute after that time, unless there is one."""
         now = self.scheduler.seconds
         tick = max(math.ceil(seconds / TICK), math.floor(now / TICK) + 1)
         if tick not in self._ticks:

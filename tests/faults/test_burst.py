@@ -1,6 +1,6 @@
-"""Some hundred uploads within seconds, in virtual time: what a burst meets, and that all of it comes through.
+"""A few hundred uploads within seconds, in virtual time: all of them are completed, whatever the burst meets.
 
-The large ones are in `tests/soak/test_scale.py`; `make bench` prints the figures.
+The large bursts are in `tests/soak/test_scale.py`; `make bench` prints the figures.
 """
 
 from __future__ import annotations

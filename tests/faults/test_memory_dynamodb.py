@@ -1,4 +1,4 @@
-"""The in-memory table answers as DynamoDB's emulator does, request by request, and refuses what it does not know."""
+"""The in-memory table answers each request like the DynamoDB emulator, and refuses what it does not support."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNTOLD = {"ResponseMetadata", "Message", "ConsumedCapacity", "ItemCollectionMetr
 
 @pytest.fixture
 def emulated() -> Iterator[Any]:
-    """The emulator's client."""
+    """Yield the emulator's client."""
     with cloud() as account:
         yield account.dynamodb
 
@@ -37,7 +37,7 @@ def memory() -> InMemoryDynamo:
 
 
 def plain(value: Any) -> Any:
-    """An answer with numbers as numbers, sets as sets and without what tells nothing."""
+    """Return an answer that can be compared: numbers as numbers, sets as sets, without metadata."""
     if isinstance(value, dict):
         if len(value) == 1 and next(iter(value)) in ("S", "N", "SS", "NS", "BOOL", "NULL", "L", "M"):
             return PLAIN(value)
@@ -48,7 +48,7 @@ def plain(value: Any) -> Any:
 
 
 def answer(client: Any, method: str, request: dict[str, Any]) -> Any:
-    """What a client answers or raises, comparable."""
+    """Return what a client answers or raises, in a form that can be compared."""
     try:
         found = plain(getattr(client, method)(**request))
     except ClientError as error:
@@ -58,13 +58,15 @@ def answer(client: Any, method: str, request: dict[str, Any]) -> Any:
 
 
 def rows(client: Any) -> dict[Any, Any]:
-    """The whole table, by key."""
+    """Return the whole table by key."""
     items = [plain(item) for item in client.scan(TableName=TABLE, ConsistentRead=True)["Items"]]
     return {(item["pk"], item["sk"]): item for item in items}
 
 
 def pages(client: Any, request: dict[str, Any]) -> list[Any]:
-    """All rows of a query, page by page; of an index the keys, which is what the template projects."""
+    """Return all rows of a query, page by page. Rows of an index contain only the keys, like the template's
+    projection.
+    """
     found, more = [], dict(request)
     keys = {"pk", "sk", *INDEXES.get(request.get("IndexName", ""), ())}
     while True:
@@ -127,7 +129,7 @@ def test_the_ledgers_stories_leave_the_same_rows(
 
 
 def update(**more: Any) -> dict[str, Any]:
-    """An update of the one row these tests use."""
+    """Return an update of the one row that these tests use."""
     return {"TableName": TABLE, "Key": KEY, **more}
 
 

@@ -1,4 +1,6 @@
-"""Ports under the scheduler: death leaves no further effect, answers are lost, and what a port hands out is part of it."""
+"""The proxies of ports: a dead worker has no further effect, answers can be lost, and objects that a port returns are
+covered too.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ KEY = {"pk": {"S": "COUNTER"}, "sk": {"S": "x"}}
 
 
 def cleaning(port: Any, log: list[str]) -> None:
-    """A worker that would clean up, count its failure and go on, if it could."""
+    """Run as a worker that would clean up, count its failure and go on, if it could."""
     try:
         with port.opened() as part:
             part.write("inside")
@@ -52,7 +54,7 @@ def test_a_worker_that_dies_has_no_further_effect_through_any_finally(label: str
 def test_a_worker_that_swallows_its_death_is_dead_all_the_same() -> None:
     store = Store()
 
-    def stubborn() -> str:
+    def cannot_be_cancelled() -> str:
         for _ in range(5):
             try:
                 port.write("x")
@@ -62,7 +64,7 @@ def test_a_worker_that_swallows_its_death_is_dead_all_the_same() -> None:
 
     with Scheduler(1, deaths=DeathAt("store.write", "after", nth=2)) as scheduler:
         port = Proxy(store, scheduler, "store")
-        scheduler.spawn("w", stubborn)
+        scheduler.spawn("w", cannot_be_cancelled)
         scheduler.run()
         assert store.done == ["x", "x"]
         assert isinstance(scheduler.ended[0][1], WorkerDied)

@@ -1,4 +1,6 @@
-"""What the scheduler promises: one seed, one schedule; races that are found; clocks, deaths and threads."""
+"""What the scheduler promises: one seed gives one schedule, races are found, and clocks, deaths and threads are
+correct.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def counter(client: Any, *, guarded: bool) -> None:
-    """Adds one by reading and writing; with a guard it tries again when another was faster."""
+    """Add one by reading and writing. With `guarded`, repeat when another worker was faster."""
     while True:
         read = int(client.get_item(TableName="ledger", Key=KEY, ConsistentRead=True)["Item"]["n"]["N"])
         request = {"TableName": "ledger", "Item": {**KEY, "n": {"N": str(read + 1)}}}
@@ -43,7 +45,7 @@ def counter(client: Any, *, guarded: bool) -> None:
 
 
 def count(seed: int, *, guarded: bool, workers: int = 2, **choices: Any) -> tuple[int, Scheduler]:
-    """What the counter says after each worker added one."""
+    """Return the counter after each worker added one."""
     dynamo = InMemoryDynamo()
     dynamo.put_item(TableName="ledger", Item={**KEY, "n": {"N": "0"}})
     with Scheduler(seed, **choices) as scheduler:
@@ -55,7 +57,7 @@ def count(seed: int, *, guarded: bool, workers: int = 2, **choices: Any) -> tupl
 
 
 def busy(seed: int) -> Scheduler:
-    """A schedule with everything in it: deaths, errors, sleeps, skew, jitter."""
+    """Run a schedule with everything in it: deaths, errors, sleeps, clock skew and jitter."""
     store = Store()
     faults = RandomFaults({"store.w*": [TimeoutError]}, {"*": [ConnectionError]}, chance=0.1)
     with Scheduler(seed, deaths=RandomDeaths(0.05)) as scheduler:

@@ -1,6 +1,7 @@
-"""A thousand schedules in which everything goes wrong: no upload is paid twice, no limit passed, no upload lost.
+"""A thousand schedules in which everything fails: no upload is paid twice or lost, and no limit is passed.
 
-One that fails prints its seed, its shape, the law that was broken, what happened last, and how to play it again.
+A schedule that fails prints its seed, its shape, the broken invariant, the last events, and the command that replays
+it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tests.faults.world_shapes import FAMILIES, shape_of
 SCHEDULES, CHUNK = 1000, 50
 HAPPENED: Counter[str] = Counter()
 
-# Each interesting thing, and how often a thousand schedules must have it at least; about a third of what they have.
+# How often a thousand schedules must have each interesting event: about a third of how often they do.
 NEEDED = {
     "accepted": 800, "bound by its own worker": 600, "PROCESSING → COMPLETED": 600, "PROCESSING → FAILED": 100,
     "adopted": 100, "sent again after a lookup": 100, "SUBMITTING → IN_DOUBT": 80, "PROCESSING → IN_DOUBT": 4,
@@ -33,15 +34,17 @@ NEEDED = {
     "cancel asked in IN_DOUBT": 3, "COMPLETED → CLAIMED": 30, "FAILED → CLAIMED": 10, "REJECTED → CLAIMED": 15,
     "CANCELLED → CLAIMED": 50,
 }  # fmt: skip
-# What a lost answer comes to, by what the vendor's list tells: all, nothing, or what the newest key sent.
+# The possible ends of a lost answer. They depend on what the vendor's list shows: everything, nothing, or what the
+# newest key sent.
 BY_VENDOR = {
     "lists: schedules": 300, "lists: adopted": 80, "lists: sent again after a lookup": 100, "lists: orphan": 3,
     "blind: schedules": 200, "blind: SUBMITTING → IN_DOUBT": 100, "blind: adopted by a person": 100,
     "blind: resubmitted by a person": 90, "rotates: schedules": 150, "rotates: adopted": 30,
     "rotates: sent again after a lookup": 30, "rotates: SUBMITTING → IN_DOUBT": 25, "rotates: adopted by a person": 10,
 }  # fmt: skip
-NEVER = ("blind: sent again after a lookup", "blind: orphan", "staged")  # of synchronous calls: test_held_schedules
-# Deaths around every effect of submit and finalize: at least one of these points each.
+# Synchronous calls have these: see test_synchronous_schedules.
+NEVER = ("blind: sent again after a lookup", "blind: orphan", "staged")
+# Deaths around every effect of submit and finalize. Each group must have at least one of these points.
 DEADLY = {
     "after dynamo.put_item": 3, "before dynamo.transact_write_items": 20, "after dynamo.transact_write_items": 10,
     "before provider.submit": 15, "at provider.request": 15, "after provider.submit": 8, "before dynamo.update_item": 30,

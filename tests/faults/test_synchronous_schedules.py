@@ -1,4 +1,4 @@
-"""Schedules of synchronous calls: the worker that dies, or the answer that is lost, may take the only result with it."""
+"""Schedules of synchronous calls: a worker's death or a lost answer may destroy the only copy of the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.world_shapes import HELD
 
 SCHEDULES, CHUNK = 400, 50
 HAPPENED: Counter[str] = Counter()
-# As in test_schedules: about a third of what so many schedules have.
+# As in test_schedules: about a third of how often so many schedules have each event.
 NEEDED = {
     "staged": 200, "staged, and adopted": 20, "FAILED ResultLost": 20, "FAILED ProviderFailed": 45, "superseded": 5,
     "sent again after a lookup": 50, "SUBMITTING → IN_DOUBT": 60, "rerun paid again": 40, "accepted after death": 1,

@@ -1,4 +1,4 @@
-"""Threads that carry workers, kept for the next ones: making a thread costs more than most steps of a schedule."""
+"""A pool of threads for workers. They are reused, because starting a thread costs more than most steps of a schedule."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 
 
-class Carrier:
-    """A thread that waits at its gate, runs what it is given, and waits again."""
+class WorkerThread:
+    """A thread that waits for a task, runs it, and waits again."""
 
     def __init__(self) -> None:
         self.circuit_breaker = _thread.allocate_lock()
@@ -27,22 +27,22 @@ class Carrier:
             del task  # and with it the worker
 
 
-_idle: list[Carrier] = []  # touched by whoever holds the baton, and nobody else
+_idle: list[WorkerThread] = []  # only the thread that holds the baton may touch it
 
 
-def take() -> Carrier:
-    """An idle carrier, or a new one."""
-    return _idle.pop() if _idle else Carrier()
+def take() -> WorkerThread:
+    """Return an idle thread, or start one."""
+    return _idle.pop() if _idle else WorkerThread()
 
 
-def give_back(carrier: Carrier) -> None:
-    """The carrier's task is about to end: another may be given to it."""
-    _idle.append(carrier)
+def give_back(thread: WorkerThread) -> None:
+    """Return a thread to the pool shortly before its task ends."""
+    _idle.append(thread)
 
 
 def dismiss() -> None:
-    """Ends all idle threads."""
+    """End all idle threads."""
     while _idle:
-        carrier = _idle.pop()
-        carrier.circuit_breaker.release()
-        carrier.thread.join()
+        thread = _idle.pop()
+        thread.circuit_breaker.release()
+        thread.thread.join()

@@ -1,4 +1,4 @@
-"""What happened in a schedule, in order, as a timeline for people and as a value that two runs can be compared by."""
+"""The timeline of a schedule: its events in order, for people to read and for comparing two runs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 
 class Event(NamedTuple):
-    """One line of the timeline. `seconds` since the schedule began, by the base clock."""
+    """One line of the timeline. `seconds` since the start of the schedule, by the base clock."""
 
     step: int
     seconds: float
-    worker: str  # empty where the schedule itself did it
+    worker: str  # empty for events of the schedule itself
     what: str  # spawned, before, after, at, refused, lost, raised, sleeps, killed, died, ended, clock, note
     label: str
 
 
 def timeline(events: Iterable[Event]) -> str:
-    """Events as lines: step, time, worker, what happened."""
+    """Return the events as lines: step, time, worker, what happened."""
     rows = list(events)
     width = max((len(event.worker) for event in rows), default=0)
     return "\n".join(

@@ -1,4 +1,4 @@
-"""The shape of a schedule: what kind of world a seed makes, before anything happens in it."""
+"""The shape of a schedule: all settings that the seed fixes before anything happens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.choices import Bursts, Picker, Priorities, Uniform
 
 MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
-HELD = "held"  # a family apart: every upload asks for a synchronous call
+HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
 PICKERS = {"uniform": Uniform, "bursts": Bursts, "priorities": Priorities}
@@ -26,7 +26,7 @@ ODD = ({"skip": "true"}, {"scale": "nonsense"})
 
 @dataclass(frozen=True)
 class Planned:
-    """An upload to come: when, under which key, with which tags."""
+    """A planned upload: its time, its key and its tags."""
 
     at: float
     key: str
@@ -39,7 +39,7 @@ class Shape:
 
     seed: int
     family: str
-    # lists: its list shows handles; blind: no such list; rotates: the list is the key's, and the key changes
+    # lists: its list shows handles; blind: it does not; rotates: the list is per key, and the key changes
     vendor: str
     versioned: bool
     uploads: tuple[Planned, ...]
@@ -47,23 +47,23 @@ class Shape:
     start: datetime
     deadline: float
     retention: float
-    weather: float  # a fault at a call
-    slow: float  # a call that takes long
-    lost_submits: float  # a submit whose answer is lost
+    fault_chance: float  # that a call fails
+    slow: float  # that a call takes long
+    lost_submits: float  # that the answer to a submit is lost
     deaths: float
     most_deaths: int
-    deadly: str  # where workers die, a pattern of labels
-    refusals: float  # a submit that the vendor refuses
-    hung: float  # a process that does not end by itself in time
+    deadly: str  # where workers die, as a pattern of labels
+    refusals: float  # that the vendor refuses a submit
+    hung: float  # that a process does not end in time by itself
     events_lost: float
     operators: int
     acts: int  # of each operator
     picker: str
     chaos: float  # seconds until all faults end
-    grid: float  # functions begin at multiples of it, so that they meet; 0 = whenever they are called
+    grid: float  # functions start at multiples of it, so that they meet; 0 = at any time
 
     def new_picker(self) -> Picker:
-        """Who goes next, with a state of its own."""
+        """Return the chooser of the next worker, with new state."""
         return PICKERS[self.picker]()
 
     def __str__(self) -> str:
@@ -75,23 +75,23 @@ class Shape:
 
 
 def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
-    """The seed's shape; a family narrows it to what makes certain histories likely. `larger` times as many uploads."""
+    """Return the seed's shape. A family makes certain histories likely. `larger` multiplies the number of uploads."""
     rng = Random(f"{seed} shape")
     family = family or FAMILIES[seed % len(FAMILIES)]
-    doubtful, people, busy = family == "doubts", family == "people", False
+    doubtful, operators, busy = family == "doubts", family == "people", False
     vendor = rng.choice(
-        ["lists", "lists", "blind", "rotates"] if not people else ["blind", "blind", "lists", "rotates"]
+        ["lists", "lists", "blind", "rotates"] if not operators else ["blind", "blind", "lists", "rotates"]
     )
-    count = rng.randint(1, 3) if doubtful or people else rng.randint(3, 6)
+    count = rng.randint(1, 3) if doubtful or operators else rng.randint(3, 6)
     money = family == "money"
     deadly = "provider.request" if doubtful and rng.random() < 0.4 else rng.choice(DEADLY)
     if family == HELD:
         held = Random(f"{seed} held")
         deadly, busy = "staging.*" if held.random() < 0.4 else deadly, held.random() < 0.5
-    slow = 0.05 if people else 0.03 if family == "versions" else rng.choice([0.0, 0.0, 0.01, 0.03])
+    slow = 0.05 if operators else 0.03 if family == "versions" else rng.choice([0.0, 0.0, 0.01, 0.03])
     everywhere = deadly in ("*", "dynamo.*")
     deadline = rng.choice([180.0, 900.0, HOUR, HOUR, HOUR, 3 * HOUR]) if rng.random() < 0.95 else 24 * HOUR
-    deadline = max(deadline, HOUR) if people or busy else deadline  # they need time to get in each other's way
+    deadline = max(deadline, HOUR) if operators or busy else deadline  # they need time to interfere with each other
     return Shape(
         seed=seed,
         family=family,
@@ -102,17 +102,17 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
         start=MONTH_ENDS if rng.random() < 0.15 else MID_MONTH,
         deadline=deadline,
         retention=deadline + rng.choice([3, 6, 24]) * HOUR,
-        weather=rng.choice([0.0, 0.01, 0.03]),
+        fault_chance=rng.choice([0.0, 0.01, 0.03]),
         slow=slow,
-        lost_submits=rng.choice([0.4, 0.7]) if doubtful or people else rng.choice([0.0, 0.1, 0.4]) + 0.3 * busy,
+        lost_submits=rng.choice([0.4, 0.7]) if doubtful or operators else rng.choice([0.0, 0.1, 0.4]) + 0.3 * busy,
         deaths=rng.choice([0.0, 0.01, 0.02, 0.05]) if everywhere else rng.choice([0.1, 0.4]),
         most_deaths=rng.randint(1, 4),
         deadly=deadly,
-        refusals=rng.choice([0.0, 0.1, 0.3]) if not people else 0.0,
+        refusals=rng.choice([0.0, 0.1, 0.3]) if not operators else 0.0,
         hung=rng.choice([0.0, 0.05, 0.2]),
         events_lost=rng.choice([0.0, 0.1, 0.3]),
-        operators=(rng.choice([0, 1, 1]) if not people else 2) + busy,
-        acts=(rng.randint(1, 4) if not people else rng.randint(3, 7)) + 4 * busy,
+        operators=(rng.choice([0, 1, 1]) if not operators else 2) + busy,
+        acts=(rng.randint(1, 4) if not operators else rng.randint(3, 7)) + 4 * busy,
         picker=rng.choice(["uniform", "bursts", "priorities"]),
         chaos=rng.choice([0.5, 1, 2]) * HOUR,
         grid=rng.choice([0.0, 5.0, 20.0]),
@@ -120,7 +120,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
 
 
 def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
-    """New keys, further versions of a key, and pairs that collide in one output key; never two in one second."""
+    """Return new keys, further versions of a key, and pairs with the same output key. No two are in the same second."""
     spread = rng.choice([5.0, 120.0, 600.0])
     made: list[Planned] = []
     for number in range(count):
@@ -140,7 +140,7 @@ def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
 
 
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:
-    """S3 orders the versions of a key by the second where the sequencer is not known: the simulation keeps them apart."""
+    """Put the versions of a key in different seconds. S3 orders them by the second if the sequencer is not known."""
     taken: set[int] = set()
     apart = []
     for planned in made:

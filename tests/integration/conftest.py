@@ -1,4 +1,4 @@
-"""Fixtures: an account with versioned buckets, and the application over it."""
+"""Fixtures: an AWS account with versioned buckets, and the application in it."""
 
 from __future__ import annotations
 

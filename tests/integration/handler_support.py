@@ -1,4 +1,4 @@
-"""The functions as Lambda would run them: environment, queue, bus, state machine in moto; the vendor simulated."""
+"""The functions as Lambda runs them: environment, queue, bus and state machine in moto, and a simulated vendor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from darkroom.model import Job
 from darkroom_local.simulators.topaz import TopazSimulator
 
 KEY = "handler-key-0123456789"
-CLOSED = "http://127.0.0.1:1"  # of the providers that nobody asks here
+CLOSED = "http://127.0.0.1:1"  # of the providers that no test here calls
 MACHINE = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
 
 
@@ -34,7 +34,7 @@ class Context:
 
 @dataclass
 class Stack:
-    """What is deployed."""
+    """The deployed stack."""
 
     cloud: Cloud
     queue_url: str
@@ -42,14 +42,14 @@ class Stack:
     simulator: TopazSimulator
 
     def waiting(self) -> list[str]:
-        """The bodies in the intake queue, delayed ones included, by their count and what is visible."""
+        """Return the bodies in the intake queue, after checking their number, delayed ones included."""
         numbers = client("sqs").get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])["Attributes"]
         delayed = int(numbers["ApproximateNumberOfMessagesDelayed"])
         visible = client("sqs").receive_message(QueueUrl=self.queue_url).get("Messages", [])
         return ["delayed"] * delayed + [message["Body"] for message in visible]
 
     def executions(self) -> list[dict[str, Any]]:
-        """What each execution was started with."""
+        """Return the input of each execution."""
         listed = client("stepfunctions").list_executions(stateMachineArn=self.machine_arn)["executions"]
         described = [client("stepfunctions").describe_execution(executionArn=e["executionArn"]) for e in listed]
         return [json.loads(execution["input"]) for execution in described]
@@ -60,7 +60,7 @@ class Stack:
 
 
 def forget_wiring() -> None:
-    """Makes the next call of a use case a cold start."""
+    """Make the next call of a use case a cold start."""
     for value in vars(container).values():
         if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == container.__name__:
             value.cache_clear()
@@ -68,7 +68,7 @@ def forget_wiring() -> None:
 
 @contextmanager
 def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
-    """The stack in an account, with these environment variables over the usual ones."""
+    """Yield the stack in an account. These environment variables override the usual ones."""
     queue = client("sqs").create_queue(QueueName="intake")["QueueUrl"]
     secret = client("secretsmanager").create_secret(Name="keys", SecretString=json.dumps({"topaz": KEY}))["ARN"]
     role = "arn:aws:iam::123456789012:role/r"
@@ -92,7 +92,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
 
 
 def batch(*bodies: str) -> dict[str, Any]:
-    """An SQS event."""
+    """Return an SQS event."""
     return {
         "Records": [
             {

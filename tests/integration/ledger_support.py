@@ -17,23 +17,23 @@ UPLOADED = START - timedelta(seconds=10)
 
 
 def limits(credits: str = "0", usd: str = "0") -> Limits:
-    """Limits of a month: Topaz credits and dollars. 0 is none."""
+    """Return monthly limits in Topaz credits and dollars. 0 means no limit."""
     monthly = {"topaz": Decimal(credits)} if Decimal(credits) else {}
     return Limits(monthly, Decimal(usd), {}, {})
 
 
 def make_ledger(cloud: Cloud, *, credits: str = "0", usd: str = "0") -> DynamoLedger:
-    """A ledger with limits that never really sleeps."""
+    """Return a ledger with these limits. It never really sleeps."""
     return DynamoLedger(cloud.dynamodb, TABLE, limits(credits, usd), lambda seconds: None)
 
 
 def source(name: str = "a.jpg", version: str = "v1", second: int = 0) -> SourceObject:
-    """A version of an object; a higher `second` is a newer one."""
+    """Return a version of an object. A higher `second` is a newer one."""
     return SourceObject(INPUT, name, version, "e", 100, UPLOADED + timedelta(seconds=second))
 
 
 def plan(credits: str = "1", price: str = "0.12") -> Plan:
-    """A plan of that price."""
+    """Return a plan of that price."""
     return Plan(
         provider="topaz",
         model="Standard V2",
@@ -52,7 +52,7 @@ def plan(credits: str = "1", price: str = "0.12") -> Plan:
 
 
 def claimed(ledger: DynamoLedger, what: SourceObject | None = None, now: datetime = START) -> Job:
-    """A fresh claim that must succeed."""
+    """Return a newly claimed job. The claim must succeed."""
     claim = ledger.claim(what or source(), now, now + LEASE, now + HOURS_24)
     assert claim.owned
     return claim.job
@@ -67,13 +67,13 @@ def reserved(
     output_key: str = "a.jpg",
     price: str = "0.12",
 ) -> Job:
-    """A job in SUBMITTING."""
+    """Return a job in SUBMITTING."""
     job = claimed(ledger, what, now)
     ledger.claim_output(job, OUTPUT, output_key)
     return ledger.reserve(job, plan(credits, price), OUTPUT, output_key, "f" * 12, now)
 
 
 def bound(ledger: DynamoLedger, what: SourceObject | None = None, process_id: str = "p-1", **more: object) -> Job:
-    """A job in PROCESSING."""
+    """Return a job in PROCESSING."""
     job = reserved(ledger, what, **more)  # type: ignore[arg-type]
     return ledger.bind(job, Submission(process_id, START + timedelta(seconds=30)), START)

@@ -1,4 +1,6 @@
-"""Uploads of staged results whose worker died: aborted after an hour, and never while a submit may be at them."""
+"""Multipart uploads of staged results whose worker died are aborted after an hour, but never while a submit may use
+them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ SECOND = timedelta(seconds=1)
 
 
 def begun(world: World, key: str) -> None:
-    """A multipart upload begun now by the test's clock, and left."""
+    """Begin a multipart upload now, by the test's clock, and leave it."""
     upload_id = world.cloud.s3.create_multipart_upload(Bucket=OUTPUT, Key=key)["UploadId"]
     whole, began = world.ports["outputs"], world.clock()
     world.ports["outputs"] = Replaced(whole, unfinished=lambda: [UnfinishedUpload(key, upload_id, began)])

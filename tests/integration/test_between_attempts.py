@@ -1,4 +1,6 @@
-"""What happens between two tries: a result that stands is not lost, a claim that failed comes back, a paid id is held on to."""
+"""What happens between two attempts: a published result is not lost, a failed claim is repeated, and a paid id is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def job(world: World) -> Job:
 
 
 class Stubborn:
-    """A port of which one call fails for a while, then is the port itself."""
+    """A port of which one call fails a number of times, and then works."""
 
     def __init__(self, port: Any, name: str, errors: list[Exception]) -> None:
         self._port, self._name, self._errors = port, name, errors
@@ -42,7 +44,7 @@ class Stubborn:
         return fail
 
 
-# --- a result that stands --------------------------------------------------------------------------------------------
+# --- a published result ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [None, ProcessState.EXPIRED, ProcessState.FAILED, ProcessState.CANCELLED])

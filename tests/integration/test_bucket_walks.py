@@ -1,4 +1,4 @@
-"""Walks through the input bucket: nobody starves behind what never gets a job, and nothing is fed for ever."""
+"""Walks through the input bucket: no upload waits behind objects that never get a job, and none is sent for ever."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def watched(account: Cloud) -> World:
 
 @pytest.fixture
 def unread(watched: World) -> World:
-    """Whatever lies under `enc/` cannot be read by submit."""
+    """Make submit unable to read anything under `enc/`."""
     find = watched.ports["sources"].find
 
     def refused(upload: Upload) -> SourceObject:
@@ -43,7 +43,7 @@ def unread(watched: World) -> World:
 
 
 def walk(world: World, count: int) -> None:
-    """Rounds of looking, each with its messages delivered; those that fail are gone."""
+    """Walk that many rounds and deliver the messages of each. Messages that fail are gone."""
     for _ in range(count):
         world.clock.advance(EVERY)
         before = len(world.queue.sent)
@@ -164,7 +164,7 @@ def test_a_version_without_an_id_that_no_message_can_name_any_more_is_not_fed(ha
 
 
 def two_versions(world: World) -> list[Upload]:
-    """Two versions of one second, with their sequencers."""
+    """Return two versions of one second, with their sequencers."""
     for number in count():
         key = f"{number}.jpg"
         uploads = [world.cloud.put(key, picture(noise=noise)) for noise in (1, 9)]

@@ -1,4 +1,6 @@
-"""Jobs cancelled in every state: what is not sent is not sent, what runs is cancelled there, what is charged is booked."""
+"""Jobs cancelled in every state: unsent ones are not sent, running ones are cancelled at the provider, charges are
+booked.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ def upload(world: World) -> Upload:
 
 
 def ask_to_cancel_during_the_call(world: World, upload: Upload, fault: Exception) -> None:
-    """An operator cancels while the provider is called; the call then ends badly."""
+    """Cancel the job while the provider is called. The call then fails."""
 
     def slow(*_: object) -> Any:
         world.operate.cancel("a.jpg")

@@ -1,4 +1,6 @@
-"""The gate: who waits while a provider's account needs its owner, who tries first, and what opens it again."""
+"""The circuit breaker: which jobs wait while a provider's account has a problem, which one probes, and what closes
+it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ UNDECIDED: list[DarkroomError] = [Throttled("HTTP 429"), NothingSent("no connect
 
 
 def shut(world: World, *, others: int = 2) -> tuple[Upload, list[Upload]]:
-    """An upload that met a fault, and others that came after it."""
+    """Return an upload that met a fault, and others that came after it."""
     first, *rest = uploads(world, 1 + others)
     world.provider.refusals = [NO_KEY]
     for upload in (first, *rest):

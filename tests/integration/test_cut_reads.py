@@ -1,4 +1,4 @@
-"""A connection to a bucket that is cut: neither an upload is refused for it nor a paid result given up."""
+"""When a connection to a bucket is cut, no upload is refused for it, and no paid result is given up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from darkroom.model import JobDue, JobStatus
 
 @dataclass
 class Cutting:
-    """A client whose next ranged reads are cut after 100 bytes, as the SDK hands them on: `tests/unit/test_input_bucket.py`."""
+    """A client whose next ranged reads are cut after 100 bytes, as the SDK reports it:
+    `tests/unit/test_input_bucket.py`.
+    """
 
     s3: Any
     cuts: int
@@ -47,7 +49,7 @@ def test_an_upload_of_which_a_read_is_cut_is_sent(world: World) -> None:
 def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until_then(world: World) -> None:
     world.ports["sources"] = S3InputBucket(Cutting(world.cloud.s3, TRIES))  # type: ignore[arg-type]
     upload = world.cloud.put("a.jpg", picture(noise=30))
-    with pytest.raises(OSError, match="the source"):  # the queue brings the message again
+    with pytest.raises(OSError, match="the source"):  # the queue sends the message again
         world.submit(upload)
     assert (world.job().status, world.provider.processes) == (JobStatus.CLAIMED, {})
     world.assert_books_balance()

@@ -1,4 +1,4 @@
-"""Polling and the deadline: who is late is cancelled, adopted or handed to a person, never paid for in silence."""
+"""Polling and the deadline: a late job is cancelled, adopted or left to an operator, and is never paid for unnoticed."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_process_whose_entry_somebody_removed_is_delivered_while_its_result_ca
     world.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
     world.provider.faults["progress"] = [GONE] * 9
     assert world.finalize(job).status == "COMPLETED"
-    assert (world.job().credits, world.cloud.keys()) == (1, {"a.jpg"})  # as reserved: nobody says what it charged
+    assert (world.job().credits, world.cloud.keys()) == (1, {"a.jpg"})  # as reserved: nobody says what it was charged
     world.assert_books_balance()
 
 

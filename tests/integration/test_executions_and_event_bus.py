@@ -1,4 +1,6 @@
-"""The state machine's and the bus's adapters over moto: one running execution a job, restarts by the next name."""
+"""The adapters of Step Functions and EventBridge in moto: one running execution for each job, and restarts under the
+next name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""finalize over real adapters: a result whole or not at all, settled once, whatever the provider's outcome."""
+"""Finalize with real adapters: a result is published whole or not at all, and settled once, whatever the provider
+does.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,13 @@ SECOND = timedelta(seconds=1)
 
 
 def processing(world: World, **put: object) -> Job:
-    """A job at the provider."""
+    """Return a job that runs at the provider."""
     world.deliver(world.cloud.put("a.jpg", picture(), **put))  # type: ignore[arg-type]
     return world.job()
 
 
 def completed(world: World, **put: object) -> Job:
-    """A job whose result waits at the provider."""
+    """Return a job whose result is ready at the provider."""
     job = processing(world, **put)
     world.provider.become(ProcessState.COMPLETED)
     return job
@@ -106,7 +108,7 @@ def test_a_cut_download_leaves_no_object_and_is_fetched_again(world: World, cut:
     with pytest.raises(ResultNotReady):
         world.finalize(job)
     assert (world.cloud.keys(), world.job().status) == (set(), JobStatus.PROCESSING)
-    world.finalize(job)  # at once: the failed try gave its lease back
+    world.finalize(job)  # at once: the failed attempt released its lease
     assert outcome(world) == (JobStatus.COMPLETED, None)
     assert (world.job().error, world.cloud.body("a.jpg")) == (None, world.provider.processes["process-1"].result)
 
@@ -183,7 +185,7 @@ def test_a_result_not_to_be_had_until_its_retention_ends_is_lost_and_settled(
 
 
 def test_a_process_that_took_longer_than_results_are_kept_has_more_than_one_try(world: World) -> None:
-    """They are kept from when it was completed, not from the submit."""
+    """The provider keeps a result from its completion on, not from the submit on."""
     world.retention = timedelta(hours=4)
     job = processing(world)
     world.clock.advance(timedelta(hours=5))
@@ -248,7 +250,7 @@ def test_a_source_deleted_meanwhile_does_not_lose_its_paid_result(world: World) 
 
 
 def versions(world: World) -> tuple[Job, Job]:
-    """Two versions of one key at the provider, both done there."""
+    """Return the jobs of two versions of one key, both completed at the provider."""
     for number in (1, 2):
         upload: Upload = world.cloud.put("a.jpg", picture())
         world.deliver(replace(upload, sequencer=f"{number:02}"))

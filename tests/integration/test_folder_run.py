@@ -1,4 +1,6 @@
-"""What a folder of results holds at each moment of a run, whatever breaks it off. The ledger's rows are moved by hand."""
+"""What a folder of results contains at each moment of a run, however it is interrupted. The test writes the ledger's
+rows.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from darkroom_local.local_stack import LocalStack
 
 
 class Functions:
-    """Which queues the functions take from."""
+    """Says which queues the functions read."""
 
     def __init__(self) -> None:
         self.enabled = {"intake": True, "other": True}
@@ -35,7 +37,7 @@ class Functions:
 
 @dataclass
 class Endpoint:
-    """Reaches the account of the test."""
+    """Connects to the account of the test."""
 
     functions: Functions
 
@@ -47,7 +49,7 @@ class Endpoint:
 
 
 class Silent:
-    """Shows nothing."""
+    """Displays nothing."""
 
     def update(self, jobs: Mapping[str, Any]) -> None:
         return None
@@ -55,7 +57,7 @@ class Silent:
 
 @dataclass
 class Room:
-    """A stack where jobs do what the test says, and the folders on both sides of it."""
+    """A stack whose jobs the test controls, and the folders of inputs and results."""
 
     account: Cloud
     stack: LocalStack
@@ -70,12 +72,12 @@ class Room:
     def run(
         self, items: list[Item], *moments: Callable[[], None], stall_seconds: float = 60
     ) -> list[result_downloads.Outcome]:
-        """A run in which one moment after the other comes to pass, each time it waits."""
+        """Run with these moments: each time the run waits, the next one happens."""
         left = iter(moments)
         return run(self.stack, items, self.out, cast(Any, Silent()), lambda _: next(left)(), stall_seconds)
 
     def row(self, key: str, status: str, **more: str) -> None:
-        """The job of the only version of an upload, in this status."""
+        """Give the job of an upload's only version this status."""
         version = self.account.s3.head_object(Bucket=INPUT, Key=key)["VersionId"]
         job = job_id(self.account.s3, INPUT, key, version)
         item = {

@@ -1,4 +1,4 @@
-"""A day after its end, a job's entry leaves the provider's list: one by one, only what was bound here."""
+"""A day after its end, a job's entry is deleted from the provider's list. Only entries of our own jobs are deleted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAY = timedelta(hours=24)
 
 
 def settled(world: World) -> Job:
-    """A job that is over and told."""
+    """Return a job that is settled and whose event was sent."""
     return world.complete(uploads(world, 1)[0])
 
 

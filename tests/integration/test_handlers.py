@@ -1,4 +1,4 @@
-"""The handlers, from a queue message to a result, wired by environment variables as in Lambda."""
+"""The handlers, from a queue message to a result, configured by environment variables as in Lambda."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stack(account: Cloud) -> Iterator[Stack]:
 
 
 def bridged(upload: Upload) -> str:
-    """EventBridge's message: raw key."""
+    """Return EventBridge's message, which has a raw key."""
     s3_object = {"key": upload.key, "size": 1, "etag": upload.etag, "version-id": upload.version_id, "sequencer": "0A"}
     return json.dumps(
         {
@@ -49,7 +49,7 @@ def bridged(upload: Upload) -> str:
 
 
 def notified(*uploads: Upload) -> str:
-    """S3's own message: URL-encoded keys, several records."""
+    """Return S3's own message, which has URL-encoded keys and may have several records."""
     return json.dumps(
         {
             "Records": [
@@ -72,7 +72,7 @@ def notified(*uploads: Upload) -> str:
 
 
 def handle(*bodies: str) -> list[str]:
-    """Runs submit on one batch; the ids of the messages that come back."""
+    """Run submit on one batch. Return the ids of the failed messages."""
     answer = submit.handler(batch(*bodies), Context())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -159,7 +159,7 @@ def test_the_sweep_hands_a_dead_workers_job_to_the_queue_and_submit_goes_on_with
     assert sweep.handler({}, Context()) == {"Claims": 1}
     (body,) = stack.waiting()
     assert body == to_message(JobDue(stack.job().job_id))
-    assert sweep.handler({}, Context()) == {}  # handed on already
+    assert sweep.handler({}, Context()) == {}  # already sent
     assert handle(body) == []
     assert stack.job().status is JobStatus.PROCESSING
 

@@ -1,4 +1,4 @@
-"""The layer as `make install` builds it, beside what Lambda's runtime has, is all that the handlers need."""
+"""The layer that `make install` builds, together with Lambda's runtime, is all that the handlers need."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / ".build" / "layer" / "python"
-# boto3 and what it brings; Lambda's Python runtimes have them (Lambda developer guide, "Runtime-included SDK versions").
+# boto3 and its dependencies. Lambda's Python runtimes have them (Lambda developer guide, "Runtime-included SDK
+# versions").
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 
 
 @pytest.fixture
 def lambda_like_path(tmp_path: Path) -> list[str]:
-    """Folders with the layer, the runtime's own packages and the functions, and nothing of this environment."""
+    """Return folders with the layer, the runtime's own packages and the functions, and nothing of this environment."""
     site = Path(sysconfig.get_paths()["purelib"])
     for name in RUNTIME:
         (tmp_path / name).symlink_to(site / name)

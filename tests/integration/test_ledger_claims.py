@@ -1,4 +1,4 @@
-"""Claims: one owner an upload, takeovers only when the lease is over, and nothing that a stale worker can change."""
+"""Claims: one owner for each upload, takeovers only after the lease, and no write by a worker that lost its claim."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_missing_job_is_none(ledger: DynamoLedger) -> None:
     assert ledger.get("f" * 32) is None
 
 
-# Every write that a worker given up for dead may still try, with the state in which it is allowed.
+# Every write that a worker may still try after it lost its claim, with the state in which the write is allowed.
 WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object]]] = {
     "claim_output": (claimed, lambda ledger, job: ledger.claim_output(job, OUTPUT, "stale.jpg")),
     "reserve": (claimed, lambda ledger, job: ledger.reserve(job, plan(), OUTPUT, "a.jpg", "0" * 12, LATER)),

@@ -1,4 +1,4 @@
-"""Conflicts and throttling, which moto never produces: a wrapper of the client injects them."""
+"""Conflicts and throttling. Moto never produces them, so a wrapper of the client injects them."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_reservation_that_was_too_contended_leaves_no_lease_behind(world: Worl
     assert isinstance(verdict, RetryLater)
     assert (world.job().status, world.job().lease_until) == (JobStatus.CLAIMED, None)
     world.clock.advance(verdict.seconds)
-    world.deliver(upload)  # the message that comes after that wait finds a job that is due
+    world.deliver(upload)  # the message after that wait finds a job that is due
     assert (world.job().status, world.provider.charged) == (JobStatus.PROCESSING, 1)
 
 
@@ -172,7 +172,7 @@ def test_a_write_whose_answer_was_lost_is_booked_once(account: Cloud, step: Call
 
 
 class Forgetful:
-    """Makes each write and loses its first answer. Honours ClientRequestToken as DynamoDB does (moto applies it twice)."""
+    """Makes each write and loses its first answer. Like DynamoDB it honours ClientRequestToken (moto writes twice)."""
 
     def __init__(self, client: Any) -> None:
         self._client, self._made = client, set[str]()

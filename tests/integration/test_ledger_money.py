@@ -1,4 +1,4 @@
-"""Money: no reservation over a limit, one settlement a run, and budgets that equal the sum of their jobs."""
+"""Money: no reservation exceeds a limit, each run is settled once, and budgets equal the sum of their jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output keys: one source each, one writer at a time, and never an older result over a newer one."""
+"""Output keys: each belongs to one source, has one writer at a time, and never gets an older result over a newer one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ledger(account: Cloud) -> DynamoLedger:
 
 
 def version(ledger: DynamoLedger, number: int) -> Job:
-    """The job of the n-th version of one key, at the provider."""
+    """Return the job of the n-th version of one key, at the provider."""
     return bound(ledger, source(version=f"v{number}", second=number), process_id=f"p-{number}")
 
 

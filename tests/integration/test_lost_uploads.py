@@ -1,4 +1,4 @@
-"""Lost uploads and abandoned multipart uploads: found by looking, fed once, and nobody else's things are touched."""
+"""Lost uploads and abandoned multipart uploads: the sweep finds them, sends each once, and touches nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATE = timedelta(minutes=16)
 
 
 def watch(world: World) -> None:
-    """The bucket was first swept an hour ago, and it is now: objects made from here on are new."""
+    """Let an hour pass since the bucket was first swept, so that objects made from here on are new."""
     world.clock.now = datetime.now(UTC) - HOUR
     world.sweep()
     world.clock.advance(HOUR)
@@ -49,7 +49,7 @@ def fed(world: World) -> list[str]:
 
 
 def rounds(world: World, count: int, **only: Any) -> None:
-    """Rounds of looking, each with its messages delivered."""
+    """Walk that many rounds, and deliver the messages of each."""
     for _ in range(count):
         world.clock.advance(LATE)
         before = len(world.queue.sent)
@@ -76,7 +76,7 @@ def listed(world: World, count: int) -> list[SourceObject]:
 
 
 def note_jobs(world: World, sources: Sequence[SourceObject]) -> None:
-    """Rows of jobs that are over, for objects that were seen."""
+    """Write rows of finished jobs for these objects."""
     like = {"sk": items.wire("JOB"), "status": items.wire("SKIPPED")}
     for start in range(0, len(sources), 25):
         rows = [

@@ -1,4 +1,6 @@
-"""Object metadata as a layer of settings, from the upload to what the provider is sent, and what is told of the plan."""
+"""Object metadata as a layer of settings: from the upload to what the provider is sent, and what the job says of the
+plan.
+"""
 
 from __future__ import annotations
 

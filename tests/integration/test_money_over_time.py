@@ -1,4 +1,6 @@
-"""Money over months and doubts: the month of the reservation, refunds, overruns, prices that change, what nobody can tell."""
+"""Money over months and doubts: the month of the reservation, refunds, overruns, changed prices, and unknown
+outcomes.
+"""
 
 from __future__ import annotations
 
@@ -202,7 +204,7 @@ def test_a_lost_submit_at_a_vendor_without_a_list_is_a_persons_and_stays_reserve
 
 
 def sent_with_a_newer_key(world: World, upload: Upload, *, accepted: bool) -> None:
-    """Another container that had read the new key sent it; this one still holds the old one."""
+    """Let another container, which had read the new key, send it; this one still holds the old key."""
     world.provider.key = "new-key"
     world.provider.losses, world.provider.refusals = ([LOST], []) if accepted else ([], [LOST])
     world.submit(upload)

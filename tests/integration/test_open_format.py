@@ -1,4 +1,6 @@
-"""A provider that does not say which format it gives: every key it may take is claimed, and the result goes under its own."""
+"""A provider that does not say its result's format: every possible output key is claimed, and the result gets the
+right one.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ def gives(world: World, form: str) -> bytes:
 
 
 def sent(world: World, key: str = "a.jpg", noise: int = 0) -> Job:
-    """The newest version's job, at the provider."""
+    """Return the newest version's job, at the provider."""
     upload = world.cloud.put(key, picture(noise=noise))
     world.deliver(replace(upload, sequencer=f"{len(world.cloud.jobs()):02}"))
     return next(job for job in world.cloud.jobs() if job.source_version == upload.version_id)

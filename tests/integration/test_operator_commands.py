@@ -1,4 +1,4 @@
-"""What a person decides about doubts, and which jobs and providers are meant; what is refused names the right command."""
+"""What an operator decides about doubts, which jobs a command means, and refusals that name the right command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def upload(world: World) -> Upload:
 
 
 def in_doubt(world: World, upload: Upload, *, accepted: bool = True) -> Job:
-    """A job whose submit was lost at a vendor that shows no list."""
+    """Return a job whose submit was lost at a vendor without a list."""
     lost = [SubmitInDoubt("lost")]
     world.provider.lists = False
     world.provider.losses, world.provider.refusals = (lost, []) if accepted else ([], lost)
@@ -34,7 +34,7 @@ def in_doubt(world: World, upload: Upload, *, accepted: bool = True) -> Job:
 
 
 def late_in_doubt(world: World, upload: Upload) -> Job:
-    """A job bound to a process that could not be cancelled at its deadline."""
+    """Return a job bound to a process that could not be cancelled at its deadline."""
     world.deliver(upload)
     world.clock.advance(DEADLINE)
     world.provider.cancels = False

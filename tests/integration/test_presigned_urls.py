@@ -1,4 +1,6 @@
-"""Links to uploads: what a provider fetches with one, what stands in its query, and how long its session lives."""
+"""Presigned links to uploads: what a provider fetches with one, what its query contains, and how long its session
+lasts.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 
 class Roles:
-    """STS that counts the sessions it begins, each an hour long by the test's clock."""
+    """An STS that counts its sessions. Each lasts an hour by the test's clock."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.begun = clock, list[dict[str, Any]]()

@@ -1,4 +1,6 @@
-"""Real threads over one ledger that conflicts, throttles and loses answers: nobody pays twice, no limit is passed."""
+"""Real threads on one ledger that conflicts, throttles and loses answers: nothing is paid twice, and no limit is
+exceeded.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ THROTTLED, LOST = error("ProvisionedThroughputExceededException"), error("Intern
 
 
 class Stormy:
-    """A DynamoDB client whose calls fail before or after they took effect, one call at a time, in any order of threads.
+    """A DynamoDB client whose calls fail before or after their effect. It serves one call at a time, in any order of
+    threads.
 
     A transaction that is repeated with its token is not made again, as DynamoDB promises (moto makes it again).
     """
@@ -90,7 +93,7 @@ class Stormy:
 
 
 class Locked:
-    """A client or port, one call at a time."""
+    """Allows one call at a time to a client or port."""
 
     def __init__(self, real: Any) -> None:
         self._real, self._lock = real, threading.Lock()
@@ -108,7 +111,7 @@ class Locked:
 
 
 class Counted(Enhancer):
-    """Counts what it accepted, by job and run."""
+    """Counts the submits it accepted, by job and run."""
 
     def submit(self, *args: Any) -> Any:
         answer = super().submit(*args)
@@ -119,7 +122,7 @@ class Counted(Enhancer):
 
 
 class Storm:
-    """The application with every port behind a lock, and a ledger in a storm."""
+    """The application with a lock around every port, and an unreliable ledger."""
 
     def __init__(self, account: Cloud, seed: int) -> None:
         self.client = Stormy(account.dynamodb, seed)
@@ -132,12 +135,12 @@ class Storm:
             world.ports[name] = Locked(world.ports[name])
 
     def jobs(self) -> list[Any]:
-        """Every job, seen in calm."""
+        """Return every job, while no thread runs."""
         with self.client.lock:
             return self.account.jobs()
 
     def together(self, *works: Callable[[], object]) -> None:
-        """Each in a thread of its own, begun at the same moment; what raises, raises here."""
+        """Run each function on its own thread, all started at the same moment. Raise what they raise."""
         start = threading.Barrier(len(works))
 
         def run(work: Callable[[], object]) -> object:
@@ -149,7 +152,7 @@ class Storm:
                 done.result()
 
     def worker(self, messages: list[Any]) -> Callable[[], None]:
-        """Delivers the messages in an order of its own."""
+        """Return a function that delivers the messages in a random order."""
         mine = messages[:]
         self.dice.shuffle(mine)
 

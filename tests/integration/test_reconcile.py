@@ -1,4 +1,4 @@
-"""The provider's account beside the ledger: our own doing is no drift, anybody else's is, until a person accepts it."""
+"""The provider's account compared with the ledger: only other users' charges are drift, until an operator accepts it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HALF_HOUR = timedelta(minutes=30)
 
 
 def account_holds(world: World, total: int) -> None:
-    """What the vendor's account shows now."""
+    """Set what the vendor's account shows."""
     world.provider.account = Balance(Decimal(total), Decimal(0), Decimal(total))
 
 
@@ -25,7 +25,7 @@ def held(world: World) -> int:
 
 
 def look(world: World) -> Decimal:
-    """A comparison, half an hour after the last."""
+    """Compare, half an hour after the last comparison, and return the drift."""
     world.clock.advance(HALF_HOUR)
     found = world.reconcile.compare("topaz")
     assert found is not None
@@ -33,20 +33,20 @@ def look(world: World) -> Decimal:
 
 
 def at_work(world: World, number: int = 1) -> Job:
-    """A job at the provider, which has not charged yet."""
+    """Return a job at the provider, which has not charged yet."""
     world.deliver(world.cloud.put(f"{number}.jpg", picture()))
     return next(job for job in world.cloud.jobs() if job.source_key == f"{number}.jpg")
 
 
 def finish(world: World, job: Job) -> None:
-    """The provider finishes and charges."""
+    """Let the provider finish and charge."""
     world.provider.become(ProcessState.COMPLETED, job.process_id)
     account_holds(world, held(world) - 1)
 
 
 @pytest.fixture
 def known(world: World) -> World:
-    """An account of 100 credits that was looked at before."""
+    """Return an application whose account of 100 credits was compared before."""
     account_holds(world, 100)
     assert world.reconcile.compare("topaz") is not None
     return world
@@ -145,7 +145,7 @@ def test_a_top_up_smaller_than_our_spending_hides_no_later_drift(known: World) -
         job = at_work(known, number)
         finish(known, job)
         known.finalize(job)
-    account_holds(known, held(known) + 3)  # lower than at the last look all the same
+    account_holds(known, held(known) + 3)  # lower than at the last comparison all the same
     assert look(known) == 0
     account_holds(known, held(known) - 3)
     assert look(known) == 3
@@ -182,7 +182,9 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(known: Wo
     assert (known.reconcile(), known.bell.rung) == (0, [])
     known.reconcile.accept("topaz")
     assert known.sweep() == {}
-    assert known.bell.noted == [Note.ACCOUNT_UNREAD] * 3  # no trace else, and a drift could stay unseen for weeks
+    assert (
+        known.bell.noted == [Note.ACCOUNT_UNREAD] * 3
+    )  # nothing else shows it, and a drift could stay unseen for weeks
     assert look(known) == 10
 
 

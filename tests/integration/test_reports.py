@@ -1,4 +1,6 @@
-"""Failure reports in the output bucket: the newest version's word on a key stands, and removing leaves no trace of its own."""
+"""Failure reports in the output bucket: the newest version of a key decides, and a removed report leaves nothing
+behind.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def report(account: Cloud) -> Any:
 
 
 def markers(account: Cloud) -> int:
-    """Delete markers of the versioned bucket."""
+    """Return the number of delete markers in the versioned bucket."""
     return len(account.s3.list_object_versions(Bucket=OUTPUT).get("DeleteMarkers", []))
 
 
@@ -85,7 +87,7 @@ def test_a_report_without_an_order_is_older_than_all(outputs: S3OutputBucket, ac
 
 
 def two_versions(world: World, old: bytes, new: bytes) -> tuple[str, str]:
-    """Both delivered, the newer one first; their jobs' ids."""
+    """Deliver two versions, the newer one first. Return the ids of their jobs."""
     uploads = [replace(world.cloud.put("a.jpg", body), sequencer=f"0{n}") for n, body in enumerate((old, new))]
     for upload in reversed(uploads):
         world.deliver(upload)
@@ -99,7 +101,7 @@ def test_of_two_refused_versions_the_newer_ones_report_stands(world: World) -> N
     assert found is not None
     assert found["job_id"] == new
     assert {job.job_id: job.status for job in world.cloud.jobs()} == dict.fromkeys((old, new), JobStatus.REJECTED)
-    assert world.bus.kinds == ["Job Rejected"] * 2  # each is told of all the same
+    assert world.bus.kinds == ["Job Rejected"] * 2  # an event is sent for each all the same
 
 
 def test_an_older_version_that_completes_leaves_the_newer_ones_report(world: World) -> None:
@@ -114,7 +116,7 @@ def test_an_older_version_that_completes_leaves_the_newer_ones_report(world: Wor
 
 
 def failing_first(world: World) -> tuple[Job, Job]:
-    """The older version's job, which the provider will fail, and the newer one's, which is completed."""
+    """Return the older version's job, which the provider will fail, and the newer one's, which is completed."""
     uploads = [replace(world.cloud.put("a.jpg", picture(noise=n)), sequencer=f"0{n}") for n in (1, 2)]
     for upload in uploads:
         world.deliver(upload)
@@ -150,7 +152,7 @@ def test_another_sources_result_says_nothing_of_this_one(world: World) -> None:
 
 
 class Meanwhile:
-    """A port at one of whose calls something else happens, once, just before or just after it."""
+    """A port that does something else once, just before or just after one of its calls."""
 
     def __init__(self, port: Any, method: str, happens: Callable[[], object], *, after: bool) -> None:
         self._port, self._method, self._happens, self._after = port, method, [happens], after

@@ -1,4 +1,6 @@
-"""Run again: the next run is checked, reserved and paid anew; the one before is kept; nobody from then can change anything."""
+"""Rerun: the next run is checked, reserved and paid anew; the earlier run is kept, and its workers can change
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def upload(world: World) -> Upload:
 
 
 def fail(world: World, upload: Upload) -> Job:
-    """A job that the provider could not do."""
+    """Return a job that the provider failed."""
     world.deliver(upload)
     world.provider.become(ProcessState.FAILED, world.job().process_id)
     world.finalize(world.job())
@@ -40,7 +42,7 @@ def fail(world: World, upload: Upload) -> Job:
 
 
 def rerun(world: World, reference: str = "a.jpg", **how: bool) -> Job:
-    """The next run, taken as far as the provider."""
+    """Start the next run and send it to the provider."""
     world.operate.rerun(reference, **how)
     world.submit(world.queue.sent[-1][0])
     return world.job()
@@ -56,7 +58,7 @@ def count(world: World, status: JobStatus, code: str | None = None) -> int:
 
 
 def rerun_all(world: World, first: date = DAY, last: date = DAY) -> int:
-    """Every refused job again, its messages delivered. How many."""
+    """Rerun every rejected job and deliver the messages. Return how many."""
     again = [world.operate.rerun(job.job_id) for job in list(world.operate.ended_with("BudgetExceeded", first, last))]
     for what, _ in world.queue.sent[-len(again) :] if again else []:
         world.submit(what)

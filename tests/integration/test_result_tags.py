@@ -1,4 +1,4 @@
-"""Tags of a source on its result: kept where S3 takes them, and never a reason to lose a paid result."""
+"""A source's tags on its result: they are kept where S3 accepts them, and never make a paid result fail."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tags_of(account: Cloud) -> dict[str, str]:
 
 
 class Strict:
-    """A client as strict as S3: no reserved tags, no header of more than 8 KB."""
+    """A client as strict as S3: no reserved tags, and no header of more than 8 KB."""
 
     def __init__(self, client: Any, refused: str = "") -> None:
         self._client, self._refused = client, refused

@@ -1,4 +1,6 @@
-"""Results of synchronous calls in the output bucket: whole or not there, each for its own run and process only."""
+"""Staged results of synchronous calls in the output bucket: complete or absent, each for its own run and process
+only.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def staging(account: Cloud) -> S3StagedResults:
 
 
 def pattern(size: int) -> bytes:
-    """Bytes of which no two parts are alike."""
+    """Return bytes in which all parts differ."""
     return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 

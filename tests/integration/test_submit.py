@@ -1,4 +1,4 @@
-"""submit over real adapters: what makes a job, what does not, and what each refusal leaves behind."""
+"""Submit with real adapters: what makes a job, what does not, and what each refusal leaves behind."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_unversioned_object_overwritten_since_is_left_to_its_own_event(plain:
 
 
 class Overwriting:
-    """Sources whose object is overwritten at the moment it is opened to be sent."""
+    """An input bucket whose object is overwritten when it is opened to be sent."""
 
     def __init__(self, world: World) -> None:
         self._world, self._sources = world, world.ports["sources"]

@@ -1,4 +1,4 @@
-"""Providers that fetch the image themselves: a link that carries the job's handle, minted for the call and kept nowhere."""
+"""Providers that fetch the image: each call gets a new link, which carries the job's handle and is stored nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that only the vendor can price: its estimate is reserved; without one nothing is reserved and nothing sent."""
+"""Models that only the vendor can price: its estimate is reserved. Without an estimate nothing is reserved or sent."""
 
 from __future__ import annotations
 
@@ -125,7 +125,10 @@ def test_an_account_that_cannot_even_estimate_closes_the_gate(unpriced: World, u
     assert (job.status, job.error_code) == (JobStatus.CLAIMED, ErrorCode.OUT_OF_CREDITS)
     assert_nothing_reserved_or_sent(unpriced)
     unpriced.submit(unpriced.cloud.put("b.jpg", picture()))
-    assert (len(unpriced.provider.estimates), unpriced.provider.processes) == (1, {})  # the other waits unasked
+    assert (len(unpriced.provider.estimates), unpriced.provider.processes) == (
+        1,
+        {},
+    )  # the other waits and is not estimated
     unpriced.clock.advance(901)
     while any(job.status is JobStatus.CLAIMED for job in unpriced.cloud.jobs()):
         unpriced.sweep_and_deliver()

@@ -1,4 +1,4 @@
-"""Waiting is not failing: what nobody accepted is given back, waits, and is sent once; what was lost is looked for."""
+"""Waiting is not failing: an unaccepted job is released, waits, and is sent once; a lost submit is looked up."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_what_nobody_accepted_is_given_back_and_sent_once_when_due(
     due_at = START + timedelta(seconds=seconds)
     assert (job.status, job.next_attempt_at, job.due_at) == (JobStatus.CLAIMED, due_at, due_at)
     assert world.cloud.budget("topaz", MONTH)["committed"] == 0
-    assert world.submit(upload) == Done(job)  # a duplicate: nothing moves, the job's own message comes
+    assert world.submit(upload) == Done(job)  # a duplicate changes nothing; the job's own message comes later
     world.clock.advance(seconds)
     world.submit(upload)
     assert_sent_once(world)
@@ -93,7 +93,7 @@ def test_what_waits_for_an_operator_is_given_back_and_sent_once_when_the_sweep_b
 
 
 def assert_sent_once(world: World) -> None:
-    """The job is at the provider as if it had never waited."""
+    """Check that the job is at the provider, as if it had never waited."""
     job = world.job()
     assert (job.status, job.run, len(world.provider.processes)) == (JobStatus.PROCESSING, 1, 1)
     assert (job.error, job.error_code, job.next_attempt_at) == (None, None, None)
@@ -107,7 +107,7 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     world.provider.refusals = [answer]
     world.submit(upload)
     waiting = world.job()
-    world.provider.faults["find"] = [NO_KEY]  # would be used up by a look that comes too early
+    world.provider.faults["find"] = [NO_KEY]  # a lookup that comes too early would use it up
     for _ in range(3):
         assert world.submit(upload) == Done(waiting)
     assert (world.job(), world.queue.sent, len(world.provider.faults["find"])) == (waiting, [], 1)
@@ -116,7 +116,7 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     world.clock.now = waiting.due_at
     verdict = world.sweep_and_deliver()
     assert [what for what, _ in world.queue.sent] == [JobDue(waiting.job_id)]
-    if answer is LOST:  # the list excludes it: given back, and sent with the next message
+    if answer is LOST:  # the list excludes it: released, and sent with the next message
         assert isinstance(verdict, RetryLater)
         world.submit(JobDue(waiting.job_id))
     assert_sent_once(world)
@@ -175,7 +175,7 @@ def test_a_lost_answer_is_looked_for_after_the_grace_and_adopted(world: World, u
 def test_nothing_is_looked_for_before_the_grace_is_over(world: World, upload: Upload) -> None:
     world.provider.losses, world.provider.listed_after = [LOST], timedelta(seconds=60)
     world.submit(upload)
-    world.provider.faults["find"] = [NO_KEY]  # would be used up by a look
+    world.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
     world.clock.advance(timedelta(seconds=59) + CLOCKS_DIFFER)
     assert world.submit(upload) == Done(world.job())
     assert world.sweep_and_deliver() is None
@@ -195,7 +195,7 @@ def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_gr
         world.submit(upload)
     left = world.job()
     assert left.lease_until == START + INVOCATION + LEASE_MARGIN
-    world.provider.faults["find"] = [NO_KEY]  # would be used up by a look
+    world.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
     world.clock.now = left.lease_until
     for verdict in (world.sweep_and_deliver(), world.submit(upload)):
         assert isinstance(verdict, RetryLater)

@@ -1,4 +1,6 @@
-"""The sweep alone, every message gone: whatever was left lying ends, paid once, and nothing is done twice."""
+"""The sweep alone, with every message lost: whatever was left unfinished ends, is paid once, and nothing is done
+twice.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ from darkroom.pipeline.sweep import MOST_HANDED_ON, SweepFailed
 
 DAY = timedelta(hours=24)
 Death = Callable[[World], tuple[str, dict[str, Any]]]
-# Where the worker dies: the port, and its method with what becomes of it.
+# Where the worker dies: the port, its method, and the expected end.
 DEATHS: dict[str, Death] = {
     "after the claim": lambda world: ("sources", {"tags": die}),
     "after the reservation": lambda world: ("sources", {"open": die}),
@@ -41,7 +43,7 @@ DEATHS: dict[str, Death] = {
 
 
 def sweep_until(world: World, *statuses: JobStatus, minutes: int = 60) -> None:
-    """Runs of the sweep, a minute apart, until every job stands in one of these."""
+    """Run the sweep every minute until every job has one of these statuses."""
     for _ in range(minutes):
         if {job.status for job in world.cloud.jobs()} <= set(statuses):
             return
@@ -55,7 +57,7 @@ def sent(world: World) -> list[str]:
 
 
 def waiting_rows(world: World, count: int, provider: str) -> None:
-    """Claimed jobs that wait for a provider and are due."""
+    """Write claimed jobs that wait for a provider and are due."""
     like = Job(
         job_id="",
         run=1,
@@ -79,7 +81,7 @@ def waiting_rows(world: World, count: int, provider: str) -> None:
 def test_a_job_whose_worker_died_is_ended_by_the_sweep_alone_paid_once(world: World, where: str) -> None:
     port, methods = DEATHS[where](world)
     submit_and_die(world, uploads(world, 1)[0], port, **methods)
-    world.clock.advance(MINUTE)  # the clock of the sweep is not the worker's
+    world.clock.advance(MINUTE)  # the sweep's clock differs from the worker's
     sweep_until(world, JobStatus.PROCESSING)
     world.clock.advance(LEASE)
     world.sweep()
@@ -222,7 +224,7 @@ def test_a_job_in_doubt_calls_for_a_person_at_every_run(world: World) -> None:
 
 
 class Counting:
-    """A client that counts what is asked of it."""
+    """A client that counts its calls."""
 
     def __init__(self, client: Any) -> None:
         self._client, self.calls = client, Counter[str]()
@@ -243,7 +245,7 @@ def test_an_empty_sweep_makes_a_handful_of_calls_and_writes_nothing_but_its_turn
     world.sweep()
     assert account.rows() == before
     assert dynamodb.calls.total() + s3.calls.total() <= 12
-    assert dynamodb.calls.keys() <= {"query", "get_item"}  # a write that is refused would be charged too
+    assert dynamodb.calls.keys() <= {"query", "get_item"}  # a refused write would be charged too
     world.clock.advance(timedelta(minutes=30))
     s3.calls.clear()
     dynamodb.calls.clear()

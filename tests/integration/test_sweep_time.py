@@ -1,4 +1,4 @@
-"""What a run of the sweep may take: a provider that hangs keeps no step waiting, and a quiet minute reads what the page says."""
+"""How long a sweep may take: a hanging provider delays no other step, and an idle run reads as much as the docs say."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HANGS = timedelta(seconds=30)
 
 
 class Vendors(World):
-    """A world with several providers; only the first is the one that jobs are sent to."""
+    """An application with several providers. Jobs are sent only to the first."""
 
     def __init__(self, cloud: Cloud, names: tuple[str, ...] = tuple(ADAPTERS)) -> None:
         super().__init__(cloud)
@@ -39,7 +39,7 @@ class Vendors(World):
 
 @dataclass
 class Slow:
-    """A provider that takes so long to forget, and then perhaps fails."""
+    """A provider that takes long to forget an entry, and may then fail."""
 
     world: World
     trouble: Exception | None = None
@@ -56,7 +56,7 @@ class Slow:
 
 
 def due(world: World, status: JobStatus, provider: str, count: int, start: int = 0) -> None:
-    """Jobs that are due; those that are over, to be forgotten."""
+    """Write jobs that are due: finished ones to be forgotten, others to be continued."""
     like = Job(
         job_id="",
         run=1,
@@ -80,7 +80,7 @@ def due(world: World, status: JobStatus, provider: str, count: int, start: int =
 
 @pytest.fixture
 def two(account: Cloud) -> Vendors:
-    """Two providers, each with entries to forget: of `slow` first, then of `quick`."""
+    """Return an application with two providers that have entries to forget, those of `slow` before those of `quick`."""
     world = Vendors(Cloud(account.s3, InMemoryDynamo()), ("slow", "quick"))
     due(world, JobStatus.COMPLETED, "slow", FORGET_BATCH - 5)
     due(world, JobStatus.COMPLETED, "quick", 5, start=FORGET_BATCH - 5)
@@ -142,7 +142,7 @@ def test_a_queue_that_is_slow_ends_the_run_in_time_and_the_next_goes_on(two: Ven
 
 
 class Asked:
-    """A client that keeps what is asked of it."""
+    """A client that records its calls."""
 
     def __init__(self, client: Any) -> None:
         self._client, self.calls = client, Counter[str]()
@@ -173,7 +173,7 @@ def test_a_quiet_quarter_of_an_hour_writes_what_the_costs_page_counts(account: C
     world.clock.advance(MINUTE * 15)
     dynamodb.calls.clear()
     world.sweep()
-    quarter = dynamodb.calls["update_item"]  # one that is refused is charged too
+    quarter = dynamodb.calls["update_item"]  # a refused one is charged too
     world.clock.advance(MINUTE * 15)
     dynamodb.calls.clear()
     world.sweep()

@@ -1,4 +1,6 @@
-"""Synchronous calls: the result comes with the answer, is staged, published by finalize, and paid for once whatever dies."""
+"""Synchronous calls: the result comes with the answer, is staged, is published by finalize, and is paid once whatever
+dies.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def booked(world: World) -> tuple[object, object]:
 
 
 def submitted(world: World, upload: Upload) -> Job:
-    """A job whose result is staged."""
+    """Return a job whose result is staged."""
     verdict = world.submit(upload)
     assert isinstance(verdict, Done)
     assert verdict.job.staged

@@ -1,4 +1,6 @@
-"""Death at any instruction of a synchronous job: what was staged is adopted, published once and paid for once."""
+"""The death of a worker at any point of a synchronous job: the staged result is adopted, published once and paid
+once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A staged result that is not what it should be, or that nobody wants any more: charged, and never published wrongly."""
+"""A staged result that is wrong, or that is no longer wanted: it is charged, and never published wrongly."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def booked(world: World) -> tuple[object, object]:
 
 
 def submitted(world: World, upload: Upload) -> Job:
-    """A job whose result is staged."""
+    """Return a job whose result is staged."""
     verdict = world.submit(upload)
     assert isinstance(verdict, Done)
     assert verdict.job.staged

@@ -1,4 +1,4 @@
-"""Death at any instruction: a worker vanishes before or after each effect; the next one ends the job, paid once."""
+"""The death of a worker before or after each effect: the next worker completes the job, and it is paid once."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_finalize_may_die_at_any_step(world: World, step: tuple[str, str], after
     kill(world, *step, after=after)
     finalize_until_done(world)
     assert_paid_once_and_completed(world)
-    assert world.cloud.versions("a.jpg") == 1  # what stands there was not copied again
+    assert world.cloud.versions("a.jpg") == 1  # the published result was not copied again
 
 
 @pytest.mark.parametrize("step", REFUSE_STEPS, ids=ids)

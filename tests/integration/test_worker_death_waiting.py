@@ -1,4 +1,4 @@
-"""Death of a worker whose job waits: for a lookup, for an operator, for a probe. Nothing but the sweep goes on with it."""
+"""The death of a worker whose job waits for a lookup, an operator or a probe: only the sweep continues the job."""
 
 from __future__ import annotations
 
@@ -90,6 +90,6 @@ def test_the_probe_of_a_closed_gate_may_die_at_any_step(world: World, step: tupl
     kill(world, *step, after=after)
     sweep_until_done(world)
     finish(world)
-    world.deliver(world.cloud.put("b.jpg", picture()))  # the gate opens at the latest for the next one
+    world.deliver(world.cloud.put("b.jpg", picture()))  # the circuit closes at the latest for the next one
     assert world.ports["circuits"].get("topaz") is None
     assert {job.status for job in world.cloud.jobs()} == {JobStatus.COMPLETED, JobStatus.PROCESSING}

@@ -1,4 +1,4 @@
-"""What stories over days and months share: books that count every run, dying workers, uploads by the dozen."""
+"""Helpers for tests over days and months: checks of the budgets over every run, dying workers, and many uploads."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class WorkerDied(BaseException):
 
 
 def die(*_: Any, **__: Any) -> Any:
-    """Put in a method's place: the worker dies before it took effect."""
+    """Replace a method with this, and the worker dies before its effect."""
     raise WorkerDied
 
 
 def dead_after(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method takes effect, then the worker dies."""
+    """Return a method that takes effect and then kills the worker."""
 
     def call(*args: Any, **named: Any) -> Any:
         method(*args, **named)
@@ -50,7 +50,7 @@ class Replaced:
 
 
 def submit_and_die(world: World, what: Upload, port: str, **methods: Any) -> None:
-    """One delivery whose worker dies in one of the methods; the message is gone with it."""
+    """Deliver once, with a worker that dies in one of the methods. The message is gone with it."""
     whole = world.ports[port]
     world.ports[port] = Replaced(whole, **methods)
     with pytest.raises(WorkerDied):
@@ -59,24 +59,24 @@ def submit_and_die(world: World, what: Upload, port: str, **methods: Any) -> Non
 
 
 def uploads(world: World, count: int, first: str = "") -> list[Upload]:
-    """That many pictures, each under a key of its own."""
+    """Upload that many pictures, each under its own key."""
     body = picture()
     return [world.cloud.put(f"{first}{number:03}.jpg", body) for number in range(count)]
 
 
 def job_of(world: World, upload: Upload) -> Job:
-    """The job of an upload to a versioned bucket."""
+    """Return the job of an upload to a versioned bucket."""
     (job,) = [j for j in world.cloud.jobs() if (j.source_key, j.source_version) == (upload.key, upload.version_id)]
     return job
 
 
 def all_runs(cloud: Cloud) -> list[Job]:
-    """Every run of every job: the current ones and those that were followed by another."""
+    """Return every run of every job, the current ones and the earlier ones."""
     return [items.job_of(row) for row in cloud.rows() if row["pk"]["S"].startswith("JOB#")]
 
 
 def assert_every_run_is_in_the_books(cloud: Cloud) -> None:
-    """Every budget row equals the sum of the runs of its month, and nothing is booked without a row."""
+    """Check that every budget row equals the sum of its month's runs, and that every run is in a budget row."""
     runs = [run for run in all_runs(cloud) if run.budget_month]
     periods = {(row["pk"]["S"].removeprefix("BUDGET#"), row["sk"]["S"]) for row in cloud.rows() if _is_budget(row)}
     assert {(unit, run.budget_month) for run in runs for unit in (run.provider, "usd")} <= periods
@@ -99,7 +99,7 @@ def _worth(run: Job, credits: Decimal | None, unit: str) -> Decimal:
 
 
 def follow(world: World, polls: int = 5) -> Job:
-    """What the job's execution does until the job is over."""
+    """Do what the job's execution does, until the job has ended."""
     for _ in range(polls):
         job = world.job()
         if job.is_terminal:
@@ -111,5 +111,5 @@ def follow(world: World, polls: int = 5) -> Job:
 
 
 def committed(world: World) -> int:
-    """Credits reserved and spent this month."""
+    """Return the credits reserved and spent this month."""
     return int(world.cloud.budget("topaz", MONTH)["committed"])

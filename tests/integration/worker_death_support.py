@@ -1,4 +1,4 @@
-"""Workers that die: a port whose call kills, redeliveries after it, and what must be true in the end."""
+"""Helpers for workers that die: a port whose call kills, redeliveries after it, and what must be true in the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEASE = INVOCATION + timedelta(seconds=61)
 WHEN = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 PLANNED: list[Dying] = []
 
-# A death once it is settled leaves what was staged: it goes by the bucket's lifecycle.
+# A worker that dies after the settlement leaves the staged result, which the bucket's lifecycle deletes.
 LEAVES = {
     ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "published", False),
     ("ledger", "published", True), ("staging", "drop", False),
@@ -27,7 +27,7 @@ class WorkerDied(BaseException):
 
 
 class Dying:
-    """A port whose first call of `method` kills the worker, before or after it took effect."""
+    """A port whose first call of `method` kills the worker, before or after its effect."""
 
     def __init__(self, port: Any, method: str, *, after: bool) -> None:
         self._port, self._method, self._after, self.struck = port, method, after, False
@@ -51,20 +51,20 @@ def ids(step: tuple[str, str]) -> str:
 
 
 def kill(world: World, port: str, method: str, *, after: bool) -> None:
-    """The next worker that calls the port's method dies; `deaths_happened` holds the test to it."""
+    """Make the next worker that calls the port's method die. `deaths_happened` checks that it did."""
     world.ports[port] = Dying(world.ports[port], method, after=after)
     PLANNED.append(world.ports[port])
 
 
 def deaths_happened() -> bool:
-    """Whether every planned death struck: a step that is never taken would prove nothing."""
+    """Say whether every planned death happened. A step that is never taken would prove nothing."""
     struck = all(planned.struck for planned in PLANNED)
     PLANNED.clear()
     return struck
 
 
 def deliver_until_done(world: World, upload: Upload) -> None:
-    """Redelivery after a death, when the message is visible again."""
+    """Deliver again after each death, when the message is visible again."""
     for _ in range(3):
         try:
             world.deliver(upload)
@@ -75,7 +75,7 @@ def deliver_until_done(world: World, upload: Upload) -> None:
 
 
 def finalize_until_done(world: World) -> None:
-    """The state machine's retries, until the job has ended."""
+    """Retry like the state machine, until the job has ended."""
     for _ in range(3):
         try:
             world.finalize(world.job())
@@ -86,7 +86,7 @@ def finalize_until_done(world: World) -> None:
 
 
 def sweep_until_done(world: World, upload: Upload | None = None) -> None:
-    """One message at most, which is never delivered again; whatever dies, a later sweep goes on."""
+    """Deliver at most one message, once; then sweep. Whatever dies, a later sweep continues."""
     with suppress(WorkerDied):
         world.submit(upload) if upload else world.sweep_and_deliver()
     for _ in range(12):
@@ -99,7 +99,7 @@ def sweep_until_done(world: World, upload: Upload | None = None) -> None:
 
 
 def assert_a_person_is_called(world: World) -> None:
-    """In doubt, the reservation kept; whoever died before ringing, the sweep rings."""
+    """Check that the job is in doubt, keeps its reservation, and was alarmed, if need be by the sweep."""
     world.sweep()
     assert (world.job().status, Alarm.IN_DOUBT in world.bell.rung) == (JobStatus.IN_DOUBT, True)
     assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
@@ -118,7 +118,7 @@ def assert_paid_once_and_completed(world: World) -> None:
 
 
 def finish(world: World) -> None:
-    """The provider does its work, and finalize its own."""
+    """Let the provider do its work, then finalize."""
     world.provider.become(ProcessState.COMPLETED)
     finalize_until_done(world)
     assert_paid_once_and_completed(world)

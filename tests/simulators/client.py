@@ -1,6 +1,6 @@
-"""How these tests speak to any simulator: one key, plain HTTP clients, and patience with an end.
+"""The HTTP clients with which these tests use any simulator.
 
-The tests must not import the application: what is checked here is the stand-in, not its user.
+The tests must not import the application: they check the simulators, not what the application does with them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Seen = TypeVar("Seen")
 
 KEY = "test-key-1"
 BEARER = {"Authorization": f"Bearer {KEY}"}
-# A client without a key; no certificates are loaded, as everything here is plain HTTP.
+# A client without a key. It loads no certificates, because everything here is plain HTTP.
 BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
 
 
@@ -27,7 +27,7 @@ BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_
 def running(
     make: Callable[..., AnySimulator], headers: Mapping[str, str] = BEARER, /, **settings: Any
 ) -> Iterator[tuple[AnySimulator, httpx.Client]]:
-    """A simulator of these settings and a client with its key."""
+    """Yield a simulator with these settings, and a client with its key."""
     with make(api_key=KEY, **settings) as sim, client(sim.base_url, headers) as http:
         yield sim, http
 
@@ -37,7 +37,7 @@ def client(base_url: str, headers: Mapping[str, str] = BEARER, timeout: float = 
 
 
 def until(read: Callable[[], Seen], done: Callable[[Seen], bool], limit_seconds: float = 6) -> Seen:
-    """What is read once it is as wanted."""
+    """Read again and again until `done` is true of the value. Return the value."""
     stop = time.time() + limit_seconds
     while not done(seen := read()):
         assert time.time() < stop, f"to the end it was {seen!r}"
@@ -46,7 +46,7 @@ def until(read: Callable[[], Seen], done: Callable[[Seen], bool], limit_seconds:
 
 
 def content(url: str) -> bytes:
-    """A result, read without a key."""
+    """Return a result, read without a key."""
     answer = BARE.get(url)
     assert answer.status_code == 200
     return answer.content

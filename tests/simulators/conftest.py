@@ -1,4 +1,4 @@
-"""For each test: the simulator of the vendor whose folder it lies in, a client with its key, a gallery of pictures."""
+"""Fixtures for each test: the simulator of its folder's vendor, a client with its key, and a server of pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.gallery import Gallery, gallery_open
+from tests.simulators.picture_server import PictureServer, serve_pictures
 from tests.simulators.vendors import VENDORS
 
 from darkroom_local.simulators.framework.server import Simulator
@@ -17,19 +17,19 @@ Pair = tuple[Simulator[Any, Any], httpx.Client]
 
 
 @pytest.fixture(scope="session")
-def hall() -> Iterator[Gallery]:
-    with gallery_open() as shown:
+def session_picture_server() -> Iterator[PictureServer]:
+    with serve_pictures() as shown:
         yield shown
 
 
 @pytest.fixture
-def gallery(hall: Gallery) -> Gallery:
-    hall.renew()
-    return hall
+def picture_server(session_picture_server: PictureServer) -> PictureServer:
+    session_picture_server.renew()
+    return session_picture_server
 
 
-class Stable:
-    """Simulators that are as good as new: under them nothing was accepted, nothing went wrong and nothing was set."""
+class SimulatorPool:
+    """Reuses simulators that are still as new: nothing was accepted, no fault struck and no setting changed."""
 
     def __init__(self) -> None:
         self._fresh: dict[str, tuple[Pair, ExitStack, dict[str, int]]] = {}
@@ -56,18 +56,18 @@ class Stable:
 
 
 @pytest.fixture(scope="session")
-def stable() -> Iterator[Stable]:
-    kept = Stable()
+def simulator_pool() -> Iterator[SimulatorPool]:
+    kept = SimulatorPool()
     yield kept
     kept.close()
 
 
 @pytest.fixture
-def started(stable: Stable, request: pytest.FixtureRequest) -> Iterator[Pair]:
+def started(simulator_pool: SimulatorPool, request: pytest.FixtureRequest) -> Iterator[Pair]:
     name = request.path.parent.name
-    taken = stable.take(name)
+    taken = simulator_pool.take(name)
     yield taken[0]
-    stable.bring_back(name, taken)
+    simulator_pool.bring_back(name, taken)
 
 
 @pytest.fixture

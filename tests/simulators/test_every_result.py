@@ -1,4 +1,4 @@
-"""What every simulator promises of its results: links without a key, ranges, preconditions, and transfers that go wrong."""
+"""What every simulator promises about results: links without a key, ranges, preconditions and faulty transfers."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ import httpx
 import pytest
 from PIL import Image
 from tests.simulators.client import BARE, content
-from tests.simulators.gallery import Gallery
+from tests.simulators.picture_server import PictureServer
 from tests.simulators.vendors import VENDORS, Vendor
 
 from darkroom_local.simulators.framework.server import Simulator
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A finished result that serves a whole module."""
+class SharedResult:
+    """A finished result that all tests of the module use."""
 
     vendor: Vendor
     sim: Simulator[Any, Any]
     http: httpx.Client
-    job: Any  # the id of the journal
+    job: Any  # its id in the journal
     url: str
     whole: bytes
 
 
 @pytest.fixture(scope="module", params=VENDORS)
-def finished(request: pytest.FixtureRequest, hall: Gallery) -> Iterator[Shown]:
+def finished(request: pytest.FixtureRequest, session_picture_server: PictureServer) -> Iterator[SharedResult]:
     vendor = VENDORS[request.param]
-    hall.renew()
+    session_picture_server.renew()
     with vendor.running() as (sim, http):
-        url = vendor.link(http, vendor.submit(http, hall, "any"))
-        yield Shown(vendor, sim, http, sim.submits[0][vendor.note], url, content(url))
+        url = vendor.link(http, vendor.submit(http, session_picture_server, "any"))
+        yield SharedResult(vendor, sim, http, sim.submits[0][vendor.id_field], url, content(url))
 
 
 @pytest.fixture
-def shown(finished: Shown) -> Shown:
+def shown(finished: SharedResult) -> SharedResult:
     finished.sim.faults.clear()
     finished.sim.journal.clear()
     return finished
 
 
-def test_links_serve_ranges_and_preconditions_without_a_key(shown: Shown) -> None:
+def test_links_serve_ranges_and_preconditions_without_a_key(shown: SharedResult) -> None:
     url, whole = shown.url, shown.whole
     assert url.startswith(shown.sim.origin + "/")
     answer = BARE.get(url)
@@ -63,13 +63,13 @@ def test_links_serve_ranges_and_preconditions_without_a_key(shown: Shown) -> Non
     assert not any(entry["key_leaked"] for entry in shown.sim.requests)
 
 
-def test_a_key_sent_to_a_link_is_noted_as_leaked(shown: Shown) -> None:
+def test_a_key_sent_to_a_link_is_noted_as_leaked(shown: SharedResult) -> None:
     assert shown.http.get(shown.url).status_code == 200
     (entry,) = shown.sim.requests
-    assert (entry["key_leaked"], entry[shown.vendor.note]) == (True, shown.job)
+    assert (entry["key_leaked"], entry[shown.vendor.id_field]) == (True, shown.job)
 
 
-def test_tampered_links_and_links_for_another_method_are_403(shown: Shown) -> None:
+def test_tampered_links_and_links_for_another_method_are_403(shown: SharedResult) -> None:
     url = shown.url
     assert BARE.head(url).status_code == 403
     assert BARE.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
@@ -77,7 +77,7 @@ def test_tampered_links_and_links_for_another_method_are_403(shown: Shown) -> No
     assert BARE.get(url.replace("/results/", "/results/x")).status_code == 403
 
 
-def test_a_cut_transfer_sends_half_and_can_be_resumed(shown: Shown) -> None:
+def test_a_cut_transfer_sends_half_and_can_be_resumed(shown: SharedResult) -> None:
     url, whole = shown.url, shown.whole
     shown.sim.faults.add("cut")
     pieces: list[bytes] = []
@@ -90,7 +90,7 @@ def test_a_cut_transfer_sends_half_and_can_be_resumed(shown: Shown) -> None:
     assert got + BARE.get(url, headers={"Range": f"bytes={len(got)}-"}).content == whole
 
 
-def test_results_can_be_corrupt_expired_or_slow(shown: Shown) -> None:
+def test_results_can_be_corrupt_expired_or_slow(shown: SharedResult) -> None:
     url, whole = shown.url, shown.whole
     shown.sim.faults.add("corrupt")
     shown.sim.faults.add("expired")
@@ -104,7 +104,7 @@ def test_results_can_be_corrupt_expired_or_slow(shown: Shown) -> None:
     assert 0.2 < time.time() - start < 1.5
 
 
-def test_results_can_be_refused_reset_and_late_like_everything_else(shown: Shown) -> None:
+def test_results_can_be_refused_reset_and_late_like_everything_else(shown: SharedResult) -> None:
     shown.sim.faults.add("error_before", on="result", status=503)
     assert BARE.get(shown.url).status_code == 503
     shown.sim.faults.add("reset_before", on="result")

@@ -1,4 +1,4 @@
-"""A picture behind an https address: fetched from whom the simulator trusts, and from nobody else."""
+"""A simulator fetches a picture by https only from a host whose certificate it trusts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from tests.simulators.gallery import picture
+from tests.simulators.picture_server import picture
 
 from darkroom_local.certificates import Certificates, issued
-from darkroom_local.simulators.framework.input_fetching import NotFetched, fetch, trust_in
+from darkroom_local.simulators.framework.input_fetching import NotFetched, fetch, tls_trust
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Shows one picture."""
+    """Serves one picture."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(HTTPServer):
-    """One that does not mind who hangs up."""
+    """Ignores clients that hang up."""
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass
@@ -56,7 +56,7 @@ def url(certificates: Certificates) -> Iterator[str]:
 
 def fetched(url: str, folder: Path, authorities: Path | None) -> bytes:
     target = folder / "picture"
-    asyncio.run(fetch(url, target, 10, 1 << 20, trust_in(authorities)))
+    asyncio.run(fetch(url, target, 10, 1 << 20, tls_trust(authorities)))
     return target.read_bytes()
 
 

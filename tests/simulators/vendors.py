@@ -1,6 +1,6 @@
-"""The four simulators, for what all promise alike: how each is started, asked and refused, and where its results are.
+"""The four simulators, for tests of what all of them promise: how to start them, send requests, and find results.
 
-A mark is what a test knows a submit again by: in the journal's subject, and in what the vendor lists.
+A mark identifies a submit: it is in the journal's subject field and in the vendor's list.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import httpx
 from tests.simulators import client
 from tests.simulators.aimlapi import support as aimlapi
 from tests.simulators.client import BEARER
-from tests.simulators.gallery import Gallery
 from tests.simulators.oxen import support as oxen
+from tests.simulators.picture_server import PictureServer
 from tests.simulators.topaz import support as topaz
 from tests.simulators.uwear import support as uwear
 
@@ -27,45 +27,47 @@ from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.uwear import UwearSimulator
 
 Answer = httpx.Response
-Ask = Callable[[httpx.Client, Gallery], Answer]
+SendRequest = Callable[[httpx.Client, PictureServer], Answer]
 
 
 @dataclass(frozen=True)
 class Vendor:
-    """What a test has to know of one simulator."""
+    """What a test needs to know about one simulator."""
 
     name: str
     make: Callable[..., Simulator[Any, Any]]
     speed: float
-    submit: Callable[[httpx.Client, Gallery, str], Answer]  # one that is accepted, of that mark
-    link: Callable[[httpx.Client, Answer], str]  # where the result is, once it is there
-    marks: Callable[[httpx.Client], list[str | None]]  # of what the vendor lists
-    fetched: Callable[[httpx.Client, str], Answer]  # one submit of the picture at that address
-    asks: Mapping[str, Ask]  # operation → such a call
-    refusals: tuple[set[str], ...]  # the fields that a refusal may have
-    wrong: tuple[str, ...]  # lines that mean no fault of it
-    note: str  # the journal's field that says which job it was
-    reads: Mapping[str, Callable[[httpx.Client, Answer], Answer]] = field(default_factory=dict)  # of one job
-    statuses: Mapping[str, int] = field(default_factory=dict)  # of faults that not all know, or not alike
-    broke: int = 402  # the status for who cannot pay
+    submit: Callable[[httpx.Client, PictureServer, str], Answer]  # sends one accepted submit with that mark
+    link: Callable[[httpx.Client, Answer], str]  # waits for the result and returns its URL
+    marks: Callable[[httpx.Client], list[str | None]]  # the marks in the vendor's list
+    fetched: Callable[[httpx.Client, str], Answer]  # submits the picture at that URL
+    requests: Mapping[str, SendRequest]  # operation → a function that sends such a request
+    refusals: tuple[set[str], ...]  # the fields that an error answer may have
+    unknown_faults: tuple[str, ...]  # fault rules that this simulator does not support
+    id_field: str  # the journal's field with the job's id
+    reads: Mapping[str, Callable[[httpx.Client, Answer], Answer]] = field(
+        default_factory=dict
+    )  # requests about one job
+    statuses: Mapping[str, int] = field(default_factory=dict)  # fault → status, where it differs between vendors
+    no_funds_status: int = 402  # the status when the account has no funds
     headers: Mapping[str, str] = field(default_factory=lambda: BEARER)
 
     def running(self, **settings: Any) -> AbstractContextManager[tuple[Simulator[Any, Any], httpx.Client]]:
-        """A simulator and a client with its key."""
+        """Yield a simulator and a client with its key."""
         return client.running(self.make, self.headers, **{"speed": self.speed, **settings})
 
 
-def marked(gallery: Gallery, mark: str) -> str:
-    """An address that bears a mark."""
-    return gallery.url(f"/cat.png?mark={mark}")
+def marked(picture_server: PictureServer, mark: str) -> str:
+    """Return a URL that contains the mark."""
+    return picture_server.url(f"/cat.png?mark={mark}")
 
 
 def _mark_of(url: str) -> str:
     return parse_qs(urlsplit(url).query).get("mark", [""])[0]
 
 
-def _get(path: str) -> Ask:
-    return lambda http, gallery: http.get(path)
+def _get(path: str) -> SendRequest:
+    return lambda http, picture_server: http.get(path)
 
 
 def _topaz_link(http: httpx.Client, answer: Answer) -> str:
@@ -81,18 +83,18 @@ TOPAZ = Vendor(
     name="topaz",
     make=TopazSimulator,
     speed=20,
-    submit=lambda http, gallery, mark: topaz.submit(http, filename=f"{mark}.png"),
+    submit=lambda http, picture_server, mark: topaz.submit(http, filename=f"{mark}.png"),
     link=_topaz_link,
     marks=lambda http: [job["filename"].removesuffix(".png") for job in http.get("/status").json()],
     fetched=lambda http, url: http.post("/enhance/async", files={"source_url": (None, url)}),
-    asks={
-        "submit": lambda http, gallery: topaz.submit(http),
+    requests={
+        "submit": lambda http, picture_server: topaz.submit(http),
         "list": _get("/status"),
-        "account": lambda http, gallery: http.get(http.base_url.join("/account/v1/credits/balance")),
+        "account": lambda http, picture_server: http.get(http.base_url.join("/account/v1/credits/balance")),
     },
     refusals=({"code", "message"}, {"detail"}, {"error"}),
-    wrong=("b64", "throttle:events"),
-    note="process_id",
+    unknown_faults=("b64", "throttle:events"),
+    id_field="process_id",
     reads={"status": lambda http, answer: http.get(f"/status/{answer.json()['process_id']}")},
     statuses={"no_subscription": 412, "topping_up": 425},
     headers=topaz.HEADERS,
@@ -101,34 +103,37 @@ UWEAR = Vendor(
     name="uwear",
     make=UwearSimulator,
     speed=50,
-    submit=lambda http, gallery, mark: uwear.submit(http, marked(gallery, mark)),
+    submit=lambda http, picture_server, mark: uwear.submit(http, marked(picture_server, mark)),
     link=lambda http, answer: uwear.link(http, answer.json()["generation_id"]),
     marks=lambda http: [_mark_of(url) for url in uwear.given(http)],
     fetched=lambda http, url: uwear.submit(http, url),
-    asks={"submit": lambda http, gallery: uwear.submit(http, gallery.url()), "list": _get("/generations")},
+    requests={
+        "submit": lambda http, picture_server: uwear.submit(http, picture_server.url()),
+        "list": _get("/generations"),
+    },
     refusals=({"detail"},),
-    wrong=("topping_up", "throttle:account"),
-    note="generation_id",
+    unknown_faults=("topping_up", "throttle:account"),
+    id_field="generation_id",
     reads={"status": lambda http, answer: http.get(f"/generation/{answer.json()['generation_id']}")},
 )
 OXEN = Vendor(
     name="oxen",
     make=OxenSimulator,
     speed=60,
-    submit=lambda http, gallery, mark: oxen.submit(http, marked(gallery, mark)),
+    submit=lambda http, picture_server, mark: oxen.submit(http, marked(picture_server, mark)),
     link=lambda http, answer: oxen.link(http, _oxen_id(answer)),
     marks=lambda http: [_mark_of(row["input_image"]) for row in http.get("/ai/generations").json()["generations"]],
     fetched=lambda http, url: oxen.submit(http, url),
-    asks={
-        "submit": lambda http, gallery: oxen.submit(http, gallery.url()),
-        "edit": lambda http, gallery: oxen.edit(http, gallery.url()),
+    requests={
+        "submit": lambda http, picture_server: oxen.submit(http, picture_server.url()),
+        "edit": lambda http, picture_server: oxen.edit(http, picture_server.url()),
         "list": _get("/ai/queue"),
         "history": _get("/ai/generations"),
         "model": _get(f"/ai/models/{oxen.MODEL}"),
     },
     refusals=({"error", "status", "status_message"},),
-    wrong=("list_shape", "throttle:events", "inline:submit"),
-    note="generation_id",
+    unknown_faults=("list_shape", "throttle:events", "inline:submit"),
+    id_field="generation_id",
     reads={
         "status": lambda http, answer: http.get(f"/ai/queue/{_oxen_id(answer)}"),
         "cancel": lambda http, answer: http.delete(f"/ai/queue/{_oxen_id(answer)}"),
@@ -138,19 +143,19 @@ AIMLAPI = Vendor(
     name="aimlapi",
     make=AimlapiSimulator,
     speed=1000,
-    submit=lambda http, gallery, mark: aimlapi.generate(http, marked(gallery, mark), mark),
+    submit=lambda http, picture_server, mark: aimlapi.generate(http, marked(picture_server, mark), mark),
     link=lambda http, answer: aimlapi.link(answer),
     marks=lambda http: [row["client_request_id"] for row in aimlapi.log(http)],
     fetched=lambda http, url: aimlapi.generate(http, url),
-    asks={
-        "submit": lambda http, gallery: aimlapi.generate(http, gallery.url()),
+    requests={
+        "submit": lambda http, picture_server: aimlapi.generate(http, picture_server.url()),
         "list": _get("/v2/logs?period=1h"),
         "account": _get("/v2/billing"),
     },
     refusals=({"message", "path", "requestId", "statusCode", "timestamp"},),
-    wrong=("throttle:status", "b64:list"),
-    note="inference_id",
+    unknown_faults=("throttle:status", "b64:list"),
+    id_field="inference_id",
     statuses={"no_funds": 403},
-    broke=403,
+    no_funds_status=403,
 )
 VENDORS = {vendor.name: vendor for vendor in (TOPAZ, UWEAR, OXEN, AIMLAPI)}

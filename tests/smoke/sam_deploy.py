@@ -1,6 +1,7 @@
-"""The real SAM CLI builds and deploys template.yaml onto the embedded cloud; an upload with tags flows through.
+"""The real SAM CLI builds and deploys template.yaml to the embedded cloud, and an upload with tags is processed.
 
-Usage: python -m tests.smoke.sam_deploy PATH-TO-SAM. Prints what it did and exits 1 when anything differs. Leaves nothing.
+Usage: python -m tests.smoke.sam_deploy PATH-TO-SAM. Prints what it did, exits 1 on any difference, and leaves nothing
+behind.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SHIPPED = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachi
 
 
 def copied(folder: Path) -> Path:
-    """What `sam build` reads, in a folder of its own, so that nothing is left in the project."""
+    """Copy what `sam build` reads into a folder, so that nothing is left in the project."""
     place = folder / "darkroom"
     place.mkdir()
     for name in SHIPPED:
@@ -39,7 +40,7 @@ def copied(folder: Path) -> Path:
 
 
 def sam(binary: str, endpoint: Endpoint, place: Path, *arguments: str) -> None:
-    """Runs the SAM CLI as a user would in the project's root, with the embedded cloud as AWS."""
+    """Run the SAM CLI as a user does in the project's root, with the embedded cloud as AWS."""
     environment = {
         **{name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "LANG", "LC_"))},
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -50,7 +51,7 @@ def sam(binary: str, endpoint: Endpoint, place: Path, *arguments: str) -> None:
 
 
 def main(binary: str) -> int:
-    """Builds, deploys, uploads, compares."""
+    """Build, deploy, upload and compare."""
     with (
         tempfile.TemporaryDirectory(prefix="darkroom-smoke-") as folder,
         simulators("topaz", speed=20) as made,

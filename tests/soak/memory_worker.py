@@ -1,4 +1,4 @@
-"""Carries pictures through submit's and finalize's adapters and prints this process's peak memory in each half (Linux only)."""
+"""Carry pictures through the adapters of submit and finalize, and print the peak memory of each half (Linux only)."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class Keys:
         return self.key
 
     def refresh(self) -> None:
-        """Nothing to read."""
+        """Do nothing: the key never changes."""
 
 
 def peak_mib() -> float:
-    """The peak resident set in MiB since `forget_peak`, of this program alone: getrusage's would carry over from the parent."""
+    """Return the peak resident set since `forget_peak`, in MiB. getrusage would include the parent's peak."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def forget_peak() -> None:
-    """See proc(5), clear_refs."""
+    """Reset the peak: see proc(5), clear_refs."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def nothing(*arguments: object) -> NoReturn:
-    """No link is asked for, and no result is kept, of an image that is sent as it is."""
+    """Raise: an image that is sent as bytes needs no link and stages no result."""
     raise AssertionError(arguments)
 
 

@@ -1,4 +1,4 @@
-"""Ten thousand further schedules of the fault simulation, a part of them with many more uploads."""
+"""Ten thousand more schedules of the fault simulation, some with many more uploads."""
 
 from __future__ import annotations
 

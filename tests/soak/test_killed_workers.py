@@ -1,8 +1,9 @@
-"""Never pay twice, on the embedded cloud: Lambda workers are killed at random while 60 uploads and their duplicates pass.
+"""Never pay twice, on the embedded cloud: Lambda workers are killed at random while 60 uploads and duplicates are
+processed.
 
-The cloud's functions run as child processes of its own; this test kills one of them again and again. The simulator counts
-what it accepted: one paid submit for each upload, whatever died. Time-outs, and the leases that follow from them, are set
-short, so that what died is taken over within minutes instead of a quarter of an hour.
+The cloud runs functions as its child processes, and this test kills one after the other. The simulator counts what it
+accepted: one paid submit for each upload, whatever died. Time-outs and leases are short, so that a dead worker's job
+is taken over within minutes instead of a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from darkroom_local.local_stack import local_stack
 
 UPLOADS = 60
 DUPLICATES = 2  # more messages for each upload
-KILLING_SECONDS = 240.0  # long enough for some to come as far as finalize
+KILLING_SECONDS = 240.0  # long enough for some jobs to reach finalize
 PAUSES = (0.2, 1.8)  # seconds between two kills
-SUBMITS_SPARED = 0.75  # of the kills: else hardly a job would come as far as poll and finalize
+SUBMITS_SPARED = 0.75  # of the kills; otherwise hardly any job would reach poll and finalize
 PATIENCE_SECONDS = 900.0
 PROC = Path("/proc")
 
@@ -46,7 +47,9 @@ class Killer:
         while time.monotonic() < until and not self.stopped.wait(self.dice.uniform(*PAUSES)):
             workers = list(self._workers())
             if workers:
-                function = self.dice.choice(sorted({name for _, name in workers}))  # each as often, however many it has
+                function = self.dice.choice(
+                    sorted({name for _, name in workers})
+                )  # each function is equally likely, whatever its number of workers
                 pid = self.dice.choice([pid for pid, name in workers if name == function])
                 if "-Submit-" in function and self.dice.random() < SUBMITS_SPARED:
                     continue
@@ -78,7 +81,7 @@ def killing(room: Darkroom, seed: int) -> Iterator[Killer]:
 
 
 def await_ends(room: Darkroom, keys: list[str]) -> dict[str, dict[str, object]]:
-    """Sweeps every five seconds instead of every minute; returns the jobs once all have ended and said so."""
+    """Sweep every five seconds instead of every minute. Return the jobs when all have ended and sent their events."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         room.sweep()

@@ -1,6 +1,7 @@
-"""Constant memory: a large picture passes through submit's and finalize's adapters with little more than a small one takes.
+"""Constant memory: a large picture needs hardly more memory in the adapters of submit and finalize than a small one.
 
-The embedded cloud and the simulator are processes of their own; a third one does what the functions do and reports its peak.
+The embedded cloud and the simulator are separate processes. A third process does the functions' work and reports its
+peak.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from tests.e2e.deployed_application import API_KEY
 
 from darkroom_local.local_stack import local_stack
 
-MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}  # over a small picture, whatever the size of the large one
-SIDES = {"small.tif": 64, "medium.tif": 4730, "large.tif": 8200}  # as RGB 64 MiB and 200 MB; the results as much
+MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}  # over a small picture, for a large one of any size
+SIDES = {"small.tif": 64, "medium.tif": 4730, "large.tif": 8200}  # as RGB 64 MiB and 200 MB; the results are as large
 Report = dict[str, dict[str, float]]
 
 
 def tiff(side: int) -> bytes:
-    """Noise, in three colours that differ: nothing makes it small."""
+    """Return noise in three different colours, which does not compress."""
     buffer = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise((side, side), 120) for _ in "RGB"]).save(buffer, "TIFF")
     return buffer.getvalue()
@@ -31,7 +32,7 @@ def tiff(side: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    """What each half took of memory for each picture, in a process that carried all of them."""
+    """Return the memory of each half for each picture, in one process that carried all pictures."""
     with local_stack(speed=200, parameters={"AllowedProviders": "topaz"}) as stack:
         s3 = stack.endpoint.client("s3")
         for name, side in SIDES.items():

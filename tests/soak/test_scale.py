@@ -1,6 +1,8 @@
-"""Up to 10,000 uploads within a minute, simulated: whatever they meet, none is lost, paid twice, dead-lettered or too many.
+"""Up to 10,000 uploads within a minute, simulated: none is lost, paid twice or dead-lettered, and no limit is
+exceeded.
 
-The worlds are those of `benchmarks/scale.py`, in full size. What becomes of the uploads is asserted, never how long it takes.
+The simulations are those of `benchmarks/scale.py`, at full size. The tests check what happens to the uploads, never
+how long it takes.
 """
 
 from __future__ import annotations

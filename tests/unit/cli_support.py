@@ -1,4 +1,4 @@
-"""Jobs in each state over a whole application in this process, and the command line that meets them."""
+"""Jobs in each state in a whole application in this process, and the command line that works on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from darkroom_cli.main import app
 
 @dataclass(frozen=True)
 class Stack:
-    """Stands in for `deployment.Deployment`: real use cases on moto and a fake provider."""
+    """Replaces `deployed_stack.Deployment`: real use cases with moto and a fake provider."""
 
     world: World
     queues: tuple[Any, str, str]
@@ -44,7 +44,7 @@ class Stack:
 
 @contextmanager
 def deployed() -> Iterator[Stack]:
-    """A stack that every command finds, whatever its name."""
+    """Yield a stack that every command finds, whatever its name."""
     with cloud() as account, pytest.MonkeyPatch.context() as patch:
         world = World(account)
         world.clock.now = datetime.now(UTC)
@@ -56,19 +56,19 @@ def deployed() -> Iterator[Stack]:
 
 
 def run(*arguments: str, typed: str | None = None) -> Result:
-    """`darkroom` with these arguments."""
+    """Run `darkroom` with these arguments."""
     return CliRunner().invoke(app, list(arguments), input=typed)
 
 
 def sent(world: World, key: str = "a.jpg") -> Job:
-    """A job at the provider."""
+    """Return a job at the provider."""
     upload = world.cloud.put(key, picture())
     world.deliver(upload)
     return next(j for j in world.cloud.jobs() if (j.source_key, j.source_version) == (key, upload.version_id))
 
 
 def failed(world: World, key: str = "a.jpg") -> Job:
-    """A job that the provider took and failed."""
+    """Return a job that the provider accepted and failed."""
     job = sent(world, key)
     world.provider.become(ProcessState.FAILED, job.process_id)
     world.clock.advance(60)
@@ -77,18 +77,18 @@ def failed(world: World, key: str = "a.jpg") -> Job:
 
 
 def refused(world: World, key: str) -> Job:
-    """A job that was never reserved."""
+    """Return a job that was never reserved."""
     world.deliver(world.cloud.put(key, b"no picture"))
     return next(job for job in world.cloud.jobs() if job.source_key == key)
 
 
 def doubted(world: World) -> Job:
-    """A job that is a person's to decide."""
+    """Return a job in doubt, which an operator must decide."""
     return world.ledger.mark_in_doubt(sent(world), "a person must resolve it", world.clock())
 
 
 def lost(world: World) -> Job:
-    """A job whose submit was lost, and that is a person's to decide."""
+    """Return a job whose submit was lost and which an operator must decide."""
     world.provider.lists = False
     world.provider.refusals = [SubmitInDoubt("lost")]
     world.deliver(world.cloud.put("a.jpg", picture()))
@@ -97,7 +97,7 @@ def lost(world: World) -> Job:
 
 
 def now(world: World, job: Job) -> Job:
-    """The job as the ledger has it."""
+    """Return the job as it is in the ledger now."""
     found = world.ledger.get(job.job_id)
     assert found is not None
     return found

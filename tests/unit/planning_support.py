@@ -1,4 +1,4 @@
-"""Plans made from tags and defaults, and the numbers of the catalog that bound them."""
+"""Helpers that make plans from tags and defaults, and the catalog's numbers that limit them."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def out_of_bounds(parameter: Parameter) -> tuple[str, str]:
 
 OUT_OF_BOUNDS = [(m, p, value) for m, p in NUMBERS for value in out_of_bounds(p)]
 TINY = ImageFacts(ImageFormat.PNG, 1, 1)
-# A side of 32,000 passes only on a narrow picture: the other follows in proportion.
+# A side of 32,000 is only allowed for a narrow picture, because the other side follows in proportion.
 NARROW = {"output_width": ImageFacts(ImageFormat.PNG, 8000, 1), "output_height": ImageFacts(ImageFormat.PNG, 1, 8000)}

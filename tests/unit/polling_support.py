@@ -1,4 +1,4 @@
-"""A provider made of a length and an eta, and jobs that are followed by the schedule. Pure: no clock, no wait."""
+"""A provider that consists of a job length and an eta, and the polls of its jobs. No clock and no waiting."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from random import Random
 from darkroom.poll_schedule import next_poll_at
 
 START = datetime(2026, 11, 21, 14, tzinfo=UTC)
-TICK = 1e-3  # what datetimes and floats may differ by, seconds
-Eta = Callable[[float], float | None]  # the job's age → its announced length, both in seconds; None: it says none
-Maker = Callable[[float], Eta]  # of the job's real length
+TICK = 1e-3  # the difference that datetimes and floats may have, in seconds
+Eta = Callable[[float], float | None]  # the job's age → its announced length, both in seconds; None: it announces none
+Maker = Callable[[float], Eta]  # takes the job's real length
 
 
 @dataclass(frozen=True)
 class Found:
-    """How a job was followed."""
+    """How a job was polled."""
 
     length: float
     ages: tuple[float, ...]  # at each poll
@@ -29,7 +29,7 @@ class Found:
 
     @property
     def late(self) -> float:
-        """Seconds between the result's being ready and the poll that finds it."""
+        """Return the seconds between the end of the job and the poll that finds it."""
         return self.ages[-1] - self.length
 
     @property
@@ -38,7 +38,7 @@ class Found:
 
 
 def follow(length: float, eta: Eta) -> Found:
-    """Polls until the job is over, as the ledger would: an eta stays until the provider names another."""
+    """Poll until the job is over. Like the ledger, keep an eta until the provider names another."""
     ages: list[float] = []
     age, announced = 0.0, eta(0.0)
     while age < length:
@@ -55,7 +55,7 @@ def constant(announced: float) -> Eta:
 
 
 def honest(length: float) -> Eta:
-    """As the simulator announces: whole seconds, rounded up."""
+    """Return the eta of the simulator: whole seconds, rounded up."""
     return constant(math.ceil(length + 0.05))
 
 
@@ -64,12 +64,12 @@ def times(factor: float) -> Maker:
 
 
 def corrected(length: float) -> Eta:
-    """Half the length at first; once asked, the truth, rounded up."""
+    """Return an eta that is half the length at first, and exact (rounded up) from the first poll on."""
     return lambda age: length / 2 if age == 0 else math.ceil(length)
 
 
 def slipping(seconds: float) -> Eta:
-    """Always so far ahead."""
+    """Return an eta that is always that many seconds ahead."""
     return lambda age: age + seconds
 
 
@@ -77,7 +77,7 @@ def none_at_all(age: float) -> None:
     return None
 
 
-# What jobs may take, drawn once: many small ones, many long ones, and every order of magnitude alike.
+# Lengths of jobs, drawn once: many short ones, many long ones, and all orders of magnitude equally.
 DISTRIBUTIONS: dict[str, Callable[[Random], float]] = {
     "mostly a quarter of a minute": lambda rng: min(max(rng.lognormvariate(math.log(15), 0.6), 5), 1800),
     "mostly a minute": lambda rng: min(max(rng.lognormvariate(math.log(60), 0.8), 5), 1800),

@@ -1,7 +1,8 @@
-"""The vendors' published example requests as data, each with its citation, and where ours differ, with the reason.
+"""The vendors' published example requests as data, each with its source, and the reasons where our requests differ.
 
-A field stands here as its page shows it. `differs` names every field of ours that is another, or is left out; nothing else
-may be. Topaz' forms have texts where its OpenAPI has numbers and switches: that is what multipart/form-data carries.
+Each field is as its page shows it. `differs` names every field of ours that differs or is missing; nothing else may
+differ. Fields of Topaz' forms are texts where its OpenAPI has numbers and switches, because multipart/form-data
+carries texts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ LEFT_OUT = object()
 IMAGE = "<the image>"  # a part with a filename
 INPUT_FIELDS = {"aimlapi": "image_url", "oxen": "input_image", "uwear": "image_url"}
 BEARER = {"authorization": "Bearer <KEY>", "content-type": "application/json"}
-# What HTTP itself and our client add to every request; no page speaks of them.
+# What HTTP itself and our client add to every request. No vendor's page mentions them.
 TRANSPORT = frozenset({"host", "accept", "accept-encoding", "connection", "user-agent", "content-length"})
 
 OUR_LINK = (LINK, "our image stands behind a presigned link, not at the example's address")
@@ -26,7 +27,9 @@ TRACED = "the request log names a call by it: request tracing page, docs.aimlapi
 
 @dataclass(frozen=True)
 class Published:
-    """A request as its vendor's page shows it, the tags that ask us for the same, and where ours differs and why."""
+    """A request as its vendor's page shows it, the tags that ask us for the same, and our differences with their
+    reasons.
+    """
 
     cited: str
     provider: str
@@ -39,12 +42,12 @@ class Published:
     call: str = "submit"
 
     def expected(self) -> dict[str, Any]:
-        """Our fields: the published ones and the differences."""
+        """Return our expected fields: the published ones with the differences."""
         changed = {**self.fields, **{name: ours for name, (ours, _) in self.differs.items()}}
         return {name: value for name, value in changed.items() if value is not LEFT_OUT}
 
     def expected_headers(self) -> dict[str, str]:
-        """Our headers but those of the transport."""
+        """Return our expected headers, without those of the transport."""
         return {**self.headers, **{name: ours for name, (ours, _) in self.headers_differ.items()}}
 
 
@@ -63,7 +66,7 @@ HELD = {"synchronous": "true"}
 OXEN_LINK = {"input_image": OUR_LINK}
 OXEN_MINIMAL_DIFFERS = {**OXEN_LINK, "output_format": ("png", ALWAYS_NAMED)}
 
-# uwear.ai's page has a skeleton, with placeholders for values, and a table of settings with their defaults.
+# uwear.ai's page has a template with placeholders for values, and a table of settings with their defaults.
 UWEAR_SKELETON = {
     "generation_result_id": 0, "image_url": "", "model_name": "string",
     "generation_settings": {"additionalProperties": "string"},
@@ -95,7 +98,7 @@ def topaz(
     call: str = "submit",
     **how: str,
 ) -> Published:
-    """A form of Topaz', whose tags are its fields and `how` it is sent."""
+    """Return a form of Topaz. Its tags are its fields and `how` it is sent."""
     tags = {name: value for name, value in fields.items() if value != IMAGE and name not in NO_IMAGE_SENT}
     url = f"https://api.topazlabs.com/image/v1/{path}"
     return Published(cited, "topaz", url, fields, {**tags, **how}, differs, X_API_KEY, call=call)

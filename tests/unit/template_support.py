@@ -1,4 +1,4 @@
-"""template.yaml as data, and what its tests ask of it."""
+"""template.yaml as data, and the questions that its tests ask."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def mentions(node: Any, name: str) -> bool:
-    """Whether a Ref, GetAtt or Sub anywhere below names the parameter or resource."""
+    """Say whether a Ref, GetAtt or Sub anywhere below names the parameter or resource."""
     if isinstance(node, dict):
         return any(
             (key == "Ref" and value == name)
@@ -54,7 +54,7 @@ def mentions(node: Any, name: str) -> bool:
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:
-    """Of a role's own policies and of those attached to it apart."""
+    """Yield the statements of a role's own policies and of those attached to it."""
     apart = [
         it["Properties"] for it in of_type("AWS::IAM::Policy").values() if {"Ref": role} in it["Properties"]["Roles"]
     ]
@@ -79,7 +79,9 @@ def environment(function: str) -> set[str]:
 
 
 def target(statement: dict[str, Any]) -> str:
-    """What a statement's one resource is, short: `IntakeQueue.Arn`, `input bucket/*`, or the ARN behind the account."""
+    """Return the short name of a statement's one resource: `IntakeQueue.Arn`, `input bucket/*`, or the ARN after the
+    account.
+    """
     ((kind, value),) = statement["Resource"].items() if isinstance(statement["Resource"], dict) else (("", "*"),)
     if isinstance(value, list):
         bucket = "input bucket" if mentions(value[1], "InputBucketName") else "output bucket"
@@ -88,7 +90,7 @@ def target(statement: dict[str, Any]) -> str:
 
 
 def cited(name: str) -> list[dict[str, str]]:
-    """The rows of the first table of docs/<name> whose first column is a code word: column title → text."""
+    """Return the rows of the first table of docs/<name> that has code in its first column: column title → text."""
     lines = (ROOT / "docs" / name).read_text().splitlines()
     header: list[str] = []
     found = []

@@ -1,6 +1,6 @@
-"""The AI/ML API adapter's exact bytes: what it sends to which path, and what it makes of every answer.
+"""The exact bytes of the AI/ML API adapter: what it sends to which path, and what each answer means.
 
-The transport is httpx's mock; test_aimlapi_list.py has the request log, test_held.py the ways a result arrives.
+The transport is httpx's mock. test_aimlapi_list.py tests the request log, and test_synchronous_calls.py the results.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from darkroom.model import SendMode
 from darkroom.ports import ImageStream
 from darkroom.providers.aimlapi import Aimlapi
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 BASE = "https://api.aimlapi.example.test"
 RESULT = "https://cdn.example.test/komodo/output/1.jpeg?X-Amz-Expires=604800&X-Amz-Signature=s"
@@ -66,7 +66,7 @@ def submit(provider: Aimlapi, keep: Any = refuse_to_keep, image: ImageStream = L
 
 
 def submitted(body: Any, status: int = 200, **headers: str) -> tuple[Any, Kept]:
-    """What a submit came to that was answered so, and what it kept."""
+    """Return what a submit with this answer came to, and what it staged."""
     kept = Kept()
     return submit(aimlapi(split(Vendor(answer(body, status, **headers)), Host())), kept), kept
 

@@ -1,4 +1,4 @@
-"""Calls for a person: a count in the metric that the template's alarm of that name watches, sent whatever becomes of the run."""
+"""Alerts to operators: each adds to the metric of the alarm of that name, even if the run fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_call_is_one_count_under_the_stacks_name(
     sent = json.loads(line)
     (described,) = sent["_aws"]["CloudWatchMetrics"]
     assert described["Namespace"] == "Darkroom"
-    assert described["Dimensions"] == [["service"]]  # an alarm sees a metric under exactly its own dimensions
+    assert described["Dimensions"] == [["service"]]  # an alarm only sees a metric under exactly its own dimensions
     assert (sent["service"], sent[alarm.value]) == ("a-stack", [1.0])
 
 

@@ -1,4 +1,4 @@
-"""How a stack that stays is reached later, by commands of another day. No stack is started."""
+"""How later commands reach a stack that stays running. No stack is started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT = Path("/some where/authority.pem")
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """The note of a stack that stands: its one process is this one."""
+    """Return the state file of a running stack, whose one process is this one."""
     note: dict[str, Any] = {
         "pids": {"python": os.getpid()}, "url": "https://127.0.0.1:1", "authority": str(KEPT), "access_key": "id",
         "secret_key": "secret", "outputs": {}, "simulator_urls": {}, "providers": ["topaz"],

@@ -1,4 +1,4 @@
-"""How the benchmark of the costs counts DynamoDB's units, beside what the developer guide says of them."""
+"""The cost benchmark counts DynamoDB's units as the developer guide describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalog's own soundness, its lookups, and that the page of models names all of it."""
+"""The catalog is valid, its lookups work, and the page of models names everything in it."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_every_source_cited_in_a_catalog_is_listed_and_used(provider: str) -> No
 
 
 def of(provider: str) -> str:
-    """What the page says of one provider."""
+    """Return the page's text about one provider."""
     return PAGE.split(f"\n## {provider}\n")[1].split("\n## ")[0]
 
 

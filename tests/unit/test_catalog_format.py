@@ -1,4 +1,4 @@
-"""The catalogs' format: what an endpoint or a model may say, and what holds when it says nothing."""
+"""The format of the catalogs: what an endpoint or a model may say, and the defaults."""
 
 from __future__ import annotations
 

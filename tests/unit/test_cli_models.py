@@ -1,4 +1,6 @@
-"""`darkroom models`: every provider and model is shown, for people and for programs; a wrong name says which is right."""
+"""`darkroom models` shows every provider and model, for people and for programs. For a wrong name it suggests the
+right one.
+"""
 
 from __future__ import annotations
 

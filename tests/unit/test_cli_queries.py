@@ -1,4 +1,4 @@
-"""The operator's commands that look: what they show, how it is escaped, and how every command ends."""
+"""The operator's commands that only show something: what they show, how it is escaped, and their exit codes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What a cold start loads: each handler in a fresh process, with its use case made. Lists of modules, no times.
+"""What a cold start loads: each handler in a new process, with its use case made. These are lists of modules, not
+times.
 
-What that takes in milliseconds is measured by benchmarks/cold_start.py.
+benchmarks/cold_start.py measures the milliseconds.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from tests.unit.template_support import FUNCTIONS, ROOT
 from tests.unit.test_container import ENVIRONMENT
 
 HANDLERS = [name.lower() for name in FUNCTIONS]
-# Each costs from a tenth of a boto3 client to more than one, and nothing here needs it in a function.
+# Each costs between a tenth of a boto3 client and several of them, and no function needs it.
 NEVER = {
     "awscrt", "aws_xray_sdk", "pydantic", "PIL", "asyncio", "boto3.s3.inject", "darkroom_cli", "darkroom_local",
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
     "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands", "darkroom.aws.interventions",
 }  # fmt: skip
-# What a function's use case is made of; everything else in `pipeline` belongs to others.
+# The modules of each function's use case; everything else in `pipeline` belongs to others.
 STORIES = {
     "submit": {"binding", "settlement", "in_doubt", "circuit_breaker", "quote", "dispatch", "submit", "outcomes"},
     "poll": {"poll"},
     "finalize": {"settlement", "delivery", "finalize", "outcomes"},
     "sweep": {"abandoned_multiparts", "binding", "settlement", "lost_uploads", "reconcile", "sweep", "outcomes"},
 }
-# The pure rooms that cost something to read, and who needs them.
+# The pure packages that take time to import, and the functions that need them.
 NEEDED_BY = {
     "darkroom.catalog": {"submit"},
     "darkroom.images": {"submit", "finalize"},
@@ -77,7 +78,9 @@ print(json.dumps([use_case, adapter, made, frozen, sessions, read, [contexts.mis
 
 
 class Start:
-    """One cold start: the modules after the use case was made and after the first adapter was, and what was made then."""
+    """One cold start: the modules after making the use case and after making the first adapter, and the clients made
+    by then.
+    """
 
     def __init__(self, found: list[Any]) -> None:
         self.use_case, self.adapter = set(found[0]), set(found[1])
@@ -87,7 +90,7 @@ class Start:
 
 @cache
 def start(handler: str) -> Start:
-    """In a process of its own, with this environment's packages: more is at hand than in the layer."""
+    """Start the handler in a new process with this environment's packages, which are more than the layer's."""
     paths = os.pathsep.join(str(ROOT / name) for name in ("functions", "layers/core"))
     environment = {**ENVIRONMENT, "PYTHONPATH": paths, "PATH": os.defpath, "AWS_DEFAULT_REGION": "us-east-1"}
     program = PROGRAM.format(handler=handler)

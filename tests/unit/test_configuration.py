@@ -1,4 +1,6 @@
-"""The environment's values: read as the template writes them, refused with the parameter's name when malformed."""
+"""The environment's values: they are read as the template writes them, and a malformed one is refused by its
+parameter's name.
+"""
 
 from __future__ import annotations
 

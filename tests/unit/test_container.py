@@ -1,4 +1,6 @@
-"""Wiring in a process that is no function: whose environment it reads, how it makes clients, whom it calls."""
+"""The container in a process that is not a function: which environment it reads, how it makes clients, whom it
+alerts.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(autouse=True)
 def untouched() -> Iterator[None]:
-    """Every test begins cold, as a function's process, and leaves it so."""
+    """Every test starts cold, like a function's process, and leaves the process cold."""
     before = replace(container._run)
     forget_wiring()
     yield
@@ -40,7 +42,7 @@ def untouched() -> Iterator[None]:
 
 
 class Clients:
-    """Makes an object a service, and remembers for which."""
+    """Makes an object for a service, and records for which."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
@@ -82,7 +84,7 @@ def test_the_operators_use_cases_are_made_of_that_environment_and_those_clients(
         container._staging(),
     )
     assert [part.client.made_for for part in parts] == ["sqs", "dynamodb", "dynamodb", "s3", "s3"]
-    assert clients.made == ["sqs", "dynamodb", "s3"]  # one client a service, when it is first asked for something
+    assert clients.made == ["sqs", "dynamodb", "s3"]  # one client for each service, made when it is first used
 
 
 def test_an_adapter_is_made_when_its_provider_is_first_named_and_once() -> None:
@@ -131,7 +133,7 @@ def test_no_text_form_shows_the_environment() -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> None:
-    """Also the parts that are first made when they are first used; the operator's commands run as Submit does."""
+    """This covers the parts that are only made when they are used. The operator's commands run like Submit."""
     given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | variables(function)
     values = {name: ENVIRONMENT.get(name, "") for name in given}
     container.use(values, Clients())

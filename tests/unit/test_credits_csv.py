@@ -1,4 +1,4 @@
-"""What a folder of results says of earlier runs, and which files a run leaves out. Nothing is uploaded."""
+"""What a folder of results says about earlier runs, and which files a run leaves out. Nothing is uploaded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def photo(tmp_path: Path) -> Item:
 
 
 def completed(item: Item, out: Path, result: str = "photo.jpg", real: set[str] = TOPAZ) -> None:
-    """As a run leaves it: the result, and its row."""
+    """Leave the result and its row, like a run."""
     out.mkdir(exist_ok=True)
     (out / result).write_bytes(b"better")
     job = JobView("1", JobStatus.COMPLETED, "topaz", "Standard V2")
@@ -174,7 +174,7 @@ def no_stack(**_: object) -> Iterator[None]:
 
 @pytest.fixture
 def asked(photo: Item, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A run with a real key, on a machine where no stack can be started."""
+    """Run with a real key on a machine that cannot start a stack."""
     monkeypatch.setenv("TOPAZ_API_KEY", REAL)
     monkeypatch.setattr("darkroom_local.local_stack.local_stack", no_stack)
     return ["local", "run", str(photo.path.parent), "--out", str(out), "--set", "scale=2"]

@@ -1,4 +1,4 @@
-"""docs/deploy.md against template.yaml: the parameters, and what each role may do."""
+"""docs/deploy.md compared with template.yaml: the parameters, and what each role may do."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SHARED = "each of these four functions"
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the first table of a section, without its heading."""
+    """Return the rows of the first table of a section, without its header."""
     section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def said() -> dict[str, set[str]]:
-    """Actions by role; a row without a role belongs to the one above."""
+    """Return the actions by role. A row without a role belongs to the one above."""
     found: dict[str, set[str]] = {}
     role = ""
     for named, listed, *_ in table("Permissions"):

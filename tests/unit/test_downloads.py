@@ -1,7 +1,7 @@
-"""Downloads of results: where a link may lead, what is sent there, and that only whole bytes count.
+"""Downloads of results: where a link may lead, what is sent there, and that only complete results count.
 
-Resolution is patched throughout (`socket.getaddrinfo`): the cases are addresses that no test network has. Hosts are
-httpx's mock here; test_results_sockets.py has real ones.
+All tests patch the resolver (`socket.getaddrinfo`), because no test network has these addresses. The hosts are
+httpx's mock; test_downloads_sockets.py has real ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.fakes.result_server import CONTENT, LINK, PUBLIC, Host, Resolver, ope
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers.url_safety import is_public
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 # --- where a link may lead -------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ def test_a_port_is_named_in_the_host_header_unless_it_is_the_usual_one() -> None
 
 
 def redirecting(*locations: str | None) -> tuple[Callable[[httpx.Request], httpx.Response], list[httpx.Request]]:
-    """A host that redirects to each location in turn and then serves the content."""
+    """Return a host that redirects to each location in turn and then serves the content."""
     host, left, seen = Host(), list(locations), []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""A link's bytes: ranges, hosts without them, changed files, cut and overlong bodies. Hosts are httpx's mock."""
+"""A link's bytes: ranges, hosts without ranges, changed files, cut and overlong bodies. The hosts are httpx's mock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes.result_server import CONTENT, LINK, Host, opened, resolve
 from darkroom.errors import ResultNotReady
 from darkroom.providers.downloads import CHUNK_BYTES, HEAD_BYTES
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 SIZE = len(CONTENT)
 PLACES = [(0, 10), (HEAD_BYTES - 5, 10), (HEAD_BYTES, 10), (SIZE - 7, 7), (SIZE - 7, 70), (SIZE, 5), (0, 0), (5, SIZE)]
@@ -164,7 +164,7 @@ def test_the_text_of_a_link_shows_neither_its_address_nor_its_bytes() -> None:
 
 
 class Zeros(httpx.SyncByteStream):
-    """A hundred megabytes, made as they are taken."""
+    """A hundred megabytes, made while they are read."""
 
     count = 100 * 1024 * 1024
 

@@ -1,5 +1,6 @@
-"""Results that a vendor keeps behind its key: it is shown to the very own origin where that turns strangers away, and to
-nobody else."""
+"""Results that a vendor protects with its key: the key goes only to the API's own origin, and only if it is required
+there.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 from darkroom.providers.oxen import Oxen
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 BASE = "https://hub.oxen.example.test/api"
 OWN = "https://hub.oxen.example.test/api/repos/r/file/1.png"
@@ -25,7 +26,7 @@ AS_STRANGERS = (401, 403, 404)
 
 
 class Hub:
-    """The vendor and everything on the Internet: answers by URL, and what came with the key and what without."""
+    """The vendor and all other hosts. It answers by URL, and records which requests had the key."""
 
     def __init__(self, link: str, closed: tuple[str, ...] = (), moved: Mapping[str, str] | None = None) -> None:
         self.link, self.closed, self.moved, self.host = link, closed, moved or {}, Host()
@@ -44,7 +45,7 @@ class Hub:
 
 
 def opened(hub: Callable[[httpx.Request], httpx.Response], base_url: str = BASE, local: bool = False) -> bytes:
-    """The head of the result, read through the adapter."""
+    """Return the head of the result, read through the adapter."""
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(hub))
     with Oxen(base_url, Keys("key-1"), client, Downloads(client, local=local)).result(PROCESS) as link:
         return link.read(0, 10)

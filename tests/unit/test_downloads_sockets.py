@@ -1,4 +1,4 @@
-"""Downloads over real sockets and real TLS: the pinned address under the host's own certificate."""
+"""Downloads over real sockets and real TLS: the address is pinned, and the certificate is the host's own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME, OTHER_NAME = "results.test", "other.test"
 class Handler(BaseHTTPRequestHandler):
     """Serves the content whole, half of it under /cut, and redirects /away to another name of the same address."""
 
-    protocol_version = "HTTP/1.1"  # connections may be kept, if the client wants to
+    protocol_version = "HTTP/1.1"  # clients may keep connections
 
     def do_GET(self) -> None:
         self.server.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))  # type: ignore[attr-defined]
@@ -42,14 +42,14 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = self.path == "/cut"
 
     def log_message(self, *rest: Any) -> None:
-        """Quiet."""
+        """Write no log."""
 
 
 class Server(ThreadingHTTPServer):
-    """Forgives clients that leave early: a range is often enough for them."""
+    """Ignores clients that disconnect early: some tests read only a range."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Quiet."""
+        """Write no log."""
 
 
 def serving(context: ssl.SSLContext | None) -> Iterator[Any]:
@@ -72,13 +72,13 @@ def plain() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Those of NAME alone."""
+    """Return certificates for NAME alone."""
     return issue(tmp_path_factory.mktemp("tls"), NAME)
 
 
 @pytest.fixture
 def secure(certificates: Certificates) -> Iterator[Any]:
-    """The server over TLS; `names` are those that clients asked for."""
+    """Yield the server over TLS. `names` are the names that clients asked for."""
     names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.chain, certificates.key)
@@ -90,9 +90,10 @@ def secure(certificates: Certificates) -> Iterator[Any]:
 
 @pytest.fixture
 def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names asked of the resolver. The first answer is loopback, any later one an inner address: a rebinding attack.
+    """Return the names asked of the resolver. The first answer is loopback, later ones an inner address: a rebinding
+    attack.
 
-    Patched because no real resolver plays that trick on request; numeric addresses go to the real one.
+    It is patched because no real resolver does this on request. Numeric addresses go to the real one.
     """
     real: Callable[..., list[Any]] = socket.getaddrinfo
     asked: list[str] = []
@@ -115,7 +116,7 @@ def downloads(context: ssl.SSLContext = NO_TLS) -> Downloads:
 
 
 def fetch(url: str, context: ssl.SSLContext = NO_TLS) -> bytes:
-    """The head, which is one lookup and one connection."""
+    """Read the head, which takes one lookup and one connection."""
     found = downloads(context)
     response = found.follow_redirects(url, {})[0]
     try:

@@ -19,7 +19,7 @@ CONTRACT = {
 
 
 def rows() -> dict[str, list[str]]:
-    """The table's rows by code: how the job ends, cause, cure, who acts."""
+    """Return the table's rows by code: how the job ends, cause, cure, who acts."""
     found = {}
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]

@@ -1,4 +1,4 @@
-"""What inspect says of real pictures agrees with Pillow; what is no picture is refused in words that name it."""
+"""`inspect` agrees with Pillow about real pictures, and refuses other files with an error that names the problem."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORIENTATION = 274
 
 
 class Meter:
-    """Serves ranges of bytes, counts them, and fails on a byte asked for twice or outside the object."""
+    """Serves ranges of bytes and counts them. Fails on a byte read twice or outside the object."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

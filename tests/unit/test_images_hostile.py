@@ -1,4 +1,4 @@
-"""Whatever the bytes are, inspect answers with facts or a refusal, within its budget; what is cut is refused."""
+"""`inspect` answers any bytes with facts or a refusal, within its budget. Truncated pictures are refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_prefix_of_a_whole_picture_is_refused(name: str) -> None:
             found = metered(whole[:length])
         except UnsupportedFormat:
             continue
-        # Only padding behind the last needed byte may be missing.
+        # Only padding after the last needed byte may be missing.
         assert found == facts
         assert name.startswith("tiff")
         assert len(whole) - length <= 1, f"{length} of {len(whole)} bytes were enough"
@@ -91,7 +91,7 @@ def test_random_mutations_raise_nothing_but_a_refusal_and_stay_in_the_budget(nam
     for _ in range(MUTATIONS):
         data = bytearray(whole)
         for _ in range(chance.choice((1, 2, 8, 40))):
-            # Headers and directories lie at either end; most blows shall fall there.
+            # Headers and directories are at either end, so most changes hit there.
             at = chance.choice((chance.randrange(64), chance.randrange(len(data)), -1 - chance.randrange(256)))
             data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
         if chance.random() < 0.3:

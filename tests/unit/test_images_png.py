@@ -1,4 +1,4 @@
-"""PNG, chunk by chunk: what counts as alpha, as turned, as whole, and what is refused."""
+"""PNG chunks: which ones mean alpha, orientation and completeness, and what is refused."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Tags = dict[int, tuple[int, list[int]]]
 
 
 class Builder:
-    """Writes a TIFF: pixels first, then directories and what they point to."""
+    """Writes a TIFF: pixels first, then the directories and what they point to."""
 
     def __init__(self, order: str = "<", big: bool = False) -> None:
         self.order, self.big = order, big
@@ -48,7 +48,7 @@ class Builder:
 
 
 def page(order: str = "<", big: bool = False, pixels: int = 48, **changes: tuple[int, list[int]] | None) -> Builder:
-    """A 4 by 4 RGB picture in two strips of two rows. A change `t279=None` removes the tag."""
+    """Return a 4 by 4 RGB picture in two strips of two rows. A change `t279=None` removes the tag."""
     built = Builder(order, big)
     at = built.add(bytes(pixels))
     tags: Tags = {

@@ -1,4 +1,4 @@
-"""A doubt about a synchronous call, where the provider's log shows refused attempts of the same run beside it."""
+"""A job in doubt after a synchronous call, when the provider's log also shows refused attempts of the same run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FAILED, LOST = ProcessState.FAILED, ProcessState.EXPIRED
 
 
 def found(attempt: int, state: ProcessState, suffix: str = "") -> FoundProcess:
-    """What a log shows of an attempt."""
+    """Return what a log shows of an attempt."""
     name = f"{JOB_ID}-1-{attempt}"
     return FoundProcess(name, name + suffix, state, None, NOW, PRICE if state is LOST else Decimal(0))
 
 
 @dataclass
 class Record:
-    """Stands for everything a doubt may end in, and for a provider that shows a list."""
+    """Replaces everything that a doubt may change, and a provider that shows a list."""
 
     shown: tuple[FoundProcess, ...] | None
     ended: list[tuple[object, ...]] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Record:
         return "key"
 
     def find(self, handle: Handle, *rest: object) -> tuple[FoundProcess, ...] | None:
-        return self.shown if rest else None  # of the staging: nothing was kept
+        return self.shown if rest else None  # of the staged results: there is none
 
     def orphan(self, provider: object, job: Job, process_id: str) -> None:
         self.ended.append(("orphan", process_id))
@@ -59,7 +59,7 @@ class Record:
 def settled(
     *shown: FoundProcess, attempt: int = 4, send_mode: SendMode = SendMode.SYNCHRONOUS_LINK
 ) -> list[tuple[object, ...]] | None:
-    """What a doubt about the attempt before this one came to; None: the call is proven absent."""
+    """Resolve a doubt about the attempt before this one. Return None if the call is proven absent."""
     record: Any = Record(shown)
     job = Job(
         JOB_ID,
@@ -94,7 +94,7 @@ def test_a_refused_attempt_does_not_hide_one_that_runs() -> None:
 
 @pytest.mark.parametrize("attempts", [(1,), (2,), (1, 2)])
 def test_refused_attempts_alone_decide_nothing(attempts: tuple[int, ...]) -> None:
-    """The lost one may be any of them, if others looked in vain since, or none of them."""
+    """The lost attempt may be any of them, or none of them, because other workers may have tried since."""
     assert settled(*(found(attempt, FAILED) for attempt in attempts)) == [("doubt",)]
 
 

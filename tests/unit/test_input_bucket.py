@@ -1,4 +1,4 @@
-"""The input bucket over real sockets: a connection that is cut gives an error or all bytes, never fewer."""
+"""The input bucket over real sockets: a cut connection gives an error or all bytes, never fewer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOURCE = SourceObject("b", "a.jpg", "v1", "e", len(BODY), datetime(2026, 11, 21,
 
 @dataclass
 class Bucket:
-    """One object. `cuts` of its next answers are cut: the socket is closed after SENT bytes, as if that were all."""
+    """One object. The next `cuts` answers are cut: the socket closes after SENT bytes, as if that were all."""
 
     url: str = ""
     cuts: int = 0

@@ -1,4 +1,4 @@
-"""The ledger's rows and clauses as text: nothing of a job is lost, times sort as text, conditions are plain."""
+"""The ledger's items and clauses as text: nothing of a job is lost, times sort as text, and conditions are plain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The layer's Makefile, with a stand-in for pip's download: byte-code where the runtime's own Python builds, else none."""
+"""The layer's Makefile, with a replacement for pip's download. It compiles byte-code only with the runtime's own
+Python.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from tests.unit.template_support import ROOT, TEMPLATE
 
 OURS = f"{sys.version_info[0]}.{sys.version_info[1]}"
 BUILDER = ROOT / "layers" / "core"
-# `-m pip install … --target FOLDER` leaves a package there; everything else is this Python's own affair.
+# `-m pip install … --target FOLDER` puts a package there. Everything else goes to this Python.
 STAND_IN = f"""#!/bin/sh
 if [ "$2" != pip ]; then exec "{sys.executable}" "$@"; fi
 echo "$@" > "{{told}}"
@@ -25,7 +27,7 @@ touch "$2/package/__pycache__/left-over.pyc" "$2/bin/httpx"
 
 
 class Built:
-    """A build with that version as the runtime's."""
+    """A build for a runtime of that version."""
 
     def __init__(self, folder: Path, runtime: str) -> None:
         python = folder / "python-and-pip"
@@ -65,7 +67,7 @@ def plain(tmp_path: Path) -> Built:
 
 
 def run(layer: Path, program: str) -> str:
-    """By this Python with the layer on its path; nothing is written."""
+    """Run the program in this Python with the layer on its path. Nothing is written."""
     code = f"import sys; sys.path.insert(0, {str(layer)!r}); {program}"
     done = subprocess.run([sys.executable, "-I", "-B", "-c", code], capture_output=True, text=True, check=True, cwd="/")
     return done.stdout.strip()
@@ -84,7 +86,7 @@ def test_another_python_leaves_byte_code_out_and_says_so(plain: Built) -> None:
 
 
 def test_byte_code_is_used_whatever_became_of_the_sources_times(compiled: Built) -> None:
-    """The source is changed as well, with its size: only what was compiled can still say what it said."""
+    """The source's text and size are changed too, so only the compiled code can still print the old text."""
     for source in compiled.layer.rglob("*.py"):
         os.utime(source, (0, 0))
     (compiled.layer / "package" / "__init__.py").write_text('WORD = "as somebody left it since then"')

@@ -1,4 +1,4 @@
-"""Certificates of the embedded cloud: who shows them, who trusts them, and what is left for others to read."""
+"""Certificates of the embedded cloud: who shows them, who trusts them, and which files others can read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADER = b"-----BEGIN CERTIFICATE-----"
 
 
 def greeted(server: Certificates, name: str, trusted: Path) -> bool:
-    """Whether a client that trusts these certificates, and checks as strictly as Python can, takes the server for `name`."""
+    """Say whether a strict client that trusts these certificates accepts the server as `name`."""
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(server.chain, server.key)
     trust = ssl.create_default_context(cafile=trusted)
@@ -83,7 +83,7 @@ def test_the_paths_hold_wherever_they_are_read(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_usual_roots_stay_trusted_beside_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function calls the embedded cloud, and a provider's real API as well."""
+    """A function calls the embedded cloud and a provider's real API."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     roots = issue(tmp_path).roots.read_bytes()

@@ -1,4 +1,6 @@
-"""Messages in and out: S3's two notifications become uploads, our own names a due job, jobs become public details."""
+"""Messages in and out: S3's two notifications become uploads, our own message names a due job, jobs become event
+details.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/models.md is what the catalogs say now, whatever they hold; docs/settings.md names what is Darkroom's own."""
+"""docs/models.md shows what the catalogs say, and docs/settings.md names Darkroom's own settings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ source = "page"
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One catalog of a vendor that does not exist."""
+    """Use one catalog of a vendor that does not exist."""
     holding(monkeypatch, SHELF)
 
 
@@ -63,7 +63,7 @@ def holding(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 def rows(page: str) -> list[list[str]]:
-    """The cells of every row of the page's tables."""
+    """Return the cells of every row of the page's tables."""
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
 
 

@@ -1,4 +1,4 @@
-"""Where things go in the output bucket, and what S3 can hold there."""
+"""The keys of the output bucket, and what S3 allows in them."""
 
 from __future__ import annotations
 

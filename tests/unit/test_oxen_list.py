@@ -1,4 +1,6 @@
-"""Oxen.ai's lists decide whether a lost submit was paid: the queue first, then the history. Half of them prove nothing."""
+"""Oxen.ai's lists decide whether a lost submit was paid: first the queue, then the history. One of them alone proves
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ EMPTY = {"count": 0, "generations": []}
 
 
 class Hub:
-    """The lists by their address: `ai/queue?status=…` and pages of `ai/generations`."""
+    """Serves the lists by URL: `ai/queue?status=…` and pages of `ai/generations`."""
 
     def __init__(self, **rows: list[Any]) -> None:
         self.rows, self.asked = rows, list[str]()
@@ -43,7 +45,7 @@ def oxen(vendor: Callable[[httpx.Request], httpx.Response]) -> Oxen:
 
 
 def row(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
-    """A row of the run's, as the async queue reference shows it, with the parameters of its request."""
+    """Return a row of the run as the async queue reference shows it, with its request's parameters."""
     return {
         "generation_id": f"g-{number}",
         "model_name": "topazlabs-image-upscale",
@@ -59,7 +61,7 @@ def row(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any
 
 
 def lean(number: object, **fields: Any) -> dict[str, Any]:
-    """A row that does not say what it was given."""
+    """Return a row that does not say what was submitted."""
     return {name: value for name, value in row(number, **fields).items() if name != "input_image"}
 
 
@@ -97,7 +99,7 @@ def test_every_page_of_the_history_is_read() -> None:
 
 @pytest.mark.parametrize("pages", [None, "2", "many", [], {}, True, -1, float("nan")])
 def test_a_history_that_does_not_say_how_long_it_is_ends_with_an_empty_page(pages: object) -> None:
-    """A short page proves nothing: the vendor may show fewer rows than were asked for."""
+    """A short page proves nothing, because the vendor may return fewer rows than were asked for."""
     hub = Hub()
     hub.pages = [{"generations": rows, "total_pages": pages} for rows in ([row(7, "x"), row(8, "x")], [row(1)], [])]
     assert found_in(hub) == ["g-1"]

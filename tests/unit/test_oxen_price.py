@@ -1,4 +1,4 @@
-"""Oxen.ai's models endpoint: what a picture costs, and whether the model still takes what the plan says."""
+"""Oxen.ai's models endpoint: what a picture costs, and whether the model still accepts what the plan says."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_price_is_the_models_own_in_the_smallest_unit(pricing: Any, units: i
 
 
 class Hub:
-    """A generation that has succeeded, and what its details say."""
+    """A generation that has succeeded, and its details."""
 
     def __init__(self, details: httpx.Response | Exception, status: str = "succeeded") -> None:
         self.details, self.status, self.asked = details, status, list[str]()
@@ -59,7 +59,7 @@ class Hub:
 
 
 def details(cost: Any) -> httpx.Response:
-    """As the page Get generation details shows them."""
+    """Return the details as the page Get generation details shows them."""
     generation = {"generation_id": PROCESS, "cost": cost}
     return answer({"generation": generation, "status": "success", "status_message": "resource_found"})
 

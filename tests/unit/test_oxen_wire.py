@@ -1,6 +1,7 @@
-"""The Oxen.ai adapter's exact bytes: what it sends to which path, and what it makes of every answer.
+"""The exact bytes of the Oxen.ai adapter: what it sends to which path, and what each answer means.
 
-The transport is httpx's mock; test_oxen_list.py has the lists, test_held.py the ways a synchronous result arrives.
+The transport is httpx's mock. test_oxen_list.py tests the lists, and test_synchronous_calls.py the synchronous
+results.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from darkroom.errors import (
 from darkroom.model import ProcessState, SendMode
 from darkroom.providers.oxen import Oxen
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 BASE = "https://hub.oxen.example.test/api"
 ACCEPTED = {"generations": [{"generation_id": PROCESS, "status": "queued"}]}

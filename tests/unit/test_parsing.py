@@ -1,4 +1,4 @@
-"""Readers of vendors' JSON: the right type and range, or None; never an exception of Python's own."""
+"""Readers of vendors' JSON return the right type and range, or None. They never raise Python's own exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON bodies: every parameter in its own type, and the handle read back from the link that a vendor was given."""
+"""JSON bodies: every parameter has its own type, and the handle can be read back from the link sent to a vendor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TYPES = {Kind.BOOL: bool, Kind.INTEGER: int, Kind.DECIMAL: float, Kind.TEXT: str
 
 
 def values(parameter: Parameter) -> Iterator[tuple[str, str]]:
-    """Values as a plan has them, and their JSON."""
+    """Yield values as a plan has them, and their JSON."""
     match parameter.kind:
         case Kind.BOOL:
             yield from (("true", "true"), ("false", "false"))
@@ -67,7 +67,7 @@ def test_what_no_catalog_knows_goes_as_a_text() -> None:
 
 
 class Sts:
-    """Hands out credentials for an hour."""
+    """Returns credentials for an hour."""
 
     def assume_role(self, **asked: Any) -> Mapping[str, Any]:
         secrets = {"AccessKeyId": "AKIAEXAMPLE", "SecretAccessKey": "secret", "SessionToken": "to/ken+with=signs"}
@@ -76,7 +76,7 @@ class Sts:
 
 @pytest.fixture(scope="module")
 def links() -> Iterator[S3PresignedUrls]:
-    """The links of production, signed with credentials of nobody's: of one session, whose client takes long to make."""
+    """Return links as in production, signed with credentials of nobody. They share one session: a client takes long to make."""
     sts: Any = Sts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -93,7 +93,7 @@ def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: s
     url = links.mint(source, f"{HANDLE}{suffix}", 900)
     assert "response-content-disposition=attachment%3B%20filename%3D%22" in url
     assert find_handle(url, HANDLE) == str(HANDLE)
-    assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # as others write a space
+    assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # another way to write a space
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 10, 99])

@@ -1,4 +1,4 @@
-"""What may be paid for: models, parameters, formats, and what reaches the wire."""
+"""Which plans are allowed: models, parameters, formats, and what is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that enlarge by a factor of their own choosing: `scale` and the vendor's word for it, by any layer."""
+"""Models that choose their own enlargement: `scale` and the vendor's parameter for it, from any layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Defaults of one provider beside an upload that names another: dropped and noted, never paid for wrongly."""
+"""Defaults of one provider with an upload that names another: they are dropped and noted, and nothing wrong is paid
+for.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ SMALL = ImageFacts(ImageFormat.PNG, 10, 10)
 
 @pytest.fixture(autouse=True)
 def two_providers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second catalog beside Topaz', as a file of its own would put it there."""
+    """Add a second catalog beside Topaz', as if from its own file."""
     monkeypatch.setattr(catalog, "providers", lambda: tuple(sorted(BOOKS)))
     monkeypatch.setattr(catalog, "load", BOOKS.__getitem__)
 

@@ -1,4 +1,6 @@
-"""How a job is sent, what is always sent, in whose words, and what it costs: models unlike Topaz'."""
+"""How a job is sent, which parameters are always sent and in which spelling, and what it costs. The models differ
+from Topaz'.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be paid for: sizes of the result, their limits, and prices."""
+"""Which sizes are allowed: sizes of the result, their limits, and prices."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_scale_sends_the_larger_displayed_side_only(
     ],
 )  # fmt: skip
 def test_with_no_size_set_the_vendor_is_told_the_pictures_own(size: tuple[int, int], sent: dict[str, str]) -> None:
-    """No page says what size it would make else, and the price is that of this one."""
+    """No page says which size the vendor would choose, and the price is for this size."""
     for tags in ({}, {"crop_to_fill": "true"}):
         outcome = planned(tags, facts=ImageFacts(ImageFormat.JPEG, *size))
         assert outcome.parameters == {"model": "Standard V2", "output_format": "jpeg", **tags, **sent}
@@ -124,7 +124,7 @@ def test_the_objects_side_beats_the_stacks_scale() -> None:
 
 
 def a_picture_of(megapixels: Decimal, extra_pixels: int = 0) -> ImageFacts:
-    """That many megapixels, 20,000 pixels wide; one row more when extra pixels are asked for."""
+    """Return a picture of that many megapixels, 20,000 pixels wide. Extra pixels add one row."""
     rows, rest = divmod(int(megapixels * 1_000_000), 20_000)
     assert rest == 0
     return ImageFacts(ImageFormat.JPEG, 20_000, rows + (1 if extra_pixels else 0))

@@ -1,4 +1,6 @@
-"""When the provider is asked again: what the schedule promises, counted on a provider made of a length and an eta."""
+"""When the provider is polled: what the schedule promises, counted on a provider that consists of a length and an
+eta.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ from tests.unit.polling_support import (
 
 from darkroom.poll_schedule import OVERDUE_WAIT_SECONDS, next_poll_at
 
-SHORT_SECONDS = 10.0  # a lateness that needs no excuse, whatever the length of the job
+SHORT_SECONDS = 10.0  # an acceptable delay for a job of any length
 LENGTHS = st.floats(5, 1800)
-counted = settings(deadline=None)  # what is asserted is polls and lateness, never how fast the test is
+counted = settings(deadline=None)  # the test counts polls and delays, not its own speed
 
 
 @pytest.fixture(params=DISTRIBUTIONS.values(), ids=list(DISTRIBUTIONS))
@@ -77,7 +79,7 @@ def test_the_median_job_that_takes_twice_its_eta_is_found_within_fifteen_percent
 def test_an_eta_that_is_up_to_half_too_short_costs_seven_polls_at_most(length: float, part: float) -> None:
     found = follow(length, times(part)(length))
     assert found.late <= max(0.15 * length, SHORT_SECONDS) + TICK
-    assert found.polls <= 7 + (length * part > 600)  # the way to an eta beyond ten minutes takes two
+    assert found.polls <= 7 + (length * part > 600)  # an eta beyond ten minutes takes two polls
 
 
 @counted

@@ -1,4 +1,4 @@
-"""What docs/performance.md says of polling, followed again."""
+"""The numbers about polling in docs/performance.md, computed again."""
 
 from __future__ import annotations
 

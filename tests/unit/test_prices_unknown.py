@@ -1,4 +1,4 @@
-"""Models that only the vendor can price: planned without a price, then priced by its estimate or refused."""
+"""Models that only the vendor can price: they are planned without a price, then priced by its estimate or refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def per_job(credits: str, provider: str = "topaz") -> Limits:
 
 
 def without_prices() -> Catalog:
-    """The catalog as if no model's page named a price."""
+    """Return the catalog without any price."""
     return replace(TOPAZ, models={name: replace(m, mp_per_credit=None) for name, m in TOPAZ.models.items()})
 
 

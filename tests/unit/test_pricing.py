@@ -1,4 +1,4 @@
-"""The vendor's published price tables, and the edges of rounding up."""
+"""The vendor's published price tables, and where rounding up begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who serves in a local stack, with which key, and what the demo takes for its meaning. No stack is started."""
+"""Which provider a local stack uses, with which key, and which outcome the demo expects. No stack is started."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_fault_of_nobody_is_refused() -> None:
 
 
 def outcomes(tmp_path: Path, **changed: JobView) -> list[Outcome]:
-    """What a demo that went well leaves, but for the samples that are named by their stem."""
+    """Return the outcomes of a successful demo, with these samples changed."""
     made = []
     for sample in SAMPLES:
         good = JobView("1", JobStatus.COMPLETED, sample.provider)

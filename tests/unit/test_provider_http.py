@@ -1,4 +1,4 @@
-"""What all adapters share of HTTP: which status means what, what an error may say, and what a client must not do."""
+"""What all adapters share of HTTP: the meaning of each status, what an error may say, and what a client must not do."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ LINK = "https://cdn.example.test/r/1.png?X-Amz-Signature=abc123"
 
 
 def read_error(response: httpx.Response) -> DarkroomError:
-    """What a read call raises for an answer."""
+    """Return the error that a read call raises for an answer."""
     with pytest.raises(DarkroomError) as caught:
         http_client.raise_for_read(response)
     return caught.value
 
 
 def submit_error(response: httpx.Response) -> DarkroomError:
-    """What a paid call raises for an answer."""
+    """Return the error that a paid call raises for an answer."""
     with pytest.raises(DarkroomError) as caught:
         http_client.raise_for_submit(response)
     return caught.value
@@ -107,7 +107,7 @@ NOW = datetime(2026, 11, 21, 14, 0, 0, 400_000, tzinfo=UTC)
 
 
 class Watch(datetime):
-    """Stands still at NOW."""
+    """A clock that always shows NOW."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
@@ -196,7 +196,7 @@ def test_no_connection_is_kept_for_the_next_call() -> None:
 
 
 class Endless(httpx.SyncByteStream):
-    """A body that goes on for 200 MB."""
+    """A body of 200 MB."""
 
     given = 0
 

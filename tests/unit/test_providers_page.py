@@ -1,4 +1,4 @@
-"""docs/providers.md against the code: the catalogs, and what the contract suite holds each vendor to."""
+"""docs/providers.md compared with the code: the catalogs, and the capabilities that the contract suite tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from tests.contract.stages import STAGES
+from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
 from tests.unit.template_support import ROOT
 
 from darkroom import catalog
@@ -26,55 +26,55 @@ def default(book: Catalog) -> Model:
     return book.models[book.default_model]
 
 
-def shape(book: Catalog, can: frozenset[str]) -> str:
+def shape(book: Catalog, capabilities: frozenset[str]) -> str:
     model = default(book)
-    assert ("queue" in can) is not model.is_synchronous
-    assert ("held" in can) is (model.is_synchronous or model.synchronous_endpoint is not None)
+    assert ("queue" in capabilities) is not model.is_synchronous
+    assert ("synchronous" in capabilities) is (model.is_synchronous or model.synchronous_endpoint is not None)
     if model.is_synchronous:
         return "synchronous"
     return f"queue, synchronous up to {model.synchronous_max_output_mp} MP" if model.synchronous_endpoint else "queue"
 
 
-def lookup(book: Catalog, can: frozenset[str]) -> str:
-    assert "list" in can  # what was sent can be asked for, whatever the vendor calls it
-    return "log" if "log" in can else "list"
+def lookup(book: Catalog, capabilities: frozenset[str]) -> str:
+    assert "list" in capabilities  # every vendor shows what was submitted, in a list or a log
+    return "log" if "log" in capabilities else "list"
 
 
-def cost(book: Catalog, can: frozenset[str]) -> str:
-    if "price list" in can:
+def cost(book: Catalog, capabilities: frozenset[str]) -> str:
+    if "price list" in capabilities:
         assert default(book).credits is None
         assert default(book).mp_per_credit is None
         return "told by the models endpoint"
-    told = {"usage": "answer", "credits": "process"}.keys() & can
+    told = {"usage": "answer", "credits": "process"}.keys() & capabilities
     return f"told by the {'answer' if 'usage' in told else 'process'}" if told else "of the catalog"
 
 
-def output(book: Catalog, can: frozenset[str]) -> str:
+def output(book: Catalog, capabilities: frozenset[str]) -> str:
     model = default(book)
     if model.format_is_open:
         return "as it comes"
     return "chosen" if len(model.output_formats) == 3 else f"chosen, {' or '.join(sorted(model.output_formats))}"
 
 
-def unit(book: Catalog, can: frozenset[str]) -> str:
+def unit(book: Catalog, capabilities: frozenset[str]) -> str:
     price = f"{book.credit_price_usd:f} USD"
     return price if book.unit == price else f"{book.unit}, {price}"
 
 
 FACTS: dict[str, Fact] = {
-    "Input": lambda book, can: ", ".join(default(book).inputs),
+    "Input": lambda book, capabilities: ", ".join(default(book).inputs),
     "Shape": shape,
-    "Cancel": lambda book, can: "yes" if "cancel" in can else "no",
+    "Cancel": lambda book, capabilities: "yes" if "cancel" in capabilities else "no",
     "Lookup of a lost submit": lookup,
     "Cost": cost,
     "Unit": unit,
-    "Account compared": lambda book, can: "yes" if "account" in can else "no",
+    "Account compared": lambda book, capabilities: "yes" if "account" in capabilities else "no",
     "Format of the result": output,
-    "Largest file": lambda book, can: f"{book.max_upload_bytes:,} bytes",
-    "Result kept": lambda book, can: f"{book.result_retention_hours} h",
-    "A lost submit shows within": lambda book, can: f"{book.visibility_grace_seconds:,} s",
-    "A link is good for": lambda book, can: f"{book.link_seconds:,} s",
-    "Default model": lambda book, can: book.default_model,
+    "Largest file": lambda book, capabilities: f"{book.max_upload_bytes:,} bytes",
+    "Result kept": lambda book, capabilities: f"{book.result_retention_hours} h",
+    "A lost submit shows within": lambda book, capabilities: f"{book.visibility_grace_seconds:,} s",
+    "A link is good for": lambda book, capabilities: f"{book.link_seconds:,} s",
+    "Default model": lambda book, capabilities: book.default_model,
 }
 
 
@@ -88,7 +88,7 @@ def test_the_page_has_every_provider_and_every_fact_once() -> None:
 @pytest.mark.parametrize("fact", FACTS)
 def test_a_cell_is_what_the_code_does(fact: str, provider: str) -> None:
     said = NOTE.sub("", TABLE[fact][provider]).removesuffix(", by us")
-    assert said == FACTS[fact](catalog.load(provider), STAGES[provider].can)
+    assert said == FACTS[fact](catalog.load(provider), PROVIDERS_UNDER_TEST[provider].capabilities)
 
 
 def test_every_footnote_is_cited_and_every_citation_has_its_footnote() -> None:

@@ -1,6 +1,7 @@
-"""Our adapters' requests are the published ones field for field: from tags, through settings, planning and adapter.
+"""Our adapters' requests equal the published ones, field for field: from tags, through settings, planning and
+adapter.
 
-The published requests, and the few differences with their reasons, are data: `tests.unit.published_requests`.
+The published requests, and the few differences with their reasons, are data in `tests.unit.published_requests`.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from darkroom.providers.oxen import Oxen
 from darkroom.providers.topaz import Topaz
 from darkroom.providers.uwear import Uwear
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 ADAPTERS: Mapping[str, Any] = {"aimlapi": Aimlapi, "oxen": Oxen, "topaz": Topaz, "uwear": Uwear}
 CONTENT = b"\xff\xd8\xff\xe0 not really"
 UPLOADED = ImageStream(lambda: io.BytesIO(CONTENT), LINKED.link, len(CONTENT), "image/jpeg", ".jpeg")
 RESULT = [{"url": "https://results.example.test/1.png"}]
-# Each vendor's acceptance, all in one.
+# One answer that contains the acceptance of every vendor.
 ACCEPTED = {
     "data": RESULT, "images": RESULT, "generations": [{"generation_id": "g-1"}], "generation_id": 1, "process_id": "p-1",
     "duration": 30, "credits": 2,
@@ -53,12 +54,12 @@ EACH = pytest.mark.parametrize("published", EXAMPLES, ids=lambda published: publ
 
 
 def base_url(provider: str) -> str:
-    """Where the template sends that provider's calls unless told otherwise."""
+    """Return the default base URL of that provider in the template."""
     return str(TEMPLATE["Parameters"][f"{provider.capitalize()}BaseUrl"]["Default"])
 
 
 def sent_for(published: Published, **more: str) -> httpx.Request:
-    """The one request that an upload with these tags becomes."""
+    """Return the one request that an upload with these tags causes."""
     vendor = Vendor(answer(ACCEPTED, **{"X-Process-Id": "p-1"}))
     network: Callable[[httpx.Request], httpx.Response] = split(vendor, Host())
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(network))
@@ -76,7 +77,7 @@ def sent_for(published: Published, **more: str) -> httpx.Request:
 
 
 def fields_of(request: httpx.Request) -> dict[str, Any]:
-    """The body's fields: a JSON object's, or a form's as texts, with the image by its placeholder."""
+    """Return the body's fields: those of a JSON object, or a form's texts with a placeholder for the image."""
     kind = request.headers["content-type"]
     if kind == "application/json":
         fields = json.loads(request.content)
@@ -99,7 +100,7 @@ def _value(filename: str | None, payload: Any) -> str:
 
 
 def headers_of(request: httpx.Request) -> Mapping[str, str]:
-    """Its headers but those of the transport; a form's boundary is nobody's business."""
+    """Return the headers without those of the transport and without a form's boundary."""
     named = {name: value for name, value in request.headers.items() if name not in TRANSPORT}
     return {**named, "content-type": named["content-type"].partition(";")[0]}
 

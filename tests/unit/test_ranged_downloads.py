@@ -1,4 +1,6 @@
-"""Parts of a result by ranges: pinned addresses, the right certificate, a connection a thread, only the part asked for."""
+"""Parts of a result by ranges: pinned addresses, the right certificate, one connection for each thread, only the
+asked part.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ KEY = "Bearer key-1"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves ranges of the content. `/moved` leads to `/kept`, which wants a key; under `/as/<status>` it answers that."""
+    """Serves ranges. `/moved` redirects to `/kept`, which needs a key; `/as/<status>` answers with that status."""
 
     protocol_version = "HTTP/1.1"
     server: Any
@@ -53,14 +55,14 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = self.server.sent is not None or "Connection" in headers
 
     def log_message(self, *rest: Any) -> None:
-        """Quiet."""
+        """Write no log."""
 
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Quiet: readers that leave early are part of the tests."""
+        """Ignore clients that disconnect early: tests do that."""
 
 
 def serving(context: ssl.SSLContext | None) -> Iterator[Any]:
@@ -83,7 +85,7 @@ def plain() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Those of `localhost`."""
+    """Return certificates for `localhost`."""
     return issue(tmp_path_factory.mktemp("tls"))
 
 
@@ -247,7 +249,7 @@ def test_the_checked_address_is_dialled_and_the_certificate_must_be_the_hosts(
 
 @pytest.fixture
 def link_to(plain: Any) -> Iterator[Callable[..., Any]]:
-    """Opens links of the plain server; all are closed at the end."""
+    """Return a function that opens links of the plain server. All are closed at the end."""
     client = http_client.new_client(NO_TLS)
 
     def opened(path: str, **options: Any) -> Any:

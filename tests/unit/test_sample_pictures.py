@@ -1,4 +1,4 @@
-"""The demo's pictures: small, the same every time, and readable by the application's own header reader."""
+"""The demo's pictures are small, always the same, and readable by the application's own header reader."""
 
 from __future__ import annotations
 

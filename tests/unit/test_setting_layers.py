@@ -1,4 +1,4 @@
-"""Keys, layers, prefixes and typos: what `resolve` makes of them."""
+"""Keys, layers, prefixes and typos: how `resolve` handles them."""
 
 from __future__ import annotations
 

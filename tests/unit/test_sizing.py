@@ -1,4 +1,4 @@
-"""How large a result becomes: by a factor, by a side, by both, and what is too large. Pure arithmetic."""
+"""The size of a result: by a factor, by a side, by both, and what is too large. Pure arithmetic."""
 
 from __future__ import annotations
 

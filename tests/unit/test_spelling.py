@@ -1,4 +1,4 @@
-"""Which words are taken for typos of ours, and which are left alone."""
+"""Which words count as misspelt settings, and which are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state machine: its graph as written, and its runs as moto's strict interpreter plays them."""
+"""The state machine: its graph as written, and its runs in moto's strict interpreter."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TASKS = ("Poll", "Finalize")
 ENDS = ("Completed", "Failed")
 REGION = "eu-west-1"
 TICK = {"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": "running"}
-TOO_LARGE = "x" * 6_000_000  # Lambda answers this with an error of its own, which is how moto is made to fail a call
-MOST_TRANSITIONS = 7  # what a job done at its eta may cost, the start included
+TOO_LARGE = "x" * 6_000_000  # Lambda answers this with its own error, so that a call fails in moto
+MOST_TRANSITIONS = 7  # the most transitions of a job that is done at its eta, including the start
 
 
 def followers(state: dict[str, Any]) -> list[str]:
@@ -112,7 +112,7 @@ def deploy_functions(*names: str) -> None:
 
 
 def answer(*statuses: str) -> None:
-    """The functions' answers, in the order of their calls."""
+    """Set the functions' answers, in the order of their calls."""
     results = [json.dumps({**TICK, "status": status}) for status in statuses]
     body = {"results": results, "region": REGION}
     requests.post("http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response", json=body, timeout=5)
@@ -129,7 +129,7 @@ def start(text: str = TEXT) -> str:
 
 
 def finish(run: str) -> tuple[dict[str, Any], list[str]]:
-    """The end of a run, and the states it entered."""
+    """Return the end of a run, and the states it entered."""
     states = boto3.client("stepfunctions")
     until = time.monotonic() + 30
     while (end := states.describe_execution(executionArn=run))["status"] == "RUNNING":

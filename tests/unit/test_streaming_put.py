@@ -1,4 +1,6 @@
-"""Bytes of any length into a bucket: one PUT, or parts that S3 puts together only as they were begun, sent and named."""
+"""Bytes of any length go into a bucket by one PUT, or by parts that S3 joins only if they are named as they were
+sent.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from tests.unit.upload_part_support import certificate, secure
 
 from darkroom.aws.streaming_put import PART_BYTES, put
 
-__all__ = ["certificate", "secure"]  # fixtures, for pytest to find
+__all__ = ["certificate", "secure"]  # pytest must find these fixtures here
 
 DESCRIBED = {"Bucket": BUCKET, "Key": "incoming/a", "Metadata": {"kept": "yes"}}
 

@@ -1,7 +1,8 @@
-"""Held calls: a result arrives in the answer itself, in pieces of any size; it is kept whole, or its loss is told as a doubt.
+"""Synchronous calls: the answer contains the result, in pieces of any size. It is staged whole, or the job is in
+doubt.
 
-Answers are read in pieces of PIECE_BYTES, so a test cuts them anywhere by setting that number: with every size from one
-byte to the whole, the first cut falls at every place.
+The adapter reads answers in pieces of PIECE_BYTES. A test sets that number to every size from one byte to the whole,
+so that the first cut falls at every place.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.unit.wire_support import NO_OBJECTS, WRONG, Kept, Patience, breaking,
 from darkroom.errors import SubmitInDoubt
 from darkroom.providers import synchronous
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 PICTURE = bytes(range(256)) + b"\xfb\xff\xfe?"  # its base64 has both + and /
 TEXT = base64.b64encode(PICTURE).decode()
@@ -44,7 +45,7 @@ SHAPES: dict[str, str] = {
 def taken(
     content: bytes | Iterator[bytes], keep: Any = None, host: Callable[[httpx.Request], httpx.Response] | None = None
 ) -> tuple[dict[str, Any], Kept]:
-    """The envelope of an answer, and what was kept of it."""
+    """Return the envelope of an answer, and what was staged of it."""
     kept = keep or Kept()
     patience = Patience()
     links = patience.links(downloads(host or Host()))
@@ -82,7 +83,7 @@ def test_the_envelope_comes_back_without_the_picture() -> None:
 
 
 class Counting(Kept):
-    """Counts what it is given and holds none of it."""
+    """Counts what it receives and stores nothing."""
 
     total = 0
 

@@ -1,5 +1,6 @@
-"""Held calls: a result that came is kept or told as a doubt, a link is tried as long as there is time, and no connection
-stays open."""
+"""Synchronous calls: a result that arrived is staged or the job is in doubt, links are retried while time is left,
+and no connection stays open.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from darkroom.errors import SubmitInDoubt
 from darkroom.pipeline.dispatch import MIN_TIME_TO_HOLD
 from darkroom.providers import http_client, synchronous
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 PICTURE = bytes(range(256))
 EMBEDDED = json.dumps({"data": [{"b64_json": base64.b64encode(PICTURE).decode()}]}).encode()
@@ -35,7 +36,7 @@ def taken(
     patience: Patience | None = None,
     took: float = 0.0,
 ) -> Kept:
-    """What was kept of an answer that took so many seconds."""
+    """Return what was staged of an answer that took that many seconds."""
     kept, patience = keep or Kept(), patience or Patience()
     links = patience.links(downloads(host or Host()))
     synchronous.stage_from_json(streamed(content), links, kept, "p-1", "data", patience.now - took)
@@ -81,7 +82,7 @@ def test_keeping_never_raises_what_would_release_the_money(error: Exception) -> 
 
 
 class Flaky:
-    """A host that fails so often, at its head or in its stream, before it serves."""
+    """A host that fails a number of times, at its head or in its stream, and then serves."""
 
     def __init__(self, failures: list[httpx.Response | Exception]) -> None:
         self.failures, self.host, self.seen = failures, Host(), 0

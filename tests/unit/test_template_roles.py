@@ -1,4 +1,4 @@
-"""What template.yaml promises about least privilege, encryption, transport and keeping."""
+"""What template.yaml promises about least privilege, encryption, transport and retention."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def test_the_ledger_is_kept_recoverable_and_forgets_by_expires_at() -> None:
 def test_the_secret_is_kept_and_starts_as_an_empty_form() -> None:
     secret = RESOURCES["ApiKeys"]
     assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
-    # Never change this text: an update of the stack would write it over the user's keys.
+    # Never change this text: an update of the stack would overwrite the user's keys with it.
     assert secret["Properties"]["SecretString"] == '{"topaz":"","aimlapi":"","oxen":"","uwear":""}'
 
 

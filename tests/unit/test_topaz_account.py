@@ -1,4 +1,6 @@
-"""The account over Topaz' API: one GET on the base URL's origin, and numbers or nothing."""
+"""The account of the Topaz API: one GET to the origin of the base URL, which returns numbers or counts as
+unavailable.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Topaz adapter's synchronous calls: what is kept of an answer, and what is done where their endpoint is gone."""
+"""The Topaz adapter's synchronous calls: what it stages of an answer, and what it does where the endpoint is missing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The Topaz adapter's exact bytes: what it sends to which path, and what it makes of every answer.
+"""The exact bytes of the Topaz adapter: what it sends to which path, and what each answer means.
 
-The transport is httpx's mock, so these tests need no socket; the contract suite repeats the essentials over real ones.
+The transport is httpx's mock, so these tests need no socket. The contract suite repeats the essentials over real
+ones.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ ESTIMATE_BODY = (
 
 
 def framed(template: bytes, request: httpx.Request) -> bytes:
-    """The expected body with the boundary that the request's Content-Type names."""
+    """Return the expected body with the boundary that the request's Content-Type names."""
     kind, _, boundary = request.headers["content-type"].partition("; boundary=")
     assert kind == "multipart/form-data"
     return template.replace(b"{b}", boundary.encode())

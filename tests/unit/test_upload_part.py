@@ -1,4 +1,4 @@
-"""One part on the wire: the SDK's own request, with a Content-Length, byte for byte as long as announced."""
+"""One part on the wire: it equals the SDK's own request, has a Content-Length, and is exactly as long as announced."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.unit.upload_part_support import KEY, begun, body_of, bucket, certific
 
 from darkroom.aws.upload_part import PIECE_BYTES, framed_bytes, upload_url
 
-__all__ = ["bucket", "certificate", "secure"]  # fixtures, for pytest to find
+__all__ = ["bucket", "certificate", "secure"]  # pytest must find these fixtures here
 
-# Of each request its own: who sends, which try it is, how the body is framed on the connection.
+# Headers that differ in each request: the sender, the number of the try, and the framing of the body.
 NOT_COMPARED = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "connection", "accept-encoding", "expect"}
 SIZES = [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 3 * PIECE_BYTES + 17]
 
@@ -47,7 +47,7 @@ def test_the_announced_length_is_the_bodys_to_the_byte(bucket: SmallS3, size: in
 
 
 def test_the_request_is_the_one_that_the_sdk_makes(secure: SmallS3) -> None:
-    """Over TLS, since the SDK signs the body elsewhere."""
+    """The test uses TLS, because without it the SDK signs the body differently."""
     target, body = begun(secure), body_of(PIECE_BYTES + 5)
     secure.client().upload_part(**target, PartNumber=7, Body=body, ChecksumAlgorithm="CRC32")
     theirs = put_of(secure)
@@ -78,7 +78,7 @@ def test_the_signature_is_the_one_that_the_bucket_would_compute(secure: SmallS3,
 
 
 def test_another_secret_gives_another_signature(secure: SmallS3) -> None:
-    """So that the test above can fail."""
+    """This shows that the test above can fail."""
     sender = sender_of(secure, begun(secure))
     sender.credentials = lambda: Credentials(KEY_ID, "another")
     sender.send(2, reader(b"x"), 1)
@@ -91,7 +91,7 @@ def signed_names(seen: Seen) -> set[str]:
 
 
 def signature_of(seen: Seen, origin: str) -> str:
-    """Recomputed from what arrived."""
+    """Compute the signature again from what arrived."""
     auth = S3SigV4Auth(Credentials(KEY_ID, SECRET), "s3", REGION)
     request = AWSRequest(
         seen.method, origin + seen.path, headers={name: seen.headers[name] for name in signed_names(seen)}
@@ -104,7 +104,7 @@ def signature_of(seen: Seen, origin: str) -> str:
 @pytest.mark.parametrize("name", ["plain-bucket", "with.dots"])
 @pytest.mark.parametrize("style", ["auto", "virtual", "path"])
 def test_parts_go_where_the_sdk_would_send_them(region: str, name: str, style: Any) -> None:
-    """To the region's own host: the global one answers for a new bucket with a redirect."""
+    """They go to the region's own host, because the global one redirects requests for a new bucket."""
     client: Any = boto3.client(
         "s3",
         region_name=region,
@@ -128,7 +128,7 @@ def test_parts_go_where_the_sdk_would_send_them(region: str, name: str, style: A
 
 
 class NoBody:
-    """An answer's empty body."""
+    """The empty body of an answer."""
 
     def stream(self, *rest: Any, **more: Any) -> Iterator[bytes]:
         return iter(())

@@ -1,4 +1,4 @@
-"""A part that goes wrong: which side broke is told, nothing of it is kept, and it can be sent again."""
+"""A part that fails: the error says which side failed, nothing of the part is stored, and it can be sent again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.upload_part_support import begun, body_of, bucket, certificate, 
 from darkroom.aws.upload_part import Part, PartNotSent, PartSender
 from darkroom.errors import ResultNotReady
 
-__all__ = ["bucket", "certificate", "secure"]  # fixtures, for pytest to find
+__all__ = ["bucket", "certificate", "secure"]  # pytest must find these fixtures here
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_part_that_the_bucket_does_not_take_can_be_sent_again(bucket: SmallS3,
 
 
 def test_a_part_that_changed_on_its_way_is_refused_by_its_checksum(bucket: SmallS3) -> None:
-    """The reader's bytes change after their checksum was taken: as memory or a wire would do it."""
+    """The bytes change after the checksum was computed, as memory or a network could do it."""
     target = begun(bucket)
     sender = sender_of(bucket, target)
     plain = sender._body
@@ -57,7 +57,7 @@ def test_a_reader_that_ends_early_makes_no_part(bucket: SmallS3, count: int) -> 
     with pytest.raises(PartNotSent, match="ended early"):
         sender.send(1, reader(body_of(count)), 300_000)
     assert bucket.open_uploads[target["UploadId"]] == {}
-    assert sender.send(1, reader(b"x" * 10), 10).size_bytes == 10  # over a connection of its own
+    assert sender.send(1, reader(b"x" * 10), 10).size_bytes == 10  # over its own connection
     sender.close()
 
 

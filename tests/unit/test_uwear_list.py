@@ -1,6 +1,8 @@
-"""uwear.ai's list decides whether a lost submit was paid: an incomplete one must never look complete, and one that does
-not say what was given must never look as if it did. The two shapes that clients have seen; the published one stands in
-test_uwear_pages.py."""
+"""uwear.ai's list decides whether a lost submit was paid: an incomplete list must never look complete.
+
+A list that does not name its inputs must never look as if it did. These are the two shapes that clients have seen;
+test_uwear_pages.py tests the published one.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ RESULT = "https://results.example.test/1.png?X-Amz-Signature=s"
 
 
 def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
-    """An entry of the run's."""
+    """Return an entry of the run."""
     return {
         "generation_id": number,
         "model_name": "topaz",
@@ -36,12 +38,12 @@ def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, A
 
 
 def silent(number: int) -> dict[str, Any]:
-    """An entry that does not say what it was given, as those of other kinds of generation."""
+    """Return an entry that does not name its input, like entries of other kinds of generation."""
     return {name: value for name, value in entry(number).items() if name != "image_url"}
 
 
 def listed(*answers: httpx.Response) -> tuple[list[str] | None, Vendor]:
-    """What is found where the first question, in the published way, is answered with an array."""
+    """Return what is found when the first, published request is answered with an array."""
     vendor = Vendor(NOTHING, *answers)
     found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     return None if found is None else [process.process_id for process in found], vendor
@@ -55,7 +57,7 @@ NOTHING = answer([])
 
 
 def test_parts_are_asked_for_until_nothing_comes() -> None:
-    """Each begins where the one before ended: a vendor may show fewer entries than were asked for."""
+    """Each part begins where the last one ended, because a vendor may return fewer entries than were asked for."""
     found, vendor = listed(answer([entry(4), entry(3)]), answer([entry(2)]), answer([entry(1)]), NOTHING)
     assert found == ["1", "2", "3", "4"]
     assert [str(request.url) for request in vendor.requests] == [
@@ -65,7 +67,7 @@ def test_parts_are_asked_for_until_nothing_comes() -> None:
 
 
 def test_a_list_that_begins_anew_is_not_known_to_be_whole() -> None:
-    """As of a vendor that knows no `limit` and no `offset`: the first part is not all."""
+    """A vendor that ignores `limit` and `offset` repeats its first part, which need not be everything."""
     same = answer([entry(2, "cat"), entry(1, "cat")])
     found, vendor = listed(same, same)
     assert (found, len(vendor.requests)) == (None, 3)
@@ -162,7 +164,7 @@ def test_an_address_beside_which_no_results_are_told_may_be_the_results(results:
 
 
 def test_a_list_that_never_showed_a_link_of_ours_may_show_others_in_their_place() -> None:
-    """A vendor that copies its inputs would name the copy, and ours would look like anybody's."""
+    """A vendor that copies its inputs would name the copy, and our entry would look like anybody's."""
     foreign = "https://somebody.example.test/cat.png"
     assert found_by(answer([entry(1, image_url=foreign)]), NOTHING) is None
     assert found_by(answer([entry(2, image_url=foreign), entry(1, OTHER)]), NOTHING) == []

@@ -1,4 +1,6 @@
-"""uwear.ai's list as its page Get All Generations shows it: numbered pages, and entries that name their request as a text."""
+"""uwear.ai's list as its page Get All Generations shows it: numbered pages, and entries that hold their request as
+text.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,12 @@ ASKED = "/generations?page={}&items_per_page=100"
 
 
 def payload(handle: object = HANDLE) -> str:
-    """A request as a text."""
+    """Return a request as text."""
     return json.dumps({"image_url": link_of(str(handle)), "model_name": "topaz"})
 
 
 def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
-    """An entry of the run's, as published."""
+    """Return an entry of the run, as published."""
     return {
         "generation_id": number,
         "clothing_item_id": None,
@@ -45,7 +47,7 @@ def page(number: object, last: object, *entries: object, total: object = None) -
 
 
 def listed(*answers: httpx.Response) -> tuple[list[str] | None, list[str]]:
-    """What is found, and what was asked."""
+    """Return what is found, and the requests."""
     vendor = Vendor(*answers)
     found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     asked = [str(request.url).removeprefix(BASE) for request in vendor.requests]

@@ -1,6 +1,6 @@
-"""The uwear.ai adapter's exact bytes: what it sends to which path, and what it makes of every answer.
+"""The exact bytes of the uwear.ai adapter: what it sends to which path, and what each answer means.
 
-The transport is httpx's mock; test_uwear_list.py has the list.
+The transport is httpx's mock. test_uwear_list.py tests the list.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from darkroom.errors import (
 from darkroom.model import ProcessState, SendMode
 from darkroom.providers.uwear import Uwear
 
-__all__ = ["resolve"]  # an automatic fixture, for pytest to find
+__all__ = ["resolve"]  # pytest must find this automatic fixture here
 
 BASE = "https://api.uwear.example.test/api/v1"
 ACCEPTED = {"generation_id": 4711, "created_at": "2026-11-21T14:00:00.000000Z", "updated_at": "2026-11-21T14:00:00Z"}

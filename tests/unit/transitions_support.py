@@ -1,7 +1,7 @@
-"""The state machine walked on paper: which states an execution enters, and what AWS counts of it.
+"""A model of the state machine: which states an execution enters, and how many transitions AWS counts.
 
-Standard workflows are charged by the state transition: each state that is entered, and each retry. The start is counted as
-one too, which errs on the dear side.
+Standard workflows are charged for each state transition: each entered state and each retry. The start is counted as
+one too, so the estimate is rather too high.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CARRIED = {"job_id", "run", "poll_at", "status"}
 
 @dataclass
 class Walk:
-    """One execution: the states it entered, its tasks' failed calls that were repeated, what it carries."""
+    """One execution: the states it entered, the failed calls that were repeated, and its data."""
 
     data: dict[str, Any]
     path: list[str] = field(default_factory=list)
@@ -34,13 +34,13 @@ class Walk:
 
 @cache
 def machine() -> dict[str, Any]:
-    """The application's machine."""
+    """Return the application's state machine."""
     found: dict[str, Any] = json.loads(FILE.read_text())
     return found
 
 
 def walk(*answers: str, status: str = "running") -> Walk:
-    """The execution of a job whose functions answer with these statuses, in the order of their calls."""
+    """Run the execution of a job whose functions answer with these statuses, in the order of their calls."""
     left = iter(answers)
     done = Walk({"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": status})
     name: str | None = machine()["StartAt"]
@@ -53,12 +53,12 @@ def walk(*answers: str, status: str = "running") -> Walk:
 
 
 def at_its_eta(polls: int = 1) -> Walk:
-    """A job that is over at the last of so many polls."""
+    """Run the execution of a job that is over at the last of so many polls."""
     return walk(*["running"] * (polls - 1), "ended", "COMPLETED")
 
 
 def _after(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str | None:
-    """The state that follows; None at an end."""
+    """Return the state that follows; None at an end."""
     match state["Type"]:
         case "Wait":
             return str(state["Next"])

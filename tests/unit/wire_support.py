@@ -1,4 +1,4 @@
-"""What the tests of the adapters' bytes share: plans made from tags, an image behind a link, and what a vendor may answer."""
+"""Helpers for tests of the adapters' bytes: plans made from tags, an image behind a link, and answers of vendors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READ_TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 10.0}
 SUBMIT_TIMEOUT = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}
 HELD_TIMEOUT = {"connect": 10.0, "read": 240.0, "write": 60.0, "pool": 10.0}
 
-# Bodies of a 2xx answer that no adapter may take for one: (name, bytes).
+# Bodies of a 2xx answer that no adapter may accept as an answer: (name, bytes).
 NO_OBJECTS: list[tuple[str, bytes]] = [
     ("nothing", b""), ("null", b"null"), ("a number", b"7"), ("a text", b'"fine"'), ("true", b"true"), ("NaN", b"NaN"),
     ("a page", b"<!doctype html><title>Bad gateway</title>"), ("half an object", b'{"data": ['), ("two", b"{} {}"),
@@ -36,7 +36,7 @@ NO_OBJECTS: list[tuple[str, bytes]] = [
     ("too many digits", b'{"generation_id": ' + b"9" * 5_000 + b"}"), ("a list of texts", b'["a", "b"]'),
     ("over 8 MiB", json.dumps({"padding": "x" * http_client.MAX_ANSWER_BYTES}).encode()),
 ]  # fmt: skip
-# Values that stand where another is published.
+# Values of the wrong type or range.
 WRONG: list[Any] = [
     None, True, 7, -1, 0.5, 10**40, float("nan"), float("inf"), "", "text", "a/b", "..", [], {}, [None], [[]], [7],
     {"id": 1}, "x" * 5_000,
@@ -44,7 +44,7 @@ WRONG: list[Any] = [
 
 
 def link_of(handle: Handle | str, suffix: str = ".png") -> str:
-    """A presigned link to an input, short of what no reader looks at."""
+    """Return a presigned link to an input, without the parts that no reader looks at."""
     named = f"attachment%3B%20filename%3D%22{handle}{suffix}%22"
     return (
         f"https://in.s3.eu-central-1.amazonaws.com/cats/a%20b.png?versionId=v%2B1&response-content-disposition={named}"
@@ -63,7 +63,7 @@ LINKED = ImageStream(_no_bytes, lambda: LINK, 1_000, "image/png", ".png")
 
 
 def planned(provider: str, facts: ImageFacts = PNG, **tags: str) -> Plan:
-    """The plan of an upload with these tags, made as in production."""
+    """Return the plan of an upload with these tags, made as in production."""
     settings = resolve(
         [tag_layer({"provider": provider, **tags})], default_provider="topaz", allowed_providers=catalog.providers()
     )
@@ -73,34 +73,34 @@ def planned(provider: str, facts: ImageFacts = PNG, **tags: str) -> Plan:
 def adapter_of(
     kind: Callable[..., Adapter], vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_url: str
 ) -> Adapter:
-    """An adapter in front of a vendor."""
+    """Return an adapter in front of a vendor."""
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
-    links = Downloads(client, local=False, sleep=lambda seconds: None)  # nobody waits between tries
+    links = Downloads(client, local=False, sleep=lambda seconds: None)  # retry without delay
     return kind(base_url, Keys(*(keys or ("key-1",))), client, links)
 
 
 def refusing(status: int = 503) -> Vendor:
-    """A vendor that answers everything with that status."""
+    """Return a vendor that answers everything with that status."""
     return Vendor(httpx.Response(status, text='{"message": "no"}'))
 
 
 def raw(content: bytes, status: int = 200, **headers: str) -> httpx.Response:
-    """An answer of exactly these bytes."""
+    """Return an answer of exactly these bytes."""
     return httpx.Response(status, content=content, headers=headers)
 
 
 def split(vendor: Vendor, host: Host) -> Callable[[httpx.Request], httpx.Response]:
-    """A network in which results come from a host of their own; see `tests.fakes.result_server.resolve`."""
+    """Return a network in which results have their own host; see `tests.fakes.result_server.resolve`."""
     return lambda request: (host if request.url.host == PUBLIC else vendor)(request)
 
 
 def headers_of(request: httpx.Request) -> dict[str, str]:
-    """All of them but the library's name, which says its version."""
+    """Return all headers except the one with the library's version."""
     return {name: value for name, value in request.headers.items() if name != "user-agent"}
 
 
 class Streamed(httpx.SyncByteStream):
-    """An answer's body, and whether its connection was given back."""
+    """An answer's body, which records whether its connection was released."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self.pieces, self.is_closed = pieces, False
@@ -113,19 +113,19 @@ class Streamed(httpx.SyncByteStream):
 
 
 def streamed(content: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
-    """A 2xx answer whose body is still to be read."""
+    """Return a 2xx answer whose body is not yet read."""
     pieces = iter([content]) if isinstance(content, bytes) else content
     return httpx.Response(200, headers=headers, stream=Streamed(pieces))
 
 
 def breaking(content: bytes, error: Exception | None = None) -> Iterator[bytes]:
-    """A body whose connection breaks after that."""
+    """Yield the content, then break the connection."""
     yield content
     raise error or httpx.ReadError("reset")
 
 
 class Patience:
-    """A clock that only waiting moves, and how long was waited."""
+    """A clock that only waiting moves. It records how long was waited."""
 
     def __init__(self) -> None:
         self.now, self.waited = 1_000.0, list[float]()
@@ -135,12 +135,12 @@ class Patience:
         self.now += seconds
 
     def links(self, opener: Downloads) -> Downloads:
-        """The same, with that patience."""
+        """Return the same downloads with this clock."""
         return replace(opener, sleep=self.sleep, clock=lambda: self.now)
 
 
 class Kept:
-    """Keeps results as staging would: whole, or not at all."""
+    """Stores results as the staged results are: completely, or not at all."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.calls = list(failures), 0

@@ -1,4 +1,4 @@
-"""What these tests ask the AI/ML API simulator, and the log it is asked for."""
+"""The requests that these tests send to the AI/ML API simulator, and the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 from PIL import Image, ImageFilter
 from tests.simulators import client
 from tests.simulators.client import BEARER, content, until
-from tests.simulators.gallery import opened
+from tests.simulators.picture_server import opened
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
 
@@ -24,13 +24,13 @@ STRONG = {"model": "topaz-labs/sharpen", "mode": "Strong"}
 
 
 def generate(http: httpx.Client, image_url: str, client_id: str | None = None, /, **body: Any) -> httpx.Response:
-    """One generation; keyword arguments are fields of the body."""
+    """Send one generation. Keyword arguments are fields of the body."""
     headers = {} if client_id is None else {"X-Client-Request-Id": client_id}
     return http.post(GENERATIONS, json={**SUPER, "image_url": image_url, **body}, headers=headers)
 
 
 def link(answer: httpx.Response) -> str:
-    """The result's address."""
+    """Return the result's URL."""
     assert answer.status_code == 200, answer.text
     return str(answer.json()["data"][0]["url"])
 
@@ -40,7 +40,7 @@ def result_of(answer: httpx.Response) -> bytes:
 
 
 def log(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
-    """The rows of the last day."""
+    """Return the log's rows of the last day."""
     answer = http.get("/v2/logs", params={"period": "24h", **query})
     assert answer.status_code == 200, answer.text
     rows: list[dict[str, Any]] = answer.json()["data"]
@@ -48,12 +48,12 @@ def log(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
 
 
 def logged(http: httpx.Client, number: int = 1) -> list[dict[str, Any]]:
-    """The log, once it has that many rows."""
+    """Wait until the log has that many rows, and return them."""
     return until(lambda: log(http), lambda rows: len(rows) >= number)
 
 
 def blurred(name: str = "PNG") -> bytes:
-    """A picture with soft edges."""
+    """Return a picture with soft edges."""
     image = Image.new("RGB", (60, 40), "white")
     image.paste((20, 40, 60), (15, 10, 45, 30))
     buffer = io.BytesIO()
@@ -62,7 +62,7 @@ def blurred(name: str = "PNG") -> bytes:
 
 
 def steepest(data: bytes) -> int:
-    """The greatest step between two neighbours in the middle of a picture."""
+    """Return the largest difference between two neighbours in the middle row of a picture."""
     image = opened(data).convert("L")
     row = list(image.crop((0, image.height // 2, image.width, image.height // 2 + 1)).tobytes())
     return max(abs(left - right) for left, right in itertools.pairwise(row))

@@ -1,4 +1,4 @@
-"""The misbehaviours of the AI/ML API simulator, each as it reaches a client; and its control endpoints."""
+"""The faults of the AI/ML API simulator as a client sees them, and its control endpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.simulators.aimlapi.support import (
     result_of,
     running,
 )
-from tests.simulators.gallery import Gallery, opened
+from tests.simulators.picture_server import PictureServer, opened
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator, parse_fault
 
@@ -27,14 +27,14 @@ LOGS = "/v2/logs?period=1h"
 COST = ("x-aimlapi-credits-used", "x-aimlapi-usd-spent")
 
 
-def test_a_caller_who_hangs_up_pays_for_a_picture_that_only_the_log_tells_of(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+def test_a_caller_who_hangs_up_pays_for_a_picture_that_only_the_log_shows(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("late_job", seconds=0.6)
     with pytest.raises(httpx.ReadTimeout):
         http.post(
             GENERATIONS,
-            json={**SUPER, "image_url": gallery.url()},
+            json={**SUPER, "image_url": picture_server.url()},
             headers={"X-Client-Request-Id": "job-1"},
             timeout=0.2,
         )
@@ -57,63 +57,67 @@ def test_a_caller_who_hangs_up_pays_for_a_picture_that_only_the_log_tells_of(
     ],
 )
 def test_a_generation_can_fail_and_costs_nothing(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery, rule: str, status: int, message: str
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer, rule: str, status: int, message: str
 ) -> None:
     sim.faults.put(parse_fault(rule))
-    answer = generate(http, gallery.url(), "job-1")
+    answer = generate(http, picture_server.url(), "job-1")
     assert (answer.status_code, answer.json()["message"]) == (status, message)
     assert answer.headers["x-client-request-id"] == "job-1"
-    assert gallery.asked == ["/cat.png"]  # it was tried
+    assert picture_server.asked == ["/cat.png"]  # the simulator tried it
     assert (sim.account.available_credits, sim.account.consumed_credits) == (PURSE, 0)
     (row,) = logged(http)
     assert (row["status"], row["inference_id"]) == ("failed", answer.headers["x-inference-id"])
 
 
-def test_a_call_can_be_a_long_one(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_a_call_can_take_long(sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer) -> None:
     sim.faults.add("late_job", seconds=0.5)
     start = time.time()
-    assert generate(http, gallery.url()).status_code == 200
+    assert generate(http, picture_server.url()).status_code == 200
     assert 0.5 < time.time() - start < 2
 
 
-def test_an_input_fetched_late_may_be_gone_by_then(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_an_input_fetched_late_may_be_gone_by_then(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("fetch_late", seconds=0.3)
-    threading.Timer(0.15, gallery.pictures.clear).start()
-    assert generate(http, gallery.url()).status_code == 400
-    assert gallery.asked == ["/cat.png"]
+    threading.Timer(0.15, picture_server.pictures.clear).start()
+    assert generate(http, picture_server.url()).status_code == 400
+    assert picture_server.asked == ["/cat.png"]
 
 
-def test_the_log_can_lag(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_the_log_can_lag(sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer) -> None:
     sim.faults.add("list_lag", seconds=0.5)
-    assert generate(http, gallery.url(), "late").status_code == 200
-    assert generate(http, gallery.url(), "soon").status_code == 200
+    assert generate(http, picture_server.url(), "late").status_code == 200
+    assert generate(http, picture_server.url(), "soon").status_code == 200
     assert [row["client_request_id"] for row in logged(http)] == ["soon"]
     assert [row["client_request_id"] for row in logged(http, 2)] == ["soon", "late"]
 
 
-def test_the_picture_can_have_the_wrong_size(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_the_picture_can_have_the_wrong_size(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("wrong_size")
-    assert opened(result_of(generate(http, gallery.url()))).size == (46, 36)
+    assert opened(result_of(generate(http, picture_server.url()))).size == (46, 36)
 
 
 def test_the_picture_can_come_inside_the_answer_once(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("b64")
-    (entry,) = generate(http, gallery.url()).json()["data"]
+    (entry,) = generate(http, picture_server.url()).json()["data"]
     assert list(entry) == ["b64_json"]
     assert opened(base64.b64decode(entry["b64_json"])).size == (30, 20)
-    assert opened(result_of(generate(http, gallery.url()))).size == (30, 20)
+    assert opened(result_of(generate(http, picture_server.url()))).size == (30, 20)
 
 
 def test_a_paid_answer_can_come_without_a_picture_or_with_201(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("no_data")
-    assert generate(http, gallery.url()).json() == {"data": None, "meta": {"usage": {"tokens_used": PRICE}}}
+    assert generate(http, picture_server.url()).json() == {"data": None, "meta": {"usage": {"tokens_used": PRICE}}}
     assert sim.account.consumed_credits == PRICE
     sim.faults.add("created")
-    answers = [generate(http, gallery.url()) for _ in range(2)]
+    answers = [generate(http, picture_server.url()) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 200]
     assert answers[0].json().keys() == answers[1].json().keys()
 
@@ -129,31 +133,31 @@ def test_a_paid_answer_can_come_without_a_picture_or_with_201(
         ("usage_nowhere", None, False),
     ],
 )
-def test_the_cost_can_be_told_in_other_ways_or_not_at_all(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery, kind: str, meta: object, headers: bool
+def test_the_cost_can_have_other_forms_or_be_missing(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer, kind: str, meta: object, headers: bool
 ) -> None:
     sim.faults.add(kind)
-    answer = generate(http, gallery.url())
+    answer = generate(http, picture_server.url())
     assert answer.json().get("meta") == meta
     assert [name in answer.headers for name in COST] == [headers, headers]
     assert "x-inference-id" in answer.headers
     assert sim.account.consumed_credits == PRICE
-    assert generate(http, gallery.url()).json()["meta"] == {"usage": {"tokens_used": PRICE}}
+    assert generate(http, picture_server.url()).json()["meta"] == {"usage": {"tokens_used": PRICE}}
 
 
-def test_the_cost_can_stand_in_the_header_in_dollars_alone(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+def test_the_cost_can_be_in_the_header_in_dollars_alone(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("usage_usd_header")
-    answer = generate(http, gallery.url())
+    answer = generate(http, picture_server.url())
     assert answer.json()["meta"] == {"usage": None}
     assert [answer.headers.get(name) for name in COST] == [None, "0.105000000"]
 
 
-def test_a_simulator_ends_while_a_call_is_synchronous(gallery: Gallery) -> None:
+def test_a_simulator_ends_while_a_call_is_synchronous(picture_server: PictureServer) -> None:
     with running(faults=["late_job:submit:1:seconds=60"]) as (sim, http):
         with pytest.raises(httpx.ReadTimeout):
-            http.post(GENERATIONS, json={**SUPER, "image_url": gallery.url()}, timeout=0.2)
+            http.post(GENERATIONS, json={**SUPER, "image_url": picture_server.url()}, timeout=0.2)
         start = time.time()
     assert time.time() - start < 3
     assert sim.account.consumed_credits == 0

@@ -1,4 +1,4 @@
-"""The request log of the AI/ML API simulator: rows, filters, windows, paging, and what it does not show."""
+"""The request log of the AI/ML API simulator: rows, filters, periods, pages, and what it does not show."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import httpx
 import pytest
 from tests.simulators.aimlapi.support import PRICE, STRONG, SUPER, generate, log, logged, running
 from tests.simulators.client import KEY
-from tests.simulators.gallery import Gallery
+from tests.simulators.picture_server import PictureServer
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
-from darkroom_local.simulators.aimlapi.request_log import Pace
+from darkroom_local.simulators.aimlapi.request_log import RateLimit
 from darkroom_local.simulators.framework.refusals import Refusal
 
 
-def test_a_row_has_the_published_fields(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_a_row_has_the_published_fields(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("late_job", seconds=0.3)
     before = datetime.now(UTC)
-    answer = generate(http, gallery.url(), "customer-42")
+    answer = generate(http, picture_server.url(), "customer-42")
     after = datetime.now(UTC)
     (row,) = logged(http)
     created = row.pop("created")
@@ -37,30 +39,30 @@ def test_a_row_has_the_published_fields(sim: AimlapiSimulator, http: httpx.Clien
     }
     assert created.endswith("Z")
     first, last = before - timedelta(milliseconds=1), after - timedelta(milliseconds=290)
-    assert first <= datetime.fromisoformat(created) <= last  # when it was asked for, not when it was done
+    assert first <= datetime.fromisoformat(created) <= last  # when it was requested, not when it ended
 
 
 def test_a_failed_request_is_listed_and_cost_nothing(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("failed_job")
-    assert generate(http, gallery.url(), "job-1").status_code == 500
+    assert generate(http, picture_server.url(), "job-1").status_code == 500
     (row,) = logged(http)
     assert (row["status"], row["cost"], row["client_request_id"]) == ("failed", {"usd": 0, "credits": 0}, "job-1")
 
 
 def test_refused_requests_are_listed_as_failed_and_cost_nothing(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     for kind, status in (("throttle", 429), ("auth", 401), ("forbidden", 403)):
         sim.faults.add(kind)
-        assert generate(http, gallery.url(), kind).status_code == status
+        assert generate(http, picture_server.url(), kind).status_code == status
     assert generate(http, "nowhere", "bad", model="x").status_code == 400
     sim.account.set_available(0)
-    answer = generate(http, gallery.url(), "poor")
+    answer = generate(http, picture_server.url(), "poor")
     assert answer.status_code == 403
     sim.account.set_available(PRICE)
-    assert generate(http, gallery.url(), "last").status_code == 200
+    assert generate(http, picture_server.url(), "last").status_code == 200
     rows = logged(http, 6)
     names = ["last", "poor", "bad", "forbidden", "auth", "throttle"]
     assert [row["client_request_id"] for row in rows] == names
@@ -71,29 +73,31 @@ def test_refused_requests_are_listed_as_failed_and_cost_nothing(
     assert len(log(http, status="failed")) == 5
 
 
-def test_what_never_came_so_far_is_not_listed(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
-    """A key that is none names no account; a gateway's errors and cut connections are nobody's rows."""
+def test_what_never_came_so_far_is_not_listed(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
+    """A wrong key names no account, and a gateway's errors and cut connections never reach the log."""
     with httpx.Client(base_url=sim.base_url, headers={"Authorization": "Bearer other"}, verify=False) as stranger:
-        assert generate(stranger, gallery.url(), "stranger").status_code == 401
+        assert generate(stranger, picture_server.url(), "stranger").status_code == 401
     sim.faults.add("error_before")
-    assert generate(http, gallery.url(), "gateway").status_code == 500
+    assert generate(http, picture_server.url(), "gateway").status_code == 500
     sim.faults.add("reset_before")
     with pytest.raises(httpx.TransportError):
-        generate(http, gallery.url(), "cut")
-    assert generate(http, gallery.url(), "last").status_code == 200
+        generate(http, picture_server.url(), "cut")
+    assert generate(http, picture_server.url(), "last").status_code == 200
     assert [row["client_request_id"] for row in logged(http)] == ["last"]
 
 
-def test_a_refused_request_comes_some_time_later_too(gallery: Gallery) -> None:
+def test_a_refused_request_comes_some_time_later_too(picture_server: PictureServer) -> None:
     with running(log_delay_seconds=200) as (_, http):
         assert generate(http, "nowhere").status_code == 400
         assert log(http) == []
         assert len(logged(http)) == 1
 
 
-def test_what_still_runs_is_not_listed(gallery: Gallery) -> None:
+def test_what_still_runs_is_not_listed(picture_server: PictureServer) -> None:
     with running(speed=25) as (sim, http):
-        caller = threading.Thread(target=generate, args=(http, gallery.url()))
+        caller = threading.Thread(target=generate, args=(http, picture_server.url()))
         caller.start()
         try:
             while not sim.submits:
@@ -104,18 +108,18 @@ def test_what_still_runs_is_not_listed(gallery: Gallery) -> None:
         assert logged(http)[0]["status"] == "succeeded"
 
 
-def test_a_row_comes_some_time_after_the_answer(gallery: Gallery) -> None:
+def test_a_row_comes_some_time_after_the_answer(picture_server: PictureServer) -> None:
     with running(log_delay_seconds=200) as (_, http):
-        assert generate(http, gallery.url()).status_code == 200
+        assert generate(http, picture_server.url()).status_code == 200
         assert log(http) == []
         time.sleep(0.2)
         assert log(http) == []
         assert len(logged(http)) == 1
 
 
-def test_rows_are_newest_first_and_come_in_pages(http: httpx.Client, gallery: Gallery) -> None:
+def test_rows_are_newest_first_and_come_in_pages(http: httpx.Client, picture_server: PictureServer) -> None:
     for number in range(5):
-        generate(http, gallery.url(), f"job-{number}")
+        generate(http, picture_server.url(), f"job-{number}")
     assert [row["client_request_id"] for row in logged(http, 5)] == [f"job-{number}" for number in (4, 3, 2, 1, 0)]
     body = http.get("/v2/logs", params={"period": "1h", "limit": 2, "offset": 1}).json()
     assert [row["client_request_id"] for row in body["data"]] == ["job-3", "job-2"]
@@ -125,12 +129,12 @@ def test_rows_are_newest_first_and_come_in_pages(http: httpx.Client, gallery: Ga
 
 
 def test_model_and_status_filter_by_repeating_and_not_by_commas(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("failed_job")
-    generate(http, gallery.url(), "failed")
-    generate(http, gallery.url(), "gen")
-    generate(http, gallery.url(), "plain", **STRONG)
+    generate(http, picture_server.url(), "failed")
+    generate(http, picture_server.url(), "gen")
+    generate(http, picture_server.url(), "plain", **STRONG)
     logged(http, 3)
 
     def ids(**query: Any) -> list[str]:
@@ -146,9 +150,9 @@ def test_model_and_status_filter_by_repeating_and_not_by_commas(
     assert ids(model="Topaz-Labs/sharpen") == []
 
 
-def test_the_callers_own_id_is_no_filter(http: httpx.Client, gallery: Gallery) -> None:
+def test_the_callers_own_id_is_no_filter(http: httpx.Client, picture_server: PictureServer) -> None:
     for name in ("job-1", "job-2"):
-        generate(http, gallery.url(), name)
+        generate(http, picture_server.url(), name)
     logged(http, 2)
     assert len(log(http, client_request_id="job-1")) == 2
     with running(refuse_unknown_query=True) as (_, other):
@@ -157,8 +161,8 @@ def test_the_callers_own_id_is_no_filter(http: httpx.Client, gallery: Gallery) -
         assert "client_request_id" in answer.json()["message"]
 
 
-def test_a_window_has_two_ends_and_is_read_as_utc(http: httpx.Client, gallery: Gallery) -> None:
-    generate(http, gallery.url())
+def test_a_window_has_two_ends_and_is_read_as_utc(http: httpx.Client, picture_server: PictureServer) -> None:
+    generate(http, picture_server.url())
     (row,) = logged(http)
     made, second = datetime.fromisoformat(row["created"]), timedelta(seconds=1)
 
@@ -228,10 +232,10 @@ def test_more_than_200_questions_a_minute_are_too_many() -> None:
 
 
 def test_after_a_minute_one_may_ask_again() -> None:
-    pace = Pace(speed=300)  # a minute is a fifth of a second
+    rate_limit = RateLimit(speed=300)  # a minute is a fifth of a second
     for _ in range(200):
-        pace.note()
+        rate_limit.record_call()
     with pytest.raises(Refusal):
-        pace.note()
+        rate_limit.record_call()
     time.sleep(0.22)
-    pace.note()
+    rate_limit.record_call()

@@ -1,4 +1,4 @@
-"""The AI/ML API simulator refuses bad bodies, bad keys and empty accounts; inputs it cannot get cost nothing."""
+"""The AI/ML API simulator refuses bad bodies, bad keys and empty accounts. Inputs that it cannot fetch cost nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.simulators.aimlapi.support import GENERATIONS, PRICE, PURSE, STRONG, SUPER, generate, logged, running
 from tests.simulators.client import BARE, BEARER, KEY
-from tests.simulators.gallery import Gallery, gone, half_a_picture, moved, no_picture
+from tests.simulators.picture_server import PictureServer, gone, half_a_picture, moved, no_picture
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
 
@@ -33,7 +33,7 @@ def test_an_error_has_the_published_fields(sim: AimlapiSimulator, http: httpx.Cl
     assert (sim.submits, sim.account.available_credits) == ([], PURSE)
 
 
-def test_an_error_can_be_a_problem_document_as_seen_on_the_live_service(gallery: Gallery) -> None:
+def test_an_error_can_be_a_problem_document_as_seen_on_the_live_service(picture_server: PictureServer) -> None:
     with running(errors_as="problem") as (sim, _):
         answer = BARE.get(sim.base_url + "/v2/logs")
         body = answer.json()
@@ -97,22 +97,22 @@ def test_everything_wrong_is_listed_at_once(http: httpx.Client) -> None:
     assert [line.partition(":")[0] for line in lines[1:]] == ["image_url", "strength", "seed"]
 
 
-def test_a_field_of_the_other_model_or_of_none_is_passed_over(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery
+def test_a_field_of_the_other_model_or_of_none_is_ignored(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    assert generate(http, gallery.url(), **STRONG, focus_boost=9, sharpness=1).status_code == 200
+    assert generate(http, picture_server.url(), **STRONG, focus_boost=9, sharpness=1).status_code == 200
     assert {"focus_boost", "sharpness"}.isdisjoint(sim.submits[0]["settings"])
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"5", b"\xff", b'{"strength": NaN}', b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(http: httpx.Client, content: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(http: httpx.Client, content: bytes) -> None:
     answer = http.post(GENERATIONS, content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("Body validation error\n")
 
 
 @pytest.mark.parametrize("path", ["/v2/logs?period=1h", "/v2/billing", "/v1/billing/balance", "/v1/nothing"])
-def test_only_the_right_key_opens_the_door(sim: AimlapiSimulator, path: str) -> None:
+def test_only_the_right_key_is_accepted(sim: AimlapiSimulator, path: str) -> None:
     url = sim.base_url + path
     wrong: list[dict[str, str]] = [
         {},
@@ -129,19 +129,21 @@ def test_only_the_right_key_opens_the_door(sim: AimlapiSimulator, path: str) -> 
     assert KEY not in str(sim.requests)
 
 
-def test_a_wrong_key_starts_nothing(sim: AimlapiSimulator, gallery: Gallery) -> None:
-    answer = BARE.post(sim.base_url + GENERATIONS, json={**SUPER, "image_url": gallery.url()})
-    assert (answer.status_code, sim.submits, gallery.asked) == (401, [], [])
+def test_a_wrong_key_starts_nothing(sim: AimlapiSimulator, picture_server: PictureServer) -> None:
+    answer = BARE.post(sim.base_url + GENERATIONS, json={**SUPER, "image_url": picture_server.url()})
+    assert (answer.status_code, sim.submits, picture_server.asked) == (401, [], [])
 
 
-def test_an_account_without_credits_gets_403(sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_an_account_without_credits_gets_403(
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.account.set_available(PRICE - 1)
-    answer = generate(http, gallery.url())
+    answer = generate(http, picture_server.url())
     assert answer.status_code == 403
     assert answer.json()["message"].startswith("You've run out of credits.")
-    assert (sim.submits, gallery.asked) == ([], [])
+    assert (sim.submits, picture_server.asked) == ([], [])
     sim.account.set_available(PRICE)
-    assert generate(http, gallery.url()).status_code == 200
+    assert generate(http, picture_server.url()).status_code == 200
 
 
 def test_unknown_paths_and_methods_are_404(http: httpx.Client) -> None:
@@ -152,14 +154,14 @@ def test_unknown_paths_and_methods_are_404(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize("spoil", [no_picture, half_a_picture, gone, moved])
 def test_an_input_that_cannot_be_had_is_400_and_costs_nothing(
-    sim: AimlapiSimulator, http: httpx.Client, gallery: Gallery, spoil: Any
+    sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer, spoil: Any
 ) -> None:
-    spoil(gallery)
-    answer = generate(http, gallery.url())
+    spoil(picture_server)
+    answer = generate(http, picture_server.url())
     assert answer.status_code == 400
     assert "image_url" in answer.json()["message"]
     assert sim.account.balance()["available_credits"] == PURSE
-    assert gallery.asked == ["/cat.png"]
+    assert picture_server.asked == ["/cat.png"]
     (row,) = logged(http)
     assert (row["status"], row["cost"]) == ("failed", {"usd": 0, "credits": 0})
     assert row["inference_id"] == answer.headers["x-inference-id"]
@@ -170,11 +172,11 @@ def test_an_address_where_nobody_listens_is_400(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("limits", [{"fetch_limit_seconds": 0.1}, {"fetch_limit_bytes": 50}, {"input_limit_mp": 1e-4}])
-def test_fetching_and_making_have_their_limits(gallery: Gallery, limits: dict[str, Any]) -> None:
-    gallery.delay_seconds = 0.3
+def test_fetching_and_making_have_their_limits(picture_server: PictureServer, limits: dict[str, Any]) -> None:
+    picture_server.delay_seconds = 0.3
     with running(**limits) as (sim, http):
         start = time.time()
-        assert generate(http, gallery.url()).status_code == 400
+        assert generate(http, picture_server.url()).status_code == 400
         assert time.time() - start < 2
         assert sim.account.available_credits == PURSE
 

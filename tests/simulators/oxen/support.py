@@ -1,4 +1,4 @@
-"""What these tests ask the Oxen.ai simulator: the bodies of the vendor's page, and how they wait for it."""
+"""The requests that these tests send to the Oxen.ai simulator, with the bodies of the vendor's page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from darkroom_local.simulators.oxen import OxenSimulator
 
 running = partial(client.running, OxenSimulator, BEARER, speed=50)
 MODEL = "topazlabs-image-upscale"
-# The page's two bodies, but for the address of the picture.
+# The page's two bodies, with another URL of the picture.
 MINIMAL = {"model": MODEL}
 ALL = {**MINIMAL, "enhance_model": "High Fidelity V2", "upscale_factor": "2x", "output_format": "png"}
 ENDED = ("succeeded", "failed", "cancelled")
@@ -21,7 +21,7 @@ PRICE, PURSE = 500, 1_000_000
 
 
 def submit(http: httpx.Client, url: str, **body: Any) -> httpx.Response:
-    """One submit to the queue; keyword arguments are further fields of the body."""
+    """Submit to the queue. Keyword arguments are further fields of the body."""
     return http.post("/ai/queue", json={**MINIMAL, "input_image": url, **body})
 
 
@@ -32,7 +32,7 @@ def submitted(http: httpx.Client, url: str, **body: Any) -> str:
 
 
 def edit(http: httpx.Client, url: str, **body: Any) -> httpx.Response:
-    """One synchronous call."""
+    """Make one synchronous call."""
     return http.post("/ai/images/edit", json={**MINIMAL, "input_image": url, **body})
 
 
@@ -42,7 +42,7 @@ def status(http: httpx.Client, generation_id: str) -> dict[str, Any]:
 
 
 def seen(http: httpx.Client, generation_id: str, *words: str) -> dict[str, Any]:
-    """The generation once it has one of these statuses."""
+    """Wait until the generation has one of these statuses, and return it."""
     return until(lambda: status(http, generation_id), lambda body: body["status"] in words)
 
 
@@ -51,7 +51,7 @@ def finished(http: httpx.Client, generation_id: str) -> dict[str, Any]:
 
 
 def link(http: httpx.Client, generation_id: str) -> str:
-    """The result's address, once the generation succeeded."""
+    """Wait for the generation and return its result's URL. It must have succeeded."""
     body = finished(http, generation_id)
     assert body["status"] == "succeeded", body
     return str(body["result_url"])

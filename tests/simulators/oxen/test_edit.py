@@ -1,4 +1,4 @@
-"""The synchronous call of the Oxen.ai simulator: it holds the line, answers as asked, and charges like the queue."""
+"""The synchronous call of the Oxen.ai simulator: it waits for the picture, and charges like the queue."""
 
 from __future__ import annotations
 
@@ -8,33 +8,37 @@ import time
 import httpx
 import pytest
 from tests.simulators.client import BARE
-from tests.simulators.gallery import Gallery, opened
 from tests.simulators.oxen.support import ALL, MINIMAL, PRICE, PURSE, edit, running
+from tests.simulators.picture_server import PictureServer, opened
 
 from darkroom_local.simulators.oxen import OxenSimulator
 
 
-def test_the_call_is_synchronous_until_the_picture_is_made(gallery: Gallery) -> None:
+def test_the_call_is_synchronous_until_the_picture_is_made(picture_server: PictureServer) -> None:
     with running(speed=20) as (_, http):
         start = time.time()
-        assert edit(http, gallery.url()).status_code == 200
+        assert edit(http, picture_server.url()).status_code == 200
         assert time.time() - start >= 0.25  # five seconds at twenty times the speed
 
 
-def test_the_picture_comes_inline_when_asked_for(http: httpx.Client, gallery: Gallery) -> None:
-    images = edit(http, gallery.url(), response_format="b64_json", upscale_factor="4x").json()["images"]
+def test_the_picture_comes_inline_when_asked_for(http: httpx.Client, picture_server: PictureServer) -> None:
+    images = edit(http, picture_server.url(), response_format="b64_json", upscale_factor="4x").json()["images"]
     assert [list(image) for image in images] == [["b64_json"]]
     assert opened(base64.b64decode(images[0]["b64_json"], validate=True)).size == (120, 80)
 
 
-def test_the_picture_can_come_inline_unasked(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_the_picture_can_come_inline_unasked(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("inline")
-    kinds = [list(edit(http, gallery.url(), response_format="url").json()["images"][0]) for _ in range(2)]
+    kinds = [list(edit(http, picture_server.url(), response_format="url").json()["images"][0]) for _ in range(2)]
     assert kinds == [["b64_json"], ["url"]]
 
 
-def test_a_call_is_one_paid_submit_that_no_list_shows(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
-    url = gallery.url("/cat.png?mark=job-9")
+def test_a_call_is_one_paid_submit_that_no_list_shows(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
+    url = picture_server.url("/cat.png?mark=job-9")
     edit(http, url)
     entries = [(s["operation"], s["generation_id"], s["input_image"], s["query"], s["credits"]) for s in sim.submits]
     assert entries == [("edit", None, url, {"mark": "job-9"}, PRICE)]
@@ -56,36 +60,38 @@ def test_a_call_is_one_paid_submit_that_no_list_shows(sim: OxenSimulator, http: 
     ],
 )
 def test_bad_parameters_are_refused_at_once_and_by_name(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery, name: str, value: object
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, name: str, value: object
 ) -> None:
-    answer = http.post("/ai/images/edit", json={**ALL, "input_image": gallery.url(), name: value})
+    answer = http.post("/ai/images/edit", json={**ALL, "input_image": picture_server.url(), name: value})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_params")
     assert name in answer.json()["error"]["detail"]
-    assert (sim.submits, gallery.asked) == ([], [])
+    assert (sim.submits, picture_server.asked) == ([], [])
 
 
 def test_an_input_that_cannot_be_had_is_refused_and_costs_nothing(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    url = gallery.url("/gone.png")
+    url = picture_server.url("/gone.png")
     answer = edit(http, url)
     assert answer.status_code == 400
     assert answer.json() == {"error": {"message": f"404 Client Error: Not Found for url: {url}"}}
     assert (sim.account.available_credits, sim.account.reserved_credits) == (PURSE, 0)
 
 
-def test_a_call_can_fail_by_itself(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_a_call_can_fail_by_itself(sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer) -> None:
     sim.faults.add("failed_job", on="edit")
-    answer = edit(http, gallery.url())
+    answer = edit(http, picture_server.url())
     assert answer.status_code == 500
     assert answer.json()["error"]["message"]
     assert (sim.account.available_credits, sim.account.consumed_credits) == (PURSE, 0)
 
 
-def test_a_client_that_hangs_up_has_paid_all_the_same(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_a_client_that_hangs_up_has_paid_all_the_same(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("late_job", on="edit", seconds=0.4)
     with pytest.raises(httpx.ReadTimeout):
-        http.post("/ai/images/edit", json={**MINIMAL, "input_image": gallery.url()}, timeout=0.2)
+        http.post("/ai/images/edit", json={**MINIMAL, "input_image": picture_server.url()}, timeout=0.2)
     assert (len(sim.submits), sim.account.consumed_credits) == (1, 0)
     stop = time.time() + 3
     while sim.account.consumed_credits == 0 and time.time() < stop:
@@ -95,19 +101,19 @@ def test_a_client_that_hangs_up_has_paid_all_the_same(sim: OxenSimulator, http: 
 
 @pytest.mark.parametrize(("kind", "accepted"), [("reset_before", 0), ("lost_answer", 1)])
 def test_a_cut_connection_gives_no_answer(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery, kind: str, accepted: int
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, kind: str, accepted: int
 ) -> None:
     sim.faults.add(kind, on="edit")
     with pytest.raises(httpx.TransportError):
-        edit(http, gallery.url())
+        edit(http, picture_server.url())
     assert (len(sim.submits), sim.account.consumed_credits) == (accepted, accepted * PRICE)
 
 
 def test_the_result_of_a_call_is_served_like_any_other(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("wrong_size", on="edit")
     sim.faults.add("expired")
-    url = edit(http, gallery.url()).json()["images"][0]["url"]
+    url = edit(http, picture_server.url()).json()["images"][0]["url"]
     assert BARE.get(url).status_code == 403
     assert opened(BARE.get(url).content).size == (76, 56)

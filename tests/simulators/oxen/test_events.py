@@ -1,4 +1,4 @@
-"""The events of the Oxen.ai simulator: the vendor's example, and what is no news."""
+"""The events of the Oxen.ai simulator: the vendor's example, and what causes no event."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import json
 import httpx
 import pytest
 from tests.simulators.client import BARE
-from tests.simulators.gallery import Gallery, opened
 from tests.simulators.oxen.support import ALL, MINIMAL, MODEL, edit, finished, submitted
+from tests.simulators.picture_server import PictureServer, opened
 
 from darkroom_local.simulators.oxen import OxenSimulator
 
 
 @pytest.mark.parametrize("body", [MINIMAL, ALL])
-def test_the_event_example_hears_of_its_generation(http: httpx.Client, gallery: Gallery, body: dict[str, str]) -> None:
+def test_the_event_example_hears_of_its_generation(
+    http: httpx.Client, picture_server: PictureServer, body: dict[str, str]
+) -> None:
     with http.stream("GET", "/events") as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
         lines = stream.iter_lines()
-        answer = http.post("/ai/queue", json={**body, "input_image": gallery.url()})
+        answer = http.post("/ai/queue", json={**body, "input_image": picture_server.url()})
         generation_id = answer.json()["generations"][0]["generation_id"]
         name = ""
         for line in lines:
@@ -27,24 +29,24 @@ def test_the_event_example_hears_of_its_generation(http: httpx.Client, gallery: 
             elif line.startswith("data: ") and name == "media_generation_completed":
                 payload = json.loads(line.removeprefix("data: "))
                 break
-    assert f'"generation_id":"{generation_id}"' in line  # the page's shell example looks for just this
+    assert f'"generation_id":"{generation_id}"' in line  # the page's shell example searches for exactly this
     assert payload.keys() == {"generation_id", "status", "media_type", "model", "url"}
     assert (payload["status"], payload["media_type"], payload["model"]) == ("succeeded", "image", MODEL)
     assert opened(BARE.get(payload["url"]).content).size == (60, 40)
 
 
 def test_events_tell_of_failures_keep_alive_and_repeat_nothing(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    finished(http, submitted(http, gallery.url()))
+    finished(http, submitted(http, picture_server.url()))
     with http.stream("GET", "/events") as stream:
         lines = stream.iter_lines()
         assert next(lines) == ": keep-alive"
         sim.faults.add("cancelled_job")
-        finished(http, submitted(http, gallery.url()))
-        http.delete(f"/ai/queue/{submitted(http, gallery.url())}")
-        edit(http, gallery.url())  # none of these three is news
-        failed = submitted(http, gallery.url(), upscale_factor="8x")
+        finished(http, submitted(http, picture_server.url()))
+        http.delete(f"/ai/queue/{submitted(http, picture_server.url())}")
+        edit(http, picture_server.url())  # none of these three causes an event
+        failed = submitted(http, picture_server.url(), upscale_factor="8x")
         data = next(line for line in lines if line.startswith("data: "))
     payload = json.loads(data.removeprefix("data: "))
     assert payload.keys() == {"generation_id", "status", "media_type", "error"}

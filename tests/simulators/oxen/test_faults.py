@@ -1,4 +1,4 @@
-"""The misbehaviours of the Oxen.ai simulator, each as it reaches a client; and its control endpoints."""
+"""The faults of the Oxen.ai simulator as a client sees them, and its control endpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 
 import httpx
 import pytest
-from tests.simulators.gallery import Gallery, opened
 from tests.simulators.oxen.support import (
     PURSE,
     finished,
@@ -16,12 +15,15 @@ from tests.simulators.oxen.support import (
     status,
     submitted,
 )
+from tests.simulators.picture_server import PictureServer, opened
 
 from darkroom_local.simulators.oxen import OxenSimulator
 
 
-def test_a_lost_answer_to_a_cancel_still_cancels(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
-    generation_id = submitted(http, gallery.url())
+def test_a_lost_answer_to_a_cancel_still_cancels(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
+    generation_id = submitted(http, picture_server.url())
     sim.faults.add("lost_answer", on="cancel")
     with pytest.raises(httpx.TransportError):
         http.delete(f"/ai/queue/{generation_id}")
@@ -30,30 +32,34 @@ def test_a_lost_answer_to_a_cancel_still_cancels(sim: OxenSimulator, http: httpx
 
 @pytest.mark.parametrize(("kind", "word"), [("failed_job", "failed"), ("cancelled_job", "cancelled")])
 def test_a_generation_can_end_badly_and_costs_nothing(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery, kind: str, word: str
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, kind: str, word: str
 ) -> None:
     sim.faults.add(kind)
-    body = finished(http, submitted(http, gallery.url()))
+    body = finished(http, submitted(http, picture_server.url()))
     assert (body["status"], body["result_url"], bool(body["error_message"])) == (word, None, word == "failed")
     assert (sim.account.available_credits, sim.account.consumed_credits) == (PURSE, 0)
-    assert finished(http, submitted(http, gallery.url()))["status"] == "succeeded"
+    assert finished(http, submitted(http, picture_server.url()))["status"] == "succeeded"
 
 
-def test_an_input_fetched_late_may_be_gone_by_then(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_an_input_fetched_late_may_be_gone_by_then(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("fetch_late", seconds=0.3)
-    generation_id = submitted(http, gallery.url())
+    generation_id = submitted(http, picture_server.url())
     seen(http, generation_id, "processing")
     time.sleep(0.1)
-    assert gallery.asked == []
-    gallery.pictures.clear()
+    assert picture_server.asked == []
+    picture_server.pictures.clear()
     assert finished(http, generation_id)["status"] == "failed"
 
 
-def test_a_generation_can_end_late_or_hardly_ever(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_a_generation_can_end_late_or_hang(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("late_job", seconds=60)
-    stuck = submitted(http, gallery.url())
+    stuck = submitted(http, picture_server.url())
     sim.faults.add("late_job", seconds=0.3)
-    late = submitted(http, gallery.url())
+    late = submitted(http, picture_server.url())
     time.sleep(0.2)
     assert status(http, late)["status"] == "processing"
     assert finished(http, late)["status"] == "succeeded"
@@ -62,24 +68,28 @@ def test_a_generation_can_end_late_or_hardly_ever(sim: OxenSimulator, http: http
     assert status(http, stuck)["status"] == "cancelled"
 
 
-def test_a_generation_can_be_held_in_the_queue(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_a_generation_can_be_held_in_the_queue(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("hold", seconds=0.3)
-    generation_id = submitted(http, gallery.url())
+    generation_id = submitted(http, picture_server.url())
     time.sleep(0.2)
-    assert (status(http, generation_id)["status"], gallery.asked) == ("queued", [])
+    assert (status(http, generation_id)["status"], picture_server.asked) == ("queued", [])
     assert finished(http, generation_id)["status"] == "succeeded"
 
 
-def test_the_picture_can_have_the_wrong_size(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_the_picture_can_have_the_wrong_size(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("wrong_size")
-    assert opened(result_of(http, submitted(http, gallery.url()))).size == (76, 56)
+    assert opened(result_of(http, submitted(http, picture_server.url()))).size == (76, 56)
 
 
 def test_an_unknown_status_word_can_show_up_once_or_while_active(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("unknown_status", on="submit")
-    generation_id = submitted(http, gallery.url())
+    generation_id = submitted(http, picture_server.url())
     assert status(http, generation_id)["status"] == "expired"
     assert http.get("/ai/queue").json()["generations"][0]["status"] == "expired"
     assert finished(http, generation_id)["status"] == "succeeded"
@@ -87,12 +97,12 @@ def test_an_unknown_status_word_can_show_up_once_or_while_active(
     assert [status(http, generation_id)["status"] for _ in range(2)] == ["expired", "succeeded"]
 
 
-def test_the_lists_can_lag_and_keep_the_addresses_to_themselves(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+def test_the_lists_can_lag_and_can_omit_the_inputs(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("list_lag", seconds=0.3)
     sim.faults.add("late_job", seconds=60)
-    generation_id = submitted(http, gallery.url())
+    generation_id = submitted(http, picture_server.url())
     assert http.get("/ai/queue").json()["count"] == http.get("/ai/generations").json()["count"] == 0
     assert status(http, generation_id)["generation_id"] == generation_id
     time.sleep(0.35)
@@ -106,10 +116,10 @@ def test_the_lists_can_lag_and_keep_the_addresses_to_themselves(
     assert ["input_image" in status(http, generation_id) for _ in range(2)] == [False, True]
 
 
-def test_the_history_can_keep_its_length_and_the_charge_to_itself(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+def test_the_history_can_omit_its_length_and_the_charge(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    generation_id = submitted(http, gallery.url())
+    generation_id = submitted(http, picture_server.url())
     finished(http, generation_id)
     sim.faults.add("no_length", on="history")
     lengths = [name for name in http.get("/ai/generations").json() if name.startswith("total_")]
@@ -120,9 +130,9 @@ def test_the_history_can_keep_its_length_and_the_charge_to_itself(
     assert costs == [None, "0.05"]
 
 
-def test_the_history_can_show_less_at_once_than_is_asked_for(gallery: Gallery) -> None:
+def test_the_history_can_show_less_at_once_than_is_asked_for(picture_server: PictureServer) -> None:
     with running(page_size_limit=2) as (_, http):
         for _ in range(3):
-            submitted(http, gallery.url())
+            submitted(http, picture_server.url())
         body = http.get("/ai/generations", params={"page_size": 500}).json()
         assert (body["count"], body["page_size"], body["total_pages"], body["total_entries"]) == (2, 2, 2, 3)

@@ -1,4 +1,4 @@
-"""The Oxen.ai simulator answers the example requests of the vendor's page as the vendor publishes it."""
+"""The Oxen.ai simulator answers the example requests of the vendor's page as published."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import httpx
 import pytest
 from PIL import Image
 from tests.simulators.client import BARE, BEARER
-from tests.simulators.gallery import Gallery, opened, picture
 from tests.simulators.oxen.support import (
     ALL,
     MINIMAL,
@@ -25,6 +24,7 @@ from tests.simulators.oxen.support import (
     submit,
     submitted,
 )
+from tests.simulators.picture_server import PictureServer, opened, picture
 
 from darkroom_local.simulators.oxen import OxenSimulator
 
@@ -36,9 +36,9 @@ ROW = {
 
 @pytest.mark.parametrize("body", [MINIMAL, ALL])
 def test_the_async_example_is_enqueued_polled_and_read(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery, body: dict[str, str]
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, body: dict[str, str]
 ) -> None:
-    answer = http.post("/ai/queue", json={**body, "input_image": gallery.url("/cat.png?mark=job-7~1")})
+    answer = http.post("/ai/queue", json={**body, "input_image": picture_server.url("/cat.png?mark=job-7~1")})
     assert answer.status_code == 200
     generation_id = answer.json()["generations"][0]["generation_id"]
     assert answer.json() == {"generations": [{"generation_id": str(uuid.UUID(generation_id)), "status": "queued"}]}
@@ -51,16 +51,16 @@ def test_the_async_example_is_enqueued_polled_and_read(
     assert asked == [(generation_id, "submit", {"mark": "job-7~1"}, PRICE)]
     assert (sim.submits[0]["model"], sim.submits[0]["input_image"]) == (
         MODEL,
-        gallery.url("/cat.png?mark=job-7~1"),
+        picture_server.url("/cat.png?mark=job-7~1"),
     )
     assert sim.submits[0]["settings"] == {name: ALL[name] for name in ALL if name != "model"}
 
 
 @pytest.mark.parametrize("body", [MINIMAL, ALL])
 def test_the_sync_example_answers_with_the_picture(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery, body: dict[str, str]
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, body: dict[str, str]
 ) -> None:
-    answer = http.post("/ai/images/edit", json={**body, "input_image": gallery.url()})
+    answer = http.post("/ai/images/edit", json={**body, "input_image": picture_server.url()})
     assert answer.status_code == 200
     assert answer.json().keys() == {"model", "created", "images"}
     assert (answer.json()["model"], type(answer.json()["created"])) == (MODEL, int)
@@ -98,30 +98,30 @@ def test_the_model_says_its_schema_and_its_price(http: httpx.Client) -> None:
     ],
 )
 def test_the_parameters_are_listened_to(
-    http: httpx.Client, gallery: Gallery, wishes: dict[str, str], name: str, size: tuple[int, int]
+    http: httpx.Client, picture_server: PictureServer, wishes: dict[str, str], name: str, size: tuple[int, int]
 ) -> None:
-    image = opened(result_of(http, submitted(http, gallery.url("/dog.jpg"), **wishes)))
+    image = opened(result_of(http, submitted(http, picture_server.url("/dog.jpg"), **wishes)))
     assert (image.format, image.size) == (name, size)
 
 
-def test_the_four_published_formats_are_taken(http: httpx.Client, gallery: Gallery) -> None:
+def test_the_four_published_formats_are_taken(http: httpx.Client, picture_server: PictureServer) -> None:
     names = ("JPEG", "PNG", "GIF", "WEBP")
-    gallery.pictures |= {f"/{name}": picture(name=name) for name in names}
-    ids = {name: submitted(http, gallery.url(f"/{name}")) for name in names}
+    picture_server.pictures |= {f"/{name}": picture(name=name) for name in names}
+    ids = {name: submitted(http, picture_server.url(f"/{name}")) for name in names}
     assert {name: opened(result_of(http, ids[name])).size for name in names} == dict.fromkeys(names, (60, 40))
 
 
 @pytest.mark.parametrize("name", ["JPEG", "WEBP"])
-def test_exif_orientation_is_honoured(http: httpx.Client, gallery: Gallery, name: str) -> None:
+def test_exif_orientation_is_honoured(http: httpx.Client, picture_server: PictureServer, name: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    gallery.pictures["/side"] = picture(name=name, exif=exif)
-    assert opened(result_of(http, submitted(http, gallery.url("/side")))).size == (40, 60)
+    picture_server.pictures["/side"] = picture(name=name, exif=exif)
+    assert opened(result_of(http, submitted(http, picture_server.url("/side")))).size == (40, 60)
 
 
-def test_a_generation_is_queued_then_processing_then_succeeded(gallery: Gallery) -> None:
+def test_a_generation_is_queued_then_processing_then_succeeded(picture_server: PictureServer) -> None:
     with running(speed=10) as (_, http):
-        generation_id = submitted(http, gallery.url())
+        generation_id = submitted(http, picture_server.url())
         times: dict[str, tuple[bool, ...]] = {}
         while "succeeded" not in times:
             body = status(http, generation_id)
@@ -132,8 +132,10 @@ def test_a_generation_is_queued_then_processing_then_succeeded(gallery: Gallery)
         assert list(times.values()) == [(False, False, False), (True, False, False), (True, True, True)]
 
 
-def test_one_submit_can_be_four_generations_each_paid(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
-    answer = submit(http, gallery.url(), num_generations=4)
+def test_one_submit_can_be_four_generations_each_paid(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
+    answer = submit(http, picture_server.url(), num_generations=4)
     ids = [each["generation_id"] for each in answer.json()["generations"]]
     assert len(set(ids)) == 4
     assert sim.account.reserved_credits == 4 * PRICE
@@ -142,8 +144,8 @@ def test_one_submit_can_be_four_generations_each_paid(sim: OxenSimulator, http: 
     assert sim.account.consumed_credits == 4 * PRICE
 
 
-def test_the_queue_shows_what_is_active_or_has_one_status(http: httpx.Client, gallery: Gallery) -> None:
-    urls = [gallery.url(f"/cat.png?mark={number}") for number in range(2)]
+def test_the_queue_shows_what_is_active_or_has_one_status(http: httpx.Client, picture_server: PictureServer) -> None:
+    urls = [picture_server.url(f"/cat.png?mark={number}") for number in range(2)]
     ids = [submitted(http, url, upscale_factor="4x") for url in urls]
     body = http.get("/ai/queue").json()
     assert (body.keys(), body["count"]) == ({"count", "generations"}, 2)
@@ -161,25 +163,25 @@ def test_the_queue_shows_what_is_active_or_has_one_status(http: httpx.Client, ga
         assert http.get("/ai/queue", params={"status": "succeeded", **other}).json()["count"] == 0
 
 
-def test_targets_are_shown_and_looked_for(http: httpx.Client, gallery: Gallery) -> None:
+def test_targets_are_shown_and_looked_for(http: httpx.Client, picture_server: PictureServer) -> None:
     where = {"target_namespace": "us", "target_repo": "r", "target_directory": "d"}
-    generation_id = submitted(http, gallery.url(), **where)
+    generation_id = submitted(http, picture_server.url(), **where)
     assert where.items() <= status(http, generation_id).items()
     assert http.get("/ai/queue").json()["count"] == 0
     query = {"namespace": "us", "repo": "r", "folder": "d"}
     assert http.get("/ai/queue", params=query).json()["count"] == 1
 
 
-def test_the_queue_can_be_lean_while_the_history_still_says_what_was_submitted(gallery: Gallery) -> None:
+def test_the_queue_can_be_lean_while_the_history_still_says_what_was_submitted(picture_server: PictureServer) -> None:
     with running(echo_input=False) as (_, http):
-        generation_id = submitted(http, gallery.url())
+        generation_id = submitted(http, picture_server.url())
         assert http.get("/ai/queue").json()["generations"][0].keys() == ROW
         assert status(http, generation_id).keys() == ROW
-        assert http.get("/ai/generations").json()["generations"][0]["input_image"] == gallery.url()
+        assert http.get("/ai/generations").json()["generations"][0]["input_image"] == picture_server.url()
 
 
-def test_the_history_comes_in_pages_with_what_was_charged(http: httpx.Client, gallery: Gallery) -> None:
-    ids = [submitted(http, gallery.url(f"/cat.png?mark={number}")) for number in range(3)]
+def test_the_history_comes_in_pages_with_what_was_charged(http: httpx.Client, picture_server: PictureServer) -> None:
+    ids = [submitted(http, picture_server.url(f"/cat.png?mark={number}")) for number in range(3)]
     body = http.get("/ai/generations").json()
     assert (body["count"], body["total_cost"], body["generations"][0]["cost"]) == (3, None, None)
     for each in ids:
@@ -197,18 +199,21 @@ def test_the_history_comes_in_pages_with_what_was_charged(http: httpx.Client, ga
     one = http.get(f"/ai/generations/{ids[0]}").json()
     assert (one["status"], one["status_message"]) == ("success", "resource_found")
     assert one["generation"].keys() >= ROW | {"cost", "user_id", "username", "user_image"}
-    assert (one["generation"]["cost"], one["generation"]["input_image"]) == ("0.05", gallery.url("/cat.png?mark=0"))
+    assert (one["generation"]["cost"], one["generation"]["input_image"]) == (
+        "0.05",
+        picture_server.url("/cat.png?mark=0"),
+    )
     assert http.get("/ai/generations", params={"status": "cancelled"}).json()["total_entries"] == 0
     for query in ({"page": 0}, {"page_size": 1001}, {"page_size": "x"}, {"status": "done"}):
         assert http.get("/ai/generations", params=query).status_code == 400
 
 
 def test_a_generation_can_be_cancelled_while_it_is_active_and_costs_nothing(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("hold", seconds=60)
     sim.faults.add("late_job", times=2, seconds=0.2)
-    queued, processing = submitted(http, gallery.url()), submitted(http, gallery.url())
+    queued, processing = submitted(http, picture_server.url()), submitted(http, picture_server.url())
     for generation_id, word in ((queued, "queued"), (processing, "processing")):
         seen(http, generation_id, word)
         answer = http.delete(f"/ai/queue/{generation_id}")
@@ -216,13 +221,15 @@ def test_a_generation_can_be_cancelled_while_it_is_active_and_costs_nothing(
         assert status(http, generation_id)["status"] == "cancelled"
         assert status(http, generation_id)["completed_at"] is not None
     assert sim.account.balance() == {"available_credits": PURSE, "reserved_credits": 0, "total_credits": PURSE}
-    time.sleep(0.4)  # what was under way does not bring them back
+    time.sleep(0.4)  # the work that was going on does not bring them back
     assert status(http, processing)["status"] == "cancelled"
     assert sim.account.available_credits == PURSE
 
 
-def test_cancelling_one_that_ended_has_no_effect(sim: OxenSimulator, http: httpx.Client, gallery: Gallery) -> None:
-    generation_id = submitted(http, gallery.url())
+def test_cancelling_one_that_ended_has_no_effect(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
+    generation_id = submitted(http, picture_server.url())
     finished(http, generation_id)
     assert http.delete(f"/ai/queue/{generation_id}").status_code == 200
     assert status(http, generation_id)["status"] == "succeeded"
@@ -230,18 +237,18 @@ def test_cancelling_one_that_ended_has_no_effect(sim: OxenSimulator, http: httpx
 
 
 def test_units_are_charged_once_the_generation_succeeded(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    generation_id = submitted(http, gallery.url())
+    generation_id = submitted(http, picture_server.url())
     assert (sim.account.reserved_credits, sim.account.consumed_credits) == (PRICE, 0)
     finished(http, generation_id)
     assert (sim.account.reserved_credits, sim.account.consumed_credits) == (0, PRICE)
 
 
-def test_price_enums_and_the_name_of_the_schema_can_be_chosen(gallery: Gallery) -> None:
+def test_price_enums_and_the_name_of_the_schema_can_be_chosen(picture_server: PictureServer) -> None:
     chosen: dict[str, Any] = {
         "price_units": 1_234,
-        "narrowed": {"upscale_factor": ("2x",)},
+        "narrowed_choices": {"upscale_factor": ("2x",)},
         "schema_field": "json_request_schema",
     }
     with running(**chosen) as (sim, http):
@@ -249,17 +256,17 @@ def test_price_enums_and_the_name_of_the_schema_can_be_chosen(gallery: Gallery) 
         assert entry["pricing"]["cost_per_image"] == 0.1234
         assert entry["json_request_schema"]["properties"]["upscale_factor"]["enum"] == ["2x"]
         assert "request_schema" not in entry
-        assert finished(http, submitted(http, gallery.url(), upscale_factor="4x"))["status"] == "failed"
-        assert finished(http, submitted(http, gallery.url()))["status"] == "succeeded"
+        assert finished(http, submitted(http, picture_server.url(), upscale_factor="4x"))["status"] == "failed"
+        assert finished(http, submitted(http, picture_server.url()))["status"] == "succeeded"
         assert sim.account.consumed_credits == 1_234
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"narrowed": {"upscale_factor": ("6x",)}},
-        {"narrowed": {"seed": ("1",)}},
-        {"narrowed": {"output_format": ()}},
+        {"narrowed_choices": {"upscale_factor": ("6x",)}},
+        {"narrowed_choices": {"seed": ("1",)}},
+        {"narrowed_choices": {"output_format": ()}},
         {"schema_field": "schema"},
     ],
 )

@@ -1,4 +1,4 @@
-"""The Oxen.ai simulator refuses little at once, and lets the rest end as failed, with a reason and without a charge."""
+"""The Oxen.ai simulator refuses few requests at once. Other bad requests end as failed, with a reason and uncharged."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.simulators.client import BARE, BEARER, KEY
-from tests.simulators.gallery import Gallery, gone, half_a_picture, moved, no_picture, opened, picture
 from tests.simulators.oxen.support import MODEL, PRICE, PURSE, edit, finished, result_of, running, submit, submitted
+from tests.simulators.picture_server import PictureServer, gone, half_a_picture, moved, no_picture, opened, picture
 
 from darkroom_local.simulators.oxen import OxenSimulator
 
@@ -59,7 +59,7 @@ def test_a_bad_number_of_generations_is_refused_at_once(sim: OxenSimulator, http
 
 @pytest.mark.parametrize("path", PAID)
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(http: httpx.Client, path: str, content: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(http: httpx.Client, path: str, content: bytes) -> None:
     answer = http.post(path, content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_params")
 
@@ -82,9 +82,9 @@ def test_what_is_no_json_object_is_refused(http: httpx.Client, path: str, conten
     ],
 )
 def test_a_bad_parameter_is_accepted_and_ends_as_failed(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery, name: str, value: Any
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, name: str, value: Any
 ) -> None:
-    answer = http.post("/ai/queue", json={"model": MODEL, "input_image": gallery.url(), name: value})
+    answer = http.post("/ai/queue", json={"model": MODEL, "input_image": picture_server.url(), name: value})
     assert answer.status_code == 200
     body = finished(http, answer.json()["generations"][0]["generation_id"])
     assert (body["status"], body["result_url"]) == ("failed", None)
@@ -92,7 +92,7 @@ def test_a_bad_parameter_is_accepted_and_ends_as_failed(
     assert body["completed_at"] is not None
     assert len(sim.submits) == 1
     assert (sim.account.available_credits, sim.account.consumed_credits) == (PURSE, 0)
-    assert gallery.asked == []
+    assert picture_server.asked == []
 
 
 def test_a_submit_without_an_input_ends_as_failed(http: httpx.Client) -> None:
@@ -100,7 +100,7 @@ def test_a_submit_without_an_input_ends_as_failed(http: httpx.Client) -> None:
     assert finished(http, generation_id)["error_message"] == "input_image is required"
 
 
-def test_only_the_right_key_opens_the_door(sim: OxenSimulator) -> None:
+def test_only_the_right_key_is_accepted(sim: OxenSimulator) -> None:
     url = sim.base_url + "/ai/queue"
     wrong = [None, {"Authorization": "Bearer other"}, {"Authorization": KEY}, {"X-API-Key": KEY}]
     for headers in wrong:
@@ -114,16 +114,18 @@ def test_only_the_right_key_opens_the_door(sim: OxenSimulator) -> None:
 
 
 @pytest.mark.parametrize("call", [submit, edit])
-def test_an_account_without_money_gets_402(sim: OxenSimulator, http: httpx.Client, gallery: Gallery, call: Any) -> None:
+def test_an_account_without_money_gets_402(
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, call: Any
+) -> None:
     sim.account.set_available(PRICE - 1)
-    answer = call(http, gallery.url())
+    answer = call(http, picture_server.url())
     assert answer.status_code == 402
     assert answer.json()["error"]["title"] == "Insufficient credits"
     assert answer.json()["status"] == "error"
     assert sim.submits == []
     sim.account.set_available(PRICE)
-    assert submit(http, gallery.url(), num_generations=2).status_code == 402
-    assert call(http, gallery.url()).status_code == 200
+    assert submit(http, picture_server.url(), num_generations=2).status_code == 402
+    assert call(http, picture_server.url()).status_code == 200
 
 
 @pytest.mark.parametrize("generation_id", ["bb8f5eb7-361e-4e13-ab73-67457bc8057e", "nonsense"])
@@ -139,13 +141,13 @@ def test_a_filter_that_is_not_published_is_refused(http: httpx.Client) -> None:
         assert http.get("/ai/queue", params=query).status_code == 400
 
 
-def a_tiff(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = picture(name="TIFF")
+def a_tiff(picture_server: PictureServer) -> None:
+    picture_server.pictures["/cat.png"] = picture(name="TIFF")
 
 
-def half_a_webp(gallery: Gallery) -> None:
+def half_a_webp(picture_server: PictureServer) -> None:
     whole = picture(200, 200, "WEBP")
-    gallery.pictures["/cat.png"] = whole[: len(whole) // 2]
+    picture_server.pictures["/cat.png"] = whole[: len(whole) // 2]
 
 
 @pytest.mark.parametrize(
@@ -160,23 +162,23 @@ def half_a_webp(gallery: Gallery) -> None:
     ],
 )
 def test_an_input_that_cannot_be_used_ends_as_failed_and_costs_nothing(
-    sim: OxenSimulator, http: httpx.Client, gallery: Gallery, spoil: Any, reason: str
+    sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer, spoil: Any, reason: str
 ) -> None:
-    spoil(gallery)
-    body = finished(http, submitted(http, gallery.url()))
+    spoil(picture_server)
+    body = finished(http, submitted(http, picture_server.url()))
     assert (body["status"], body["result_url"]) == ("failed", None)
     assert reason in body["error_message"]
     assert (sim.account.available_credits, sim.account.consumed_credits) == (PURSE, 0)
-    assert gallery.asked == ["/cat.png"]
+    assert picture_server.asked == ["/cat.png"]
 
 
 def test_an_address_where_nobody_listens_ends_as_failed(http: httpx.Client) -> None:
     assert finished(http, submitted(http, URL))["error_message"].endswith(f"for url: {URL}")
 
 
-def test_transparency_outlives_a_gif(http: httpx.Client, gallery: Gallery) -> None:
-    gallery.pictures["/see.gif"] = picture(name="GIF", transparency=0)
-    assert opened(result_of(http, submitted(http, gallery.url("/see.gif")))).mode == "RGBA"
+def test_transparency_outlives_a_gif(http: httpx.Client, picture_server: PictureServer) -> None:
+    picture_server.pictures["/see.gif"] = picture(name="GIF", transparency=0)
+    assert opened(result_of(http, submitted(http, picture_server.url("/see.gif")))).mode == "RGBA"
 
 
 @pytest.mark.parametrize(
@@ -187,10 +189,12 @@ def test_transparency_outlives_a_gif(http: httpx.Client, gallery: Gallery) -> No
         ({"output_limit_mp": 0.001}, "megapixels"),
     ],
 )
-def test_fetching_and_making_have_their_limits(gallery: Gallery, limits: dict[str, Any], reason: str) -> None:
-    gallery.delay_seconds = 0.3 if "fetch_limit_seconds" in limits else 0.0
+def test_fetching_and_making_have_their_limits(
+    picture_server: PictureServer, limits: dict[str, Any], reason: str
+) -> None:
+    picture_server.delay_seconds = 0.3 if "fetch_limit_seconds" in limits else 0.0
     with running(**limits) as (_, http):
         start = time.time()
-        body = finished(http, submitted(http, gallery.url()))
+        body = finished(http, submitted(http, picture_server.url()))
         assert (body["status"], reason in body["error_message"]) == ("failed", True), body
         assert time.time() - start < 2

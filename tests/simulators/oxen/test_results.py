@@ -1,4 +1,4 @@
-"""Results of the Oxen.ai simulator: presigned links, and the address that wants the key first."""
+"""The results of the Oxen.ai simulator: presigned links, and the URL that needs the key first."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 
 import pytest
 from tests.simulators.client import BARE, BEARER
-from tests.simulators.gallery import Gallery, opened
 from tests.simulators.oxen.support import edit, link, running, status, submitted
+from tests.simulators.picture_server import PictureServer, opened
 
 
-def test_a_link_ends_and_a_new_one_is_given_each_time_it_is_asked_for(gallery: Gallery) -> None:
+def test_a_link_ends_and_a_new_one_is_given_each_time_it_is_asked_for(picture_server: PictureServer) -> None:
     with running(result_lifetime_seconds=75) as (_, http):  # a second and a half at this speed
-        generation_id = submitted(http, gallery.url())
+        generation_id = submitted(http, picture_server.url())
         old = link(http, generation_id)
         assert BARE.get(old).status_code == 200
         time.sleep(1.6)
@@ -20,9 +20,9 @@ def test_a_link_ends_and_a_new_one_is_given_each_time_it_is_asked_for(gallery: G
         assert BARE.get(status(http, generation_id)["result_url"]).status_code == 200
 
 
-def test_a_result_can_want_the_key_first_and_then_lead_elsewhere(gallery: Gallery) -> None:
+def test_a_result_can_need_the_key_first_and_then_redirect(picture_server: PictureServer) -> None:
     with running(result_wants_key=True, result_host="localhost") as (sim, http):
-        generation_id = submitted(http, gallery.url())
+        generation_id = submitted(http, picture_server.url())
         url = link(http, generation_id)
         assert url.startswith(sim.base_url + "/repos/")
         refused = BARE.get(url)
@@ -42,16 +42,16 @@ def test_a_result_can_want_the_key_first_and_then_lead_elsewhere(gallery: Galler
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_strangers_can_be_turned_away_in_other_words(gallery: Gallery, status: int) -> None:
-    with running(result_wants_key=True, strangers_get=status) as (sim, http):
-        url = link(http, submitted(http, gallery.url()))
+def test_the_status_without_the_key_can_be_chosen(picture_server: PictureServer, status: int) -> None:
+    with running(result_wants_key=True, status_without_key=status) as (sim, http):
+        url = link(http, submitted(http, picture_server.url()))
         assert BARE.get(url).status_code == status
         assert http.get(url).status_code == 302
         assert BARE.get(sim.base_url + "/ai/queue").status_code == 401
 
 
-def test_a_synchronous_call_names_the_same_kind_of_address(gallery: Gallery) -> None:
+def test_a_synchronous_call_names_the_same_kind_of_address(picture_server: PictureServer) -> None:
     with running(result_wants_key=True) as (sim, http):
-        url = edit(http, gallery.url()).json()["images"][0]["url"]
+        url = edit(http, picture_server.url()).json()["images"][0]["url"]
         assert url.startswith(sim.base_url + "/repos/")
         assert opened(BARE.get(http.get(url).headers["Location"]).content).size == (60, 40)

@@ -1,6 +1,6 @@
-"""How these tests speak to the Topaz simulator: a plain HTTP client, and pictures made by Pillow.
+"""The requests that these tests send to the Topaz simulator, and the pictures they send.
 
-The tests must not import the application: what is checked here is the stand-in, not its user.
+The tests must not import the application: they check the simulators alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ running = partial(client.running, TopazSimulator, HEADERS)
 
 
 def picture(width: int = 60, height: int = 40, name: str = "PNG", mode: str = "RGB", **save: Any) -> bytes:
-    """A picture of that size with a gradient in it."""
+    """Return a picture of that size with a gradient."""
     image = Image.linear_gradient("L").resize((width, height)).convert(mode)
     buffer = io.BytesIO()
     image.save(buffer, name, **save)

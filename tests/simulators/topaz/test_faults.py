@@ -1,4 +1,4 @@
-"""The misbehaviours of the Topaz simulator, each as it reaches a client."""
+"""The faults of the Topaz simulator as a client sees them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 from tests.simulators.client import content
-from tests.simulators.gallery import opened
+from tests.simulators.picture_server import opened
 from tests.simulators.topaz.support import balance, finished, link, picture, result_of, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
@@ -87,14 +87,16 @@ def test_a_synchronous_call_may_end_with_no_picture(sim: TopazSimulator, http: h
     assert opened(result_of(http, answer.headers["X-Process-Id"])).size == (60, 40)
 
 
-def test_the_synchronous_endpoint_may_be_gone_while_the_other_is_there(sim: TopazSimulator, http: httpx.Client) -> None:
+def test_the_synchronous_endpoint_can_be_missing_while_the_other_exists(
+    sim: TopazSimulator, http: httpx.Client
+) -> None:
     sim.faults.add("no_synchronous", times=None)
     assert submit(http, path="/enhance").status_code == 404
     assert sim.submits == []
     assert submit(http).status_code == 200
 
 
-def test_a_picture_may_outlive_its_entry(sim: TopazSimulator, http: httpx.Client) -> None:
+def test_a_result_can_remain_after_its_entry_is_deleted(sim: TopazSimulator, http: httpx.Client) -> None:
     kept, gone = submitted(http), submitted(http)
     for process_id in (kept, gone):
         finished(http, process_id)

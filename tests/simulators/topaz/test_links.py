@@ -1,4 +1,4 @@
-"""Result links of the Topaz simulator: one for each method, and their end."""
+"""The result links of the Topaz simulator: one for each method, and how they expire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Topaz simulator's later endpoints: each from submit to a picture, what it makes of one, what it costs and refuses."""
+"""The later endpoints of the Topaz simulator: how each changes a picture, what it costs, and what it refuses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, ImageStat
-from tests.simulators.gallery import opened
+from tests.simulators.picture_server import opened
 from tests.simulators.topaz.support import balance, finished, picture, result_of, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.topaz.published_facts import ENDPOINTS
-from darkroom_local.simulators.topaz.request_checks import make_order, read_wishes
+from darkroom_local.simulators.topaz.request_checks import check_fields, price_request
 
 RATES = {"sharpen-gen": 20, "denoise": 24, "restore-gen": 24, "lighting": 24, "matting": 24, "tool": 24}
 MODELS = {
@@ -29,7 +29,7 @@ PNG_ONLY = ("matting", "tool")
 
 
 def square() -> bytes:
-    """A dark square with a white spot of one pixel on a bright ground: an object, and dust on it."""
+    """Return a dark square with a white spot of one pixel on a bright ground: an object with dust on it."""
     image = Image.new("RGB", (60, 40), (230, 220, 210))
     image.paste((40, 60, 90), (20, 10, 40, 30))
     image.putpixel((30, 20), (255, 255, 255))
@@ -39,7 +39,7 @@ def square() -> bytes:
 
 
 def made(http: httpx.Client, endpoint: str, data: bytes | None = None, **fields: Any) -> Image.Image:
-    """What an endpoint makes of the square, as PNG."""
+    """Return what an endpoint makes of the square, as PNG."""
     wishes = {"data": data or square(), "output_format": "png", **fields}
     return opened(result_of(http, submitted(http, path=f"/{endpoint}/async", **wishes)))
 
@@ -70,8 +70,8 @@ def test_the_first_model_is_taken_when_none_is_named(http: httpx.Client, endpoin
 
 @pytest.mark.parametrize(("endpoint", "rate"), RATES.items())
 def test_a_credit_buys_the_endpoints_megapixels_and_not_a_pixel_more(endpoint: str, rate: int) -> None:
-    wishes = read_wishes(ENDPOINTS[endpoint], {})
-    credits = [make_order(wishes, 1000, rate * 1000 + rows, 512).credits for rows in (0, 1)]
+    wishes = check_fields(ENDPOINTS[endpoint], {})
+    credits = [price_request(wishes, 1000, rate * 1000 + rows, 512).credits for rows in (0, 1)]
     assert credits == [1, 2]
 
 
@@ -82,7 +82,7 @@ def test_the_format_asked_for_is_given(http: httpx.Client, endpoint: str, asked:
 
 
 @pytest.mark.parametrize("endpoint", [name for name in RATES if name != "tool"])
-def test_a_size_is_passed_over_in_silence_where_the_endpoint_takes_none(http: httpx.Client, endpoint: str) -> None:
+def test_a_size_is_ignored_where_the_endpoint_takes_none(http: httpx.Client, endpoint: str) -> None:
     wishes = {"output_width": 120, "output_height": "x", "crop_to_fill": "maybe", "creativity": 99}
     assert made(http, endpoint, **wishes).size == (60, 40)
 

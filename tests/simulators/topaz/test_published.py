@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 from tests.simulators.client import BARE
-from tests.simulators.gallery import opened
+from tests.simulators.picture_server import opened
 from tests.simulators.topaz.support import balance, finished, link, picture, result_of, running, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
@@ -134,7 +134,7 @@ def test_sharpening_changes_the_pixels(http: httpx.Client) -> None:
     assert opened(plain).tobytes() != opened(sharp).tobytes()
 
 
-def test_unsupported_parameters_are_passed_over_in_silence(http: httpx.Client) -> None:
+def test_unsupported_parameters_are_ignored(http: httpx.Client) -> None:
     process_id = submitted(http, path="/sharpen/async", output_width=600, sharpness="x")
     status = finished(http, process_id)
     assert status["output_width"] == 60

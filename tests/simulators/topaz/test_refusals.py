@@ -142,7 +142,7 @@ def test_an_upload_broken_off_by_the_client_is_not_accepted(
     assert sim.requests[-1]["status"] is None
 
 
-def test_only_the_right_key_in_the_right_header_opens_the_door(
+def test_only_the_right_key_in_the_right_header_is_accepted(
     sim: TopazSimulator,
 ) -> None:
     url = sim.base_url + "/status"

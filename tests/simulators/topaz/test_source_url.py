@@ -1,4 +1,4 @@
-"""The Topaz simulator given a picture by its address, and its synchronous answer cut short."""
+"""The Topaz simulator with a picture given by URL, and its synchronous answer cut short."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.simulators.gallery import Gallery, gallery_open
+from tests.simulators.picture_server import PictureServer, serve_pictures
 
 from darkroom_local.simulators.topaz import TopazSimulator
 
@@ -16,8 +16,8 @@ NAMED = "?response-content-disposition=" + quote('attachment; filename="job-1-1.
 
 
 @pytest.fixture
-def gallery() -> Iterator[Gallery]:
-    with gallery_open() as shown:
+def picture_server() -> Iterator[PictureServer]:
+    with serve_pictures() as shown:
         yield shown
 
 
@@ -30,37 +30,39 @@ def listed(http: httpx.Client) -> list[str]:
 
 
 def test_a_picture_is_fetched_from_its_address_as_it_was_given(
-    sim: TopazSimulator, http: httpx.Client, gallery: Gallery
+    sim: TopazSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    assert by_address(http, gallery.url("/cat.png" + NAMED), model="CGI").status_code == 200
-    assert gallery.asked == ["/cat.png" + NAMED]
-    assert sim.submits[0]["size_bytes"] == len(gallery.pictures["/cat.png"])
+    assert by_address(http, picture_server.url("/cat.png" + NAMED), model="CGI").status_code == 200
+    assert picture_server.asked == ["/cat.png" + NAMED]
+    assert sim.submits[0]["size_bytes"] == len(picture_server.pictures["/cat.png"])
 
 
-def test_the_list_names_it_as_its_host_would(http: httpx.Client, gallery: Gallery) -> None:
-    by_address(http, gallery.url("/cat.png"))
-    by_address(http, gallery.url("/cat.png" + NAMED))
+def test_the_list_names_it_as_its_host_would(http: httpx.Client, picture_server: PictureServer) -> None:
+    by_address(http, picture_server.url("/cat.png"))
+    by_address(http, picture_server.url("/cat.png" + NAMED))
     assert listed(http) == ["job-1-1.png", "cat.png"]
 
 
-def test_on_request_the_list_does_not_name_it(sim: TopazSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_on_request_the_list_does_not_name_it(
+    sim: TopazSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.faults.add("unnamed")
-    by_address(http, gallery.url("/cat.png" + NAMED))
+    by_address(http, picture_server.url("/cat.png" + NAMED))
     assert listed(http) == [""]
 
 
 def test_an_address_without_a_picture_is_refused_and_costs_nothing(
-    sim: TopazSimulator, http: httpx.Client, gallery: Gallery
+    sim: TopazSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    assert by_address(http, gallery.url("/gone.png")).status_code == 400
+    assert by_address(http, picture_server.url("/gone.png")).status_code == 400
     assert sim.submits == []
 
 
 def test_a_synchronous_answer_can_be_cut_and_its_result_is_there_all_the_same(
-    sim: TopazSimulator, http: httpx.Client, gallery: Gallery
+    sim: TopazSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     sim.faults.add("cut_answer")
     with pytest.raises(httpx.RemoteProtocolError):
-        by_address(http, gallery.url("/cat.png"), "/enhance")
+        by_address(http, picture_server.url("/cat.png"), "/enhance")
     (submit,) = sim.submits
     assert http.get(f"/download/{submit['process_id']}").status_code == 200

@@ -11,16 +11,16 @@ import httpx
 import pytest
 from PIL import Image
 from tests.simulators.client import BARE, BEARER
-from tests.simulators.gallery import Gallery, opened, picture
+from tests.simulators.picture_server import PictureServer, opened, picture
 from tests.simulators.uwear.support import finished, given, listed, result_of, running, submit, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
 
 
 def test_a_generation_goes_from_submit_to_an_enlarged_picture(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery
+    sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    answer = submit(http, gallery.url("/cat.png?mark=job-7~1"))
+    answer = submit(http, picture_server.url("/cat.png?mark=job-7~1"))
     assert answer.status_code == 200
     body = answer.json()
     assert {name: type(value) for name, value in body.items()} == {
@@ -38,7 +38,7 @@ def test_a_generation_goes_from_submit_to_an_enlarged_picture(
     assert [(s["generation_id"], s["query"]) for s in sim.submits] == [(body["generation_id"], {"mark": "job-7~1"})]
 
 
-def test_the_published_example_takes_its_placeholders_for_what_they_are(http: httpx.Client) -> None:
+def test_the_published_example_has_placeholders_that_are_refused(http: httpx.Client) -> None:
     example = {
         "generation_result_id": 0,
         "image_url": "",
@@ -51,9 +51,9 @@ def test_the_published_example_takes_its_placeholders_for_what_they_are(http: ht
     assert http.post("/generation-upscale", json={**example, "model_name": "topaz"}).status_code == 404
 
 
-def test_a_generation_is_created_then_ongoing_then_done(gallery: Gallery) -> None:
+def test_a_generation_is_created_then_ongoing_then_done(picture_server: PictureServer) -> None:
     with running(speed=10) as (_, http):
-        generation_id = submitted(http, gallery.url())
+        generation_id = submitted(http, picture_server.url())
         seen: dict[str, list[tuple[str, bool]]] = {}
         while "Done" not in seen:
             body = http.get(f"/generation/{generation_id}").json()
@@ -64,9 +64,9 @@ def test_a_generation_is_created_then_ongoing_then_done(gallery: Gallery) -> Non
         assert list(seen.values()) == [[], [("Ongoing", False)], [("Done", True)]]
 
 
-def test_both_forms_of_every_path_answer(sim: UwearSimulator, gallery: Gallery) -> None:
+def test_both_forms_of_every_path_answer(sim: UwearSimulator, picture_server: PictureServer) -> None:
     with httpx.Client(base_url=sim.origin, headers=BEARER, verify=False) as http:
-        generation_id = submitted(http, gallery.url())
+        generation_id = submitted(http, picture_server.url())
         finished(http, generation_id)
         for prefix in ("", "/api/v1"):
             assert http.get(f"{prefix}/generation/{generation_id}").json()["generation_id"] == generation_id
@@ -86,39 +86,45 @@ def test_both_forms_of_every_path_answer(sim: UwearSimulator, gallery: Gallery) 
     ],
 )
 def test_topaz_listens_to_its_settings(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery, wishes: dict[str, Any], size: tuple[int, int]
+    sim: UwearSimulator,
+    http: httpx.Client,
+    picture_server: PictureServer,
+    wishes: dict[str, Any],
+    size: tuple[int, int],
 ) -> None:
-    generation_id = submitted(http, gallery.url(), "topaz", generation_settings=wishes)
+    generation_id = submitted(http, picture_server.url(), "topaz", generation_settings=wishes)
     assert opened(result_of(http, generation_id)).size == size
     settings = sim.submits[0]["settings"]
     assert settings["face_enhancement"] is ("face_enhancement" in wishes)
     assert settings["enhance_model"] == wishes.get("enhance_model", "High Fidelity V2")
 
 
-def test_the_factor_of_recraft_can_be_chosen_because_it_is_not_published(gallery: Gallery) -> None:
+def test_the_factor_of_recraft_can_be_chosen_because_the_vendor_does_not_publish_it(
+    picture_server: PictureServer,
+) -> None:
     with running(speed=50, recraft_factor=2) as (_, http):
-        assert opened(result_of(http, submitted(http, gallery.url()))).size == (60, 40)
+        assert opened(result_of(http, submitted(http, picture_server.url()))).size == (60, 40)
 
 
 @pytest.mark.parametrize(("name", "kept"), [("PNG", "PNG"), ("JPEG", "JPEG"), ("TIFF", "PNG")])
 def test_png_and_jpeg_keep_their_format_and_the_rest_becomes_png(
-    http: httpx.Client, gallery: Gallery, name: str, kept: str
+    http: httpx.Client, picture_server: PictureServer, name: str, kept: str
 ) -> None:
-    gallery.pictures["/it"] = picture(name=name)
-    assert opened(result_of(http, submitted(http, gallery.url("/it")))).format == kept
+    picture_server.pictures["/it"] = picture(name=name)
+    assert opened(result_of(http, submitted(http, picture_server.url("/it")))).format == kept
 
 
-def test_exif_orientation_is_honoured(http: httpx.Client, gallery: Gallery) -> None:
+def test_exif_orientation_is_honoured(http: httpx.Client, picture_server: PictureServer) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    gallery.pictures["/side.jpg"] = picture(name="JPEG", exif=exif)
-    assert opened(result_of(http, submitted(http, gallery.url("/side.jpg")))).size == (80, 120)
+    picture_server.pictures["/side.jpg"] = picture(name="JPEG", exif=exif)
+    assert opened(result_of(http, submitted(http, picture_server.url("/side.jpg")))).size == (80, 120)
 
 
 def test_an_earlier_result_can_be_upscaled_again_while_it_is_kept(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery
+    sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    first = finished(http, submitted(http, gallery.url()))
+    first = finished(http, submitted(http, picture_server.url()))
     result_id = first["generation_results"][0]["generation_result_id"]
     second = submitted(
         http, None, "topaz", generation_result_id=result_id, generation_settings={"upscale_factor": "2x"}
@@ -130,9 +136,9 @@ def test_an_earlier_result_can_be_upscaled_again_while_it_is_kept(
 
 @pytest.mark.parametrize(("model", "credits"), [("recraft", 1), ("topaz", 3)])
 def test_credits_are_charged_once_the_generation_is_done(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery, model: str, credits: int
+    sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer, model: str, credits: int
 ) -> None:
-    generation_id = submitted(http, gallery.url(), model)
+    generation_id = submitted(http, picture_server.url(), model)
     assert sim.account.reserved_credits == credits
     assert sim.account.consumed_credits == 0
     finished(http, generation_id)
@@ -143,8 +149,8 @@ def test_credits_are_charged_once_the_generation_is_done(
     }
 
 
-def test_the_list_comes_in_numbered_pages_newest_first(http: httpx.Client, gallery: Gallery) -> None:
-    urls = [gallery.url(f"/cat.png?mark={number}") for number in range(5)]
+def test_the_list_comes_in_numbered_pages_newest_first(http: httpx.Client, picture_server: PictureServer) -> None:
+    urls = [picture_server.url(f"/cat.png?mark={number}") for number in range(5)]
     ids = [submitted(http, url, "topaz") for url in urls]
     body = http.get("/generations").json()
     assert body.keys() == {"current_page", "max_page", "total_count", "data"}
@@ -163,24 +169,24 @@ def test_the_list_comes_in_numbered_pages_newest_first(http: httpx.Client, galle
         assert http.get("/generations", params=query).status_code == 422
 
 
-def test_the_list_can_be_narrowed_to_a_status(http: httpx.Client, gallery: Gallery) -> None:
-    generation_id = submitted(http, gallery.url())
+def test_the_list_can_be_narrowed_to_a_status(http: httpx.Client, picture_server: PictureServer) -> None:
+    generation_id = submitted(http, picture_server.url())
     finished(http, generation_id)
     assert [entry["generation_id"] for entry in listed(http, status="Done")] == [generation_id]
     assert listed(http, status="Error") == []
 
 
-def test_pages_hold_a_hundred_at_most_whatever_is_asked(http: httpx.Client, gallery: Gallery) -> None:
+def test_pages_hold_a_hundred_at_most_whatever_is_asked(http: httpx.Client, picture_server: PictureServer) -> None:
     for _ in range(103):
-        submitted(http, gallery.url())
+        submitted(http, picture_server.url())
     assert [len(listed(http, page=number, items_per_page=500)) for number in (1, 2)] == [100, 3]
 
 
 @pytest.mark.parametrize("kind", ["list_array", "list_shape"])
 def test_the_list_as_clients_have_seen_it_comes_in_parts_and_says_what_was_submitted(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery, kind: str
+    sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer, kind: str
 ) -> None:
-    urls = [gallery.url(f"/cat.png?mark={number}") for number in range(5)]
+    urls = [picture_server.url(f"/cat.png?mark={number}") for number in range(5)]
     ids = [submitted(http, url) for url in urls]
     sim.faults.add(kind, None, "list")
 
@@ -201,18 +207,18 @@ def test_the_list_as_clients_have_seen_it_comes_in_parts_and_says_what_was_submi
         assert http.get("/generations", params=query).status_code == 422
 
 
-def test_the_list_can_be_set_to_name_no_input(gallery: Gallery) -> None:
+def test_the_list_can_be_set_to_name_no_input(picture_server: PictureServer) -> None:
     with running(speed=50, echo_input=False) as (_, http):
-        submitted(http, gallery.url())
+        submitted(http, picture_server.url())
         assert listed(http)[0]["payload"] == ""
 
 
-def test_results_end_four_hours_after_they_were_made(gallery: Gallery) -> None:
+def test_results_end_four_hours_after_they_were_made(picture_server: PictureServer) -> None:
     with running(speed=14_400) as (_, http):  # four hours are a second
-        body = finished(http, submitted(http, gallery.url()))
+        body = finished(http, submitted(http, picture_server.url()))
         url = body["generation_results"][0]["image_url"]
         assert BARE.get(url).status_code == 200
-        time.sleep(2.05)  # links end with a whole second
+        time.sleep(2.05)  # links expire at a whole second
         assert BARE.get(url).status_code == 403
         assert http.get(f"/generation/{body['generation_id']}").json()["generation_results"][0]["image_url"] == url
         result_id = body["generation_results"][0]["generation_result_id"]

@@ -1,4 +1,4 @@
-"""The uwear.ai simulator refuses bad bodies, bad keys and empty accounts; inputs it cannot get end as Error."""
+"""The uwear.ai simulator refuses bad bodies, bad keys and empty accounts. Inputs that it cannot fetch end as Error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.simulators.client import BARE, BEARER, KEY
-from tests.simulators.gallery import Gallery, gone, half_a_picture, moved, no_picture
+from tests.simulators.picture_server import PictureServer, gone, half_a_picture, moved, no_picture
 from tests.simulators.uwear.support import finished, running, submit, submitted
 
 from darkroom_local.simulators.uwear import UwearSimulator
@@ -75,13 +75,13 @@ def test_a_bad_setting_is_refused_by_name(http: httpx.Client, name: str, value: 
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(http: httpx.Client, content: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(http: httpx.Client, content: bytes) -> None:
     answer = http.post("/generation-upscale", content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"][0] == "body"
 
 
-def test_only_the_right_key_opens_the_door(sim: UwearSimulator) -> None:
+def test_only_the_right_key_is_accepted(sim: UwearSimulator) -> None:
     url = sim.base_url + "/generations"
     assert BARE.get(url).status_code == 403
     assert BARE.get(url, headers={"Authorization": "Bearer other"}).status_code == 401
@@ -94,11 +94,13 @@ def test_only_the_right_key_opens_the_door(sim: UwearSimulator) -> None:
     assert KEY not in str(sim.requests)
 
 
-def test_an_account_without_credits_gets_402(sim: UwearSimulator, http: httpx.Client, gallery: Gallery) -> None:
+def test_an_account_without_credits_gets_402(
+    sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer
+) -> None:
     sim.account.set_available(2)
-    assert submit(http, gallery.url(), "topaz").status_code == 402
+    assert submit(http, picture_server.url(), "topaz").status_code == 402
     assert sim.submits == []
-    assert submit(http, gallery.url(), "recraft").status_code == 200
+    assert submit(http, picture_server.url(), "recraft").status_code == 200
 
 
 def test_ids_are_whole_numbers_and_unknown_ones_are_404(http: httpx.Client) -> None:
@@ -110,15 +112,15 @@ def test_ids_are_whole_numbers_and_unknown_ones_are_404(http: httpx.Client) -> N
 
 @pytest.mark.parametrize("spoil", [no_picture, half_a_picture, gone, moved])
 def test_an_input_that_cannot_be_had_ends_as_error_and_costs_nothing(
-    sim: UwearSimulator, http: httpx.Client, gallery: Gallery, spoil: Any
+    sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer, spoil: Any
 ) -> None:
-    spoil(gallery)
-    body = finished(http, submitted(http, gallery.url()))
+    spoil(picture_server)
+    body = finished(http, submitted(http, picture_server.url()))
     assert body["status"] == "Error"
     assert [(result["status"], result["image_url"]) for result in body["generation_results"]] == [("Error", None)]
     assert sim.account.available_credits == 10_000
     assert sim.account.consumed_credits == 0
-    assert gallery.asked == ["/cat.png"]
+    assert picture_server.asked == ["/cat.png"]
 
 
 def test_an_address_where_nobody_listens_ends_as_error(http: httpx.Client) -> None:
@@ -128,9 +130,9 @@ def test_an_address_where_nobody_listens_ends_as_error(http: httpx.Client) -> No
 @pytest.mark.parametrize(
     "limits", [{"fetch_limit_seconds": 0.2}, {"fetch_limit_bytes": 50}, {"output_limit_mp": 0.001}]
 )
-def test_fetching_and_making_have_their_limits(gallery: Gallery, limits: dict[str, Any]) -> None:
-    gallery.delay_seconds = 0.5
+def test_fetching_and_making_have_their_limits(picture_server: PictureServer, limits: dict[str, Any]) -> None:
+    picture_server.delay_seconds = 0.5
     with running(speed=50, **limits) as (_, http):
         start = time.time()
-        assert finished(http, submitted(http, gallery.url()))["status"] == "Error"
+        assert finished(http, submitted(http, picture_server.url()))["status"] == "Error"
         assert time.time() - start < 2

@@ -1,8 +1,7 @@
-"""The endpoints: make a picture, read the request log, read the balance.
+"""The endpoints that make a picture and return the request log and the balance.
 
-Each handler checks, acts and answers, in the vendor's terms. It calls `gate` once it knows which
-input the call is about, so that a fault can single one out. Result links and the control
-endpoints live elsewhere.
+Each handler calls `begin` as soon as it knows which input the request is about, so that a fault rule can match that
+input. Result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations
@@ -14,98 +13,98 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from darkroom_local.simulators.aimlapi.errors import Invalid, naming, stamp
+from darkroom_local.simulators.aimlapi.errors import InvalidRequest, format_time, id_headers
 from darkroom_local.simulators.aimlapi.generations import Generation, Sender
 from darkroom_local.simulators.aimlapi.published_facts import CLIENT_ID_PATTERN, LOW_BALANCE_CREDITS
-from darkroom_local.simulators.aimlapi.request_checks import Order, read_order
-from darkroom_local.simulators.aimlapi.request_log import lines, page, read_query
-from darkroom_local.simulators.aimlapi.responses import B64, Shape, picture_answer, usd
-from darkroom_local.simulators.aimlapi.simulator_state import Call, shape_of, traits_of
+from darkroom_local.simulators.aimlapi.request_checks import SharpenRequest, check_request
+from darkroom_local.simulators.aimlapi.request_log import log_rows, page_body, read_query
+from darkroom_local.simulators.aimlapi.responses import B64, AnswerShape, picture_answer, usd
+from darkroom_local.simulators.aimlapi.simulator_state import AimlapiExchange, take_answer_shape, take_misbehaviour
 from darkroom_local.simulators.framework.input_urls import query_of
-from darkroom_local.simulators.framework.refusals import Refusal, Severed
+from darkroom_local.simulators.framework.refusals import ConnectionCut, Refusal
 
 _CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
 
 
-async def submit(call: Call) -> web.StreamResponse:
-    """POST /v1/images/generations: held until the picture is there. What is refused is logged as failed."""
-    world, entry = call.world, call.entry
-    entry["client_request_id"] = _client_request_id(call.request)
+async def submit(exchange: AimlapiExchange) -> web.StreamResponse:
+    """Answer POST /v1/images/generations when the picture is finished. The log lists a refused request as failed."""
+    state, entry = exchange.state, exchange.entry
+    entry["client_request_id"] = _client_request_id(exchange.request)
     sender = Sender(entry["request_id"], entry["client_request_id"])
     try:
-        order = await _order(call)
+        request = await _check_and_reserve(exchange)
     except Refusal as refusal:
         if 400 <= refusal.status < 500:
-            world.refusals.note(sender, (entry.get("fields") or {}).get("model"))
+            state.refusals.add(sender, (entry.get("fields") or {}).get("model"))
         raise
-    shape = shape_of(call)
-    generation = world.generations.accept(order, sender, traits_of(call))
+    shape = take_answer_shape(exchange)
+    generation = state.generations.accept(request, sender, take_misbehaviour(exchange))
     entry["inference_id"] = generation.inference_id
-    world.journal.accepted(_submit_entry(generation))
+    state.journal.record_submit(_submit_entry(generation))
     await generation.ended.wait()
-    if call.request.transport is None:  # nobody listens any more; the generation came to its end all the same
-        raise Severed
+    if exchange.request.transport is None:  # the client has gone, but the generation was completed all the same
+        raise ConnectionCut
     if generation.problem is not None:
         raise Refusal(generation.problem.status, generation.problem.message)
-    return await _picture(call, generation, shape)
+    return await _picture(exchange, generation, shape)
 
 
-async def listing(call: Call) -> web.StreamResponse:
-    """GET /v2/logs."""
-    await call.gate()
-    world = call.world
-    world.pace.note()
-    query = read_query(call.request, world.settings.api_key, world.settings.refuse_unknown_query)
-    shown = lines(world.generations.logged(), world.refusals)
-    return web.json_response(page(shown, query), headers=naming(call.entry))
+async def listing(exchange: AimlapiExchange) -> web.StreamResponse:
+    """Answer GET /v2/logs."""
+    await exchange.begin()
+    state = exchange.state
+    state.rate_limit.record_call()
+    query = read_query(exchange.request, state.settings.api_key, state.settings.refuse_unknown_query)
+    shown = log_rows(state.generations.logged(), state.refusals)
+    return web.json_response(page_body(shown, query), headers=id_headers(exchange.entry))
 
 
-async def balance(call: Call) -> web.StreamResponse:
-    """GET /v2/billing: in USD. What is held for a running generation is not in it (assumed)."""
-    await call.gate()
-    body = {"current_balance": usd(call.world.account.available_credits), "currency": "USD"}
-    return web.json_response(body, headers=naming(call.entry))
+async def balance(exchange: AimlapiExchange) -> web.StreamResponse:
+    """Answer GET /v2/billing, in USD. Assumed: it excludes the credits reserved for running generations."""
+    await exchange.begin()
+    body = {"current_balance": usd(exchange.state.account.available_credits), "currency": "USD"}
+    return web.json_response(body, headers=id_headers(exchange.entry))
 
 
-async def legacy_balance(call: Call) -> web.StreamResponse:
-    """GET /v1/billing/balance: in credits."""
-    await call.gate()
-    credits = call.world.account.available_credits
+async def legacy_balance(exchange: AimlapiExchange) -> web.StreamResponse:
+    """Answer GET /v1/billing/balance, in credits."""
+    await exchange.begin()
+    credits = exchange.state.account.available_credits
     body = {
         "balance": credits,
         "lowBalance": credits < LOW_BALANCE_CREDITS,
         "lowBalanceThreshold": LOW_BALANCE_CREDITS,
-        "lastUpdated": stamp(datetime.now(UTC)),
+        "lastUpdated": format_time(datetime.now(UTC)),
         "autoDebitStatus": "disabled",
         "status": "current",
         "statusExplanation": "Balance is current and up to date",
     }
-    return web.json_response(body, headers=naming(call.entry))
+    return web.json_response(body, headers=id_headers(exchange.entry))
 
 
-async def _order(call: Call) -> Order:
-    """What is asked for, checked and its credits held."""
-    body = await _body(call)
-    await call.gate_body(body)
-    order = read_order(body, call.world.settings.price_credits)
-    if not call.world.account.reserve(order.credits):
+async def _check_and_reserve(exchange: AimlapiExchange) -> SharpenRequest:
+    """Return the checked request, after its credits are reserved."""
+    body = await _body(exchange)
+    await exchange.begin_with_body(body)
+    request = check_request(body, exchange.state.settings.price_credits)
+    if not exchange.state.account.reserve(request.credits):
         raise Refusal(403)
-    return order
+    return request
 
 
 def _client_request_id(request: web.Request) -> str | None:
-    """The caller's own id; one that is not as it must be is dropped without a word, as published."""
+    """Return the client's own id. As published, an invalid id is ignored."""
     given = request.headers.get("X-Client-Request-Id", "")
     return given if _CLIENT_ID.fullmatch(given) else None
 
 
-async def _body(call: Call) -> Any:
+async def _body(exchange: AimlapiExchange) -> Any:
     try:
-        return json.loads(await call.request.text(), parse_constant=_no_number)
+        return json.loads(await exchange.request.text(), parse_constant=_no_number)
     except web.HTTPRequestEntityTooLarge:
         raise Refusal(413) from None
     except (ValueError, LookupError, RecursionError):
-        raise Invalid("Body", ["The body is not valid JSON"]) from None
+        raise InvalidRequest("Body", ["The body is not valid JSON"]) from None
 
 
 def _no_number(word: str) -> NoReturn:
@@ -113,27 +112,27 @@ def _no_number(word: str) -> NoReturn:
 
 
 def _submit_entry(generation: Generation) -> dict[str, Any]:
-    """What the journal keeps of a paid submit; `query` is that of the image_url."""
-    order = generation.order
+    """Return the journal's entry for a paid submit. `query` is the query of the image_url."""
+    request = generation.request
     return {
         "inference_id": generation.inference_id,
         "client_request_id": generation.sender.client_request_id,
-        "image_url": order.image_url,
-        "query": query_of(order.image_url),
-        "model": order.model,
-        "settings": dict(order.settings),
-        "credits": order.credits,
+        "image_url": request.image_url,
+        "query": query_of(request.image_url),
+        "model": request.model,
+        "settings": dict(request.settings),
+        "credits": request.credits,
     }
 
 
-async def _picture(call: Call, generation: Generation, shape: Shape) -> web.StreamResponse:
-    """The answer for a generation that succeeded."""
+async def _picture(exchange: AimlapiExchange, generation: Generation, shape: AnswerShape) -> web.StreamResponse:
+    """Return the answer for a generation that succeeded."""
     file = generation.file
     if file is None:
         raise Refusal(500)
-    credits = generation.order.credits
+    credits = generation.request.credits
     if shape.answer_with == B64:
-        return await call.world.workshop.make(
-            lambda: picture_answer(call.entry, shape, file.path.read_bytes(), credits)
+        return await exchange.state.workers.run_in_thread(
+            lambda: picture_answer(exchange.entry, shape, file.path.read_bytes(), credits)
         )
-    return picture_answer(call.entry, shape, call.link(file.path.name, generation.expires), credits)
+    return picture_answer(exchange.entry, shape, exchange.presigned_url(file.path.name, generation.expires), credits)

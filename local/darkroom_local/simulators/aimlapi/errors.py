@@ -1,7 +1,7 @@
-"""How this simulator words a refusal, and which headers name the request in every answer.
+"""The error answers, and the headers that identify the request in every answer.
 
-Two bodies are known: the one of the page General Info (`message`, `path`, `requestId`,
-`statusCode` as text, `timestamp`), and the problem document seen on the live service in 2026-08.
+There are two error bodies: the one of the page General Info (`message`, `path`, `requestId`, `statusCode` as text,
+`timestamp`), and the problem document that the live service returned in 2026-08.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aiohttp import web
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.framework.request_journal import Entry
 
-DOCUMENTED, PROBLEM = "documented", "problem"  # the two bodies
+DOCUMENTED, PROBLEM = "documented", "problem"  # the two error bodies
 _BILLING = "https://aimlapi.com/app/billing/"
 OUT_OF_CREDITS = (
     f"You've run out of credits. Please top up your balance or update your payment method to continue: {_BILLING}"
@@ -35,33 +35,37 @@ MESSAGES: dict[int, str] = {
 PARTNER_FAILED = "Something wrong with the server. Please, try again later."
 
 
-class Invalid(Refusal):
-    """400: a line for everything that is wrong with a body or a query."""
+class InvalidRequest(Refusal):
+    """400: one line for each problem in a body or a query."""
 
     def __init__(self, part: str, problems: Sequence[str]) -> None:
         super().__init__(400, "\n".join([f"{part} validation error", *problems]))
 
 
-def answer(refusal: Refusal, shape: str = DOCUMENTED) -> web.Response:
-    """The response for a refusal."""
+def error_response(refusal: Refusal, shape: str = DOCUMENTED) -> web.Response:
+    """Return the response for a refusal."""
     entry, status = refusal.entry, refusal.status
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
     message = refusal.message or MESSAGES.get(status, phrase)
-    facts = {
+    details = {
         "message": message,
         "requestId": entry.get("request_id") or str(uuid.uuid4()),
-        "timestamp": stamp(datetime.now(UTC)),
+        "timestamp": format_time(datetime.now(UTC)),
     }
     path = entry.get("path", "")
     if shape == PROBLEM:
         error = {"name": phrase.replace(" ", "") + "Exception", "message": message}
-        body = {"title": phrase, "status": status, "instance": path, **facts, "error": error}
-        return web.json_response(body, status=status, headers=naming(entry), content_type="application/problem+json")
-    return web.json_response({**facts, "path": path, "statusCode": str(status)}, status=status, headers=naming(entry))
+        body = {"title": phrase, "status": status, "instance": path, **details, "error": error}
+        return web.json_response(
+            body, status=status, headers=id_headers(entry), content_type="application/problem+json"
+        )
+    return web.json_response(
+        {**details, "path": path, "statusCode": str(status)}, status=status, headers=id_headers(entry)
+    )
 
 
-def naming(entry: Entry) -> dict[str, str]:
-    """The headers that say which request this answers, and which inference it was."""
+def id_headers(entry: Entry) -> dict[str, str]:
+    """Return the headers that name the request and its inference."""
     names = {
         "x-request-id": "request_id",
         "x-inference-id": "inference_id",
@@ -70,6 +74,6 @@ def naming(entry: Entry) -> dict[str, str]:
     return {header: entry[field] for header, field in names.items() if entry.get(field)}
 
 
-def stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the millisecond."""
+def format_time(moment: datetime) -> str:
+    """Return ISO 8601 in UTC, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

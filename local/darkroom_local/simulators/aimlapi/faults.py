@@ -1,11 +1,16 @@
-"""The misbehaviours this simulator can play: those of any service, and the vendor's own.
+"""The fault kinds of this simulator: those of any service, and the vendor's own.
 
-This module decides only what there is; the routes and the generations carry it out.
+This module only describes them; the routes and the generations carry them out.
 """
 
 from __future__ import annotations
 
-from darkroom_local.simulators.framework.fault_kinds import fetch_late, lasting, repertoire, wrong_size
+from darkroom_local.simulators.framework.fault_kinds import (
+    delay_kind,
+    late_fetch_kind,
+    supported_faults,
+    wrong_size_kind,
+)
 from darkroom_local.simulators.framework.faults import FaultKind
 
 OPERATIONS = ("submit", "list", "account", "result")
@@ -17,10 +22,10 @@ _REFUSING = {
 _OWN = {
     "failed_job": FaultKind("tried, then `status`, nothing charged", _SUBMIT, {"status": 500}),
     "generation_timeout": FaultKind("tried, then 504, nothing charged", _SUBMIT),
-    "late_job": lasting("the call takes `seconds` longer than it should", _SUBMIT),
-    "fetch_late": fetch_late(_SUBMIT),
-    "list_lag": lasting("the request is missing from the log for `seconds` more", _SUBMIT),
-    "wrong_size": wrong_size(_SUBMIT),
+    "late_job": delay_kind("the call takes `seconds` longer than it should", _SUBMIT),
+    "fetch_late": late_fetch_kind(_SUBMIT),
+    "list_lag": delay_kind("the request is missing from the log for `seconds` more", _SUBMIT),
+    "wrong_size": wrong_size_kind(_SUBMIT),
     "b64": FaultKind("the picture comes inside the answer", _SUBMIT),
     "no_data": FaultKind("charged, and `data` is null", _SUBMIT),
     "created": FaultKind("answered with 201, as older pages have it", _SUBMIT),
@@ -33,4 +38,4 @@ _OWN = {
     "usage_nowhere": FaultKind("the answer does not say what it cost", _SUBMIT),
 }
 
-REPERTOIRE = repertoire(OPERATIONS, _OWN, _REFUSING)
+SUPPORTED_FAULTS = supported_faults(OPERATIONS, _OWN, _REFUSING)

@@ -1,9 +1,9 @@
-"""Generations: their clock, their money, and the store that runs them to the end, whoever still listens.
+"""Generations: their times and charges, and the store that runs them to the end.
 
-A generation holds its credits from the start. It fetches its input and makes its picture while its
-clock runs, ends when both are done, and is charged only if it succeeded. It runs beside the
-request that started it: a caller who hangs up stops nothing and saves nothing. All state changes
-happen on the server's event loop, so none of it needs a lock.
+A generation reserves its credits at the start. It fetches its input and makes its picture, and it ends when the
+picture is ready and its simulated time is over. It is charged only if it succeeds. It does not depend on the request
+that started it: if the client hangs up, the generation goes on and is charged. All state changes happen on the
+server's event loop, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from darkroom_local.simulators.aimlapi.published_facts import (
     SHORTEST_SECONDS,
     SUCCEEDED,
 )
-from darkroom_local.simulators.aimlapi.request_checks import Order
+from darkroom_local.simulators.aimlapi.request_checks import SharpenRequest
 from darkroom_local.simulators.framework.account import Account
 from darkroom_local.simulators.framework.imaging import (
     DECODE_ERRORS,
@@ -33,10 +33,10 @@ from darkroom_local.simulators.framework.imaging import (
     NotAPicture,
     Recipe,
     ResultFile,
-    read_facts,
+    read_header,
 )
 from darkroom_local.simulators.framework.input_fetching import NotFetched
-from darkroom_local.simulators.framework.job_workers import Workshop, made_as, sleep_until
+from darkroom_local.simulators.framework.job_workers import JobWorkers, find_by_file_name, sleep_until
 
 _UNREADABLE = (NotAPicture, NoArea, *DECODE_ERRORS)
 _ID_LETTERS, _ID_LENGTH = string.ascii_letters + string.digits, 21
@@ -44,7 +44,7 @@ _ID_LETTERS, _ID_LENGTH = string.ascii_letters + string.digits, 21
 
 @dataclass(frozen=True)
 class Limits:
-    """What the store allows, and how fast its clock runs."""
+    """What the store allows, and how fast simulated time runs."""
 
     speed: float
     result_lifetime_seconds: float
@@ -56,15 +56,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a generation failed: the status of its answer and, if it is not the usual one, the message."""
+    """Why a generation failed: the status of its answer, and the message if it is not the usual one."""
 
     status: int
     message: str | None = None
 
 
 @dataclass(frozen=True)
-class Traits:
-    """Misbehaviour a generation carries for life."""
+class Misbehaviour:
+    """The faults of one generation, fixed when it is accepted."""
 
     problem: Problem | None = None
     late_seconds: float = 0.0
@@ -75,7 +75,7 @@ class Traits:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who asked: the id of the call, and the caller's own id if a good one came."""
+    """Who sent the request: the id of the request, and the client's own id if it is valid."""
 
     request_id: str
     client_request_id: str | None
@@ -83,60 +83,60 @@ class Sender:
 
 @dataclass
 class Generation:
-    """One accepted order and how far it has come; times are Unix seconds."""
+    """One accepted request and its progress. Times are Unix seconds."""
 
     inference_id: str
-    order: Order
+    request: SharpenRequest
     sender: Sender
-    traits: Traits
+    misbehaviour: Misbehaviour
     created: float
-    status: str | None = None  # none while it runs
+    status: str | None = None  # None while it runs
     problem: Problem | None = None
     file: ResultFile | None = None
     expires: int = 0
-    logged: float = math.inf  # from when on the log shows it
+    logged: float = math.inf  # when it appears in the log
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def has_result(self) -> bool:
-        """Whether the picture exists and is still kept."""
+        """Say whether the picture exists and has not expired."""
         return self.file is not None and self.status == SUCCEEDED and time.time() < self.expires
 
 
 class GenerationStore:
-    """Every generation the account knows of, newest last."""
+    """Every generation of the account, newest last."""
 
-    def __init__(self, account: Account, workshop: Workshop, limits: Limits) -> None:
+    def __init__(self, account: Account, workers: JobWorkers, limits: Limits) -> None:
         self._account = account
-        self._workshop = workshop
+        self._workers = workers
         self._limits = limits
         self._generations: list[Generation] = []
 
-    def accept(self, order: Order, sender: Sender, traits: Traits) -> Generation:
-        """Start a generation whose credits are already held."""
+    def accept(self, request: SharpenRequest, sender: Sender, misbehaviour: Misbehaviour) -> Generation:
+        """Start a generation whose credits are already reserved."""
         inference_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
-        generation = Generation(inference_id, order, sender, traits, time.time())
+        generation = Generation(inference_id, request, sender, misbehaviour, time.time())
         self._generations.append(generation)
-        self._workshop.start(self._run(generation))
+        self._workers.start(self._run(generation))
         return generation
 
-    def of_file(self, name: str) -> Generation | None:
-        """The generation whose picture bears that file name, kept or not."""
-        return made_as(name, self._generations)
+    def find_by_file(self, name: str) -> Generation | None:
+        """Return the generation whose picture has that file name, even if it expired; None without one."""
+        return find_by_file_name(name, self._generations)
 
     def logged(self) -> list[Generation]:
-        """What the log shows by now, newest first."""
+        """Return the generations that the log shows now, newest first."""
         now = time.time()
         return [g for g in reversed(self._generations) if g.logged <= now]
 
     async def _run(self, generation: Generation) -> None:
-        source = self._workshop.directory / f"input-{generation.inference_id}"
+        source = self._workers.directory / f"input-{generation.inference_id}"
         problem: Problem | None = Problem(500)
         try:
-            await sleep_until(time.time() + generation.traits.fetch_late_seconds)
-            url, limits = generation.order.image_url, self._limits
-            await self._workshop.fetch(url, source, limits.fetch_seconds, limits.fetch_bytes)
+            await sleep_until(time.time() + generation.misbehaviour.fetch_late_seconds)
+            url, limits = generation.request.image_url, self._limits
+            await self._workers.fetch(url, source, limits.fetch_seconds, limits.fetch_bytes)
             generation.file = await self._make(generation, source)
-            problem = generation.traits.problem
+            problem = generation.misbehaviour.problem
         except NotFetched:
             problem = Problem(400, "The image could not be loaded from image_url")
         except _UNREADABLE:
@@ -146,42 +146,43 @@ class GenerationStore:
             self._end(generation, problem)
 
     async def _make(self, generation: Generation, source: Path) -> ResultFile:
-        """The finished picture, once its time has come as well."""
-        order, limits = generation.order, self._limits
-        recipe = await self._workshop.make(partial(recipe_for, order, source))
+        """Return the finished picture when the simulated time is over."""
+        request, limits = generation.request, self._limits
+        recipe = await self._workers.run_in_thread(partial(recipe_for, request, source))
         if recipe.size_mp > limits.input_mp:
             raise NotAPicture
-        file = await self._workshop.picture(source, recipe, wrong_size=generation.traits.wrong_size)
+        file = await self._workers.make_picture(source, recipe, wrong_size=generation.misbehaviour.wrong_size)
         seconds = min(
-            LONGEST_SECONDS[order.model], SHORTEST_SECONDS[order.model] + SECONDS_PER_MP[order.model] * recipe.size_mp
+            LONGEST_SECONDS[request.model],
+            SHORTEST_SECONDS[request.model] + SECONDS_PER_MP[request.model] * recipe.size_mp,
         )
-        await sleep_until(generation.created + seconds / limits.speed + generation.traits.late_seconds)
+        await sleep_until(generation.created + seconds / limits.speed + generation.misbehaviour.late_seconds)
         return file
 
     def _end(self, generation: Generation, problem: Problem | None) -> None:
         now, limits = time.time(), self._limits
-        self._account.settle(generation.order.credits, delivered=problem is None)
+        self._account.settle(generation.request.credits, delivered=problem is None)
         if problem is None:
             generation.expires = math.ceil(now + limits.result_lifetime_seconds / limits.speed)
         generation.status = SUCCEEDED if problem is None else FAILED
         generation.problem = problem
-        generation.logged = now + limits.log_delay_seconds / limits.speed + generation.traits.log_lag_seconds
+        generation.logged = now + limits.log_delay_seconds / limits.speed + generation.misbehaviour.log_lag_seconds
         generation.ended.set()
 
 
-def failure(status: int) -> Problem:
-    """A generation that was tried in vain; a 500 is worded as that of a partner's service."""
+def problem_for_status(status: int) -> Problem:
+    """Return the problem of a generation that failed. A 500 has the message for a failed partner service."""
     return Problem(status, PARTNER_FAILED if status == 500 else None)
 
 
-def recipe_for(order: Order, source: Path) -> Recipe:
-    """What to make of a picture; reads its header, so it is meant for a worker thread."""
-    facts = read_facts(source)
+def recipe_for(request: SharpenRequest, source: Path) -> Recipe:
+    """Return the recipe for a picture. This reads the picture's header, so run it in a worker thread."""
+    header = read_header(source)
     return Recipe(
-        width=facts.width,
-        height=facts.height,
-        format=order.format,
+        width=header.width,
+        height=header.height,
+        format=request.format,
         crop_to_fill=True,
-        sharpen=order.sharpening,
-        denoise=order.denoising,
+        sharpen=request.sharpening,
+        denoise=request.denoising,
     )

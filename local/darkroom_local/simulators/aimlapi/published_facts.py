@@ -1,9 +1,8 @@
-"""The vendor's published facts as data, and apart from them what is assumed where it is silent.
+"""What the vendor publishes, as data; and separately, what is assumed where the vendor is silent.
 
-Sources: docs.aimlapi.com, the pages Sharpen, Sharpen Generative, Request Tracing and Cost Headers,
-Usage Logs, Account Balance and Errors, as of 2026-11. This module holds facts only. It must not
-read requests or touch pictures, and it must not import the application: a simulator that shared
-the application's tables would agree with its mistakes.
+Sources: docs.aimlapi.com, the pages Sharpen, Sharpen Generative, Request Tracing and Cost Headers, Usage Logs,
+Account Balance and Errors, as of 2026-11. This module holds facts only. It must not read requests or touch pictures,
+and it must not import the application: a simulator that shared the application's tables would repeat its mistakes.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Choice:
-    """A field that is one of a closed set of words."""
+    """A field that is one of a fixed set of words."""
 
     words: tuple[str, ...]
     default: str | None = None
@@ -29,7 +28,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Number:
-    """A field within a closed range; a whole number when so said."""
+    """A field within a closed range. `whole` allows whole numbers only."""
 
     lowest: float | None = None
     highest: float | None = None
@@ -64,15 +63,15 @@ MODELS: Mapping[str, Mapping[str, Rule]] = {
         "minor_denoise": Number(0.01, 1.0),
     },
 }
-# The page Sharpen Generative shows this pair in its example, and the answer to it, although the
-# schema of neither model allows it. It is answered here as it is answered there.
+# The page Sharpen Generative shows this pair in its example with a successful answer, although the schema of neither
+# model allows it. The simulator follows the example.
 EXAMPLE_PAIR = (SHARPEN, "Super Focus V2")
 FORMATS: Mapping[str, str] = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "tiff": "tiff", "tif": "tiff"}
 
 CREDITS_PER_USD = 2_000_000
-EXAMPLE_CREDITS = 210_000  # what the published examples of both models cost
+EXAMPLE_CREDITS = 210_000  # the price of the published examples of both models
 RESULT_LIFETIME_SECONDS = 604_800.0  # X-Amz-Expires of the published links
-CLIENT_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"  # anything else is dropped without a word
+CLIENT_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"  # any other id is ignored
 SUCCEEDED, FAILED = "succeeded", "failed"
 LOG_LIMIT_DEFAULT, LOG_LIMIT_HIGHEST = 50, 100
 LOG_WINDOW_DAYS, LOG_MODELS_HIGHEST = 92, 50
@@ -81,14 +80,16 @@ LOW_BALANCE_CREDITS = 10_000
 
 # --- assumed ---
 
-# The pages give no price rule beside the examples: a flat price for each picture is assumed.
+# The pages give no price rule, only examples. Assumed: every picture costs the same.
 AVAILABLE_CREDITS = 20_000_000
 SHORTEST_SECONDS: Mapping[str, float] = {SHARPEN: 5.0, SHARPEN_GEN: 10.0}
 LONGEST_SECONDS: Mapping[str, float] = {SHARPEN: 30.0, SHARPEN_GEN: 120.0}
 SECONDS_PER_MP: Mapping[str, float] = {SHARPEN: 0.5, SHARPEN_GEN: 2.0}
-LOG_DELAY_SECONDS = 2.0  # the log comes "from the analytics pipeline", after the answer; how much later is not said
+LOG_DELAY_SECONDS = (
+    2.0  # the log comes "from the analytics pipeline", after the answer; the pages do not say how much later
+)
 FETCH_LIMIT_SECONDS = 10.0  # for the whole picture
 FETCH_LIMIT_BYTES = 100_000_000
 INPUT_LIMIT_MP = 256.0
 KEY_PREFIX_LENGTH = 8  # as in the example of `key_prefix`
-DEFAULT_SHARPENING = 0.5  # what a picture gets when no strength is given: a stand-in for what the model would choose
+DEFAULT_SHARPENING = 0.5  # used when the request names no strength, in place of the real model's choice

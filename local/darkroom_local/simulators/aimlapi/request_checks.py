@@ -1,7 +1,7 @@
-"""Turn a JSON body into a checked order, by the published schemas; every problem is named at once.
+"""Turn a JSON body into a checked request, by the published schemas. All problems are reported at once.
 
-Assumed where the pages are silent: a field that is not published is passed over, null is no value,
-and only http and https addresses without a user name are taken. Nothing is fetched or started here.
+Assumed where the pages are silent: unknown fields are ignored, null is an invalid value, and only http and https URLs
+without a user name are accepted. This module fetches and starts nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom_local.simulators.aimlapi.errors import Invalid
+from darkroom_local.simulators.aimlapi.errors import InvalidRequest
 from darkroom_local.simulators.aimlapi.published_facts import (
     DEFAULT_SHARPENING,
     EXAMPLE_PAIR,
@@ -29,8 +29,8 @@ _TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: 
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be sharpened, how, and for how much; settings hold the published defaults as well."""
+class SharpenRequest:
+    """A checked request: the input, the settings with the published defaults, and the price."""
 
     model: str
     image_url: str
@@ -39,38 +39,38 @@ class Order:
 
     @property
     def format(self) -> str:
-        """The result's format."""
+        """Return the result's format."""
         return FORMATS[str(self.settings["output_format"])]
 
     @property
     def sharpening(self) -> float:
-        """How strongly the picture is sharpened."""
+        """Return how strongly to sharpen the picture, 0 to 1."""
         return float(self.settings.get("strength", DEFAULT_SHARPENING))
 
     @property
     def denoising(self) -> float:
-        """How strongly noise is taken out."""
+        """Return how strongly to denoise the picture, 0 to 1."""
         return float(self.settings.get("minor_denoise", 0.0))
 
 
-def read_order(body: Any, credits: int) -> Order:
-    """The order a body asks for; Invalid lists what is wrong with it."""
+def check_request(body: Any, credits: int) -> SharpenRequest:
+    """Return the checked request. Raises InvalidRequest that lists every problem."""
     if not isinstance(body, dict):
-        raise Invalid("Body", [f"Expected object, received {_type_of(body)}"])
+        raise InvalidRequest("Body", [f"Expected object, received {_type_of(body)}"])
     model = body.get("model")
     if not isinstance(model, str) or model not in MODELS:
-        raise Invalid("Body", [f"model: {_wrong_word(tuple(MODELS), model)}"])
+        raise InvalidRequest("Body", [f"model: {_wrong_word(tuple(MODELS), model)}"])
     rules = MODELS[model]
     problems = [*_address_problems(body), *_field_problems(body, rules)]
     if problems:
-        raise Invalid("Body", problems)
+        raise InvalidRequest("Body", problems)
     settings: dict[str, Value] = {}
     for name, rule in rules.items():
         if name in body:
             settings[name] = body[name]
         elif rule.default is not None:
             settings[name] = rule.default
-    return Order(model, body["image_url"], settings, credits)
+    return SharpenRequest(model, body["image_url"], settings, credits)
 
 
 def _address_problems(body: Mapping[str, Any]) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _field_problems(body: Mapping[str, Any], rules: Mapping[str, Rule]) -> Itera
 
 
 def _problem(rule: Rule, value: Any) -> str | None:
-    """What is wrong with a value."""
+    """Return what is wrong with a value; None if nothing is."""
     if isinstance(rule, Choice):
         known = isinstance(value, str) and value in rule.words
         return None if known else _wrong_word(rule.words, value)
@@ -119,7 +119,7 @@ def _number_problem(rule: Number, value: Any) -> str | None:
 
 
 def _wrong_word(words: tuple[str, ...], value: Any) -> str:
-    """As in the vendor's example of such an error."""
+    """Return the message for a wrong word, worded like the vendor's example."""
     expected = " | ".join(f"'{word}'" for word in words)
     if isinstance(value, str):
         return f"Invalid enum value. Expected {expected}, received '{value}'"

@@ -1,6 +1,6 @@
-"""What a generation that succeeded is answered with: the picture or its address, and what it cost.
+"""The answer for a generation that succeeded: the picture or its URL, and the cost.
 
-It must not look at faults: which shape an answer takes is decided when the request is accepted.
+This module must not look at faults: the shape of the answer is fixed when the request is accepted.
 """
 
 from __future__ import annotations
@@ -12,48 +12,48 @@ from typing import Any
 
 from aiohttp import web
 
-from darkroom_local.simulators.aimlapi.errors import naming
+from darkroom_local.simulators.aimlapi.errors import id_headers
 from darkroom_local.simulators.aimlapi.published_facts import CREDITS_PER_USD
 from darkroom_local.simulators.framework.request_journal import Entry
 
 URL, B64 = "url", "b64_json"
-# How the body says what it cost: numbers, the same written out, dollars alone, or not at all.
+# How the body gives the cost: as numbers, as texts, in dollars only, or not at all.
 TOKENS, CREDITS, TEXTS, USD, NULL, NOWHERE = "tokens_used", "credits_used", "texts", "usd_spent", "null", "nowhere"
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How an answer looks; the defaults are as published."""
+class AnswerShape:
+    """The shape of an answer. The defaults are as published."""
 
     answer_with: str = URL
     no_data: bool = False
     status: int = 200
     usage: str = TOKENS
     cost_headers: bool = True
-    credits_header: bool = True  # beside the one in dollars
+    credits_header: bool = True  # beside the header in dollars
 
 
-def picture_answer(entry: Entry, shape: Shape, picture: str | bytes, credits: int) -> web.Response:
-    """The answer for a picture, given as its address or as its bytes; blocking when it is bytes."""
+def picture_answer(entry: Entry, shape: AnswerShape, picture: str | bytes, credits: int) -> web.Response:
+    """Return the answer for a picture, given as its URL or as its bytes. With bytes, this blocks."""
     found = {B64: base64.b64encode(picture).decode("ascii")} if isinstance(picture, bytes) else {URL: picture}
     body: dict[str, Any] = {"data": None if shape.no_data else [found]}
     if shape.usage != NOWHERE:
         body["meta"] = {"usage": _usage(shape, credits)}
-    headers = naming(entry)
+    headers = id_headers(entry)
     if shape.cost_headers:
         headers["x-aimlapi-usd-spent"] = f"{usd(credits):.9f}"
     if shape.cost_headers and shape.credits_header:
-        headers["x-aimlapi-credits-used"] = f"{credits:.1f}"  # assumed: how the number is written is not published
+        headers["x-aimlapi-credits-used"] = f"{credits:.1f}"  # assumed: the pages do not say how the number is written
     text = json.dumps(body).encode("ascii")
     return web.Response(body=text, status=shape.status, headers=headers, content_type="application/json")
 
 
 def usd(credits: int) -> float:
-    """What that many credits are worth."""
+    """Return the value of these credits in US dollars."""
     return credits / CREDITS_PER_USD
 
 
-def _usage(shape: Shape, credits: int) -> dict[str, Any] | None:
+def _usage(shape: AnswerShape, credits: int) -> dict[str, Any] | None:
     said: dict[str, dict[str, Any]] = {
         TOKENS: {"tokens_used": credits},
         CREDITS: {"credits_used": credits, "usd_spent": usd(credits)},

@@ -1,21 +1,20 @@
-"""The simulator as a running server: this vendor's routes to handlers.
+"""The AI/ML API simulator as a running server.
 
-A stand-in for AI/ML API as far as its Topaz image models, its request log and its balance go. It
-must not import the application it stands in for.
+It simulates the Topaz image models, the request log and the balance. It must not import the application under test.
 """
 
 from __future__ import annotations
 
 from darkroom_local.simulators.aimlapi import api_routes
-from darkroom_local.simulators.aimlapi.faults import REPERTOIRE
+from darkroom_local.simulators.aimlapi.faults import SUPPORTED_FAULTS
 from darkroom_local.simulators.aimlapi.generations import GenerationStore
-from darkroom_local.simulators.aimlapi.request_log import Pace, Refusals
-from darkroom_local.simulators.aimlapi.simulator_state import Settings, World
-from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.aimlapi.request_log import RateLimit, RefusedRequests
+from darkroom_local.simulators.aimlapi.simulator_state import AimlapiSettings, AimlapiState
+from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
 from darkroom_local.simulators.framework.server import Route, Simulator
 
-_ROUTES: tuple[Route[World], ...] = (
+_ROUTES: tuple[Route[AimlapiState], ...] = (
     ("POST", "/v1/images/generations", "submit", api_routes.submit),
     ("GET", "/v2/logs", "list", api_routes.listing),
     ("GET", "/v2/billing", "account", api_routes.balance),
@@ -23,21 +22,23 @@ _ROUTES: tuple[Route[World], ...] = (
 )
 
 
-class AimlapiSimulator(Simulator[World, Settings]):
-    """The API on a thread of its own."""
+class AimlapiSimulator(Simulator[AimlapiState, AimlapiSettings]):
+    """AI/ML API on its own thread."""
 
     name = "aimlapi-simulator"
     base_path = ""
-    repertoire = REPERTOIRE
-    settings_class = Settings
-    subject = "image_url"
-    notes = ("request_id", "inference_id", "client_request_id")
+    supported_faults = SUPPORTED_FAULTS
+    settings_class = AimlapiSettings
+    subject_field = "image_url"
+    id_fields = ("request_id", "inference_id", "client_request_id")
     routes = _ROUTES
 
-    def make_world(self, workshop: Workshop) -> World:
-        """A fresh world that works there."""
+    def make_state(self, workers: JobWorkers) -> AimlapiState:
+        """Return new state that uses these workers."""
         settings = self.settings
         links = PresignedUrls(settings.result_lifetime_seconds)
-        generations = GenerationStore(self.account, workshop, settings.limits)
-        pace, refusals = Pace(settings.speed), Refusals(settings.log_delay_seconds / settings.speed)
-        return World(self.account, self.faults, self.journal, links, workshop, settings, generations, pace, refusals)
+        generations = GenerationStore(self.account, workers, settings.limits)
+        rate_limit, refusals = RateLimit(settings.speed), RefusedRequests(settings.log_delay_seconds / settings.speed)
+        return AimlapiState(
+            self.account, self.faults, self.journal, links, workers, settings, generations, rate_limit, refusals
+        )

@@ -1,4 +1,4 @@
-"""Everything one running AI/ML API simulator shares: what any simulator does, its generations, its refusals.
+"""Everything that the parts of one running AI/ML API simulator share.
 
 It must not know routes.
 """
@@ -10,8 +10,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from darkroom_local.simulators.aimlapi.errors import DOCUMENTED, PROBLEM, answer
-from darkroom_local.simulators.aimlapi.generations import GenerationStore, Limits, Problem, Traits, failure
+from darkroom_local.simulators.aimlapi.errors import DOCUMENTED, PROBLEM, error_response
+from darkroom_local.simulators.aimlapi.generations import (
+    GenerationStore,
+    Limits,
+    Misbehaviour,
+    Problem,
+    problem_for_status,
+)
 from darkroom_local.simulators.aimlapi.published_facts import (
     AVAILABLE_CREDITS,
     EXAMPLE_CREDITS,
@@ -21,24 +27,35 @@ from darkroom_local.simulators.aimlapi.published_facts import (
     LOG_DELAY_SECONDS,
     RESULT_LIFETIME_SECONDS,
 )
-from darkroom_local.simulators.aimlapi.request_log import Pace, Refusals
-from darkroom_local.simulators.aimlapi.responses import B64, CREDITS, NOWHERE, NULL, TEXTS, TOKENS, URL, USD, Shape
-from darkroom_local.simulators.framework import exchange, simulator_state
+from darkroom_local.simulators.aimlapi.request_log import RateLimit, RefusedRequests
+from darkroom_local.simulators.aimlapi.responses import (
+    B64,
+    CREDITS,
+    NOWHERE,
+    NULL,
+    TEXTS,
+    TOKENS,
+    URL,
+    USD,
+    AnswerShape,
+)
+from darkroom_local.simulators.framework import simulator_state
+from darkroom_local.simulators.framework.exchange import Exchange
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.framework.request_journal import Entry
-from darkroom_local.simulators.framework.simulator_state import Found
+from darkroom_local.simulators.framework.simulator_state import FoundResult
 
 
 @dataclass(frozen=True)
-class Settings(simulator_state.Settings):
-    """How a simulator is set up; whatever the pages do not settle can be chosen."""
+class AimlapiSettings(simulator_state.SimulatorSettings):
+    """How a simulator is set up. Whatever the pages do not say can be chosen here."""
 
     available_credits: int = AVAILABLE_CREDITS
     price_credits: int = EXAMPLE_CREDITS  # of one picture
     answer_with: str = URL  # or b64_json
     errors_as: str = DOCUMENTED  # or problem
-    refuse_unknown_query: bool = False  # whether the log refuses a parameter that is not published
-    log_delay_seconds: float = LOG_DELAY_SECONDS  # divided by the speed, as all times
+    refuse_unknown_query: bool = False  # whether the log refuses unknown parameters
+    log_delay_seconds: float = LOG_DELAY_SECONDS  # divided by `speed`, like all times
     result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
     fetch_limit_bytes: int = FETCH_LIMIT_BYTES
@@ -53,7 +70,7 @@ class Settings(simulator_state.Settings):
 
     @property
     def limits(self) -> Limits:
-        """Those that concern the generations."""
+        """Return the limits that apply to generations."""
         return Limits(
             self.speed,
             self.result_lifetime_seconds,
@@ -65,33 +82,33 @@ class Settings(simulator_state.Settings):
 
 
 @dataclass
-class World(simulator_state.World):
-    """The parts that outlive a single request."""
+class AimlapiState(simulator_state.SimulatorState):
+    """The parts that live longer than one request."""
 
-    settings: Settings
+    settings: AimlapiSettings
     generations: GenerationStore
-    pace: Pace
-    refusals: Refusals
+    rate_limit: RateLimit
+    refusals: RefusedRequests
 
     def admit(self, entry: Entry) -> None:
-        """Gives the request its id, and refuses a missing or wrong key."""
+        """Give the request its id, then refuse a missing or wrong key."""
         entry["request_id"] = str(uuid.uuid4())
         super().admit(entry)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """With the vendor's error body."""
-        return answer(refusal, self.settings.errors_as)
+        """Return an answer with the vendor's error body."""
+        return error_response(refusal, self.settings.errors_as)
 
-    def find_result(self, name: str, entry: Entry) -> Found:
-        """The picture of that file name, for as long as it is kept."""
-        generation = self.generations.of_file(name)
+    def find_result(self, name: str, entry: Entry) -> FoundResult:
+        """Return the picture of that file name until it expires."""
+        generation = self.generations.find_by_file(name)
         if generation is None:
-            return Found(None, None)
+            return FoundResult(None, None)
         entry["inference_id"] = generation.inference_id
-        return Found(generation.file if generation.has_result() else None, generation.order.image_url)
+        return FoundResult(generation.file if generation.has_result() else None, generation.request.image_url)
 
 
-Call = exchange.Call[World]
+AimlapiExchange = Exchange[AimlapiState]
 _USAGES = {
     "usage_credits": CREDITS,
     "usage_headers_only": NULL,
@@ -103,32 +120,32 @@ _USAGES = {
 _SILENT_HEADERS = ("usage_tokens_only", "usage_nowhere", "usage_texts", "usage_usd_only")
 
 
-def traits_of(call: Call) -> Traits:
-    """What a generation accepted by this call is to suffer."""
-    return Traits(
-        late_seconds=call.seconds("late_job"),
-        fetch_late_seconds=call.seconds("fetch_late"),
-        log_lag_seconds=call.seconds("list_lag"),
-        problem=_problem_of(call),
-        wrong_size=call.has("wrong_size"),
+def take_misbehaviour(exchange: AimlapiExchange) -> Misbehaviour:
+    """Use up the fault rules that match this request; return what they do to its generation."""
+    return Misbehaviour(
+        late_seconds=exchange.fault_seconds("late_job"),
+        fetch_late_seconds=exchange.fault_seconds("fetch_late"),
+        log_lag_seconds=exchange.fault_seconds("list_lag"),
+        problem=_problem_of(exchange),
+        wrong_size=exchange.has_fault("wrong_size"),
     )
 
 
-def _problem_of(call: Call) -> Problem | None:
-    fault = call.take("failed_job", "generation_timeout")
+def _problem_of(exchange: AimlapiExchange) -> Problem | None:
+    fault = exchange.take_fault("failed_job", "generation_timeout")
     if fault is None:
         return None
-    return failure(int(fault.option("status")) if fault.kind == "failed_job" else 504)
+    return problem_for_status(int(fault.option("status")) if fault.kind == "failed_job" else 504)
 
 
-def shape_of(call: Call) -> Shape:
-    """What the answer to this call is to look like, should there be a picture."""
-    usage = call.take("usage_tokens_only", *_USAGES)
+def take_answer_shape(exchange: AimlapiExchange) -> AnswerShape:
+    """Use up the fault rules that match this request; return the shape of the answer if a picture is made."""
+    usage = exchange.take_fault("usage_tokens_only", *_USAGES)
     kind = usage.kind if usage else "as published"
-    return Shape(
-        answer_with=B64 if call.has("b64") else call.world.settings.answer_with,
-        no_data=call.has("no_data"),
-        status=201 if call.has("created") else 200,
+    return AnswerShape(
+        answer_with=B64 if exchange.has_fault("b64") else exchange.state.settings.answer_with,
+        no_data=exchange.has_fault("no_data"),
+        status=201 if exchange.has_fault("created") else 200,
         usage=_USAGES.get(kind, TOKENS),
         cost_headers=kind not in _SILENT_HEADERS,
         credits_header=kind != "usage_usd_header",

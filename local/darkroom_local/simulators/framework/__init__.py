@@ -1,5 +1,5 @@
-"""What every simulator stands on: a server, a journal, faults, links, pictures and an account.
+"""The parts that every simulator shares: server, journal, faults, presigned links, picture processing and account.
 
-Nothing here knows a vendor: no path, no header, no field and no word of any of them. A vendor's
-package brings its routes, its key check, its fault kinds and its way to refuse.
+Nothing here knows a vendor's paths, headers, fields or wording. A vendor's package adds its routes, its key check,
+its own fault kinds and the form of its error answers.
 """

@@ -1,6 +1,6 @@
 """The account's credits: reserved when a job is accepted, consumed or refunded when it ends.
 
-This ledger must not know what a job is; it only moves whole credits between three piles.
+This module must not know what a job is. It only counts whole credits: available, reserved and consumed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import threading
 
 
 class Account:
-    """Available, reserved and consumed credits of the one simulated account."""
+    """Count the available, reserved and consumed credits of the one simulated account."""
 
     def __init__(self, available_credits: int) -> None:
         self._lock = threading.Lock()
@@ -18,7 +18,7 @@ class Account:
         self.consumed_credits = 0
 
     def reserve(self, credits: int) -> bool:
-        """Set credits aside; False, and nothing moved, when too few are available."""
+        """Reserve credits. Return False and change nothing if too few are available."""
         with self._lock:
             if credits > self.available_credits:
                 return False
@@ -27,7 +27,7 @@ class Account:
             return True
 
     def settle(self, credits: int, *, delivered: bool) -> None:
-        """A reserved job ended: its credits are consumed if it was delivered, else given back."""
+        """End a reservation: consume its credits if the job was delivered, else make them available again."""
         with self._lock:
             self.reserved_credits -= credits
             if delivered:
@@ -36,12 +36,12 @@ class Account:
                 self.available_credits += credits
 
     def set_available(self, credits: int) -> None:
-        """Put the account at a given number of available credits."""
+        """Set the number of available credits."""
         with self._lock:
             self.available_credits = credits
 
     def balance(self) -> dict[str, int]:
-        """What is there to spend, what is set aside, and both together."""
+        """Return the available credits, the reserved credits and their sum."""
         with self._lock:
             return {
                 "available_credits": self.available_credits,

@@ -1,7 +1,7 @@
 """Control endpoints under /_simulator, for tests and tools in another process.
 
-They read the journal, set faults and set the account. They want no key, never show up in the
-journal, and are no part of the vendor's API: an application must not call them.
+They read the journal, set faults and set the account. They need no key and leave no entry in the journal. They are
+not part of the vendor's API, so an application must not call them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 from aiohttp import web
 
-from darkroom_local.simulators.framework.simulator_state import World
+from darkroom_local.simulators.framework.simulator_state import SimulatorState
 
 ControlHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def control_routes(world: World) -> list[web.RouteDef]:
-    """The routes, bound to a world."""
-    control = _Control(world)
+def control_routes(state: SimulatorState) -> list[web.RouteDef]:
+    """Return the control routes; they read and change this simulator's state."""
+    control = _ControlEndpoints(state)
     return [
         web.get("/_simulator/requests", control.requests),
         web.get("/_simulator/submits", control.submits),
@@ -32,18 +32,18 @@ def control_routes(world: World) -> list[web.RouteDef]:
     ]
 
 
-class _Control:
-    def __init__(self, world: World) -> None:
-        self._world = world
+class _ControlEndpoints:
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
     async def requests(self, request: web.Request) -> web.Response:
-        return web.json_response(self._world.journal.requests())
+        return web.json_response(self._state.journal.requests())
 
     async def submits(self, request: web.Request) -> web.Response:
-        return web.json_response(self._world.journal.submits())
+        return web.json_response(self._state.journal.submits())
 
     async def forget(self, request: web.Request) -> web.Response:
-        self._world.journal.clear()
+        self._state.journal.clear()
         return web.Response(status=204)
 
     async def faults(self, request: web.Request) -> web.Response:
@@ -53,44 +53,44 @@ class _Control:
                 "on": kind.operations,
                 "options": dict(kind.options),
             }
-            for name, kind in self._world.faults.repertoire.kinds.items()
+            for name, kind in self._state.faults.supported_faults.kinds.items()
         }
-        return web.json_response({"active": self._world.faults.remaining(), "kinds": kinds})
+        return web.json_response({"active": self._state.faults.remaining(), "kinds": kinds})
 
     async def add_fault(self, request: web.Request) -> web.Response:
         try:
-            wish = await _object(request)
-            fault = self._world.faults.repertoire.make(
-                str(wish.pop("kind", "")),
-                wish.pop("times", 1),
-                wish.pop("on", None),
-                wish.pop("match", None),
-                wish,
+            body = await _json_object(request)
+            fault = self._state.faults.supported_faults.make(
+                str(body.pop("kind", "")),
+                body.pop("times", 1),
+                body.pop("on", None),
+                body.pop("match", None),
+                body,
             )
         except (ValueError, TypeError) as error:
             return web.json_response({"code": 400, "message": str(error)}, status=400)
-        self._world.faults.put(fault)
-        return web.json_response({"active": self._world.faults.remaining()}, status=201)
+        self._state.faults.put(fault)
+        return web.json_response({"active": self._state.faults.remaining()}, status=201)
 
     async def clear_faults(self, request: web.Request) -> web.Response:
-        self._world.faults.clear()
+        self._state.faults.clear()
         return web.Response(status=204)
 
     async def account(self, request: web.Request) -> web.Response:
-        account = self._world.account
+        account = self._state.account
         body = {**account.balance(), "consumed_credits": account.consumed_credits}
         return web.json_response(body)
 
     async def set_account(self, request: web.Request) -> web.Response:
         try:
-            self._world.account.set_available(int((await _object(request))["available_credits"]))
+            self._state.account.set_available(int((await _json_object(request))["available_credits"]))
         except (ValueError, TypeError, KeyError) as error:
             message = f"available_credits is needed: {error}"
             return web.json_response({"code": 400, "message": message}, status=400)
         return await self.account(request)
 
 
-async def _object(request: web.Request) -> dict[str, Any]:
+async def _json_object(request: web.Request) -> dict[str, Any]:
     body = json.loads(await request.text())
     if not isinstance(body, dict):
         raise TypeError("a JSON object is expected")

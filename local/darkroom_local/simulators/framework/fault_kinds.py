@@ -1,45 +1,47 @@
-"""The fault kinds that any HTTP service can show, and which of them strike at what moment.
+"""The fault kinds that any HTTP service can show, and when each of them strikes.
 
-A vendor's repertoire is made of these and its own. This module must not carry one out.
+A vendor's simulator supports these and its own kinds. This module only describes them; other modules carry them out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from darkroom_local.simulators.framework.faults import FaultKind, Repertoire
+from darkroom_local.simulators.framework.faults import FaultKind, SupportedFaults
 
-RESULT = "result"  # the operation of fetching a finished picture, whatever the vendor
-AFTER = ("error_after", "lost_answer", "garbage")
-_BEFORE = ("error_before", "reset_before", "moved")  # beside every kind with a status
+RESULT = "result"  # the operation that downloads a finished picture, for every vendor
+KINDS_AFTER_WORK = ("error_after", "lost_answer", "garbage")
+_OTHER_KINDS_BEFORE_WORK = ("error_before", "reset_before", "moved")  # beside every kind that has a status
 _A_WHILE = {"seconds": 5.0}
 
 
-def repertoire(
+def supported_faults(
     operations: tuple[str, ...], own: Mapping[str, FaultKind], refusing: Mapping[str, FaultKind] | None = None
-) -> Repertoire:
-    """What goes wrong with any service, and the vendor's own; `refusing` are those of it that refuse at once."""
+) -> SupportedFaults:
+    """Return the shared kinds and the vendor's own. `refusing` are the vendor's kinds that refuse before any work is
+    done.
+    """
     kinds = {**refusing_kinds(operations), **(refusing or {}), **answering_kinds(operations)}
-    return Repertoire({**kinds, **own, **transfer_kinds()})
+    return SupportedFaults({**kinds, **own, **transfer_kinds()})
 
 
-def lasting(meaning: str, operations: tuple[str, ...]) -> FaultKind:
-    """A kind that makes something take `seconds`."""
+def delay_kind(meaning: str, operations: tuple[str, ...]) -> FaultKind:
+    """Return a kind that delays something by `seconds`."""
     return FaultKind(meaning, operations, _A_WHILE)
 
 
-def fetch_late(operations: tuple[str, ...]) -> FaultKind:
-    """For a vendor that fetches its input."""
-    return lasting("the input is fetched `seconds` late", operations)
+def late_fetch_kind(operations: tuple[str, ...]) -> FaultKind:
+    """Return the kind for a vendor that fetches its input."""
+    return delay_kind("the input is fetched `seconds` late", operations)
 
 
-def wrong_size(operations: tuple[str, ...]) -> FaultKind:
-    """For a vendor whose pictures `Workshop.picture` makes."""
+def wrong_size_kind(operations: tuple[str, ...]) -> FaultKind:
+    """Return the kind for a vendor whose pictures `JobWorkers.make_picture` makes."""
     return FaultKind("the picture is 16 pixels wider and higher than it should be", operations)
 
 
 def refusing_kinds(operations: tuple[str, ...]) -> dict[str, FaultKind]:
-    """What goes wrong before anything is done."""
+    """Return the kinds that strike before any work is done."""
     return {
         "throttle": FaultKind("429, nothing accepted", operations, status=429),
         "error_before": FaultKind("5xx, nothing accepted", operations, {"status": 500}),
@@ -52,7 +54,7 @@ def refusing_kinds(operations: tuple[str, ...]) -> dict[str, FaultKind]:
 
 
 def answering_kinds(operations: tuple[str, ...]) -> dict[str, FaultKind]:
-    """What goes wrong once the work is done."""
+    """Return the kinds that strike after the work is done."""
     answering = tuple(name for name in operations if name != RESULT)
     return {
         "error_after": FaultKind("carried out, then 5xx", answering, {"status": 500}),
@@ -63,7 +65,7 @@ def answering_kinds(operations: tuple[str, ...]) -> dict[str, FaultKind]:
 
 
 def transfer_kinds() -> dict[str, FaultKind]:
-    """What goes wrong with a finished picture on its way."""
+    """Return the kinds that strike while a finished picture is downloaded."""
     return {
         "cut": FaultKind("half of the bytes, then closed", (RESULT,)),
         "corrupt": FaultKind("text of the same length instead of the picture", (RESULT,)),
@@ -72,6 +74,6 @@ def transfer_kinds() -> dict[str, FaultKind]:
     }
 
 
-def before(kinds: Mapping[str, FaultKind]) -> tuple[str, ...]:
-    """The kinds of a repertoire that strike before anything is done."""
-    return (*(name for name, kind in kinds.items() if kind.status is not None), *_BEFORE)
+def kinds_before_work(kinds: Mapping[str, FaultKind]) -> tuple[str, ...]:
+    """Return the names of the kinds that strike before any work is done."""
+    return (*(name for name, kind in kinds.items() if kind.status is not None), *_OTHER_KINDS_BEFORE_WORK)

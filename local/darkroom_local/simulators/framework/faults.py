@@ -1,8 +1,8 @@
-"""Misbehaviours on request: a repertoire of kinds, and a counted-down list of rules.
+"""Fault rules: tests ask the simulator to misbehave a given number of times.
 
-Each rule hits one operation a given number of times and then is spent. This module decides only
-*whether* a rule applies; the routes carry it out. It must not know about HTTP objects, pictures
-or jobs. It is used from the server's thread and from the test's thread alike, hence the lock.
+Each rule applies to one operation, and it expires after the given number of times. This module only decides *whether*
+a rule applies; the routes carry it out. It must not know about HTTP objects, pictures or jobs. The server's thread
+and the test's thread both use it, hence the lock.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FaultKind:
-    """One kind of misbehaviour: where it may strike and which options it takes, with defaults.
+    """One kind of misbehaviour: the operations it can strike, and its options with their defaults.
 
-    `status` is for a kind that refuses with that status before anything is done.
+    A kind with a `status` refuses the request with that status before any work is done.
     """
 
     meaning: str
@@ -28,7 +28,7 @@ class FaultKind:
 
 @dataclass(frozen=True)
 class Fault:
-    """One rule; `times` None means every time, `match` is part of what the call is about."""
+    """One rule. `times` None means every time. `match` is a text that the request's subject must contain."""
 
     kind: str
     on: str
@@ -38,13 +38,13 @@ class Fault:
     defaults: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     def option(self, name: str) -> float:
-        """The option's value, or the kind's default."""
+        """Return the option's value, or the kind's default."""
         return float(self.options[name] if name in self.options else self.defaults[name])
 
 
 @dataclass(frozen=True)
-class Repertoire:
-    """The kinds one simulator can play."""
+class SupportedFaults:
+    """The fault kinds that one simulator supports."""
 
     kinds: Mapping[str, FaultKind]
 
@@ -56,7 +56,7 @@ class Repertoire:
         match: str | None = None,
         options: Mapping[str, float] | None = None,
     ) -> Fault:
-        """A checked rule; ValueError says what is wrong with it."""
+        """Return a checked rule. Raises ValueError that says what is wrong."""
         known = self.kinds.get(kind)
         if known is None:
             raise ValueError(f"unknown fault {kind!r}; known: {', '.join(self.kinds)}")
@@ -65,14 +65,17 @@ class Repertoire:
             raise ValueError(f"{kind} strikes {', '.join(known.operations)}, not {on!r}")
         if times is not None and times < 1:
             raise ValueError("times is at least 1, or None for always")
-        strange = set(options or {}) - set(known.options)
-        if strange:
-            raise ValueError(f"{kind} has no option {', '.join(sorted(strange))}")
+        unknown = set(options or {}) - set(known.options)
+        if unknown:
+            raise ValueError(f"{kind} has no option {', '.join(sorted(unknown))}")
         chosen = {name: float(value) for name, value in (options or {}).items()}
         return Fault(kind, on, times, match, chosen, known.options)
 
     def parse(self, text: str) -> Fault:
-        """Read `kind[:on[:times[:name=value...]]]`; times may be `*`, `match=` is part of a subject."""
+        """Read a rule from `kind[:on[:times[:name=value...]]]`.
+
+        `times` may be `*` for every time. `match=text` is the text that the request's subject must contain.
+        """
         kind, *rest = text.split(":")
         on = rest[0] if rest and rest[0] else None
         times: int | None = 1
@@ -91,17 +94,17 @@ class Repertoire:
         return self.make(kind, times, on, match, options)
 
     def read(self, faults: Iterable[Fault | str]) -> tuple[Fault, ...]:
-        """Rules from rules and lines alike."""
+        """Return rules; parse those that are given as text."""
         return tuple(self.parse(fault) if isinstance(fault, str) else fault for fault in faults)
 
 
 class Faults:
-    """The rules in force, oldest first; taking a rule uses up one of its times."""
+    """The rules in force, oldest first. Taking a rule uses up one of its times."""
 
-    def __init__(self, repertoire: Repertoire) -> None:
+    def __init__(self, supported_faults: SupportedFaults) -> None:
         self._lock = threading.Lock()
         self._rules: list[tuple[Fault, int | None]] = []
-        self.repertoire = repertoire
+        self.supported_faults = supported_faults
 
     def add(
         self,
@@ -112,16 +115,16 @@ class Faults:
         **options: float,
     ) -> Fault:
         """Put a new rule in force and return it."""
-        return self.put(self.repertoire.make(kind, times, on, match, options))
+        return self.put(self.supported_faults.make(kind, times, on, match, options))
 
     def put(self, fault: Fault) -> Fault:
-        """Put a ready rule in force."""
+        """Put an existing rule in force and return it."""
         with self._lock:
             self._rules.append((fault, fault.times))
         return fault
 
     def take(self, kinds: Collection[str], on: str, subject: str | None) -> Fault | None:
-        """Use up one time of the oldest rule of these kinds that applies, if there is one."""
+        """Return the oldest rule of these kinds that applies and use up one of its times; None without such a rule."""
         with self._lock:
             for place, (fault, left) in enumerate(self._rules):
                 if fault.kind not in kinds or fault.on != on:
@@ -134,12 +137,12 @@ class Faults:
         return None
 
     def clear(self) -> None:
-        """Drop every rule."""
+        """Remove every rule."""
         with self._lock:
             self._rules.clear()
 
     def remaining(self) -> list[dict[str, Any]]:
-        """The rules still in force, with the times each has left."""
+        """Return the rules still in force, with the times that each has left."""
         with self._lock:
             return [
                 {

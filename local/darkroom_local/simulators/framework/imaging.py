@@ -1,9 +1,9 @@
-"""Real work on real pictures with Pillow: look at a header, then resize, sharpen, denoise, encode.
+"""Process real pictures with Pillow: read the header, then resize, sharpen, denoise and encode.
 
-The simulator gives back a picture of exactly the size it announced, so a client's checks on the
-result mean something. The three format classes are opened directly: no other formats are
-accepted, and Pillow's process-wide pixel limit is neither hit nor changed (changing it would alter
-the application under test, which may share the process). Nothing here knows of jobs or HTTP.
+The simulator returns a picture of exactly the size it announced, so that a client's checks on the result are
+meaningful. This module opens the three format classes directly. Thus no other format is accepted, and Pillow's
+process-wide pixel limit neither applies nor changes; a change of it would alter the application under test, which may
+share the process. Nothing here knows of jobs or HTTP.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class NotAPicture(Exception):
 
 
 class NoArea(Exception):
-    """The picture says it is zero pixels wide or high."""
+    """The picture's header says that it is zero pixels wide or high."""
 
 
 @dataclass(frozen=True)
-class PictureFacts:
-    """What the header says; width and height are as displayed, orientation applied."""
+class PictureHeader:
+    """What the header says. Width and height are as displayed, after the EXIF orientation is applied."""
 
     format: str
     width: int
@@ -57,7 +57,7 @@ class PictureFacts:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to make of an upload."""
+    """What to make of a picture: size, format, sharpening and denoising."""
 
     width: int
     height: int
@@ -68,7 +68,7 @@ class Recipe:
 
     @property
     def size_mp(self) -> float:
-        """Megapixels of the result."""
+        """Return the megapixels of the result."""
         return self.width * self.height / 1e6
 
 
@@ -81,8 +81,8 @@ class ResultFile:
     etag: str
 
 
-def read_facts(path: Path) -> PictureFacts:
-    """Format and displayed size; raises NotAPicture or NoArea."""
+def read_header(path: Path) -> PictureHeader:
+    """Return the format and the displayed size. Raises NotAPicture or NoArea."""
     with path.open("rb") as file:
         name = _format_of(file.read(64))
         file.seek(0)
@@ -95,11 +95,11 @@ def read_facts(path: Path) -> PictureFacts:
         except DECODE_ERRORS as error:
             raise NotAPicture from error
         width, height = image.size
-        return PictureFacts(name, *((height, width) if sideways else (width, height)))
+        return PictureHeader(name, *((height, width) if sideways else (width, height)))
 
 
 def make_result(source: Path, target: Path, recipe: Recipe) -> ResultFile:
-    """Carry a recipe out; blocking, meant for a worker thread."""
+    """Make the picture that the recipe describes, and write it to `target`. This blocks: run it in a worker thread."""
     with source.open("rb") as file:
         image = _open(file, _format_of(file.read(64)))
         picture = _plain_mode(ImageOps.exif_transpose(image))
@@ -136,7 +136,9 @@ def _open(file: IO[bytes], name: str) -> Image.Image:
 
 
 def _has_zero_side(file: IO[bytes], name: str) -> bool:
-    """Pillow calls a zero-sided picture unknown, so the size fields are read here."""
+    """Say whether the header names a side of zero pixels. Pillow reports such a picture as unknown, so this reads the
+    size.
+    """
     if name == "png":
         head = file.read(24)
         return head[12:16] == b"IHDR" and (head[16:20] == bytes(4) or head[20:24] == bytes(4))
@@ -156,7 +158,7 @@ def _jpeg_has_zero_side(file: IO[bytes]) -> bool:
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
-    """L, RGB or RGBA, whatever came in."""
+    """Convert the image to mode L, RGB or RGBA."""
     if image.mode in ("L", "RGB", "RGBA"):
         if "transparency" in image.info:
             return image.convert("RGBA")
@@ -185,7 +187,7 @@ def _resized(image: Image.Image, recipe: Recipe) -> Image.Image:
 
 
 def _fitting(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int]:
-    """The largest size of the same shape inside the wanted one; a pixel of rounding is no bar."""
+    """Return the largest size of the same shape inside the wanted one. A difference of one pixel counts as equal."""
     scale = min(want[0] / have[0], want[1] / have[1])
     inner = (max(1, round(have[0] * scale)), max(1, round(have[1] * scale)))
     if abs(inner[0] - want[0]) <= 1 and abs(inner[1] - want[1]) <= 1:

@@ -1,7 +1,7 @@
-"""Fetch the input's bytes from the address a client gave: one GET, no redirect, no more than agreed.
+"""Fetch the input from the URL that a client gave: one GET, no redirects, a limit of time and of bytes.
 
-Loopback addresses are fine here: this is a simulator on somebody's own machine. The address goes
-on the wire as it was given, because a presigned one does not survive being rewritten.
+Loopback addresses are allowed, because a simulator runs on the user's own machine. The URL is sent exactly as given,
+because any rewriting invalidates a presigned URL.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ _HEADERS = {"Accept-Encoding": "identity"}
 
 
 class NotFetched(Exception):
-    """The address did not give up a picture."""
+    """The URL did not return a picture."""
 
 
-def trust_in(authorities: Path | None) -> ssl.SSLContext | bool:
-    """What `fetch` trusts: a file of certificates, or what OpenSSL does without one, as SSL_CERT_FILE says."""
+def tls_trust(authorities: Path | None) -> ssl.SSLContext | bool:
+    """Return the certificates to trust: those in the file, or without a file OpenSSL's default (SSL_CERT_FILE
+    applies).
+    """
     return True if authorities is None else ssl.create_default_context(cafile=authorities)
 
 
 async def fetch(url: str, target: Path, limit_seconds: float, limit_bytes: int, trust: ssl.SSLContext | bool) -> None:
-    """Writes what the address answers with to a file. Raises NotFetched."""
+    """Write the response's body to a file. Raises NotFetched."""
     limit = aiohttp.ClientTimeout(total=limit_seconds)
     try:
         async with (

@@ -1,6 +1,6 @@
-"""The addresses that clients give for their inputs: which are taken, and what their query says.
+"""The URLs that clients give for their inputs: which ones are accepted, and what their query says.
 
-Nothing is fetched here.
+This module fetches nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 def is_web_address(text: str) -> bool:
-    """Whether it is an http or https address without a user name."""
+    """Say whether the text is an http or https URL without a user name."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
@@ -18,7 +18,7 @@ def is_web_address(text: str) -> bool:
 
 
 def query_of(address: str | None) -> dict[str, str]:
-    """The address's query as the journal keeps it; empty for what is no address."""
+    """Return the URL's query for the journal; empty if the text is not a URL."""
     try:
         return dict(parse_qsl(urlsplit(address or "").query, keep_blank_values=True))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Presigned result links: minted for one method, one file and a while, checked without a key.
+"""Presigned result links: each is valid for one method, one file and a limited time, without a key.
 
-A link is bound to its method, as presigned storage links are: the GET link does not serve HEAD.
-This module must not look at jobs or files.
+A link is bound to its method, as presigned URLs of S3 are: a GET link does not answer HEAD. This module must not look
+at jobs or files.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from urllib.parse import urlencode
 
 
 class PresignedUrls:
-    """Mints and checks links with a secret that lives as long as the server."""
+    """Create and check links with a secret that lives as long as the server."""
 
     def __init__(self, lifetime_seconds: float) -> None:
         self._secret = secrets.token_bytes(32)
         self._lifetime_seconds = lifetime_seconds
 
     def expiry(self) -> int:
-        """The Unix second at which a link minted now ends."""
+        """Return the Unix second at which a link created now expires."""
         return int(time.time() + self._lifetime_seconds)
 
-    def mint(self, origin: str, method: str, name: str, expires: int) -> str:
-        """A full address for one method on one result file."""
+    def create(self, origin: str, method: str, name: str, expires: int) -> str:
+        """Return the full URL for one method on one result file."""
         query = urlencode(
             {
                 "expires": expires,
@@ -34,8 +34,8 @@ class PresignedUrls:
         )
         return f"{origin}/results/{name}?{query}"
 
-    def is_good(self, method: str, name: str, expires: str, signature: str) -> bool:
-        """Whether the link was minted here for this method and file and is still alive."""
+    def is_valid(self, method: str, name: str, expires: str, signature: str) -> bool:
+        """Say whether this server created the link for this method and file, and whether it is still valid."""
         if not hmac.compare_digest(self._signature(method, name, expires).encode(), signature.encode()):
             return False
         return time.time() < int(expires)

@@ -1,6 +1,6 @@
-"""The two ways a call ends without its answer: refused with a status, or cut off.
+"""The two ways a request ends without a normal answer: refused with an error status, or the connection is cut.
 
-How a refusal looks on the wire is the vendor's business.
+The vendor's package decides the body of a refusal.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from darkroom_local.simulators.framework.request_journal import Entry
 
 
 class Refusal(Exception):
-    """A request answered with an error status; without a message the vendor's usual one is given.
+    """The request gets an error status. Without a message, the vendor's usual one is sent.
 
-    `entry` is the journal's entry of the refused request, for a vendor that names the request in its errors.
+    `entry` is the journal's entry of the refused request, for vendors that name the request in their errors.
     """
 
     def __init__(self, status: int, message: str | None = None) -> None:
@@ -21,5 +21,5 @@ class Refusal(Exception):
         super().__init__(f"{status}: {message or 'refused'}")
 
 
-class Severed(Exception):
-    """The connection was cut on purpose; there is no answer."""
+class ConnectionCut(Exception):
+    """The simulator cut the connection on purpose; there is no answer."""

@@ -1,8 +1,7 @@
-"""The record of what arrived: one entry for each request, one for each accepted paid submit.
+"""The record of what arrived: one entry for each request, and one for each accepted paid submit.
 
-An entry is opened when the request arrives and completed as it is answered, so a request that was
-cut off shows as well. It must never hold a key: only which header carried one, and whether it was
-the right one.
+An entry is opened when the request arrives and completed when it is answered, so it also shows requests that were cut
+off. It must never hold a key. It only says which header carried a key, and whether the key was right.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import Any
 from aiohttp import web
 
 Entry = dict[str, Any]
-# Which header carried a key, and whether that is the right header with the right key.
+# Returns the header that carried a key, and whether that is the right header with the right key.
 KeyCheck = Callable[[web.Request], tuple[str | None, bool]]
 
 
-def bearer_state(request: web.Request, api_key: str) -> tuple[str | None, bool]:
-    """Whether an Authorization header came, and whether it bears the right key."""
+def check_bearer_key(request: web.Request, api_key: str) -> tuple[str | None, bool]:
+    """Say whether an Authorization header was sent, and whether it carries the right key."""
     header = request.headers.get("Authorization")
     if header is None:
         return None, False
@@ -29,19 +28,21 @@ def bearer_state(request: web.Request, api_key: str) -> tuple[str | None, bool]:
     return "authorization", scheme.lower() == "bearer" and key == api_key
 
 
-class Journal:
-    """Requests and paid submits, oldest first, readable from any thread."""
+class RequestJournal:
+    """Requests and paid submits, oldest first. Any thread may read them."""
 
-    def __init__(self, key_check: KeyCheck, subject: str, notes: Sequence[str]) -> None:
-        """`subject` names the field that says what a call is about; `notes` are further fields, for the vendor's ids."""
+    def __init__(self, key_check: KeyCheck, subject_field: str, id_fields: Sequence[str]) -> None:
+        """`subject_field` is the field that says what a request is about. `id_fields` are further fields, for the
+        vendor's ids.
+        """
         self._lock = threading.Lock()
         self._key_check = key_check
-        self._notes = notes
+        self._id_fields = id_fields
         self._requests: list[Entry] = []
         self._submits: list[Entry] = []
-        self.subject = subject
+        self.subject_field = subject_field
 
-    def open(self, request: web.Request, operation: str) -> Entry:
+    def open_entry(self, request: web.Request, operation: str) -> Entry:
         """Start the entry of a request that has just arrived."""
         header, matched = self._key_check(request)
         length = request.headers.get("Content-Length")
@@ -59,9 +60,9 @@ class Journal:
             "content_length": int(length) if length is not None and length.isdigit() else None,
             "transfer_encoding": request.headers.get("Transfer-Encoding"),
             "range": request.headers.get("Range"),
-            self.subject: None,
+            self.subject_field: None,
             "fields": {},
-            **dict.fromkeys(self._notes),
+            **dict.fromkeys(self._id_fields),
             "faults": [],
             "status": None,
             "aborted": False,
@@ -70,23 +71,23 @@ class Journal:
             self._requests.append(entry)
         return entry
 
-    def accepted(self, submit: Entry) -> None:
-        """Note a submit that will be charged."""
+    def record_submit(self, submit: Entry) -> None:
+        """Record a submit that will be charged."""
         with self._lock:
             self._submits.append({"time": time.time(), **submit})
 
     def requests(self) -> list[Entry]:
-        """A copy of every entry so far."""
+        """Return a copy of every entry so far."""
         with self._lock:
             return copy.deepcopy(self._requests)
 
     def submits(self) -> list[Entry]:
-        """A copy of every accepted submit so far."""
+        """Return a copy of every accepted submit so far."""
         with self._lock:
             return copy.deepcopy(self._submits)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove every entry."""
         with self._lock:
             self._requests.clear()
             self._submits.clear()

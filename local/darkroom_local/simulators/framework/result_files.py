@@ -1,7 +1,7 @@
-"""Result files behind presigned links: GET, HEAD, ranges, preconditions, and bad transfers.
+"""Result files behind presigned links: GET, HEAD, ranges, preconditions and faulty transfers.
 
-No key is wanted here. One that arrives all the same is noted as leaked by the journal and
-otherwise ignored. This module must not mint links or change jobs.
+No key is needed here. If a client sends one all the same, the journal notes it as leaked. This module must not create
+links or change jobs.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from darkroom_local.simulators.framework.exchange import Call
+from darkroom_local.simulators.framework.exchange import Exchange
 from darkroom_local.simulators.framework.imaging import MEDIA_TYPES, ResultFile
 from darkroom_local.simulators.framework.refusals import Refusal
-from darkroom_local.simulators.framework.simulator_state import World
+from darkroom_local.simulators.framework.simulator_state import SimulatorState
 
-AnyCall = Call[World]
+AnyExchange = Exchange[SimulatorState]
 
 _PIECE_BYTES = 1 << 18
 _SLICES_PER_SECOND = 20
@@ -27,7 +27,7 @@ _FILLER = b"This is not the picture you are looking for.\n"
 
 @dataclass(frozen=True)
 class Span:
-    """The bytes to send, first to last, and whether they were asked for as a range."""
+    """The bytes to send, from the first to the last, and whether the client asked for a range."""
 
     first: int
     last: int
@@ -35,14 +35,14 @@ class Span:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes that is."""
+        """Return the number of bytes to send."""
         return self.last - self.first + 1
 
 
-async def result(call: AnyCall) -> web.StreamResponse:
-    """GET or HEAD /results/{name}."""
-    request = call.request
-    file = await _file_of(call)
+async def result(exchange: AnyExchange) -> web.StreamResponse:
+    """Answer GET or HEAD /results/{name}."""
+    request = exchange.request
+    file = await _file_of(exchange)
     wanted = request.headers.get("If-Match")
     if wanted is not None and wanted != "*" and file.etag not in _listed(wanted):
         raise Refusal(412, "The file is another one by now.")
@@ -61,17 +61,17 @@ async def result(call: AnyCall) -> web.StreamResponse:
     response.content_length = span.size_bytes
     if request.method == "HEAD":
         return response
-    return await _send(call, response, file, span)
+    return await _send(exchange, response, file, span)
 
 
-async def _file_of(call: AnyCall) -> ResultFile:
-    request = call.request
+async def _file_of(exchange: AnyExchange) -> ResultFile:
+    request = exchange.request
     name = request.match_info["name"]
-    found = call.world.find_result(name, call.entry)
-    await call.gate(found.subject)
+    found = exchange.state.find_result(name, exchange.entry)
+    await exchange.begin(found.subject)
     query = request.query
-    good = call.world.links.is_good(request.method, name, query.get("expires", ""), query.get("signature", ""))
-    if call.take("expired") is not None or not good:
+    good = exchange.state.links.is_valid(request.method, name, query.get("expires", ""), query.get("signature", ""))
+    if exchange.take_fault("expired") is not None or not good:
         raise Refusal(403, "The link has expired or was never valid.")
     if found.file is None:
         raise Refusal(404)
@@ -83,7 +83,7 @@ def _listed(header: str) -> list[str]:
 
 
 def _span(request: web.Request, file: ResultFile) -> Span | None:
-    """The span to send; None when the range lies outside the file."""
+    """Return the span to send; None when the range lies outside the file."""
     whole = Span(0, file.size_bytes - 1, partial=False)
     match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     if match is None or not (match[1] or match[2]):
@@ -100,13 +100,15 @@ def _span(request: web.Request, file: ResultFile) -> Span | None:
     return Span(first, last, partial=True) if first <= whole.last else None
 
 
-async def _send(call: AnyCall, response: web.StreamResponse, file: ResultFile, span: Span) -> web.StreamResponse:
-    corrupt, cut, slow = (call.take(kind) for kind in ("corrupt", "cut", "slow"))
+async def _send(
+    exchange: AnyExchange, response: web.StreamResponse, file: ResultFile, span: Span
+) -> web.StreamResponse:
+    corrupt, cut, slow = (exchange.take_fault(kind) for kind in ("corrupt", "cut", "slow"))
     left_bytes = span.size_bytes // 2 if cut else span.size_bytes
     piece_bytes = _PIECE_BYTES
     if slow:
         piece_bytes = max(1, int(slow.option("bytes_per_second") / _SLICES_PER_SECOND))
-    await response.prepare(call.request)
+    await response.prepare(exchange.request)
     position = span.first
     with file.path.open("rb") as source:
         source.seek(position)
@@ -117,7 +119,7 @@ async def _send(call: AnyCall, response: web.StreamResponse, file: ResultFile, s
             if slow:
                 await asyncio.sleep(1 / _SLICES_PER_SECOND)
     if cut:
-        _close_after_sending(call)
+        _close_after_sending(exchange)
     await response.write_eof()
     return response
 
@@ -127,8 +129,8 @@ def _filler(position: int, length: int) -> bytes:
     return (_FILLER * (length // len(_FILLER) + 2))[start : start + length]
 
 
-def _close_after_sending(call: AnyCall) -> None:
-    """Close once the bytes written so far are out."""
-    if call.request.transport is not None:
-        call.request.transport.close()
-    call.entry["aborted"] = True
+def _close_after_sending(exchange: AnyExchange) -> None:
+    """Close the connection after the bytes written so far are sent."""
+    if exchange.request.transport is not None:
+        exchange.request.transport.close()
+    exchange.entry["aborted"] = True

@@ -1,6 +1,6 @@
-"""A simulator as a running server: a vendor's routes to handlers, on a thread or blocking.
+"""A running simulator: it serves a vendor's routes, either on a thread or blocking.
 
-It speaks plain HTTP and binds to the loopback address unless told otherwise.
+It speaks plain HTTP and binds to the loopback address by default.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from aiohttp import web
 
 from darkroom_local.simulators.framework.account import Account
 from darkroom_local.simulators.framework.control_endpoints import control_routes
-from darkroom_local.simulators.framework.exchange import Call
+from darkroom_local.simulators.framework.exchange import Exchange
 from darkroom_local.simulators.framework.fault_kinds import RESULT
-from darkroom_local.simulators.framework.faults import Fault, Faults, Repertoire
-from darkroom_local.simulators.framework.input_fetching import trust_in
-from darkroom_local.simulators.framework.job_workers import Workshop
-from darkroom_local.simulators.framework.refusals import Refusal, Severed
-from darkroom_local.simulators.framework.request_journal import Journal, bearer_state
+from darkroom_local.simulators.framework.faults import Fault, Faults, SupportedFaults
+from darkroom_local.simulators.framework.input_fetching import tls_trust
+from darkroom_local.simulators.framework.job_workers import JobWorkers
+from darkroom_local.simulators.framework.refusals import ConnectionCut, Refusal
+from darkroom_local.simulators.framework.request_journal import RequestJournal, check_bearer_key
 from darkroom_local.simulators.framework.result_files import result
-from darkroom_local.simulators.framework.simulator_state import Settings, World
+from darkroom_local.simulators.framework.simulator_state import SimulatorSettings, SimulatorState
 
 _START_LIMIT_SECONDS = 10.0
 _SHUTDOWN_LIMIT_SECONDS = 1.0
 
-AnyWorld = TypeVar("AnyWorld", bound=World)
-AnySettings = TypeVar("AnySettings", bound=Settings)
-Handler = Callable[[Call[AnyWorld]], Awaitable[web.StreamResponse]]
-Route = tuple[str, str, str, Handler[AnyWorld]]  # method, path, operation, handler
+AnyState = TypeVar("AnyState", bound=SimulatorState)
+AnySettings = TypeVar("AnySettings", bound=SimulatorSettings)
+Handler = Callable[[Exchange[AnyState]], Awaitable[web.StreamResponse]]
+Route = tuple[str, str, str, Handler[AnyState]]  # method, path, operation, handler
 
 
-async def _unknown(call: Call[World]) -> web.StreamResponse:
+async def _unknown(exchange: Exchange[SimulatorState]) -> web.StreamResponse:
     raise Refusal(404, "There is no such endpoint.")
 
 
-_SHARED_ROUTES: tuple[Route[World], ...] = (
+_SHARED_ROUTES: tuple[Route[SimulatorState], ...] = (
     ("GET", "/results/{name}", RESULT, result),
     ("HEAD", "/results/{name}", RESULT, result),
     ("*", "/{path:.*}", "unknown", _unknown),
 )
 
 
-def _bound(world: AnyWorld, operation: str, handler: Handler[AnyWorld]) -> Callable[..., Any]:
-    """A handler with journal, key check, faults and error answers around it."""
+def _bound(state: AnyState, operation: str, handler: Handler[AnyState]) -> Callable[..., Any]:
+    """Wrap a handler: open a journal entry, check the key, apply faults, and turn refusals into error answers."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        entry = world.journal.open(request, operation)
-        call = Call(world, request, entry, operation)
+        entry = state.journal.open_entry(request, operation)
+        exchange = Exchange(state, request, entry, operation)
         try:
             if operation != RESULT:
-                world.admit(entry)
-            response = await call.leave(await handler(call))
+                state.admit(entry)
+            response = await exchange.finish(await handler(exchange))
         except Refusal as refusal:
             refusal.entry = entry
-            response = world.render(refusal)
+            response = state.render(refusal)
         except web.HTTPMovedPermanently as moved:
             response = web.Response(status=301, headers={"Location": str(moved.location)})
-        except (Severed, ConnectionError):
+        except (ConnectionCut, ConnectionError):
             entry["aborted"] = True
             return web.Response(status=500)  # never sent: the connection is gone
         entry["status"] = response.status
@@ -74,16 +74,16 @@ def _bound(world: AnyWorld, operation: str, handler: Handler[AnyWorld]) -> Calla
     return answer
 
 
-class Simulator(ABC, Generic[AnyWorld, AnySettings]):
-    """A simulator on a thread of its own, for the length of a `with` block: `with XSimulator(api_key="k") as sim: ...`."""
+class Simulator(ABC, Generic[AnyState, AnySettings]):
+    """A simulator that runs on its own thread inside a `with` block: `with XSimulator(api_key="k") as sim: ...`."""
 
-    name: ClassVar[str]  # of the threads and of the folder
+    name: ClassVar[str]  # names the threads and the folder
     base_path: ClassVar[str]
-    repertoire: ClassVar[Repertoire]
-    subject: ClassVar[str]  # the journal's field that says what a call is about
-    notes: ClassVar[tuple[str, ...]]  # further fields of the journal
+    supported_faults: ClassVar[SupportedFaults]
+    subject_field: ClassVar[str]  # the journal's field that says what a request is about
+    id_fields: ClassVar[tuple[str, ...]]  # further fields of the journal, for the vendor's ids
     settings_class: type[AnySettings]
-    routes: Sequence[Route[AnyWorld]]  # the vendor's endpoints; results, control and what is unknown are added to them
+    routes: Sequence[Route[AnyState]]  # the vendor's endpoints; the server adds results, control and a 404 for the rest
 
     def __init__(
         self,
@@ -94,11 +94,11 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
         faults: Iterable[Fault | str] = (),
         **settings: Any,
     ) -> None:
-        """Keyword arguments beyond these are fields of the vendor's `Settings`."""
-        self.settings = self.settings_class(api_key=api_key, faults=self.repertoire.read(faults), **settings)
+        """Further keyword arguments are fields of the vendor's settings class."""
+        self.settings = self.settings_class(api_key=api_key, faults=self.supported_faults.read(faults), **settings)
         self.host, self.port = host, port
-        self.faults = Faults(self.repertoire)
-        self.journal = Journal(self.key_state, self.subject, self.notes)
+        self.faults = Faults(self.supported_faults)
+        self.journal = RequestJournal(self.check_key, self.subject_field, self.id_fields)
         self.account = Account(self.settings.available_credits)
         for rule in self.settings.faults:
             self.faults.put(rule)
@@ -108,32 +108,32 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
         self._failure: BaseException | None = None
 
     @abstractmethod
-    def make_world(self, workshop: Workshop) -> AnyWorld:
-        """A fresh world that works in this workshop; called on the server's loop."""
+    def make_state(self, workers: JobWorkers) -> AnyState:
+        """Return new state that uses these workers. Called on the server's event loop."""
 
-    def key_state(self, request: web.Request) -> tuple[str | None, bool]:
-        """Which header carried a key, and whether that is the right header with the right key."""
-        return bearer_state(request, self.settings.api_key)
+    def check_key(self, request: web.Request) -> tuple[str | None, bool]:
+        """Return the header that carried a key, and whether that is the right header with the right key."""
+        return check_bearer_key(request, self.settings.api_key)
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port."""
+        """Return the scheme, host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def base_url(self) -> str:
-        """What a client is configured with."""
+        """Return the base URL that a client is configured with."""
         return self.origin + self.base_path
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """Every request so far, oldest first."""
+        """Return every request so far, oldest first."""
         return self.journal.requests()
 
     @property
     def submits(self) -> list[dict[str, Any]]:
-        """Every accepted paid submit so far, oldest first."""
+        """Return every accepted paid submit so far, oldest first."""
         return self.journal.submits()
 
     def __enter__(self) -> Self:
@@ -167,19 +167,19 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
             started.set()
 
     async def run(self, on_ready: Callable[[], None]) -> None:
-        """Serve until stopped."""
+        """Serve until `stop` is called."""
         self._loop = asyncio.get_running_loop()
         async with self._listening():
             on_ready()
             await self._stop.wait()
 
     def stop(self) -> None:
-        """Ask the running server to end; to be called on its own loop."""
+        """Ask the running server to end. Call it on the server's own event loop."""
         self._stop.set()
 
     @classmethod
     def serve(cls, *, on_ready: Callable[[str], None] | None = None, **options: Any) -> None:
-        """Serve, blocking, until SIGTERM or SIGINT; `on_ready` is given the base URL once the port is open."""
+        """Serve until SIGTERM or SIGINT; this blocks. `on_ready` receives the base URL when the port is open."""
         simulator = cls(**options)
 
         def ready() -> None:
@@ -198,10 +198,10 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix=f"{self.name}-") as directory:
-            workshop = Workshop(self.name, Path(directory), trust_in(self.settings.authorities))
-            world = self.make_world(workshop)
+            workers = JobWorkers(self.name, Path(directory), tls_trust(self.settings.authorities))
+            state = self.make_state(workers)
             runner = web.AppRunner(
-                self._application(world),
+                self._application(state),
                 access_log=None,
                 shutdown_timeout=_SHUTDOWN_LIMIT_SECONDS,
             )
@@ -212,11 +212,11 @@ class Simulator(ABC, Generic[AnyWorld, AnySettings]):
                 yield
             finally:
                 await runner.cleanup()
-                await workshop.close()
+                await workers.close()
 
-    def _application(self, world: AnyWorld) -> web.Application:
+    def _application(self, state: AnyState) -> web.Application:
         application = web.Application()
-        application.add_routes(control_routes(world))
+        application.add_routes(control_routes(state))
         for method, path, operation, handler in (*self.routes, *_SHARED_ROUTES):
-            application.router.add_route(method, path, _bound(world, operation, handler))
+            application.router.add_route(method, path, _bound(state, operation, handler))
         return application

@@ -1,6 +1,6 @@
-"""Everything one running simulator shares, and what its vendor has to say about it.
+"""Everything that the parts of one running simulator share.
 
-A vendor's world extends this one with its jobs. It must not know routes.
+A vendor's state class extends this one with its jobs and its error answers. It must not know routes.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from aiohttp import web
 from darkroom_local.simulators.framework.account import Account
 from darkroom_local.simulators.framework.faults import Fault, Faults
 from darkroom_local.simulators.framework.imaging import ResultFile
-from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
 from darkroom_local.simulators.framework.refusals import Refusal
-from darkroom_local.simulators.framework.request_journal import Entry, Journal
+from darkroom_local.simulators.framework.request_journal import Entry, RequestJournal
 
 
 @dataclass(frozen=True)
-class Settings:
+class SimulatorSettings:
     """How a simulator is set up."""
 
     api_key: str
     speed: float = 1.0
     available_credits: int = 10_000
     faults: tuple[Fault, ...] = ()
-    authorities: Path | None = None  # certificates to trust when a picture is fetched by https; OpenSSL's own without
+    authorities: Path | None = None  # certificates to trust for inputs fetched by https; None means OpenSSL's default
 
     def __post_init__(self) -> None:
         if self.speed <= 0:
@@ -36,32 +36,32 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a result link leads to: the file if it is there, and what the call is about."""
+class FoundResult:
+    """What a result link leads to: the file if it exists, and what the request is about."""
 
     file: ResultFile | None
     subject: str | None
 
 
 @dataclass
-class World(ABC):
-    """The parts that outlive a single request."""
+class SimulatorState(ABC):
+    """The parts that live longer than one request."""
 
     account: Account
     faults: Faults
-    journal: Journal
+    journal: RequestJournal
     links: PresignedUrls
-    workshop: Workshop
+    workers: JobWorkers
 
     @abstractmethod
     def render(self, refusal: Refusal) -> web.Response:
-        """A refusal as the vendor words it."""
+        """Return the vendor's error answer for a refusal."""
 
     @abstractmethod
-    def find_result(self, name: str, entry: Entry) -> Found:
-        """The result file of that name; may note in the journal's entry which job it belongs to."""
+    def find_result(self, name: str, entry: Entry) -> FoundResult:
+        """Return the result file of that name. May note in the journal's entry which job it belongs to."""
 
     def admit(self, entry: Entry) -> None:
-        """Refuses a call whose key is missing or wrong."""
+        """Refuse a request whose key is missing or wrong."""
         if not entry["key_matched"]:
             raise Refusal(401)

@@ -1,8 +1,7 @@
-"""The endpoints that cost money or look after one generation: enqueue, edit, status, cancel.
+"""The endpoints that start, show or cancel a generation: enqueue, edit, status, cancel.
 
-Each handler checks, acts and answers, in the vendor's terms. It calls `gate` once it knows which
-input the call is about, so that a fault can single one out. Lists, the model and results live
-elsewhere.
+Each handler calls `begin` as soon as it knows which input the request is about, so that a fault rule can match that
+input. Lists, the model and results are in other modules.
 """
 
 from __future__ import annotations
@@ -18,96 +17,103 @@ from aiohttp import web
 
 from darkroom_local.simulators.framework.input_urls import query_of
 from darkroom_local.simulators.framework.refusals import Refusal
-from darkroom_local.simulators.oxen.errors import Plain
-from darkroom_local.simulators.oxen.generation_views import row
+from darkroom_local.simulators.oxen.errors import PlainRefusal
+from darkroom_local.simulators.oxen.generation_views import queue_row
 from darkroom_local.simulators.oxen.generations import Job
 from darkroom_local.simulators.oxen.published_facts import AS_BASE64, INPUT, SUCCEEDED
-from darkroom_local.simulators.oxen.request_checks import Request, Unfit, order_of, read_request
-from darkroom_local.simulators.oxen.simulator_state import Call, traits_of
+from darkroom_local.simulators.oxen.request_checks import (
+    GenerationRequest,
+    UnusableInput,
+    check_parameters,
+    read_request,
+)
+from darkroom_local.simulators.oxen.simulator_state import OxenExchange, take_misbehaviour
 
 
-async def submit(call: Call) -> web.StreamResponse:
-    """POST /ai/queue: accepted after the few checks made at once; the rest is found out when it runs."""
-    request = read_request(await _body(call))
-    _reserve(call, request.count)
-    jobs = [_accept(call, request, listed=True) for _ in range(request.count)]
-    call.entry["generation_id"] = jobs[0].generation_id
+async def submit(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer POST /ai/queue. Only a few checks run now; the others run with the generation."""
+    request = read_request(await _body(exchange))
+    _reserve(exchange, request.count)
+    jobs = [_accept(exchange, request, listed=True) for _ in range(request.count)]
+    exchange.entry["generation_id"] = jobs[0].generation_id
     accepted = [{"generation_id": job.generation_id, "status": job.status} for job in jobs]
     return web.json_response({"generations": accepted})
 
 
-async def edit(call: Call) -> web.StreamResponse:
-    """POST /ai/images/edit: everything is checked at once, and the answer waits for the picture."""
-    request = read_request(await _body(call))
+async def edit(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer POST /ai/images/edit when the picture is finished. All checks run first."""
+    request = read_request(await _body(exchange))
     try:
-        order_of(request.params, call.world.settings.choices)
-    except Unfit as unfit:
-        raise Refusal(400, str(unfit)) from None
-    _reserve(call, 1)
-    inline = call.has("inline") or request.params.get("response_format") == AS_BASE64
-    job = _accept(call, request, listed=False)
+        check_parameters(request.params, exchange.state.settings.choices)
+    except UnusableInput as problem:
+        raise Refusal(400, str(problem)) from None
+    _reserve(exchange, 1)
+    inline = exchange.has_fault("inline") or request.params.get("response_format") == AS_BASE64
+    job = _accept(exchange, request, listed=False)
     await job.ended.wait()
     if job.file is None or job.status != SUCCEEDED:
-        raise Plain(400 if job.is_unfit else 500, job.error_message or "")
+        raise PlainRefusal(400 if job.is_input_unusable else 500, job.error_message or "")
     if inline:
-        image = {AS_BASE64: await call.world.workshop.make(partial(_encoded, job.file.path))}
+        image = {AS_BASE64: await exchange.state.workers.run_in_thread(partial(_encoded, job.file.path))}
     else:
-        image = {"url": call.world.addresses.result(call.request.url.origin(), job) or ""}
+        image = {"url": exchange.state.result_urls.result(exchange.request.url.origin(), job) or ""}
     return web.json_response({"model": request.model, "created": int(time.time()), "images": [image]})
 
 
-async def status(call: Call) -> web.StreamResponse:
-    """GET /ai/queue/{generation_id}."""
-    job = await _found(call)
-    strange = call.has("unknown_status")
-    echo = call.world.settings.echo_input and not call.has("no_echo")
-    url = call.world.addresses.result(call.request.url.origin(), job)
-    return web.json_response(row(job, url, echo=echo, strange=strange))
+async def status(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET /ai/queue/{generation_id}."""
+    job = await _found(exchange)
+    unknown_status = exchange.has_fault("unknown_status")
+    echo = exchange.state.settings.echo_input and not exchange.has_fault("no_echo")
+    url = exchange.state.result_urls.result(exchange.request.url.origin(), job)
+    return web.json_response(queue_row(job, url, echo=echo, unknown_status=unknown_status))
 
 
-async def cancel(call: Call) -> web.StreamResponse:
-    """DELETE /ai/queue/{generation_id}: no effect, and no refusal, on one that ended."""
-    job = await _found(call)
-    call.world.jobs.cancel(job)
+async def cancel(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer DELETE /ai/queue/{generation_id}. A generation that has ended is not changed, and the answer is the
+    same.
+    """
+    job = await _found(exchange)
+    exchange.state.jobs.cancel(job)
     return web.json_response({"status": "success", "generation_id": job.generation_id})
 
 
-async def _found(call: Call) -> Job:
-    """The generation the path names, past the gate."""
-    generation_id = call.request.match_info["generation_id"]
-    job = call.world.jobs.find(generation_id)
-    call.entry["generation_id"] = generation_id
-    await call.gate(job.request.input_image if job else None)
+async def _found(exchange: OxenExchange) -> Job:
+    """Return the generation that the path names, after the early faults. Raises Refusal 404 if there is none."""
+    generation_id = exchange.request.match_info["generation_id"]
+    job = exchange.state.jobs.find(generation_id)
+    exchange.entry["generation_id"] = generation_id
+    await exchange.begin(job.request.input_image if job else None)
     if job is None:
         raise Refusal(404)
     return job
 
 
-async def _body(call: Call) -> Any:
-    """The body, past the gate; what is no JSON comes back as None."""
+async def _body(exchange: OxenExchange) -> Any:
+    """Return the body, after the early faults; None if it is not JSON."""
     try:
-        body = json.loads(await call.request.text())
+        body = json.loads(await exchange.request.text())
     except web.HTTPRequestEntityTooLarge:
         raise Refusal(413) from None
     except (ValueError, LookupError, RecursionError):
         body = None
-    await call.gate_body(body)
+    await exchange.begin_with_body(body)
     return body
 
 
-def _reserve(call: Call, count: int) -> None:
-    if not call.world.account.reserve(call.world.settings.price_units * count):
+def _reserve(exchange: OxenExchange, count: int) -> None:
+    if not exchange.state.account.reserve(exchange.state.settings.price_units * count):
         raise Refusal(402)
 
 
-def _accept(call: Call, request: Request, *, listed: bool) -> Job:
-    """Start one generation and note it as paid; `query` is that of the input's address."""
-    world = call.world
-    job = world.jobs.accept(request, world.settings.price_units, traits_of(call), listed=listed)
-    world.journal.accepted(
+def _accept(exchange: OxenExchange, request: GenerationRequest, *, listed: bool) -> Job:
+    """Start one generation and record it as paid. `query` is the query of the input's URL."""
+    state = exchange.state
+    job = state.jobs.accept(request, state.settings.price_units, take_misbehaviour(exchange), listed=listed)
+    state.journal.record_submit(
         {
             "generation_id": job.generation_id if listed else None,
-            "operation": call.operation,
+            "operation": exchange.operation,
             "input_image": request.params.get(INPUT),
             "query": query_of(request.input_image),
             "model": request.model,

@@ -1,6 +1,6 @@
-"""The endpoints that only look: the queue, the history, the model, a result's first address, events.
+"""The read-only endpoints: the queue, the history, the model, a result under the API's host, and events.
 
-Each answers in the vendor's terms. Nothing here starts, ends or pays for a generation.
+Nothing here starts, ends or charges a generation.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from darkroom_local.simulators.framework.refusals import Refusal
-from darkroom_local.simulators.oxen.errors import Plain
-from darkroom_local.simulators.oxen.generation_views import dollars, event, history_row, row
+from darkroom_local.simulators.oxen.errors import PlainRefusal
+from darkroom_local.simulators.oxen.generation_views import dollars, event_body, history_row, queue_row
 from darkroom_local.simulators.oxen.generations import Job
 from darkroom_local.simulators.oxen.model_endpoint import model_entry
 from darkroom_local.simulators.oxen.published_facts import (
@@ -30,31 +30,34 @@ from darkroom_local.simulators.oxen.published_facts import (
     STATUSES,
     SUCCEEDED,
 )
-from darkroom_local.simulators.oxen.simulator_state import Call
+from darkroom_local.simulators.oxen.simulator_state import OxenExchange
 
-_FOLDERS = (("repo", "repo"), ("directory", "folder"))  # the field's name after `target_`, and the query's
+_FOLDERS = (("repo", "repo"), ("directory", "folder"))  # the field's name after `target_`, and the name in the query
 
 
-async def listing(call: Call) -> web.StreamResponse:
-    """GET /ai/queue: the active ones, or those of one status; all at once."""
-    await call.gate()
-    jobs = _chosen(call, ACTIVE)
-    echo = call.world.settings.echo_input and not call.has("no_echo")
-    nameless = call.has("null_input")
-    rows = [row(job, _result(call, job), echo=echo, nameless=nameless) for job in jobs]
+async def listing(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET /ai/queue: all active generations, or all with one status."""
+    await exchange.begin()
+    jobs = _chosen(exchange, ACTIVE)
+    echo = exchange.state.settings.echo_input and not exchange.has_fault("no_echo")
+    null_input = exchange.has_fault("null_input")
+    rows = [queue_row(job, _result(exchange, job), echo=echo, null_input=null_input) for job in jobs]
     return web.json_response({"count": len(rows), "generations": rows})
 
 
-async def history(call: Call) -> web.StreamResponse:
-    """GET /ai/generations: whatever there ever was, in pages, with what it cost."""
-    await call.gate()
-    jobs = _chosen(call, STATUSES)
-    page, size = _whole(call, "page", 1, None), _whole(call, "page_size", PAGE_SIZE_DEFAULT, PAGE_SIZE_HIGHEST)
-    highest = call.world.settings.page_size_limit
+async def history(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET /ai/generations: all generations of any time, in pages, with their cost."""
+    await exchange.begin()
+    jobs = _chosen(exchange, STATUSES)
+    page, size = (
+        _whole_number(exchange, "page", 1, None),
+        _whole_number(exchange, "page_size", PAGE_SIZE_DEFAULT, PAGE_SIZE_HIGHEST),
+    )
+    highest = exchange.state.settings.page_size_limit
     size = size if highest is None else min(size, highest)
-    echo, nameless = not call.has("no_echo"), call.has("null_input")
+    echo, null_input = not exchange.has_fault("no_echo"), exchange.has_fault("null_input")
     chosen = jobs[(page - 1) * size : page * size]
-    rows = [history_row(job, _result(call, job), echo=echo, nameless=nameless) for job in chosen]
+    rows = [history_row(job, _result(exchange, job), echo=echo, null_input=null_input) for job in chosen]
     charged = [job.units for job in jobs if job.status == SUCCEEDED]
     body = {
         "count": len(rows),
@@ -65,77 +68,79 @@ async def history(call: Call) -> web.StreamResponse:
         "total_entries": len(jobs),
         "total_cost": dollars(sum(charged)) if charged else None,
     }
-    if call.has("no_length"):
+    if exchange.has_fault("no_length"):
         body = {name: value for name, value in body.items() if not name.startswith("total_")}
     return web.json_response(body)
 
 
-async def details(call: Call) -> web.StreamResponse:
-    """GET /ai/generations/{generation_id}."""
-    generation_id = call.request.match_info["generation_id"]
-    job = call.world.jobs.find(generation_id)
-    call.entry["generation_id"] = generation_id
-    await call.gate(job.request.input_image if job else None)
+async def details(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET /ai/generations/{generation_id}."""
+    generation_id = exchange.request.match_info["generation_id"]
+    job = exchange.state.jobs.find(generation_id)
+    exchange.entry["generation_id"] = generation_id
+    await exchange.begin(job.request.input_image if job else None)
     if job is None:
         raise Refusal(404)
-    found = history_row(job, _result(call, job), echo=not call.has("no_echo"), priced=not call.has("no_cost"))
+    found = history_row(
+        job, _result(exchange, job), echo=not exchange.has_fault("no_echo"), priced=not exchange.has_fault("no_cost")
+    )
     return web.json_response({"status": "success", "status_message": "resource_found", "generation": found})
 
 
-async def model(call: Call) -> web.StreamResponse:
-    """GET /ai/models/{id}."""
-    await call.gate()
-    name, settings = call.request.match_info["id"], call.world.settings
+async def model(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET /ai/models/{id}."""
+    await exchange.begin()
+    name, settings = exchange.request.match_info["id"], exchange.state.settings
     if name != MODEL:
-        raise Plain(404, f"Model not found: {name}")
+        raise PlainRefusal(404, f"Model not found: {name}")
     return web.json_response(model_entry(settings.price_units, settings.choices, settings.schema_field))
 
 
-async def file(call: Call) -> web.StreamResponse:
-    """GET of a result under the API's own host: with the key, on to a presigned link. Strangers never come so far."""
-    name = call.request.match_info["name"]
-    job = call.world.jobs.of_file(name)
-    call.entry["generation_id"] = job.generation_id if job and job.listed else None
-    await call.gate(job.request.input_image if job else None)
-    if job is None or _result(call, job) is None:
+async def file(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET of a result under the API's own host: redirect a client with the key to a presigned link."""
+    name = exchange.request.match_info["name"]
+    job = exchange.state.jobs.find_by_file(name)
+    exchange.entry["generation_id"] = job.generation_id if job and job.listed else None
+    await exchange.begin(job.request.input_image if job else None)
+    if job is None or _result(exchange, job) is None:
         raise Refusal(404)
-    link = call.world.addresses.presigned(call.request.url.origin(), name)
+    link = exchange.state.result_urls.presigned(exchange.request.url.origin(), name)
     return web.Response(status=302, headers={"Location": link})
 
 
-async def events(call: Call) -> web.StreamResponse:
-    """GET /events: server-sent events until the client goes, with a comment now and then."""
-    world = call.world
+async def events(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET /events: server-sent events until the client disconnects, with regular comments as keep-alive."""
+    state = exchange.state
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-    queue = world.listeners.join()
+    queue = state.listeners.join()
     try:
-        await response.prepare(call.request)
+        await response.prepare(exchange.request)
         while True:
             try:
-                job = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS / world.settings.speed)
+                job = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS / state.settings.speed)
             except TimeoutError:
                 await response.write(b": keep-alive\n\n")
                 continue
-            data = json.dumps(event(job, _result(call, job)), separators=(",", ":"))
+            data = json.dumps(event_body(job, _result(exchange, job)), separators=(",", ":"))
             await response.write(f"event: {EVENT}\ndata: {data}\n\n".encode())
     finally:
-        world.listeners.leave(queue)
+        state.listeners.leave(queue)
 
 
-def _result(call: Call, job: Job) -> str | None:
-    return call.world.addresses.result(call.request.url.origin(), job)
+def _result(exchange: OxenExchange, job: Job) -> str | None:
+    return exchange.state.result_urls.result(exchange.request.url.origin(), job)
 
 
-def _chosen(call: Call, statuses: Sequence[str]) -> list[Job]:
-    """The generations the query asks for; `statuses` are meant when it names none."""
-    query = call.request.query
-    _one_of(call, "status", STATUSES)
-    media_type = _one_of(call, "media_type", MEDIA_TYPES)
+def _chosen(exchange: OxenExchange, statuses: Sequence[str]) -> list[Job]:
+    """Return the generations that match the query. Without a status in the query, `statuses` apply."""
+    query = exchange.request.query
+    _one_of(exchange, "status", STATUSES)
+    media_type = _one_of(exchange, "media_type", MEDIA_TYPES)
     wanted = {"target_namespace": query.get("namespace", NAMESPACE)}
     wanted |= {f"target_{what}": query[key] for what, key in _FOLDERS if key in query}
     return [
         job
-        for job in call.world.jobs.shown()
+        for job in exchange.state.jobs.shown()
         if job.status in ((query["status"],) if "status" in query else statuses)
         and query.get("model", job.request.model) == job.request.model
         and media_type in (None, MEDIA_TYPE)
@@ -143,15 +148,15 @@ def _chosen(call: Call, statuses: Sequence[str]) -> list[Job]:
     ]
 
 
-def _one_of(call: Call, name: str, words: Sequence[str]) -> str | None:
-    value = call.request.query.get(name)
+def _one_of(exchange: OxenExchange, name: str, words: Sequence[str]) -> str | None:
+    value = exchange.request.query.get(name)
     if value is not None and value not in words:
         raise Refusal(400, f"{name} must be one of: {', '.join(words)}")
     return value
 
 
-def _whole(call: Call, name: str, default: int, highest: int | None) -> int:
-    text = call.request.query.get(name, str(default))
+def _whole_number(exchange: OxenExchange, name: str, default: int, highest: int | None) -> int:
+    text = exchange.request.query.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) <= 9) or int(text) < 1:
         raise Refusal(400, f"{name} must be an integer of at least 1")
     if highest is not None and int(text) > highest:

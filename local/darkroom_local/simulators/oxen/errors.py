@@ -1,7 +1,7 @@
-"""How this simulator words a refusal: one of the two published shapes.
+"""The error answers, in the two published shapes.
 
-`{error: {type, title, detail?}, status: "error", status_message}` for most, `{error: {message}}`
-where a page gives a bare message. The pages name four types; those for 402, 403 and 429 are assumed.
+Most errors are `{error: {type, title, detail?}, status: "error", status_message}`. Where a page shows a bare message,
+the error is `{error: {message}}`. The pages name four types; those for 402, 403 and 429 are assumed.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ TYPES: Mapping[int, tuple[str, str]] = {
 _OTHERWISE = ("unknown_error", "Something went wrong")
 
 
-class Plain(Refusal):
-    """A refusal that says no more than a message."""
+class PlainRefusal(Refusal):
+    """A refusal whose body is only a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status, message)
         self.words = message
 
 
-def answer(refusal: Refusal) -> web.Response:
-    """The response for a refusal."""
-    if isinstance(refusal, Plain):
+def error_response(refusal: Refusal) -> web.Response:
+    """Return the response for a refusal."""
+    if isinstance(refusal, PlainRefusal):
         return web.json_response({"error": {"message": refusal.words}}, status=refusal.status)
     name, title = TYPES.get(refusal.status, _OTHERWISE)
     error: dict[str, Any] = {"type": name, "title": title}

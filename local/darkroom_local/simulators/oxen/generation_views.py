@@ -1,6 +1,6 @@
-"""How a generation looks from outside: as a row of the queue, as a row of the history, as an event.
+"""The JSON forms of a generation: a row of the queue, a row of the history, and an event.
 
-Nothing here changes a generation. A result's link is minted anew each time it is asked for.
+Nothing here changes a generation. Each answer contains a new link to the result.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from darkroom_local.simulators.oxen.published_facts import (
     INPUT,
     MEDIA_TYPE,
     NAMESPACE,
-    STRANGE_STATUS,
     SUCCEEDED,
     UNITS_PER_USD,
+    UNKNOWN_STATUS,
 )
 
 FILE_PATH = "/api/repos/{namespace}/generations/file/main/{name}"
 
 
-class Addresses:
-    """Where results are found: behind presigned links, or first at an address that wants the key."""
+class ResultUrls:
+    """The URLs of results: presigned links, or URLs under the API's host that need the key first."""
 
     def __init__(self, links: PresignedUrls, *, wants_key: bool, host: str | None) -> None:
-        """`host` takes the place of the called one in presigned links; the port stays."""
+        """`host` replaces the called host in presigned links; the port stays."""
         self._links = links
         self._wants_key = wants_key
         self._host = host
 
     def result(self, origin: URL, job: Job) -> str | None:
-        """What the vendor names as the result; None until there is one."""
+        """Return the result's URL as the vendor gives it; None until there is a result."""
         if job.file is None or job.status != SUCCEEDED:
             return None
         name = job.file.path.name
@@ -43,22 +43,24 @@ class Addresses:
         return self.presigned(origin, name)
 
     def presigned(self, origin: URL, name: str) -> str:
-        """A link that works for a while for whoever has it."""
+        """Return a link that works for a limited time without a key."""
         store = origin.with_host(self._host) if self._host else origin
-        return self._links.mint(str(store), "GET", name, self._links.expiry())
+        return self._links.create(str(store), "GET", name, self._links.expiry())
 
 
-def row(
-    job: Job, result_url: str | None, *, echo: bool, strange: bool = False, nameless: bool = False
+def queue_row(
+    job: Job, result_url: str | None, *, echo: bool, unknown_status: bool = False, null_input: bool = False
 ) -> dict[str, Any]:
-    """A row of the queue; with `echo` what the model was given stands beside the published fields, `nameless` without
-    its input."""
-    strange = strange or (job.traits.unknown_status and job.is_active)
-    facts = {
+    """Return a row of the queue.
+
+    With `echo` it also contains what the model was given; with `null_input`, the input in it is null.
+    """
+    unknown_status = unknown_status or (job.misbehaviour.unknown_status and job.is_active)
+    published = {
         "generation_id": job.generation_id,
         "model_name": job.request.model,
         "media_type": MEDIA_TYPE,
-        "status": STRANGE_STATUS if strange else job.status,
+        "status": UNKNOWN_STATUS if unknown_status else job.status,
         "result_url": result_url,
         "error_message": job.error_message,
         "enqueued_at": int(job.enqueued),
@@ -66,21 +68,21 @@ def row(
         "completed_at": _second(job.completed),
         **job.request.targets,
     }
-    given = {**job.request.params, INPUT: None} if nameless else job.request.params
-    return {"prompt": None, **given, **facts} if echo else facts
+    given = {**job.request.params, INPUT: None} if null_input else job.request.params
+    return {"prompt": None, **given, **published} if echo else published
 
 
 def history_row(
-    job: Job, result_url: str | None, *, echo: bool, nameless: bool = False, priced: bool = True
+    job: Job, result_url: str | None, *, echo: bool, null_input: bool = False, priced: bool = True
 ) -> dict[str, Any]:
-    """A row of the history: with what was charged, a decimal number as text, and whose it is."""
+    """Return a row of the history: a row of the queue, with its cost as decimal text and its user."""
     cost = dollars(job.units) if job.status == SUCCEEDED and priced else None
     whose = {"user_id": None, "username": NAMESPACE, "user_image": None}
-    return {**row(job, result_url, echo=echo, nameless=nameless), "cost": cost, **whose}
+    return {**queue_row(job, result_url, echo=echo, null_input=null_input), "cost": cost, **whose}
 
 
-def event(job: Job, result_url: str | None) -> dict[str, Any]:
-    """The news that a generation ended."""
+def event_body(job: Job, result_url: str | None) -> dict[str, Any]:
+    """Return the event of a generation that ended."""
     news = {"generation_id": job.generation_id, "status": job.status, "media_type": MEDIA_TYPE}
     if job.status == SUCCEEDED:
         return {**news, "model": job.request.model, "url": result_url}
@@ -88,7 +90,7 @@ def event(job: Job, result_url: str | None) -> dict[str, Any]:
 
 
 def dollars(units: int) -> str:
-    """Units as a decimal number of US dollars, written out."""
+    """Return the units as a decimal number of US dollars, as text."""
     return str(Decimal(units) / UNITS_PER_USD)
 
 

@@ -1,9 +1,8 @@
-"""Generations: their states, their clock, their money, and the store that runs them.
+"""Generations: their states, times and charges, and the store that runs them.
 
-A generation is queued, then processing, then succeeded, failed or cancelled. Its parameters are
-checked, its input fetched and its picture made while its clock runs. Only one that succeeded is
-charged. A synchronous call runs the same way, out of sight of the lists. All state changes happen
-on the server's event loop, so none of it needs a lock.
+A generation is queued, then processing, then succeeded, failed or cancelled. While it runs, it checks its parameters,
+fetches its input and makes its picture. Only a generation that succeeds is charged. A synchronous call runs the same
+way, but no list shows it. All state changes happen on the server's event loop, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from pathlib import Path
 from darkroom_local.simulators.framework.account import Account
 from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, ResultFile
 from darkroom_local.simulators.framework.input_fetching import NotFetched
-from darkroom_local.simulators.framework.job_workers import Workshop, made_as, sleep_until
+from darkroom_local.simulators.framework.job_workers import JobWorkers, find_by_file_name, sleep_until
 from darkroom_local.simulators.oxen.pictures import recipe_for
 from darkroom_local.simulators.oxen.published_facts import (
     ACTIVE,
@@ -34,14 +33,20 @@ from darkroom_local.simulators.oxen.published_facts import (
     SHORTEST_SECONDS,
     SUCCEEDED,
 )
-from darkroom_local.simulators.oxen.request_checks import Choices, Order, Request, Unfit, order_of
+from darkroom_local.simulators.oxen.request_checks import (
+    CheckedParameters,
+    Choices,
+    GenerationRequest,
+    UnusableInput,
+    check_parameters,
+)
 
 FAULT_MESSAGE = "The model failed to produce a result"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the store allows, and how fast its clock runs."""
+    """What the store allows, and how fast simulated time runs."""
 
     speed: float
     choices: Choices
@@ -51,8 +56,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Traits:
-    """Misbehaviour a generation carries for life."""
+class Misbehaviour:
+    """The faults of one generation, fixed when it is accepted."""
 
     ending: str = SUCCEEDED
     late_seconds: float = 0.0
@@ -65,15 +70,15 @@ class Traits:
 
 @dataclass
 class Job:
-    """One accepted generation and how far it has come; times are Unix seconds, `units` its price.
+    """One accepted generation and its progress. Times are Unix seconds; `units` is its price.
 
-    `is_unfit` when it failed for what the client gave, not by itself.
+    `is_input_unusable` says that it failed because of what the client gave.
     """
 
     generation_id: str
-    request: Request
+    request: GenerationRequest
     units: int
-    traits: Traits
+    misbehaviour: Misbehaviour
     listed: bool
     enqueued: float
     started: float | None = None
@@ -81,97 +86,97 @@ class Job:
     status: str = QUEUED
     file: ResultFile | None = None
     error_message: str | None = None
-    is_unfit: bool = False
+    is_input_unusable: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_active(self) -> bool:
-        """Whether it may still change."""
+        """Say whether it may still change."""
         return self.status in ACTIVE
 
 
 class JobStore:
-    """Every generation the account knows of, newest last."""
+    """Every generation of the account, newest last."""
 
-    def __init__(self, account: Account, workshop: Workshop, limits: Limits, tell: Callable[[Job], None]) -> None:
-        """`tell` is called with each generation that ended, unless a client cancelled it."""
+    def __init__(self, account: Account, workers: JobWorkers, limits: Limits, notify: Callable[[Job], None]) -> None:
+        """`notify` is called with each generation that ended, unless a client cancelled it."""
         self._account = account
-        self._workshop = workshop
+        self._workers = workers
         self._limits = limits
-        self._tell = tell
+        self._notify = notify
         self._jobs: dict[str, Job] = {}
 
-    def accept(self, request: Request, units: int, traits: Traits, *, listed: bool = True) -> Job:
+    def accept(self, request: GenerationRequest, units: int, misbehaviour: Misbehaviour, *, listed: bool = True) -> Job:
         """Start a generation whose units are already reserved."""
-        job = Job(str(uuid.uuid4()), request, units, traits, listed, time.time())
+        job = Job(str(uuid.uuid4()), request, units, misbehaviour, listed, time.time())
         self._jobs[job.generation_id] = job
-        self._workshop.start(self._run(job))
+        self._workers.start(self._run(job))
         return job
 
     def find(self, generation_id: str) -> Job | None:
-        """The generation of that id, unless it is a synchronous call's."""
+        """Return the generation of that id, or None. Synchronous calls are not found."""
         job = self._jobs.get(generation_id)
         return job if job is not None and job.listed else None
 
-    def of_file(self, name: str) -> Job | None:
-        """The generation whose picture bears that file name."""
-        return made_as(name, self._jobs.values())
+    def find_by_file(self, name: str) -> Job | None:
+        """Return the generation whose picture has that file name, or None."""
+        return find_by_file_name(name, self._jobs.values())
 
     def shown(self) -> list[Job]:
-        """What the lists may show, newest first."""
+        """Return the generations that the lists show now, newest first."""
         now = time.time()
         jobs = reversed(self._jobs.values())
-        return [job for job in jobs if job.listed and job.enqueued + job.traits.list_lag_seconds <= now]
+        return [job for job in jobs if job.listed and job.enqueued + job.misbehaviour.list_lag_seconds <= now]
 
     def cancel(self, job: Job) -> None:
-        """End a generation that is still active; one that ended stays as it is."""
+        """Cancel a generation that is still active. One that has ended does not change."""
         if job.is_active:
             self._end(job, CANCELLED)
 
     async def _run(self, job: Job) -> None:
-        wait_seconds = QUEUED_SECONDS / self._limits.speed + job.traits.hold_seconds
+        wait_seconds = QUEUED_SECONDS / self._limits.speed + job.misbehaviour.hold_seconds
         await sleep_until(job.enqueued + wait_seconds if job.listed else 0.0)
         if not job.is_active:
             return
         job.status, job.started = PROCESSING, time.time()
-        source = self._workshop.directory / f"input-{job.generation_id}"
-        ending, message = job.traits.ending, FAULT_MESSAGE
+        source = self._workers.directory / f"input-{job.generation_id}"
+        ending, message = job.misbehaviour.ending, FAULT_MESSAGE
         try:
             job.file = await self._make(job, source)
-        except Unfit as unfit:
-            ending, message, job.is_unfit = FAILED, str(unfit), True
+        except UnusableInput as problem:
+            ending, message, job.is_input_unusable = FAILED, str(problem), True
         finally:
             source.unlink(missing_ok=True)
         if job.is_active:
             job.error_message = message if ending == FAILED else None
             self._end(job, ending)
-            self._tell(job)
+            self._notify(job)
 
     async def _make(self, job: Job, source: Path) -> ResultFile:
-        """The finished picture, once its time has come as well."""
-        order = order_of(job.request.params, self._limits.choices)
-        await sleep_until(time.time() + job.traits.fetch_late_seconds)
-        await self._fetch(order, source)
-        recipe = await self._workshop.make(partial(recipe_for, order, source))
+        """Return the finished picture when the simulated time is over."""
+        parameters = check_parameters(job.request.params, self._limits.choices)
+        await sleep_until(time.time() + job.misbehaviour.fetch_late_seconds)
+        await self._fetch(parameters, source)
+        recipe = await self._workers.run_in_thread(partial(recipe_for, parameters, source))
         if recipe.size_mp > self._limits.output_mp:
-            raise Unfit(
+            raise UnusableInput(
                 f"The output would have {recipe.size_mp:.1f} megapixels; {self._limits.output_mp:g} is the limit"
             )
         try:
-            file = await self._workshop.picture(source, recipe, wrong_size=job.traits.wrong_size)
+            file = await self._workers.make_picture(source, recipe, wrong_size=job.misbehaviour.wrong_size)
         except DECODE_ERRORS as error:
-            raise Unfit("The image could not be decoded") from error
+            raise UnusableInput("The image could not be decoded") from error
         seconds = min(LONGEST_SECONDS, SHORTEST_SECONDS + SECONDS_PER_OUTPUT_MP * recipe.size_mp)
-        late_seconds = job.traits.late_seconds + job.traits.hold_seconds
+        late_seconds = job.misbehaviour.late_seconds + job.misbehaviour.hold_seconds
         await sleep_until(job.enqueued + seconds / self._limits.speed + late_seconds)
         return file
 
-    async def _fetch(self, order: Order, target: Path) -> None:
+    async def _fetch(self, parameters: CheckedParameters, target: Path) -> None:
         try:
             limits = self._limits
-            await self._workshop.fetch(order.input_image, target, limits.fetch_seconds, limits.fetch_bytes)
+            await self._workers.fetch(parameters.input_image, target, limits.fetch_seconds, limits.fetch_bytes)
         except NotFetched as error:
-            raise Unfit(_complaint(str(error), order.input_image)) from error
+            raise UnusableInput(_complaint(str(error), parameters.input_image)) from error
 
     def _end(self, job: Job, status: str) -> None:
         self._account.settle(job.units, delivered=status == SUCCEEDED)
@@ -180,7 +185,7 @@ class JobStore:
 
 
 def _complaint(reason: str, url: str) -> str:
-    """Why the input was not had, worded as published for an address that refuses; it names the address in full."""
+    """Return why the input was not fetched. It is worded as published for a URL that refuses, and names the full URL."""
     _, found, digits = reason.partition("status ")
     if not found:
         return f"Could not download the image ({reason}) for url: {url}"

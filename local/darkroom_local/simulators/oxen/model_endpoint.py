@@ -1,7 +1,7 @@
-"""The one model on offer as GET /ai/models/{id} describes it: its price and its schema.
+"""The description of the one model at GET /ai/models/{id}: its price and its schema.
 
-The schema is the vendor's own as of 2026-09, with whatever the settings narrow or rename. This
-module must not be read by the checks of a request: they have the same facts from `models`.
+The schema is the vendor's own as of 2026-09; the settings may narrow its choices or rename its field. The checks of a
+request must not read this module: they have the same facts from `published_facts`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _CREATED = 1_750_000_000  # Unix time, assumed
 
 
 def model_entry(price_units: int, choices: Choices, schema_field: str) -> dict[str, Any]:
-    """The model object; the price is in US dollars for each image."""
+    """Return the model object. The price is in US dollars for each image."""
     return {
         "id": MODEL,
         "object": "model",

@@ -1,7 +1,7 @@
-"""The four published input formats, made ready for the work every simulator does on pictures.
+"""Read the four published input formats, so that the shared code can process them.
 
-JPEG and PNG are taken as they are; GIF and WebP are turned into PNG first, an animation by its
-first frame. Anything else, a TIFF as well, is not taken. This module must not know of jobs or HTTP.
+JPEG and PNG are used as they are. GIF and WebP are converted to PNG first; an animation gives its first frame. Any
+other format is refused, TIFF too. This module must not know of jobs or HTTP.
 """
 
 from __future__ import annotations
@@ -16,30 +16,33 @@ from darkroom_local.simulators.framework.imaging import (
     DECODE_ERRORS,
     NoArea,
     NotAPicture,
-    PictureFacts,
+    PictureHeader,
     Recipe,
-    read_facts,
+    read_header,
 )
 from darkroom_local.simulators.oxen.published_facts import INPUT_FORMATS
-from darkroom_local.simulators.oxen.request_checks import Order, Unfit
+from darkroom_local.simulators.oxen.request_checks import CheckedParameters, UnusableInput
 
 _NOT_TAKEN = f"The image must be {', '.join(INPUT_FORMATS[:-1])}, or {INPUT_FORMATS[-1]}"
 
 
-def recipe_for(order: Order, source: Path) -> Recipe:
-    """What to make of a fetched picture; may rewrite it as PNG. Blocking; Unfit when it is not taken."""
-    facts = _facts(source)
+def recipe_for(parameters: CheckedParameters, source: Path) -> Recipe:
+    """Return the recipe for a fetched picture. May rewrite the file as PNG. This blocks.
+
+    Raises UnusableInput if the picture is in another format.
+    """
+    header = _header(source)
     return Recipe(
-        width=facts.width * order.factor,
-        height=facts.height * order.factor,
-        format=order.format,
+        width=header.width * parameters.factor,
+        height=header.height * parameters.factor,
+        format=parameters.format,
         crop_to_fill=True,
-        sharpen=order.sharpening,
+        sharpen=parameters.sharpening,
         denoise=0.0,
     )
 
 
-def _facts(source: Path) -> PictureFacts:
+def _header(source: Path) -> PictureHeader:
     with source.open("rb") as file:
         head = file.read(16)
     try:
@@ -47,12 +50,12 @@ def _facts(source: Path) -> PictureFacts:
             _as_png(source, GifImageFile)
         elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
             _as_png(source, WebPImageFile)
-        facts = read_facts(source)
+        header = read_header(source)
     except (NotAPicture, NoArea, *DECODE_ERRORS) as error:
-        raise Unfit(_NOT_TAKEN) from error
-    if facts.format not in INPUT_FORMATS:
-        raise Unfit(_NOT_TAKEN)
-    return facts
+        raise UnusableInput(_NOT_TAKEN) from error
+    if header.format not in INPUT_FORMATS:
+        raise UnusableInput(_NOT_TAKEN)
+    return header
 
 
 def _as_png(source: Path, opener: type[GifImageFile | WebPImageFile]) -> None:

@@ -1,9 +1,8 @@
-"""What a body asks for: checked at once as far as the vendor does so, and in full when the job runs.
+"""Check a body: some checks run at once, as the vendor does, and the others when the generation runs.
 
-At once: it is a JSON object, the model is known, and the number of generations. Everything the
-model itself is given is passed through unseen and only checked by `order_of`, when the generation
-runs. Assumed: a parameter that is not published is passed over in silence. Nothing is fetched or
-started here.
+Checked at once: the body is a JSON object, the model is known, and the number of generations is valid. The model's
+own parameters are passed on unchecked; `check_parameters` checks them when the generation runs. Assumed: unknown
+parameters are ignored. This module fetches and starts nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 from darkroom_local.simulators.framework.input_urls import is_web_address
 from darkroom_local.simulators.framework.refusals import Refusal
-from darkroom_local.simulators.oxen.errors import Plain
+from darkroom_local.simulators.oxen.errors import PlainRefusal
 from darkroom_local.simulators.oxen.published_facts import (
     AS_BASE64,
     AS_URL,
@@ -27,20 +26,20 @@ from darkroom_local.simulators.oxen.published_facts import (
 
 _SHARPENING: Mapping[str, float] = {"Standard V2": 0.3, "Low Resolution V2": 0.5, "High Fidelity V2": 0.2}
 _TARGETS = ("target_namespace", "target_repo", "target_directory")
-_OURS = ("model", "num_generations", *_TARGETS)  # not passed on to the model
+_NOT_FOR_MODEL = ("model", "num_generations", *_TARGETS)  # not passed on to the model
 _COUNT = f"num_generations must be an integer between 1 and {GENERATIONS_HIGHEST}"
 _FORMATS = {"jpg": "jpeg", "png": "png"}
 
 Choices = Mapping[str, tuple[str, ...]]
 
 
-class Unfit(Exception):
-    """What the model was given will not do; the text is for the client."""
+class UnusableInput(Exception):
+    """The model cannot use its parameters or its picture. The text is for the client."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """A body that is accepted: for whom, how many, and what the model is given, word for word."""
+class GenerationRequest:
+    """An accepted body: the target, the number of generations, and the model's parameters as received."""
 
     model: str
     count: int
@@ -49,50 +48,52 @@ class Request:
 
     @property
     def input_image(self) -> str | None:
-        """The address of the picture, if it is text at all."""
+        """Return the URL of the picture if it is text, else None."""
         given = self.params.get(INPUT)
         return given if isinstance(given, str) else None
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The model's settings as asked for, or their defaults; not checked."""
+        """Return the model's settings as received, or their defaults. They are not checked."""
         return {name: self.params.get(name, choice.default) for name, choice in CHOICES.items()}
 
 
 @dataclass(frozen=True)
-class Order:
-    """Checked parameters: what to enlarge, and how."""
+class CheckedParameters:
+    """Checked parameters: the picture to enlarge, and how."""
 
     input_image: str
     factor: int
     format: str
-    sharpening: float  # a stand-in for what the algorithm would do
+    sharpening: float  # how strongly to sharpen, in place of the real model's work
 
 
-def read_request(body: Any) -> Request:
-    """The request a body makes; Refusal where the vendor refuses at once."""
+def read_request(body: Any) -> GenerationRequest:
+    """Return the request of a body. Raises Refusal where the vendor refuses at once."""
     if not isinstance(body, dict):
         raise Refusal(400, "the body must be a JSON object")
     model, count = body.get("model"), body.get("num_generations", 1)
     if not isinstance(model, str) or not model:
         raise Refusal(400, "model is required")
     if model != MODEL:
-        raise Plain(404, f"Model not found: {model}")
+        raise PlainRefusal(404, f"Model not found: {model}")
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= GENERATIONS_HIGHEST:
         raise Refusal(400, _COUNT)
     given = {name: body.get(name) for name in _TARGETS}
     targets = {name: value if isinstance(value, str) else None for name, value in given.items()}
     targets["target_namespace"] = targets["target_namespace"] or NAMESPACE
-    return Request(model, count, targets, {name: value for name, value in body.items() if name not in _OURS})
+    return GenerationRequest(
+        model, count, targets, {name: value for name, value in body.items() if name not in _NOT_FOR_MODEL}
+    )
 
 
-def order_of(params: Mapping[str, Any], choices: Choices) -> Order:
-    """The order the parameters make; Unfit says all that is wrong with them."""
+def check_parameters(params: Mapping[str, Any], choices: Choices) -> CheckedParameters:
+    """Return the checked parameters. Raises UnusableInput that lists every problem."""
     wrong = "; ".join(_problems(params, choices))
     if wrong:
-        raise Unfit(wrong)
+        raise UnusableInput(wrong)
     values = {name: params.get(name, choice.default) for name, choice in CHOICES.items()}
-    return Order(
+    return CheckedParameters(
         params[INPUT],
         int(values["upscale_factor"].removesuffix("x")),
         _FORMATS[values["output_format"]],

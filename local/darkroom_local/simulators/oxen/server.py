@@ -1,27 +1,26 @@
-"""The simulator as a running server: this vendor's routes to handlers.
+"""The Oxen.ai simulator as a running server.
 
-A stand-in for Oxen.ai's inference API as far as upscaling an image needs it: the queue, the
-synchronous call, the history, the model and the events. It must not import the application it
-stands in for.
+It simulates what upscaling an image needs: the queue, the synchronous call, the history, the model and the events. It
+must not import the application under test.
 """
 
 from __future__ import annotations
 
-from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
 from darkroom_local.simulators.framework.server import Route, Simulator
 from darkroom_local.simulators.oxen import api_routes, browse_routes
-from darkroom_local.simulators.oxen.event_listeners import Listeners
-from darkroom_local.simulators.oxen.faults import REPERTOIRE
-from darkroom_local.simulators.oxen.generation_views import FILE_PATH, Addresses
+from darkroom_local.simulators.oxen.event_listeners import EventListeners
+from darkroom_local.simulators.oxen.faults import SUPPORTED_FAULTS
+from darkroom_local.simulators.oxen.generation_views import FILE_PATH, ResultUrls
 from darkroom_local.simulators.oxen.generations import JobStore
-from darkroom_local.simulators.oxen.simulator_state import Settings, World
+from darkroom_local.simulators.oxen.simulator_state import OxenSettings, OxenState
 
 BASE_PATH = "/api"
 _QUEUE, _HISTORY = BASE_PATH + "/ai/queue", BASE_PATH + "/ai/generations"
 _ONE = "/{generation_id}"
 
-_ROUTES: tuple[Route[World], ...] = (
+_ROUTES: tuple[Route[OxenState], ...] = (
     ("POST", _QUEUE, "submit", api_routes.submit),
     ("GET", _QUEUE, "list", browse_routes.listing),
     ("GET", _QUEUE + _ONE, "status", api_routes.status),
@@ -35,22 +34,24 @@ _ROUTES: tuple[Route[World], ...] = (
 )
 
 
-class OxenSimulator(Simulator[World, Settings]):
-    """The API on a thread of its own."""
+class OxenSimulator(Simulator[OxenState, OxenSettings]):
+    """The Oxen.ai inference API on its own thread."""
 
     name = "oxen-simulator"
     base_path = BASE_PATH
-    repertoire = REPERTOIRE
-    settings_class = Settings
-    subject = "input_image"
-    notes = ("generation_id",)
+    supported_faults = SUPPORTED_FAULTS
+    settings_class = OxenSettings
+    subject_field = "input_image"
+    id_fields = ("generation_id",)
     routes = _ROUTES
 
-    def make_world(self, workshop: Workshop) -> World:
-        """A fresh world that works there."""
+    def make_state(self, workers: JobWorkers) -> OxenState:
+        """Return new state that uses these workers."""
         settings = self.settings
         links = PresignedUrls(settings.result_lifetime_seconds / settings.speed)
-        addresses = Addresses(links, wants_key=settings.result_wants_key, host=settings.result_host)
-        listeners = Listeners()
-        jobs = JobStore(self.account, workshop, settings.limits, listeners.tell)
-        return World(self.account, self.faults, self.journal, links, workshop, settings, jobs, addresses, listeners)
+        result_urls = ResultUrls(links, wants_key=settings.result_wants_key, host=settings.result_host)
+        listeners = EventListeners()
+        jobs = JobStore(self.account, workers, settings.limits, listeners.notify)
+        return OxenState(
+            self.account, self.faults, self.journal, links, workers, settings, jobs, result_urls, listeners
+        )

@@ -1,4 +1,4 @@
-"""Everything one running Oxen.ai simulator shares: what any simulator does, its generations, its refusals.
+"""Everything that the parts of one running Oxen.ai simulator share.
 
 It must not know routes.
 """
@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from darkroom_local.simulators.framework import exchange, simulator_state
+from darkroom_local.simulators.framework import simulator_state
+from darkroom_local.simulators.framework.exchange import Exchange
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.framework.request_journal import Entry
-from darkroom_local.simulators.framework.simulator_state import Found
-from darkroom_local.simulators.oxen.errors import answer
-from darkroom_local.simulators.oxen.event_listeners import Listeners
-from darkroom_local.simulators.oxen.generation_views import Addresses
-from darkroom_local.simulators.oxen.generations import JobStore, Limits, Traits
+from darkroom_local.simulators.framework.simulator_state import FoundResult
+from darkroom_local.simulators.oxen.errors import error_response
+from darkroom_local.simulators.oxen.event_listeners import EventListeners
+from darkroom_local.simulators.oxen.generation_views import ResultUrls
+from darkroom_local.simulators.oxen.generations import JobStore, Limits, Misbehaviour
 from darkroom_local.simulators.oxen.published_facts import (
     CANCELLED,
     CHOICES,
@@ -34,22 +35,23 @@ from darkroom_local.simulators.oxen.request_checks import Choices
 
 
 @dataclass(frozen=True)
-class Settings(simulator_state.Settings):
-    """How a simulator is set up; whatever the pages do not settle can be chosen.
+class OxenSettings(simulator_state.SimulatorSettings):
+    """How a simulator is set up. Whatever the pages do not say can be chosen here.
 
     The account counts units of 0.0001 US dollars, so that prices are whole numbers.
     """
 
     available_credits: int = 1_000_000  # 100 US dollars
     price_units: int = PRICE_UNITS  # for each image
-    narrowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # parameter: the words left of its own
-    schema_field: str = SCHEMA_FIELDS[0]  # the name the model's schema goes by
-    echo_input: bool = True  # whether the queue's rows say what was submitted; the history always does
-    result_wants_key: bool = False  # whether results are first named at an address that wants the key
-    strangers_get: int = 401  # the status for who asks for such a result without the key: some hosts say 403 or 404
-    page_size_limit: int | None = None  # what the history shows at once at most, whatever was asked; published: 1,000
-    result_host: str | None = None  # the host in presigned links, if not the called one
-    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # of a link; divided by the speed, as all times
+    # parameter → the words that are still allowed
+    narrowed_choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    schema_field: str = SCHEMA_FIELDS[0]  # the field that holds the model's schema
+    echo_input: bool = True  # whether the queue's rows repeat what was submitted; the history always does
+    result_wants_key: bool = False  # whether a result's first URL needs the key
+    status_without_key: int = 401  # the status for such a URL without the key; some hosts answer 403 or 404
+    page_size_limit: int | None = None  # the longest page of the history; published: 1,000
+    result_host: str | None = None  # the host in presigned links, if it is not the called one
+    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # of a link; divided by `speed`, like all times
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
     fetch_limit_bytes: int = FETCH_LIMIT_BYTES
     output_limit_mp: float = OUTPUT_LIMIT_MP
@@ -58,60 +60,62 @@ class Settings(simulator_state.Settings):
         super().__post_init__()
         if self.schema_field not in SCHEMA_FIELDS:
             raise ValueError(f"schema_field is one of {', '.join(SCHEMA_FIELDS)}")
-        for name, words in self.narrowed.items():
+        for name, words in self.narrowed_choices.items():
             if name not in CHOICES or not words or not set(words) <= set(CHOICES[name].words):
                 raise ValueError(f"{name} cannot be narrowed to {words}")
 
     @property
     def choices(self) -> Choices:
-        """The words each parameter may be."""
-        return {name: tuple(self.narrowed.get(name, choice.words)) for name, choice in CHOICES.items()}
+        """Return the allowed words of each parameter."""
+        return {name: tuple(self.narrowed_choices.get(name, choice.words)) for name, choice in CHOICES.items()}
 
     @property
     def limits(self) -> Limits:
-        """Those that concern the generations."""
+        """Return the limits that apply to generations."""
         return Limits(self.speed, self.choices, self.fetch_limit_seconds, self.fetch_limit_bytes, self.output_limit_mp)
 
 
 @dataclass
-class World(simulator_state.World):
-    """The parts that outlive a single request."""
+class OxenState(simulator_state.SimulatorState):
+    """The parts that live longer than one request."""
 
-    settings: Settings
+    settings: OxenSettings
     jobs: JobStore
-    addresses: Addresses
-    listeners: Listeners
+    result_urls: ResultUrls
+    listeners: EventListeners
 
     def admit(self, entry: Entry) -> None:
-        """A result's address may hide from strangers that it is there."""
+        """Refuse a missing or wrong key. For a result's URL, the settings choose the status, so that it may hide the
+        result.
+        """
         if entry["operation"] == "file" and not entry["key_matched"]:
-            raise Refusal(self.settings.strangers_get)
+            raise Refusal(self.settings.status_without_key)
         super().admit(entry)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """With an `error`."""
-        return answer(refusal)
+        """Return an answer with an `error`."""
+        return error_response(refusal)
 
-    def find_result(self, name: str, entry: Entry) -> Found:
-        """The picture of that file name; it is kept for good."""
-        job = self.jobs.of_file(name)
+    def find_result(self, name: str, entry: Entry) -> FoundResult:
+        """Return the picture of that file name; it never expires."""
+        job = self.jobs.find_by_file(name)
         if job is None:
-            return Found(None, None)
+            return FoundResult(None, None)
         entry["generation_id"] = job.generation_id if job.listed else None
-        return Found(job.file, job.request.input_image)
+        return FoundResult(job.file, job.request.input_image)
 
 
-Call = exchange.Call[World]
+OxenExchange = Exchange[OxenState]
 
 
-def traits_of(call: Call) -> Traits:
-    """What a generation accepted by this call is to suffer."""
-    return Traits(
-        ending=call.meant({"failed_job": FAILED, "cancelled_job": CANCELLED}, SUCCEEDED),
-        late_seconds=call.seconds("late_job"),
-        hold_seconds=call.seconds("hold"),
-        fetch_late_seconds=call.seconds("fetch_late"),
-        list_lag_seconds=call.seconds("list_lag"),
-        wrong_size=call.has("wrong_size"),
-        unknown_status=call.has("unknown_status"),
+def take_misbehaviour(exchange: OxenExchange) -> Misbehaviour:
+    """Use up the fault rules that match this request; return what they do to its generation."""
+    return Misbehaviour(
+        ending=exchange.choose_by_fault({"failed_job": FAILED, "cancelled_job": CANCELLED}, SUCCEEDED),
+        late_seconds=exchange.fault_seconds("late_job"),
+        hold_seconds=exchange.fault_seconds("hold"),
+        fetch_late_seconds=exchange.fault_seconds("fetch_late"),
+        list_lag_seconds=exchange.fault_seconds("list_lag"),
+        wrong_size=exchange.has_fault("wrong_size"),
+        unknown_status=exchange.has_fault("unknown_status"),
     )

@@ -1,8 +1,7 @@
-"""The published endpoints: submit, status, download, estimate, cancel, and the balance.
+"""The published endpoints: submit, status, download, estimate, cancel and balance.
 
-Each handler checks, acts and answers, in the vendor's terms. It calls `gate` once it knows which
-upload the call is about, so that a fault can single one out. Result links and the control
-endpoints live elsewhere.
+Each handler calls `begin` as soon as it knows which upload the request is about, so that a fault rule can match that
+upload. Result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from darkroom_local.simulators.framework.imaging import (
     MEDIA_TYPES,
     NoArea,
     NotAPicture,
-    PictureFacts,
+    PictureHeader,
     ResultFile,
-    read_facts,
+    read_header,
 )
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.topaz.form_reader import Form, Upload, fetch_upload, read_form
@@ -35,224 +34,229 @@ from darkroom_local.simulators.topaz.published_facts import (
     SYNC_OUTPUT_LIMIT_MP,
     Endpoint,
 )
-from darkroom_local.simulators.topaz.request_checks import make_order, read_input_size, read_wishes
-from darkroom_local.simulators.topaz.simulator_state import Call, traits_of
+from darkroom_local.simulators.topaz.request_checks import check_fields, price_request, read_input_size
+from darkroom_local.simulators.topaz.simulator_state import TopazExchange, take_misbehaviour
 
 _DEFAULT_PAGE_LIMIT = 20
 
 
-def submit_to(endpoint: Endpoint) -> Callable[[Call], Awaitable[web.StreamResponse]]:
-    """POST /<endpoint>/async, whichever of the endpoints."""
+def submit_to(endpoint: Endpoint) -> Callable[[TopazExchange], Awaitable[web.StreamResponse]]:
+    """Return the handler of POST /<endpoint>/async."""
 
-    async def submit(call: Call) -> web.StreamResponse:
-        return _accepted(await _submit(call, endpoint, sync=False))
+    async def submit(exchange: TopazExchange) -> web.StreamResponse:
+        return _accepted(await _submit(exchange, endpoint, sync=False))
 
     return submit
 
 
-async def enhance_now(call: Call) -> web.StreamResponse:
-    """POST /enhance: the picture itself, once it is ready."""
+async def enhance_now(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer POST /enhance with the picture itself when it is ready."""
     endpoint = replace(ENDPOINTS["enhance"], output_limit_mp=SYNC_OUTPUT_LIMIT_MP)
-    job = await _submit(call, endpoint, sync=True)
+    job = await _submit(exchange, endpoint, sync=True)
     await job.finished.wait()
     if job.status != "Completed" or job.result is None:
         raise Refusal(500)
     headers = {
         **_job_headers(job),
-        "Content-Type": MEDIA_TYPES[job.order.output_format],
+        "Content-Type": MEDIA_TYPES[job.request.output_format],
     }
-    if call.has("no_picture"):
+    if exchange.has_fault("no_picture"):
         return web.Response(
             text="<html>The picture is ready.</html>", content_type="text/html", headers=_job_headers(job)
         )
-    if call.has("cut_answer"):
-        return await _half_of(call, job.result, headers)
+    if exchange.has_fault("cut_answer"):
+        return await _send_half(exchange, job.result, headers)
     return web.FileResponse(job.result.path, headers=headers)
 
 
-async def _half_of(call: Call, result: ResultFile, headers: dict[str, str]) -> web.StreamResponse:
-    """The announced length, half of the bytes, and a closed connection."""
+async def _send_half(exchange: TopazExchange, result: ResultFile, headers: dict[str, str]) -> web.StreamResponse:
+    """Announce the full length, send half of the bytes, and close the connection."""
     response = web.StreamResponse(headers=headers)
     response.content_length = result.size_bytes
-    await response.prepare(call.request)
+    await response.prepare(exchange.request)
     await response.write(result.path.read_bytes()[: result.size_bytes // 2])
-    if call.request.transport is not None:
-        call.request.transport.close()
-    call.entry["aborted"] = True
+    if exchange.request.transport is not None:
+        exchange.request.transport.close()
+    exchange.entry["aborted"] = True
     return response
 
 
-async def status_one(call: Call) -> web.StreamResponse:
-    """GET /status/{process_id}."""
-    job = await _job_of(call)
-    word = "Queued2" if call.has("unknown_status") else None
-    return web.json_response(job.answer(word, call.has("wrong_size")))
+async def status_one(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer GET /status/{process_id}."""
+    job = await _job_of(exchange)
+    word = "Queued2" if exchange.has_fault("unknown_status") else None
+    return web.json_response(job.status_body(word, exchange.has_fault("wrong_size")))
 
 
-async def status_all(call: Call) -> web.StreamResponse:
-    """GET /status: an array, or a page of it when asked for."""
-    await call.gate()
-    query = call.request.query
+async def status_all(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer GET /status: an array, or a page when the client asks for one."""
+    await exchange.begin()
+    query = exchange.request.query
     limit = _page_limit(query.get("limit"))
     after = _read_cursor(query.get("cursor"))
-    jobs = call.world.jobs.listed()
+    jobs = exchange.state.jobs.listed()
     paginated = query.get("paginated") == "true"
-    if call.has("list_shape"):
+    if exchange.has_fault("list_shape"):
         paginated = not paginated
     if not paginated:
-        return web.json_response([job.answer() for job in jobs])
-    part, following, facts = page(jobs, limit, after)
+        return web.json_response([job.status_body() for job in jobs])
+    part, following, pagination = page(jobs, limit, after)
     cursor = base64.urlsafe_b64encode(following.encode()).decode() if following else None
     body: dict[str, Any] = {
-        "data": [job.answer() for job in part],
-        "pagination": {**facts, "next_cursor": cursor},
+        "data": [job.status_body() for job in part],
+        "pagination": {**pagination, "next_cursor": cursor},
     }
     return web.json_response(body)
 
 
-async def delete_one(call: Call) -> web.StreamResponse:
-    """DELETE /status/{process_id}."""
-    job = await _job_of(call)
+async def delete_one(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer DELETE /status/{process_id}."""
+    job = await _job_of(exchange)
     if job.status in RUNNING:
         raise Refusal(409)
-    call.world.jobs.delete(job, keeps_result=call.has("kept_result"))
+    exchange.state.jobs.delete(job, keeps_result=exchange.has_fault("kept_result"))
     return web.Response(status=204)
 
 
-async def delete_all(call: Call) -> web.StreamResponse:
-    """DELETE /status."""
-    await call.gate()
-    call.world.jobs.delete_all()
+async def delete_all(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer DELETE /status."""
+    await exchange.begin()
+    exchange.state.jobs.delete_all()
     return web.Response(status=204)
 
 
-async def cancel(call: Call) -> web.StreamResponse:
-    """DELETE /cancel/{process_id}."""
-    job = await _job_of(call)
-    if not call.world.jobs.cancel(job):
+async def cancel(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer DELETE /cancel/{process_id}."""
+    job = await _job_of(exchange)
+    if not exchange.state.jobs.cancel(job):
         raise Refusal(409)
     return web.Response(status=204)
 
 
-async def download(call: Call) -> web.StreamResponse:
-    """GET /download/{process_id}: fresh links, for as long as the result is kept."""
-    job = await _job_of(call, of_result=True)
+async def download(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer GET /download/{process_id} with new links, until the result expires."""
+    job = await _job_of(exchange, or_kept_result=True)
     if job.status != "Completed":
         raise Refusal(409)
-    if not call.world.jobs.has_result(job):
+    if not exchange.state.jobs.has_result(job):
         raise Refusal(404)
-    expires = call.world.links.expiry()
+    expires = exchange.state.links.expiry()
     return web.json_response(
         {
-            "download_url": call.link(job.result_name, expires),
-            "head_url": call.link(job.result_name, expires, "HEAD"),
+            "download_url": exchange.presigned_url(job.result_name, expires),
+            "head_url": exchange.presigned_url(job.result_name, expires, "HEAD"),
             "expiry": expires,
         }
     )
 
 
-async def estimate(call: Call) -> web.StreamResponse:
-    """POST /estimate."""
-    return await _estimate(call, ENDPOINTS["enhance"])
+async def estimate(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer POST /estimate."""
+    return await _estimate(exchange, ENDPOINTS["enhance"])
 
 
-async def estimate_gen(call: Call) -> web.StreamResponse:
-    """POST /estimate-gen."""
-    return await _estimate(call, ENDPOINTS["enhance-gen"])
+async def estimate_gen(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer POST /estimate-gen."""
+    return await _estimate(exchange, ENDPOINTS["enhance-gen"])
 
 
-async def balance(call: Call) -> web.StreamResponse:
-    """GET /account/v1/credits/balance."""
-    await call.gate()
-    return web.json_response(call.world.account.balance())
+async def balance(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer GET /account/v1/credits/balance."""
+    await exchange.begin()
+    return web.json_response(exchange.state.account.balance())
 
 
-async def _submit(call: Call, endpoint: Endpoint, sync: bool) -> Job:
-    world = call.world
-    form = await read_form(call.request, world.workshop.directory, world.settings.request_limit_bytes)
-    call.entry["fields"] = dict(form.fields)
+async def _submit(exchange: TopazExchange, endpoint: Endpoint, sync: bool) -> Job:
+    state = exchange.state
+    form = await read_form(exchange.request, state.workers.directory, state.settings.request_limit_bytes)
+    exchange.entry["fields"] = dict(form.fields)
     try:
-        await call.gate(form.upload.filename if form.upload else form.fields.get("source_url"))
-        if sync and call.has("no_synchronous"):
+        await exchange.begin(form.upload.filename if form.upload else form.fields.get("source_url"))
+        if sync and exchange.has_fault("no_synchronous"):
             raise Refusal(404)
-        job = await _accept(call, endpoint, form, sync)
+        job = await _accept(exchange, endpoint, form, sync)
     except BaseException:
         form.discard()
         raise
-    call.entry["process_id"] = job.process_id
-    world.journal.accepted(
+    exchange.entry["process_id"] = job.process_id
+    state.journal.record_submit(
         {
             "process_id": job.process_id,
             "filename": job.upload.filename,
-            "model": job.order.wishes.model.name,
+            "model": job.request.checked_fields.model.name,
             "fields": dict(form.fields),
             "endpoint": endpoint.name,
             "sync": sync,
-            "credits": job.order.credits,
+            "credits": job.request.credits,
             "size_bytes": job.upload.size_bytes,
         }
     )
     return job
 
 
-async def _accept(call: Call, endpoint: Endpoint, form: Form, sync: bool) -> Job:
-    world = call.world
-    upload = await _only_upload(call, form)
-    wishes = read_wishes(endpoint, form.fields)
-    facts = await _facts(upload)
-    own = call.take("own_size")
-    own_factor = own.option("factor") if own else 1.0
-    order = make_order(wishes, facts.width, facts.height, endpoint.output_limit_mp, own_factor)
-    if not world.account.reserve(order.credits):
+async def _accept(exchange: TopazExchange, endpoint: Endpoint, form: Form, sync: bool) -> Job:
+    state = exchange.state
+    upload = await _only_upload(exchange, form)
+    checked_fields = check_fields(endpoint, form.fields)
+    header = await _read_upload_header(upload)
+    own = exchange.take_fault("own_size")
+    default_factor = own.option("factor") if own else 1.0
+    request = price_request(checked_fields, header.width, header.height, endpoint.output_limit_mp, default_factor)
+    if not state.account.reserve(request.credits):
         raise Refusal(402)
-    return world.jobs.accept(order, upload, facts.format, sync, traits_of(call))
+    return state.jobs.accept(request, upload, header.format, sync, take_misbehaviour(exchange))
 
 
-async def _only_upload(call: Call, form: Form) -> Upload:
-    """What was uploaded, or what stands at `source_url`; `form` keeps it, so that it is discarded with it."""
-    world, url = call.world, form.fields.get("source_url")
+async def _only_upload(exchange: TopazExchange, form: Form) -> Upload:
+    """Return the uploaded picture, or the one at `source_url`. The form keeps it, so that both are discarded
+    together.
+    """
+    state, url = exchange.state, form.fields.get("source_url")
     if "source_id" in form.fields or (url and form.upload):
         raise Refusal(400, "This simulator takes one image or one source_url, no source_id.")
     if url:
-        is_named = not call.has("unnamed")
-        form.upload = await fetch_upload(url, world.workshop, world.settings.request_limit_bytes, is_named)
+        is_named = not exchange.has_fault("unnamed")
+        form.upload = await fetch_upload(url, state.workers, state.settings.request_limit_bytes, is_named)
     if form.upload is None:
         raise Refusal(400, "The image is missing.")
     return form.upload
 
 
-async def _facts(upload: Upload) -> PictureFacts:
+async def _read_upload_header(upload: Upload) -> PictureHeader:
     try:
-        return await asyncio.to_thread(read_facts, upload.path)
+        return await asyncio.to_thread(read_header, upload.path)
     except NotAPicture:
         raise Refusal(415) from None
     except NoArea:
         raise Refusal(422) from None
 
 
-async def _estimate(call: Call, endpoint: Endpoint) -> web.StreamResponse:
-    world = call.world
-    form = await read_form(call.request, world.workshop.directory, world.settings.request_limit_bytes)
+async def _estimate(exchange: TopazExchange, endpoint: Endpoint) -> web.StreamResponse:
+    state = exchange.state
+    form = await read_form(exchange.request, state.workers.directory, state.settings.request_limit_bytes)
     form.discard()
-    call.entry["fields"] = dict(form.fields)
-    await call.gate()
+    exchange.entry["fields"] = dict(form.fields)
+    await exchange.begin()
     width, height = read_input_size(form.fields)
-    wishes = read_wishes(endpoint, form.fields)
-    order = make_order(wishes, width, height, endpoint.output_limit_mp)
-    seconds = math.ceil(duration_seconds(order, world.settings.speed))
-    return web.json_response({"duration": seconds, "credits": order.credits})
+    checked_fields = check_fields(endpoint, form.fields)
+    request = price_request(checked_fields, width, height, endpoint.output_limit_mp)
+    seconds = math.ceil(duration_seconds(request, state.settings.speed))
+    return web.json_response({"duration": seconds, "credits": request.credits})
 
 
-async def _job_of(call: Call, of_result: bool = False) -> Job:
-    """The job the path names; 400 for what is no UUID, 404 for an unknown one. `of_result`: its result is enough."""
-    text = call.request.match_info["process_id"]
+async def _job_of(exchange: TopazExchange, or_kept_result: bool = False) -> Job:
+    """Return the job that the path names. Raises Refusal 400 if the id is not a UUID, and 404 if no job has it.
+
+    With `or_kept_result`, a deleted job whose result was kept is found too.
+    """
+    text = exchange.request.match_info["process_id"]
     try:
         process_id = str(uuid.UUID(text))
     except ValueError:
         raise Refusal(400, "The process id is not a UUID.") from None
-    call.entry["process_id"] = process_id
-    job = call.world.jobs.find_result(process_id) if of_result else call.world.jobs.find(process_id)
-    await call.gate(job.upload.filename if job else None)
+    exchange.entry["process_id"] = process_id
+    job = exchange.state.jobs.find_result(process_id) if or_kept_result else exchange.state.jobs.find(process_id)
+    await exchange.begin(job.upload.filename if job else None)
     if job is None:
         raise Refusal(404)
     return job

@@ -1,8 +1,7 @@
-"""How the simulator words a refusal: a message for every published error, and the body shapes seen.
+"""The error answers: a message for every published error, in the body shapes that clients have seen.
 
-The published body is `{code, message}`. Gateways in front of the service have been seen to answer
-in three other shapes, so overload and server errors rotate through all four. This module must not
-decide *when* to refuse, only how a refusal looks.
+The published body is `{code, message}`. Gateways in front of the service have answered in three other shapes, so
+overload and server errors alternate between all four. This module decides how a refusal looks, not when to refuse.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ MESSAGES: dict[int, str] = {
 
 
 class ErrorShapes:
-    """Renders refusals; overload and server errors walk through the four seen shapes."""
+    """Make the error answers; overload and server errors use the four shapes in turn."""
 
     def __init__(self) -> None:
         self._turns: Iterator[int] = itertools.cycle(range(4))
 
-    def answer(self, refusal: Refusal) -> web.Response:
-        """The response for a refusal."""
+    def error_response(self, refusal: Refusal) -> web.Response:
+        """Return the response for a refusal."""
         status = refusal.status
         message = refusal.message or MESSAGES.get(status, "Error.")
         body: dict[str, Any] = {"code": status, "message": message}

@@ -1,11 +1,11 @@
-"""The misbehaviours this simulator can play: those of any service, and the vendor's own.
+"""The fault kinds of this simulator: those of any service, and the vendor's own.
 
-This module decides only what there is; the routes and the jobs carry it out.
+This module only describes them; the routes and the jobs carry them out.
 """
 
 from __future__ import annotations
 
-from darkroom_local.simulators.framework.fault_kinds import lasting, repertoire
+from darkroom_local.simulators.framework.fault_kinds import delay_kind, supported_faults
 from darkroom_local.simulators.framework.faults import FaultKind
 
 OPERATIONS = (
@@ -32,7 +32,7 @@ _OWN = {
     ),
     "failed_job": FaultKind("the job ends Failed, credits refunded", ("submit",)),
     "cancelled_job": FaultKind("the job ends Cancelled by itself", ("submit",)),
-    "list_lag": lasting("the job is missing from the list for `seconds`", ("submit",)),
+    "list_lag": delay_kind("the job is missing from the list for `seconds`", ("submit",)),
     "wrong_size": FaultKind("status reports other dimensions than the result has", ("submit", "status")),
     "unknown_status": FaultKind("the status word is Queued2", ("status", "submit")),
     "unnamed": FaultKind("the list does not name a picture that was fetched by its address", ("submit",)),
@@ -46,4 +46,4 @@ _OWN = {
     "list_shape": FaultKind("the list comes in the shape not asked for", ("list",)),
 }
 
-REPERTOIRE = repertoire(OPERATIONS, _OWN, _REFUSING)
+SUPPORTED_FAULTS = supported_faults(OPERATIONS, _OWN, _REFUSING)

@@ -1,8 +1,7 @@
-"""Read a multipart request: text fields into strings, the picture straight to a file; or fetch it by its address.
+"""Read a multipart form: text fields as strings, the picture into a file; or fetch the picture from its URL.
 
-The picture never lies in memory as a whole. The size limit is checked against Content-Length
-first and against the bytes that really arrive as well, because a chunked request names no length.
-This module must not judge what the fields say.
+The picture is never held in memory as a whole. The size limit applies to Content-Length and to the bytes that really
+arrive, because a chunked request names no length. This module must not judge the values of the fields.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from darkroom_local.simulators.framework.input_fetching import NotFetched
-from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.topaz.published_facts import FETCH_LIMIT_SECONDS
 
@@ -25,7 +24,7 @@ _PIECE_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Upload:
-    """The picture as it came, under the name the client gave it."""
+    """The picture as received, with the name that the client gave it."""
 
     filename: str
     path: Path
@@ -34,7 +33,7 @@ class Upload:
 
 @dataclass
 class Form:
-    """The fields of one request, all strings as on the wire."""
+    """The fields of one request, all as text."""
 
     fields: dict[str, str] = field(default_factory=dict)
     upload: Upload | None = None
@@ -46,7 +45,7 @@ class Form:
 
 
 async def read_form(request: web.Request, directory: Path, limit_bytes: int) -> Form:
-    """The whole form; Refusal 413 when it is too large and 400 when it is no multipart form."""
+    """Return the whole form. Raises Refusal 413 if it is too large and 400 if it is not a multipart form."""
     if (request.content_length or 0) > limit_bytes:
         raise Refusal(413)
     if request.content_type != "multipart/form-data":
@@ -63,12 +62,14 @@ async def read_form(request: web.Request, directory: Path, limit_bytes: int) -> 
     return form
 
 
-async def fetch_upload(url: str, workshop: Workshop, limit_bytes: int, is_named: bool) -> Upload:
-    """The picture behind an address; Refusal 400 when it is not to be had. Fetched at once, and named as its host would
-    name it: both assumed."""
-    path = workshop.directory / f"upload-{uuid.uuid4()}"
+async def fetch_upload(url: str, workers: JobWorkers, limit_bytes: int, is_named: bool) -> Upload:
+    """Fetch the picture at a URL. Raises Refusal 400 if that fails.
+
+    Assumed: the vendor fetches it at once, and names it as the picture's host does.
+    """
+    path = workers.directory / f"upload-{uuid.uuid4()}"
     try:
-        await workshop.fetch(url, path, FETCH_LIMIT_SECONDS, limit_bytes)
+        await workers.fetch(url, path, FETCH_LIMIT_SECONDS, limit_bytes)
     except NotFetched:
         path.unlink(missing_ok=True)
         raise Refusal(400, "The picture at source_url could not be fetched.") from None
@@ -79,7 +80,7 @@ async def fetch_upload(url: str, workshop: Workshop, limit_bytes: int, is_named:
 
 
 def _name_of(url: str) -> str:
-    """The name a presigned address asks its host to answer with, else the last part of its path."""
+    """Return the file name that a presigned URL asks its host to send, else the last part of the path."""
     parts = urlsplit(url)
     wanted = dict(parse_qsl(parts.query)).get("response-content-disposition", "")
     return wanted.partition('filename="')[2].partition('"')[0] or parts.path.rpartition("/")[2]

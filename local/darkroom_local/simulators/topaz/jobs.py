@@ -1,8 +1,8 @@
-"""Jobs: their states, their clock, their money, and the store that runs them.
+"""Jobs: their states, times and charges, and the store that runs them.
 
-A job is Pending, then Processing, then Completed, Cancelled or Failed. Its pictures are made in a
-worker thread while its clock runs; it ends when both are done. All state changes happen on the
-server's event loop, so none of it needs a lock. HTTP is no business of this module.
+A job is Pending, then Processing, then Completed, Cancelled or Failed. A worker thread makes its picture, and it ends
+when the picture is ready and its simulated time is over. All state changes happen on the server's event loop, so no
+lock is needed. This module must not know HTTP.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 
 from darkroom_local.simulators.framework.account import Account
 from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, NotAPicture, ResultFile
-from darkroom_local.simulators.framework.job_workers import Workshop, sleep_until
+from darkroom_local.simulators.framework.job_workers import JobWorkers, sleep_until
 from darkroom_local.simulators.topaz.form_reader import Upload
 from darkroom_local.simulators.topaz.pictures import is_retouched, make_picture, strengths
 from darkroom_local.simulators.topaz.published_facts import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
-from darkroom_local.simulators.topaz.request_checks import Order
+from darkroom_local.simulators.topaz.request_checks import PricedRequest
 
 RUNNING = ("Pending", "Processing")
 _PENDING_SHARE = 0.15
@@ -38,8 +38,8 @@ _RETOUCH_SECONDS_PER_MP = 0.4
 
 
 @dataclass(frozen=True)
-class Traits:
-    """Misbehaviour a job carries for life."""
+class Misbehaviour:
+    """The faults of one job, fixed when it is accepted."""
 
     late_seconds: float | None = None
     ending: str = "Completed"
@@ -48,28 +48,28 @@ class Traits:
     list_lag_seconds: float = 0.0
 
 
-def duration_seconds(order: Order, speed: float) -> float:
-    """Simulated time, or the time the real work takes where a high speed would undercut it."""
-    sharpen, denoise = strengths(order.wishes)
+def duration_seconds(request: PricedRequest, speed: float) -> float:
+    """Return the simulated time, or the time of the real work where a high speed would be shorter than that."""
+    sharpen, denoise = strengths(request.checked_fields)
     per_mp = _WORK_SECONDS_PER_MP
-    per_mp += _RETOUCH_SECONDS_PER_MP if is_retouched(order.wishes) else 0.0
-    per_mp += _PNG_SECONDS_PER_MP if order.output_format == "png" else 0.0
+    per_mp += _RETOUCH_SECONDS_PER_MP if is_retouched(request.checked_fields) else 0.0
+    per_mp += _PNG_SECONDS_PER_MP if request.output_format == "png" else 0.0
     per_mp += _SHARPEN_SECONDS_PER_MP if sharpen > 0 else 0.0
     per_mp += _DENOISE_SECONDS_PER_MP if denoise > 0 else 0.0
-    work_seconds = per_mp * order.output_mp + _WORK_SECONDS_PER_INPUT_MP * order.input_mp
-    return max((1.0 + order.output_mp) / speed, work_seconds)
+    work_seconds = per_mp * request.output_mp + _WORK_SECONDS_PER_INPUT_MP * request.input_mp
+    return max((1.0 + request.output_mp) / speed, work_seconds)
 
 
 @dataclass
 class Job:
-    """One accepted order and how far it has come; times are Unix seconds."""
+    """One accepted request and its progress. Times are Unix seconds."""
 
     process_id: str
-    order: Order
+    request: PricedRequest
     upload: Upload
     input_format: str
     sync: bool
-    traits: Traits
+    misbehaviour: Misbehaviour
     created: float
     ends: float
     eta: int
@@ -81,125 +81,125 @@ class Job:
 
     @property
     def result_name(self) -> str:
-        """The file name in the result link."""
-        return f"{self.process_id}.{self.order.output_format}"
+        """Return the file name in the result link."""
+        return f"{self.process_id}.{self.request.output_format}"
 
-    def move(self, status: str, progress: int | None = None) -> None:
-        """Enter a state."""
+    def change_status(self, status: str, progress: int | None = None) -> None:
+        """Set the status, the time of the change and, if given, the progress."""
         self.status, self.modified = status, time.time()
         self.progress = self.progress if progress is None else progress
 
     def reported_progress(self, now: float) -> int:
-        """Percent done, never 100 before the end."""
+        """Return the percentage done; it is never 100 before the end."""
         if self.status != "Processing":
             return self.progress
         share = (now - self.created) / max(self.ends - self.created, 1e-6)
         return max(1, min(99, int(share * 100)))
 
-    def answer(self, word: str | None = None, wrong_size: bool = False) -> dict[str, Any]:
-        """The published status body; `word` and `wrong_size` are for faults."""
+    def status_body(self, word: str | None = None, wrong_size: bool = False) -> dict[str, Any]:
+        """Return the published status body. Faults set `word` and `wrong_size`."""
         now = time.time()
-        order, lie = self.order, 16 if wrong_size or self.traits.wrong_size else 0
+        request, extra_pixels = self.request, 16 if wrong_size or self.misbehaviour.wrong_size else 0
         if word is None:
-            odd = self.traits.unknown_status and self.status in RUNNING
+            odd = self.misbehaviour.unknown_status and self.status in RUNNING
             word = "Queued2" if odd else self.status
         return {
             "process_id": self.process_id,
             "filename": self.upload.filename,
             "input_format": self.input_format,
-            "input_height": order.input_height,
-            "input_width": order.input_width,
-            "output_format": order.output_format,
-            "output_height": order.output_height + lie,
-            "output_width": order.output_width + lie,
-            "model": order.wishes.model.name,
-            "face_enhancement": order.switch("face_enhancement", True),
-            "crop_to_fill": order.switch("crop_to_fill", False),
-            "options_json": json.dumps(dict(order.wishes.settings)),
+            "input_height": request.input_height,
+            "input_width": request.input_width,
+            "output_format": request.output_format,
+            "output_height": request.output_height + extra_pixels,
+            "output_width": request.output_width + extra_pixels,
+            "model": request.checked_fields.model.name,
+            "face_enhancement": request.switch("face_enhancement", True),
+            "crop_to_fill": request.switch("crop_to_fill", False),
+            "options_json": json.dumps(dict(request.checked_fields.settings)),
             "sync": self.sync,
             "status": word,
             "progress": self.reported_progress(now),
             "eta": self.reported_eta(now),
             "creation_time": int(self.created),
             "modification_time": int(self.modified),
-            "credits": order.credits,
+            "credits": request.credits,
         }
 
     def reported_eta(self, now: float) -> int:
-        """The promised second; moved along only if the real work has overrun it."""
-        if self.traits.late_seconds is None and self.status in RUNNING and now > self.ends:
+        """Return the announced end as a Unix second. It only moves if the real work takes longer."""
+        if self.misbehaviour.late_seconds is None and self.status in RUNNING and now > self.ends:
             return max(self.eta, math.ceil(now))
         return self.eta
 
 
 class JobStore:
-    """Every job the account knows of, newest last."""
+    """Every job of the account, newest last."""
 
-    def __init__(self, account: Account, workshop: Workshop, speed: float) -> None:
+    def __init__(self, account: Account, workers: JobWorkers, speed: float) -> None:
         self._account = account
-        self._workshop = workshop
+        self._workers = workers
         self._speed = speed
         self._jobs: dict[str, Job] = {}
-        self._results: dict[str, Job] = {}  # of deleted entries
+        self._results: dict[str, Job] = {}  # the jobs of deleted entries whose result was kept
 
     def accept(
         self,
-        order: Order,
+        request: PricedRequest,
         upload: Upload,
         input_format: str,
         sync: bool,
-        traits: Traits,
+        misbehaviour: Misbehaviour,
     ) -> Job:
         """Start a job whose credits are already reserved."""
         now = time.time()
-        ends = now + duration_seconds(order, self._speed)
+        ends = now + duration_seconds(request, self._speed)
         eta = math.ceil(ends + _ETA_SLACK_SECONDS)
-        if traits.late_seconds is not None:
-            eta, ends = int(now) + 1, ends + traits.late_seconds
+        if misbehaviour.late_seconds is not None:
+            eta, ends = int(now) + 1, ends + misbehaviour.late_seconds
         process_id = str(uuid.uuid4())
-        job = Job(process_id, order, upload, input_format, sync, traits, now, ends, eta)
-        job.move("Pending")
+        job = Job(process_id, request, upload, input_format, sync, misbehaviour, now, ends, eta)
+        job.change_status("Pending")
         self._jobs[process_id] = job
-        self._workshop.start(self._run(job))
+        self._workers.start(self._run(job))
         return job
 
     def find(self, process_id: str) -> Job | None:
-        """The job of that id, if it is known and not deleted."""
+        """Return the job of that id; None if it is unknown or deleted."""
         return self._jobs.get(process_id)
 
     def find_result(self, process_id: str) -> Job | None:
-        """The job of that id whose result may be had: also a deleted one's that was kept."""
+        """Return the job of that id, also a deleted one whose result was kept; None without one."""
         return self._jobs.get(process_id) or self._results.get(process_id)
 
     def listed(self) -> list[Job]:
-        """The jobs the list shows, newest first."""
+        """Return the jobs that the list shows, newest first."""
         now = time.time()
         return [
             job
             for job in reversed(self._jobs.values())
-            if job.created + job.traits.list_lag_seconds <= now and now - job.created < LIST_WINDOW_SECONDS
+            if job.created + job.misbehaviour.list_lag_seconds <= now and now - job.created < LIST_WINDOW_SECONDS
         ]
 
     def has_result(self, job: Job) -> bool:
-        """Whether the result exists and is still kept."""
+        """Say whether the result exists and has not expired."""
         kept = time.time() - job.modified < RESULT_LIFETIME_SECONDS
         return job.status == "Completed" and job.result is not None and kept
 
     def cancel(self, job: Job) -> bool:
-        """Stop a running job and give the credits back; False when it is not running."""
+        """Stop a running job and refund its credits. Return False if it is not running."""
         if job.status not in RUNNING:
             return False
         self._end(job, "Cancelled")
         return True
 
     def delete(self, job: Job, keeps_result: bool = False) -> None:
-        """Forget a job. Whether its picture goes with its status is not published."""
+        """Forget a job. The vendor does not publish whether its picture is deleted too."""
         self._jobs.pop(job.process_id, None)
         if keeps_result:
             self._results[job.process_id] = job
 
     def delete_all(self) -> None:
-        """Forget every job; running ones go on unseen and are charged."""
+        """Forget every job. Running jobs go on invisibly and are charged."""
         self._jobs.clear()
 
     async def _run(self, job: Job) -> None:
@@ -207,21 +207,21 @@ class JobStore:
         span = job.ends - job.created
         await sleep_until(job.created + span * _PENDING_SHARE)
         if job.status == "Pending":
-            job.move("Processing", 1)
-        if job.traits.ending == "Cancelled":
+            job.change_status("Processing", 1)
+        if job.misbehaviour.ending == "Cancelled":
             await sleep_until(job.created + span * _CANCELLED_SHARE)
             self._end(job, "Cancelled")
         await sleep_until(job.ends)
         job.result = await work
-        done = job.result is not None and job.traits.ending == "Completed"
+        done = job.result is not None and job.misbehaviour.ending == "Completed"
         self._end(job, "Completed" if done else "Failed")
 
     async def _work(self, job: Job) -> ResultFile | None:
-        """The finished picture, or None when the upload turns out to be broken."""
-        target = self._workshop.directory / job.result_name
-        call = partial(make_picture, job.upload.path, target, job.order)
+        """Return the finished picture, or None if the upload is broken."""
+        target = self._workers.directory / job.result_name
+        make = partial(make_picture, job.upload.path, target, job.request)
         try:
-            return await self._workshop.make(call)
+            return await self._workers.run_in_thread(make)
         except (NotAPicture, *DECODE_ERRORS):
             return None
         finally:
@@ -231,13 +231,13 @@ class JobStore:
         if job.status not in RUNNING:
             return
         done = status == "Completed"
-        self._account.settle(job.order.credits, delivered=done)
-        job.move(status, 100 if done else job.reported_progress(time.time()))
+        self._account.settle(job.request.credits, delivered=done)
+        job.change_status(status, 100 if done else job.reported_progress(time.time()))
         job.finished.set()
 
 
 def page(jobs: list[Job], limit: int, after: str | None) -> tuple[list[Job], str | None, Mapping[str, Any]]:
-    """One page after the given process id: the jobs, the next id to continue after, the facts."""
+    """Return one page after the given process id: its jobs, the id to continue after, and the pagination fields."""
     start = 0
     if after is not None:
         start = next((i + 1 for i, job in enumerate(jobs) if job.process_id == after), len(jobs))

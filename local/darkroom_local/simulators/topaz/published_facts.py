@@ -1,11 +1,10 @@
-"""The vendor's published tables as data: endpoints, models, parameters, limits and prices.
+"""What the vendor publishes, as data: endpoints, models, parameters, limits and prices.
 
 Source: the Topaz Labs Image API reference (OpenAPI 1.0.0) and the Lens Blur 2 model page,
-https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md ; from sharpen-gen
-on the revision of the reference, OpenAPI 1.2.0. What no page of the vendor says is marked `assumed`.
-This module holds facts only. It must not read requests, touch pictures or know about faults, and
-it must not import the application: a simulator that shared the application's tables would agree
-with its mistakes.
+https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md ; the endpoints from
+sharpen-gen on come from the later reference, OpenAPI 1.2.0. What no page of the vendor says is marked `assumed`. This
+module holds facts only. It must not read requests, touch pictures or know about faults, and it must not import the
+application: a simulator that shared the application's tables would repeat its mistakes.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ LINK_LIFETIME_SECONDS = 3_600.0
 RESULT_LIFETIME_SECONDS = 86_400.0
 LIST_WINDOW_SECONDS = 7 * 86_400.0
 PAGE_LIMIT_HIGHEST = 100
-FETCH_LIMIT_SECONDS = 10.0  # for a picture that is given by its address; assumed
+FETCH_LIMIT_SECONDS = 10.0  # for a picture that is given by its URL; assumed
 
 
 @dataclass(frozen=True)
 class Number:
-    """A numeric parameter and the closed range it may lie in."""
+    """A numeric parameter and its closed range."""
 
     lowest: float
     highest: float
@@ -36,14 +35,14 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """A parameter that is one of a closed set of words."""
+    """A parameter that is one of a fixed set of words."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Text:
-    """A free text parameter with its greatest length."""
+    """A free text parameter and its greatest length."""
 
     longest_characters: int
 
@@ -58,7 +57,7 @@ Parameter = Number | Choice | Text | Switch
 
 @dataclass(frozen=True)
 class Model:
-    """One model: the settings it listens to, and its own input limit where it has one."""
+    """One model: its settings, and its own input limit if it has one."""
 
     name: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
@@ -67,7 +66,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One submit endpoint; the first model is the one used when none is named."""
+    """One submit endpoint. The first model is the default."""
 
     name: str
     models: tuple[Model, ...]
@@ -75,11 +74,11 @@ class Endpoint:
     input_limit_mp: float
     output_limit_mp: float
     takes_size: bool
-    output_formats: tuple[str, ...] = ("jpeg", "png", "tiff")  # the first is given when none is asked for
+    output_formats: tuple[str, ...] = ("jpeg", "png", "tiff")  # the first is the default
     longest_scale: float | None = None  # how many times as long a side may become
 
     def model(self, name: str) -> Model | None:
-        """The model of that exact name, or None."""
+        """Return the model of that exact name, or None."""
         return next((model for model in self.models if model.name == name), None)
 
 
@@ -134,7 +133,7 @@ _SHARPEN: Mapping[str, Parameter] = {
 _SUPER_FOCUS: Mapping[str, Parameter] = {
     "strength": UNIT,
     "focus_boost": Number(0.25, 1.0),
-    "seed": Number(-math.inf, math.inf, whole=True),  # an integer; no bounds are published
+    "seed": Number(-math.inf, math.inf, whole=True),  # an integer; the vendor publishes no bounds
 }
 _DENOISE: Mapping[str, Parameter] = {
     "strength": STRENGTH,
@@ -149,8 +148,8 @@ _ADJUST: Mapping[str, Parameter] = {
 }
 _WHITE_BALANCE: Mapping[str, Parameter] = {"temperature": STRENGTH, "opacity": STRENGTH}
 
-# Assumed: limits of the newer endpoints are published nowhere; here those of enhance-gen for the
-# generative ones and those of enhance for the others.
+# Assumed: the vendor publishes no limits for the newer endpoints. The generative ones get those of enhance-gen, and
+# the others get those of enhance.
 _ASSUMED_GENERATIVE_LIMIT_MP = 256
 _ASSUMED_LIMIT_MP = 512
 

@@ -1,10 +1,9 @@
-"""Turn the strings of a form into a checked order, by the published tables.
+"""Turn the strings of a form into a checked and priced request, by the published tables.
 
-A supported parameter with a bad value is refused with 400. A parameter the endpoint or the model
-does not know is passed over in silence, as the vendor does. The vendor chooses a size when none
-is asked for and does not say how: here it is the size of the input, or so many times it as the caller
-says. Nor is it published what an endpoint that gives PNG alone makes of another format: here it is a bad
-value. Nothing is read or started.
+A known parameter with a bad value is refused with 400. A parameter that the endpoint or the model does not know is
+ignored, as the vendor does. When no size is asked for, the vendor chooses one and does not publish how; the simulator
+takes the size of the input, times `default_factor`. The vendor also does not publish what a PNG-only endpoint does
+with another format; the simulator refuses it. This module reads no picture and starts nothing.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a form asks for, checked value by value, before the picture is known."""
+class CheckedFields:
+    """The checked values of a form, before the picture is read."""
 
     endpoint: Endpoint
     model: Model
@@ -44,7 +43,7 @@ class Wishes:
     settings: Mapping[str, Value]
 
     def amounts(self) -> dict[str, float]:
-        """The numeric model settings."""
+        """Return the numeric settings of the model."""
         return {
             name: float(value)
             for name, value in self.settings.items()
@@ -53,10 +52,10 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Order:
-    """A priced order."""
+class PricedRequest:
+    """A request with its sizes and its price."""
 
-    wishes: Wishes
+    checked_fields: CheckedFields
     input_width: int
     input_height: int
     output_width: int
@@ -65,31 +64,33 @@ class Order:
 
     @property
     def output_mp(self) -> float:
-        """Megapixels of the result."""
+        """Return the megapixels of the result."""
         return self.output_width * self.output_height / 1e6
 
     @property
     def input_mp(self) -> float:
-        """Megapixels of the upload."""
+        """Return the megapixels of the upload."""
         return self.input_width * self.input_height / 1e6
 
     @property
     def credits(self) -> int:
-        """The price: output megapixels over the endpoint's rate, rounded up."""
-        return max(1, math.ceil(self.output_mp / self.wishes.endpoint.mp_per_credit))
+        """Return the price: output megapixels divided by the endpoint's megapixels for one credit, rounded up."""
+        return max(1, math.ceil(self.output_mp / self.checked_fields.endpoint.mp_per_credit))
 
     @property
     def output_format(self) -> str:
-        """jpeg, png or tiff."""
-        return FORMATS[str(self.wishes.common.get("output_format", self.wishes.endpoint.output_formats[0]))]
+        """Return jpeg, png or tiff."""
+        return FORMATS[
+            str(self.checked_fields.common.get("output_format", self.checked_fields.endpoint.output_formats[0]))
+        ]
 
     def switch(self, name: str, default: bool) -> bool:
-        """A common true-or-false parameter."""
-        return bool(self.wishes.common.get(name, default))
+        """Return a common parameter that is true or false."""
+        return bool(self.checked_fields.common.get(name, default))
 
 
-def read_wishes(endpoint: Endpoint, fields: Mapping[str, str]) -> Wishes:
-    """Check every supported field; Refusal 400 names the first bad one."""
+def check_fields(endpoint: Endpoint, fields: Mapping[str, str]) -> CheckedFields:
+    """Check every known field. Raises Refusal 400 that names the first bad one."""
     named = fields.get("model")
     model = endpoint.models[0] if named is None else endpoint.model(named)
     if model is None:
@@ -98,54 +99,56 @@ def read_wishes(endpoint: Endpoint, fields: Mapping[str, str]) -> Wishes:
     common = {**COMMON_PARAMETERS, "output_format": Choice(words)}
     if endpoint.takes_size:
         common |= SIZE_PARAMETERS
-    return Wishes(endpoint, model, _checked(common, fields), _checked(model.parameters, fields))
+    return CheckedFields(endpoint, model, _checked(common, fields), _checked(model.parameters, fields))
 
 
 def read_input_size(fields: Mapping[str, str]) -> tuple[int, int]:
-    """The input size an estimate is asked for; both sides are required."""
+    """Return the input size given for an estimate. Both sides are required."""
     values = _checked(INPUT_SIZE_PARAMETERS, fields)
     if len(values) < len(INPUT_SIZE_PARAMETERS):
         raise Refusal(400, "input_width and input_height are both needed.")
     return int(values["input_width"]), int(values["input_height"])
 
 
-def make_order(wishes: Wishes, width: int, height: int, output_limit_mp: float, own_factor: float = 1.0) -> Order:
-    """Settle the output size and check it against the limits; Refusal 400 says which broke.
+def price_request(
+    checked_fields: CheckedFields, width: int, height: int, output_limit_mp: float, default_factor: float = 1.0
+) -> PricedRequest:
+    """Return the request with its output size, checked against the limits. Raises Refusal 400 that names the limit.
 
-    `own_factor`: by how much the vendor enlarges of its own accord where an endpoint takes a size and none was asked for.
+    `default_factor` is how much the vendor enlarges an input when the endpoint takes a size and none is asked for.
     """
-    if not wishes.endpoint.takes_size:
-        own_factor = 1.0
-    out_width, out_height = _output_size(wishes.common, width, height, own_factor)
-    order = Order(wishes, width, height, out_width, out_height, output_limit_mp)
-    input_limit_mp = wishes.model.input_limit_mp or wishes.endpoint.input_limit_mp
-    if order.input_mp > input_limit_mp:
+    if not checked_fields.endpoint.takes_size:
+        default_factor = 1.0
+    out_width, out_height = _output_size(checked_fields.common, width, height, default_factor)
+    request = PricedRequest(checked_fields, width, height, out_width, out_height, output_limit_mp)
+    input_limit_mp = checked_fields.model.input_limit_mp or checked_fields.endpoint.input_limit_mp
+    if request.input_mp > input_limit_mp:
         raise Refusal(400, f"The input has over {input_limit_mp:g} megapixels.")
-    if order.output_mp > output_limit_mp:
+    if request.output_mp > output_limit_mp:
         raise Refusal(400, f"The output would have over {output_limit_mp:g} megapixels.")
-    if max(out_width, out_height) > SIDE_LIMIT_PIXELS and order_is_resized(order):
+    if max(out_width, out_height) > SIDE_LIMIT_PIXELS and changes_size(request):
         raise Refusal(400, f"An output side would be over {SIDE_LIMIT_PIXELS} pixels.")
-    _check_scale(order)
-    return order
+    _check_scale(request)
+    return request
 
 
-def _check_scale(order: Order) -> None:
-    longest = order.wishes.endpoint.longest_scale
+def _check_scale(request: PricedRequest) -> None:
+    longest = request.checked_fields.endpoint.longest_scale
     if longest is None:
         return
-    if order.output_width > longest * order.input_width or order.output_height > longest * order.input_height:
+    if request.output_width > longest * request.input_width or request.output_height > longest * request.input_height:
         raise Refusal(400, f"No side may become more than {longest:g} times as long.")
 
 
-def order_is_resized(order: Order) -> bool:
-    """Whether the output has another size than the input."""
-    return (order.output_width, order.output_height) != (
-        order.input_width,
-        order.input_height,
+def changes_size(request: PricedRequest) -> bool:
+    """Say whether the output has another size than the input."""
+    return (request.output_width, request.output_height) != (
+        request.input_width,
+        request.input_height,
     )
 
 
-def _output_size(common: Mapping[str, Value], width: int, height: int, own_factor: float) -> tuple[int, int]:
+def _output_size(common: Mapping[str, Value], width: int, height: int, default_factor: float) -> tuple[int, int]:
     out_width, out_height = common.get("output_width"), common.get("output_height")
     if out_width is not None and out_height is not None:
         return int(out_width), int(out_height)
@@ -153,7 +156,7 @@ def _output_size(common: Mapping[str, Value], width: int, height: int, own_facto
         return int(out_width), max(1, round(height * int(out_width) / width))
     if out_height is not None:
         return max(1, round(width * int(out_height) / height)), int(out_height)
-    return round(width * own_factor), round(height * own_factor)
+    return round(width * default_factor), round(height * default_factor)
 
 
 def _checked(parameters: Mapping[str, Parameter], fields: Mapping[str, str]) -> dict[str, Value]:

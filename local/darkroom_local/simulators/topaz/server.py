@@ -1,27 +1,26 @@
-"""The simulator as a running server: this vendor's routes to handlers.
+"""The Topaz simulator as a running server.
 
-A stand-in for the Topaz Labs Image API as its vendor publishes it (OpenAPI 1.0.0 and the model
-page https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md),
-with later additions where the 1.0.0 page is silent. It must not import the application it stands
-in for.
+It simulates the Topaz Labs Image API as the vendor publishes it (OpenAPI 1.0.0 and the model page
+https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md), with later additions where
+version 1.0.0 is silent. It must not import the application under test.
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
 from darkroom_local.simulators.framework.server import Route, Simulator
 from darkroom_local.simulators.topaz import api_routes
-from darkroom_local.simulators.topaz.faults import REPERTOIRE
+from darkroom_local.simulators.topaz.faults import SUPPORTED_FAULTS
 from darkroom_local.simulators.topaz.jobs import JobStore
 from darkroom_local.simulators.topaz.published_facts import ENDPOINTS, LEGACY_KEY_PREFIX
-from darkroom_local.simulators.topaz.simulator_state import Settings, World
+from darkroom_local.simulators.topaz.simulator_state import TopazSettings, TopazState
 
 BASE_PATH = "/image/v1"
 
-_ROUTES: tuple[Route[World], ...] = (
+_ROUTES: tuple[Route[TopazState], ...] = (
     *(("POST", f"{BASE_PATH}/{name}/async", "submit", api_routes.submit_to(it)) for name, it in ENDPOINTS.items()),
     ("POST", BASE_PATH + "/enhance", "submit", api_routes.enhance_now),
     ("GET", BASE_PATH + "/status", "list", api_routes.status_all),
@@ -36,19 +35,19 @@ _ROUTES: tuple[Route[World], ...] = (
 )
 
 
-class TopazSimulator(Simulator[World, Settings]):
-    """The API on a thread of its own."""
+class TopazSimulator(Simulator[TopazState, TopazSettings]):
+    """The Topaz Labs Image API on its own thread."""
 
     name = "topaz-simulator"
     base_path = BASE_PATH
-    repertoire = REPERTOIRE
-    settings_class = Settings
-    subject = "filename"
-    notes = ("process_id",)
+    supported_faults = SUPPORTED_FAULTS
+    settings_class = TopazSettings
+    subject_field = "filename"
+    id_fields = ("process_id",)
     routes = _ROUTES
 
-    def key_state(self, request: web.Request) -> tuple[str | None, bool]:
-        """A legacy key is a bearer token; any other has a header of its own."""
+    def check_key(self, request: web.Request) -> tuple[str | None, bool]:
+        """Check the key: a legacy key is a bearer token; any other key has its own header."""
         api_key = self.settings.api_key
         bearer, plain = request.headers.get("Authorization"), request.headers.get("X-API-Key")
         if api_key.startswith(LEGACY_KEY_PREFIX):
@@ -59,8 +58,8 @@ class TopazSimulator(Simulator[World, Settings]):
             return "x-api-key", plain == api_key
         return ("authorization" if bearer is not None else None), False
 
-    def make_world(self, workshop: Workshop) -> World:
-        """A fresh world that works there."""
+    def make_state(self, workers: JobWorkers) -> TopazState:
+        """Return new state that uses these workers."""
         links = PresignedUrls(self.settings.link_lifetime_seconds)
-        jobs = JobStore(self.account, workshop, self.settings.speed)
-        return World(self.account, self.faults, self.journal, links, workshop, self.settings, jobs)
+        jobs = JobStore(self.account, workers, self.settings.speed)
+        return TopazState(self.account, self.faults, self.journal, links, workers, self.settings, jobs)

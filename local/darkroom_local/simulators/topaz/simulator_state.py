@@ -1,4 +1,4 @@
-"""Everything one running Topaz simulator shares: what any simulator does, its jobs, its refusals.
+"""Everything that the parts of one running Topaz simulator share.
 
 It must not know routes.
 """
@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from darkroom_local.simulators.framework import exchange, simulator_state
+from darkroom_local.simulators.framework import simulator_state
+from darkroom_local.simulators.framework.exchange import Exchange
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.framework.request_journal import Entry
-from darkroom_local.simulators.framework.simulator_state import Found
+from darkroom_local.simulators.framework.simulator_state import FoundResult
 from darkroom_local.simulators.topaz.errors import ErrorShapes
-from darkroom_local.simulators.topaz.jobs import JobStore, Traits
+from darkroom_local.simulators.topaz.jobs import JobStore, Misbehaviour
 from darkroom_local.simulators.topaz.published_facts import LINK_LIFETIME_SECONDS, REQUEST_LIMIT_BYTES
 
 
 @dataclass(frozen=True)
-class Settings(simulator_state.Settings):
+class TopazSettings(simulator_state.SimulatorSettings):
     """How a simulator is set up."""
 
     request_limit_bytes: int = REQUEST_LIMIT_BYTES
@@ -27,36 +28,36 @@ class Settings(simulator_state.Settings):
 
 
 @dataclass
-class World(simulator_state.World):
-    """The parts that outlive a single request."""
+class TopazState(simulator_state.SimulatorState):
+    """The parts that live longer than one request."""
 
-    settings: Settings
+    settings: TopazSettings
     jobs: JobStore
     shapes: ErrorShapes = field(default_factory=ErrorShapes)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """In one of the four shapes seen."""
-        return self.shapes.answer(refusal)
+        """Return an answer in one of the four shapes that clients have seen."""
+        return self.shapes.error_response(refusal)
 
-    def find_result(self, name: str, entry: Entry) -> Found:
-        """The result of the job whose id the name begins with, for as long as it is kept."""
+    def find_result(self, name: str, entry: Entry) -> FoundResult:
+        """Return the result of the job whose id begins the name, until it expires."""
         entry["process_id"] = process_id = name.partition(".")[0]
         job = self.jobs.find_result(process_id)
         if job is None:
-            return Found(None, None)
-        return Found(job.result if self.jobs.has_result(job) else None, job.upload.filename)
+            return FoundResult(None, None)
+        return FoundResult(job.result if self.jobs.has_result(job) else None, job.upload.filename)
 
 
-Call = exchange.Call[World]
+TopazExchange = Exchange[TopazState]
 
 
-def traits_of(call: Call) -> Traits:
-    """What a job accepted by this call is to suffer."""
-    late = call.take("eta_early")
-    return Traits(
+def take_misbehaviour(exchange: TopazExchange) -> Misbehaviour:
+    """Use up the fault rules that match this request; return what they do to its job."""
+    late = exchange.take_fault("eta_early")
+    return Misbehaviour(
         late_seconds=late.option("late_seconds") if late else None,
-        list_lag_seconds=call.seconds("list_lag"),
-        ending=call.meant({"failed_job": "Failed", "cancelled_job": "Cancelled"}, "Completed"),
-        wrong_size=call.has("wrong_size"),
-        unknown_status=call.has("unknown_status"),
+        list_lag_seconds=exchange.fault_seconds("list_lag"),
+        ending=exchange.choose_by_fault({"failed_job": "Failed", "cancelled_job": "Cancelled"}, "Completed"),
+        wrong_size=exchange.has_fault("wrong_size"),
+        unknown_status=exchange.has_fault("unknown_status"),
     )

@@ -1,6 +1,6 @@
-"""How this simulator words a refusal: `{detail: text}`, or `{detail: [{loc, msg, type}]}` for a bad body.
+"""The error answers: `{detail: text}`, or `{detail: [{loc, msg, type}]}` for a bad body.
 
-The page lists no error at all; the shapes are those of the framework its schemas come from.
+The page lists no errors. The shapes are those of FastAPI, from which its schemas come.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ MESSAGES: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a request, and where."""
+    """One error in a request, and where it is."""
 
     where: tuple[str | int, ...]
     message: str
     kind: str
 
     def body(self) -> dict[str, Any]:
-        """As it stands in the answer."""
+        """Return the problem as the answer lists it."""
         return {"loc": list(self.where), "msg": self.message, "type": self.kind}
 
 
-class Invalid(Refusal):
+class InvalidRequest(Refusal):
     """422: everything that is wrong with a request."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -48,9 +48,9 @@ class Invalid(Refusal):
         self.problems = tuple(problems)
 
 
-def answer(refusal: Refusal) -> web.Response:
-    """The response for a refusal."""
+def error_response(refusal: Refusal) -> web.Response:
+    """Return the response for a refusal."""
     detail: Any = refusal.message or MESSAGES.get(refusal.status, "Error")
-    if isinstance(refusal, Invalid):
+    if isinstance(refusal, InvalidRequest):
         detail = [problem.body() for problem in refusal.problems]
     return web.json_response({"detail": detail}, status=refusal.status)

@@ -1,10 +1,11 @@
-"""The list of generations, in the published shape, and on request in the two that clients have seen.
+"""The list of generations: in the published shape, and on request in the two shapes that clients have seen.
 
-Published: pages, `page` and `items_per_page` of at least 1, answered in an object that says how
-many pages there are; an entry names its request as a text. Assumed where the page is silent: that
-this text is the body as JSON, newest entries first, at most 100 of them a page and 20 unless asked.
-Seen: an array, or `generations` in an object, by `limit` and `offset` (assumed), whose entries look
-as a generation does and name its `image_url`.
+Published: numbered pages. `page` and `items_per_page` are at least 1. The answer is an object that says how many
+pages there are, and each entry holds its request as text. Assumed where the page is silent: this text is the body as
+JSON, the newest entry comes first, and a page holds 20 entries by default and at most 100.
+
+Seen by clients: an array, or an object with the field `generations`. Parts are chosen by `limit` and `offset`
+(assumed). An entry looks like a generation and adds its `image_url`.
 """
 
 from __future__ import annotations
@@ -16,43 +17,43 @@ from typing import Any
 
 from aiohttp import web
 
-from darkroom_local.simulators.uwear.errors import Invalid, Problem
-from darkroom_local.simulators.uwear.generation_views import facts, status_of, times, whole
+from darkroom_local.simulators.uwear.errors import InvalidRequest, Problem
+from darkroom_local.simulators.uwear.generation_views import generation_body, parse_whole_number, status_of, timestamps
 from darkroom_local.simulators.uwear.generations import Generation
 from darkroom_local.simulators.uwear.published_facts import FEATURE, LIST_LIMIT_DEFAULT, LIST_LIMIT_HIGHEST
-from darkroom_local.simulators.uwear.simulator_state import Call
+from darkroom_local.simulators.uwear.simulator_state import UwearExchange
 
 
-async def listing(call: Call) -> web.StreamResponse:
-    """GET /generations."""
-    await call.gate()
-    seen = call.take("list_array", "list_shape")
-    repeats = call.has("page_ignored")
-    query = {} if repeats else call.request.query
+async def listing(exchange: UwearExchange) -> web.StreamResponse:
+    """Answer GET /generations."""
+    await exchange.begin()
+    seen = exchange.take_fault("list_array", "list_shape")
+    repeats = exchange.has_fault("page_ignored")
+    query = {} if repeats else exchange.request.query
     if seen is None:
-        return _published(call, query)
-    return _seen(call, query, in_object=seen.kind == "list_shape")
+        return _published(exchange, query)
+    return _seen(exchange, query, in_object=seen.kind == "list_shape")
 
 
-def _published(call: Call, query: Mapping[str, str]) -> web.StreamResponse:
+def _published(exchange: UwearExchange, query: Mapping[str, str]) -> web.StreamResponse:
     page = _least_one(query, "page", 1)
     size = min(_least_one(query, "items_per_page", LIST_LIMIT_DEFAULT), LIST_LIMIT_HIGHEST)
-    everything = call.world.generations.listed()
+    everything = exchange.state.generations.listed()
     if "status" in query:
         everything = [generation for generation in everything if status_of(generation) == query["status"]]
     shown = everything[(page - 1) * size : page * size]
-    echo, nameless = _echo(call), call.has("null_input")
+    echo, null_input = _echo(exchange), exchange.has_fault("null_input")
     body = {
         "current_page": page,
         "max_page": math.ceil(len(everything) / size),
         "total_count": len(everything),
-        "data": [_entry(generation, echo=echo, nameless=nameless) for generation in shown],
+        "data": [_entry(generation, echo=echo, null_input=null_input) for generation in shown],
     }
     return web.json_response(body)
 
 
-def _entry(generation: Generation, *, echo: bool, nameless: bool) -> dict[str, Any]:
-    given = {**generation.order.given, "image_url": None} if nameless else generation.order.given
+def _entry(generation: Generation, *, echo: bool, null_input: bool) -> dict[str, Any]:
+    given = {**generation.request.given, "image_url": None} if null_input else generation.request.given
     return {
         "generation_id": generation.generation_id,
         "clothing_item_id": None,
@@ -60,34 +61,34 @@ def _entry(generation: Generation, *, echo: bool, nameless: bool) -> dict[str, A
         "payload": json.dumps(given) if echo else "",
         "status": status_of(generation),
         "feature_name": FEATURE,
-        **times(generation),
+        **timestamps(generation),
     }
 
 
-def _seen(call: Call, query: Mapping[str, str], *, in_object: bool) -> web.StreamResponse:
-    limit = whole(query.get("limit", str(LIST_LIMIT_DEFAULT)), ("query", "limit"))
-    offset = whole(query.get("offset", "0"), ("query", "offset"))
+def _seen(exchange: UwearExchange, query: Mapping[str, str], *, in_object: bool) -> web.StreamResponse:
+    limit = parse_whole_number(query.get("limit", str(LIST_LIMIT_DEFAULT)), ("query", "limit"))
+    offset = parse_whole_number(query.get("offset", "0"), ("query", "offset"))
     if not 1 <= limit <= LIST_LIMIT_HIGHEST:
         message = f"Input should be from 1 to {LIST_LIMIT_HIGHEST}"
-        raise Invalid([Problem(("query", "limit"), message, "value_error")])
-    everything = call.world.generations.listed()
-    echo, nameless = _echo(call), call.has("null_input")
-    entries = [facts(call, generation) for generation in everything[offset : offset + limit]]
+        raise InvalidRequest([Problem(("query", "limit"), message, "value_error")])
+    everything = exchange.state.generations.listed()
+    echo, null_input = _echo(exchange), exchange.has_fault("null_input")
+    entries = [generation_body(exchange, generation) for generation in everything[offset : offset + limit]]
     for entry, generation in zip(entries, everything[offset:], strict=False):
         if echo:
-            entry["image_url"] = None if nameless else generation.order.image_url
+            entry["image_url"] = None if null_input else generation.request.image_url
     if in_object:
         return web.json_response({"generations": entries, "total": len(everything), "limit": limit, "offset": offset})
     return web.json_response(entries)
 
 
-def _echo(call: Call) -> bool:
-    return call.world.settings.echo_input and not call.has("no_echo")
+def _echo(exchange: UwearExchange) -> bool:
+    return exchange.state.settings.echo_input and not exchange.has_fault("no_echo")
 
 
 def _least_one(query: Mapping[str, str], name: str, default: int) -> int:
-    number = whole(query.get(name, str(default)), ("query", name))
+    number = parse_whole_number(query.get(name, str(default)), ("query", name))
     if number < 1:
         message = "Input should be greater than or equal to 1"
-        raise Invalid([Problem(("query", name), message, "greater_than_equal")])
+        raise InvalidRequest([Problem(("query", name), message, "greater_than_equal")])
     return number

@@ -1,6 +1,6 @@
-"""How a generation looks from outside, and how numbers in addresses are read.
+"""The JSON form of a generation, and the parsing of whole numbers in URLs.
 
-Nothing here changes a generation. A result's link is minted anew each time it is asked for.
+Nothing here changes a generation. Each answer contains a new link to the result.
 """
 
 from __future__ import annotations
@@ -8,54 +8,57 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from darkroom_local.simulators.uwear.errors import Invalid, Problem
+from darkroom_local.simulators.uwear.errors import InvalidRequest, Problem
 from darkroom_local.simulators.uwear.generations import RUNNING, Generation
 from darkroom_local.simulators.uwear.published_facts import CREATED, SEEN_QUEUED
-from darkroom_local.simulators.uwear.simulator_state import Call
+from darkroom_local.simulators.uwear.simulator_state import UwearExchange
 
 
-def facts(call: Call, generation: Generation, word: str | None = None) -> dict[str, Any]:
-    """A generation as it is answered; `word` is for faults."""
+def generation_body(exchange: UwearExchange, generation: Generation, word: str | None = None) -> dict[str, Any]:
+    """Return the JSON form of a generation. A fault may replace the status by `word`."""
     return {
         "generation_id": generation.generation_id,
-        "model_name": generation.order.model,
+        "model_name": generation.request.model,
         "status": word or status_of(generation),
-        "generation_results": _results(call, generation),
-        **times(generation),
+        "generation_results": _results(exchange, generation),
+        **timestamps(generation),
     }
 
 
 def status_of(generation: Generation) -> str:
-    """Its status word, or the one that a fault puts in its place while it runs."""
-    is_strange = generation.traits.unknown_status and generation.status in RUNNING
+    """Return the status word. A fault may replace it while the generation runs."""
+    is_strange = generation.misbehaviour.unknown_status and generation.status in RUNNING
     return SEEN_QUEUED if is_strange else generation.status
 
 
-def times(generation: Generation) -> dict[str, str]:
-    """When it was made and last changed."""
+def timestamps(generation: Generation) -> dict[str, str]:
+    """Return when the generation was created and last changed."""
     return {"created_at": _stamp(generation.created), "updated_at": _stamp(generation.modified)}
 
 
-def whole(text: str, where: tuple[str, str]) -> int:
-    """A whole number of at most 15 digits; refuses anything else."""
+def parse_whole_number(text: str, where: tuple[str, str]) -> int:
+    """Return a whole number of at most 15 digits. Raises InvalidRequest for anything else."""
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise Invalid([Problem(where, "Input should be a valid integer", "int_parsing")])
+        raise InvalidRequest([Problem(where, "Input should be a valid integer", "int_parsing")])
     return int(text)
 
 
-def _results(call: Call, generation: Generation) -> list[dict[str, Any]]:
-    """None while Created, then one, or another without a link before it; its link is there once it is Done and ends with
-    the picture's keeping."""
+def _results(exchange: UwearExchange, generation: Generation) -> list[dict[str, Any]]:
+    """Return the results of a generation: none while it is Created, then one.
+
+    The result has a link once the generation is Done, until the picture expires. A fault may put a result without a
+    link before it.
+    """
     if generation.status == CREATED:
         return []
     link = None
     if generation.file is not None and generation.expires:
-        link = call.link(generation.file.path.name, generation.expires)
+        link = exchange.presigned_url(generation.file.path.name, generation.expires)
     result = {"generation_result_id": generation.result_id, "image_url": link, "status": generation.status}
     empty = {"generation_result_id": generation.result_id + 10**6, "image_url": None, "status": generation.status}
-    return [empty, result] if generation.traits.result_second else [result]
+    return [empty, result] if generation.misbehaviour.result_second else [result]
 
 
 def _stamp(moment: float) -> str:
-    """ISO 8601 in UTC (assumed: the page says text only)."""
+    """Return ISO 8601 in UTC. Assumed: the page only says that it is text."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,10 +1,9 @@
-"""The vendor's published facts as data, and apart from them what is assumed where it is silent.
+"""What the vendor publishes, as data; and separately, what is assumed where the vendor is silent.
 
-Source: the uwear.ai API reference, pages Create Upscale
-(POST https://api.uwear.ai/api/v1/generation-upscale) and Get All Generations
-(docs.dev.uwear.ai/operations/external_read_generations). This module holds facts only. It must not
-read requests or touch pictures, and it must not import the application: a simulator that shared
-the application's tables would agree with its mistakes.
+Source: the uwear.ai API reference, pages Create Upscale (POST https://api.uwear.ai/api/v1/generation-upscale) and Get
+All Generations (docs.dev.uwear.ai/operations/external_read_generations). This module holds facts only. It must not
+read requests or touch pictures, and it must not import the application: a simulator that shared the application's
+tables would repeat its mistakes.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from dataclasses import dataclass
 # --- published ---
 
 CREDITS: Mapping[str, int] = {"recraft": 1, "topaz": 3}
-CONFIGURABLE = "topaz"  # the one model that listens to generation_settings
+CONFIGURABLE = "topaz"  # the only model that accepts generation_settings
 RESULT_LIFETIME_SECONDS = 4 * 3_600.0
 CREATED, ONGOING, DONE, ERROR = "Created", "Ongoing", "Done", "Error"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A setting that is one of a closed set of words."""
+    """A setting that is one of a fixed set of words."""
 
     words: tuple[str, ...]
     default: str
@@ -30,14 +29,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Switch:
-    """A setting that is true or false, as JSON says it or as a word."""
+    """A setting that is true or false, as a JSON boolean or as a word."""
 
     default: bool
 
 
 @dataclass(frozen=True)
 class Number:
-    """A setting within a closed range, as a JSON number or written out."""
+    """A setting within a closed range, as a JSON number or as text."""
 
     lowest: float
     highest: float
@@ -54,7 +53,7 @@ SETTINGS: Mapping[str, Choice | Switch | Number] = {
 
 # --- seen, not published on this page ---
 
-SEEN_QUEUED, SEEN_FAILED = "Queued", "Failed"  # status words beside the four
+SEEN_QUEUED, SEEN_FAILED = "Queued", "Failed"  # status words beside the four published ones
 LONGEST_SECONDS = 20.0  # a generation usually takes 5 to 20 seconds
 SHORTEST_SECONDS = 5.0
 
@@ -66,8 +65,8 @@ SECONDS_PER_OUTPUT_MP = 1.0
 FETCH_LIMIT_SECONDS = 10.0  # for the whole picture
 FETCH_LIMIT_BYTES = 100_000_000
 OUTPUT_LIMIT_MP = 512.0
-# What comes back: the input's format where it is one of these, else PNG.
+# The result keeps the input's format if it is one of these; otherwise it is a PNG.
 KEPT_FORMATS = ("png", "jpeg")
 OTHER_FORMAT = "png"
 LIST_LIMIT_DEFAULT, LIST_LIMIT_HIGHEST = 20, 100
-FEATURE = "upscale"  # what the list calls such a generation
+FEATURE = "upscale"  # the list's name for this kind of generation

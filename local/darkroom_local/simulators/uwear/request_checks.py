@@ -1,8 +1,8 @@
-"""Turn a JSON body into a checked order, by the published tables; every problem is named at once.
+"""Turn a JSON body into a checked request, by the published tables. All problems are reported at once.
 
-Assumed where the page is silent: `model_name` is required; an empty `image_url` counts as none;
-both inputs at once, and settings for a model that takes none, are refused; a setting that is not
-published is passed over in silence. Nothing is fetched or started here.
+Assumed where the page is silent: `model_name` is required. An empty `image_url` counts as missing. A request with
+both inputs is refused, and so are settings for a model that accepts none. Unknown settings are ignored. This module
+fetches and starts nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom_local.simulators.framework.input_urls import is_web_address
-from darkroom_local.simulators.uwear.errors import Invalid, Problem
+from darkroom_local.simulators.uwear.errors import InvalidRequest, Problem
 from darkroom_local.simulators.uwear.published_facts import CONFIGURABLE, CREDITS, SETTINGS, Choice, Number, Switch
 
 Value = str | bool | float
@@ -23,40 +23,40 @@ _SOURCES = ("image_url", "generation_result_id")
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be upscaled, how, and for how much."""
+class UpscaleRequest:
+    """A checked upscale request: the input, the settings and the price."""
 
     model: str
     image_url: str | None
     generation_result_id: int | None
     settings: Mapping[str, Value]
     factor: int
-    given: Mapping[str, Any]  # the body itself
+    given: Mapping[str, Any]  # the body as received
 
     @property
     def credits(self) -> int:
-        """The price of a generation that is done."""
+        """Return the price in credits of a generation that ends Done."""
         return CREDITS[self.model]
 
     @property
     def sharpening(self) -> float:
-        """How strongly the picture is sharpened: a stand-in for what the model would do."""
+        """Return how strongly to sharpen the picture, in place of the real model's work."""
         return _SHARPENING[str(self.settings["enhance_model"])] if self.settings else 0.0
 
 
-def read_order(body: Any, recraft_factor: int) -> Order:
-    """The order a body asks for; Invalid lists what is wrong with it."""
+def check_request(body: Any, recraft_factor: int) -> UpscaleRequest:
+    """Return the checked request. Raises InvalidRequest that lists every problem."""
     if not isinstance(body, dict):
-        raise Invalid([Problem(("body",), "Input should be a valid dictionary", "model_attributes_type")])
+        raise InvalidRequest([Problem(("body",), "Input should be a valid dictionary", "model_attributes_type")])
     problems = [*_model_problems(body), *_source_problems(body), *_settings_problems(body)]
     if problems:
-        raise Invalid(problems)
+        raise InvalidRequest(problems)
     settings: dict[str, Value] = {}
     if body["model_name"] == CONFIGURABLE:
         given = body.get("generation_settings") or {}
         settings = {name: _value(rule, given.get(name, rule.default)) for name, rule in SETTINGS.items()}
     factor = int(str(settings["upscale_factor"]).removesuffix("x")) if settings else recraft_factor
-    return Order(
+    return UpscaleRequest(
         body["model_name"],
         body.get("image_url") or None,
         body.get("generation_result_id"),
@@ -102,7 +102,7 @@ def _settings_problems(body: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _wrong(rule: Choice | Switch | Number, value: Any) -> tuple[str, str] | None:
-    """What is wrong with a setting's value: the words and the type of the problem."""
+    """Return the message and the type of what is wrong with a setting's value; None if nothing is."""
     if isinstance(rule, Choice):
         if not isinstance(value, str) or value not in rule.words:
             return f"Input should be {_either(rule.words)}", "literal_error"
@@ -121,7 +121,7 @@ def _wrong(rule: Choice | Switch | Number, value: Any) -> tuple[str, str] | None
 
 
 def _value(rule: Choice | Switch | Number, value: Any) -> Value:
-    """A setting's checked value."""
+    """Return the checked value of a setting."""
     if isinstance(rule, Switch):
         return value is True or value == "true"
     return float(value) if isinstance(rule, Number) else str(value)

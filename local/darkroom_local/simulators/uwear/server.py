@@ -1,23 +1,23 @@
-"""The simulator as a running server: this vendor's routes to handlers.
+"""The uwear.ai simulator as a running server.
 
-A stand-in for uwear.ai's upscale API: creating an upscale and listing generations as its vendor
-publishes it, looking at one as clients have seen it. Paths answer with and without the published prefix, because
-newer pages drop it. It must not import the application it stands in for.
+Creating an upscale and listing generations work as the vendor publishes them; reading one generation works as clients
+have seen it. Every path answers with and without the published prefix, because newer pages omit it. This module must
+not import the application under test.
 """
 
 from __future__ import annotations
 
-from darkroom_local.simulators.framework.job_workers import Workshop
+from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
 from darkroom_local.simulators.framework.server import Route, Simulator
 from darkroom_local.simulators.uwear import api_routes, generation_list
-from darkroom_local.simulators.uwear.faults import REPERTOIRE
+from darkroom_local.simulators.uwear.faults import SUPPORTED_FAULTS
 from darkroom_local.simulators.uwear.generations import GenerationStore
-from darkroom_local.simulators.uwear.simulator_state import Settings, World
+from darkroom_local.simulators.uwear.simulator_state import UwearSettings, UwearState
 
 BASE_PATH = "/api/v1"
 
-_ROUTES: tuple[Route[World], ...] = tuple(
+_ROUTES: tuple[Route[UwearState], ...] = tuple(
     route
     for prefix in (BASE_PATH, "")
     for route in (
@@ -28,19 +28,19 @@ _ROUTES: tuple[Route[World], ...] = tuple(
 )
 
 
-class UwearSimulator(Simulator[World, Settings]):
-    """The API on a thread of its own."""
+class UwearSimulator(Simulator[UwearState, UwearSettings]):
+    """The uwear.ai API on its own thread."""
 
     name = "uwear-simulator"
     base_path = BASE_PATH
-    repertoire = REPERTOIRE
-    settings_class = Settings
-    subject = "image_url"
-    notes = ("generation_id",)
+    supported_faults = SUPPORTED_FAULTS
+    settings_class = UwearSettings
+    subject_field = "image_url"
+    id_fields = ("generation_id",)
     routes = _ROUTES
 
-    def make_world(self, workshop: Workshop) -> World:
-        """A fresh world that works there."""
+    def make_state(self, workers: JobWorkers) -> UwearState:
+        """Return new state that uses these workers."""
         links = PresignedUrls(self.settings.result_lifetime_seconds)
-        generations = GenerationStore(self.account, workshop, self.settings.limits)
-        return World(self.account, self.faults, self.journal, links, workshop, self.settings, generations)
+        generations = GenerationStore(self.account, workers, self.settings.limits)
+        return UwearState(self.account, self.faults, self.journal, links, workers, self.settings, generations)

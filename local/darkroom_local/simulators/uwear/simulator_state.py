@@ -1,4 +1,4 @@
-"""Everything one running uwear.ai simulator shares: what any simulator does, its generations, its refusals.
+"""Everything that the parts of one running uwear.ai simulator share.
 
 It must not know routes.
 """
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from darkroom_local.simulators.framework import exchange, simulator_state
+from darkroom_local.simulators.framework import simulator_state
+from darkroom_local.simulators.framework.exchange import Exchange
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.framework.request_journal import Entry
-from darkroom_local.simulators.framework.simulator_state import Found
-from darkroom_local.simulators.uwear.errors import answer
-from darkroom_local.simulators.uwear.generations import GenerationStore, Limits, Traits
+from darkroom_local.simulators.framework.simulator_state import FoundResult
+from darkroom_local.simulators.uwear.errors import error_response
+from darkroom_local.simulators.uwear.generations import GenerationStore, Limits, Misbehaviour
 from darkroom_local.simulators.uwear.published_facts import (
     DONE,
     ERROR,
@@ -28,19 +29,19 @@ from darkroom_local.simulators.uwear.published_facts import (
 
 
 @dataclass(frozen=True)
-class Settings(simulator_state.Settings):
-    """How a simulator is set up; whatever the page does not settle can be chosen."""
+class UwearSettings(simulator_state.SimulatorSettings):
+    """How a simulator is set up. Whatever the page does not say can be chosen here."""
 
-    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # divided by the speed, as all times
+    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # divided by `speed`, like all times
     recraft_factor: int = RECRAFT_FACTOR
-    echo_input: bool = True  # whether the list says what a generation was given
+    echo_input: bool = True  # whether the list repeats what was submitted
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
     fetch_limit_bytes: int = FETCH_LIMIT_BYTES
     output_limit_mp: float = OUTPUT_LIMIT_MP
 
     @property
     def limits(self) -> Limits:
-        """Those that concern the generations."""
+        """Return the limits that apply to generations."""
         return Limits(
             self.speed,
             self.result_lifetime_seconds,
@@ -51,42 +52,42 @@ class Settings(simulator_state.Settings):
 
 
 @dataclass
-class World(simulator_state.World):
-    """The parts that outlive a single request."""
+class UwearState(simulator_state.SimulatorState):
+    """The parts that live longer than one request."""
 
-    settings: Settings
+    settings: UwearSettings
     generations: GenerationStore
 
     def admit(self, entry: Entry) -> None:
-        """A missing key is 403 and a wrong one 401 (assumed: the framework's usual answers)."""
+        """Refuse a missing key with 403 and a wrong one with 401. Assumed: these are FastAPI's usual answers."""
         if entry["auth_header"] is None:
             raise Refusal(403)
         super().admit(entry)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """With a `detail`."""
-        return answer(refusal)
+        """Return an answer with a `detail`."""
+        return error_response(refusal)
 
-    def find_result(self, name: str, entry: Entry) -> Found:
-        """The picture of that file name, for as long as it is kept."""
-        generation = self.generations.of_file(name)
+    def find_result(self, name: str, entry: Entry) -> FoundResult:
+        """Return the picture of that file name until it expires."""
+        generation = self.generations.find_by_file(name)
         if generation is None:
-            return Found(None, None)
+            return FoundResult(None, None)
         entry["generation_id"] = generation.generation_id
-        return Found(generation.file if generation.has_result() else None, generation.order.image_url)
+        return FoundResult(generation.file if generation.has_result() else None, generation.request.image_url)
 
 
-Call = exchange.Call[World]
+UwearExchange = Exchange[UwearState]
 
 
-def traits_of(call: Call) -> Traits:
-    """What a generation accepted by this call is to suffer."""
-    return Traits(
-        late_seconds=call.seconds("late_job"),
-        fetch_late_seconds=call.seconds("fetch_late"),
-        list_lag_seconds=call.seconds("list_lag"),
-        ending=call.meant({"failed_job": ERROR, "failed_word": SEEN_FAILED}, DONE),
-        wrong_size=call.has("wrong_size"),
-        unknown_status=call.has("unknown_status"),
-        result_second=call.has("result_second"),
+def take_misbehaviour(exchange: UwearExchange) -> Misbehaviour:
+    """Use up the fault rules that match this request; return what they do to its generation."""
+    return Misbehaviour(
+        late_seconds=exchange.fault_seconds("late_job"),
+        fetch_late_seconds=exchange.fault_seconds("fetch_late"),
+        list_lag_seconds=exchange.fault_seconds("list_lag"),
+        ending=exchange.choose_by_fault({"failed_job": ERROR, "failed_word": SEEN_FAILED}, DONE),
+        wrong_size=exchange.has_fault("wrong_size"),
+        unknown_status=exchange.has_fault("unknown_status"),
+        result_second=exchange.has_fault("result_second"),
     )

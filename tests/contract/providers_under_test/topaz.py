@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import httpx
 from tests.contract.input_pictures import noise
+from tests.contract.providers_under_test.base import CALLS, KEY
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.contract.shared_servers import Site
-from tests.contract.stages.base import CALLS, KEY
-from tests.contract.stages.simulated import SimulatedStage
 
 from darkroom.errors import ErrorCode
 from darkroom.model import Plan
@@ -22,25 +22,25 @@ from darkroom_local.simulators.topaz.published_facts import ENDPOINTS
 REQUEST_LIMIT_BYTES = 12_000_000
 
 
-class TopazStage(SimulatedStage):
-    """A list that is kept by name, an account, and calls that are answered with the picture itself."""
+class TopazUnderTest(SimulatedProvider):
+    """Has a list by file name, an account, and synchronous calls that return the picture itself."""
 
     name = vendor = "topaz"
-    can = frozenset(
+    capabilities = frozenset(
         {
-            "upload", "link", "queue", "held", "picture answer", "cancel", "list", "forget", "account", "reserves",
+            "upload", "link", "queue", "synchronous", "picture answer", "cancel", "list", "forget", "account", "reserves",
             "estimate", "sides", "credits", "result", "listed by name", "list of two shapes", "faults", "legacy key",
-            "fetches at once", "size of its own", "removed entries", "no held calls later",
+            "fetches at once", "size of its own", "removed entries", "no synchronous calls later",
         }
     )  # fmt: skip
-    asks: ClassVar = {call: (call, call) for call in CALLS}
+    reads: ClassVar = {call: (call, call) for call in CALLS}
     operator_faults: ClassVar = {
         "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
         "no_subscription": ErrorCode.OUT_OF_CREDITS, "topping_up": ErrorCode.OUT_OF_CREDITS,
     }  # fmt: skip
     refusals = ("400", "413", "415", "422")
-    endings: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
-    delays = ("eta_early",)
+    ending_faults: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
+    delay_faults = ("eta_early",)
     malformed: ClassVar = {
         "no list": lambda body: {"data": "none"},
         "strange entries": lambda body: {**body, "data": ["none"]},
@@ -48,22 +48,22 @@ class TopazStage(SimulatedStage):
         "no next page": lambda body: {**body, "pagination": {"has_next_page": True}},
         "no end": lambda body: {**body, "pagination": {"has_next_page": True, "next_cursor": "bm90aGluZw=="}},
     }
-    strange_word = "Queued2"
-    held_tags: ClassVar = {"synchronous": "true"}
+    unknown_status_word = "Queued2"
+    synchronous_tags: ClassVar = {"synchronous": "true"}
     link_tags: ClassVar = {"input_by": "link"}
     adapter = Topaz
     page_limit = (topaz, "PAGE_LIMIT")
     simulator_class = TopazSimulator
     settings: ClassVar = {"request_limit_bytes": REQUEST_LIMIT_BYTES}
     base_path = "/image/v1"
-    holding = ("eta_early", "late_seconds")
+    endless_fault = ("eta_early", "late_seconds")
     published = frozenset((f"{name}/async", model.name) for name, it in ENDPOINTS.items() for model in it.models)
-    taken_beyond: ClassVar = {
+    accepted_beyond: ClassVar = {
         ("Super Focus", "seed"): "the vendor publishes no bounds",
         ("Super Focus V2", "seed"): "the vendor publishes no bounds",
         ("Text Refine", "strength"): "the simulator does not know which models of enhance take a strength",
     }
-    # The longest side may be reached only by a picture that is as long already, or the result would be too large.
+    # Only a picture that is already as long may reach the longest side; otherwise the result would be too large.
     shapes: ClassVar = {"output_width": (32_000, 1), "output_height": (1, 32_000)}
 
     def __init__(self, site: Site, **settings: Any) -> None:
@@ -71,14 +71,14 @@ class TopazStage(SimulatedStage):
         self.clear_list()
 
     def clear_list(self) -> None:
-        """The vendor shows a week at once: without the jobs of earlier tests."""
+        """Delete the jobs of earlier tests, because the list shows a whole week."""
         url = f"{self.simulator.base_url}/status"
         httpx.delete(url, headers={"X-API-Key": KEY}, verify=False, trust_env=False).raise_for_status()
         self.simulator.journal.clear()
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
         plan = self.plan()
-        no_width = noise(self.side)[:16] + bytes(4) + noise(self.side)[20:]  # the width in IHDR
+        no_width = noise(self.side)[:16] + bytes(4) + noise(self.side)[20:]  # the width in IHDR is 0
         return {
             "400": (replace(plan, parameters={**plan.parameters, "output_width": "0"}), self.image()),
             "413": (plan, self.image(bytes(REQUEST_LIMIT_BYTES))),

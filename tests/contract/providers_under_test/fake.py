@@ -1,12 +1,12 @@
-"""The in-memory provider, whose clock the test moves."""
+"""The in-memory provider, whose clock the test sets."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from tests.contract.providers_under_test.base import CALLS, KEY, ProviderUnderTest
 from tests.contract.shared_servers import Site
-from tests.contract.stages.base import CALLS, KEY, Stage
 from tests.fakes.provider import FakeProvider
 
 from darkroom.errors import ErrorCode
@@ -14,22 +14,22 @@ from darkroom.model import Handle, Plan
 from darkroom.ports import ImageStream, Provider
 
 
-class FakeStage(Stage):
-    """It stands for any vendor; its plans are Topaz's."""
+class FakeProviderUnderTest(ProviderUnderTest):
+    """It stands for any vendor; its plans are those of Topaz."""
 
     name, vendor = "fake", "topaz"
-    can = frozenset(
+    capabilities = frozenset(
         {"upload", "queue", "cancel", "list", "forget", "account", "reserves", "sides", "credits", "result"}
     )
-    asks: ClassVar = {call: (call, call) for call in CALLS}
+    reads: ClassVar = {call: (call, call) for call in CALLS}
     operator_faults: ClassVar = {
         "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
         "no_subscription": ErrorCode.OUT_OF_CREDITS, "topping_up": ErrorCode.OUT_OF_CREDITS,
     }  # fmt: skip
     refusals = ("rejected",)
-    broken = ("cut", "expired", "reset_before", "error_before", "not_ready")
-    endings: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
-    strange_word = "Queued2"
+    download_faults = ("cut", "expired", "reset_before", "error_before", "not_ready")
+    ending_faults: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
+    unknown_status_word = "Queued2"
 
     def __init__(self, site: Site) -> None:
         super().__init__()
@@ -38,14 +38,14 @@ class FakeStage(Stage):
         self.site = site
         self.fake = self.provider = FakeProvider(clock=lambda: self.now, key=KEY)
 
-    def fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:
-        self.site.struck[self.name].add(kind)
+    def add_fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:
+        self.site.faults_met[self.name].add(kind)
         self.fake.faults.add(kind, on=on, times=times, **options)
 
-    def hold(self) -> None:
-        self.fault("hold")
+    def keep_next_running(self) -> None:
+        self.add_fault("hold")
 
-    def finish(self, process_id: str) -> None:
+    def await_end(self, process_id: str) -> None:
         self.now += timedelta(minutes=1)
 
     def paid(self) -> int:
@@ -56,15 +56,15 @@ class FakeStage(Stage):
 
     def unreachable(self) -> Provider:
         for on in ("submit", *CALLS):
-            self.fault("refused", on=on, times=None)
+            self.add_fault("refused", on=on, times=None)
         return self.provider
 
     def strict(self) -> Provider:
-        self.fault("unsafe_link", on="download")
+        self.add_fault("unsafe_link", on="download")
         return self.provider
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
-        self.fault(what)
+        self.add_fault(what)
         return self.plan(), self.image()
 
     def link(self, content: bytes, handle: Handle) -> str:

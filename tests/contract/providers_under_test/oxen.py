@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
-from tests.contract.stages.simulated import SimulatedStage
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import ErrorCode
 from darkroom.providers import oxen
@@ -14,18 +14,18 @@ from darkroom_local.simulators.oxen import OxenSimulator
 from darkroom_local.simulators.oxen.published_facts import MODEL
 
 
-class OxenStage(SimulatedStage):
-    """A queue, by link; the same call held, which leaves no trace; a price that is asked for."""
+class OxenUnderTest(SimulatedProvider):
+    """Has a queue and a synchronous call that leaves no trace, both by link, and a price that can be read."""
 
     name = vendor = "oxen"
-    can = frozenset(
+    capabilities = frozenset(
         {
-            "link", "queue", "held", "url answer", "base64 answer", "traceless", "cancel", "list", "estimate", "result",
+            "link", "queue", "synchronous", "url answer", "base64 answer", "traceless", "cancel", "list", "estimate", "result",
             "listed by link", "lean queue", "late fetch", "fetches later", "late check", "faults", "reasons", "price list",
             "key behind results", "untold account", "whole or not", "charge in details",
         }
     )  # fmt: skip
-    asks: ClassVar = {
+    reads: ClassVar = {
         "status": ("status", "status"),
         "list": ("list", "list"),
         "history": ("list", "history"),
@@ -34,15 +34,15 @@ class OxenStage(SimulatedStage):
         "download": ("download", "status"),
         "estimate": ("estimate", "model"),
     }
-    unread = frozenset({"cancel"})
+    status_only_reads = frozenset({"cancel"})
     operator_faults: ClassVar = {
         "auth": ErrorCode.AUTH_FAILED,
         "forbidden": ErrorCode.AUTH_FAILED,
         "no_funds": ErrorCode.OUT_OF_CREDITS,
     }
     refusals = ("model=flux", "model=", "num_generations=5")
-    endings: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
-    delays = ("late_job", "hold", "fetch_late")
+    ending_faults: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
+    delay_faults = ("late_job", "hold", "fetch_late")
     malformed: ClassVar = {
         "no list": lambda body: {"generations": "none"},
         "no object": lambda body: [],
@@ -50,19 +50,19 @@ class OxenStage(SimulatedStage):
         "no id": lambda body: {**body, "generations": [{**row, "generation_id": 5} for row in body["generations"]]},
         "no end": lambda body: {**body, "total_pages": 10**6},
     }
-    mute_on = ("list", "history")
-    mutes = ("no_echo", "null_input")
-    strange_word = "expired"
+    operations_naming_inputs = ("list", "history")
+    faults_hiding_inputs = ("no_echo", "null_input")
+    unknown_status_word = "expired"
     side, factor, price = 128, 2, Decimal(500)
-    held_tags: ClassVar = {"synchronous": "true"}
+    synchronous_tags: ClassVar = {"synchronous": "true"}
     adapter = Oxen
     page_limit = (oxen, "PAGE_SIZE")
-    first_pages = 3  # two of the queue, which has no pages, and one of the history
+    answers_before_second_page = 3  # two of the queue, which has no pages, and one of the history
     simulator_class = OxenSimulator
-    # Where the vendor keeps results, its API does not run.
+    # The API does not run on the host that serves the results.
     settings: ClassVar = {"available_credits": 10**9, "result_lifetime_seconds": 10.0**8, "result_host": "localhost"}
     base_path = "/api"
-    holding = ("hold", "seconds")
-    operations: ClassVar = {"held": "edit"}
-    embeds = "inline"
+    endless_fault = ("hold", "seconds")
+    operations: ClassVar = {"synchronous": "edit"}
+    inline_fault = "inline"
     published = frozenset({("ai/queue", MODEL)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
-from tests.contract.stages.simulated import SimulatedStage
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import ErrorCode
 from darkroom.providers import aimlapi
@@ -14,18 +14,18 @@ from darkroom_local.simulators.aimlapi import AimlapiSimulator
 from darkroom_local.simulators.aimlapi.published_facts import MODELS
 
 
-class AimlapiStage(SimulatedStage):
-    """One synchronous call, by link, and a log of what it cost."""
+class AimlapiUnderTest(SimulatedProvider):
+    """Takes the input by link in a synchronous call, and logs what it cost."""
 
     name = vendor = "aimlapi"
-    can = frozenset(
+    capabilities = frozenset(
         {
-            "link", "held", "url answer", "base64 answer", "list", "log", "account", "usage", "late fetch", "faults",
+            "link", "synchronous", "url answer", "base64 answer", "list", "log", "account", "usage", "late fetch", "faults",
             "fetches at once",
             "silent",
         }
     )  # fmt: skip
-    asks: ClassVar = {
+    reads: ClassVar = {
         "status": ("status", "list"),
         "list": ("list", "list"),
         "cancel": ("cancel", "list"),
@@ -38,7 +38,7 @@ class AimlapiStage(SimulatedStage):
         "no_funds": ErrorCode.OUT_OF_CREDITS,
     }
     refusals = ("model=claid", "mode=Standard", "output_format=gif", "strength=1.5", "focus_boost=0.1")
-    delays = ("late_job", "fetch_late")
+    delay_faults = ("late_job", "fetch_late")
     malformed: ClassVar = {
         "no list": lambda body: {**body, "data": "none"},
         "no object": lambda body: [],
@@ -51,9 +51,9 @@ class AimlapiStage(SimulatedStage):
     simulator_class = AimlapiSimulator
     settings: ClassVar = {"available_credits": 10**10, "log_delay_seconds": 0.0}
     base_path = ""
-    embeds = "b64"
+    inline_fault = "b64"
     published = frozenset(("v1/images/generations", model) for model in MODELS)
-    taken_beyond: ClassVar = {
+    accepted_beyond: ClassVar = {
         **{
             (model, "face_enhancement"): "the adapter makes a JSON boolean of whatever is said: there is nothing beyond"
             for model in MODELS
@@ -61,8 +61,8 @@ class AimlapiStage(SimulatedStage):
         ("topaz-labs/sharpen-gen", "seed"): "the vendor publishes no bounds",
     }
 
-    def hold(self) -> None:
+    def keep_next_running(self) -> None:
         raise AssertionError("nothing of this vendor's runs once it was answered")
 
-    def finish(self, process_id: str) -> None:
-        """The answer was the end."""
+    def await_end(self, process_id: str) -> None:
+        """Do nothing: the process had ended when the call was answered."""

@@ -1,6 +1,6 @@
-"""A server that holds pictures, for the simulators of vendors that fetch their input by its address.
+"""A server of pictures, for simulators of vendors that fetch their input by URL.
 
-The tests of the simulators must not import the application: what is checked is the stand-in, not its user.
+The tests of the simulators must not import the application: they check the simulators alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 
 
 def picture(width: int = 30, height: int = 20, name: str = "PNG", **save: Any) -> bytes:
-    """A picture of that size with a gradient in it."""
+    """Return a picture of that size with a gradient."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
     buffer = io.BytesIO()
     image.save(buffer, name, **save)
@@ -30,15 +30,15 @@ def opened(data: bytes) -> Image.Image:
     return image
 
 
-class Gallery:
-    """Pictures by path, on a server of their own; remembers what was asked for, as it was asked."""
+class PictureServer:
+    """Serves pictures by path, and records the requests exactly as they came."""
 
     def __init__(self) -> None:
         self.origin = ""
         self.renew()
 
     def renew(self) -> None:
-        """A cat and a dog, and nobody has asked for them."""
+        """Reset to a picture of a cat and one of a dog, without requests."""
         self.pictures: dict[str, bytes] = {"/cat.png": picture(), "/dog.jpg": picture(name="JPEG")}
         self.moved: dict[str, str] = {}
         self.asked: list[str] = []
@@ -49,7 +49,7 @@ class Gallery:
         return self.origin + path
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        """One GET."""
+        """Answer one GET."""
         self.asked.append(request.path)
         self.headers.append(dict(request.headers))
         time.sleep(self.delay_seconds)
@@ -65,9 +65,9 @@ class Gallery:
 
 
 @contextlib.contextmanager
-def gallery_open() -> Iterator[Gallery]:
-    """A gallery for the length of a block."""
-    shown = Gallery()
+def serve_pictures() -> Iterator[PictureServer]:
+    """Serve pictures for the length of a block."""
+    shown = PictureServer()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -87,17 +87,17 @@ def gallery_open() -> Iterator[Gallery]:
             thread.join()
 
 
-def no_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = b"hello"
+def no_picture(picture_server: PictureServer) -> None:
+    picture_server.pictures["/cat.png"] = b"hello"
 
 
-def half_a_picture(gallery: Gallery) -> None:
-    gallery.pictures["/cat.png"] = picture(200, 200, "JPEG")[:-700]
+def half_a_picture(picture_server: PictureServer) -> None:
+    picture_server.pictures["/cat.png"] = picture(200, 200, "JPEG")[:-700]
 
 
-def gone(gallery: Gallery) -> None:
-    del gallery.pictures["/cat.png"]
+def gone(picture_server: PictureServer) -> None:
+    del picture_server.pictures["/cat.png"]
 
 
-def moved(gallery: Gallery) -> None:
-    gallery.moved["/cat.png"] = gallery.url("/dog.jpg")
+def moved(picture_server: PictureServer) -> None:
+    picture_server.moved["/cat.png"] = picture_server.url("/dog.jpg")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from tests.contract.stages.simulated import SimulatedStage
+from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import ErrorCode
 from darkroom.model import Plan
@@ -16,18 +16,18 @@ from darkroom_local.simulators.uwear import UwearSimulator
 from darkroom_local.simulators.uwear.published_facts import CREDITS
 
 
-class UwearStage(SimulatedStage):
-    """Links only; a list that says which it was given; nobody to ask for the account."""
+class UwearUnderTest(SimulatedProvider):
+    """Takes inputs by link only. Its list names the inputs. It has no call for the account."""
 
     name = vendor = "uwear"
-    can = frozenset(
+    capabilities = frozenset(
         {
             "link", "queue", "list", "result", "listed by link", "list of other shapes", "empty results",
             "late fetch", "fetches later", "faults",
             "no reprieve", "silent", "untold account",
         }
     )  # fmt: skip
-    asks: ClassVar = {
+    reads: ClassVar = {
         "status": ("status", "status"),
         "list": ("list", "list"),
         "cancel": ("cancel", "status"),
@@ -39,8 +39,8 @@ class UwearStage(SimulatedStage):
         "no_funds": ErrorCode.OUT_OF_CREDITS,
     }
     refusals = ("model=claid", "upscale_factor=3x", "face_enhancement=maybe", "face_enhancement_creativity=1.5")
-    endings: ClassVar = {"failed_job": "failed", "failed_word": "failed"}
-    delays = ("late_job", "fetch_late")
+    ending_faults: ClassVar = {"failed_job": "failed", "failed_word": "failed"}
+    delay_faults = ("late_job", "fetch_late")
     malformed: ClassVar = {
         "no list": lambda body: {**body, "data": "none"},
         "no object": lambda body: "none",
@@ -50,20 +50,20 @@ class UwearStage(SimulatedStage):
         "no last page": lambda body: {**body, "max_page": None},
         "no end": lambda body: {**body, "max_page": 10**6},
     }
-    mute_on = ("list",)
-    mutes = ("no_echo", "null_input")
-    strange_ids = ("9999999", "", "..", "../generations", "a/b", "-1", "1e3", "١٢")
-    strange_word = "Queued"
+    operations_naming_inputs = ("list",)
+    faults_hiding_inputs = ("no_echo", "null_input")
+    unknown_ids = ("9999999", "", "..", "../generations", "a/b", "-1", "1e3", "١٢")
+    unknown_status_word = "Queued"
     side, factor = 64, 4
     adapter = Uwear
     page_limit = (uwear, "PAGE_LIMIT")
     simulator_class = UwearSimulator
     settings: ClassVar = {"available_credits": 10**9, "result_lifetime_seconds": 10.0**8}
     base_path = "/api/v1"
-    holding = ("late_job", "seconds")
+    endless_fault = ("late_job", "seconds")
     published = frozenset(("generation-upscale", model) for model in CREDITS)
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
         plan, image = super().refused(what)
-        taking = {} if what.startswith("model=") else {"model": "topaz"}  # the one model that takes settings
+        taking = {} if what.startswith("model=") else {"model": "topaz"}  # the only model that takes settings
         return replace(plan, parameters={**plan.parameters, **taking}), image

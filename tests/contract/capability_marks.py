@@ -1,0 +1,17 @@
+"""The marks with which a test names the capabilities it needs. conftest.py then runs it for the providers that have
+them.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+def needs(*capabilities: str) -> pytest.MarkDecorator:
+    """Run the test only for providers that have all of these capabilities."""
+    return pytest.mark.needs(*capabilities)
+
+
+def per_provider(argument: str, table: str) -> pytest.MarkDecorator:
+    """Run the test once for each entry of the provider's table of that name, and pass the entry as the argument."""
+    return pytest.mark.per_provider(argument, table)

@@ -1,0 +1,188 @@
+"""A provider under test: what a contract test may know and do.
+
+Its data say what the vendor can do. Its methods send pictures, cause faults, wait for the end of a process, and count
+what was paid for.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from tests.contract.input_pictures import noise
+
+from darkroom import images, planning, setting_layers
+from darkroom.errors import ErrorCode
+from darkroom.model import FoundProcess, Handle, ImageFacts, ImageFormat, Limits, Plan, Submission
+from darkroom.ports import ImageStream, Provider
+
+KEY = "contract-key-0123456789"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+FREE = Limits({}, Decimal(0), {}, {})
+NO_ANSWER = ("reset_before", "error_before", "error_after", "lost_answer", "garbage")
+ACCEPTED = frozenset({"error_after", "lost_answer", "garbage"})  # faults that strike after the request was carried out
+
+# The calls of the port that only read, by the names that tests use.
+CALLS: Mapping[str, Callable[[ProviderUnderTest, str], Any]] = {
+    "status": lambda under_test, process_id: under_test.provider.progress(process_id),
+    "list": lambda under_test, process_id: under_test.find(),
+    "cancel": lambda under_test, process_id: under_test.provider.cancel(process_id),
+    "delete": lambda under_test, process_id: under_test.provider.forget(process_id),
+    "download": lambda under_test, process_id: under_test.provider.result(process_id).__enter__(),
+    "estimate": lambda under_test, process_id: under_test.provider.estimate(
+        under_test.plan(), under_test.side, under_test.side
+    ),
+    "account": lambda under_test, process_id: under_test.provider.balance(),
+}
+
+
+class ProviderUnderTest(ABC):
+    """One provider, set up for tests. Tests read the data of its class through the marks `needs` and `per_provider`."""
+
+    name: ClassVar[str]
+    vendor: ClassVar[str]  # whose catalog its plans use
+    capabilities: ClassVar[frozenset[str]]
+    # The calls that reach the vendor: name → the call of CALLS, and the vendor's operation that faults strike.
+    reads: ClassVar[Mapping[str, tuple[str, str]]]
+    status_only_reads: ClassVar[frozenset[str]] = frozenset()  # the reads of which the adapter only looks at the status
+    operator_faults: ClassVar[Mapping[str, ErrorCode]]
+    refusals: ClassVar[tuple[str, ...]]  # what `refused` can make
+    download_faults: ClassVar[tuple[str, ...]] = (
+        "cut",
+        "expired",
+        "reset_before",
+        "error_before",
+    )  # of results
+    ending_faults: ClassVar[Mapping[str, str]] = {}  # fault → the state that it gives a process
+    delay_faults: ClassVar[tuple[str, ...]] = ()  # faults that make a process end later
+    # what may be wrong with the list → a function that changes its answer so
+    malformed: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    operations_naming_inputs: ClassVar[tuple[str, ...]] = ()  # operations that usually name the inputs of processes
+    faults_hiding_inputs: ClassVar[tuple[str, ...]] = ()  # faults that make them not name the inputs
+    unknown_ids: ClassVar[tuple[str, ...]] = (UNKNOWN, "", "..", "../status", "a/b")
+    unknown_status_word: ClassVar[str] = ""  # the word that the fault `unknown_status` sends
+    side: ClassVar[int] = 256  # of the usual picture, in pixels
+    factor: ClassVar[int] = 1  # how many times as long the sides of its result are
+    price: ClassVar[Decimal] = Decimal(1)  # of its result
+    synchronous_tags: ClassVar[Mapping[str, str]] = {}  # tags of an upload that is sent by a synchronous call
+    link_tags: ClassVar[Mapping[str, str]] = {}  # tags of an upload that is sent by link
+
+    provider: Provider
+    secrets: tuple[str, ...]  # what no error may contain; the key first
+
+    def __init__(self) -> None:
+        self.job_id = uuid.uuid4().hex
+        self.since = datetime.now(UTC)
+        self.kept: dict[str, bytes] = {}
+        self.pieces: list[int] = []  # the lengths of the pieces that `keep` received
+        self.links_created: list[str] = []
+
+    @abstractmethod
+    def add_fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:
+        """Add a fault rule for an operation, or for a call of `reads`."""
+
+    @abstractmethod
+    def keep_next_running(self) -> None:
+        """Keep the next process from ending by itself."""
+
+    @abstractmethod
+    def await_end(self, process_id: str) -> None:
+        """Wait until the process has ended."""
+
+    @abstractmethod
+    def paid(self) -> int:
+        """Return the number of accepted submits."""
+
+    @abstractmethod
+    def rotate_key(self, key: str = "another-key") -> None:
+        """Store another key."""
+
+    @abstractmethod
+    def unreachable(self) -> Provider:
+        """Return the provider, unable to connect to its vendor."""
+
+    @abstractmethod
+    def strict(self) -> Provider:
+        """Return the provider as it runs in the cloud: it accepts only public https links to results."""
+
+    @abstractmethod
+    def refused(self, what: str) -> tuple[Plan, ImageStream]:
+        """Return a plan and an image that the vendor refuses at once."""
+
+    @abstractmethod
+    def link(self, content: bytes, handle: Handle) -> str:
+        """Return a URL that serves the content, like a presigned URL of S3."""
+
+    @property
+    def result_side(self) -> int:
+        """Return the side of the usual picture's result, in pixels."""
+        return self.side * self.factor
+
+    def handle(self, attempt: int = 1, run: int = 1, job_id: str | None = None) -> Handle:
+        """Return a handle of the test's job."""
+        return Handle(job_id or self.job_id, run, attempt)
+
+    def plan(self, **tags: str) -> Plan:
+        """Return the plan for the usual picture with these tags."""
+        return self.plan_for(ImageFacts(ImageFormat.PNG, self.side, self.side), **tags)
+
+    def plan_for(self, facts: ImageFacts, **tags: str) -> Plan:
+        """Return the plan for a picture with these tags."""
+        layer = setting_layers.tag_layer(tags)
+        resolved = setting_layers.resolve([layer], default_provider=self.vendor, allowed_providers=[self.vendor])
+        return planning.plan(resolved, facts, 200_000, FREE)
+
+    def image(self, content: bytes | None = None, attempt: int = 1, run: int = 1) -> ImageStream:
+        """Return the image to send, as an adapter receives it."""
+        sent = noise(self.side) if content is None else content
+        handle = self.handle(attempt, run)
+        return ImageStream(lambda: io.BytesIO(sent), lambda: self.link(sent, handle), len(sent), "image/png", ".png")
+
+    def keep(self, process_id: str, pieces: Iterator[bytes]) -> None:
+        """Store a result completely or not at all, as `ports.StagedResults` does."""
+        content = b""
+        for piece in pieces:
+            self.pieces.append(len(piece))
+            content += piece
+        self.kept[process_id] = content
+
+    def submit(self, attempt: int = 1, run: int = 1, **tags: str) -> Submission:
+        """Submit the usual picture."""
+        plan = self.plan(**tags)
+        return self.provider.submit(plan, self.image(None, attempt, run), self.handle(attempt, run), self.keep)
+
+    def submit_synchronous(self, provider: Provider | None = None, content: bytes | None = None) -> Submission:
+        """Submit by a synchronous call, which returns the result."""
+        plan = self.plan(**self.synchronous_tags)
+        if content is not None:
+            facts = images.inspect(lambda offset, length: content[offset : offset + length], len(content))
+            plan = self.plan_for(facts, **self.synchronous_tags)
+        assert plan.send_mode.is_synchronous
+        return (provider or self.provider).submit(plan, self.image(content), self.handle(), self.keep)
+
+    def running(self, **tags: str) -> str:
+        """Submit a job that does not end by itself. Return its process id."""
+        self.keep_next_running()
+        return self.submit(**tags).process_id
+
+    def finished(self, attempt: int = 1, **tags: str) -> str:
+        """Submit a job and wait for its end. Return its process id."""
+        process_id = self.submit(attempt, **tags).process_id
+        self.await_end(process_id)
+        return process_id
+
+    def find(
+        self, attempt: int = 1, run: int = 1, job_id: str | None = None, provider: Provider | None = None, **tags: str
+    ) -> tuple[FoundProcess, ...] | None:
+        """Return what the vendor's own list shows of a run."""
+        send_mode = self.plan(**tags).send_mode
+        return (provider or self.provider).find(self.handle(attempt, run, job_id), send_mode, self.since)
+
+    def ask(self, read: str, process_id: str) -> Any:
+        """Make one of the calls in `reads`."""
+        return CALLS[self.reads[read][0]](self, process_id)
