@@ -108,7 +108,7 @@ def run_once(program: str, path: list[str]) -> Times:
 
 
 def interleaved(programs: Mapping[str, tuple[str, list[str]]], rounds: int) -> dict[str, list[Times]]:
-    """Run each program once a round, starting each round with the next program. A first round that warms the disk does not count."""
+    """Run each program once a round, starting each round with the next program. The first round only warms the disk."""
     names = list(programs)
     found: dict[str, list[Times]] = {name: [] for name in names}
     for name in names:

@@ -178,7 +178,7 @@ def _idle_machine(room: Darkroom) -> str:
 
 
 def _signing_role(room: Darkroom) -> str:
-    """Create a role that signs links and that this process may assume. The stack's own role trusts submit only. Return its ARN."""
+    """Create a role that signs links. This process may assume it; the stack's own role trusts submit only. Return its ARN."""
     name, bucket = f"signer-{time.time_ns()}", room.stack.input_bucket
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     grant = {"Effect": "Allow", "Action": ["s3:GetObject*"], "Resource": f"arn:aws:s3:::{bucket}/*"}
