@@ -108,7 +108,7 @@ def run_once(program: str, path: list[str]) -> Times:
 
 
 def interleaved(programs: Mapping[str, tuple[str, list[str]]], rounds: int) -> dict[str, list[Times]]:
-    """Run each program once a round, starting each round with the next program. The first round only warms the disk."""
+    """Run each program once a round, in rotating order. A round before them warms the disk and does not count."""
     names = list(programs)
     found: dict[str, list[Times]] = {name: [] for name in names}
     for name in names:

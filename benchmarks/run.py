@@ -26,8 +26,8 @@ IS_ONE = re.compile(r"^NAME = .*^def run\(", re.DOTALL | re.MULTILINE)
 FIRST = ["finalize", "submit", "cold_start", "cost", "pipeline", "scale"]
 PREAMBLE = """# What was measured
 
-Written by `make bench`; the last full run of each. Seconds are this machine's, so what counts are ratios: both sides of each were
-measured in turn, in one run.
+`make bench` writes this page. It shows the last full run of each benchmark. Seconds depend on the machine, so compare ratios:
+one run measured both sides of each ratio, in turns.
 """
 
 

@@ -1,7 +1,7 @@
-"""10,000 uploads within a minute, in virtual time: whether all come through, how fast, and what stands in the way.
+"""Plays 10,000 uploads within a minute in virtual time: do all of them end, how fast, and what slows them down?
 
-The use cases, the ledger and the state machine are the application's own; the limits of AWS and of the provider are modelled
-(`benchmarks/scaling`). `--quick` plays a tenth.
+Use cases, ledger and state machine are the application's own. The limits of AWS and of the provider are modelled
+(`benchmarks/scaling`). `--quick` plays a tenth of the uploads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAME = "scale"
 QUESTION = (
     "Do 10,000 uploads within a minute drain at the provider's pace, without one lost, paid twice or dead-lettered?"
 )
-MOST_DRAIN = 1.25  # times what the provider's pace, or the permitted concurrency, needs at least
+MOST_DRAIN = 1.25  # times the shortest time that the provider's pace or the permitted concurrency allows
 NOTES = [
     "Time is virtual and one seed is one run: the figures do not depend on the machine.",
     "Modelled after AWS' documents: StartExecution's bucket of 1,300 and 300 a second, the pollers' 5 and 300 more a minute, "
@@ -29,7 +29,7 @@ NOTES = [
 
 
 def run(quick: bool = False) -> Result:
-    """Plays all bursts."""
+    """Play all bursts."""
     times = 10 if quick else 1
     played = play_all([smaller(scenario, times) for scenario in (*SCENARIOS, *CONTENTION)])
     bursts, contention = played[: len(SCENARIOS)], played[len(SCENARIOS) :]
@@ -40,7 +40,7 @@ def run(quick: bool = False) -> Result:
         "drain ÷ pace, throttling provider": bursts[3].figures.drain_seconds / bursts[3].figures.pace_seconds,
     }
     goals = {"promises broken": 0.0}
-    if not quick:  # a small burst is over before its last picture is done
+    if not quick:  # a small burst is over so soon that its last picture sets the time
         goals |= {name: MOST_DRAIN for name in ratios if name.startswith("drain")}
     broken = [f"{one.figures.scenario}: {what} ({cases})" for one in played for what, cases in one.broken.items()]
     return Result(

@@ -1,7 +1,7 @@
-"""A picture from the bucket to the provider: what submit does, beside other ways and beside bytes passed on as they come.
+"""Measures how submit sends a picture from the bucket to the provider, beside other ways and a bare loop.
 
-Bucket and provider are nginx on this machine, TLS at both. Each way runs in a process of its own; what it imports and the clients
-it makes are not counted. The raw pump is http.client at both ends, with the same multipart form around the bytes.
+Bucket and provider are nginx on this machine, both with TLS. Each way runs in its own process; its imports and the making of
+its clients are not counted. "Raw pump" is http.client at both ends, with the same multipart form around the bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Prepared = Callable[[], object]
 
 
 def raw(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """GET → POST in pieces by http.client, the form's lines around them."""
+    """Pass the pieces of a GET on to a POST inside a form, with http.client."""
     context = ssl.create_default_context(cafile=authority)
     before = (
         b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.tiff"\r\nContent-Type: image/tiff\r\n\r\n'
@@ -56,7 +56,7 @@ def raw(source: str, size: int, sink: str, authority: str) -> Prepared:
 
 
 def darkroom(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """The runtime's own adapters, as submit puts them together."""
+    """Send with the application's own adapters, put together as in submit."""
     from darkroom.aws.input_bucket import S3InputBucket
     from darkroom.model import Handle, ImageFormat, Plan, SourceObject
     from darkroom.ports import ImageStream
@@ -95,22 +95,22 @@ def darkroom(source: str, size: int, sink: str, authority: str) -> Prepared:
 
 
 class OneKey:
-    """The key that any vendor takes here."""
+    """A key store with the same key for every provider."""
 
     def get(self, provider: str) -> str:
         return "key"
 
     def refresh(self) -> None:
-        """Nothing to read."""
+        """Do nothing: the key never changes."""
 
 
 def nothing(*rest: object) -> NoReturn:
-    """No link is asked for, and no result is kept, of a picture that is sent as bytes."""
+    """Fail if called: a picture sent as bytes needs no link and stages no result."""
     raise AssertionError(rest)
 
 
 def requests_files(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """`files=` with the bucket's stream."""
+    """Give requests' `files=` the bucket's stream."""
     import requests
 
     client, session = s3(source, authority), requests.Session()
@@ -124,7 +124,7 @@ def requests_files(source: str, size: int, sink: str, authority: str) -> Prepare
 
 
 def httpx_bytes(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """`files=` with all bytes in memory."""
+    """Give httpx' `files=` all bytes in memory."""
     import httpx
 
     client, calls = s3(source, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority), timeout=60)
@@ -137,7 +137,7 @@ def httpx_bytes(source: str, size: int, sink: str, authority: str) -> Prepared:
 
 
 def httpx_stream(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """`files=` with the bucket's stream as it is."""
+    """Give httpx' `files=` the bucket's stream as it is."""
     import httpx
 
     client, calls = s3(source, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority), timeout=60)
@@ -156,13 +156,13 @@ WORK: Mapping[str, Callable[..., Prepared]] = {
 
 
 def framing(answer: bytes) -> str:
-    """How the body was framed, from what the sink says of the request."""
+    """Return how the body was framed, `Content-Length` or `chunked`, from the sink's answer."""
     said = json.loads(answer)
     return "Content-Length" if said["length"] else said["framing"]
 
 
 def run(quick: bool = False) -> Result:
-    """64 MiB, then 512 MiB."""
+    """Measure 64 MiB and 512 MiB, or only 64 MiB if `quick`."""
     sizes = [SMALL] if quick else [SMALL, LARGE]
     with servers(sizes) as at:
         found = {

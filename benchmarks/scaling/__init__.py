@@ -1,5 +1,5 @@
-"""A burst of uploads through the real application, on modelled limits of AWS and of a provider: a simulation in virtual time.
+"""Simulates a burst of uploads through the application, in virtual time and under modelled limits of AWS and a provider.
 
-What is real: the use cases, the DynamoDB adapters with their conditions and retries, the state machine's file, the numbers
-in the template. What is modelled: how long calls take, and how AWS and the provider say no.
+These parts are real: the use cases, the DynamoDB adapters with their conditions and retries, the state machine's file and
+the template's numbers. These parts are modelled: how long calls take, and how AWS and the provider refuse them.
 """

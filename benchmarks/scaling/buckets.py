@@ -1,4 +1,4 @@
-"""Thousands of objects, all the same picture: the input bucket without history, the output bucket without bodies."""
+"""In-memory buckets for thousands of copies of one picture. The input keeps no old versions, the output no bodies."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ BODY = SMALL[ImageFormat.JPEG]
 
 
 class InputBucket:
-    """Fulfils `ports.InputBucket`. `tags`: what every upload carries."""
+    """Fulfils `ports.InputBucket`. Every upload carries `tags`."""
 
     def __init__(self, world: World, tags: Mapping[str, str]) -> None:
         self.world, self.every_tag = world, dict(tags)
         self.kept: dict[str, SourceObject] = {}
 
     def put(self, number: int) -> Upload:
-        """Uploads a picture; answers what its event would name."""
+        """Upload a picture, and return the upload that its event would name."""
         at, key = self.world.clock().replace(microsecond=0), f"burst/{number:06}.jpg"
         self.kept[key] = SourceObject(INPUT, key, f"v{number}", f"etag-{number}", len(BODY), at)
         return Upload(INPUT, key, f"v{number}", f"etag-{number}", f"{number:016X}")
@@ -51,13 +51,13 @@ class InputBucket:
         return io.BytesIO(BODY)
 
     def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
-        keys = [key for key in self.kept if cursor is None or key > cursor]  # they were put in their order
+        keys = [key for key in self.kept if cursor is None or key > cursor]  # uploads come in the order of their keys
         page = [self.kept[key] for key in keys[:PAGE]]
         return page, page[-1].key if len(keys) > PAGE else None
 
 
 class OutputBucket:
-    """Fulfils `ports.OutputBucket`. `writes`: how often each key was written."""
+    """Fulfils `ports.OutputBucket`. `writes` counts how often each key was written."""
 
     bucket = OUTPUT
 
@@ -86,7 +86,7 @@ class OutputBucket:
         return []
 
     def abort(self, upload: UnfinishedUpload) -> None:
-        """There is none."""
+        """Do nothing: there is no unfinished upload."""
 
     def oldest_left(self) -> timedelta | None:
         return None

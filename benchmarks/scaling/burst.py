@@ -1,4 +1,4 @@
-"""One burst from its first upload until all is at rest, and what became of it."""
+"""Plays one burst, from its first upload until nothing is left to do, and keeps what happened."""
 
 from __future__ import annotations
 
@@ -37,34 +37,36 @@ TERMINAL = frozenset(
 
 @dataclass(frozen=True)
 class Scenario:
-    """A burst and its world. `within`: seconds over which the uploads come; `monthly_credits` 0 = no limit."""
+    """A burst and its conditions. The uploads come within `within` seconds. `monthly_credits` 0 means no limit."""
 
     name: str
     uploads: int = 10_000
     within: float = 60.0
-    concurrent_submits: int = 0  # 0 = the template's default
+    concurrent_submits: int = 0  # 0 means the template's default
     account_concurrency: int = 1_000
     pace: Pace = field(default_factory=Pace)
     monthly_credits: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
-    doubled: float = 0.005  # uploads whose event comes twice
-    elsewhere: bool = False  # outside the three Regions with the larger bucket of StartExecution
-    paused_until: float = 0.0  # an operator had paused the provider before the first upload
-    occupied: float = limits.OCCUPIED  # how long a transaction holds its items
+    doubled: float = 0.005  # the share of uploads whose event comes twice
+    elsewhere: bool = False  # in a Region other than the three with the larger token bucket for StartExecution
+    paused_until: float = (
+        0.0  # seconds until an operator resumes the provider, which was paused before the first upload
+    )
+    occupied: float = limits.OCCUPIED  # seconds for which a transaction holds its items
     deadline: float = 24 * 3600.0
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the fault simulation's stack wants to know of its world."""
+    """The two times, in seconds, that the fault simulation's stack reads."""
 
     deadline: float
     retention: float
 
 
 class Burst:
-    """Everything of one run."""
+    """One run of a scenario: the application, the modelled services, and counts of what happened."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -98,11 +100,11 @@ class Burst:
         self.statuses: Counter[str] = Counter()
         self.most_committed = Decimal(0)
         self.uploaded = 0
-        self.ended_at: list[float] = []  # when jobs came to their ends
+        self.ended_at: list[float] = []  # the virtual second at which each job ended
         self.sweeps: Counter[str] = Counter()
 
     def run(self) -> Burst:
-        """Until all is at rest."""
+        """Run until nothing is left to do, and return this burst."""
         logging.disable(logging.CRITICAL)
         try:
             self._sweep()
@@ -118,18 +120,18 @@ class Burst:
         return self
 
     def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:
-        """The event bus."""
+        """Take events, as a client of the event bus."""
         for entry in Entries:
             detail = json.loads(entry["Detail"])
             self.events[detail["job_id"], entry["DetailType"]] += 1
         return {"FailedEntryCount": 0, "Entries": [{}]}
 
     def jobs(self) -> list[Row]:
-        """Every job's row."""
+        """Return every job's row."""
         return [row for (_, sort), row in self.dynamo.peek().items() if sort == "JOB"]
 
     def budget(self) -> dict[str, Decimal]:
-        """The month's numbers of the provider."""
+        """Return the numbers in the provider's month row."""
         found = [row for (pk, _), row in self.dynamo.peek().items() if pk == f"BUDGET#{PROVIDER}"]
         return {name: Decimal(value["N"]) for row in found for name, value in row.items() if "N" in value}
 

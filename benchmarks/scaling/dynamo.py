@@ -1,7 +1,7 @@
-"""DynamoDB under load: the in-memory table, whose calls take time, whose transactions conflict and whose keys are throttled.
+"""DynamoDB under load: an in-memory table whose calls take time, whose transactions conflict and whose keys are throttled.
 
-A transaction holds its items for a while; whatever else would write one of them meanwhile is refused, as DynamoDB does it,
-and never waits. The client's own retries of throttled calls are those of boto3 in `standard` mode with four tries.
+A transaction holds its items for a while. Like DynamoDB, the table refuses every other write of a held item at once and
+never lets it wait. Throttled calls are retried as by boto3 in `standard` mode with four tries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ THROTTLED = "ProvisionedThroughputExceededException"
 
 
 def patiently(world: World, call: Callable[[], Any], is_throttled: Callable[[Exception], bool]) -> Any:
-    """What boto3's standard mode does: up to four tries, with a random share of 1, 2, 4 s between."""
+    """Call as boto3's standard mode does: up to four tries, with a random part of 1, 2 and 4 s between them."""
     for attempt in range(CLIENT_TRIES):
         try:
             return call()
@@ -38,9 +38,9 @@ def patiently(world: World, call: Callable[[], Any], is_throttled: Callable[[Exc
 
 
 class LoadedDynamo(InMemoryDynamo):
-    """A table with `PARTITION_WRITES` a second a key and a partition of its index, and `TABLE_WRITES` in all.
+    """A table that takes `TABLE_WRITES` units a second, and `PARTITION_WRITES` for each key and each partition of an index.
 
-    `counts`: writes (units), reads, conflicts, throttles, transactions, those given up.
+    `counts` has units written, reads, conflicts, throttles, transactions, and transactions that were given up.
     """
 
     def __init__(self, world: World, on_write: Listener, occupied: float = limits.OCCUPIED) -> None:
@@ -49,26 +49,26 @@ class LoadedDynamo(InMemoryDynamo):
         self.counts: Counter[str] = Counter()
         self.conflicts_of: Counter[str] = Counter()
         self._held: set[Key] = set()
-        self._tries: Counter[str] = Counter()  # refused ones, by the token of their transaction
+        self._tries: Counter[str] = Counter()  # refused tries, by the transaction's token
         self._buckets: dict[str, Bucket] = {}
         self._words: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
         self._partitions: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
 
     def get_item(self, **request: Any) -> dict[str, Any]:
-        """A read; reads are not limited here."""
+        """Read one row. Reads are not limited here."""
         self._travels(limits.TRAVEL * 2)
         answer = super().get_item(**request)
         self.counts["reads"] += 1
         return answer
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
-        """Reads."""
+        """Read several rows."""
         self._travels(limits.TRAVEL * 3)
         self.counts["reads"] += sum(len(asked["Keys"]) for asked in RequestItems.values())
         return super().batch_get_item(RequestItems=RequestItems)
 
     def query(self, *, TableName: str, **request: Any) -> dict[str, Any]:
-        """A page: of the index by word, or of one partition; only the rows that can be in it are looked at."""
+        """Return a page of an index or of one partition. It looks only at rows that the page can contain."""
         self._travels(limits.TRAVEL * 3)
         self.counts["reads"] += 1
         values = request["ExpressionAttributeValues"]
@@ -81,12 +81,12 @@ class LoadedDynamo(InMemoryDynamo):
         return dynamodb_queries.page(rows, self.indexes, **request) | {"ResponseMetadata": ANSWERED}
 
     def put_item(self, **request: Any) -> dict[str, Any]:
-        """One write."""
+        """Write one row."""
         key = (request["Item"]["pk"]["S"], request["Item"]["sk"]["S"])
         return self._single("PutItem", key, request["Item"], lambda: super(LoadedDynamo, self).put_item(**request))
 
     def update_item(self, *, ReturnValues: str = "NONE", **request: Any) -> dict[str, Any]:
-        """One write."""
+        """Update one row."""
         key = (request["Key"]["pk"]["S"], request["Key"]["sk"]["S"])
         values = request.get("ExpressionAttributeValues", {})
         write = super().update_item
@@ -95,7 +95,7 @@ class LoadedDynamo(InMemoryDynamo):
     def transact_write_items(
         self, *, TransactItems: Iterable[Mapping[str, Any]], ClientRequestToken: str | None = None
     ) -> dict[str, Any]:
-        """All or none; two units a write."""
+        """Make all writes or none. Each write costs two units."""
         items = list(TransactItems)
         parts = [(kind, request) for item in items for kind, request in item.items()]
         keys = [(request["Key"]["pk"]["S"], request["Key"]["sk"]["S"]) for _, request in parts]
@@ -153,7 +153,7 @@ class LoadedDynamo(InMemoryDynamo):
         self.conflicts_of.update(key[0].split("#")[0] for key in keys if key in self._held)
 
     def _takes(self, key: Key, values: Mapping[str, Any], times: int) -> bool:
-        """Whether key, table and the index' partition that the row would enter have the units."""
+        """Take the units of a write from the key, the table and the index' partition. False: one of them has too few."""
         units = times * (1 + _size(self._rows.get(key) or {}) // 1024)
         now, word = self.world.seconds, (values.get(":set_open_status") or values.get("open_status") or {}).get("S")
         if word and not self._bucket(f"word {word}", limits.PARTITION_WRITES).holds(now):
@@ -187,7 +187,7 @@ class LoadedDynamo(InMemoryDynamo):
         self.heard(key, old, new)
 
     def _pay_for_the_index(self, old: Row, new: Row) -> None:
-        """An entry that moves is one taken out and one put in, each a unit of its partition."""
+        """Charge index entries. An entry that moves costs one unit in its old partition and one in its new partition."""
         before, after = (tuple(row.get(name, {}).get("S") for name in ("open_status", "due_at")) for row in (old, new))
         if before == after:
             return
@@ -203,5 +203,5 @@ class LoadedDynamo(InMemoryDynamo):
 
 
 def _size(row: Row) -> int:
-    """About how many bytes a row has."""
+    """Return about how many bytes a row has."""
     return sum(len(name) + len(str(*value.values())) for name, value in row.items())

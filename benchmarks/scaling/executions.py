@@ -1,4 +1,4 @@
-"""Step Functions under load: the application's own state machine, whose start is throttled and whose steps are counted."""
+"""Step Functions under load: the application's own state machine, with throttled starts and counted transitions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THROTTLED = "ThrottlingException"
 
 
 class Executions(MemoryStepFunctions):
-    """`transitions`: states entered, retries, and one for each start."""
+    """Runs executions. `transitions` counts entered states, retries, and one for each start."""
 
     def __init__(self, world: World, functions: Functions, elsewhere: bool) -> None:
         super().__init__(world, self._invoke, world.rng)  # type: ignore[arg-type]
@@ -31,10 +31,10 @@ class Executions(MemoryStepFunctions):
         self.transitions = self.throttled_starts = self.running = 0
         self.by_second: Counter[int] = Counter()
         self.started_by_second: Counter[int] = Counter()
-        self.stack: Any = None  # set once the application is there
+        self.stack: Any = None  # set after the application is made
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:
-        """A start, if the account's bucket has a token."""
+        """Start an execution if the account's token bucket has a token."""
 
         def once() -> dict[str, Any]:
             self.world.sleep(self.world.spread(limits.STARTING))
@@ -74,7 +74,7 @@ class Executions(MemoryStepFunctions):
             then(TooManyRequests(function))
 
     def task_ended(self, execution: Execution, outcome: object) -> None:
-        """A retry is a transition too."""
+        """End a task. A retry counts as a transition too."""
         tries = execution.tries
         super().task_ended(execution, outcome)
         self.transitions += execution.tries == tries + 1

@@ -1,4 +1,4 @@
-"""What a burst came to: the promises that were broken, and the figures."""
+"""Sums up a burst: the promises that were broken, and the figures."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ WRITE_UNIT, READ_UNIT, MESSAGE = 0.625 / 1_000_000, 0.125 / 1_000_000, 3 * 0.40 
 
 @dataclass(frozen=True)
 class Figures:
-    """One row of the report. Seconds are virtual; `usd_*` are for 1,000 uploads."""
+    """One row of the report. Seconds are virtual. `usd_*` are US dollars for 1,000 uploads."""
 
     scenario: str
     uploads: int
     completed: int
     rejected: int
     drain_seconds: float
-    half_seconds: float  # until half of the jobs were over
-    pace_seconds: float  # what the provider, or the permitted concurrency, needs at least
+    half_seconds: float  # until half of the jobs had ended
+    pace_seconds: float  # the shortest time that the provider's pace or the permitted concurrency allows
     submits: int
     wasted_submits: int  # invocations of submit beyond one an upload
-    refused_submits: int  # the provider said 429
+    refused_submits: int  # submits that the provider answered with 429
     receives_a_message: float
     transactions: int
     conflicts: int
-    gave_up: int  # transactions that were refused to the last try: LedgerBusy
+    gave_up: int  # transactions whose last try was refused: LedgerBusy
     ledger_throttles: int
     lambda_throttles: int
     start_throttles: int
@@ -45,12 +45,12 @@ class Figures:
     usd_ledger_and_queue: float
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """Return the figures for JSON."""
         return asdict(self)
 
 
 def figures(burst: Burst) -> Figures:
-    """Of a burst that is at rest."""
+    """Return the figures of a burst that has ended."""
     scenario, functions, executions = burst.scenario, burst.functions, burst.executions
     statuses, ended = burst.statuses, sorted(burst.ended_at)
     done, uploads = max(statuses["COMPLETED"], 1), scenario.uploads
@@ -83,7 +83,7 @@ def figures(burst: Burst) -> Figures:
 
 
 def broken(burst: Burst) -> dict[str, int]:
-    """Promise → in how many cases it was not kept; empty when all were."""
+    """Return each broken promise with the number of its cases. An empty answer means that all were kept."""
     scenario, vendor = burst.scenario, burst.vendor
     jobs = [items.job_of(row) for row in burst.jobs()]
     budget, limit = burst.budget(), Decimal(scenario.monthly_credits)
@@ -114,7 +114,7 @@ def _stands(burst: Burst, job: Job) -> bool:
 
 
 def _pace(burst: Burst) -> float:
-    """Whatever is slowest: the uploads, the provider's submits a minute, or the invocations at the permitted concurrency."""
+    """Return the least seconds that a burst can take: the slowest of uploads, provider's pace, and submit at its concurrency."""
     scenario, functions = burst.scenario, burst.functions
     wanted = min(scenario.monthly_credits or scenario.uploads, scenario.uploads)
     rate = scenario.pace.submits_a_minute

@@ -1,4 +1,4 @@
-"""What the embedded cloud itself takes: the pipeline's path with functions that do nothing. Knows nothing of Darkroom."""
+"""Measures the embedded cloud's own time: the pipeline's path with functions that do nothing. It uses no code of Darkroom."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from darkroom_local.local_stack import LocalStack
 
 CODE = "import time\ndef handler(event, context):\n    return {'status': 'ended', 'at': time.time()}\n"
-PREFIX = "floor/"  # of the input bucket: the stack's own rule looks elsewhere
-WAIT_SECONDS = 2  # the shortest that Darkroom waits before it polls
+PREFIX = "floor/"  # in the input bucket; the stack's own rule ignores it
+WAIT_SECONDS = 2  # the shortest wait of Darkroom before a poll
 STATES = {
     "StartAt": "Wait",
     "States": {
@@ -38,7 +38,7 @@ TRUSTED = ("lambda.amazonaws.com", "states.amazonaws.com")
 
 @dataclass
 class Floor:
-    """A queue with a function that does nothing, and a state machine of the same shape. Must be made once a stack."""
+    """A queue with a function that does nothing, and a state machine shaped like Darkroom's. Make only one for each stack."""
 
     stack: LocalStack
     concurrency: int
@@ -54,8 +54,11 @@ class Floor:
         )
 
     def seconds(self, count: int) -> tuple[float, float]:
-        """Seconds for so many objects at once: from the first upload until the last message is done with, and from the
-        first start of an execution until the last has ended."""
+        """Return two times in seconds for `count` objects at once.
+
+        The first is from the first upload until the queue is empty. The second is from the first start of an execution
+        until the last one has ended.
+        """
         s3, states, began = self._client("s3"), self._client("stepfunctions"), time.monotonic()
         for number in range(count):
             s3.put_object(Bucket=self.stack.input_bucket, Key=f"{PREFIX}{began}-{number}.jpg", Body=b"x")

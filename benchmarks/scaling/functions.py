@@ -1,4 +1,4 @@
-"""Lambda: containers that start cold or are warm, and an account whose concurrency ends somewhere."""
+"""Lambda: cold and warm containers, in an account with limited concurrency."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Then = Callable[[object], None]
 
 
 class TooManyRequests(Exception):
-    """Lambda.TooManyRequestsException: no concurrency is left in the account."""
+    """Stands for Lambda.TooManyRequestsException: the account has no concurrency left."""
 
 
 class Functions:
-    """The account's functions. `billed`: seconds by function, first starts included."""
+    """The account's functions. `billed` has seconds by function, including cold starts."""
 
     def __init__(self, world: World, account_concurrency: int) -> None:
         self.world, self.most, self.running = world, account_concurrency, 0
@@ -35,7 +35,7 @@ class Functions:
         self._warm: Counter[str] = Counter()
 
     def invoke(self, kind: str, work: Callable[[datetime], Any], then: Then) -> bool:
-        """Runs `work`, which is told when its invocation ends; False when the account has no concurrency left."""
+        """Run `work` with the end of its invocation, then `then` with its outcome. False: the account has no concurrency left."""
         world = self.world
         if self.running >= self.most:
             self.throttles[kind] += 1

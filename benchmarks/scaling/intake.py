@@ -1,4 +1,4 @@
-"""The intake queue and Lambda's pollers: messages that are seen again when their time is over, and die of too many receives."""
+"""The intake queue and Lambda's pollers. A message shows again after its visibility time, and dies of too many receives."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LONGEST_BACKOFF = 60.0
 
 @dataclass
 class Message:
-    """One message, as often as it is received."""
+    """One message over all its receives."""
 
     body: str
     received: int = 0
     deleted: bool = False
-    showing: bool = False  # among those that may be received
+    showing: bool = False  # visible in the queue
 
 
 class IntakeQueue:
-    """A stand-in for SQS as a client, and its event source mapping: one message an invocation.
+    """A stand-in for the client of SQS and for the event source mapping. Each invocation gets one message.
 
-    Pollers hold a message whose invocation is throttled and try again until its visibility is over, as Lambda does.
+    As in Lambda, a poller keeps a message whose invocation is throttled, and tries again until its visibility time is over.
     """
 
     def __init__(self, world: World, functions: Functions, most: int, submit: Callable[[str, datetime], Any]) -> None:
@@ -36,17 +36,17 @@ class IntakeQueue:
         self.visible: deque[Message] = deque()
         self.dead: list[Message] = []
         self.made = self.alive = self.in_work = 0
-        self.receives: Counter[int] = Counter()  # of deleted messages
+        self.receives: Counter[int] = Counter()  # deleted messages, by how often they were received
         self._busy_since: float | None = None
         self._timed = False
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:
-        """A message that appears after the delay."""
+        """Send a message that appears after the delay."""
         self.put(MessageBody, DelaySeconds)
         return {}
 
     def put(self, body: str, delay: float) -> None:
-        """A new message."""
+        """Send a new message that appears after `delay` seconds."""
         self.made += 1
         self.alive += 1
         self.world.at(delay, lambda: self._appears(Message(body)))
@@ -57,7 +57,7 @@ class IntakeQueue:
         self._pump()
 
     def _allowed(self) -> int:
-        """Pollers begin with five and become up to 300 more a minute while there is work."""
+        """Return how many pollers work now: five at first, and 300 more each minute while there is work."""
         if self._busy_since is None:
             self._busy_since = self.world.seconds
         minutes = (self.world.seconds - self._busy_since) / 60
@@ -96,7 +96,7 @@ class IntakeQueue:
 
     def _try(self, message: Message, receipt: int, attempt: int) -> None:
         if message.deleted or message.received != receipt or message.showing:
-            self._leaves()  # its time was over before there was room for it
+            self._leaves()  # its visibility time ended before an invocation could start
         elif not self.functions.invoke("submit", lambda ends: self.submit(message.body, ends), self._ended(message)):
             wait = self.world.spread(min(2.0**attempt, LONGEST_BACKOFF), 0.5)
             self.world.at(wait, lambda: self._try(message, receipt, attempt + 1))

@@ -1,4 +1,4 @@
-"""The modelled world's numbers: AWS' quotas, how long calls take, and what the template says. Times in seconds."""
+"""The numbers of the simulation: AWS' quotas, how long calls take, and the template's values. Times are in seconds."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import yaml
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
-# Step Functions quotas, "API action throttling", Standard, us-east-1: bucket size and refill rate a second.
+# Step Functions quotas, "API action throttling", Standard, us-east-1: token bucket's size and refill a second.
 START_BUCKET, START_REFILL = 1_300, 300
-# The same page gives most other Regions this much.
+# The same page gives most other Regions these.
 START_BUCKET_ELSEWHERE, START_REFILL_ELSEWHERE = 800, 150
-# Lambda, "Configuring scaling behavior for SQS event source mappings": begins with five, 300 more a minute at most.
+# Lambda, "Configuring scaling behavior for SQS event source mappings": five pollers at first, at most 300 more a minute.
 POLLERS_AT_FIRST, POLLERS_A_MINUTE = 5, 300
-# DynamoDB: write units a second of one partition, and so of one key; of a new on-demand table as a whole.
+# DynamoDB: write units a second of one partition (and so of one key), and of a whole new on-demand table.
 PARTITION_WRITES, TABLE_WRITES = 1_000, 4_000
 
-# Assumed: how long the modelled calls take, in about the order that these services answer within one Region.
+# Assumed: how long the modelled calls take, about as long as these services take within one Region.
 DURATIONS: Mapping[str, float] = {
     "sources.find": 0.03, "sources.tags": 0.025, "sources.is_deleted": 0.02, "sources.reader.call": 0.03,
     "sources.open": 0.03, "links.mint": 0.01, "staging.keep": 1.0, "staging.find": 0.02, "staging.open.enter": 0.03,
@@ -29,18 +29,22 @@ DURATIONS: Mapping[str, float] = {
     "outputs.write": 2.5, "outputs.remove_report": 0.02, "outputs.write_report": 0.04, "provider.progress": 0.25,
     "provider.result.enter": 0.3, "provider.result.enter.read": 0.03, "provider.balance": 0.25,
 }  # fmt: skip
-UPLOADING, BY_LINK, REFUSED = 2.2, 0.4, 0.4  # a submit to the provider: bytes, a link, a 429
-TRAVEL = 0.003  # to DynamoDB, and back
-OCCUPIED = 0.010  # a transaction holds its items
+UPLOADING, BY_LINK, REFUSED = (
+    2.2,
+    0.4,
+    0.4,
+)  # a submit to the provider that sends bytes, that sends a link, that gets a 429
+TRAVEL = 0.003  # one way to or from DynamoDB
+OCCUPIED = 0.010  # for so long, a transaction holds its items
 WRITING = 0.003
-BEGINNING = 1.0  # a container's first start, billed too
-STARTING = 0.04  # StartExecution
-EVENT_LATE = 1.0  # S3 → EventBridge → SQS
+BEGINNING = 1.0  # a container's cold start, which is billed too
+STARTING = 0.04  # a call of StartExecution
+EVENT_LATE = 1.0  # an event's way from S3 through EventBridge to SQS
 
 
 @dataclass(frozen=True)
 class Template:
-    """What the template says about the queue and the functions."""
+    """The template's numbers for the queue and the functions."""
 
     visibility: float
     most_receives: int
@@ -51,7 +55,7 @@ class Template:
 
 @cache
 def template() -> Template:
-    """The template's own numbers, with its parameters at their defaults."""
+    """Read the template's numbers, with its parameters at their defaults."""
     loader = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", _constructed)  # type: ignore[attr-defined]
     found: Any = yaml.load(TEMPLATE.read_text(), loader)
@@ -86,7 +90,7 @@ def _constructed(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
 
 @dataclass
 class Bucket:
-    """A token bucket: `size` at most, `refill` a second."""
+    """A token bucket with at most `size` tokens, which gains `refill` tokens a second."""
 
     size: float
     refill: float
@@ -97,13 +101,13 @@ class Bucket:
         self.tokens = self.size
 
     def holds(self, now: float, wanted: float = 1.0) -> bool:
-        """Whether so many are there."""
+        """Say whether the bucket has `wanted` tokens."""
         self.tokens = min(self.size, self.tokens + (now - self.at) * self.refill)
         self.at = now
         return self.tokens >= wanted
 
     def takes(self, now: float, wanted: float = 1.0) -> bool:
-        """Takes so many if they are there."""
+        """Take `wanted` tokens. False: the bucket has too few, and none is taken."""
         if not self.holds(now, wanted):
             return False
         self.tokens -= wanted

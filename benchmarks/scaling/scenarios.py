@@ -1,4 +1,4 @@
-"""The bursts that are played, and how: each in a process of its own, since a simulation takes one core and no network."""
+"""The bursts to play. Each is played in its own process, because a simulation takes one core and no network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCENARIOS = (
     Scenario("held by link, 100 at once", tags=HELD | LINKED, concurrent_submits=100),
 )
 
-# How long a transaction holds the month's rows is nobody's promise: the same burst at a half and at twice as long.
+# AWS promises nothing about how long a transaction holds its rows. So the same burst is played at half and at twice the time.
 CONTENTION = tuple(
     Scenario(f"{concurrent} at once, {milliseconds} ms", 3_000, 18.0, concurrent, occupied=milliseconds / 1_000)
     for concurrent in (10, 100, 1_000)
@@ -42,20 +42,20 @@ CONTENTION = tuple(
 
 @dataclass(frozen=True)
 class Played:
-    """A burst that came to rest."""
+    """A burst that has ended."""
 
     figures: Figures
     broken: dict[str, int]
 
 
 def play(scenario: Scenario) -> Played:
-    """One burst, from its first upload to its rest."""
+    """Play one burst to its end."""
     burst = Burst(scenario).run()
     return Played(figures(burst), broken(burst))
 
 
 def smaller(scenario: Scenario, times: int) -> Scenario:
-    """The same burst with so many times fewer uploads, at the same rate."""
+    """Return the same burst with `times` times fewer uploads, at the same rate."""
     return replace(
         scenario,
         uploads=scenario.uploads // times,
@@ -65,6 +65,6 @@ def smaller(scenario: Scenario, times: int) -> Scenario:
 
 
 def play_all(scenarios: Sequence[Scenario]) -> list[Played]:
-    """All of them, a core each; their time is virtual, so that how busy the machine is changes nothing but the waiting."""
+    """Play all bursts, one on each core. Their time is virtual, so a busy machine changes no figure."""
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         return list(pool.map(play, scenarios))

@@ -1,5 +1,7 @@
-"""A provider that takes so many submits a minute and needs its time for each picture. It never loses an answer: that is the
-fault simulation's subject."""
+"""A simulated provider that takes a limited number of submits a minute and needs time for each picture.
+
+It never loses an answer; the fault simulation covers lost answers.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,18 @@ ACCOUNT = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class Pace:
-    """How a provider works. Times in seconds; `submits_a_minute` 0 = as many as come."""
+    """How fast a provider works. Times are in seconds. `submits_a_minute` 0 means no limit."""
 
     shortest: float = 5.0
     longest: float = 60.0
-    held: float = 30.0  # a synchronous call
+    held: float = 30.0  # the time of a synchronous call
     submits_a_minute: float = 0.0
-    retry_after: float | None = None  # what a 429 says; None = nothing
+    retry_after: float | None = None  # the Retry-After of a 429; None means no such header
 
 
 @dataclass(frozen=True)
 class Process:
-    """An accepted submit."""
+    """A process, made by an accepted submit."""
 
     process_id: str
     handle: Handle
@@ -45,13 +47,13 @@ class Process:
 
     @property
     def picture(self) -> bytes:
-        """What it makes."""
+        """Return the process' result."""
         return drawn(self.plan.output_width, self.plan.output_height, self.plan.output_format, "scale")
 
 
 @dataclass
 class Vendor:
-    """Fulfils `ports.Provider` for every container: the account, all that was accepted, and how often it said 429."""
+    """Fulfils `ports.Provider` for all containers. It keeps the account, all processes, and the number of 429 answers."""
 
     world: World
     pace: Pace
@@ -132,13 +134,13 @@ class Vendor:
         return Estimate(30, plan.credits)
 
     def forget(self, process_id: str) -> None:
-        """Its list is nobody's concern here."""
+        """Do nothing: no burst reads the list after a job's end."""
 
     def key_fingerprint(self) -> str:
         return "0123456789ab"
 
     def refresh_key(self) -> None:
-        """The key never changes here."""
+        """Do nothing: the key never changes here."""
 
     def balance(self) -> Balance:
         total = ACCOUNT - self.spent

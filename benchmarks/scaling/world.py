@@ -1,6 +1,7 @@
-"""Virtual time: events on a heap, and workers on threads that sleep in it. One runs at a time; no real clock is read.
+"""Virtual time: events wait on a heap, and workers are threads that sleep in virtual time. Only one runs at a time.
 
-Takes the place of the fault simulation's scheduler under its proxies: a call of a port costs its worker virtual time.
+No real clock is read. The world replaces the fault simulation's scheduler behind its proxies: each call of a port takes
+virtual time of its worker.
 """
 
 from __future__ import annotations
@@ -19,22 +20,25 @@ START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
 
 class Overtime(RuntimeError):
-    """The world did not come to rest in the virtual time it was given."""
+    """Work was left when the given virtual time was over."""
 
 
 class Worker:
-    """One invocation: a plain callable on a thread of its own."""
+    """One invocation: a callable that runs on its own thread."""
 
-    __slots__ = ("carrier", "name", "work")
+    __slots__ = ("name", "thread", "work")
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name, self.work = name, work
-        self.carrier: thread_pool.Carrier | None = None  # None before its first step
+        self.thread: thread_pool.WorkerThread | None = None  # None before its first step
 
 
 class World:
-    """The clock of one simulation. `durations`: label of a port's call → virtual seconds; a label that is not in it takes
-    none. `rng` decides all that is random: one seed is one run."""
+    """The clock and the events of one simulation.
+
+    `durations` maps the label of a port's call to its virtual seconds; any other call takes no time. `rng` decides
+    everything that is random, so the same seed gives the same run.
+    """
 
     def __init__(self, seed: int, durations: Mapping[str, float]) -> None:
         self.start, self.seconds, self.steps = START, 0.0, 0
@@ -52,19 +56,19 @@ class World:
 
     @property
     def running(self) -> str | None:
-        """The name of the worker that runs, None outside of one."""
+        """Return the name of the running worker. None: no worker runs."""
         return self._running.name if self._running else None
 
     def clock(self) -> datetime:
-        """The time, the same for all."""
+        """Return the virtual time."""
         return self.start + timedelta(seconds=self.seconds)
 
     def at(self, delay: float, act: Callable[[], None]) -> None:
-        """Something happens in `delay` seconds, at once and whole."""
+        """Call `act` in `delay` seconds. It runs to its end without a break."""
         self._push(delay, act)
 
     def spawn(self, name: str, work: Callable[[], Any], then: Callable[[object], None], delay: float = 0.0) -> None:
-        """A worker that begins after `delay`; `then` hears what it returned, or the exception it ended with."""
+        """Start a worker after `delay` seconds. `then` gets what it returned, or the exception that ended it."""
 
         def whole() -> None:
             try:
@@ -77,7 +81,7 @@ class World:
         self._push(delay, Worker(name, whole))
 
     def sleep(self, seconds: float) -> None:
-        """The running worker goes on so much later. Outside of workers it is nothing."""
+        """Let the running worker sleep. Outside of workers this does nothing."""
         worker = self._running
         if worker is None or seconds <= 0:
             return
@@ -85,18 +89,18 @@ class World:
         following = self._turn()
         if following is not worker:
             self._hand_to(following)
-            worker.carrier.circuit_breaker.acquire()  # type: ignore[union-attr]
+            worker.thread.turn.acquire()  # type: ignore[union-attr]
         self._running = worker
 
     def spread(self, seconds: float, share: float = 0.3) -> float:
-        """About so many seconds: evenly within ± `share`."""
+        """Return a random time, evenly distributed within ± `share` of `seconds`."""
         return seconds * (1 + share * (2 * self.rng.random() - 1))
 
     def run(self, until: Callable[[], bool], most_seconds: float) -> None:
-        """Until `until` holds, asked after each event. Raises Overtime, and whatever an event raised."""
+        """Run until `until` is true; it is asked after each event. Raises Overtime, and any error of an event."""
         self._until, self._latest = until, most_seconds
         before = random.getstate()
-        random.seed(self.rng.random())  # what the adapters jitter by
+        random.seed(self.rng.random())  # the adapters take their jitter from the global generator
         try:
             first = self._turn()
             if first is not None:
@@ -108,30 +112,30 @@ class World:
             raise self._failure
 
     def point(self, label: str, when: str = "at") -> None:
-        """A call of a port: it takes its time before its effect."""
+        """Mark a call of a port. Its time passes before its effect."""
         if when == "before":
             self.counts[label] += 1
             if label in self.durations:
                 self.sleep(self.spread(self.durations[label]))
 
     def record(self, what: str, label: str) -> None:
-        """Counts errors that ports raise."""
+        """Count errors that ports raise."""
         if what == "raised":
             self.counts[f"{label} raised"] += 1
 
     def dying(self) -> bool:
-        """Nobody dies here: that is the fault simulation's."""
+        """Return False: no worker dies here. The fault simulation covers that."""
         return False
 
     def keep(self, part: object) -> None:
-        """What a port hands out is the worker's own."""
+        """Do nothing: what a port returns belongs to the worker."""
 
     def _push(self, delay: float, what: Callable[[], None] | Worker) -> None:
         self._number += 1
         heapq.heappush(self._heap, (self.seconds + max(delay, 0.0), self._number, what))
 
     def _turn(self) -> Worker | None:
-        """Lets happen what comes before the next worker; None when the run is over."""
+        """Run events until the next worker's turn, and return that worker. None: the run is over."""
         self._running = None
         try:
             while self._heap and self._failure is None and not self._until():
@@ -151,10 +155,10 @@ class World:
         if worker is None:
             self._gate.release()
             return
-        if worker.carrier is None:
-            worker.carrier = thread_pool.take()
-            worker.carrier.task = lambda: self._carry(worker)
-        worker.carrier.circuit_breaker.release()
+        if worker.thread is None:
+            worker.thread = thread_pool.take()
+            worker.thread.task = lambda: self._carry(worker)
+        worker.thread.turn.release()
 
     def _carry(self, worker: Worker) -> None:
         self._running = worker
@@ -162,5 +166,5 @@ class World:
             worker.work()
         except BaseException as failure:
             self._failure = failure
-        thread_pool.give_back(worker.carrier)  # type: ignore[arg-type]
+        thread_pool.give_back(worker.thread)  # type: ignore[arg-type]
         self._hand_to(self._turn())

@@ -1,1 +1,1 @@
-"""What the benchmarks share: local TLS servers, measured child processes, tables and plots."""
+"""Shared by the benchmarks: local TLS servers, measured child processes, tables and plots."""

@@ -1,7 +1,7 @@
-"""Work measured in child processes of its own: wall, CPU, and the most memory over what it took before the work began.
+"""Measures work in child processes: wall time, CPU time, and peak memory beyond the memory before the work began.
 
-A child runs `module.WORK[name](*arguments)`, which answers the work as a function; what that call itself takes (imports,
-clients) is not counted. Rounds are interleaved, since a machine's speed wanders.
+A child calls `module.WORK[name](*arguments)`, which returns the work as a function. Only that function is measured, not the
+call before it with its imports and clients. Rounds are interleaved, because a machine's speed changes over time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Sample:
-    """One run. `says` is what the work answered."""
+    """The figures of one run. `says` is what the work returned."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -34,7 +34,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Task:
-    """What a child is to do: a prepared function of a module, its arguments, and its environment's additions."""
+    """What a child runs: a module, a name in its `WORK`, arguments, and additions to the environment."""
 
     module: str
     name: str
@@ -43,7 +43,7 @@ class Task:
 
 
 def sample(task: Task) -> Sample:
-    """One run, in a process of its own. Raises SystemExit with what the child said when it fails."""
+    """Run a task in its own process and measure it. Raises SystemExit with the child's error output if it fails."""
     paths = os.pathsep.join([str(ROOT), *(str(ROOT / name) for name in ("layers/core", "local"))])
     environment = {**os.environ, "PYTHONPATH": paths, **dict(task.environment)}
     command = [sys.executable, "-m", __name__, task.module, task.name, json.dumps(task.arguments)]
@@ -54,7 +54,7 @@ def sample(task: Task) -> Sample:
 
 
 def interleaved(tasks: Mapping[str, Task], rounds: int) -> dict[str, list[Sample]]:
-    """Each task once a round, in an order that turns; a first round warms caches and does not count."""
+    """Run each task once a round, in rotating order. A round before them warms the caches and does not count."""
     names = list(tasks)
     found: dict[str, list[Sample]] = {name: [] for name in names}
     for name in names:
@@ -67,32 +67,32 @@ def interleaved(tasks: Mapping[str, Task], rounds: int) -> dict[str, list[Sample
 
 
 def median(samples: Sequence[Sample], what: Callable[[Sample], float]) -> float:
-    """The median of one figure."""
+    """Return the median of one figure."""
     return statistics.median(map(what, samples))
 
 
 def ratio(samples: Sequence[Sample], base: Sequence[Sample], what: Callable[[Sample], float]) -> float:
-    """The median of the rounds' own ratios: both of a round met the same weather."""
+    """Return the median of each round's own ratio. Both runs of a round meet the same load on the machine."""
     return statistics.median(what(one) / what(other) for one, other in zip(samples, base, strict=True))
 
 
 def wall(one: Sample) -> float:
-    """Seconds that passed."""
+    """Return the wall time in seconds."""
     return one.wall_seconds
 
 
 def cpu(one: Sample) -> float:
-    """Seconds of processor time, user and system."""
+    """Return the CPU time in seconds, user and system."""
     return one.cpu_seconds
 
 
 def extra(one: Sample) -> float:
-    """MiB of memory at the peak, over the beginning."""
+    """Return the peak memory beyond the memory at the beginning, in MiB."""
     return one.extra_mib
 
 
 def main(module: str, name: str, arguments: str) -> None:
-    """In the child: prepares, works, prints the sample."""
+    """Prepare and run the work in the child, and print its sample."""
     work = importlib.import_module(module).WORK[name](*json.loads(arguments))
     before = _resident_mib("VmRSS")
     _forget_peak()
@@ -104,19 +104,19 @@ def main(module: str, name: str, arguments: str) -> None:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of what it started and awaited."""
+    """Return the CPU seconds of this process and of its children that have ended."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _resident_mib(field: str) -> float:
-    """From the kernel's own book of this process; 0 where there is none (only Linux keeps it)."""
+    """Return a memory figure of this process from /proc, in MiB, or 0 where there is no /proc (only Linux has it)."""
     status = Path("/proc/self/status")
     return int(status.read_text().split(f"{field}:")[1].split()[0]) / 1024 if status.exists() else 0.0
 
 
 def _forget_peak() -> None:
-    """Lets VmHWM begin anew (Linux: proc(5), clear_refs)."""
+    """Reset the kernel's peak figure VmHWM (Linux: proc(5), clear_refs)."""
     if Path("/proc/self/clear_refs").exists():
         Path("/proc/self/clear_refs").write_text("5")
 

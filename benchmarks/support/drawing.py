@@ -1,4 +1,4 @@
-"""Plots as small SVG files whose text is text, the same bytes for the same numbers."""
+"""Draws plots as small SVG files with real text. The same numbers give the same bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOOK = {
 
 
 def draw(plot: Plot, path: Path) -> None:
-    """Writes the picture."""
+    """Draw the plot and write it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with pyplot.rc_context(LOOK):
         figure, axes = pyplot.subplots(figsize=(8.4, 3.8), layout="constrained")
@@ -36,7 +36,7 @@ def draw(plot: Plot, path: Path) -> None:
 
 
 def _bars(axes: pyplot.Axes, plot: Plot) -> None:
-    """Groups of bars, each with its number above."""
+    """Draw groups of bars, each bar with its number above it."""
     names = list(dict.fromkeys(str(x) for points in plot.series.values() for x, _ in points))
     width = 0.8 / len(plot.series)
     for number, (label, points) in enumerate(plot.series.items()):

@@ -1,4 +1,4 @@
-"""On what a benchmark ran."""
+"""Describes the machine of a benchmark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def described() -> str:
-    """Processor, cores, kernel, Python and how busy the machine was."""
+    """Describe processor, cores, kernel, Python and the machine's load."""
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}; load {os.getloadavg()[0]:.1f} at the start"

@@ -1,6 +1,6 @@
-"""nginx on free loopback ports, with TLS and a certificate of the moment: a source of files, and a sink that answers like S3.
+"""Runs nginx on free loopback ports with TLS and a fresh certificate: a source of files, and a sink that answers like S3.
 
-The sink reads every request's body to its end, keeps none of it, and then answers. What it cannot do is check anything.
+The sink reads every request's body to its end, drops it and then answers. It checks nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MISSING = (
 STARTED_WITHIN_SECONDS = 10
 BLOCK_BYTES = 8 * 1024 * 1024
 HELD_TO = 8  # MiB/s for each connection under /held/
-PROCESS = "11111111-2222-4333-8444-555555555555"  # what the sink answers to a POST that is none of S3's
+PROCESS = "11111111-2222-4333-8444-555555555555"  # the sink's answer to a POST that is not S3's
 CONFIGURATION = """
 worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/error.log; daemon off;
 events {{ worker_connections 512; }}
@@ -63,27 +63,30 @@ http {{
 
 @dataclass(frozen=True)
 class Servers:
-    """Where they listen. `authority` is the file with the certificate to trust."""
+    """The URLs of source and sink. `authority` is the file with the certificate to trust."""
 
     source: str
     sink: str
     authority: Path
 
     def context(self) -> ssl.SSLContext:
-        """What trusts them."""
+        """Return a TLS context that trusts the servers."""
         return ssl.create_default_context(cafile=str(self.authority))
 
 
 @contextmanager
 def servers(sizes: Sequence[int]) -> Iterator[Servers]:
-    """Runs them for the length of a block; `/<size in bytes>` of the source is such a file, `/held/<size>` the same over a
-    connection held to HELD_TO MiB/s. Raises SystemExit, with what to install, where nginx is missing."""
+    """Run source and sink for the length of a block.
+
+    The source's path `/<size in bytes>` is a file of that size. `/held/<size>` is the same file, and each connection to it
+    is limited to HELD_TO MiB/s. Raises SystemExit if nginx is missing; the message says what to install.
+    """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
     if program is None:
         raise SystemExit(MISSING)
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-", dir=_roomy()) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # nginx' workers may run as somebody else
+        folder.chmod(0o755)  # nginx' workers may run as another user
         _write_files(folder / "files", sizes)
         own = issue(folder)
         source, sink, inner = _free_ports(3)
@@ -101,7 +104,7 @@ def servers(sizes: Sequence[int]) -> Iterator[Servers]:
 
 
 def _roomy() -> str | None:
-    """Memory rather than a disk, where there is such a folder: no disk is measured here."""
+    """Return a folder in memory if there is one, because no benchmark here measures the disk."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 

@@ -1,4 +1,4 @@
-"""What a benchmark found: tables, ratios beside their goals, one picture. Shown on a terminal, kept as JSON and Markdown."""
+"""Holds a benchmark's results: tables, ratios with their goals, and a plot. Shows them on a terminal, as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under columns; numbers are shown with three digits."""
+    """A table. Numbers are shown with three digits."""
 
     title: str
     columns: list[str]
@@ -22,7 +22,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Plot:
-    """One picture: each series is a list of (x, y)."""
+    """A plot. Each series is a list of (x, y)."""
 
     title: str
     kind: Literal["bar", "line"]
@@ -33,7 +33,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Result:
-    """What one benchmark found. `goals` gives the most that a ratio of the same name may be."""
+    """The results of one benchmark. `goals` has the highest allowed value of the ratio of the same name."""
 
     name: str
     question: str
@@ -44,15 +44,15 @@ class Result:
     plot: Plot | None = None
 
     def missed(self) -> list[str]:
-        """The goals that were not met, by name."""
+        """Return the names of the goals that were missed."""
         return [name for name, goal in self.goals.items() if not self.ratios[name] <= goal]
 
     def as_json(self) -> str:
-        """One line."""
+        """Return the result as one line of JSON."""
         return json.dumps(asdict(self) | {"missed": self.missed()}, default=str, ensure_ascii=False)
 
     def show(self) -> None:
-        """Tables for people, then the JSON line on standard output."""
+        """Print tables for people, then the JSON line, on standard output."""
         console = Console(width=140)
         console.print(f"\n[bold]{self.name}[/]: {self.question}")
         for table in [*self.tables, *self._goals()]:
@@ -67,7 +67,7 @@ class Result:
         print(self.as_json())
 
     def markdown(self, plot: str, told: str) -> str:
-        """A section of a page; `plot` is where the picture lies, `told` says when and where this was found."""
+        """Return a section of a page. `plot` is the path of the picture; `told` says when and where the benchmark ran."""
         parts = [f"## {self.name}", self.question, told]
         parts += [f"![{self.plot.title}]({plot})"] if self.plot else []
         for table in [*self.tables, *self._goals()]:
@@ -76,7 +76,7 @@ class Result:
         return "\n\n".join(parts) + "\n"
 
     def _goals(self) -> list[Table]:
-        """The ratios beside what they may be, if any has a goal."""
+        """Return the table of ratios and their goals, or nothing if there are no goals."""
         rows: list[list[object]] = [
             [name, self.ratios[name], goal, "missed" if name in self.missed() else "met"]
             for name, goal in self.goals.items()
@@ -85,14 +85,14 @@ class Result:
 
 
 def said(value: object) -> str:
-    """A cell's text: three significant digits, no exponent."""
+    """Return a cell's text. A decimal number gets three significant digits and no exponent."""
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return "" if value is None else str(value)
 
 
 def from_json(found: Mapping[str, Any]) -> Result:
-    """A result as `as_json` wrote it."""
+    """Read a result that `as_json` wrote."""
     plot = found.get("plot")
     return Result(
         name=found["name"],

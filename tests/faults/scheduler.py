@@ -244,13 +244,13 @@ class Scheduler:
         if worker.thread is None:
             worker.thread = thread_pool.take()
             worker.thread.task = lambda: self._carry(worker)
-        worker.thread.circuit_breaker.release()
+        worker.thread.turn.release()
 
     def _yield(self, worker: Worker) -> None:
         following = self._next_turn()
         if following is not worker:
             self._hand_to(following)
-            worker.thread.circuit_breaker.acquire()  # type: ignore[union-attr]
+            worker.thread.turn.acquire()  # type: ignore[union-attr]
         if worker.dead:
             raise WorkerDied(worker.name)
 

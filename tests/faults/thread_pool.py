@@ -11,15 +11,15 @@ class WorkerThread:
     """A thread that waits for a task, runs it, and waits again."""
 
     def __init__(self) -> None:
-        self.circuit_breaker = _thread.allocate_lock()
-        self.circuit_breaker.acquire()
+        self.turn = _thread.allocate_lock()
+        self.turn.acquire()
         self.task: Callable[[], None] | None = None
         self.thread = threading.Thread(target=self._loop, name="fault-carrier", daemon=True)
         self.thread.start()
 
     def _loop(self) -> None:
         while True:
-            self.circuit_breaker.acquire()
+            self.turn.acquire()
             task, self.task = self.task, None
             if task is None:
                 return
@@ -44,5 +44,5 @@ def dismiss() -> None:
     """End all idle threads."""
     while _idle:
         thread = _idle.pop()
-        thread.circuit_breaker.release()
+        thread.turn.release()
         thread.thread.join()
