@@ -206,9 +206,9 @@ def _result(found: Mapping[int, dict[str, list[Sample]]], shaped: Mapping[str, l
         ratios,
         goals,
         [
-            "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
-            "Extra memory: the peak over what the process took once its imports and clients were made.",
-            "Goals are for the largest size. At 64 MiB the three requests about the upload and the eight connections weigh more.",
+            "A ratio is the median of each round's own ratio. Seconds and MiB are medians.",
+            "Extra memory is the peak beyond what the process took after its imports and clients were made.",
+            "Goals are for the largest size. At 64 MiB, the three requests about the upload and the eight connections count for more.",
         ],
         _plot(of, largest),
     )

@@ -137,10 +137,8 @@ def run(quick: bool = False) -> Result:
         tempfile.TemporaryDirectory(prefix="memory-") as folder,
         TopazSimulator(simulated_key("topaz"), speed=50) as simulator,
         local_stack(
-            parameters={
-                "InputPrefix": "nothing/",
-                "AllowedProviders": "topaz",
-            },  # so that uploads start nothing by themselves
+            # The stack's own rule looks under another prefix, so an upload starts nothing by itself.
+            parameters={"InputPrefix": "nothing/", "AllowedProviders": "topaz"},
             simulator_urls={"topaz": simulator.base_url},
         ) as stack,
     ):

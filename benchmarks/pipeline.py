@@ -147,9 +147,9 @@ def _result(bursts: list[Burst], memory: list[tuple[str, float]]) -> Result:
     ]
     notes = [
         f"The provider needs {1_000 / SPEED:.0f} ms a picture; Darkroom asks {WAIT_SECONDS} s after the submit at the earliest.",
-        "The emulator's own: as many objects through S3, EventBridge and SQS to a function that does nothing, and as many "
-        "executions of the same states with such functions, one after the other.",
-        "All of it, the provider and the emulator shares one machine: on AWS functions have their own processors.",
+        "The emulator's own time: as many objects through S3, EventBridge and SQS to a function that does nothing, then as many "
+        "executions of the same states with such functions.",
+        "Functions, provider and emulator share one machine. On AWS, functions have their own processors.",
     ]
     series = {
         "whole way": [(one.uploads, one.wall) for one in bursts],

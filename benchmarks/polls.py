@@ -111,7 +111,7 @@ def run(quick: bool = False) -> Result:
         ratios=ratios,
         goals=goals,
         notes=[
-            "The last two rows do not look at the eta.",
+            "The schedules of the last two rows ignore the eta.",
             f"A job done at its first poll takes {FIRST} state transitions, each further poll {FURTHER}.",
         ],
         plot=Plot(

@@ -19,7 +19,7 @@ QUESTION = (
 )
 MOST_DRAIN = 1.25  # times the shortest time that the provider's pace or the permitted concurrency allows
 NOTES = [
-    "Time is virtual and one seed is one run: the figures do not depend on the machine.",
+    "Time is virtual, and the same seed gives the same run. The figures do not depend on the machine.",
     "Modelled after AWS' documents: StartExecution's bucket of 1,300 and 300 a second, the pollers' 5 and 300 more a minute, "
     "1,000 write units a second of a key and of an index' partition and 4,000 of a new table, visibility and receives as in "
     "the template.",

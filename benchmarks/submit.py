@@ -195,9 +195,9 @@ def _result(found: Mapping[int, dict[str, list[Sample]]]) -> Result:
         ratios,
         goals,
         [
-            "Ratios are medians of the rounds' own ratios; seconds and MiB are medians.",
-            "Extra memory: the peak over what the process took once its imports and clients were made.",
-            "Goals are for the largest size. At 64 MiB what a call costs once, whatever its size, weighs more.",
+            "A ratio is the median of each round's own ratio. Seconds and MiB are medians.",
+            "Extra memory is the peak beyond what the process took after its imports and clients were made.",
+            "Goals are for the largest size. At 64 MiB, the fixed cost of a call counts for more.",
         ],
         _plot(of, largest),
     )

@@ -49,9 +49,7 @@ class Scenario:
     tags: Mapping[str, str] = field(default_factory=dict)
     doubled: float = 0.005  # the share of uploads whose event comes twice
     elsewhere: bool = False  # in a Region other than the three with the larger token bucket for StartExecution
-    paused_until: float = (
-        0.0  # seconds until an operator resumes the provider, which was paused before the first upload
-    )
+    paused_until: float = 0.0  # seconds; above 0, the provider is paused before the first upload and resumed then
     occupied: float = limits.OCCUPIED  # seconds for which a transaction holds its items
     deadline: float = 24 * 3600.0
     seed: int = 1

@@ -29,11 +29,7 @@ DURATIONS: Mapping[str, float] = {
     "outputs.write": 2.5, "outputs.remove_report": 0.02, "outputs.write_report": 0.04, "provider.progress": 0.25,
     "provider.result.enter": 0.3, "provider.result.enter.read": 0.03, "provider.balance": 0.25,
 }  # fmt: skip
-UPLOADING, BY_LINK, REFUSED = (
-    2.2,
-    0.4,
-    0.4,
-)  # a submit to the provider that sends bytes, that sends a link, that gets a 429
+UPLOADING, BY_LINK, REFUSED = 2.2, 0.4, 0.4  # a submit with bytes, with a link, with 429 as its answer
 TRAVEL = 0.003  # one way to or from DynamoDB
 OCCUPIED = 0.010  # for so long, a transaction holds its items
 WRITING = 0.003

@@ -97,9 +97,7 @@ def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
 
 def everything(job: Job) -> dict[str, object]:
     """Return all attributes in JSON's types, the public ones first. Absent attributes are left out."""
-    known = event_detail(job) | {
-        "handle_prefix": job.handle.prefix
-    }  # the provider's list shows the job under this name
+    known = event_detail(job) | {"handle_prefix": job.handle.prefix}  # the provider's list shows this prefix
     more = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in known}
     return known | {name: plain(value) for name, value in more.items() if value not in (None, (), {}, "")}
 
