@@ -176,7 +176,8 @@ def result_of(found: Mapping[str, Counted]) -> Result:
         ratios={GOAL: total(bills[SCENARIOS[0].name], TRANSITIONS, LAMBDA)},
         goals={GOAL: GOAL_USD},
         notes=[
-            f"List prices of us-east-1, {SEEN}, without free tiers. Durations are modelled, and every invocation is a cold start.",
+            f"List prices of us-east-1, {SEEN}, without free tiers. "
+            "Durations are modelled, and every invocation is a cold start.",
             f"Of {used.writes:g} write units, {used.in_transactions:g} are in transactions and {used.of_indexes:g} are"
             f" entries of indexes; the largest row has {used.largest_row_bytes} bytes, and writes count by 1,024.",
         ],
