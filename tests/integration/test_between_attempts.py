@@ -139,7 +139,7 @@ def test_the_ledger_says_until_when_a_key_is_written(world: World) -> None:
 def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(world: World) -> None:
     upload = world.cloud.put("a.jpg", picture())
     world.ports["sources"] = Stubborn(world.ports["sources"], "tags", [RuntimeError("a bug")] * 3)
-    for _ in range(3):  # each receive fails, so that the queue counts it; none takes the job for somebody else's
+    for _ in range(3):  # each receive fails, so that the queue counts it; none mistakes the job for another worker's
         with pytest.raises(RuntimeError, match="a bug"):
             world.submit(upload)
         world.clock.advance(INVOCATION)

@@ -76,7 +76,7 @@ class Sts:
 
 @pytest.fixture(scope="module")
 def links() -> Iterator[S3PresignedUrls]:
-    """Return links as in production, signed with credentials of nobody. They share one session: a client takes long to make."""
+    """Yield links as in production, signed with credentials of nobody. They share a client, which is slow to make."""
     sts: Any = Sts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")

@@ -58,7 +58,7 @@ def test_an_end_can_be_reached_from_every_state() -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_retries_every_failure_and_every_time_out_with_jitter(name: str) -> None:
-    """States.TaskFailed matches every error but States.Timeout, those of the Lambda service included (AWS, Handling errors)."""
+    """States.TaskFailed matches every error, those of the Lambda service too, except States.Timeout (AWS, Handling errors)."""
     (retry,) = STATES[name]["Retry"]
     assert retry["JitterStrategy"] == "FULL"
     assert retry["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
