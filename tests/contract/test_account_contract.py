@@ -102,7 +102,7 @@ def test_a_refused_connection_makes_the_balance_unavailable(under_test: Provider
 
 
 @needs("untold account")
-def test_an_account_that_the_vendor_tells_nobody_is_not_asked_for(under_test: SimulatedProvider) -> None:
+def test_an_account_that_the_vendor_does_not_show_is_not_asked_for(under_test: SimulatedProvider) -> None:
     assert under_test.provider.balance() is None
     assert under_test.requests() == []
 

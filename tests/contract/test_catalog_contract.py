@@ -143,7 +143,7 @@ def test_every_model_gives_what_was_planned_for_the_price_planned(under_test: Si
     ("under_test", "model", "tags"), MANNERS, indirect=["under_test"],
     ids=[f"{name}-{model.name}-{''.join(tags) or model.inputs[0]}-{''.join(tags.values())}" for name, model, tags in MANNERS],
 )  # fmt: skip
-def test_every_model_can_be_sent_in_every_manner_of_its_catalog(
+def test_every_model_can_be_sent_in_every_mode_of_its_catalog(
     under_test: SimulatedProvider, model: Model, tags: dict[str, str]
 ) -> None:
     plan = planned(under_test, PLAIN, {"model": model.name, **tags})

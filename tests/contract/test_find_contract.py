@@ -223,7 +223,9 @@ def test_the_log_shows_refused_attempts_beside_the_one_that_was_taken(
 
 
 @needs("log")
-def test_a_call_that_was_refused_and_made_again_under_its_name_counts_as_taken(under_test: ProviderUnderTest) -> None:
+def test_a_call_that_was_refused_and_made_again_under_its_name_counts_as_accepted(
+    under_test: ProviderUnderTest,
+) -> None:
     """This happens after a 401, when the key is read again."""
     under_test.add_fault("auth")
     with pytest.raises(OperatorFault):

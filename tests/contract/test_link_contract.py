@@ -66,7 +66,7 @@ def test_a_link_that_cannot_be_minted_costs_nothing(under_test: SimulatedProvide
 
 
 @needs("link")
-def test_what_is_sent_by_link_is_never_opened(under_test: SimulatedProvider) -> None:
+def test_an_image_sent_by_link_is_never_opened(under_test: SimulatedProvider) -> None:
     def opening() -> NoReturn:
         raise AssertionError("the image was opened")
 
@@ -117,7 +117,7 @@ def test_an_input_that_is_fetched_late_is_worked_on_all_the_same(under_test: Sim
 
 @needs("link")
 @pytest.mark.parametrize("fault", ["error_before", "throttle", "auth"])
-def test_of_a_submit_that_was_not_accepted_nothing_is_fetched(under_test: SimulatedProvider, fault: str) -> None:
+def test_a_submit_that_was_not_accepted_fetches_nothing(under_test: SimulatedProvider, fault: str) -> None:
     under_test.add_fault(fault)
     with pytest.raises(DarkroomError):
         under_test.submit(**under_test.link_tags)

@@ -32,7 +32,7 @@ def test_one_submit_is_paid_once(under_test: ProviderUnderTest) -> None:
 
 
 @needs("queue")
-def test_what_is_answered_with_a_process_has_no_result_staged(under_test: ProviderUnderTest) -> None:
+def test_a_submit_answered_with_a_process_stages_no_result(under_test: ProviderUnderTest) -> None:
     assert not under_test.submit().staged
     assert under_test.kept == {}
 
@@ -147,6 +147,6 @@ def test_no_text_form_of_a_provider_shows_its_key(under_test: ProviderUnderTest)
 
 
 @needs("upload")
-def test_what_is_sent_as_bytes_needs_no_link(under_test: ProviderUnderTest) -> None:
+def test_an_image_sent_as_bytes_needs_no_link(under_test: ProviderUnderTest) -> None:
     under_test.submit()
     assert under_test.links_created == []

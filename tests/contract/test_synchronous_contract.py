@@ -67,7 +67,7 @@ def test_the_result_is_kept_whole_before_the_submit_returns(under_test: Simulate
 
 
 @needs("synchronous", "result", "picture answer")
-def test_what_was_kept_is_what_can_be_fetched(under_test: SimulatedProvider) -> None:
+def test_the_staged_result_equals_the_one_that_can_be_fetched(under_test: SimulatedProvider) -> None:
     submission = under_test.submit_synchronous()
     with under_test.provider.result(submission.process_id) as link:
         assert b"".join(link.stream()) == under_test.kept[submission.process_id]
@@ -189,7 +189,9 @@ def test_a_picture_that_breaks_off_is_not_kept_and_can_be_fetched(under_test: Si
 
 
 @needs("picture answer")
-def test_what_is_no_picture_is_not_kept_and_the_picture_can_be_fetched(under_test: SimulatedProvider) -> None:
+def test_an_answer_that_is_not_a_picture_is_not_kept_and_the_picture_can_be_fetched(
+    under_test: SimulatedProvider,
+) -> None:
     under_test.add_fault("no_picture")
     submission = doubt(under_test)
     assert submission is not None

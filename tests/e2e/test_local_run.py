@@ -105,7 +105,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
 
 
 @pytest.mark.slow
-def test_whatever_was_paid_before_an_interrupt_is_there_or_is_told(operator: Operator) -> None:
+def test_whatever_was_paid_before_an_interrupt_is_there_or_is_reported(operator: Operator) -> None:
     for number in range(10):
         (operator.folder / f"{number:02}.jpg").write_bytes(picture())
     first = operator.starts()

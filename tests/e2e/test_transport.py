@@ -49,7 +49,7 @@ ASKED: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 
 
 @pytest.mark.parametrize("output", ASKED)
-def test_who_may_do_everything_may_do_nothing_over_plain_http(
+def test_a_user_with_all_permissions_may_do_nothing_over_plain_http(
     darkroom: Darkroom, somebody: Endpoint, output: str
 ) -> None:
     service, ask = ASKED[output]

@@ -149,7 +149,7 @@ def test_the_picture_went_by_a_presigned_link_that_carries_the_handle_and_no_key
     assert simulated_key(CASES[name].vendor) not in link
 
 
-def test_what_was_held_was_staged_and_nothing_is_left_there(darkroom: Darkroom, jobs) -> None:
+def test_a_synchronous_result_was_staged_and_nothing_is_left_there(darkroom: Darkroom, jobs) -> None:
     found = darkroom.s3.list_object_versions(Bucket=darkroom.stack.output_bucket, Prefix=STAGED)
     written = {version["Key"] for version in found.get("Versions", [])}
     held = {STAGED + darkroom.job_id(case.key) for case in CASES.values() if case.is_synchronous}

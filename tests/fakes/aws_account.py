@@ -35,7 +35,7 @@ CREDENTIALS = {
 
 @dataclass
 class Cloud:
-    """The account's clients and its content."""
+    """The clients of the account, and questions about its content."""
 
     s3: Any
     dynamodb: Any

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 MIB = 1024 * 1024
-HEAD_BYTES = 64 * 1024  # what a link's check asks for: never more
+HEAD_BYTES = 64 * 1024  # the most that the check of a link asks for
 
 
 def content(size: int) -> bytes:

@@ -26,7 +26,7 @@ import boto3
 from botocore.config import Config
 
 KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
-SEEN_BYTES = 2 * 1024 * 1024  # a larger body is counted, not kept
+SEEN_BYTES = 2 * 1024 * 1024  # larger request bodies are not recorded; only the parts they contain are kept
 HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 

@@ -1,4 +1,4 @@
-"""Bugs that the simulation must catch: a slip each, where to look for it, and what it breaks."""
+"""The bugs that the simulation must catch: each with the schedules that reveal it and the invariants that it breaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.faults.world_shapes import HELD
 
 @dataclass(frozen=True)
 class Bug:
-    """A slip, the family of schedules that brings it to light, and the laws that may be the first to be broken."""
+    """A bug, the family of schedules that reveals it, and the invariants that it may break first."""
 
     name: str
     seed_it: Callable[[pytest.MonkeyPatch], None]

@@ -38,54 +38,54 @@ def ending(name: str, outcome: object) -> None:
         raise InvariantBroken("functions fail for reasons that a retry mends", f"{name}: {outcome!r}") from outcome
 
 
-def check(world: Simulation) -> None:
+def check(simulation: Simulation) -> None:
     """Check everything after a schedule. Raises InvariantBroken."""
-    for source in world.inputs.put_in:
-        row = world.invariants.job(source.job_id)
-        if row is None and world.inputs.holds(source):
+    for source in simulation.inputs.put_in:
+        row = simulation.invariants.job(source.job_id)
+        if row is None and simulation.inputs.holds(source):
             raise InvariantBroken("no upload is lost", f"{source.key} {source.version_id} has no job")
-        world.seen["vanished before it became a job"] += row is None
-        world.seen["lost event found by the sweep"] += row is not None and source.job_id in world.events_lost
-    for key, row in world.invariants.rows.items():
+        simulation.seen["vanished before it became a job"] += row is None
+        simulation.seen["lost event found by the sweep"] += row is not None and source.job_id in simulation.events_lost
+    for key, row in simulation.invariants.rows.items():
         if key[0].startswith("JOB#"):
-            _job(world, row, current=key[1] == "JOB")
-    _rest(world)
+            _job(simulation, row, current=key[1] == "JOB")
+    _rest(simulation)
 
 
-def _job(world: Simulation, row: Row, *, current: bool) -> None:
+def _job(simulation: Simulation, row: Row, *, current: bool) -> None:
     job_id, run, status = text(row, "job_id") or "", int(number(row, "run")), text(row, "status") or ""
     if status == "IN_DOUBT":
-        if world.shape.operators or not world.alerts.rung[Alarm.IN_DOUBT]:
+        if simulation.shape.operators or not simulation.alerts.rung[Alarm.IN_DOUBT]:
             raise InvariantBroken("a doubt is resolved, or was alarmed", job_id)
         return
     if status not in OVER:
         raise InvariantBroken("every job comes to an end", f"{job_id} is {status}")
     detail_type = messages.DETAIL_TYPES.get(JobStatus(status))
-    if detail_type and not world.bus.sent[job_id, run, detail_type]:
+    if detail_type and not simulation.bus.sent[job_id, run, detail_type]:
         raise InvariantBroken("every end is told", f"{job_id} run {run} {status}")
-    if (job_id, run) in world.operators.abandoned:
-        if not world.alerts.rung[Alarm.IN_DOUBT]:
+    if (job_id, run) in simulation.operators.abandoned:
+        if not simulation.alerts.rung[Alarm.IN_DOUBT]:
             raise InvariantBroken("what is abandoned was alarmed", job_id)
     else:
-        _paid(world, row, job_id, run)
+        _paid(simulation, row, job_id, run)
     if current and status == "COMPLETED":
-        _delivered(world, row)
+        _delivered(simulation, row)
     if current and status in ("FAILED", "REJECTED"):
-        _reported(world, row)
+        _reported(simulation, row)
 
 
-def _reported(world: Simulation, row: Row) -> None:
+def _reported(simulation: Simulation, row: Row) -> None:
     """A failed upload has a report, until a version that is at least as new has its result."""
     key, order = text(row, "source_key"), text(row, "source_order") or ""
-    of_key = [one for one in world.invariants.rows.values() if text(one, "source_key") == key]
+    of_key = [one for one in simulation.invariants.rows.values() if text(one, "source_key") == key]
     mended = any(text(one, "status") == "COMPLETED" and (text(one, "source_order") or "") >= order for one in of_key)
-    places = [one for one in world.invariants.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
+    places = [one for one in simulation.invariants.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
     mended |= any((text(one, "newest_order") or "") > order for one in places)  # its job may have been run again since
-    if not mended and output_keys.report_key(text(row, "source_key") or "") not in world.outputs.reports:
+    if not mended and output_keys.report_key(text(row, "source_key") or "") not in simulation.outputs.reports:
         raise InvariantBroken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")
 
 
-def _paid(world: Simulation, row: Row, job_id: str, run: int) -> None:
+def _paid(simulation: Simulation, row: Row, job_id: str, run: int) -> None:
     """The ledger spent what the vendor charged for the run, and every process that no job waits for was recorded or
     alarmed.
     """
@@ -94,60 +94,62 @@ def _paid(world: Simulation, row: Row, job_id: str, run: int) -> None:
     # The vendor may have made two processes of one call. Of those two, the job gets the one that was charged.
     is_lost = bound is None and text(row, "error_code") == "ResultLost"
     charged, loose = Decimal(0), []
-    for process in world.vendor.of_run(Handle(job_id, run, 0)):
+    for process in simulation.vendor.of_run(Handle(job_id, run, 0)):
         is_duplicate = process.duplicate and not is_lost
         if process.process_id == bound or not (is_duplicate or process.process_id in orphans):
-            charged += world.vendor.charged(process)
+            charged += simulation.vendor.charged(process)
         elif process.process_id not in orphans:
             loose.append(process.process_id)
     if charged != number(row, "credits"):
         raise InvariantBroken(
             "spent is what the vendor charged", f"{job_id} run {run}: {number(row, 'credits')}, not {charged}"
         )
-    world.seen["orphan"] += len(orphans)
+    simulation.seen["orphan"] += len(orphans)
     # If a result was staged, nobody reads the list, and the comparison with the account has to show the process.
-    answered = (job_id, run) in world.invariants.staged
-    if loose and not answered and not world.alerts.rung[Alarm.IN_DOUBT]:
+    answered = (job_id, run) in simulation.invariants.staged
+    if loose and not answered and not simulation.alerts.rung[Alarm.IN_DOUBT]:
         raise InvariantBroken("what nobody waits for is alarmed", f"{job_id} run {run}: {loose}")
 
 
-def _delivered(world: Simulation, row: Row) -> None:
+def _delivered(simulation: Simulation, row: Row) -> None:
     key, order = text(row, "output_key") or "", text(row, "source_order") or ""
     if "superseded" in row:
-        key = output_keys.superseded_key(key, text(row, "job_id") or "") if key not in world.outputs.results else key
-    elif world.invariants.newest.get(key, "") > order:
+        key = (
+            output_keys.superseded_key(key, text(row, "job_id") or "") if key not in simulation.outputs.results else key
+        )
+    elif simulation.invariants.newest.get(key, "") > order:
         return  # a newer version's result has replaced it
-    receipt = world.outputs.receipt(key)
+    receipt = simulation.outputs.receipt(key)
     if receipt.get("darkroom-process-id") != text(row, "process_id"):
         raise InvariantBroken("every completed job has its result", f"{text(row, 'job_id')} at {key}: {dict(receipt)}")
 
 
-def _rest(world: Simulation) -> None:
-    seen = world.seen
-    seen["execution restarted"] += sum(not name.endswith("-1") for name in world.step_functions.executions)
-    seen["poison in the dead-letter queue"] += sum(message.body == "{}" for message in world.queue.dead)
-    seen["multipart upload aborted"] += world.outputs.aborted
-    seen["month turned"] += len({key[1] for key in world.invariants.rows if key[0] == "BUDGET#topaz"}) > 1
-    seen["rerun paid again"] += sum(run > 1 for _, run in world.invariants.accepted)
-    for message in world.queue.dead:
+def _rest(simulation: Simulation) -> None:
+    seen = simulation.seen
+    seen["execution restarted"] += sum(not name.endswith("-1") for name in simulation.step_functions.executions)
+    seen["poison in the dead-letter queue"] += sum(message.body == "{}" for message in simulation.queue.dead)
+    seen["multipart upload aborted"] += simulation.outputs.aborted
+    seen["month turned"] += len({key[1] for key in simulation.invariants.rows if key[0] == "BUDGET#topaz"}) > 1
+    seen["rerun paid again"] += sum(run > 1 for _, run in simulation.invariants.accepted)
+    for message in simulation.queue.dead:
         if message.body != "{}" and not all(isinstance(why, WorkerDied | Outage) for why in message.endings):
             raise InvariantBroken("no message is dead for being early", message.body)
-    if world.invariants.due:
-        raise InvariantBroken("nothing is left to be looked at", str(world.invariants.due))
-    if running := [one.name for one in world.step_functions.executions.values() if one.status == "RUNNING"]:
+    if simulation.invariants.due:
+        raise InvariantBroken("nothing is left to be looked at", str(simulation.invariants.due))
+    if running := [one.name for one in simulation.step_functions.executions.values() if one.status == "RUNNING"]:
         raise InvariantBroken("no execution runs for ever", str(running))
-    disturbances = {"died", "killed", "refused", "lost"} & {event.what for event in world.scheduler.trace}
+    disturbances = {"died", "killed", "refused", "lost"} & {event.what for event in simulation.scheduler.trace}
     for kept in (
-        () if disturbances else world.staging.kept.values()
+        () if disturbances else simulation.staging.kept.values()
     ):  # after a disturbance, a leftover expires within a day
-        handle = world.vendor.processes[kept.process_id].handle
-        if text(world.invariants.run_of(handle.job_id, handle.run), "status") == "COMPLETED":
+        handle = simulation.vendor.processes[kept.process_id].handle
+        if text(simulation.invariants.run_of(handle.job_id, handle.run), "status") == "COMPLETED":
             raise InvariantBroken("what is published is no longer staged", f"{handle}: {kept.process_id}")
-    if world.outputs.begun:
-        raise InvariantBroken("no multipart upload is left", str(world.outputs.begun))
+    if simulation.outputs.begun:
+        raise InvariantBroken("no multipart upload is left", str(simulation.outputs.begun))
     doubts = [
-        row for key, row in world.invariants.rows.items() if key[1] == "JOB" and text(row, "status") == "IN_DOUBT"
+        row for key, row in simulation.invariants.rows.items() if key[1] == "JOB" and text(row, "status") == "IN_DOUBT"
     ]
-    for key, row in world.invariants.rows.items():
+    for key, row in simulation.invariants.rows.items():
         if key[0].startswith("BUDGET#") and number(row, "reserved") and not doubts:
             raise InvariantBroken("no reservation is left", f"{key}: {number(row, 'reserved')}")

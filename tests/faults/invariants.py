@@ -45,7 +45,7 @@ class Invariants:
     def __init__(self, scheduler: Scheduler, lives: Callable[[str], bool]) -> None:
         self.scheduler, self.lives = scheduler, lives
         self.seen: Counter[str] = Counter()
-        self.limit: Decimal | None = NOTHING  # the highest ever in force; None if there was ever none
+        self.limit: Decimal | None = NOTHING  # the highest limit so far; None once there was no limit
         self.rows: dict[Key, Row] = {}
         # job or run → month, reserved, spent, dollars each
         self.booked: dict[Key, tuple[str, Decimal, Decimal, Decimal]] = {}

@@ -47,12 +47,12 @@ class RecheckingLedger:
 class Operators:
     """Operators decide by chance, except about doubts: there they know the vendor's true state."""
 
-    world: Simulation
+    simulation: Simulation
     abandoned: set[tuple[str, int]] = field(default_factory=set)
     rng: Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rng = Random(f"{self.world.shape.seed} people")
+        self.rng = Random(f"{self.simulation.shape.seed} people")
 
     def act(self, ends: datetime) -> object:
         """Give one command."""
@@ -72,49 +72,49 @@ class Operators:
 
     def resume(self, ends: datetime) -> None:
         """Let submits pass again, if they were paused."""
-        if (f"CIRCUIT#{PROVIDER}", "CIRCUIT") in self.world.invariants.rows:
-            self.world.stack.operate().resume(PROVIDER)
+        if (f"CIRCUIT#{PROVIDER}", "CIRCUIT") in self.simulation.invariants.rows:
+            self.simulation.stack.operate().resume(PROVIDER)
 
     def called(self) -> None:
         """Answer an alarm: each operator may come and look, at about the same time."""
-        operators = self.world.shape.operators
+        operators = self.simulation.shape.operators
         for _ in range(operators if operators < 2 else 3):
-            if not self.world.calm and self.rng.random() < 0.85:
+            if not self.simulation.calm and self.rng.random() < 0.85:
                 when = 10.0 + self.rng.random() ** 2 * 600.0
-                self.world.spawn("operator", self._resolve, when)
+                self.simulation.spawn("operator", self._resolve, when)
 
     def end_doubts(self) -> bool:
         """Resolve every doubt that is left. Return False when there is none."""
-        doubts = list(self.world.invariants.doubted)
+        doubts = list(self.simulation.invariants.doubted)
         for job_id in doubts:
-            self.world.spawn("operator", lambda ends, job_id=job_id: self._decide(job_id), 600.0)  # type: ignore[misc]
+            self.simulation.spawn("operator", lambda ends, job_id=job_id: self._decide(job_id), 600.0)  # type: ignore[misc]
         return bool(doubts)
 
     def _pause(self, ends: datetime) -> None:
-        if not self.world.calm:
-            self.world.stack.operate().pause(PROVIDER, "by hand")
+        if not self.simulation.calm:
+            self.simulation.stack.operate().pause(PROVIDER, "by hand")
 
     def _cancel(self, ends: datetime) -> object:
         job_id = self._one(lambda row: text(row, "status") not in OVER)
         if job_id is None:
             return None
-        self.world.seen[f"cancel asked in {text(self.world.invariants.job(job_id), 'status')}"] += 1
-        return self.world.stack.operate().cancel(job_id).status
+        self.simulation.seen[f"cancel asked in {text(self.simulation.invariants.job(job_id), 'status')}"] += 1
+        return self.simulation.stack.operate().cancel(job_id).status
 
     def _rerun(self, ends: datetime) -> object:
         job_id = self._one(lambda row: text(row, "status") in OVER)
-        return self.world.stack.operate().rerun(job_id, completed=self.rng.random() < 0.6).run if job_id else None
+        return self.simulation.stack.operate().rerun(job_id, completed=self.rng.random() < 0.6).run if job_id else None
 
     def _raise(self, ends: datetime) -> None:
-        if self.world.shape.monthly_credits:
-            self.world.seen["limit raised"] += 1
-            self.world.allow(self.world.shape.monthly_credits + self.rng.randint(1, 5))
+        if self.simulation.shape.monthly_credits:
+            self.simulation.seen["limit raised"] += 1
+            self.simulation.allow(self.simulation.shape.monthly_credits + self.rng.randint(1, 5))
 
     def _abort(self, ends: datetime) -> None:
-        running = [one for one in self.world.step_functions.executions.values() if one.status == "RUNNING"]
+        running = [one for one in self.simulation.step_functions.executions.values() if one.status == "RUNNING"]
         if running:
-            self.world.seen["execution aborted"] += 1
-            self.world.step_functions.abort(self.rng.choice(running))
+            self.simulation.seen["execution aborted"] += 1
+            self.simulation.step_functions.abort(self.rng.choice(running))
 
     def _resolve(self, ends: datetime) -> object:
         doubts = self._known_doubts()
@@ -122,44 +122,46 @@ class Operators:
 
     def _known_doubts(self) -> list[str]:
         """Return the jobs in doubt that were alarmed."""
-        world = self.world
-        return sorted(job_id for job_id, began in world.invariants.doubted.items() if world.alerts.alarmed_since(began))
+        simulation = self.simulation
+        return sorted(
+            job_id for job_id, began in simulation.invariants.doubted.items() if simulation.alerts.alarmed_since(began)
+        )
 
     def _decide(self, job_id: str) -> object:
         """Look at the job and at the vendor's account, then decide."""
-        row = self.world.invariants.job(job_id)
+        row = self.simulation.invariants.job(job_id)
         if row is None or text(row, "status") != "IN_DOUBT":
             return None
         operate = self._commands(row)
-        run, bound, vendor = int(number(row, "run")), text(row, "process_id"), self.world.vendor
+        run, bound, vendor = int(number(row, "run")), text(row, "process_id"), self.simulation.vendor
         made = [p for p in vendor.of_run(Handle(job_id, run, 0)) if bound in (None, p.process_id)]
         known = [p for p in made if vendor.state(p) not in (None, ProcessState.RUNNING) or not bound]
         if made and known and vendor.state(made[0]) is not None:
-            self.world.seen["adopted by a person"] += 1
+            self.simulation.seen["adopted by a person"] += 1
             return operate.adopt(job_id, made[0].process_id, force=True).status
         if not made and not bound and self.rng.random() < 0.85:
-            self.world.seen["resubmitted by a person"] += 1
+            self.simulation.seen["resubmitted by a person"] += 1
             return operate.resubmit(job_id).status
-        self.world.seen["abandoned by a person"] += 1
+        self.simulation.seen["abandoned by a person"] += 1
         self.abandoned.add((job_id, run))
         charged = sum((vendor.charged(p) for p in made), Decimal(0))
         return operate.abandon(job_id, charged).status
 
     def _commands(self, row: Row) -> OperatorCommands:
-        operate = self.world.stack.operate()
+        operate = self.simulation.stack.operate()
         seen = (number(row, "run"), number(row, "attempt"))
         return OperatorCommands(
             **{**vars(operate), "ledger": RecheckingLedger(operate.ledger, seen, self._wait_before_write)}
         )
 
     def _wait_before_write(self) -> None:
-        if not self.world.calm and self.rng.random() < 0.5:
-            self.world.scheduler.sleep(self.rng.random() * 600.0)
+        if not self.simulation.calm and self.rng.random() < 0.5:
+            self.simulation.scheduler.sleep(self.rng.random() * 600.0)
 
     def _one(self, fits: Callable[[Row], bool]) -> str | None:
-        rows = self.world.invariants.rows
+        rows = self.simulation.invariants.rows
         found = [text(row, "job_id") or "" for key, row in rows.items() if key[1] == "JOB" and fits(row)]
-        staged = [job_id for job_id in found if job_id in self.world.staging.kept]
+        staged = [job_id for job_id in found if job_id in self.simulation.staging.kept]
         if staged and self.rng.random() < 0.7:
             found = staged  # where the next run could take the result of the last run for its own
         return self.rng.choice(found) if found else None

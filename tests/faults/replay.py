@@ -35,19 +35,19 @@ class Played:
 def play(seed: int, family: str | None = None, *, larger: int = 1, last: int = LAST) -> Played:
     """Run the schedule of one seed."""
     shape = shape_of(seed, family, larger=larger)
-    world = Simulation(shape)
+    simulation = Simulation(shape)
     try:
-        world.run()
+        simulation.run()
     except (AssertionError, Stalled) as broken:
         law = broken.law if isinstance(broken, InvariantBroken) else type(broken).__name__
         again = REPLAY.format(seed=seed, family=shape.family) + (f" --larger {larger}" if larger > 1 else "")
-        story = timeline([event for event in world.scheduler.trace if event.what in STORY][-last:])
-        told = f"the timeline in short:\n{story}\n\n{world.scheduler.timeline(last)}"
+        story = timeline([event for event in simulation.scheduler.trace if event.what in STORY][-last:])
+        told = f"the timeline in short:\n{story}\n\n{simulation.scheduler.timeline(last)}"
         report = f"{broken}\nseed {seed}, {shape}\n\n{told}\n\nagain: {again}\n"
-        return Played(shape, world.seen, law, report, world.scheduler.steps)
-    seen = world.seen
+        return Played(shape, simulation.seen, law, report, simulation.scheduler.steps)
+    seen = simulation.seen
     seen["schedules"] += 1
-    for before, event in zip(world.scheduler.trace, world.scheduler.trace[1:], strict=False):
+    for before, event in zip(simulation.scheduler.trace, simulation.scheduler.trace[1:], strict=False):
         if event.what == "died":
             seen[f"died {before.what} {event.label}"] += 1
-    return Played(shape, seen, None, "", world.scheduler.steps)
+    return Played(shape, seen, None, "", simulation.scheduler.steps)

@@ -153,7 +153,7 @@ def doubt_released_at_once(patch: Patch) -> None:
 
 
 def no_grace(patch: Patch) -> None:
-    """The list is trusted before it must show the submit."""
+    """The list is trusted although the vendor need not show the submit yet."""
     patch.setattr(in_doubt, "_visibility_grace", lambda job: timedelta(0))
 
 

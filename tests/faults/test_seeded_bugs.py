@@ -1,4 +1,4 @@
-"""The simulation catches bugs: each of these slips in the real runtime breaks a law within a few hundred schedules."""
+"""The simulation catches bugs: each of these bugs breaks an invariant within a few hundred schedules."""
 
 from __future__ import annotations
 

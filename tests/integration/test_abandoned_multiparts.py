@@ -31,12 +31,12 @@ def left_after(world: World, step: timedelta) -> int:
     return len(world.cloud.unfinished_uploads())
 
 
-def test_one_that_was_left_is_aborted_after_an_hour(world: World) -> None:
+def test_an_abandoned_multipart_upload_is_aborted_after_an_hour(world: World) -> None:
     begun(world, KEY)
     assert left_after(world, HOUR) == 0
 
 
-def test_one_that_a_submit_may_be_at_is_left_alone(world: World) -> None:
+def test_a_multipart_upload_that_a_submit_may_use_is_left_alone(world: World) -> None:
     begun(world, KEY)
     assert left_after(world, HOUR - SECOND) == 1
 

@@ -139,7 +139,7 @@ def test_the_ledger_says_until_when_a_key_is_written(world: World) -> None:
 def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(world: World) -> None:
     upload = world.cloud.put("a.jpg", picture())
     world.ports["sources"] = Stubborn(world.ports["sources"], "tags", [RuntimeError("a bug")] * 3)
-    for _ in range(3):  # each receive fails, so that the queue counts it; none takes the job for somebody else's
+    for _ in range(3):  # each receive fails, so that the queue counts it; none mistakes the job for another worker's
         with pytest.raises(RuntimeError, match="a bug"):
             world.submit(upload)
         world.clock.advance(INVOCATION)
@@ -167,7 +167,7 @@ def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(world: World)
 # --- a paid id -------------------------------------------------------------------------------------------------------
 
 
-def test_binding_is_tried_on_for_longer_than_a_write_takes(world: World) -> None:
+def test_binding_is_repeated_for_longer_than_a_write_takes(world: World) -> None:
     busy: list[Exception] = [LedgerBusy("contended")] * (BIND_TRIES - 1)
     world.ports["ledger"] = Stubborn(world.ledger, "bind", busy)
 
@@ -177,7 +177,7 @@ def test_binding_is_tried_on_for_longer_than_a_write_takes(world: World) -> None
     assert not busy
 
 
-def test_an_id_that_cannot_be_written_down_is_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_id_that_cannot_be_recorded_is_alarmed(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.ports["ledger"] = Stubborn(world.ledger, "bind", [LedgerBusy("contended")] * BIND_TRIES)
     upload = world.cloud.put("a.jpg", picture())
 
@@ -192,7 +192,7 @@ def test_an_id_that_cannot_be_written_down_is_told(world: World, caplog: pytest.
     assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
 
 
-def test_a_bind_that_lost_is_not_tried_on(world: World) -> None:
+def test_a_bind_that_lost_is_not_repeated(world: World) -> None:
     lost: list[Exception] = [LostClaim("another attempt")]
     world.ports["ledger"] = Stubborn(world.ledger, "bind", lost)
 

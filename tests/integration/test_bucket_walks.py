@@ -59,7 +59,7 @@ def at(number: int, moment: datetime) -> SourceObject:
     return SourceObject(INPUT, f"{number:05}.jpg", f"v{number}", "e", 9, moment)
 
 
-def test_a_hundred_that_nobody_may_read_keep_no_other_waiting(unread: World) -> None:
+def test_a_hundred_unreadable_uploads_delay_no_other(unread: World) -> None:
     for number in range(FED):
         unread.cloud.put(f"enc/{number:03}.jpg", b"x")
     unread.cloud.put("z.jpg", picture())
@@ -69,7 +69,7 @@ def test_a_hundred_that_nobody_may_read_keep_no_other_waiting(unread: World) -> 
     assert unread.job().status is JobStatus.PROCESSING
 
 
-def test_what_nobody_may_read_is_fed_once_a_day(watched: World) -> None:
+def test_an_unreadable_upload_is_sent_once_a_day(watched: World) -> None:
     objects = [at(number, watched.clock()) for number in range(FED + 20)]
     watched.ports["sources"] = Listing(objects)
     watched.clock.advance(LATE)
@@ -81,7 +81,7 @@ def test_what_nobody_may_read_is_fed_once_a_day(watched: World) -> None:
         assert Counter(fed(watched)) == dict.fromkeys(keys, times)
 
 
-def test_what_may_be_read_again_is_a_job_within_a_day(unread: World) -> None:
+def test_an_upload_that_becomes_readable_is_a_job_within_a_day(unread: World) -> None:
     unread.cloud.put("enc/a.jpg", picture())
     unread.clock.advance(LATE)
     walk(unread, 3)
@@ -90,7 +90,7 @@ def test_what_may_be_read_again_is_a_job_within_a_day(unread: World) -> None:
     assert unread.job().status is JobStatus.PROCESSING
 
 
-def test_each_is_fed_by_the_first_round_in_which_it_is_late(watched: World) -> None:
+def test_each_upload_is_sent_by_the_first_round_in_which_it_is_late(watched: World) -> None:
     objects: list[SourceObject] = []
     watched.ports["sources"] = Listing(objects)
     start = watched.clock()
@@ -103,7 +103,7 @@ def test_each_is_fed_by_the_first_round_in_which_it_is_late(watched: World) -> N
         assert sorted(fed(watched)) == late
 
 
-def test_those_that_arrive_behind_a_long_walk_are_fed_by_the_next(watched: World) -> None:
+def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(watched: World) -> None:
     old = [at(1000 + number, watched.clock()) for number in range(PAGES * 3 * 1000)]
     known = {one.job_id for one in old}
     watched.ports["backlog"] = Replaced(watched.ports["backlog"], without_job=lambda ids: set(ids) - known)
@@ -119,7 +119,7 @@ def test_those_that_arrive_behind_a_long_walk_are_fed_by_the_next(watched: World
     assert max(times.values()) <= 2
 
 
-def test_a_walk_that_another_release_began_is_begun_anew(watched: World) -> None:
+def test_a_walk_of_another_release_starts_again(watched: World) -> None:
     watched.cloud.put("a.jpg", picture())
     for noted in ('["z.jpg", "v9"]', "0", "{}", "no json"):
         watched.ports["backlog"].save_cursor(INPUT, noted)
@@ -128,7 +128,7 @@ def test_a_walk_that_another_release_began_is_begun_anew(watched: World) -> None
     assert fed(watched) == ["a.jpg"] * 4
 
 
-def test_a_note_of_a_walk_stays_small(watched: World) -> None:
+def test_the_saved_position_of_a_walk_stays_small(watched: World) -> None:
     watched.ports["sources"] = Listing([at(number, watched.clock()) for number in range(6000)])
     watched.clock.advance(LATE)
     watched.sweep()
@@ -152,12 +152,12 @@ def half_versioned() -> Iterator[World]:
         yield world
 
 
-def test_a_version_without_an_id_is_fed_while_it_is_the_latest(half_versioned: World) -> None:
+def test_a_version_without_an_id_is_sent_while_it_is_the_latest(half_versioned: World) -> None:
     rounds(half_versioned, 1)
     assert (fed(half_versioned), half_versioned.job().status) == (["a.jpg"], JobStatus.PROCESSING)
 
 
-def test_a_version_without_an_id_that_no_message_can_name_any_more_is_not_fed(half_versioned: World) -> None:
+def test_a_version_without_an_id_that_is_not_the_latest_is_not_sent(half_versioned: World) -> None:
     latest = half_versioned.cloud.put("a.jpg", picture(noise=2))
     rounds(half_versioned, 3)
     assert [what.version_id for what, _ in half_versioned.queue.sent if isinstance(what, Upload)] == [latest.version_id]

@@ -123,7 +123,7 @@ def test_a_process_that_runs_on_is_settled_when_it_ends(
     world.assert_books_balance()
 
 
-def test_a_wish_to_cancel_that_the_provider_did_not_hear_is_carried_out_by_the_execution(
+def test_a_cancellation_that_did_not_reach_the_provider_is_carried_out_by_the_execution(
     world: World, upload: Upload
 ) -> None:
     world.deliver(upload)
@@ -166,7 +166,7 @@ def test_deleting_the_object_before_its_submit_withdraws_the_job_though_its_vers
     assert (world.provider.processes, world.cloud.keys(), world.cloud.budget("topaz", MONTH)) == ({}, set(), {})
 
 
-def test_an_upload_after_a_deletion_is_none_of_it(world: World, upload: Upload) -> None:
+def test_an_upload_after_a_deletion_is_not_withdrawn(world: World, upload: Upload) -> None:
     world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")
     assert world.complete(world.cloud.put("a.jpg", picture(20, 20))).status is JobStatus.COMPLETED
 

@@ -79,7 +79,7 @@ def test_the_alarm_goes_on_sounding_while_the_account_is_closed(world: World) ->
     assert world.bell.rung == [Alarm.CIRCUIT_OPEN] * 3
 
 
-def test_before_its_time_nothing_is_tried_and_nothing_reserved(world: World) -> None:
+def test_before_the_probe_is_due_nothing_is_sent_and_nothing_reserved(world: World) -> None:
     _, rest = shut(world)
     for _ in range(14):
         world.clock.advance(MINUTE)
@@ -88,7 +88,7 @@ def test_before_its_time_nothing_is_tried_and_nothing_reserved(world: World) -> 
         assert (len(world.provider.processes), reserved(world)) == (0, 0)
 
 
-def test_when_it_may_be_tried_exactly_one_goes_through_while_the_others_wait(world: World) -> None:
+def test_when_a_probe_is_due_exactly_one_job_passes_while_the_others_wait(world: World) -> None:
     shut(world, others=5)
     world.provider.losses = [SubmitInDoubt("nobody knows yet whether the account was mended")]
     world.clock.advance(QUARTER)
@@ -116,7 +116,7 @@ def test_uploads_that_come_while_a_probe_is_under_way_wait(world: World) -> None
     assert [job_of(world, upload).status for upload in late] == [JobStatus.CLAIMED] * 2
 
 
-def test_a_probe_that_succeeds_opens_for_all(world: World) -> None:
+def test_a_probe_that_succeeds_lets_all_jobs_pass(world: World) -> None:
     shut(world, others=4)
     world.clock.advance(QUARTER)
     world.sweep_and_deliver()
@@ -129,7 +129,7 @@ def test_a_probe_that_succeeds_opens_for_all(world: World) -> None:
     world.assert_books_balance()
 
 
-def test_a_probe_that_fails_closes_for_another_quarter_of_an_hour(world: World) -> None:
+def test_a_probe_that_fails_blocks_all_jobs_for_another_quarter_of_an_hour(world: World) -> None:
     shut(world, others=4)
     world.provider.refusals = [NO_KEY]
     world.clock.advance(QUARTER)

@@ -129,7 +129,9 @@ def test_a_process_that_completes_while_it_is_cancelled_is_adopted(world: World,
     assert world.finalize(job).status == "COMPLETED"
 
 
-def test_a_404_to_a_cancellation_is_none_and_a_process_that_runs_on_goes_to_a_person(world: World, job: Job) -> None:
+def test_a_404_does_not_confirm_a_cancellation_and_a_process_that_runs_on_goes_to_a_person(
+    world: World, job: Job
+) -> None:
     late(world)
     world.provider.faults["cancel"] = [GONE]
     assert world.finalize(job).status == "IN_DOUBT"

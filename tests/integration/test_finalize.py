@@ -201,9 +201,7 @@ SILENT = [Throttled("429"), OperatorFault(ErrorCode.AUTH_FAILED, "401"), Provide
 
 
 @pytest.mark.parametrize("error", SILENT, ids=str)
-def test_a_provider_that_never_says_where_the_result_is_is_not_asked_for_ever(
-    world: World, error: DarkroomError
-) -> None:
+def test_a_provider_that_never_names_its_result_is_not_asked_for_ever(world: World, error: DarkroomError) -> None:
     job = completed(world)
     world.provider.faults["result"] = [error] * 9
     with pytest.raises(type(error)):

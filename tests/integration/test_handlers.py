@@ -136,13 +136,13 @@ def test_another_buckets_message_is_refused(stack: Stack) -> None:
     assert stack.cloud.jobs() == []
 
 
-def test_what_is_too_early_comes_back_as_a_new_message(stack: Stack) -> None:
+def test_a_job_that_is_not_due_comes_back_as_a_new_message(stack: Stack) -> None:
     stack.simulator.faults.add("throttle")
     assert handle(bridged(stack.cloud.put("a.jpg", picture()))) == []
     assert (stack.job().status, stack.waiting()) == (JobStatus.CLAIMED, ["delayed"])
 
 
-def test_what_waits_for_an_operator_is_acknowledged_and_left_to_the_sweep(stack: Stack) -> None:
+def test_a_job_that_waits_for_an_operator_is_acknowledged_and_left_to_the_sweep(stack: Stack) -> None:
     upload = stack.cloud.put("a.jpg", picture())
     wrong = json.dumps({"topaz": "no-such-key"})
     client("secretsmanager").put_secret_value(SecretId="keys", SecretString=wrong)

@@ -87,7 +87,7 @@ def note_jobs(world: World, sources: Sequence[SourceObject]) -> None:
         world.cloud.dynamodb.batch_write_item(RequestItems={TABLE: puts})
 
 
-def test_a_lost_upload_is_fed_once_and_ends_as_one_job(either: World) -> None:
+def test_a_lost_upload_is_sent_once_and_ends_as_one_job(either: World) -> None:
     upload = either.cloud.put("a.jpg", picture())
     rounds(either, 4)
     assert fed(either) == ["a.jpg"]
@@ -121,14 +121,14 @@ def test_an_event_is_given_its_quarter_of_an_hour(watched: World) -> None:
     assert fed(watched) == ["a.jpg"]
 
 
-def test_what_was_there_before_darkroom_is_never_fed(world: World) -> None:
+def test_an_object_older_than_darkroom_is_never_sent(world: World) -> None:
     world.cloud.put("old.jpg", picture())
     world.clock.now = datetime.now(UTC) + timedelta(seconds=2)
     rounds(world, 5)
     assert (fed(world), world.cloud.jobs()) == ([], [])
 
 
-def test_an_upload_that_became_a_job_is_not_fed(watched: World) -> None:
+def test_an_upload_that_became_a_job_is_not_sent(watched: World) -> None:
     watched.submit(watched.cloud.put("a.jpg", picture()))
     watched.submit(watched.cloud.put("b.jpg", b"no picture"))
     watched.submit(watched.cloud.put("c.jpg", picture(), tags="skip=true"))
@@ -136,7 +136,7 @@ def test_an_upload_that_became_a_job_is_not_fed(watched: World) -> None:
     assert fed(watched) == []
 
 
-def test_only_keys_under_the_prefix_with_a_suffix_are_fed_in_their_own_case(watched: World) -> None:
+def test_only_keys_under_the_prefix_with_a_suffix_are_sent_in_their_own_case(watched: World) -> None:
     keys = ("in/a.jpg", "in/b.JPG", "in/c.png", "in/d.tif", "IN/e.jpg", "f.jpg", "in/jpg")
     for key in keys:
         watched.cloud.put(key, picture())
@@ -144,14 +144,14 @@ def test_only_keys_under_the_prefix_with_a_suffix_are_fed_in_their_own_case(watc
     assert sorted(fed(watched)) == ["in/a.jpg", "in/c.png"]
 
 
-def test_folders_and_reports_are_never_fed(watched: World) -> None:
+def test_folders_and_reports_are_never_sent(watched: World) -> None:
     for key in ("folder/", "_failed/a.jpg.json", "_darkroom/x.jpg"):
         watched.cloud.put(key, b"")
     rounds(watched, 3)
     assert (fed(watched), watched.cloud.jobs()) == ([], [])
 
 
-def test_skipped_objects_and_outputs_of_darkroom_are_fed_once(watched: World) -> None:
+def test_skipped_objects_and_outputs_of_darkroom_are_sent_once(watched: World) -> None:
     watched.cloud.put("a.jpg", picture(), tags="skip=true")
     watched.cloud.put("b.jpg", picture(), Metadata={RECEIPT_JOB: "0" * 32})
     rounds(watched, 4)
@@ -159,14 +159,14 @@ def test_skipped_objects_and_outputs_of_darkroom_are_fed_once(watched: World) ->
     assert {job.status for job in watched.cloud.jobs()} == {JobStatus.SKIPPED}
 
 
-def test_a_source_whose_upload_was_deleted_is_fed_only_as_long_as_it_is_there(watched: World) -> None:
+def test_a_deleted_source_is_sent_only_as_long_as_its_version_exists(watched: World) -> None:
     upload = watched.cloud.put("a.jpg", picture())
     watched.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
     rounds(watched, 2)
     assert fed(watched) == []
 
 
-def test_a_hundred_are_fed_in_one_round_the_rest_in_the_next_and_none_twice(account: Cloud) -> None:
+def test_a_hundred_are_sent_in_one_round_the_rest_in_the_next_and_none_twice(account: Cloud) -> None:
     watched = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
     watch(watched)
     for number in range(FED + 30):

@@ -130,14 +130,14 @@ def test_a_result_goes_under_the_key_of_its_own_format(world: World, form: str, 
 
 
 @FORMS
-def test_its_content_type_is_what_it_is(world: World, form: str, key: str) -> None:
+def test_the_content_type_is_that_of_the_real_format(world: World, form: str, key: str) -> None:
     gives(world, form)
     finished(world, sent(world))
     assert world.cloud.head(key)["ContentType"] == f"image/{form}"
 
 
 @FORMS
-def test_its_receipt_names_job_and_process(world: World, form: str, key: str) -> None:
+def test_the_receipt_names_job_and_process(world: World, form: str, key: str) -> None:
     gives(world, form)
     job = finished(world, sent(world))
     receipt = world.cloud.head(key)["Metadata"]

@@ -51,7 +51,7 @@ def late_in_doubt(world: World, upload: Upload) -> Job:
     ],
     ids=["adopt", "resubmit", "abandon"],
 )
-def test_a_verdict_on_an_earlier_attempt_is_not_taken_for_this_one(
+def test_a_decision_about_an_earlier_attempt_does_not_apply_to_this_one(
     world: World, upload: Upload, verdict: Callable[[OperatorCommands, int], Job]
 ) -> None:
     job = in_doubt(world, upload)
@@ -116,7 +116,7 @@ def test_a_resubmission_whose_message_is_lost_is_made_by_the_sweep(world: World,
     assert world.job().status is JobStatus.PROCESSING
 
 
-def test_what_the_list_shows_is_not_resubmitted(world: World, upload: Upload) -> None:
+def test_a_job_that_the_list_shows_is_not_resubmitted(world: World, upload: Upload) -> None:
     in_doubt(world, upload)
     world.provider.lists = True
     with pytest.raises(Inapplicable, match=r"process-1.*--adopt"):
@@ -138,7 +138,7 @@ UNREADABLE = [
      lambda operate, force: operate.resubmit("a.jpg", force=force)],
     ids=["adopt", "resubmit"],
 )  # fmt: skip
-def test_a_list_that_cannot_be_read_is_gone_on_without_by_force_alone(
+def test_only_force_resubmits_when_the_list_cannot_be_read(
     world: World, upload: Upload, verdict: Callable[[OperatorCommands, bool], Job], why: Exception
 ) -> None:
     in_doubt(world, upload)
@@ -186,9 +186,7 @@ def test_only_a_doubt_is_resolved(world: World, upload: Upload, action: str) -> 
 
 
 @pytest.mark.parametrize("action", ["adopt", "resubmit"])
-def test_a_verdict_on_a_doubt_counts_more_than_an_earlier_wish_to_cancel(
-    world: World, upload: Upload, action: str
-) -> None:
+def test_a_decision_about_a_doubt_wins_over_an_earlier_cancellation(world: World, upload: Upload, action: str) -> None:
     submit, world.provider.lists = world.provider.submit, False
 
     def lost(*args: Any) -> Any:

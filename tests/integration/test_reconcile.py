@@ -57,7 +57,7 @@ def test_a_vendor_without_an_account_has_no_drift(world: World) -> None:
     assert world.bell.noted == []
 
 
-def test_the_first_look_sets_the_baseline_whatever_it_finds(world: World) -> None:
+def test_the_first_comparison_sets_the_baseline_whatever_it_finds(world: World) -> None:
     world.complete(world.cloud.put("a.jpg", picture()))
     account_holds(world, 37)
     assert (look(world), look(world), world.bell.rung) == (0, 0, [])
@@ -93,7 +93,7 @@ def test_what_somebody_else_spends_is_drift(known: World) -> None:
     assert (look(known), known.reconcile(), known.bell.rung) == (7, 1, [Alarm.DRIFT])
 
 
-def test_drift_calls_at_every_look_until_it_is_explained(known: World) -> None:
+def test_drift_is_alarmed_at_every_comparison_until_it_is_explained(known: World) -> None:
     account_holds(known, 93)
     for _ in range(3):
         known.clock.advance(HALF_HOUR)
@@ -101,7 +101,7 @@ def test_drift_calls_at_every_look_until_it_is_explained(known: World) -> None:
     assert known.bell.rung == [Alarm.DRIFT] * 3
 
 
-def test_the_sweep_looks_every_half_hour(known: World) -> None:
+def test_the_sweep_compares_the_account_every_half_hour(known: World) -> None:
     account_holds(known, 93)
     for _ in range(30):
         known.clock.advance(60)
@@ -188,7 +188,7 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(known: Wo
     assert look(known) == 10
 
 
-def test_looking_changes_no_job_and_no_budget(known: World) -> None:
+def test_comparing_changes_no_job_and_no_budget(known: World) -> None:
     at_work(known)
     account_holds(known, 1)
     before = [row for row in known.cloud.rows() if not row["pk"]["S"].startswith("ACCOUNT#")]

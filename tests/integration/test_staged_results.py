@@ -64,7 +64,7 @@ def test_any_number_of_bytes_comes_back_as_it_went_in(staging: S3StagedResults, 
 
 
 @pytest.mark.parametrize("size", [1, 7, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES])
-def test_it_does_not_matter_how_the_bytes_are_cut(staging: S3StagedResults, size: int) -> None:
+def test_the_size_of_the_pieces_does_not_matter(staging: S3StagedResults, size: int) -> None:
     body = pattern(2 * PART_BYTES + 5) if size > 7 else pattern(1000)
     staging.keep(HANDLE, "p-1", pieces(body, size))
     assert read_back(staging) == body
@@ -85,14 +85,14 @@ def test_a_byte_more_than_a_part_is_a_second_part(staging: S3StagedResults, acco
     assert account.head(KEY)["ETag"].strip('"').endswith("-2")
 
 
-def test_it_lies_under_our_own_prefix_and_is_no_upload(staging: S3StagedResults, account: Cloud) -> None:
+def test_a_staged_result_is_under_our_own_prefix_and_is_not_an_upload(staging: S3StagedResults, account: Cloud) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
     assert account.keys() == {KEY}
     assert output_keys.incoming_key(HANDLE.job_id) == KEY
     assert not output_keys.is_upload(KEY)
 
 
-def test_it_says_whose_it_is(staging: S3StagedResults, account: Cloud) -> None:
+def test_a_staged_result_names_its_owner(staging: S3StagedResults, account: Cloud) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
     assert account.head(KEY)["Metadata"] == {"darkroom-handle": str(HANDLE), "darkroom-process-id": "p-1"}
 
@@ -124,7 +124,7 @@ def test_nothing_is_found_where_nothing_was_kept(staging: S3StagedResults) -> No
     assert staging.find(HANDLE) is None
 
 
-def test_any_attempt_of_the_run_finds_it(staging: S3StagedResults) -> None:
+def test_any_attempt_of_the_run_finds_the_staged_result(staging: S3StagedResults) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
     assert staging.find(Handle(HANDLE.job_id, HANDLE.run, HANDLE.attempt + 8)) == "p-1"
 
@@ -155,7 +155,7 @@ def test_no_other_process_result_is_opened(staging: S3StagedResults, job_id: str
         pass
 
 
-def test_what_was_dropped_is_not_there(staging: S3StagedResults, account: Cloud) -> None:
+def test_a_dropped_result_is_gone(staging: S3StagedResults, account: Cloud) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
     staging.drop(HANDLE.job_id, "p-1")
     assert (staging.find(HANDLE), account.keys()) == (None, set())
@@ -195,7 +195,7 @@ def test_a_stream_may_be_begun_again(staging: S3StagedResults) -> None:
         assert [b"".join(link.stream()) for _ in range(2)] == [SMALL, SMALL]
 
 
-def test_what_is_overwritten_meanwhile_is_never_taken_for_it(staging: S3StagedResults) -> None:
+def test_an_object_that_overwrites_a_staged_result_is_never_read_as_it(staging: S3StagedResults) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
     with staging.open(HANDLE.job_id, "p-1") as link:
         staging.keep(HANDLE, "p-2", pieces(SMALL[::-1]))
@@ -205,7 +205,7 @@ def test_what_is_overwritten_meanwhile_is_never_taken_for_it(staging: S3StagedRe
             next(link.stream())
 
 
-def test_what_is_dropped_meanwhile_is_not_ready(staging: S3StagedResults) -> None:
+def test_a_result_dropped_while_it_is_read_is_not_ready(staging: S3StagedResults) -> None:
     staging.keep(HANDLE, "p-1", pieces(SMALL))
     with staging.open(HANDLE.job_id, "p-1") as link:
         staging.drop(HANDLE.job_id, "p-1")

@@ -36,7 +36,7 @@ def test_the_link_is_written_down_nowhere(world: World) -> None:
     assert "links.example.test" not in str(world.cloud.rows())
 
 
-def test_such_a_job_goes_the_way_of_any_other(world: World) -> None:
+def test_a_job_sent_by_link_is_processed_like_any_other(world: World) -> None:
     job = world.complete(world.cloud.put("a.jpg", picture()))
     assert (job.status, job.credits) == (JobStatus.COMPLETED, 1)
     assert world.cloud.keys() == {"a.jpg"}

@@ -54,12 +54,12 @@ def test_what_the_vendor_says_it_will_cost_is_reserved(unpriced: World, upload: 
     unpriced.assert_books_balance()
 
 
-def test_it_is_asked_once_with_the_images_own_size(unpriced: World, upload: Upload) -> None:
+def test_the_vendor_is_asked_once_with_the_images_own_size(unpriced: World, upload: Upload) -> None:
     unpriced.submit(upload)
     assert unpriced.provider.estimates == [("Standard V2", 40, 30)]
 
 
-def test_it_is_settled_with_what_the_vendor_charges(unpriced: World, upload: Upload) -> None:
+def test_the_job_is_settled_with_what_the_vendor_charges(unpriced: World, upload: Upload) -> None:
     job = unpriced.complete(upload, credits=Decimal(7))
     assert (job.status, job.credits) == (JobStatus.COMPLETED, 7)
     booked = unpriced.cloud.budget("topaz", MONTH)
@@ -118,7 +118,7 @@ def test_without_an_estimate_until_the_deadline_the_job_fails_unpaid(
     assert_nothing_reserved_or_sent(unpriced)
 
 
-def test_an_account_that_cannot_even_estimate_closes_the_gate(unpriced: World, upload: Upload) -> None:
+def test_an_account_fault_in_an_estimate_opens_the_circuit(unpriced: World, upload: Upload) -> None:
     unpriced.provider.faults["estimate"] = [NO_FUNDS]
     assert unpriced.submit(upload) == Done(unpriced.job())
     job = unpriced.job()

@@ -44,7 +44,7 @@ def upload(world: World) -> Upload:
     [(Throttled("HTTP 429", 7), 7, 36), (Throttled("HTTP 429"), 15, 44), (Throttled("HTTP 429", 9999), 900, 900),
      (NothingSent("no connection"), 15, 44)],
 )  # fmt: skip
-def test_what_nobody_accepted_is_given_back_and_sent_once_when_due(
+def test_an_unaccepted_job_is_released_and_sent_once_when_due(
     world: World, upload: Upload, answer: DarkroomError, soonest: int, latest: int
 ) -> None:
     world.provider.refusals = [answer]
@@ -72,7 +72,7 @@ def test_uploads_that_were_refused_together_do_not_come_back_together(world: Wor
 
 
 @pytest.mark.parametrize("fault", [NO_KEY, NO_FUNDS])
-def test_what_waits_for_an_operator_is_given_back_and_sent_once_when_the_sweep_brings_it(
+def test_a_job_that_waits_for_an_operator_is_released_and_sent_once_when_the_sweep_brings_it(
     world: World, upload: Upload, fault: OperatorFault
 ) -> None:
     world.provider.refusals = [fault]

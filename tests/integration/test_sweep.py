@@ -117,7 +117,7 @@ def test_a_live_workers_job_is_left_alone(world: World) -> None:
     assert sent(world) == []
 
 
-def test_what_was_handed_on_is_not_handed_on_again_within_the_minute(world: World) -> None:
+def test_a_job_sent_to_the_queue_is_not_sent_again_within_the_minute(world: World) -> None:
     submit_and_die(world, uploads(world, 1)[0], "sources", tags=die)
     world.clock.advance(LEASE)
     world.sweep()
@@ -153,7 +153,7 @@ def test_two_sweeps_that_race_end_the_job_paid_once(world: World) -> None:
     world.assert_books_balance()
 
 
-def test_one_run_hands_on_so_many_and_the_next_runs_the_rest(world: World) -> None:
+def test_one_run_sends_a_bounded_number_of_jobs_and_the_next_runs_the_rest(world: World) -> None:
     waiting_rows(world, MOST_HANDED_ON + 30, "topaz")
     world.sweep()
     first = sent(world)

@@ -114,7 +114,7 @@ def test_a_provider_that_is_slow_is_asked_only_while_there_is_time_for_its_answe
     assert ends - TIME_TO_ASK < two.clock() <= ends - TIME_TO_ASK + HANGS
 
 
-def test_what_asks_a_provider_comes_last(two: Vendors) -> None:
+def test_steps_that_call_a_provider_come_last(two: Vendors) -> None:
     two.vendors["slow"] = Slow(two)
     due(two, JobStatus.IN_DOUBT, "quick", 1, start=100)
     two.ports["circuits"].open("quick", ErrorCode.AUTH_FAILED, "HTTP 401", START, START + DAY)

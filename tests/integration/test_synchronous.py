@@ -77,13 +77,13 @@ def test_the_result_is_staged_and_the_job_waits_for_finalize(world: World, uploa
     assert booked(world) == (PRICE, 0)
 
 
-def test_its_execution_has_nothing_to_wait_for(world: World, upload: Upload) -> None:
+def test_the_execution_of_a_synchronous_job_never_waits(world: World, upload: Upload) -> None:
     submitted(world, upload)
     (tick,) = world.executions.running.values()
     assert (tick.status, tick.poll_at) == ("running", world.clock())
 
 
-def test_it_is_never_polled(world: World, upload: Upload) -> None:
+def test_a_synchronous_job_is_never_polled(world: World, upload: Upload) -> None:
     world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")]
     assert world.poll(submitted(world, upload)).status == "ended"
     assert len(world.provider.faults["progress"]) == 1
@@ -99,7 +99,7 @@ def test_finalize_publishes_it_settles_the_charge_and_clears_the_place(world: Wo
     world.assert_books_balance()
 
 
-def test_what_is_over_says_nothing_of_staging(world: World, upload: Upload) -> None:
+def test_a_finished_job_does_not_mention_staging(world: World, upload: Upload) -> None:
     world.finalize(submitted(world, upload))
     assert (world.job().staged, world.job().credits_charged) == (False, None)
 
@@ -110,7 +110,7 @@ def test_without_a_charge_in_the_answer_the_reserved_price_is_settled(world: Wor
     assert ended_as(world) == (JobStatus.COMPLETED, None, PRICE)
 
 
-def test_it_is_published_though_the_provider_is_silent_and_the_deadline_has_passed(
+def test_the_result_is_published_though_the_provider_is_silent_and_the_deadline_has_passed(
     world: World, upload: Upload
 ) -> None:
     job = submitted(world, upload)
@@ -139,7 +139,7 @@ def test_a_refused_call_is_no_payment(world: World, upload: Upload) -> None:
 @pytest.mark.parametrize(
     "early", [Throttled("429"), OperatorFault(ErrorCode.OUT_OF_CREDITS, "402")], ids=["429", "402"]
 )
-def test_what_was_turned_away_is_sent_again(world: World, upload: Upload, early: Exception) -> None:
+def test_a_call_that_was_not_accepted_is_sent_again(world: World, upload: Upload, early: Exception) -> None:
     world.provider.refusals = [early]  # type: ignore[list-item]
     world.deliver(upload)
     world.finalize(world.job())
@@ -147,7 +147,7 @@ def test_what_was_turned_away_is_sent_again(world: World, upload: Upload, early:
 
 
 @pytest.mark.parametrize("seconds", [31, 200, 269])
-def test_too_little_time_for_a_held_call_waits_and_says_which_parameter_to_raise(
+def test_too_little_time_for_a_synchronous_call_waits_and_says_which_parameter_to_raise(
     world: World, upload: Upload, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     monkeypatch.setattr(fakes, "INVOCATION", timedelta(seconds=seconds))
@@ -159,7 +159,9 @@ def test_too_little_time_for_a_held_call_waits_and_says_which_parameter_to_raise
     assert (world.job().status, world.job().reserved_at) == (JobStatus.CLAIMED, None)
 
 
-def test_just_enough_time_is_enough(world: World, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exactly_enough_time_for_a_synchronous_call_is_enough(
+    world: World, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fakes, "INVOCATION", timedelta(seconds=270))
     submitted(world, upload)
 

@@ -82,7 +82,7 @@ def test_waiting_for_an_operator_may_begin_with_a_death_at_any_step(
 
 @pytest.mark.parametrize("step", PROBE_STEPS, ids=ids)
 @WHEN
-def test_the_probe_of_a_closed_gate_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
+def test_the_probe_of_an_open_circuit_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
     upload = world.cloud.put("a.jpg", picture())
     world.provider.refusals = [OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401")]
     world.submit(upload)

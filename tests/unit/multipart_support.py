@@ -1,7 +1,7 @@
-"""A pump between a provider's storage and a bucket, both on loopback ports: what the tests of large results share.
+"""Helpers for the tests of large results: a multipart copy from a provider's storage to a bucket, on loopback ports.
 
-Its parts are of a mebibyte, two pieces each, where S3's are of eight at least: the same ways through the code by an eighth
-of the bytes.
+Its parts are a mebibyte long (two pieces each), where S3's have at least eight. The same code runs with an eighth of
+the bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from darkroom.providers.downloads import Downloads
 
 KEY = "photos/ö large.tif"
 PART = MIB
-SIZE = 4 * PART  # four parts, one a worker
+SIZE = 4 * PART  # four parts, one for each worker
 BODY = content(SIZE)
 SECOND = PART  # the first byte of the second part
 
@@ -39,7 +39,7 @@ def bucket() -> Iterator[SmallS3]:
 
 @pytest.fixture
 def mebibyte_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of a mebibyte at least."""
+    """Make parts at least a mebibyte long."""
     monkeypatch.setattr(pump_module, "MIN_PART_BYTES", PART)
     monkeypatch.setattr(output_module, "SMALL_BYTES", PART)
 
@@ -52,7 +52,7 @@ def source(mebibyte_parts: None) -> Iterator[LargeResult]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After each test: no thread of the pump, and no upload that is still open."""
+    """Check after each test that no thread of the copy and no open upload is left."""
     bucket = request.getfixturevalue("bucket")
     yield
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pump")] == []
@@ -61,13 +61,13 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of a mebibyte at most, so that one worker has several."""
+    """Make parts at most a mebibyte long, so that one worker has several."""
     monkeypatch.setattr(pump_module, "MAX_PART_BYTES", PART)
 
 
 @contextmanager
 def opened(source: LargeResult, fresh: Callable[[], str] | None = None) -> Iterator[Any]:
-    """A link to the result; `fresh` mints another, the source's own unless told otherwise."""
+    """Yield a link to the result. `fresh` creates the next link; by default the source does."""
     client = http_client.new_client(NO_TLS)
     with (
         client,
@@ -81,7 +81,7 @@ def pump_into(bucket: SmallS3, workers: int = 4) -> MultipartCopy:
 
 
 def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callable[[], str] | None = None) -> None:
-    """The result through the pump, as finalize writes it."""
+    """Copy the result as finalize does."""
     with opened(source, fresh) as link:
         S3OutputBucket(bucket.client(), BUCKET, pump_into(bucket, workers)).write(
             KEY, link, "image/tiff", {"darkroom-job": "j1"}, {"team": "a b"}
@@ -89,5 +89,5 @@ def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callabl
 
 
 def stands(bucket: SmallS3) -> bytes | None:
-    """What is in place."""
+    """Return the published object."""
     return bucket.objects.get(f"/{BUCKET}/{KEY}")

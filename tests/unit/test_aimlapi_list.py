@@ -85,7 +85,7 @@ def test_one_process_is_looked_for_a_week_back() -> None:
     assert abs(datetime.now(UTC) - timedelta(days=7) - start) < timedelta(minutes=1)
 
 
-def test_times_are_told_in_utc_whatever_zone_they_were_said_in() -> None:
+def test_times_are_in_utc_whatever_zone_the_vendor_uses() -> None:
     vendor = Vendor(page([]))
     aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, datetime.fromisoformat("2026-11-21T16:00:00.250+02:00"))
     assert vendor.requests[0].url.params["start"] == "2026-11-21T13:58:00.250Z"
@@ -231,7 +231,7 @@ def test_a_log_of_an_unknown_shape_proves_nothing(rows: Any) -> None:
 
 @pytest.mark.parametrize("process_id", ["", "a/b", "../logs", "a b", "é", "a\n", "?x", "#", "%2e", "x" * 129])
 @pytest.mark.parametrize("call", [Aimlapi.progress, Aimlapi.cancel, lambda a, name: a.result(name).__enter__()])
-def test_what_is_no_client_request_id_is_asked_of_nobody(call: Callable[..., Any], process_id: str) -> None:
+def test_an_invalid_client_request_id_is_never_asked_for(call: Callable[..., Any], process_id: str) -> None:
     vendor = refusing()
     with pytest.raises(ProcessUnknown):
         call(aimlapi(vendor), process_id)

@@ -147,7 +147,7 @@ def test_each_call_is_one_request_to_its_published_endpoint(
 
 
 @EACH_CALL
-def test_only_the_held_call_waits_long_and_says_whose_it_is(
+def test_only_the_synchronous_call_has_a_long_time_out_and_names_its_job(
     call: Callable[[Aimlapi], object], method: str, path: str
 ) -> None:
     vendor = refusing()

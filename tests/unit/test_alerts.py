@@ -24,7 +24,7 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
 
 @pytest.mark.parametrize("alarm", Alarm)
 @pytest.mark.parametrize("fails", [False, True], ids=["returns", "raises"])
-def test_a_call_is_one_count_under_the_stacks_name(
+def test_an_alert_is_one_count_in_the_stacks_metric(
     metrics: Metrics, capsys: pytest.CaptureFixture[str], alarm: Alarm, fails: bool
 ) -> None:
     @metrics.log_metrics
@@ -60,7 +60,7 @@ def test_a_note_is_one_count_and_a_warning_and_calls_nobody(
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [("WARNING", "so it is")]
 
 
-def test_a_note_made_by_hand_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_note_outside_a_function_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         LoggedAlerts().note(Note.ACCOUNT_UNREAD, "so it is", provider="topaz")
     (record,) = caplog.records
@@ -68,7 +68,7 @@ def test_a_note_made_by_hand_is_a_line_in_the_log(caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize("alerts", [MetricAlerts(), LoggedAlerts()], ids=["function", "by hand"])
-def test_a_call_says_what_about_whom(alerts: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alert_says_what_happened_and_to_which_job(alerts: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         alerts.call(Alarm.ORPHAN, "look at the process", process_id="p-1")
     (record,) = caplog.records

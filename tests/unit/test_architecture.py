@@ -1,4 +1,4 @@
-"""The shape of the code: arrows point one way, one concern a place, nothing too long to read. Read from the source."""
+"""The architecture, checked in the source: who may import what, where each concern lives, and how long files may be."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PURE = {
     "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing", "darkroom.setting_layers", "darkroom.sizing",
     "darkroom.spelling",
 }  # fmt: skip
-# The words, and what each may be made of beside itself.
+# The packages of words, and what each may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
 ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.container"}
-# Retries of the ledger's writes, and of results that nobody can be asked for again; nothing else ever waits.
+# Only retries of ledger writes, and of results that can be fetched only once, may wait.
 SLEEPERS = {
     "layers/core/darkroom/aws/ledger_table.py": ["self.sleep"],
     "layers/core/darkroom/providers/synchronous.py": ["downloads.sleep"],
@@ -52,7 +52,7 @@ def is_typing_only(node: ast.stmt) -> bool:
 
 
 def imports(path: Path, *, typing_too: bool = True) -> Iterator[str]:
-    """Every imported module by its full name; `from darkroom import events` is `darkroom.messages`."""
+    """Yield every imported module by its full name; `from darkroom import events` gives `darkroom.events`."""
     skipped = {
         id(inner)
         for node in ast.walk(parsed(path))
@@ -81,19 +81,19 @@ def _from(path: Path, node: ast.ImportFrom) -> Iterator[str]:
 
 
 def ours(path: Path, *, typing_too: bool = True) -> set[str]:
-    """What it imports of the runtime, at the depth of `darkroom.<name>`."""
+    """Return what it imports of the runtime, as `darkroom.<name>`."""
     found = (name for name in imports(path, typing_too=typing_too) if name.split(".")[0] == "darkroom")
     return {".".join(name.split(".")[:2]) for name in found}
 
 
 def foreign(path: Path) -> set[str]:
-    """The packages it imports that are neither the standard library's nor ours."""
+    """Return the imported packages that are neither the standard library's nor ours."""
     tops = {name.split(".")[0] for name in imports(path)}
     return {top for top in tops if top not in sys.stdlib_module_names and not top.startswith("darkroom")}
 
 
 def files_of(module: str) -> list[Path]:
-    """The module's file, or all files of the package."""
+    """Return the module's file, or all files of the package."""
     base = RUNTIME / module.removeprefix("darkroom.")
     found = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
     assert found, module
@@ -113,7 +113,7 @@ def name(path: Path) -> str:
 
 
 def offenders(breaks: Callable[[Path], object], paths: Iterable[Path]) -> dict[str, object]:
-    """File → what is wrong with it, for all that break the rule; `breaks` answers what does, empty when nothing."""
+    """Return each file that breaks the rule, with what `breaks` found; empty means that nothing is wrong."""
     return {name(path): wrong for path in paths if (wrong := breaks(path))}
 
 
@@ -190,7 +190,9 @@ def test_simulators_import_nothing_of_the_application() -> None:
 
 
 def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
-    """Adapters name `time.sleep` as the default of their `sleep` and hand it on; two files call what they were given."""
+    """Adapters name `time.sleep` as the default of their `sleep` and pass it on. Two files call the function they
+    were given.
+    """
 
     def breaks(path: Path) -> list[str]:
         nodes = list(ast.walk(parsed(path)))
@@ -226,7 +228,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_no_provider_raises_with_the_vendors_exception_attached() -> None:
-    """httpx's exceptions carry whole URLs: inside `except`, a raise that makes an error ends in `from None`."""
+    """httpx's exceptions contain whole URLs, so a `raise` of a new error inside `except` must end in `from None`."""
 
     def breaks(path: Path) -> list[str]:
         handlers = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ExceptHandler)]
@@ -241,7 +243,7 @@ def test_no_provider_raises_with_the_vendors_exception_attached() -> None:
 
 
 def _is_sleep_parameter(node: ast.AST) -> TypeGuard[ast.AnnAssign]:
-    """`sleep: Callable[[float], None] = …`, the field of a dataclass."""
+    """Say whether it is `sleep: Callable[[float], None] = …`, the field of a dataclass."""
     return isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "sleep"
 
 

@@ -28,7 +28,7 @@ def state(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_standing_stack_is_trusted_by_the_certificate_it_began_with(state: Path) -> None:
+def test_a_running_stack_is_trusted_by_the_certificate_it_started_with(state: Path) -> None:
     stack = background_stack.standing_stack(state)
     assert stack is not None
     assert stack.endpoint.authority == KEPT

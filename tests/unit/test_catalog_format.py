@@ -15,7 +15,7 @@ def model(facts: str = "", own: str = "", **tables: str) -> Model:
     return book(facts, own=own, **tables).models["One"]
 
 
-def test_what_is_not_said_is_the_usual() -> None:
+def test_what_is_not_stated_has_its_default() -> None:
     usual = model()
     assert (usual.credits, usual.mp_per_credit) == (None, None)
     assert (usual.input_formats, usual.output_formats) == (tuple(ImageFormat), tuple(ImageFormat))
@@ -24,7 +24,7 @@ def test_what_is_not_said_is_the_usual() -> None:
     assert (usual.factor, usual.factor_parameter, usual.factors) == (1, None, {})
 
 
-def test_an_endpoint_says_it_for_its_models() -> None:
+def test_an_endpoint_states_facts_for_its_models() -> None:
     said = model(
         'credits = 0.08\ninput_formats = ["png"]\noutput_formats = ["jpeg", "png"]\nformat_is_open = true\n'
         'inputs = ["link", "upload"]\nsynchronous_path = "now"\nsynchronous_max_output_mp = 16'
@@ -52,7 +52,7 @@ def test_a_factor_parameter_without_a_default_enlarges_nothing_by_itself() -> No
     assert model('factor_parameter = "zoom"', zoom='kind = "choice"\nchoices = ["2x"]').factor == 1
 
 
-def test_a_factor_that_is_said_goes_before_the_parameters_default() -> None:
+def test_a_factor_that_is_set_wins_over_the_parameters_default() -> None:
     zoom = 'kind = "choice"\nchoices = ["2x", "4x"]\ndefault = "2x"'
     assert model('factor_parameter = "zoom"\nfactor = 4', zoom=zoom).factor == 4
 

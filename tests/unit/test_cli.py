@@ -249,7 +249,7 @@ def test_a_child_that_ends_too_early_is_reported_with_its_last_words(tmp_path: P
         child.wait_for(lambda: False, 20)
 
 
-def test_a_standing_stack_whose_processes_died_does_not_stand(tmp_path: Path) -> None:
+def test_a_background_stack_whose_processes_died_does_not_count_as_running(tmp_path: Path) -> None:
     note = {"pids": {"ministack": os.getpid()}, "url": "", "access_key": "", "secret_key": "", "outputs": {}}
     (tmp_path / "stack.json").write_text(json.dumps(note | {"simulator_urls": {}, "providers": []}))
     assert background_stack.standing_stack(tmp_path) is None

@@ -46,7 +46,7 @@ USELESS = {
 
 
 @pytest.mark.parametrize("arguments", USELESS.values(), ids=USELESS)
-def test_what_makes_no_sense_is_refused_and_changes_nothing(world: World, arguments: list[str]) -> None:
+def test_a_command_without_sense_is_refused_and_changes_nothing(world: World, arguments: list[str]) -> None:
     job = doubted(world)
     before = world.cloud.rows()
     answer = run(*[job.job_id if word == "JOB" else word for word in arguments])
@@ -68,7 +68,9 @@ def test_a_process_that_nobody_knows_is_not_adopted(world: World) -> None:
 
 
 @pytest.mark.parametrize(("options", "status"), [([], JobStatus.IN_DOUBT), (["--force"], JobStatus.CLAIMED)])
-def test_what_nobody_lists_is_resubmitted_by_force_alone(world: World, options: list[str], status: JobStatus) -> None:
+def test_a_job_that_no_list_shows_is_resubmitted_only_by_force(
+    world: World, options: list[str], status: JobStatus
+) -> None:
     job = lost(world)
     world.provider.faults["find"] = [ProviderUnavailable("HTTP 503")]
     answer = run("resolve", job.job_id, "--resubmit", *options)
@@ -158,7 +160,7 @@ def test_more_than_twenty_are_asked_about(world: World, typed: str | None, optio
     assert sum(job.run == 2 for job in world.cloud.jobs()) == again
 
 
-def test_one_job_that_moved_does_not_keep_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_job_that_changed_meanwhile_does_not_stop_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [refused(world, f"{name}.jpg") for name in "ab"]
     own = world.ports["interventions"].rerun
 

@@ -106,7 +106,7 @@ def test_a_start_loads_nothing_that_no_function_needs(handler: str) -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_start_loads_the_stories_of_its_own_function_only(handler: str) -> None:
+def test_a_start_loads_only_the_use_cases_of_its_own_function(handler: str) -> None:
     prefix = "darkroom.pipeline."
     assert {name.removeprefix(prefix) for name in start(handler).adapter if name.startswith(prefix)} == STORIES[handler]
 
@@ -140,7 +140,7 @@ def test_clients_share_one_session_and_calls_one_tls_context(handler: str) -> No
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_what_was_imported_is_out_of_the_collectors_sight_before_clients_are_made(handler: str) -> None:
+def test_imported_objects_are_hidden_from_the_garbage_collector_before_clients_are_made(handler: str) -> None:
     assert start(handler).frozen > 10_000
 
 

@@ -115,7 +115,7 @@ def test_without_clients_of_its_own_a_process_keeps_the_way_they_were_made() -> 
     assert container.interventions().client.made_for == "dynamodb"
 
 
-def test_by_hand_calls_are_printed_and_else_they_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_alerts_are_printed_in_a_command_and_counted_in_a_function(caplog: pytest.LogCaptureFixture) -> None:
     assert isinstance(container._attention(), MetricAlerts)
     container.use(ENVIRONMENT, Clients(), interactive=True)
     alerts = container._attention()

@@ -59,14 +59,14 @@ def test_a_result_in_another_format_counts(photo: Item, out: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["=1+1.jpg", "ünï 写真.jpg", "-a.jpg", 'a",b.jpg'])
-def test_a_name_that_a_spreadsheet_would_take_amiss_is_known_again(photo: Item, out: Path, key: str) -> None:
+def test_a_name_that_a_spreadsheet_would_read_as_a_formula_is_recognised(photo: Item, out: Path, key: str) -> None:
     odd = replace(photo, key=key)
     completed(odd, out, key)
     assert Done(out).has(odd)
     assert not Done(out).has(replace(photo, key=f"other-{key}"))
 
 
-def test_what_differs_is_done_again(photo: Item, out: Path) -> None:
+def test_a_file_that_changed_is_done_again(photo: Item, out: Path) -> None:
     completed(photo, out)
     assert not Done(out).has(replace(photo, settings={"scale": "4"}))
     assert not Done(out).has(replace(photo, parameters={"DefaultSettings": "denoise=0.5"}))

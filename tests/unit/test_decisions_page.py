@@ -1,4 +1,4 @@
-"""docs/decisions.md: the index is complete, and every decision says when, with which status and against what."""
+"""docs/decisions.md: the index is complete, and every decision has a date, a status and a rejected option."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENTRIES = dict(entry.split("\n", 1) for entry in PAGE.split("\n## ")[1:])
 
 
 def anchor(title: str) -> str:
-    """The fragment by which a heading is linked."""
+    """Return the fragment that links to a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 

@@ -51,7 +51,7 @@ def opened(hub: Callable[[httpx.Request], httpx.Response], base_url: str = BASE,
         return link.read(0, 10)
 
 
-def test_an_open_link_never_sees_the_key_wherever_it_is() -> None:
+def test_a_link_that_opens_without_the_key_never_gets_it() -> None:
     for link in (OWN, ELSEWHERE):
         hub = Hub(link)
         assert opened(hub) == CONTENT[:10]
@@ -59,7 +59,7 @@ def test_an_open_link_never_sees_the_key_wherever_it_is() -> None:
 
 
 @pytest.mark.parametrize("status", AS_STRANGERS)
-def test_a_refusal_of_strangers_by_the_own_origin_is_answered_with_the_key_once(status: int) -> None:
+def test_a_refusal_by_the_apis_own_origin_is_answered_with_the_key_once(status: int) -> None:
     hub = Hub(OWN, closed=(OWN,))
     hub.to_strangers = status
     assert opened(hub) == CONTENT[:10]
@@ -101,7 +101,7 @@ def test_a_refusal_of_any_other_origin_gets_no_key(link: str, status: int) -> No
 
 
 @pytest.mark.parametrize("link", ["https://HUB.oxen.example.test/1.png", "https://hub.oxen.example.test:443/1.png"])
-def test_the_own_origin_may_be_written_otherwise(link: str) -> None:
+def test_the_apis_own_origin_may_be_spelt_differently(link: str) -> None:
     url = "https://hub.oxen.example.test/1.png"
     hub = Hub(link, closed=(url,))
     assert opened(hub) == CONTENT[:10]
@@ -109,7 +109,7 @@ def test_the_own_origin_may_be_written_otherwise(link: str) -> None:
 
 
 @pytest.mark.parametrize("target", OTHERS)
-def test_a_redirect_away_leaves_the_key_behind(target: str) -> None:
+def test_a_redirect_to_another_host_does_not_carry_the_key(target: str) -> None:
     hub = Hub(OWN, closed=(OWN,), moved={OWN: target})
     assert opened(hub) == CONTENT[:10]
     assert [key for _, key in hub.seen] == [None, "Bearer key-1", None]
@@ -124,14 +124,14 @@ def test_a_redirect_to_another_host_that_wants_a_key_gets_none(status: int) -> N
     assert hub.seen == [(OWN, None), (OWN, "Bearer key-1"), (ELSEWHERE, None)]
 
 
-def test_a_redirect_back_home_may_use_it_there() -> None:
+def test_a_redirect_back_to_the_api_may_use_the_key() -> None:
     hub = Hub(ELSEWHERE, closed=(OWN,), moved={ELSEWHERE: OWN})
     assert opened(hub) == CONTENT[:10]
     assert hub.seen == [(ELSEWHERE, None), (OWN, None), (OWN, "Bearer key-1")]
 
 
 @pytest.mark.parametrize("status", AS_STRANGERS)
-def test_after_a_redirect_to_another_host_the_key_stays_hidden_at_home_too(status: int) -> None:
+def test_after_a_redirect_to_another_host_even_the_api_gets_no_key(status: int) -> None:
     back = OWN.replace("1.png", "2.png")
     hub = Hub(OWN, closed=(OWN, back), moved={OWN: ELSEWHERE, ELSEWHERE: back})
     hub.to_strangers = status
@@ -149,7 +149,7 @@ def test_the_key_never_goes_over_plain_http(plain: str, moved: bool) -> None:
     assert not [url for url, _ in hub.seen if url.startswith("http:")]
 
 
-def test_beside_a_simulator_plain_http_is_its_own_origin_and_its_port_alone(resolve: Resolver) -> None:
+def test_with_a_simulator_the_own_origin_is_its_plain_http_host_and_port_only(resolve: Resolver) -> None:
     resolve("127.0.0.1")
     base, link = "http://127.0.0.1:9000/api", "http://127.0.0.1:9000/files/1.png"
     hub = Hub(link, closed=(link,))

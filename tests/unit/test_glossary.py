@@ -1,4 +1,6 @@
-"""docs/glossary.md against the code: one line a word, a line for each file of the pipeline, and no word that nobody uses."""
+"""docs/glossary.md compared with the code: one line for each word, a line for each file of the pipeline, no unused
+word.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ PROMISED = {
     "orphan", "staged", "superseded", "drift", "circuit", "circuit breaker", "sweep", "reconcile", "execution", "intake",
     "dead-letter queue", "redrive",
 }  # fmt: skip
-# Words of earlier versions for what the glossary names now. They stand in no page for people.
+# Words of earlier versions that the glossary has replaced. No page for people may contain them.
 RETIRED = ("dead letter queue", "take-over", "verdict", "workflow")
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Word, meaning and file of every line."""
+    """Return the word, meaning and file of every line."""
     lines = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| Word")]
     return [(word, meaning, file) for word, meaning, file in (_cells(line) for line in lines)]
 
@@ -34,7 +36,9 @@ WORDS = [word for word, _, _ in rows()]
 
 
 def code() -> str:
-    """What ships and the command line as lower-case text, where `in_doubt` and `in-doubt` read `in doubt`."""
+    """Return the shipped code and the command line as lower-case text, in which `in_doubt` and `in-doubt` read `in
+    doubt`.
+    """
     texts = (path.read_text(encoding="utf-8") for tree in TREES for path in sorted((ROOT / tree).rglob("*.py")))
     return re.sub(r"[-_\s]+", " ", "\n".join(texts)).lower()
 

@@ -49,7 +49,7 @@ def test_who_trusts_the_authority_trusts_the_server(tmp_path: Path, name: str) -
     assert greeted(own, name, own.roots)
 
 
-def test_it_is_trusted_under_its_names_only_and_by_nobody_else(tmp_path: Path) -> None:
+def test_a_server_is_trusted_under_its_names_only_and_by_nobody_else(tmp_path: Path) -> None:
     own = issue(tmp_path)
     assert not greeted(own, "example.test", own.authority)
     assert not greeted(own, "localhost", Path(certifi.where()))
@@ -69,14 +69,14 @@ def test_only_its_owner_reads_the_key_and_no_other_file_holds_one(tmp_path: Path
     assert [path for path in tmp_path.iterdir() if b"PRIVATE KEY" in path.read_bytes()] == [own.key]
 
 
-def test_nothing_is_left_of_certificates_for_a_block() -> None:
+def test_certificates_for_a_block_are_deleted_after_it() -> None:
     with issued() as own:
         folder = own.key.parent
         assert {own.chain, own.key, own.authority, own.roots} == set(folder.iterdir())
     assert not folder.exists()
 
 
-def test_the_paths_hold_wherever_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_paths_of_the_certificates_work_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     own = issue(Path("."))
     assert all(path.is_absolute() for path in (own.chain, own.key, own.authority, own.roots))

@@ -126,7 +126,7 @@ def test_anything_else_is_malformed(body: str) -> None:
 
 
 @given(st.text())
-def test_no_text_is_worse_than_malformed(body: str) -> None:
+def test_every_text_is_either_read_or_malformed(body: str) -> None:
     with contextlib.suppress(messages.MalformedMessage):
         assert isinstance(messages.parse_message(body), tuple)
 

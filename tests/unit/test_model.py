@@ -77,7 +77,7 @@ def test_a_handle_names_job_run_and_attempt_and_is_found_by_its_run() -> None:
     assert not str(replace(handle, run=21)).startswith(handle.prefix)
 
 
-def test_terminal_and_open_statuses_are_all_there_are() -> None:
+def test_every_status_is_either_terminal_or_open() -> None:
     opened = {JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.IN_DOUBT, JobStatus.PROCESSING}
     assert opened | TERMINAL == set(JobStatus)
     assert not opened & TERMINAL

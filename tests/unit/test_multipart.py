@@ -1,4 +1,4 @@
-"""The pump over real sockets: right bytes, by parts that are tried again; no upload and no thread left behind."""
+"""The multipart copy over real sockets: the right bytes, parts that are retried, and no upload or thread left behind."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ __all__ = [
     "nothing_is_left_behind",
     "small_parts",
     "source",
-]  # fixtures, for pytest to find
+]  # pytest must find these fixtures here
 
-FOUR = 4 * MIN_PART_BYTES  # a part of S3's own least size for each worker
+FOUR = 4 * MIN_PART_BYTES  # for each worker a part of the smallest size that S3 allows
 
 
 def parts_sent(bucket: SmallS3) -> list[int]:
@@ -125,7 +125,7 @@ def test_a_result_that_fits_into_one_part_goes_by_one_request(bucket: SmallS3) -
     assert stands(bucket) == content(MIN_PART_BYTES)
 
 
-# --- parts that are tried again -------------------------------------------------------------------------------------
+# --- parts that are retried -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("misdeed", ["cut", "500", "503", "429", "another", "longer", "200"])

@@ -1,4 +1,4 @@
-"""The pump when links end, hosts break and S3 refuses: the same bytes by a fresh link, or nothing at all."""
+"""The multipart copy when links expire, hosts fail and S3 refuses: the same bytes by a new link, or nothing at all."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ __all__ = [
     "nothing_is_left_behind",
     "small_parts",
     "source",
-]  # fixtures, for pytest to find
+]  # pytest must find these fixtures here
 
 
-# --- links that end meanwhile ---------------------------------------------------------------------------------------
+# --- links that expire ----------------------------------------------------------------------------------------------
 
 
 def test_a_link_that_has_ended_is_minted_anew_once_for_all_workers(bucket: SmallS3, source: LargeResult) -> None:
@@ -99,7 +99,7 @@ def test_a_result_that_changes_while_it_is_read_is_refused(bucket: SmallS3, sour
     assert stands(bucket) is None
 
 
-# --- failures: nothing in place, nothing open ------------------------------------------------------------------------
+# --- failures: nothing published, nothing left open -----------------------------------------------------------------
 
 
 def for_ever(source: LargeResult, bucket: SmallS3) -> None:

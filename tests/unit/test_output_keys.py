@@ -34,12 +34,12 @@ def job(key: str = "a.jpg", bucket: str = "in") -> Job:
 
 
 @pytest.mark.parametrize("key", ["a.jpg", "a", "ä/b c.JPG", ".hidden", "_failedish/a.jpg", "x/_failed/a.jpg", "a.json"])
-def test_these_are_uploads(key: str) -> None:
+def test_these_keys_are_uploads(key: str) -> None:
     assert output_keys.is_upload(key)
 
 
 @pytest.mark.parametrize("key", ["", "folder/", "/", "_failed/a.jpg.json", "_darkroom/incoming/x"])
-def test_these_are_not(key: str) -> None:
+def test_these_keys_are_not_uploads(key: str) -> None:
     assert not output_keys.is_upload(key)
 
 

@@ -158,7 +158,7 @@ def test_an_account_that_needs_its_owner_is_the_operators_fault(name: str, statu
 @BY_ID
 @pytest.mark.parametrize("process_id", ["", ".", "..", "a/b", "../ai/queue", "a.b", "?x", "#", "%2e", "a b", "\u00e9",
                                         "a\n", "x" * 129])  # fmt: skip
-def test_what_is_no_generation_id_is_asked_of_nobody(call: Callable[..., Any], process_id: str) -> None:
+def test_an_invalid_generation_id_is_never_asked_for(call: Callable[..., Any], process_id: str) -> None:
     vendor = refusing()
     with pytest.raises(ProcessUnknown):
         call(oxen(vendor), process_id)

@@ -95,7 +95,7 @@ def test_no_json_value_breaks_a_reader(value: Any) -> None:
 
 
 @given(anything)
-def test_no_answer_is_worse_than_unavailable(value: Any) -> None:
+def test_every_answer_is_either_read_or_unavailable(value: Any) -> None:
     response = httpx.Response(200, text=json.dumps(value))
     if isinstance(value, dict):
         assert isinstance(parsing.read_object(response), dict)

@@ -58,7 +58,7 @@ def test_every_parameter_of_every_catalog_goes_in_its_own_type(
         assert json.dumps(fields[parameter.wire]) == wire
 
 
-def test_what_no_catalog_knows_goes_as_a_text() -> None:
+def test_an_unknown_parameter_is_sent_as_text() -> None:
     plan = planned("oxen")
     assert json_fields(replace(plan, parameters={"model": "7", "other": "true"})) == {"model": "7", "other": "true"}
 
@@ -76,7 +76,7 @@ class Sts:
 
 @pytest.fixture(scope="module")
 def links() -> Iterator[S3PresignedUrls]:
-    """Return links as in production, signed with credentials of nobody. They share one session: a client takes long to make."""
+    """Yield links as in production, signed with credentials of nobody. They share a client, which is slow to make."""
     sts: Any = Sts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -137,7 +137,7 @@ def test_a_link_that_does_not_carry_it_where_ours_do_is_not_ours(url: str) -> No
 
 
 @pytest.mark.parametrize("url", [*WRONG, b"https://a.test", 1.0, ("a",)])
-def test_what_is_no_text_is_no_link(url: object) -> None:
+def test_a_value_that_is_not_text_is_not_a_link(url: object) -> None:
     assert find_handle(url, HANDLE) is None
 
 
@@ -147,6 +147,6 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20))
-def test_what_follows_a_handle_is_never_more_than_its_name(text: str) -> None:
+def test_the_text_after_a_handle_never_counts_as_part_of_it(text: str) -> None:
     found = find_handle(link_of(HANDLE, f".{text}"), HANDLE)
     assert found in (str(HANDLE), None)

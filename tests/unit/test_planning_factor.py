@@ -67,9 +67,7 @@ def test_both_in_the_defaults_exclude_each_other() -> None:
         ({"upscale_factor": "4x"}, "scale=2", "4x", "scale='2'"),
     ],
 )
-def test_the_objects_own_wish_goes_before_the_stacks(
-    tags: dict[str, str], defaults: str, word: str, loser: str
-) -> None:
+def test_the_objects_factor_wins_over_the_stacks(tags: dict[str, str], defaults: str, word: str, loser: str) -> None:
     plan = planned(tags, defaults)
     assert plan.parameters["upscaleFactor"] == word
     assert plan.notes == (f"{loser} in stack gives way to {next(iter(tags))}; dropped",)
@@ -112,7 +110,7 @@ def test_a_required_factor_is_sent_though_nobody_asks() -> None:
 
 @pytest.mark.usefixtures("required")
 @pytest.mark.parametrize(("tags", "defaults"), [({"scale": "4"}, ""), ({}, "scale=4"), ({"upscale_factor": "4x"}, "")])
-def test_whoever_asks_goes_before_the_default_of_a_required_factor(tags: dict[str, str], defaults: str) -> None:
+def test_any_layer_wins_over_the_default_of_a_required_factor(tags: dict[str, str], defaults: str) -> None:
     plan = planned(tags, defaults)
     assert (plan.parameters["upscaleFactor"], plan.output_width) == ("4x", 4800)
     assert plan.notes == ()

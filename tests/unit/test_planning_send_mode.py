@@ -47,12 +47,12 @@ def test_a_model_that_can_do_either_does_what_is_asked(tags: dict[str, str], sen
 
 
 @pytest.mark.usefixtures("either")
-def test_the_stack_may_ask_for_it_too() -> None:
+def test_the_stack_may_choose_the_send_mode_too() -> None:
     assert planned(defaults="input_by=link,synchronous=on").send_mode is SendMode.SYNCHRONOUS_LINK
 
 
 @pytest.mark.usefixtures("either")
-def test_the_objects_own_wish_goes_first() -> None:
+def test_the_objects_send_mode_wins_over_the_stacks() -> None:
     tags = {"input_by": "upload", "synchronous": "false"}
     assert planned(tags, "input_by=link,synchronous=true").send_mode is SendMode.UPLOAD
 
@@ -65,7 +65,7 @@ def test_a_synchronous_call_goes_to_its_own_path(asked: str, path: str) -> None:
 
 
 @pytest.mark.usefixtures("either")
-def test_these_keys_are_kept_and_never_sent() -> None:
+def test_the_keys_of_the_send_mode_are_kept_and_never_sent() -> None:
     plan = planned({"input_by": "link", "synchronous": "Yes"})
     assert plan.parameters == {"model": "One"}
     assert {name: plan.settings[name] for name in ("input_by", "synchronous")} == {
@@ -139,7 +139,7 @@ def test_an_object_that_asks_to_wait_for_too_large_a_result_is_refused() -> None
 
 
 @pytest.mark.usefixtures("either")
-def test_the_stacks_wish_to_wait_gives_way_to_a_large_result() -> None:
+def test_the_stacks_synchronous_mode_gives_way_to_a_large_result() -> None:
     plan = planned(defaults="synchronous=true,input_by=link", facts=LARGE)
     assert (plan.send_mode, plan.endpoint) == (SendMode.LINK, "up")
     assert plan.notes == ("synchronous=true in stack: One answers at once up to 0.96 MP; dropped",)
@@ -158,7 +158,7 @@ def test_a_required_parameters_default_is_sent_and_kept(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("tags", "defaults"), [({"texture": "hard"}, ""), ({}, "texture=HARD")])
-def test_any_layer_goes_before_a_required_default(
+def test_any_layer_wins_over_a_required_default(
     monkeypatch: pytest.MonkeyPatch, tags: dict[str, str], defaults: str
 ) -> None:
     needed = 'kind = "choice"\nchoices = ["Soft", "Hard"]\ndefault = "Soft"\nrequired = true'

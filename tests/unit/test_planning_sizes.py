@@ -256,7 +256,7 @@ def test_a_dearer_job_is_refused_with_both_numbers(tags: dict[str, str], limits:
 
 
 def test_the_price_follows_the_output_not_the_input() -> None:
-    assert planned({"scale": "8"}).credits == 3  # 61.44 MP at 24
+    assert planned({"scale": "8"}).credits == 3  # 61.44 megapixels, 24 for one credit
     assert planned({"scale": "8", "model": "Redefine"}).credits == 16
 
 

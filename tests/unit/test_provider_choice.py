@@ -109,7 +109,7 @@ def outcomes(tmp_path: Path, **changed: JobView) -> list[Outcome]:
     return made
 
 
-def test_a_demo_that_went_well_is_as_meant(tmp_path: Path) -> None:
+def test_a_demo_with_the_expected_outcomes_succeeds(tmp_path: Path) -> None:
     assert as_meant(SAMPLES, outcomes(tmp_path))
 
 
@@ -122,5 +122,5 @@ def test_a_demo_that_went_well_is_as_meant(tmp_path: Path) -> None:
         {"typo": JobView("1", JobStatus.COMPLETED, "topaz")},
     ],
 )
-def test_a_demo_with_one_job_amiss_is_not_as_meant(tmp_path: Path, changed: dict[str, JobView]) -> None:
+def test_a_demo_with_one_wrong_outcome_fails(tmp_path: Path, changed: dict[str, JobView]) -> None:
     assert not as_meant(SAMPLES, outcomes(tmp_path, **changed))

@@ -58,7 +58,7 @@ def test_an_end_can_be_reached_from_every_state() -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_retries_every_failure_and_every_time_out_with_jitter(name: str) -> None:
-    """States.TaskFailed matches every error but States.Timeout, those of the Lambda service included (AWS, Handling errors)."""
+    """States.TaskFailed matches every error, those of the Lambda service too, except States.Timeout (AWS, Handling errors)."""
     (retry,) = STATES[name]["Retry"]
     assert retry["JitterStrategy"] == "FULL"
     assert retry["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
@@ -159,7 +159,7 @@ def test_a_job_done_at_its_eta_takes_no_more_than_seven_transitions() -> None:
     [("ended", "COMPLETED"), ("running", "running", "ended", "COMPLETED"), ("ended", "running", "ended", "FAILED")],
     ids=["at its eta", "late", "sent back"],
 )
-def test_the_walk_on_paper_enters_the_states_that_an_interpreter_enters(answers: tuple[str, ...]) -> None:
+def test_the_model_of_an_execution_enters_the_same_states_as_an_interpreter(answers: tuple[str, ...]) -> None:
     deploy_functions(*TASKS)
     answer(*answers)
     _, path = finish(start())
@@ -167,7 +167,7 @@ def test_the_walk_on_paper_enters_the_states_that_an_interpreter_enters(answers:
 
 
 @pytest.mark.usefixtures("cloud")
-def test_a_running_job_is_waited_for_wherever_that_turns_out() -> None:
+def test_a_running_job_is_waited_for_whichever_task_finds_it_running() -> None:
     deploy_functions(*TASKS)
     answer("running", "ended", "running", "ended", "COMPLETED")
     end, path = finish(start())

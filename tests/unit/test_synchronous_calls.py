@@ -132,7 +132,7 @@ def test_neither_base64_nor_a_link_is_in_doubt(value: Any) -> None:
     ["no base64!", "AAA", "A", "AA=A", "-_-_", "\u00e9\u00e9\u00e9\u00e9", 'AA"AA', "AAAA\\AAAA", "AAAA AAAA",
      "data:image/png;base64,AAAA", "\x00AAAA", "AAAA\tAAAA"],
 )  # fmt: skip
-def test_what_is_no_base64_is_in_doubt_and_not_kept(text: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_base64_is_in_doubt_and_not_kept(text: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synchronous, "CHUNK_BYTES", size)
     kept = Kept()
     with pytest.raises(SubmitInDoubt):

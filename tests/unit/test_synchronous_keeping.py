@@ -54,13 +54,13 @@ def large(megabytes: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), RuntimeError("bucket"), ValueError("x"), KeyError("x")])
-def test_a_keep_that_fails_leaves_the_call_in_doubt(error: Exception) -> None:
+def test_a_staging_that_fails_leaves_the_call_in_doubt(error: Exception) -> None:
     with pytest.raises(SubmitInDoubt) as caught:
         taken(EMBEDDED, Kept(error))
     assert str(error) not in str(caught.value)
 
 
-def test_a_keep_that_stops_early_leaves_the_call_in_doubt() -> None:
+def test_a_staging_that_stops_early_leaves_the_call_in_doubt() -> None:
     def refuse(process_id: str, pieces: Iterator[bytes]) -> None:
         next(pieces)
         raise OSError("disk")
@@ -73,7 +73,7 @@ def test_a_keep_that_stops_early_leaves_the_call_in_doubt() -> None:
 @pytest.mark.parametrize(
     "error", [OSError("disk"), RuntimeError("x"), ValueError("x"), synchronous.UnusableResponse("x")]
 )
-def test_keeping_never_raises_what_would_release_the_money(error: Exception) -> None:
+def test_storing_a_result_never_raises_an_error_that_releases_the_reservation(error: Exception) -> None:
     assert synchronous.try_to_stage(Kept(error), "p-1", iter([b"a"])) is False
     assert synchronous.try_to_stage(Kept(), "p-1", breaking(b"a", error)) is False
     good = Kept()

@@ -199,7 +199,7 @@ def test_submit_may_send_to_its_own_queue_more_often_than_lambda_takes_for_an_ac
     assert not [name for name in ("Poll", "Finalize", "Sweep") if "RecursiveLoop" in RESOURCES[name]["Properties"]]
 
 
-def test_two_stacks_in_one_account_do_not_meet() -> None:
+def test_two_stacks_in_one_account_share_no_names() -> None:
     """Schedules (which SAM would name alike), metrics, log groups and queues all have different names."""
     assert RESOURCES["Sweep"]["Properties"]["Events"]["EveryMinute"]["Properties"]["OmitName"] is True
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]

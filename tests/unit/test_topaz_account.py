@@ -35,7 +35,7 @@ def test_the_balance_is_one_get_without_a_body_or_a_query() -> None:
      ("https://a.test", "https://a.test"), ("http://127.0.0.1:9/image/v1", "http://127.0.0.1:9"),
      ("http://[::1]:9/v1", "http://[::1]:9")],
 )  # fmt: skip
-def test_the_account_stands_on_the_origin_of_the_base_url(base_url: str, origin: str) -> None:
+def test_the_account_is_read_at_the_origin_of_the_base_url(base_url: str, origin: str) -> None:
     vendor = Vendor(answer(GOOD))
     adapter(vendor, base_url=base_url).balance()
     assert [str(request.url) for request in vendor.requests] == [f"{origin}{PATH}"]

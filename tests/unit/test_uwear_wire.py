@@ -158,7 +158,7 @@ def test_an_account_that_needs_its_owner_is_the_operators_fault(name: str, statu
     "process_id",
     ["", ".", "..", "1/2", "../generations", "1.0", "-1", "+1", "1_0", "?x", "a", "\u0663", "1\n", "9" * 19],
 )
-def test_what_is_no_generation_id_is_asked_of_nobody(call: Callable[..., Any], process_id: str) -> None:
+def test_an_invalid_generation_id_is_never_asked_for(call: Callable[..., Any], process_id: str) -> None:
     vendor = refusing()
     with pytest.raises(ProcessUnknown):
         call(uwear(vendor), process_id)

@@ -124,7 +124,7 @@ class SimulatedProvider(ProviderUnderTest):
         return {option: seconds}
 
     def await_fault(self, kind: str) -> None:
-        """Wait until a fault was met. A fault that strikes after the work is only met when the work is done."""
+        """Wait until the fault has struck. One that strikes after the work does so only when the work is done."""
         deadline = time.monotonic() + FINISH_SECONDS
         while not any(kind in request["faults"] for request in self.requests()):
             assert time.monotonic() < deadline, f"nothing met {kind}"

@@ -73,7 +73,7 @@ def test_refused_requests_are_listed_as_failed_and_cost_nothing(
     assert len(log(http, status="failed")) == 5
 
 
-def test_what_never_came_so_far_is_not_listed(
+def test_a_request_that_never_reached_the_account_is_not_listed(
     sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
     """A wrong key names no account, and a gateway's errors and cut connections never reach the log."""
@@ -95,7 +95,7 @@ def test_a_refused_request_comes_some_time_later_too(picture_server: PictureServ
         assert len(logged(http)) == 1
 
 
-def test_what_still_runs_is_not_listed(picture_server: PictureServer) -> None:
+def test_a_generation_that_still_runs_is_not_listed(picture_server: PictureServer) -> None:
     with running(speed=25) as (sim, http):
         caller = threading.Thread(target=generate, args=(http, picture_server.url()))
         caller.start()
