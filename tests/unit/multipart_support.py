@@ -55,7 +55,7 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test: no thread of the pump, and no upload that is still open."""
     bucket = request.getfixturevalue("bucket")
     yield
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pump")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("multipart")] == []
     assert bucket.open_uploads == {}
 
 
