@@ -1,4 +1,4 @@
-"""finalize: the state machine's last step, whatever the outcome."""
+"""The handler of finalize, the state machine's last step."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """`{job_id, run, …}` → `{job_id, run, poll_at, status}`: the job's own status, or `running`. Raises to be retried."""
-    ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    tick = container.finalize()(event["job_id"], int(event["run"]), ends)
-    metrics.add_metric(name=f"Finalize{tick.status}", unit=MetricUnit.Count, value=1)
-    logger.info("finalize", step="Finalize", job_id=tick.job_id, status=tick.status)
-    return poll_state_payload(tick)
+    """Settle the job of `{job_id, run, …}`. Return `{job_id, run, poll_at, status}`, where `status` is the job's, or `running`
+    if it must be polled again. The state machine retries after an error."""
+    invocation_ends_at = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    poll_state = container.finalize()(event["job_id"], int(event["run"]), invocation_ends_at)
+    metrics.add_metric(name=f"Finalize{poll_state.status}", unit=MetricUnit.Count, value=1)
+    logger.info("finalize", step="Finalize", job_id=poll_state.job_id, status=poll_state.status)
+    return poll_state_payload(poll_state)

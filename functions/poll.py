@@ -1,4 +1,4 @@
-"""poll: the state machine's question to the provider."""
+"""The handler of poll, the state machine's step that asks the provider about a job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ logger = Logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """`{job_id, run, …}` → `{job_id, run, poll_at, status}`, status `running` or `ended`."""
-    tick = container.poll()(event["job_id"], int(event["run"]))
-    logger.info("poll", step="Poll", job_id=tick.job_id, status=tick.status, poll_at=tick.poll_at.isoformat())
-    return poll_state_payload(tick)
+    """Poll the job of `{job_id, run, …}`. Return `{job_id, run, poll_at, status}`, where `status` is `running` or `ended`."""
+    poll_state = container.poll()(event["job_id"], int(event["run"]))
+    logger.info(
+        "poll", step="Poll", job_id=poll_state.job_id, status=poll_state.status, poll_at=poll_state.poll_at.isoformat()
+    )
+    return poll_state_payload(poll_state)

@@ -1,4 +1,4 @@
-"""sweep: the schedule's handler, once a minute."""
+"""The handler of sweep, which a schedule calls once a minute."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ metrics = Metrics()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Any event → how much was done, by step. Raises when a step failed; the next minute tries again."""
-    ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    done = dict(container.sweep()(ends))
+    """Run the sweep, whatever the event, and return how many items each step handled. Raises if a step failed; the next
+    sweep tries again."""
+    invocation_ends_at = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    done = dict(container.sweep()(invocation_ends_at))
     logger.info("sweep", step="Sweep", done=done)
     return done

@@ -27,7 +27,7 @@ import typer
 
 from darkroom import catalog
 from darkroom.catalog import Catalog, Model
-from darkroom.setting_layers import did_you_mean, shown
+from darkroom.setting_layers import did_you_mean, quoted
 from darkroom.spelling import closest
 from darkroom_cli.error_handling import visible
 
@@ -81,10 +81,10 @@ def _provider(name: str, rest: list[str]) -> Catalog:
     wanted = name.strip().lower()
     if wanted in known:
         return catalog.load(wanted)
-    sentence = f"{shown(name)} is no provider"
+    sentence = f"{quoted(name)} is not a provider"
     for words in (" ".join([name, *rest]), name):
         if commands := _commands(words):
-            raise _unknown("PROVIDER", f"{sentence}; {shown(words)} is a model, its provider comes first: {commands}")
+            raise _unknown("PROVIDER", f"{sentence}; {quoted(words)} is a model, its provider comes first: {commands}")
     near = did_you_mean(closest(wanted, known)) or _model_meant(name)
     raise _unknown("PROVIDER", f"{sentence}{near or '.'} Providers: {', '.join(known)}")
 
@@ -94,7 +94,7 @@ def _model(book: Catalog, name: str) -> Model:
     found = book.find_model(name)
     if found:
         return found
-    sentence = f"{shown(name)} is no model of {book.provider}"
+    sentence = f"{quoted(name)} is not a model of {book.provider}"
     if commands := _commands(name):
         raise _unknown("MODEL", f"{sentence}; elsewhere it is: {commands}")
     near = did_you_mean(closest(catalog.normalize_name(name), book.models))

@@ -121,7 +121,7 @@ def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
     return b"".join(pieces), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
 
 
-def crc_text(body: bytes) -> str:
+def encode_crc(body: bytes) -> str:
     """Return the CRC-32 as S3 writes it."""
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
 
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.kept.objects[key] = whole
         del self.kept.open_uploads[query["uploadId"]]
-        checksum = self.kept.whole_checksum or crc_text(whole)
+        checksum = self.kept.whole_checksum or encode_crc(whole)
         self._xml("CompleteMultipartUploadResult", ETag='"whole"', ChecksumCRC32=checksum, ChecksumType="FULL_OBJECT")
 
     def _put_together(self, parts: dict[int, bytes], named: str, algorithm: str | None) -> bytes | None:
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
             }
             number, tag, crc = (match[1].replace("&quot;", '"') if match else "" for match in value.values())
             body = parts.get(int(number), b"")
-            if (tag, crc) != (etag(body), crc_text(body) if algorithm == "CRC32" else ""):
+            if (tag, crc) != (etag(body), encode_crc(body) if algorithm == "CRC32" else ""):
                 return None
             found.append((int(number), body))
         whole = b"".join(body for _, body in found)
@@ -220,13 +220,13 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             self._refuse(400, "IncompleteBody")
             return
-        if trailers != {"x-amz-checksum-crc32": crc_text(body)}:
+        if trailers != {"x-amz-checksum-crc32": encode_crc(body)}:
             self._refuse(400, "BadDigest")
         elif self.headers["x-amz-decoded-content-length"] != str(len(body)):
             self._refuse(400, "IncompleteBody")
         else:
             self.kept.open_uploads[upload_id][number] = body
-            self._answer(200, b"", {"ETag": etag(body), "x-amz-checksum-crc32": crc_text(body)})
+            self._answer(200, b"", {"ETag": etag(body), "x-amz-checksum-crc32": encode_crc(body)})
 
     def do_DELETE(self) -> None:
         self._note(b"")

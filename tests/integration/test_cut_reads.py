@@ -14,7 +14,7 @@ from tests.fakes.application import World, picture
 from tests.fakes.aws_account import OUTPUT
 from tests.integration.time_support import LEASE, MINUTE
 
-from darkroom.aws.input_bucket import TRIES, S3InputBucket
+from darkroom.aws.input_bucket import ATTEMPTS, S3InputBucket
 from darkroom.aws.staged_results import S3StagedResults
 from darkroom.errors import ResultNotReady
 from darkroom.model import JobDue, JobStatus
@@ -47,7 +47,7 @@ def test_an_upload_of_which_a_read_is_cut_is_sent(world: World) -> None:
 
 
 def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until_then(world: World) -> None:
-    world.ports["sources"] = S3InputBucket(Cutting(world.cloud.s3, TRIES))  # type: ignore[arg-type]
+    world.ports["sources"] = S3InputBucket(Cutting(world.cloud.s3, ATTEMPTS))  # type: ignore[arg-type]
     upload = world.cloud.put("a.jpg", picture(noise=30))
     with pytest.raises(OSError, match="the source"):  # the queue sends the message again
         world.submit(upload)
@@ -58,7 +58,7 @@ def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until
     assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
 
 
-@pytest.mark.parametrize("cuts", [1, TRIES])
+@pytest.mark.parametrize("cuts", [1, ATTEMPTS])
 def test_a_staged_result_of_which_reads_are_cut_is_published(
     world: World, monkeypatch: pytest.MonkeyPatch, cuts: int
 ) -> None:
@@ -66,7 +66,7 @@ def test_a_staged_result_of_which_reads_are_cut_is_published(
     world.provider.charges = Decimal("1.5")
     world.submit(world.cloud.put("a.jpg", picture(noise=30)))
     world.ports["staging"] = S3StagedResults(Cutting(world.cloud.s3, cuts), OUTPUT)  # type: ignore[arg-type]
-    if cuts == TRIES:
+    if cuts == ATTEMPTS:
         with pytest.raises(ResultNotReady, match="cannot be read"):
             world.finalize(world.job())
     world.finalize(world.job())

@@ -126,7 +126,7 @@ def test_a_malformed_message_comes_back_alone(stack: Stack, body: str) -> None:
 def test_a_batch_of_which_nothing_could_be_taken_is_an_error_that_lambda_counts(
     stack: Stack, bodies: list[str]
 ) -> None:
-    with pytest.raises(RuntimeError, match="no message could be taken"):
+    with pytest.raises(RuntimeError, match="no message of the batch could be processed"):
         handle(*bodies)
     assert stack.cloud.jobs() == []
 
@@ -201,7 +201,7 @@ def test_a_malformed_amount_is_an_error_that_keeps_the_upload(
     for handler in submit.logger.handlers:
         monkeypatch.setattr(handler, "stream", written, raising=False)
     with deployed(account, **{variable: value}) as stack:
-        with pytest.raises(RuntimeError, match="no message could be taken"):
+        with pytest.raises(RuntimeError, match="no message of the batch could be processed"):
             handle(bridged(account.put("a.jpg", picture())))
         assert stack.cloud.jobs() == []
         with pytest.raises(BadConfiguration, match="correct it and deploy again"):

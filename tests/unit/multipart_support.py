@@ -55,7 +55,7 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Check after each test that no thread of the copy and no open upload is left."""
     bucket = request.getfixturevalue("bucket")
     yield
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pump")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("multipart")] == []
     assert bucket.open_uploads == {}
 
 

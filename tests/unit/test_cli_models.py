@@ -17,7 +17,7 @@ from tests.unit.cli_support import run
 from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog
-from darkroom.catalog.parameter_values import allowed
+from darkroom.catalog.parameter_values import describe_allowed
 from darkroom_cli import catalog_wording, model_tables
 
 EVERY = [(provider, model) for provider in catalog.providers() for model in catalog.load(provider).models]
@@ -61,7 +61,7 @@ def test_a_model_shows_its_parameters_and_the_source_of_each_fact(provider: str,
         assert citation in answer.stdout
     for parameter in known.parameters.values():
         (row,) = [line for line in answer.stdout.splitlines() if line.split()[:1] == [parameter.name]]
-        for words in (parameter.wire, allowed(parameter), parameter.default or ""):
+        for words in (parameter.wire, describe_allowed(parameter), parameter.default or ""):
             assert words in row
         number = row.split("[")[1].split("]")[0]
         assert any(line.rstrip() == f"[{number}]  {parameter.source}" for line in answer.stdout.splitlines())

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from darkroom.configuration import BadConfiguration, Configuration, per_provider
+from darkroom.configuration import BadConfiguration, Configuration, parse_amounts_by_provider
 
 KNOWN = ("aimlapi", "topaz")
 
@@ -82,7 +82,9 @@ def test_a_malformed_deadline_names_its_parameter(text: str) -> None:
      ("0", {"topaz": "0"}), ("topaz=0,aimlapi=7.5", {"topaz": "0", "aimlapi": "7.5"}), (" , 5 ,", {"topaz": "5"})],
 )  # fmt: skip
 def test_amounts_are_the_default_providers_or_named(text: str, amounts: dict[str, str]) -> None:
-    assert per_provider("MonthlyCreditLimit", text, "topaz", KNOWN) == {name: Decimal(n) for name, n in amounts.items()}
+    assert parse_amounts_by_provider("MonthlyCreditLimit", text, "topaz", KNOWN) == {
+        name: Decimal(n) for name, n in amounts.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -90,19 +92,19 @@ def test_amounts_are_the_default_providers_or_named(text: str, amounts: dict[str
 )
 def test_a_malformed_amount_names_its_parameter(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MaxCreditsPerJob: .*correct it and deploy again"):
-        per_provider("MaxCreditsPerJob", text, "topaz", KNOWN)
+        parse_amounts_by_provider("MaxCreditsPerJob", text, "topaz", KNOWN)
 
 
 @pytest.mark.parametrize("text", ["topas=500", "topaz=500,topas=1", "oxen=1", "=5"])
 def test_an_amount_of_nobody_is_refused_since_it_would_be_no_limit(text: str) -> None:
-    with pytest.raises(BadConfiguration, match=r"MonthlyCreditLimit: '.*' is no provider; there are aimlapi, topaz"):
-        per_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
+    with pytest.raises(BadConfiguration, match=r"MonthlyCreditLimit: '.*' is not a provider; allowed: aimlapi, topaz"):
+        parse_amounts_by_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
 
 
 @pytest.mark.parametrize("text", ["topaz=500,topaz=0", "500,topaz=500", "topaz=1,TOPAZ=2", "1,2"])
 def test_an_amount_given_twice_is_refused(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MonthlyCreditLimit: topaz is given twice"):
-        per_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
+        parse_amounts_by_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_a_price_of_nothing_is_a_price_and_a_limit_of_nothing_is_none() -> None:
 def test_one_bucket_for_uploads_and_results_is_refused() -> None:
     assert Configuration({"INPUT_BUCKET": "in", "OUTPUT_BUCKET": "out"}).output_bucket == "out"
     assert Configuration({"OUTPUT_BUCKET": "out"}).output_bucket == "out"
-    with pytest.raises(BadConfiguration, match="results would be uploads"):
+    with pytest.raises(BadConfiguration, match="each result would be a new upload"):
         _ = Configuration({"INPUT_BUCKET": "same", "OUTPUT_BUCKET": "same"}).output_bucket
 
 

@@ -154,7 +154,7 @@ def test_no_function_runs_with_one_bucket_for_uploads_and_results(function: str)
 
 def test_a_limit_of_a_misspelt_provider_stops_submit() -> None:
     container.use({**ENVIRONMENT, "MONTHLY_CREDIT_LIMIT": "topas=500"}, Clients())
-    with pytest.raises(BadConfiguration, match="'topas' is no provider"):
+    with pytest.raises(BadConfiguration, match="'topas' is not a provider"):
         container.submit()
 
 

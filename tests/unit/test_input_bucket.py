@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from tests.fakes.aws_account import REGION
 
-from darkroom.aws.input_bucket import TRIES, S3InputBucket
+from darkroom.aws.input_bucket import ATTEMPTS, S3InputBucket
 from darkroom.aws.staged_results import HANDLE, PROCESS, S3StagedResults
 from darkroom.errors import ResultNotReady
 from darkroom.model import SourceObject
@@ -108,9 +108,9 @@ def test_a_range_is_read(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("honours_ranges", [True, False])
 def test_a_range_that_is_cut_is_read_again(bucket: Bucket, honours_ranges: bool) -> None:
-    bucket.cuts, bucket.honours_ranges = TRIES - 1, honours_ranges
+    bucket.cuts, bucket.honours_ranges = ATTEMPTS - 1, honours_ranges
     assert S3InputBucket(bucket.client).reader(SOURCE)(100, 1000) == BODY[100:1100]
-    assert len(bucket.asked) == TRIES
+    assert len(bucket.asked) == ATTEMPTS
 
 
 @pytest.mark.parametrize("honours_ranges", [True, False])
@@ -118,7 +118,7 @@ def test_a_range_that_is_cut_again_and_again_is_no_short_object(bucket: Bucket, 
     bucket.cuts, bucket.honours_ranges = 99, honours_ranges
     with pytest.raises(OSError, match="the source broke after 400 bytes"):
         S3InputBucket(bucket.client).reader(SOURCE)(100, 1000)
-    assert len(bucket.asked) == TRIES
+    assert len(bucket.asked) == ATTEMPTS
 
 
 def test_a_range_of_fewer_bytes_than_the_object_has_is_none(bucket: Bucket) -> None:
@@ -149,7 +149,7 @@ def test_a_staged_result_that_is_cut_is_read_again_and_else_not_ready(bucket: Bu
     with S3StagedResults(bucket.client, "b").open("j", "p-1") as link:
         bucket.cuts = 1
         assert link.read(0, 1000) == BODY[:1000]
-        bucket.cuts = TRIES
+        bucket.cuts = ATTEMPTS
         with pytest.raises(ResultNotReady, match="cannot be read"):
             link.read(0, 1000)
         bucket.cuts = 1

@@ -22,7 +22,7 @@ from tests.unit.multipart_support import (
     stands,
 )
 
-from darkroom.aws.multipart import MAX_PART_BYTES, MIN_PART_BYTES, TRIES, WORKERS, Pieces, cut
+from darkroom.aws.multipart import ATTEMPTS, MAX_PART_BYTES, MIN_PART_BYTES, WORKERS, ChunkReader, split_into_parts
 from darkroom.errors import ResultNotReady
 
 __all__ = [
@@ -50,7 +50,7 @@ def parts_sent(bucket: SmallS3) -> list[int]:
      4 * MAX_PART_BYTES, 4 * MAX_PART_BYTES + 1, 1024 * MIB, 70_000 * MIB],
 )  # fmt: skip
 def test_the_parts_cover_the_result_and_are_such_as_s3_takes(size: int, workers: int) -> None:
-    parts = list(cut(size, workers))
+    parts = list(split_into_parts(size, workers))
     assert [number for number, _, _ in parts] == list(range(1, len(parts) + 1))
     assert parts[0][1] == 0
     assert all(offset + length == following for (_, offset, length), (_, following, _) in pairwise(parts))
@@ -62,7 +62,7 @@ def test_the_parts_cover_the_result_and_are_such_as_s3_takes(size: int, workers:
 
 @pytest.mark.parametrize("size", [FOUR, FOUR + 1, 40_000_000, 64 * MIB, 300 * MIB + 7, 1024 * MIB, 5_000 * MIB])
 def test_every_worker_has_as_many_parts_as_any_other(size: int) -> None:
-    lengths = [length for _, _, length in cut(size, WORKERS)]
+    lengths = [length for _, _, length in split_into_parts(size, WORKERS)]
     assert len(lengths) % WORKERS == 0
     assert max(lengths) - min(lengths) < len(lengths)
 
@@ -94,7 +94,7 @@ def test_the_object_is_the_result_by_parts_as_large_as_s3_takes_them(bucket: Sma
 
 def test_each_part_is_read_by_a_range_of_its_own_and_of_that_version(bucket: SmallS3, source: LargeResult) -> None:
     carry(source, bucket)
-    spans = list(cut(SIZE, WORKERS))
+    spans = list(split_into_parts(SIZE, WORKERS))
     assert len(spans) == WORKERS
     assert sorted(source.parts_asked) == sorted(f"bytes={offset}-{offset + length - 1}" for _, offset, length in spans)
     assert {one["if-match"] for one in source.seen[1:]} == {'"v1"'}
@@ -130,20 +130,20 @@ def test_a_result_that_fits_into_one_part_goes_by_one_request(bucket: SmallS3) -
 
 @pytest.mark.parametrize("misdeed", ["cut", "500", "503", "429", "another", "longer", "200"])
 def test_a_part_that_breaks_at_the_source_is_read_again(bucket: SmallS3, source: LargeResult, misdeed: str) -> None:
-    source.misdeeds = {SECOND: [misdeed] * (TRIES - 1)}
+    source.misdeeds = {SECOND: [misdeed] * (ATTEMPTS - 1)}
     carry(source, bucket)
     assert stands(bucket) == BODY
-    assert len(source.parts_asked) == 4 + TRIES - 1
+    assert len(source.parts_asked) == 4 + ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("misdeed", ["SlowDown", "InternalError", "hang up", "refuse at once"])
 def test_a_part_that_the_bucket_does_not_take_is_read_and_sent_again(
     bucket: SmallS3, source: LargeResult, misdeed: str
 ) -> None:
-    bucket.misdeeds = {2: [misdeed] * (TRIES - 1)}
+    bucket.misdeeds = {2: [misdeed] * (ATTEMPTS - 1)}
     carry(source, bucket)
     assert stands(bucket) == BODY
-    assert len(source.parts_asked) == 4 + TRIES - 1
+    assert len(source.parts_asked) == 4 + ATTEMPTS - 1
 
 
 def test_a_part_without_an_announced_length_is_taken_when_it_is_as_long_as_its_range(
@@ -160,7 +160,7 @@ def test_a_part_without_an_announced_length_is_taken_when_it_is_as_long_as_its_r
 
 @pytest.mark.parametrize("room", [1, 2, 3, 7, 100])
 def test_pieces_fill_any_buffer_in_their_order(room: int) -> None:
-    reader, buffer, taken = Pieces(iter([b"ab", b"", b"cdefg", b"h"])), bytearray(room), b""
+    reader, buffer, taken = ChunkReader(iter([b"ab", b"", b"cdefg", b"h"])), bytearray(room), b""
     while count := reader.readinto(memoryview(buffer)):
         taken += buffer[:count]
     assert taken == b"abcdefgh"
@@ -169,7 +169,7 @@ def test_pieces_fill_any_buffer_in_their_order(room: int) -> None:
 
 def test_pieces_that_were_not_read_to_their_end_are_too_many() -> None:
     for given in ([b"ab"], [b"a", b"b"]):
-        reader = Pieces(iter(given))
+        reader = ChunkReader(iter(given))
         reader.readinto(memoryview(bytearray(1)))
         with pytest.raises(ResultNotReady, match="more bytes"):
             reader.finish()
@@ -180,7 +180,7 @@ def test_what_the_pieces_raise_at_their_end_is_raised() -> None:
         yield b"a"
         raise ResultNotReady("one byte came, two were announced")
 
-    reader = Pieces(broken())
+    reader = ChunkReader(broken())
     reader.readinto(memoryview(bytearray(1)))
     with pytest.raises(ResultNotReady, match="two were announced"):
         reader.finish()

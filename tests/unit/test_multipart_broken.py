@@ -27,7 +27,7 @@ from tests.unit.multipart_support import (
     stands,
 )
 
-from darkroom.aws.multipart import TRIES, WORKERS, MultipartCopy
+from darkroom.aws.multipart import ATTEMPTS, WORKERS, MultipartCopy
 from darkroom.aws.upload_part import Part
 from darkroom.errors import ResultNotReady, Throttled
 
@@ -123,7 +123,7 @@ def test_a_part_that_never_arrives_fails_the_whole(
     bucket: SmallS3, source: LargeResult, failing: Callable[[LargeResult, SmallS3], None]
 ) -> None:
     failing(source, bucket)
-    with pytest.raises(ResultNotReady, match=f"could not be copied in {TRIES} tries"):
+    with pytest.raises(ResultNotReady, match=f"could not be copied in {ATTEMPTS} tries"):
         carry(source, bucket)
     assert stands(bucket) is None
     assert len(bucket.requests("DELETE")) == 1
@@ -133,7 +133,7 @@ def test_no_part_is_begun_after_one_has_failed(bucket: SmallS3, source: LargeRes
     source.misdeeds = {0: ["500"] * 99}
     with pytest.raises(ResultNotReady):
         carry(source, bucket, workers=1)
-    assert len(source.parts_asked) == TRIES
+    assert len(source.parts_asked) == ATTEMPTS
 
 
 @pytest.mark.parametrize("wrong", [ResultNotReady("no link"), Throttled("later", 30.0), RuntimeError("a bug")])

@@ -49,7 +49,7 @@ def test_a_default_model_of_the_provider_stays() -> None:
     ids=["the object asks for it", "no provider knows it"],
 )
 def test_any_other_model_that_the_provider_does_not_have_is_refused(tags: dict[str, str], defaults: str) -> None:
-    with pytest.raises(UnknownModel, match="no model of other"):
+    with pytest.raises(UnknownModel, match="not a model of other"):
         planned(tags, defaults)
 
 

@@ -134,7 +134,7 @@ def test_a_result_of_exactly_the_limit_may_be_waited_for() -> None:
 
 @pytest.mark.usefixtures("either")
 def test_an_object_that_asks_to_wait_for_too_large_a_result_is_refused() -> None:
-    with pytest.raises(ImageTooLarge, match=r"synchronous=true in tags: One answers at once up to 0\.96 MP"):
+    with pytest.raises(ImageTooLarge, match=r"synchronous=true in tags: One takes it for up to 0\.96 MP"):
         planned({"synchronous": "true"}, facts=LARGE)
 
 
@@ -142,7 +142,7 @@ def test_an_object_that_asks_to_wait_for_too_large_a_result_is_refused() -> None
 def test_the_stacks_synchronous_mode_gives_way_to_a_large_result() -> None:
     plan = planned(defaults="synchronous=true,input_by=link", facts=LARGE)
     assert (plan.send_mode, plan.endpoint) == (SendMode.LINK, "up")
-    assert plan.notes == ("synchronous=true in stack: One answers at once up to 0.96 MP; dropped",)
+    assert plan.notes == ("synchronous=true in stack: One takes it for up to 0.96 MP; dropped",)
     assert "synchronous" not in plan.settings
 
 

@@ -23,7 +23,7 @@ PHOTO = ImageFacts(ImageFormat.JPEG, 300, 200)
 
 @pytest.mark.parametrize(("scale", "word"), [("2", "2x"), ("2.0", "2x"), ("4", "4x"), ("3", None), ("1", None)])
 def test_a_scale_is_the_choice_that_enlarges_so_much(scale: str, word: str | None) -> None:
-    assert sizing.word_for(BY_FACTOR.models["One"], Decimal(scale)) == word
+    assert sizing.factor_choice(BY_FACTOR.models["One"], Decimal(scale)) == word
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_scale_is_the_choice_that_enlarges_so_much(scale: str, word: str | Non
     ],
 )
 def test_a_vendor_with_factors_is_told_a_factor(values: dict[str, str], sent: dict[str, str]) -> None:
-    assert sizing.sides_to_send(BY_FACTOR.models["One"], values, PHOTO) == sent
+    assert sizing.size_parameters(BY_FACTOR.models["One"], values, PHOTO) == sent
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_vendor_with_factors_is_told_a_factor(values: dict[str, str], sent: di
     ],
 )
 def test_a_vendor_with_sides_is_told_the_larger_one(facts: ImageFacts, sent: dict[str, str]) -> None:
-    assert sizing.sides_to_send(BY_SIDES.models["One"], {"scale": "1.5"}, facts) == sent
+    assert sizing.size_parameters(BY_SIDES.models["One"], {"scale": "1.5"}, facts) == sent
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_a_vendor_with_sides_is_told_the_larger_one(facts: ImageFacts, sent: dic
     ],
 )
 def test_a_vendor_with_sides_is_always_told_one(values: dict[str, str], sent: dict[str, str]) -> None:
-    assert sizing.sides_to_send(BY_SIDES.models["One"], values, PHOTO) == sent
+    assert sizing.size_parameters(BY_SIDES.models["One"], values, PHOTO) == sent
 
 
 @pytest.mark.parametrize("known", [AS_IT_IS, FIXED], ids=["as it is", "fixed"])
 def test_a_vendor_that_takes_no_size_is_told_none(known: Catalog) -> None:
-    assert sizing.sides_to_send(known.models["One"], {}, PHOTO) == {}
+    assert sizing.size_parameters(known.models["One"], {}, PHOTO) == {}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_one_side_takes_the_other_along(sides: dict[str, str], size: tuple[int, 
 def test_exactly_the_limit_is_allowed(width: int, height: int) -> None:
     twice = book("factor = 2\ncredits = 1", own="max_input_mp = 5")
     facts = ImageFacts(ImageFormat.JPEG, width, height)
-    assert sizing.checked_size(twice, twice.models["One"], {}, facts, 10_000_000) == (2 * width, 2 * height)
+    assert sizing.check_size(twice, twice.models["One"], {}, facts, 10_000_000) == (2 * width, 2 * height)
 
 
 @pytest.mark.parametrize(
@@ -121,19 +121,19 @@ def test_exactly_the_limit_is_allowed(width: int, height: int) -> None:
 def test_a_pixel_more_is_too_large(width: int, height: int, says: str) -> None:
     twice = book("factor = 2\ncredits = 1", own="max_input_mp = 5")
     with pytest.raises(ImageTooLarge, match=says):
-        sizing.checked_size(twice, twice.models["One"], {}, ImageFacts(ImageFormat.JPEG, width, height), 1)
+        sizing.check_size(twice, twice.models["One"], {}, ImageFacts(ImageFormat.JPEG, width, height), 1)
 
 
 def test_a_result_is_measured_by_the_models_own_factor() -> None:
     facts = ImageFacts(ImageFormat.JPEG, 1600, 1000)
-    assert sizing.checked_size(AS_IT_IS, AS_IT_IS.models["One"], {}, facts, 1) == (1600, 1000)
+    assert sizing.check_size(AS_IT_IS, AS_IT_IS.models["One"], {}, facts, 1) == (1600, 1000)
     with pytest.raises(ImageTooLarge, match=r"the result has 6400 by 4000 pixels, 25\.6 MP"):
-        sizing.checked_size(FIXED, FIXED.models["One"], {}, facts, 1)
+        sizing.check_size(FIXED, FIXED.models["One"], {}, facts, 1)
 
 
 def test_a_file_of_a_byte_too_many_is_refused() -> None:
     with pytest.raises(ImageTooLarge, match="10000001 bytes; topaz takes at most 10000000"):
-        sizing.checked_size(AS_IT_IS, AS_IT_IS.models["One"], {}, PHOTO, 10_000_001)
+        sizing.check_size(AS_IT_IS, AS_IT_IS.models["One"], {}, PHOTO, 10_000_001)
 
 
 @pytest.mark.parametrize(("form", "taken"), [("jpeg", True), ("png", True), ("tiff", False)])
@@ -141,7 +141,7 @@ def test_only_formats_that_the_model_reads_are_sent(form: str, taken: bool) -> N
     some = book('input_formats = ["jpeg", "png"]\ncredits = 1')
     facts = ImageFacts(ImageFormat(form), 300, 200)
     if taken:
-        assert sizing.checked_size(some, some.models["One"], {}, facts, 1) == (300, 200)
+        assert sizing.check_size(some, some.models["One"], {}, facts, 1) == (300, 200)
         return
     with pytest.raises(UnsupportedFormat, match="the image is tiff; One takes jpeg or png"):
-        sizing.checked_size(some, some.models["One"], {}, facts, 1)
+        sizing.check_size(some, some.models["One"], {}, facts, 1)

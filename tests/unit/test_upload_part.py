@@ -13,16 +13,16 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
-from tests.fakes.small_s3 import KEY_ID, REGION, SECRET, Seen, SmallS3, crc_text, decoded, etag
+from tests.fakes.small_s3 import KEY_ID, REGION, SECRET, Seen, SmallS3, decoded, encode_crc, etag
 from tests.unit.upload_part_support import KEY, begun, body_of, bucket, certificate, put_of, reader, secure, sender_of
 
-from darkroom.aws.upload_part import PIECE_BYTES, framed_bytes, upload_url
+from darkroom.aws.upload_part import CHUNK_BYTES, framed_size, upload_url
 
 __all__ = ["bucket", "certificate", "secure"]  # pytest must find these fixtures here
 
 # Headers that differ in each request: the sender, the number of the try, and the framing of the body.
 NOT_COMPARED = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "connection", "accept-encoding", "expect"}
-SIZES = [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 3 * PIECE_BYTES + 17]
+SIZES = [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 3 * CHUNK_BYTES + 17]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -33,7 +33,7 @@ def test_a_part_arrives_whole_with_its_checksum_behind_it(bucket: SmallS3, size:
     sender.close()
     assert bucket.open_uploads[target["UploadId"]] == {3: body}
     assert (part.number, part.etag, part.crc, part.size_bytes) == (3, etag(body), zlib.crc32(body), size)
-    assert decoded(put_of(bucket).body)[1] == {"x-amz-checksum-crc32": crc_text(body)}
+    assert decoded(put_of(bucket).body)[1] == {"x-amz-checksum-crc32": encode_crc(body)}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -42,13 +42,13 @@ def test_the_announced_length_is_the_bodys_to_the_byte(bucket: SmallS3, size: in
     sender.send(1, reader(body_of(size)), size)
     sender.close()
     seen = put_of(bucket)
-    assert int(seen.headers["content-length"]) == framed_bytes(size) == len(seen.body)
+    assert int(seen.headers["content-length"]) == framed_size(size) == len(seen.body)
     assert "transfer-encoding" not in seen.headers
 
 
 def test_the_request_is_the_one_that_the_sdk_makes(secure: SmallS3) -> None:
     """The test uses TLS, because without it the SDK signs the body differently."""
-    target, body = begun(secure), body_of(PIECE_BYTES + 5)
+    target, body = begun(secure), body_of(CHUNK_BYTES + 5)
     secure.client().upload_part(**target, PartNumber=7, Body=body, ChecksumAlgorithm="CRC32")
     theirs = put_of(secure)
     sender = sender_of(secure, target)

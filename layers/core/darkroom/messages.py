@@ -1,5 +1,4 @@
-"""Messages in and out, pure: S3's two kinds of notification become uploads, our own names a job that is due; a job becomes
-an event's detail."""
+"""Messages: reads the intake queue's messages and writes them, and writes the details of events about jobs. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,11 +14,11 @@ from urllib.parse import unquote_plus
 
 from darkroom.model import Job, JobDue, JobStatus, Upload
 
-MAX_DELAY_SECONDS = 900  # the longest that a queue message can be held back: DelaySeconds of SQS
+MAX_DELAY_SECONDS = 900  # the longest delay of a message that SQS allows (DelaySeconds)
 
 SOURCE = "darkroom"
 JOB_ID = re.compile("[0-9a-f]{32}")
-JOB_DUE = "Job Due"  # on the intake queue only: a job by its id, whatever became of its object
+JOB_DUE = "Job Due"  # our own message on the intake queue: it names a job by its id, since its object may be gone
 
 DETAIL_TYPES = {
     JobStatus.COMPLETED: "Job Completed",
@@ -27,7 +26,7 @@ DETAIL_TYPES = {
     JobStatus.REJECTED: "Job Rejected",
 }
 
-# The ledger's public attributes; everything else about a job stays inside.
+# The public attributes of a job. Events and reports show no others.
 PUBLIC = (
     "job_id", "run", "attempt", "status", "source_bucket", "source_key", "source_version", "provider", "model",
     "settings", "process_id", "credits_reserved", "credits", "credit_price_usd", "cost_usd", "budget_month",
@@ -37,25 +36,26 @@ PUBLIC = (
 
 
 class MalformedMessage(ValueError):
-    """The message is neither of S3's notifications: it belongs in the dead-letter queue."""
+    """The message is none that the intake queue may contain. SQS moves it to the dead-letter queue."""
 
 
 def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
-    """The uploads or the due job that a queue message names; none for `s3:TestEvent`. Raises MalformedMessage.
+    """Return the uploads or the due job that a queue message names; nothing for `s3:TestEvent`. Raises MalformedMessage.
 
-    EventBridge's "Object Created" carries one raw key; S3's own notification carries records with URL-encoded keys.
+    EventBridge's "Object Created" event has one key, which is not encoded. S3's own notification has records with URL-encoded
+    keys.
     """
     try:
         message = json.loads(body)
         if message.get("detail-type") == JOB_DUE:
             return (JobDue(_job_id(message["detail"]["job_id"])),)
         if "Records" in message:
-            return tuple(_notified(record) for record in message["Records"] if _creates(record))
+            return tuple(_from_s3_notification(record) for record in message["Records"] if _is_creation(record))
         if message.get("Event") == "s3:TestEvent":
             return ()
         if message["detail-type"] != "Object Created":
             return ()
-        return (_bridged(message["detail"]),)
+        return (_from_event(message["detail"]),)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedMessage(f"not an S3 notification: {type(error).__name__}") from None
 
@@ -66,11 +66,11 @@ def _job_id(value: object) -> str:
     return value
 
 
-def _creates(record: Mapping[str, Any]) -> bool:
+def _is_creation(record: Mapping[str, Any]) -> bool:
     return str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:")
 
 
-def _notified(record: Mapping[str, Any]) -> Upload:
+def _from_s3_notification(record: Mapping[str, Any]) -> Upload:
     s3_object = record["s3"]["object"]
     return Upload(
         bucket=str(record["s3"]["bucket"]["name"]),
@@ -81,7 +81,7 @@ def _notified(record: Mapping[str, Any]) -> Upload:
     )
 
 
-def _bridged(detail: Mapping[str, Any]) -> Upload:
+def _from_event(detail: Mapping[str, Any]) -> Upload:
     s3_object = detail["object"]
     if not isinstance(s3_object["key"], str):
         raise TypeError("key")
@@ -103,26 +103,26 @@ def _etag(value: str | None) -> str | None:
 
 
 def to_message(what: Upload | JobDue) -> str:
-    """An upload as a queue message in EventBridge's form, or a due job; `work_of` reads it back."""
+    """Return the queue message for an upload, in EventBridge's form, or for a due job. `parse_message` reads it back."""
     if isinstance(what, JobDue):
         return json.dumps({"source": SOURCE, "detail-type": JOB_DUE, "detail": {"job_id": what.job_id}})
-    return _created(what)
+    return _object_created_event(what)
 
 
-def _created(upload: Upload) -> str:
-    named = {
+def _object_created_event(upload: Upload) -> str:
+    fields_of_object = {
         "key": upload.key,
         "version-id": upload.version_id,
         "etag": upload.etag,
         "sequencer": upload.sequencer,
     }
-    s3_object = {name: value for name, value in named.items() if value is not None}
+    s3_object = {name: value for name, value in fields_of_object.items() if value is not None}
     detail = {"bucket": {"name": upload.bucket}, "object": s3_object}
     return json.dumps({"source": SOURCE, "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
 
 
 def event_detail(job: Job) -> dict[str, object]:
-    """The job as events and reports show it: public attributes, JSON types, absent ones left out."""
+    """Return the job's public attributes for events and reports, as JSON types, without absent ones."""
     known = {field.name for field in fields(job)}
     detail = {name: plain(getattr(job, name)) for name in PUBLIC if name in known}
     return {name: value for name, value in detail.items() if value is not None}

@@ -1,4 +1,5 @@
-"""Where things go in the output bucket: result keys, failure reports, receipts. Pure; it must not touch a bucket."""
+"""Output keys: the keys of results, failure reports and staged results, and a result's receipt metadata. Pure; it must not
+touch a bucket."""
 
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ OWN_PREFIX = "_darkroom/"
 RECEIPT_JOB = "darkroom-job"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
-SUPERSEDED = re.compile(r"\.superseded-[0-9a-f]{12}")  # see superseded_key
-MAX_SUFFIX_BYTES = 16  # a longer tail after the last dot is part of the name
-MAX_SOURCE_BYTES = 900  # a longer percent-encoded source is replaced by its hash, so that the rest of the receipt fits
+SUPERSEDED_MARK = re.compile(r"\.superseded-[0-9a-f]{12}")  # see superseded_key
+MAX_SUFFIX_BYTES = 16  # longer text after the last dot counts as part of the name, not as a suffix
+MAX_SOURCE_BYTES = 900  # a longer percent-encoded source is replaced by its hash, so that the whole receipt fits
 
 SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
     ImageFormat.JPEG: (".jpeg", ".jpg", ".jpe", ".jfif"),
@@ -30,13 +31,15 @@ SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
 
 
 def is_upload(key: str, prefix: str = "", suffixes: Sequence[str] = ()) -> bool:
-    """Whether the stack takes such a key, by its prefix and suffixes. Never folder markers and what Darkroom itself writes."""
+    """Whether an object with that key is an upload: it has the stack's prefix and one of its suffixes, and is neither a folder
+    marker nor an object that Darkroom itself wrote."""
     is_ours = bool(key) and not key.endswith("/") and not key.startswith((FAILED_PREFIX, OWN_PREFIX))
     return is_ours and key.startswith(prefix) and key.endswith(tuple(suffixes) or "")
 
 
 def output_key(source_key: str, source_format: ImageFormat, output_format: ImageFormat) -> str:
-    """The source's key; its suffix changes only if the format does. Raises InvalidSetting when S3 cannot hold it."""
+    """Return the source's key, with another suffix only if the format changes. Raises InvalidSetting if it becomes too long
+    for S3."""
     if source_format is output_format:
         return source_key
     stem, suffix = posixpath.splitext(source_key)
@@ -51,8 +54,11 @@ def output_key(source_key: str, source_format: ImageFormat, output_format: Image
 
 
 def key_in_format(source_key: str, form: ImageFormat) -> str:
-    """Where a result goes whose format is known only once it is there: a suffix that would be wrong is replaced. Where S3
-    could not hold the right one, the wrong one stays: the result is paid, and its Content-Type says what it is."""
+    """Return the key of a result that came in format `form`, with a suffix of that format.
+
+    If that key is too long for S3, return the source's key unchanged: the result is paid for and must be stored, and its
+    Content-Type is right in any case.
+    """
     try:
         return right_key(source_key, form)
     except InvalidSetting:
@@ -60,14 +66,15 @@ def key_in_format(source_key: str, form: ImageFormat) -> str:
 
 
 def right_key(source_key: str, form: ImageFormat) -> str:
-    """As `key_in_format`, but raises InvalidSetting when S3 cannot hold the key: while nothing is spent."""
+    """Return the same as `key_in_format`, but raise InvalidSetting if the key is too long for S3. For checks before money is
+    spent."""
     suffix = posixpath.splitext(source_key)[1].lower()
     named = next((known for known, suffixes in SUFFIXES.items() if suffix in suffixes), form)
     return output_key(source_key, named, form)
 
 
 def result_keys(source_key: str) -> tuple[str, ...]:
-    """Every key at which a result of any version of the source may stand, but for those of superseded ones."""
+    """Return all keys that a result of any version of the source may have, except those of superseded results."""
     stem, suffix = posixpath.splitext(source_key)
     is_known = any(suffix.lower() in suffixes for suffixes in SUFFIXES.values())
     others = ((stem if is_known else source_key) + suffixes[0] for suffixes in SUFFIXES.values())
@@ -75,7 +82,7 @@ def result_keys(source_key: str) -> tuple[str, ...]:
 
 
 def superseded_key(key: str, job_id: str) -> str:
-    """Where the result of an older version goes while a newer one's stands at `key`."""
+    """Return the key for the result of an older version if the result of a newer one is already at `key`."""
     stem, suffix = posixpath.splitext(key)
     if len(suffix.encode()) > MAX_SUFFIX_BYTES:
         stem, suffix = key, ""
@@ -84,7 +91,8 @@ def superseded_key(key: str, job_id: str) -> str:
 
 
 def check_linkable(key: str) -> None:
-    """Raises InvalidSetting for a key that those who fetch by URL would shorten, so that its signature breaks."""
+    """Raise InvalidSetting for a key with a folder `.` or `..`: HTTP clients remove those from a URL, so that its signature
+    is wrong."""
     if {".", ".."} & set(key.split("/")):
         raise InvalidSetting(
             "the provider fetches by URL, and the key has a folder named `.` or `..`: upload it under another key"
@@ -92,17 +100,17 @@ def check_linkable(key: str) -> None:
 
 
 def incoming_key(job_id: str) -> str:
-    """Where the result of a synchronous call waits for finalize: one place a job."""
+    """Return the key at which the job's synchronous result is staged until finalize publishes it."""
     return f"{OWN_PREFIX}incoming/{job_id}"
 
 
 def plain_key(key: str) -> str:
-    """The key that an older version's result would have had: the one the ledger knows."""
-    return SUPERSEDED.sub("", key)
+    """Return the key without the mark of a superseded result: the one that is claimed in the ledger."""
+    return SUPERSEDED_MARK.sub("", key)
 
 
 def report_key(source_key: str) -> str:
-    """`_failed/<key>.json`; a key too long for that keeps its head and gets a hash."""
+    """Return `_failed/<key>.json`. A key that is too long for that is cut and gets a hash."""
     key = f"{FAILED_PREFIX}{source_key}.json"
     if len(key.encode()) <= S3_KEY_LIMIT_BYTES:
         return key
@@ -112,19 +120,20 @@ def report_key(source_key: str) -> str:
 
 
 def upload_of(job: Job) -> Upload:
-    """The upload a job came from, to read it again."""
+    """Return the upload that the job was made from."""
     return Upload(bucket=job.source_bucket, key=job.source_key, version_id=job.source_version)
 
 
 def vanished(upload: Upload, now: datetime) -> SourceObject | None:
-    """Enough of an object that is no longer there to name its job; None where the event gives no version."""
+    """Return a stand-in for an object that no longer exists, with which its job id can be computed; None if the event has no
+    version."""
     if not upload.version_id:
         return None
     return SourceObject(upload.bucket, upload.key, upload.version_id, upload.etag or "", 0, now)
 
 
 def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dict[str, str]:
-    """Object metadata of a result: the receipt first, then the user's as far as S3's 2 KB of ASCII allow."""
+    """Return the metadata of a result: the receipt, then the user's metadata as far as it is ASCII and fits into S3's 2 KB."""
     source = quote(job.source_uri, safe="/")
     if len(source) > MAX_SOURCE_BYTES:
         source = "sha256:" + hashlib.sha256(job.source_uri.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a job costs in the provider's unit, by the vendor's published rule. Pure arithmetic; it must not know limits.
+"""Pricing: computes a job's credits by the vendor's published rule. Pure arithmetic; it must not know limits.
 
 Source of the rule and its check: the ten-row price table of the Lens Blur 2 page, developer.topazlabs.com, 2026-11.
 """
@@ -11,8 +11,10 @@ PIXELS_PER_MEGAPIXEL = 1_000_000
 
 
 def credits(output_pixels: int, mp_per_credit: Decimal | None, credits: Decimal | None = None) -> Decimal | None:
-    """What an output of that size costs: `credits` (1 unless given) a begun step of `mp_per_credit` megapixels, at least one
-    step; without steps `credits` itself; None when only the vendor knows. Exact: at 24, 24 MP are one step, a pixel more two.
+    """Return the price of an output of that size in the provider's unit, or None if only the vendor knows it.
+
+    Each step of `mp_per_credit` megapixels costs `credits` (default 1). A step that has begun counts in full: at 24, exactly
+    24 MP are one step, and one pixel more makes two. Without `mp_per_credit` the price is `credits`.
     """
     if mp_per_credit is None:
         return credits

@@ -1,7 +1,7 @@
-"""From layers of settings to one value a key: who said what, and what may not be said at all. Pure.
+"""Setting layers: resolves tags, metadata and stack defaults to one value for each key. Pure functions.
 
-Checks keys, and the values of the keys that are ours alone (`provider`, `skip`, `max_credits`, `label`). It must not
-check a parameter's value, which depends on the model: planning does. More layers come by passing more of them.
+It checks all keys, and the values of `provider`, `skip`, `max_credits` and `label`. It must not check the value of a vendor's
+parameter, which depends on the model: `planning` does that.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 TAGS = "tags"
 METADATA = "metadata"
 STACK = "stack"
-OBJECT_LAYERS = frozenset({TAGS, METADATA})  # what the object itself carries: its uploader asked for it
+OBJECT_LAYERS = frozenset({TAGS, METADATA})  # the layers of the object itself, which its uploader wrote
 
 OUR_KEYS = frozenset(
     {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip"}
 )
-RECEIPT_PREFIX = "darkroom_"  # of metadata that Darkroom itself writes, in canonical form: never a setting
-LABEL_MAX_CHARACTERS = 256  # S3's limit of a tag value
-SHOWN_CHARACTERS = 80
+RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
+LABEL_MAX_CHARACTERS = 256  # S3's limit for a tag value
+MAX_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One source of settings. Keys as written by its author.
+    """One source of settings, with its keys as written.
 
-    With `prefix`, only keys that begin with it are read, without it, whatever their case. `closed`: every key read
-    must be ours, because nobody else writes there.
+    With a `prefix`, only keys that begin with it are settings, in any case; the prefix is removed. In a `closed` layer every
+    key must be a known setting, because only Darkroom's operator writes there.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Settings:
-    """The resolved settings of one upload. `layers` are the names of the layers that were asked, strongest first."""
+    """The resolved settings of one upload. `layers` are the names of all layers that were read, strongest first."""
 
     provider: str
     values: Mapping[
         str, ResolvedSetting
-    ]  # canonical key → value; always has `provider`, never `skip`; empty when skipped
+    ]  # canonical key → value; empty if skipped, else with `provider`, without `skip`
     skip: bool
-    max_credits: Decimal | None  # the least of all layers; None = no limit
+    max_credits: Decimal | None  # the lowest of all layers; None = no limit
     label: str | None
     notes: tuple[str, ...]
     layers: tuple[str, ...]
@@ -72,31 +72,35 @@ class _Entry:
 
 
 def canonical(key: str) -> str:
-    """A key in the one form used inside: lower case, `_` for `-`."""
+    """Return a key in its canonical form: lower case, `_` for `-`."""
     return key.lower().replace("-", "_")
 
 
 def known_keys() -> frozenset[str]:
-    """Our keys and every parameter of every catalog."""
+    """Return the keys of all settings: Darkroom's own, and all parameters of all catalogs."""
     return OUR_KEYS.union(*(catalog.load(provider).parameter_names for provider in catalog.providers()))
 
 
 def tag_layer(tags: Mapping[str, str], prefix: str = "") -> Layer:
-    """The layer of an object's tags; under a prefix too, strangers are left alone, since others may use it as well."""
+    """Return the layer of an object's tags. It is not closed, even with a prefix, because others may use that prefix too."""
     return Layer(TAGS, dict(tags), carried_by_object=True, prefix=prefix)
 
 
 def metadata_layer(metadata: Mapping[str, str]) -> Layer:
-    """The layer of an object's `x-amz-meta-…`, named without that, as HeadObject gives it. Receipts are no settings, nor is the
-    number that file tools keep under `mode`."""
-    values = {key: decoded(value) for key, value in metadata.items() if not canonical(key).startswith(RECEIPT_PREFIX)}
-    strangers = {key for key, value in values.items() if canonical(key) == "mode" and value.isdecimal()}
-    return Layer(METADATA, {key: values[key] for key in values.keys() - strangers}, carried_by_object=True)
+    """Return the layer of an object's user metadata, with keys as HeadObject gives them, without `x-amz-meta-`. It leaves out
+    Darkroom's receipts, and a number under `mode`, where file tools keep a file's permissions."""
+    values = {
+        key: decode_metadata_value(value)
+        for key, value in metadata.items()
+        if not canonical(key).startswith(RECEIPT_PREFIX)
+    }
+    file_modes = {key for key, value in values.items() if canonical(key) == "mode" and value.isdecimal()}
+    return Layer(METADATA, {key: values[key] for key in values.keys() - file_modes}, carried_by_object=True)
 
 
-def decoded(value: str) -> str:
-    """A value of metadata as it was meant: S3 gives what is not ASCII as encoded words, `=?UTF-8?B?…?=` (RFC 2047). One that
-    cannot be decoded stays as it is."""
+def decode_metadata_value(value: str) -> str:
+    """Decode a metadata value: S3 gives text that is not ASCII as encoded words, `=?UTF-8?B?…?=` (RFC 2047). A value that
+    cannot be decoded is returned unchanged."""
     if "=?" not in value:
         return value
     try:
@@ -106,64 +110,67 @@ def decoded(value: str) -> str:
 
 
 def parse_defaults(text: str) -> Layer:
-    """The layer of the stack parameter DefaultSettings, `key=value,key=value`; a value cannot hold a comma.
+    """Return the layer of the stack parameter DefaultSettings, `key=value,key=value`. A value cannot contain a comma.
 
-    Raises InvalidSetting when the text has another shape or names a key twice.
+    Raises InvalidSetting if the text has another form or a key twice.
     """
     values: dict[str, str] = {}
     for part in (part.strip() for part in text.split(",")) if text.strip() else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not (key and equals and value):
             raise InvalidSetting(
-                f"DefaultSettings: {shown(part)} is not key=value; write key=value,key=value without commas in values"
+                f"DefaultSettings: {quoted(part)} is not key=value; write key=value,key=value without commas in values"
             )
         if canonical(key) in {canonical(other) for other in values}:
-            raise InvalidSetting(f"DefaultSettings: {shown(key)} is given twice")
+            raise InvalidSetting(f"DefaultSettings: {quoted(key)} is given twice")
         values[key] = value
     return Layer(STACK, values, carried_by_object=False, closed=True)
 
 
 def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers: Sequence[str]) -> Settings:
-    """One value a key, from the strongest layer that has it; `layers` strongest first.
+    """Take each key's value from the strongest layer that has it. `layers` are in order, the strongest first.
 
-    A true `skip` wins before anything else is looked at. Raises InvalidSetting: a key twice in a layer, a near miss
-    or (in a closed layer) an unknown key, an empty value, a `preset`, a provider that is unknown or not allowed,
-    a bad `skip`, `max_credits` or `label`.
+    If `skip` is true, nothing else is checked. Raises InvalidSetting for a key that is twice in a layer, a misspelt key, an
+    unknown key in a closed layer, an empty value, a `preset`, a provider that is unknown or not allowed, and for an invalid
+    `skip`, `max_credits` or `label`.
     """
     names = tuple(layer.name for layer in layers)
     known = known_keys()
-    read = [_read(layer) for layer in layers]
-    suspects = _keys_of(read, default_provider)
-    entries = [[entry for entry in of_layer if _is_set(entry, known, suspects)] for of_layer in read]
-    if _skips(entries):
+    entries_by_layer = [_entries_of(layer) for layer in layers]
+    near_miss_targets = _near_miss_targets(entries_by_layer, default_provider)
+    entries = [
+        [entry for entry in layer_entries if _is_setting(entry, known, near_miss_targets)]
+        for layer_entries in entries_by_layer
+    ]
+    if _wants_skip(entries):
         return Settings(default_provider, {}, True, None, None, (), names)
     values: dict[str, ResolvedSetting] = {}
     for layer_entries in entries:
-        _check(layer_entries, known)
+        _check_entries(layer_entries, known)
         for entry in layer_entries:
             values.setdefault(entry.key, ResolvedSetting(entry.value, entry.layer.name))
     values.setdefault("provider", ResolvedSetting(default_provider, STACK))
-    provider = _provider(values["provider"], allowed_providers)
+    provider = _check_provider(values["provider"], allowed_providers)
     values["provider"] = ResolvedSetting(provider, values["provider"].layer)
-    limit = _least_max_credits([entry for layer_entries in entries for entry in layer_entries])
+    limit = _lowest_max_credits([entry for layer_entries in entries for entry in layer_entries])
     if limit:
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
-    return Settings(provider, values, False, max_credits, _label(values.get("label")), (), names)
+    return Settings(provider, values, False, max_credits, _check_label(values.get("label")), (), names)
 
 
-def shown(value: str) -> str:
-    """A value for a message: quoted, control characters escaped, long ones cut."""
-    return repr(value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…")
+def quoted(value: str) -> str:
+    """Return a value for a message: in quotes, with control characters escaped, cut after MAX_SHOWN_CHARACTERS."""
+    return repr(value if len(value) <= MAX_SHOWN_CHARACTERS else value[:MAX_SHOWN_CHARACTERS] + "…")
 
 
 def did_you_mean(names: Sequence[str]) -> str:
-    """`; did you mean a, b?`, or nothing when there are no names."""
+    """Return `; did you mean a, b?` for a message, or an empty text if there are no names."""
     return f"; did you mean {', '.join(names)}?" if names else ""
 
 
-def _read(layer: Layer) -> list[_Entry]:
-    """The keys of a layer that its prefix lets through."""
+def _entries_of(layer: Layer) -> list[_Entry]:
+    """Return the entries of a layer whose keys have its prefix."""
     prefix = canonical(layer.prefix)
     return [
         _Entry(written, canonical(written)[len(prefix) :], value.strip(), layer)
@@ -172,49 +179,58 @@ def _read(layer: Layer) -> list[_Entry]:
     ]
 
 
-def _keys_of(read: Sequence[Sequence[_Entry]], default_provider: str) -> frozenset[str]:
-    """The keys that a mistyped one may have meant: ours, those of the provider that seems to be asked for, and the others' long
-    ones. A short one of another provider would be suspected in vain: `node` is near AI/ML API's `mode`, and harms nobody at
-    Topaz; `upscale_facter` is nobody's word but a mistyped one."""
-    named = next((entry.value.lower() for entries in read for entry in entries if entry.key == "provider"), "")
+def _near_miss_targets(entries_by_layer: Sequence[Sequence[_Entry]], default_provider: str) -> frozenset[str]:
+    """Return the keys that a misspelt key is compared with: Darkroom's own, those of the chosen provider, and the long ones
+    of all others.
+
+    Short keys of other providers are left out, since too many foreign tags resemble them: a tag `node` resembles AI/ML API's
+    `mode`, but means nothing for Topaz. A key such as `upscale_facter` can only be misspelt.
+    """
+    named = next(
+        (entry.value.lower() for entries in entries_by_layer for entry in entries if entry.key == "provider"), ""
+    )
     provider = named if named in catalog.providers() else default_provider
     known = known_keys()
     own = catalog.load(provider).parameter_names if provider in catalog.providers() else known
     return OUR_KEYS | own | {key for key in known if len(key) > SHORT_WORD_CHARACTERS}
 
 
-def _is_set(entry: _Entry, known: frozenset[str], suspects: frozenset[str]) -> bool:
-    """Whether the entry is ours or has to be refused; strangers drop out here."""
+def _is_setting(entry: _Entry, known: frozenset[str], near_miss_targets: frozenset[str]) -> bool:
+    """Whether the entry is a setting, or a misspelt or unknown one that must be rejected. Foreign tags are neither."""
     if entry.key in known or entry.layer.closed:
         return True
-    return entry.layer.carried_by_object and is_near_miss(entry.key, suspects)
+    return entry.layer.carried_by_object and is_near_miss(entry.key, near_miss_targets)
 
 
-def _skips(entries: Sequence[Sequence[_Entry]]) -> bool:
-    """Whether the strongest layer that says `skip` says yes. Only `skip` itself can make this fail."""
+def _wants_skip(entries: Sequence[Sequence[_Entry]]) -> bool:
+    """Whether `skip` is true in the strongest layer that has it. Raises InvalidSetting for an invalid or doubled `skip`
+    only."""
     for layer_entries in entries:
         found = [entry for entry in layer_entries if entry.key == "skip"]
         _refuse_duplicates(found)
         for entry in found:
             switch = read_bool(entry.value)
             if switch is None:
-                raise _wrong(entry, f"allowed: {BOOLEANS}")
+                raise _invalid_value(entry, f"allowed: {BOOLEANS}")
             return switch
     return False
 
 
-def _check(entries: Sequence[_Entry], known: frozenset[str]) -> None:
-    """Refuses what no layer may say, whichever layer would win."""
+def _check_entries(entries: Sequence[_Entry], known: frozenset[str]) -> None:
+    """Raise InvalidSetting for an unknown or doubled key, an empty value, or a `preset`, even if a stronger layer overrides
+    it."""
     for entry in entries:
         if entry.key not in known:
-            valid = sorted(known - {"preset"})  # refused below: never offer it
-            where = f"setting {shown(entry.written)} in {entry.layer.name} is not known"
+            valid = sorted(known - {"preset"})  # which is always rejected, see below
+            where = f"setting {quoted(entry.written)} in {entry.layer.name} is not known"
             hint = did_you_mean(closest(entry.key, valid)) or f"; valid keys: {', '.join(valid)}"
             raise InvalidSetting(f"{where}{hint}")
         if not entry.value:
-            raise _wrong(entry, "the value is empty; remove the key or give it a value")
+            raise _invalid_value(entry, "the value is empty; remove the key or give it a value")
         if entry.key == "preset":
-            raise _wrong(entry, "presets are not available in this version; set `model` and its parameters instead")
+            raise _invalid_value(
+                entry, "presets are not available in this version; set `model` and its parameters instead"
+            )
     _refuse_duplicates(entries)
 
 
@@ -223,43 +239,44 @@ def _refuse_duplicates(entries: Sequence[_Entry]) -> None:
     for entry in entries:
         other = seen.setdefault(entry.key, entry)
         if other is not entry:
-            both = f"{shown(other.written)} and {shown(entry.written)}"
+            both = f"{quoted(other.written)} and {quoted(entry.written)}"
             raise InvalidSetting(f"{both} in {entry.layer.name} are the same setting; keep one of them")
 
 
-def _provider(asked: ResolvedSetting, allowed_providers: Sequence[str]) -> str:
+def _check_provider(setting: ResolvedSetting, allowed_providers: Sequence[str]) -> str:
     allowed = {name.strip().lower() for name in allowed_providers}
     usable = [name for name in catalog.providers() if name in allowed]
-    name = asked.value.strip().lower()
+    name = setting.value.strip().lower()
     if name in usable:
         return name
     reason = "is not allowed in this stack" if name in catalog.providers() else "is not known"
     near = did_you_mean(closest(name, usable))
     raise InvalidSetting(
-        f"provider={shown(asked.value)} from {asked.layer} {reason}{near or ';'} allowed: {', '.join(usable) or 'none'}"
+        f"provider={quoted(setting.value)} from {setting.layer} {reason}{near or ';'} allowed: {', '.join(usable) or 'none'}"
     )
 
 
-def _least_max_credits(entries: Sequence[_Entry]) -> ResolvedSetting | None:
-    """The least `max_credits` of all layers; a bad one in any layer is refused, as it may have been the least."""
-    least: tuple[Decimal, str] | None = None
+def _lowest_max_credits(entries: Sequence[_Entry]) -> ResolvedSetting | None:
+    """Return the lowest `max_credits` of all layers. Raises InvalidSetting for an invalid one in any layer, because it might
+    have been the lowest."""
+    lowest: tuple[Decimal, str] | None = None
     for entry in (entry for entry in entries if entry.key == "max_credits"):
         number = read_decimal(entry.value)
         if number is None or number < 0:
-            raise _wrong(entry, "allowed: a plain number of credits, 0 or more")
-        if least is None or number < least[0]:
-            least = (number, entry.layer.name)
-    return ResolvedSetting(format(least[0], "f"), least[1]) if least else None
+            raise _invalid_value(entry, "allowed: a plain number of credits, 0 or more")
+        if lowest is None or number < lowest[0]:
+            lowest = (number, entry.layer.name)
+    return ResolvedSetting(format(lowest[0], "f"), lowest[1]) if lowest else None
 
 
-def _label(asked: ResolvedSetting | None) -> str | None:
-    if asked is None:
+def _check_label(setting: ResolvedSetting | None) -> str | None:
+    if setting is None:
         return None
-    if len(asked.value) > LABEL_MAX_CHARACTERS or not asked.value.isprintable():
-        wrong = f"label={shown(asked.value)} from {asked.layer} is not valid"
-        raise InvalidSetting(f"{wrong}; allowed: up to {LABEL_MAX_CHARACTERS} printable characters")
-    return asked.value
+    if len(setting.value) > LABEL_MAX_CHARACTERS or not setting.value.isprintable():
+        invalid = f"label={quoted(setting.value)} from {setting.layer} is not valid"
+        raise InvalidSetting(f"{invalid}; allowed: up to {LABEL_MAX_CHARACTERS} printable characters")
+    return setting.value
 
 
-def _wrong(entry: _Entry, why: str) -> InvalidSetting:
-    return InvalidSetting(f"{entry.written}={shown(entry.value)} in {entry.layer.name} is not valid; {why}")
+def _invalid_value(entry: _Entry, why: str) -> InvalidSetting:
+    return InvalidSetting(f"{entry.written}={quoted(entry.value)} in {entry.layer.name} is not valid; {why}")

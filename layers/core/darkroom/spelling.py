@@ -1,7 +1,7 @@
-"""How close two words are, and whether a stranger's tag key looks like one of ours mistyped. Pure.
+"""Spelling: finds misspelt setting keys among other tags, and the nearest valid names for a message. Pure functions.
 
-A typo in a key would be ignored by the vendor and billed, so it is refused; but buckets carry other people's tags, so
-the bounds are small and the common tag keys are never suspected. (difflib's ratio takes `Project` for `prompt`.)
+A vendor would ignore a misspelt key and bill the job, so Darkroom rejects it. But objects also carry tags of other programs.
+So the bounds are small, and common tag keys never count as misspelt. (difflib's ratio takes `Project` for `prompt`.)
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ COMMON_PREFIXES = ("cost", "aws:")
 
 
 def distance(left: str, right: str) -> int:
-    """Damerau-Levenshtein, unrestricted: insertions, deletions, substitutions, and swaps of neighbours, between which other
-    letters may have been put or lost (`output_wdxith` is two edits from `output_width`)."""
-    far = len(left) + len(right)
-    # Two rows and columns ahead of the words' own: the impossible, then the empty word.
-    table: list[list[int]] = [[far] * (len(right) + 2), [far, *range(len(right) + 1)]]
+    """Return the unrestricted Damerau-Levenshtein distance: the number of insertions, deletions, substitutions and swaps of
+    neighbours. Swapped letters may have others between them: `output_wdxith` is two edits from `output_width`."""
+    infinity = len(left) + len(right)
+    # The first row and column hold a value that is never the least; the second ones stand for the empty word.
+    table: list[list[int]] = [[infinity] * (len(right) + 2), [infinity, *range(len(right) + 1)]]
     last_row: dict[str, int] = {}  # letter → the last row in which `left` has it
     for row, left_letter in enumerate(left, 1):
-        table.append([far, row])
+        table.append([infinity, row])
         last_column = 0  # the last column of this row in which the letters are the same
         for column, right_letter in enumerate(right, 1):
             swap_row, swap_column = last_row.get(right_letter, 0), last_column
@@ -43,19 +43,20 @@ def distance(left: str, right: str) -> int:
 
 
 def closest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]:
-    """Up to `n` candidates, nearest first, ties by name, case aside; none that shares less than half its letters."""
+    """Return up to `n` candidates, the nearest first and equal ones by name. Case does not count. A candidate with more edits
+    than half the letters of the longer word is left out."""
     ranked = []
     for candidate in set(candidates):
-        apart = distance(word.lower(), candidate.lower())
-        if apart <= max(len(word), len(candidate)) // 2:
-            ranked.append((apart, candidate))
+        edits = distance(word.lower(), candidate.lower())
+        if edits <= max(len(word), len(candidate)) // 2:
+            ranked.append((edits, candidate))
     return tuple(candidate for _, candidate in sorted(ranked)[:n])
 
 
 def is_near_miss(key: str, known: Iterable[str]) -> bool:
-    """Whether the key is not known but nearly: distance 1 for keys of up to 7 characters, at most 2 above.
+    """Whether the key is a misspelt known one: at most 1 edit away for keys of up to 7 characters, at most 2 for longer ones.
 
-    `key` and `known` in canonical form (lower case, `_`). The common tag keys never are.
+    `key` and `known` are in canonical form (lower case, `_`). A known key is not misspelt, nor is a common tag key.
     """
     names = frozenset(known)
     if key in names or key in COMMON_TAG_KEYS or key.startswith(COMMON_PREFIXES):

@@ -1,4 +1,4 @@
-"""Calls for a person: a count in the alarm's metric, which the template watches, and an error in the log."""
+"""Alerts: counts an alarm's metric, which the template's alarms watch, and writes a line to the log."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MetricAlerts:
-    """Fulfils `ports.Alerts` inside a handler whose metrics Powertools sends at its end."""
+    """Alerts inside a handler at whose end Powertools sends the metrics; fulfils `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
-        """One count of the metric named as the alarm."""
+        """Add 1 to the metric with the alarm's name, and log an error."""
         log.error(message, extra={"alarm": alarm.value, **facts})
         Metrics().add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
 
     def note(self, note: Note, message: str, **facts: str) -> None:
-        """One count of the metric named as the note."""
+        """Add 1 to the metric with the note's name, and log a warning."""
         log.warning(message, extra={"note": note.value, **facts})
         Metrics().add_metric(name=note.value, unit=MetricUnit.Count, value=1)
 
 
 @dataclass(frozen=True)
 class LoggedAlerts:
-    """Fulfils `ports.Alerts` on an operator's machine, where the person is already there."""
+    """Alerts on an operator's machine, as lines in the log; fulfils `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
-        """A line in the log."""
+        """Log the alarm as a warning."""
         log.warning("%s: %s %s", alarm.value, message, facts or "")
 
     def note(self, note: Note, message: str, **facts: str) -> None:
-        """The same, with its own name."""
+        """Log the note as a warning."""
         log.warning("%s: %s %s", note.value, message, facts or "")

@@ -1,4 +1,4 @@
-"""API keys: one Secrets Manager secret, a JSON object from provider to key, read once a container."""
+"""API keys: reads the providers' keys from one Secrets Manager secret, a JSON object from provider to key."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class ApiKeys:
-    """The keys, cached until `refresh`. The text form shows none."""
+    """The keys, read at first use and cached until `refresh`. Its text form shows no key."""
 
     client: SecretsManagerClient
     secret_arn: str
     _keys: dict[str, str] | None = field(default=None, repr=False)
 
     def get(self, provider: str) -> str:
-        """The provider's key, empty when none was put in."""
+        """Return the provider's key, empty if the secret has none."""
         if self._keys is None:
             self.refresh()
         return (self._keys or {}).get(provider, "")
 
     def refresh(self) -> None:
-        """Reads the secret again: a rotation is noticed without a redeploy. A malformed secret counts as empty."""
+        """Read the secret again, so that a rotated key is used without a redeploy. A malformed secret counts as empty."""
         text = self.client.get_secret_value(SecretId=self.secret_arn)["SecretString"]
         try:
             stored = json.loads(text)

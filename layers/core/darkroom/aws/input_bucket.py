@@ -1,4 +1,4 @@
-"""The input bucket, read only: one version of an object, by head, tags, ranged reads and one stream."""
+"""The input bucket, read only: reads one version of an object, its metadata and tags, and lists versions."""
 
 from __future__ import annotations
 
@@ -17,27 +17,31 @@ from darkroom.model import SourceObject, Upload
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# NoSuchVersion and MethodNotAllowed: the version was deleted or is a delete marker. PreconditionFailed: overwritten.
-GONE = frozenset(
+# NoSuchVersion and MethodNotAllowed mean that the version was deleted or is a delete marker; PreconditionFailed means that the
+# object was overwritten.
+GONE_CODES = frozenset(
     {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed", "412", "PreconditionFailed"}
 )
 SKIP_BYTES = 256 * 1024
-TRIES = 3  # of a ranged read whose connection breaks
+ATTEMPTS = 3  # for a ranged read whose connection breaks
 
 
 @dataclass(frozen=True)
 class S3InputBucket:
-    """Fulfils `ports.InputBucket`."""
+    """Reads uploads from S3; fulfils `ports.InputBucket`."""
 
     client: S3Client
 
     def find(self, upload: Upload) -> SourceObject:
-        """HeadObject of the version that fired the event; without one, the current version if its ETag still fits."""
+        """HeadObject of the event's version. If the event has none: of the current version, which must have the event's
+        ETag. Raises SourceGone."""
         wanted = {"VersionId": upload.version_id} if upload.version_id else {}
         head = self._get(self.client.head_object, upload.key, Bucket=upload.bucket, Key=upload.key, **wanted)
         etag = head["ETag"].strip('"')
         if upload.etag and etag != upload.etag:
-            raise SourceGone(f"{upload.bucket}/{upload.key} was overwritten since the event; its own event brings it")
+            raise SourceGone(
+                f"{upload.bucket}/{upload.key} was overwritten since the event; the newer object has an event of its own"
+            )
         version = upload.version_id or head.get("VersionId")
         return SourceObject(
             bucket=upload.bucket,
@@ -52,13 +56,13 @@ class S3InputBucket:
         )
 
     def tags(self, source: SourceObject) -> dict[str, str]:
-        """GetObjectTagging of that version."""
+        """GetObjectTagging of that version. Raises SourceGone."""
         wanted = {"VersionId": source.version_id} if source.version_id else {}
         answer = self._get(self.client.get_object_tagging, source.key, Bucket=source.bucket, Key=source.key, **wanted)
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def is_deleted(self, source: SourceObject) -> bool:
-        """HeadObject of the key: a delete marker answers as if nothing were there."""
+        """HeadObject of the key, which finds nothing if the latest version is a delete marker."""
         try:
             self._get(self.client.head_object, source.key, Bucket=source.bucket, Key=source.key)
         except SourceGone:
@@ -66,14 +70,17 @@ class S3InputBucket:
         return False
 
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
-        """One ranged GET a read, and another when it breaks. Raises OSError after TRIES: never fewer bytes than the object has,
-        which would be taken for its end."""
+        """Return `read(offset, length)`, which makes one ranged GET, and another one if it breaks.
+
+        It raises OSError after ATTEMPTS. It never returns fewer bytes than the object has, which the caller would take for
+        the object's end.
+        """
 
         def read(offset: int, length: int) -> bytes:
             if length <= 0 or offset >= source.size_bytes:
                 return b""
             last = min(offset + length, source.size_bytes) - 1
-            for _ in range(TRIES - 1):
+            for _ in range(ATTEMPTS - 1):
                 with suppress(OSError):
                     return self._range(source, offset, last)
             return self._range(source, offset, last)
@@ -82,7 +89,7 @@ class S3InputBucket:
 
     @contextmanager
     def part(self, source: SourceObject, offset: int, length: int) -> Iterator[S3Stream]:
-        """A stream of one ranged GET. Raises SourceGone, OSError."""
+        """Open a stream of one ranged GET. Raises SourceGone, OSError."""
         answer = self._object(source, Range=f"bytes={offset}-{offset + length - 1}")
         with closing(S3Stream(answer["Body"], length)) as stream:
             if not answer.get("ContentRange", "").startswith(f"bytes {offset}-{offset + length - 1}/"):
@@ -90,21 +97,22 @@ class S3InputBucket:
             yield stream
 
     def open(self, source: SourceObject) -> IO[bytes]:
-        """A stream of the whole object, opened now, so that a missing object costs nothing."""
+        """Return a stream of the whole object. The GET is made at once, so that a missing object is noticed before money is
+        spent. Raises SourceGone."""
         return cast(IO[bytes], S3Stream(self._object(source)["Body"], source.size_bytes))
 
     def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
-        """One request of ListObjectVersions; the cursor holds its two markers."""
+        """Return one page of ListObjectVersions. The cursor contains the two markers of the request."""
         markers = dict(zip(("KeyMarker", "VersionIdMarker"), json.loads(cursor), strict=True)) if cursor else {}
         answer: Any = self.client.list_object_versions(Bucket=bucket, Prefix=prefix, **markers)
-        found = [_listed(bucket, entry) for entry in answer.get("Versions", [])]
+        found = [_to_source_object(bucket, entry) for entry in answer.get("Versions", [])]
         if not answer.get("IsTruncated"):
             return found, None
         return found, json.dumps([answer["NextKeyMarker"], answer["NextVersionIdMarker"]])
 
     def _range(self, source: SourceObject, first: int, last: int) -> bytes:
         answer = self._object(source, Range=f"bytes={first}-{last}")
-        return _exactly(answer, first, last + 1 - first)
+        return _read_exactly(answer, first, last + 1 - first)
 
     def _object(self, source: SourceObject, **extra: Any) -> dict[str, Any]:
         pinned = {"VersionId": source.version_id} if source.version_id else {"IfMatch": f'"{source.etag}"'}
@@ -114,12 +122,12 @@ class S3InputBucket:
         try:
             return cast(dict[str, Any], call(**parameters))
         except ClientError as error:
-            if error.response["Error"]["Code"] in GONE:
+            if error.response["Error"]["Code"] in GONE_CODES:
                 raise SourceGone(f"{parameters['Bucket']}/{key} is no longer there") from None
             raise
 
 
-def _listed(bucket: str, entry: dict[str, Any]) -> SourceObject:
+def _to_source_object(bucket: str, entry: dict[str, Any]) -> SourceObject:
     version = entry.get("VersionId")
     return SourceObject(
         bucket=bucket,
@@ -132,72 +140,75 @@ def _listed(bucket: str, entry: dict[str, Any]) -> SourceObject:
     )
 
 
-def _exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:
-    """The bytes asked for, also from a server that ignored the Range and sends all (ministack 1.5.33 on versions).
+def _read_exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:
+    """Return the requested bytes, even if the server ignored the Range and sends all (ministack 1.5.33 does, for versions).
 
-    Raises OSError when fewer come: the SDK gives what came before a connection was closed as if it were all there is (botocore
-    1.43 over urllib3 1.26 and 2.8), and notices only at the next read.
+    Raises OSError if fewer come. The SDK returns the bytes that came before a connection was closed as if they were all, and
+    raises only at the next read (botocore 1.43 with urllib3 1.26 and 2.8).
     """
-    ahead = 0 if answer.get("ContentRange") else offset
-    with closing(S3Stream(answer["Body"], ahead + length)) as stream:
-        while ahead > 0:
-            ahead -= len(stream.read(min(ahead, SKIP_BYTES)))
-        piece = stream.read(length)
-        while len(piece) < length:
-            piece += stream.read(length - len(piece))
-    return piece
+    to_skip = 0 if answer.get("ContentRange") else offset
+    with closing(S3Stream(answer["Body"], to_skip + length)) as stream:
+        while to_skip > 0:
+            to_skip -= len(stream.read(min(to_skip, SKIP_BYTES)))
+        chunk = stream.read(length)
+        while len(chunk) < length:
+            chunk += stream.read(length - len(chunk))
+    return chunk
 
 
 class S3Stream:
-    """A body of known length, counted. What httpx needs to send it with Content-Length and no copy: `read`, `seek` to measure,
-    `tell`. Handing httpx the bare body would switch to chunked framing silently, which many APIs refuse (measured 2026-11).
+    """A body of known length, whose bytes are counted.
+
+    httpx measures it by `seek` and `tell`, and then sends it with a Content-Length and without a copy. Given the SDK's own
+    body, httpx would use chunked framing, which many APIs refuse (measured 2026-11).
     """
 
     def __init__(self, body: Any, size_bytes: int) -> None:
-        self._body, self._size_bytes, self._at = body, size_bytes, 0
-        self._virtual: int | None = None  # where a measuring seek went; the body itself cannot move
+        self._body, self._size_bytes, self._position = body, size_bytes, 0
+        self._seek_position: int | None = None  # where `seek` went; the body itself cannot move
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises OSError when the body breaks or ends early: a cut upload must never look whole."""
-        if self._virtual not in (None, self._at):
+        """Return the next bytes. Raises OSError if the body breaks or ends early, so that a truncated upload never looks
+        complete."""
+        if self._seek_position not in (None, self._position):
             raise io.UnsupportedOperation("the stream can only be read forward, once")
-        if self._at >= self._size_bytes:
+        if self._position >= self._size_bytes:
             return b""
-        piece = cast(bytes, self._ask(self._body.read, size if size >= 0 else None))
-        self._count(len(piece))
-        if size < 0 and self._at < self._size_bytes:
-            self._count(0)  # all there is was asked for
-        return piece
+        chunk = cast(bytes, self._call(self._body.read, size if size >= 0 else None))
+        self._count(len(chunk))
+        if size < 0 and self._position < self._size_bytes:
+            self._count(0)  # the body had to return all bytes, but has returned too few
+        return chunk
 
     def readinto(self, buffer: memoryview) -> int:
-        """The next bytes into a buffer; raises as `read` does."""
-        if self._at >= self._size_bytes:
+        """Read the next bytes into the buffer and return their number. Raises the same as `read`."""
+        if self._position >= self._size_bytes:
             return 0
-        count = cast(int, self._ask(self._body.readinto, buffer))
+        count = cast(int, self._call(self._body.readinto, buffer))
         self._count(count)
         return count
 
-    def _ask(self, method: Callable[[Any], Any], argument: Any) -> Any:
+    def _call(self, method: Callable[[Any], Any], argument: Any) -> Any:
         try:
             return method(argument)
         except (BotoCoreError, OSError) as error:
-            raise OSError(f"the source broke after {self._at} bytes: {type(error).__name__}") from None
+            raise OSError(f"the source broke after {self._position} bytes: {type(error).__name__}") from None
 
     def _count(self, count: int) -> None:
         if not count:
-            raise OSError(f"the source ended after {self._at} of {self._size_bytes} bytes")
-        self._at += count
+            raise OSError(f"the source ended after {self._position} of {self._size_bytes} bytes")
+        self._position += count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves only on paper, to let a client measure the length."""
+        """Note the position without moving the body, so that a client can measure the length."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size_bytes}[whence]
-        self._virtual = base + offset
-        return self._virtual
+        self._seek_position = base + offset
+        return self._seek_position
 
     def tell(self) -> int:
-        """The position, after any measuring seek."""
-        return self._at if self._virtual is None else self._virtual
+        """Return the position that `seek` noted, or that reading has reached."""
+        return self._position if self._seek_position is None else self._seek_position
 
     def close(self) -> None:
-        """Gives the connection back."""
+        """Close the body, which returns its connection."""
         self._body.close()

@@ -1,4 +1,4 @@
-"""The output bucket: results, failure reports, receipts read back."""
+"""The output bucket: writes results and failure reports, reads receipts, and aborts unfinished uploads."""
 
 from __future__ import annotations
 
@@ -19,65 +19,69 @@ from darkroom.ports import ResultLink
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-SMALL_BYTES = streaming_put.PART_BYTES  # goes by one PUT
-MAX_UNFINISHED = 10_000  # multipart uploads looked at in one round
-RESERVED = "aws:"  # tags that only AWS itself may set
-MAX_TAGGING_BYTES = 4096  # of 8 KiB of headers, in which the user's metadata has 2 KiB
-REPORT_ORDER = "darkroom-order"  # of the version that failed, see `SourceObject.order`
+SINGLE_PUT_BYTES = streaming_put.PART_BYTES  # a result up to this size is written by one PUT
+MAX_UNFINISHED = 10_000  # unfinished multipart uploads that are listed at once
+RESERVED_TAG_PREFIX = "aws:"  # only AWS itself may set such tags
+MAX_TAGGING_BYTES = 4096  # S3 allows 8 KiB of headers, of which the user's metadata takes 2 KiB
+REPORT_ORDER = "darkroom-order"  # metadata with the order of the version that failed, see `SourceObject.order`
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class S3OutputBucket:
-    """Fulfils `ports.OutputBucket` on one bucket."""
+    """One output bucket; fulfils `ports.OutputBucket`."""
 
     client: S3Client
     bucket: str
-    pump: MultipartCopy | None = None  # for results larger than a part; none where nothing so large is written
+    multipart_copy: MultipartCopy | None = (
+        None  # for results larger than SINGLE_PUT_BYTES; if None, those are streamed too
+    )
 
     def receipt(self, key: str) -> Mapping[str, str]:
-        """HeadObject's user metadata; empty when the key is free."""
+        """Return the user metadata of the object at the key, empty if there is none."""
         return self._metadata(key) or {}
 
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """All bytes of the link, with what describes them; an upload that breaks leaves nothing.
+        """Write all bytes of the link with their metadata and tags, or nothing.
 
-        Tags too long for a header are put behind the object. A process that dies between leaves the result without them: it
-        is settled all the same, since what is paid for is the picture, and no retry copies it again for its tags."""
-        described: dict[str, Any] = {
+        Tags that are too long for a header are set after the object is written. If the process dies in between, the result
+        stays without them: it is settled all the same, because the picture is paid for, and no retry copies it again.
+        """
+        parameters: dict[str, Any] = {
             "Bucket": self.bucket,
             "Key": key,
             "ContentType": content_type,
             "Metadata": dict(metadata),
         }
-        header = urlencode({name: value for name, value in tags.items() if not name.startswith(RESERVED)})
+        header = urlencode({name: value for name, value in tags.items() if not name.startswith(RESERVED_TAG_PREFIX)})
         if header and len(header) <= MAX_TAGGING_BYTES:
-            described["Tagging"] = header
-        if link.size_bytes <= SMALL_BYTES or self.pump is None:
-            streaming_put.put(self.client, described, link.stream())
+            parameters["Tagging"] = header
+        if link.size_bytes <= SINGLE_PUT_BYTES or self.multipart_copy is None:
+            streaming_put.put(self.client, parameters, link.stream())
         else:
-            self.pump.write(described, link)
+            self.multipart_copy.write(parameters, link)
         if len(header) > MAX_TAGGING_BYTES:
             self._tag(key, dict(parse_qsl(header, keep_blank_values=True)))
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """`_failed/<key>.json`, unless a newer version of the source left one there."""
+        """Write the report to `key`, unless there is one of a newer version of the source."""
         if self._report_order(key) > order:
             return
         body = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True).encode()
-        described: Any = {"ContentType": "application/json", "Metadata": {REPORT_ORDER: order}}
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **described)
+        parameters: Any = {"ContentType": "application/json", "Metadata": {REPORT_ORDER: order}}
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **parameters)
 
     def remove_report(self, key: str, order: str) -> None:
-        """Deletes the report, if there is one and it is not a newer version's: a bare delete would leave a marker."""
+        """Delete the report if there is one and it is not a newer version's. Without the check, each call would leave a delete
+        marker."""
         if "" < self._report_order(key) <= order:
             self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def unfinished(self) -> list[UnfinishedUpload]:
-        """At most ten pages of ListMultipartUploads."""
+        """Return up to MAX_UNFINISHED uploads from ListMultipartUploads."""
         bounds: Any = {"MaxItems": MAX_UNFINISHED}
         pages = self.client.get_paginator("list_multipart_uploads").paginate(
             Bucket=self.bucket, PaginationConfig=bounds
@@ -86,24 +90,24 @@ class S3OutputBucket:
         return [UnfinishedUpload(one["Key"], one["UploadId"], one["Initiated"]) for one in uploads]
 
     def abort(self, upload: UnfinishedUpload) -> None:
-        """AbortMultipartUpload; one that is no longer there is as good as aborted."""
+        """AbortMultipartUpload. An upload that no longer exists counts as aborted."""
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload.key, UploadId=upload.upload_id)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in streaming_put.ABSENT:
+            if error.response["Error"]["Code"] not in streaming_put.ABSENT_CODES:
                 raise
 
     def _tag(self, key: str, tags: Mapping[str, str]) -> None:
-        """Tags what stands there. A refusal is logged and nothing else: it must not keep a result from being settled."""
-        named: Any = [{"Key": name, "Value": value} for name, value in tags.items()]
+        """Set the object's tags. A failure is only logged, because it must not keep the job from being settled."""
+        tag_set: Any = [{"Key": name, "Value": value} for name, value in tags.items()]
         try:
-            self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging={"TagSet": named})
+            self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging={"TagSet": tag_set})
         except ClientError as error:
             code = error.response["Error"]["Code"]
             log.warning("a result stands without its source's tags", extra={"key": key, "why": code})
 
     def _report_order(self, key: str) -> str:
-        """Empty when there is no report; one without an order is older than all."""
+        """Return the order of the version that the report is about: empty if there is no report, "0" if it has no order."""
         metadata = self._metadata(key)
         return "" if metadata is None else metadata.get(REPORT_ORDER, "0")
 
@@ -111,6 +115,6 @@ class S3OutputBucket:
         try:
             return self.client.head_object(Bucket=self.bucket, Key=key).get("Metadata", {})
         except ClientError as error:
-            if error.response["Error"]["Code"] in streaming_put.ABSENT:
+            if error.response["Error"]["Code"] in streaming_put.ABSENT_CODES:
                 return None
             raise

@@ -1,7 +1,7 @@
-"""Links: presigned GETs of uploads, minted with a role that can read the input bucket and nothing else.
+"""Presigned URLs of uploads, signed with a role that can only read the input bucket.
 
-A link dies with the session that signed it, whatever it says itself; so sessions are renewed before a link could outlive
-them. Session length: one hour is the most for a role taken by a function (AWS STS API reference, AssumeRole).
+A link expires with the session that signed it, even if its own expiry is later. So a session is renewed before a link would
+outlive it. A function may assume a role for one hour at most (AWS STS API reference, AssumeRole).
 """
 
 from __future__ import annotations
@@ -24,33 +24,36 @@ if TYPE_CHECKING:
     from types_boto3_sts import STSClient
 
 SESSION_SECONDS = 3600
-MARGIN = timedelta(seconds=60)  # clocks may differ
-# The regional host, or the link would be answered by a redirect that its signature does not survive.
-SIGNED = Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
+CLOCK_SKEW = timedelta(seconds=60)
+# The regional host is needed: the global one answers with a redirect, for which the signature is not valid.
+SIGNING_CONFIG = Config(
+    signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+)
 
 
-def client_of(credentials: Mapping[str, Any]) -> S3Client:
-    """An S3 client that signs with a session's credentials; it makes no call of its own."""
+def new_signer(credentials: Mapping[str, Any]) -> S3Client:
+    """Return an S3 client that signs with a session's credentials. This makes no call."""
     session = boto3.Session(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
-    return session.client("s3", config=SIGNED)
+    return session.client("s3", config=SIGNING_CONFIG)
 
 
 @dataclass
 class S3PresignedUrls:
-    """Fulfils `ports.PresignedUrls`. The text form shows no credential."""
+    """Signs links to uploads; fulfils `ports.PresignedUrls`. Its text form shows no credentials."""
 
     sts: STSClient
     role_arn: str
     clock: Clock
-    make: Callable[[Mapping[str, Any]], S3Client] = field(default=client_of, repr=False)
+    make: Callable[[Mapping[str, Any]], S3Client] = field(default=new_signer, repr=False)
     _signer: S3Client | None = field(default=None, init=False, repr=False)
-    _ends: datetime | None = field(default=None, init=False)
+    _session_ends_at: datetime | None = field(default=None, init=False)
 
     def mint(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
-        """A presigned GET of that version; an unversioned object is whatever stands there when it is fetched."""
+        """Return a presigned GET of that version. For an unversioned object, the link leads to the object that is at the key
+        when it is fetched. Raises NothingSent if no session can be had."""
         version = {"VersionId": source.version_id} if source.version_id else {}
         try:
-            signer = self._until(self.clock() + timedelta(seconds=valid_seconds))
+            signer = self._signer_until(self.clock() + timedelta(seconds=valid_seconds))
         except (BotoCoreError, ClientError) as error:
             raise NothingSent(f"no link to the image could be signed ({type(error).__name__})") from None
         return signer.generate_presigned_url(
@@ -64,11 +67,11 @@ class S3PresignedUrls:
             },
         )
 
-    def _until(self, moment: datetime) -> S3Client:
-        """A signer whose session lives longer than that."""
-        if self._signer is None or self._ends is None or self._ends < moment + MARGIN:
+    def _signer_until(self, moment: datetime) -> S3Client:
+        """Return a client whose session lasts longer than that."""
+        if self._signer is None or self._session_ends_at is None or self._session_ends_at < moment + CLOCK_SKEW:
             answer = self.sts.assume_role(
                 RoleArn=self.role_arn, RoleSessionName="darkroom-link", DurationSeconds=SESSION_SECONDS
             )
-            self._signer, self._ends = self.make(answer["Credentials"]), answer["Credentials"]["Expiration"]
+            self._signer, self._session_ends_at = self.make(answer["Credentials"]), answer["Credentials"]["Expiration"]
         return self._signer

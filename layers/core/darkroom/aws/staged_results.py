@@ -1,4 +1,4 @@
-"""Staging: results of synchronous calls in the output bucket, from their arrival until finalize has published them."""
+"""Staged results: keeps the result of a synchronous call in the output bucket until finalize has published it."""
 
 from __future__ import annotations
 
@@ -20,51 +20,52 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 HANDLE, PROCESS = "darkroom-handle", "darkroom-process-id"
-PIECE_BYTES = 256 * 1024
+CHUNK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
 class S3StagedResults:
-    """Fulfils `ports.Staging` under `_darkroom/incoming/`, which the bucket's lifecycle clears after a day."""
+    """Keeps staged results under `_darkroom/incoming/`, which the bucket's lifecycle clears after a day; fulfils
+    `ports.Staging`."""
 
     client: S3Client
     bucket: str
 
-    def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
-        """In place only when all pieces came; whose it is stands in its metadata."""
-        described = {
+    def keep(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
+        """Write the object once all chunks have come. Its metadata has the handle and the process id."""
+        parameters = {
             "Bucket": self.bucket,
             "Key": output_keys.incoming_key(handle.job_id),
             "Metadata": {HANDLE: str(handle), PROCESS: process_id},
         }
-        streaming_put.put(self.client, described, pieces)
+        streaming_put.put(self.client, parameters, chunks)
 
     def find(self, handle: Handle) -> str | None:
-        """HeadObject's metadata, if it is of the handle's run."""
-        kept = self._kept(handle.job_id)
-        if kept is None or not kept.metadata.get(HANDLE, "").startswith(handle.prefix):
+        """Return the process id in the object's metadata, if it belongs to the handle's run."""
+        staged_object = self._find_object(handle.job_id)
+        if staged_object is None or not staged_object.metadata.get(HANDLE, "").startswith(handle.prefix):
             return None
-        return kept.metadata.get(PROCESS)
+        return staged_object.metadata.get(PROCESS)
 
     @contextmanager
     def open(self, job_id: str, process_id: str) -> Iterator[StagedResult]:
-        """The result of that process. Raises ResultNotReady for any other's, or none."""
-        kept = self._kept(job_id)
-        if kept is None or kept.metadata.get(PROCESS) != process_id:
+        """Open the result of that process. Raises ResultNotReady if there is none, or only another process'."""
+        staged_object = self._find_object(job_id)
+        if staged_object is None or staged_object.metadata.get(PROCESS) != process_id:
             raise ResultNotReady("the result that was staged is no longer there")
-        yield StagedResult(S3InputBucket(self.client), kept, kept.size_bytes)
+        yield StagedResult(S3InputBucket(self.client), staged_object, staged_object.size_bytes)
 
     def drop(self, job_id: str, process_id: str) -> None:
-        """Deletes it, if it is that process'; the lifecycle removes what the versioned bucket keeps behind."""
-        kept = self._kept(job_id)
-        if kept is not None and kept.metadata.get(PROCESS) == process_id:
+        """Delete the result if it is that process'. In a versioned bucket, the lifecycle removes the old version later."""
+        staged_object = self._find_object(job_id)
+        if staged_object is not None and staged_object.metadata.get(PROCESS) == process_id:
             self.client.delete_object(Bucket=self.bucket, Key=output_keys.incoming_key(job_id))
 
-    def _kept(self, job_id: str) -> SourceObject | None:
+    def _find_object(self, job_id: str) -> SourceObject | None:
         try:
             head: Any = self.client.head_object(Bucket=self.bucket, Key=output_keys.incoming_key(job_id))
         except ClientError as error:
-            if error.response["Error"]["Code"] in streaming_put.ABSENT:
+            if error.response["Error"]["Code"] in streaming_put.ABSENT_CODES:
                 return None
             raise
         return SourceObject(
@@ -80,38 +81,38 @@ class S3StagedResults:
 
 @dataclass
 class StagedResult:
-    """Fulfils `ports.ResultLink` on a staged object, pinned by its ETag."""
+    """A staged result, read only as long as its ETag stays the same; fulfils `ports.ResultLink`."""
 
-    sources: S3InputBucket
-    kept: SourceObject
+    objects: S3InputBucket
+    staged_object: SourceObject
     size_bytes: int
     has_parts: bool = True
 
     @contextmanager
     def part(self, offset: int, length: int) -> Iterator[Reader]:
-        """One ranged GET."""
-        with _as_result(), self.sources.part(self.kept, offset, length) as body:
+        """Open one part by a ranged GET. Raises ResultNotReady."""
+        with _as_result_errors(), self.objects.part(self.staged_object, offset, length) as body:
             yield body
 
     def read(self, offset: int, length: int) -> bytes:
-        """One ranged GET."""
-        with _as_result():
-            return self.sources.reader(self.kept)(offset, length)
+        """Return up to `length` bytes by a ranged GET. Raises ResultNotReady."""
+        with _as_result_errors():
+            return self.objects.reader(self.staged_object)(offset, length)
 
     def stream(self) -> Iterator[bytes]:
-        """All bytes by one GET; a stream that breaks or ends early is an OSError inside."""
-        with _as_result():
-            body = self.sources.open(self.kept)
+        """Yield all bytes of one GET. Raises ResultNotReady if the stream breaks or ends early."""
+        with _as_result_errors():
+            body = self.objects.open(self.staged_object)
             try:
-                while piece := body.read(PIECE_BYTES):
-                    yield piece
+                while chunk := body.read(CHUNK_BYTES):
+                    yield chunk
             finally:
                 body.close()
 
 
 @contextmanager
-def _as_result() -> Iterator[None]:
+def _as_result_errors() -> Iterator[None]:
     try:
         yield
-    except (SourceGone, OSError) as broken:
-        raise ResultNotReady(f"the staged result cannot be read: {broken}") from None
+    except (SourceGone, OSError) as error:
+        raise ResultNotReady(f"the staged result cannot be read: {error}") from None
