@@ -10,6 +10,7 @@ LAYER := .build/layer/.installed
 BENCH_INSTALLED := $(VENV)/.bench
 GATES_INSTALLED := $(GATES)/.installed
 SAM := .venv-sam/bin/sam
+PYTHONS := 3.11 3.12 3.13 3.14
 ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
 TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
@@ -18,7 +19,7 @@ BENCH ?= # which benchmarks; all unless said
 QUICK ?= # anything: small sizes, few rounds, nothing written down
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types template docs smoke soak bench lock clean
+.PHONY: help install demo test check lint types versions template docs smoke soak bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -59,7 +60,7 @@ demo: install ## pictures through the whole application on this machine, into de
 test: install ## every test; needs Python only, and no network once installed
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(wildcard $(TESTS))
 
-check: lint types template ## what CI checks before the tests
+check: lint types versions template ## what CI checks before the tests
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -68,6 +69,9 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+versions: $(INSTALLED) ## the sources on each Python from 3.11 on that this machine has
+	$(BIN)/python -m tests.smoke.python_versions $(PYTHONS)
 
 template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(GATES)/bin/cfn-lint -t template.yaml
