@@ -1,4 +1,4 @@
-"""abandoned_multiparts: aborts multipart uploads whose worker died. Part of the sweep, every quarter of an hour."""
+"""Abandoned multiparts: aborts multipart uploads whose worker died. A task of the sweep, every 15 minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ UPLOAD_ABANDONED = timedelta(hours=1)  # longer than any worker lives
 
 @dataclass(frozen=True)
 class AbandonedMultiparts:
-    """Multipart uploads to our own keys or those that jobs claimed, begun an hour ago and written by nobody now."""
+    """Finds multipart uploads that are older than an hour, belong to Darkroom, and are written by no worker.
+
+    An upload belongs to Darkroom if its key is Darkroom's own or claimed by a job.
+    """
 
     outputs: OutputBucket
     queries: SweepQueries
@@ -22,7 +25,7 @@ class AbandonedMultiparts:
     bucket: str
 
     def __call__(self) -> int:
-        """How many were aborted. Repeat safe; other people's uploads to the same bucket are left alone."""
+        """Abort them and return their number. Repeat safe. Uploads of other programs to the same bucket are left alone."""
         aborted = 0
         for upload in self.outputs.unfinished():
             if upload.initiated_at > self.clock() - UPLOAD_ABANDONED:
@@ -34,5 +37,5 @@ class AbandonedMultiparts:
 
     def _is_abandoned(self, key: str) -> bool:
         if key.startswith(output_keys.OWN_PREFIX):
-            return True  # of a submit, which never lasts an hour
+            return True  # submit writes it, and no submit lasts an hour
         return self.queries.is_being_written(self.bucket, output_keys.plain_key(key), self.clock()) is False

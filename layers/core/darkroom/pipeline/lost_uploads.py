@@ -1,4 +1,4 @@
-"""lost_uploads: finds uploads whose event was lost. Part of the sweep, every quarter of an hour."""
+"""Lost uploads: finds uploads whose event was lost, and sends them to the intake queue. A task of the sweep, every 15 minutes."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from darkroom.model import SourceObject, Upload
 from darkroom.ports import Clock, InputBucket, IntakeQueue, SweepQueries
 
 EVERY = timedelta(minutes=15)
-PAGES = 5  # of at most 1,000 versions each, in one round; the next goes on from there
-FED = 100  # uploads that one round feeds to the intake at most
-LOOKUP = 100  # job ids looked up at once
-EVENT_LATE = timedelta(minutes=15)  # an event may take a minute; one that took longer is taken for lost
-EVENT_KEPT = timedelta(days=30)  # older objects were decided on long ago; `SKIPPED` rows are kept longer than this
-FED_AGAIN = timedelta(days=1)  # what was fed and still has no job, since nobody may read it, say
-LATEST = "f" * 40  # for a sequencer, which a listing lacks: above all versions of the key that were there by then
+PAGES = 5  # pages of at most 1,000 versions that one call reads; the next call continues there
+FED = 100  # the most uploads that one call sends to the intake queue
+LOOKUP = 100  # job ids in one query
+EVENT_LATE = timedelta(minutes=15)  # an event may take a minute; after this time it counts as lost
+EVENT_KEPT = timedelta(days=30)  # older objects are ignored; `SKIPPED` rows are kept longer than this
+FED_AGAIN = timedelta(days=1)  # when an upload that still has no job is sent again, such as one that cannot be read
+LATEST = "f" * 40  # stands for the sequencer, which a listing lacks: sorts after all earlier versions of the key
 
 
 @dataclass(frozen=True)
 class Walk:
-    """One way through the bucket, in as many rounds as it takes."""
+    """One pass through the whole bucket, which may take several calls."""
 
     began: datetime
-    since: datetime  # what is older was fed by an earlier walk
-    whole: datetime  # when the last walk began that fed again what earlier ones had fed
+    since: datetime  # objects that are older were handled by an earlier walk
+    whole: datetime  # when the last walk began that handled all objects again
     page: str | None = None  # the listing's cursor
-    after: str | None = None  # the job id of the last object on that page that was fed, if any
+    after: str | None = None  # the job id of the last object on that page that was sent to the queue, if any
     is_over: bool = False
 
     @property
     def text(self) -> str:
-        """As it is kept between two rounds."""
+        """The walk as JSON, as it is stored between two calls."""
         return json.dumps(asdict(self), default=datetime.isoformat)
 
 
 def walk_of(text: str | None, now: datetime) -> Walk:
-    """The walk that is under way; else a new one, which feeds what came late since the last one began, once a day all."""
+    """Return the unfinished walk. If there is none, return a new one: for the objects since the last walk began, and once a
+    day for all objects."""
     last = _kept(text)
     if last is None or (last.is_over and now - last.whole >= FED_AGAIN):
         return Walk(now, now - EVENT_KEPT, now)
@@ -51,13 +52,13 @@ def _kept(text: str | None) -> Walk | None:
         kept = json.loads(text or "null")
         times = {name: datetime.fromisoformat(kept[name]) for name in ("began", "since", "whole")}
         return Walk(**{**kept, **times})
-    except (ValueError, TypeError, KeyError):  # none, or noted by another release
+    except (ValueError, TypeError, KeyError):  # there is none, or another release stored it
         return None
 
 
 @dataclass(frozen=True)
 class LostUploads:
-    """Objects of the input bucket without a job, as far as they are newer than Darkroom's first look at the bucket."""
+    """Finds objects of the input bucket that have no job and are newer than the first sweep of the bucket."""
 
     sources: InputBucket
     queries: SweepQueries
@@ -68,7 +69,8 @@ class LostUploads:
     suffixes: Sequence[str]
 
     def __call__(self) -> int:
-        """How many were fed to the intake. Repeat safe: one that is fed twice makes one job."""
+        """Send lost uploads to the intake queue and return their number. Repeat safe: two messages for one upload make one
+        job."""
         since, fed = self.queries.first_swept_at(self.bucket, self.clock()), 0
         walk = walk_of(self.queries.cursor(self.bucket), self.clock())
         for _ in range(PAGES):
@@ -79,7 +81,7 @@ class LostUploads:
             for one in chosen:
                 self.intake.requeue(_upload(one), 0)
             fed += len(chosen)
-            if len(chosen) < len(lost):  # the next round goes on behind them, whether they have jobs by then or not
+            if len(chosen) < len(lost):  # the next call continues after them, whether or not they have jobs by then
                 walk = replace(walk, after=chosen[-1].job_id if chosen else walk.after)
                 break
             walk = replace(walk, page=following, after=None, is_over=following is None)
@@ -89,7 +91,7 @@ class LostUploads:
         return fed
 
     def _is_lost(self, source: SourceObject, since: datetime) -> bool:
-        """Whether its event must have come by now."""
+        """Whether it is an upload of this stack whose event must have arrived by now."""
         now = self.clock()
         is_meant = output_keys.is_upload(source.key, self.prefix, self.suffixes)
         is_late = max(since, now - EVENT_KEPT) <= source.last_modified <= now - EVENT_LATE
@@ -103,16 +105,17 @@ class LostUploads:
 
 
 def _can_be_named(source: SourceObject) -> bool:
-    """Whether a message brings this version. One without an id is found by its key alone: only while nothing stands over it."""
+    """Whether a message can name this version: it has an id, or it is the latest, which is found by its key alone."""
     return source.version_id is not None or source.is_latest is not False
 
 
 def _upload(source: SourceObject) -> Upload:
-    """What its event would have named. The latest version is above others of the same second, whose events were not lost."""
+    """Return the upload as its event would have named it. The latest version gets a sequencer that sorts it after others of
+    the same second."""
     return Upload(source.bucket, source.key, source.version_id, source.etag, LATEST if source.is_latest else None)
 
 
 def _after(page: Sequence[SourceObject], job_id: str | None) -> Sequence[SourceObject]:
-    """What comes behind that object; the whole page when it is no longer there."""
+    """Return the objects after the one with that job id; the whole page if it is no longer there."""
     places = (place for place, one in enumerate(page, start=1) if one.job_id == job_id)
     return page[next(places, 0) :]

@@ -1,4 +1,4 @@
-"""preparing: what an upload asks for, and whether it may be had. Reads the source; nothing is reserved or written yet."""
+"""Quote: reads an upload's settings and image, and makes the plan with its price. It reserves and writes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Quote:
-    """Settings and plans of uploads, by the stack's parameters. Repeat safe."""
+    """Makes the settings and the plan of an upload, under the stack's parameters. Repeat safe."""
 
     sources: InputBucket
     default_provider: str
@@ -27,7 +27,7 @@ class Quote:
     limits: Limits
 
     def settings(self, source: SourceObject) -> Settings:
-        """What all layers say, the strongest first. Raises SourceGone, InvalidSetting."""
+        """Resolve the settings from tags, metadata and stack defaults. Raises SourceGone, InvalidSetting."""
         layers = [
             tag_layer(self.sources.tags(source), self.tag_prefix),
             metadata_layer(source.metadata),
@@ -36,19 +36,19 @@ class Quote:
         return resolve(layers, default_provider=self.default_provider, allowed_providers=self.allowed_providers)
 
     def plan(self, job: Job, asked: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
-        """The plan, and what the image is. Raises SourceGone, and a Refusal when it cannot be had."""
+        """Return the plan and the image's facts. Raises SourceGone, and a Refusal if the job must be rejected."""
         facts = images.inspect(self.sources.reader(source), source.size_bytes)
         plan = planning.plan(asked, facts, source.size_bytes, self.limits)
         _tell(job, plan)
         return plan, facts
 
     def priced(self, plan: Plan, credits: Decimal) -> Plan:
-        """The plan at the price that the vendor names. Raises PriceAboveLimit."""
+        """Return the plan with the price that the vendor estimates. Raises PriceAboveLimit."""
         return planning.priced(plan, credits, self.limits)
 
 
 def _tell(job: Job, plan: Plan) -> None:
-    """Which layer gave what, and what was dropped. In the log only: a job's row is near 1 KB, beyond which each of its writes
-    would cost twice as much."""
+    """Log which layer each setting comes from, and which settings were dropped. The ledger does not keep this: a job's row is
+    close to 1 KB, above which each write costs twice as much."""
     told = {"provider": plan.provider, "model": plan.model, "layers": dict(plan.layers), "notes": list(plan.notes)}
     log.info("planned", extra={"job_id": job.job_id, "run": job.run, **told})

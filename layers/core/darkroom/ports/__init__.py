@@ -1,6 +1,7 @@
-"""What the pipeline needs of the world, as Protocols. Adapters in `providers` and `aws` fulfil them; tests have fakes with state.
+"""Ports: the Protocols through which the pipeline uses providers and AWS. Adapters in `providers` and `aws` fulfil them; tests
+use fakes with state.
 
-Every method says which error it raises and whether it may be called twice. Nothing here imports a vendor or AWS.
+Every method says which errors it raises and whether it may be repeated. Nothing here imports a vendor's or AWS's library.
 """
 
 from darkroom.ports.alerts import Alerts
