@@ -19,7 +19,7 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Run the sweep, whatever the event, and return how many items each step handled. Raises if a step failed; the next
     sweep tries again."""
-    invocation_ends_at = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    done = dict(container.sweep()(invocation_ends_at))
+    invocation_ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    done = dict(container.sweep()(invocation_ends))
     logger.info("sweep", step="Sweep", done=done)
     return done
