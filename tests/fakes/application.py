@@ -15,6 +15,7 @@ from darkroom.aws.circuits import DynamoCircuits
 from darkroom.aws.input_bucket import S3InputBucket
 from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.aws.provider_accounts import DynamoProviderAccounts
 from darkroom.aws.staged_results import S3StagedResults
@@ -87,17 +88,17 @@ class World:
         self.slept: list[float] = []
         self.retention = RETENTION
         self.ledger = self.make_ledger(cloud.dynamodb)
-        table: Any = (cloud.dynamodb, TABLE, self.slept.append)
+        table = LedgerTable(cloud.dynamodb, TABLE, self.slept.append)
         self.ports: dict[str, Any] = {
             "sources": S3InputBucket(cloud.s3),
             "outputs": S3OutputBucket(cloud.s3, OUTPUT),
             "staging": S3StagedResults(cloud.s3, OUTPUT),
             "links": self.links,
             "ledger": self.ledger,
-            "circuits": DynamoCircuits(*table),
-            "backlog": DynamoSweepQueries(*table),
-            "interventions": DynamoInterventions(*table),
-            "accounts": DynamoProviderAccounts(*table),
+            "circuits": DynamoCircuits(table),
+            "backlog": DynamoSweepQueries(table),
+            "interventions": DynamoInterventions(table),
+            "accounts": DynamoProviderAccounts(table),
             "provider": self.provider,
             "executions": self.executions,
             "events": self.bus,
@@ -107,7 +108,7 @@ class World:
 
     def make_ledger(self, client: Any) -> DynamoLedger:
         """A ledger over another client, say one that fails."""
-        return DynamoLedger(client, TABLE, self.limits, self.slept.append)
+        return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits)
 
     @property
     def ends(self) -> datetime:

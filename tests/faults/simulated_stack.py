@@ -15,6 +15,7 @@ from darkroom.aws.executions import StepFunctionsExecutions, poll_state_payload
 from darkroom.aws.intake_queue import SqsIntakeQueue
 from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.aws.provider_accounts import DynamoProviderAccounts
 from darkroom.aws.sweep_queries import DynamoSweepQueries
 from darkroom.model import Limits
@@ -58,11 +59,11 @@ class Stack:
 
     def __post_init__(self) -> None:
         under = {name: Proxy(port, self.scheduler, name, self.faults) for name, port in self.cloud.items()}
-        table: Any = (under["dynamo"], TABLE, self.scheduler.sleep)
+        table = LedgerTable(under["dynamo"], TABLE, self.scheduler.sleep)  # type: ignore[arg-type]
         self.ports = {
             **under,
-            "circuits": DynamoCircuits(*table), "backlog": DynamoSweepQueries(*table), "accounts": DynamoProviderAccounts(*table),
-            "interventions": DynamoInterventions(*table), "intake": SqsIntakeQueue(under["sqs"], "queue"),
+            "circuits": DynamoCircuits(table), "backlog": DynamoSweepQueries(table), "accounts": DynamoProviderAccounts(table),
+            "interventions": DynamoInterventions(table), "intake": SqsIntakeQueue(under["sqs"], "queue"),
             "events": EventBridgeBus(under["bus"]), "executions": StepFunctionsExecutions(under["sfn"], ARN),
         }  # fmt: skip
 
@@ -147,7 +148,7 @@ class Stack:
 
     def _parts(self) -> Parts:
         provider = Proxy(self.door(), self.scheduler, "provider", self.faults)
-        ledger = DynamoLedger(self.ports["dynamo"], TABLE, self.limits, self.scheduler.sleep)
+        ledger = DynamoLedger(LedgerTable(self.ports["dynamo"], TABLE, self.scheduler.sleep), self.limits)
         return Parts(self, ledger, {PROVIDER: provider})
 
 

@@ -62,7 +62,7 @@ def test_another_process_reads_the_environment_it_names_and_no_other(monkeypatch
     monkeypatch.setenv("LEDGER_TABLE", "my-ledger")
     monkeypatch.setenv("TAG_PREFIX", "mine-")
     container.use(ENVIRONMENT, Clients(), interactive=True)
-    assert container.interventions().table == "their-ledger"
+    assert container.interventions().table.name == "their-ledger"
     assert container._setting().text("TAG_PREFIX", "") == ""
     container.use({}, interactive=True)
     with pytest.raises(BadConfiguration, match="LEDGER_TABLE"):
@@ -78,8 +78,8 @@ def test_the_operators_use_cases_are_made_of_that_environment_and_those_clients(
     assert clients.made == []
     parts = (
         container.intake(),
-        container.interventions(),
-        container._ledger(),
+        container.interventions().table,
+        container._ledger().table,
         container._sources(),
         container._staging(),
     )
@@ -111,8 +111,8 @@ def test_without_clients_of_its_own_a_process_keeps_the_way_they_were_made() -> 
     clients = Clients()
     container.use(ENVIRONMENT, clients)
     container.use({**ENVIRONMENT, "LEDGER_TABLE": "another"})
-    assert container.interventions().table == "another"
-    assert container.interventions().client.made_for == "dynamodb"
+    assert container.interventions().table.name == "another"
+    assert container.interventions().table.client.made_for == "dynamodb"
 
 
 def test_by_hand_calls_are_printed_and_else_they_are_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from darkroom import aws, pipeline, providers
 from darkroom.aws.ledger import DynamoLedger, utc_now
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.configuration import Configuration
 from darkroom.providers.registry import ADAPTERS, OnFirstUse, build
 
@@ -197,13 +198,18 @@ def _client(service: str) -> Any:
     return _Client(service)
 
 
-def _on_table(adapter: Callable[[Any, str], Adapter]) -> Adapter:
-    return adapter(_client("dynamodb"), _setting().text("LEDGER_TABLE"))
+def _on_table(adapter: Callable[[LedgerTable], Adapter]) -> Adapter:
+    return adapter(_table())
+
+
+@cache
+def _table() -> LedgerTable:
+    return LedgerTable(_client("dynamodb"), _setting().text("LEDGER_TABLE"))
 
 
 @cache
 def _ledger() -> DynamoLedger:
-    return DynamoLedger(_client("dynamodb"), _setting().text("LEDGER_TABLE"), _setting().limits(ADAPTERS))
+    return DynamoLedger(_table(), _setting().limits(ADAPTERS))
 
 
 @cache
