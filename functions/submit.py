@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom import container, messages
 from darkroom.pipeline.outcomes import RetryLater
 
-logger, metrics = Logger(), Metrics()
+logger, metrics, application = Logger(), Metrics(), container.of_this_process()
 
 
 @logger.inject_lambda_context
@@ -29,8 +29,8 @@ def taken(record: dict[str, Any], ends: datetime) -> bool:
     """Whether the message is dealt with; one that is too early comes back as a new message, never as a failure."""
     try:
         for what in messages.parse_message(record["body"]):
-            if isinstance(verdict := container.submit()(what, ends), RetryLater):
-                container.intake().requeue(what, verdict.seconds)
+            if isinstance(verdict := application.submit(what, ends), RetryLater):
+                application.adapters.intake.requeue(what, verdict.seconds)
             metrics.add_metric(name=f"Submit{verdict}", unit="Count", value=1)
             logger.info("submit", step="Submit", what=vars(what), verdict=str(verdict), why=verdict.reason)
     except Exception:  # whatever it was, this message comes back

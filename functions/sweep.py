@@ -12,6 +12,7 @@ from darkroom import container
 
 logger = Logger()
 metrics = Metrics()
+application = container.of_this_process()
 
 
 @logger.inject_lambda_context
@@ -19,6 +20,6 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any event → how much was done, by step. Raises when a step failed; the next minute tries again."""
     ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    done = dict(container.sweep()(ends))
+    done = dict(application.sweep(ends))
     logger.info("sweep", step="Sweep", done=done)
     return done

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from darkroom.aws.ledger import DynamoLedger, utc_now
+from darkroom.adapters import utc_now
+from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import Limits
 from tests.e2e.deployed_application import Darkroom, picture

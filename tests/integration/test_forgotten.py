@@ -94,10 +94,12 @@ def test_a_rerun_that_the_index_does_not_show_yet_stays_among_the_jobs_to_look_a
         shown = request["ExpressionAttributeValues"][":word"] == {"S": LISTED}
         return {"Items": [items.job_key(job.job_id)] if shown else []}
 
-    backlog = world.ports["backlog"]
-    world.ports["backlog"] = replace(backlog, table=LedgerTable(Replaced(world.cloud.dynamodb, query=lagging), TABLE))
+    backlog = world.ports["sweep_queries"]
+    world.ports["sweep_queries"] = replace(
+        backlog, table=LedgerTable(Replaced(world.cloud.dynamodb, query=lagging), TABLE)
+    )
     world.sweep()
-    world.ports["backlog"] = backlog
+    world.ports["sweep_queries"] = backlog
     world.clock.advance(timedelta(minutes=15))
     world.sweep_and_deliver()
     assert (world.job().run, world.job().status) == (2, JobStatus.PROCESSING)

@@ -19,7 +19,7 @@ PURE = {
 }  # fmt: skip
 # The words, and what each may be made of beside itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
-ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.container"}
+ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.adapters", "darkroom.container"}
 # Retries of the ledger's writes, and of results that nobody can be asked for again; nothing else ever waits.
 SLEEPERS = {
     "layers/core/darkroom/aws/ledger_table.py": ["self.sleep"],
@@ -165,7 +165,7 @@ def test_nothing_that_ships_imports_the_command_line_or_the_local_stack() -> Non
 
 
 def test_each_foreign_library_lives_in_its_one_place() -> None:
-    places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws", "darkroom.container"}}
+    places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws"}}
     places |= {"botocore": places["boto3"], "types_boto3_dynamodb": places["boto3"]}
 
     def breaks(path: Path) -> set[str]:

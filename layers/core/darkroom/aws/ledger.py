@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -311,8 +311,3 @@ def _decided(job: Job) -> dict[str, object]:
 def _outdated(error_code: str | None, error: str | None) -> list[str]:
     """What an earlier wait left on the job and this one does not say again."""
     return [name for name, value in (("error_code", error_code), ("error", error)) if value is None]
-
-
-def utc_now() -> datetime:
-    """The clock of production."""
-    return datetime.now(UTC)
