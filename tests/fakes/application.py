@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz",
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
-# Over the account as in a function; all others are fakes, or have no network.
+# Adapters that a container makes, over the account's clients. `World` replaces all others.
 REAL = ("sources", "staging", "circuits", "sweep_queries", "interventions", "provider_accounts")
 
 
@@ -65,7 +65,7 @@ class Clock:
 
 
 class World:
-    """Adapters by name, and the use cases made of them. Replace an adapter to make it fail; `provider` serves as Topaz."""
+    """Adapters by name, and the use cases made of them. Replace an adapter to make it fail. `provider` is Topaz."""
 
     def __init__(self, cloud: Cloud, *, limits: Limits = NO_LIMITS, defaults: str = "") -> None:
         self.cloud, self.clock, self.limits, self.defaults = cloud, Clock(), limits, defaults
@@ -104,7 +104,7 @@ class World:
         return {"topaz": self.ports["provider"]}
 
     def application(self, **environment: str) -> Container:
-        """Made anew, of the adapters as they are now."""
+        """Make a container of the adapters as they are now."""
         beside = {
             "clock": self.clock,
             "limits": self.limits,

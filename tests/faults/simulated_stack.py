@@ -22,7 +22,7 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
-# Those over the cloud's clients, as in a function; all others are the cloud's own.
+# Adapters that a container makes, over the cloud's clients. The cloud has all others.
 REAL = ("circuits", "sweep_queries", "provider_accounts", "interventions", "intake", "events", "executions")
 
 
@@ -85,7 +85,7 @@ class Stack:
         return self._container().operate
 
     def _container(self) -> Container:
-        """A new one, with a provider and the limits of now."""
+        """Make the container of one invocation, with a provider of its own and the limits of now."""
         provider = Proxy(self.door(), self.scheduler, "provider", self.faults)
         now = {"limits": self.limits, "providers": {PROVIDER: provider}}
         return Container(self.environment, replaced=self.adapters | now)

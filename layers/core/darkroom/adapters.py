@@ -1,6 +1,6 @@
-"""The adapters of one process: what fulfils each port, and what adapters share. Each is made on first use and once.
+"""The adapters of one process: what fulfils each port, and what adapters share. It must not know the use cases.
 
-Modules are imported where they are needed, so that a cold start loads only what its function's use case is made of.
+A module is imported where its adapter is made, so that a cold start loads only what its function needs.
 """
 
 from __future__ import annotations
@@ -19,45 +19,29 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from darkroom import ports
     from darkroom.aws.api_keys import ApiKeys
     from darkroom.aws.ledger_table import LedgerTable
     from darkroom.configuration import Configuration
     from darkroom.model import Limits
-    from darkroom.ports import (
-        Alerts,
-        Circuits,
-        Clock,
-        EventBus,
-        Executions,
-        InputBucket,
-        IntakeQueue,
-        Interventions,
-        Ledger,
-        OutputBucket,
-        PresignedUrls,
-        Provider,
-        ProviderAccounts,
-        Staging,
-        SweepQueries,
-    )
 
 # Libraries that print whole URLs or headers below WARNING: httpx logs every request's URL at INFO.
 CHATTY_LOGGERS = ("httpx", "httpcore", "urllib3", "botocore", "boto3", "s3transfer")
 
 
 def quiet_loggers() -> None:
-    """Keeps links and keys out of the logs whatever the root logger's level is."""
+    """Keep links and keys out of the logs, whatever the root logger's level is."""
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def utc_now() -> datetime:
-    """The clock of production."""
+    """Return the time of this machine."""
     return datetime.now(UTC)
 
 
 class Adapters:
-    """Made of a configuration; the other arguments are those of `Container`."""
+    """One property for each adapter, which is made when it is first used, once. `Container` explains the arguments."""
 
     def __init__(
         self,
@@ -76,10 +60,10 @@ class Adapters:
         self._made = cache(self._make)
         if unknown := replaced.keys() - vars(Adapters).keys():
             raise TypeError(f"there is no adapter named {', '.join(sorted(unknown))}")
-        vars(self).update(replaced)  # where `cached_property` looks first
+        vars(self).update(replaced)  # as if these properties had been read before
 
     def client(self, service: str) -> Any:
-        """One for all who ask, made when it is first used: an idle sweep needs one of six."""
+        """Return the service's client, which is made when it is first used, once: an idle sweep uses one of six."""
         return LazyClient(service, self._made)
 
     def _make(self, service: str) -> Any:
@@ -87,7 +71,7 @@ class Adapters:
         return self._clients(service)
 
     @cached_property
-    def clock(self) -> Clock:
+    def clock(self) -> ports.Clock:
         """The time of day."""
         return utc_now
 
@@ -104,49 +88,49 @@ class Adapters:
         return LedgerTable(self.client("dynamodb"), self.configuration.text("LEDGER_TABLE"))
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> ports.Ledger:
         """The ledger as workers write it."""
         from darkroom.aws.ledger import DynamoLedger
 
         return DynamoLedger(self.ledger_table, self.limits)
 
     @cached_property
-    def interventions(self) -> Interventions:
+    def interventions(self) -> ports.Interventions:
         """The ledger as people read and write it."""
         from darkroom.aws.interventions import DynamoInterventions
 
         return DynamoInterventions(self.ledger_table)
 
     @cached_property
-    def sweep_queries(self) -> SweepQueries:
+    def sweep_queries(self) -> ports.SweepQueries:
         """The ledger as the sweep sees it."""
         from darkroom.aws.sweep_queries import DynamoSweepQueries
 
         return DynamoSweepQueries(self.ledger_table)
 
     @cached_property
-    def provider_accounts(self) -> ProviderAccounts:
+    def provider_accounts(self) -> ports.ProviderAccounts:
         """The providers' accounts as the ledger has them."""
         from darkroom.aws.provider_accounts import DynamoProviderAccounts
 
         return DynamoProviderAccounts(self.ledger_table)
 
     @cached_property
-    def circuits(self) -> Circuits:
+    def circuits(self) -> ports.Circuits:
         """The providers' circuits."""
         from darkroom.aws.circuits import DynamoCircuits
 
         return DynamoCircuits(self.ledger_table)
 
     @cached_property
-    def sources(self) -> InputBucket:
+    def sources(self) -> ports.InputBucket:
         """Where uploads are."""
         from darkroom.aws.input_bucket import S3InputBucket
 
         return S3InputBucket(self.client("s3"))
 
     @cached_property
-    def outputs(self) -> OutputBucket:
+    def outputs(self) -> ports.OutputBucket:
         """Where results go."""
         from darkroom.aws.multipart import MultipartCopy
         from darkroom.aws.output_bucket import S3OutputBucket
@@ -156,43 +140,43 @@ class Adapters:
         return S3OutputBucket(client, self.configuration.output_bucket, pump)
 
     @cached_property
-    def staging(self) -> Staging:
+    def staging(self) -> ports.Staging:
         """Where results are kept that come with the answer to a submit."""
         from darkroom.aws.staged_results import S3StagedResults
 
         return S3StagedResults(self.client("s3"), self.configuration.output_bucket)
 
     @cached_property
-    def links(self) -> PresignedUrls:
+    def links(self) -> ports.PresignedUrls:
         """Links to uploads, for providers that fetch them."""
         from darkroom.aws.presigned_urls import S3PresignedUrls
 
         return S3PresignedUrls(self.client("sts"), self.configuration.text("LINK_ROLE_ARN"), self.clock)
 
     @cached_property
-    def intake(self) -> IntakeQueue:
+    def intake(self) -> ports.IntakeQueue:
         """The queue to which submit hands back what is too early."""
         from darkroom.aws.intake_queue import SqsIntakeQueue
 
         return SqsIntakeQueue(self.client("sqs"), self.configuration.text("INTAKE_QUEUE_URL"))
 
     @cached_property
-    def executions(self) -> Executions:
+    def executions(self) -> ports.Executions:
         """The state machine that polls and finalizes."""
         from darkroom.aws.executions import StepFunctionsExecutions
 
         return StepFunctionsExecutions(self.client("stepfunctions"), self.configuration.text("STATE_MACHINE_ARN"))
 
     @cached_property
-    def events(self) -> EventBus:
-        """Where ends of jobs are told."""
+    def events(self) -> ports.EventBus:
+        """Where the ends of jobs are published."""
         from darkroom.aws.event_bus import EventBridgeBus
 
         return EventBridgeBus(self.client("events"))
 
     @cached_property
-    def alerts(self) -> Alerts:
-        """Calls for a person: printed where one is there, else counted."""
+    def alerts(self) -> ports.Alerts:
+        """Calls for a person, printed if one runs this process, else counted."""
         from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
 
         return LoggedAlerts() if self._interactive else MetricAlerts()
@@ -206,22 +190,22 @@ class Adapters:
 
     @cached_property
     def tls_context(self) -> ssl.SSLContext:
-        """One for all: loading the certificates takes as long as making a client."""
+        """The context of all connections: loading its certificates takes as long as making a client."""
         from darkroom.providers.http_client import tls_context
 
         return tls_context()
 
     @cached_property
     def http(self) -> httpx.Client:
-        """The client of all providers."""
+        """The HTTP client of all providers."""
         from darkroom.providers.http_client import new_client
 
         quiet_loggers()
         return new_client(self.tls_context)
 
     @cached_property
-    def providers(self) -> Mapping[str, Provider]:
-        """Each is made when a job first needs it: a run seldom meets more than one."""
+    def providers(self) -> Mapping[str, ports.Provider]:
+        """The providers by name. Each is made when a job first needs it: a run seldom needs more than one."""
         urls = {name: self.configuration.text(f"{name.upper()}_BASE_URL") for name in ADAPTERS}
         return OnFirstUse(
             urls, lambda name: build(name, urls[name], self.api_keys, self.http, lambda: self.tls_context)
@@ -229,7 +213,7 @@ class Adapters:
 
     @cached_property
     def retention(self) -> Mapping[str, timedelta]:
-        """How long each provider keeps a result, read when it is first asked for: poll and sweep need no catalog."""
+        """How long each provider keeps a result. A catalog is read when it is first needed: poll and sweep need none."""
         return OnFirstUse(ADAPTERS, _retention)
 
 

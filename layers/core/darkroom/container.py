@@ -1,4 +1,7 @@
-"""The one place where everything is put together: the use cases of one process. The only reader of the environment."""
+"""The container: the use cases of one process, made of their adapters. No other module reads the environment.
+
+A module is imported where its part is made, so that a cold start loads only what its function needs.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,13 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Container:
-    """The use cases of one process and their adapters. Making it makes and reads nothing: each part is made on first use,
-    and once. Parts raise BadConfiguration when the environment is malformed.
+    """The use cases of one process. Each part is made when it is first used, once; a new container has made and read nothing.
 
-    `clients`: makes the client of an AWS service; `credentials`: whose they are. By default both are of one botocore
-    session. `interactive`: a person runs it, so calls for a person are printed instead of counted. `replaced`: adapters by
-    their names in `Adapters`, instead of those that would be made. Raises TypeError for another name.
+    A part raises BadConfiguration if what it needs of the environment is missing or malformed.
+
+    `clients` makes the client of an AWS service, and `credentials` returns the credentials of these clients; by default, both
+    come from one botocore session. `interactive` says that a person runs the process: alerts are printed, not counted.
+    `replaced` has adapters under their names in `Adapters`; they are used as they are. Raises TypeError for an unknown name.
     """
 
     def __init__(
@@ -228,5 +232,5 @@ class Container:
 
 
 def of_this_process() -> Container:
-    """What a Lambda function runs. The environment is read when the first part that needs it is made."""
+    """Return a container of this process's environment, which is read when the parts are made."""
     return Container(os.environ)

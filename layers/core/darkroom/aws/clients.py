@@ -1,4 +1,4 @@
-"""Clients of AWS services: of one session, each made when it is first asked for anything."""
+"""Clients of AWS services from one botocore session, and the client that is made when it is first used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AWS_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_tim
 
 
 class Session:
-    """One for all clients; boto3's own layer over it (transfers, resources) would only make them slower to make."""
+    """The session of all clients, opened when the first is made. boto3's layer over it would only make clients slower to make."""
 
     @cached_property
     def _session(self) -> botocore.session.Session:
@@ -23,17 +23,17 @@ class Session:
         return botocore.session.get_session()
 
     def client(self, service: str) -> Any:
-        """A new client."""
+        """Return a new client of that service."""
         return self._session.create_client(service, config=AWS_CONFIG)
 
     def credentials(self) -> Any:
-        """Those of the clients."""
+        """Return the credentials of the clients; None when there are none."""
         return self._session.get_credentials()
 
 
 @dataclass(frozen=True)
 class LazyClient:
-    """Passes for the client of a service, which `make` makes when this one is first asked for anything."""
+    """Stands for the client of a service. `make` is called at the first use, and must return the same client each time."""
 
     service: str
     make: Callable[[str], Any]

@@ -1,7 +1,7 @@
 """The ledger on DynamoDB, as workers write it: jobs and output keys. Every write is conditional.
 
-The clauses about jobs are in `moves`, those about output keys in `places`, each with the history it covers; money's rows are
-in `budgets`.
+The clauses about jobs are in `job_transitions`, those about output keys in `output_claims`, each with the history it covers;
+money's rows are in `budgets`.
 """
 
 from __future__ import annotations
