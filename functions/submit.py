@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom import container, messages
 from darkroom.pipeline.outcomes import RetryLater
 
-logger, metrics = Logger(), Metrics()
+logger, metrics, application = Logger(), Metrics(), container.of_this_process()
 
 
 @logger.inject_lambda_context
@@ -29,8 +29,8 @@ def process(record: dict[str, Any], invocation_ends: datetime) -> bool:
     """Submit the uploads of a message; return False if it must be delivered again. To wait, an upload becomes a new message."""
     try:
         for what in messages.parse_message(record["body"]):
-            if isinstance(outcome := container.submit()(what, invocation_ends), RetryLater):
-                container.intake().requeue(what, outcome.seconds)
+            if isinstance(outcome := application.submit(what, invocation_ends), RetryLater):
+                application.adapters.intake.requeue(what, outcome.seconds)
             metrics.add_metric(name=f"Submit{outcome}", unit="Count", value=1)
             logger.info("submit", step="Submit", what=vars(what), verdict=str(outcome), why=outcome.reason)
     except Exception:  # of any type: SQS delivers the message again

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
-from darkroom.aws.ledger import DynamoLedger, utc_now
+from darkroom.adapters import utc_now
+from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import Limits
 from tests.e2e.deployed_application import Darkroom, picture
 
@@ -188,7 +190,8 @@ def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom
 
 def doubt(room: Darkroom, key: str) -> dict[str, Any]:
     """Put the job in doubt, as a worker does that finds that the key changed."""
-    ledger = DynamoLedger(room.client("dynamodb"), room.stack.outputs["LedgerTable"], Limits({}, Decimal(0), {}, {}))
+    table = LedgerTable(room.client("dynamodb"), room.stack.outputs["LedgerTable"])
+    ledger = DynamoLedger(table, Limits({}, Decimal(0), {}, {}))
     job = ledger.get(room.job_id(key))
     assert job is not None
     ledger.mark_in_doubt(job, "nobody can tell: a person must resolve it", utc_now())

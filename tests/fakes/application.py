@@ -11,32 +11,14 @@ from typing import Any
 
 from PIL import Image
 
-from darkroom.aws.circuits import DynamoCircuits
-from darkroom.aws.input_bucket import S3InputBucket
-from darkroom.aws.interventions import DynamoInterventions
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.aws.output_bucket import S3OutputBucket
-from darkroom.aws.provider_accounts import DynamoProviderAccounts
-from darkroom.aws.staged_results import S3StagedResults
-from darkroom.aws.sweep_queries import DynamoSweepQueries
+from darkroom.container import Container
 from darkroom.model import TERMINAL, Job, JobDue, JobStatus, Limits, Plan, PollState, ProcessState, Upload
-from darkroom.pipeline import lost_uploads, reconcile
-from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
-from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.circuit_breaker import CircuitBreaker
-from darkroom.pipeline.delivery import Delivery
-from darkroom.pipeline.dispatch import Dispatch
-from darkroom.pipeline.finalize import Finalize
-from darkroom.pipeline.in_doubt import InDoubt
-from darkroom.pipeline.lost_uploads import LostUploads
 from darkroom.pipeline.operator_commands import OperatorCommands
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
-from darkroom.pipeline.poll import Poll
-from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.reconcile import Reconcile
-from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit import Submit
-from darkroom.pipeline.sweep import Sweep
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.messaging import Bell, Bus, Executions, PresignedUrls, Queue
 from tests.fakes.simple_provider import Enhancer
@@ -48,6 +30,12 @@ DEADLINE = timedelta(hours=24)
 RETENTION = timedelta(hours=168)
 WAITING = (JobStatus.CLAIMED, JobStatus.SUBMITTING)
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
+ENVIRONMENT = {
+    "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz",
+    "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
+}  # fmt: skip
+# Adapters that a container makes, over the account's clients. `World` replaces all others.
+REAL = ("sources", "staging", "circuits", "sweep_queries", "interventions", "provider_accounts")
 
 
 def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int = 0) -> bytes:
@@ -77,7 +65,7 @@ class Clock:
 
 
 class World:
-    """Ports by name, and the use cases made of them. Replace a port to make it fail."""
+    """Adapters by name, and the use cases made of them. Replace an adapter to make it fail. `provider` is Topaz."""
 
     def __init__(self, cloud: Cloud, *, limits: Limits = NO_LIMITS, defaults: str = "") -> None:
         self.cloud, self.clock, self.limits, self.defaults = cloud, Clock(), limits, defaults
@@ -87,27 +75,24 @@ class World:
         self.slept: list[float] = []
         self.retention = RETENTION
         self.ledger = self.make_ledger(cloud.dynamodb)
-        table: Any = (cloud.dynamodb, TABLE, self.slept.append)
         self.ports: dict[str, Any] = {
-            "sources": S3InputBucket(cloud.s3),
-            "outputs": S3OutputBucket(cloud.s3, OUTPUT),
-            "staging": S3StagedResults(cloud.s3, OUTPUT),
-            "links": self.links,
             "ledger": self.ledger,
-            "circuits": DynamoCircuits(*table),
-            "backlog": DynamoSweepQueries(*table),
-            "interventions": DynamoInterventions(*table),
-            "accounts": DynamoProviderAccounts(*table),
+            "outputs": S3OutputBucket(cloud.s3, OUTPUT),
+            "links": self.links,
             "provider": self.provider,
             "executions": self.executions,
             "events": self.bus,
             "intake": self.queue,
             "alerts": self.bell,
         }
+        real = Container(
+            ENVIRONMENT, clients={"s3": cloud.s3}.__getitem__, replaced={"ledger_table": self.ledger.table}
+        )
+        self.ports |= {name: getattr(real.adapters, name) for name in REAL}
 
     def make_ledger(self, client: Any) -> DynamoLedger:
         """A ledger over another client, say one that fails."""
-        return DynamoLedger(client, TABLE, self.limits, self.slept.append)
+        return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits)
 
     @property
     def ends(self) -> datetime:
@@ -118,115 +103,42 @@ class World:
     def _providers(self) -> dict[str, Any]:
         return {"topaz": self.ports["provider"]}
 
-    def _closing(self) -> Settlement:
-        return Settlement(
-            self.ports["ledger"], self.ports["outputs"], self.ports["events"], self.ports["alerts"], self.clock
-        )
-
-    def _binding(self) -> Binding:
-        return Binding(self.ports["ledger"], self.ports["executions"], self.ports["alerts"], self.clock)
-
-    def _doubt(self) -> InDoubt:
-        ledger, staging = self.ports["ledger"], self.ports["staging"]
-        return InDoubt(ledger, staging, self._providers, self._binding(), self._closing(), self.clock)
-
-    def _sending(self) -> Dispatch:
-        return Dispatch(
-            sources=self.ports["sources"],
-            links=self.ports["links"],
-            staging=self.ports["staging"],
-            ledger=self.ports["ledger"],
-            providers=self._providers,
-            circuit_breaker=CircuitBreaker(self.ports["circuits"], self.ports["alerts"], self.clock),
-            binding=self._binding(),
-            settlement=self._closing(),
-            in_doubt=self._doubt(),
-            clock=self.clock,
-            output_bucket=OUTPUT,
-            quote=Quote(self.ports["sources"], "topaz", ("topaz",), self.defaults, "", self.limits),
-        )
-
-    def submitting(self) -> Submit:
-        """The use case of submit."""
-        return Submit(
-            sources=self.ports["sources"],
-            ledger=self.ports["ledger"],
-            dispatch=self._sending(),
-            binding=self._binding(),
-            settlement=self._closing(),
-            in_doubt=self._doubt(),
-            clock=self.clock,
-            input_bucket=INPUT,
-            deadline=DEADLINE,
-        )
+    def application(self, **environment: str) -> Container:
+        """Make a container of the adapters as they are now."""
+        beside = {
+            "clock": self.clock,
+            "limits": self.limits,
+            "providers": self._providers,
+            "retention": {"topaz": self.retention},
+        }
+        adapters = {name: port for name, port in self.ports.items() if name != "provider"}
+        return Container({**ENVIRONMENT, "DEFAULT_SETTINGS": self.defaults, **environment}, replaced=adapters | beside)
 
     def submit(self, what: Upload | JobDue) -> Outcome:
         """One delivery of the message of an upload or a due job."""
-        return self.submitting()(what, self.ends)
+        return self.application().submit(what, self.ends)
 
     def poll(self, job: Job) -> PollState:
         """One poll of the job's execution."""
-        return Poll(self.ports["ledger"], self._providers, self.clock)(job.job_id, job.run)
-
-    def _finalize(self) -> Finalize:
-        delivery = Delivery(
-            self.ports["sources"],
-            self.ports["outputs"],
-            self.ports["staging"],
-            self.ports["ledger"],
-            self._closing(),
-            self.clock,
-            {"topaz": self.retention},
-        )
-        return Finalize(self.ports["ledger"], self._providers, delivery, self._closing(), self.clock)
+        return self.application().poll(job.job_id, job.run)
 
     def finalize(self, job: Job) -> PollState:
         """One try of finalize."""
-        return self._finalize()(job.job_id, job.run, self.ends)
+        return self.application().finalize(job.job_id, job.run, self.ends)
 
     @property
     def reconcile(self) -> Reconcile:
         """The comparison with the provider's account."""
-        return Reconcile(self.ports["accounts"], self._providers, self.ports["alerts"], self.clock)
+        return self.application().reconciliation
 
     def sweep(self, *, prefix: str = "", suffixes: tuple[str, ...] = ()) -> Mapping[str, int]:
         """One run of the sweep."""
-        sources, backlog, intake = (self.ports[name] for name in ("sources", "backlog", "intake"))
-        lost = LostUploads(sources, backlog, intake, self.clock, INPUT, prefix, suffixes)
-        abandoned = AbandonedMultiparts(self.ports["outputs"], backlog, self.clock, OUTPUT)
-        use_case = Sweep(
-            queries=backlog,
-            circuits=self.ports["circuits"],
-            intake=intake,
-            binding=self._binding(),
-            settlement=self._closing(),
-            providers=self._providers,
-            rounds={
-                "LostUploads": (lost_uploads.EVERY, lost),
-                "AbandonedUploads": (lost_uploads.EVERY, abandoned),
-                "Drifted": (reconcile.EVERY, self.reconcile),
-            },
-            alerts=self.ports["alerts"],
-            clock=self.clock,
-        )
-        return use_case(self.ends)
+        return self.application(INPUT_PREFIX=prefix, INPUT_SUFFIXES=",".join(suffixes)).sweep(self.ends)
 
     @property
     def operate(self) -> OperatorCommands:
         """The operator's commands."""
-        return OperatorCommands(
-            ledger=self.ports["ledger"],
-            interventions=self.ports["interventions"],
-            circuits=self.ports["circuits"],
-            intake=self.ports["intake"],
-            binding=self._binding(),
-            settlement=self._closing(),
-            finalize=self._finalize(),
-            providers=self._providers,
-            clock=self.clock,
-            input_bucket=INPUT,
-            deadline=DEADLINE,
-        )
+        return self.application().operate
 
     def sweep_and_deliver(self) -> Outcome | None:
         """One run of the sweep; what it sends to the queue is delivered. The last verdict."""

@@ -74,7 +74,7 @@ def budget_read_then_written(patch: Patch) -> None:
 
     def checked(self: DynamoLedger, job: Any, plan: Any, *rest: Any) -> Any:
         month, limit = items.stamp(rest[-1])[:7], self.limits.monthly_credits.get(plan.provider)
-        item = self._writer.read(items.budget_key(plan.provider, month)) or {}
+        item = self.table.read(items.budget_key(plan.provider, month)) or {}
         if limit and items.number(item, "committed") + plan.price > limit:
             raise BudgetExceeded("no room")
         return reserve(self, job, plan, *rest)
@@ -95,7 +95,7 @@ def released_twice(patch: Patch) -> None:
 
     def tokenless(self: LedgerTable, writes: Any) -> None:
         items: Any = [
-            {"ConditionCheck": one.check(self.table)} if one.changes_nothing else {"Update": one.request(self.table)}
+            {"ConditionCheck": one.check(self.name)} if one.changes_nothing else {"Update": one.request(self.name)}
             for one in writes
         ]
         self._patiently(
@@ -112,7 +112,7 @@ def reserved_beside_the_job(patch: Patch) -> None:
     def apart(self: DynamoLedger, step: Write, money: list[Write]) -> None:
         try:
             if money:
-                self._writer.transact(money)
+                self.table.transact(money)
         except ConditionFailed as failed:
             budgets.explain(money[failed.index], failed.item)
         self._updated(step)
@@ -186,7 +186,7 @@ def settled_twice(patch: Patch) -> None:
 
     def again(self: Settlement, job: Any) -> Any:
         if job.credits is not None:
-            self.ledger._writer.transact(budgets.settlements(job, job.credits))  # type: ignore[attr-defined]
+            self.ledger.table.transact(budgets.settlements(job, job.credits))  # type: ignore[attr-defined]
         return announce(self, job)
 
     patch.setattr(Settlement, "announce", again)

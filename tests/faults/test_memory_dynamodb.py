@@ -12,6 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from tests.fakes.aws_account import INDEXES, TABLE, Cloud, cloud
 from tests.faults.dynamodb_values import Unsupported
 from tests.faults.ledger_stories import STORIES
@@ -123,7 +124,7 @@ def test_the_ledgers_stories_leave_the_same_rows(
     emulated: Any, memory: InMemoryDynamo, story: Callable[[DynamoLedger], None]
 ) -> None:
     for client in (memory, emulated):
-        story(DynamoLedger(client, TABLE, limits("10", "5"), lambda seconds: None))
+        story(DynamoLedger(LedgerTable(client, TABLE, lambda seconds: None), limits("10", "5")))
     assert rows(memory) == rows(emulated)
     assert Cloud(None, memory).budget("topaz", "2026-11")["committed"] > Decimal(0)
 

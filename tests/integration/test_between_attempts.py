@@ -211,7 +211,7 @@ def test_a_bind_that_lost_is_not_repeated(world: World) -> None:
 )
 def test_submit_looks_at_the_suffixes_that_the_rule_may_not_hold(world: World, key: str, taken: bool) -> None:
     upload = world.cloud.put(key, picture())
-    use_case = replace(world.submitting(), suffixes=(".jpg", ".JPG"))
+    use_case = replace(world.application().submit, suffixes=(".jpg", ".JPG"))
 
     verdict = use_case(upload, world.ends)
 

@@ -106,7 +106,7 @@ def test_each_upload_is_sent_by_the_first_round_in_which_it_is_late(watched: Wor
 def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(watched: World) -> None:
     old = [at(1000 + number, watched.clock()) for number in range(PAGES * 3 * 1000)]
     known = {one.job_id for one in old}
-    watched.ports["backlog"] = Replaced(watched.ports["backlog"], without_job=lambda ids: set(ids) - known)
+    watched.ports["sweep_queries"] = Replaced(watched.ports["sweep_queries"], without_job=lambda ids: set(ids) - known)
     numbers, new = count(), list[SourceObject]()
     watched.ports["sources"] = listing = Listing([])
     for _ in range(12):
@@ -122,7 +122,7 @@ def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(watched: World) -> 
 def test_a_walk_of_another_release_starts_again(watched: World) -> None:
     watched.cloud.put("a.jpg", picture())
     for noted in ('["z.jpg", "v9"]', "0", "{}", "no json"):
-        watched.ports["backlog"].save_cursor(INPUT, noted)
+        watched.ports["sweep_queries"].save_cursor(INPUT, noted)
         watched.clock.advance(LATE)
         watched.sweep()
     assert fed(watched) == ["a.jpg"] * 4

@@ -119,7 +119,7 @@ def test_a_big_cut_download_leaves_no_multipart_upload_open(world: World) -> Non
     assert len(big) > 8 * 1024 * 1024
     process = world.provider.processes["process-1"]
     process.result, process.progress = big, replace(process.progress, output_width=2600, output_height=2000)
-    world.ledger.client.update_item(  # the plan asked for png all along
+    world.cloud.dynamodb.update_item(  # the plan asked for png all along
         TableName="ledger",
         Key={"pk": {"S": f"JOB#{job.job_id}"}, "sk": {"S": "JOB"}},
         UpdateExpression="SET output_format = :f",

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from tests.fakes.application import World
-from tests.fakes.aws_account import Cloud
+from tests.fakes.aws_account import TABLE, Cloud
 from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import MINUTE, Replaced, uploads
 
 from darkroom.aws import items
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, Job, JobStatus, ProcessState
 from darkroom.pipeline.sweep import FORGET_BATCH
@@ -93,10 +94,12 @@ def test_a_rerun_that_the_index_does_not_show_yet_stays_among_the_jobs_to_look_a
         shown = request["ExpressionAttributeValues"][":word"] == {"S": LISTED}
         return {"Items": [items.job_key(job.job_id)] if shown else []}
 
-    backlog = world.ports["backlog"]
-    world.ports["backlog"] = replace(backlog, client=Replaced(world.cloud.dynamodb, query=lagging))
+    backlog = world.ports["sweep_queries"]
+    world.ports["sweep_queries"] = replace(
+        backlog, table=LedgerTable(Replaced(world.cloud.dynamodb, query=lagging), TABLE)
+    )
     world.sweep()
-    world.ports["backlog"] = backlog
+    world.ports["sweep_queries"] = backlog
     world.clock.advance(timedelta(minutes=15))
     world.sweep_and_deliver()
     assert (world.job().run, world.job().status) == (2, JobStatus.PROCESSING)

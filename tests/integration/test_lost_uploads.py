@@ -192,8 +192,8 @@ def test_pages_of_versions_are_walked_to_their_end(watched: World) -> None:
 def test_a_great_bucket_is_walked_over_several_rounds(watched: World) -> None:
     objects = listed(watched, 6500)
     seen, lost = objects[:-3], objects[-3:]
-    watched.ports["backlog"] = Replaced(
-        watched.ports["backlog"], without_job=lambda ids: set(ids) & {one.job_id for one in lost}
+    watched.ports["sweep_queries"] = Replaced(
+        watched.ports["sweep_queries"], without_job=lambda ids: set(ids) & {one.job_id for one in lost}
     )
     watched.ports["sources"] = listing = Listing(objects)
     watched.clock.advance(LATE)
@@ -212,7 +212,9 @@ def test_a_round_that_is_full_goes_on_where_it_stopped(watched: World) -> None:
     objects = listed(watched, 2100)
     lost = objects[990 : 990 + FED + 20]
     ids = {one.job_id for one in lost}
-    watched.ports["backlog"] = Replaced(watched.ports["backlog"], without_job=lambda asked: set(asked) & ids)
+    watched.ports["sweep_queries"] = Replaced(
+        watched.ports["sweep_queries"], without_job=lambda asked: set(asked) & ids
+    )
     watched.ports["sources"] = Listing(objects)
     for _ in range(3):
         watched.clock.advance(LATE)

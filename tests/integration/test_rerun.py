@@ -152,7 +152,7 @@ def test_a_job_read_before_its_rerun_changes_nothing(world: World, upload: Uploa
     with pytest.raises(LostClaim):
         world.ledger.settle(replace(old, status=JobStatus.PROCESSING), JobStatus.FAILED, Decimal(0), world.clock())
     world.ledger.published(old, world.clock())
-    world.ports["backlog"].forgotten(old)
+    world.ports["sweep_queries"].forgotten(old)
     assert world.cloud.rows() == before
 
 

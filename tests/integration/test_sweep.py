@@ -137,15 +137,15 @@ def test_a_message_of_the_sweep_that_was_lost_is_sent_again(world: World) -> Non
 def test_two_sweeps_that_race_end_the_job_paid_once(world: World) -> None:
     submit_and_die(world, uploads(world, 1)[0], "sources", tags=die)
     world.clock.advance(LEASE)
-    wake = world.ports["backlog"].wake
+    wake = world.ports["sweep_queries"].wake
 
     def overtaken(*args: Any) -> None:
-        world.ports["backlog"] = backlog
+        world.ports["sweep_queries"] = backlog
         world.sweep()
         wake(*args)
 
-    backlog = world.ports["backlog"]
-    world.ports["backlog"] = Replaced(backlog, wake=overtaken)
+    backlog = world.ports["sweep_queries"]
+    world.ports["sweep_queries"] = Replaced(backlog, wake=overtaken)
     world.sweep()
     for what, _ in world.queue.sent:
         world.submit(what)

@@ -19,12 +19,14 @@ PURE = {
 }  # fmt: skip
 # The packages of words, and what each may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
-ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.container"}
+ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.adapters", "darkroom.container"}
 # Only retries of ledger writes, and of results that can be fetched only once, may wait.
 SLEEPERS = {
     "layers/core/darkroom/aws/ledger_table.py": ["self.sleep"],
     "layers/core/darkroom/providers/synchronous.py": ["downloads.sleep"],
 }
+# Where `time.sleep` is the default of what they call.
+SLEEP_DEFAULTS = {"layers/core/darkroom/aws/ledger_table.py", "layers/core/darkroom/providers/downloads.py"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # a file over 300 lines says why in its docstring
 
 
@@ -163,7 +165,7 @@ def test_nothing_that_ships_imports_the_command_line_or_the_local_stack() -> Non
 
 
 def test_each_foreign_library_lives_in_its_one_place() -> None:
-    places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws", "darkroom.container"}}
+    places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws"}}
     places |= {"botocore": places["boto3"], "types_boto3_dynamodb": places["boto3"]}
 
     def breaks(path: Path) -> set[str]:
@@ -190,9 +192,7 @@ def test_simulators_import_nothing_of_the_application() -> None:
 
 
 def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
-    """Adapters name `time.sleep` as the default of their `sleep` and pass it on. Two files call the function they
-    were given.
-    """
+    """Two files name `time.sleep` as a default. Two files call the function they were given."""
 
     def breaks(path: Path) -> list[str]:
         nodes = list(ast.walk(parsed(path)))
@@ -201,7 +201,7 @@ def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
         called = [call for call in _calls(path) if call.split(".")[-1] in ("sleep", "wait")]
         rules = {
             "names time.sleep elsewhere": all(any(node is default for default in defaults) for node in named),
-            "is no adapter": not named or own(path) in ("darkroom.aws", "darkroom.providers"),
+            "has no such default": bool(named) == (name(path) in SLEEP_DEFAULTS),
             "imports from time": not [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module == "time"],
             f"calls {called}": called == SLEEPERS.get(name(path), []),
         }

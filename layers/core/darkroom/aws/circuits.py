@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.model import Circuit
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 # Nobody tries at this moment: of those who come when the time is over, the first moves it on and tries alone.
 TIME_TO_TRY = "#retry_at <= :now"
@@ -27,13 +21,11 @@ OPENED = ("retry_at", "opened_at", "error_code", "error")
 class DynamoCircuits:
     """Fulfils `ports.Circuits` on the ledger's table."""
 
-    client: DynamoDBClient
-    table: str
-    sleep: Callable[[float], None] = time.sleep
+    table: LedgerTable
 
     def get(self, provider: str) -> Circuit | None:
         """The open circuit, None while submits pass."""
-        item = self._writer.read(_key(provider)) or {}
+        item = self.table.read(_key(provider)) or {}
         retry_at, paused_at, opened_at = (items.text(item, name) for name in ("retry_at", "paused_at", "opened_at"))
         if not (retry_at or paused_at):
             return None
@@ -69,13 +61,9 @@ class DynamoCircuits:
         """Ends a pause, and whatever else kept the circuit open."""
         self._update(Write(_key(provider), remove=[*OPENED, "paused_at", "paused_why"]))
 
-    @property
-    def _writer(self) -> LedgerTable:
-        return LedgerTable(self.client, self.table, self.sleep)
-
     def _update(self, write: Write) -> bool:
         try:
-            self._writer.update(write)
+            self.table.update(write)
         except ConditionFailed:
             return False
         return True

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from darkroom.aws import budgets, items
 from darkroom.aws.expressions import Write
@@ -14,9 +13,6 @@ from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, 
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 # What a rerun keeps of the job: who it is. All else belongs to the run, whose row keeps it.
 IDENTITY = frozenset(
@@ -30,9 +26,7 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 class DynamoInterventions:
     """Fulfils `ports.Interventions` on the ledger's table."""
 
-    client: DynamoDBClient
-    table: str
-    sleep: Callable[[float], None] = time.sleep
+    table: LedgerTable
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
         """A terminal job → CLAIMED with the next run, attempt 1; the run before is kept. Raises LostClaim."""
@@ -99,18 +93,17 @@ class DynamoInterventions:
     ) -> Iterator[Job]:
         """Jobs under exactly one of the three, in the order of the index."""
         ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
-        writer = LedgerTable(self.client, self.table, self.sleep)
-        for keys in writer.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
-            yield from (items.job_of(item) for item in writer.rows(keys))
+        for keys in self.table.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
+            yield from (items.job_of(item) for item in self.table.rows(keys))
 
     def _transact(self, *writes: Write) -> None:
         try:
-            LedgerTable(self.client, self.table, self.sleep).transact(writes)
+            self.table.transact(writes)
         except ConditionFailed:
             raise LostClaim("the job moved on since it was read: look again") from None
 
     def _reread(self, job: Job) -> Job:
-        item = LedgerTable(self.client, self.table, self.sleep).read(items.job_key(job.job_id))
+        item = self.table.read(items.job_key(job.job_id))
         if item is None:
             raise LostClaim("the job's row vanished")
         return items.job_of(item)

@@ -1,17 +1,16 @@
 """The ledger on DynamoDB, as workers write it: jobs and output keys. Every write is conditional.
 
-The clauses about jobs are in `moves`, those about output keys in `places`, each with the history it covers; money's rows are
-in `budgets`.
+The clauses about jobs are in `job_transitions`, those about output keys in `output_claims`, each with the history it covers;
+money's rows are in `budgets`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from darkroom.aws import budgets, items, output_claims
 from darkroom.aws.expressions import Write
@@ -36,9 +35,6 @@ from darkroom.errors import LostClaim, OutputBusy
 from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
 from darkroom.ports import Claim
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
 EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; an execution that never started is missed then
 SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
 
@@ -47,18 +43,12 @@ SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent
 class DynamoLedger:
     """Fulfils `ports.Ledger` on one table."""
 
-    client: DynamoDBClient
-    table: str
+    table: LedgerTable
     limits: Limits
-    sleep: Callable[[float], None] = time.sleep
-
-    @property
-    def _writer(self) -> LedgerTable:
-        return LedgerTable(self.client, self.table, self.sleep)
 
     def get(self, job_id: str) -> Job | None:
         """The job, read consistently."""
-        item = self._writer.read(items.job_key(job_id))
+        item = self.table.read(items.job_key(job_id))
         return items.job_of(item) if item else None
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
@@ -78,7 +68,7 @@ class DynamoLedger:
             due_at=lease_until,
         )
         try:
-            self._writer.put_new(items.job_item(job))
+            self.table.put_new(items.job_item(job))
             return Claim(job, owned=True)
         except ConditionFailed:
             current = self._known(job.job_id)  # this upload was seen before
@@ -180,7 +170,7 @@ class DynamoLedger:
             remove=["lease_until", "next_attempt_at", "error", "error_code"],
         )
         try:
-            return items.job_of(self._writer.update(step))
+            return items.job_of(self.table.update(step))
         except ConditionFailed as failed:
             current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
             if current and current.process_id == submission.process_id and current.run == job.run:
@@ -189,7 +179,7 @@ class DynamoLedger:
 
     def record_orphan(self, job: Job, process_id: str) -> None:
         """Adds a process nobody waits for to the set of them."""
-        self._writer.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
+        self.table.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """→ IN_DOUBT, the reservation kept."""
@@ -255,7 +245,7 @@ class DynamoLedger:
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
         """Whether a newer version's result stands at one of the keys; one consistent read each, until one has it."""
-        found = (self._writer.read(items.output_row_key(bucket, key)) for key in keys)
+        found = (self.table.read(items.output_row_key(bucket, key)) for key in keys)
         return any(row is not None and output_claims.has_newer(row, job) for row in found)
 
     def published(self, job: Job, now: datetime) -> None:
@@ -268,14 +258,14 @@ class DynamoLedger:
             values={"run": job.run, "from": job.status},
         )
         try:
-            self._writer.update(placed(mark, word, due_at))
+            self.table.update(placed(mark, word, due_at))
         except ConditionFailed:
             return
 
     def _beside(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
         """A write of another row that only the job's owner may make, and what is noted on the job with it."""
         try:
-            self._writer.transact([write, guarded(job, sources, set=noted)])
+            self.table.transact([write, guarded(job, sources, set=noted)])
         except ConditionFailed as failed:
             if failed.index == 0:
                 raise
@@ -286,13 +276,13 @@ class DynamoLedger:
 
     def _updated(self, write: Write) -> Job:
         try:
-            return items.job_of(self._writer.update(write))
+            return items.job_of(self.table.update(write))
         except ConditionFailed:
             raise LostClaim("another run, attempt or status: the job moved on") from None
 
     def _with_budgets(self, step: Write, money: list[Write]) -> None:
         try:
-            self._writer.transact([step, *money])
+            self.table.transact([step, *money])
         except ConditionFailed as failed:
             if failed.index > 0:
                 budgets.explain(money[failed.index - 1], failed.item)
@@ -321,8 +311,3 @@ def _decided(job: Job) -> dict[str, object]:
 def _outdated(error_code: str | None, error: str | None) -> list[str]:
     """What an earlier wait left on the job and this one does not say again."""
     return [name for name, value in (("error_code", error_code), ("error", error)) if value is None]
-
-
-def utc_now() -> datetime:
-    """The clock of production."""
-    return datetime.now(UTC)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from darkroom.aws.expressions import Write
 from darkroom.aws.items import wire
 from darkroom.errors import LedgerBusy
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-from darkroom.aws.expressions import Write
 
 BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"})
 BUSY_ERRORS = frozenset(
@@ -56,12 +56,12 @@ class LedgerTable:
     """Sends writes to one table and retries what a retry may mend, inside this invocation."""
 
     client: DynamoDBClient
-    table: str
+    name: str
     sleep: Callable[[float], None] = time.sleep
 
     def update(self, write: Write) -> dict[str, Any]:
         """One conditional update; returns the row as it then is. Raises ConditionFailed, LedgerBusy."""
-        request = write.request(self.table) | {"ReturnValues": "ALL_NEW"}
+        request = write.request(self.name) | {"ReturnValues": "ALL_NEW"}
         answer: dict[str, Any] = self._patiently(lambda: self.client.update_item(**request))
         attributes: dict[str, Any] = answer.get("Attributes", {})  # a REMOVE from a row that is not there leaves none
         return attributes
@@ -69,14 +69,12 @@ class LedgerTable:
     def put_new(self, item: Mapping[str, Any]) -> None:
         """A whole new row. Raises ConditionFailed when its key is taken, LedgerBusy."""
         self._patiently(
-            lambda: self.client.put_item(
-                TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(pk)"
-            )
+            lambda: self.client.put_item(TableName=self.name, Item=item, ConditionExpression="attribute_not_exists(pk)")
         )
 
     def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """A row, read consistently. Raises LedgerBusy."""
-        request: dict[str, Any] = {"TableName": self.table, "Key": dict(key), "ConsistentRead": True}
+        request: dict[str, Any] = {"TableName": self.name, "Key": dict(key), "ConsistentRead": True}
         item: dict[str, Any] | None = self._patiently(lambda: self.client.get_item(**request)).get("Item")
         return item
 
@@ -91,17 +89,17 @@ class LedgerTable:
             if not asked:
                 return [found[_id(key)] for key in keys if _id(key) in found]
             answer = self._patiently(partial(self.client.batch_get_item, RequestItems=self._asked(asked)))
-            found |= {_id(item): item for item in answer["Responses"].get(self.table, [])}
-            asked = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
+            found |= {_id(item): item for item in answer["Responses"].get(self.name, [])}
+            asked = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
         raise LedgerBusy("the ledger did not give all rows that were asked for; try again later")
 
     def _asked(self, keys: list[dict[str, Any]]) -> Any:
-        return {self.table: {"Keys": keys, "ConsistentRead": True}}
+        return {self.name: {"Keys": keys, "ConsistentRead": True}}
 
     def due(self, word: str, now: datetime, limit: int) -> list[dict[str, Any]]:
         """Keys of the index OpenJobs under a word, due until now, the longest due first. Raises LedgerBusy."""
         request: Any = {
-            "TableName": self.table, "IndexName": "OpenJobs", "Limit": limit,
+            "TableName": self.name, "IndexName": "OpenJobs", "Limit": limit,
             "KeyConditionExpression": "open_status = :word AND due_at <= :now",
             "ExpressionAttributeValues": {":word": wire(word), ":now": wire(now)},
         }  # fmt: skip
@@ -110,7 +108,7 @@ class LedgerTable:
     def pages(self, index: str, attribute: str, value: str) -> Iterator[list[dict[str, Any]]]:
         """All keys of an index under a value, at most 100 at a time. Raises LedgerBusy."""
         request: Any = {
-            "TableName": self.table, "IndexName": index, "Limit": MAX_BATCH,
+            "TableName": self.name, "IndexName": index, "Limit": MAX_BATCH,
             "KeyConditionExpression": "#attribute = :value", "ExpressionAttributeNames": {"#attribute": attribute},
             "ExpressionAttributeValues": {":value": wire(value)},
         }  # fmt: skip
@@ -124,7 +122,7 @@ class LedgerTable:
     def partition(self, pk: str) -> list[dict[str, Any]]:
         """All rows of one partition, read consistently; meant for a handful. Raises LedgerBusy."""
         request: Any = {
-            "TableName": self.table, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
+            "TableName": self.name, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": wire(pk)},
         }  # fmt: skip
         items: list[dict[str, Any]] = self._patiently(lambda: self.client.query(**request))["Items"]
@@ -137,9 +135,9 @@ class LedgerTable:
         All tries carry one token, so that a try whose answer was lost is not mistaken for another worker's write.
         """
         items: Any = [
-            {"ConditionCheck": write.check(self.table)}
+            {"ConditionCheck": write.check(self.name)}
             if write.changes_nothing
-            else {"Update": write.request(self.table)}
+            else {"Update": write.request(self.name)}
             for write in writes
         ]
         token = str(uuid.uuid4())
