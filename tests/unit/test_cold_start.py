@@ -83,7 +83,7 @@ adapters.providers["topaz"]
 adapter = sorted(sys.modules)
 from darkroom import catalog
 read = catalog.load.cache_info().currsize
-adapters.outputs.pump.context()
+adapters.outputs.multipart_copy.context()
 print(json.dumps([use_case, adapter, made, frozen, len(sessions), read, len(contexts), len(clients)]))
 """
 

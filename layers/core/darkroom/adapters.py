@@ -136,8 +136,8 @@ class Adapters:
         from darkroom.aws.output_bucket import S3OutputBucket
 
         client = self.client("s3")
-        pump = MultipartCopy(client, self._credentials, lambda: self.tls_context)
-        return S3OutputBucket(client, self.configuration.output_bucket, pump)
+        multipart_copy = MultipartCopy(client, self._credentials, lambda: self.tls_context)
+        return S3OutputBucket(client, self.configuration.output_bucket, multipart_copy)
 
     @cached_property
     def staging(self) -> ports.Staging:
