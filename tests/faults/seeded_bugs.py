@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import messages
+from darkroom import messages, timestamps
 from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
@@ -73,7 +73,7 @@ def budget_read_then_written(patch: Patch) -> None:
     reserve, grant = DynamoLedger.reserve, budgets._grant
 
     def checked(self: DynamoLedger, job: Any, plan: Any, *rest: Any) -> Any:
-        month, limit = items.stamp(rest[-1])[:7], self.limits.monthly_credits.get(plan.provider)
+        month, limit = timestamps.stamp(rest[-1])[:7], self.limits.monthly_credits.get(plan.provider)
         item = self._writer.read(items.budget_key(plan.provider, month)) or {}
         if limit and items.number(item, "committed") + plan.price > limit:
             raise BudgetExceeded("no room")

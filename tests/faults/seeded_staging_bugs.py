@@ -7,13 +7,12 @@ from functools import partial
 from typing import Any
 
 from darkroom.errors import ErrorCode
-from darkroom.model import ProcessState
+from darkroom.model import NOTHING, ProcessState
 from darkroom.pipeline import dispatch
 from darkroom.pipeline.delivery import Delivery
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done
 from darkroom.pipeline.poll import Poll
-from darkroom.pipeline.settlement import NOTHING
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.seeded_bugs import Patch
 

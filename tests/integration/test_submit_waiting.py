@@ -19,8 +19,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Alarm, JobDue, JobStatus, Upload
-from darkroom.pipeline.dispatch import LEASE_MARGIN
+from darkroom.model import LEASE_MARGIN, Alarm, JobDue, JobStatus, Upload
 from darkroom.pipeline.in_doubt import CLOCKS_DIFFER
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom import timestamps
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.model import Job, JobStatus, SendMode
@@ -90,13 +91,13 @@ def test_absent_attributes_take_no_room() -> None:
 @given(moments, moments)
 def test_stamps_sort_as_their_times(one: datetime, other: datetime) -> None:
     cut = [moment.replace(microsecond=moment.microsecond // 1000 * 1000) for moment in (one, other)]
-    assert (items.stamp(one) < items.stamp(other)) == (cut[0] < cut[1])
-    assert items.moment(items.stamp(one)) == cut[0]
+    assert (timestamps.stamp(one) < timestamps.stamp(other)) == (cut[0] < cut[1])
+    assert timestamps.moment(timestamps.stamp(one)) == cut[0]
 
 
 def test_stamps_are_utc_whatever_the_zone() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=9)))
-    assert items.stamp(there) == items.stamp(NOW) == "2026-11-21T14:00:00.123Z"
+    assert timestamps.stamp(there) == timestamps.stamp(NOW) == "2026-11-21T14:00:00.123Z"
 
 
 def test_a_write_names_every_attribute_it_uses() -> None:

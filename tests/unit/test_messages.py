@@ -17,8 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom import messages
-from darkroom.aws import items
+from darkroom import messages, timestamps
 from darkroom.model import Job, JobDue, JobStatus, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
@@ -143,8 +142,8 @@ def test_a_detail_is_public_json_without_blanks() -> None:
 def test_times_are_written_as_the_ledger_writes_them(micros: int) -> None:
     moment = NOW.replace(microsecond=micros)
     detail = messages.event_detail(replace(JOB, created_at=moment, eta=moment.astimezone(timezone(timedelta(hours=9)))))
-    assert detail["created_at"] == detail["eta"] == items.stamp(moment)
-    assert messages.plain(moment) == items.stamp(moment)
+    assert detail["created_at"] == detail["eta"] == timestamps.stamp(moment)
+    assert messages.plain(moment) == timestamps.stamp(moment)
 
 
 def test_every_public_name_is_an_attribute_of_a_job() -> None:

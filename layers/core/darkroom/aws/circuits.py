@@ -12,6 +12,7 @@ from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.model import Circuit
+from darkroom.timestamps import moment
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -40,8 +41,8 @@ class DynamoCircuits:
         return Circuit(
             provider=provider,
             paused=paused_at is not None,
-            retry_at=items.moment(retry_at) if retry_at else None,
-            opened_at=items.moment(paused_at or opened_at or retry_at or ""),
+            retry_at=moment(retry_at) if retry_at else None,
+            opened_at=moment(paused_at or opened_at or retry_at or ""),
             error_code=None if paused_at else items.text(item, "error_code"),
             error=items.text(item, "paused_why") if paused_at else items.text(item, "error"),
         )

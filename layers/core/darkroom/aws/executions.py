@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from darkroom.aws.items import stamp
 from darkroom.model import PollState
+from darkroom.timestamps import stamp
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient

@@ -1,7 +1,4 @@
-"""Rows: jobs as DynamoDB items and back. Pure translation; it must not call AWS.
-
-Times are stored as ISO 8601 UTC with milliseconds and `Z`, always of one length, so that comparing text compares times.
-"""
+"""Rows: jobs as DynamoDB items and back. Pure translation; it must not call AWS."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom import messages
 from darkroom.model import Job, JobStatus, SendMode
+from darkroom.timestamps import moment, stamp
 
 TIMES = frozenset(
     {
@@ -34,15 +31,8 @@ TIMES = frozenset(
 WHOLE = frozenset({"run", "attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
 
-stamp = messages.stamp  # a time as text, in the one form
-
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
-
-
-def moment(text: str) -> datetime:
-    """The reverse of `stamp`."""
-    return datetime.fromisoformat(text)
 
 
 def wire(value: object) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim, OutputBusy
 from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
 from darkroom.ports import Claim
+from darkroom.timestamps import moment, stamp
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -112,7 +113,7 @@ class DynamoLedger:
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
         """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
-        month = items.stamp(now)[:7]
+        month = stamp(now)[:7]
         output_format = ANY_FORMAT if plan.other_formats else plan.output_format.value
         changes: dict[str, object] = {
             "provider": plan.provider, "model": plan.model, "settings": dict(plan.settings),
@@ -219,7 +220,7 @@ class DynamoLedger:
         except ConditionFailed as failed:
             if output_claims.has_newer(failed.item, job):
                 return False
-            ends = items.moment(items.text(failed.item, "writer_until") or items.stamp(now))
+            ends = moment(items.text(failed.item, "writer_until") or stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
 
     def settle(

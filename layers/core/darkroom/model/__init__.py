@@ -1,6 +1,18 @@
 """The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
 
-from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Note, PollState
+from darkroom.model.jobs import (
+    LEASE_MARGIN,
+    LISTED,
+    NOTHING,
+    TERMINAL,
+    UNPUBLISHED,
+    Alarm,
+    Handle,
+    Job,
+    JobStatus,
+    Note,
+    PollState,
+)
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode
 from darkroom.model.processes import (
     AccountSnapshot,
@@ -12,11 +24,22 @@ from darkroom.model.processes import (
     Progress,
     Submission,
 )
-from darkroom.model.uploads import ImageFacts, ImageFormat, JobDue, SourceObject, UnfinishedUpload, Upload
+from darkroom.model.uploads import (
+    PIXELS_PER_MEGAPIXEL,
+    ImageFacts,
+    ImageFormat,
+    JobDue,
+    SourceObject,
+    UnfinishedUpload,
+    Upload,
+)
 
 __all__ = [
     "ANY_FORMAT",
+    "LEASE_MARGIN",
     "LISTED",
+    "NOTHING",
+    "PIXELS_PER_MEGAPIXEL",
     "TERMINAL",
     "UNPUBLISHED",
     "AccountSnapshot",

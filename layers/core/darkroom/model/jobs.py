@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -32,6 +32,9 @@ TERMINAL = frozenset(
 # Words of the index of jobs that somebody must look at again, beside the open statuses.
 UNPUBLISHED = "UNPUBLISHED"  # over, its event not sent yet
 LISTED = "LISTED"  # over and told; the provider's list still shows its process
+
+LEASE_MARGIN = timedelta(seconds=60)  # a lease lasts so long past its invocation's end, so that clocks may differ
+NOTHING = Decimal(0)  # credits: released, or not charged
 
 
 @dataclass(frozen=True)

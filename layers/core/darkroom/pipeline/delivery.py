@@ -20,8 +20,8 @@ from darkroom.errors import (
     UnsafeLink,
     UnsupportedFormat,
 )
-from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, ProcessState, Progress
-from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.model import ANY_FORMAT, NOTHING, ImageFacts, ImageFormat, Job, ProcessState, Progress
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, Staging
 
 
@@ -86,7 +86,7 @@ class Delivery:
 
     def _stands(self, key: str, job: Job) -> bool:
         """Whether this process' result is in place there."""
-        return self.outputs.receipt(key).get("darkroom-process-id") == job.process_id
+        return self.outputs.receipt(key).get(output_keys.RECEIPT_PROCESS) == job.process_id
 
     def _fetched(self, job: Job, provider: Provider, progress: Progress, key: str, newest: bool) -> tuple[str, bool]:
         """Where it was put, and whether as the newest: what was staged; else, or should it be gone or no whole picture, what

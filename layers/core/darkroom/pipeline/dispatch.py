@@ -23,7 +23,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
+from darkroom.model import LEASE_MARGIN, ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.in_doubt import InDoubt
@@ -32,7 +32,6 @@ from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, Staging
 
-LEASE_MARGIN = timedelta(seconds=60)  # past the invocation's own end, so that clocks may differ
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # no first byte leaves with less of the invocation left
 MIN_TIME_TO_HOLD = timedelta(seconds=270)  # a synchronous call may be held for 240 s, then its result is staged
 TOO_LATE = "too little time left to send"

@@ -21,12 +21,11 @@ from darkroom.errors import (
     Throttled,
     UnsafeLink,
 )
-from darkroom.model import Job, JobStatus, PollState, ProcessState, Progress
+from darkroom.model import LEASE_MARGIN, Job, JobStatus, PollState, ProcessState, Progress
 from darkroom.pipeline.delivery import Delivery, charge
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
 
-LEASE_MARGIN = timedelta(seconds=60)
 SILENCE_BORNE = timedelta(hours=1)  # past the deadline: no answer, or a 404, may pass; then it is acted upon
 BUSY_LOOK = timedelta(
     seconds=60

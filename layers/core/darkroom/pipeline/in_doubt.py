@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from darkroom import catalog
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, SendMode, Submission
+from darkroom.model import NOTHING, FoundProcess, Handle, Job, JobStatus, ProcessState, SendMode, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
-from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider, Staging
 
 LOOKUP_RETRY_SECONDS = 60

@@ -22,11 +22,11 @@ from darkroom.errors import (
     ProviderUnavailable,
     Throttled,
 )
-from darkroom.model import FoundProcess, Job, JobDue, JobStatus
+from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt import ask, standing
-from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
 
 TRIES = 5  # a job that workers move at the same moment is read again

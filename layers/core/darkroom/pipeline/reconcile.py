@@ -13,11 +13,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from darkroom.errors import OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
-from darkroom.model import AccountSnapshot, Alarm, Balance, Note
+from darkroom.model import NOTHING, AccountSnapshot, Alarm, Balance, Note
 from darkroom.ports import Alerts, Clock, Provider, ProviderAccounts
 
 EVERY = timedelta(minutes=30)
-NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,9 @@ from typing import Any
 
 from darkroom import messages, output_keys
 from darkroom.errors import CURES, ErrorCode, Refusal
-from darkroom.model import Alarm, Job, JobStatus
+from darkroom.model import NOTHING, Alarm, Job, JobStatus
 from darkroom.pipeline.outcomes import Done, Outcome
 from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
-
-NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from darkroom import output_keys
 from darkroom.errors import LedgerBusy, LostClaim, SourceGone
-from darkroom.model import Job, JobDue, JobStatus, SourceObject, Upload
+from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.dispatch import LEASE_MARGIN, Dispatch
+from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.settlement import Settlement
