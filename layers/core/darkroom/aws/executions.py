@@ -20,7 +20,7 @@ MAX_RESTARTS = 20  # executions one job may have, each after the one before ende
 
 def poll_state_payload(tick: PollState) -> dict[str, object]:
     """What the execution carries: four keys, no links, no settings, no secrets."""
-    return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status}
+    return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status.value}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from darkroom.model.jobs import (
     JobStatus,
     Note,
     PollState,
+    PollStatus,
 )
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode
 from darkroom.model.processes import (
@@ -58,6 +59,7 @@ __all__ = [
     "Note",
     "Plan",
     "PollState",
+    "PollStatus",
     "ProcessState",
     "Progress",
     "ResolvedSetting",

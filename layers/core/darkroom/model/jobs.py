@@ -116,13 +116,21 @@ class Job:
         return f"{self.source_bucket}/{self.source_key}"
 
 
+class PollStatus(StrEnum):
+    """What poll and finalize tell the state machine, beside how a job stands that finalize found or left at rest."""
+
+    RUNNING = "running"  # poll again at `poll_at`; the one word that the state machine looks for
+    ENDED = "ended"  # poll's: over, or perhaps; finalize finds out how
+    ABSENT = "ABSENT"  # finalize's: no such job, or another run of it
+
+
 @dataclass(frozen=True)
 class PollState:
-    """What poll answers to the state machine, and what the state machine carries."""
+    """What poll and finalize answer to the state machine, and what the state machine carries."""
 
     job_id: str
     run: int
-    status: str  # running | ended
+    status: PollStatus | JobStatus  # a JobStatus is finalize's: any but PROCESSING, which is `running`
     poll_at: datetime
 
 

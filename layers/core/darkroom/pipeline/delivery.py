@@ -11,12 +11,10 @@ from decimal import Decimal
 from darkroom import images, output_keys
 from darkroom.errors import (
     ErrorCode,
-    OperatorFault,
     ProcessUnknown,
-    ProviderUnavailable,
+    ProviderSilent,
     ResultNotReady,
     SourceGone,
-    Throttled,
     UnsafeLink,
     UnsupportedFormat,
 )
@@ -52,7 +50,7 @@ class Delivery:
             if self.may_come(job):
                 raise ResultNotReady(str(error)) from None
             return self.lose(job, credits, str(error))
-        except (OperatorFault, ProviderUnavailable, Throttled) as silent:
+        except ProviderSilent as silent:
             if self.may_come(job):
                 raise
             return self.lose(job, credits, str(silent))

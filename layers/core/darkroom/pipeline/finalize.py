@@ -13,15 +13,13 @@ from darkroom.errors import (
     ErrorCode,
     LedgerBusy,
     LostClaim,
-    OperatorFault,
     OutputBusy,
     ProcessUnknown,
-    ProviderUnavailable,
+    ProviderSilent,
     ResultNotReady,
-    Throttled,
     UnsafeLink,
 )
-from darkroom.model import LEASE_MARGIN, Job, JobStatus, PollState, ProcessState, Progress
+from darkroom.model import LEASE_MARGIN, Job, JobStatus, PollState, PollStatus, ProcessState, Progress
 from darkroom.pipeline.delivery import Delivery, charge
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
@@ -46,15 +44,17 @@ class Finalize:
         """The job's terminal status, `IN_DOUBT`, or `running` when it is not over after all."""
         job = self.ledger.get(job_id)
         if job is None or job.run != run:
-            return PollState(job_id, run, "ABSENT", self.clock())
+            return PollState(job_id, run, PollStatus.ABSENT, self.clock())
         if job.status is JobStatus.PROCESSING:
             job = self._close(job, invocation_ends + LEASE_MARGIN)
         elif job.is_terminal:
             self.settlement.announce(job)
         if job.status is not JobStatus.PROCESSING:
-            return PollState(job_id, run, job.status.value, self.clock())
+            return PollState(job_id, run, job.status, self.clock())
         soonest = self.clock() + timedelta(seconds=poll_schedule.MIN_WAIT_SECONDS)  # never round in circles at once
-        return PollState(job_id, run, "running", max(filter(None, (job.lease_until, job.next_attempt_at, soonest))))
+        return PollState(
+            job_id, run, PollStatus.RUNNING, max(filter(None, (job.lease_until, job.next_attempt_at, soonest)))
+        )
 
     def _close(self, job: Job, lease_until: datetime) -> Job:
         try:
@@ -85,7 +85,7 @@ class Finalize:
             return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=job.credits_charged))
         try:
             progress = self._heard(job, provider)
-        except (OperatorFault, ProviderUnavailable, Throttled) as silent:
+        except ProviderSilent as silent:
             if self.clock() < job.deadline_at + SILENCE_BORNE:
                 raise
             why = f"past its deadline, and the provider does not say how it ended: {silent}"

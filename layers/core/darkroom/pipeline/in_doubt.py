@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import catalog
-from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.errors import ErrorCode, ProviderSilent
 from darkroom.model import NOTHING, FoundProcess, Handle, Job, JobStatus, ProcessState, SendMode, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
@@ -51,7 +51,7 @@ class InDoubt:
             provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
         try:
             found = ask(provider, job)
-        except (OperatorFault, Throttled, ProviderUnavailable) as unknown:
+        except ProviderSilent as unknown:
             return self._look_again(job, str(unknown))
         if found is None:
             return Done(

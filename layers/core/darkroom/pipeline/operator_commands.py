@@ -17,10 +17,8 @@ from darkroom.errors import (
     ErrorCode,
     Inapplicable,
     LostClaim,
-    OperatorFault,
     ProcessUnknown,
-    ProviderUnavailable,
-    Throttled,
+    ProviderSilent,
 )
 from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
@@ -188,7 +186,7 @@ def _listed(provider: Provider, job: Job, so: str, *, force: bool = False) -> tu
     Inapplicable."""
     try:
         return ask(provider, job)
-    except (OperatorFault, ProviderUnavailable, Throttled) as unread:
+    except ProviderSilent as unread:
         if force:
             return None
         why = f"{provider.name}'s list cannot be read ({unread}), so {so}"

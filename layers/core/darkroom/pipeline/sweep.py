@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from darkroom.errors import LostClaim, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.settlement import Settlement
@@ -166,7 +166,7 @@ class Sweep:
         try:
             if provider is not None and job.process_id:
                 provider.forget(job.process_id)
-        except (OperatorFault, ProviderUnavailable, Throttled):
+        except ProviderSilent:
             return False
         return True
 
