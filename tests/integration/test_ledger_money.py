@@ -93,7 +93,7 @@ def test_a_burst_never_passes_the_limit(account: Cloud) -> None:
 
 def test_releasing_gives_everything_back(account: Cloud) -> None:
     ledger = make_ledger(account, credits="5")
-    job = ledger.release(reserved(ledger, credits="5"), START, None, "throttled")
+    job = ledger.release(reserved(ledger, credits="5"), START, error="throttled")
     assert (job.status, job.credits_reserved, job.budget_month) == (JobStatus.CLAIMED, None, None)
     assert account.budget("topaz", MONTH) == {"limit": 5, "reserved": 0, "committed": 0, "spent": 0, "jobs": 0}
     reserved(ledger, source("b.jpg"), credits="5", output_key="b.jpg")
@@ -175,7 +175,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
             continue
         match dice.randrange(5):
             case 0:
-                ledger.release(job, now, None, None)
+                ledger.release(job, now)
             case 1:
                 ledger.mark_in_doubt(job, "?", now)
             case 2:

@@ -135,7 +135,9 @@ class DynamoLedger:
         self._with_budgets(step, budgets.reservations(plan, self.limits, month))
         return self._reread(job)
 
-    def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+    def release(
+        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+    ) -> Job:
         """SUBMITTING → CLAIMED, the reservation given back, due at `next_attempt_at`."""
         step = move(
             job,
@@ -149,7 +151,9 @@ class DynamoLedger:
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
 
-    def postpone(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+    def postpone(
+        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+    ) -> Job:
         """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
         changes = _decided(job) | present(

@@ -68,7 +68,7 @@ class Finalize:
                 return current  # another worker is at it, or died at it: see how that ended when its lease is over
             return self.settlement.announce(current)
         except OutputBusy as busy:
-            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), None, str(busy))
+            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), error=str(busy))
         except Exception as error:
             self._end_lease(job, error)
             raise
@@ -77,7 +77,7 @@ class Finalize:
         """A retry may begin at once, whatever went wrong."""
         why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
         with suppress(LostClaim, LedgerBusy):
-            self.ledger.postpone(job, self.clock(), None, why)
+            self.ledger.postpone(job, self.clock(), error=why)
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
         if job.credits_charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
@@ -120,7 +120,7 @@ class Finalize:
         if progress.state is ProcessState.RUNNING:
             if late:
                 return self.settlement.leave_in_doubt(job, "past its deadline, and the provider would not cancel it")
-            return self.ledger.postpone(job, self.clock(), None, None)
+            return self.ledger.postpone(job, self.clock())
         if job.cancel_requested_at:
             return self._withdrawn(job, progress)
         match progress.state:
@@ -151,7 +151,7 @@ class Finalize:
     def _unknown(self, job: Job, provider: Provider) -> Job:
         is_foreign = asks_with_another_key(provider, job)
         if job.credits_charged is None and self.clock() < job.deadline_at:
-            return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
+            return self.ledger.postpone(job, self.clock(), error="the provider does not know the process yet")
         if (
             self.clock() < job.deadline_at + SILENCE_BORNE
         ):  # once is no proof: a gateway may have said so, or a wrong address

@@ -32,7 +32,7 @@ class InDoubt:
     def begin(self, job: Job, why: str) -> Outcome:
         """The call ended without an answer: look once the vendor's list must show it. The reservation stays."""
         due = self.clock() + _visibility_grace(job)
-        self.ledger.postpone(job, due, None, why)
+        self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, self.clock(), why)
 
     def provable_at(self, job: Job) -> datetime:
@@ -88,7 +88,7 @@ class InDoubt:
                 self.settlement.leave_in_doubt(job, f"the provider's list could not be read until the deadline: {why}")
             )
         due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
-        self.ledger.postpone(job, due, None, why)
+        self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, now, why)
 
 
