@@ -194,7 +194,7 @@ def test_open_jobs_leave_the_sparse_index_when_they_end(ledger: DynamoLedger, ac
 def test_polls_are_counted_and_the_eta_followed(ledger: DynamoLedger) -> None:
     job = ledger.record_poll(bound(ledger), LATER, LATER)
     job = ledger.record_poll(job, None, LATER)
-    assert (job.polls, job.eta) == (2, LATER)
+    assert (job.polls, job.process.eta) == (2, LATER)
 
 
 def test_a_polled_job_is_looked_after_a_while_past_its_next_poll(ledger: DynamoLedger) -> None:

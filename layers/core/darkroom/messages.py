@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -124,8 +123,8 @@ def _object_created_event(upload: Upload) -> str:
 
 def event_detail(job: Job) -> dict[str, object]:
     """Return the job's public attributes for events and reports, as JSON types, without absent ones."""
-    known = {field.name for field in fields(job)}
-    detail = {name: plain(getattr(job, name)) for name in PUBLIC if name in known}
+    attributes = job.attributes
+    detail = {name: plain(attributes[name]) for name in PUBLIC}
     return {name: value for name, value in detail.items() if value is not None}
 
 

@@ -141,9 +141,9 @@ def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dic
         RECEIPT_JOB: job.job_id,
         "darkroom-source": source,
         "darkroom-source-version": job.source_version or "",
-        "darkroom-provider": job.provider or "",
-        "darkroom-model": job.model or "",
-        RECEIPT_PROCESS: job.process_id or "",
+        "darkroom-provider": job.require_provider(),
+        "darkroom-model": job.require_model(),
+        RECEIPT_PROCESS: job.require_process().process_id,
         "darkroom-credits": f"{credits.normalize():f}",
     }
     left = S3_METADATA_LIMIT_BYTES - sum(len(k) + len(v) for k, v in metadata.items())

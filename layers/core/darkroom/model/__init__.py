@@ -1,18 +1,23 @@
 """The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
 
 from darkroom.model.jobs import (
+    GROUPS,
     LEASE_MARGIN,
     LISTED,
     NOTHING,
     TERMINAL,
     UNPUBLISHED,
     Alarm,
+    DispatchRecord,
     Handle,
     Job,
+    JobGroup,
     JobStatus,
     Note,
     PollState,
     PollStatus,
+    ProviderProcess,
+    Reservation,
 )
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode
 from darkroom.model.processes import (
@@ -37,6 +42,7 @@ from darkroom.model.uploads import (
 
 __all__ = [
     "ANY_FORMAT",
+    "GROUPS",
     "LEASE_MARGIN",
     "LISTED",
     "NOTHING",
@@ -47,6 +53,7 @@ __all__ = [
     "Alarm",
     "Balance",
     "Circuit",
+    "DispatchRecord",
     "Estimate",
     "FoundProcess",
     "Handle",
@@ -54,6 +61,7 @@ __all__ = [
     "ImageFormat",
     "Job",
     "JobDue",
+    "JobGroup",
     "JobStatus",
     "Limits",
     "Note",
@@ -62,6 +70,8 @@ __all__ = [
     "PollStatus",
     "ProcessState",
     "Progress",
+    "ProviderProcess",
+    "Reservation",
     "ResolvedSetting",
     "SendMode",
     "SourceObject",

@@ -29,10 +29,11 @@ class Poll:
         now = self.clock()
         if job is None or job.run != run or job.status is not JobStatus.PROCESSING or now >= job.deadline_at:
             return PollState(job_id, run, PollStatus.ENDED, now)
-        if job.staged:
+        process = job.require_process()
+        if process.staged:
             return PollState(job_id, run, PollStatus.ENDED, now)  # its result came with the submit's answer
         try:
-            progress = self.providers[job.provider or ""].progress(job.process_id or "")
+            progress = self.providers[job.require_provider()].progress(process.process_id)
         except (ProviderSilent, ProcessUnknown):
             return self._again(job, now, None)
         if progress.state is ProcessState.RUNNING and not self._cancelled(job):
@@ -44,13 +45,13 @@ class Poll:
         if job.cancel_requested_at is None:
             return False
         try:
-            return self.providers[job.provider or ""].cancel(job.process_id or "")
+            return self.providers[job.require_provider()].cancel(job.require_process().process_id)
         except (ProviderSilent, ProcessUnknown):
             return False
 
     def _again(self, job: Job, now: datetime, eta: datetime | None) -> PollState:
-        submitted_at = job.submitted_at or job.created_at
-        poll_at = poll_schedule.next_poll_at(now, eta or job.eta, submitted_at, job.polls + 1)
+        process = job.require_process()
+        poll_at = poll_schedule.next_poll_at(now, eta or process.eta, process.submitted_at, job.polls + 1)
         poll_at = min(poll_at, max(job.deadline_at, now))
         try:
             self.ledger.record_poll(job, eta, poll_at)

@@ -132,7 +132,7 @@ class Sweep:
 
     def _must_wait_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
         """None for a job that may be tried. Of those behind an open circuit whose time has come, one: the probe."""
-        circuit, now = circuits.get(job.provider or ""), self.clock()
+        circuit, now = circuits.get(job.provider) if job.provider else None, self.clock()
         if circuit is None or job.deadline_at <= now:
             return None
         if circuit.retry_at is not None and circuit.retry_at <= now and not circuit.paused:
@@ -162,10 +162,10 @@ class Sweep:
 
     def _is_forgotten(self, job: Job) -> bool:
         """False when the provider gives no answer."""
-        provider = self.providers.get(job.provider or "")
+        provider = self.providers.get(job.require_provider())
         try:
-            if provider is not None and job.process_id:
-                provider.forget(job.process_id)
+            if provider is not None:
+                provider.forget(job.require_process().process_id)
         except ProviderSilent:
             return False
         return True
