@@ -102,8 +102,9 @@ def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
 def everything(job: Job) -> dict[str, object]:
     """Return all attributes in JSON's types, the public ones first. Absent attributes are left out."""
     known = event_detail(job) | {"handle_prefix": job.handle.prefix}  # the provider's list shows this prefix
-    more = {name: job.attributes[name] for name in INTERNAL}
-    return known | {name: plain(value) for name, value in more.items() if value not in (None, (), {}, "")}
+    attributes = job.attributes
+    more = {name: plain(attributes[name]) for name in INTERNAL if attributes[name] not in (None, (), {}, "")}
+    return known | more
 
 
 def one_line(job: Job) -> str:

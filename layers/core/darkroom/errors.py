@@ -12,7 +12,7 @@ The tree, by who must act::
     │   ├── OutputCollision        uploader   another source already owns the output key
     │   ├── BudgetExceeded         operator   the month's limit would be passed
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
-    ├── ProviderSilent         –          the vendor does not say what was asked: a reader asks again, or gives up on it
+    ├── ProviderSilent         –          the vendor did not answer the question; one of three reasons
     │   ├── OperatorFault          operator   AuthFailed or OutOfCredits: wait, do not fail
     │   ├── Throttled              nobody     the vendor asks to come back later; nothing was accepted
     │   └── ProviderUnavailable    nobody     a read call got no usable answer; ask again
@@ -157,7 +157,7 @@ class ProviderRejected(Refusal):
 
 
 class ProviderSilent(DarkroomError):
-    """The vendor does not answer what was asked. It proves nothing of what was submitted before."""
+    """The vendor did not answer the question. That proves nothing about earlier submits."""
 
 
 class OperatorFault(ProviderSilent):

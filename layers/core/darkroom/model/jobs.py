@@ -59,42 +59,42 @@ class Handle:
 
 @dataclass(frozen=True, kw_only=True)
 class DispatchRecord:
-    """How this run is sent and where its result goes: from its first reservation on, also while it waits to be sent again."""
+    """How a run is sent and where its result goes. Each reservation writes it; a release keeps it."""
 
     output_bucket: str
-    output_key: str  # once it is completed: where the result stands
-    output_format: str  # of ImageFormat, or ANY_FORMAT
+    output_key: str  # of a completed job: where the result stands
+    output_format: str  # an ImageFormat, or ANY_FORMAT
     send_mode: SendMode
-    reserved_at: datetime  # for the first time in this run: nothing of it was sent before
+    reserved_at: datetime  # the run's first reservation: nothing of the run was sent before
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """What the months hold for the job, from `SUBMITTING` on; a release takes it away, a settlement turns it into `credits`."""
+    """What the month's rows hold for a job, at which price. A release removes it; a settled job keeps it on record."""
 
     credits_reserved: Decimal
     credit_price_usd: Decimal
-    budget_month: str  # YYYY-MM, whenever the job ends
-    key_fingerprint: str | None = None  # of the API key that the submit is made with; gone once it is settled
+    budget_month: str  # YYYY-MM: the month of the reservation, whenever the job ends
+    key_fingerprint: str | None = None  # of the API key of the submit; the settlement removes it
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderProcess:
-    """What the provider makes of the job, from `PROCESSING` on; `IN_DOUBT` has one if it was bound before."""
+    """The provider's process that is bound to a job, from the bind or an adoption on."""
 
     process_id: str
     eta: datetime
     submitted_at: datetime
-    credits_charged: Decimal | None = None  # what the provider said it charges, while the result is not in place yet
-    staged: bool = False  # the result of a synchronous call, kept in the output bucket until it is published
+    credits_charged: Decimal | None = None  # what the provider said it charges; the settlement removes it
+    staged: bool = False  # a synchronous call's result waits in the output bucket; the settlement removes this
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A row of the ledger, `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
 
-    `SUBMITTING`, `PROCESSING` and `IN_DOUBT` have a provider, a model, a dispatch and a reservation; `PROCESSING` has a process
-    too. What ended keeps what it had. The `require_…` methods are for such states: they raise ValueError where it lacks.
+    A `SUBMITTING`, `PROCESSING` or `IN_DOUBT` job has a provider, a model, a dispatch and a reservation. A `PROCESSING` job has
+    a process too. A job that ends keeps what it has. The `require_…` methods raise ValueError when the job lacks the part.
     """
 
     job_id: str
@@ -109,7 +109,7 @@ class Job:
     deadline_at: datetime
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
-    # What the upload asks for, as far as it is known: a claim knows nothing, a rerun the settings and the label.
+    # What the upload asks for. No group: these become known one after the other, and a rerun keeps the last two alone.
     provider: str | None = None
     model: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Job:
     reservation: Reservation | None = None
     process: ProviderProcess | None = None
     polls: int = 0  # of this run
-    credits: Decimal | None = None  # what was charged, once a job that was reserved is over
+    credits: Decimal | None = None  # what was charged; only a job that ends with a reservation has it
     cost_usd: Decimal | None = None
     superseded: bool = False
     error_code: str | None = None
@@ -146,7 +146,7 @@ class Job:
 
     @property
     def attributes(self) -> dict[str, object]:
-        """The job flat, by the ledger's names, as events and reports show it. Of a group that it lacks: None, or the default."""
+        """The job flat, under the ledger's names. An absent group gives the defaults of its fields, or None."""
         flat: dict[str, object] = {}
         for name, value in vars(self).items():
             group = GROUPS.get(name)
@@ -154,23 +154,23 @@ class Job:
         return flat
 
     def require_provider(self) -> str:
-        """The provider that it is, or may have been, sent to."""
+        """The provider of a job that is sent."""
         return self._required(self.provider, "provider")
 
     def require_model(self) -> str:
-        """The model that it is, or may have been, sent to."""
+        """The model of a job that is sent."""
         return self._required(self.model, "model")
 
     def require_dispatch(self) -> DispatchRecord:
-        """How it is, or may have been, sent."""
+        """How the job is sent, and where its result goes."""
         return self._required(self.dispatch, "dispatch")
 
     def require_reservation(self) -> Reservation:
-        """What is reserved for it."""
+        """What is reserved for the job."""
         return self._required(self.reservation, "reservation")
 
     def require_process(self) -> ProviderProcess:
-        """The process it is bound to."""
+        """The process that is bound to the job."""
         return self._required(self.process, "process")
 
     def _required(self, value: Value | None, what: str) -> Value:
@@ -180,7 +180,7 @@ class Job:
 
 
 JobGroup = DispatchRecord | Reservation | ProviderProcess
-# Fields of a job that are groups: a row has the attributes of one together, or none of them.
+# The fields of a job that are groups. A row has all attributes of a group, apart from optional ones, or none of them.
 GROUPS: Mapping[str, type[JobGroup]] = {
     "dispatch": DispatchRecord,
     "reservation": Reservation,
@@ -194,11 +194,11 @@ def _flat(group: type[JobGroup], value: JobGroup | None) -> dict[str, object]:
 
 
 class PollStatus(StrEnum):
-    """What poll and finalize tell the state machine, beside how a job stands that finalize found or left at rest."""
+    """What poll and finalize tell the state machine, beside a job's own status."""
 
-    RUNNING = "running"  # poll again at `poll_at`; the one word that the state machine looks for
-    ENDED = "ended"  # poll's: over, or perhaps; finalize finds out how
-    ABSENT = "ABSENT"  # finalize's: no such job, or another run of it
+    RUNNING = "running"  # poll again at `poll_at`; the state machine looks for this word alone
+    ENDED = "ended"  # only poll says this: nothing is to be waited for, and finalize finds out why
+    ABSENT = "ABSENT"  # only finalize says this: the job is not there, or is in another run
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class PollState:
 
     job_id: str
     run: int
-    status: PollStatus | JobStatus  # a JobStatus is finalize's: any but PROCESSING, which is `running`
+    status: PollStatus | JobStatus  # only finalize says a JobStatus, and never PROCESSING
     poll_at: datetime
 
 

@@ -47,7 +47,7 @@ class SendMode(StrEnum):
 ANY_FORMAT = "any"  # in place of a format: the provider decides, and does not say beforehand
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A job that may be paid for: everything checked, everything decided. Made by planning, sent by an adapter."""
 
