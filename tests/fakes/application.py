@@ -173,7 +173,7 @@ class World:
         self.deliver(upload)
         job = next(j for j in self.cloud.jobs() if (j.source_key, j.source_version) == (upload.key, upload.version_id))
         if job.status is JobStatus.PROCESSING:
-            self.provider.become(ProcessState.COMPLETED, job.process_id, credits)
+            self.provider.become(ProcessState.COMPLETED, job.process.process_id, credits)
             self.clock.advance(60)
             self.finalize(job)
         ended = self.ledger.get(job.job_id)
@@ -182,15 +182,15 @@ class World:
 
     def assert_books_balance(self) -> None:
         """Every budget row equals the sum of its jobs, and committed is reserved and spent together."""
-        jobs = [job for job in self.cloud.jobs() if job.budget_month]
+        jobs = [job for job in self.cloud.jobs() if job.reservation]
         for row in self.cloud.rows():
             if not row["pk"]["S"].startswith("BUDGET#"):
                 continue
             unit, month = row["pk"]["S"].removeprefix("BUDGET#"), row["sk"]["S"]
             booked = self.cloud.budget(unit, month)
-            held = [job for job in jobs if job.budget_month == month and unit in (job.provider, "usd")]
+            held = [job for job in jobs if job.reservation.budget_month == month and unit in (job.provider, "usd")]
             assert booked["reserved"] == sum(
-                _value(j, j.credits_reserved, unit) for j in held if j.status not in TERMINAL
+                _value(j, j.reservation.credits_reserved, unit) for j in held if j.status not in TERMINAL
             )
             assert booked["spent"] == sum(_value(j, j.credits, unit) for j in held if j.status in TERMINAL)
             assert booked["committed"] == booked["reserved"] + booked["spent"]
@@ -198,4 +198,4 @@ class World:
 
 
 def _value(job: Job, credits: Decimal | None, unit: str) -> Decimal:
-    return (credits or Decimal(0)) * ((job.credit_price_usd or Decimal(0)) if unit == "usd" else 1)
+    return (credits or Decimal(0)) * (job.reservation.credit_price_usd if unit == "usd" else 1)

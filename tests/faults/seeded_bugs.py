@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import messages
+from darkroom import messages, timestamps
 from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
@@ -73,7 +73,7 @@ def budget_read_then_written(patch: Patch) -> None:
     reserve, grant = DynamoLedger.reserve, budgets._grant
 
     def checked(self: DynamoLedger, job: Any, plan: Any, *rest: Any) -> Any:
-        month, limit = items.stamp(rest[-1])[:7], self.limits.monthly_credits.get(plan.provider)
+        month, limit = timestamps.stamp(rest[-1])[:7], self.limits.monthly_credits.get(plan.provider)
         item = self.table.read(items.budget_key(plan.provider, month)) or {}
         if limit and items.number(item, "committed") + plan.price > limit:
             raise BudgetExceeded("no room")
@@ -169,7 +169,7 @@ def another_keys_list_believed(patch: Patch) -> None:
 
     def settle(self: InDoubt, job: Any) -> Any:
         known = self.providers[job.provider].key_fingerprint()
-        return original(self, replace(job, key_fingerprint=known))
+        return original(self, replace(job, reservation=replace(job.reservation, key_fingerprint=known)))
 
     patch.setattr(InDoubt, "resolve", settle)
 
@@ -242,7 +242,7 @@ def broken_result_believed(patch: Patch) -> None:
     """Whatever the link returns is published."""
 
     def believed(link: Any, job: Any, progress: Any) -> ImageFacts:
-        return ImageFacts(ImageFormat(job.output_format), 1, 1)
+        return ImageFacts(ImageFormat(job.dispatch.output_format), 1, 1)
 
     patch.setattr(delivery, "check_result", believed)
 
@@ -250,7 +250,9 @@ def broken_result_believed(patch: Patch) -> None:
 def cancelled_by_word(patch: Patch) -> None:
     """A cancellation counts as done when it was requested."""
     original = finalize.Finalize._cancelled
-    patch.setattr(finalize.Finalize, "_cancelled", lambda self, provider, job: original(self, provider, job) or True)
+    patch.setattr(
+        finalize.Finalize, "_cancelled", lambda self, provider, process_id: original(self, provider, process_id) or True
+    )
 
 
 def died_after_wake(patch: Patch) -> None:

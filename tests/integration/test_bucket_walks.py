@@ -196,5 +196,5 @@ def test_of_two_versions_of_one_second_the_newer_ones_result_stands(
     for job in (newer, older) if backwards else (older, newer):
         watched.clock.advance(LATE)
         watched.finalize(job)
-    assert watched.cloud.head(newer.output_key)["Metadata"]["darkroom-job"] == newer.job_id
+    assert watched.cloud.head(newer.dispatch.output_key)["Metadata"]["darkroom-job"] == newer.job_id
     assert watched.ledger.get(newer.job_id).superseded in (None, False)  # type: ignore[union-attr]

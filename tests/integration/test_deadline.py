@@ -285,7 +285,7 @@ def test_a_charged_result_is_settled_though_its_process_is_forgotten_before_it_w
     world.provider.faults["result"] = [ResultNotReady("the download was cut")]
     with pytest.raises(ResultNotReady):
         world.finalize(job)
-    assert (world.job().status, world.job().credits_charged) == (JobStatus.PROCESSING, 3)
+    assert (world.job().status, world.job().process.credits_charged) == (JobStatus.PROCESSING, 3)
     world.clock.advance(passed)
     world.provider.processes.clear()
     assert world.finalize(job).status == "FAILED"

@@ -266,7 +266,7 @@ def test_an_older_version_never_replaces_a_newer_ones_result(world: World) -> No
     assert ended is not None
     assert (stands, ended.status, ended.superseded) == (new.job_id, JobStatus.COMPLETED, True)
     assert world.cloud.keys() == {"a.jpg", f"a.superseded-{old.job_id[:12]}.jpg"}
-    assert ended.output_key == f"a.superseded-{old.job_id[:12]}.jpg"
+    assert ended.dispatch.output_key == f"a.superseded-{old.job_id[:12]}.jpg"
     world.assert_books_balance()
 
 

@@ -30,7 +30,7 @@ def test_what_was_settled_a_day_ago_is_forgotten_at_the_provider(world: World) -
     job = settled(world)
     world.clock.advance(DAY - MINUTE)
     world.sweep()
-    assert job.process_id in world.provider.processes
+    assert job.process.process_id in world.provider.processes
     world.clock.advance(MINUTE)
     world.sweep()
     world.clock.advance(MINUTE)
@@ -41,7 +41,7 @@ def test_what_was_settled_a_day_ago_is_forgotten_at_the_provider(world: World) -
 
 def test_only_what_was_bound_here_is_forgotten_at_the_provider(world: World) -> None:
     job = settled(world)
-    entry = world.provider.processes[job.process_id or ""]
+    entry = world.provider.processes[job.process.process_id]
     others = {name: replace(entry, process_id=name) for name in ("somebody-else", "an-orphan")}
     world.provider.processes |= others
     world.ledger.record_orphan(job, "an-orphan")

@@ -118,7 +118,7 @@ def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> 
     ]
     ledger = make_ledger(account, credits="1")
     first = reserved(ledger)
-    ledger.release(first, START, None, None)
+    ledger.release(first, START)
     full = World(account, limits=ledger.limits)
     contended = full.make_ledger(Contended(account.dynamodb, {"transact_write_items": [fault]}))
     again = ledger.claim(source(), START, START + LEASE, START + HOURS_24).job

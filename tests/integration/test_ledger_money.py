@@ -93,8 +93,8 @@ def test_a_burst_never_passes_the_limit(account: Cloud) -> None:
 
 def test_releasing_gives_everything_back(account: Cloud) -> None:
     ledger = make_ledger(account, credits="5")
-    job = ledger.release(reserved(ledger, credits="5"), START, None, "throttled")
-    assert (job.status, job.credits_reserved, job.budget_month) == (JobStatus.CLAIMED, None, None)
+    job = ledger.release(reserved(ledger, credits="5"), START, error="throttled")
+    assert (job.status, job.reservation) == (JobStatus.CLAIMED, None)
     assert account.budget("topaz", MONTH) == {"limit": 5, "reserved": 0, "committed": 0, "spent": 0, "jobs": 0}
     reserved(ledger, source("b.jpg"), credits="5", output_key="b.jpg")
 
@@ -123,7 +123,7 @@ def test_a_settlement_goes_to_the_month_and_price_of_its_reservation(account: Cl
     job = reserved(ledger, credits="3", now=turn, price="0.50")
     job = ledger.bind(job, Submission("p-1", turn), turn)
     job = ledger.settle(job, JobStatus.FAILED, Decimal(2), turn + timedelta(hours=2))
-    assert (job.budget_month, job.cost_usd) == ("2026-11", Decimal("1.00"))
+    assert (job.reservation.budget_month, job.cost_usd) == ("2026-11", Decimal("1.00"))
     assert (committed(account), committed(account, "usd")) == (2, 1)
     assert account.budget("topaz", "2026-12") == {}
 
@@ -175,7 +175,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
             continue
         match dice.randrange(5):
             case 0:
-                ledger.release(job, now, None, None)
+                ledger.release(job, now)
             case 1:
                 ledger.mark_in_doubt(job, "?", now)
             case 2:

@@ -32,7 +32,7 @@ def at_work(world: World, upload: Upload) -> Job:
 
 
 def end(world: World, state: ProcessState = ProcessState.COMPLETED, credits: Decimal | None = None) -> Job:
-    world.provider.become(state, world.job().process_id, credits)
+    world.provider.become(state, world.job().process.process_id, credits)
     world.finalize(world.job())
     return world.job()
 
@@ -46,7 +46,7 @@ def test_a_job_settled_in_the_next_month_belongs_to_the_month_of_its_reservation
     at_work(world, upload)
     world.clock.advance(5 * MINUTE)
     job = end(world)
-    assert (job.status, job.budget_month) == (JobStatus.COMPLETED, MONTH)
+    assert (job.status, job.reservation.budget_month) == (JobStatus.COMPLETED, MONTH)
     assert world.cloud.budget("topaz", MONTH)["spent"] == 1
     assert world.cloud.budget("topaz", NEXT_MONTH) == {}
     world.assert_books_balance()
@@ -61,7 +61,7 @@ def test_a_job_that_waits_over_the_turn_is_paid_from_the_month_in_which_it_is_se
     world.operate.resume("topaz")
     world.clock.advance(timedelta(hours=1))
     world.sweep_and_deliver()
-    assert (world.job().status, world.job().budget_month) == (JobStatus.PROCESSING, NEXT_MONTH)
+    assert (world.job().status, world.job().reservation.budget_month) == (JobStatus.PROCESSING, NEXT_MONTH)
     assert world.cloud.budget("topaz", MONTH) == {}
     world.assert_books_balance()
 
@@ -103,7 +103,7 @@ def test_a_charge_over_the_reservation_is_booked_whole_and_calls_for_a_person(wo
     booked = world.cloud.budget("topaz", MONTH)
     assert (job.status, job.credits, world.bell.rung) == (JobStatus.COMPLETED, 3, [Alarm.OVERRUN])
     assert (booked["spent"], booked["overrun"], booked["reserved"]) == (3, 2, 0)
-    assert world.cloud.budget("usd", MONTH)["overrun"] == 2 * (job.credit_price_usd or 0)
+    assert world.cloud.budget("usd", MONTH)["overrun"] == 2 * (job.reservation.credit_price_usd)
     world.assert_books_balance()
 
 
@@ -132,7 +132,7 @@ def test_a_price_that_changes_while_a_job_runs_does_not_change_the_jobs(account:
     world.limits = price("0.50")
     world.ledger = world.ports["ledger"] = world.make_ledger(account.dynamodb)
     job = end(world)
-    assert (job.credit_price_usd, job.cost_usd) == (Decimal("0.10"), Decimal("0.10"))
+    assert (job.reservation.credit_price_usd, job.cost_usd) == (Decimal("0.10"), Decimal("0.10"))
     assert account.budget("usd", MONTH)["committed"] == Decimal("0.10")
     second = world.complete(account.put("b.jpg", picture()))
     assert second.cost_usd == Decimal("0.50")
@@ -159,7 +159,7 @@ def test_a_finished_process_the_provider_forgot_is_lost_and_settled_with_its_cha
     world.provider.faults["result"] = [ResultNotReady("HTTP 500")]
     with pytest.raises(ResultNotReady):
         world.finalize(job)
-    world.provider.forget(job.process_id or "")
+    world.provider.forget(job.process.process_id)
     world.clock.advance(job.deadline_at - world.clock() + SILENCE_BORNE)
     world.finalize(job)
     ended = world.job()
@@ -215,7 +215,7 @@ def sent_with_a_newer_key(world: World, upload: Upload, *, accepted: bool) -> No
 def test_a_rotated_key_is_read_again_before_the_list_is_judged(world: World, upload: Upload, accepted: bool) -> None:
     sent_with_a_newer_key(world, upload, accepted=accepted)
     world.deliver(upload)
-    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
+    assert (world.job().status, world.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
     assert (world.provider.key, world.provider.charged, world.bell.rung) == ("new-key", 1, [])
     world.assert_books_balance()
 
@@ -238,7 +238,7 @@ def test_of_two_matches_the_first_is_adopted_and_the_other_cancelled_and_written
     world.provider.processes["process-2"] = replace(first, process_id="process-2")
     world.deliver(upload)
     job = end(world)
-    assert (job.status, job.process_id, job.orphans) == (JobStatus.COMPLETED, "process-1", ("process-2",))
+    assert (job.status, job.process.process_id, job.orphans) == (JobStatus.COMPLETED, "process-1", ("process-2",))
     assert world.provider.processes["process-2"].progress.state is ProcessState.CANCELLED
     assert (world.provider.charged, world.bell.rung) == (1, [Alarm.ORPHAN])
     world.assert_books_balance()

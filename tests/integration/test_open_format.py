@@ -62,7 +62,7 @@ def sent(world: World, key: str = "a.jpg", noise: int = 0) -> Job:
 
 
 def finished(world: World, job: Job) -> Job:
-    world.provider.become(ProcessState.COMPLETED, job.process_id)
+    world.provider.become(ProcessState.COMPLETED, job.process.process_id)
     world.finalize(job)
     ended = world.ledger.get(job.job_id)
     assert ended is not None
@@ -74,7 +74,7 @@ def finished(world: World, job: Job) -> Job:
 
 def test_the_ledger_says_that_any_format_may_come(world: World) -> None:
     job = sent(world)
-    assert (job.output_format, job.output_key) == (ANY_FORMAT, "a.jpg")
+    assert (job.dispatch.output_format, job.dispatch.output_key) == (ANY_FORMAT, "a.jpg")
 
 
 @pytest.mark.parametrize("taken", ["a.jpg", "a.png", "a.tiff"])
@@ -105,7 +105,7 @@ def test_a_key_too_long_for_another_formats_suffix_is_no_reason_to_refuse(world:
     key = "k" * 1020 + ".jpg"
     job = finished(world, sent(world, key))
     named = {"png": "k" * 1020 + ".png"}.get(form, key)
-    assert (job.status, job.output_key, world.cloud.keys()) == (JobStatus.COMPLETED, named, {named})
+    assert (job.status, job.dispatch.output_key, world.cloud.keys()) == (JobStatus.COMPLETED, named, {named})
     assert world.cloud.head(named)["ContentType"] == f"image/{form}"
 
 
@@ -126,7 +126,7 @@ def test_a_result_goes_under_the_key_of_its_own_format(world: World, form: str, 
     body = gives(world, form)
     job = finished(world, sent(world))
     assert (world.cloud.keys(), world.cloud.body(key)) == ({key}, body)
-    assert (job.status, job.output_key, job.superseded) == (JobStatus.COMPLETED, key, False)
+    assert (job.status, job.dispatch.output_key, job.superseded) == (JobStatus.COMPLETED, key, False)
 
 
 @FORMS
@@ -221,7 +221,7 @@ def test_finalize_may_die_at_any_step(world: World, step: tuple[str, str], after
     world.provider.become(ProcessState.COMPLETED)
     kill(world, *step, after=after)
     finalize_until_done(world)
-    assert (world.job().status, world.job().output_key) == (JobStatus.COMPLETED, key)
+    assert (world.job().status, world.job().dispatch.output_key) == (JobStatus.COMPLETED, key)
     assert (world.cloud.keys(), world.cloud.versions(key)) == ({key}, 1)
     assert world.cloud.budget("topaz", MONTH)["spent"] == 1
     world.assert_books_balance()
@@ -238,7 +238,7 @@ def test_a_staged_results_finalize_may_die_at_any_step(
     deliver_until_done(world, world.cloud.put("a.jpg", picture()))
     kill(world, *step, after=after)
     finalize_until_done(world)
-    assert (world.job().status, world.job().output_key) == (JobStatus.COMPLETED, key)
+    assert (world.job().status, world.job().dispatch.output_key) == (JobStatus.COMPLETED, key)
     left = {output_keys.incoming_key(world.job().job_id)} if (*step, after) in LEAVES else set()
     assert (world.cloud.keys(), world.cloud.versions(key)) == ({key, *left}, 1)
 
@@ -254,4 +254,4 @@ def test_a_published_result_that_cannot_be_fetched_again_is_no_loss(world: World
     world.clock.advance(RETENTION)
     world.provider.processes["process-1"].result = b""
     world.finalize(world.job())
-    assert (world.job().status, world.job().output_key) == (JobStatus.COMPLETED, key)
+    assert (world.job().status, world.job().dispatch.output_key) == (JobStatus.COMPLETED, key)

@@ -65,7 +65,11 @@ def test_an_adopted_process_is_followed_to_its_result(world: World, upload: Uplo
     in_doubt(world, upload)
     world.provider.lists = True
     adopted = world.operate.adopt("a.jpg", "process-1")
-    assert (adopted.status, adopted.process_id, len(world.executions.running)) == (JobStatus.PROCESSING, "process-1", 1)
+    assert (adopted.status, adopted.process.process_id, len(world.executions.running)) == (
+        JobStatus.PROCESSING,
+        "process-1",
+        1,
+    )
     world.provider.become(ProcessState.COMPLETED)
     assert follow(world).status is JobStatus.COMPLETED
     assert (world.provider.charged, world.cloud.keys()) == (1, {"a.jpg"})

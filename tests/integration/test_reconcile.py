@@ -40,7 +40,7 @@ def at_work(world: World, number: int = 1) -> Job:
 
 def finish(world: World, job: Job) -> None:
     """Let the provider finish and charge."""
-    world.provider.become(ProcessState.COMPLETED, job.process_id)
+    world.provider.become(ProcessState.COMPLETED, job.process.process_id)
     account_holds(world, held(world) - 1)
 
 
@@ -82,7 +82,7 @@ def test_a_job_that_was_not_charged_is_no_drift(known: World) -> None:
 
 def test_a_charge_over_the_reservation_is_no_drift_once_it_is_booked(known: World) -> None:
     job = at_work(known)
-    known.provider.become(ProcessState.COMPLETED, job.process_id, Decimal(3))
+    known.provider.become(ProcessState.COMPLETED, job.process.process_id, Decimal(3))
     account_holds(known, 97)
     known.finalize(job)
     assert look(known) == 0

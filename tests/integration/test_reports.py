@@ -121,8 +121,8 @@ def failing_first(world: World) -> tuple[Job, Job]:
     for upload in uploads:
         world.deliver(upload)
     older, newer = sorted(world.cloud.jobs(), key=lambda job: job.source_order)
-    world.provider.become(ProcessState.FAILED, older.process_id)
-    world.provider.become(ProcessState.COMPLETED, newer.process_id)
+    world.provider.become(ProcessState.FAILED, older.process.process_id)
+    world.provider.become(ProcessState.COMPLETED, newer.process.process_id)
     return older, newer
 
 

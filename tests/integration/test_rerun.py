@@ -36,7 +36,7 @@ def upload(world: World) -> Upload:
 def fail(world: World, upload: Upload) -> Job:
     """Return a job that the provider failed."""
     world.deliver(upload)
-    world.provider.become(ProcessState.FAILED, world.job().process_id)
+    world.provider.become(ProcessState.FAILED, world.job().process.process_id)
     world.finalize(world.job())
     return world.job()
 
@@ -68,7 +68,7 @@ def rerun_all(world: World, first: date = DAY, last: date = DAY) -> int:
 def test_a_run_that_failed_is_paid_again_once_and_completes(world: World, upload: Upload) -> None:
     fail(world, upload)
     job = rerun(world)
-    assert (job.status, job.run, job.process_id, job.error_code) == (JobStatus.PROCESSING, 2, "process-2", None)
+    assert (job.status, job.run, job.process.process_id, job.error_code) == (JobStatus.PROCESSING, 2, "process-2", None)
     world.provider.become(ProcessState.COMPLETED, "process-2")
     world.finalize(job)
     assert (world.job().status, world.provider.charged, world.cloud.keys()) == (JobStatus.COMPLETED, 1, {"a.jpg"})
@@ -88,7 +88,7 @@ def test_each_of_three_runs_is_kept_and_booked(world: World, upload: Upload) -> 
     world.complete(upload)
     for number in (2, 3):
         job = rerun(world, completed=True)
-        world.provider.become(ProcessState.COMPLETED, job.process_id)
+        world.provider.become(ProcessState.COMPLETED, job.process.process_id)
         world.finalize(job)
         assert world.job().run == number
     assert sorted(run.run for run in all_runs(world.cloud)) == [1, 2, 3]
@@ -186,7 +186,7 @@ def test_a_submit_of_the_old_run_that_answers_late_is_cancelled_and_written_down
     world.ports["provider"] = Replaced(world.provider, submit=slow)
     world.submit(upload)
     job = world.job()
-    assert (job.run, job.status, job.process_id) == (2, JobStatus.PROCESSING, "process-1")
+    assert (job.run, job.status, job.process.process_id) == (2, JobStatus.PROCESSING, "process-1")
     assert (job.orphans, world.provider.charged) == (("process-2",), 1)
     assert_every_run_is_in_the_books(world.cloud)
 
@@ -211,7 +211,7 @@ def test_a_lost_submit_of_the_next_run_is_not_taken_for_the_one_before(world: Wo
     world.provider.refusals = [SubmitInDoubt("lost")]
     rerun(world, completed=True)
     world.deliver(upload)
-    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-2")
+    assert (world.job().status, world.job().process.process_id) == (JobStatus.PROCESSING, "process-2")
 
 
 def test_a_burst_is_paid_up_to_the_budget_and_the_rest_once_the_limit_is_raised(account: Cloud) -> None:

@@ -21,9 +21,9 @@ from darkroom.pipeline.outcomes import Done, Ignored, RetryLater
 def test_an_upload_becomes_a_result_with_everything_accounted_for(world: World) -> None:
     upload = world.cloud.put("a.jpg", picture(), ContentType="image/jpeg")
     job = world.complete(upload)
-    assert (job.status, job.credits, job.output_key) == (JobStatus.COMPLETED, Decimal(1), "a.jpg")
-    assert world.cloud.body("a.jpg") == world.provider.processes[job.process_id or ""].result
-    assert world.provider.processes[job.process_id or ""].sent == picture()
+    assert (job.status, job.credits, job.dispatch.output_key) == (JobStatus.COMPLETED, Decimal(1), "a.jpg")
+    assert world.cloud.body("a.jpg") == world.provider.processes[job.process.process_id].result
+    assert world.provider.processes[job.process.process_id].sent == picture()
     assert world.bus.kinds == ["Job Completed"]
     assert world.cloud.budget("topaz", MONTH)["spent"] == 1
     world.assert_books_balance()
@@ -234,7 +234,7 @@ def test_too_little_time_left_sends_nothing_and_comes_back(world: World, monkeyp
     monkeypatch.setattr(World, "ends", property(lambda self: self.clock.now))
     assert isinstance(world.submit(upload), RetryLater)
     assert (world.provider.processes, world.job().status) == ({}, JobStatus.CLAIMED)
-    assert world.job().credits_reserved is None
+    assert world.job().reservation is None
     monkeypatch.undo()
     world.clock.advance(60)
     world.deliver(upload)

@@ -21,7 +21,7 @@ def test_the_link_names_the_file_by_the_handle_and_lives_as_long_as_the_vendor_n
     world.submit(world.cloud.put("folder/a.jpg", picture()))
     job = world.job()
     assert world.links.minted == [("folder/a.jpg", f"{job.job_id}-1-1.jpeg", 900)]
-    assert (job.status, job.send_mode) == (JobStatus.PROCESSING, SendMode.LINK)
+    assert (job.status, job.dispatch.send_mode) == (JobStatus.PROCESSING, SendMode.LINK)
 
 
 def test_the_suffix_is_the_images_own_whatever_its_key_says(world: World) -> None:
@@ -67,5 +67,5 @@ def test_a_synchronous_call_may_be_given_a_link_too(world: World, monkeypatch: p
     small_catalogs.use(monkeypatch, small_catalogs.book('inputs = ["link"]\nis_synchronous = true\ncredits = 1'))
     world.deliver(world.cloud.put("a.jpg", picture()))
     world.finalize(world.job())
-    assert (world.job().status, world.job().send_mode) == (JobStatus.COMPLETED, SendMode.SYNCHRONOUS_LINK)
+    assert (world.job().status, world.job().dispatch.send_mode) == (JobStatus.COMPLETED, SendMode.SYNCHRONOUS_LINK)
     assert len(world.links.minted) == 1

@@ -39,7 +39,7 @@ def upload(account: Cloud) -> Upload:
 
 
 def assert_nothing_reserved_or_sent(world: World) -> None:
-    assert (world.job().credits_reserved, world.provider.processes) == (None, {})
+    assert (world.job().reservation, world.provider.processes) == (None, {})
     assert world.cloud.budget("topaz", MONTH).get("committed", 0) == 0
     world.assert_books_balance()
 
@@ -47,7 +47,7 @@ def assert_nothing_reserved_or_sent(world: World) -> None:
 def test_what_the_vendor_says_it_will_cost_is_reserved(unpriced: World, upload: Upload) -> None:
     assert isinstance(unpriced.submit(upload), Done)
     job = unpriced.job()
-    assert (job.status, job.credits_reserved) == (JobStatus.PROCESSING, Decimal("7.5"))
+    assert (job.status, job.reservation.credits_reserved) == (JobStatus.PROCESSING, Decimal("7.5"))
     booked = unpriced.cloud.budget("topaz", MONTH)
     assert (booked["reserved"], booked["committed"]) == (Decimal("7.5"), Decimal("7.5"))
     assert unpriced.cloud.budget("usd", MONTH)["reserved"] == Decimal("0.9")
@@ -70,7 +70,7 @@ def test_the_job_is_settled_with_what_the_vendor_charges(unpriced: World, upload
 def test_a_model_with_a_price_asks_for_no_estimate(world: World, upload: Upload) -> None:
     world.provider.estimated = Decimal("7.5")
     world.submit(upload)
-    assert (world.provider.estimates, world.job().credits_reserved) == ([], 1)
+    assert (world.provider.estimates, world.job().reservation.credits_reserved) == ([], 1)
 
 
 @pytest.mark.parametrize("answer", BUSY)
@@ -101,7 +101,7 @@ def test_an_estimate_that_names_no_credits_is_none(unpriced: World, upload: Uplo
     assert_nothing_reserved_or_sent(unpriced)
     unpriced.provider.estimated = Decimal(2)
     unpriced.deliver(upload)
-    assert unpriced.job().credits_reserved == 2
+    assert unpriced.job().reservation.credits_reserved == 2
 
 
 @pytest.mark.parametrize("answer", [*BUSY, None])

@@ -19,8 +19,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import Alarm, JobDue, JobStatus, Upload
-from darkroom.pipeline.dispatch import LEASE_MARGIN
+from darkroom.model import LEASE_MARGIN, Alarm, JobDue, JobStatus, Upload
 from darkroom.pipeline.in_doubt import CLOCKS_DIFFER
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 
@@ -167,7 +166,7 @@ def test_a_lost_answer_is_looked_for_after_the_grace_and_adopted(world: World, u
     assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
     world.clock.advance(first.seconds)
     world.deliver(upload)
-    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
+    assert (world.job().status, world.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
     assert len(world.provider.processes) == len(world.executions.running) == 1
     world.assert_books_balance()
 
@@ -183,7 +182,7 @@ def test_nothing_is_looked_for_before_the_grace_is_over(world: World, upload: Up
     world.provider.faults.clear()
     world.clock.advance(1)
     world.sweep_and_deliver()
-    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
+    assert (world.job().status, world.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
     assert len(world.provider.processes) == 1
 
 
@@ -204,7 +203,7 @@ def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_gr
     world.provider.faults.clear()
     world.clock.advance(GRACE + CLOCKS_DIFFER)
     world.submit(JobDue(left.job_id))
-    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
+    assert (world.job().status, world.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
     assert (world.provider.charged, len(world.executions.running)) == (1, 1)
 
 
@@ -260,7 +259,7 @@ def test_of_two_processes_the_first_is_adopted_and_the_other_cancelled(world: Wo
     world.provider.processes["process-2"] = twin
     world.deliver(upload)
     job = world.job()
-    assert (job.process_id, job.orphans, world.provider.charged) == ("process-1", ("process-2",), 1)
+    assert (job.process.process_id, job.orphans, world.provider.charged) == ("process-1", ("process-2",), 1)
 
 
 def test_a_bind_that_loses_cancels_its_own_process_and_writes_it_down(world: World, upload: Upload) -> None:
@@ -295,4 +294,4 @@ def test_a_source_deleted_while_its_submit_is_in_doubt_is_still_adopted(world: W
     world.submit(upload)
     world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
     world.deliver(upload)
-    assert (world.job().status, world.job().process_id) == (JobStatus.PROCESSING, "process-1")
+    assert (world.job().status, world.job().process.process_id) == (JobStatus.PROCESSING, "process-1")

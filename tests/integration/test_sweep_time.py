@@ -16,7 +16,7 @@ from tests.integration.time_support import MINUTE, Replaced
 
 from darkroom.aws import items
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus
+from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus, ProviderProcess
 from darkroom.pipeline.sweep import FORGET_BATCH, FORGET_LATER, TIME_TO_ASK
 from darkroom.providers.registry import ADAPTERS
 
@@ -69,7 +69,7 @@ def due(world: World, status: JobStatus, provider: str, count: int, start: int =
         created_at=START - DAY,
         deadline_at=START,
         provider=provider,
-        process_id="p",
+        process=ProviderProcess(process_id="p", eta=START, submitted_at=START),
         due_at=START,
     )
     word = LISTED if status in TERMINAL else status

@@ -53,7 +53,7 @@ def submitted(world: World, upload: Upload) -> Job:
     """Return a job whose result is staged."""
     verdict = world.submit(upload)
     assert isinstance(verdict, Done)
-    assert verdict.job.staged
+    assert verdict.job.process.staged
     return world.job()
 
 
@@ -67,7 +67,7 @@ def ended_as(world: World) -> tuple[JobStatus, str | None, Decimal | None]:
 
 def test_the_result_is_staged_and_the_job_waits_for_finalize(world: World, upload: Upload) -> None:
     job = submitted(world, upload)
-    assert (job.status, job.send_mode, job.credits_charged) == (
+    assert (job.status, job.dispatch.send_mode, job.process.credits_charged) == (
         JobStatus.PROCESSING,
         SendMode.SYNCHRONOUS_UPLOAD,
         CHARGE,
@@ -101,7 +101,7 @@ def test_finalize_publishes_it_settles_the_charge_and_clears_the_place(world: Wo
 
 def test_a_finished_job_does_not_mention_staging(world: World, upload: Upload) -> None:
     world.finalize(submitted(world, upload))
-    assert (world.job().staged, world.job().credits_charged) == (False, None)
+    assert (world.job().process.staged, world.job().process.credits_charged) == (False, None)
 
 
 def test_without_a_charge_in_the_answer_the_reserved_price_is_settled(world: World, upload: Upload) -> None:
@@ -156,7 +156,7 @@ def test_too_little_time_for_a_synchronous_call_waits_and_says_which_parameter_t
     assert "SubmitTimeoutSeconds must be at least 300" in verdict.reason
     assert (world.provider.processes, world.cloud.budget("topaz", MONTH)) == ({}, {})  # nothing was ever reserved
     assert "SubmitTimeoutSeconds must be at least 300" in (world.job().error or "")
-    assert (world.job().status, world.job().reserved_at) == (JobStatus.CLAIMED, None)
+    assert (world.job().status, world.job().dispatch) == (JobStatus.CLAIMED, None)
 
 
 def test_exactly_enough_time_for_a_synchronous_call_is_enough(
@@ -235,4 +235,4 @@ def test_a_result_that_was_staged_before_the_answer_was_lost_is_used(world: Worl
 def test_a_staged_result_is_adopted_though_the_provider_cannot_be_asked(world: World, upload: Upload) -> None:
     world.provider.losses, world.provider.lists = [LOST], False
     world.deliver(upload)
-    assert (world.job().status, world.job().staged) == (JobStatus.PROCESSING, True)
+    assert (world.job().status, world.job().process.staged) == (JobStatus.PROCESSING, True)

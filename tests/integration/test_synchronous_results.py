@@ -48,7 +48,7 @@ def submitted(world: World, upload: Upload) -> Job:
     """Return a job whose result is staged."""
     verdict = world.submit(upload)
     assert isinstance(verdict, Done)
-    assert verdict.job.staged
+    assert verdict.job.process.staged
     return world.job()
 
 
@@ -61,7 +61,7 @@ def test_a_staged_result_that_is_gone_is_given_up_only_when_the_provider_keeps_n
     world: World, upload: Upload
 ) -> None:
     job = submitted(world, upload)
-    world.ports["staging"].drop(job.job_id, job.process_id)
+    world.ports["staging"].drop(job.job_id, job.process.process_id)
     with pytest.raises(ResultNotReady):
         world.finalize(job)
     world.clock.advance(DEADLINE + RETENTION)
@@ -75,7 +75,7 @@ def test_a_staged_result_that_is_gone_is_fetched_from_a_provider_that_keeps_it_t
 ) -> None:
     world.provider.ends_as = ProcessState.COMPLETED
     job = submitted(world, upload)
-    world.ports["staging"].drop(job.job_id, job.process_id)
+    world.ports["staging"].drop(job.job_id, job.process.process_id)
     world.finalize(job)
     assert ended_as(world) == (JobStatus.COMPLETED, None, CHARGE)
     assert world.cloud.body("a.jpg") == world.provider.processes["process-1"].result
@@ -84,7 +84,7 @@ def test_a_staged_result_that_is_gone_is_fetched_from_a_provider_that_keeps_it_t
 def test_what_a_provider_gives_in_its_place_may_still_become_whole(world: World, upload: Upload) -> None:
     world.provider.ends_as = ProcessState.COMPLETED
     job = submitted(world, upload)
-    world.ports["staging"].drop(job.job_id, job.process_id)
+    world.ports["staging"].drop(job.job_id, job.process.process_id)
     whole, world.provider.processes["process-1"].result = world.provider.processes["process-1"].result, b"not yet"
     with pytest.raises(ResultNotReady):
         world.finalize(job)

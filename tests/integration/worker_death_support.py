@@ -110,7 +110,7 @@ def assert_a_person_is_called(world: World) -> None:
 def assert_paid_once_and_completed(world: World) -> None:
     job = world.job()
     assert (job.status, job.run, world.provider.charged) == (JobStatus.COMPLETED, 1, 1)
-    assert world.cloud.body("a.jpg") == world.provider.processes[job.process_id or ""].result
+    assert world.cloud.body("a.jpg") == world.provider.processes[job.process.process_id].result
     assert set(world.bus.kinds) == {"Job Completed"}
     assert world.ledger.get(job.job_id).published_at is not None  # type: ignore[union-attr]
     assert world.cloud.budget("topaz", MONTH)["spent"] == 1

@@ -70,7 +70,7 @@ def sent(world: World, key: str = "a.jpg") -> Job:
 def failed(world: World, key: str = "a.jpg") -> Job:
     """Return a job that the provider accepted and failed."""
     job = sent(world, key)
-    world.provider.become(ProcessState.FAILED, job.process_id)
+    world.provider.become(ProcessState.FAILED, job.process.process_id)
     world.clock.advance(60)
     world.finalize(job)
     return now(world, job)

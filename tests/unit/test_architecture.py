@@ -15,7 +15,7 @@ TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroo
 PURE = {
     "darkroom.catalog", "darkroom.configuration", "darkroom.messages", "darkroom.images", "darkroom.output_keys",
     "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing", "darkroom.setting_layers", "darkroom.sizing",
-    "darkroom.spelling",
+    "darkroom.spelling", "darkroom.timestamps",
 }  # fmt: skip
 # The packages of words, and what each may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}

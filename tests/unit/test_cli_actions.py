@@ -57,7 +57,7 @@ def test_a_command_without_sense_is_refused_and_changes_nothing(world: World, ar
 
 def test_a_doubt_is_adopted(world: World) -> None:
     job = doubted(world)
-    assert "PROCESSING" in run("resolve", job.job_id, "--adopt", job.process_id or "").stdout
+    assert "PROCESSING" in run("resolve", job.job_id, "--adopt", job.process.process_id).stdout
     assert now(world, job).status is JobStatus.PROCESSING
 
 

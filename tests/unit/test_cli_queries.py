@@ -84,9 +84,9 @@ def test_one_job_is_shown_with_all_that_is_known(world: World) -> None:
     job = sent(world)
     told = json.loads(run("job", job.job_id, "--json").stdout)
     assert told["handle_prefix"] == f"{job.job_id}-1-"
-    assert told["process_id"] == job.process_id
+    assert told["process_id"] == job.process.process_id
     assert datetime.fromisoformat(told["deadline_at"]) == job.deadline_at
-    assert job.process_id in run("job", "a.jpg").stdout
+    assert job.process.process_id in run("job", "a.jpg").stdout
 
 
 def test_accounts_are_shown_and_a_drift_is_accepted(world: World) -> None:

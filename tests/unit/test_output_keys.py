@@ -9,7 +9,7 @@ import pytest
 
 from darkroom import output_keys
 from darkroom.errors import InvalidSetting
-from darkroom.model import ImageFormat, Job, JobStatus, SourceObject, Upload
+from darkroom.model import ImageFormat, Job, JobStatus, ProviderProcess, SourceObject, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 JPEG, PNG, TIFF = ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF
@@ -17,19 +17,19 @@ JPEG, PNG, TIFF = ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF
 
 def job(key: str = "a.jpg", bucket: str = "in") -> Job:
     return Job(
-        "0" * 32,
-        1,
-        1,
-        JobStatus.PROCESSING,
-        bucket,
-        key,
-        "v1",
-        "",
-        NOW,
-        NOW,
+        job_id="0" * 32,
+        run=1,
+        attempt=1,
+        status=JobStatus.PROCESSING,
+        source_bucket=bucket,
+        source_key=key,
+        source_version="v1",
+        source_order="",
+        created_at=NOW,
+        deadline_at=NOW,
         provider="topaz",
         model="Standard V2",
-        process_id="p-1",
+        process=ProviderProcess(process_id="p-1", eta=NOW, submitted_at=NOW),
     )
 
 

@@ -12,11 +12,12 @@ The tree, by who must act::
     │   ├── OutputCollision        uploader   another source already owns the output key
     │   ├── BudgetExceeded         operator   the month's limit would be passed
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
-    ├── OperatorFault          operator   AuthFailed or OutOfCredits: wait, do not fail
-    ├── Throttled              nobody     the vendor asks to come back later; nothing was accepted
+    ├── ProviderSilent         –          the vendor did not answer the question; one of three reasons
+    │   ├── OperatorFault          operator   AuthFailed or OutOfCredits: wait, do not fail
+    │   ├── Throttled              nobody     the vendor asks to come back later; nothing was accepted
+    │   └── ProviderUnavailable    nobody     a read call got no usable answer; ask again
     ├── NothingSent            nobody     no byte reached the vendor
     ├── SubmitInDoubt          us         the vendor may or may not have accepted
-    ├── ProviderUnavailable    nobody     a read call got no usable answer; ask again
     ├── ProcessUnknown         us         the vendor does not know this process id
     ├── ResultNotReady         nobody     Completed, but the link or its bytes are not whole yet
     │   └── OutputBusy             nobody     another version's result is being written to the same key
@@ -25,6 +26,10 @@ The tree, by who must act::
     ├── LedgerBusy             nobody     DynamoDB conflicts outlasted this invocation
     ├── Inapplicable           operator   a command does not fit the job as it stands; nothing was changed
     └── SourceGone             uploader   the object or version is no longer there
+
+Who asks about a process, a list or an account treats the three silences alike. Who submits, or asks for the price of a submit,
+does not: OperatorFault opens the provider's circuit, Throttled waits, and ProviderUnavailable waits before the submit and is a
+doubt after it.
 
 A message names the key, the value, what is allowed and the nearest right value. No message carries a link or a key.
 """
@@ -151,7 +156,11 @@ class ProviderRejected(Refusal):
     code = ErrorCode.PROVIDER_REJECTED
 
 
-class OperatorFault(DarkroomError):
+class ProviderSilent(DarkroomError):
+    """The vendor did not answer the question. That proves nothing about earlier submits."""
+
+
+class OperatorFault(ProviderSilent):
     """The vendor's account needs its owner: AuthFailed (401, 403) or OutOfCredits (402, 412, 425). Nothing was accepted."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
@@ -159,12 +168,16 @@ class OperatorFault(DarkroomError):
         self.code = code
 
 
-class Throttled(DarkroomError):
+class Throttled(ProviderSilent):
     """The vendor asks to come back later (429). Nothing was accepted."""
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderUnavailable(ProviderSilent):
+    """A call that changes nothing got no usable answer; asking again is safe."""
 
 
 class NothingSent(DarkroomError):
@@ -173,10 +186,6 @@ class NothingSent(DarkroomError):
 
 class SubmitInDoubt(DarkroomError):
     """Time-out, reset or 5xx after the first byte: the vendor may have accepted and may charge."""
-
-
-class ProviderUnavailable(DarkroomError):
-    """A call that changes nothing got no usable answer; asking again is safe."""
 
 
 class ProcessUnknown(DarkroomError):

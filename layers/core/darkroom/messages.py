@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from urllib.parse import unquote_plus
 
 from darkroom.model import Job, JobDue, JobStatus, Upload
+from darkroom.timestamps import stamp
 
 MAX_DELAY_SECONDS = 900  # the longest delay of a message that SQS allows (DelaySeconds)
 
-SOURCE = "darkroom"
+EVENT_SOURCE = "darkroom"  # of our events and of our own messages
 JOB_ID = re.compile("[0-9a-f]{32}")
 JOB_DUE = "Job Due"  # our own message on the intake queue: it names a job by its id, since its object may be gone
 
@@ -105,7 +105,7 @@ def _etag(value: str | None) -> str | None:
 def to_message(what: Upload | JobDue) -> str:
     """Return the queue message for an upload, in EventBridge's form, or for a due job. `parse_message` reads it back."""
     if isinstance(what, JobDue):
-        return json.dumps({"source": SOURCE, "detail-type": JOB_DUE, "detail": {"job_id": what.job_id}})
+        return json.dumps({"source": EVENT_SOURCE, "detail-type": JOB_DUE, "detail": {"job_id": what.job_id}})
     return _object_created_event(what)
 
 
@@ -118,19 +118,14 @@ def _object_created_event(upload: Upload) -> str:
     }
     s3_object = {name: value for name, value in fields_of_object.items() if value is not None}
     detail = {"bucket": {"name": upload.bucket}, "object": s3_object}
-    return json.dumps({"source": SOURCE, "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
+    return json.dumps({"source": EVENT_SOURCE, "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
 
 
 def event_detail(job: Job) -> dict[str, object]:
     """Return the job's public attributes for events and reports, as JSON types, without absent ones."""
-    known = {field.name for field in fields(job)}
-    detail = {name: plain(getattr(job, name)) for name in PUBLIC if name in known}
+    attributes = job.attributes
+    detail = {name: plain(attributes[name]) for name in PUBLIC}
     return {name: value for name, value in detail.items() if value is not None}
-
-
-def stamp(moment: datetime) -> str:
-    """A time as ledger, events, reports and the command line write it: `2026-11-21T14:00:00.000Z`, always of one length."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def plain(value: object) -> object:

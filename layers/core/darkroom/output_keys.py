@@ -16,7 +16,7 @@ from darkroom.model import ImageFormat, Job, SourceObject, Upload
 
 FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
-RECEIPT_JOB = "darkroom-job"
+RECEIPT_JOB, RECEIPT_PROCESS = "darkroom-job", "darkroom-process-id"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
 SUPERSEDED_MARK = re.compile(r"\.superseded-[0-9a-f]{12}")  # see superseded_key
@@ -141,9 +141,9 @@ def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dic
         RECEIPT_JOB: job.job_id,
         "darkroom-source": source,
         "darkroom-source-version": job.source_version or "",
-        "darkroom-provider": job.provider or "",
-        "darkroom-model": job.model or "",
-        "darkroom-process-id": job.process_id or "",
+        "darkroom-provider": job.require_provider(),
+        "darkroom-model": job.require_model(),
+        RECEIPT_PROCESS: job.require_process().process_id,
         "darkroom-credits": f"{credits.normalize():f}",
     }
     left = S3_METADATA_LIMIT_BYTES - sum(len(k) + len(v) for k, v in metadata.items())

@@ -15,7 +15,7 @@ from darkroom import catalog, pricing, sizing
 from darkroom.catalog import Catalog, Kind, Model, Parameter
 from darkroom.catalog.parameter_values import describe_allowed, to_wire_value
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, ResolvedSetting, SendMode
+from darkroom.model import PIXELS_PER_MEGAPIXEL, ImageFacts, ImageFormat, Limits, Plan, ResolvedSetting, SendMode
 from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, did_you_mean, quoted
 from darkroom.spelling import closest
 
@@ -220,7 +220,7 @@ def _send_mode(
     by_link = values.get("input_by", model.inputs[0]) == catalog.LINK
     is_wanted = values.get("synchronous") == "true"
     limit_mp = model.synchronous_max_output_mp
-    if is_wanted and limit_mp is not None and output_pixels > limit_mp * pricing.PIXELS_PER_MEGAPIXEL:
+    if is_wanted and limit_mp is not None and output_pixels > limit_mp * PIXELS_PER_MEGAPIXEL:
         message = f"synchronous=true in {accepted['synchronous'].layer}: {model.name} takes it for up to {limit_mp} MP"
         if accepted["synchronous"].layer in OBJECT_LAYERS:
             raise ImageTooLarge(f"{message}; the result would be larger")

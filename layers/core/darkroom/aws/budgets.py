@@ -7,18 +7,18 @@ the one write that may be refused; settling and releasing always go through, sin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import BudgetExceeded
-from darkroom.model import Job, Limits, Plan
+from darkroom.model import Job, Limits, Plan, Reservation
 
 USD = "usd"
 # What a job carries only while something is reserved for it.
-OF_A_RESERVATION = ("credits_reserved", "credit_price_usd", "budget_month", "key_fingerprint")
+OF_A_RESERVATION = tuple(field.name for field in fields(Reservation))
 
 # The period has no row yet: nothing is committed, and the price alone fits (checked before the write).
 FIRST_OF_PERIOD = "attribute_not_exists(#committed)"
@@ -50,12 +50,13 @@ def _grant(unit: str, month: str, price: Decimal, limit: Decimal) -> Write:
 
 def settlements(job: Job, credits: Decimal) -> list[Write]:
     """Gives the job's reservation back and books what was charged, in the month of the reservation."""
-    if job.credits_reserved is None or job.budget_month is None:
+    held = job.reservation
+    if held is None:
         return []
-    price_usd = job.credit_price_usd or Decimal(0)
+    price_usd = held.credit_price_usd
     return [
-        _settle(job.provider or "", job.budget_month, job.credits_reserved, credits),
-        _settle(USD, job.budget_month, job.credits_reserved * price_usd, credits * price_usd),
+        _settle(job.require_provider(), held.budget_month, held.credits_reserved, credits),
+        _settle(USD, held.budget_month, held.credits_reserved * price_usd, credits * price_usd),
     ]
 
 

@@ -9,6 +9,7 @@ from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.model import Circuit
+from darkroom.timestamps import moment
 
 # Nobody tries at this moment: of those who come when the time is over, the first moves it on and tries alone.
 TIME_TO_TRY = "#retry_at <= :now"
@@ -32,8 +33,8 @@ class DynamoCircuits:
         return Circuit(
             provider=provider,
             paused=paused_at is not None,
-            retry_at=items.moment(retry_at) if retry_at else None,
-            opened_at=items.moment(paused_at or opened_at or retry_at or ""),
+            retry_at=moment(retry_at) if retry_at else None,
+            opened_at=moment(paused_at or opened_at or retry_at or ""),
             error_code=None if paused_at else items.text(item, "error_code"),
             error=items.text(item, "paused_why") if paused_at else items.text(item, "error"),
         )

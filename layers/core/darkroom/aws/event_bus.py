@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom.messages import EVENT_SOURCE
+
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
-
-
-EVENT_SOURCE = "darkroom"
 
 
 class EventNotSent(RuntimeError):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from darkroom.aws.items import stamp
 from darkroom.model import PollState
+from darkroom.timestamps import stamp
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -20,7 +20,7 @@ MAX_RESTARTS = 20  # the most executions of one run; another is started if the l
 
 def poll_state_payload(tick: PollState) -> dict[str, object]:
     """Return the data of an execution: four keys, and no links, settings or secrets."""
-    return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status}
+    return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status.value}
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from darkroom.aws import budgets, items
 from darkroom.aws.expressions import Write
-from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move
+from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move, present
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
@@ -33,7 +33,7 @@ class DynamoInterventions:
         anew = {
             "run": job.run + 1, "attempt": 1, "polls": 0, "deadline_at": deadline_at, "next_attempt_at": now,
         }  # fmt: skip
-        gone = {field.name for field in fields(Job)} - IDENTITY - anew.keys() - {"status", "due_at"}
+        gone = job.attributes.keys() - IDENTITY - anew.keys() - {"status", "due_at"}
         step = move(
             job,
             TERMINAL,
@@ -51,7 +51,7 @@ class DynamoInterventions:
         bound = {
             "process_id": process_id,
             "eta": now,
-            "submitted_at": job.submitted_at or now,
+            "submitted_at": job.process.submitted_at if job.process else now,
             "deadline_at": deadline_at,
         }
         step = move(
@@ -111,5 +111,4 @@ class DynamoInterventions:
 
 def _kept(job: Job) -> dict[str, Any]:
     """The run as it ended, without what the indexes read."""
-    known = {field.name: getattr(job, field.name) for field in fields(job) if field.name != "due_at"}
-    return {name: value for name, value in known.items() if not items.is_absent(value)}
+    return {name: value for name, value in present(**job.attributes).items() if name != "due_at"}

@@ -1,7 +1,4 @@
-"""Rows: jobs as DynamoDB items and back. Pure translation; it must not call AWS.
-
-Times are stored as ISO 8601 UTC with milliseconds and `Z`, always of one length, so that comparing text compares times.
-"""
+"""Rows: jobs as DynamoDB items and back. Pure translation; it must not call AWS."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom import messages
-from darkroom.model import Job, JobStatus, SendMode
+from darkroom.model import GROUPS, Job, JobGroup, JobStatus, SendMode
+from darkroom.timestamps import moment, stamp
 
 TIMES = frozenset(
     {
@@ -34,15 +31,8 @@ TIMES = frozenset(
 WHOLE = frozenset({"run", "attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
 
-stamp = messages.stamp  # a time as text, in the one form
-
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
-
-
-def moment(text: str) -> datetime:
-    """The reverse of `stamp`."""
-    return datetime.fromisoformat(text)
 
 
 def wire(value: object) -> dict[str, Any]:
@@ -88,8 +78,7 @@ def output_row_key(bucket: str, key: str) -> dict[str, Any]:
 
 def job_item(job: Job) -> dict[str, Any]:
     """The whole row of a new job, with the attributes that its sparse indexes read."""
-    known = {field.name: getattr(job, field.name) for field in fields(job)}
-    item = {name: wire(value) for name, value in known.items() if not is_absent(value)}
+    item = {name: wire(value) for name, value in job.attributes.items() if not is_absent(value)}
     return (
         item
         | job_key(job.job_id)
@@ -107,25 +96,35 @@ def is_absent(value: object) -> bool:
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
-    """The job in a row; attributes it does not know (indexes, TTL) are left out."""
-    row = {name: _deserialize(value) for name, value in item.items()}
-    values: dict[str, Any] = {"source_version": None}  # absent where the bucket is unversioned
-    for field in fields(Job):
-        if row.get(field.name) is None:
-            continue
-        value = row[field.name]
-        if field.name in TIMES:
-            value = moment(value)
-        elif field.name in WHOLE:
-            value = int(value)
-        elif field.name == "status":
-            value = JobStatus(value)
-        elif field.name == "send_mode":
-            value = SendMode(value)
-        elif field.name == "orphans":
-            value = tuple(sorted(value))
-        values[field.name] = value
-    return Job(**values)
+    """The job in a row; attributes it does not know (indexes, TTL) are left out. TypeError for a row with half a group."""
+    row = {name: _typed(name, _deserialize(value)) for name, value in item.items()}
+    groups = {name: _group(kind, row) for name, kind in GROUPS.items()}
+    own = {field.name: row[field.name] for field in fields(Job) if row.get(field.name) is not None}
+    unversioned = {"source_version": None}  # absent where the bucket is unversioned
+    return Job(**{**unversioned, **own, **groups})
+
+
+def _group(kind: type[JobGroup], row: Mapping[str, Any]) -> JobGroup | None:
+    """What the row has of the group, None when it has nothing of it."""
+    found = {field.name: row[field.name] for field in fields(kind) if row.get(field.name) is not None}
+    return kind(**found) if found else None
+
+
+def _typed(name: str, value: Any) -> Any:
+    """An attribute as a job has it."""
+    if value is None:
+        return None
+    if name in TIMES:
+        return moment(value)
+    if name in WHOLE:
+        return int(value)
+    if name == "status":
+        return JobStatus(value)
+    if name == "send_mode":
+        return SendMode(value)
+    if name == "orphans":
+        return tuple(sorted(value))
+    return value
 
 
 def number(item: Mapping[str, Any], name: str) -> Decimal:

@@ -88,9 +88,9 @@ def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | No
 
 def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | None]:
     """Where a job stands once all was told: among those the provider still lists, or nowhere."""
-    return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process_id else (None, None)
+    return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process else (None, None)
 
 
 def present(**changes: object) -> dict[str, object]:
-    """What is to be set: those that are not None."""
-    return {name: value for name, value in changes.items() if value is not None}
+    """What is to be set: those that take room in a row."""
+    return {name: value for name, value in changes.items() if not items.is_absent(value)}

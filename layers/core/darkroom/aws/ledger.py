@@ -32,8 +32,21 @@ from darkroom.aws.job_transitions import (
 )
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim, OutputBusy
-from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
+from darkroom.model import (
+    ANY_FORMAT,
+    TERMINAL,
+    DispatchRecord,
+    Job,
+    JobStatus,
+    Limits,
+    Plan,
+    ProviderProcess,
+    Reservation,
+    SourceObject,
+    Submission,
+)
 from darkroom.ports import Claim
+from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; an execution that never started is missed then
 SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
@@ -102,29 +115,35 @@ class DynamoLedger:
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
         """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
-        month = items.stamp(now)[:7]
-        output_format = ANY_FORMAT if plan.other_formats else plan.output_format.value
-        changes: dict[str, object] = {
-            "provider": plan.provider, "model": plan.model, "settings": dict(plan.settings),
-            "credits_reserved": plan.price, "credit_price_usd": plan.credit_price_usd, "budget_month": month,
-            "output_bucket": output_bucket, "output_key": output_key, "output_format": output_format,
-            "send_mode": plan.send_mode, "key_fingerprint": fingerprint, "reserved_at": job.reserved_at or now,
-        }  # fmt: skip
-        if plan.label is not None:
-            changes["label"] = plan.label
+        held = Reservation(
+            credits_reserved=plan.price,
+            credit_price_usd=plan.credit_price_usd,
+            budget_month=stamp(now)[:7],
+            key_fingerprint=fingerprint,
+        )
+        dispatch = DispatchRecord(
+            output_bucket=output_bucket,
+            output_key=output_key,
+            output_format=ANY_FORMAT if plan.other_formats else plan.output_format.value,
+            send_mode=plan.send_mode,
+            reserved_at=job.dispatch.reserved_at if job.dispatch else now,
+        )
+        decided = {"provider": plan.provider, "model": plan.model, "settings": dict(plan.settings)}
         step = move(
             job,
             [JobStatus.CLAIMED],
             JobStatus.SUBMITTING,
             word=JobStatus.SUBMITTING,
             due_at=job.lease_until or now,
-            set=changes,
+            set={**decided, **present(label=plan.label), **vars(dispatch), **vars(held)},
             remove=["error", "error_code"],
         )
-        self._with_budgets(step, budgets.reservations(plan, self.limits, month))
+        self._with_budgets(step, budgets.reservations(plan, self.limits, held.budget_month))
         return self._reread(job)
 
-    def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+    def release(
+        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+    ) -> Job:
         """SUBMITTING → CLAIMED, the reservation given back, due at `next_attempt_at`."""
         step = move(
             job,
@@ -138,7 +157,9 @@ class DynamoLedger:
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
 
-    def postpone(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+    def postpone(
+        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+    ) -> Job:
         """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
         changes = _decided(job) | present(
@@ -152,13 +173,12 @@ class DynamoLedger:
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
         """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
-        changes = present(
+        process = ProviderProcess(
             process_id=submission.process_id,
             eta=submission.eta,
             submitted_at=now,
-            polls=0,
             credits_charged=submission.credits,
-            staged=submission.staged or None,
+            staged=submission.staged,
         )
         step = move(
             job,
@@ -166,14 +186,15 @@ class DynamoLedger:
             JobStatus.PROCESSING,
             word=JobStatus.PROCESSING,
             due_at=now + EXECUTION_STARTS,
-            set=changes,
+            set=present(**vars(process), polls=0),
             remove=["lease_until", "next_attempt_at", "error", "error_code"],
         )
         try:
             return items.job_of(self.table.update(step))
         except ConditionFailed as failed:
             current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
-            if current and current.process_id == submission.process_id and current.run == job.run:
+            bound = current.process if current and current.run == job.run else None
+            if current and bound and bound.process_id == process.process_id:
                 return current
             raise LostClaim("the job was bound or taken over meanwhile") from None
 
@@ -209,7 +230,7 @@ class DynamoLedger:
         except ConditionFailed as failed:
             if output_claims.has_newer(failed.item, job):
                 return False
-            ends = items.moment(items.text(failed.item, "writer_until") or items.stamp(now))
+            ends = moment(items.text(failed.item, "writer_until") or stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
 
     def settle(
@@ -228,10 +249,10 @@ class DynamoLedger:
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
         changes = _decided(job) | present(
-            completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded or None
+            completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded
         )
-        if job.credits_reserved is not None:
-            changes |= {"credits": credits, "cost_usd": credits * (job.credit_price_usd or Decimal(0))}
+        if job.reservation:
+            changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
         stale = {"error", "error_code"} - changes.keys()
@@ -239,7 +260,7 @@ class DynamoLedger:
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         stands = status is JobStatus.COMPLETED and not superseded
-        in_place = [output_claims.in_place(job, output_key or job.output_key or "")] if stands else []
+        in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if stands else []
         self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
         return self._reread(job)
 
@@ -303,9 +324,7 @@ class DynamoLedger:
 
 def _decided(job: Job) -> dict[str, object]:
     """What is known by now of how the job is, or was to be, sent: of one that is refused, its worker alone knows it."""
-    return present(
-        provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings) if job.settings else None
-    )
+    return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
 
 
 def _outdated(error_code: str | None, error: str | None) -> list[str]:

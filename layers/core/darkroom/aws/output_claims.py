@@ -39,7 +39,7 @@ def collision(job: Job, key: str, taken: Mapping[str, Any]) -> OutputCollision:
 def taking(job: Job, key: str, now: datetime, until: datetime) -> Write:
     """The job as the key's one writer."""
     return Write(
-        key=items.output_row_key(job.output_bucket or "", key),
+        key=items.output_row_key(job.require_dispatch().output_bucket, key),
         set={"writer": job.job_id, "writer_until": until},
         when=[OUTPUT_FREE, NOT_OLDER],
         values={"writer": job.job_id, "now": now, "order": job.source_order},
@@ -49,7 +49,7 @@ def taking(job: Job, key: str, now: datetime, until: datetime) -> Write:
 def in_place(job: Job, key: str) -> Write:
     """The job's result as the newest."""
     return Write(
-        key=items.output_row_key(job.output_bucket or "", key),
+        key=items.output_row_key(job.require_dispatch().output_bucket, key),
         set={"newest_order": job.source_order, "newest_job": job.job_id},
         remove=["writer", "writer_until"],
         when=[STILL_WRITER],

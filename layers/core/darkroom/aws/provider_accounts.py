@@ -9,6 +9,7 @@ from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import AccountSnapshot
+from darkroom.timestamps import moment
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class DynamoProviderAccounts:
         if item is None:
             return None
         numbers = {name: items.number(item, name) for name in ("baseline_total", "baseline_spent", "total", "spent")}
-        return AccountSnapshot(**numbers, checked_at=items.moment(items.text(item, "checked_at") or ""))
+        return AccountSnapshot(**numbers, checked_at=moment(items.text(item, "checked_at") or ""))
 
     def keep(self, provider: str, reckoning: AccountSnapshot) -> None:
         """Replaces it."""

@@ -19,7 +19,7 @@ from darkroom.ports import Reader
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-HANDLE, PROCESS = "darkroom-handle", "darkroom-process-id"
+HANDLE, PROCESS = "darkroom-handle", output_keys.RECEIPT_PROCESS
 CHUNK_BYTES = 256 * 1024
 
 

@@ -12,6 +12,7 @@ from darkroom.aws.job_transitions import FROM_STATUS, SAME_ATTEMPT, SAME_RUN, ST
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import Job
+from darkroom.timestamps import moment, stamp
 
 SWEEP = "SWEEP"
 # The task was never done, or its time has come: of two sweeps at once one has the turn.
@@ -64,7 +65,7 @@ class DynamoSweepQueries:
     def turn(self, task: str, now: datetime, every: timedelta) -> bool:
         """Whether this caller has the task's turn. Looks first: a refused write costs as much as one that is made."""
         key = items.own_key(SWEEP, f"TASK#{task}")
-        if (items.text(self.table.read(key) or {}, "next_at") or "") > items.stamp(now):
+        if (items.text(self.table.read(key) or {}, "next_at") or "") > stamp(now):
             return False
         try:
             self.table.update(Write(key, set={"next_at": now + every}, when=[MY_TURN], values={"now": now}))
@@ -77,7 +78,7 @@ class DynamoSweepQueries:
         try:
             self.table.update(Write(_bucket(bucket), set={"since": now}, when=[FIRST_SWEEP]))
         except ConditionFailed as known:
-            return items.moment(items.text(known.item, "since") or items.stamp(now))
+            return moment(items.text(known.item, "since") or stamp(now))
         return now
 
     def cursor(self, bucket: str) -> str | None:
@@ -95,7 +96,7 @@ class DynamoSweepQueries:
         if item is None:
             return None
         until = items.text(item, "writer_until")
-        return until is not None and items.moment(until) > now
+        return until is not None and moment(until) > now
 
 
 def _bucket(name: str) -> dict[str, dict[str, str]]:

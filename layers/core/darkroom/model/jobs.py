@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from darkroom.model.plans import SendMode
+
+Value = TypeVar("Value")
 
 
 class JobStatus(StrEnum):
@@ -33,6 +36,9 @@ TERMINAL = frozenset(
 UNPUBLISHED = "UNPUBLISHED"  # over, its event not sent yet
 LISTED = "LISTED"  # over and told; the provider's list still shows its process
 
+LEASE_MARGIN = timedelta(seconds=60)  # a lease lasts so long past its invocation's end, so that clocks may differ
+NOTHING = Decimal(0)  # credits: released, or not charged
+
 
 @dataclass(frozen=True)
 class Handle:
@@ -51,9 +57,45 @@ class Handle:
         return f"{self.job_id}-{self.run}-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class DispatchRecord:
+    """How a run is sent and where its result goes. Each reservation writes it; a release keeps it."""
+
+    output_bucket: str
+    output_key: str  # of a completed job: where the result stands
+    output_format: str  # an ImageFormat, or ANY_FORMAT
+    send_mode: SendMode
+    reserved_at: datetime  # the run's first reservation: nothing of the run was sent before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """What the month's rows hold for a job, at which price. A release removes it; a settled job keeps it on record."""
+
+    credits_reserved: Decimal
+    credit_price_usd: Decimal
+    budget_month: str  # YYYY-MM: the month of the reservation, whenever the job ends
+    key_fingerprint: str | None = None  # of the API key of the submit; the settlement removes it
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderProcess:
+    """The provider's process that is bound to a job, from the bind or an adoption on."""
+
+    process_id: str
+    eta: datetime
+    submitted_at: datetime
+    credits_charged: Decimal | None = None  # what the provider said it charges; the settlement removes it
+    staged: bool = False  # a synchronous call's result waits in the output bucket; the settlement removes this
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """A row of the ledger, `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals."""
+    """A row of the ledger, `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
+
+    A `SUBMITTING`, `PROCESSING` or `IN_DOUBT` job has a provider, a model, a dispatch and a reservation. A `PROCESSING` job has
+    a process too. A job that ends keeps what it has. The `require_…` methods raise ValueError when the job lacks the part.
+    """
 
     job_id: str
     run: int
@@ -67,34 +109,24 @@ class Job:
     deadline_at: datetime
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
+    # What the upload asks for. No group: these become known one after the other, and a rerun keeps the last two alone.
     provider: str | None = None
     model: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     label: str | None = None
-    process_id: str | None = None
-    key_fingerprint: str | None = None
-    credits_reserved: Decimal | None = None
-    credits_charged: Decimal | None = None  # what the provider said it charges, while the result is not in place yet
-    credits: Decimal | None = None
-    credit_price_usd: Decimal | None = None
+    dispatch: DispatchRecord | None = None
+    reservation: Reservation | None = None
+    process: ProviderProcess | None = None
+    polls: int = 0  # of this run
+    credits: Decimal | None = None  # what was charged; only a job that ends with a reservation has it
     cost_usd: Decimal | None = None
-    budget_month: str | None = None
-    reserved_at: datetime | None = None  # for the first time in this run: nothing of it was sent before
-    output_bucket: str | None = None
-    output_key: str | None = None
-    output_format: str | None = None
-    send_mode: SendMode | None = None  # how it was, or is to be, sent
-    staged: bool = False  # the result of a synchronous call, kept in the output bucket until it is published
     superseded: bool = False
     error_code: str | None = None
     error: str | None = None
-    submitted_at: datetime | None = None
-    eta: datetime | None = None
     completed_at: datetime | None = None
     published_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     due_at: datetime | None = None  # when somebody must look at the job again, whoever works on it now
-    polls: int = 0
     orphans: tuple[str, ...] = ()
 
     @property
@@ -112,14 +144,70 @@ class Job:
         """`bucket/key`, for messages."""
         return f"{self.source_bucket}/{self.source_key}"
 
+    @property
+    def attributes(self) -> dict[str, object]:
+        """The job flat, under the ledger's names. An absent group gives the defaults of its fields, or None."""
+        flat: dict[str, object] = {}
+        for name, value in vars(self).items():
+            group = GROUPS.get(name)
+            flat |= {name: value} if group is None else _flat(group, value)
+        return flat
+
+    def require_provider(self) -> str:
+        """The provider of a job that is sent."""
+        return self._required(self.provider, "provider")
+
+    def require_model(self) -> str:
+        """The model of a job that is sent."""
+        return self._required(self.model, "model")
+
+    def require_dispatch(self) -> DispatchRecord:
+        """How the job is sent, and where its result goes."""
+        return self._required(self.dispatch, "dispatch")
+
+    def require_reservation(self) -> Reservation:
+        """What is reserved for the job."""
+        return self._required(self.reservation, "reservation")
+
+    def require_process(self) -> ProviderProcess:
+        """The process that is bound to the job."""
+        return self._required(self.process, "process")
+
+    def _required(self, value: Value | None, what: str) -> Value:
+        if value is None:
+            raise ValueError(f"job {self.job_id} is {self.status} and has no {what}")
+        return value
+
+
+JobGroup = DispatchRecord | Reservation | ProviderProcess
+# The fields of a job that are groups. A row has all attributes of a group, apart from optional ones, or none of them.
+GROUPS: Mapping[str, type[JobGroup]] = {
+    "dispatch": DispatchRecord,
+    "reservation": Reservation,
+    "process": ProviderProcess,
+}
+
+
+def _flat(group: type[JobGroup], value: JobGroup | None) -> dict[str, object]:
+    absent = {one.name: None if one.default is MISSING else one.default for one in fields(group)}
+    return absent if value is None else vars(value)
+
+
+class PollStatus(StrEnum):
+    """What poll and finalize tell the state machine, beside a job's own status."""
+
+    RUNNING = "running"  # poll again at `poll_at`; the state machine looks for this word alone
+    ENDED = "ended"  # only poll says this: nothing is to be waited for, and finalize finds out why
+    ABSENT = "ABSENT"  # only finalize says this: the job is not there, or is in another run
+
 
 @dataclass(frozen=True)
 class PollState:
-    """What poll answers to the state machine, and what the state machine carries."""
+    """What poll and finalize answer to the state machine, and what the state machine carries."""
 
     job_id: str
     run: int
-    status: str  # running | ended
+    status: PollStatus | JobStatus  # only finalize says a JobStatus, and never PROCESSING
     poll_at: datetime
 
 

@@ -47,7 +47,7 @@ class SendMode(StrEnum):
 ANY_FORMAT = "any"  # instead of a format: the provider chooses it and does not say beforehand
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A checked and complete description of a submit. `planning` makes it, a provider's adapter sends it."""
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+PIXELS_PER_MEGAPIXEL = 1_000_000
+
 
 class ImageFormat(StrEnum):
     """The image formats that Darkroom reads and writes."""

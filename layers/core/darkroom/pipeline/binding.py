@@ -9,7 +9,7 @@ from datetime import datetime
 
 from darkroom import poll_schedule
 from darkroom.errors import DarkroomError, LedgerBusy, LostClaim
-from darkroom.model import Alarm, Job, PollState, Submission
+from darkroom.model import Alarm, Job, PollState, PollStatus, Submission
 from darkroom.pipeline.outcomes import Done, Ignored, Outcome
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
@@ -74,7 +74,8 @@ class Binding:
 
 def first_poll_state(job: Job, now: datetime) -> PollState:
     """What the job's execution starts with."""
-    if job.cancel_requested_at or job.staged:
-        return PollState(job.job_id, job.run, "running", now)
-    poll_at = poll_schedule.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
-    return PollState(job.job_id, job.run, "running", min(poll_at, max(job.deadline_at, now)))
+    process = job.require_process()
+    if job.cancel_requested_at or process.staged:
+        return PollState(job.job_id, job.run, PollStatus.RUNNING, now)
+    poll_at = poll_schedule.next_poll_at(now, process.eta, process.submitted_at, job.polls)
+    return PollState(job.job_id, job.run, PollStatus.RUNNING, min(poll_at, max(job.deadline_at, now)))

@@ -11,17 +11,15 @@ from decimal import Decimal
 from darkroom import images, output_keys
 from darkroom.errors import (
     ErrorCode,
-    OperatorFault,
     ProcessUnknown,
-    ProviderUnavailable,
+    ProviderSilent,
     ResultNotReady,
     SourceGone,
-    Throttled,
     UnsafeLink,
     UnsupportedFormat,
 )
 from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, ProcessState, Progress
-from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, Staging
 
 
@@ -42,7 +40,8 @@ class Delivery:
         raised, while it may be had later."""
         credits = charge(job, progress)
         known = self._known_key(job)
-        key, newest = self._take(job, known or job.output_key or job.source_key, credits, lasting=known is not None)
+        expected = known or job.require_dispatch().output_key
+        key, newest = self._take(job, expected, credits, lasting=known is not None)
         try:
             if not self._stands(key, job):
                 key, newest = self._fetched(job, provider, progress, key, newest)
@@ -52,13 +51,14 @@ class Delivery:
             if self.may_come(job):
                 raise ResultNotReady(str(error)) from None
             return self.lose(job, credits, str(error))
-        except (OperatorFault, ProviderUnavailable, Throttled) as silent:
+        except ProviderSilent as silent:
             if self.may_come(job):
                 raise
             return self.lose(job, credits, str(silent))
         completed = self.settlement.complete(job, credits, key, superseded=not newest)
-        if job.staged:  # not before: until then it may be the only copy that nobody else may overwrite
-            self.staging.drop(job.job_id, job.process_id or "")
+        process = job.require_process()
+        if process.staged:  # not before: until then it may be the only copy that nobody else may overwrite
+            self.staging.drop(job.job_id, process.process_id)
         return completed
 
     def is_in_place(self, job: Job) -> bool:
@@ -70,8 +70,9 @@ class Delivery:
 
     def _known_key(self, job: Job) -> str | None:
         """Where the result goes; None while its format is open, unless an earlier try put it in place."""
-        if job.output_format != ANY_FORMAT:
-            return job.output_key or job.source_key
+        dispatch = job.require_dispatch()
+        if dispatch.output_format != ANY_FORMAT:
+            return dispatch.output_key
         keys = dict.fromkeys(output_keys.key_in_format(job.source_key, form) for form in ImageFormat)
         places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
         return next((key for key, place in places if self._stands(place, job)), None)
@@ -86,7 +87,7 @@ class Delivery:
 
     def _stands(self, key: str, job: Job) -> bool:
         """Whether this process' result is in place there."""
-        return self.outputs.receipt(key).get("darkroom-process-id") == job.process_id
+        return self.outputs.receipt(key).get(output_keys.RECEIPT_PROCESS) == job.require_process().process_id
 
     def _fetched(self, job: Job, provider: Provider, progress: Progress, key: str, newest: bool) -> tuple[str, bool]:
         """Where it was put, and whether as the newest: what was staged; else, or should it be gone or no whole picture, what
@@ -96,15 +97,15 @@ class Delivery:
         except BrokenResult as broken:
             if not self._is_staged(job):
                 raise
-            given = _finished(provider, job.process_id or "")  # what was staged stays as it is
+            given = _finished(provider, job.require_process().process_id)  # what was staged stays as it is
             if given is None:
                 raise StagedForNothing(str(broken)) from None
         given = replace(given, credits=progress.credits)
-        return self._copied(provider.result(job.process_id or ""), job, given, key, newest)
+        return self._copied(provider.result(job.require_process().process_id), job, given, key, newest)
 
     def _opened(self, job: Job, provider: Provider) -> AbstractContextManager[ResultLink]:
         """What was staged; else what the provider gives."""
-        process_id = job.process_id or ""
+        process_id = job.require_process().process_id
         return self.staging.open(job.job_id, process_id) if self._is_staged(job) else provider.result(process_id)
 
     def _copied(
@@ -113,7 +114,7 @@ class Delivery:
         credits = charge(job, progress)
         with opening as link:
             facts = check_result(link, job, progress)
-            if job.output_format == ANY_FORMAT:
+            if job.require_dispatch().output_format == ANY_FORMAT:
                 key, newest = self._take(job, output_keys.key_in_format(job.source_key, facts.format), credits)
                 if self._stands(key, job):
                     return key, newest
@@ -121,7 +122,8 @@ class Delivery:
         return key, newest
 
     def _is_staged(self, job: Job) -> bool:
-        return job.staged and self.staging.find(job.handle) == job.process_id
+        process = job.require_process()
+        return process.staged and self.staging.find(job.handle) == process.process_id
 
     def _write(self, key: str, link: ResultLink, form: ImageFormat, job: Job, credits: Decimal) -> None:
         metadata: Mapping[str, str] = {}
@@ -137,11 +139,11 @@ class Delivery:
     def may_come(self, job: Job) -> bool:
         """Whether the result of a finished process may still be had. A provider keeps it from when it finished, which no
         port tells: at the latest that was at the deadline."""
-        return self.clock() < job.deadline_at + self.retention[job.provider or ""]
+        return self.clock() < job.deadline_at + self.retention[job.require_provider()]
 
     def is_kept(self, job: Job) -> bool:
         """Whether the provider must still know the process: what it does not know then, it never finished."""
-        return self.clock() < (job.submitted_at or job.created_at) + self.retention[job.provider or ""]
+        return self.clock() < job.require_process().submitted_at + self.retention[job.require_provider()]
 
     def lose(self, job: Job, credits: Decimal, why: str) -> Job:
         """The result was charged and cannot be had any more."""
@@ -150,7 +152,7 @@ class Delivery:
 
 def charge(job: Job, progress: Progress) -> Decimal:
     """What a finished process costs: as its provider says, else as reserved."""
-    return progress.credits if progress.credits is not None else (job.credits_reserved or NOTHING)
+    return progress.credits if progress.credits is not None else job.require_reservation().credits_reserved
 
 
 class BrokenResult(ResultNotReady):
@@ -176,8 +178,9 @@ def check_result(link: ResultLink, job: Job, progress: Progress) -> ImageFacts:
         facts = images.inspect(link.read, link.size_bytes)
     except UnsupportedFormat as broken:
         raise BrokenResult(f"the result is not a whole image: {broken}") from None
-    if job.output_format not in (ANY_FORMAT, facts.format.value):
-        raise BrokenResult(f"the result is {facts.format.value}, {job.output_format} was asked for")
+    output_format = job.require_dispatch().output_format
+    if output_format not in (ANY_FORMAT, facts.format.value):
+        raise BrokenResult(f"the result is {facts.format.value}, {output_format} was asked for")
     reported = (progress.output_width, progress.output_height)
     # assumed: a vendor may report the sides as stored, before EXIF orientation; a turned picture is still the picture.
     if None not in reported and reported not in {(facts.width, facts.height), (facts.height, facts.width)}:

@@ -23,7 +23,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
+from darkroom.model import LEASE_MARGIN, ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.in_doubt import InDoubt
@@ -32,7 +32,6 @@ from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, Staging
 
-LEASE_MARGIN = timedelta(seconds=60)  # past the invocation's own end, so that clocks may differ
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # no first byte leaves with less of the invocation left
 MIN_TIME_TO_HOLD = timedelta(seconds=270)  # a synchronous call may be held for 240 s, then its result is staged
 TOO_LATE = "too little time left to send"
@@ -84,12 +83,12 @@ class Dispatch:
     def _through_the_gate(self, job: Job, plan: Plan, facts: ImageFacts, source: SourceObject) -> Outcome:
         entered = self.circuit_breaker.admit(plan.provider)
         if isinstance(entered, Blocked):
-            return Done(self.ledger.postpone(job, entered.until, entered.error_code, entered.why))
+            return Done(self.ledger.postpone(job, entered.until, error_code=entered.error_code, error=entered.why))
         try:
             plan = self._priced(plan, facts)
         except OperatorFault as fault:
             retry_at = self.circuit_breaker.open(plan.provider, fault)
-            return Done(self.ledger.postpone(job, retry_at, fault.code, str(fault)))
+            return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
         except (Throttled, ProviderUnavailable) as early:
             return self._postpone(job, _wait_seconds(job, early), str(early))
         if late := self._too_late(job, plan):  # before anything is reserved: the next one may have no more time either
@@ -158,17 +157,17 @@ class Dispatch:
 
     def _postpone(self, job: Job, seconds: int, why: str) -> Outcome:
         """Nothing was reserved: the job waits for its next attempt."""
-        self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), None, why)
+        self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Outcome:
         """Nothing was accepted: the reservation goes back and the job waits for its next attempt."""
-        self.ledger.release(job, self.clock() + timedelta(seconds=seconds), None, why)
+        self.ledger.release(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _wait_for_operator(self, job: Job, provider: str, fault: OperatorFault) -> Outcome:
         """The reservation goes back at once; the sweep brings the job again when the provider may be tried again."""
-        waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, fault.code, str(fault))
+        waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, error_code=fault.code, error=str(fault))
         self.circuit_breaker.open(provider, fault)
         return Done(waiting)
 

@@ -13,20 +13,17 @@ from darkroom.errors import (
     ErrorCode,
     LedgerBusy,
     LostClaim,
-    OperatorFault,
     OutputBusy,
     ProcessUnknown,
-    ProviderUnavailable,
+    ProviderSilent,
     ResultNotReady,
-    Throttled,
     UnsafeLink,
 )
-from darkroom.model import Job, JobStatus, PollState, ProcessState, Progress
+from darkroom.model import LEASE_MARGIN, Job, JobStatus, PollState, PollStatus, ProcessState, Progress, ProviderProcess
 from darkroom.pipeline.delivery import Delivery, charge
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
 
-LEASE_MARGIN = timedelta(seconds=60)
 SILENCE_BORNE = timedelta(hours=1)  # past the deadline: no answer, or a 404, may pass; then it is acted upon
 BUSY_LOOK = timedelta(
     seconds=60
@@ -47,20 +44,22 @@ class Finalize:
         """The job's terminal status, `IN_DOUBT`, or `running` when it is not over after all."""
         job = self.ledger.get(job_id)
         if job is None or job.run != run:
-            return PollState(job_id, run, "ABSENT", self.clock())
+            return PollState(job_id, run, PollStatus.ABSENT, self.clock())
         if job.status is JobStatus.PROCESSING:
             job = self._close(job, invocation_ends + LEASE_MARGIN)
         elif job.is_terminal:
             self.settlement.announce(job)
         if job.status is not JobStatus.PROCESSING:
-            return PollState(job_id, run, job.status.value, self.clock())
+            return PollState(job_id, run, job.status, self.clock())
         soonest = self.clock() + timedelta(seconds=poll_schedule.MIN_WAIT_SECONDS)  # never round in circles at once
-        return PollState(job_id, run, "running", max(filter(None, (job.lease_until, job.next_attempt_at, soonest))))
+        return PollState(
+            job_id, run, PollStatus.RUNNING, max(filter(None, (job.lease_until, job.next_attempt_at, soonest)))
+        )
 
     def _close(self, job: Job, lease_until: datetime) -> Job:
         try:
             job = self.ledger.take_over(job, self.clock(), lease_until)
-            return self._outcome(job, self.providers[job.provider or ""])
+            return self._outcome(job, self.providers[job.require_provider()])
         except LostClaim:
             current = self.ledger.get(job.job_id)
             if current is None or current.run != job.run:
@@ -69,7 +68,7 @@ class Finalize:
                 return current  # another worker is at it, or died at it: see how that ended when its lease is over
             return self.settlement.announce(current)
         except OutputBusy as busy:
-            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), None, str(busy))
+            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), error=str(busy))
         except Exception as error:
             self._end_lease(job, error)
             raise
@@ -78,15 +77,16 @@ class Finalize:
         """A retry may begin at once, whatever went wrong."""
         why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
         with suppress(LostClaim, LedgerBusy):
-            self.ledger.postpone(job, self.clock(), None, why)
+            self.ledger.postpone(job, self.clock(), error=why)
 
     def _outcome(self, job: Job, provider: Provider) -> Job:
-        if job.credits_charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
+        charged = job.require_process().credits_charged
+        if charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
             # An earlier try died before it settled. Whatever the provider says by now, what was paid for stands there.
-            return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=job.credits_charged))
+            return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=charged))
         try:
             progress = self._heard(job, provider)
-        except (OperatorFault, ProviderUnavailable, Throttled) as silent:
+        except ProviderSilent as silent:
             if self.clock() < job.deadline_at + SILENCE_BORNE:
                 raise
             why = f"past its deadline, and the provider does not say how it ended: {silent}"
@@ -98,34 +98,36 @@ class Finalize:
     def _heard(self, job: Job, provider: Provider) -> Progress | None:
         """What the provider says of the process; None when it does not know it, nor gives its result all the same, as where
         somebody else removed it from the list (asked only once it must have finished, or is late)."""
+        process = job.require_process()
         try:
-            return as_staged(job, provider) if job.staged else self._last_word(job, provider)
+            return as_staged(process, provider) if process.staged else self._last_word(job, provider)
         except ProcessUnknown:
-            is_awaited = job.credits_charged is not None or self.clock() >= job.deadline_at
-            if is_awaited and is_given(provider, job):
-                return Progress(ProcessState.COMPLETED, credits=job.credits_charged)
+            is_awaited = process.credits_charged is not None or self.clock() >= job.deadline_at
+            if is_awaited and is_given(provider, process):
+                return Progress(ProcessState.COMPLETED, credits=process.credits_charged)
             return None
 
     def _last_word(self, job: Job, provider: Provider) -> Progress:
         """How the process stands, after a try to cancel it when it is late or no longer wanted."""
-        progress = provider.progress(job.process_id or "")
+        process_id = job.require_process().process_id
+        progress = provider.progress(process_id)
         unwanted = job.cancel_requested_at is not None or self.clock() >= job.deadline_at
         if progress.state is not ProcessState.RUNNING or not unwanted:
             return progress
-        if self._cancelled(provider, job):
+        if self._cancelled(provider, process_id):
             return replace(progress, state=ProcessState.CANCELLED)
-        return provider.progress(job.process_id or "")
+        return provider.progress(process_id)
 
     def _ended(self, job: Job, provider: Provider, progress: Progress) -> Job:
-        late = self.clock() >= job.deadline_at
+        late, charged = self.clock() >= job.deadline_at, job.require_process().credits_charged
         if progress.state is ProcessState.RUNNING:
             if late:
                 return self.settlement.leave_in_doubt(job, "past its deadline, and the provider would not cancel it")
-            return self.ledger.postpone(job, self.clock(), None, None)
+            return self.ledger.postpone(job, self.clock())
         if job.cancel_requested_at:
             return self._withdrawn(job, progress)
         match progress.state:
-            case ProcessState.CANCELLED if late and job.credits_charged is None:
+            case ProcessState.CANCELLED if late and charged is None:
                 why = "not finished at its deadline; cancelled, not charged"
                 return self.settlement.fail(job, ErrorCode.TIMED_OUT, why)
             case ProcessState.COMPLETED:
@@ -135,10 +137,8 @@ class Finalize:
             case _:  # failed, or cancelled by somebody else
                 reason = f": {progress.reason}" if progress.reason else " and gives no reason"
                 said = f"the provider says `{progress.vendor_word}`{reason}"
-                if job.credits_charged is not None:
-                    return self.delivery.lose(
-                        job, job.credits_charged, f"{said}, and had said before that it was finished"
-                    )
+                if charged is not None:
+                    return self.delivery.lose(job, charged, f"{said}, and had said before that it was finished")
                 return self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
     def _withdrawn(self, job: Job, progress: Progress) -> Job:
@@ -150,16 +150,15 @@ class Finalize:
         return self.settlement.cancel(job, "cancelled by an operator; not charged").job
 
     def _unknown(self, job: Job, provider: Provider) -> Job:
-        is_foreign = asks_with_another_key(provider, job)
-        if job.credits_charged is None and self.clock() < job.deadline_at:
-            return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
+        is_foreign, charged = asks_with_another_key(provider, job), job.require_process().credits_charged
+        if charged is None and self.clock() < job.deadline_at:
+            return self.ledger.postpone(job, self.clock(), error="the provider does not know the process yet")
         if (
             self.clock() < job.deadline_at + SILENCE_BORNE
         ):  # once is no proof: a gateway may have said so, or a wrong address
             raise ResultNotReady("the provider knows no such process: asked again until an hour past the deadline")
-        if job.credits_charged is not None and not is_foreign:
-            why = "the provider had finished, and knows no such process any more"
-            return self.delivery.lose(job, job.credits_charged, why)
+        if charged is not None and not is_foreign:
+            return self.delivery.lose(job, charged, "the provider had finished, and knows no such process any more")
         if is_foreign:
             why = "the provider knows no such process, but the API key changed since the submit, so that proves nothing"
             return self.settlement.leave_in_doubt(job, why)
@@ -172,18 +171,18 @@ class Finalize:
         why = "the provider knows no such process any more, and had time to finish it, charge it and forget it"
         return self.settlement.leave_in_doubt(job, why)
 
-    def _cancelled(self, provider: Provider, job: Job) -> bool:
+    def _cancelled(self, provider: Provider, process_id: str) -> bool:
         """Only if the provider says so: one that it does not know may run on, and be charged."""
         try:
-            return provider.cancel(job.process_id or "")
+            return provider.cancel(process_id)
         except ProcessUnknown:
             return False
 
 
-def is_given(provider: Provider, job: Job) -> bool:
+def is_given(provider: Provider, process: ProviderProcess) -> bool:
     """Whether the process' result can be had, whatever its status says."""
     try:
-        with provider.result(job.process_id or ""):
+        with provider.result(process.process_id):
             return True
     except (ProcessUnknown, ResultNotReady, UnsafeLink):
         return False
@@ -192,19 +191,20 @@ def is_given(provider: Provider, job: Job) -> bool:
 def asks_with_another_key(provider: Provider, job: Job) -> bool:
     """Whether the key is not the one of the submit: of another account, perhaps, which knows nothing of our processes.
     Raises ResultNotReady when the right one was found only now."""
-    if provider.key_fingerprint() == job.key_fingerprint:
+    key_fingerprint = job.require_reservation().key_fingerprint
+    if provider.key_fingerprint() == key_fingerprint:
         return False
     provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
-    if provider.key_fingerprint() == job.key_fingerprint:
+    if provider.key_fingerprint() == key_fingerprint:
         raise ResultNotReady("the provider was asked with an older API key than the job's: asked again")
     return True
 
 
-def as_staged(job: Job, provider: Provider) -> Progress:
+def as_staged(process: ProviderProcess, provider: Provider) -> Progress:
     """A synchronous call had its answer: it is completed, whatever the provider keeps of it. What it charged is asked for
     where the answer did not say it, or was not read to its end."""
-    credits = job.credits_charged
+    credits = process.credits_charged
     if credits is None:
         with suppress(DarkroomError):
-            credits = provider.progress(job.process_id or "").credits
+            credits = provider.progress(process.process_id).credits
     return Progress(ProcessState.COMPLETED, credits=credits)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import catalog
-from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, SendMode, Submission
+from darkroom.errors import ErrorCode, ProviderSilent
+from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
-from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider, Staging
 
 LOOKUP_RETRY_SECONDS = 60
@@ -32,7 +32,7 @@ class InDoubt:
     def begin(self, job: Job, why: str) -> Outcome:
         """The call ended without an answer: look once the vendor's list must show it. The reservation stays."""
         due = self.clock() + _visibility_grace(job)
-        self.ledger.postpone(job, due, None, why)
+        self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, self.clock(), why)
 
     def provable_at(self, job: Job) -> datetime:
@@ -43,15 +43,16 @@ class InDoubt:
 
     def resolve(self, job: Job) -> Outcome | None:
         """Adopts what was staged, or what the list shows; None when it excludes the submit, asked with the key that sent it."""
-        provider = self.providers[job.provider or ""]
+        provider = self.providers[job.require_provider()]
+        key_fingerprint = job.require_reservation().key_fingerprint
         process_id = self.staging.find(job.handle)
         if process_id is not None:
             return self.binding.bind(provider, job, Submission(process_id, self.clock(), staged=True))
-        if provider.key_fingerprint() != job.key_fingerprint:
+        if provider.key_fingerprint() != key_fingerprint:
             provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
         try:
             found = ask(provider, job)
-        except (OperatorFault, Throttled, ProviderUnavailable) as unknown:
+        except ProviderSilent as unknown:
             return self._look_again(job, str(unknown))
         if found is None:
             return Done(
@@ -63,7 +64,7 @@ class InDoubt:
         if found:
             why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
             return Done(self.settlement.leave_in_doubt(job, why))
-        if provider.key_fingerprint() != job.key_fingerprint:
+        if provider.key_fingerprint() != key_fingerprint:
             why = "the API key changed since the submit, so this account's list proves nothing"
             return Done(self.settlement.leave_in_doubt(job, why))
         return None
@@ -73,10 +74,10 @@ class InDoubt:
         for other in others:
             self.binding.orphan(provider, job, other.process_id)
         if first.state is ProcessState.EXPIRED:
-            charged = first.credits if first.credits is not None else (job.credits_reserved or NOTHING)
+            charged = first.credits if first.credits is not None else job.require_reservation().credits_reserved
             why = f"charged as {first.process_id}, but its answer was lost and cannot be had again"
             return Done(self.settlement.fail(job, ErrorCode.RESULT_LOST, why, charged))
-        if first.state is ProcessState.FAILED and job.send_mode is not None and job.send_mode.is_synchronous:
+        if first.state is ProcessState.FAILED and job.require_dispatch().send_mode.is_synchronous:
             why = f"the provider failed at {first.process_id}; it was not charged"
             return Done(self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, why))
         return self.binding.bind(provider, job, Submission(first.process_id, first.eta or self.clock()))
@@ -88,7 +89,7 @@ class InDoubt:
                 self.settlement.leave_in_doubt(job, f"the provider's list could not be read until the deadline: {why}")
             )
         due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
-        self.ledger.postpone(job, due, None, why)
+        self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, now, why)
 
 
@@ -99,7 +100,7 @@ def standing(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, .
     one that was lost. That is the attempt before this worker's; where others looked in vain in between, the job does not say
     which it was, and a failure decides nothing.
     """
-    if job.send_mode is None or not job.send_mode.is_synchronous:
+    if not job.require_dispatch().send_mode.is_synchronous:
         return tuple(sorted(found, key=_failed))
     alive = [process for process in found if not _failed(process)]
     sent = Handle(job.job_id, job.run, job.attempt - 1)
@@ -118,9 +119,10 @@ def _failed(process: FoundProcess) -> bool:
 
 def ask(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
     """What the provider's list shows of the job's run; raises what `Provider.find` raises."""
-    return provider.find(job.handle, job.send_mode or SendMode.UPLOAD, job.reserved_at or job.created_at)
+    sent = job.require_dispatch()
+    return provider.find(job.handle, sent.send_mode, sent.reserved_at)
 
 
 def _visibility_grace(job: Job) -> timedelta:
     """How long, by another worker's clock, the provider's list may lack a submit whose request has ended."""
-    return timedelta(seconds=catalog.load(job.provider or "").visibility_grace_seconds) + CLOCKS_DIFFER
+    return timedelta(seconds=catalog.load(job.require_provider()).visibility_grace_seconds) + CLOCKS_DIFFER

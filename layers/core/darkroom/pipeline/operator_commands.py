@@ -17,16 +17,14 @@ from darkroom.errors import (
     ErrorCode,
     Inapplicable,
     LostClaim,
-    OperatorFault,
     ProcessUnknown,
-    ProviderUnavailable,
-    Throttled,
+    ProviderSilent,
 )
-from darkroom.model import FoundProcess, Job, JobDue, JobStatus
+from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt import ask, standing
-from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
 
 TRIES = 5  # a job that workers move at the same moment is read again
@@ -63,12 +61,13 @@ class OperatorCommands:
     def adopt(self, reference: str, process_id: str, *, force: bool = False, attempt: int | None = None) -> Job:
         """A doubt ends: the process is the job's. Raises Inapplicable, also for a process that is not known to be its own."""
         job = self._in_doubt(reference, attempt)
-        provider = self.providers[job.provider or ""]
+        provider = self.providers[job.require_provider()]
         try:
             provider.progress(process_id)
         except ProcessUnknown:
             raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
-        if process_id != job.process_id and not force:
+        is_bound = job.process is not None and job.process.process_id == process_id
+        if not is_bound and not force:
             listed = _listed(provider, job, "nobody can tell whether that process is this job's") or ()
             if process_id not in {found.process_id for found in listed}:
                 raise Inapplicable(
@@ -84,12 +83,12 @@ class OperatorCommands:
         """A doubt ends: nothing was accepted, the job is sent again. Raises Inapplicable when a process is known, and, unless
         by `force`, when the provider's list cannot be read."""
         job = self._in_doubt(reference, attempt)
-        if job.process_id:
+        if job.process:
             raise Inapplicable(
-                f"process {job.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
+                f"process {job.process.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
                 "then `darkroom rerun`"
             )
-        provider = self.providers[job.provider or ""]
+        provider = self.providers[job.require_provider()]
         listed = _listed(provider, job, "nobody can tell whether the job was accepted", force=force)
         meant = standing(job, listed or ())
         if meant:
@@ -100,9 +99,9 @@ class OperatorCommands:
     def abandon(self, reference: str, credits: Decimal = NOTHING, *, attempt: int | None = None) -> Job:
         """A doubt ends without a result: `CANCELLED`, or `FAILED` with ResultLost when credits were charged for it."""
         job = self._in_doubt(reference, attempt)
-        if job.process_id:
+        if job.process:
             with suppress(DarkroomError):  # it is abandoned either way
-                self.providers[job.provider or ""].cancel(job.process_id)
+                self.providers[job.require_provider()].cancel(job.process.process_id)
         if credits:
             return self.settlement.fail(job, ErrorCode.RESULT_LOST, "abandoned by an operator; it was charged", credits)
         return self.settlement.cancel(job, "abandoned by an operator; not charged").job
@@ -188,7 +187,7 @@ def _listed(provider: Provider, job: Job, so: str, *, force: bool = False) -> tu
     Inapplicable."""
     try:
         return ask(provider, job)
-    except (OperatorFault, ProviderUnavailable, Throttled) as unread:
+    except ProviderSilent as unread:
         if force:
             return None
         why = f"{provider.name}'s list cannot be read ({unread}), so {so}"

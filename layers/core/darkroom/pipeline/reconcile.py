@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from darkroom.errors import OperatorFault, ProcessUnknown, ProviderUnavailable, Throttled
-from darkroom.model import AccountSnapshot, Alarm, Balance, Note
+from darkroom.errors import ProcessUnknown, ProviderSilent
+from darkroom.model import NOTHING, AccountSnapshot, Alarm, Balance, Note
 from darkroom.ports import Alerts, Clock, Provider, ProviderAccounts
 
 EVERY = timedelta(minutes=30)
-NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Reconcile:
         """The account and the ledger now; None when the vendor shows no account, or not now, which is counted."""
         try:
             balance = self.providers[provider].balance()
-        except (OperatorFault, Throttled, ProviderUnavailable, ProcessUnknown) as unread:
+        except (ProviderSilent, ProcessUnknown) as unread:
             why = f"{provider}'s account could not be read, so nobody can tell whether it drifted: {unread}"
             self.alerts.note(Note.ACCOUNT_UNREAD, why, provider=provider)
             return None

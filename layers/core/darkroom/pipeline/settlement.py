@@ -9,11 +9,9 @@ from typing import Any
 
 from darkroom import messages, output_keys
 from darkroom.errors import CURES, ErrorCode, Refusal
-from darkroom.model import Alarm, Job, JobStatus
+from darkroom.model import NOTHING, Alarm, Job, JobStatus
 from darkroom.pipeline.outcomes import Done, Outcome
 from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
-
-NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,8 @@ class Settlement:
 
     def _settle(self, job: Job, status: JobStatus, credits: Decimal, **more: Any) -> Job:
         ended = self.ledger.settle(job, status, credits, self.clock(), **more)
-        if job.credits_reserved is not None and credits > job.credits_reserved:
-            what = f"{job.provider} charged {credits} credits for a job that had reserved {job.credits_reserved}"
+        if job.reservation and credits > job.reservation.credits_reserved:
+            had = job.reservation.credits_reserved
+            what = f"{job.provider} charged {credits} credits for a job that had reserved {had}"
             self.alerts.call(Alarm.OVERRUN, what, job_id=job.job_id)
         return ended

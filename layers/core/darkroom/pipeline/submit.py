@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from darkroom import output_keys
 from darkroom.errors import LedgerBusy, LostClaim, SourceGone
-from darkroom.model import Job, JobDue, JobStatus, SourceObject, Upload
+from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.dispatch import LEASE_MARGIN, Dispatch
+from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.settlement import Settlement
@@ -87,14 +87,14 @@ class Submit:
         """A claim that came to nothing ends now: the next message finds the job due, and not a lease that nobody uses.
         Raises LostClaim when the job got further than that."""
         due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
-        self.ledger.postpone(job, due, None, why)
+        self.ledger.postpone(job, due, error=why)
         return RetryLater(CONTENDED_WAIT_SECONDS, why)
 
     def _end_claim(self, job: Job, error: Exception) -> None:
         """Whatever it was, the message comes back and must find the job due, or it would be taken for a duplicate and never
         reach the dead-letter queue. A job that got further keeps its lease: only then is a lookup proof."""
         with suppress(LostClaim, LedgerBusy):
-            self.ledger.postpone(job, self.clock(), None, f"submit failed: {type(error).__name__}")
+            self.ledger.postpone(job, self.clock(), error=f"submit failed: {type(error).__name__}")
 
     def _go_on(self, due: JobDue, invocation_ends: datetime) -> Outcome:
         job = self.ledger.get(due.job_id)
@@ -134,5 +134,5 @@ class Submit:
 
     def _resend(self, job: Job) -> Outcome:
         """The provider's list excludes the lost submit: the job goes back, unpaid, and is sent anew."""
-        self.ledger.release(job, self.clock(), None, "the provider never received the earlier submit")
+        self.ledger.release(job, self.clock(), error="the provider never received the earlier submit")
         return RetryLater(0, f"{job.source_key} is sent again")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from darkroom.errors import LostClaim, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.settlement import Settlement
@@ -132,7 +132,7 @@ class Sweep:
 
     def _must_wait_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
         """None for a job that may be tried. Of those behind an open circuit whose time has come, one: the probe."""
-        circuit, now = circuits.get(job.provider or ""), self.clock()
+        circuit, now = circuits.get(job.provider) if job.provider else None, self.clock()
         if circuit is None or job.deadline_at <= now:
             return None
         if circuit.retry_at is not None and circuit.retry_at <= now and not circuit.paused:
@@ -162,11 +162,11 @@ class Sweep:
 
     def _is_forgotten(self, job: Job) -> bool:
         """False when the provider gives no answer."""
-        provider = self.providers.get(job.provider or "")
+        provider = self.providers.get(job.require_provider())
         try:
-            if provider is not None and job.process_id:
-                provider.forget(job.process_id)
-        except (OperatorFault, ProviderUnavailable, Throttled):
+            if provider is not None:
+                provider.forget(job.require_process().process_id)
+        except ProviderSilent:
             return False
         return True
 

@@ -42,15 +42,13 @@ class Ledger(Protocol):
     ) -> Job:
         """`CLAIMED` → `SUBMITTING` and the month's reservations, in one transaction. Raises BudgetExceeded."""
 
-    def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
+    def release(
+        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+    ) -> Job:
         """`SUBMITTING` → `CLAIMED`, reservation given back in the same transaction; the lease ends now."""
 
     def postpone(
-        self,
-        job: Job,
-        next_attempt_at: datetime,
-        error_code: str | None,
-        error: str | None,
+        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
     ) -> Job:
         """Ends the lease of a job that is not over, due again at `next_attempt_at`; the status stays.
 
