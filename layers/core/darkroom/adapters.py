@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.clients import LazyClient, Session
-from darkroom.providers.registry import ADAPTERS, OnFirstUse, build
+from darkroom.providers.registry import ADAPTERS, LazyMapping, build
 
 if TYPE_CHECKING:
     import ssl
@@ -72,7 +72,7 @@ class Adapters:
 
     @cached_property
     def clock(self) -> ports.Clock:
-        """The time of day."""
+        """The clock."""
         return utc_now
 
     @cached_property
@@ -82,7 +82,7 @@ class Adapters:
 
     @cached_property
     def ledger_table(self) -> LedgerTable:
-        """The table of all adapters to DynamoDB."""
+        """The ledger's table, which all DynamoDB adapters share."""
         from darkroom.aws.ledger_table import LedgerTable
 
         return LedgerTable(self.client("dynamodb"), self.configuration.text("LEDGER_TABLE"))
@@ -96,21 +96,21 @@ class Adapters:
 
     @cached_property
     def interventions(self) -> ports.Interventions:
-        """The ledger as people read and write it."""
+        """The ledger as operators change it."""
         from darkroom.aws.interventions import DynamoInterventions
 
         return DynamoInterventions(self.ledger_table)
 
     @cached_property
     def sweep_queries(self) -> ports.SweepQueries:
-        """The ledger as the sweep sees it."""
+        """The ledger as the sweep queries it."""
         from darkroom.aws.sweep_queries import DynamoSweepQueries
 
         return DynamoSweepQueries(self.ledger_table)
 
     @cached_property
     def provider_accounts(self) -> ports.ProviderAccounts:
-        """The providers' accounts as the ledger has them."""
+        """The ledger's sums for the providers' accounts."""
         from darkroom.aws.provider_accounts import DynamoProviderAccounts
 
         return DynamoProviderAccounts(self.ledger_table)
@@ -124,14 +124,14 @@ class Adapters:
 
     @cached_property
     def sources(self) -> ports.InputBucket:
-        """Where uploads are."""
+        """The input bucket."""
         from darkroom.aws.input_bucket import S3InputBucket
 
         return S3InputBucket(self.client("s3"))
 
     @cached_property
     def outputs(self) -> ports.OutputBucket:
-        """Where results go."""
+        """The output bucket."""
         from darkroom.aws.multipart import MultipartCopy
         from darkroom.aws.output_bucket import S3OutputBucket
 
@@ -141,28 +141,28 @@ class Adapters:
 
     @cached_property
     def staging(self) -> ports.Staging:
-        """Where results are kept that come with the answer to a submit."""
+        """The staged results of synchronous calls."""
         from darkroom.aws.staged_results import S3StagedResults
 
         return S3StagedResults(self.client("s3"), self.configuration.output_bucket)
 
     @cached_property
     def links(self) -> ports.PresignedUrls:
-        """Links to uploads, for providers that fetch them."""
+        """The presigned URLs of uploads, for providers that fetch them."""
         from darkroom.aws.presigned_urls import S3PresignedUrls
 
         return S3PresignedUrls(self.client("sts"), self.configuration.text("LINK_ROLE_ARN"), self.clock)
 
     @cached_property
     def intake(self) -> ports.IntakeQueue:
-        """The queue to which submit hands back what is too early."""
+        """The intake queue."""
         from darkroom.aws.intake_queue import SqsIntakeQueue
 
         return SqsIntakeQueue(self.client("sqs"), self.configuration.text("INTAKE_QUEUE_URL"))
 
     @cached_property
     def executions(self) -> ports.Executions:
-        """The state machine that polls and finalizes."""
+        """The executions of the state machine."""
         from darkroom.aws.executions import StepFunctionsExecutions
 
         return StepFunctionsExecutions(self.client("stepfunctions"), self.configuration.text("STATE_MACHINE_ARN"))
@@ -183,7 +183,7 @@ class Adapters:
 
     @cached_property
     def api_keys(self) -> ApiKeys:
-        """The providers' keys."""
+        """The providers' API keys."""
         from darkroom.aws.api_keys import ApiKeys
 
         return ApiKeys(self.client("secretsmanager"), self.configuration.text("API_KEYS_SECRET_ARN"))
@@ -207,14 +207,14 @@ class Adapters:
     def providers(self) -> Mapping[str, ports.Provider]:
         """The providers by name. Each is made when a job first needs it: a run seldom needs more than one."""
         urls = {name: self.configuration.text(f"{name.upper()}_BASE_URL") for name in ADAPTERS}
-        return OnFirstUse(
+        return LazyMapping(
             urls, lambda name: build(name, urls[name], self.api_keys, self.http, lambda: self.tls_context)
         )
 
     @cached_property
     def retention(self) -> Mapping[str, timedelta]:
         """How long each provider keeps a result. A catalog is read when it is first needed: poll and sweep need none."""
-        return OnFirstUse(ADAPTERS, _retention)
+        return LazyMapping(ADAPTERS, _retention)
 
 
 def _retention(provider: str) -> timedelta:

@@ -135,7 +135,7 @@ class Container:
 
     @cached_property
     def reconciliation(self) -> Reconcile:
-        """The ledger beside the providers' accounts: part of the sweep, and an operator's command."""
+        """The comparison of the ledger with the providers' accounts, for the sweep and for an operator's command."""
         from darkroom.pipeline.reconcile import Reconcile
 
         return Reconcile(
@@ -144,7 +144,7 @@ class Container:
 
     @cached_property
     def operate(self) -> OperatorCommands:
-        """The operator's use cases, with submit's environment."""
+        """The operator's commands. They need the environment of submit."""
         from darkroom.pipeline.operator_commands import OperatorCommands
 
         return OperatorCommands(
@@ -163,7 +163,7 @@ class Container:
 
     @cached_property
     def dispatch(self) -> Dispatch:
-        """From a claimed job to a submit."""
+        """The dispatch of a claimed job to its provider."""
         from darkroom.pipeline.circuit_breaker import CircuitBreaker
         from darkroom.pipeline.dispatch import Dispatch
 
@@ -184,7 +184,7 @@ class Container:
 
     @cached_property
     def quote(self) -> Quote:
-        """From an upload's settings to a plan with a price."""
+        """The quote of an upload: its settings, plan and price."""
         from darkroom.pipeline.quote import Quote
 
         return Quote(
@@ -198,14 +198,14 @@ class Container:
 
     @cached_property
     def binding(self) -> Binding:
-        """From an accepted submit to a running workflow."""
+        """The binding of a process to its job."""
         from darkroom.pipeline.binding import Binding
 
         return Binding(self.adapters.ledger, self.adapters.executions, self.adapters.alerts, self.adapters.clock)
 
     @cached_property
     def settlement(self) -> Settlement:
-        """The end of a job."""
+        """The settlement of a job."""
         from darkroom.pipeline.settlement import Settlement
 
         return Settlement(
@@ -218,7 +218,7 @@ class Container:
 
     @cached_property
     def in_doubt(self) -> InDoubt:
-        """What becomes of a submit without an answer."""
+        """The resolution of a submit whose answer was lost."""
         from darkroom.pipeline.in_doubt import InDoubt
 
         return InDoubt(

@@ -19,7 +19,7 @@ class Session:
 
     @cached_property
     def _session(self) -> botocore.session.Session:
-        gc.freeze()  # what is imported by now lives as long as the process; the collector's walks took a third of a client
+        gc.freeze()  # a third of the time to make a client was garbage collection of imported modules, which stay
         return botocore.session.get_session()
 
     def client(self, service: str) -> Any:

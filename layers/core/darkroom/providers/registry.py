@@ -62,7 +62,7 @@ def build(
     return adapter(url, keys, client, Downloads(client, local=is_loopback(url), context=context))
 
 
-class OnFirstUse(Mapping[str, Value]):
+class LazyMapping(Mapping[str, Value]):
     """A mapping whose names are known and whose values are each made once, when first read."""
 
     def __init__(self, names: Collection[str], make: Callable[[str], Value]) -> None:
