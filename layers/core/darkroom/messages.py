@@ -129,7 +129,7 @@ def event_detail(job: Job) -> dict[str, object]:
 
 
 def plain(value: object) -> object:
-    """A job's attribute in JSON's types."""
+    """Return the value of an attribute as a JSON type."""
     match value:
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)

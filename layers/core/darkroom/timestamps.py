@@ -1,4 +1,4 @@
-"""The one form of a time as text: in the ledger's rows, events, reports, the state machine and the command line. Pure."""
+"""Timestamps: times as text, in one form for ledger, events, reports, state machine and command line. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 def stamp(moment: datetime) -> str:
-    """`2026-11-21T14:00:00.000Z`: UTC with milliseconds, always of one length, so that comparing text compares times."""
+    """Return `2026-11-21T14:00:00.000Z`: UTC with milliseconds. All have the same length, so that they compare as text."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:
-    """The reverse of `stamp`. Raises ValueError for what is no time."""
+    """Return the time that a text of `stamp` stands for. Raises ValueError for any other text."""
     return datetime.fromisoformat(text)

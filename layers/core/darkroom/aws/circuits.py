@@ -1,4 +1,4 @@
-"""Circuits on DynamoDB: one row a provider, `CIRCUIT#<provider>`, which says whether and when a submit may be tried."""
+"""Circuits on DynamoDB: one row for each provider, `CIRCUIT#<provider>`, with when a submit may be tried."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.model import Circuit
 from darkroom.timestamps import moment
 
-# Nobody tries at this moment: of those who come when the time is over, the first moves it on and tries alone.
+# The time for a probe has come. The first worker moves the time on, so that no other may try.
 TIME_TO_TRY = "#retry_at <= :now"
-# An operator's pause is ended by an operator only, never by a submit that went well.
+# The provider is not paused. Only an operator ends a pause, never a submit that succeeds.
 NOT_PAUSED = "attribute_not_exists(#paused_at)"
 OPENED = ("retry_at", "opened_at", "error_code", "error")
 
 
 @dataclass(frozen=True)
 class DynamoCircuits:
-    """Fulfils `ports.Circuits` on the ledger's table."""
+    """The circuits in the ledger's table; fulfils `ports.Circuits`."""
 
     table: LedgerTable
 
     def get(self, provider: str) -> Circuit | None:
-        """The open circuit, None while submits pass."""
+        """Return the circuit if it is open, None if submits are allowed."""
         item = self.table.read(_key(provider)) or {}
         retry_at, paused_at, opened_at = (items.text(item, name) for name in ("retry_at", "paused_at", "opened_at"))
         if not (retry_at or paused_at):
@@ -40,26 +40,26 @@ class DynamoCircuits:
         )
 
     def probe(self, provider: str, now: datetime, until: datetime) -> bool:
-        """Whether this caller is the one that may try now."""
+        """Return whether this caller may try one submit now. If so, no other may before `until`."""
         return self._update(
             Write(_key(provider), set={"retry_at": until}, when=[TIME_TO_TRY, NOT_PAUSED], values={"now": now})
         )
 
     def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
-        """Nothing is submitted before `retry_at`."""
+        """Open the circuit: nothing is submitted before `retry_at`."""
         changes = {"retry_at": retry_at, "opened_at": now, "error_code": error_code, "error": error}
         self._update(Write(_key(provider), set=changes))
 
     def close(self, provider: str) -> None:
-        """Submits pass again, unless paused."""
+        """Allow submits again, unless the provider is paused."""
         self._update(Write(_key(provider), remove=OPENED, when=[NOT_PAUSED]))
 
     def pause(self, provider: str, why: str, now: datetime) -> None:
-        """Nothing is submitted until `resume`."""
+        """Stop all submits until `resume`."""
         self._update(Write(_key(provider), set={"paused_at": now, "paused_why": why}))
 
     def resume(self, provider: str) -> None:
-        """Ends a pause, and whatever else kept the circuit open."""
+        """End a pause and close the circuit."""
         self._update(Write(_key(provider), remove=[*OPENED, "paused_at", "paused_why"]))
 
     def _update(self, write: Write) -> bool:

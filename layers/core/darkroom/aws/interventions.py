@@ -1,4 +1,4 @@
-"""What people change in the ledger on DynamoDB: reruns, verdicts on doubts, cancellations. Every write is conditional."""
+"""Interventions on DynamoDB: operators' reruns, decisions about doubts, and cancellations. Every write is conditional."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
 
-# What a rerun keeps of the job: who it is. All else belongs to the run, whose row keeps it.
+# The attributes that a rerun keeps. All others belong to the earlier run and are kept in its row.
 IDENTITY = frozenset(
     {"job_id", "source_bucket", "source_key", "source_version", "source_order", "created_at", "label", "settings"}
 )
@@ -24,12 +24,12 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 
 @dataclass(frozen=True)
 class DynamoInterventions:
-    """Fulfils `ports.Interventions` on the ledger's table."""
+    """Operators' writes of the ledger's table; fulfils `ports.Interventions`."""
 
     table: LedgerTable
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """A terminal job → CLAIMED with the next run, attempt 1; the run before is kept. Raises LostClaim."""
+        """Terminal → `CLAIMED` with the next run and attempt 1. The earlier run is kept in its own row. Raises LostClaim."""
         anew = {
             "run": job.run + 1, "attempt": 1, "polls": 0, "deadline_at": deadline_at, "next_attempt_at": now,
         }  # fmt: skip
@@ -47,7 +47,7 @@ class DynamoInterventions:
         return self._reread(job)
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
-        """IN_DOUBT → PROCESSING, bound to the process. An earlier wish to cancel is over. Raises LostClaim."""
+        """`IN_DOUBT` → `PROCESSING`, bound to the process. An earlier request to cancel is dropped. Raises LostClaim."""
         bound = {
             "process_id": process_id,
             "eta": now,
@@ -68,7 +68,8 @@ class DynamoInterventions:
         return self._reread(job)
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """IN_DOUBT without a process → CLAIMED, the reservation given back, no wish to cancel kept. Raises LostClaim."""
+        """`IN_DOUBT` without a process → `CLAIMED`, with the reservation released. An earlier request to cancel is dropped.
+        Raises LostClaim."""
         step = move(
             job,
             [JobStatus.IN_DOUBT],
@@ -84,14 +85,14 @@ class DynamoInterventions:
         return self._reread(job)
 
     def request_cancel(self, job: Job, now: datetime) -> Job:
-        """Notes on a job at the provider that it shall be cancelled. Raises LostClaim."""
+        """Mark a job at the provider to be cancelled. Raises LostClaim."""
         self._transact(guarded(job, AT_THE_PROVIDER, set={"cancel_requested_at": now}))
         return self._reread(job)
 
     def jobs(
         self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None
     ) -> Iterator[Job]:
-        """Jobs under exactly one of the three, in the order of the index."""
+        """Yield the jobs under exactly one of the three, in the order of the index."""
         ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
         for keys in self.table.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
             yield from (items.job_of(item) for item in self.table.rows(keys))
@@ -110,5 +111,5 @@ class DynamoInterventions:
 
 
 def _kept(job: Job) -> dict[str, Any]:
-    """The run as it ended, without what the indexes read."""
+    """Return the attributes of the run as it ended, without those of the indexes."""
     return {name: value for name, value in present(**job.attributes).items() if name != "due_at"}

@@ -1,7 +1,6 @@
-"""The ledger on DynamoDB, as workers write it: jobs and output keys. Every write is conditional.
+"""The ledger on DynamoDB, as workers write it: jobs, output keys and budgets. Every write is conditional.
 
-The clauses about jobs are in `job_transitions`, those about output keys in `output_claims`, each with the history it covers;
-money's rows are in `budgets`.
+The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`. The rows of budgets are in `budgets`.
 """
 
 from __future__ import annotations
@@ -48,24 +47,26 @@ from darkroom.model import (
 from darkroom.ports import Claim
 from darkroom.timestamps import moment, stamp
 
-EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; an execution that never started is missed then
-SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
+EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; the sweep then starts an execution that never started
+SKIPPED_KEPT = timedelta(
+    days=90
+)  # the TTL of `SKIPPED` rows, the only ones with a TTL, because nothing was spent on them
 
 
 @dataclass(frozen=True)
 class DynamoLedger:
-    """Fulfils `ports.Ledger` on one table."""
+    """The ledger in one table; fulfils `ports.Ledger`."""
 
     table: LedgerTable
     limits: Limits
 
     def get(self, job_id: str) -> Job | None:
-        """The job, read consistently."""
+        """Return the job, read consistently; None if there is none."""
         item = self.table.read(items.job_key(job_id))
         return items.job_of(item) if item else None
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
-        """Creates the job, or takes over a CLAIMED one that is due and whose lease is over."""
+        """Create the job, or take over a `CLAIMED` one that is due and whose lease is over."""
         job = Job(
             job_id=source.job_id,
             run=1,
@@ -93,7 +94,7 @@ class DynamoLedger:
             return Claim(self._known(job.job_id), owned=False)
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
-        """Takes over a job that is not over and is due. Raises LostClaim."""
+        """Take over a job that is due and not over. Raises LostClaim."""
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
@@ -105,7 +106,7 @@ class DynamoLedger:
         )
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
-        """Claims the output key for the source key. Raises OutputCollision naming the other source."""
+        """Claim the output key for the job's source key. Raises OutputCollision, which names the other source."""
         try:
             self._beside(job, [JobStatus.CLAIMED], output_claims.claiming(job, bucket, key))
         except ConditionFailed as taken:
@@ -114,7 +115,7 @@ class DynamoLedger:
     def reserve(
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
-        """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
+        """`CLAIMED` → `SUBMITTING`, with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
         held = Reservation(
             credits_reserved=plan.price,
             credit_price_usd=plan.credit_price_usd,
@@ -144,7 +145,7 @@ class DynamoLedger:
     def release(
         self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
     ) -> Job:
-        """SUBMITTING → CLAIMED, the reservation given back, due at `next_attempt_at`."""
+        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`, with the reservation released."""
         step = move(
             job,
             [JobStatus.SUBMITTING],
@@ -160,8 +161,8 @@ class DynamoLedger:
     def postpone(
         self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
     ) -> Job:
-        """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
-        watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
+        """End the lease. The status stays, and the job is due at `next_attempt_at`."""
+        watched = job.status is JobStatus.PROCESSING  # its execution continues it, so the sweep waits longer
         changes = _decided(job) | present(
             next_attempt_at=next_attempt_at,
             error_code=error_code,
@@ -172,7 +173,8 @@ class DynamoLedger:
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
-        """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
+        """`SUBMITTING` → `PROCESSING`. If the job is already bound to that process, an earlier write's answer was lost, and this
+        call succeeds too. Raises LostClaim, LedgerBusy."""
         process = ProviderProcess(
             process_id=submission.process_id,
             eta=submission.eta,
@@ -199,11 +201,11 @@ class DynamoLedger:
             raise LostClaim("the job was bound or taken over meanwhile") from None
 
     def record_orphan(self, job: Job, process_id: str) -> None:
-        """Adds a process nobody waits for to the set of them."""
+        """Add a process that no job waits for to the job's orphans."""
         self.table.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
-        """→ IN_DOUBT, the reservation kept."""
+        """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
         step = move(
             job,
             AT_THE_PROVIDER,
@@ -216,12 +218,14 @@ class DynamoLedger:
         return self._updated(step)
 
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
-        """Counts a poll and follows the eta; its execution is looked after a while past `due_at`."""
+        """Count a poll and store the new eta. If the execution does not poll again, the sweep restarts it some time after
+        `due_at`."""
         changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
         return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
-        """Becomes the one writer of the output key. False when a newer version's result stands there."""
+        """Become the only writer of the output key. Return False if a newer version's result is there. Raises OutputBusy,
+        LostClaim."""
         try:
             self._beside(
                 job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
@@ -245,7 +249,7 @@ class DynamoLedger:
         output_key: str | None = None,
         superseded: bool = False,
     ) -> Job:
-        """Terminal status and the month's rows in one transaction. Raises LostClaim, LedgerBusy."""
+        """Write the terminal status and the month's budgets in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
         changes = _decided(job) | present(
@@ -265,12 +269,12 @@ class DynamoLedger:
         return self._reread(job)
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
-        """Whether a newer version's result stands at one of the keys; one consistent read each, until one has it."""
+        """Whether a newer version's result is at one of the keys. This takes one consistent read for each key."""
         found = (self.table.read(items.output_row_key(bucket, key)) for key in keys)
         return any(row is not None and output_claims.has_newer(row, job) for row in found)
 
     def published(self, job: Job, now: datetime) -> None:
-        """Marks the event as sent; a rerun since then keeps its own mark."""
+        """Mark the event as sent. If a rerun has begun since, nothing is written."""
         word, due_at = after_publishing(job, now)
         mark = Write(
             key=items.job_key(job.job_id),
@@ -284,7 +288,8 @@ class DynamoLedger:
             return
 
     def _beside(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
-        """A write of another row that only the job's owner may make, and what is noted on the job with it."""
+        """Write another row, and `noted` on the job, in one transaction that only the job's owner may make. Raises LostClaim,
+        and ConditionFailed for the other row."""
         try:
             self.table.transact([write, guarded(job, sources, set=noted)])
         except ConditionFailed as failed:
@@ -323,10 +328,10 @@ class DynamoLedger:
 
 
 def _decided(job: Job) -> dict[str, object]:
-    """What is known by now of how the job is, or was to be, sent: of one that is refused, its worker alone knows it."""
+    """Return what the worker knows of how the job would be sent. For a rejected job no earlier write has stored it."""
     return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
 
 
 def _outdated(error_code: str | None, error: str | None) -> list[str]:
-    """What an earlier wait left on the job and this one does not say again."""
+    """Return the error attributes of an earlier attempt that this write does not replace."""
     return [name for name, value in (("error_code", error_code), ("error", error)) if value is None]

@@ -1,4 +1,4 @@
-"""What the ledger knows of providers' accounts on DynamoDB: budgets summed up, and the last comparison."""
+"""Provider accounts on DynamoDB: sums up a provider's budgets, and stores the last comparison with its account."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from darkroom.timestamps import moment
 
 @dataclass(frozen=True)
 class DynamoProviderAccounts:
-    """Fulfils `ports.ProviderAccounts` on the ledger's table."""
+    """The accounts in the ledger's table; fulfils `ports.ProviderAccounts`."""
 
     table: LedgerTable
 
     def booked(self, provider: str) -> tuple[Decimal, Decimal]:
-        """Reserved and spent over all months: one row a month."""
+        """Return the credits reserved and spent over all months, of which each has one row."""
         months = self.table.partition(f"BUDGET#{provider}")
         reserved = sum((items.number(month, "reserved") for month in months), Decimal(0))
         return reserved, sum((items.number(month, "spent") for month in months), Decimal(0))
 
     def reckoning(self, provider: str) -> AccountSnapshot | None:
-        """The last comparison."""
+        """Return the last comparison, None if there was none."""
         item = self.table.read(_key(provider))
         if item is None:
             return None
@@ -33,7 +33,7 @@ class DynamoProviderAccounts:
         return AccountSnapshot(**numbers, checked_at=moment(items.text(item, "checked_at") or ""))
 
     def keep(self, provider: str, reckoning: AccountSnapshot) -> None:
-        """Replaces it."""
+        """Replace the last comparison."""
         self.table.update(Write(_key(provider), set=asdict(reckoning)))
 
 

@@ -1,4 +1,4 @@
-"""The ledger on DynamoDB as the sweep sees it: what is due by the sparse index, and notes of its own rounds."""
+"""Sweep queries on DynamoDB: finds due jobs by the sparse index, and stores the sweep's own progress."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from darkroom.model import Job
 from darkroom.timestamps import moment, stamp
 
 SWEEP = "SWEEP"
-# The task was never done, or its time has come: of two sweeps at once one has the turn.
+# The task was never run, or is due again. Of two sweeps at once, one runs it.
 MY_TURN = "attribute_not_exists(#next_at) OR #next_at <= :now"
-# The bucket was never swept: its first sweep is the beginning, and stays it.
+# The bucket was never swept. The time of its first sweep is never changed.
 FIRST_SWEEP = "attribute_not_exists(#since)"
 
 
 @dataclass(frozen=True)
 class DynamoSweepQueries:
-    """Fulfils `ports.SweepQueries` on the ledger's table."""
+    """The sweep's queries of the ledger's table; fulfils `ports.SweepQueries`."""
 
     table: LedgerTable
 
     def due(self, word: str, now: datetime, limit: int) -> list[Job]:
-        """One query of the index and one read of the rows; the index may lag, so the rows decide."""
+        """Return due jobs, by one query of the index and one read of the rows. The index may lag, so the rows decide."""
         keys = self.table.due(word, now, limit)
         jobs = [items.job_of(item) for item in self.table.rows(keys) if items.text(item, "open_status") == word]
         due = [job for job in jobs if job.due_at is not None and job.due_at <= now]
         return sorted(due, key=lambda job: (job.due_at or now, job.job_id))
 
     def wake(self, job: Job, until: datetime) -> None:
-        """Nobody looks at the job again before `until`. Raises LostClaim."""
+        """Set the job's `due_at` to `until`. Raises LostClaim."""
         write = Write(
             key=items.job_key(job.job_id),
             set={"due_at": until},
@@ -48,7 +48,7 @@ class DynamoSweepQueries:
             raise LostClaim("the job moved on, or another sweep woke it") from None
 
     def forgotten(self, job: Job) -> None:
-        """Takes a job that is over out of the index; a rerun since then stays in it."""
+        """Take a terminal job out of the index. If a rerun has begun since, nothing is written."""
         write = Write(
             key=items.job_key(job.job_id), when=[FROM_STATUS, SAME_RUN], values={"from": job.status, "run": job.run}
         )
@@ -58,12 +58,13 @@ class DynamoSweepQueries:
             return
 
     def without_job(self, job_ids: Sequence[str]) -> set[str]:
-        """Those of at most 100 ids that have no row."""
+        """Return those of at most 100 ids that have no row."""
         found = self.table.rows([items.job_key(job_id) for job_id in job_ids])
         return set(job_ids) - {items.text(item, "job_id") for item in found}
 
     def turn(self, task: str, now: datetime, every: timedelta) -> bool:
-        """Whether this caller has the task's turn. Looks first: a refused write costs as much as one that is made."""
+        """Return whether the task is due, and if so, take it. The row is read first, because a write costs the same even if its
+        condition fails."""
         key = items.own_key(SWEEP, f"TASK#{task}")
         if (items.text(self.table.read(key) or {}, "next_at") or "") > stamp(now):
             return False
@@ -74,7 +75,7 @@ class DynamoSweepQueries:
         return True
 
     def first_swept_at(self, bucket: str, now: datetime) -> datetime:
-        """When the bucket was first swept."""
+        """Return when the bucket was first swept."""
         try:
             self.table.update(Write(_bucket(bucket), set={"since": now}, when=[FIRST_SWEEP]))
         except ConditionFailed as known:
@@ -82,16 +83,16 @@ class DynamoSweepQueries:
         return now
 
     def cursor(self, bucket: str) -> str | None:
-        """Where the last round through the bucket stopped."""
+        """Return where the last listing of the bucket stopped."""
         return items.text(self.table.read(_bucket(bucket)) or {}, "cursor")
 
     def save_cursor(self, bucket: str, cursor: str | None) -> None:
-        """Notes where the next round goes on."""
+        """Store where the next listing of the bucket continues."""
         moved = Write(_bucket(bucket), set={"cursor": cursor}) if cursor else Write(_bucket(bucket), remove=["cursor"])
         self.table.update(moved)
 
     def is_being_written(self, bucket: str, key: str, now: datetime) -> bool | None:
-        """Whether a worker writes that output key now; None when no job ever claimed it."""
+        """Whether a worker is writing that output key now; None if no job ever claimed it."""
         item = self.table.read(items.output_row_key(bucket, key))
         if item is None:
             return None

@@ -1,4 +1,4 @@
-"""A job as the ledger keeps it, and what is told of it. Standard library only."""
+"""Jobs: a job as the ledger stores it, with its status, its handle, and the alarms about it. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ Value = TypeVar("Value")
 
 
 class JobStatus(StrEnum):
-    """Where a job stands in the ledger. Terminal ones never change within a run."""
+    """A job's status in the ledger. A terminal status never changes within a run."""
 
     CLAIMED = "CLAIMED"  # a worker has it, or it waits for its next attempt; nothing was sent
-    SUBMITTING = "SUBMITTING"  # reserved; the provider may or may not have been called
-    IN_DOUBT = "IN_DOUBT"  # nobody can tell whether the provider accepted: a person decides
-    PROCESSING = "PROCESSING"  # bound to the provider's process id
-    COMPLETED = "COMPLETED"  # the result is in place and settled
+    SUBMITTING = "SUBMITTING"  # credits are reserved, and the provider may have been called
+    IN_DOUBT = "IN_DOUBT"  # whether the provider accepted cannot be found out; an operator decides
+    PROCESSING = "PROCESSING"  # bound to the provider's process
+    COMPLETED = "COMPLETED"  # the result is in place and the credits are booked
     FAILED = "FAILED"  # ended without a result
-    CANCELLED = "CANCELLED"  # withdrawn, or its source vanished before submit
-    REJECTED = "REJECTED"  # refused before any money was spent
-    SKIPPED = "SKIPPED"  # the uploader asked for no processing
+    CANCELLED = "CANCELLED"  # an operator cancelled it, or its source was deleted before it was sent
+    REJECTED = "REJECTED"  # rejected before any money was spent
+    SKIPPED = "SKIPPED"  # its settings ask for no processing
 
 
 TERMINAL = frozenset(
     {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.REJECTED, JobStatus.SKIPPED}
 )
 
-# Words of the index of jobs that somebody must look at again, beside the open statuses.
-UNPUBLISHED = "UNPUBLISHED"  # over, its event not sent yet
-LISTED = "LISTED"  # over and told; the provider's list still shows its process
+# The index of open jobs has them under their status, and terminal jobs that need one more step under these words.
+UNPUBLISHED = "UNPUBLISHED"  # the event is not sent yet
+LISTED = "LISTED"  # the event is sent, but the provider's list still has the process
 
 LEASE_MARGIN = timedelta(seconds=60)  # a lease lasts so long past its invocation's end, so that clocks may differ
 NOTHING = Decimal(0)  # credits: released, or not charged
@@ -42,7 +42,7 @@ NOTHING = Decimal(0)  # credits: released, or not charged
 
 @dataclass(frozen=True)
 class Handle:
-    """What the provider is told of us, so that a lost submit can be found: `<job_id>-<run>-<attempt>`."""
+    """The name `<job_id>-<run>-<attempt>` that a submit carries, so that the provider's list can show a lost one."""
 
     job_id: str
     run: int
@@ -53,7 +53,7 @@ class Handle:
 
     @property
     def prefix(self) -> str:
-        """Common to all attempts of one run."""
+        """The beginning of the handles of all attempts of one run."""
         return f"{self.job_id}-{self.run}-"
 
 
@@ -62,7 +62,7 @@ class DispatchRecord:
     """How a run is sent and where its result goes. Each reservation writes it; a release keeps it."""
 
     output_bucket: str
-    output_key: str  # of a completed job: where the result stands
+    output_key: str  # the key of the result, once the job is completed
     output_format: str  # an ImageFormat, or ANY_FORMAT
     send_mode: SendMode
     reserved_at: datetime  # the run's first reservation: nothing of the run was sent before
@@ -70,7 +70,7 @@ class DispatchRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """What the month's rows hold for a job, at which price. A release removes it; a settled job keeps it on record."""
+    """What the month's budgets reserve for a job. A release removes it; a settled job keeps it."""
 
     credits_reserved: Decimal
     credit_price_usd: Decimal
@@ -91,7 +91,7 @@ class ProviderProcess:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A row of the ledger, `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
+    """A job, as in its ledger row `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
 
     A `SUBMITTING`, `PROCESSING` or `IN_DOUBT` job has a provider, a model, a dispatch and a reservation. A `PROCESSING` job has
     a process too. A job that ends keeps what it has. The `require_…` methods raise ValueError when the job lacks the part.
@@ -109,7 +109,8 @@ class Job:
     deadline_at: datetime
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
-    # What the upload asks for. No group: these become known one after the other, and a rerun keeps the last two alone.
+    # What the upload asks for. These are no group, because they become known one after the other, and because a rerun keeps only
+    # `settings` and `label`.
     provider: str | None = None
     model: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class Job:
     completed_at: datetime | None = None
     published_at: datetime | None = None
     cancel_requested_at: datetime | None = None
-    due_at: datetime | None = None  # when somebody must look at the job again, whoever works on it now
+    due_at: datetime | None = None  # when the sweep looks at the job again, even if a worker has it
     orphans: tuple[str, ...] = ()
 
     @property
@@ -141,12 +142,12 @@ class Job:
 
     @property
     def source_uri(self) -> str:
-        """`bucket/key`, for messages."""
+        """The source as `bucket/key`."""
         return f"{self.source_bucket}/{self.source_key}"
 
     @property
     def attributes(self) -> dict[str, object]:
-        """The job flat, under the ledger's names. An absent group gives the defaults of its fields, or None."""
+        """All attributes under the ledger's names, without groups. Those of an absent group have their defaults, or None."""
         flat: dict[str, object] = {}
         for name, value in vars(self).items():
             group = GROUPS.get(name)
@@ -154,23 +155,23 @@ class Job:
         return flat
 
     def require_provider(self) -> str:
-        """The provider of a job that is sent."""
+        """Return the provider of a job that is sent."""
         return self._required(self.provider, "provider")
 
     def require_model(self) -> str:
-        """The model of a job that is sent."""
+        """Return the model of a job that is sent."""
         return self._required(self.model, "model")
 
     def require_dispatch(self) -> DispatchRecord:
-        """How the job is sent, and where its result goes."""
+        """Return how the job is sent, and where its result goes."""
         return self._required(self.dispatch, "dispatch")
 
     def require_reservation(self) -> Reservation:
-        """What is reserved for the job."""
+        """Return what is reserved for the job."""
         return self._required(self.reservation, "reservation")
 
     def require_process(self) -> ProviderProcess:
-        """The process that is bound to the job."""
+        """Return the process that is bound to the job."""
         return self._required(self.process, "process")
 
     def _required(self, value: Value | None, what: str) -> Value:
@@ -194,25 +195,25 @@ def _flat(group: type[JobGroup], value: JobGroup | None) -> dict[str, object]:
 
 
 class PollStatus(StrEnum):
-    """What poll and finalize tell the state machine, beside a job's own status."""
+    """A status that poll and finalize return to the state machine instead of a job's own."""
 
-    RUNNING = "running"  # poll again at `poll_at`; the state machine looks for this word alone
-    ENDED = "ended"  # only poll says this: nothing is to be waited for, and finalize finds out why
-    ABSENT = "ABSENT"  # only finalize says this: the job is not there, or is in another run
+    RUNNING = "running"  # poll again at `poll_at`; the state machine compares with this word only
+    ENDED = "ended"  # only poll returns this: finalize must find out how the job ended
+    ABSENT = "ABSENT"  # only finalize returns this: the job does not exist, or is at another run
 
 
 @dataclass(frozen=True)
 class PollState:
-    """What poll and finalize answer to the state machine, and what the state machine carries."""
+    """The data of an execution, which poll and finalize return to the state machine."""
 
     job_id: str
     run: int
-    status: PollStatus | JobStatus  # only finalize says a JobStatus, and never PROCESSING
+    status: PollStatus | JobStatus  # only finalize returns a JobStatus, and never PROCESSING
     poll_at: datetime
 
 
 class Alarm(StrEnum):
-    """What a person must look at; each is a metric of that name with an alarm, see docs/operations.md."""
+    """The alarms, which call a person. Each is a metric of that name with an alarm, see docs/operations.md."""
 
     IN_DOUBT = "JobInDoubt"
     ORPHAN = "OrphanedProcess"
@@ -222,6 +223,6 @@ class Alarm(StrEnum):
 
 
 class Note(StrEnum):
-    """What is counted and calls for nobody; each is a metric of that name, see docs/operations.md."""
+    """The notes, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
 
     ACCOUNT_UNREAD = "AccountUnread"

@@ -1,7 +1,7 @@
-"""sending: from a claimed job to a process at the provider, paid for once.
+"""Dispatch: sends a claimed job to the provider, so that it is paid for once.
 
-Checks everything that costs nothing, reserves the credits, calls the provider, binds what it answers. Whatever the call
-ends in, the job is left so that the next worker can tell what happened.
+It checks everything that can be checked before money is spent, reserves the credits, calls the provider, and binds the process
+that the provider answers with. However the call ends, the job is left in a state from which the next worker can continue.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, Staging
 
-MIN_TIME_TO_SEND = timedelta(seconds=30)  # no first byte leaves with less of the invocation left
-MIN_TIME_TO_HOLD = timedelta(seconds=270)  # a synchronous call may be held for 240 s, then its result is staged
-TOO_LATE = "too little time left to send"
+MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this much of the invocation is left
+MIN_TIME_TO_HOLD = timedelta(seconds=270)  # the same for a synchronous call: 240 s, and then its result is staged
+TOO_LATE = "too little time left in this invocation to send the job; it is sent by a later one"
 TOO_LATE_TO_HOLD = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
 THROTTLED_WAIT_SECONDS = 30
 LONGEST_WAIT_SECONDS = 900
@@ -42,7 +42,7 @@ LONGEST_WAIT_SECONDS = 900
 
 @dataclass(frozen=True)
 class Dispatch:
-    """The heart of submit. Must be called by the owner of a `CLAIMED` job, once a claim."""
+    """Sends jobs. Only the owner of a `CLAIMED` job may call it, once for each claim."""
 
     sources: InputBucket
     links: PresignedUrls
@@ -58,7 +58,7 @@ class Dispatch:
     quote: Quote
 
     def __call__(self, job: Job, source: SourceObject) -> Outcome:
-        """Checks, reserves and sends. Raises LostClaim, LedgerBusy."""
+        """Check, reserve and send. Raises LostClaim, LedgerBusy."""
         if job.cancel_requested_at:
             return self.settlement.cancel(job, "cancelled by an operator before it was sent")
         if self.clock() >= job.deadline_at:
@@ -67,7 +67,7 @@ class Dispatch:
             asked = self.quote.settings(source)
             if asked.skip:
                 return self.settlement.skip(job)
-            # However it ends, the job says what is known of it by then.
+            # The job carries what is known of it, so that a rejection records it too.
             wishes = {name: wish.value for name, wish in asked.values.items()}
             job = replace(job, provider=asked.provider, settings=wishes, label=asked.label)
             if self.sources.is_deleted(source):
@@ -91,12 +91,12 @@ class Dispatch:
             return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
         except (Throttled, ProviderUnavailable) as early:
             return self._postpone(job, _wait_seconds(job, early), str(early))
-        if late := self._too_late(job, plan):  # before anything is reserved: the next one may have no more time either
+        if late := self._too_late(job, plan):  # checked before a reservation, which would have to be released again
             return self._postpone(job, THROTTLED_WAIT_SECONDS, late)
         return self._send(self._reserve(job, plan, source), plan, source, entered)
 
     def _priced(self, plan: Plan, facts: ImageFacts) -> Plan:
-        """The plan with its price: the catalog's, or the vendor's own estimate where the catalog cannot know."""
+        """Return the plan with its price: the catalog's, or the vendor's estimate if the catalog has none."""
         if plan.credits is not None:
             return plan
         estimate = self.providers[plan.provider].estimate(plan, facts.width, facts.height)
@@ -134,7 +134,7 @@ class Dispatch:
         return verdict
 
     def _too_late(self, job: Job, plan: Plan) -> str | None:
-        """Why no byte may leave any more in this invocation; None while one may."""
+        """Return why this invocation has too little time left for the call; None if it has enough."""
         needed = MIN_TIME_TO_HOLD if plan.send_mode.is_synchronous else MIN_TIME_TO_SEND
         if job.lease_until is not None and job.lease_until - LEASE_MARGIN - self.clock() >= needed:
             return None
@@ -156,17 +156,17 @@ class Dispatch:
         return self.links.mint(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
 
     def _postpone(self, job: Job, seconds: int, why: str) -> Outcome:
-        """Nothing was reserved: the job waits for its next attempt."""
+        """Let the job wait for its next attempt. Nothing was reserved."""
         self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Outcome:
-        """Nothing was accepted: the reservation goes back and the job waits for its next attempt."""
+        """Release the reservation and let the job wait for its next attempt. Nothing was accepted."""
         self.ledger.release(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _wait_for_operator(self, job: Job, provider: str, fault: OperatorFault) -> Outcome:
-        """The reservation goes back at once; the sweep brings the job again when the provider may be tried again."""
+        """Release the reservation and open the circuit. The sweep sends the job again when the provider may be tried."""
         waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, error_code=fault.code, error=str(fault))
         self.circuit_breaker.open(provider, fault)
         return Done(waiting)
@@ -177,9 +177,12 @@ def _suffix(plan: Plan) -> str:
 
 
 def _output_keys(source_key: str, plan: Plan) -> list[str]:
-    """Where the result goes; where it may go, the likeliest first, when the provider chooses the format: whatever it said
-    that it may choose, no result ever goes to a key of another source. Raises InvalidSetting when S3 cannot hold the first;
-    a format whose own key it could not hold would go under the source's."""
+    """Return all output keys that the result may get, the likeliest first. All of them are claimed, so that no result ever
+    overwrites another source's.
+
+    There is more than one key if the provider chooses the format. Raises InvalidSetting if the first key is too long for S3;
+    of the others, one that is too long is replaced by the source's key.
+    """
     if not plan.other_formats:
         return [output_keys.output_key(source_key, plan.source_format, plan.output_format)]
     likeliest = output_keys.right_key(source_key, plan.output_format)
@@ -188,8 +191,10 @@ def _output_keys(source_key: str, plan: Plan) -> list[str]:
 
 
 def _wait_seconds(job: Job, early: DarkroomError) -> int:
-    """What the provider asked for or a while, as far as a queue can hold a message back; and up to half a minute more, by the
-    job's own name, so that those who were refused together do not come back together."""
+    """Return the seconds to wait: the provider's Retry-After or a default, but no more than the queue can delay a message.
+
+    Up to 30 s are added, which depend on the job's handle, so that jobs that were throttled together do not return together.
+    """
     asked = early.retry_after_seconds if isinstance(early, Throttled) else None
     spread = zlib.crc32(str(job.handle).encode()) % THROTTLED_WAIT_SECONDS
     return min(int(asked or THROTTLED_WAIT_SECONDS / 2) + spread, LONGEST_WAIT_SECONDS)

@@ -1,4 +1,4 @@
-"""finalize: ends a job, whatever its outcome. A result is published whole or not at all, and settled once."""
+"""Finalize: ends a job, whatever its outcome. A result is published complete or not at all, and settled once."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ from darkroom.pipeline.delivery import Delivery, charge
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
 
-SILENCE_BORNE = timedelta(hours=1)  # past the deadline: no answer, or a 404, may pass; then it is acted upon
-BUSY_LOOK = timedelta(
-    seconds=60
-)  # another version's result is being written to the key: look again, or when that must end
+SILENCE_BORNE = timedelta(hours=1)  # after the deadline, while no answer or a 404 is not acted upon
+BUSY_LOOK = timedelta(seconds=60)  # the longest wait while another version's result is being written to the same key
 
 
 @dataclass(frozen=True)
 class Finalize:
-    """The use case with its dependencies. Repeat safe; raises what a retry may mend."""
+    """The use case with its dependencies. Repeat safe. It raises only if a retry may help."""
 
     ledger: Ledger
     providers: Mapping[str, Provider]
@@ -41,7 +39,7 @@ class Finalize:
     clock: Clock
 
     def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> PollState:
-        """The job's terminal status, `IN_DOUBT`, or `running` when it is not over after all."""
+        """End the job. Return its terminal status, `IN_DOUBT`, or `running` if it must be polled again."""
         job = self.ledger.get(job_id)
         if job is None or job.run != run:
             return PollState(job_id, run, PollStatus.ABSENT, self.clock())
@@ -51,7 +49,9 @@ class Finalize:
             self.settlement.announce(job)
         if job.status is not JobStatus.PROCESSING:
             return PollState(job_id, run, job.status, self.clock())
-        soonest = self.clock() + timedelta(seconds=poll_schedule.MIN_WAIT_SECONDS)  # never round in circles at once
+        soonest = self.clock() + timedelta(
+            seconds=poll_schedule.MIN_WAIT_SECONDS
+        )  # so that poll and finalize do not alternate without a pause
         return PollState(
             job_id, run, PollStatus.RUNNING, max(filter(None, (job.lease_until, job.next_attempt_at, soonest)))
         )
@@ -65,7 +65,7 @@ class Finalize:
             if current is None or current.run != job.run:
                 raise
             if current.status is JobStatus.PROCESSING:
-                return current  # another worker is at it, or died at it: see how that ended when its lease is over
+                return current  # another worker has it; look again when its lease is over
             return self.settlement.announce(current)
         except OutputBusy as busy:
             return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), error=str(busy))
@@ -74,7 +74,7 @@ class Finalize:
             raise
 
     def _end_lease(self, job: Job, error: Exception) -> None:
-        """A retry may begin at once, whatever went wrong."""
+        """End the lease after an error, so that a retry may begin at once."""
         why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
         with suppress(LostClaim, LedgerBusy):
             self.ledger.postpone(job, self.clock(), error=why)
@@ -82,22 +82,25 @@ class Finalize:
     def _outcome(self, job: Job, provider: Provider) -> Job:
         charged = job.require_process().credits_charged
         if charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
-            # An earlier try died before it settled. Whatever the provider says by now, what was paid for stands there.
+            # An earlier attempt died before it settled. The result is in place, whatever the provider says by now.
             return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=charged))
         try:
             progress = self._heard(job, provider)
         except ProviderSilent as silent:
             if self.clock() < job.deadline_at + SILENCE_BORNE:
                 raise
-            why = f"past its deadline, and the provider does not say how it ended: {silent}"
+            why = f"the deadline has passed, and the provider does not say how the job ended: {silent}"
             return self.settlement.leave_in_doubt(job, why)
         if progress is None:
             return self._unknown(job, provider)
         return self._ended(job, provider, progress)
 
     def _heard(self, job: Job, provider: Provider) -> Progress | None:
-        """What the provider says of the process; None when it does not know it, nor gives its result all the same, as where
-        somebody else removed it from the list (asked only once it must have finished, or is late)."""
+        """Return what the provider says of the process; None if it does not know it.
+
+        A process that somebody else removed from the list may still have a result. So the result is requested too, once the
+        process must have finished or the deadline has passed, and if it is there, the process counts as completed.
+        """
         process = job.require_process()
         try:
             return as_staged(process, provider) if process.staged else self._last_word(job, provider)
@@ -108,7 +111,8 @@ class Finalize:
             return None
 
     def _last_word(self, job: Job, provider: Provider) -> Progress:
-        """How the process stands, after a try to cancel it when it is late or no longer wanted."""
+        """Return the progress of the process. If it still runs, but the deadline has passed or an operator cancelled the job,
+        try to cancel it first."""
         process_id = job.require_process().process_id
         progress = provider.progress(process_id)
         unwanted = job.cancel_requested_at is not None or self.clock() >= job.deadline_at
@@ -122,7 +126,9 @@ class Finalize:
         late, charged = self.clock() >= job.deadline_at, job.require_process().credits_charged
         if progress.state is ProcessState.RUNNING:
             if late:
-                return self.settlement.leave_in_doubt(job, "past its deadline, and the provider would not cancel it")
+                return self.settlement.leave_in_doubt(
+                    job, "the deadline has passed, and the provider did not cancel it"
+                )
             return self.ledger.postpone(job, self.clock())
         if job.cancel_requested_at:
             return self._withdrawn(job, progress)
@@ -134,7 +140,7 @@ class Finalize:
                 return self.delivery(job, provider, progress)
             case ProcessState.EXPIRED:
                 return self.delivery.lose(job, charge(job, progress), "the provider no longer keeps the result")
-            case _:  # failed, or cancelled by somebody else
+            case _:  # it failed, or somebody else cancelled it
                 reason = f": {progress.reason}" if progress.reason else " and gives no reason"
                 said = f"the provider says `{progress.vendor_word}`{reason}"
                 if charged is not None:
@@ -142,7 +148,7 @@ class Finalize:
                 return self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
     def _withdrawn(self, job: Job, progress: Progress) -> Job:
-        """An operator cancelled it. What the provider finished before that is charged all the same."""
+        """End a job that an operator cancelled. If the provider had finished it before, it is charged all the same."""
         if progress.state in (ProcessState.COMPLETED, ProcessState.EXPIRED):
             credits = charge(job, progress)
             why = f"cancelled by an operator, too late: the provider had finished and charges {credits}"
@@ -153,26 +159,28 @@ class Finalize:
         is_foreign, charged = asks_with_another_key(provider, job), job.require_process().credits_charged
         if charged is None and self.clock() < job.deadline_at:
             return self.ledger.postpone(job, self.clock(), error="the provider does not know the process yet")
-        if (
-            self.clock() < job.deadline_at + SILENCE_BORNE
-        ):  # once is no proof: a gateway may have said so, or a wrong address
-            raise ResultNotReady("the provider knows no such process: asked again until an hour past the deadline")
+        if self.clock() < job.deadline_at + SILENCE_BORNE:
+            # A single 404 proves nothing: it may come from a gateway or a wrong base URL.
+            raise ResultNotReady(
+                "the provider does not know the process; it is asked again until an hour after the deadline"
+            )
         if charged is not None and not is_foreign:
-            return self.delivery.lose(job, charged, "the provider had finished, and knows no such process any more")
+            return self.delivery.lose(job, charged, "the provider had finished the process, but no longer knows it")
         if is_foreign:
-            why = "the provider knows no such process, but the API key changed since the submit, so that proves nothing"
+            why = "the provider does not know the process, which proves nothing, because the API key has changed since the submit"
             return self.settlement.leave_in_doubt(job, why)
         if provider.deletes_entries:
-            why = "the provider knows no such process, which others may have removed from its list after it was charged"
+            why = "the provider does not know the process, which may have been charged and then removed from its list by others"
             return self.settlement.leave_in_doubt(job, why)
         if self.delivery.is_kept(job):
-            why = "an hour past the job's deadline the provider still knows no such process"
+            why = "an hour after the job's deadline the provider still does not know the process"
             return self.settlement.fail(job, ErrorCode.TIMED_OUT, why)
-        why = "the provider knows no such process any more, and had time to finish it, charge it and forget it"
+        why = "the provider does not know the process, but had the time to finish it, charge it and forget it"
         return self.settlement.leave_in_doubt(job, why)
 
     def _cancelled(self, provider: Provider, process_id: str) -> bool:
-        """Only if the provider says so: one that it does not know may run on, and be charged."""
+        """Cancel the process and return whether the provider confirms it. A process that it does not know may still run and
+        be charged, so that returns False."""
         try:
             return provider.cancel(process_id)
         except ProcessUnknown:
@@ -180,7 +188,7 @@ class Finalize:
 
 
 def is_given(provider: Provider, process: ProviderProcess) -> bool:
-    """Whether the process' result can be had, whatever its status says."""
+    """Whether the provider gives the process's result, whatever its status is."""
     try:
         with provider.result(process.process_id):
             return True
@@ -189,20 +197,22 @@ def is_given(provider: Provider, process: ProviderProcess) -> bool:
 
 
 def asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Whether the key is not the one of the submit: of another account, perhaps, which knows nothing of our processes.
-    Raises ResultNotReady when the right one was found only now."""
+    """Whether the API key is not the submit's, so that it may be of another account, which does not know the process. Raises
+    ResultNotReady if the submit's key was read only now."""
     key_fingerprint = job.require_reservation().key_fingerprint
     if provider.key_fingerprint() == key_fingerprint:
         return False
-    provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
+    provider.refresh_key()  # another container may have used a newer key
     if provider.key_fingerprint() == key_fingerprint:
-        raise ResultNotReady("the provider was asked with an older API key than the job's: asked again")
+        raise ResultNotReady(
+            "the provider was asked with an older API key than the job's; it is asked again with the newer one"
+        )
     return True
 
 
 def as_staged(process: ProviderProcess, provider: Provider) -> Progress:
-    """A synchronous call had its answer: it is completed, whatever the provider keeps of it. What it charged is asked for
-    where the answer did not say it, or was not read to its end."""
+    """Return the progress of a synchronous call whose result is staged: it is completed, whatever the provider says by now.
+    If the answer did not say what was charged, the provider is asked."""
     credits = process.credits_charged
     if credits is None:
         with suppress(DarkroomError):

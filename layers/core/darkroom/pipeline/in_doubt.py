@@ -1,4 +1,4 @@
-"""In doubt: a submit whose answer was lost. The provider's own list decides; what it cannot tell, a person does."""
+"""In doubt: resolves a submit whose answer was lost, by the provider's own list. If that cannot tell, an operator decides."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider, Staging
 
 LOOKUP_RETRY_SECONDS = 60
-CLOCKS_DIFFER = timedelta(seconds=20)  # by so much two workers' clocks may; absence is proof only if none was fast
+CLOCKS_DIFFER = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
 
 
 @dataclass(frozen=True)
 class InDoubt:
-    """Ends doubts by lookup. Never calls submit."""
+    """Resolves doubts by lookup. It never submits."""
 
     ledger: Ledger
     staging: Staging
@@ -30,26 +30,28 @@ class InDoubt:
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Outcome:
-        """The call ended without an answer: look once the vendor's list must show it. The reservation stays."""
+        """Leave the job `SUBMITTING` and its reservation as it is, until the vendor's list must show an accepted submit."""
         due = self.clock() + _visibility_grace(job)
         self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, self.clock(), why)
 
     def provable_at(self, job: Job) -> datetime:
-        """From when on a lookup proves something. A worker that died left a lease: its call may have ended with it."""
+        """Return the time from which a lookup proves something: after the lease, within which a dead worker's call must have
+        ended, and the time that the vendor's list may lag."""
         if job.status is not JobStatus.SUBMITTING or job.lease_until is None:
             return job.next_attempt_at or job.created_at
         return job.lease_until + _visibility_grace(job)
 
     def resolve(self, job: Job) -> Outcome | None:
-        """Adopts what was staged, or what the list shows; None when it excludes the submit, asked with the key that sent it."""
+        """Adopt the staged result, or the process that the provider's list shows. Return None if the list proves that nothing
+        was accepted: it was read with the API key of the submit."""
         provider = self.providers[job.require_provider()]
         key_fingerprint = job.require_reservation().key_fingerprint
         process_id = self.staging.find(job.handle)
         if process_id is not None:
             return self.binding.bind(provider, job, Submission(process_id, self.clock(), staged=True))
         if provider.key_fingerprint() != key_fingerprint:
-            provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
+            provider.refresh_key()  # another container may have used a newer key
         try:
             found = ask(provider, job)
         except ProviderSilent as unknown:
@@ -94,11 +96,13 @@ class InDoubt:
 
 
 def standing(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
-    """Of what was found, what may have been paid for, with its failed doubles, else the failure that ended the lost submit.
+    """Return the processes that may have been charged. If none may have been, return the failure of the lost attempt.
 
-    A synchronous provider's log shows refused calls as failed too: those of earlier attempts of the run say nothing of the
-    one that was lost. That is the attempt before this worker's; where others looked in vain in between, the job does not say
-    which it was, and a failure decides nothing.
+    A failed process with the same handle as one that may have been charged is returned too, after it.
+
+    The log of a synchronous provider also shows refused calls, as failed. The failures of earlier attempts say nothing of the
+    attempt that was lost, which is the one before this worker's. If other workers have looked since without a result, the
+    lost attempt is not known, and a failure proves nothing.
     """
     if not job.require_dispatch().send_mode.is_synchronous:
         return tuple(sorted(found, key=_failed))
@@ -109,7 +113,7 @@ def standing(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, .
 
 
 def _name(process: FoundProcess) -> str:
-    """The handle alone, where a list shows it as a file's name."""
+    """Return the process's handle, without the suffix of a filename."""
     return process.handle.partition(".")[0]
 
 
@@ -118,11 +122,11 @@ def _failed(process: FoundProcess) -> bool:
 
 
 def ask(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
-    """What the provider's list shows of the job's run; raises what `Provider.find` raises."""
+    """Return what the provider's list shows of the job's run. Raises what `Provider.find` raises."""
     sent = job.require_dispatch()
     return provider.find(job.handle, sent.send_mode, sent.reserved_at)
 
 
 def _visibility_grace(job: Job) -> timedelta:
-    """How long, by another worker's clock, the provider's list may lack a submit whose request has ended."""
+    """Return how long the provider's list may lack a submit after its request has ended, plus the difference of clocks."""
     return timedelta(seconds=catalog.load(job.require_provider()).visibility_grace_seconds) + CLOCKS_DIFFER

@@ -1,4 +1,4 @@
-"""poll: asks the provider how a job stands and says when to ask again. It spends nothing."""
+"""Poll: asks the provider for a job's progress and returns when to ask again. It spends nothing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Poll:
     clock: Clock
 
     def __call__(self, job_id: str, run: int) -> PollState:
-        """`running` with the moment of the next poll, or `ended`: finalize finds out how.
+        """Return `running` with the time of the next poll, or `ended`. Then finalize finds out how the job ended.
 
-        A provider that gives no usable answer counts as running until the job's deadline.
+        A job whose provider gives no usable answer counts as running until its deadline.
         """
         job = self.ledger.get(job_id)
         now = self.clock()
@@ -31,7 +31,7 @@ class Poll:
             return PollState(job_id, run, PollStatus.ENDED, now)
         process = job.require_process()
         if process.staged:
-            return PollState(job_id, run, PollStatus.ENDED, now)  # its result came with the submit's answer
+            return PollState(job_id, run, PollStatus.ENDED, now)  # the answer to the submit contained the result
         try:
             progress = self.providers[job.require_provider()].progress(process.process_id)
         except (ProviderSilent, ProcessUnknown):
@@ -41,7 +41,7 @@ class Poll:
         return PollState(job_id, run, PollStatus.ENDED, now)
 
     def _cancelled(self, job: Job) -> bool:
-        """Whether an operator asked for it and the provider did it."""
+        """Cancel the process if an operator requested it. Return whether the provider confirms it."""
         if job.cancel_requested_at is None:
             return False
         try:

@@ -1,7 +1,7 @@
-"""submit: takes an upload in, or a job that is due again, and brings it as far as it can be brought now.
+"""Submit: takes an upload from the intake queue, claims its job, and has it dispatched to the provider.
 
-Claims the job, then hands it to `sending`. What it finds half done it finishes; what is not due it leaves to the sweep. It
-never guesses about money.
+It also continues jobs that an earlier attempt left unfinished. A job that is not due yet is left to the sweep. It never
+guesses whether money was spent.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from darkroom.pipeline.outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Claim, Clock, InputBucket, Ledger
 
-CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger are over within seconds
+CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger end within seconds
 
 
 @dataclass(frozen=True)
 class Submit:
-    """The use case with its dependencies. `__call__` may run any number of times for one upload."""
+    """The use case with its dependencies. Repeat safe: it may be called any number of times for one upload."""
 
     sources: InputBucket
     ledger: Ledger
@@ -37,10 +37,10 @@ class Submit:
     clock: Clock
     input_bucket: str
     deadline: timedelta
-    suffixes: Sequence[str] = ()  # where the rule has a prefix, it cannot look at them
+    suffixes: Sequence[str] = ()  # checked here, because an event rule with a prefix cannot check them
 
     def __call__(self, what: Upload | JobDue, invocation_ends: datetime) -> Outcome:
-        """Brings the upload, or the job, as far as it can be brought now. Raises only what a retry may mend."""
+        """Take the upload or the due job as far as is possible now. Raises only if delivering the message again may help."""
         try:
             if isinstance(what, JobDue):
                 return self._go_on(what, invocation_ends)
@@ -48,7 +48,8 @@ class Submit:
                 return Ignored("not an upload of this stack")
             return self._begin(what, invocation_ends)
         except (LostClaim, LedgerBusy) as overtaken:
-            # Whatever was written says how to go on, a paid submit included: it is SUBMITTING until it is found.
+            # The next attempt continues from what the ledger says. Even a paid submit is safe: its job is SUBMITTING until
+            # the provider's list shows it.
             return RetryLater(CONTENDED_WAIT_SECONDS, str(overtaken))
 
     def _begin(self, upload: Upload, invocation_ends: datetime) -> Outcome:
@@ -64,8 +65,8 @@ class Submit:
         return self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
 
     def _without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Outcome:
-        """The object is gone. Where the event names its version, the upload has its job all the same, which ends here; without
-        one nobody can tell which job it would be."""
+        """End the job of an object that no longer exists. Without a version in the event its job cannot be known, so the
+        message is ignored."""
         ghost = output_keys.vanished(upload, self.clock())
         if ghost is None:
             return Ignored(why)
@@ -84,15 +85,18 @@ class Submit:
             raise
 
     def _give_back(self, job: Job, why: str) -> Outcome:
-        """A claim that came to nothing ends now: the next message finds the job due, and not a lease that nobody uses.
-        Raises LostClaim when the job got further than that."""
+        """End the claim early, so that the next message finds the job due instead of a lease that nobody uses. Raises
+        LostClaim if the job is past `CLAIMED`."""
         due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
         self.ledger.postpone(job, due, error=why)
         return RetryLater(CONTENDED_WAIT_SECONDS, why)
 
     def _end_claim(self, job: Job, error: Exception) -> None:
-        """Whatever it was, the message comes back and must find the job due, or it would be taken for a duplicate and never
-        reach the dead-letter queue. A job that got further keeps its lease: only then is a lookup proof."""
+        """End the claim after an unexpected error, so that the message finds the job due when it is delivered again.
+
+        Otherwise the message would look like a duplicate and never reach the dead-letter queue. A job past `CLAIMED` keeps its
+        lease, because a lookup at the provider proves something only after the lease.
+        """
         with suppress(LostClaim, LedgerBusy):
             self.ledger.postpone(job, self.clock(), error=f"submit failed: {type(error).__name__}")
 
@@ -103,7 +107,7 @@ class Submit:
         return self._resume(job, invocation_ends)
 
     def _resume(self, job: Job, invocation_ends: datetime) -> Outcome:
-        """A duplicate, or a job that is due again: go on from what the ledger says."""
+        """Continue a job from its status in the ledger: after a duplicate message, or when it is due again."""
         if job.status is JobStatus.PROCESSING:
             return self.binding.start(job)
         if job.is_terminal:
@@ -111,7 +115,7 @@ class Submit:
             return Done(job)
         waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=self.clock())
         if job.status is JobStatus.IN_DOUBT or waits_until > self.clock():
-            return Done(job)  # a person's, or not due: the sweep looks at it when it is
+            return Done(job)  # an operator must decide, or it is not due: the sweep sends it again when it is
         provable_at = self.in_doubt.provable_at(job)
         if provable_at > self.clock():
             return RetryLater.until(provable_at, self.clock(), "the provider's list need not show a lost submit yet")
@@ -121,18 +125,18 @@ class Submit:
         return self.in_doubt.resolve(job) or self._resend(job)
 
     def _resume_claimed(self, job: Job) -> Outcome:
-        """A claimed job once more, if its object is still the one that made it."""
+        """Dispatch a job that was claimed before, if its object is still the same."""
         try:
             source = self.sources.find(output_keys.upload_of(job)) if job.source_bucket == self.input_bucket else None
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
         if source is None:
             return self.settlement.source_gone(job, f"this stack no longer watches the bucket {job.source_bucket}")
-        if source.job_id != job.job_id:  # unversioned, and overwritten: that upload has a job of its own
+        if source.job_id != job.job_id:  # an unversioned object was overwritten: the newer upload has a job of its own
             return self.settlement.source_gone(job, f"{job.source_uri} was overwritten since its upload")
         return self._advance(source, job)
 
     def _resend(self, job: Job) -> Outcome:
-        """The provider's list excludes the lost submit: the job goes back, unpaid, and is sent anew."""
+        """Release the reservation and send the job again, because the provider's list proves that nothing was accepted."""
         self.ledger.release(job, self.clock(), error="the provider never received the earlier submit")
         return RetryLater(0, f"{job.source_key} is sent again")
