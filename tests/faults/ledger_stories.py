@@ -18,7 +18,7 @@ from tests.integration.ledger_support import HOURS_24, LEASE, bound, claimed, pl
 def settles_below_its_price(ledger: DynamoLedger) -> None:
     """Claim, reserve, bind, settle: the provider charges a part of what was reserved."""
     ended = ledger.settle(bound(ledger, credits="3"), JobStatus.FAILED, Decimal(1), START, error_code="Expired")
-    ledger.published(ended, START)
+    ledger.mark_published(ended, START)
 
 
 def fails_and_overruns(ledger: DynamoLedger) -> None:

@@ -129,9 +129,9 @@ def sent_before_reserved(patch: Patch) -> None:
         answered[job.job_id] = _call(self, job, plan, source)
         return reserve(self, job, plan, source)
 
-    _call = Dispatch._call
+    _call = Dispatch._submit
     patch.setattr(Dispatch, "_reserve", swapped)
-    patch.setattr(Dispatch, "_call", lambda self, job, plan, source: answered.pop(job.job_id))
+    patch.setattr(Dispatch, "_submit", lambda self, job, plan, source: answered.pop(job.job_id))
 
 
 def doubt_taken_for_not_sent(patch: Patch) -> None:
@@ -141,7 +141,7 @@ def doubt_taken_for_not_sent(patch: Patch) -> None:
 
 def doubt_released_at_once(patch: Patch) -> None:
     """A lost answer releases the reservation, as if no connection had been made."""
-    original = Dispatch._call
+    original = Dispatch._submit
 
     def calls(self: Dispatch, *given: Any) -> Any:
         try:
@@ -149,7 +149,7 @@ def doubt_released_at_once(patch: Patch) -> None:
         except SubmitInDoubt as lost:
             raise dispatch.NothingSent(str(lost)) from None
 
-    patch.setattr(Dispatch, "_call", calls)
+    patch.setattr(Dispatch, "_submit", calls)
 
 
 def no_grace(patch: Patch) -> None:
@@ -182,27 +182,27 @@ def nothing_released_when_it_fails(patch: Patch) -> None:
 
 def settled_twice(patch: Patch) -> None:
     """Finalize settles the months again each time it finds the job over."""
-    announce = Settlement.announce
+    publish_event = Settlement.publish_event
 
     def again(self: Settlement, job: Any) -> Any:
         if job.credits is not None:
             self.ledger.table.transact(budgets.settlements(job, job.credits))  # type: ignore[attr-defined]
-        return announce(self, job)
+        return publish_event(self, job)
 
-    patch.setattr(Settlement, "announce", again)
+    patch.setattr(Settlement, "publish_event", again)
 
 
 def marked_before_sent(patch: Patch) -> None:
     """The event is marked as sent before it is sent."""
 
-    def announce(self: Settlement, job: Any) -> Any:
+    def publish_event(self: Settlement, job: Any) -> Any:
         detail_type = messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
-            self.ledger.published(job, self.clock())
+            self.ledger.mark_published(job, self.clock())
             self.events.publish(detail_type, messages.event_detail(job))
         return job
 
-    patch.setattr(Settlement, "announce", announce)
+    patch.setattr(Settlement, "publish_event", publish_event)
 
 
 def sweep_raises_the_run(patch: Patch) -> None:
@@ -249,16 +249,20 @@ def broken_result_believed(patch: Patch) -> None:
 
 def cancelled_by_word(patch: Patch) -> None:
     """A cancellation counts as done when it was requested."""
-    original = finalize.Finalize._cancelled
+    original = finalize.Finalize._try_to_cancel
     patch.setattr(
-        finalize.Finalize, "_cancelled", lambda self, provider, process_id: original(self, provider, process_id) or True
+        finalize.Finalize,
+        "_try_to_cancel",
+        lambda self, provider, process_id: original(self, provider, process_id) or True,
     )
 
 
 def died_after_wake(patch: Patch) -> None:
     """The sweep does not look at submits whose worker died."""
-    original = Sweep._each
-    patch.setattr(Sweep, "_each", lambda self, word, *rest: 0 if word == "SUBMITTING" else original(self, word, *rest))
+    original = Sweep._for_each_due
+    patch.setattr(
+        Sweep, "_for_each_due", lambda self, word, *rest: 0 if word == "SUBMITTING" else original(self, word, *rest)
+    )
 
 
 def waiting_counts_as_failing(patch: Patch) -> None:

@@ -131,4 +131,4 @@ def whatever_is_staged_published(patch: Patch) -> None:
         found = self.staging._port.kept.get(job.job_id)  # type: ignore[attr-defined]
         return self.staging.open(job.job_id, found.process_id) if found else provider.result(job.process.process_id)
 
-    patch.setattr(Delivery, "_opened", opened)
+    patch.setattr(Delivery, "_open_result", opened)

@@ -15,8 +15,8 @@ from tests.fakes.application import INVOCATION, MONTH, World, picture
 
 from darkroom.errors import LedgerBusy, LostClaim, OutputBusy, ProcessUnknown, ResultNotReady
 from darkroom.model import Job, JobStatus, ProcessState
-from darkroom.pipeline.binding import BIND_TRIES
-from darkroom.pipeline.finalize import BUSY_LOOK, SILENCE_BORNE
+from darkroom.pipeline.binding import BIND_ATTEMPTS
+from darkroom.pipeline.finalize import BUSY_RETRY, MAX_SILENCE
 from darkroom.pipeline.outcomes import Ignored, RetryLater
 
 GONE = ProcessUnknown("HTTP 404")
@@ -73,7 +73,7 @@ def test_one_404_after_the_end_loses_nothing(world: World, job: Job) -> None:
     with pytest.raises(ResultNotReady):
         world.finalize(job)
     world.provider.faults |= {"progress": [GONE], "result": [GONE]}
-    with pytest.raises(ResultNotReady, match="knows no such process"):
+    with pytest.raises(ResultNotReady, match="does not know the process"):
         world.finalize(job)
 
     assert world.finalize(job).status == "COMPLETED"
@@ -92,7 +92,7 @@ def test_a_process_that_had_said_completed_is_settled_when_it_fails_after_all(
         world.finalize(job)
     world.provider.become(state)
     if late:
-        world.clock.advance(job.deadline_at - world.clock() + SILENCE_BORNE)
+        world.clock.advance(job.deadline_at - world.clock() + MAX_SILENCE)
 
     world.finalize(job)
 
@@ -112,8 +112,8 @@ def test_a_job_whose_key_is_being_written_looks_again_soon_and_not_by_failing(wo
 
     tick = world.finalize(job)
 
-    assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_LOOK)
-    world.clock.advance(BUSY_LOOK)
+    assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_RETRY)
+    world.clock.advance(BUSY_RETRY)
     assert world.finalize(job).status == "COMPLETED"
 
 
@@ -168,7 +168,7 @@ def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(world: World)
 
 
 def test_binding_is_repeated_for_longer_than_a_write_takes(world: World) -> None:
-    busy: list[Exception] = [LedgerBusy("contended")] * (BIND_TRIES - 1)
+    busy: list[Exception] = [LedgerBusy("contended")] * (BIND_ATTEMPTS - 1)
     world.ports["ledger"] = Stubborn(world.ledger, "bind", busy)
 
     world.submit(world.cloud.put("a.jpg", picture()))
@@ -178,14 +178,14 @@ def test_binding_is_repeated_for_longer_than_a_write_takes(world: World) -> None
 
 
 def test_an_id_that_cannot_be_recorded_is_alarmed(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.ports["ledger"] = Stubborn(world.ledger, "bind", [LedgerBusy("contended")] * BIND_TRIES)
+    world.ports["ledger"] = Stubborn(world.ledger, "bind", [LedgerBusy("contended")] * BIND_ATTEMPTS)
     upload = world.cloud.put("a.jpg", picture())
 
     with caplog.at_level(logging.ERROR):
         verdict = world.submit(upload)
 
     assert isinstance(verdict, RetryLater)
-    (told,) = [record for record in caplog.records if "could not be written down" in record.message]
+    (told,) = [record for record in caplog.records if "could not be stored" in record.message]
     assert told.__dict__["process_id"] in world.provider.processes
     world.deliver(upload)
     assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)

@@ -146,7 +146,7 @@ def test_a_process_gone_when_it_is_cancelled_is_timed_out_once_its_status_says_s
         raise GONE
 
     world.provider.cancel = cancel  # type: ignore[method-assign]
-    with pytest.raises(ResultNotReady, match="knows no such process"):
+    with pytest.raises(ResultNotReady, match="does not know the process"):
         world.finalize(job)
     assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
     world.clock.advance(timedelta(hours=1))
@@ -157,7 +157,7 @@ def test_a_process_gone_when_it_is_cancelled_is_timed_out_once_its_status_says_s
 def test_a_404_at_the_deadline_is_believed_when_it_still_stands_an_hour_later(world: World, job: Job) -> None:
     late(world)
     world.provider.faults["progress"] = [ProcessUnknown("HTTP 404")] * 2
-    with pytest.raises(ResultNotReady, match="knows no such process"):
+    with pytest.raises(ResultNotReady, match="does not know the process"):
         world.finalize(job)
     assert (world.job().status, world.cloud.budget("topaz", MONTH)["committed"]) == (JobStatus.PROCESSING, 1)
     world.clock.advance(timedelta(hours=1))

@@ -22,7 +22,7 @@ from darkroom.errors import (
     UnsafeLink,
 )
 from darkroom.model import Job, JobStatus, ProcessState, Upload
-from darkroom.pipeline.finalize import BUSY_LOOK
+from darkroom.pipeline.finalize import BUSY_RETRY
 from darkroom.poll_schedule import MIN_WAIT_SECONDS
 
 SECOND = timedelta(seconds=1)
@@ -283,14 +283,14 @@ def test_while_another_version_is_written_finalize_waits(world: World) -> None:
     writing = world.ledger.take_over(old, world.clock(), world.ends)
     assert world.ledger.lock_output(writing, "a.jpg", Decimal(1), world.clock(), world.ends)
     tick = world.finalize(new)
-    assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_LOOK)
-    world.clock.advance(BUSY_LOOK)
-    world.clock.advance(INVOCATION - 2 * BUSY_LOOK)
+    assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_RETRY)
+    world.clock.advance(BUSY_RETRY)
+    world.clock.advance(INVOCATION - 2 * BUSY_RETRY)
     assert (
-        world.finalize(new).poll_at == world.ends - INVOCATION + BUSY_LOOK
+        world.finalize(new).poll_at == world.ends - INVOCATION + BUSY_RETRY
     )  # when the other's lease ends at the latest
     assert world.cloud.keys() == set()
-    world.clock.advance(BUSY_LOOK)
+    world.clock.advance(BUSY_RETRY)
     world.finalize(new)
     assert world.cloud.head("a.jpg")["Metadata"]["darkroom-job"] == new.job_id
 

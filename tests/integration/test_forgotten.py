@@ -16,7 +16,7 @@ from darkroom.aws import items
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, Job, JobStatus, ProcessState
-from darkroom.pipeline.sweep import FORGET_BATCH
+from darkroom.pipeline.sweep import REMOVE_BATCH
 
 DAY = timedelta(hours=24)
 
@@ -52,7 +52,7 @@ def test_only_what_was_bound_here_is_forgotten_at_the_provider(world: World) -> 
 
 def test_many_entries_are_forgotten_a_few_at_a_time(account: Cloud) -> None:
     world = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
-    for upload in uploads(world, FORGET_BATCH + 5):
+    for upload in uploads(world, REMOVE_BATCH + 5):
         world.submit(upload)
     world.provider.become(ProcessState.COMPLETED)
     for job in world.cloud.jobs():

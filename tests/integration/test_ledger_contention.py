@@ -16,7 +16,7 @@ from tests.integration.time_support import Replaced
 from darkroom.aws.ledger_table import MAX_TRIES
 from darkroom.errors import BudgetExceeded, LedgerBusy
 from darkroom.model import JobStatus, Submission
-from darkroom.pipeline.binding import BIND_TRIES
+from darkroom.pipeline.binding import BIND_ATTEMPTS
 from darkroom.pipeline.outcomes import RetryLater
 
 
@@ -131,7 +131,7 @@ def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> 
 def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(world: World, call: str) -> None:
     upload = world.cloud.put("a.jpg", picture())
     world.ports["ledger"] = world.make_ledger(
-        Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_TRIES})
+        Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_ATTEMPTS})
     )
     assert isinstance(world.submit(upload), RetryLater)
     world.clock.advance(600)

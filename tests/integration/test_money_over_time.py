@@ -15,7 +15,7 @@ from tests.integration.time_support import MINUTE, job_of
 
 from darkroom.errors import ErrorCode, ResultNotReady, SubmitInDoubt
 from darkroom.model import Alarm, Job, JobStatus, Limits, ProcessState, Upload
-from darkroom.pipeline.finalize import SILENCE_BORNE
+from darkroom.pipeline.finalize import MAX_SILENCE
 
 NEXT_MONTH = "2026-12"
 LOST = SubmitInDoubt("the submit's answer was lost (ReadTimeout)")
@@ -160,7 +160,7 @@ def test_a_finished_process_the_provider_forgot_is_lost_and_settled_with_its_cha
     with pytest.raises(ResultNotReady):
         world.finalize(job)
     world.provider.forget(job.process.process_id)
-    world.clock.advance(job.deadline_at - world.clock() + SILENCE_BORNE)
+    world.clock.advance(job.deadline_at - world.clock() + MAX_SILENCE)
     world.finalize(job)
     ended = world.job()
     assert (ended.status, ended.error_code, ended.credits) == (JobStatus.FAILED, ErrorCode.RESULT_LOST, 2)

@@ -151,8 +151,8 @@ def test_a_job_read_before_its_rerun_changes_nothing(world: World, upload: Uploa
         world.ports["interventions"].rerun(old, world.clock(), world.clock())
     with pytest.raises(LostClaim):
         world.ledger.settle(replace(old, status=JobStatus.PROCESSING), JobStatus.FAILED, Decimal(0), world.clock())
-    world.ledger.published(old, world.clock())
-    world.ports["sweep_queries"].forgotten(old)
+    world.ledger.mark_published(old, world.clock())
+    world.ports["sweep_queries"].mark_forgotten(old)
     assert world.cloud.rows() == before
 
 

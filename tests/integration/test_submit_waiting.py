@@ -20,7 +20,7 @@ from darkroom.errors import (
     Throttled,
 )
 from darkroom.model import LEASE_MARGIN, Alarm, JobDue, JobStatus, Upload
-from darkroom.pipeline.in_doubt import CLOCKS_DIFFER
+from darkroom.pipeline.in_doubt import CLOCK_SKEW
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
@@ -175,7 +175,7 @@ def test_nothing_is_looked_for_before_the_grace_is_over(world: World, upload: Up
     world.provider.losses, world.provider.listed_after = [LOST], timedelta(seconds=60)
     world.submit(upload)
     world.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
-    world.clock.advance(timedelta(seconds=59) + CLOCKS_DIFFER)
+    world.clock.advance(timedelta(seconds=59) + CLOCK_SKEW)
     assert world.submit(upload) == Done(world.job())
     assert world.sweep_and_deliver() is None
     assert (world.job().status, len(world.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
@@ -201,7 +201,7 @@ def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_gr
         assert timedelta(seconds=verdict.seconds) >= GRACE
     assert (world.job().status, len(world.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
     world.provider.faults.clear()
-    world.clock.advance(GRACE + CLOCKS_DIFFER)
+    world.clock.advance(GRACE + CLOCK_SKEW)
     world.submit(JobDue(left.job_id))
     assert (world.job().status, world.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
     assert (world.provider.charged, len(world.executions.running)) == (1, 1)

@@ -28,7 +28,7 @@ from tests.integration.time_support import (
 from darkroom.aws import items
 from darkroom.errors import SubmitInDoubt, Throttled
 from darkroom.model import Alarm, Job, JobDue, JobStatus, ProcessState
-from darkroom.pipeline.sweep import MOST_HANDED_ON, SweepFailed
+from darkroom.pipeline.sweep import MAX_REQUEUED_CLAIMS, SweepFailed
 
 DAY = timedelta(hours=24)
 Death = Callable[[World], tuple[str, dict[str, Any]]]
@@ -154,13 +154,13 @@ def test_two_sweeps_that_race_end_the_job_paid_once(world: World) -> None:
 
 
 def test_one_run_sends_a_bounded_number_of_jobs_and_the_next_runs_the_rest(world: World) -> None:
-    waiting_rows(world, MOST_HANDED_ON + 30, "topaz")
+    waiting_rows(world, MAX_REQUEUED_CLAIMS + 30, "topaz")
     world.sweep()
     first = sent(world)
     world.sweep()
     world.sweep()
-    assert len(first) == MOST_HANDED_ON
-    assert Counter(sent(world)) == Counter({f"{number:032x}": 1 for number in range(MOST_HANDED_ON + 30)})
+    assert len(first) == MAX_REQUEUED_CLAIMS
+    assert Counter(sent(world)) == Counter({f"{number:032x}": 1 for number in range(MAX_REQUEUED_CLAIMS + 30)})
 
 
 def test_the_backlog_of_a_paused_provider_does_not_keep_others_waiting(account: Cloud) -> None:

@@ -17,7 +17,7 @@ from tests.integration.time_support import MINUTE, Replaced
 from darkroom.aws import items
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus, ProviderProcess
-from darkroom.pipeline.sweep import FORGET_BATCH, FORGET_LATER, TIME_TO_ASK
+from darkroom.pipeline.sweep import REMOVE_BATCH, REMOVE_RETRY, TIME_TO_ASK
 from darkroom.providers.registry import ADAPTERS
 
 COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text()
@@ -82,8 +82,8 @@ def due(world: World, status: JobStatus, provider: str, count: int, start: int =
 def two(account: Cloud) -> Vendors:
     """Return an application with two providers that have entries to forget, those of `slow` before those of `quick`."""
     world = Vendors(Cloud(account.s3, InMemoryDynamo()), ("slow", "quick"))
-    due(world, JobStatus.COMPLETED, "slow", FORGET_BATCH - 5)
-    due(world, JobStatus.COMPLETED, "quick", 5, start=FORGET_BATCH - 5)
+    due(world, JobStatus.COMPLETED, "slow", REMOVE_BATCH - 5)
+    due(world, JobStatus.COMPLETED, "quick", 5, start=REMOVE_BATCH - 5)
     return world
 
 
@@ -99,18 +99,18 @@ def test_a_provider_that_hangs_is_asked_once_a_run_and_others_all_the_same(two: 
     two.clock.advance(MINUTE)
     two.sweep()
     assert slow.asked == 1  # its entries wait for an hour
-    two.clock.advance(FORGET_LATER)
+    two.clock.advance(REMOVE_RETRY)
     slow.trouble = None
     for _ in range(3):
         two.sweep()
-    assert slow.asked == 1 + FORGET_BATCH - 5
+    assert slow.asked == 1 + REMOVE_BATCH - 5
 
 
 def test_a_provider_that_is_slow_is_asked_only_while_there_is_time_for_its_answer(two: Vendors) -> None:
     slow = two.vendors["slow"] = Slow(two)
     ends = two.ends
     two.sweep()
-    assert 1 < slow.asked < FORGET_BATCH - 5
+    assert 1 < slow.asked < REMOVE_BATCH - 5
     assert ends - TIME_TO_ASK < two.clock() <= ends - TIME_TO_ASK + HANGS
 
 

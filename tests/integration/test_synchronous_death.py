@@ -24,14 +24,14 @@ from darkroom.errors import SubmitInDoubt
 from darkroom.model import JobStatus
 
 SUBMIT_STEPS = [
-    ("ledger", "reserve"), ("sources", "open"), ("provider", "submit"), ("staging", "keep"), ("ledger", "bind"),
+    ("ledger", "reserve"), ("sources", "open"), ("provider", "submit"), ("staging", "stage"), ("ledger", "bind"),
     ("executions", "start"),
 ]  # fmt: skip
 ADOPT_STEPS = [("ledger", "take_over"), ("staging", "find"), ("ledger", "bind"), ("executions", "start")]
 FINALIZE_STEPS = [
     ("ledger", "get"), ("ledger", "take_over"), ("ledger", "lock_output"), ("outputs", "receipt"), ("staging", "open"),
     ("sources", "find"), ("outputs", "write"), ("outputs", "remove_report"), ("ledger", "settle"),
-    ("events", "publish"), ("ledger", "published"), ("staging", "drop"),
+    ("events", "publish"), ("ledger", "mark_published"), ("staging", "drop"),
 ]  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_submit_may_die_at_any_step(world: World, step: tuple[str, str], after: 
     upload = world.cloud.put("a.jpg", picture())
     kill(world, *step, after=after)
     deliver_until_done(world, upload)
-    if (step, after) == (("staging", "keep"), False):  # the answer died with its worker
+    if (step, after) == (("staging", "stage"), False):  # the answer died with its worker
         assert (world.job().status, world.job().error_code) == (JobStatus.FAILED, "ResultLost")
         assert len(world.provider.processes) == 1
         return

@@ -35,7 +35,7 @@ RESEND_STEPS = [("ledger", "take_over"), ("staging", "find"), ("provider", "find
 FINALIZE_STEPS = [
     ("ledger", "get"), ("ledger", "take_over"), ("provider", "progress"), ("ledger", "lock_output"),
     ("outputs", "receipt"), ("provider", "result"), ("sources", "find"), ("sources", "tags"), ("outputs", "write"),
-    ("outputs", "remove_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "published"),
+    ("outputs", "remove_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "mark_published"),
 ]  # fmt: skip
 FINALIZE_DOUBT_STEPS = [
     ("ledger", "get"), ("ledger", "take_over"), ("provider", "progress"), ("provider", "cancel"), ("ledger", "mark_in_doubt"),
@@ -43,9 +43,9 @@ FINALIZE_DOUBT_STEPS = [
 ]  # fmt: skip
 LOSE_STEPS = [
     ("ledger", "take_over"), ("provider", "progress"), ("outputs", "write_report"), ("ledger", "settle"),
-    ("events", "publish"), ("ledger", "published"),
+    ("events", "publish"), ("ledger", "mark_published"),
 ]  # fmt: skip
-REFUSE_STEPS = [("outputs", "write_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "published")]
+REFUSE_STEPS = [("outputs", "write_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "mark_published")]
 
 
 @pytest.fixture(autouse=True)

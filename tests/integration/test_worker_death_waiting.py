@@ -23,7 +23,7 @@ from tests.integration.worker_death_support import (
 from darkroom.errors import ErrorCode, OperatorFault, SubmitInDoubt
 from darkroom.model import JobStatus
 
-OF_THE_SWEEP = [("sweep_queries", "due"), ("intake", "requeue"), ("sweep_queries", "wake")]
+OF_THE_SWEEP = [("sweep_queries", "due"), ("intake", "requeue"), ("sweep_queries", "reschedule")]
 LOST_STEPS = [("ledger", "postpone"), *OF_THE_SWEEP]
 ANOTHER_KEY_STEPS = [("ledger", "take_over"), ("provider", "refresh_key"), ("provider", "find"), ("ledger", "mark_in_doubt"),
                      ("alerts", "call")]  # fmt: skip

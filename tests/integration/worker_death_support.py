@@ -17,8 +17,8 @@ PLANNED: list[Dying] = []
 
 # A worker that dies after the settlement leaves the staged result, which the bucket's lifecycle deletes.
 LEAVES = {
-    ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "published", False),
-    ("ledger", "published", True), ("staging", "drop", False),
+    ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "mark_published", False),
+    ("ledger", "mark_published", True), ("staging", "drop", False),
 }  # fmt: skip
 
 

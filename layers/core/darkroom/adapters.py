@@ -140,7 +140,7 @@ class Adapters:
         return S3OutputBucket(client, self.configuration.output_bucket, multipart_copy)
 
     @cached_property
-    def staging(self) -> ports.Staging:
+    def staging(self) -> ports.StagedResults:
         """The staged results of synchronous calls."""
         from darkroom.aws.staged_results import S3StagedResults
 

@@ -66,10 +66,10 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
         max_credits=settings.max_credits,
     )
     credits = pricing.credits(width * height, model.mp_per_credit, model.credits)
-    return unpriced if credits is None else priced(unpriced, credits, limits)
+    return unpriced if credits is None else with_price(unpriced, credits, limits)
 
 
-def priced(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
+def with_price(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
     """Return the plan with that price. Raises PriceAboveLimit if it is above `max_credits` or the stack's limit for one job;
     a stack limit of 0 means no limit."""
     per_job = limits.credits_per_job.get(plan.provider) or None

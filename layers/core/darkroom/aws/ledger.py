@@ -273,7 +273,7 @@ class DynamoLedger:
         found = (self.table.read(items.output_row_key(bucket, key)) for key in keys)
         return any(row is not None and output_claims.has_newer(row, job) for row in found)
 
-    def published(self, job: Job, now: datetime) -> None:
+    def mark_published(self, job: Job, now: datetime) -> None:
         """Mark the event as sent. If a rerun has begun since, nothing is written."""
         word, due_at = after_publishing(job, now)
         mark = Write(

@@ -80,7 +80,7 @@ class S3OutputBucket:
         if "" < self._report_order(key) <= order:
             self.client.delete_object(Bucket=self.bucket, Key=key)
 
-    def unfinished(self) -> list[UnfinishedUpload]:
+    def list_unfinished(self) -> list[UnfinishedUpload]:
         """Return up to MAX_UNFINISHED uploads from ListMultipartUploads."""
         bounds: Any = {"MaxItems": MAX_UNFINISHED}
         pages = self.client.get_paginator("list_multipart_uploads").paginate(

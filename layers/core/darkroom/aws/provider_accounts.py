@@ -24,7 +24,7 @@ class DynamoProviderAccounts:
         reserved = sum((items.number(month, "reserved") for month in months), Decimal(0))
         return reserved, sum((items.number(month, "spent") for month in months), Decimal(0))
 
-    def reckoning(self, provider: str) -> AccountSnapshot | None:
+    def last_comparison(self, provider: str) -> AccountSnapshot | None:
         """Return the last comparison, None if there was none."""
         item = self.table.read(_key(provider))
         if item is None:
@@ -32,9 +32,9 @@ class DynamoProviderAccounts:
         numbers = {name: items.number(item, name) for name in ("baseline_total", "baseline_spent", "total", "spent")}
         return AccountSnapshot(**numbers, checked_at=moment(items.text(item, "checked_at") or ""))
 
-    def keep(self, provider: str, reckoning: AccountSnapshot) -> None:
+    def save_comparison(self, provider: str, last_comparison: AccountSnapshot) -> None:
         """Replace the last comparison."""
-        self.table.update(Write(_key(provider), set=asdict(reckoning)))
+        self.table.update(Write(_key(provider), set=asdict(last_comparison)))
 
 
 def _key(provider: str) -> dict[str, dict[str, str]]:

@@ -31,7 +31,7 @@ class S3StagedResults:
     client: S3Client
     bucket: str
 
-    def keep(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
+    def stage(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
         """Write the object once all chunks have come. Its metadata has the handle and the process id."""
         parameters = {
             "Bucket": self.bucket,

@@ -34,7 +34,7 @@ class DynamoSweepQueries:
         due = [job for job in jobs if job.due_at is not None and job.due_at <= now]
         return sorted(due, key=lambda job: (job.due_at or now, job.job_id))
 
-    def wake(self, job: Job, until: datetime) -> None:
+    def reschedule(self, job: Job, until: datetime) -> None:
         """Set the job's `due_at` to `until`. Raises LostClaim."""
         write = Write(
             key=items.job_key(job.job_id),
@@ -47,7 +47,7 @@ class DynamoSweepQueries:
         except ConditionFailed:
             raise LostClaim("the job moved on, or another sweep woke it") from None
 
-    def forgotten(self, job: Job) -> None:
+    def mark_forgotten(self, job: Job) -> None:
         """Take a terminal job out of the index. If a rerun has begun since, nothing is written."""
         write = Write(
             key=items.job_key(job.job_id), when=[FROM_STATUS, SAME_RUN], values={"from": job.status, "run": job.run}
@@ -57,12 +57,12 @@ class DynamoSweepQueries:
         except ConditionFailed:
             return
 
-    def without_job(self, job_ids: Sequence[str]) -> set[str]:
+    def find_without_job(self, job_ids: Sequence[str]) -> set[str]:
         """Return those of at most 100 ids that have no row."""
         found = self.table.rows([items.job_key(job_id) for job_id in job_ids])
         return set(job_ids) - {items.text(item, "job_id") for item in found}
 
-    def turn(self, task: str, now: datetime, every: timedelta) -> bool:
+    def take_turn(self, task: str, now: datetime, every: timedelta) -> bool:
         """Return whether the task is due, and if so, take it. The row is read first, because a write costs the same even if its
         condition fails."""
         key = items.own_key(SWEEP, f"TASK#{task}")

@@ -27,7 +27,7 @@ class AbandonedMultiparts:
     def __call__(self) -> int:
         """Abort them and return their number. Repeat safe. Uploads of other programs to the same bucket are left alone."""
         aborted = 0
-        for upload in self.outputs.unfinished():
+        for upload in self.outputs.list_unfinished():
             if upload.initiated_at > self.clock() - UPLOAD_ABANDONED:
                 continue
             if self._is_abandoned(upload.key):

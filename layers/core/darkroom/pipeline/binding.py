@@ -13,7 +13,7 @@ from darkroom.model import Alarm, Job, PollState, PollStatus, Submission
 from darkroom.pipeline.outcomes import Done, Ignored, Outcome
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
-BIND_TRIES = 4  # each lasts some seconds, see aws/ledger_table.py
+BIND_ATTEMPTS = 4  # each lasts some seconds, see aws/ledger_table.py
 FIRST_EXECUTION = 1  # not the job's `attempt`, which grows while an execution runs and would start a second one
 
 log = logging.getLogger(__name__)
@@ -32,16 +32,16 @@ class Binding:
         """Set the job to `PROCESSING` and start its execution. If another attempt owns the job, cancel the process and record
         it as an orphan."""
         try:
-            bound = self._bound(job, submission)
+            bound = self._bind_with_retries(job, submission)
         except LostClaim:
             self.orphan(provider, job, submission.process_id)
             return Ignored("another attempt owns the job; this one's process was cancelled")
         return self.start(bound)
 
-    def _bound(self, job: Job, submission: Submission) -> Job:
+    def _bind_with_retries(self, job: Job, submission: Submission) -> Job:
         """Bind with more retries than other writes, because only this worker knows the id of the paid process. Raises
         LostClaim, LedgerBusy."""
-        for _ in range(BIND_TRIES - 1):
+        for _ in range(BIND_ATTEMPTS - 1):
             with suppress(LedgerBusy):
                 return self.ledger.bind(job, submission, self.clock())
         try:

@@ -60,7 +60,7 @@ class CircuitBreaker:
         self.alerts.call(Alarm.CIRCUIT_OPEN, f"{provider} takes no submits: {fault}", provider=provider)
         return now + RETRY_AFTER
 
-    def report_success(self, provider: str, entered: Admitted) -> None:
+    def report_success(self, provider: str, admission: Admitted) -> None:
         """Admit all submits again if the probe was accepted or rejected: the account is usable."""
-        if entered.probing:
+        if admission.probing:
             self.circuits.close(provider)

@@ -20,7 +20,7 @@ from darkroom.errors import (
 )
 from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, ProcessState, Progress
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, Staging
+from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, StagedResults
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Delivery:
 
     sources: InputBucket
     outputs: OutputBucket
-    staging: Staging
+    staging: StagedResults
     ledger: Ledger
     settlement: Settlement
     clock: Clock
@@ -39,23 +39,23 @@ class Delivery:
     def __call__(self, job: Job, provider: Provider, progress: Progress) -> Job:
         """Put the result in place and settle the job. If the result is lost, settle the job as `FAILED`. While the provider may
         still give the result, raise ResultNotReady or the provider's error."""
-        credits = charge(job, progress)
+        credits = charged_credits(job, progress)
         known = self._known_key(job)
         expected = known or job.require_dispatch().output_key
-        key, newest = self._take(job, expected, credits, lasting=known is not None)
+        key, newest = self._lock_key(job, expected, credits, lasting=known is not None)
         try:
-            if not self._stands(key, job):
-                key, newest = self._fetched(job, provider, progress, key, newest)
-        except StagedForNothing as broken:
-            return self.lose(job, credits, str(broken))
+            if not self._is_at(key, job):
+                key, newest = self._copy_result(job, provider, progress, key, newest)
+        except NoUsableResult as broken:
+            return self.fail_as_lost(job, credits, str(broken))
         except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
-            if self.may_come(job):
+            if self.may_still_be_available(job):
                 raise ResultNotReady(str(error)) from None
-            return self.lose(job, credits, str(error))
+            return self.fail_as_lost(job, credits, str(error))
         except ProviderSilent as silent:
-            if self.may_come(job):
+            if self.may_still_be_available(job):
                 raise
-            return self.lose(job, credits, str(silent))
+            return self.fail_as_lost(job, credits, str(silent))
         completed = self.settlement.complete(job, credits, key, superseded=not newest)
         process = job.require_process()
         if process.staged:  # only now: until then it may be the only copy that no other job can overwrite
@@ -66,7 +66,7 @@ class Delivery:
         """Whether an earlier attempt has already put the result of this process in place."""
         key = self._known_key(job)
         return key is not None and any(
-            self._stands(at, job) for at in (key, output_keys.superseded_key(key, job.job_id))
+            self._is_at(at, job) for at in (key, output_keys.superseded_key(key, job.job_id))
         )
 
     def _known_key(self, job: Job) -> str | None:
@@ -76,9 +76,9 @@ class Delivery:
             return dispatch.output_key
         keys = dict.fromkeys(output_keys.key_in_format(job.source_key, form) for form in ImageFormat)
         places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
-        return next((key for key, place in places if self._stands(place, job)), None)
+        return next((key for key, place in places if self._is_at(place, job)), None)
 
-    def _take(self, job: Job, key: str, credits: Decimal, *, lasting: bool = True) -> tuple[str, bool]:
+    def _lock_key(self, job: Job, key: str, credits: Decimal, *, lasting: bool = True) -> tuple[str, bool]:
         """Become the only writer of the key. Return the key to write, and whether the result is the newest version's.
 
         If not `lasting`, only the charge is recorded, and other jobs may write the key.
@@ -88,40 +88,43 @@ class Delivery:
         newest = self.ledger.lock_output(job, key, credits, now, until or now)
         return (key if newest else output_keys.superseded_key(key, job.job_id)), newest
 
-    def _stands(self, key: str, job: Job) -> bool:
+    def _is_at(self, key: str, job: Job) -> bool:
         """Whether this process's result is at that key."""
         return self.outputs.receipt(key).get(output_keys.RECEIPT_PROCESS) == job.require_process().process_id
 
-    def _fetched(self, job: Job, provider: Provider, progress: Progress, key: str, newest: bool) -> tuple[str, bool]:
+    def _copy_result(
+        self, job: Job, provider: Provider, progress: Progress, key: str, newest: bool
+    ) -> tuple[str, bool]:
         """Copy the staged result, or the provider's if none is staged. Return its key, and whether it is the newest version's.
 
         If the staged result is broken, the provider's is copied instead. Raises StagedForNothing if the provider has none.
         """
         try:
-            return self._copied(self._opened(job, provider), job, progress, key, newest)
+            return self._copy(self._open_result(job, provider), job, progress, key, newest)
         except BrokenResult as broken:
             if not self._is_staged(job):
                 raise
-            given = _finished(provider, job.require_process().process_id)  # the staged result will not get better
+            # The provider's result is the only other one; the staged one stays broken.
+            given = _completed_progress(provider, job.require_process().process_id)
             if given is None:
-                raise StagedForNothing(str(broken)) from None
+                raise NoUsableResult(str(broken)) from None
         given = replace(given, credits=progress.credits)
-        return self._copied(provider.result(job.require_process().process_id), job, given, key, newest)
+        return self._copy(provider.result(job.require_process().process_id), job, given, key, newest)
 
-    def _opened(self, job: Job, provider: Provider) -> AbstractContextManager[ResultLink]:
+    def _open_result(self, job: Job, provider: Provider) -> AbstractContextManager[ResultLink]:
         """Open the staged result, or the provider's if none is staged."""
         process_id = job.require_process().process_id
         return self.staging.open(job.job_id, process_id) if self._is_staged(job) else provider.result(process_id)
 
-    def _copied(
+    def _copy(
         self, opening: AbstractContextManager[ResultLink], job: Job, progress: Progress, key: str, newest: bool
     ) -> tuple[str, bool]:
-        credits = charge(job, progress)
+        credits = charged_credits(job, progress)
         with opening as link:
             facts = check_result(link, job, progress)
             if job.require_dispatch().output_format == ANY_FORMAT:
-                key, newest = self._take(job, output_keys.key_in_format(job.source_key, facts.format), credits)
-                if self._stands(key, job):
+                key, newest = self._lock_key(job, output_keys.key_in_format(job.source_key, facts.format), credits)
+                if self._is_at(key, job):
                     return key, newest
             self._write(key, link, facts.format, job, credits)
         return key, newest
@@ -141,24 +144,24 @@ class Delivery:
             pass  # the source was deleted meanwhile; the result is paid for, and is published without metadata and tags
         self.outputs.write(key, link, form.content_type, output_keys.receipt_metadata(job, credits, metadata), tags)
 
-    def may_come(self, job: Job) -> bool:
+    def may_still_be_available(self, job: Job) -> bool:
         """Whether the provider may still have the result of a finished process. It keeps results for a time after the process
         has finished; when that was is not known, but not after the deadline."""
         return self.clock() < job.deadline_at + self.retention[job.require_provider()]
 
-    def is_kept(self, job: Job) -> bool:
+    def would_still_be_known(self, job: Job) -> bool:
         """Whether the provider would still have the result if it had finished the process. If it does not know the process
         then, it never finished it."""
         return self.clock() < job.require_process().submitted_at + self.retention[job.require_provider()]
 
-    def lose(self, job: Job, credits: Decimal, why: str) -> Job:
+    def fail_as_lost(self, job: Job, credits: Decimal, why: str) -> Job:
         """End the job as `FAILED` with ResultLost: the result was charged and cannot be fetched any more."""
         return self.settlement.fail(
             job, ErrorCode.RESULT_LOST, f"charged, but the result cannot be fetched: {why}", credits
         )
 
 
-def charge(job: Job, progress: Progress) -> Decimal:
+def charged_credits(job: Job, progress: Progress) -> Decimal:
     """Return what a finished process costs: the provider's number, or the reservation if it gives none."""
     return progress.credits if progress.credits is not None else job.require_reservation().credits_reserved
 
@@ -167,11 +170,11 @@ class BrokenResult(ResultNotReady):
     """The bytes of the result are not a complete image, or not of the expected format or size."""
 
 
-class StagedForNothing(ResultNotReady):
+class NoUsableResult(ResultNotReady):
     """The staged result is broken, and the provider has no other."""
 
 
-def _finished(provider: Provider, process_id: str) -> Progress | None:
+def _completed_progress(provider: Provider, process_id: str) -> Progress | None:
     """Return the progress of a process that is completed at the provider, None for any other."""
     try:
         progress = provider.progress(process_id)

@@ -30,14 +30,15 @@ from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, Staging
+from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
 
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this much of the invocation is left
-MIN_TIME_TO_HOLD = timedelta(seconds=270)  # the same for a synchronous call: 240 s, and then its result is staged
+# The same for a synchronous call: it may take 240 s, and then its result is staged.
+MIN_TIME_FOR_SYNCHRONOUS_CALL = timedelta(seconds=270)
 TOO_LATE = "too little time left in this invocation to send the job; it is sent by a later one"
-TOO_LATE_TO_HOLD = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
+TOO_LATE_FOR_SYNCHRONOUS_CALL = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
 THROTTLED_WAIT_SECONDS = 30
-LONGEST_WAIT_SECONDS = 900
+MAX_WAIT_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Dispatch:
 
     sources: InputBucket
     links: PresignedUrls
-    staging: Staging
+    staging: StagedResults
     ledger: Ledger
     providers: Mapping[str, Provider]
     circuit_breaker: CircuitBreaker
@@ -68,24 +69,26 @@ class Dispatch:
             if asked.skip:
                 return self.settlement.skip(job)
             # The job carries what is known of it, so that a rejection records it too.
-            wishes = {name: wish.value for name, wish in asked.values.items()}
-            job = replace(job, provider=asked.provider, settings=wishes, label=asked.label)
+            values = {name: resolved.value for name, resolved in asked.values.items()}
+            job = replace(job, provider=asked.provider, settings=values, label=asked.label)
             if self.sources.is_deleted(source):
                 return self.settlement.source_gone(job, f"{job.source_uri} was deleted before it was sent")
             plan, facts = self.quote.plan(job, asked, source)
             job = replace(job, model=plan.model, settings=plan.settings)
-            return self._through_the_gate(job, plan, facts, source)
+            return self._admit_and_send(job, plan, facts, source)
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
         except Refusal as refusal:
             return self.settlement.reject(job, refusal)
 
-    def _through_the_gate(self, job: Job, plan: Plan, facts: ImageFacts, source: SourceObject) -> Outcome:
-        entered = self.circuit_breaker.admit(plan.provider)
-        if isinstance(entered, Blocked):
-            return Done(self.ledger.postpone(job, entered.until, error_code=entered.error_code, error=entered.why))
+    def _admit_and_send(self, job: Job, plan: Plan, facts: ImageFacts, source: SourceObject) -> Outcome:
+        admission = self.circuit_breaker.admit(plan.provider)
+        if isinstance(admission, Blocked):
+            return Done(
+                self.ledger.postpone(job, admission.until, error_code=admission.error_code, error=admission.why)
+            )
         try:
-            plan = self._priced(plan, facts)
+            plan = self._with_price(plan, facts)
         except OperatorFault as fault:
             retry_at = self.circuit_breaker.open(plan.provider, fault)
             return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
@@ -93,31 +96,31 @@ class Dispatch:
             return self._postpone(job, _wait_seconds(job, early), str(early))
         if late := self._too_late(job, plan):  # checked before a reservation, which would have to be released again
             return self._postpone(job, THROTTLED_WAIT_SECONDS, late)
-        return self._send(self._reserve(job, plan, source), plan, source, entered)
+        return self._send(self._reserve(job, plan, source), plan, source, admission)
 
-    def _priced(self, plan: Plan, facts: ImageFacts) -> Plan:
+    def _with_price(self, plan: Plan, facts: ImageFacts) -> Plan:
         """Return the plan with its price: the catalog's, or the vendor's estimate if the catalog has none."""
         if plan.credits is not None:
             return plan
         estimate = self.providers[plan.provider].estimate(plan, facts.width, facts.height)
         if estimate.credits is None:
             raise ProviderUnavailable(f"{plan.provider} does not say what {plan.model} will cost: nothing is sent")
-        return self.quote.priced(plan, estimate.credits)
+        return self.quote.with_price(plan, estimate.credits)
 
     def _reserve(self, job: Job, plan: Plan, source: SourceObject) -> Job:
         fingerprint = self.providers[plan.provider].key_fingerprint()
         keys = _output_keys(source.key, plan)
         if plan.send_mode.by_link:
-            output_keys.check_linkable(source.key)
+            output_keys.check_key_fits_a_link(source.key)
         for key in keys:
             self.ledger.claim_output(job, self.output_bucket, key)
         return self.ledger.reserve(job, plan, self.output_bucket, keys[0], fingerprint, self.clock())
 
-    def _send(self, job: Job, plan: Plan, source: SourceObject, entered: Admitted) -> Outcome:
+    def _send(self, job: Job, plan: Plan, source: SourceObject, admission: Admitted) -> Outcome:
         if late := self._too_late(job, plan):
             return self._wait(job, THROTTLED_WAIT_SECONDS, late)
         try:
-            submission = self._call(job, plan, source)
+            submission = self._submit(job, plan, source)
         except (Throttled, NothingSent) as early:
             return self._wait(job, _wait_seconds(job, early), str(early))
         except OperatorFault as fault:
@@ -125,22 +128,22 @@ class Dispatch:
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
         except Refusal as refusal:
-            self.circuit_breaker.report_success(plan.provider, entered)
+            self.circuit_breaker.report_success(plan.provider, admission)
             return self.settlement.reject(job, refusal)
         except (SubmitInDoubt, ProviderUnavailable) as doubt:
             return self.in_doubt.begin(job, str(doubt))
-        verdict = self.binding.bind(self.providers[plan.provider], job, submission)
-        self.circuit_breaker.report_success(plan.provider, entered)
-        return verdict
+        outcome = self.binding.bind(self.providers[plan.provider], job, submission)
+        self.circuit_breaker.report_success(plan.provider, admission)
+        return outcome
 
     def _too_late(self, job: Job, plan: Plan) -> str | None:
         """Return why this invocation has too little time left for the call; None if it has enough."""
-        needed = MIN_TIME_TO_HOLD if plan.send_mode.is_synchronous else MIN_TIME_TO_SEND
+        needed = MIN_TIME_FOR_SYNCHRONOUS_CALL if plan.send_mode.is_synchronous else MIN_TIME_TO_SEND
         if job.lease_until is not None and job.lease_until - LEASE_MARGIN - self.clock() >= needed:
             return None
-        return TOO_LATE_TO_HOLD if plan.send_mode.is_synchronous else TOO_LATE
+        return TOO_LATE_FOR_SYNCHRONOUS_CALL if plan.send_mode.is_synchronous else TOO_LATE
 
-    def _call(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
+    def _submit(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
         image = ImageStream(
             open=lambda: self.sources.open(source),
             link=lambda: self._link(job, plan, source),
@@ -148,12 +151,12 @@ class Dispatch:
             content_type=plan.source_format.content_type,
             filename_suffix=_suffix(plan),
         )
-        keep = partial(self.staging.keep, job.handle)
-        return self.providers[plan.provider].submit(plan, image, job.handle, keep)
+        stage_result = partial(self.staging.stage, job.handle)
+        return self.providers[plan.provider].submit(plan, image, job.handle, stage_result)
 
     def _link(self, job: Job, plan: Plan, source: SourceObject) -> str:
         valid_seconds = catalog.load(plan.provider).link_seconds
-        return self.links.mint(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
+        return self.links.sign(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
 
     def _postpone(self, job: Job, seconds: int, why: str) -> Outcome:
         """Let the job wait for its next attempt. Nothing was reserved."""
@@ -185,7 +188,7 @@ def _output_keys(source_key: str, plan: Plan) -> list[str]:
     """
     if not plan.other_formats:
         return [output_keys.output_key(source_key, plan.source_format, plan.output_format)]
-    likeliest = output_keys.right_key(source_key, plan.output_format)
+    likeliest = output_keys.exact_key_in_format(source_key, plan.output_format)
     others = (output_keys.key_in_format(source_key, form) for form in (*plan.other_formats, *ImageFormat))
     return list(dict.fromkeys((likeliest, *others)))
 
@@ -197,4 +200,4 @@ def _wait_seconds(job: Job, early: DarkroomError) -> int:
     """
     asked = early.retry_after_seconds if isinstance(early, Throttled) else None
     spread = zlib.crc32(str(job.handle).encode()) % THROTTLED_WAIT_SECONDS
-    return min(int(asked or THROTTLED_WAIT_SECONDS / 2) + spread, LONGEST_WAIT_SECONDS)
+    return min(int(asked or THROTTLED_WAIT_SECONDS / 2) + spread, MAX_WAIT_SECONDS)

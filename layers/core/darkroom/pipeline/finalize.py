@@ -20,12 +20,12 @@ from darkroom.errors import (
     UnsafeLink,
 )
 from darkroom.model import LEASE_MARGIN, Job, JobStatus, PollState, PollStatus, ProcessState, Progress, ProviderProcess
-from darkroom.pipeline.delivery import Delivery, charge
+from darkroom.pipeline.delivery import Delivery, charged_credits
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
 
-SILENCE_BORNE = timedelta(hours=1)  # after the deadline, while no answer or a 404 is not acted upon
-BUSY_LOOK = timedelta(seconds=60)  # the longest wait while another version's result is being written to the same key
+MAX_SILENCE = timedelta(hours=1)  # after the deadline, while no answer or a 404 is not acted upon
+BUSY_RETRY = timedelta(seconds=60)  # the longest wait while another version's result is being written to the same key
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Finalize:
         if job is None or job.run != run:
             return PollState(job_id, run, PollStatus.ABSENT, self.clock())
         if job.status is JobStatus.PROCESSING:
-            job = self._close(job, invocation_ends + LEASE_MARGIN)
+            job = self._end(job, invocation_ends + LEASE_MARGIN)
         elif job.is_terminal:
-            self.settlement.announce(job)
+            self.settlement.publish_event(job)
         if job.status is not JobStatus.PROCESSING:
             return PollState(job_id, run, job.status, self.clock())
         soonest = self.clock() + timedelta(
@@ -56,19 +56,19 @@ class Finalize:
             job_id, run, PollStatus.RUNNING, max(filter(None, (job.lease_until, job.next_attempt_at, soonest)))
         )
 
-    def _close(self, job: Job, lease_until: datetime) -> Job:
+    def _end(self, job: Job, lease_until: datetime) -> Job:
         try:
             job = self.ledger.take_over(job, self.clock(), lease_until)
-            return self._outcome(job, self.providers[job.require_provider()])
+            return self._deliver_or_settle(job, self.providers[job.require_provider()])
         except LostClaim:
             current = self.ledger.get(job.job_id)
             if current is None or current.run != job.run:
                 raise
             if current.status is JobStatus.PROCESSING:
                 return current  # another worker has it; look again when its lease is over
-            return self.settlement.announce(current)
+            return self.settlement.publish_event(current)
         except OutputBusy as busy:
-            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), error=str(busy))
+            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_RETRY), error=str(busy))
         except Exception as error:
             self._end_lease(job, error)
             raise
@@ -79,23 +79,23 @@ class Finalize:
         with suppress(LostClaim, LedgerBusy):
             self.ledger.postpone(job, self.clock(), error=why)
 
-    def _outcome(self, job: Job, provider: Provider) -> Job:
+    def _deliver_or_settle(self, job: Job, provider: Provider) -> Job:
         charged = job.require_process().credits_charged
         if charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
             # An earlier attempt died before it settled. The result is in place, whatever the provider says by now.
             return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=charged))
         try:
-            progress = self._heard(job, provider)
+            progress = self._read_progress(job, provider)
         except ProviderSilent as silent:
-            if self.clock() < job.deadline_at + SILENCE_BORNE:
+            if self.clock() < job.deadline_at + MAX_SILENCE:
                 raise
             why = f"the deadline has passed, and the provider does not say how the job ended: {silent}"
             return self.settlement.leave_in_doubt(job, why)
         if progress is None:
-            return self._unknown(job, provider)
-        return self._ended(job, provider, progress)
+            return self._settle_unknown_process(job, provider)
+        return self._settle_by_state(job, provider, progress)
 
-    def _heard(self, job: Job, provider: Provider) -> Progress | None:
+    def _read_progress(self, job: Job, provider: Provider) -> Progress | None:
         """Return what the provider says of the process; None if it does not know it.
 
         A process that somebody else removed from the list may still have a result. So the result is requested too, once the
@@ -103,14 +103,14 @@ class Finalize:
         """
         process = job.require_process()
         try:
-            return as_staged(process, provider) if process.staged else self._last_word(job, provider)
+            return staged_progress(process, provider) if process.staged else self._progress_or_cancel(job, provider)
         except ProcessUnknown:
             is_awaited = process.credits_charged is not None or self.clock() >= job.deadline_at
-            if is_awaited and is_given(provider, process):
+            if is_awaited and has_result(provider, process):
                 return Progress(ProcessState.COMPLETED, credits=process.credits_charged)
             return None
 
-    def _last_word(self, job: Job, provider: Provider) -> Progress:
+    def _progress_or_cancel(self, job: Job, provider: Provider) -> Progress:
         """Return the progress of the process. If it still runs, but the deadline has passed or an operator cancelled the job,
         try to cancel it first."""
         process_id = job.require_process().process_id
@@ -118,11 +118,11 @@ class Finalize:
         unwanted = job.cancel_requested_at is not None or self.clock() >= job.deadline_at
         if progress.state is not ProcessState.RUNNING or not unwanted:
             return progress
-        if self._cancelled(provider, process_id):
+        if self._try_to_cancel(provider, process_id):
             return replace(progress, state=ProcessState.CANCELLED)
         return provider.progress(process_id)
 
-    def _ended(self, job: Job, provider: Provider, progress: Progress) -> Job:
+    def _settle_by_state(self, job: Job, provider: Provider, progress: Progress) -> Job:
         late, charged = self.clock() >= job.deadline_at, job.require_process().credits_charged
         if progress.state is ProcessState.RUNNING:
             if late:
@@ -131,7 +131,7 @@ class Finalize:
                 )
             return self.ledger.postpone(job, self.clock())
         if job.cancel_requested_at:
-            return self._withdrawn(job, progress)
+            return self._settle_cancelled(job, progress)
         match progress.state:
             case ProcessState.CANCELLED if late and charged is None:
                 why = "not finished at its deadline; cancelled, not charged"
@@ -139,46 +139,50 @@ class Finalize:
             case ProcessState.COMPLETED:
                 return self.delivery(job, provider, progress)
             case ProcessState.EXPIRED:
-                return self.delivery.lose(job, charge(job, progress), "the provider no longer keeps the result")
+                return self.delivery.fail_as_lost(
+                    job, charged_credits(job, progress), "the provider no longer keeps the result"
+                )
             case _:  # it failed, or somebody else cancelled it
                 reason = f": {progress.reason}" if progress.reason else " and gives no reason"
                 said = f"the provider says `{progress.vendor_word}`{reason}"
                 if charged is not None:
-                    return self.delivery.lose(job, charged, f"{said}, and had said before that it was finished")
+                    return self.delivery.fail_as_lost(job, charged, f"{said}, and had said before that it was finished")
                 return self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
-    def _withdrawn(self, job: Job, progress: Progress) -> Job:
+    def _settle_cancelled(self, job: Job, progress: Progress) -> Job:
         """End a job that an operator cancelled. If the provider had finished it before, it is charged all the same."""
         if progress.state in (ProcessState.COMPLETED, ProcessState.EXPIRED):
-            credits = charge(job, progress)
+            credits = charged_credits(job, progress)
             why = f"cancelled by an operator, too late: the provider had finished and charges {credits}"
             return self.settlement.cancel(job, why, credits).job
         return self.settlement.cancel(job, "cancelled by an operator; not charged").job
 
-    def _unknown(self, job: Job, provider: Provider) -> Job:
+    def _settle_unknown_process(self, job: Job, provider: Provider) -> Job:
         is_foreign, charged = asks_with_another_key(provider, job), job.require_process().credits_charged
         if charged is None and self.clock() < job.deadline_at:
             return self.ledger.postpone(job, self.clock(), error="the provider does not know the process yet")
-        if self.clock() < job.deadline_at + SILENCE_BORNE:
+        if self.clock() < job.deadline_at + MAX_SILENCE:
             # A single 404 proves nothing: it may come from a gateway or a wrong base URL.
             raise ResultNotReady(
                 "the provider does not know the process; it is asked again until an hour after the deadline"
             )
         if charged is not None and not is_foreign:
-            return self.delivery.lose(job, charged, "the provider had finished the process, but no longer knows it")
+            return self.delivery.fail_as_lost(
+                job, charged, "the provider had finished the process, but no longer knows it"
+            )
         if is_foreign:
             why = "the provider does not know the process, which proves nothing, because the API key has changed since the submit"
             return self.settlement.leave_in_doubt(job, why)
         if provider.deletes_entries:
             why = "the provider does not know the process, which may have been charged and then removed from its list by others"
             return self.settlement.leave_in_doubt(job, why)
-        if self.delivery.is_kept(job):
+        if self.delivery.would_still_be_known(job):
             why = "an hour after the job's deadline the provider still does not know the process"
             return self.settlement.fail(job, ErrorCode.TIMED_OUT, why)
         why = "the provider does not know the process, but had the time to finish it, charge it and forget it"
         return self.settlement.leave_in_doubt(job, why)
 
-    def _cancelled(self, provider: Provider, process_id: str) -> bool:
+    def _try_to_cancel(self, provider: Provider, process_id: str) -> bool:
         """Cancel the process and return whether the provider confirms it. A process that it does not know may still run and
         be charged, so that returns False."""
         try:
@@ -187,7 +191,7 @@ class Finalize:
             return False
 
 
-def is_given(provider: Provider, process: ProviderProcess) -> bool:
+def has_result(provider: Provider, process: ProviderProcess) -> bool:
     """Whether the provider gives the process's result, whatever its status is."""
     try:
         with provider.result(process.process_id):
@@ -210,7 +214,7 @@ def asks_with_another_key(provider: Provider, job: Job) -> bool:
     return True
 
 
-def as_staged(process: ProviderProcess, provider: Provider) -> Progress:
+def staged_progress(process: ProviderProcess, provider: Provider) -> Progress:
     """Return the progress of a synchronous call whose result is staged: it is completed, whatever the provider says by now.
     If the answer did not say what was charged, the provider is asked."""
     credits = process.credits_charged

@@ -12,10 +12,10 @@ from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, S
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Clock, Ledger, Provider, Staging
+from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
 LOOKUP_RETRY_SECONDS = 60
-CLOCKS_DIFFER = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
+CLOCK_SKEW = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class InDoubt:
     """Resolves doubts by lookup. It never submits."""
 
     ledger: Ledger
-    staging: Staging
+    staging: StagedResults
     providers: Mapping[str, Provider]
     binding: Binding
     settlement: Settlement
@@ -53,16 +53,16 @@ class InDoubt:
         if provider.key_fingerprint() != key_fingerprint:
             provider.refresh_key()  # another container may have used a newer key
         try:
-            found = ask(provider, job)
+            found = find_processes(provider, job)
         except ProviderSilent as unknown:
-            return self._look_again(job, str(unknown))
+            return self._retry_lookup(job, str(unknown))
         if found is None:
             return Done(
                 self.settlement.leave_in_doubt(job, f"{provider.name} has no list that would show the lost submit")
             )
-        meant = standing(job, found)
-        if meant:
-            return self._adopt(provider, job, meant)
+        chargeable = chargeable_processes(job, found)
+        if chargeable:
+            return self._adopt(provider, job, chargeable)
         if found:
             why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
             return Done(self.settlement.leave_in_doubt(job, why))
@@ -84,7 +84,7 @@ class InDoubt:
             return Done(self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, why))
         return self.binding.bind(provider, job, Submission(first.process_id, first.eta or self.clock()))
 
-    def _look_again(self, job: Job, why: str) -> Outcome:
+    def _retry_lookup(self, job: Job, why: str) -> Outcome:
         now = self.clock()
         if now >= job.deadline_at:
             return Done(
@@ -95,7 +95,7 @@ class InDoubt:
         return RetryLater.until(due, now, why)
 
 
-def standing(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
+def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
     """Return the processes that may have been charged. If none may have been, return the failure of the lost attempt.
 
     A failed process with the same handle as one that may have been charged is returned too, after it.
@@ -105,23 +105,23 @@ def standing(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, .
     lost attempt is not known, and a failure proves nothing.
     """
     if not job.require_dispatch().send_mode.is_synchronous:
-        return tuple(sorted(found, key=_failed))
-    alive = [process for process in found if not _failed(process)]
+        return tuple(sorted(found, key=_has_failed))
+    alive = [process for process in found if not _has_failed(process)]
     sent = Handle(job.job_id, job.run, job.attempt - 1)
-    meant = {_name(process) for process in alive} or {str(sent)}
-    return (*alive, *(process for process in found if _failed(process) and _name(process) in meant))
+    handles = {_handle_of(process) for process in alive} or {str(sent)}
+    return (*alive, *(process for process in found if _has_failed(process) and _handle_of(process) in handles))
 
 
-def _name(process: FoundProcess) -> str:
+def _handle_of(process: FoundProcess) -> str:
     """Return the process's handle, without the suffix of a filename."""
     return process.handle.partition(".")[0]
 
 
-def _failed(process: FoundProcess) -> bool:
+def _has_failed(process: FoundProcess) -> bool:
     return process.state is ProcessState.FAILED
 
 
-def ask(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
+def find_processes(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
     """Return what the provider's list shows of the job's run. Raises what `Provider.find` raises."""
     sent = job.require_dispatch()
     return provider.find(job.handle, sent.send_mode, sent.reserved_at)
@@ -129,4 +129,4 @@ def ask(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
 
 def _visibility_grace(job: Job) -> timedelta:
     """Return how long the provider's list may lack a submit after its request has ended, plus the difference of clocks."""
-    return timedelta(seconds=catalog.load(job.require_provider()).visibility_grace_seconds) + CLOCKS_DIFFER
+    return timedelta(seconds=catalog.load(job.require_provider()).visibility_grace_seconds) + CLOCK_SKEW

@@ -100,7 +100,7 @@ class LostUploads:
     def _without_job(self, sources: Sequence[SourceObject]) -> list[SourceObject]:
         unknown: set[str] = set()
         for start in range(0, len(sources), LOOKUP):
-            unknown |= self.queries.without_job([one.job_id for one in sources[start : start + LOOKUP]])
+            unknown |= self.queries.find_without_job([one.job_id for one in sources[start : start + LOOKUP]])
         return [one for one in sources if one.job_id in unknown]
 
 

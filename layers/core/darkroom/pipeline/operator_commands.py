@@ -23,11 +23,11 @@ from darkroom.errors import (
 from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.finalize import Finalize
-from darkroom.pipeline.in_doubt import ask, standing
+from darkroom.pipeline.in_doubt import chargeable_processes, find_processes
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
 
-TRIES = 5  # how often a job is read again if a worker changes it at the same time
+ATTEMPTS = 5  # how often a job is read again if a worker changes it at the same time
 INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
 JOB_ID_DIGITS = 32
 
@@ -71,7 +71,7 @@ class OperatorCommands:
             raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
         is_bound = job.process is not None and job.process.process_id == process_id
         if not is_bound and not force:
-            listed = _listed(provider, job, "nobody can tell whether that process is this job's") or ()
+            listed = _find_or_explain(provider, job, "nobody can tell whether that process is this job's") or ()
             if process_id not in {found.process_id for found in listed}:
                 raise Inapplicable(
                     f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…; its "
@@ -92,10 +92,12 @@ class OperatorCommands:
                 "then `darkroom rerun`"
             )
         provider = self.providers[job.require_provider()]
-        listed = _listed(provider, job, "nobody can tell whether the job was accepted", force=force)
-        meant = standing(job, listed or ())
-        if meant:
-            raise Inapplicable(f"{job.provider} lists process {meant[0].process_id} for this job: use --adopt with it")
+        listed = _find_or_explain(provider, job, "nobody can tell whether the job was accepted", force=force)
+        chargeable = chargeable_processes(job, listed or ())
+        if chargeable:
+            raise Inapplicable(
+                f"{job.provider} lists process {chargeable[0].process_id} for this job: use --adopt with it"
+            )
         now = self.clock()
         return self._send(self.interventions.resubmit(job, now, now + self.deadline))
 
@@ -112,7 +114,7 @@ class OperatorCommands:
 
     def cancel(self, reference: str) -> Job:
         """Cancel a job that is not over, also at the provider. If the provider charges it all the same, that is settled."""
-        for _ in range(TRIES):
+        for _ in range(ATTEMPTS):
             job = self.find(reference)
             try:
                 return self._cancel(job)
@@ -170,11 +172,11 @@ class OperatorCommands:
             return self.settlement.cancel(job, "cancelled by an operator before it was sent").job
         asked = self.interventions.request_cancel(job, self.clock())
         if asked.status is JobStatus.PROCESSING:
-            self.finalize(asked.job_id, asked.run, self._ends)
+            self.finalize(asked.job_id, asked.run, self._invocation_ends)
         return self.ledger.get(job.job_id) or asked
 
     def _rerun(self, job: Job) -> Job:
-        self.settlement.announce(job)  # now, if it was not sent yet, because the next run would forget it
+        self.settlement.publish_event(job)  # now, if it was not sent yet, because the next run would forget it
         now = self.clock()
         return self._send(self.interventions.rerun(job, now, now + self.deadline))
 
@@ -183,15 +185,15 @@ class OperatorCommands:
         return job
 
     @property
-    def _ends(self) -> datetime:
+    def _invocation_ends(self) -> datetime:
         return self.clock() + INVOCATION
 
 
-def _listed(provider: Provider, job: Job, so: str, *, force: bool = False) -> tuple[FoundProcess, ...] | None:
+def _find_or_explain(provider: Provider, job: Job, so: str, *, force: bool = False) -> tuple[FoundProcess, ...] | None:
     """Return what the provider's list shows of the run. If it cannot be read, return None if `force`, as for a provider
     without a list, else raise Inapplicable, whose message contains `so`."""
     try:
-        return ask(provider, job)
+        return find_processes(provider, job)
     except ProviderSilent as unread:
         if force:
             return None

@@ -35,12 +35,12 @@ class Poll:
         try:
             progress = self.providers[job.require_provider()].progress(process.process_id)
         except (ProviderSilent, ProcessUnknown):
-            return self._again(job, now, None)
-        if progress.state is ProcessState.RUNNING and not self._cancelled(job):
-            return self._again(job, now, progress.eta)
+            return self._running(job, now, None)
+        if progress.state is ProcessState.RUNNING and not self._try_to_cancel(job):
+            return self._running(job, now, progress.eta)
         return PollState(job_id, run, PollStatus.ENDED, now)
 
-    def _cancelled(self, job: Job) -> bool:
+    def _try_to_cancel(self, job: Job) -> bool:
         """Cancel the process if an operator requested it. Return whether the provider confirms it."""
         if job.cancel_requested_at is None:
             return False
@@ -49,7 +49,7 @@ class Poll:
         except (ProviderSilent, ProcessUnknown):
             return False
 
-    def _again(self, job: Job, now: datetime, eta: datetime | None) -> PollState:
+    def _running(self, job: Job, now: datetime, eta: datetime | None) -> PollState:
         process = job.require_process()
         poll_at = poll_schedule.next_poll_at(now, eta or process.eta, process.submitted_at, job.polls + 1)
         poll_at = min(poll_at, max(job.deadline_at, now))

@@ -35,20 +35,20 @@ class Quote:
         ]
         return resolve(layers, default_provider=self.default_provider, allowed_providers=self.allowed_providers)
 
-    def plan(self, job: Job, asked: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
+    def plan(self, job: Job, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
         """Return the plan and the image's facts. Raises SourceGone, and a Refusal if the job must be rejected."""
         facts = images.inspect(self.sources.reader(source), source.size_bytes)
-        plan = planning.plan(asked, facts, source.size_bytes, self.limits)
-        _tell(job, plan)
+        plan = planning.plan(settings, facts, source.size_bytes, self.limits)
+        _log_plan(job, plan)
         return plan, facts
 
-    def priced(self, plan: Plan, credits: Decimal) -> Plan:
+    def with_price(self, plan: Plan, credits: Decimal) -> Plan:
         """Return the plan with the price that the vendor estimates. Raises PriceAboveLimit."""
-        return planning.priced(plan, credits, self.limits)
+        return planning.with_price(plan, credits, self.limits)
 
 
-def _tell(job: Job, plan: Plan) -> None:
+def _log_plan(job: Job, plan: Plan) -> None:
     """Log which layer each setting comes from, and which settings were dropped. The ledger does not keep this: a job's row is
     close to 1 KB, above which each write costs twice as much."""
-    told = {"provider": plan.provider, "model": plan.model, "layers": dict(plan.layers), "notes": list(plan.notes)}
-    log.info("planned", extra={"job_id": job.job_id, "run": job.run, **told})
+    details = {"provider": plan.provider, "model": plan.model, "layers": dict(plan.layers), "notes": list(plan.notes)}
+    log.info("planned", extra={"job_id": job.job_id, "run": job.run, **details})

@@ -60,7 +60,7 @@ class Reconcile:
         if balance is None:
             return None
         reserved, spent = self.accounts.booked(provider)
-        last = self.accounts.reckoning(provider)
+        last = self.accounts.last_comparison(provider)
         now = self.clock()
         if last is None:
             last = AccountSnapshot(balance.total, spent, balance.total, spent, now)
@@ -70,7 +70,7 @@ class Reconcile:
         # between charges, or was charged before the baseline. Without this, it would hide a later drift of that size.
         baseline_total = max(last.baseline_total + topped_up, balance.total + booked)
         reckoning = replace(last, baseline_total=baseline_total, total=balance.total, spent=spent, checked_at=now)
-        self.accounts.keep(provider, reckoning)
+        self.accounts.save_comparison(provider, reckoning)
         drift = max(baseline_total - balance.total - booked - reserved, NOTHING)
         return Comparison(provider, balance, reserved, spent, drift)
 
@@ -79,4 +79,6 @@ class Reconcile:
         found = self.compare(provider)
         if found is not None:
             total = found.balance.total
-            self.accounts.keep(provider, AccountSnapshot(total, found.spent, total, found.spent, self.clock()))
+            self.accounts.save_comparison(
+                provider, AccountSnapshot(total, found.spent, total, found.spent, self.clock())
+            )

@@ -64,14 +64,14 @@ class Settlement:
         ended = self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
         # A second time, because an older version may have failed meanwhile and written its report just before the settlement.
         self._remove_report(job, superseded)
-        return self.announce(ended)
+        return self.publish_event(ended)
 
-    def announce(self, job: Job) -> Job:
+    def publish_event(self, job: Job) -> Job:
         """Send the terminal job's event unless it was sent. It may be sent twice, but is never lost."""
         detail_type = messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
             self.events.publish(detail_type, messages.event_detail(job))
-            self.ledger.published(job, self.clock())
+            self.ledger.mark_published(job, self.clock())
         return job
 
     def _end(self, job: Job, status: JobStatus, code: ErrorCode, message: str, credits: Decimal) -> Job:
@@ -84,7 +84,7 @@ class Settlement:
             "cure": CURES[code],
         }
         self._write_report(job, report)
-        return self.announce(self._settle(job, status, credits, error_code=code, error=message))
+        return self.publish_event(self._settle(job, status, credits, error_code=code, error=message))
 
     def _write_report(self, job: Job, report: Mapping[str, object]) -> None:
         """Write the report unless there is a newer version's result.
@@ -92,17 +92,17 @@ class Settlement:
         The check is made again afterwards: a newer result that was settled in between is found by it, and one that is settled
         later removes the report itself.
         """
-        if self._newer_stands(job):
+        if self._has_newer_result(job):
             return
         self.outputs.write_report(output_keys.report_key(job.source_key), report, job.source_order)
-        if self._newer_stands(job):
+        if self._has_newer_result(job):
             self._remove_report(job)
 
     def _remove_report(self, job: Job, superseded: bool = False) -> None:
         if not superseded:
             self.outputs.remove_report(output_keys.report_key(job.source_key), job.source_order)
 
-    def _newer_stands(self, job: Job) -> bool:
+    def _has_newer_result(self, job: Job) -> bool:
         return self.ledger.has_newer_result(job, self.outputs.bucket, output_keys.result_keys(job.source_key))
 
     def _settle(self, job: Job, status: JobStatus, credits: Decimal, **more: Any) -> Job:

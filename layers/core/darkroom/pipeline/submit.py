@@ -43,55 +43,55 @@ class Submit:
         """Take the upload or the due job as far as is possible now. Raises only if delivering the message again may help."""
         try:
             if isinstance(what, JobDue):
-                return self._go_on(what, invocation_ends)
+                return self._take_job(what, invocation_ends)
             if what.bucket != self.input_bucket or not output_keys.is_upload(what.key, suffixes=self.suffixes):
                 return Ignored("not an upload of this stack")
-            return self._begin(what, invocation_ends)
-        except (LostClaim, LedgerBusy) as overtaken:
+            return self._take_upload(what, invocation_ends)
+        except (LostClaim, LedgerBusy) as error:
             # The next attempt continues from what the ledger says. Even a paid submit is safe: its job is SUBMITTING until
             # the provider's list shows it.
-            return RetryLater(CONTENDED_WAIT_SECONDS, str(overtaken))
+            return RetryLater(CONTENDED_WAIT_SECONDS, str(error))
 
-    def _begin(self, upload: Upload, invocation_ends: datetime) -> Outcome:
+    def _take_upload(self, upload: Upload, invocation_ends: datetime) -> Outcome:
         try:
             source = self.sources.find(upload)
         except SourceGone as gone:
-            return self._without_source(upload, str(gone), invocation_ends)
+            return self._end_without_source(upload, str(gone), invocation_ends)
         claim = self._claim(source, invocation_ends)
-        return self._advance(source, claim.job) if claim.owned else self._resume(claim.job, invocation_ends)
+        return self._skip_or_dispatch(source, claim.job) if claim.owned else self._resume(claim.job, invocation_ends)
 
     def _claim(self, source: SourceObject, invocation_ends: datetime) -> Claim:
         now = self.clock()
         return self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
 
-    def _without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Outcome:
+    def _end_without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Outcome:
         """End the job of an object that no longer exists. Without a version in the event its job cannot be known, so the
         message is ignored."""
-        ghost = output_keys.vanished(upload, self.clock())
-        if ghost is None:
+        missing = output_keys.missing_source(upload, self.clock())
+        if missing is None:
             return Ignored(why)
-        claim = self._claim(ghost, invocation_ends)
+        claim = self._claim(missing, invocation_ends)
         return self.settlement.source_gone(claim.job, why) if claim.owned else self._resume(claim.job, invocation_ends)
 
-    def _advance(self, source: SourceObject, job: Job) -> Outcome:
+    def _skip_or_dispatch(self, source: SourceObject, job: Job) -> Outcome:
         if output_keys.RECEIPT_JOB in source.metadata:
             return self.settlement.skip(job, "an output of Darkroom cannot be its input")
         try:
             return self.dispatch(job, source)
         except LedgerBusy as busy:
-            return self._give_back(job, str(busy))
+            return self._end_claim_early(job, str(busy))
         except Exception as error:
-            self._end_claim(job, error)
+            self._end_claim_after_error(job, error)
             raise
 
-    def _give_back(self, job: Job, why: str) -> Outcome:
+    def _end_claim_early(self, job: Job, why: str) -> Outcome:
         """End the claim early, so that the next message finds the job due instead of a lease that nobody uses. Raises
         LostClaim if the job is past `CLAIMED`."""
         due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
         self.ledger.postpone(job, due, error=why)
         return RetryLater(CONTENDED_WAIT_SECONDS, why)
 
-    def _end_claim(self, job: Job, error: Exception) -> None:
+    def _end_claim_after_error(self, job: Job, error: Exception) -> None:
         """End the claim after an unexpected error, so that the message finds the job due when it is delivered again.
 
         Otherwise the message would look like a duplicate and never reach the dead-letter queue. A job past `CLAIMED` keeps its
@@ -100,7 +100,7 @@ class Submit:
         with suppress(LostClaim, LedgerBusy):
             self.ledger.postpone(job, self.clock(), error=f"submit failed: {type(error).__name__}")
 
-    def _go_on(self, due: JobDue, invocation_ends: datetime) -> Outcome:
+    def _take_job(self, due: JobDue, invocation_ends: datetime) -> Outcome:
         job = self.ledger.get(due.job_id)
         if job is None:
             return Ignored("no such job")
@@ -111,7 +111,7 @@ class Submit:
         if job.status is JobStatus.PROCESSING:
             return self.binding.start(job)
         if job.is_terminal:
-            self.settlement.announce(job)
+            self.settlement.publish_event(job)
             return Done(job)
         waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=self.clock())
         if job.status is JobStatus.IN_DOUBT or waits_until > self.clock():
@@ -134,7 +134,7 @@ class Submit:
             return self.settlement.source_gone(job, f"this stack no longer watches the bucket {job.source_bucket}")
         if source.job_id != job.job_id:  # an unversioned object was overwritten: the newer upload has a job of its own
             return self.settlement.source_gone(job, f"{job.source_uri} was overwritten since its upload")
-        return self._advance(source, job)
+        return self._skip_or_dispatch(source, job)
 
     def _resend(self, job: Job) -> Outcome:
         """Release the reservation and send the job again, because the provider's list proves that nothing was accepted."""

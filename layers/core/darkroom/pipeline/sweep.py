@@ -22,14 +22,13 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, SweepQueries
 
 BATCH = 100  # the most jobs of one kind that one sweep handles, and that one query reads
-MOST_HANDED_ON = (
-    300  # the most claimed jobs that one sweep sends: a little more than ten concurrent submits take in a minute
-)
+# The most claimed jobs that one sweep sends: a little more than ten concurrent submits take in a minute.
+MAX_REQUEUED_CLAIMS = 300
 PAGES = 5  # the most batches that are read to find claimed jobs whose provider is not blocked
-FORGET_LATER = timedelta(hours=1)  # the wait before an entry is removed if the provider does not answer now
-FORGET_BATCH = 20  # the most entries that one sweep removes, with one call to a provider for each
-HANDED_ON = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
-PAUSED_LOOK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
+REMOVE_RETRY = timedelta(hours=1)  # the wait before an entry is removed if the provider does not answer now
+REMOVE_BATCH = 20  # the most entries that one sweep removes, with one call to a provider for each
+REQUEUE_INTERVAL = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
+PAUSED_RECHECK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
 TIME_TO_STOP = timedelta(seconds=20)  # no job is begun with less of the invocation left
 TIME_TO_ASK = timedelta(
     seconds=45
@@ -64,14 +63,14 @@ class Sweep:
         stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
         circuit = cache(self.circuits.get)  # each circuit is read once in a sweep
         steps: dict[str, Callable[[], int]] = {
-            "Submits": lambda: self._each(JobStatus.SUBMITTING, self._hand_on, stop),
-            "Claims": lambda: self._claims(circuit, stop),
-            "Runs": lambda: self._each(JobStatus.PROCESSING, self._keep_running, stop),
-            "Events": lambda: self._each(UNPUBLISHED, self.settlement.announce, stop),
-            "InDoubt": self._call_for_doubts,
-            "CircuitsOpen": lambda: self._call_for_circuits(circuit),
-            **{task: self._round(task, last_call) for task in self.rounds},
-            "Forgotten": lambda: self._forget(last_call),
+            "Submits": lambda: self._for_each_due(JobStatus.SUBMITTING, self._requeue, stop),
+            "Claims": lambda: self._requeue_claims(circuit, stop),
+            "Runs": lambda: self._for_each_due(JobStatus.PROCESSING, self._restart_execution, stop),
+            "Events": lambda: self._for_each_due(UNPUBLISHED, self.settlement.publish_event, stop),
+            "InDoubt": self._alert_doubts,
+            "CircuitsOpen": lambda: self._alert_circuits(circuit),
+            **{task: self._task_step(task, last_call) for task in self.rounds},
+            "Forgotten": lambda: self._remove_entries(last_call),
         }
         done: Counter[str] = Counter()
         failed: list[str] = []
@@ -87,7 +86,7 @@ class Sweep:
             raise SweepFailed(f"failed: {', '.join(failed)}; the next run tries again")
         return {name: count for name, count in done.items() if count}
 
-    def _each(self, word: str, act: Callable[[Job], object], stop: datetime) -> int:
+    def _for_each_due(self, word: str, act: Callable[[Job], object], stop: datetime) -> int:
         """Call `act` for each due job under a word of the index, and return their number. If it fails for one job, the others
         are still handled before the error is raised."""
         done, error = 0, None
@@ -106,30 +105,30 @@ class Sweep:
             raise error
         return done
 
-    def _hand_on(self, job: Job) -> None:
+    def _requeue(self, job: Job) -> None:
         """Send the job to the intake queue, then note that in the ledger. If the worker dies in between, the job is sent
         twice, which does no harm."""
         self.intake.requeue(JobDue(job.job_id), 0)
-        self.queries.wake(job, self.clock() + HANDED_ON)
+        self.queries.reschedule(job, self.clock() + REQUEUE_INTERVAL)
 
-    def _claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
+    def _requeue_claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
         """Send claimed jobs whose worker died or whose next attempt is due, and return their number. Jobs of a provider whose
         circuit is open go on waiting."""
-        handed_on = 0
+        requeued = 0
         circuits = {name: circuit(name) for name in self.providers}
         for job in self._due_claims():
             if self.clock() > stop:
                 break
-            until = self._must_wait_until(job, circuits)
+            until = self._blocked_until(job, circuits)
             with suppress(LostClaim):
                 if until is None:
-                    self._hand_on(job)
-                    handed_on += 1
-                    if handed_on == MOST_HANDED_ON:
+                    self._requeue(job)
+                    requeued += 1
+                    if requeued == MAX_REQUEUED_CLAIMS:
                         break
                 else:
-                    self.queries.wake(job, until)
-        return handed_on
+                    self.queries.reschedule(job, until)
+        return requeued
 
     def _due_claims(self) -> Iterator[Job]:
         seen: set[str] = set()
@@ -140,38 +139,40 @@ class Sweep:
             if not page:
                 return
 
-    def _must_wait_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
+    def _blocked_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
         """Return until when the job must wait for its provider's circuit; None if it may be sent now. When the circuit allows
         a probe, one job may be sent."""
         circuit, now = circuits.get(job.provider) if job.provider else None, self.clock()
         if circuit is None or job.deadline_at <= now:
             return None
         if circuit.retry_at is not None and circuit.retry_at <= now and not circuit.paused:
-            circuits[circuit.provider] = Circuit(circuit.provider, False, now + HANDED_ON, circuit.opened_at)
+            circuits[circuit.provider] = Circuit(circuit.provider, False, now + REQUEUE_INTERVAL, circuit.opened_at)
             return None
-        return min(now + PAUSED_LOOK if circuit.paused else circuit.retry_at or now + HANDED_ON, job.deadline_at)
+        return min(
+            now + PAUSED_RECHECK if circuit.paused else circuit.retry_at or now + REQUEUE_INTERVAL, job.deadline_at
+        )
 
-    def _keep_running(self, job: Job) -> None:
+    def _restart_execution(self, job: Job) -> None:
         self.binding.start(job)
-        self.queries.wake(job, self.clock() + HANDED_ON)
+        self.queries.reschedule(job, self.clock() + REQUEUE_INTERVAL)
 
-    def _forget(self, last_call: datetime | None = None) -> int:
+    def _remove_entries(self, last_call: datetime | None = None) -> int:
         """Remove the entries of jobs that were settled a day ago from the provider's list, one by one, and only those that
         were bound here. A provider that does not answer is not called again in this sweep, and its entries wait an hour."""
         forgotten, silent = 0, set[str | None]()
-        for job in self.queries.due(LISTED, self.clock(), FORGET_BATCH):
+        for job in self.queries.due(LISTED, self.clock(), REMOVE_BATCH):
             if last_call is not None and self.clock() > last_call:
                 break
-            if job.provider not in silent and self._is_forgotten(job):
-                self.queries.forgotten(job)
+            if job.provider not in silent and self._remove_entry(job):
+                self.queries.mark_forgotten(job)
                 forgotten += 1
                 continue
             silent.add(job.provider)
             with suppress(LostClaim):
-                self.queries.wake(job, self.clock() + FORGET_LATER)
+                self.queries.reschedule(job, self.clock() + REMOVE_RETRY)
         return forgotten
 
-    def _is_forgotten(self, job: Job) -> bool:
+    def _remove_entry(self, job: Job) -> bool:
         """Remove the job's entry from the provider's list. Return False if the provider does not answer."""
         provider = self.providers.get(job.require_provider())
         try:
@@ -181,20 +182,20 @@ class Sweep:
             return False
         return True
 
-    def _call_for_doubts(self) -> int:
+    def _alert_doubts(self) -> int:
         doubts = self.queries.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
         if doubts:
             self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
         return len(doubts)
 
-    def _call_for_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
+    def _alert_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
         found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
         for one in found:
             why = f"{one.provider} takes no submits: {one.error}"
             self.alerts.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
         return len(found)
 
-    def _round(self, task: str, last_call: datetime) -> Callable[[], int]:
+    def _task_step(self, task: str, last_call: datetime) -> Callable[[], int]:
         """Return the step that runs a task if it is due. With too little time left it is left to the next sweep."""
         every, act = self.rounds[task]
-        return lambda: act() if self.clock() <= last_call and self.queries.turn(task, self.clock(), every) else 0
+        return lambda: act() if self.clock() <= last_call and self.queries.take_turn(task, self.clock(), every) else 0

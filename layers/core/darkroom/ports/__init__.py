@@ -17,7 +17,7 @@ from darkroom.ports.output_bucket import OutputBucket
 from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import Provider
 from darkroom.ports.provider_accounts import ProviderAccounts
-from darkroom.ports.staged_results import Staging
+from darkroom.ports.staged_results import StagedResults
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
 from darkroom.ports.sweep_queries import SweepQueries
 
@@ -40,6 +40,6 @@ __all__ = [
     "Reader",
     "ResultLink",
     "StageResult",
-    "Staging",
+    "StagedResults",
     "SweepQueries",
 ]

@@ -91,5 +91,5 @@ class Ledger(Protocol):
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
         """Whether the result of a newer version of the job's source stands at one of those output keys."""
 
-    def published(self, job: Job, now: datetime) -> None:
+    def mark_published(self, job: Job, now: datetime) -> None:
         """Marks the terminal job's event as sent. Repeat safe."""

@@ -31,7 +31,7 @@ class OutputBucket(Protocol):
     def remove_report(self, key: str, order: str) -> None:
         """Remove `_failed/<key>.json`, unless it is of a newer version. Repeat safe."""
 
-    def unfinished(self) -> list[UnfinishedUpload]:
+    def list_unfinished(self) -> list[UnfinishedUpload]:
         """Return up to 10,000 multipart uploads that are neither completed nor aborted, including those of other programs."""
 
     def abort(self, upload: UnfinishedUpload) -> None:

@@ -14,8 +14,8 @@ class ProviderAccounts(Protocol):
     def booked(self, provider: str) -> tuple[Decimal, Decimal]:
         """Return the credits reserved and spent over all months, in the provider's unit."""
 
-    def reckoning(self, provider: str) -> AccountSnapshot | None:
+    def last_comparison(self, provider: str) -> AccountSnapshot | None:
         """Return the last comparison, None if there was none."""
 
-    def keep(self, provider: str, reckoning: AccountSnapshot) -> None:
+    def save_comparison(self, provider: str, last_comparison: AccountSnapshot) -> None:
         """Replace the last comparison."""

@@ -10,10 +10,10 @@ from darkroom.model import Handle
 from darkroom.ports.streams import ResultLink
 
 
-class Staging(Protocol):
+class StagedResults(Protocol):
     """Results of synchronous calls, from their arrival until they are published. Each job has one place for them."""
 
-    def keep(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
+    def stage(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
         """Stage all bytes or nothing, in constant memory. An earlier result of the job is replaced. Raises what the iterator
         raises."""
 

@@ -16,17 +16,17 @@ class SweepQueries(Protocol):
         """Return up to `limit` jobs under that word of the index whose `due_at` has passed, the longest due first, as they now
         are."""
 
-    def wake(self, job: Job, until: datetime) -> None:
+    def reschedule(self, job: Job, until: datetime) -> None:
         """Set the job's `due_at` to `until`, because somebody else was told to work on it. Raises LostClaim if the job has
         changed."""
 
-    def forgotten(self, job: Job) -> None:
+    def mark_forgotten(self, job: Job) -> None:
         """Take a terminal job out of the index, because its entry at the provider is removed. Repeat safe."""
 
-    def without_job(self, job_ids: Sequence[str]) -> set[str]:
+    def find_without_job(self, job_ids: Sequence[str]) -> set[str]:
         """Return those of at most 100 ids that have no job."""
 
-    def turn(self, task: str, now: datetime, every: timedelta) -> bool:
+    def take_turn(self, task: str, now: datetime, every: timedelta) -> bool:
         """Return whether the task is due, and if so, take it: it is due again after `every`. Of two callers one gets True."""
 
     def first_swept_at(self, bucket: str, now: datetime) -> datetime:
