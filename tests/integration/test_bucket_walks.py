@@ -18,7 +18,7 @@ from tests.integration.time_support import Replaced
 
 from darkroom.aws import items
 from darkroom.model import JobStatus, ProcessState, SourceObject, Upload
-from darkroom.pipeline.lost_uploads import EVERY, FED, FED_AGAIN, PAGES
+from darkroom.pipeline.lost_uploads import EVERY, MAX_SENT, PAGES, RESEND_INTERVAL
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def at(number: int, moment: datetime) -> SourceObject:
 
 
 def test_a_hundred_unreadable_uploads_delay_no_other(unread: World) -> None:
-    for number in range(FED):
+    for number in range(MAX_SENT):
         unread.cloud.put(f"enc/{number:03}.jpg", b"x")
     unread.cloud.put("z.jpg", picture())
     unread.clock.advance(LATE)
@@ -70,7 +70,7 @@ def test_a_hundred_unreadable_uploads_delay_no_other(unread: World) -> None:
 
 
 def test_an_unreadable_upload_is_sent_once_a_day(watched: World) -> None:
-    objects = [at(number, watched.clock()) for number in range(FED + 20)]
+    objects = [at(number, watched.clock()) for number in range(MAX_SENT + 20)]
     watched.ports["sources"] = Listing(objects)
     watched.clock.advance(LATE)
     keys = {one.key for one in objects}
@@ -86,7 +86,7 @@ def test_an_upload_that_becomes_readable_is_a_job_within_a_day(unread: World) ->
     unread.clock.advance(LATE)
     walk(unread, 3)
     unread.ports["sources"] = unread.ports["sources"]._port
-    walk(unread, FED_AGAIN // EVERY)
+    walk(unread, RESEND_INTERVAL // EVERY)
     assert unread.job().status is JobStatus.PROCESSING
 
 
@@ -135,7 +135,7 @@ def test_the_saved_position_of_a_walk_stays_small(watched: World) -> None:
     key = items.own_key("SWEEP", f"BUCKET#{INPUT}")
     noted = watched.cloud.dynamodb.get_item(TableName=TABLE, Key=key)["Item"]["cursor"]["S"]
     assert len(noted) < 400
-    assert json.loads(noted)["after"] == at(FED - 1, watched.clock()).job_id
+    assert json.loads(noted)["after"] == at(MAX_SENT - 1, watched.clock()).job_id
 
 
 # --- versions -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tests.integration.time_support import Replaced, WorkerDied, die, uploads
 from darkroom.aws import items
 from darkroom.model import JobStatus, ProcessState, SourceObject, UnfinishedUpload, Upload
 from darkroom.output_keys import RECEIPT_JOB
-from darkroom.pipeline.lost_uploads import FED, PAGES
+from darkroom.pipeline.lost_uploads import MAX_SENT, PAGES
 
 HOUR = timedelta(hours=1)
 LATE = timedelta(minutes=16)
@@ -169,13 +169,13 @@ def test_a_deleted_source_is_sent_only_as_long_as_its_version_exists(watched: Wo
 def test_a_hundred_are_sent_in_one_round_the_rest_in_the_next_and_none_twice(account: Cloud) -> None:
     watched = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
     watch(watched)
-    for number in range(FED + 30):
+    for number in range(MAX_SENT + 30):
         watched.cloud.put(f"{number:03}.jpg", b"no picture")
     rounds(watched, 1)
     first = len(fed(watched))
     rounds(watched, 3)
-    assert first == FED
-    assert Counter(fed(watched)) == Counter({f"{number:03}.jpg": 1 for number in range(FED + 30)})
+    assert first == MAX_SENT
+    assert Counter(fed(watched)) == Counter({f"{number:03}.jpg": 1 for number in range(MAX_SENT + 30)})
 
 
 def test_pages_of_versions_are_walked_to_their_end(watched: World) -> None:
@@ -210,7 +210,7 @@ def test_a_great_bucket_is_walked_over_several_rounds(watched: World) -> None:
 
 def test_a_round_that_is_full_goes_on_where_it_stopped(watched: World) -> None:
     objects = listed(watched, 2100)
-    lost = objects[990 : 990 + FED + 20]
+    lost = objects[990 : 990 + MAX_SENT + 20]
     ids = {one.job_id for one in lost}
     watched.ports["sweep_queries"] = Replaced(
         watched.ports["sweep_queries"], without_job=lambda asked: set(asked) & ids

@@ -116,7 +116,7 @@ def parse_defaults(text: str) -> Layer:
     """
     values: dict[str, str] = {}
     for part in (part.strip() for part in text.split(",")) if text.strip() else ():
-        key, equals, value = (piece.strip() for piece in part.partition("="))
+        key, equals, value = (word.strip() for word in part.partition("="))
         if not (key and equals and value):
             raise InvalidSetting(
                 f"DefaultSettings: {quoted(part)} is not key=value; write key=value,key=value without commas in values"

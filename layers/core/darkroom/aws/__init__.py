@@ -1,1 +1,1 @@
-"""Adapters to AWS: the ledger, buckets, workflow, queue and secrets. boto3 lives only here."""
+"""Adapters to AWS: the ledger, the buckets, the queue, the state machine and the API keys. boto3 is imported only here."""

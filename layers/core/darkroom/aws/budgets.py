@@ -51,13 +51,13 @@ def _grant(unit: str, month: str, price: Decimal, limit: Decimal) -> Write:
 
 def settlements(job: Job, credits: Decimal) -> list[Write]:
     """Return the writes that end the job's reservation and book the charged credits, in the month of the reservation."""
-    held = job.reservation
-    if held is None:
+    reservation = job.reservation
+    if reservation is None:
         return []
-    price_usd = held.credit_price_usd
+    price_usd = reservation.credit_price_usd
     return [
-        _settle(job.require_provider(), held.budget_month, held.credits_reserved, credits),
-        _settle(USD, held.budget_month, held.credits_reserved * price_usd, credits * price_usd),
+        _settle(job.require_provider(), reservation.budget_month, reservation.credits_reserved, credits),
+        _settle(USD, reservation.budget_month, reservation.credits_reserved * price_usd, credits * price_usd),
     ]
 
 

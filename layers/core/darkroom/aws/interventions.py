@@ -30,17 +30,17 @@ class DynamoInterventions:
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
         """Terminal → `CLAIMED` with the next run and attempt 1. The earlier run is kept in its own row. Raises LostClaim."""
-        anew = {
+        changes = {
             "run": job.run + 1, "attempt": 1, "polls": 0, "deadline_at": deadline_at, "next_attempt_at": now,
         }  # fmt: skip
-        gone = job.attributes.keys() - IDENTITY - anew.keys() - {"status", "due_at"}
+        gone = job.attributes.keys() - IDENTITY - changes.keys() - {"status", "due_at"}
         step = move(
             job,
             TERMINAL,
             JobStatus.CLAIMED,
             word=JobStatus.CLAIMED,
             due_at=now,
-            set=anew,
+            set=changes,
             remove=[*sorted(gone), "expires_at"],
         )
         self._transact(step, Write(items.run_key(job), set=_kept(job), when=[NOT_KEPT]))

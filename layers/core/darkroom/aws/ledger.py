@@ -48,9 +48,8 @@ from darkroom.ports import Claim
 from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; the sweep then starts an execution that never started
-SKIPPED_KEPT = timedelta(
-    days=90
-)  # the TTL of `SKIPPED` rows, the only ones with a TTL, because nothing was spent on them
+# The TTL of `SKIPPED` rows, the only ones with a TTL, because nothing was spent on them.
+SKIPPED_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class DynamoLedger:
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
         """`CLAIMED` → `SUBMITTING`, with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
-        held = Reservation(
+        reservation = Reservation(
             credits_reserved=plan.price,
             credit_price_usd=plan.credit_price_usd,
             budget_month=stamp(now)[:7],
@@ -136,10 +135,10 @@ class DynamoLedger:
             JobStatus.SUBMITTING,
             word=JobStatus.SUBMITTING,
             due_at=job.lease_until or now,
-            set={**decided, **present(label=plan.label), **vars(dispatch), **vars(held)},
+            set={**decided, **present(label=plan.label), **vars(dispatch), **vars(reservation)},
             remove=["error", "error_code"],
         )
-        self._with_budgets(step, budgets.reservations(plan, self.limits, held.budget_month))
+        self._with_budgets(step, budgets.reservations(plan, self.limits, reservation.budget_month))
         return self._reread(job)
 
     def release(
@@ -263,8 +262,8 @@ class DynamoLedger:
         gone = ["lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", *sorted(stale)]
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
-        stands = status is JobStatus.COMPLETED and not superseded
-        in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if stands else []
+        is_in_place = status is JobStatus.COMPLETED and not superseded
+        in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if is_in_place else []
         self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
         return self._reread(job)
 

@@ -1,1 +1,1 @@
-"""The story of an upload, one use case a file: submit, poll, finalize. Ports and pure modules only."""
+"""The pipeline: what happens to an upload, one module for each use case. It uses only ports and pure modules."""

@@ -97,7 +97,7 @@ class Delivery:
     ) -> tuple[str, bool]:
         """Copy the staged result, or the provider's if none is staged. Return its key, and whether it is the newest version's.
 
-        If the staged result is broken, the provider's is copied instead. Raises StagedForNothing if the provider has none.
+        If the staged result is broken, the provider's is copied instead. Raises NoUsableResult if the provider has none.
         """
         try:
             return self._copy(self._open_result(job, provider), job, progress, key, newest)
@@ -145,8 +145,8 @@ class Delivery:
         self.outputs.write(key, link, form.content_type, output_keys.receipt_metadata(job, credits, metadata), tags)
 
     def may_still_be_available(self, job: Job) -> bool:
-        """Whether the provider may still have the result of a finished process. It keeps results for a time after the process
-        has finished; when that was is not known, but not after the deadline."""
+        """Whether the provider may still have the result of a finished process. It keeps a result for some time after
+        the process has finished. When that was is not known, so the latest possible time is taken: the job's deadline."""
         return self.clock() < job.deadline_at + self.retention[job.require_provider()]
 
     def would_still_be_known(self, job: Job) -> bool:

@@ -13,11 +13,13 @@ from darkroom.ports import Clock, InputBucket, IntakeQueue, SweepQueries
 
 EVERY = timedelta(minutes=15)
 PAGES = 5  # pages of at most 1,000 versions that one call reads; the next call continues there
-FED = 100  # the most uploads that one call sends to the intake queue
-LOOKUP = 100  # job ids in one query
-EVENT_LATE = timedelta(minutes=15)  # an event may take a minute; after this time it counts as lost
-EVENT_KEPT = timedelta(days=30)  # older objects are ignored; `SKIPPED` rows are kept longer than this
-FED_AGAIN = timedelta(days=1)  # when an upload that still has no job is sent again, such as one that cannot be read
+MAX_SENT = 100  # the most uploads that one call sends to the intake queue
+LOOKUP_BATCH = 100  # job ids in one query
+EVENT_DELAY = timedelta(minutes=15)  # an event may take a minute; after this time it counts as lost
+MAX_AGE = timedelta(days=30)  # older objects are ignored; `SKIPPED` rows are kept longer than this
+RESEND_INTERVAL = timedelta(
+    days=1
+)  # when an upload that still has no job is sent again, such as one that cannot be read
 LATEST = "f" * 40  # stands for the sequencer, which a listing lacks: sorts after all earlier versions of the key
 
 
@@ -38,20 +40,20 @@ class Walk:
         return json.dumps(asdict(self), default=datetime.isoformat)
 
 
-def walk_of(text: str | None, now: datetime) -> Walk:
+def next_walk(text: str | None, now: datetime) -> Walk:
     """Return the unfinished walk. If there is none, return a new one: for the objects since the last walk began, and once a
     day for all objects."""
-    last = _kept(text)
-    if last is None or (last.is_over and now - last.whole >= FED_AGAIN):
-        return Walk(now, now - EVENT_KEPT, now)
-    return Walk(now, last.began - EVENT_LATE, last.whole) if last.is_over else last
+    last = _stored_walk(text)
+    if last is None or (last.is_over and now - last.whole >= RESEND_INTERVAL):
+        return Walk(now, now - MAX_AGE, now)
+    return Walk(now, last.began - EVENT_DELAY, last.whole) if last.is_over else last
 
 
-def _kept(text: str | None) -> Walk | None:
+def _stored_walk(text: str | None) -> Walk | None:
     try:
-        kept = json.loads(text or "null")
-        times = {name: datetime.fromisoformat(kept[name]) for name in ("began", "since", "whole")}
-        return Walk(**{**kept, **times})
+        stored = json.loads(text or "null")
+        times = {name: datetime.fromisoformat(stored[name]) for name in ("began", "since", "whole")}
+        return Walk(**{**stored, **times})
     except (ValueError, TypeError, KeyError):  # there is none, or another release stored it
         return None
 
@@ -71,36 +73,36 @@ class LostUploads:
     def __call__(self) -> int:
         """Send lost uploads to the intake queue and return their number. Repeat safe: two messages for one upload make one
         job."""
-        since, fed = self.queries.first_swept_at(self.bucket, self.clock()), 0
-        walk = walk_of(self.queries.cursor(self.bucket), self.clock())
+        since, sent = self.queries.first_swept_at(self.bucket, self.clock()), 0
+        walk = next_walk(self.queries.cursor(self.bucket), self.clock())
         for _ in range(PAGES):
-            page, following = self.sources.page(self.bucket, self.prefix, walk.page)
+            page, next_page = self.sources.page(self.bucket, self.prefix, walk.page)
             rest = _after(page, walk.after)
             lost = self._without_job([one for one in rest if self._is_lost(one, max(since, walk.since))])
-            chosen = lost[: FED - fed]
+            chosen = lost[: MAX_SENT - sent]
             for one in chosen:
                 self.intake.requeue(_upload(one), 0)
-            fed += len(chosen)
+            sent += len(chosen)
             if len(chosen) < len(lost):  # the next call continues after them, whether or not they have jobs by then
                 walk = replace(walk, after=chosen[-1].job_id if chosen else walk.after)
                 break
-            walk = replace(walk, page=following, after=None, is_over=following is None)
+            walk = replace(walk, page=next_page, after=None, is_over=next_page is None)
             if walk.is_over:
                 break
         self.queries.save_cursor(self.bucket, walk.text)
-        return fed
+        return sent
 
     def _is_lost(self, source: SourceObject, since: datetime) -> bool:
         """Whether it is an upload of this stack whose event must have arrived by now."""
         now = self.clock()
-        is_meant = output_keys.is_upload(source.key, self.prefix, self.suffixes)
-        is_late = max(since, now - EVENT_KEPT) <= source.last_modified <= now - EVENT_LATE
-        return is_meant and is_late and _can_be_named(source)
+        is_upload = output_keys.is_upload(source.key, self.prefix, self.suffixes)
+        is_late = max(since, now - MAX_AGE) <= source.last_modified <= now - EVENT_DELAY
+        return is_upload and is_late and _can_be_named(source)
 
     def _without_job(self, sources: Sequence[SourceObject]) -> list[SourceObject]:
         unknown: set[str] = set()
-        for start in range(0, len(sources), LOOKUP):
-            unknown |= self.queries.find_without_job([one.job_id for one in sources[start : start + LOOKUP]])
+        for start in range(0, len(sources), LOOKUP_BATCH):
+            unknown |= self.queries.find_without_job([one.job_id for one in sources[start : start + LOOKUP_BATCH]])
         return [one for one in sources if one.job_id in unknown]
 
 

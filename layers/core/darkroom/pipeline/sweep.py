@@ -30,9 +30,8 @@ REMOVE_BATCH = 20  # the most entries that one sweep removes, with one call to a
 REQUEUE_INTERVAL = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
 PAUSED_RECHECK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
 TIME_TO_STOP = timedelta(seconds=20)  # no job is begun with less of the invocation left
-TIME_TO_ASK = timedelta(
-    seconds=45
-)  # no provider is called with less left: it may take 10 s to connect and 30 s to answer
+# No provider is called with less of the invocation left: it may take 10 s to connect and 30 s to answer.
+TIME_TO_ASK = timedelta(seconds=45)
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +50,7 @@ class Sweep:
     binding: Binding
     settlement: Settlement
     providers: Mapping[str, Provider]
-    rounds: Mapping[
-        str, tuple[timedelta, Callable[[], int]]
-    ]  # task → interval, and a function that returns what it found
+    rounds: Mapping[str, tuple[timedelta, Callable[[], int]]]  # task → interval, and the task, which returns a count
     alerts: Alerts
     clock: Clock
 
