@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from darkroom.model import Alarm, JobDue, Note, PollState, SourceObject, Upload
+from darkroom.model import Alarm, JobDue, PollState, SourceObject, Upload, WarningMetric
 
 
 @dataclass
@@ -47,13 +47,13 @@ class Bell:
     """Fulfils `ports.Alerts`; keeps the alarms and the notes."""
 
     rung: list[Alarm] = field(default_factory=list)
-    noted: list[Note] = field(default_factory=list)
+    noted: list[WarningMetric] = field(default_factory=list)
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         self.rung.append(alarm)
 
-    def note(self, note: Note, message: str, **facts: str) -> None:
-        self.noted.append(note)
+    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
+        self.noted.append(metric)
 
 
 @dataclass

@@ -98,7 +98,7 @@ def released_twice(patch: Patch) -> None:
             {"ConditionCheck": one.check(self.name)} if one.changes_nothing else {"Update": one.request(self.name)}
             for one in writes
         ]
-        self._patiently(
+        self._with_retries(
             lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid.uuid4()))
         )
 

@@ -13,7 +13,7 @@ from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import HOURS_24, LEASE, bound, make_ledger, plan, reserved, source
 from tests.integration.time_support import Replaced
 
-from darkroom.aws.ledger_table import MAX_TRIES
+from darkroom.aws.ledger_table import MAX_ATTEMPTS
 from darkroom.errors import BudgetExceeded, LedgerBusy
 from darkroom.model import JobStatus, Submission
 from darkroom.pipeline.binding import BIND_ATTEMPTS
@@ -53,26 +53,26 @@ class Contended:
 @pytest.mark.parametrize("fault", [CONFLICT, THROTTLED, OVER_CAPACITY], ids=["conflict", "throttled", "capacity"])
 def test_a_transaction_gets_through_when_the_contention_ends(world: World, fault: ClientError) -> None:
     world.ports["ledger"] = world.make_ledger(
-        Contended(world.cloud.dynamodb, {"transact_write_items": [fault] * (MAX_TRIES - 1)})
+        Contended(world.cloud.dynamodb, {"transact_write_items": [fault] * (MAX_ATTEMPTS - 1)})
     )
     world.deliver(world.cloud.put("a.jpg", picture()))
     assert world.job().status is JobStatus.PROCESSING
-    assert len(world.slept) == MAX_TRIES - 1
+    assert len(world.slept) == MAX_ATTEMPTS - 1
 
 
 def test_the_waits_are_jittered_and_grow(world: World) -> None:
-    ledger = world.make_ledger(Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_TRIES}))
+    ledger = world.make_ledger(Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_ATTEMPTS}))
     with pytest.raises(LedgerBusy):
         reserved(ledger)
     assert all(0 <= wait <= 0.05 * 2**turn for turn, wait in enumerate(world.slept))
-    assert len(set(world.slept)) == len(world.slept) == MAX_TRIES - 1
+    assert len(set(world.slept)) == len(world.slept) == MAX_ATTEMPTS - 1
 
 
 def test_a_write_that_dynamodb_makes_and_answers_with_an_error_is_not_called_unwritten(world: World) -> None:
-    tries = iter(range(1, MAX_TRIES + 1))
+    tries = iter(range(1, MAX_ATTEMPTS + 1))
 
     def put_item(**asked: Any) -> Any:
-        if next(tries) == MAX_TRIES:
+        if next(tries) == MAX_ATTEMPTS:
             world.cloud.dynamodb.put_item(**asked)
         raise error("InternalServerError")
 
@@ -131,7 +131,7 @@ def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> 
 def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(world: World, call: str) -> None:
     upload = world.cloud.put("a.jpg", picture())
     world.ports["ledger"] = world.make_ledger(
-        Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_ATTEMPTS})
+        Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_ATTEMPTS * BIND_ATTEMPTS})
     )
     assert isinstance(world.submit(upload), RetryLater)
     world.clock.advance(600)
@@ -143,7 +143,7 @@ def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(worl
 
 def test_a_reservation_that_was_too_contended_leaves_no_lease_behind(world: World) -> None:
     upload = world.cloud.put("a.jpg", picture())
-    contended = Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_TRIES})
+    contended = Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_ATTEMPTS})
     world.ports["ledger"] = world.make_ledger(contended)
     verdict = world.submit(upload)
     assert isinstance(verdict, RetryLater)

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.application import World, picture
 
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import Alarm, Balance, Job, JobStatus, Note, ProcessState
+from darkroom.model import Alarm, Balance, Job, JobStatus, ProcessState, WarningMetric
 
 HALF_HOUR = timedelta(minutes=30)
 
@@ -183,7 +183,7 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(known: Wo
     known.reconcile.accept("topaz")
     assert known.sweep() == {}
     assert (
-        known.bell.noted == [Note.ACCOUNT_UNREAD] * 3
+        known.bell.noted == [WarningMetric.ACCOUNT_UNREAD] * 3
     )  # nothing else shows it, and a drift could stay unseen for weeks
     assert look(known) == 10
 

@@ -84,13 +84,13 @@ class DynamoLedger:
             self.table.put_new(items.job_item(job))
             return Claim(job, owned=True)
         except ConditionFailed:
-            current = self._known(job.job_id)  # this upload was seen before
+            current = self._require_job(job.job_id)  # this upload was seen before
         if current.status is not JobStatus.CLAIMED:
             return Claim(current, owned=False)
         try:
             return Claim(self.take_over(current, now, lease_until), owned=True)
         except LostClaim:
-            return Claim(self._known(job.job_id), owned=False)
+            return Claim(self._require_job(job.job_id), owned=False)
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Take over a job that is due and not over. Raises LostClaim."""
@@ -107,7 +107,7 @@ class DynamoLedger:
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
         """Claim the output key for the job's source key. Raises OutputCollision, which names the other source."""
         try:
-            self._beside(job, [JobStatus.CLAIMED], output_claims.claiming(job, bucket, key))
+            self._write_with_job(job, [JobStatus.CLAIMED], output_claims.claiming(job, bucket, key))
         except ConditionFailed as taken:
             raise output_claims.collision(job, key, taken.item) from None
 
@@ -152,7 +152,7 @@ class DynamoLedger:
             word=JobStatus.CLAIMED,
             due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
-            remove=["lease_until", *budgets.OF_A_RESERVATION, *_outdated(error_code, error)],
+            remove=["lease_until", *budgets.OF_A_RESERVATION, *_stale_errors(error_code, error)],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
@@ -162,13 +162,13 @@ class DynamoLedger:
     ) -> Job:
         """End the lease. The status stays, and the job is due at `next_attempt_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution continues it, so the sweep waits longer
-        changes = _decided(job) | present(
+        changes = _known_settings(job) | present(
             next_attempt_at=next_attempt_at,
             error_code=error_code,
             error=error,
             due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
         )
-        gone = ["lease_until", *_outdated(error_code, error)]
+        gone = ["lease_until", *_stale_errors(error_code, error)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
@@ -226,7 +226,7 @@ class DynamoLedger:
         """Become the only writer of the output key. Return False if a newer version's result is there. Raises OutputBusy,
         LostClaim."""
         try:
-            self._beside(
+            self._write_with_job(
                 job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
             )
             return True
@@ -251,7 +251,7 @@ class DynamoLedger:
         """Write the terminal status and the month's budgets in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
-        changes = _decided(job) | present(
+        changes = _known_settings(job) | present(
             completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded
         )
         if job.reservation:
@@ -286,7 +286,7 @@ class DynamoLedger:
         except ConditionFailed:
             return
 
-    def _beside(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
+    def _write_with_job(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
         """Write another row, and `noted` on the job, in one transaction that only the job's owner may make. Raises LostClaim,
         and ConditionFailed for the other row."""
         try:
@@ -313,7 +313,7 @@ class DynamoLedger:
                 budgets.explain(money[failed.index - 1], failed.item)
             raise LostClaim("the job or its output key moved on") from None
 
-    def _known(self, job_id: str) -> Job:
+    def _require_job(self, job_id: str) -> Job:
         current = self.get(job_id)
         if current is None:
             raise LostClaim("the job's row vanished between two reads")
@@ -326,11 +326,11 @@ class DynamoLedger:
         return current
 
 
-def _decided(job: Job) -> dict[str, object]:
+def _known_settings(job: Job) -> dict[str, object]:
     """Return what the worker knows of how the job would be sent. For a rejected job no earlier write has stored it."""
     return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
 
 
-def _outdated(error_code: str | None, error: str | None) -> list[str]:
+def _stale_errors(error_code: str | None, error: str | None) -> list[str]:
     """Return the error attributes of an earlier attempt that this write does not replace."""
     return [name for name, value in (("error_code", error_code), ("error", error)) if value is None]

@@ -20,14 +20,16 @@ from darkroom.errors import LedgerBusy
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"})
+BUSY_REASONS = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"}
+)
 BUSY_ERRORS = frozenset(
     {
         "TransactionConflictException", "TransactionInProgressException", "ThrottlingException",
         "ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError",
     }
 )  # fmt: skip
-MAX_TRIES = 8
+MAX_ATTEMPTS = 8
 MAX_BATCH = 100  # keys of one BatchGetItem
 FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … 3.2 s: at most 6.4 s in all
 
@@ -59,7 +61,7 @@ class LedgerTable:
     def update(self, write: Write) -> dict[str, Any]:
         """Make one conditional update and return the row as it is then. Raises ConditionFailed, LedgerBusy."""
         request = write.request(self.name) | {"ReturnValues": "ALL_NEW"}
-        answer: dict[str, Any] = self._patiently(lambda: self.client.update_item(**request))
+        answer: dict[str, Any] = self._with_retries(lambda: self.client.update_item(**request))
         attributes: dict[str, Any] = answer.get(
             "Attributes", {}
         )  # absent after a REMOVE from a row that does not exist
@@ -67,14 +69,14 @@ class LedgerTable:
 
     def put_new(self, item: Mapping[str, Any]) -> None:
         """Write a whole new row. Raises ConditionFailed if its key exists, LedgerBusy."""
-        self._patiently(
+        self._with_retries(
             lambda: self.client.put_item(TableName=self.name, Item=item, ConditionExpression="attribute_not_exists(pk)")
         )
 
     def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a row, read consistently; None if it does not exist. Raises LedgerBusy."""
         request: dict[str, Any] = {"TableName": self.name, "Key": dict(key), "ConsistentRead": True}
-        item: dict[str, Any] | None = self._patiently(lambda: self.client.get_item(**request)).get("Item")
+        item: dict[str, Any] | None = self._with_retries(lambda: self.client.get_item(**request)).get("Item")
         return item
 
     def rows(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -83,16 +85,16 @@ class LedgerTable:
         Keys that DynamoDB leaves unprocessed are requested again, so that no row counts as missing.
         """
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        asked = [dict(key) for key in keys]
-        for _ in range(MAX_TRIES):
-            if not asked:
+        pending = [dict(key) for key in keys]
+        for _ in range(MAX_ATTEMPTS):
+            if not pending:
                 return [found[_id(key)] for key in keys if _id(key) in found]
-            answer = self._patiently(partial(self.client.batch_get_item, RequestItems=self._asked(asked)))
+            answer = self._with_retries(partial(self.client.batch_get_item, RequestItems=self._batch_request(pending)))
             found |= {_id(item): item for item in answer["Responses"].get(self.name, [])}
-            asked = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            pending = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
         raise LedgerBusy("the ledger did not return all requested rows; try again later")
 
-    def _asked(self, keys: list[dict[str, Any]]) -> Any:
+    def _batch_request(self, keys: list[dict[str, Any]]) -> Any:
         return {self.name: {"Keys": keys, "ConsistentRead": True}}
 
     def due(self, word: str, now: datetime, limit: int) -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ class LedgerTable:
             "KeyConditionExpression": "open_status = :word AND due_at <= :now",
             "ExpressionAttributeValues": {":word": wire(word), ":now": wire(now)},
         }  # fmt: skip
-        return [_key(item) for item in self._patiently(lambda: self.client.query(**request))["Items"]]
+        return [_key(item) for item in self._with_retries(lambda: self.client.query(**request))["Items"]]
 
     def pages(self, index: str, attribute: str, value: str) -> Iterator[list[dict[str, Any]]]:
         """Yield all keys of an index under a value, at most 100 at a time. Raises LedgerBusy."""
@@ -112,7 +114,7 @@ class LedgerTable:
             "ExpressionAttributeValues": {":value": wire(value)},
         }  # fmt: skip
         while True:
-            answer = self._patiently(lambda: self.client.query(**request))
+            answer = self._with_retries(lambda: self.client.query(**request))
             yield [_key(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return
@@ -124,7 +126,7 @@ class LedgerTable:
             "TableName": self.name, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": wire(pk)},
         }  # fmt: skip
-        items: list[dict[str, Any]] = self._patiently(lambda: self.client.query(**request))["Items"]
+        items: list[dict[str, Any]] = self._with_retries(lambda: self.client.query(**request))["Items"]
         return items
 
     def transact(self, writes: Sequence[Write]) -> None:
@@ -141,10 +143,10 @@ class LedgerTable:
             for write in writes
         ]
         token = str(uuid.uuid4())
-        self._patiently(lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=token))
+        self._with_retries(lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=token))
 
-    def _patiently(self, call: Callable[[], Any]) -> Any:
-        for attempt in range(MAX_TRIES):
+    def _with_retries(self, call: Callable[[], Any]) -> Any:
+        for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 self.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 - jitter, no secret
             try:
@@ -167,7 +169,7 @@ def _raise_unless_busy(error: ClientError) -> None:
         for index, reason in enumerate(reasons):
             if reason.get("Code") == "ConditionalCheckFailed":
                 raise ConditionFailed(index, reason.get("Item") or {}) from None
-        if any(reason.get("Code") in BUSY for reason in reasons):
+        if any(reason.get("Code") in BUSY_REASONS for reason in reasons):
             return
     if code not in BUSY_ERRORS:
         raise error

@@ -13,11 +13,11 @@ from darkroom.model.jobs import (
     Job,
     JobGroup,
     JobStatus,
-    Note,
     PollState,
     PollStatus,
     ProviderProcess,
     Reservation,
+    WarningMetric,
 )
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode
 from darkroom.model.processes import (
@@ -64,7 +64,6 @@ __all__ = [
     "JobGroup",
     "JobStatus",
     "Limits",
-    "Note",
     "Plan",
     "PollState",
     "PollStatus",
@@ -78,4 +77,5 @@ __all__ = [
     "Submission",
     "UnfinishedUpload",
     "Upload",
+    "WarningMetric",
 ]

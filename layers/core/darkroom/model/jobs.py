@@ -222,7 +222,7 @@ class Alarm(StrEnum):
     DRIFT = "AccountDrift"
 
 
-class Note(StrEnum):
-    """The notes, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
+class WarningMetric(StrEnum):
+    """The warnings, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
 
     ACCOUNT_UNREAD = "AccountUnread"

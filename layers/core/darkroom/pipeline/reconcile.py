@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from darkroom.errors import ProcessUnknown, ProviderSilent
-from darkroom.model import NOTHING, AccountSnapshot, Alarm, Balance, Note
+from darkroom.model import NOTHING, AccountSnapshot, Alarm, Balance, WarningMetric
 from darkroom.ports import Alerts, Clock, Provider, ProviderAccounts
 
 EVERY = timedelta(minutes=30)
@@ -55,7 +55,7 @@ class Reconcile:
             balance = self.providers[provider].balance()
         except (ProviderSilent, ProcessUnknown) as unread:
             why = f"{provider}'s account could not be read, so nobody can tell whether it drifted: {unread}"
-            self.alerts.note(Note.ACCOUNT_UNREAD, why, provider=provider)
+            self.alerts.warn(WarningMetric.ACCOUNT_UNREAD, why, provider=provider)
             return None
         if balance is None:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from darkroom.model import Alarm, Note
+from darkroom.model import Alarm, WarningMetric
 
 
 class Alerts(Protocol):
@@ -13,5 +13,5 @@ class Alerts(Protocol):
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Count the alarm's metric, which calls a person, and log an error. Repeat safe."""
 
-    def note(self, note: Note, message: str, **facts: str) -> None:
-        """Count the note's metric, which calls nobody, and log a warning. Repeat safe."""
+    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
+        """Count a metric that calls nobody, and log a warning. Repeat safe."""
