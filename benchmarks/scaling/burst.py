@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.fakes.dynamodb_values import Row
+from tests.fakes.memory_dynamodb import Key
 from tests.fakes.messaging import Bell, PresignedUrls
-from tests.faults.dynamodb_values import Row
-from tests.faults.memory_dynamodb import Key
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.port_proxies import NoFaults
 from tests.faults.simulated_stack import PROVIDER, Stack

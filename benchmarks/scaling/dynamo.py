@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tests.faults import dynamodb_queries
-from tests.faults.dynamodb_values import Row
-from tests.faults.memory_dynamodb import ANSWERED, InMemoryDynamo, Key, Listener, cancelled, refusal
+from tests.fakes import dynamodb_queries
+from tests.fakes.dynamodb_values import Row
+from tests.fakes.memory_dynamodb import ANSWERED, InMemoryDynamo, Key, Listener, cancelled, refusal
 
 from benchmarks.scaling import limits
 from benchmarks.scaling.limits import Bucket

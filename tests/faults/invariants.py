@@ -11,9 +11,9 @@ from typing import Any
 from darkroom import messages
 from darkroom.aws import items
 from darkroom.model import TERMINAL, JobStatus
-from tests.faults.dynamodb_values import Row
+from tests.fakes.dynamodb_values import Row
+from tests.fakes.memory_dynamodb import Key
 from tests.faults.memory_buckets import Result
-from tests.faults.memory_dynamodb import Key
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_vendor import Process, Vendor
 

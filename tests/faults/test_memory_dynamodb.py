@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import LedgerTable
 from tests.fakes.aws_account import INDEXES, TABLE, Cloud, cloud
-from tests.faults.dynamodb_values import Unsupported
+from tests.fakes.dynamodb_values import Unsupported
+from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.faults.ledger_stories import STORIES
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.faults.random_requests import Requests
 from tests.integration.ledger_support import limits
 
@@ -28,7 +28,7 @@ UNTOLD = {"ResponseMetadata", "Message", "ConsumedCapacity", "ItemCollectionMetr
 @pytest.fixture
 def emulated() -> Iterator[Any]:
     """Yield the emulator's client."""
-    with cloud() as account:
+    with cloud(emulated=True) as account:
         yield account.dynamodb
 
 

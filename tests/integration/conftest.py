@@ -9,9 +9,13 @@ from tests.fakes.application import World
 from tests.fakes.aws_account import Cloud, cloud
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "emulated: the ledger's table is moto's, not the one in memory")
+
+
 @pytest.fixture
-def account() -> Iterator[Cloud]:
-    with cloud() as made:
+def account(request: pytest.FixtureRequest) -> Iterator[Cloud]:
+    with cloud(emulated=request.node.get_closest_marker("emulated") is not None) as made:
         yield made
 
 

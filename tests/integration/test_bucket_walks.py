@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from tests.fakes.application import World, picture
 from tests.fakes.aws_account import INPUT, TABLE, Cloud, cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.test_lost_uploads import LATE, Listing, fed, rounds, watch
 from tests.integration.time_support import Replaced
 
@@ -23,7 +22,7 @@ from darkroom.pipeline.lost_uploads import EVERY, MAX_SENT, PAGES, RESEND_INTERV
 
 @pytest.fixture
 def watched(account: Cloud) -> World:
-    world = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
+    world = World(account)
     watch(world)
     return world
 

@@ -21,6 +21,8 @@ from darkroom_local.folder_run import Stalled, run
 from darkroom_local.folder_uploads import Item, job_id
 from darkroom_local.local_stack import LocalStack
 
+pytestmark = pytest.mark.emulated
+
 
 class Functions:
     """Says which queues the functions read."""

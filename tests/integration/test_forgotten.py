@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from tests.fakes.application import World
 from tests.fakes.aws_account import TABLE, Cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import MINUTE, Replaced, uploads
 
 from darkroom.aws import items
@@ -51,7 +50,7 @@ def test_only_what_was_bound_here_is_forgotten_at_the_provider(world: World) -> 
 
 
 def test_many_entries_are_forgotten_a_few_at_a_time(account: Cloud) -> None:
-    world = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
+    world = World(account)
     for upload in uploads(world, REMOVE_BATCH + 5):
         world.submit(upload)
     world.provider.become(ProcessState.COMPLETED)

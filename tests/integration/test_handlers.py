@@ -25,7 +25,7 @@ from darkroom.messages import to_message
 from darkroom.model import JobDue, JobStatus, Upload
 
 # Powertools warns when an invocation counted nothing, as for S3's test event.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
+pytestmark = [pytest.mark.emulated, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
 KEYS = ["a.jpg", "with space.jpg", "ünï/čødé.jpg", "a+b.jpg", "brackets (1) [2].jpg", "deep/er/a&b=c.jpg", "100%.jpg"]
 
 

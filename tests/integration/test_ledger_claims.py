@@ -17,6 +17,8 @@ from darkroom.aws.ledger import DynamoLedger
 from darkroom.errors import LostClaim
 from darkroom.model import Job, JobStatus, Submission
 
+pytestmark = pytest.mark.emulated
+
 LATER = START + timedelta(hours=1)
 SOON = timedelta(milliseconds=1)
 

@@ -19,6 +19,8 @@ from darkroom.model import JobStatus, Submission
 from darkroom.pipeline.binding import BIND_ATTEMPTS
 from darkroom.pipeline.outcomes import RetryLater
 
+pytestmark = pytest.mark.emulated
+
 
 def error(code: str, *reasons: str) -> ClientError:
     answer: Any = {"Error": {"Code": code, "Message": "injected"}}

@@ -15,6 +15,8 @@ from darkroom.aws import budgets, job_transitions, output_claims
 from darkroom.errors import BudgetExceeded, LostClaim
 from darkroom.model import JobStatus, Submission
 
+pytestmark = pytest.mark.emulated
+
 
 def committed(account: Cloud, unit: str = "topaz", month: str = MONTH) -> Decimal:
     return account.budget(unit, month).get("committed", Decimal(0))

@@ -14,6 +14,8 @@ from darkroom.aws.ledger import DynamoLedger
 from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
 from darkroom.model import Job, JobStatus
 
+pytestmark = pytest.mark.emulated
+
 UNTIL = START + LEASE
 
 

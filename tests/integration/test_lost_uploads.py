@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from tests.fakes.application import DEADLINE, World, picture
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import Replaced, WorkerDied, die, uploads
 
 from darkroom.aws import items
@@ -78,13 +77,9 @@ def listed(world: World, count: int) -> list[SourceObject]:
 def note_jobs(world: World, sources: Sequence[SourceObject]) -> None:
     """Write rows of finished jobs for these objects."""
     like = {"sk": items.wire("JOB"), "status": items.wire("SKIPPED")}
-    for start in range(0, len(sources), 25):
-        rows = [
-            {**like, "pk": items.wire(f"JOB#{one.job_id}"), "job_id": items.wire(one.job_id)}
-            for one in sources[start : start + 25]
-        ]
-        puts = [{"PutRequest": {"Item": item}} for item in rows]
-        world.cloud.dynamodb.batch_write_item(RequestItems={TABLE: puts})
+    for one in sources:
+        row = {**like, "pk": items.wire(f"JOB#{one.job_id}"), "job_id": items.wire(one.job_id)}
+        world.cloud.dynamodb.put_item(TableName=TABLE, Item=row)
 
 
 def test_a_lost_upload_is_sent_once_and_ends_as_one_job(either: World) -> None:
@@ -167,7 +162,7 @@ def test_a_deleted_source_is_sent_only_as_long_as_its_version_exists(watched: Wo
 
 
 def test_a_hundred_are_sent_in_one_round_the_rest_in_the_next_and_none_twice(account: Cloud) -> None:
-    watched = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
+    watched = World(account)
     watch(watched)
     for number in range(MAX_SENT + 30):
         watched.cloud.put(f"{number:03}.jpg", b"no picture")

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from tests.fakes.application import MONTH, START, World, picture
 from tests.fakes.aws_account import INPUT, Cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.ledger_support import limits
 from tests.integration.time_support import (
     LEASE,
@@ -215,8 +214,7 @@ def test_a_lost_submit_of_the_next_run_is_not_taken_for_the_one_before(world: Wo
 
 
 def test_a_burst_is_paid_up_to_the_budget_and_the_rest_once_the_limit_is_raised(account: Cloud) -> None:
-    quick = Cloud(account.s3, InMemoryDynamo())  # moto copies its tables at every transaction
-    world = World(quick, limits=limits("20"))
+    world = World(account, limits=limits("20"))
     for upload in uploads(world, 200):
         world.submit(upload)
         assert world.cloud.budget("topaz", MONTH)["committed"] <= 20

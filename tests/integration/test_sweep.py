@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from tests.fakes.application import START, World
 from tests.fakes.aws_account import TABLE, Cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import (
     LEASE,
     MINUTE,
@@ -169,7 +168,7 @@ def test_the_backlog_of_a_paused_provider_does_not_keep_others_waiting(account: 
         def _providers(self) -> dict[str, Any]:
             return {"other": self.ports["provider"], "topaz": self.ports["provider"]}
 
-    world = TwoProviders(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
+    world = TwoProviders(account)
     waiting_rows(world, 300, "other")
     world.operate.pause("other", "a bill")
     upload = uploads(world, 1)[0]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from tests.fakes.application import START, World
 from tests.fakes.aws_account import TABLE, Cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import MINUTE, Replaced
 
 from darkroom.aws import items
@@ -81,7 +80,7 @@ def due(world: World, status: JobStatus, provider: str, count: int, start: int =
 @pytest.fixture
 def two(account: Cloud) -> Vendors:
     """Return an application with two providers that have entries to forget, those of `slow` before those of `quick`."""
-    world = Vendors(Cloud(account.s3, InMemoryDynamo()), ("slow", "quick"))
+    world = Vendors(account, ("slow", "quick"))
     due(world, JobStatus.COMPLETED, "slow", REMOVE_BATCH - 5)
     due(world, JobStatus.COMPLETED, "quick", 5, start=REMOVE_BATCH - 5)
     return world
