@@ -26,7 +26,7 @@ CHUNK_BYTES = 256 * 1024
 @dataclass(frozen=True)
 class S3StagedResults:
     """Keeps staged results under `_darkroom/incoming/`, which the bucket's lifecycle clears after a day; fulfils
-    `ports.Staging`."""
+    `ports.StagedResults`."""
 
     client: S3Client
     bucket: str

@@ -82,9 +82,7 @@ class AuthenticatedClient:
                     headers={**(headers or {}), **self.key_header(key)},
                 )
                 return send(self.client, request, key)
-            except (
-                Exception
-            ) as error:  # of any type: only a connection that was never made proves that nothing was sent
+            except Exception as error:  # only a connection that was never made proves that nothing was sent
                 raise http_client.submit_error(error) from None
 
         return self.call_with_key(post)
