@@ -19,7 +19,7 @@ FIRST_EXECUTION = 1  # always counted from here: `attempt` grows while an execut
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Binding:
     """Binds processes to jobs. Repeat safe: the ledger's condition lets one win."""
 

@@ -23,7 +23,7 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, Staging
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """Must be called by the owner of a `PROCESSING` job. Repeat safe: what stands with this job's receipt is not copied twice."""
 

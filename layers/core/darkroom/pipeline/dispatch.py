@@ -40,7 +40,7 @@ THROTTLED_WAIT_SECONDS = 30
 LONGEST_WAIT_SECONDS = 900
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dispatch:
     """The heart of submit. Must be called by the owner of a `CLAIMED` job, once a claim."""
 

@@ -30,7 +30,7 @@ BUSY_LOOK = timedelta(
 )  # another version's result is being written to the key: look again, or when that must end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finalize:
     """The use case with its dependencies. Repeat safe; raises what a retry may mend."""
 

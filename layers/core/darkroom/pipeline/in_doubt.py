@@ -18,7 +18,7 @@ LOOKUP_RETRY_SECONDS = 60
 CLOCKS_DIFFER = timedelta(seconds=20)  # by so much two workers' clocks may; absence is proof only if none was fast
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InDoubt:
     """Ends doubts by lookup. Never calls submit."""
 

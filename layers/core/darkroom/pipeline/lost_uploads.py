@@ -56,7 +56,7 @@ def _kept(text: str | None) -> Walk | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LostUploads:
     """Finds objects of the input bucket that have no job and are newer than the first sweep of the bucket."""
 

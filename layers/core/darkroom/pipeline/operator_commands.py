@@ -32,7 +32,7 @@ INVOCATION = timedelta(minutes=15)  # how long a command may take at most
 JOB_ID_DIGITS = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OperatorCommands:
     """The operator's use cases with their dependencies. Any command may raise LostClaim or LedgerBusy: try it again."""
 

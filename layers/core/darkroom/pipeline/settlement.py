@@ -14,7 +14,7 @@ from darkroom.pipeline.outcomes import Done, Outcome
 from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settlement:
     """Ends jobs. Every method is repeat safe: the settlement's condition lets one win, the rest overwrites itself."""
 

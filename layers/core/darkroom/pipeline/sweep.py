@@ -38,7 +38,7 @@ class SweepFailed(RuntimeError):
     """Some steps raised; all others were taken. The next run tries them again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """The use case with its dependencies. Repeat safe; two at once do no harm."""
 
