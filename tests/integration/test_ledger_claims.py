@@ -164,7 +164,7 @@ def test_binding_another_process_to_a_bound_job_is_refused(ledger: DynamoLedger)
         ledger.bind(job, Submission("p-2", LATER), START)
     stored = ledger.get(job.job_id)
     assert stored is not None
-    assert stored.process_id == "p-1"
+    assert stored.process.process_id == "p-1"
 
 
 def test_orphans_are_written_down_once_whatever_the_state(ledger: DynamoLedger) -> None:

@@ -118,7 +118,7 @@ def test_an_overrun_counts_against_the_limit(account: Cloud) -> None:
 
 def test_a_charge_under_the_reservation_gives_the_rest_back(world: World) -> None:
     upload = world.cloud.put("a.jpg", picture(), tags="output_width=8000")
-    reserved = at_work(world, upload).credits_reserved
+    reserved = at_work(world, upload).reservation.credits_reserved
     assert reserved == 2
     assert end(world, credits=Decimal(1)).credits == 1
     assert world.cloud.budget("topaz", MONTH)["committed"] == 1

@@ -96,7 +96,7 @@ def test_two_uploads_that_may_meet_under_one_key_are_not_both_sent(world: World)
 @FORMS
 def test_a_key_without_a_suffix_stays_whatever_comes(world: World, form: str, key: str) -> None:
     gives(world, form)
-    assert finished(world, sent(world, "folder/a")).output_key == "folder/a"
+    assert finished(world, sent(world, "folder/a")).dispatch.output_key == "folder/a"
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "tiff"])
@@ -181,7 +181,7 @@ def test_an_older_versions_late_result_is_put_beside_it(world: World, form: str,
     finished(world, newer)
     late = finished(world, older)
     beside = f"a.superseded-{older.job_id[:12]}.{key.rpartition('.')[2]}"
-    assert (late.output_key, late.superseded) == (beside, True)
+    assert (late.dispatch.output_key, late.superseded) == (beside, True)
     assert world.cloud.keys() == {key, beside}
     assert world.cloud.head(key)["Metadata"]["darkroom-job"] == newer.job_id
 
@@ -190,7 +190,7 @@ def test_the_next_version_may_come_in_another_format(world: World) -> None:
     gives(world, "png")
     finished(world, sent(world))
     gives(world, "jpeg")
-    assert finished(world, sent(world, noise=10)).output_key == "a.jpg"
+    assert finished(world, sent(world, noise=10)).dispatch.output_key == "a.jpg"
     assert world.cloud.keys() == {"a.png", "a.jpg"}
 
 
@@ -198,7 +198,7 @@ def test_an_older_late_superseded_result_may_die_before_it_is_settled(world: Wor
     gives(world, "png")
     older, newer = sent(world), sent(world, noise=10)
     finished(world, newer)
-    world.provider.become(ProcessState.COMPLETED, older.process_id)
+    world.provider.become(ProcessState.COMPLETED, older.process.process_id)
     kill(world, "ledger", "settle", after=False)
     with pytest.raises(WorkerDied):
         world.finalize(older)

@@ -100,7 +100,7 @@ def test_a_foreign_process_is_adopted_only_by_force(world: World, upload: Upload
     with pytest.raises(Inapplicable, match="--force"):
         world.operate.adopt("a.jpg", "foreign")
     assert world.job().status is JobStatus.IN_DOUBT
-    assert world.operate.adopt("a.jpg", "foreign", force=True).process_id == "foreign"
+    assert world.operate.adopt("a.jpg", "foreign", force=True).process.process_id == "foreign"
 
 
 def test_a_resubmitted_job_is_sent_again_and_paid_once(world: World, upload: Upload) -> None:

@@ -77,13 +77,13 @@ def all_runs(cloud: Cloud) -> list[Job]:
 
 def assert_every_run_is_in_the_books(cloud: Cloud) -> None:
     """Check that every budget row equals the sum of its month's runs, and that every run is in a budget row."""
-    runs = [run for run in all_runs(cloud) if run.budget_month]
+    runs = [run for run in all_runs(cloud) if run.reservation]
     periods = {(row["pk"]["S"].removeprefix("BUDGET#"), row["sk"]["S"]) for row in cloud.rows() if _is_budget(row)}
-    assert {(unit, run.budget_month) for run in runs for unit in (run.provider, "usd")} <= periods
+    assert {(unit, run.reservation.budget_month) for run in runs for unit in (run.provider, "usd")} <= periods
     for unit, month in periods:
         booked = cloud.budget(unit, month)
-        held = [run for run in runs if run.budget_month == month and unit in (run.provider, "usd")]
-        reserved = [_worth(run, run.credits_reserved, unit) for run in held if run.status not in TERMINAL]
+        held = [run for run in runs if run.reservation.budget_month == month and unit in (run.provider, "usd")]
+        reserved = [_worth(run, run.reservation.credits_reserved, unit) for run in held if run.status not in TERMINAL]
         spent = [_worth(run, run.credits, unit) for run in held if run.status in TERMINAL]
         assert (booked["reserved"], booked["spent"]) == (sum(reserved), sum(spent))
         assert booked["committed"] == booked["reserved"] + booked["spent"]
@@ -95,7 +95,7 @@ def _is_budget(row: Any) -> bool:
 
 
 def _worth(run: Job, credits: Decimal | None, unit: str) -> Decimal:
-    return (credits or Decimal(0)) * ((run.credit_price_usd or Decimal(0)) if unit == "usd" else 1)
+    return (credits or Decimal(0)) * (run.reservation.credit_price_usd if unit == "usd" else 1)
 
 
 def follow(world: World, polls: int = 5) -> Job:

@@ -90,7 +90,15 @@ def settled(
             credits_reserved=PRICE, credit_price_usd=Decimal(1), budget_month="2026-11", key_fingerprint="key"
         ),
     )
-    verdict = InDoubt(record, record, {"aimlapi": record}, record, record, lambda: NOW).resolve(job)
+    in_doubt = InDoubt(
+        ledger=record,
+        staging=record,
+        providers={"aimlapi": record},
+        binding=record,
+        settlement=record,
+        clock=lambda: NOW,
+    )
+    verdict = in_doubt.resolve(job)
     assert (verdict is None) is (record.ended == [])
     return record.ended or None
 

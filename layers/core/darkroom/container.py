@@ -78,7 +78,7 @@ class Container:
         """The use case of the poll function."""
         from darkroom.pipeline.poll import Poll
 
-        return Poll(self.adapters.ledger, self.adapters.providers, self.adapters.clock)
+        return Poll(ledger=self.adapters.ledger, providers=self.adapters.providers, clock=self.adapters.clock)
 
     @cached_property
     def finalize(self) -> Finalize:
@@ -95,7 +95,13 @@ class Container:
             clock=self.adapters.clock,
             retention=self.adapters.retention,
         )
-        return Finalize(self.adapters.ledger, self.adapters.providers, delivery, self.settlement, self.adapters.clock)
+        return Finalize(
+            ledger=self.adapters.ledger,
+            providers=self.adapters.providers,
+            delivery=delivery,
+            settlement=self.settlement,
+            clock=self.adapters.clock,
+        )
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -115,7 +121,10 @@ class Container:
             suffixes=configuration.suffixes,
         )
         abandoned = AbandonedMultiparts(
-            adapters.outputs, adapters.sweep_queries, adapters.clock, configuration.output_bucket
+            outputs=adapters.outputs,
+            queries=adapters.sweep_queries,
+            clock=adapters.clock,
+            bucket=configuration.output_bucket,
         )
         return Sweep(
             queries=adapters.sweep_queries,
@@ -139,7 +148,10 @@ class Container:
         from darkroom.pipeline.reconcile import Reconcile
 
         return Reconcile(
-            self.adapters.provider_accounts, self.adapters.providers, self.adapters.alerts, self.adapters.clock
+            accounts=self.adapters.provider_accounts,
+            providers=self.adapters.providers,
+            alerts=self.adapters.alerts,
+            clock=self.adapters.clock,
         )
 
     @cached_property
@@ -173,7 +185,9 @@ class Container:
             staging=self.adapters.staging,
             ledger=self.adapters.ledger,
             providers=self.adapters.providers,
-            circuit_breaker=CircuitBreaker(self.adapters.circuits, self.adapters.alerts, self.adapters.clock),
+            circuit_breaker=CircuitBreaker(
+                circuits=self.adapters.circuits, alerts=self.adapters.alerts, clock=self.adapters.clock
+            ),
             binding=self.binding,
             settlement=self.settlement,
             in_doubt=self.in_doubt,
@@ -201,7 +215,12 @@ class Container:
         """The binding of a process to its job."""
         from darkroom.pipeline.binding import Binding
 
-        return Binding(self.adapters.ledger, self.adapters.executions, self.adapters.alerts, self.adapters.clock)
+        return Binding(
+            ledger=self.adapters.ledger,
+            executions=self.adapters.executions,
+            alerts=self.adapters.alerts,
+            clock=self.adapters.clock,
+        )
 
     @cached_property
     def settlement(self) -> Settlement:

@@ -12,7 +12,7 @@ EVERY = timedelta(minutes=15)
 UPLOAD_ABANDONED = timedelta(hours=1)  # longer than any worker lives
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AbandonedMultiparts:
     """Finds multipart uploads that are older than an hour, belong to Darkroom, and are written by no worker.
 

@@ -19,7 +19,7 @@ FIRST_EXECUTION = 1  # not the job's `attempt`, which grows while an execution r
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Binding:
     """Binds processes to jobs. Repeat safe: of several binds, the ledger's condition lets one succeed."""
 

@@ -32,7 +32,7 @@ class Blocked:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CircuitBreaker:
     """Decides before every reservation whether a submit may be made. Repeat safe: after an unused probe, another is admitted."""
 

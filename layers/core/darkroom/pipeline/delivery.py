@@ -23,7 +23,7 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, StagedResults
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """Delivers results. Only the owner of a `PROCESSING` job may call it. Repeat safe: a result that is in place with this
     process's receipt is not copied again."""

@@ -41,7 +41,7 @@ THROTTLED_WAIT_SECONDS = 30
 MAX_WAIT_SECONDS = 900
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dispatch:
     """Sends jobs. Only the owner of a `CLAIMED` job may call it, once for each claim."""
 

@@ -28,7 +28,7 @@ MAX_SILENCE = timedelta(hours=1)  # after the deadline, while no answer or a 404
 BUSY_RETRY = timedelta(seconds=60)  # the longest wait while another version's result is being written to the same key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finalize:
     """The use case with its dependencies. Repeat safe. It raises only if a retry may help."""
 

@@ -18,7 +18,7 @@ LOOKUP_RETRY_SECONDS = 60
 CLOCK_SKEW = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InDoubt:
     """Resolves doubts by lookup. It never submits."""
 

@@ -58,7 +58,7 @@ def _stored_walk(text: str | None) -> Walk | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LostUploads:
     """Finds objects of the input bucket that have no job and are newer than the first sweep of the bucket."""
 

@@ -32,7 +32,7 @@ INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
 JOB_ID_DIGITS = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OperatorCommands:
     """The operator's use cases with their dependencies. Any command may raise LostClaim or LedgerBusy; it may be repeated
     then."""

@@ -12,7 +12,7 @@ from darkroom.model import Job, JobStatus, PollState, PollStatus, ProcessState
 from darkroom.ports import Clock, Ledger, Provider
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Poll:
     """The use case with its dependencies. Repeat safe."""
 

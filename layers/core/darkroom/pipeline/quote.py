@@ -15,7 +15,7 @@ from darkroom.setting_layers import Settings, metadata_layer, parse_defaults, re
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quote:
     """Makes the settings and the plan of an upload, under the stack's parameters. Repeat safe."""
 

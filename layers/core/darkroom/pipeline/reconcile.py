@@ -30,7 +30,7 @@ class Comparison:
     drift: Decimal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reconcile:
     """The use case with its dependencies. Repeat safe. It writes only its own comparison."""
 

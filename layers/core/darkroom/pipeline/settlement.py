@@ -15,7 +15,7 @@ from darkroom.pipeline.outcomes import Done, Outcome
 from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settlement:
     """Ends jobs in all possible ways. Every method is repeat safe: the ledger's condition lets one call settle, and reports
     and events may be written twice."""

@@ -24,7 +24,7 @@ from darkroom.ports import Claim, Clock, InputBucket, Ledger
 CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger end within seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Submit:
     """The use case with its dependencies. Repeat safe: it may be called any number of times for one upload."""
 

@@ -40,7 +40,7 @@ class SweepFailed(RuntimeError):
     """Some steps failed; all others were run. The next sweep tries them again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """The use case with its dependencies. Repeat safe, also if two run at once."""
 
