@@ -24,7 +24,7 @@ SECRETS = re.compile("|".join([re.escape(KEY), SIGNATURE, "signature=", "/result
 LOG = logging.getLogger("darkroom.test")
 ENDING = ("cancel", "delete")  # the calls that come last
 SIDE = 32  # of the pictures; their size does not matter here
-POLL_SECONDS, MOST_POLLS = 0.01, 100
+POLL_SECONDS, MOST_POLLS = 0.01, 1000
 OUTSIDE = ("result", "file")  # operations that are not calls of the API
 
 

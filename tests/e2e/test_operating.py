@@ -44,7 +44,7 @@ class Operator:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout if expect == 0 else done.stderr
@@ -176,7 +176,7 @@ def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom
         with submit_with(darkroom, LEDGER_TABLE="no-such-table"):
             send(darkroom, key)
             darkroom.notify(key)
-            ends = time.monotonic() + 90
+            ends = time.monotonic() + 600
             while dead_letters(darkroom) == 0:
                 assert time.monotonic() < ends
                 time.sleep(0.5)

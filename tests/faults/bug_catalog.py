@@ -95,11 +95,11 @@ OF_STAGING = (
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 36, (GONE,)),
-    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 0, (ITS_OWN,)),
-    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 0, (ONE_PAID, CHARGED)),
-    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 0, (CHARGED,)),
-    Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, 0, (ONE_PAID,)),
-    Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 0, (CHARGED,)),
-    Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 0, (NO_WAIT,)),
+    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 233, (ITS_OWN,)),
+    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 2, (ONE_PAID, CHARGED)),
+    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 2, (CHARGED,)),
+    Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, 1, (ONE_PAID,)),
+    Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
+    Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 4, (NO_WAIT,)),
 )
 BUGS = (*IN_GENERAL, *OF_STAGING)

@@ -82,7 +82,7 @@ def test_a_message_becomes_a_result(stack: Stack) -> None:
     assert started.keys() == {"job_id", "run", "poll_at", "status"}
     assert stack.job().status is JobStatus.PROCESSING
     tick: dict[str, Any] = started
-    for _ in range(100):
+    for _ in range(2400):
         tick = poll.handler(tick, Context())
         if tick["status"] == "ended":
             break
