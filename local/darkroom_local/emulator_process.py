@@ -23,6 +23,7 @@ from hypercorn.config import Config
 from darkroom_local.worker_limit import WorkerLimit
 
 _TLS_END_SECONDS = 0.1
+_LAST_ANSWERS_SECONDS = 0.5  # at the end, for requests that are under way
 _KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
 
 
@@ -70,6 +71,7 @@ def _server_settings() -> Config:
     settings = Config()
     settings.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     settings.certfile, settings.keyfile = os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"]
+    settings.graceful_timeout = _LAST_ANSWERS_SECONDS
     settings.keep_alive_timeout = _KEEP_ALIVE_SECONDS
     settings.loglevel = os.environ["LOG_LEVEL"]
     return settings

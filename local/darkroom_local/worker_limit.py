@@ -5,6 +5,7 @@ It never refuses: on AWS a function is not throttled at so few invocations. It m
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 MOST_WORKERS = 4  # of one function. To start one takes half a second of CPU, an invocation a hundredth of that
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 3.0  # on a machine with a core for each process that wants one
 _LOOK_SECONDS = 0.2  # the emulator may drop a worker, which frees its place, without telling
 
 
@@ -44,11 +45,17 @@ class _Function:
         return time.monotonic() - self.moved_at > seconds
 
 
+def overload() -> float:
+    """How many processes want each core, over the last minute; at least 1."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class WorkerLimit:
-    """Starts at most four workers for a function, as long as one of them comes free every ten seconds.
+    """Starts at most four workers for a function, as long as one of them comes free every three seconds.
 
     Where none does, all are held by something slow, perhaps by the very invocation that waits. Then the function may have
-    twice as many. So nothing waits for ever, and ten slow invocations soon run side by side.
+    twice as many. So nothing waits for ever, and ten slow invocations soon run side by side. On a busy machine everything
+    is slow, and more processes would make it slower: there the three seconds are as many times longer as it is overloaded.
     """
 
     def __init__(
@@ -57,8 +64,9 @@ class WorkerLimit:
         release: Release,
         most: int = MOST_WORKERS,
         patience_seconds: float = PATIENCE_SECONDS,
+        overload: Callable[[], float] = overload,
     ) -> None:
-        self._acquire, self._release = acquire, release
+        self._acquire, self._release, self._overload = acquire, release, overload
         self._most, self._patience_seconds = most, patience_seconds
         self._changed = threading.Condition()
         self._functions: dict[str, _Function] = {}
@@ -74,7 +82,7 @@ class WorkerLimit:
                     function.moved()
                     return worker, how
                 self._changed.wait(_LOOK_SECONDS)
-                if function.is_stuck(self._patience_seconds):
+                if function.is_stuck(self._patience_seconds * self._overload()):
                     function.most *= 2
                     function.moved()
 

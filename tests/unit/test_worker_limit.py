@@ -26,11 +26,14 @@ def started(name: str, lend: Callable[..., Any]) -> Any:
     return worker
 
 
+def made(overload: float) -> WorkerLimit:
+    lend, take_back = lambda_runtime.acquire_worker, lambda_runtime.release_worker
+    return WorkerLimit(lend, take_back, most=2, patience_seconds=PATIENCE_SECONDS, overload=lambda: overload)
+
+
 @pytest.fixture
 def limit() -> Iterator[WorkerLimit]:
-    yield WorkerLimit(
-        lambda_runtime.acquire_worker, lambda_runtime.release_worker, most=2, patience_seconds=PATIENCE_SECONDS
-    )
+    yield made(overload=1)
     lambda_runtime.reset()
 
 
@@ -86,6 +89,20 @@ def test_slow_invocations_run_side_by_side_in_the_end(limit: WorkerLimit, thread
     assert len({one.worker.result(10) for one in slow}) == 6
     for one in slow:
         one.end()
+
+
+def test_a_busy_machine_gets_no_more_processes_for_being_slow(threads: ThreadPoolExecutor) -> None:
+    limit = made(overload=20)
+    held = [Invocation(limit, threads) for _ in range(2)]
+    lent = {one.worker.result(10) for one in held}
+    third = Invocation(limit, threads)
+    time.sleep(3 * PATIENCE_SECONDS)
+    assert not third.worker.done()
+    for one in held:
+        one.end()
+    assert third.worker.result(10) in lent
+    third.end()
+    lambda_runtime.reset()
 
 
 def test_a_function_that_waits_for_itself_is_not_stuck(limit: WorkerLimit, threads: ThreadPoolExecutor) -> None:
