@@ -1,4 +1,4 @@
-"""The whole application over moto and a fake provider, with a clock that only the test moves."""
+"""The whole application with moto and a fake provider. Only the test moves its clock."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from darkroom.pipeline.operator_commands import OperatorCommands
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.reconcile import Reconcile
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
-from tests.fakes.messaging import Bell, Bus, Executions, PresignedUrls, Queue
-from tests.fakes.simple_provider import Enhancer
+from tests.fakes.messaging import Bus, Executions, PresignedUrls, Queue, RecordedAlerts
+from tests.fakes.simple_provider import SimpleProvider
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH = "2026-11"
@@ -34,12 +34,12 @@ ENVIRONMENT = {
     "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz",
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
-# Adapters that a container makes, over the account's clients. `World` replaces all others.
+# Adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all others.
 REAL = ("sources", "staging", "circuits", "sweep_queries", "interventions", "provider_accounts")
 
 
 def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int = 0) -> bytes:
-    """A small whole picture; `noise` makes it incompressible and of another content."""
+    """Return a small, complete picture. `noise` makes it incompressible and different."""
     image = Image.effect_noise((width, height), noise).convert("RGB") if noise else Image.new("RGB", (width, height))
     out = io.BytesIO()
     image.save(out, form)
@@ -47,13 +47,13 @@ def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int
 
 
 def drawn(plan: Plan) -> bytes:
-    """What a good provider makes of a plan."""
+    """Return what a good provider makes of a plan."""
     return picture(plan.output_width, plan.output_height, plan.output_format.value)
 
 
 @dataclass
 class Clock:
-    """Stands still unless told."""
+    """A clock that stands still until the test moves it."""
 
     now: datetime = START
 
@@ -64,13 +64,13 @@ class Clock:
         self.now += step if isinstance(step, timedelta) else timedelta(seconds=step)
 
 
-class World:
+class ApplicationUnderTest:
     """Adapters by name, and the use cases made of them. Replace an adapter to make it fail. `provider` is Topaz."""
 
     def __init__(self, cloud: Cloud, *, limits: Limits = NO_LIMITS, defaults: str = "") -> None:
         self.cloud, self.clock, self.limits, self.defaults = cloud, Clock(), limits, defaults
-        self.provider = Enhancer(self.clock, drawn)
-        self.bus, self.executions, self.queue, self.bell = Bus(), Executions(), Queue(), Bell()
+        self.provider = SimpleProvider(self.clock, drawn)
+        self.bus, self.executions, self.queue, self.alerts = Bus(), Executions(), Queue(), RecordedAlerts()
         self.links = PresignedUrls()
         self.slept: list[float] = []
         self.retention = RETENTION
@@ -83,7 +83,7 @@ class World:
             "executions": self.executions,
             "events": self.bus,
             "intake": self.queue,
-            "alerts": self.bell,
+            "alerts": self.alerts,
         }
         real = Container(
             ENVIRONMENT, clients={"s3": cloud.s3}.__getitem__, replaced={"ledger_table": self.ledger.table}
@@ -91,19 +91,19 @@ class World:
         self.ports |= {name: getattr(real.adapters, name) for name in REAL}
 
     def make_ledger(self, client: Any) -> DynamoLedger:
-        """A ledger over another client, say one that fails."""
+        """Return a ledger with another client, for example one that fails."""
         return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits)
 
     @property
     def ends(self) -> datetime:
-        """When an invocation that begins now must be over."""
+        """Return when an invocation that begins now must end."""
         return self.clock() + INVOCATION
 
     @property
     def _providers(self) -> dict[str, Any]:
         return {"topaz": self.ports["provider"]}
 
-    def application(self, **environment: str) -> Container:
+    def make_container(self, **environment: str) -> Container:
         """Make a container of the adapters as they are now."""
         beside = {
             "clock": self.clock,
@@ -115,33 +115,33 @@ class World:
         return Container({**ENVIRONMENT, "DEFAULT_SETTINGS": self.defaults, **environment}, replaced=adapters | beside)
 
     def submit(self, what: Upload | JobDue) -> Outcome:
-        """One delivery of the message of an upload or a due job."""
-        return self.application().submit(what, self.ends)
+        """Deliver the message of an upload or of a due job once."""
+        return self.make_container().submit(what, self.ends)
 
     def poll(self, job: Job) -> PollState:
-        """One poll of the job's execution."""
-        return self.application().poll(job.job_id, job.run)
+        """Poll once, like the job's execution."""
+        return self.make_container().poll(job.job_id, job.run)
 
     def finalize(self, job: Job) -> PollState:
-        """One try of finalize."""
-        return self.application().finalize(job.job_id, job.run, self.ends)
+        """Call finalize once."""
+        return self.make_container().finalize(job.job_id, job.run, self.ends)
 
     @property
     def reconcile(self) -> Reconcile:
-        """The comparison with the provider's account."""
-        return self.application().reconciliation
+        """Return the comparison with the provider's account."""
+        return self.make_container().reconciliation
 
     def sweep(self, *, prefix: str = "", suffixes: tuple[str, ...] = ()) -> Mapping[str, int]:
-        """One run of the sweep."""
-        return self.application(INPUT_PREFIX=prefix, INPUT_SUFFIXES=",".join(suffixes)).sweep(self.ends)
+        """Run the sweep once."""
+        return self.make_container(INPUT_PREFIX=prefix, INPUT_SUFFIXES=",".join(suffixes)).sweep(self.ends)
 
     @property
     def operate(self) -> OperatorCommands:
-        """The operator's commands."""
-        return self.application().operate
+        """Return the operator's commands."""
+        return self.make_container().operate
 
     def sweep_and_deliver(self) -> Outcome | None:
-        """One run of the sweep; what it sends to the queue is delivered. The last verdict."""
+        """Run the sweep once and deliver what it sends to the queue. Return the last outcome."""
         before, verdict = len(self.queue.sent), None
         self.sweep()
         for what, _ in self.queue.sent[before:]:
@@ -149,7 +149,9 @@ class World:
         return verdict
 
     def deliver(self, upload: Upload, times: int = 12) -> Outcome:
-        """Delivers the message until the job has left the intake: again after each delay, and by the sweep when it is due."""
+        """Deliver the message until the job has left the intake: again after each delay, and from the sweep when it
+        is due.
+        """
         verdict = self.submit(upload)
         for _ in range(times):
             if isinstance(verdict, RetryLater):
@@ -164,12 +166,12 @@ class World:
         raise AssertionError(f"still in the intake after {times} deliveries: {verdict}")
 
     def job(self) -> Job:
-        """The only job there is."""
+        """Return the only job."""
         (job,) = self.cloud.jobs()
         return job
 
     def complete(self, upload: Upload, credits: Decimal | None = None) -> Job:
-        """The whole way of one upload through a provider that does its work."""
+        """Process one upload to its end, with a provider that does its work."""
         self.deliver(upload)
         job = next(j for j in self.cloud.jobs() if (j.source_key, j.source_version) == (upload.key, upload.version_id))
         if job.status is JobStatus.PROCESSING:
@@ -181,7 +183,7 @@ class World:
         return ended
 
     def assert_books_balance(self) -> None:
-        """Every budget row equals the sum of its jobs, and committed is reserved and spent together."""
+        """Check that every budget row equals the sum of its jobs, and that committed is reserved plus spent."""
         jobs = [job for job in self.cloud.jobs() if job.reservation]
         for row in self.cloud.rows():
             if not row["pk"]["S"].startswith("BUDGET#"):

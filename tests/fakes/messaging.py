@@ -43,7 +43,7 @@ class Queue:
 
 
 @dataclass
-class Bell:
+class RecordedAlerts:
     """Fulfils `ports.Alerts`; keeps the alarms and the notes."""
 
     rung: list[Alarm] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The application over the simulated world: the real use cases on the real adapters, every port under the scheduler."""
+"""The application in the simulation: real use cases and adapters, with every port under the scheduler."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
-# Adapters that a container makes, over the cloud's clients. The cloud has all others.
+# Adapters that a container makes from the cloud's clients. `cloud` has all others.
 REAL = ("circuits", "sweep_queries", "provider_accounts", "interventions", "intake", "events", "executions")
 
 
 @dataclass
 class Stack:
-    """What is deployed. `cloud` has the bare ports and clients; `door` makes a provider for a container."""
+    """The deployed stack. `cloud` has the bare ports and clients; `vendor_client` makes the provider of a container."""
 
     scheduler: Scheduler
     shape: Shape
     cloud: Mapping[str, Any]
-    door: Callable[[], Any]
+    vendor_client: Callable[[], Any]
     faults: Faults
     limits: Limits
     environment: dict[str, str] = field(init=False)
@@ -55,11 +55,11 @@ class Stack:
         self.adapters |= {name: getattr(real, name) for name in REAL}
 
     def allow(self, monthly_credits: Decimal) -> None:
-        """The operator deploys another limit: functions that start from now on have it."""
+        """Deploy another limit. Functions that start from now on have it."""
         self.limits = replace(self.limits, monthly_credits={PROVIDER: monthly_credits} if monthly_credits else {})
 
     def submit(self, body: str, ends: datetime) -> list[str]:
-        """The submit function, as its handler does it for one message."""
+        """Run the submit function for one message, like its handler."""
         application, verdicts = self._container(), []
         for what in messages.parse_message(body):
             verdict = application.submit(what, ends)
@@ -69,23 +69,23 @@ class Stack:
         return verdicts
 
     def poll(self, data: Mapping[str, Any], ends: datetime) -> dict[str, object]:
-        """The poll function."""
+        """Run the poll function."""
         return poll_state_payload(self._container().poll(data["job_id"], int(data["run"])))
 
     def finalize(self, data: Mapping[str, Any], ends: datetime) -> dict[str, object]:
-        """The finalize function."""
+        """Run the finalize function."""
         return poll_state_payload(self._container().finalize(data["job_id"], int(data["run"]), ends))
 
     def sweep(self, ends: datetime) -> Mapping[str, int]:
-        """The sweep function."""
+        """Run the sweep function."""
         return self._container().sweep(ends)
 
     def operate(self) -> OperatorCommands:
-        """The operator's commands."""
+        """Return the operator's commands."""
         return self._container().operate
 
     def _container(self) -> Container:
-        """Make the container of one invocation, with a provider of its own and the limits of now."""
-        provider = Proxy(self.door(), self.scheduler, "provider", self.faults)
+        """Return the container of one invocation, with its own provider and the current limits."""
+        provider = Proxy(self.vendor_client(), self.scheduler, "provider", self.faults)
         now = {"limits": self.limits, "providers": {PROVIDER: provider}}
         return Container(self.environment, replaced=self.adapters | now)

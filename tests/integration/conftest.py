@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.fakes.application import World
+from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import Cloud, cloud
 
 
@@ -20,5 +20,5 @@ def account(request: pytest.FixtureRequest) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def world(account: Cloud) -> World:
-    return World(account)
+def application(account: Cloud) -> ApplicationUnderTest:
+    return ApplicationUnderTest(account)

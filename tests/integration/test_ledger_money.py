@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.application import MONTH, START, World
+from tests.fakes.application import MONTH, START, ApplicationUnderTest
 from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import LEASE, bound, claimed, make_ledger, plan, reserved, source
 
@@ -164,9 +164,9 @@ def test_a_refused_reservation_changes_no_row(account: Cloud) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, seed: int) -> None:
+def test_budgets_equal_the_sum_of_their_jobs_after_any_history(application: ApplicationUnderTest, seed: int) -> None:
     dice = random.Random(seed)
-    ledger = make_ledger(world.cloud, credits="20", usd="3")
+    ledger = make_ledger(application.cloud, credits="20", usd="3")
     for number in range(12):
         now = START + timedelta(days=dice.choice([0, 12]))
         try:
@@ -187,7 +187,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
                 ledger.settle(job, JobStatus.FAILED, Decimal(dice.randint(0, 8)), now + LEASE)
             case _:
                 pass
-    world.assert_books_balance()
+    application.assert_books_balance()
 
 
 def test_no_condition_holds_arithmetic() -> None:

@@ -132,8 +132,8 @@ def test_every_module_has_its_room() -> None:
 def test_pure_modules_know_no_adapter_and_no_clock() -> None:
     def breaks(path: Path) -> set[str]:
         clocks = {call for call in _calls(path) if call.endswith((".now", ".utcnow", ".today"))}
-        world = {"os", "time", "random", "socket", "logging"} & set(imports(path))
-        return clocks | world | foreign(path) | ours(path) - PURE - WORDS.keys()
+        application = {"os", "time", "random", "socket", "logging"} & set(imports(path))
+        return clocks | application | foreign(path) | ours(path) - PURE - WORDS.keys()
 
     assert offenders(breaks, (path for module in sorted(PURE) for path in files_of(module))) == {}
 
