@@ -39,9 +39,11 @@ def dead_after(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Replaced:
-    """A port with some methods replaced."""
+    """A port with some methods replaced. Raises AttributeError for a method that the port does not have."""
 
     def __init__(self, port: Any, **methods: Any) -> None:
+        for name in methods:
+            getattr(port, name)
         self._port = port
         self.__dict__.update(methods)
 
