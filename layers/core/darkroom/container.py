@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from darkroom.pipeline.poll import Poll
     from darkroom.pipeline.quote import Quote
     from darkroom.pipeline.reconcile import Reconcile
+    from darkroom.pipeline.retries import Retries
     from darkroom.pipeline.settlement import Settlement
     from darkroom.pipeline.submit import Submit
     from darkroom.pipeline.sweep import Sweep
@@ -67,6 +68,7 @@ class Container:
             binding=self.binding,
             settlement=self.settlement,
             in_doubt=self.in_doubt,
+            retries=self.retries,
             clock=self.adapters.clock,
             input_bucket=self.configuration.text("INPUT_BUCKET"),
             deadline=self.configuration.deadline,
@@ -191,6 +193,7 @@ class Container:
             binding=self.binding,
             settlement=self.settlement,
             in_doubt=self.in_doubt,
+            retries=self.retries,
             clock=self.adapters.clock,
             output_bucket=self.configuration.output_bucket,
             quote=self.quote,
@@ -234,6 +237,13 @@ class Container:
             alerts=self.adapters.alerts,
             clock=self.adapters.clock,
         )
+
+    @cached_property
+    def retries(self) -> Retries:
+        """When a job is tried again."""
+        from darkroom.pipeline.retries import Retries
+
+        return Retries(self.adapters.ledger, self.settlement, self.adapters.clock)
 
     @cached_property
     def in_doubt(self) -> InDoubt:
