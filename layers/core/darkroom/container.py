@@ -117,6 +117,7 @@ class Container:
             sources=adapters.sources,
             queries=adapters.sweep_queries,
             intake=adapters.intake,
+            alerts=adapters.alerts,
             clock=adapters.clock,
             bucket=configuration.text("INPUT_BUCKET"),
             prefix=configuration.prefix,
@@ -137,8 +138,8 @@ class Container:
             providers=adapters.providers,
             rounds={
                 "LostUploads": (lost_uploads.EVERY, lost),
-                "AbandonedUploads": (lost_uploads.EVERY, abandoned),
-                "Drifted": (reconcile.EVERY, self.reconciliation),
+                "AbandonedUploads": (lost_uploads.EVERY, lambda until: abandoned()),
+                "Drifted": (reconcile.EVERY, lambda until: self.reconciliation()),
             },
             alerts=adapters.alerts,
             clock=adapters.clock,
@@ -209,7 +210,8 @@ class Container:
             default_provider=self.configuration.provider,
             allowed_providers=self.configuration.allowed_providers(ADAPTERS),
             stack_defaults=self.configuration.text("DEFAULT_SETTINGS", ""),
-            tag_prefix=self.configuration.text("TAG_PREFIX", ""),
+            tag_prefix=self.configuration.tag_prefix,
+            metadata_prefix=self.configuration.metadata_prefix,
             limits=self.adapters.limits,
         )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-READS_AFTER = tuple(timedelta(seconds=seconds) for seconds in (15, 45, 105, 195, 345, 585, 885))  # since the first denial
+READS_AFTER = tuple(
+    timedelta(seconds=seconds) for seconds in (15, 45, 105, 195, 345, 585, 885)
+)  # since the first denial
 # The longest that a message can go round: 10 receives (maxReceiveCount) of 900 s (SubmitTimeoutSeconds) each, and waits between.
 MESSAGE_LIFE = timedelta(hours=3)
 

@@ -44,9 +44,7 @@ def as_source_error(error: ClientError, operation: str, bucket: str, key: str) -
 
 def _who_allows(error: ClientError, code: str) -> str:
     if code.startswith(KMS_PREFIX) or "kms:" in error.response["Error"].get("Message", ""):
-        return (
-            "the operator must name the object's KMS key in KmsKeyArns, and the key must be enabled and its policy must allow it"
-        )
+        return "the operator must name the object's KMS key in KmsKeyArns, enable that key, and allow it in its policy"
     return (
         "the operator must let the stack's submit role read it, in the bucket's policy and by the object's KMS key (KmsKeyArns); "
         "if a scan must tag the object first, look why it did not"

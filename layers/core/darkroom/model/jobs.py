@@ -226,3 +226,4 @@ class WarningMetric(StrEnum):
     """The warnings, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
 
     ACCOUNT_UNREAD = "AccountUnread"
+    WALK_LATE = "InputWalkLate"  # the input bucket is larger than the search for lost uploads can cover in a day
