@@ -1,8 +1,8 @@
-"""When a job is tried again that could not be sent for its own reasons. Pure; it must not know a clock.
+"""Retry schedule: when a job is tried again whose source may not be read, or that fails for an unknown reason. Pure functions.
 
-An object that may not be read is tried at most 8 times within a quarter of an hour. A try that failed for an unknown reason is
-repeated by its message, which the queue delivers until it gives it to the dead-letter queue; the sweep stays away for so long,
-and then comes ever more seldom. So an upload that always fails costs some 30 invocations a day at most.
+An object that may not be read is tried at most 8 times within a quarter of an hour. After an unknown failure the queue delivers
+the same message again, until it moves it to the dead-letter queue. The sweep sends no other message for so long, and then ever
+more seldom. So an upload that always fails costs at most about 30 invocations a day.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ MESSAGE_LIFE = timedelta(hours=3)
 
 
 def next_read_at(denied_since: datetime, now: datetime) -> datetime | None:
-    """Return when an object is tried again that may not be read `now`; None if it was tried for long enough."""
+    """Return when to read an object again that may not be read now; None after the last time."""
     return next((denied_since + after for after in READS_AFTER if denied_since + after > now), None)
 
 
 def next_look_at(failing_since: datetime, now: datetime, deadline_at: datetime) -> datetime:
-    """Return when the sweep looks again at a job whose tries have failed since then: once no message of it can be left, after
+    """Return when the sweep looks at a job again whose attempts have failed since then: when its message must be gone, after
     twice the time at most, and at its deadline."""
     later = now + max(MESSAGE_LIFE, now - failing_since)
     return min(later, deadline_at) if now < deadline_at else now + MESSAGE_LIFE

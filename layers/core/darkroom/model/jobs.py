@@ -109,6 +109,8 @@ class Job:
     deadline_at: datetime
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
+    denied_since: datetime | None = None  # since when every attempt was denied the source object
+    failing_since: datetime | None = None  # since when every attempt has failed for an unknown reason
     # What the upload asks for. These are no group, because they become known one after the other, and because a rerun keeps only
     # `settings` and `label`.
     provider: str | None = None

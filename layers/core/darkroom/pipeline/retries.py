@@ -1,4 +1,4 @@
-"""Retries: what becomes of a job that its own source or an unknown error keeps from being sent."""
+"""Retries: decides when a job is tried again whose source may not be read, or that fails for an unknown reason."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MESSAGE_LATE = timedelta(minutes=15)  # the job's own delayed message has come b
 
 @dataclass(frozen=True)
 class Retries:
-    """Ends a try of its owner and says when the next one comes. Repeat safe."""
+    """Ends an attempt and schedules the next one. Only the owner of a job may call it. Repeat safe."""
 
     ledger: Ledger
     settlement: Settlement
     clock: Clock
 
     def read_later(self, job: Job, denied: SourceDenied) -> Outcome:
-        """The job waits, unpaid, until its source may be read. After a quarter of an hour: `REJECTED`, with a report."""
+        """Let the job wait, unpaid, until its source may be read. Reject it after a quarter of an hour."""
         now = self.clock()
         since = job.denied_since or now
         again = next_read_at(since, now)
@@ -40,9 +40,12 @@ class Retries:
         return RetryLater.until(again, now, why)
 
     def note_failure(self, job: Job, error: Exception) -> None:
-        """Ends the claim of a try that failed for an unknown reason. Its message fails and finds the job due when it comes again,
-        so that the queue counts it; the sweep adds no message while that one may be on its way. A job that got further than
-        `job` says keeps its lease: only then is a lookup proof."""
+        """End the claim after an error of an unknown kind, which the caller raises.
+
+        The message finds the job due when it is delivered again. Otherwise it would look like a duplicate and never reach the
+        dead-letter queue. The sweep waits until that message must be gone. A job past the status of `job` keeps its lease,
+        because a lookup at the provider proves something only after the lease.
+        """
         now = self.clock()
         since = job.failing_since or now
         with suppress(LostClaim, LedgerBusy):
