@@ -60,7 +60,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[Refusing]:
 def test_an_archived_object_ends_at_once_with_a_report_that_says_who_must_act(refusing: Refusing) -> None:
     outcome = refusing.submit(refusing.put("a.jpg", "archived"))
     job, report = refusing.job(), refusing.cloud.report("a.jpg")
-    assert outcome == Done(job)
+    assert str(outcome) == JobStatus.REJECTED
     assert (job.status, job.error_code) == (JobStatus.REJECTED, ErrorCode.SOURCE_UNREADABLE)
     assert report is not None
     assert (report["code"], "darkroom-in/a.jpg is archived" in report["message"]) == ("SourceUnreadable", True)

@@ -72,11 +72,9 @@ class Submit:
     def _take_upload(self, upload: Upload, receive: Receive) -> Outcome:
         """Claim the upload's job and dispatch it. An upload whose object is gone or may not be read has its job too, so that
         people see it, if the job can be known."""
-        lost: SourceGone | SourceDenied | None = None
+        lost: SourceGone | SourceDenied | None
         try:
-            source = self.sources.find(upload)
-        except SourceDenied as denied:
-            source, lost = self.sources.identify(upload), denied
+            source, lost = self._find_or_identify(upload)
         except SourceGone as gone:
             missing = output_keys.missing_source(upload, self.clock())
             if missing is None:
@@ -87,6 +85,12 @@ class Submit:
         if not claim.owned:
             return self._resume(claim.job, receive)
         return self._end_or_dispatch(claim.job, lambda: _found(source, lost))
+
+    def _find_or_identify(self, upload: Upload) -> tuple[SourceObject, SourceDenied | None]:
+        try:
+            return self.sources.find(upload), None
+        except SourceDenied as denied:
+            return self.sources.identify(upload), denied
 
     def _take_job(self, due: JobDue, receive: Receive) -> Outcome:
         """Continue a job that is due. If it failed before, one more failure needs no dead letter: the sweep sends it again."""
