@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
-from tests.fakes.application import World
+from tests.fakes.application import ApplicationUnderTest
 from tests.integration.time_support import WorkerDied
 
 from darkroom.model import JobDue, Upload
@@ -32,7 +32,7 @@ class Message:
 class Intake:
     """Delivers like SQS and sweeps every minute. `invocations` counts the receives of each key."""
 
-    world: World
+    application: ApplicationUnderTest
     invocations: Counter[str] = field(default_factory=Counter)
     dead: list[Upload | JobDue] = field(default_factory=list)
     _waiting: list[Message] = field(default_factory=list)
@@ -41,12 +41,12 @@ class Intake:
 
     def put(self, what: Upload | JobDue, delay_seconds: float = 0) -> None:
         """Send a message."""
-        visible_at = self.world.clock() + timedelta(seconds=delay_seconds)
+        visible_at = self.application.clock() + timedelta(seconds=delay_seconds)
         heapq.heappush(self._waiting, Message(visible_at, next(self._numbers), what))
 
     def run(self, length: timedelta) -> None:
         """Let that much time pass."""
-        clock, ends = self.world.clock, self.world.clock() + length
+        clock, ends = self.application.clock, self.application.clock() + length
         swept = clock()
         while True:
             first = self._waiting[0].visible_at if self._waiting else ends
@@ -63,9 +63,9 @@ class Intake:
     def _receive(self, message: Message) -> None:
         message.received += 1
         self.invocations[self._key(message.what)] += 1
-        begins = self.world.clock()
+        begins = self.application.clock()
         try:
-            outcome = self.world.submit(message.what, is_repeated=message.received > 1)
+            outcome = self.application.submit(message.what, is_repeated=message.received > 1)
         except (Exception, WorkerDied):
             if message.received >= MOST_RECEIVES:
                 self.dead.append(message.what)
@@ -77,17 +77,17 @@ class Intake:
             self.put(message.what, outcome.seconds)
 
     def _sweep(self) -> None:
-        due = [job.due_at for job in self.world.cloud.jobs() if job.due_at is not None]
-        if min(due, default=self.world.clock() + MINUTE) > self.world.clock():
+        due = [job.due_at for job in self.application.cloud.jobs() if job.due_at is not None]
+        if min(due, default=self.application.clock() + MINUTE) > self.application.clock():
             return  # it would find nothing
-        before = len(self.world.queue.sent)
-        self.world.sweep()
-        for what, delay in self.world.queue.sent[before:]:
+        before = len(self.application.queue.sent)
+        self.application.sweep()
+        for what, delay in self.application.queue.sent[before:]:
             self.put(what, delay)
 
     def _key(self, what: Upload | JobDue) -> str:
         if isinstance(what, Upload):
             return what.key
         if what.job_id not in self._keys:
-            self._keys |= {job.job_id: job.source_key for job in self.world.cloud.jobs()}
+            self._keys |= {job.job_id: job.source_key for job in self.application.cloud.jobs()}
         return self._keys[what.job_id]

@@ -6,19 +6,19 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from tests.fakes.application import DEADLINE, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, cloud
 from tests.integration.time_support import Replaced, WorkerDied, die, uploads
-from tests.integration.walk_support import HOUR, LATE, Listing, fed, listed, rounds, watch
+from tests.integration.walk_support import LATE, Listing, fed, listed, rounds, watch
 
 from darkroom.aws import items
 from darkroom.model import JobStatus, ProcessState, SourceObject, UnfinishedUpload, Upload
 from darkroom.output_keys import RECEIPT_JOB
 from darkroom.pipeline import lost_uploads
 from darkroom.pipeline.lost_uploads import MAX_SENT
+
 
 @pytest.fixture
 def watched(application: ApplicationUnderTest) -> ApplicationUnderTest:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from tests.fakes.application import DEADLINE, World, picture
+from tests.fakes.application import DEADLINE, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud
 from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.integration.intake_support import Intake
@@ -41,15 +41,15 @@ def secrets() -> Secrets:
 
 
 @pytest.fixture
-def keyed(account: Cloud, secrets: Secrets) -> World:
+def keyed(account: Cloud, secrets: Secrets) -> ApplicationUnderTest:
     """A world whose provider reads its key from the secret."""
-    world = World(Cloud(account.s3, InMemoryDynamo()))
+    application = ApplicationUnderTest(Cloud(account.s3, InMemoryDynamo()))
 
     def fingerprint() -> str:
         return ApiKeys(secrets, "arn").get("topaz")  # type: ignore[arg-type]
 
-    world.ports["provider"] = Replaced(world.provider, key_fingerprint=fingerprint)
-    return world
+    application.ports["provider"] = Replaced(application.provider, key_fingerprint=fingerprint)
+    return application
 
 
 @pytest.mark.parametrize("code", FOR_GOOD)
@@ -69,7 +69,7 @@ def test_a_secret_that_cannot_be_read_now_is_asked_for_again(secrets: Secrets, c
 
 
 def test_uploads_wait_for_the_secret_behind_one_circuit_and_are_sent_when_it_can_be_read(
-    keyed: World, secrets: Secrets
+    keyed: ApplicationUnderTest, secrets: Secrets
 ) -> None:
     secrets.code = "AccessDeniedException"
     intake = Intake(keyed)
@@ -77,7 +77,7 @@ def test_uploads_wait_for_the_secret_behind_one_circuit_and_are_sent_when_it_can
         intake.put(keyed.cloud.put(f"{number}.jpg", picture()))
     intake.run(4 * HOUR)
     assert {(job.status, job.error_code) for job in keyed.cloud.jobs()} == {(JobStatus.CLAIMED, ErrorCode.AUTH_FAILED)}
-    assert (intake.dead, set(keyed.bell.rung)) == ([], {Alarm.CIRCUIT_OPEN})
+    assert (intake.dead, set(keyed.alerts.rung)) == ([], {Alarm.CIRCUIT_OPEN})
     assert sum(intake.invocations.values()) <= 5 + 4 * 4 * 2  # a probe each quarter of an hour
     secrets.code = None
     intake.run(HOUR)
@@ -85,7 +85,9 @@ def test_uploads_wait_for_the_secret_behind_one_circuit_and_are_sent_when_it_can
     assert keyed.cloud.budget("topaz", "2026-11")["jobs"] == 5
 
 
-def test_an_upload_whose_secret_is_never_readable_fails_at_its_deadline(keyed: World, secrets: Secrets) -> None:
+def test_an_upload_whose_secret_is_never_readable_fails_at_its_deadline(
+    keyed: ApplicationUnderTest, secrets: Secrets
+) -> None:
     secrets.code = "AccessDeniedException"
     intake = Intake(keyed)
     intake.put(keyed.cloud.put("a.jpg", picture()))
@@ -93,7 +95,9 @@ def test_an_upload_whose_secret_is_never_readable_fails_at_its_deadline(keyed: W
     assert (keyed.job().status, keyed.job().error_code) == (JobStatus.FAILED, ErrorCode.AUTH_FAILED)
 
 
-def test_a_lost_submit_waits_for_the_secret_and_is_a_persons_at_its_deadline(keyed: World, secrets: Secrets) -> None:
+def test_a_lost_submit_waits_for_the_secret_and_is_a_persons_at_its_deadline(
+    keyed: ApplicationUnderTest, secrets: Secrets
+) -> None:
     keyed.provider.losses = [SubmitInDoubt("time-out")]
     intake = Intake(keyed)
     intake.put(keyed.cloud.put("a.jpg", picture()))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.application import DEADLINE, INVOCATION, MONTH, START, World, picture
+from tests.fakes.application import DEADLINE, INVOCATION, MONTH, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud, cloud
 from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.fakes.refusing_s3 import RefusingS3
@@ -26,7 +26,7 @@ WAITS = ("denied by a policy", "not scanned yet", "under a foreign KMS key", "un
          "under its uploader's key")  # fmt: skip
 
 
-class Refusing(World):
+class Refusing(ApplicationUnderTest):
     """A world whose input bucket refuses reads. Its table is in memory, which is faster than moto's."""
 
     def __init__(self, account: Cloud) -> None:

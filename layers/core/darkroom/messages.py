@@ -61,6 +61,11 @@ def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
         raise MalformedMessage(f"not an S3 notification: {type(error).__name__}") from None
 
 
+def is_repeated(record: Mapping[str, Any]) -> bool:
+    """Whether the record of an SQS batch was received before, and not acknowledged."""
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")) > 1
+
+
 def _job_id(value: object) -> str:
     if not isinstance(value, str) or not JOB_ID.fullmatch(value):
         raise TypeError("job_id")
