@@ -114,9 +114,9 @@ class ApplicationUnderTest:
         adapters = {name: port for name, port in self.ports.items() if name != "provider"}
         return Container({**ENVIRONMENT, "DEFAULT_SETTINGS": self.defaults, **environment}, replaced=adapters | beside)
 
-    def submit(self, what: Upload | JobDue) -> Outcome:
+    def submit(self, what: Upload | JobDue, *, is_repeated: bool = False) -> Outcome:
         """Deliver the message of an upload or of a due job once."""
-        return self.make_container().submit(what, self.ends)
+        return self.make_container().submit(what, self.ends, is_repeated=is_repeated)
 
     def poll(self, job: Job) -> PollState:
         """Poll once, like the job's execution."""

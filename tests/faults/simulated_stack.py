@@ -58,11 +58,11 @@ class Stack:
         """Deploy another limit. Functions that start from now on have it."""
         self.limits = replace(self.limits, monthly_credits={PROVIDER: monthly_credits} if monthly_credits else {})
 
-    def submit(self, body: str, ends: datetime) -> list[str]:
+    def submit(self, body: str, ends: datetime, *, is_repeated: bool = False) -> list[str]:
         """Run the submit function for one message, like its handler."""
         application, verdicts = self._container(), []
         for what in messages.parse_message(body):
-            verdict = application.submit(what, ends)
+            verdict = application.submit(what, ends, is_repeated=is_repeated)
             if isinstance(verdict, RetryLater):
                 application.adapters.intake.requeue(what, verdict.seconds)
             verdicts.append(type(verdict).__name__)

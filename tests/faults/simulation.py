@@ -193,7 +193,7 @@ class Simulation:
     def _deliver(self, message: Message, delay: float) -> None:
         def receive(ends: datetime) -> list[str]:
             message.received += 1
-            return self.stack.submit(message.body, ends)
+            return self.stack.submit(message.body, ends, is_repeated=message.received > 1)
 
         def ended(outcome: object) -> None:
             if isinstance(outcome, BaseException):

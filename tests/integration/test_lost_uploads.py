@@ -6,27 +6,18 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from tests.fakes.application import DEADLINE, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, cloud
 from tests.integration.time_support import Replaced, WorkerDied, die, uploads
+from tests.integration.walk_support import LATE, Listing, fed, listed, rounds, watch
 
 from darkroom.aws import items
 from darkroom.model import JobStatus, ProcessState, SourceObject, UnfinishedUpload, Upload
 from darkroom.output_keys import RECEIPT_JOB
-from darkroom.pipeline.lost_uploads import MAX_SENT, PAGES
-
-HOUR = timedelta(hours=1)
-LATE = timedelta(minutes=16)
-
-
-def watch(application: ApplicationUnderTest) -> None:
-    """Let an hour pass since the bucket was first swept, so that objects made from here on are new."""
-    application.clock.now = datetime.now(UTC) - HOUR
-    application.sweep()
-    application.clock.advance(HOUR)
+from darkroom.pipeline import lost_uploads
+from darkroom.pipeline.lost_uploads import MAX_SENT
 
 
 @pytest.fixture
@@ -41,37 +32,6 @@ def either(request: pytest.FixtureRequest) -> Iterator[ApplicationUnderTest]:
         application = ApplicationUnderTest(account)
         watch(application)
         yield application
-
-
-def fed(application: ApplicationUnderTest) -> list[str]:
-    return [what.key for what, _ in application.queue.sent if isinstance(what, Upload)]
-
-
-def rounds(application: ApplicationUnderTest, count: int, **only: Any) -> None:
-    """Walk that many rounds, and deliver the messages of each."""
-    for _ in range(count):
-        application.clock.advance(LATE)
-        before = len(application.queue.sent)
-        application.sweep(**only)
-        for what, _ in application.queue.sent[before:]:
-            application.submit(what)
-
-
-class Listing:
-    """Fulfils the listing of `ports.InputBucket`, in pages of 1,000."""
-
-    def __init__(self, objects: Sequence[SourceObject]) -> None:
-        self.objects, self.asked = objects, list[str | None]()
-
-    def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
-        self.asked.append(cursor)
-        start = int(cursor or 0)
-        end = start + 1000
-        return list(self.objects[start:end]), str(end) if end < len(self.objects) else None
-
-
-def listed(application: ApplicationUnderTest, count: int) -> list[SourceObject]:
-    return [SourceObject(INPUT, f"{n:05}.jpg", f"v{n}", "e", 9, application.clock()) for n in range(count)]
 
 
 def note_jobs(application: ApplicationUnderTest, sources: Sequence[SourceObject]) -> None:
@@ -184,7 +144,10 @@ def test_pages_of_versions_are_walked_to_their_end(watched: ApplicationUnderTest
     assert (sorted(fed(watched)), len(watched.cloud.jobs())) == (sorted(keys), 7)
 
 
-def test_a_great_bucket_is_walked_over_several_rounds(watched: ApplicationUnderTest) -> None:
+def test_a_great_bucket_is_walked_over_several_rounds(
+    watched: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_uploads, "PAGES", 5)
     objects = listed(watched, 6500)
     seen, lost = objects[:-3], objects[-3:]
     watched.ports["sweep_queries"] = Replaced(
@@ -193,7 +156,7 @@ def test_a_great_bucket_is_walked_over_several_rounds(watched: ApplicationUnderT
     watched.ports["sources"] = listing = Listing(objects)
     watched.clock.advance(LATE)
     watched.sweep()
-    assert (fed(watched), listing.asked[-1]) == ([], str(1000 * (PAGES - 1)))
+    assert (fed(watched), listing.asked[-1]) == ([], "4000")
     watched.clock.advance(LATE)
     watched.sweep()
     assert fed(watched) == [one.key for one in lost]

@@ -23,7 +23,7 @@ PAGE = (Path(__file__).parents[2] / "docs/errors.md").read_text(encoding="utf-8"
 CONTRACT = {
     "InvalidSetting", "UnknownModel", "UnsupportedFormat", "ImageTooLarge", "PriceAboveLimit", "BudgetExceeded",
     "ProviderRejected", "ProviderFailed", "OutOfCredits", "AuthFailed", "TimedOut", "ResultLost", "SourceGone",
-    "OutputCollision",
+    "OutputCollision", "SourceUnreadable",
 }  # fmt: skip
 
 

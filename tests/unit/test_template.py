@@ -23,6 +23,7 @@ DEFAULTS: dict[str, str | int] = {
     "UwearBaseUrl": "https://api.uwear.ai/api/v1",
     "DefaultSettings": "",
     "TagPrefix": "",
+    "MetadataSettings": "",
     "MonthlyCreditLimit": "0",
     "MaxCreditsPerJob": "0",
     "MonthlyBudgetUsd": "0",

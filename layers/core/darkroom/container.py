@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from darkroom.pipeline.poll import Poll
     from darkroom.pipeline.quote import Quote
     from darkroom.pipeline.reconcile import Reconcile
+    from darkroom.pipeline.retries import Retries
     from darkroom.pipeline.settlement import Settlement
     from darkroom.pipeline.submit import Submit
     from darkroom.pipeline.sweep import Sweep
@@ -67,6 +68,7 @@ class Container:
             binding=self.binding,
             settlement=self.settlement,
             in_doubt=self.in_doubt,
+            retries=self.retries,
             clock=self.adapters.clock,
             input_bucket=self.configuration.text("INPUT_BUCKET"),
             deadline=self.configuration.deadline,
@@ -115,6 +117,7 @@ class Container:
             sources=adapters.sources,
             queries=adapters.sweep_queries,
             intake=adapters.intake,
+            alerts=adapters.alerts,
             clock=adapters.clock,
             bucket=configuration.text("INPUT_BUCKET"),
             prefix=configuration.prefix,
@@ -135,8 +138,8 @@ class Container:
             providers=adapters.providers,
             rounds={
                 "LostUploads": (lost_uploads.EVERY, lost),
-                "AbandonedUploads": (lost_uploads.EVERY, abandoned),
-                "Drifted": (reconcile.EVERY, self.reconciliation),
+                "AbandonedUploads": (lost_uploads.EVERY, lambda until: abandoned()),
+                "Drifted": (reconcile.EVERY, lambda until: self.reconciliation()),
             },
             alerts=adapters.alerts,
             clock=adapters.clock,
@@ -191,6 +194,7 @@ class Container:
             binding=self.binding,
             settlement=self.settlement,
             in_doubt=self.in_doubt,
+            retries=self.retries,
             clock=self.adapters.clock,
             output_bucket=self.configuration.output_bucket,
             quote=self.quote,
@@ -206,7 +210,8 @@ class Container:
             default_provider=self.configuration.provider,
             allowed_providers=self.configuration.allowed_providers(ADAPTERS),
             stack_defaults=self.configuration.text("DEFAULT_SETTINGS", ""),
-            tag_prefix=self.configuration.text("TAG_PREFIX", ""),
+            tag_prefix=self.configuration.tag_prefix,
+            metadata_prefix=self.configuration.metadata_prefix,
             limits=self.adapters.limits,
         )
 
@@ -234,6 +239,13 @@ class Container:
             alerts=self.adapters.alerts,
             clock=self.adapters.clock,
         )
+
+    @cached_property
+    def retries(self) -> Retries:
+        """When a job is tried again."""
+        from darkroom.pipeline.retries import Retries
+
+        return Retries(self.adapters.ledger, self.settlement, self.adapters.clock)
 
     @cached_property
     def in_doubt(self) -> InDoubt:

@@ -10,6 +10,7 @@ The tree, by who must act::
     │   ├── ImageTooLarge          uploader   more bytes or megapixels than the model's limit
     │   ├── PriceAboveLimit        uploader   costs more than max_credits or MaxCreditsPerJob
     │   ├── OutputCollision        uploader   another source has claimed the output key
+    │   ├── SourceUnreadable       operator   the object is archived, or nobody lets Darkroom read it
     │   ├── BudgetExceeded         operator   the rest of the month's budget is less than the price
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
     ├── ProviderSilent         –          the vendor did not answer the question, for one of three reasons
@@ -23,8 +24,10 @@ The tree, by who must act::
     │   └── OutputBusy             nobody     another version's result is being written to the same key
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── LostClaim              nobody     another worker owns the job now; change nothing
+    ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
     ├── LedgerBusy             nobody     DynamoDB's conflicts lasted longer than the retries
     ├── Inapplicable           operator   a command does not fit the job's status; nothing was changed
+    ├── SourceDenied           operator   the object may not be read now; the job is tried again for a while
     └── SourceGone             uploader   the object or its version does not exist any more
 
 A read of a process, a list or an account handles all three kinds of ProviderSilent alike. A submit, or the estimate before it,
@@ -56,6 +59,7 @@ class ErrorCode(StrEnum):
     TIMED_OUT = "TimedOut"
     RESULT_LOST = "ResultLost"
     SOURCE_GONE = "SourceGone"
+    SOURCE_UNREADABLE = "SourceUnreadable"
     OUTPUT_COLLISION = "OutputCollision"
 
 
@@ -94,6 +98,10 @@ CURES: dict[ErrorCode, str] = {
         "`darkroom rerun --code ResultLost` pays once more."
     ),
     ErrorCode.SOURCE_GONE: "The object was deleted before it was submitted. If that was a mistake, upload it again.",
+    ErrorCode.SOURCE_UNREADABLE: (
+        "Restore the object if it is archived. Otherwise let the stack read it: check the bucket's policy, the object's KMS key "
+        "(KmsKeyArns) and the scan that tags it. Then run `darkroom rerun --code SourceUnreadable`."
+    ),
     ErrorCode.OUTPUT_COLLISION: "Rename one of the two sources, or give them different output formats.",
 }
 
@@ -148,6 +156,12 @@ class OutputCollision(Refusal):
     """Another source has claimed the output key."""
 
     code = ErrorCode.OUTPUT_COLLISION
+
+
+class SourceUnreadable(Refusal):
+    """The object is archived, or could not be read for a quarter of an hour. The message says who must do what."""
+
+    code = ErrorCode.SOURCE_UNREADABLE
 
 
 class ProviderRejected(Refusal):
@@ -213,6 +227,11 @@ class LostClaim(DarkroomError):
     """A conditional write found another run, attempt or status: another worker owns the job now."""
 
 
+class ClaimHeld(DarkroomError):
+    """The message is delivered again while the lease of the worker that received it before is not over. If it were acknowledged,
+    nobody would count that the worker died."""
+
+
 class LedgerBusy(DarkroomError):
     """DynamoDB's conflicts, throttling or errors lasted longer than the retries of one invocation. After an error of DynamoDB
     the write may have been made all the same: read the row."""
@@ -220,6 +239,10 @@ class LedgerBusy(DarkroomError):
 
 class Inapplicable(DarkroomError):
     """An operator's command does not fit the job's status. The message names the command that does."""
+
+
+class SourceDenied(DarkroomError):
+    """The source object may not be read now: a policy, a key or a scan forbids it. The message says who must do what."""
 
 
 class SourceGone(DarkroomError):

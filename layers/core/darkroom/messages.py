@@ -48,7 +48,8 @@ def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
     try:
         message = json.loads(body)
         if message.get("detail-type") == JOB_DUE:
-            return (JobDue(_job_id(message["detail"]["job_id"])),)
+            detail = message["detail"]
+            return (JobDue(_job_id(detail["job_id"]), detail.get("after_failure") is True),)
         if "Records" in message:
             return tuple(_from_s3_notification(record) for record in message["Records"] if _is_creation(record))
         if message.get("Event") == "s3:TestEvent":
@@ -58,6 +59,11 @@ def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
         return (_from_event(message["detail"]),)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedMessage(f"not an S3 notification: {type(error).__name__}") from None
+
+
+def is_repeated(record: Mapping[str, Any]) -> bool:
+    """Whether the record of an SQS batch was received before, and not acknowledged."""
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")) > 1
 
 
 def _job_id(value: object) -> str:
@@ -103,9 +109,13 @@ def _etag(value: str | None) -> str | None:
 
 
 def to_message(what: Upload | JobDue) -> str:
-    """Return the queue message for an upload, in EventBridge's form, or for a due job. `parse_message` reads it back."""
+    """Return the queue message for an upload, in EventBridge's form, or for a due job. `parse_message` reads it back.
+
+    The text is ASCII: SQS refuses some characters that a key may have, such as U+FFFE (SQS API reference, SendMessage).
+    """
     if isinstance(what, JobDue):
-        return json.dumps({"source": EVENT_SOURCE, "detail-type": JOB_DUE, "detail": {"job_id": what.job_id}})
+        detail = {"job_id": what.job_id} | ({"after_failure": True} if what.after_failure else {})
+        return json.dumps({"source": EVENT_SOURCE, "detail-type": JOB_DUE, "detail": detail})
     return _object_created_event(what)
 
 
@@ -118,7 +128,7 @@ def _object_created_event(upload: Upload) -> str:
     }
     s3_object = {name: value for name, value in fields_of_object.items() if value is not None}
     detail = {"bucket": {"name": upload.bucket}, "object": s3_object}
-    return json.dumps({"source": EVENT_SOURCE, "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
+    return json.dumps({"source": EVENT_SOURCE, "detail-type": "Object Created", "detail": detail})
 
 
 def event_detail(job: Job) -> dict[str, object]:

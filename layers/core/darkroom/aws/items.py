@@ -20,6 +20,8 @@ TIMES = frozenset(
         "deadline_at",
         "lease_until",
         "next_attempt_at",
+        "denied_since",
+        "failing_since",
         "submitted_at",
         "eta",
         "completed_at",

@@ -45,11 +45,13 @@ from darkroom.model import (
     Submission,
 )
 from darkroom.ports import Claim
+from darkroom.retry_schedule import next_look_at
 from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; the sweep then starts an execution that never started
 # The TTL of `SKIPPED` rows, the only ones with a TTL, because nothing was spent on them.
 SKIPPED_KEPT = timedelta(days=90)
+TROUBLE = ("denied_since", "failing_since")  # removed when an attempt succeeds
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,11 @@ class DynamoLedger:
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Take over a job that is due and not over. Raises LostClaim."""
+        failing_since, look_at = _after_takeover(job, now, lease_until)
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
-            set={"lease_until": lease_until, "due_at": lease_until},
+            set=present(lease_until=lease_until, due_at=look_at, failing_since=failing_since),
             add={"attempt": 1},
             remove=["next_attempt_at"],
             when=[LEASE_OVER, DUE],
@@ -142,33 +145,45 @@ class DynamoLedger:
         return self._reread(job)
 
     def release(
-        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+        self,
+        job: Job,
+        next_attempt_at: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
     ) -> Job:
         """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`, with the reservation released."""
+        told = {"error_code": error_code, "error": error, "denied_since": denied_since}
         step = move(
             job,
             [JobStatus.SUBMITTING],
             JobStatus.CLAIMED,
             word=JobStatus.CLAIMED,
             due_at=next_attempt_at,
-            set=present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
-            remove=["lease_until", *budgets.OF_A_RESERVATION, *_stale_errors(error_code, error)],
+            set=present(next_attempt_at=next_attempt_at, **told),
+            remove=["lease_until", "failing_since", *budgets.OF_A_RESERVATION, *_stale(**told)],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
 
     def postpone(
-        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+        self,
+        job: Job,
+        next_attempt_at: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
+        failing_since: datetime | None = None,
+        look_at: datetime | None = None,
     ) -> Job:
-        """End the lease. The status stays, and the job is due at `next_attempt_at`."""
+        """End the lease. The status stays, and the job is due at `next_attempt_at`; for the sweep, at `look_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution continues it, so the sweep waits longer
-        changes = _known_settings(job) | present(
-            next_attempt_at=next_attempt_at,
-            error_code=error_code,
-            error=error,
-            due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
-        )
-        gone = ["lease_until", *_stale_errors(error_code, error)]
+        look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
+        told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
+        changes = _known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
+        gone = ["lease_until", *_stale(**told)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
@@ -188,7 +203,7 @@ class DynamoLedger:
             word=JobStatus.PROCESSING,
             due_at=now + EXECUTION_STARTS,
             set=present(**vars(process), polls=0),
-            remove=["lease_until", "next_attempt_at", "error", "error_code"],
+            remove=["lease_until", "next_attempt_at", "error", "error_code", *TROUBLE],
         )
         try:
             return items.job_of(self.table.update(step))
@@ -212,7 +227,7 @@ class DynamoLedger:
             word=JobStatus.IN_DOUBT,
             due_at=now,
             set={"error": error},
-            remove=["lease_until", "next_attempt_at"],
+            remove=["lease_until", "next_attempt_at", *TROUBLE],
         )
         return self._updated(step)
 
@@ -259,7 +274,8 @@ class DynamoLedger:
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
         stale = {"error", "error_code"} - changes.keys()
-        gone = ["lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", *sorted(stale)]
+        gone = ["lease_until", "next_attempt_at", *TROUBLE, "key_fingerprint", "credits_charged", "staged"]
+        gone += sorted(stale)
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         is_in_place = status is JobStatus.COMPLETED and not superseded
@@ -331,6 +347,15 @@ def _known_settings(job: Job) -> dict[str, object]:
     return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
 
 
-def _stale_errors(error_code: str | None, error: str | None) -> list[str]:
-    """Return the error attributes of an earlier attempt that this write does not replace."""
-    return [name for name, value in (("error_code", error_code), ("error", error)) if value is None]
+def _stale(**told: object) -> list[str]:
+    """Return the attributes about an earlier attempt that this write does not replace."""
+    return [name for name, value in told.items() if value is None]
+
+
+def _after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:
+    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out was a dead
+    worker's, because a worker that lives ends its lease itself."""
+    failing_since = job.failing_since or (now if job.lease_until else None)
+    if job.status is JobStatus.PROCESSING or failing_since is None:
+        return None, lease_until
+    return failing_since, max(lease_until, next_look_at(failing_since, now, job.deadline_at))

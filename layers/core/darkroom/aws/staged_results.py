@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from darkroom import output_keys
 from darkroom.aws import streaming_put
 from darkroom.aws.input_bucket import S3InputBucket
-from darkroom.errors import ResultNotReady, SourceGone
+from darkroom.errors import ResultNotReady, SourceDenied, SourceGone
 from darkroom.model import Handle, SourceObject
 from darkroom.ports import Reader
 
@@ -116,3 +116,5 @@ def _as_result_errors() -> Iterator[None]:
         yield
     except (SourceGone, OSError) as error:
         raise ResultNotReady(f"the staged result cannot be read: {error}") from None
+    except SourceDenied:
+        raise ResultNotReady("the staged result may not be read: see the policy of the output bucket") from None

@@ -109,6 +109,8 @@ class Job:
     deadline_at: datetime
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
+    denied_since: datetime | None = None  # since when every attempt was denied the source object
+    failing_since: datetime | None = None  # since when every attempt has failed for an unknown reason
     # What the upload asks for. These are no group, because they become known one after the other, and because a rerun keeps only
     # `settings` and `label`.
     provider: str | None = None
@@ -226,3 +228,4 @@ class WarningMetric(StrEnum):
     """The warnings, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
 
     ACCOUNT_UNREAD = "AccountUnread"
+    WALK_LATE = "InputWalkLate"  # the input bucket is larger than the search for lost uploads can cover in a day

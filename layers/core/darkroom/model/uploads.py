@@ -40,6 +40,7 @@ class JobDue:
     """A job that is due again, as a message of the sweep or of an operator names it."""
 
     job_id: str
+    after_failure: bool = False  # the job's last tries failed, and a message of theirs has told so
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from darkroom.ports import Clock, OutputBucket, SweepQueries
 
 EVERY = timedelta(minutes=15)
 UPLOAD_ABANDONED = timedelta(hours=1)  # longer than any worker lives
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +28,23 @@ class AbandonedMultiparts:
     bucket: str
 
     def __call__(self) -> int:
-        """Abort them and return their number. Repeat safe. Uploads of other programs to the same bucket are left alone."""
-        aborted = 0
+        """Abort them and return their number. Repeat safe. Uploads of other programs to the same bucket are left alone.
+
+        If one cannot be aborted, the others are still handled before the error is raised.
+        """
+        aborted, error = 0, None
         for upload in self.outputs.list_unfinished():
             if upload.initiated_at > self.clock() - UPLOAD_ABANDONED:
                 continue
-            if self._is_abandoned(upload.key):
-                self.outputs.abort(upload)
-                aborted += 1
+            try:
+                if self._is_abandoned(upload.key):
+                    self.outputs.abort(upload)
+                    aborted += 1
+            except Exception as failed:  # of any type: it is raised after the other uploads
+                log.exception("an abandoned multipart upload could not be aborted", extra={"key": upload.key})
+                error = failed
+        if error:
+            raise error
         return aborted
 
     def _is_abandoned(self, key: str) -> bool:

@@ -19,7 +19,9 @@ from darkroom.errors import (
     OperatorFault,
     ProviderUnavailable,
     Refusal,
+    SourceDenied,
     SourceGone,
+    SourceUnreadable,
     SubmitInDoubt,
     Throttled,
 )
@@ -29,6 +31,7 @@ from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, Ci
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.quote import Quote
+from darkroom.pipeline.retries import Retries
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
 
@@ -54,16 +57,13 @@ class Dispatch:
     binding: Binding
     settlement: Settlement
     in_doubt: InDoubt
+    retries: Retries
     clock: Clock
     output_bucket: str
     quote: Quote
 
     def __call__(self, job: Job, source: SourceObject) -> Outcome:
         """Check, reserve and send. Raises LostClaim, LedgerBusy."""
-        if job.cancel_requested_at:
-            return self.settlement.cancel(job, "cancelled by an operator before it was sent")
-        if self.clock() >= job.deadline_at:
-            return self.settlement.expire_unsent(job)
         try:
             asked = self.quote.settings(source)
             if asked.skip:
@@ -78,6 +78,8 @@ class Dispatch:
             return self._admit_and_send(job, plan, facts, source)
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
+        except SourceDenied as denied:
+            return self.retries.read_later(job, denied)
         except Refusal as refusal:
             return self.settlement.reject(job, refusal)
 
@@ -89,6 +91,7 @@ class Dispatch:
             )
         try:
             plan = self._with_price(plan, facts)
+            fingerprint = self.providers[plan.provider].key_fingerprint()
         except OperatorFault as fault:
             retry_at = self.circuit_breaker.open(plan.provider, fault)
             return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
@@ -96,7 +99,7 @@ class Dispatch:
             return self._postpone(job, _wait_seconds(job, early), str(early))
         if late := self._too_late(job, plan):  # checked before a reservation, which would have to be released again
             return self._postpone(job, THROTTLED_WAIT_SECONDS, late)
-        return self._send(self._reserve(job, plan, source), plan, source, admission)
+        return self._send(self._reserve(job, plan, source, fingerprint), plan, source, admission)
 
     def _with_price(self, plan: Plan, facts: ImageFacts) -> Plan:
         """Return the plan with its price: the catalog's, or the vendor's estimate if the catalog has none."""
@@ -107,8 +110,7 @@ class Dispatch:
             raise ProviderUnavailable(f"{plan.provider} does not say what {plan.model} will cost: nothing is sent")
         return self.quote.with_price(plan, estimate.credits)
 
-    def _reserve(self, job: Job, plan: Plan, source: SourceObject) -> Job:
-        fingerprint = self.providers[plan.provider].key_fingerprint()
+    def _reserve(self, job: Job, plan: Plan, source: SourceObject, fingerprint: str) -> Job:
         keys = _output_keys(source.key, plan)
         if plan.send_mode.by_link:
             output_keys.check_key_fits_a_link(source.key)
@@ -127,6 +129,10 @@ class Dispatch:
             return self._wait_for_operator(job, plan.provider, fault)
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
+        except SourceDenied as denied:
+            return self.retries.read_later(job, denied)
+        except SourceUnreadable as unreadable:  # this says nothing about the provider
+            return self.settlement.reject(job, unreadable)
         except Refusal as refusal:
             self.circuit_breaker.report_success(plan.provider, admission)
             return self.settlement.reject(job, refusal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from darkroom.ports import Clock, Ledger, Provider
 
 MAX_SILENCE = timedelta(hours=1)  # after the deadline, while no answer or a 404 is not acted upon
 BUSY_RETRY = timedelta(seconds=60)  # the longest wait while another version's result is being written to the same key
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +73,16 @@ class Finalize:
         except OutputBusy as busy:
             return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_RETRY), error=str(busy))
         except Exception as error:
-            self._end_lease(job, error)
-            raise
+            if not self._is_long_over(job) or isinstance(error, LedgerBusy):
+                self._end_lease(job, error)
+                raise
+            log.exception("a job that is long over could not be ended", extra={"job_id": job.job_id})
+            why = f"it could not be ended while the provider kept its result ({type(error).__name__})"
+            return self.settlement.leave_in_doubt(job, why)
+
+    def _is_long_over(self, job: Job) -> bool:
+        """Whether another retry cannot help: the deadline is over, and the provider keeps no result any more."""
+        return self.clock() >= job.deadline_at + MAX_SILENCE and not self.delivery.may_still_be_available(job)
 
     def _end_lease(self, job: Job, error: Exception) -> None:
         """End the lease after an error, so that a retry may begin at once."""
@@ -86,13 +97,13 @@ class Finalize:
             return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=charged))
         try:
             progress = self._read_progress(job, provider)
+            if progress is None:
+                return self._settle_unknown_process(job, provider)
         except ProviderSilent as silent:
             if self.clock() < job.deadline_at + MAX_SILENCE:
                 raise
             why = f"the deadline has passed, and the provider does not say how the job ended: {silent}"
             return self.settlement.leave_in_doubt(job, why)
-        if progress is None:
-            return self._settle_unknown_process(job, provider)
         return self._settle_by_state(job, provider, progress)
 
     def _read_progress(self, job: Job, provider: Provider) -> Progress | None:

@@ -14,7 +14,8 @@ from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
-LOOKUP_RETRY_SECONDS = 60
+# The shortest and the longest pause between two lookups while the list cannot be read: half of the time since the reservation.
+LOOKUP_RETRY, MAX_LOOKUP_RETRY = timedelta(minutes=1), timedelta(minutes=15)
 CLOCK_SKEW = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
 
 
@@ -50,9 +51,9 @@ class InDoubt:
         process_id = self.staging.find(job.handle)
         if process_id is not None:
             return self.binding.bind(provider, job, Submission(process_id, self.clock(), staged=True))
-        if provider.key_fingerprint() != key_fingerprint:
-            provider.refresh_key()  # another container may have used a newer key
         try:
+            if provider.key_fingerprint() != key_fingerprint:
+                provider.refresh_key()  # another container may have used a newer key
             found = find_processes(provider, job)
         except ProviderSilent as unknown:
             return self._retry_lookup(job, str(unknown))
@@ -90,7 +91,8 @@ class InDoubt:
             return Done(
                 self.settlement.leave_in_doubt(job, f"the provider's list could not be read until the deadline: {why}")
             )
-        due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
+        pause = (now - job.require_dispatch().reserved_at) / 2
+        due = now + min(max(pause, LOOKUP_RETRY), MAX_LOOKUP_RETRY)
         self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, now, why)
 

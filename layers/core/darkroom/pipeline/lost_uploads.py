@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from darkroom import output_keys
-from darkroom.model import SourceObject, Upload
-from darkroom.ports import Clock, InputBucket, IntakeQueue, SweepQueries
+from darkroom.model import SourceObject, Upload, WarningMetric
+from darkroom.ports import Alerts, Clock, InputBucket, IntakeQueue, SweepQueries
 
 EVERY = timedelta(minutes=15)
-PAGES = 5  # pages of at most 1,000 versions that one call reads; the next call continues there
+PAGES = 100  # the most pages, of at most 1,000 versions each, that one call reads; the next call continues there
 MAX_SENT = 100  # the most uploads that one call sends to the intake queue
 LOOKUP_BATCH = 100  # job ids in one query
 EVENT_DELAY = timedelta(minutes=15)  # an event may take a minute; after this time it counts as lost
@@ -21,6 +22,12 @@ RESEND_INTERVAL = timedelta(
     days=1
 )  # when an upload that still has no job is sent again, such as one that cannot be read
 LATEST = "f" * 40  # stands for the sequencer, which a listing lacks: sorts after all earlier versions of the key
+
+log = logging.getLogger(__name__)
+
+
+class UploadsNotSent(RuntimeError):
+    """The queue refused some uploads. All others were sent."""
 
 
 @dataclass(frozen=True)
@@ -65,32 +72,57 @@ class LostUploads:
     sources: InputBucket
     queries: SweepQueries
     intake: IntakeQueue
+    alerts: Alerts
     clock: Clock
     bucket: str
     prefix: str
     suffixes: Sequence[str]
 
-    def __call__(self) -> int:
-        """Send lost uploads to the intake queue and return their number. Repeat safe: two messages for one upload make one
-        job."""
-        since, sent = self.queries.first_swept_at(self.bucket, self.clock()), 0
+    def __call__(self, until: datetime) -> int:
+        """Send lost uploads to the intake queue, from as many pages as can be read until then, and return their number. Repeat
+        safe: two messages for one upload make one job.
+
+        The place in the bucket is stored whatever happens. Raises UploadsNotSent after all others were sent.
+        """
+        since = self.queries.first_swept_at(self.bucket, self.clock())
         walk = next_walk(self.queries.cursor(self.bucket), self.clock())
-        for _ in range(PAGES):
-            page, next_page = self.sources.page(self.bucket, self.prefix, walk.page)
-            rest = _after(page, walk.after)
-            lost = self._without_job([one for one in rest if self._is_lost(one, max(since, walk.since))])
-            chosen = lost[: MAX_SENT - sent]
-            for one in chosen:
-                self.intake.requeue(_upload(one), 0)
-            sent += len(chosen)
-            if len(chosen) < len(lost):  # the next call continues after them, whether or not they have jobs by then
-                walk = replace(walk, after=chosen[-1].job_id if chosen else walk.after)
-                break
-            walk = replace(walk, page=next_page, after=None, is_over=next_page is None)
-            if walk.is_over:
-                break
-        self.queries.save_cursor(self.bucket, walk.text)
+        sent, refused, is_full = 0, 0, False
+        try:
+            for _ in range(PAGES):
+                if walk.is_over or is_full or self.clock() > until:
+                    break
+                page, next_page = self.sources.page(self.bucket, self.prefix, walk.page)
+                rest = _after(page, walk.after)
+                lost = self._without_job([one for one in rest if self._is_lost(one, max(since, walk.since))])
+                chosen, is_full = lost[: MAX_SENT - sent], len(lost) > MAX_SENT - sent
+                refused += sum(not self._send(one) for one in chosen)
+                sent += len(chosen)
+                if is_full:  # the next call continues after them, whether or not they have jobs by then
+                    walk = replace(walk, after=chosen[-1].job_id if chosen else walk.after)
+                else:
+                    walk = replace(walk, page=next_page, after=None, is_over=next_page is None)
+        finally:
+            self.queries.save_cursor(self.bucket, walk.text)
+        self._warn_if_slow(walk)
+        if refused:
+            raise UploadsNotSent(
+                f"{refused} of {sent} lost uploads could not be sent; each is tried again within a day"
+            )
         return sent
+
+    def _send(self, source: SourceObject) -> bool:
+        """Return whether the queue took the upload. One that it refuses must not keep the others from being sent."""
+        try:
+            self.intake.requeue(_upload(source), 0)
+        except Exception:  # of any type: an error is raised after the other uploads
+            log.exception("a lost upload could not be sent to the intake queue", extra={"key": source.key})
+            return False
+        return True
+
+    def _warn_if_slow(self, walk: Walk) -> None:
+        if not walk.is_over and self.clock() - walk.began > RESEND_INTERVAL:
+            why = f"reading all of {self.bucket} takes more than a day, so lost uploads are found later"
+            self.alerts.warn(WarningMetric.WALK_LATE, why, bucket=self.bucket)
 
     def _is_lost(self, source: SourceObject, since: datetime) -> bool:
         """Whether it is an upload of this stack whose event must have arrived by now."""

@@ -24,15 +24,15 @@ class Quote:
     allowed_providers: Sequence[str]
     stack_defaults: str  # the stack parameter, `key=value,key=value`
     tag_prefix: str
+    metadata_prefix: str | None  # None = metadata holds no settings
     limits: Limits
 
     def settings(self, source: SourceObject) -> Settings:
         """Resolve the settings from tags, metadata and stack defaults. Raises SourceGone, InvalidSetting."""
-        layers = [
-            tag_layer(self.sources.tags(source), self.tag_prefix),
-            metadata_layer(source.metadata),
-            parse_defaults(self.stack_defaults),
-        ]
+        layers = [tag_layer(self.sources.tags(source), self.tag_prefix)]
+        if self.metadata_prefix is not None:
+            layers.append(metadata_layer(source.metadata, self.metadata_prefix))
+        layers.append(parse_defaults(self.stack_defaults))
         return resolve(layers, default_provider=self.default_provider, allowed_providers=self.allowed_providers)
 
     def plan(self, job: Job, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:

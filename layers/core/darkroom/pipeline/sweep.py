@@ -20,6 +20,7 @@ from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, Job
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, SweepQueries
+from darkroom.retry_schedule import next_look_at
 
 BATCH = 100  # the most jobs of one kind that one sweep handles, and that one query reads
 # The most claimed jobs that one sweep sends: a little more than ten concurrent submits take in a minute.
@@ -50,7 +51,9 @@ class Sweep:
     binding: Binding
     settlement: Settlement
     providers: Mapping[str, Provider]
-    rounds: Mapping[str, tuple[timedelta, Callable[[], int]]]  # task → interval, and the task, which returns a count
+    rounds: Mapping[
+        str, tuple[timedelta, Callable[[datetime], int]]
+    ]  # task → interval, and the task, which returns a count
     alerts: Alerts
     clock: Clock
 
@@ -104,9 +107,11 @@ class Sweep:
 
     def _requeue(self, job: Job) -> None:
         """Send the job to the intake queue, then note that in the ledger. If the worker dies in between, the job is sent
-        twice, which does no harm."""
-        self.intake.requeue(JobDue(job.job_id), 0)
-        self.queries.reschedule(job, self.clock() + REQUEUE_INTERVAL)
+        twice, which does no harm. A failing job is not sent again while this message may still be on its way."""
+        now, failing_since = self.clock(), job.failing_since
+        self.intake.requeue(JobDue(job.job_id, after_failure=failing_since is not None), 0)
+        until = next_look_at(failing_since, now, job.deadline_at) if failing_since else now + REQUEUE_INTERVAL
+        self.queries.reschedule(job, until)
 
     def _requeue_claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
         """Send claimed jobs whose worker died or whose next attempt is due, and return their number. Jobs of a provider whose
@@ -195,4 +200,6 @@ class Sweep:
     def _task_step(self, task: str, last_call: datetime) -> Callable[[], int]:
         """Return the step that runs a task if it is due. With too little time left it is left to the next sweep."""
         every, act = self.rounds[task]
-        return lambda: act() if self.clock() <= last_call and self.queries.take_turn(task, self.clock(), every) else 0
+        return lambda: (
+            act(last_call) if self.clock() <= last_call and self.queries.take_turn(task, self.clock(), every) else 0
+        )

@@ -9,11 +9,14 @@ from darkroom.model import SourceObject, Upload
 
 
 class InputBucket(Protocol):
-    """The input bucket, read only."""
+    """The input bucket, read only. Any method may raise SourceDenied; reading bytes may raise SourceUnreadable."""
 
     def find(self, upload: Upload) -> SourceObject:
         """Return the object version that an event names, with what the event does not say. Raises SourceGone if it is missing
         or was overwritten."""
+
+    def identify(self, upload: Upload) -> SourceObject:
+        """The same version for one that `find` may not read, from the bucket's listing: as `page` gives it. Raises SourceGone."""
 
     def tags(self, source: SourceObject) -> dict[str, str]:
         """Return the tags of that version. Raises SourceGone."""

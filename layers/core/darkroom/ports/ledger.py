@@ -34,7 +34,11 @@ class Ledger(Protocol):
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Take over a `CLAIMED`, `SUBMITTING` or `PROCESSING` job that is due, with the next attempt number. Raises
-        LostClaim."""
+        LostClaim.
+
+        If the last worker died, the job counts as failing. If this one dies too, its message comes again by itself, and the
+        sweep waits until it must be gone (`retry_schedule`).
+        """
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
         """Claim the output key for the job's source key. Raises OutputCollision. Repeat safe."""
@@ -45,15 +49,30 @@ class Ledger(Protocol):
         """`CLAIMED` → `SUBMITTING`, with the month's reservations in the same transaction. Raises BudgetExceeded."""
 
     def release(
-        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+        self,
+        job: Job,
+        next_attempt_at: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
     ) -> Job:
         """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The reservation is released in the same transaction, and the
         lease ends now."""
 
     def postpone(
-        self, job: Job, next_attempt_at: datetime, *, error_code: str | None = None, error: str | None = None
+        self,
+        job: Job,
+        next_attempt_at: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
+        failing_since: datetime | None = None,
+        look_at: datetime | None = None,
     ) -> Job:
-        """End the lease of a job that is not over. The status stays, and the job is due again at `next_attempt_at`.
+        """End the lease of a job that is not over. The status stays, and a message may continue the job from `next_attempt_at`
+        on. The sweep looks at it then too, or at `look_at`.
 
         The provider, model, settings and label of `job` are stored.
         """
