@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.faults import seeded_bugs, seeded_staging_bugs
-from tests.faults.world_shapes import HELD
+from tests.faults.world_shapes import HELD, UNREAD
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ PUBLISHED = "what is staged is published, or withdrawn"
 STAYS = "what is staged stays until its result stands"
 GONE = "what is published is no longer staged"
 NO_WAIT = "nobody waits for what is staged"
+
+COST = "a broken upload costs at most 30 invocations a day"
+COUNTED = "a failure reaches the dead letters"
 
 IN_GENERAL = (
     Bug(
@@ -89,6 +92,13 @@ IN_GENERAL = (
     Bug("dead submits not swept", seeded_bugs.died_after_wake, "doubts", 2, (ENDS, REST)),
     Bug("waiting counts as failing", seeded_bugs.waiting_counts_as_failing, "doubts", 2, (RETRY,)),
 )
+OF_READING = (
+    Bug("a failing job due at once", seeded_bugs.failing_is_due_at_once, UNREAD, 5, (COST,)),
+    Bug("a denied read tried for ever", seeded_bugs.denied_for_ever, UNREAD, 14, (COST,)),
+    Bug("dead workers not counted", seeded_bugs.dead_workers_are_not_counted, UNREAD, 8, (COST,)),
+    Bug("redelivery taken for a duplicate", seeded_bugs.redelivery_taken_for_a_duplicate, UNREAD, 8, (COUNTED,)),
+    Bug("failure acknowledged", seeded_bugs.failure_acknowledged, UNREAD, 14, (COUNTED,)),
+)
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 7, (PUBLISHED, GONE)),
     Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 62, (OWN,)),
@@ -102,4 +112,4 @@ OF_STAGING = (
     Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
     Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 4, (NO_WAIT,)),
 )
-BUGS = (*IN_GENERAL, *OF_STAGING)
+BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING)
