@@ -97,6 +97,7 @@ OF_READING = (
     Bug("a denied read tried for ever", seeded_bugs.denied_for_ever, UNREAD, 14, (COST,)),
     Bug("dead workers not counted", seeded_bugs.dead_workers_are_not_counted, UNREAD, 8, (COST,)),
     Bug("redelivery taken for a duplicate", seeded_bugs.redelivery_taken_for_a_duplicate, UNREAD, 8, (COUNTED,)),
+    Bug("deadline looked at after reading", seeded_bugs.deadline_after_reading, UNREAD, 5, (REST,)),
     Bug("failure acknowledged", seeded_bugs.failure_acknowledged, UNREAD, 14, (COUNTED,)),
 )
 OF_STAGING = (

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from darkroom import messages, timestamps
+from darkroom import messages, output_keys, timestamps
 from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
-from darkroom.errors import BudgetExceeded, SubmitInDoubt
+from darkroom.errors import BudgetExceeded, DarkroomError, SubmitInDoubt
 from darkroom.model import ImageFacts, ImageFormat
 from darkroom.pipeline import delivery, dispatch, finalize, in_doubt, retries, submit, sweep
 from darkroom.pipeline.dispatch import Dispatch
@@ -309,3 +309,20 @@ def failure_acknowledged(patch: Patch) -> None:
             return Done(job)
 
     patch.setattr(submit.Submit, "_end_or_dispatch", swallowed)
+
+
+def deadline_after_reading(patch: Patch) -> None:
+    """The deadline is looked at once the object was found, so that a job whose object cannot be found never ends."""
+    original = submit.Submit._end_or_dispatch
+
+    def late(self: submit.Submit, job: Any, find: Any) -> Any:
+        try:
+            self.sources.find(output_keys.upload_of(job))
+        except DarkroomError:
+            pass
+        except Exception as error:
+            self.retries.note_failure(job, error)
+            raise
+        return original(self, job, find)
+
+    patch.setattr(submit.Submit, "_end_or_dispatch", late)
