@@ -9,7 +9,8 @@
   output_formats, output_format_is_open (the vendor decides between them), takes_sides, factor (by which a side grows if
   no setting says otherwise), factors (which a setting may choose), max_scale, max_input_mp, max_output_mp,
   max_side_pixels, inputs (`upload`, `link`; the default first), synchronous (`no`, `on request`, `always`),
-  max_synchronous_output_mp, sources (of model, price, limits, size, synchronous), parameters
+  max_synchronous_output_mp, since, retires (a list of on and source, one for each page that gives a day), replaced_by,
+  doubt (what nobody has verified), sources (of model, price, limits, size, synchronous), parameters
 - a parameter: name, wire_name, wire_values (Darkroom's → the vendor's), kind (`bool`, `integer`, `decimal`, `text`,
   `choice`), minimum, maximum, max_length, choices, default, required, source
 

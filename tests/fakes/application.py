@@ -143,7 +143,7 @@ class World:
             in_doubt=self._doubt(),
             clock=self.clock,
             output_bucket=OUTPUT,
-            quote=Quote(self.ports["sources"], "topaz", ("topaz",), self.defaults, "", self.limits),
+            quote=Quote(self.ports["sources"], "topaz", ("topaz",), self.defaults, "", self.limits, {}, self.clock),
         )
 
     def submitting(self) -> Submit:

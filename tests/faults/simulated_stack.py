@@ -176,7 +176,7 @@ class Parts:
             in_doubt=self.doubt,
             clock=clock,
             output_bucket=OUTPUT,
-            quote=Quote(stack.ports["sources"], PROVIDER, (PROVIDER,), "", "", stack.limits),
+            quote=Quote(stack.ports["sources"], PROVIDER, (PROVIDER,), "", "", stack.limits, {}, clock),
         )
 
     def finalize(self) -> Finalize:

@@ -87,6 +87,9 @@ PROCESS_REQUEST = {
     "output_height": "1080", "output_width": "1920", "output_format": "jpeg", "crop_to_fill": "false",
     "face_enhancement": "true", "face_enhancement_creativity": "0",
 }  # fmt: skip
+# The example's face_enhancement is true. The newer pages want a strength with it.
+FACES = {"face_enhancement_strength": ("0.8", "newer pages of models require it with face_enhancement=true")}
+KIND = {"category": ("Enhance", "OpenAPI 1.2.0: it tells models of one name apart")}
 NO_IMAGE_SENT = {"input_height": "1080", "input_width": "1920"}
 
 
@@ -141,28 +144,28 @@ EXAMPLES: list[Published] = [
     ),
     topaz(
         f"{OPENAPI}, EnhanceRequest, the example of every field", "enhance/async",
-        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, {},
+        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, FACES,
     ),
     topaz(
         f"{OPENAPI}, /enhance, EnhanceRequest, the example of every field", "enhance",
-        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, {}, synchronous="true",
+        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, FACES, synchronous="true",
     ),
     topaz(
         f"{OPENAPI}, EnhanceRequest, with a link in the image's place", "enhance/async",
         {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST},
-        {"image": (LEFT_OUT, "the link stands in its place"),
+        {**FACES, "image": (LEFT_OUT, "the link stands in its place"),
          "source_url": (LINK, "asked for by input_by=link; OpenAPI 1.0.0 has no such field")}, input_by="link",
     ),
     topaz(
         f"{OPENAPI}, EnhanceGenRequest, the example of every field", "enhance-gen/async",
-        {"model": "Redefine", "image": IMAGE, "creativity": "3", **PROCESS_REQUEST}, {},
+        {"model": "Redefine", "image": IMAGE, "creativity": "3", **PROCESS_REQUEST}, FACES,
     ),
     topaz(
         f"{OPENAPI}, EstimateImageTaskRequest, the example of every field", "estimate",
-        {"model": "Standard V2", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {}, "estimate",
+        {"model": "Standard V2", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {**FACES, **KIND}, "estimate",
     ),
     topaz(
         f"{OPENAPI}, EstimateImageTaskGenRequest, the example of every field", "estimate-gen",
-        {"model": "Redefine", "creativity": "3", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {}, "estimate",
+        {"model": "Redefine", "creativity": "3", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {**FACES, **KIND}, "estimate",
     ),
 ]  # fmt: skip

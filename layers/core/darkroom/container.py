@@ -262,6 +262,8 @@ def _sending() -> pipeline.dispatch.Dispatch:
             stack_defaults=_setting().text("DEFAULT_SETTINGS", ""),
             tag_prefix=_setting().text("TAG_PREFIX", ""),
             limits=_setting().limits(ADAPTERS),
+            spellings=_setting().spellings(ADAPTERS),
+            clock=utc_now,
         ),
     )
 

@@ -110,7 +110,7 @@ class InvalidSetting(Refusal):
 
 
 class UnknownModel(Refusal):
-    """`model` names no model of the chosen provider."""
+    """`model` names no model that the chosen provider offers; says which it has, and which follows a retired one."""
 
     code = ErrorCode.UNKNOWN_MODEL
 

@@ -1,7 +1,7 @@
 """The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
 
 from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Note, PollState
-from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode
+from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.processes import (
     AccountSnapshot,
     Balance,
@@ -40,6 +40,7 @@ __all__ = [
     "ResolvedSetting",
     "SendMode",
     "SourceObject",
+    "Spelling",
     "Submission",
     "UnfinishedUpload",
     "Upload",

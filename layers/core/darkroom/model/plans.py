@@ -44,6 +44,14 @@ class SendMode(StrEnum):
         )
 
 
+class Spelling(StrEnum):
+    """How a vendor spells the names of settings with several words."""
+
+    SNAKE = "snake"  # face_enhancement, the name in the catalog
+    CAMEL = "camel"  # faceEnhancement
+    BOTH = "both"  # the pages disagree: the request has both
+
+
 ANY_FORMAT = "any"  # in place of a format: the provider decides, and does not say beforehand
 
 

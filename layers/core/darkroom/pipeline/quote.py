@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from darkroom import images, planning
-from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject
-from darkroom.ports import InputBucket
+from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject, Spelling
+from darkroom.ports import Clock, InputBucket
 from darkroom.setting_layers import Settings, metadata_layer, parse_defaults, resolve, tag_layer
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ class Quote:
     stack_defaults: str  # the stack parameter, `key=value,key=value`
     tag_prefix: str
     limits: Limits
+    spellings: Mapping[str, Spelling]  # provider → how it spells settings, where the stack's parameter says so
+    clock: Clock
 
     def settings(self, source: SourceObject) -> Settings:
         """What all layers say, the strongest first. Raises SourceGone, InvalidSetting."""
@@ -38,7 +40,8 @@ class Quote:
     def plan(self, job: Job, asked: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
         """The plan, and what the image is. Raises SourceGone, and a Refusal when it cannot be had."""
         facts = images.inspect(self.sources.reader(source), source.size_bytes)
-        plan = planning.plan(asked, facts, source.size_bytes, self.limits)
+        today = self.clock().date()
+        plan = planning.plan(asked, facts, source.size_bytes, self.limits, today, self.spellings)
         _tell(job, plan)
         return plan, facts
 
