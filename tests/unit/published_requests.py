@@ -40,6 +40,7 @@ class Published:
     headers: Mapping[str, str] = field(default_factory=lambda: BEARER)
     headers_differ: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     call: str = "submit"
+    url_differs: tuple[str, str] | None = None  # where ours goes instead, and why
 
     def expected(self) -> dict[str, Any]:
         """Return our expected fields: the published ones with the differences."""
@@ -79,6 +80,10 @@ UWEAR_DIFFERS = {
     "generation_result_id": (LEFT_OUT, "the page wants one of the two: ours is an image, no earlier result"),
     "image_url": OUR_LINK,
 }
+WITHOUT_PREFIX = (
+    "https://api.uwear.ai/generation-upscale",
+    "the vendor's summary page: the /api/v1 aliases are not used for generation; ours tries them after a 404",
+)
 UNSAID = "the skeleton's `Authorizations` say HTTPBearer; its samples forget it"
 
 X_API_KEY = {"x-api-key": "<KEY>", "content-type": "multipart/form-data"}
@@ -127,6 +132,7 @@ EXAMPLES: list[Published] = [
         {**UWEAR_DIFFERS, "model_name": ("recraft", "a placeholder on the page"),
          "generation_settings": (LEFT_OUT, "the page: recraft does not accept custom generation_settings")},
         {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
+        url_differs=WITHOUT_PREFIX,
     ),
     Published(
         f"{UWEAR_PAGE}, model topaz with the table's defaults", "uwear",
@@ -134,6 +140,7 @@ EXAMPLES: list[Published] = [
         {**UWEAR_SKELETON, "generation_settings": UWEAR_DEFAULTS}, {"model": "topaz", **UWEAR_DEFAULTS},
         {**UWEAR_DIFFERS, "model_name": ("topaz", "a placeholder on the page")},
         {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
+        url_differs=WITHOUT_PREFIX,
     ),
     topaz(LENS_BLUR_PAGE, "sharpen/async", {"model": "Lens Blur V2", "image": IMAGE}, NAMED),
     topaz(

@@ -20,7 +20,7 @@ DEFAULTS: dict[str, str | int] = {
     "TopazBaseUrl": "https://api.topazlabs.com/image/v1",
     "AimlapiBaseUrl": "https://api.aimlapi.com",
     "OxenBaseUrl": "https://hub.oxen.ai/api",
-    "UwearBaseUrl": "https://api.uwear.ai/api/v1",
+    "UwearBaseUrl": "https://api.uwear.ai",
     "DefaultSettings": "",
     "SettingSpelling": "",
     "TagPrefix": "",

@@ -1,0 +1,71 @@
+"""A clock that passes the day on which a model retires: new uploads are refused or replaced, running jobs are left alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.fakes.application import World, picture
+from tests.fakes.aws_account import Cloud
+
+from darkroom.model import JobStatus, ProcessState
+
+RETIRED = datetime(2027, 1, 1, tzinfo=UTC)  # by the later of two pages; the earlier says 2026-12-09
+TAGS = "model=Denoise Normal"
+
+
+@pytest.fixture
+def world(account: Cloud) -> World:
+    world = World(account)
+    world.clock.now = RETIRED - timedelta(hours=1)
+    return world
+
+
+def test_the_day_before_a_job_runs_and_its_event_says_until_when(world: World) -> None:
+    job = world.complete(world.cloud.put("a.jpg", picture(), tags=TAGS))
+    assert (job.status, job.model) == (JobStatus.COMPLETED, "Denoise Normal")
+    ((_, detail),) = world.bus.sent
+    assert (detail["retires"], detail["replaced_by"]) == ("2026-12-09", "Denoise Max")
+
+
+def test_from_the_day_on_a_job_is_refused_unpaid_with_its_successor(world: World) -> None:
+    world.clock.advance(timedelta(hours=1))
+    world.deliver(world.cloud.put("a.jpg", picture(), tags=TAGS))
+    job = world.job()
+    assert (job.status, job.error_code, job.credits_reserved) == (JobStatus.REJECTED, "UnknownModel", None)
+    assert "its successor is Denoise Max" in str(job.error)
+    assert world.provider.processes == {}
+    report = world.cloud.report("a.jpg")
+    assert report is not None
+    assert "Denoise Max" in str(report["message"])
+
+
+def test_replace_takes_the_successor(world: World) -> None:
+    world.clock.advance(timedelta(hours=1))
+    job = world.complete(world.cloud.put("a.jpg", picture(), tags=f"{TAGS}&retired=replace"))
+    assert (job.status, job.model, job.credits) == (JobStatus.COMPLETED, "Denoise Max", 1)
+    assert "retires" not in world.bus.sent[-1][1]
+
+
+def test_a_job_at_the_vendor_is_left_alone(world: World) -> None:
+    upload = world.cloud.put("a.jpg", picture(), tags=TAGS)
+    world.deliver(upload)
+    world.clock.advance(timedelta(hours=2))
+    world.sweep()
+    job = world.job()
+    assert job.status is JobStatus.PROCESSING
+    world.provider.become(ProcessState.COMPLETED, job.process_id)
+    world.finalize(job)
+    assert world.job().status is JobStatus.COMPLETED
+
+
+def test_a_job_that_was_never_sent_is_refused_when_its_turn_comes(world: World) -> None:
+    world.operate.pause("topaz", "a pause over the day")
+    upload = world.cloud.put("a.jpg", picture(), tags=TAGS)
+    world.submit(upload)
+    assert world.job().status is JobStatus.CLAIMED
+    world.clock.advance(timedelta(hours=2))
+    world.operate.resume("topaz")
+    world.deliver(upload)
+    assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, "UnknownModel")
+    assert world.provider.processes == {}
