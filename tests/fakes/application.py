@@ -20,7 +20,7 @@ from darkroom.aws.provider_accounts import DynamoProviderAccounts
 from darkroom.aws.staged_results import S3StagedResults
 from darkroom.aws.sweep_queries import DynamoSweepQueries
 from darkroom.model import TERMINAL, Job, JobDue, JobStatus, Limits, Plan, PollState, ProcessState, Upload
-from darkroom.pipeline import lost_uploads, reconcile
+from darkroom.pipeline import lost_uploads, reconcile, retiring_models
 from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.circuit_breaker import CircuitBreaker
@@ -34,6 +34,7 @@ from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.poll import Poll
 from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.reconcile import Reconcile
+from darkroom.pipeline.retiring_models import RetiringModels
 from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.submit import Submit
 from darkroom.pipeline.sweep import Sweep
@@ -204,6 +205,10 @@ class World:
             rounds={
                 "LostUploads": (lost_uploads.EVERY, lost),
                 "AbandonedUploads": (lost_uploads.EVERY, abandoned),
+                "RetiringModels": (
+                    retiring_models.EVERY,
+                    RetiringModels(backlog, self.ports["alerts"], self.clock),
+                ),
                 "Drifted": (reconcile.EVERY, self.reconcile),
             },
             alerts=self.ports["alerts"],

@@ -52,7 +52,7 @@ class Bell:
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         self.rung.append(alarm)
 
-    def note(self, note: Note, message: str, **facts: str) -> None:
+    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
         self.noted.append(note)
 
 

@@ -93,7 +93,7 @@ class MemoryAlerts:
             self.doubts_at = self.scheduler.seconds
             self.on_doubt()
 
-    def note(self, note: Note, message: str, **facts: str) -> None:
+    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
         """Do nothing: a note calls nobody."""
 
     def alarmed_since(self, seconds: float) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.application import World, picture
 from tests.fakes.aws_account import Cloud
 
-from darkroom.model import JobStatus, ProcessState
+from darkroom.model import JobStatus, Note, ProcessState
 
 RETIRED = datetime(2027, 1, 1, tzinfo=UTC)  # by the later of two pages; the earlier says 2026-12-09
 TAGS = "model=Denoise Normal"
@@ -69,3 +69,22 @@ def test_a_job_that_was_never_sent_is_refused_when_its_turn_comes(world: World) 
     world.deliver(upload)
     assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, "UnknownModel")
     assert world.provider.processes == {}
+
+
+def test_the_sweep_counts_yesterdays_jobs_on_models_that_retire_within_thirty_days(world: World) -> None:
+    world.clock.now = datetime(2026, 11, 9, 23, 0, tzinfo=UTC)
+    for name in ("a", "b"):
+        world.complete(world.cloud.put(f"{name}.jpg", picture(), tags=TAGS))
+    world.complete(world.cloud.put("c.jpg", picture(), tags="model=Wonder"))  # it retires later
+    world.complete(world.cloud.put("d.jpg", picture()))
+    world.clock.advance(timedelta(hours=2))
+    assert world.sweep()["RetiringModels"] == 2
+    assert world.bell.noted == [Note.RETIRING_MODEL]
+    assert "RetiringModels" not in world.sweep()  # once a day
+
+
+def test_the_sweep_counts_nothing_earlier(world: World) -> None:
+    world.clock.now = datetime(2026, 11, 7, 23, 0, tzinfo=UTC)
+    world.complete(world.cloud.put("a.jpg", picture(), tags=TAGS))
+    world.clock.advance(timedelta(hours=2))
+    assert "RetiringModels" not in world.sweep()

@@ -30,7 +30,16 @@ STORIES = {
     "submit": {"binding", "settlement", "in_doubt", "circuit_breaker", "quote", "dispatch", "submit", "outcomes"},
     "poll": {"poll"},
     "finalize": {"settlement", "delivery", "finalize", "outcomes"},
-    "sweep": {"abandoned_multiparts", "binding", "settlement", "lost_uploads", "reconcile", "sweep", "outcomes"},
+    "sweep": {
+        "abandoned_multiparts",
+        "binding",
+        "settlement",
+        "lost_uploads",
+        "reconcile",
+        "retiring_models",
+        "sweep",
+        "outcomes",
+    },
 }
 # The pure packages that take time to import, and the functions that need them.
 NEEDED_BY = {

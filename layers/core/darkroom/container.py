@@ -112,6 +112,10 @@ def sweep() -> pipeline.sweep.Sweep:
         rounds={
             "LostUploads": (pipeline.lost_uploads.EVERY, lost),
             "AbandonedUploads": (pipeline.lost_uploads.EVERY, abandoned),
+            "RetiringModels": (
+                pipeline.retiring_models.EVERY,
+                pipeline.retiring_models.RetiringModels(backlog, _attention(), utc_now),
+            ),
             "Drifted": (pipeline.reconcile.EVERY, reconciliation()),
         },
         alerts=_attention(),

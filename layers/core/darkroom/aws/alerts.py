@@ -22,10 +22,10 @@ class MetricAlerts:
         log.error(message, extra={"alarm": alarm.value, **facts})
         Metrics().add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
 
-    def note(self, note: Note, message: str, **facts: str) -> None:
-        """Add 1 to the metric with the note's name, and log a warning."""
+    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
+        """Add `count` to the metric with the note's name, and log a warning."""
         log.warning(message, extra={"note": note.value, **facts})
-        Metrics().add_metric(name=note.value, unit=MetricUnit.Count, value=1)
+        Metrics().add_metric(name=note.value, unit=MetricUnit.Count, value=count)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,6 @@ class LoggedAlerts:
         """Log the alarm as a warning."""
         log.warning("%s: %s %s", alarm.value, message, facts or "")
 
-    def note(self, note: Note, message: str, **facts: str) -> None:
+    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
         """Log the note as a warning."""
         log.warning("%s: %s %s", note.value, message, facts or "")

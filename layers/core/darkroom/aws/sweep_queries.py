@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -39,6 +39,11 @@ class DynamoSweepQueries:
         jobs = [items.job_of(item) for item in self._writer.rows(keys) if items.text(item, "open_status") == word]
         due = [job for job in jobs if job.due_at is not None and job.due_at <= now]
         return sorted(due, key=lambda job: (job.due_at or now, job.job_id))
+
+    def of_day(self, day: str) -> Iterator[Job]:
+        """One query of the index and one read of the rows for each 100 jobs."""
+        for keys in self._writer.pages("JobsByDay", "day", day):
+            yield from map(items.job_of, self._writer.rows(keys))
 
     def wake(self, job: Job, until: datetime) -> None:
         """Nobody looks at the job again before `until`. Raises LostClaim."""

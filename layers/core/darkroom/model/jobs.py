@@ -137,3 +137,4 @@ class Note(StrEnum):
     """What is counted and calls for nobody; each is a metric of that name, see docs/operations.md."""
 
     ACCOUNT_UNREAD = "AccountUnread"
+    RETIRING_MODEL = "RetiringModelJobs"

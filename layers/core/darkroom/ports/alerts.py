@@ -13,5 +13,5 @@ class Alerts(Protocol):
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """One count of the alarm's metric and an error in the log. May be repeated."""
 
-    def note(self, note: Note, message: str, **facts: str) -> None:
-        """One count of the note's metric and a warning in the log; nobody is called. May be repeated."""
+    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
+        """`count` counts of the note's metric and a warning in the log; nobody is called. May be repeated."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -14,6 +14,9 @@ class SweepQueries(Protocol):
 
     def due(self, word: str, now: datetime, limit: int) -> list[Job]:
         """Jobs under that word of the index whose `due_at` is over, the longest due first, read consistently."""
+
+    def of_day(self, day: str) -> Iterator[Job]:
+        """Jobs that were made on that day (`YYYY-MM-DD`, UTC), oldest first."""
 
     def wake(self, job: Job, until: datetime) -> None:
         """The job was handed on: nobody looks at it again before `until`. Raises LostClaim when it moved meanwhile."""
