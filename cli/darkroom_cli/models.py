@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -45,13 +46,23 @@ def models(
         typer.Argument(metavar="MODEL", help="Show everything about this model. Case, spaces, - and _ do not matter."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables, one object a line.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Compare the catalogs with today and with the vendors whose key is in the environment."
+        ),
+    ] = False,
 ) -> None:
     """Show what providers offer: models, parameters, limits, prices.
 
-    The facts and their sources come from the catalogs in Darkroom. This command needs no stack.
+    The facts and their sources come from the catalogs in Darkroom. This command needs no stack. --check ends with code 1 if
+    a model is past its date or a vendor has changed.
     """
     from darkroom_cli import job_tables, model_tables
 
+    if check:
+        _check([_provider(provider, model or [])] if provider else [catalog.load(name) for name in catalog.providers()])
+        return
     if provider is None:
         books = [catalog.load(name) for name in catalog.providers()]
         facts, page = map(model_tables.provider_facts, books), model_tables.providers_table
@@ -69,6 +80,39 @@ def models(
         _show([model_tables.model_facts(book, found)])
     else:
         job_tables.console().print(model_tables.model_page(book, found))
+
+
+def _check(books: Sequence[Catalog]) -> None:
+    """Print every drift. Exits with code 1 if there is any, or if a vendor could not be asked."""
+    from darkroom import drift
+    from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
+    from darkroom_cli import catalog_check
+
+    today, keys = datetime.now(UTC).date(), catalog_check.EnvironmentKeys()
+    failed = False
+    for book in books:
+        drifts = drift.past_dates(book, today)
+        if book.provider in catalog_check.ASKED and keys.get(book.provider):
+            try:
+                drifts += catalog_check.found(book, catalog_check.adapter(book, keys), today)
+            except (OperatorFault, ProviderUnavailable, Throttled) as unread:
+                typer.echo(f"{book.provider}: the vendor could not be asked: {visible(unread)}")
+                failed = True
+        else:
+            typer.echo(f"{book.provider}: only the dates were checked; {_why_not_asked(book)}")
+        for each in drifts:
+            typer.echo(f"{each.provider}: {visible(each.model)}: {each.kind}: {visible(each.what)}")
+        failed = failed or bool(drifts)
+    if failed:
+        raise typer.Exit(1)
+    typer.echo("no drift")
+
+
+def _why_not_asked(book: Catalog) -> str:
+    from darkroom_cli import catalog_check
+
+    name = f"{book.provider.upper()}_API_KEY"
+    return f"set {name} to ask the vendor" if book.provider in catalog_check.ASKED else "the vendor publishes no list"
 
 
 def _show(objects: Iterable[dict[str, object]]) -> None:

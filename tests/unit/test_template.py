@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.unit.template_support import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, cited, environment, mentions, of_type
 
+from darkroom import catalog
 from darkroom.model import Alarm
 
 DEFAULTS: dict[str, str | int] = {
@@ -297,3 +298,8 @@ def test_a_sample_event_is_json_and_names_no_account_of_anybody(path: Path) -> N
     text = path.read_text()
     assert json.loads(text)
     assert set(re.findall(r"(?<![0-9a-f])\d{12}(?![0-9a-f])", text)) <= {"123456789012"}
+
+
+def test_the_default_base_urls_are_those_of_the_catalogs() -> None:
+    for name in catalog.providers():
+        assert DEFAULTS[f"{name.capitalize()}BaseUrl"] == catalog.load(name).base_url

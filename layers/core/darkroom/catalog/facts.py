@@ -156,6 +156,7 @@ class Catalog:
     link_seconds: int  # how long a link to the input must stay valid
     sources: Mapping[str, str]  # name of a price or limit of the whole provider → its citation
     models: Mapping[str, Model]
+    base_url: str = ""  # the vendor's own; a stack has a parameter for it
     setting_spelling: Spelling = Spelling.SNAKE  # unless the stack's SettingSpelling says otherwise
 
     def find_model(self, name: str) -> Model | None:

@@ -88,6 +88,7 @@ def parse(text: str) -> Catalog:
         link_seconds=limits.get("link_seconds", 0),
         sources=MappingProxyType(_sources(data)),
         models=MappingProxyType({model.name: model for model in models}),
+        base_url=data.get("base_url", ""),
         setting_spelling=Spelling(data.get("spelling", {}).get("settings", Spelling.SNAKE)),
     )
     _check(catalog, len(models))

@@ -146,6 +146,14 @@ class Oxen(Adapter):
         _check_schema(plan, model)
         return Estimate(self.usual_seconds, _price(model))
 
+    def offered(self) -> Mapping[str, Mapping[str, Any]]:
+        """GET /ai/models: name → properties of its schema, of every model that the vendor lists."""
+        answer = parsing.read_object(self._api.read("GET", "ai/models"))
+        entries = answer.get("data")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise ProviderUnavailable("the provider's list of models has an unknown shape")
+        return {str(entry.get("id")): _properties(entry) for entry in entries}
+
     def _result_url(self, process_id: str) -> str:
         url = self._row(process_id).get("result_url")
         if not isinstance(url, str):
@@ -269,16 +277,22 @@ def _to_found_process(row: Mapping[str, Any], name: str) -> FoundProcess:
 
 def _check_schema(plan: Plan, model: Mapping[str, Any]) -> None:
     """Raise InvalidSetting for a value that the model's own schema does not list."""
-    schema = model.get("json_request_schema") or model.get("request_schema")
-    properties = schema.get("properties") if isinstance(schema, dict) else None
+    properties = _properties(model)
     for name, value in plan.parameters.items():
-        described = properties.get(name) if isinstance(properties, dict) else None
+        described = properties.get(name)
         choices = described.get("enum") if isinstance(described, dict) else None
         if isinstance(choices, list) and value not in choices:
             listed = http_client.clean(", ".join(map(str, choices)))
             raise InvalidSetting(
                 f"{name}={value}: the provider no longer takes this value for {plan.model}. It takes {listed}"
             )
+
+
+def _properties(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the properties of a model's schema, under either of its names; none if it has no schema."""
+    schema = model.get("json_request_schema") or model.get("request_schema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return properties if isinstance(properties, dict) else {}
 
 
 def _price(model: Mapping[str, Any]) -> Decimal | None:
