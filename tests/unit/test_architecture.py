@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
-    "darkroom.catalog", "darkroom.configuration", "darkroom.messages", "darkroom.images", "darkroom.model_settings",
-    "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing", "darkroom.retirement",
+    "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.messages", "darkroom.images",
+    "darkroom.model_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing", "darkroom.retirement",
     "darkroom.setting_layers", "darkroom.sizing",
     "darkroom.spelling",
 }  # fmt: skip

@@ -23,7 +23,8 @@ NEVER = {
     "awscrt", "aws_xray_sdk", "pydantic", "PIL", "asyncio", "boto3.s3.inject", "darkroom_cli", "darkroom_local",
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
-    "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands", "darkroom.aws.interventions",
+    "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands",
+    "darkroom.pipeline.probe", "darkroom.aws.interventions",
 }  # fmt: skip
 # The modules of each function's use case; everything else in `pipeline` belongs to others.
 STORIES = {

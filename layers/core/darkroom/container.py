@@ -10,10 +10,10 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
@@ -151,6 +151,19 @@ def operate() -> pipeline.operator_commands.OperatorCommands:
 
 
 @cache
+def probe() -> pipeline.probe.Probe:
+    """The use case that asks a vendor how it spells settings, with submit's environment."""
+    quiet_loggers()
+    dispatch = replace(_sending(), quote=_quote(pipeline.probe.TellingQuote))
+    return pipeline.probe.Probe(_sources(), _ledger(), dispatch, utc_now, _setting().deadline)
+
+
+def echoes(provider: str) -> pipeline.probe.Echoes:
+    """The provider, which must be one that repeats the settings of a process."""
+    return cast("pipeline.probe.Echoes", _providers()[provider])
+
+
+@cache
 def interventions() -> aws.interventions.DynamoInterventions:
     """Jobs as people look for them."""
     return _on_table(aws.interventions.DynamoInterventions)
@@ -259,16 +272,20 @@ def _sending() -> pipeline.dispatch.Dispatch:
         in_doubt=_doubt(),
         clock=utc_now,
         output_bucket=_setting().output_bucket,
-        quote=pipeline.quote.Quote(
-            sources=_sources(),
-            default_provider=_setting().provider,
-            allowed_providers=_setting().allowed_providers(ADAPTERS),
-            stack_defaults=_setting().text("DEFAULT_SETTINGS", ""),
-            tag_prefix=_setting().text("TAG_PREFIX", ""),
-            limits=_setting().limits(ADAPTERS),
-            spellings=_setting().spellings(ADAPTERS),
-            clock=utc_now,
-        ),
+        quote=_quote(pipeline.quote.Quote),
+    )
+
+
+def _quote(kind: type[pipeline.quote.Quote]) -> pipeline.quote.Quote:
+    return kind(
+        sources=_sources(),
+        default_provider=_setting().provider,
+        allowed_providers=_setting().allowed_providers(ADAPTERS),
+        stack_defaults=_setting().text("DEFAULT_SETTINGS", ""),
+        tag_prefix=_setting().text("TAG_PREFIX", ""),
+        limits=_setting().limits(ADAPTERS),
+        spellings=_setting().spellings(ADAPTERS),
+        clock=utc_now,
     )
 
 

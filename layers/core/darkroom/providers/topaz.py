@@ -13,6 +13,7 @@ It must never call `DELETE /status`, which clears the list for every user of the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -141,6 +142,15 @@ class Topaz(Adapter):
         return topaz_answers.to_progress(
             parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
         )
+
+    def echoed_settings(self, process_id: str) -> Mapping[str, Any]:
+        """GET /status/{id}: the settings that the vendor says it uses, `options_json`; none if it says nothing readable."""
+        entry = parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
+        try:
+            options = json.loads(str(entry.get("options_json", "")))
+        except (ValueError, RecursionError):
+            return {}
+        return options if isinstance(options, dict) else {}
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
