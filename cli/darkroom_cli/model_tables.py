@@ -5,7 +5,7 @@ Many people may edit the catalogs' files. So every cell is escaped and holds no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from rich import box
@@ -38,10 +38,10 @@ def providers_table(books: Iterable[Catalog]) -> Table:
 
 
 def models_table(book: Catalog) -> Table:
-    """Return a table with a row for each model of the provider."""
-    table = _listing(
-        "model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous", "retires", "doubtful"
-    )
+    """Return a table with a row for each model of the provider. It has columns for ends and doubts if there are any."""
+    ages: dict[str, Callable[[Model], str]] = {"retires": catalog_wording.end, "doubtful": lambda model: model.doubt}
+    told = {name: say for name, say in ages.items() if any(map(say, book.models.values()))}
+    table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous", *told)
     for model in book.models.values():
         _add(
             table,
@@ -53,8 +53,7 @@ def models_table(book: Catalog) -> Table:
             catalog_wording.megapixels(model),
             catalog_wording.inputs(model),
             catalog_wording.synchronous(model),
-            catalog_wording.end(model),
-            model.doubt,
+            *(say(model) for say in told.values()),
         )
     return table
 
