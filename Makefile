@@ -58,7 +58,7 @@ demo: install ## pictures through the whole application on this machine, into de
 	env -u TOPAZ_API_KEY $(BIN)/darkroom local demo --out $(OUT)
 
 test: install ## every test; needs Python only, and no network once installed
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope $(wildcard $(TESTS))
+	$(BIN)/pytest -n auto --dist loadscope $(wildcard $(TESTS))
 
 check: lint types versions template ## what CI checks before the tests
 

@@ -72,9 +72,9 @@ class Times:
 def first_invocation(handler: str) -> str:
     """Return a program that imports the handler and makes everything that its first invocation makes."""
     services, asks_provider = ASKED[handler]
-    made = f"[container._client(service).meta for service in {services}]"
-    adapter = "; container._providers()['topaz']" if asks_provider else ""
-    return f"import {handler}; from darkroom import container; container.{handler}(); {made}{adapter}"
+    made = f"[application.adapters.client(service).meta for service in {services}]"
+    adapter = "; application.adapters.providers['topaz']" if asks_provider else ""
+    return f"from {handler} import application; application.{handler}; {made}{adapter}"
 
 
 def laid_out(folder: Path) -> tuple[list[str], list[str]]:

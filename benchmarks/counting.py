@@ -24,7 +24,7 @@ from urllib.parse import quote_plus
 from tests.e2e.deployed_application import LONG_AGO, Darkroom, picture
 
 from benchmarks.capacity import Row, Units
-from darkroom import container
+from darkroom.container import Container
 from darkroom.model import ProcessState
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
@@ -73,10 +73,11 @@ class Counted:
 
 
 class Meter:
-    """Makes clients, counts their requests, and reads each row before and after a write to size it."""
+    """Makes an application, counts its requests, and reads each row before and after a write to size it."""
 
-    def __init__(self, room: Darkroom) -> None:
+    def __init__(self, room: Darkroom, environment: Mapping[str, str]) -> None:
         self.room, self.function = room, ""
+        self.application = Container(environment, clients=self.client)
         self.counted = Counted()
         self._plain = room.client("dynamodb")  # its requests are not counted
         self._table = room.stack.outputs["LedgerTable"]
@@ -154,16 +155,8 @@ def counting(room: Darkroom) -> Iterator[Meter]:
     environment |= room.stack.endpoint.environment()  # the signer of links makes its own client
     environment["SSL_CERT_FILE"] = str(room.stack.endpoint.authority)  # parts are sent without the SDK
     environment |= {"STATE_MACHINE_ARN": _idle_machine(room), "LINK_ROLE_ARN": _signing_role(room)}
-    meter, run = Meter(room), container._run
-    usual = (run.environment, run.client, run.credentials)
-    _forget()
-    try:
-        container.use(environment, meter.client)
-        with patch.dict(os.environ, environment):
-            yield meter
-    finally:
-        run.environment, run.client, run.credentials = usual
-        _forget()
+    with patch.dict(os.environ, environment):
+        yield Meter(room, environment)
 
 
 def _idle_machine(room: Darkroom) -> str:
@@ -192,13 +185,6 @@ def _policy(statement: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _forget() -> None:
-    """Forget all cached objects of the container, so that the next call is a cold start."""
-    for value in vars(container).values():
-        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == container.__name__:
-            value.cache_clear()
-
-
 def count(room: Darkroom, scenario: Scenario) -> Counted:
     """Count a job in warm containers. `once_a_container` has what the job before it requested in addition."""
     with counting(room) as meter:
@@ -223,7 +209,7 @@ def _one_job(meter: Meter, scenario: Scenario, which: str) -> Counted:
         tick = {"job_id": job["job_id"], "run": int(job["run"]), "status": "running"}
         for _ in range(scenario.running_polls):
             assert _called(meter, "poll", tick, written)["status"] == "running", scenario
-        _await_end(job)
+        _await_end(meter, job)
         assert _called(meter, "poll", tick, written)["status"] == "ended", scenario
         assert _called(meter, "finalize", tick, written)["status"] == "COMPLETED", (scenario, room.job(key))
         _forget_entry(meter, tick["job_id"])
@@ -235,6 +221,7 @@ def _called(meter: Meter, function: str, event: Mapping[str, Any], written: io.S
     """Call a function's handler and return its answer. Its log goes to `written`."""
     meter.function = function
     module = _module(function)
+    module.application = meter.application
     for handler in module.logger.handlers:
         handler.stream = written
     return module.handler(event, Context())
@@ -249,14 +236,15 @@ def _forget_entry(meter: Meter, job_id: str) -> None:
         ExpressionAttributeValues={":then": LONG_AGO},
     )
     meter.function = "sweep"
-    assert container.sweep()._forget() == 1
+    assert meter.application.sweep._forget() == 1
 
 
-def _await_end(job: Mapping[str, Any]) -> None:
+def _await_end(meter: Meter, job: Mapping[str, Any]) -> None:
     """Wait until the provider is done. This costs nothing on AWS."""
     if job.get("staged"):
         return
-    provider, until = container._providers()[str(job["provider"])], time.monotonic() + PATIENCE_SECONDS
+    provider = meter.application.adapters.providers[str(job["provider"])]
+    until = time.monotonic() + PATIENCE_SECONDS
     while provider.progress(str(job["process_id"])).state is ProcessState.RUNNING:
         assert time.monotonic() < until, f"not done after {PATIENCE_SECONDS} s: {job}"
         time.sleep(0.1)

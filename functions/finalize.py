@@ -14,6 +14,7 @@ from darkroom.aws.executions import poll_state_payload
 
 logger = Logger()
 metrics = Metrics()
+application = container.of_this_process()
 
 
 @logger.inject_lambda_context
@@ -21,8 +22,8 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Settle the job of `{job_id, run, …}`. Return `{job_id, run, poll_at, status}`, where `status` is the job's, or `running`
     if it must be polled again. The state machine retries after an error."""
-    invocation_ends_at = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    poll_state = container.finalize()(event["job_id"], int(event["run"]), invocation_ends_at)
+    invocation_ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    poll_state = application.finalize(event["job_id"], int(event["run"]), invocation_ends)
     metrics.add_metric(name=f"Finalize{poll_state.status}", unit=MetricUnit.Count, value=1)
     logger.info("finalize", step="Finalize", job_id=poll_state.job_id, status=poll_state.status)
     return poll_state_payload(poll_state)

@@ -11,12 +11,13 @@ from darkroom import container
 from darkroom.aws.executions import poll_state_payload
 
 logger = Logger()
+application = container.of_this_process()
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Poll the job of `{job_id, run, …}`. Return `{job_id, run, poll_at, status}`, where `status` is `running` or `ended`."""
-    poll_state = container.poll()(event["job_id"], int(event["run"]))
+    poll_state = application.poll(event["job_id"], int(event["run"]))
     logger.info(
         "poll", step="Poll", job_id=poll_state.job_id, status=poll_state.status, poll_at=poll_state.poll_at.isoformat()
     )

@@ -12,6 +12,7 @@ from darkroom import container
 
 logger = Logger()
 metrics = Metrics()
+application = container.of_this_process()
 
 
 @logger.inject_lambda_context
@@ -19,7 +20,7 @@ metrics = Metrics()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Run the sweep, whatever the event, and return how many items each step handled. Raises if a step failed; the next
     sweep tries again."""
-    invocation_ends_at = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
-    done = dict(container.sweep()(invocation_ends_at))
+    invocation_ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    done = dict(application.sweep(invocation_ends))
     logger.info("sweep", step="Sweep", done=done)
     return done

@@ -1,27 +1,59 @@
-"""How tests are distributed over processes: tests that share a resource stay together, the others go file by file."""
+"""How tests are distributed over processes: tests that share a resource stay together, the others go file by file.
+
+The longest scopes start first, so that no process ends long after the others.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = (
-    "tests/contract/",
+# Scopes larger or longer than a usual file, in the order of their start: folders that share one cloud or check all their
+# tests at the end, and files that run for a minute. Those that mostly wait (e2e) alternate with those that compute.
+LONG_SCOPES = (
     "tests/e2e/",
+    "tests/faults/test_schedules.py",
+    "tests/e2e/test_operating.py",  # with a cloud of its own
+    "tests/contract/",
+    "tests/e2e/test_local_run.py",  # each test starts its own cloud
+    "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
-)  # they share one cloud, or check all tests of the folder at the end
+)
+WAITING_PROCESSES = 2  # at any time about so many wait for the cloud, and need no core
+MOST_PROCESSES = 6
 
 
-class ByWhatTheyShare(LoadScopeScheduling):
-    """Give a process one folder or one file at a time."""
+def scope_of(nodeid: str) -> str:
+    """Return the longest of the long scopes that the test is in, or its file."""
+    path = nodeid.partition("::")[0]
+    return max((scope for scope in LONG_SCOPES if path.startswith(scope)), key=len, default=path)
+
+
+class LongScopesFirst(LoadScopeScheduling):
+    """Give a process one scope at a time, in the order of collection."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # by number of tests, which says nothing about their length
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+        return scope_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheyShare:
-    return ByWhatTheyShare(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongScopesFirst:
+    return LongScopesFirst(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    return min((os.cpu_count() or 1) + WAITING_PROCESSES, MOST_PROCESSES)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {scope: number for number, scope in enumerate(LONG_SCOPES)}
+    items.sort(key=lambda item: place.get(scope_of(item.nodeid), len(place)))

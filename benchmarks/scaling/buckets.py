@@ -82,7 +82,7 @@ class OutputBucket:
     def remove_report(self, key: str, order: str) -> None:
         self.reports.discard(key)
 
-    def unfinished(self) -> list[UnfinishedUpload]:
+    def list_unfinished(self) -> list[UnfinishedUpload]:
         return []
 
     def abort(self, upload: UnfinishedUpload) -> None:

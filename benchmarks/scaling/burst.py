@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.fakes.messaging import Bell, PresignedUrls
-from tests.faults.dynamodb_values import Row
-from tests.faults.memory_dynamodb import Key
+from tests.fakes.dynamodb_values import Row
+from tests.fakes.memory_dynamodb import Key
+from tests.fakes.messaging import PresignedUrls, RecordedAlerts
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.port_proxies import NoFaults
 from tests.faults.simulated_stack import PROVIDER, Stack
@@ -71,7 +71,7 @@ class Burst:
         self.world = world = World(scenario.seed, limits.DURATIONS)
         self.dynamo = LoadedDynamo(world, self._wrote, scenario.occupied)
         self.functions = Functions(world, scenario.account_concurrency)
-        self.sources, self.outputs, self.bell = InputBucket(world, scenario.tags), OutputBucket(), Bell()
+        self.sources, self.outputs, self.alerts = InputBucket(world, scenario.tags), OutputBucket(), RecordedAlerts()
         self.vendor = Vendor(world, scenario.pace)
         self.executions = Executions(world, self.functions, scenario.elsewhere)
         most = scenario.concurrent_submits or limits.template().max_concurrent
@@ -81,7 +81,7 @@ class Burst:
             "dynamo": self.dynamo, "sources": self.sources, "outputs": self.outputs,
             "staging": MemoryStagedResults(lambda _: None, lambda _: None), "links": PresignedUrls(),
             "sqs": self.intake, "bus": self,
-            "sfn": self.executions, "alerts": self.bell,
+            "sfn": self.executions, "alerts": self.alerts,
         }  # fmt: skip
         allowed = {PROVIDER: Decimal(scenario.monthly_credits)} if scenario.monthly_credits else {}
         shape: Any = Shape(scenario.deadline, scenario.deadline + 7 * 24 * 3600)

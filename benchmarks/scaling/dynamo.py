@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tests.faults import dynamodb_queries
-from tests.faults.dynamodb_values import Row
-from tests.faults.memory_dynamodb import ANSWERED, InMemoryDynamo, Key, Listener, cancelled, refusal
+from tests.fakes import dynamodb_queries
+from tests.fakes.dynamodb_values import Row
+from tests.fakes.memory_dynamodb import ANSWERED, InMemoryDynamo, Key, Listener, cancelled, refusal
 
 from benchmarks.scaling import limits
 from benchmarks.scaling.limits import Bucket
 from benchmarks.scaling.world import World
-from darkroom.aws.ledger_table import MAX_TRIES
+from darkroom.aws.ledger_table import MAX_ATTEMPTS
 
 CLIENT_TRIES = 4  # as the container configures boto3
 THROTTLED = "ProvisionedThroughputExceededException"
@@ -107,7 +107,7 @@ class LoadedDynamo(InMemoryDynamo):
             self._refuse_throttled(keys, [request.get("ExpressionAttributeValues", {}) for _, request in parts])
         except ClientError:
             self._tries[ClientRequestToken or ""] += 1
-            self.counts["given up"] += self._tries[ClientRequestToken or ""] == MAX_TRIES
+            self.counts["given up"] += self._tries[ClientRequestToken or ""] == MAX_ATTEMPTS
             raise
         self._held.update(keys)
         try:

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from tests.faults.memory_dynamodb import refusal
+from tests.fakes.memory_dynamodb import refusal
 from tests.faults.memory_step_functions import Execution, MemoryStepFunctions
 
 from benchmarks.scaling import limits

@@ -110,7 +110,7 @@ def broken(burst: Burst) -> dict[str, int]:
 
 
 def _stands(burst: Burst, job: Job) -> bool:
-    return burst.outputs.receipt(job.output_key or "").get("darkroom-process-id") == job.process_id
+    return burst.outputs.receipt(job.dispatch.output_key).get("darkroom-process-id") == job.process.process_id
 
 
 def _pace(burst: Burst) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from darkroom.container import Container
     from darkroom.pipeline.operator_commands import OperatorCommands
     from darkroom.pipeline.reconcile import Reconcile
     from darkroom.ports import Interventions
@@ -29,35 +30,29 @@ class NoDeployment(Exception):
 class Deployment:
     """A stack's use cases with the operator's permissions. Each use case is made when it is first needed."""
 
-    environment: Mapping[str, str] = field(repr=False)
+    container: Container
     outputs: Mapping[str, str]
     client: Callable[[str], Any] = field(repr=False)
 
     @property
     def operate(self) -> OperatorCommands:
         """Return the use cases of operator commands."""
-        from darkroom import container
-
-        return container.operate()
+        return self.container.operate
 
     @property
     def interventions(self) -> Interventions:
         """Return the part of the ledger that finds and changes jobs for people."""
-        from darkroom import container
-
-        return container.interventions()
+        return self.container.adapters.interventions
 
     @property
     def reconciliation(self) -> Reconcile:
         """Return the use case that compares providers' accounts with the ledger."""
-        from darkroom import container
-
-        return container.reconciliation()
+        return self.container.reconciliation
 
     @property
     def input_bucket(self) -> str:
         """Return the name of the input bucket."""
-        return self.environment["INPUT_BUCKET"]
+        return self.container.configuration.text("INPUT_BUCKET")
 
     @property
     def queues(self) -> tuple[Any, str, str]:
@@ -69,12 +64,13 @@ def connect(stack: str) -> Deployment:
     """Connect to the stack of that name. Call it once a process. Raises NoDeployment, and boto3's errors without access."""
     import boto3
 
-    from darkroom import container
+    from darkroom.aws.clients import AWS_CONFIG
+    from darkroom.container import Container
 
     session: Any = boto3.Session()
 
     def client(service: str) -> Any:
-        return session.client(service, config=container.AWS_CONFIG)
+        return session.client(service, config=AWS_CONFIG)
 
     cloudformation = client("cloudformation")
     outputs = _outputs(cloudformation, stack)
@@ -83,8 +79,8 @@ def connect(stack: str) -> Deployment:
     environment = configuration.get("Environment", {}).get("Variables")
     if not environment:
         raise NoDeployment(f"the environment of {function} cannot be read: may you use the key it is encrypted with?")
-    container.use(environment, client, credentials=session.get_credentials, interactive=True)
-    return Deployment(environment, outputs, client)
+    container = Container(environment, clients=client, credentials=session.get_credentials, interactive=True)
+    return Deployment(container, outputs, client)
 
 
 def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -21,6 +20,11 @@ from darkroom.model import Job, JobStatus
 from darkroom.pipeline.reconcile import Comparison
 from darkroom_cli.error_handling import visible
 
+# The attributes of a job that events do not carry, in the order in which they are shown.
+INTERNAL = (
+    "source_order", "deadline_at", "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "reserved_at",
+    "output_format", "send_mode", "staged", "published_at", "cancel_requested_at", "due_at", "orphans",
+)  # fmt: skip
 WIDE = 4000  # columns of output to a file or pipe: each row stays on one line, so that grep finds it
 STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red", JobStatus.CANCELLED: "red",
@@ -98,8 +102,9 @@ def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
 def everything(job: Job) -> dict[str, object]:
     """Return all attributes in JSON's types, the public ones first. Absent attributes are left out."""
     known = event_detail(job) | {"handle_prefix": job.handle.prefix}  # the provider's list shows this prefix
-    more = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in known}
-    return known | {name: plain(value) for name, value in more.items() if value not in (None, (), {}, "")}
+    attributes = job.attributes
+    more = {name: plain(attributes[name]) for name in INTERNAL if attributes[name] not in (None, (), {}, "")}
+    return known | more
 
 
 def one_line(job: Job) -> str:
@@ -125,9 +130,9 @@ def _model(job: Job) -> str:
 
 def _credits(job: Job) -> str:
     """Say what the job cost, or what is reserved for it."""
-    if job.credits is not None or job.credits_reserved is None:
+    if job.credits is not None or job.reservation is None:
         return _amount(job.credits)
-    return f"{_amount(job.credits_reserved)} reserved"
+    return f"{_amount(job.reservation.credits_reserved)} reserved"
 
 
 def _when(job: Job) -> str:
@@ -135,7 +140,8 @@ def _when(job: Job) -> str:
     if job.next_attempt_at and job.status in (JobStatus.CLAIMED, JobStatus.SUBMITTING):
         return f"next  {_moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}"
     doubted_at = job.due_at if job.status is JobStatus.IN_DOUBT else None
-    return f"since {_moment(job.completed_at or doubted_at or job.submitted_at or job.created_at)}"
+    submitted_at = job.process.submitted_at if job.process else None
+    return f"since {_moment(job.completed_at or doubted_at or submitted_at or job.created_at)}"
 
 
 def _moment(value: datetime) -> str:

@@ -69,7 +69,7 @@ def run(
     console = progress_display.console()
     with _reported():
         chosen = folder_uploads.parse_parameters(parameter or [])
-        asked = folder_uploads.parse_settings(settings or [], chosen.get("TagPrefix", ""))
+        asked = folder_uploads.parse_settings(settings or [], chosen)
         who = cast(_api_key(), chosen)
         who.check(asked)
         real = set(who.providers) - set(who.simulated)

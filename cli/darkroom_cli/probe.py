@@ -28,21 +28,22 @@ def run(provider: str, stack: str, sure: bool) -> None:
     if not sure:
         typer.confirm(f"This sends one small picture to {provider} and costs one credit. Go on?", abort=True)
     deployed = deployed_stack.connect(stack)
-    from darkroom import container
     from darkroom.model import Upload
     from darkroom.pipeline import probe
 
     key = f"{FOLDER}{datetime.now(UTC):%Y%m%dT%H%M%S}.png"
-    prefix = deployed.environment.get("TAG_PREFIX", "")
+    prefix = deployed.container.configuration.tag_prefix
     tags = {f"{prefix}{name}": value for name, value in probe.TAGS.items()}
     put = deployed.client("s3").put_object(
         Bucket=deployed.input_bucket, Key=key, Body=picture(), Tagging=urlencode(tags)
     )
     version = put.get("VersionId")
     upload = Upload(deployed.input_bucket, key, None if version == "null" else version, put["ETag"].strip('"'))
-    job = container.probe()(upload, datetime.now(UTC) + INVOCATION)
-    say(f"sent: job {job.job_id}, process {job.process_id}, {job.credits_reserved} credits reserved")
-    spelling = _read(container.echoes(provider), str(job.process_id))
+    job = deployed.container.probe(upload, datetime.now(UTC) + INVOCATION)
+    process_id = job.require_process().process_id
+    reserved = job.require_reservation().credits_reserved
+    say(f"sent: job {job.job_id}, process {process_id}, {reserved} credits reserved")
+    spelling = _read(deployed.container.adapters.providers[provider], process_id)
     if spelling is None:
         say(f"{provider} does not say which spelling it read; both names go on being sent")
         raise typer.Exit(1)

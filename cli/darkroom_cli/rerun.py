@@ -101,7 +101,7 @@ def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
 
 def _price(jobs: list[Job]) -> str:
     """Say what the jobs' last runs reserved, if all of them did so in one unit. The new price is known only after the check."""
-    known = [job.credits_reserved for job in jobs if job.credits_reserved is not None]
+    known = [job.reservation.credits_reserved for job in jobs if job.reservation]
     providers = {job.provider for job in jobs}
     if len(known) < len(jobs) or len(providers) != 1:
         return ""

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkroom_local import child_processes, embedded_cloud, simulator_processes
-from darkroom_local.certificates import issue
+from darkroom_local import child_processes, simulator_processes
+from darkroom_local.child_processes import Child
 from darkroom_local.embedded_cloud import Endpoint
-from darkroom_local.local_stack import LocalStack, install
-from darkroom_local.packaging import find_application
-from darkroom_local.provider_choice import Cast, cast
+from darkroom_local.local_stack import LocalStack, start
+from darkroom_local.provider_choice import cast
 
 _NOTE, _WORK = "stack.json", "darkroom-stack"
 
@@ -41,7 +40,6 @@ def up(
     parameters: Mapping[str, str] | None = None,
 ) -> Standing:
     """Starts a stack that outlives this process; answers the standing one if there is one. Repeat safe."""
-    by_vendor = simulator_processes.faults_by_vendor(faults)
     note = _read(state)
     if note is not None and _is_alive(note):
         return Standing(_stack_of(note), started=False)
@@ -49,22 +47,23 @@ def up(
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = state.resolve() / _WORK  # children run there, wherever this command was given
     work.mkdir(mode=0o700)
-    pids: dict[str, int] = {}
+    children: dict[str, Child] = {}
     try:
-        own = issue(work)
-        running = embedded_cloud.launch(work, own)
-        pids[embedded_cloud.MARKER] = running.child.pid
-        who = cast(topaz_api_key, parameters or {})
-        urls = _simulators(work, own.roots, pids, who, speed, by_vendor)
-        embedded_cloud.await_ready(running)
-        outputs = install(running.endpoint, who, urls, parameters or {}, find_application())
-        note = _note(running.endpoint, outputs, urls, who, pids)
-        _write(state, note)
+        stack = start(
+            work,
+            children,
+            cast(topaz_api_key, parameters or {}),
+            speed=speed,
+            faults=faults,
+            parameters=parameters or {},
+            simulator_urls={},
+        )
+        _write(state, _note(stack, _pids(children)))
     except BaseException:
-        _end(pids)
+        _end(_pids(children))
         shutil.rmtree(work, ignore_errors=True)
         raise
-    return Standing(_stack_of(note), started=True)
+    return Standing(stack, started=True)
 
 
 def down(state: Path) -> bool:
@@ -83,28 +82,20 @@ def standing_stack(state: Path) -> LocalStack | None:
     return _stack_of(note) if note is not None and _is_alive(note) else None
 
 
-def _simulators(
-    work: Path, roots: Path, pids: dict[str, int], who: Cast, speed: float, faults: Mapping[str, Sequence[str]]
-) -> dict[str, str]:
-    """Starts them side by side and answers their base URLs; notes each process id in `pids` as soon as there is one."""
-    started: dict[str, child_processes.Child] = {}
-    for vendor in who.simulated:
-        started[vendor] = simulator_processes.launch(vendor, work, roots, speed, faults.get(vendor, ()))
-        pids[simulator_processes.marker(vendor)] = started[vendor].pid
-    return {vendor: simulator_processes.base_url(child) for vendor, child in started.items()}
+def _pids(children: Mapping[str, Child]) -> dict[str, int]:
+    """The process ids by what is in each command line."""
+    return {marker: child.pid for marker, child in children.items()}
 
 
-def _note(
-    endpoint: Endpoint, outputs: Mapping[str, str], urls: Mapping[str, str], who: Cast, pids: Mapping[str, int]
-) -> dict[str, Any]:
+def _note(stack: LocalStack, pids: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "url": endpoint.url,
-        "authority": str(endpoint.authority),
-        "access_key": endpoint.access_key,
-        "secret_key": endpoint.secret_key,
-        "outputs": outputs,
-        "simulator_urls": urls,
-        "providers": who.providers,
+        "url": stack.endpoint.url,
+        "authority": str(stack.endpoint.authority),
+        "access_key": stack.endpoint.access_key,
+        "secret_key": stack.endpoint.secret_key,
+        "outputs": stack.outputs,
+        "simulator_urls": stack.simulator_urls,
+        "providers": stack.providers,
         "pids": pids,
     }
 

@@ -14,8 +14,10 @@ import socket
 import ssl
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from darkroom_local.certificates import Certificates, issue
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
-MARKER = "ministack"  # in the emulator's command line
+MARKER = "darkroom_local.emulator_process"  # the emulator's program, which is in its command line
 _READY_SECONDS = 60.0
 # What the emulator and the functions in it may see of the operator's environment.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
@@ -43,10 +45,21 @@ class Endpoint:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     region: str = REGION
+    _making: threading.Lock = field(
+        default_factory=threading.Lock, repr=False, compare=False
+    )  # sessions know no threads
 
-    @property
-    def session(self) -> boto3.Session:
-        """A session that reads neither the operator's AWS files nor AWS_PROFILE."""
+    def client(self, service: str, **config: Any) -> Any:
+        """A new boto3 client of one service, e.g. `s3`; `config` as for botocore's Config."""
+        with self._making:
+            session: Any = self._session
+            return session.client(
+                service, endpoint_url=self.url, verify=str(self.authority), config=_client_config(config)
+            )
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        """The session that makes all clients. It reads neither the operator's AWS files nor AWS_PROFILE."""
         nowhere = (None, None, os.devnull, None)
         settings = {
             "profile": (None, None, None, None),
@@ -59,16 +72,6 @@ class Endpoint:
             region_name=self.region,
             botocore_session=botocore.session.Session(session_vars=settings),
         )
-
-    def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of one service, e.g. `s3`; `config` as for botocore's Config."""
-        session: Any = self.session
-        return session.client(service, endpoint_url=self.url, verify=str(self.authority), config=_client_config(config))
-
-    def resource(self, service: str) -> Any:
-        """A boto3 resource of one service, e.g. `dynamodb`."""
-        session: Any = self.session
-        return session.resource(service, endpoint_url=self.url, verify=str(self.authority), config=_client_config({}))
 
     def environment(self) -> dict[str, str]:
         """What makes the AWS command line and SDKs talk to it."""

@@ -25,7 +25,7 @@ from darkroom_local.local_stack import LocalStack
 from darkroom_local.result_downloads import Outcome
 
 _LOOK_SECONDS = 0.25
-_UPLOADS_SHARE = 4  # while files are uploaded, they get four times the seconds that looking takes
+_PAUSE_SHARE = 4  # after a look the uploads, and the functions on this machine, get four times the seconds that it took
 _SAVED_A_LOOK = 8  # results brought before the next look, so that what is shown stays fresh
 _STALL_SECONDS = 1800.0  # nothing changed for any job: polls come at least every 600 s
 _INTAKE_SECONDS = 120.0  # no upload at all was taken in: the intake itself does not work
@@ -90,6 +90,7 @@ class _Jobs:
     ) -> None:
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
+        self._dynamodb: Any = stack.endpoint.client("dynamodb")
         self._sent: dict[str, Sent] = {}
         self._views: dict[str, JobView] = {}
         self._saved: dict[str, Outcome] = {}  # by key
@@ -133,7 +134,7 @@ class _Jobs:
                 what = f"Nothing has changed for {limit:.0f} s with {open_jobs} jobs open."
                 raise Stalled(_why_stalled(self._stack, what))
             if not self._unsaved():
-                self._wait(_LOOK_SECONDS)
+                self._wait(max(0.0, self._look_at - time.monotonic()))
 
     def save_what_is_there(self) -> None:
         """After this nothing more is submitted, and what is over is saved. For a run that ends early."""
@@ -165,7 +166,8 @@ class _Jobs:
     def _look(self, at_most: int | None) -> None:
         """Reads the open jobs' rows, shows them, and saves up to so many of those that are over."""
         began = time.monotonic()
-        fresh = read_jobs(self._stack, [job_id for job_id, job in self._views.items() if not job.is_over])
+        open_jobs = [job_id for job_id, job in self._views.items() if not job.is_over]
+        fresh = read_jobs(self._dynamodb, self._stack.outputs["LedgerTable"], open_jobs)
         has_news = any(self._views[job_id] != job for job_id, job in fresh.items())
         self._views |= fresh
         self._show.update({job_id: (self._sent[job_id].item, job) for job_id, job in self._views.items()})
@@ -176,7 +178,7 @@ class _Jobs:
             has_news = True
         ended = time.monotonic()
         self._changed_at = ended if has_news else self._changed_at
-        self._look_at = ended + max(_LOOK_SECONDS, _UPLOADS_SHARE * (ended - began))
+        self._look_at = ended + max(_LOOK_SECONDS, _PAUSE_SHARE * (ended - began))
 
     def _note(self, sent: Sent) -> None:
         self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)

@@ -17,7 +17,9 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
+from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
+from darkroom.setting_layers import metadata_name
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
@@ -41,9 +43,9 @@ class Item:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def tag_prefix(self) -> str:
-        """What the stack wants before the key of each tag that is a setting."""
-        return self.parameters.get("TagPrefix", "")
+    def prefixes(self) -> tuple[str, str | None]:
+        """What the stack wants before the key of a setting, in tags and in metadata; see `prefixes_of`."""
+        return prefixes_of(self.parameters)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str,
 
 def upload(s3: Any, bucket: str, item: Item) -> Sent:
     """Uploads an item with its settings. Raises OSError when the file cannot be read. Again: another job."""
-    tags, metadata = carriers(item.settings, item.tag_prefix)
+    tags, metadata = carriers(item.settings, *item.prefixes)
     with item.path.open("rb") as body:
         source = source_of(os.fstat(body.fileno()))
         answer = s3.put_object(
@@ -117,10 +119,10 @@ def job_id(s3: Any, bucket: str, key: str, version_id: str | None) -> str:
     return source.job_id
 
 
-def parse_settings(pairs: Iterable[str], tag_prefix: str = "") -> dict[str, str]:
-    """`key=value` texts as settings. Raises UnusableSetting."""
+def parse_settings(pairs: Iterable[str], parameters: Mapping[str, str] | None = None) -> dict[str, str]:
+    """`key=value` texts as settings, for a stack with those parameters. Raises UnusableSetting."""
     settings = parse_parameters(pairs)
-    carriers(settings, tag_prefix)
+    carriers(settings, *prefixes_of(parameters or {}))
     return settings
 
 
@@ -135,18 +137,38 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, str]:
     return parsed
 
 
-def carriers(settings: Mapping[str, str], tag_prefix: str = "") -> tuple[dict[str, str], dict[str, str]]:
-    """Settings as (tags, metadata): tags while S3 takes them, metadata for the rest, which is a layer of settings too. There what
-    is not ASCII goes as an encoded word (RFC 2047), which submit reads. The stack's prefix concerns tags only.
+def prefixes_of(parameters: Mapping[str, str]) -> tuple[str, str | None]:
+    """The prefixes of settings in tags and in metadata, on a stack with those parameters; None if it reads no metadata.
     Raises UnusableSetting."""
+    chosen = {
+        "TAG_PREFIX": parameters.get("TagPrefix", ""),
+        "METADATA_SETTINGS": parameters.get("MetadataSettings", ""),
+    }
+    try:
+        return chosen["TAG_PREFIX"], Configuration(chosen).metadata_prefix
+    except BadConfiguration as bad:
+        raise UnusableSetting(str(bad)) from None
+
+
+def carriers(
+    settings: Mapping[str, str], tag_prefix: str = "", metadata_prefix: str | None = ""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Settings as (tags, metadata): tags while S3 takes them, metadata for the rest, which is a layer of settings too unless its
+    prefix is None. There what is not ASCII goes as an encoded word (RFC 2047), which submit reads. Raises UnusableSetting."""
     tags: dict[str, str] = {}
     metadata: dict[str, str] = {}
     for key, value in settings.items():
         tag, fits = tag_prefix + key, len(value) <= _MAX_TAG_VALUE and _TAG_VALUE.fullmatch(value)
         if len(tags) < _MAX_TAGS and len(tag) <= _MAX_TAG_KEY and fits:
             tags[tag] = value
+        elif metadata_prefix is None:
+            raise UnusableSetting(
+                f"{key}: no object tag can carry this value, and MetadataSettings=off reads no metadata."
+            )
         elif value.isprintable():
-            metadata[key] = value if value.isascii() and "=?" not in value else _encoded_word(value)
+            metadata[metadata_name(key, metadata_prefix)] = (
+                value if value.isascii() and "=?" not in value else _encoded_word(value)
+            )
         else:
             raise UnusableSetting(f"{key}: S3 carries no such value. It must be one line without control characters.")
     size = sum(len(key.encode()) + len(value) for key, value in metadata.items())

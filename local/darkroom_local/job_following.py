@@ -9,9 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from boto3.dynamodb.types import TypeDeserializer
+
 from darkroom.errors import ErrorCode
 from darkroom.model import TERMINAL, JobStatus
-from darkroom_local.local_stack import LocalStack
 
 _BATCH = 100  # DynamoDB, BatchGetItem: items a call
 # A claimed job with one of these waits for the operator for up to JobDeadlineHours: on one machine, say so and stop.
@@ -65,12 +66,11 @@ class JobView:
         return f"{self.status.value} ({self.error_code})" if self.needs_operator else self.status.value
 
 
-def read_jobs(stack: LocalStack, job_ids: Iterable[str]) -> dict[str, JobView]:
-    """Each job as it stands now, by job id."""
+def read_jobs(dynamodb: Any, table: str, job_ids: Iterable[str]) -> dict[str, JobView]:
+    """Each job as it stands now, by job id. `dynamodb` is a boto3 client, `table` the ledger."""
     wanted = list(job_ids)
     views = {job_id: JobView(job_id) for job_id in wanted}
-    dynamodb = stack.endpoint.resource("dynamodb")
-    for row in _rows(dynamodb, stack.outputs["LedgerTable"], wanted):
+    for row in _rows(dynamodb, table, wanted):
         views[row["job_id"]] = view_of(row)
     return views
 
@@ -95,12 +95,14 @@ def view_of(row: Mapping[str, Any]) -> JobView:
 
 
 def _rows(dynamodb: Any, table: str, job_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    deserialize = TypeDeserializer().deserialize
     for start in range(0, len(job_ids), _BATCH):
-        keys = [{"pk": f"JOB#{job_id}", "sk": "JOB"} for job_id in job_ids[start : start + _BATCH]]
+        keys = [{"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}} for job_id in job_ids[start : start + _BATCH]]
         request: dict[str, Any] = {table: {"Keys": keys, "ConsistentRead": True}}
         while request:
             answer = dynamodb.batch_get_item(RequestItems=request)
-            yield from answer["Responses"].get(table, [])
+            for row in answer["Responses"].get(table, []):
+                yield {name: deserialize(value) for name, value in row.items()}
             request = answer.get("UnprocessedKeys", {})
 
 

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkroom_local import child_processes, simulator_processes, stack_deployment
+from darkroom_local import child_processes, embedded_cloud, simulator_processes, stack_deployment
 from darkroom_local.certificates import Certificates, issue
-from darkroom_local.embedded_cloud import Cloud, Endpoint, embedded_cloud
-from darkroom_local.packaging import Application, find_application
+from darkroom_local.child_processes import Child
+from darkroom_local.embedded_cloud import Cloud, Endpoint
+from darkroom_local.packaging import find_application
 from darkroom_local.provider_choice import Cast, cast
 
 
@@ -46,7 +47,6 @@ def local_stack(
     speed: float = simulator_processes.DEFAULT_SPEED,
     faults: Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
-    application: Application | None = None,
     simulator_urls: Mapping[str, str] | None = None,
     certificates: Certificates | None = None,
     wait_scale: float = 1.0,
@@ -58,26 +58,54 @@ def local_stack(
     `faults`. Simulators fetch pictures from the cloud: those of `simulator_urls` trust it by the `certificates` that they
     and it were given. Raises ChildFailed, DeploymentFailed, UnknownVendor.
     """
-    who, given = cast(topaz_api_key, parameters or {}), dict(simulator_urls or {})
-    wanted = simulator_processes.faults_by_vendor(faults)
-    with contextlib.ExitStack() as ends:
-        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-simulators-")))
-        own = certificates or issue(folder)
-        started = ends.enter_context(child_processes.ending_all())
-        for vendor in who.simulated:
-            if vendor not in given:
-                started[vendor] = simulator_processes.launch(vendor, folder, own.roots, speed, wanted.get(vendor, ()))
-        # The simulators start meanwhile.
-        cloud = ends.enter_context(embedded_cloud(wait_scale=wait_scale, certificates=own))
-        urls = given | {vendor: simulator_processes.base_url(child) for vendor, child in started.items()}
-        outputs = install(cloud.endpoint, who, urls, parameters or {}, application or find_application())
-        yield LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud)
+    with tempfile.TemporaryDirectory(prefix="darkroom-stack-") as folder, child_processes.ending_all() as children:
+        yield start(
+            Path(folder),
+            children,
+            cast(topaz_api_key, parameters or {}),
+            speed=speed,
+            faults=faults,
+            parameters=parameters or {},
+            simulator_urls=simulator_urls or {},
+            certificates=certificates,
+            wait_scale=wait_scale,
+        )
 
 
-def install(
-    endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str], application: Application
-) -> dict[str, str]:
+def start(
+    folder: Path,
+    children: dict[str, Child],
+    who: Cast,
+    *,
+    speed: float,
+    faults: Sequence[str],
+    parameters: Mapping[str, str],
+    simulator_urls: Mapping[str, str],
+    certificates: Certificates | None = None,
+    wait_scale: float = 1.0,
+) -> LocalStack:
+    """Starts all processes side by side, with their files in `folder`, and deploys. See `local_stack`.
+
+    The caller ends the children: each is put into `children` as soon as it runs, by what its command line has in it.
+    """
+    faults_of = simulator_processes.faults_by_vendor(faults)
+    own = certificates or issue(folder)
+    cloud = embedded_cloud.launch(folder, own, wait_scale=wait_scale)
+    children[embedded_cloud.MARKER] = cloud.child
+    started: dict[str, Child] = {}
+    for vendor in who.simulated:
+        if vendor in simulator_urls:
+            continue
+        started[vendor] = simulator_processes.launch(vendor, folder, own.roots, speed, faults_of.get(vendor, ()))
+        children[simulator_processes.marker(vendor)] = started[vendor]
+    embedded_cloud.await_ready(cloud)
+    urls = {**simulator_urls, **{vendor: simulator_processes.base_url(child) for vendor, child in started.items()}}
+    outputs = _install(cloud.endpoint, who, urls, parameters)
+    return LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud)
+
+
+def _install(endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
     """Deploys the application and stores the API keys; answers the stack's outputs. Repeat safe."""
-    outputs = stack_deployment.deploy(endpoint, application, who.parameters(urls) | dict(parameters))
+    outputs = stack_deployment.deploy(endpoint, find_application(), {**who.parameters(urls), **parameters})
     stack_deployment.put_api_keys(endpoint, outputs["ApiKeysSecretArn"], who.keys)
     return outputs

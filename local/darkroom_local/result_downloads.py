@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from darkroom.errors import CURES, ErrorCode
@@ -23,6 +24,9 @@ from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_following import JobView
 
 NOT_SENT = "NOT SENT"
+_ONE_BY_ONE = TransferConfig(
+    use_threads=False
+)  # the bucket is on this machine: threads would cost more than they bring
 _NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
@@ -145,7 +149,7 @@ def _download(s3: Any, bucket: str, key: str, out: Path) -> Path:
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:
-            s3.download_fileobj(bucket, key, file)
+            s3.download_fileobj(bucket, key, file, Config=_ONE_BY_ONE)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)

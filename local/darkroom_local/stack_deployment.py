@@ -21,6 +21,7 @@ from darkroom_local.packaging import Application
 STACK = "darkroom"
 _ARTIFACTS = "darkroom-artifacts"
 _CHANGE_SET = "deploy"
+_LOOK_SECONDS, _PATIENCE_SECONDS = 0.2, 120
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _FUNCTION, _LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
 # Resource types with code on disk, and the property that says where; `sam package` rewrites the same ones.
@@ -103,7 +104,7 @@ def _through_change_set(
         Capabilities=_CAPABILITIES,
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
     )["Id"]
-    quickly = {"Delay": 1, "MaxAttempts": 120}
+    quickly = {"Delay": _LOOK_SECONDS, "MaxAttempts": int(_PATIENCE_SECONDS / _LOOK_SECONDS)}
     try:
         cloudformation.get_waiter("change_set_create_complete").wait(ChangeSetName=change_set, WaiterConfig=quickly)
         cloudformation.execute_change_set(ChangeSetName=change_set)

@@ -14,7 +14,7 @@ from tests.contract.providers_under_test.base import KEY
 from tests.contract.providers_under_test.simulated import OPTIONS, SimulatedProvider
 from tests.contract.shared_servers import SIGNATURE
 
-from darkroom import container
+from darkroom.adapters import CHATTY_LOGGERS, quiet_loggers
 from darkroom.errors import DarkroomError
 from darkroom.model import ProcessState
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX
@@ -24,14 +24,14 @@ SECRETS = re.compile("|".join([re.escape(KEY), SIGNATURE, "signature=", "/result
 LOG = logging.getLogger("darkroom.test")
 ENDING = ("cancel", "delete")  # the calls that come last
 SIDE = 32  # of the pictures; their size does not matter here
-POLL_SECONDS, MOST_POLLS = 0.01, 100
+POLL_SECONDS, MOST_POLLS = 0.01, 1000
 OUTSIDE = ("result", "file")  # operations that are not calls of the API
 
 
 @pytest.fixture
 def levels() -> Iterator[None]:
     """Restore the log levels of the libraries, which are global."""
-    before = {name: logging.getLogger(name).level for name in ("", *container.CHATTY_LOGGERS)}
+    before = {name: logging.getLogger(name).level for name in ("", *CHATTY_LOGGERS)}
     yield
     for name, level in before.items():
         logging.getLogger(name).setLevel(level)
@@ -94,7 +94,7 @@ def all_faults(under_test: SimulatedProvider) -> None:
 def test_the_log_of_every_fault_holds_no_key_and_no_link(
     under_test: SimulatedProvider, caplog: pytest.LogCaptureFixture, levels: None
 ) -> None:
-    container.quiet_loggers()
+    quiet_loggers()
     logging.getLogger().setLevel(logging.DEBUG)
     with caplog.at_level(logging.DEBUG):
         all_faults(under_test)
@@ -109,7 +109,7 @@ def test_the_log_of_every_fault_holds_no_key_and_no_link(
 def test_without_quiet_loggers_the_same_search_finds_a_link(
     under_test: SimulatedProvider, caplog: pytest.LogCaptureFixture, levels: None
 ) -> None:
-    for name in container.CHATTY_LOGGERS:
+    for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG)
     with caplog.at_level(logging.DEBUG):
         call_everything(under_test)

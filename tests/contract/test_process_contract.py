@@ -101,11 +101,12 @@ def test_a_value_that_is_looked_at_only_when_the_job_runs_fails_it_for_nothing(u
 @needs("queue", "faults")
 @per_provider("fault", "delay_faults")
 def test_a_job_that_is_late_runs_until_it_is_completed(under_test: SimulatedProvider, fault: str) -> None:
-    under_test.add_fault(fault, **under_test.duration_option(fault, 0.5))
-    process_id = under_test.submit().process_id
-    assert under_test.provider.progress(process_id).state is ProcessState.RUNNING
-    under_test.await_end(process_id)
-    assert under_test.provider.progress(process_id).state is ProcessState.COMPLETED
+    under_test.add_fault(fault, **under_test.duration_option(fault, 60))
+    under_test.add_fault(fault, **under_test.duration_option(fault, 0.3))
+    stuck, late = under_test.submit().process_id, under_test.submit().process_id
+    under_test.await_end(late)
+    assert under_test.provider.progress(late).state is ProcessState.COMPLETED
+    assert under_test.provider.progress(stuck).state is ProcessState.RUNNING
 
 
 @needs("queue", "result")

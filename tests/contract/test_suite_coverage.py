@@ -9,7 +9,8 @@ from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.contract.shared_servers import Site
 from tests.fakes import misbehaviour
 
-from darkroom import catalog, container
+from darkroom import catalog
+from darkroom.providers.registry import ADAPTERS
 
 SIMULATED = {
     name: under_test for name, under_test in PROVIDERS_UNDER_TEST.items() if issubclass(under_test, SimulatedProvider)
@@ -21,7 +22,7 @@ KINDS = {
 
 
 def test_every_vendor_has_a_stage_and_every_stage_its_name() -> None:
-    assert set(SIMULATED) == set(catalog.providers()) == set(container.ADAPTERS)
+    assert set(SIMULATED) == set(catalog.providers()) == set(ADAPTERS)
     assert all(under_test.name == name for name, under_test in PROVIDERS_UNDER_TEST.items())
     assert all(under_test.vendor == name for name, under_test in SIMULATED.items())
 

@@ -15,6 +15,9 @@ from darkroom_local.local_stack import local_stack
 from darkroom_local.simulator_processes import vendors
 from tests.e2e.deployed_application import Darkroom, simulators
 
+SPEED = 20.0  # of the vendors' work
+WAIT_SCALE = 0.25  # of the state machine's waits: the shortest wait between two polls is half a second
+
 
 @pytest.fixture(scope="session")
 def darkroom() -> Iterator[Darkroom]:
@@ -22,9 +25,12 @@ def darkroom() -> Iterator[Darkroom]:
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
         issued() as own,
-        simulators(*vendors(), speed=20, authorities=own.authority) as made,
+        simulators(*vendors(), speed=SPEED, authorities=own.authority) as made,
         local_stack(
-            simulator_urls={name: it.base_url for name, it in made.items()}, certificates=own, parameters=parameters
+            simulator_urls={name: it.base_url for name, it in made.items()},
+            certificates=own,
+            parameters=parameters,
+            wait_scale=WAIT_SCALE,
         ) as stack,
     ):
         room = Darkroom(stack, made)

@@ -4,12 +4,14 @@ code.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +26,11 @@ from darkroom_local.simulator_processes import simulated_key
 API_KEY = simulated_key("topaz")  # what the local stack stores when no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
+
+
+def now() -> str:
+    """Return the time as the ledger writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
@@ -54,6 +61,7 @@ class Darkroom:
     stack: LocalStack
     simulators: Mapping[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
+    sweeps: int = 0  # that the tests ran, beside those of the schedule
 
     @property
     def simulator(self) -> Any:
@@ -112,8 +120,11 @@ class Darkroom:
         """Return the upload's job, empty when there is none."""
         return self.row(f"JOB#{self.job_id(key)}", "JOB")
 
-    def ended(self, keys: Iterable[str], seconds: float = 120) -> dict[str, dict[str, Any]]:
-        """Wait until the jobs of all keys have ended and their events were published. Return the jobs."""
+    def ended(self, keys: Iterable[str], seconds: float = 600, *, hurry: bool = False) -> dict[str, dict[str, Any]]:
+        """Wait until the jobs of all keys have ended and their events were published. Return the jobs.
+
+        With `hurry`, jobs that wait for a later attempt are made due and swept, so that nothing waits for the schedule.
+        """
         keys, until = list(keys), time.monotonic() + seconds
         while True:
             jobs = {key: self.job(key) for key in keys}
@@ -126,9 +137,14 @@ class Darkroom:
             if time.monotonic() > until:
                 late = {key: (job.get("status"), job.get("error")) for key, job in jobs.items()}
                 raise AssertionError(f"not ended after {seconds} s: {late}")
+            waiting = [key for key, job in jobs.items() if job.get("next_attempt_at", "") > now()] if hurry else []
+            for key in waiting:
+                self.make_due(key)
+            if waiting:
+                self.sweep()
             time.sleep(0.25)
 
-    def until(self, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 90) -> dict[str, Any]:
+    def until(self, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 600) -> dict[str, Any]:
         """Wait until `is_so` is true of the job, and return it."""
         ends = time.monotonic() + seconds
         while not is_so(job := self.job(key)):
@@ -137,13 +153,16 @@ class Darkroom:
         return job
 
     def make_due(self, key: str) -> None:
-        """Make the job due, as if it had waited long enough."""
-        self.client("dynamodb").update_item(
-            TableName=self.stack.outputs["LedgerTable"],
-            Key={"pk": {"S": f"JOB#{self.job_id(key)}"}, "sk": {"S": "JOB"}},
-            UpdateExpression="SET due_at = :then, next_attempt_at = :then",
-            ExpressionAttributeValues={":then": LONG_AGO},
-        )
+        """Make the job due, as if it had waited long enough. A job that no longer waits is left alone."""
+        dynamodb = self.client("dynamodb")
+        with contextlib.suppress(dynamodb.exceptions.ConditionalCheckFailedException):
+            dynamodb.update_item(
+                TableName=self.stack.outputs["LedgerTable"],
+                Key={"pk": {"S": f"JOB#{self.job_id(key)}"}, "sk": {"S": "JOB"}},
+                UpdateExpression="SET due_at = :then, next_attempt_at = :then",
+                ConditionExpression="attribute_exists(next_attempt_at)",
+                ExpressionAttributeValues={":then": LONG_AGO},
+            )
 
     def function(self, name: str) -> str:
         """Return the deployed name of one of the stack's functions."""
@@ -152,7 +171,17 @@ class Darkroom:
 
     def sweep(self) -> None:
         """Run the sweep once, now."""
+        self.sweeps += 1
         self.client("lambda").invoke(FunctionName=self.function("Sweep"))
+
+    def scheduled_sweeps(self) -> int:
+        """Return how many sweeps have begun that no test ran."""
+        name, logs = f"/aws/lambda/{self.function('Sweep')}", self.client("logs")
+        try:
+            found = logs.filter_log_events(logGroupName=name, filterPattern='"START RequestId"')["events"]
+        except logs.exceptions.ResourceNotFoundException:  # until the first
+            return 0
+        return len(found) - self.sweeps
 
     def submits(self, key: str, vendor: str = "topaz") -> list[Any]:
         """Return what the vendor's simulator accepted and charged for the upload. Each contains our handle."""

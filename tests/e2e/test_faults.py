@@ -47,7 +47,7 @@ def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
         darkroom.notify(key_of(name))
     for _ in range(3):
         darkroom.notify(key_of("duplicated"))
-    ended = darkroom.ended(map(key_of, ALL), seconds=200)
+    ended = darkroom.ended(map(key_of, ALL), hurry=True)
     return {name: ended[key_of(name)] for name in ALL}
 
 

@@ -62,7 +62,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
         yield Operator(folder, tmp_path / "out", made["topaz"])
 
 
-def until(is_so: Any, process: subprocess.Popen[str], seconds: float = 120) -> None:
+def until(is_so: Any, process: subprocess.Popen[str], seconds: float = 600) -> None:
     ends = time.monotonic() + seconds
     while not is_so():
         assert process.poll() is None, process.communicate()
@@ -78,7 +78,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
     until((operator.out / "small.png").exists, first)
     until(lambda: "small.jpg" in {row["file"] for row in operator.rows()}, first)
     first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=60)
+    _, said = first.communicate(timeout=600)
     assert first.returncode == 130, said
     assert "1 done" in said
     assert "1 submitted and not finished" in said
@@ -95,7 +95,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
     kept = (operator.out / "small.png").stat()
 
     second = operator.starts()
-    shown, said = second.communicate(timeout=180)
+    shown, said = second.communicate(timeout=600)
     assert second.returncode == 1, said  # because of the unusable file name
     assert "1 skipped: done before" in shown
     assert "1 picture to the real Topaz API" in shown
@@ -111,7 +111,7 @@ def test_whatever_was_paid_before_an_interrupt_is_there_or_is_reported(operator:
     first = operator.starts()
     until(lambda: operator.vendor.submits, first)
     first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=60)
+    _, said = first.communicate(timeout=600)
     assert first.returncode == 130, said
     statuses = Counter(row["status"] for row in operator.rows())
     assert statuses["COMPLETED"] + statuses["PROCESSING"] == len(operator.vendor.submits) < 12

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
-from darkroom.aws.ledger import DynamoLedger, utc_now
+from darkroom.adapters import utc_now
+from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import Limits
 from tests.e2e.deployed_application import Darkroom, picture
 
@@ -42,7 +44,7 @@ class Operator:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout if expect == 0 else done.stderr
@@ -174,7 +176,7 @@ def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom
         with submit_with(darkroom, LEDGER_TABLE="no-such-table"):
             send(darkroom, key)
             darkroom.notify(key)
-            ends = time.monotonic() + 90
+            ends = time.monotonic() + 600
             while dead_letters(darkroom) == 0:
                 assert time.monotonic() < ends
                 time.sleep(0.5)
@@ -188,7 +190,8 @@ def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom
 
 def doubt(room: Darkroom, key: str) -> dict[str, Any]:
     """Put the job in doubt, as a worker does that finds that the key changed."""
-    ledger = DynamoLedger(room.client("dynamodb"), room.stack.outputs["LedgerTable"], Limits({}, Decimal(0), {}, {}))
+    table = LedgerTable(room.client("dynamodb"), room.stack.outputs["LedgerTable"])
+    ledger = DynamoLedger(table, Limits({}, Decimal(0), {}, {}))
     job = ledger.get(room.job_id(key))
     assert job is not None
     ledger.mark_in_doubt(job, "nobody can tell: a person must resolve it", utc_now())

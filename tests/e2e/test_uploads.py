@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from decimal import Decimal
 
 import pytest
@@ -152,3 +153,11 @@ def test_the_months_rows_hold_what_the_jobs_cost(darkroom, awkward, refused) -> 
     spent = {name: darkroom.row(f"BUDGET#{name}", month).get("spent", Decimal(0)) for name in catalog.providers()}
     assert usd["spent"] == sum(spent[name] * catalog.load(name).credit_price_usd for name in spent)
     assert topaz["spent"] >= len(AWKWARD_KEYS)
+
+
+def test_the_sweep_runs_by_its_schedule(darkroom: Darkroom) -> None:
+    """Other tests call it themselves, instead of waiting a minute."""
+    ends = time.monotonic() + 600
+    while darkroom.scheduled_sweeps() < 1:
+        assert time.monotonic() < ends
+        time.sleep(0.5)

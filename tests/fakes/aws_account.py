@@ -1,4 +1,4 @@
-"""An AWS account in this process (moto): two buckets, the ledger's table, and helpers that read them."""
+"""An AWS account in this process: two buckets (moto), the ledger's table (in memory, or moto's), and helpers that read them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from moto import mock_aws
 
 from darkroom.aws import items
 from darkroom.model import Job, Upload
+from tests.fakes.memory_dynamodb import INDEXES, TABLE, InMemoryDynamo
 
 REGION = "eu-central-1"
-INPUT, OUTPUT, TABLE = "darkroom-in", "darkroom-out", "ledger"
-INDEXES = {
-    "OpenJobs": ("open_status", "due_at"),
-    "JobsBySource": ("source_uri", "created_at"),
-    "JobsByDay": ("day", "created_at"),
-}
+INPUT, OUTPUT = "darkroom-in", "darkroom-out"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -100,23 +96,27 @@ def client(service: str) -> Any:
 
 
 @contextmanager
-def cloud(*, versioned: bool = True) -> Iterator[Cloud]:
-    """Yield a new account. The machine's own credentials are hidden."""
+def cloud(*, versioned: bool = True, emulated: bool = False) -> Iterator[Cloud]:
+    """Yield a new account. The machine's own credentials are hidden.
+
+    The ledger's table is in memory. `emulated` makes it moto's, which any client of the process reaches, and which takes
+    ten times as long.
+    """
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         environment.delenv("AWS_PROFILE", raising=False)
-        s3, dynamodb = client("s3"), client("dynamodb")
+        s3 = client("s3")
         where: Any = {"LocationConstraint": REGION}
         for bucket in (INPUT, OUTPUT):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
             if versioned or bucket == OUTPUT:
                 s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        _make_table(dynamodb)
-        yield Cloud(s3, dynamodb)
+        yield Cloud(s3, _emulated_table() if emulated else InMemoryDynamo())
 
 
-def _make_table(dynamodb: Any) -> None:
+def _emulated_table() -> Any:
+    dynamodb = client("dynamodb")
     named = {"pk", "sk", *(name for pair in INDEXES.values() for name in pair)}
     dynamodb.create_table(
         TableName=TABLE,
@@ -128,6 +128,7 @@ def _make_table(dynamodb: Any) -> None:
             for name, pair in INDEXES.items()
         ],
     )
+    return dynamodb
 
 
 def _keys(partition: str, sort: str) -> list[dict[str, str]]:

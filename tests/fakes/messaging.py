@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from darkroom.model import Alarm, JobDue, Note, PollState, SourceObject, Upload
+from darkroom.model import Alarm, JobDue, PollState, SourceObject, Upload, WarningMetric
 
 
 @dataclass
@@ -43,17 +43,17 @@ class Queue:
 
 
 @dataclass
-class Bell:
+class RecordedAlerts:
     """Fulfils `ports.Alerts`; keeps the alarms and the notes."""
 
     rung: list[Alarm] = field(default_factory=list)
-    noted: list[Note] = field(default_factory=list)
+    noted: list[WarningMetric] = field(default_factory=list)
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         self.rung.append(alarm)
 
-    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
-        self.noted.append(note)
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
+        self.noted.append(metric)
 
 
 @dataclass
@@ -62,6 +62,6 @@ class PresignedUrls:
 
     minted: list[tuple[str, str, int]] = field(default_factory=list)
 
-    def mint(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+    def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
         self.minted.append((source.key, filename, valid_seconds))
         return f"https://links.example.test/{source.key}?name={filename}&signature={len(self.minted)}"

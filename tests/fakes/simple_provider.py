@@ -61,7 +61,7 @@ class FakeLink:
 
 
 @dataclass
-class Enhancer:
+class SimpleProvider:
     """Fulfils `ports.Provider`. The next submits raise `refusals` before they are accepted, or `losses` after."""
 
     clock: Callable[[], datetime]

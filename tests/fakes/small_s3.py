@@ -1,5 +1,5 @@
-"""A small S3 on a loopback port: multipart uploads whose parts have trailing checksums. It checks like S3, or
-misbehaves.
+"""A small S3 on a loopback port: multipart uploads whose parts have trailing checksums, and their listing. It checks like S3,
+or misbehaves.
 
 Parts must be framed exactly and have the announced checksum. An upload is completed only from parts that are named by
 their ETags and checksums. `misdeeds` maps a part's number to what to do in its next answers.
@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote_plus, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 import boto3
 from botocore.config import Config
@@ -48,6 +49,7 @@ class SmallS3:
     url: str = ""
     authority: Path | None = None
     open_uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    begun: list[str] = field(default_factory=list)  # keys that the listing of unfinished uploads has, in pages of two
     algorithms: dict[str, str | None] = field(default_factory=dict)  # that each upload was begun with
     objects: dict[str, bytes] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
@@ -131,6 +133,11 @@ def etag(body: bytes) -> str:
     return f'"{zlib.adler32(body):032x}"'
 
 
+def _as_xml(key: str) -> str:
+    """Return the key as S3 writes it without an encoding: control characters become references such as `&#x1;`."""
+    return "".join(f"&#x{ord(one):x};" if ord(one) < 32 else escape(one) for one in key)
+
+
 class _Server(ThreadingHTTPServer):
     """The connections of its handlers end with it."""
 
@@ -185,6 +192,28 @@ class _Handler(BaseHTTPRequestHandler):
         in_order = [number for number, _ in found] == list(range(1, len(parts) + 1))
         announced = self.headers.get("x-amz-mp-object-size", str(len(whole)))
         return whole if in_order and announced == str(len(whole)) else None
+
+    def do_GET(self) -> None:
+        """Answer ListMultipartUploads. A key that XML 1.0 cannot contain makes an answer that no parser takes, unless the keys
+        are requested URL-encoded (S3 API reference, ListMultipartUploads, encoding-type)."""
+        query = self._query()
+        self._note(b"")
+        shown = (lambda key: quote_plus(key, safe="/")) if query.get("encoding-type") == "url" else _as_xml
+        start = self.kept.begun.index(query["key-marker"]) + 1 if "key-marker" in query else 0
+        page, rest = self.kept.begun[start : start + 2], self.kept.begun[start + 2 :]
+        uploads = "".join(
+            f"<Upload><Key>{shown(key)}</Key><UploadId>u-{key.encode().hex()}</UploadId>"
+            "<Initiated>2026-11-21T14:00:00.000Z</Initiated></Upload>"
+            for key in page
+        )
+        after = (
+            f"<NextKeyMarker>{shown(page[-1])}</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>"
+            if rest
+            else ""
+        )
+        form = "<EncodingType>url</EncodingType>" if query.get("encoding-type") == "url" else ""
+        inner = f"{form}<IsTruncated>{'true' if rest else 'false'}</IsTruncated>{after}{uploads}"
+        self._answer(200, f"<ListMultipartUploadsResult>{inner}</ListMultipartUploadsResult>".encode(), {})
 
     def do_PUT(self) -> None:
         query = self._query()

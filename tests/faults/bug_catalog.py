@@ -13,11 +13,15 @@ from tests.faults.world_shapes import HELD
 
 @dataclass(frozen=True)
 class Bug:
-    """A bug, the family of schedules that reveals it, and the invariants that it may break first."""
+    """A bug, the family of schedules that reveals it, the seed of one that does, and the invariants it may break first.
+
+    A change of the runtime may move what happens in a schedule: then the test finds another seed, slowly, and names it.
+    """
 
     name: str
     seed_it: Callable[[pytest.MonkeyPatch], None]
     family: str
+    seed: int
     laws: tuple[str, ...]
 
 
@@ -50,50 +54,52 @@ IN_GENERAL = (
         "SAME_ATTEMPT left out",
         seeded_bugs.no_same_attempt,
         "people",
+        193,
         (ONE_PAID, KNOWN, OVER, BALANCE, COMMITTED, CHARGED),
     ),
-    Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", (OVER, BALANCE, COMMITTED)),
-    Bug("LEASE_OVER left out", seeded_bugs.no_lease_over, "mixed", (TAKEOVER,)),
+    Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", 3, (OVER, BALANCE, COMMITTED)),
+    Bug("LEASE_OVER left out", seeded_bugs.no_lease_over, "mixed", 7, (TAKEOVER,)),
     Bug(
         "lease shorter than the invocation",
         seeded_bugs.lease_too_short,
         "doubts",
+        1,
         (TAKEOVER, KNOWN, ONE_PAID, REST, CHARGED),
     ),
-    Bug("ROOM_LEFT left out", seeded_bugs.no_room_left, "money", (LIMIT,)),
-    Bug("room off by the price", seeded_bugs.room_off_by_the_price, "money", (LIMIT,)),
-    Bug("budget read, then written", seeded_bugs.budget_read_then_written, "money", (LIMIT,)),
-    Bug("released twice", seeded_bugs.released_twice, "mixed", (BALANCE, COMMITTED)),
-    Bug("reserved beside the job", seeded_bugs.reserved_beside_the_job, "money", (BALANCE, COMMITTED)),
-    Bug("sent before reserved", seeded_bugs.sent_before_reserved, "mixed", (KNOWN, RETRY)),
-    Bug("doubt taken for not sent", seeded_bugs.doubt_taken_for_not_sent, "doubts", (ONE_PAID, CHARGED)),
-    Bug("doubt released at once", seeded_bugs.doubt_released_at_once, "doubts", (ONE_PAID, CHARGED)),
-    Bug("no grace", seeded_bugs.no_grace, "doubts", (ONE_PAID, CHARGED)),
-    Bug("no wait for the dead", seeded_bugs.no_wait_for_the_dead, "doubts", (ONE_PAID, KNOWN, TAKEOVER, CHARGED)),
-    Bug("another key's list believed", seeded_bugs.another_keys_list_believed, "doubts", (ONE_PAID, CHARGED)),
-    Bug("nothing released when it fails", seeded_bugs.nothing_released_when_it_fails, "mixed", (BALANCE,)),
-    Bug("settled twice", seeded_bugs.settled_twice, "mixed", (BALANCE, COMMITTED)),
-    Bug("marked before sent", seeded_bugs.marked_before_sent, "mixed", (TOLD,)),
-    Bug("takeover raises the run", seeded_bugs.sweep_raises_the_run, "doubts", (RUN,)),
-    Bug("rerun forgets the run before", seeded_bugs.rerun_forgets_the_run, "people", (BALANCE, OVER)),
-    Bug("NOT_OLDER left out", seeded_bugs.no_not_older, "versions", (NEWER,)),
-    Bug("OUTPUT_FREE left out", seeded_bugs.no_output_free, "versions", (NEWER, DELIVERED)),
-    Bug("broken result believed", seeded_bugs.broken_result_believed, "mixed", (WHOLE,)),
-    Bug("cancelled by word", seeded_bugs.cancelled_by_word, "people", (CHARGED,)),
-    Bug("dead submits not swept", seeded_bugs.died_after_wake, "doubts", (ENDS, REST)),
-    Bug("waiting counts as failing", seeded_bugs.waiting_counts_as_failing, "doubts", (RETRY,)),
+    Bug("ROOM_LEFT left out", seeded_bugs.no_room_left, "money", 1, (LIMIT,)),
+    Bug("room off by the price", seeded_bugs.room_off_by_the_price, "money", 1, (LIMIT,)),
+    Bug("budget read, then written", seeded_bugs.budget_read_then_written, "money", 197, (LIMIT,)),
+    Bug("released twice", seeded_bugs.released_twice, "mixed", 74, (BALANCE, COMMITTED)),
+    Bug("reserved beside the job", seeded_bugs.reserved_beside_the_job, "money", 0, (BALANCE, COMMITTED)),
+    Bug("sent before reserved", seeded_bugs.sent_before_reserved, "mixed", 0, (KNOWN, RETRY)),
+    Bug("doubt taken for not sent", seeded_bugs.doubt_taken_for_not_sent, "doubts", 3, (ONE_PAID, CHARGED)),
+    Bug("doubt released at once", seeded_bugs.doubt_released_at_once, "doubts", 4, (ONE_PAID, CHARGED)),
+    Bug("no grace", seeded_bugs.no_grace, "doubts", 4, (ONE_PAID, CHARGED)),
+    Bug("no wait for the dead", seeded_bugs.no_wait_for_the_dead, "doubts", 95, (ONE_PAID, KNOWN, TAKEOVER, CHARGED)),
+    Bug("another key's list believed", seeded_bugs.another_keys_list_believed, "doubts", 9, (ONE_PAID, CHARGED)),
+    Bug("nothing released when it fails", seeded_bugs.nothing_released_when_it_fails, "mixed", 0, (BALANCE,)),
+    Bug("settled twice", seeded_bugs.settled_twice, "mixed", 0, (BALANCE, COMMITTED)),
+    Bug("marked before sent", seeded_bugs.marked_before_sent, "mixed", 41, (TOLD,)),
+    Bug("takeover raises the run", seeded_bugs.sweep_raises_the_run, "doubts", 0, (RUN,)),
+    Bug("rerun forgets the run before", seeded_bugs.rerun_forgets_the_run, "people", 5, (BALANCE, OVER)),
+    Bug("NOT_OLDER left out", seeded_bugs.no_not_older, "versions", 2, (NEWER,)),
+    Bug("OUTPUT_FREE left out", seeded_bugs.no_output_free, "versions", 18, (NEWER, DELIVERED)),
+    Bug("broken result believed", seeded_bugs.broken_result_believed, "mixed", 2, (WHOLE,)),
+    Bug("cancelled by word", seeded_bugs.cancelled_by_word, "people", 81, (CHARGED,)),
+    Bug("dead submits not swept", seeded_bugs.died_after_wake, "doubts", 2, (ENDS, REST)),
+    Bug("waiting counts as failing", seeded_bugs.waiting_counts_as_failing, "doubts", 2, (RETRY,)),
 )
 OF_STAGING = (
-    Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, (PUBLISHED, GONE)),
-    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, (OWN,)),
-    Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, (PUBLISHED, GONE, REST)),
-    Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, (STAYS,)),
-    Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, (GONE,)),
-    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, (ITS_OWN,)),
-    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, (ONE_PAID, CHARGED)),
-    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, (CHARGED,)),
-    Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, (ONE_PAID,)),
-    Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, (CHARGED,)),
-    Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, (NO_WAIT,)),
+    Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 7, (PUBLISHED, GONE)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 62, (OWN,)),
+    Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
+    Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
+    Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 36, (GONE,)),
+    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 233, (ITS_OWN,)),
+    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 2, (ONE_PAID, CHARGED)),
+    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 2, (CHARGED,)),
+    Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, 1, (ONE_PAID,)),
+    Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
+    Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 4, (NO_WAIT,)),
 )
 BUGS = (*IN_GENERAL, *OF_STAGING)

@@ -10,7 +10,7 @@ from darkroom.errors import DarkroomError
 from darkroom.messages import MalformedMessage
 from darkroom.model import Alarm, Handle, JobStatus
 from darkroom.pipeline.sweep import SweepFailed
-from tests.faults.dynamodb_values import Row
+from tests.fakes.dynamodb_values import Row
 from tests.faults.injected_errors import Outage
 from tests.faults.invariants import OVER, InvariantBroken, number, text
 from tests.faults.workers import WorkerDied

@@ -17,7 +17,7 @@ from darkroom.errors import (
     Throttled,
     UnsafeLink,
 )
-from tests.faults.memory_dynamodb import cancelled, refusal
+from tests.fakes.memory_dynamodb import cancelled, refusal
 from tests.faults.port_proxies import Maker
 from tests.faults.scheduler import Scheduler
 

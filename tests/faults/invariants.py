@@ -9,14 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from darkroom import messages
+from darkroom.aws import items
 from darkroom.model import TERMINAL, JobStatus
-from tests.faults.dynamodb_values import Row
+from tests.fakes.dynamodb_values import Row
+from tests.fakes.memory_dynamodb import Key
 from tests.faults.memory_buckets import Result
-from tests.faults.memory_dynamodb import Key
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_vendor import Process, Vendor
 
 OVER = {status.value for status in TERMINAL}
+AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}  # or perhaps there
 AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
 NOTHING = Decimal(0)
 
@@ -221,6 +223,7 @@ class Invariants:
             self.seen[f"{status} {code}"] += 1
         if before == "SUBMITTING" and status == "CLAIMED":
             self.seen["sent again after a lookup"] += "never received" in (text(new, "error") or "")
+        self._whole(new)
         if status == "PROCESSING":
             self._bound(job_id, new)
         if (job_id, int(number(new, "run"))) in self.staged and status not in AFTER_STAGING:
@@ -232,6 +235,21 @@ class Invariants:
             self.newest[key] = order
         self.seen["superseded"] += status == "COMPLETED" and "superseded" in new
         self.seen[f"cancelled from {before}"] += status == "CANCELLED" and "error_code" not in new
+
+    def _whole(self, new: Row) -> None:
+        """What exists together is in the row together, and what a status promises is there."""
+        try:
+            job = items.job_of(new)
+            if job.status in AT_THE_PROVIDER:
+                job.require_provider(), job.require_model(), job.require_dispatch(), job.require_reservation()
+            if job.status is JobStatus.PROCESSING:
+                job.require_process()
+            early = job.status in (JobStatus.CLAIMED, JobStatus.SUBMITTING) and job.process is not None
+            waiting = job.status is JobStatus.CLAIMED and job.reservation is not None
+        except (TypeError, ValueError) as lacking:
+            self.breach("a job has what its status promises", str(lacking))
+        if early or waiting:
+            self.breach("a job has nothing that its status excludes", f"{job.job_id} {job.status}")
 
     def _bound(self, job_id: str, new: Row) -> None:
         process = self.vendor.processes.get(text(new, "process_id") or "")

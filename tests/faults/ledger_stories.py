@@ -18,7 +18,7 @@ from tests.integration.ledger_support import HOURS_24, LEASE, bound, claimed, pl
 def settles_below_its_price(ledger: DynamoLedger) -> None:
     """Claim, reserve, bind, settle: the provider charges a part of what was reserved."""
     ended = ledger.settle(bound(ledger, credits="3"), JobStatus.FAILED, Decimal(1), START, error_code="Expired")
-    ledger.published(ended, START)
+    ledger.mark_published(ended, START)
 
 
 def fails_and_overruns(ledger: DynamoLedger) -> None:
@@ -32,7 +32,7 @@ def fails_and_overruns(ledger: DynamoLedger) -> None:
 def is_released_and_taken_over(ledger: DynamoLedger) -> None:
     """A throttled job waits and is claimed again; then its earlier owner can write nothing."""
     stale = reserved(ledger, credits="2")
-    ledger.release(stale, START + timedelta(seconds=30), "Throttled", "wait")
+    ledger.release(stale, START + timedelta(seconds=30), error_code="Throttled", error="wait")
     later = START + timedelta(seconds=31)
     again = ledger.claim(source(), later, later + LEASE, later + HOURS_24)
     assert again.owned

@@ -176,7 +176,7 @@ class OutputBucket:
         if key in self.reports and self.reports[key][0] <= order:
             del self.reports[key]
 
-    def unfinished(self) -> list[UnfinishedUpload]:
+    def list_unfinished(self) -> list[UnfinishedUpload]:
         return list(self.begun.values())
 
     def abort(self, upload: UnfinishedUpload) -> None:

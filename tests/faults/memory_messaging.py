@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkroom.model import Alarm, Note
+from darkroom.model import Alarm, WarningMetric
 from tests.faults.scheduler import Scheduler
 
 VISIBILITY = 300.0
@@ -93,7 +93,7 @@ class MemoryAlerts:
             self.doubts_at = self.scheduler.seconds
             self.on_doubt()
 
-    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
         """Do nothing: a note calls nobody."""
 
     def alarmed_since(self, seconds: float) -> bool:

@@ -30,7 +30,7 @@ class MemoryStagedResults:
     on_drop: Callable[[str], None]
     kept: dict[str, StagedResult] = field(default_factory=dict)
 
-    def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
+    def stage(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
         self.kept[handle.job_id] = StagedResult(handle, process_id, b"".join(pieces))
         self.on_keep(process_id)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.faults.memory_dynamodb import refusal
+from tests.fakes.memory_dynamodb import refusal
 from tests.faults.scheduler import Scheduler
 
 FILE = Path(__file__).parents[2] / "statemachine" / "darkroom.asl.json"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.errors import Inapplicable
 from darkroom.model import Handle, Job, ProcessState
 from darkroom.pipeline.operator_commands import OperatorCommands
-from tests.faults.dynamodb_values import Row
+from tests.fakes.dynamodb_values import Row
 from tests.faults.invariants import OVER, number, text
 from tests.faults.simulated_stack import PROVIDER
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import messages
+from darkroom import messages, timestamps
 from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
@@ -73,8 +73,8 @@ def budget_read_then_written(patch: Patch) -> None:
     reserve, grant = DynamoLedger.reserve, budgets._grant
 
     def checked(self: DynamoLedger, job: Any, plan: Any, *rest: Any) -> Any:
-        month, limit = items.stamp(rest[-1])[:7], self.limits.monthly_credits.get(plan.provider)
-        item = self._writer.read(items.budget_key(plan.provider, month)) or {}
+        month, limit = timestamps.stamp(rest[-1])[:7], self.limits.monthly_credits.get(plan.provider)
+        item = self.table.read(items.budget_key(plan.provider, month)) or {}
         if limit and items.number(item, "committed") + plan.price > limit:
             raise BudgetExceeded("no room")
         return reserve(self, job, plan, *rest)
@@ -95,10 +95,10 @@ def released_twice(patch: Patch) -> None:
 
     def tokenless(self: LedgerTable, writes: Any) -> None:
         items: Any = [
-            {"ConditionCheck": one.check(self.table)} if one.changes_nothing else {"Update": one.request(self.table)}
+            {"ConditionCheck": one.check(self.name)} if one.changes_nothing else {"Update": one.request(self.name)}
             for one in writes
         ]
-        self._patiently(
+        self._with_retries(
             lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid.uuid4()))
         )
 
@@ -112,7 +112,7 @@ def reserved_beside_the_job(patch: Patch) -> None:
     def apart(self: DynamoLedger, step: Write, money: list[Write]) -> None:
         try:
             if money:
-                self._writer.transact(money)
+                self.table.transact(money)
         except ConditionFailed as failed:
             budgets.explain(money[failed.index], failed.item)
         self._updated(step)
@@ -129,9 +129,9 @@ def sent_before_reserved(patch: Patch) -> None:
         answered[job.job_id] = _call(self, job, plan, source)
         return reserve(self, job, plan, source)
 
-    _call = Dispatch._call
+    _call = Dispatch._submit
     patch.setattr(Dispatch, "_reserve", swapped)
-    patch.setattr(Dispatch, "_call", lambda self, job, plan, source: answered.pop(job.job_id))
+    patch.setattr(Dispatch, "_submit", lambda self, job, plan, source: answered.pop(job.job_id))
 
 
 def doubt_taken_for_not_sent(patch: Patch) -> None:
@@ -141,7 +141,7 @@ def doubt_taken_for_not_sent(patch: Patch) -> None:
 
 def doubt_released_at_once(patch: Patch) -> None:
     """A lost answer releases the reservation, as if no connection had been made."""
-    original = Dispatch._call
+    original = Dispatch._submit
 
     def calls(self: Dispatch, *given: Any) -> Any:
         try:
@@ -149,7 +149,7 @@ def doubt_released_at_once(patch: Patch) -> None:
         except SubmitInDoubt as lost:
             raise dispatch.NothingSent(str(lost)) from None
 
-    patch.setattr(Dispatch, "_call", calls)
+    patch.setattr(Dispatch, "_submit", calls)
 
 
 def no_grace(patch: Patch) -> None:
@@ -169,7 +169,7 @@ def another_keys_list_believed(patch: Patch) -> None:
 
     def settle(self: InDoubt, job: Any) -> Any:
         known = self.providers[job.provider].key_fingerprint()
-        return original(self, replace(job, key_fingerprint=known))
+        return original(self, replace(job, reservation=replace(job.reservation, key_fingerprint=known)))
 
     patch.setattr(InDoubt, "resolve", settle)
 
@@ -182,27 +182,27 @@ def nothing_released_when_it_fails(patch: Patch) -> None:
 
 def settled_twice(patch: Patch) -> None:
     """Finalize settles the months again each time it finds the job over."""
-    announce = Settlement.announce
+    publish_event = Settlement.publish_event
 
     def again(self: Settlement, job: Any) -> Any:
         if job.credits is not None:
-            self.ledger._writer.transact(budgets.settlements(job, job.credits))  # type: ignore[attr-defined]
-        return announce(self, job)
+            self.ledger.table.transact(budgets.settlements(job, job.credits))  # type: ignore[attr-defined]
+        return publish_event(self, job)
 
-    patch.setattr(Settlement, "announce", again)
+    patch.setattr(Settlement, "publish_event", again)
 
 
 def marked_before_sent(patch: Patch) -> None:
     """The event is marked as sent before it is sent."""
 
-    def announce(self: Settlement, job: Any) -> Any:
+    def publish_event(self: Settlement, job: Any) -> Any:
         detail_type = messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
-            self.ledger.published(job, self.clock())
+            self.ledger.mark_published(job, self.clock())
             self.events.publish(detail_type, messages.event_detail(job))
         return job
 
-    patch.setattr(Settlement, "announce", announce)
+    patch.setattr(Settlement, "publish_event", publish_event)
 
 
 def sweep_raises_the_run(patch: Patch) -> None:
@@ -242,21 +242,27 @@ def broken_result_believed(patch: Patch) -> None:
     """Whatever the link returns is published."""
 
     def believed(link: Any, job: Any, progress: Any) -> ImageFacts:
-        return ImageFacts(ImageFormat(job.output_format), 1, 1)
+        return ImageFacts(ImageFormat(job.dispatch.output_format), 1, 1)
 
     patch.setattr(delivery, "check_result", believed)
 
 
 def cancelled_by_word(patch: Patch) -> None:
     """A cancellation counts as done when it was requested."""
-    original = finalize.Finalize._cancelled
-    patch.setattr(finalize.Finalize, "_cancelled", lambda self, provider, job: original(self, provider, job) or True)
+    original = finalize.Finalize._try_to_cancel
+    patch.setattr(
+        finalize.Finalize,
+        "_try_to_cancel",
+        lambda self, provider, process_id: original(self, provider, process_id) or True,
+    )
 
 
 def died_after_wake(patch: Patch) -> None:
     """The sweep does not look at submits whose worker died."""
-    original = Sweep._each
-    patch.setattr(Sweep, "_each", lambda self, word, *rest: 0 if word == "SUBMITTING" else original(self, word, *rest))
+    original = Sweep._for_each_due
+    patch.setattr(
+        Sweep, "_for_each_due", lambda self, word, *rest: 0 if word == "SUBMITTING" else original(self, word, *rest)
+    )
 
 
 def waiting_counts_as_failing(patch: Patch) -> None:

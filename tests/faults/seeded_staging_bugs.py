@@ -7,13 +7,12 @@ from functools import partial
 from typing import Any
 
 from darkroom.errors import ErrorCode
-from darkroom.model import ProcessState
+from darkroom.model import NOTHING, ProcessState
 from darkroom.pipeline import dispatch
 from darkroom.pipeline.delivery import Delivery
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done
 from darkroom.pipeline.poll import Poll
-from darkroom.pipeline.settlement import NOTHING
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.seeded_bugs import Patch
 
@@ -57,8 +56,8 @@ def dropped_before_the_copy(patch: Patch) -> None:
     write = Delivery._write
 
     def late(self: Delivery, key: str, link: Any, form: Any, job: Any, credits: Any) -> None:
-        if job.staged:
-            self.staging.drop(job.job_id, job.process_id)
+        if job.process.staged:
+            self.staging.drop(job.job_id, job.process.process_id)
         write(self, key, link, form, job, credits)
 
     patch.setattr(Delivery, "_write", late)
@@ -74,7 +73,7 @@ def _adopting(patch: Patch, state: ProcessState, instead: Any) -> None:
     adopt = InDoubt._adopt
 
     def adopted(self: InDoubt, provider: Any, job: Any, found: Any) -> Any:
-        other = found[0].state is state and job.send_mode.is_synchronous
+        other = found[0].state is state and job.dispatch.send_mode.is_synchronous
         return instead(self, job) if other else adopt(self, provider, job, found)
 
     patch.setattr(InDoubt, "_adopt", adopted)
@@ -103,7 +102,7 @@ def failed_call_charged(patch: Patch) -> None:
     """A call that failed at the provider is settled at its reserved price."""
 
     def charged(self: InDoubt, job: Any) -> Any:
-        return Done(self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, "failed", job.credits_reserved))
+        return Done(self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, "failed", job.reservation.credits_reserved))
 
     _adopting(patch, ProcessState.FAILED, charged)
 
@@ -113,7 +112,10 @@ def polled_though_staged(patch: Patch) -> None:
     poll = Poll.__call__
 
     def asked(self: Poll, job_id: str, run: int) -> Any:
-        forgetful = _Aside(self.ledger, get=lambda job_id: job and replace(job, staged=False))
+        forgetful = _Aside(
+            self.ledger,
+            get=lambda job_id: job and replace(job, process=job.process and replace(job.process, staged=False)),
+        )
         job = self.ledger.get(job_id)
         return poll(replace(self, ledger=forgetful), job_id, run)  # type: ignore[arg-type]
 
@@ -127,6 +129,6 @@ def whatever_is_staged_published(patch: Patch) -> None:
 
     def opened(self: Delivery, job: Any, provider: Any) -> Any:
         found = self.staging._port.kept.get(job.job_id)  # type: ignore[attr-defined]
-        return self.staging.open(job.job_id, found.process_id) if found else provider.result(job.process_id or "")
+        return self.staging.open(job.job_id, found.process_id) if found else provider.result(job.process.process_id)
 
-    patch.setattr(Delivery, "_opened", opened)
+    patch.setattr(Delivery, "_open_result", opened)

@@ -14,13 +14,13 @@ from urllib.parse import quote_plus
 
 from darkroom import messages
 from darkroom.model import Limits, Upload
+from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.fakes.messaging import PresignedUrls
 from tests.faults import final_checks
 from tests.faults.choices import RandomDeaths
 from tests.faults.injected_errors import InjectedErrors
 from tests.faults.invariants import InvariantBroken, Invariants, text
 from tests.faults.memory_buckets import InputBucket, OutputBucket
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.faults.memory_messaging import Bus, MemoryAlerts, Message, Queue
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.memory_step_functions import Execution, MemoryStepFunctions
@@ -193,7 +193,7 @@ class Simulation:
     def _deliver(self, message: Message, delay: float) -> None:
         def receive(ends: datetime) -> list[str]:
             message.received += 1
-            return self.stack.submit(message.body, ends)
+            return self.stack.submit(message.body, ends, is_repeated=message.received > 1)
 
         def ended(outcome: object) -> None:
             if isinstance(outcome, BaseException):

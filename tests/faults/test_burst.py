@@ -83,7 +83,7 @@ def test_starts_of_executions_that_are_throttled_are_made_up_for(monkeypatch: py
 
 def test_one_seed_is_one_burst() -> None:
     first, second = burst(uploads=40, seed=7), burst(uploads=40, seed=7)
-    assert (first.simulation.steps, first.ended_at) == (second.simulation.steps, second.ended_at)
+    assert (first.world.steps, first.ended_at) == (second.world.steps, second.ended_at)
 
 
 def test_the_simulation_notices_a_submit_that_pays_twice(monkeypatch: pytest.MonkeyPatch) -> None:

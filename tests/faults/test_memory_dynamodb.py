@@ -12,10 +12,11 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from tests.fakes.aws_account import INDEXES, TABLE, Cloud, cloud
-from tests.faults.dynamodb_values import Unsupported
+from tests.fakes.dynamodb_values import Unsupported
+from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.faults.ledger_stories import STORIES
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.faults.random_requests import Requests
 from tests.integration.ledger_support import limits
 
@@ -27,7 +28,7 @@ UNTOLD = {"ResponseMetadata", "Message", "ConsumedCapacity", "ItemCollectionMetr
 @pytest.fixture
 def emulated() -> Iterator[Any]:
     """Yield the emulator's client."""
-    with cloud() as account:
+    with cloud(emulated=True) as account:
         yield account.dynamodb
 
 
@@ -123,7 +124,7 @@ def test_the_ledgers_stories_leave_the_same_rows(
     emulated: Any, memory: InMemoryDynamo, story: Callable[[DynamoLedger], None]
 ) -> None:
     for client in (memory, emulated):
-        story(DynamoLedger(client, TABLE, limits("10", "5"), lambda seconds: None))
+        story(DynamoLedger(LedgerTable(client, TABLE, lambda seconds: None), limits("10", "5")))
     assert rows(memory) == rows(emulated)
     assert Cloud(None, memory).budget("topaz", "2026-11")["committed"] > Decimal(0)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.fakes.memory_dynamodb import InMemoryDynamo, refusal
 from tests.faults.choices import DeathAt
 from tests.faults.example_port import Store
-from tests.faults.memory_dynamodb import InMemoryDynamo, refusal
 from tests.faults.port_proxies import FaultAt, Proxy
 from tests.faults.scheduler import Scheduler
 from tests.faults.workers import WorkerDied

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.faults import thread_pool
 from tests.faults.choices import Bursts, Picker, Priorities, RandomDeaths, Uniform
 from tests.faults.example_port import Store
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.faults.port_proxies import Proxy, RandomFaults
 from tests.faults.scheduler import START, Scheduler
 from tests.faults.workers import Stalled, WorkerDied

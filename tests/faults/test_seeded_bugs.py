@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from tests.faults.bug_catalog import BUGS, Bug
@@ -10,14 +12,17 @@ from tests.faults.replay import play
 MOST_SEEDS = 300
 
 
+@pytest.mark.filterwarnings("default:another seed:UserWarning")
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_the_simulation_catches(bug: Bug, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_simulation_catches(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kept seed first. When it misses the bug, search for another and name it among the warnings."""
+    seeds = (bug.seed, *range(MOST_SEEDS))
     with monkeypatch.context() as patch:
         bug.seed_it(patch)
-        caught = next((found for seed in range(MOST_SEEDS) if (found := play(seed, bug.family)).law), None)
+        caught = next((found for seed in seeds if (found := play(seed, bug.family)).law), None)
     assert caught is not None, f"{bug.name} broke no law within {MOST_SEEDS} schedules of the family {bug.family}"
-    with capsys.disabled():
-        print(f"\n{bug.name}: caught by seed {caught.shape.seed} of {bug.family}: {caught.law}", end=" ")
+    if caught.shape.seed != bug.seed:
+        warnings.warn(f"another seed catches {bug.name!r}: {caught.shape.seed}, not {bug.seed}", stacklevel=1)
     assert caught.law in bug.laws, caught.report
     sound = play(caught.shape.seed, bug.family)
     assert sound.law is None, sound.report

@@ -15,7 +15,7 @@ HAPPENED: Counter[str] = Counter()
 NEEDED = {
     "staged": 200, "staged, and adopted": 20, "FAILED ResultLost": 20, "FAILED ProviderFailed": 45, "superseded": 5,
     "sent again after a lookup": 50, "SUBMITTING → IN_DOUBT": 60, "rerun paid again": 40, "accepted after death": 1,
-    "died before staging.keep": 9, "died after staging.keep": 7, "died before staging.drop": 1,
+    "died before staging.stage": 9, "died after staging.stage": 7, "died before staging.drop": 1,
     "died after staging.drop": 1, "cancelled from PROCESSING": 15,
     "lists: staged": 100, "lists: staged, and adopted": 12, "lists: FAILED ResultLost": 10,
     "lists: sent again after a lookup": 40, "blind: staged": 50, "blind: staged, and adopted": 4,

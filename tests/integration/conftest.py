@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.fakes.application import World
+from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import Cloud, cloud
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "emulated: the ledger's table is moto's, not the one in memory")
+
+
 @pytest.fixture
-def account() -> Iterator[Cloud]:
-    with cloud() as made:
+def account(request: pytest.FixtureRequest) -> Iterator[Cloud]:
+    with cloud(emulated=request.node.get_closest_marker("emulated") is not None) as made:
         yield made
 
 
 @pytest.fixture
-def world(account: Cloud) -> World:
-    return World(account)
+def application(account: Cloud) -> ApplicationUnderTest:
+    return ApplicationUnderTest(account)

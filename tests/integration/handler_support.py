@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ import pytest
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, client
 
 import finalize
+import poll
 import submit
 import sweep
-from darkroom import container
+from darkroom.container import Container
 from darkroom.model import Job
+from darkroom.providers.registry import ADAPTERS
 from darkroom_local.simulators.topaz import TopazSimulator
 
 KEY = "handler-key-0123456789"
@@ -40,6 +43,7 @@ class Stack:
     queue_url: str
     machine_arn: str
     simulator: TopazSimulator
+    application: Container
 
     def waiting(self) -> list[str]:
         """Return the bodies in the intake queue, after checking their number, delayed ones included."""
@@ -59,13 +63,6 @@ class Stack:
         return job
 
 
-def forget_wiring() -> None:
-    """Make the next call of a use case a cold start."""
-    for value in vars(container).values():
-        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == container.__name__:
-            value.cache_clear()
-
-
 @contextmanager
 def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
     """Yield the stack in an account. These environment variables override the usual ones."""
@@ -77,18 +74,18 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         variables = {
             "LEDGER_TABLE": TABLE, "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "API_KEYS_SECRET_ARN": secret,
             "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
-            "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in container.ADAPTERS), CLOSED),
+            "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in ADAPTERS), CLOSED),
             "TOPAZ_BASE_URL": simulator.base_url, **environment,
         }  # fmt: skip
         for name, value in variables.items():
             patch.setenv(name, value)
         for function in (submit, finalize, sweep):  # Powertools reads its environment when the function is imported
             patch.setattr(function.metrics.provider, "namespace", "Darkroom")
-        patch.setattr(container, "_client", client)
-        forget_wiring()
-        yield Stack(account, queue, machine["stateMachineArn"], simulator)
-        container._http().close()
-        forget_wiring()
+        application = Container(os.environ, clients=client)
+        for function in (submit, poll, finalize, sweep):
+            patch.setattr(function, "application", application)
+        yield Stack(account, queue, machine["stateMachineArn"], simulator, application)
+        application.adapters.http.close()
 
 
 def batch(*bodies: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from tests.fakes.application import START
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import ImageFormat, Job, Limits, Plan, SourceObject, Submission
 
 LEASE = timedelta(seconds=360)
@@ -24,7 +25,7 @@ def limits(credits: str = "0", usd: str = "0") -> Limits:
 
 def make_ledger(cloud: Cloud, *, credits: str = "0", usd: str = "0") -> DynamoLedger:
     """Return a ledger with these limits. It never really sleeps."""
-    return DynamoLedger(cloud.dynamodb, TABLE, limits(credits, usd), lambda seconds: None)
+    return DynamoLedger(LedgerTable(cloud.dynamodb, TABLE, lambda seconds: None), limits(credits, usd))
 
 
 def source(name: str = "a.jpg", version: str = "v1", second: int = 0) -> SourceObject:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.fakes.application import World
+from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import OUTPUT
 from tests.integration.time_support import Replaced
 
@@ -18,29 +18,29 @@ HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 
 
-def begun(world: World, key: str) -> None:
+def begun(application: ApplicationUnderTest, key: str) -> None:
     """Begin a multipart upload now, by the test's clock, and leave it."""
-    upload_id = world.cloud.s3.create_multipart_upload(Bucket=OUTPUT, Key=key)["UploadId"]
-    whole, began = world.ports["outputs"], world.clock()
-    world.ports["outputs"] = Replaced(whole, unfinished=lambda: [UnfinishedUpload(key, upload_id, began)])
+    upload_id = application.cloud.s3.create_multipart_upload(Bucket=OUTPUT, Key=key)["UploadId"]
+    whole, began = application.ports["outputs"], application.clock()
+    application.ports["outputs"] = Replaced(whole, list_unfinished=lambda: [UnfinishedUpload(key, upload_id, began)])
 
 
-def left_after(world: World, step: timedelta) -> int:
-    world.clock.advance(step)
-    world.sweep()
-    return len(world.cloud.unfinished_uploads())
+def left_after(application: ApplicationUnderTest, step: timedelta) -> int:
+    application.clock.advance(step)
+    application.sweep()
+    return len(application.cloud.unfinished_uploads())
 
 
-def test_an_abandoned_multipart_upload_is_aborted_after_an_hour(world: World) -> None:
-    begun(world, KEY)
-    assert left_after(world, HOUR) == 0
+def test_an_abandoned_multipart_upload_is_aborted_after_an_hour(application: ApplicationUnderTest) -> None:
+    begun(application, KEY)
+    assert left_after(application, HOUR) == 0
 
 
-def test_a_multipart_upload_that_a_submit_may_use_is_left_alone(world: World) -> None:
-    begun(world, KEY)
-    assert left_after(world, HOUR - SECOND) == 1
+def test_a_multipart_upload_that_a_submit_may_use_is_left_alone(application: ApplicationUnderTest) -> None:
+    begun(application, KEY)
+    assert left_after(application, HOUR - SECOND) == 1
 
 
-def test_a_strangers_prefix_that_begins_like_ours_is_left_alone(world: World) -> None:
-    begun(world, "_darkroomy/incoming/0")
-    assert left_after(world, 10 * HOUR) == 1
+def test_a_strangers_prefix_that_begins_like_ours_is_left_alone(application: ApplicationUnderTest) -> None:
+    begun(application, "_darkroomy/incoming/0")
+    assert left_after(application, 10 * HOUR) == 1

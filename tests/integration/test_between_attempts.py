@@ -11,21 +11,21 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.fakes.application import INVOCATION, MONTH, World, picture
+from tests.fakes.application import INVOCATION, MONTH, ApplicationUnderTest, picture
 
 from darkroom.errors import LedgerBusy, LostClaim, OutputBusy, ProcessUnknown, ResultNotReady
 from darkroom.model import Job, JobStatus, ProcessState
-from darkroom.pipeline.binding import BIND_TRIES
-from darkroom.pipeline.finalize import BUSY_LOOK, SILENCE_BORNE
+from darkroom.pipeline.binding import BIND_ATTEMPTS
+from darkroom.pipeline.finalize import BUSY_RETRY, MAX_SILENCE
 from darkroom.pipeline.outcomes import Ignored, RetryLater
 
 GONE = ProcessUnknown("HTTP 404")
 
 
 @pytest.fixture
-def job(world: World) -> Job:
-    world.deliver(world.cloud.put("a.jpg", picture()))
-    return world.job()
+def job(application: ApplicationUnderTest) -> Job:
+    application.deliver(application.cloud.put("a.jpg", picture()))
+    return application.job()
 
 
 class Stubborn:
@@ -49,86 +49,88 @@ class Stubborn:
 
 @pytest.mark.parametrize("state", [None, ProcessState.EXPIRED, ProcessState.FAILED, ProcessState.CANCELLED])
 def test_a_result_that_stands_is_settled_whatever_the_provider_says_by_then(
-    world: World, job: Job, state: ProcessState | None
+    application: ApplicationUnderTest, job: Job, state: ProcessState | None
 ) -> None:
-    world.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
-    world.ports["ledger"] = Stubborn(world.ledger, "settle", [LedgerBusy("contended")])
+    application.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
+    application.ports["ledger"] = Stubborn(application.ledger, "settle", [LedgerBusy("contended")])
     with pytest.raises(LedgerBusy):
-        world.finalize(job)
-    assert world.cloud.keys() == {"a.jpg"}
+        application.finalize(job)
+    assert application.cloud.keys() == {"a.jpg"}
     if state is None:
-        world.provider.faults |= {"progress": [GONE] * 3, "result": [GONE] * 3}
+        application.provider.faults |= {"progress": [GONE] * 3, "result": [GONE] * 3}
     else:
-        world.provider.become(state)
+        application.provider.become(state)
 
-    assert world.finalize(job).status == "COMPLETED"
+    assert application.finalize(job).status == "COMPLETED"
 
-    assert (world.job().credits, world.cloud.keys()) == (3, {"a.jpg"})
-    world.assert_books_balance()
+    assert (application.job().credits, application.cloud.keys()) == (3, {"a.jpg"})
+    application.assert_books_balance()
 
 
-def test_one_404_after_the_end_loses_nothing(world: World, job: Job) -> None:
-    world.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
-    world.provider.faults["result"] = [ResultNotReady("the download was cut")]
+def test_one_404_after_the_end_loses_nothing(application: ApplicationUnderTest, job: Job) -> None:
+    application.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
+    application.provider.faults["result"] = [ResultNotReady("the download was cut")]
     with pytest.raises(ResultNotReady):
-        world.finalize(job)
-    world.provider.faults |= {"progress": [GONE], "result": [GONE]}
-    with pytest.raises(ResultNotReady, match="knows no such process"):
-        world.finalize(job)
+        application.finalize(job)
+    application.provider.faults |= {"progress": [GONE], "result": [GONE]}
+    with pytest.raises(ResultNotReady, match="does not know the process"):
+        application.finalize(job)
 
-    assert world.finalize(job).status == "COMPLETED"
+    assert application.finalize(job).status == "COMPLETED"
 
-    assert (world.job().credits, world.cloud.keys()) == (3, {"a.jpg"})
+    assert (application.job().credits, application.cloud.keys()) == (3, {"a.jpg"})
 
 
 @pytest.mark.parametrize("state", [ProcessState.FAILED, ProcessState.CANCELLED])
 @pytest.mark.parametrize("late", [False, True])
 def test_a_process_that_had_said_completed_is_settled_when_it_fails_after_all(
-    world: World, job: Job, state: ProcessState, late: bool
+    application: ApplicationUnderTest, job: Job, state: ProcessState, late: bool
 ) -> None:
-    world.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
-    world.provider.faults["result"] = [ResultNotReady("the download was cut")]
+    application.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
+    application.provider.faults["result"] = [ResultNotReady("the download was cut")]
     with pytest.raises(ResultNotReady):
-        world.finalize(job)
-    world.provider.become(state)
+        application.finalize(job)
+    application.provider.become(state)
     if late:
-        world.clock.advance(job.deadline_at - world.clock() + SILENCE_BORNE)
+        application.clock.advance(job.deadline_at - application.clock() + MAX_SILENCE)
 
-    world.finalize(job)
+    application.finalize(job)
 
-    ended = world.job()
+    ended = application.job()
     assert (ended.status, ended.error_code, ended.credits) == (JobStatus.FAILED, "ResultLost", 3)
-    world.assert_books_balance()
+    application.assert_books_balance()
 
 
 # --- a key that another version is written to ------------------------------------------------------------------------
 
 
-def test_a_job_whose_key_is_being_written_looks_again_soon_and_not_by_failing(world: World, job: Job) -> None:
-    world.provider.become(ProcessState.COMPLETED)
-    until = world.clock() + INVOCATION
+def test_a_job_whose_key_is_being_written_looks_again_soon_and_not_by_failing(
+    application: ApplicationUnderTest, job: Job
+) -> None:
+    application.provider.become(ProcessState.COMPLETED)
+    until = application.clock() + INVOCATION
     busy = [OutputBusy("another version's result is being written", until)]
-    world.ports["ledger"] = Stubborn(world.ledger, "lock_output", busy)
+    application.ports["ledger"] = Stubborn(application.ledger, "lock_output", busy)
 
-    tick = world.finalize(job)
+    tick = application.finalize(job)
 
-    assert (tick.status, tick.poll_at) == ("running", world.clock() + BUSY_LOOK)
-    world.clock.advance(BUSY_LOOK)
-    assert world.finalize(job).status == "COMPLETED"
+    assert (tick.status, tick.poll_at) == ("running", application.clock() + BUSY_RETRY)
+    application.clock.advance(BUSY_RETRY)
+    assert application.finalize(job).status == "COMPLETED"
 
 
-def test_the_ledger_says_until_when_a_key_is_written(world: World) -> None:
-    older, newer = (world.cloud.put("a.jpg", picture(noise=n)) for n in (1, 2))
+def test_the_ledger_says_until_when_a_key_is_written(application: ApplicationUnderTest) -> None:
+    older, newer = (application.cloud.put("a.jpg", picture(noise=n)) for n in (1, 2))
     for upload in (older, newer):
-        world.deliver(upload)
-    first, second = sorted(world.cloud.jobs(), key=lambda job: job.source_order)
-    now, until = world.clock(), world.clock() + timedelta(seconds=90)
-    first = world.ledger.take_over(first, now, until)
-    assert world.ledger.lock_output(first, "a.jpg", Decimal(1), now, until)
+        application.deliver(upload)
+    first, second = sorted(application.cloud.jobs(), key=lambda job: job.source_order)
+    now, until = application.clock(), application.clock() + timedelta(seconds=90)
+    first = application.ledger.take_over(first, now, until)
+    assert application.ledger.lock_output(first, "a.jpg", Decimal(1), now, until)
 
-    second = world.ledger.take_over(second, now, until)
+    second = application.ledger.take_over(second, now, until)
     with pytest.raises(OutputBusy) as busy:
-        world.ledger.lock_output(second, "a.jpg", Decimal(1), now, until)
+        application.ledger.lock_output(second, "a.jpg", Decimal(1), now, until)
 
     assert busy.value.until == until
 
@@ -136,70 +138,75 @@ def test_the_ledger_says_until_when_a_key_is_written(world: World) -> None:
 # --- a claim that failed ---------------------------------------------------------------------------------------------
 
 
-def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    world.ports["sources"] = Stubborn(world.ports["sources"], "tags", [RuntimeError("a bug")] * 3)
+def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    application.ports["sources"] = Stubborn(application.ports["sources"], "tags", [RuntimeError("a bug")] * 3)
     for _ in range(3):  # each receive fails, so that the queue counts it; none mistakes the job for another worker's
         with pytest.raises(RuntimeError, match="a bug"):
-            world.submit(upload)
-        world.clock.advance(INVOCATION)
-    assert world.job().error == "submit failed: RuntimeError"
+            application.submit(upload)
+        application.clock.advance(INVOCATION)
+    assert application.job().error == "submit failed: RuntimeError"
 
-    world.deliver(upload)
+    application.deliver(upload)
 
-    assert world.job().status is JobStatus.PROCESSING
-    assert len(world.provider.processes) == 1
+    assert application.job().status is JobStatus.PROCESSING
+    assert len(application.provider.processes) == 1
 
 
-def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    world.ports["ledger"] = Stubborn(world.ledger, "bind", [RuntimeError("a bug")])
+def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    application.ports["ledger"] = Stubborn(application.ledger, "bind", [RuntimeError("a bug")])
     with pytest.raises(RuntimeError, match="a bug"):
-        world.submit(upload)
+        application.submit(upload)
 
-    submitting = world.job()
+    submitting = application.job()
 
-    assert (submitting.status, submitting.lease_until) == (JobStatus.SUBMITTING, world.ends + timedelta(seconds=60))
-    world.deliver(upload)
-    assert len(world.provider.processes) == 1
+    assert (submitting.status, submitting.lease_until) == (
+        JobStatus.SUBMITTING,
+        application.ends + timedelta(seconds=60),
+    )
+    application.deliver(upload)
+    assert len(application.provider.processes) == 1
 
 
 # --- a paid id -------------------------------------------------------------------------------------------------------
 
 
-def test_binding_is_repeated_for_longer_than_a_write_takes(world: World) -> None:
-    busy: list[Exception] = [LedgerBusy("contended")] * (BIND_TRIES - 1)
-    world.ports["ledger"] = Stubborn(world.ledger, "bind", busy)
+def test_binding_is_repeated_for_longer_than_a_write_takes(application: ApplicationUnderTest) -> None:
+    busy: list[Exception] = [LedgerBusy("contended")] * (BIND_ATTEMPTS - 1)
+    application.ports["ledger"] = Stubborn(application.ledger, "bind", busy)
 
-    world.submit(world.cloud.put("a.jpg", picture()))
+    application.submit(application.cloud.put("a.jpg", picture()))
 
-    assert world.job().status is JobStatus.PROCESSING
+    assert application.job().status is JobStatus.PROCESSING
     assert not busy
 
 
-def test_an_id_that_cannot_be_recorded_is_alarmed(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.ports["ledger"] = Stubborn(world.ledger, "bind", [LedgerBusy("contended")] * BIND_TRIES)
-    upload = world.cloud.put("a.jpg", picture())
+def test_an_id_that_cannot_be_recorded_is_alarmed(
+    application: ApplicationUnderTest, caplog: pytest.LogCaptureFixture
+) -> None:
+    application.ports["ledger"] = Stubborn(application.ledger, "bind", [LedgerBusy("contended")] * BIND_ATTEMPTS)
+    upload = application.cloud.put("a.jpg", picture())
 
     with caplog.at_level(logging.ERROR):
-        verdict = world.submit(upload)
+        verdict = application.submit(upload)
 
     assert isinstance(verdict, RetryLater)
-    (told,) = [record for record in caplog.records if "could not be written down" in record.message]
-    assert told.__dict__["process_id"] in world.provider.processes
-    world.deliver(upload)
-    assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
-    assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
+    (told,) = [record for record in caplog.records if "could not be stored" in record.message]
+    assert told.__dict__["process_id"] in application.provider.processes
+    application.deliver(upload)
+    assert (application.job().status, len(application.provider.processes)) == (JobStatus.PROCESSING, 1)
+    assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
 
 
-def test_a_bind_that_lost_is_not_repeated(world: World) -> None:
+def test_a_bind_that_lost_is_not_repeated(application: ApplicationUnderTest) -> None:
     lost: list[Exception] = [LostClaim("another attempt")]
-    world.ports["ledger"] = Stubborn(world.ledger, "bind", lost)
+    application.ports["ledger"] = Stubborn(application.ledger, "bind", lost)
 
-    verdict = world.submit(world.cloud.put("a.jpg", picture()))
+    verdict = application.submit(application.cloud.put("a.jpg", picture()))
 
     assert isinstance(verdict, Ignored)
-    assert world.job().orphans
+    assert application.job().orphans
 
 
 # --- what the stack takes --------------------------------------------------------------------------------------------
@@ -209,11 +216,13 @@ def test_a_bind_that_lost_is_not_repeated(world: World) -> None:
     ("key", "taken"),
     [("in/a.jpg", True), ("in/b/a.JPG", True), ("in/a.txt", False), ("a.Jpg", False), ("in/jpg", False)],
 )
-def test_submit_looks_at_the_suffixes_that_the_rule_may_not_hold(world: World, key: str, taken: bool) -> None:
-    upload = world.cloud.put(key, picture())
-    use_case = replace(world.submitting(), suffixes=(".jpg", ".JPG"))
+def test_submit_looks_at_the_suffixes_that_the_rule_may_not_hold(
+    application: ApplicationUnderTest, key: str, taken: bool
+) -> None:
+    upload = application.cloud.put(key, picture())
+    use_case = replace(application.make_container().submit, suffixes=(".jpg", ".JPG"))
 
-    verdict = use_case(upload, world.ends)
+    verdict = use_case(upload, application.ends)
 
     assert isinstance(verdict, Ignored) is not taken
-    assert len(world.cloud.jobs()) == taken
+    assert len(application.cloud.jobs()) == taken

@@ -10,26 +10,25 @@ from itertools import count
 from typing import Any
 
 import pytest
-from tests.fakes.application import World, picture
+from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, TABLE, Cloud, cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.test_lost_uploads import LATE, Listing, fed, rounds, watch
 from tests.integration.time_support import Replaced
 
 from darkroom.aws import items
 from darkroom.model import JobStatus, ProcessState, SourceObject, Upload
-from darkroom.pipeline.lost_uploads import EVERY, FED, FED_AGAIN, PAGES
+from darkroom.pipeline.lost_uploads import EVERY, MAX_SENT, PAGES, RESEND_INTERVAL
 
 
 @pytest.fixture
-def watched(account: Cloud) -> World:
-    world = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
-    watch(world)
-    return world
+def watched(account: Cloud) -> ApplicationUnderTest:
+    application = ApplicationUnderTest(account)
+    watch(application)
+    return application
 
 
 @pytest.fixture
-def unread(watched: World) -> World:
+def unread(watched: ApplicationUnderTest) -> ApplicationUnderTest:
     """Make submit unable to read anything under `enc/`."""
     find = watched.ports["sources"].find
 
@@ -42,15 +41,15 @@ def unread(watched: World) -> World:
     return watched
 
 
-def walk(world: World, count: int) -> None:
+def walk(application: ApplicationUnderTest, count: int) -> None:
     """Walk that many rounds and deliver the messages of each. Messages that fail are gone."""
     for _ in range(count):
-        world.clock.advance(EVERY)
-        before = len(world.queue.sent)
-        world.sweep()
-        for what, _ in world.queue.sent[before:]:
+        application.clock.advance(EVERY)
+        before = len(application.queue.sent)
+        application.sweep()
+        for what, _ in application.queue.sent[before:]:
             try:
-                world.submit(what)
+                application.submit(what)
             except PermissionError:
                 continue
 
@@ -59,8 +58,8 @@ def at(number: int, moment: datetime) -> SourceObject:
     return SourceObject(INPUT, f"{number:05}.jpg", f"v{number}", "e", 9, moment)
 
 
-def test_a_hundred_unreadable_uploads_delay_no_other(unread: World) -> None:
-    for number in range(FED):
+def test_a_hundred_unreadable_uploads_delay_no_other(unread: ApplicationUnderTest) -> None:
+    for number in range(MAX_SENT):
         unread.cloud.put(f"enc/{number:03}.jpg", b"x")
     unread.cloud.put("z.jpg", picture())
     unread.clock.advance(LATE)
@@ -69,8 +68,8 @@ def test_a_hundred_unreadable_uploads_delay_no_other(unread: World) -> None:
     assert unread.job().status is JobStatus.PROCESSING
 
 
-def test_an_unreadable_upload_is_sent_once_a_day(watched: World) -> None:
-    objects = [at(number, watched.clock()) for number in range(FED + 20)]
+def test_an_unreadable_upload_is_sent_once_a_day(watched: ApplicationUnderTest) -> None:
+    objects = [at(number, watched.clock()) for number in range(MAX_SENT + 20)]
     watched.ports["sources"] = Listing(objects)
     watched.clock.advance(LATE)
     keys = {one.key for one in objects}
@@ -81,16 +80,16 @@ def test_an_unreadable_upload_is_sent_once_a_day(watched: World) -> None:
         assert Counter(fed(watched)) == dict.fromkeys(keys, times)
 
 
-def test_an_upload_that_becomes_readable_is_a_job_within_a_day(unread: World) -> None:
+def test_an_upload_that_becomes_readable_is_a_job_within_a_day(unread: ApplicationUnderTest) -> None:
     unread.cloud.put("enc/a.jpg", picture())
     unread.clock.advance(LATE)
     walk(unread, 3)
     unread.ports["sources"] = unread.ports["sources"]._port
-    walk(unread, FED_AGAIN // EVERY)
+    walk(unread, RESEND_INTERVAL // EVERY)
     assert unread.job().status is JobStatus.PROCESSING
 
 
-def test_each_upload_is_sent_by_the_first_round_in_which_it_is_late(watched: World) -> None:
+def test_each_upload_is_sent_by_the_first_round_in_which_it_is_late(watched: ApplicationUnderTest) -> None:
     objects: list[SourceObject] = []
     watched.ports["sources"] = Listing(objects)
     start = watched.clock()
@@ -103,10 +102,12 @@ def test_each_upload_is_sent_by_the_first_round_in_which_it_is_late(watched: Wor
         assert sorted(fed(watched)) == late
 
 
-def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(watched: World) -> None:
+def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(watched: ApplicationUnderTest) -> None:
     old = [at(1000 + number, watched.clock()) for number in range(PAGES * 3 * 1000)]
     known = {one.job_id for one in old}
-    watched.ports["backlog"] = Replaced(watched.ports["backlog"], without_job=lambda ids: set(ids) - known)
+    watched.ports["sweep_queries"] = Replaced(
+        watched.ports["sweep_queries"], find_without_job=lambda ids: set(ids) - known
+    )
     numbers, new = count(), list[SourceObject]()
     watched.ports["sources"] = listing = Listing([])
     for _ in range(12):
@@ -119,70 +120,70 @@ def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(watched: World) -> 
     assert max(times.values()) <= 2
 
 
-def test_a_walk_of_another_release_starts_again(watched: World) -> None:
+def test_a_walk_of_another_release_starts_again(watched: ApplicationUnderTest) -> None:
     watched.cloud.put("a.jpg", picture())
     for noted in ('["z.jpg", "v9"]', "0", "{}", "no json"):
-        watched.ports["backlog"].save_cursor(INPUT, noted)
+        watched.ports["sweep_queries"].save_cursor(INPUT, noted)
         watched.clock.advance(LATE)
         watched.sweep()
     assert fed(watched) == ["a.jpg"] * 4
 
 
-def test_the_saved_position_of_a_walk_stays_small(watched: World) -> None:
+def test_the_saved_position_of_a_walk_stays_small(watched: ApplicationUnderTest) -> None:
     watched.ports["sources"] = Listing([at(number, watched.clock()) for number in range(6000)])
     watched.clock.advance(LATE)
     watched.sweep()
     key = items.own_key("SWEEP", f"BUCKET#{INPUT}")
     noted = watched.cloud.dynamodb.get_item(TableName=TABLE, Key=key)["Item"]["cursor"]["S"]
     assert len(noted) < 400
-    assert json.loads(noted)["after"] == at(FED - 1, watched.clock()).job_id
+    assert json.loads(noted)["after"] == at(MAX_SENT - 1, watched.clock()).job_id
 
 
 # --- versions -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def half_versioned() -> Iterator[World]:
+def half_versioned() -> Iterator[ApplicationUnderTest]:
     """`a.jpg` was there before versions were kept, so that its version is `null`."""
     with cloud(versioned=False) as account:
-        world = World(account)
-        watch(world)
-        world.cloud.put("a.jpg", picture(noise=1))
+        application = ApplicationUnderTest(account)
+        watch(application)
+        application.cloud.put("a.jpg", picture(noise=1))
         account.s3.put_bucket_versioning(Bucket=INPUT, VersioningConfiguration={"Status": "Enabled"})
-        yield world
+        yield application
 
 
-def test_a_version_without_an_id_is_sent_while_it_is_the_latest(half_versioned: World) -> None:
+def test_a_version_without_an_id_is_sent_while_it_is_the_latest(half_versioned: ApplicationUnderTest) -> None:
     rounds(half_versioned, 1)
     assert (fed(half_versioned), half_versioned.job().status) == (["a.jpg"], JobStatus.PROCESSING)
 
 
-def test_a_version_without_an_id_that_is_not_the_latest_is_not_sent(half_versioned: World) -> None:
+def test_a_version_without_an_id_that_is_not_the_latest_is_not_sent(half_versioned: ApplicationUnderTest) -> None:
     latest = half_versioned.cloud.put("a.jpg", picture(noise=2))
     rounds(half_versioned, 3)
     assert [what.version_id for what, _ in half_versioned.queue.sent if isinstance(what, Upload)] == [latest.version_id]
 
 
-def two_versions(world: World) -> list[Upload]:
+def two_versions(application: ApplicationUnderTest) -> list[Upload]:
     """Return two versions of one second, with their sequencers."""
     for number in count():
         key = f"{number}.jpg"
-        uploads = [world.cloud.put(key, picture(noise=noise)) for noise in (1, 9)]
-        listed = world.cloud.s3.list_object_versions(Bucket=INPUT, Prefix=key)["Versions"]
+        uploads = [application.cloud.put(key, picture(noise=noise)) for noise in (1, 9)]
+        listed = application.cloud.s3.list_object_versions(Bucket=INPUT, Prefix=key)["Versions"]
         if len({one["LastModified"] for one in listed}) == 1:
             return [
                 Upload(one.bucket, key, one.version_id, one.etag, f"0055AED6DCD9{place}")
                 for place, one in enumerate(uploads)
             ]
         for one in uploads:
-            world.cloud.s3.delete_object(Bucket=INPUT, Key=key, VersionId=one.version_id)
+            application.cloud.s3.delete_object(Bucket=INPUT, Key=key, VersionId=one.version_id)
     raise AssertionError("never reached")
 
 
 @pytest.mark.parametrize("lost", [[0], [1], [0, 1]], ids=["the older's event", "the newer's", "both"])
 @pytest.mark.parametrize("backwards", [False, True])
 def test_of_two_versions_of_one_second_the_newer_ones_result_stands(
-    watched: World, lost: list[int], backwards: bool
+    watched: ApplicationUnderTest, lost: list[int], backwards: bool
 ) -> None:
     watched.clock.now = datetime.now(UTC)
     uploads = two_versions(watched)
@@ -196,5 +197,5 @@ def test_of_two_versions_of_one_second_the_newer_ones_result_stands(
     for job in (newer, older) if backwards else (older, newer):
         watched.clock.advance(LATE)
         watched.finalize(job)
-    assert watched.cloud.head(newer.output_key)["Metadata"]["darkroom-job"] == newer.job_id
+    assert watched.cloud.head(newer.dispatch.output_key)["Metadata"]["darkroom-job"] == newer.job_id
     assert watched.ledger.get(newer.job_id).superseded in (None, False)  # type: ignore[union-attr]

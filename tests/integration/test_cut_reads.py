@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.response import StreamingBody
 from tests.fakes import small_catalogs
-from tests.fakes.application import World, picture
+from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import OUTPUT
 from tests.integration.time_support import LEASE, MINUTE
 
@@ -40,34 +40,36 @@ class Cutting:
         return {**answer, "Body": StreamingBody(io.BytesIO(answer["Body"].read()[:100]), answer["ContentLength"])}
 
 
-def test_an_upload_of_which_a_read_is_cut_is_sent(world: World) -> None:
-    world.ports["sources"] = S3InputBucket(Cutting(world.cloud.s3, 1))  # type: ignore[arg-type]
-    world.submit(world.cloud.put("a.jpg", picture(noise=30)))
-    assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
+def test_an_upload_of_which_a_read_is_cut_is_sent(application: ApplicationUnderTest) -> None:
+    application.ports["sources"] = S3InputBucket(Cutting(application.cloud.s3, 1))  # type: ignore[arg-type]
+    application.submit(application.cloud.put("a.jpg", picture(noise=30)))
+    assert (application.job().status, len(application.provider.processes)) == (JobStatus.PROCESSING, 1)
 
 
-def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until_then(world: World) -> None:
-    world.ports["sources"] = S3InputBucket(Cutting(world.cloud.s3, ATTEMPTS))  # type: ignore[arg-type]
-    upload = world.cloud.put("a.jpg", picture(noise=30))
+def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until_then(
+    application: ApplicationUnderTest,
+) -> None:
+    application.ports["sources"] = S3InputBucket(Cutting(application.cloud.s3, ATTEMPTS))  # type: ignore[arg-type]
+    upload = application.cloud.put("a.jpg", picture(noise=30))
     with pytest.raises(OSError, match="the source"):  # the queue sends the message again
-        world.submit(upload)
-    assert (world.job().status, world.provider.processes) == (JobStatus.CLAIMED, {})
-    world.assert_books_balance()
-    world.clock.advance(LEASE + MINUTE)
-    world.submit(JobDue(world.job().job_id))
-    assert (world.job().status, len(world.provider.processes)) == (JobStatus.PROCESSING, 1)
+        application.submit(upload)
+    assert (application.job().status, application.provider.processes) == (JobStatus.CLAIMED, {})
+    application.assert_books_balance()
+    application.clock.advance(LEASE + MINUTE)
+    application.submit(JobDue(application.job().job_id))
+    assert (application.job().status, len(application.provider.processes)) == (JobStatus.PROCESSING, 1)
 
 
 @pytest.mark.parametrize("cuts", [1, ATTEMPTS])
 def test_a_staged_result_of_which_reads_are_cut_is_published(
-    world: World, monkeypatch: pytest.MonkeyPatch, cuts: int
+    application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch, cuts: int
 ) -> None:
     small_catalogs.use(monkeypatch, small_catalogs.book("is_synchronous = true\ncredits = 2"))
-    world.provider.charges = Decimal("1.5")
-    world.submit(world.cloud.put("a.jpg", picture(noise=30)))
-    world.ports["staging"] = S3StagedResults(Cutting(world.cloud.s3, cuts), OUTPUT)  # type: ignore[arg-type]
+    application.provider.charges = Decimal("1.5")
+    application.submit(application.cloud.put("a.jpg", picture(noise=30)))
+    application.ports["staging"] = S3StagedResults(Cutting(application.cloud.s3, cuts), OUTPUT)  # type: ignore[arg-type]
     if cuts == ATTEMPTS:
         with pytest.raises(ResultNotReady, match="cannot be read"):
-            world.finalize(world.job())
-    world.finalize(world.job())
-    assert (world.job().status, world.job().credits) == (JobStatus.COMPLETED, Decimal("1.5"))
+            application.finalize(application.job())
+    application.finalize(application.job())
+    assert (application.job().status, application.job().credits) == (JobStatus.COMPLETED, Decimal("1.5"))

@@ -21,6 +21,8 @@ from darkroom_local.folder_run import Stalled, run
 from darkroom_local.folder_uploads import Item, job_id
 from darkroom_local.local_stack import LocalStack
 
+pytestmark = pytest.mark.emulated
+
 
 class Functions:
     """Says which queues the functions read."""
@@ -43,9 +45,6 @@ class Endpoint:
 
     def client(self, service: str) -> Any:
         return self.functions if service == "lambda" else boto3.client(service, region_name=REGION)
-
-    def resource(self, service: str) -> Any:
-        return boto3.resource(service, region_name=REGION)
 
 
 class Silent:
@@ -225,7 +224,7 @@ def test_a_result_that_cannot_be_written_takes_no_other_with_it(room: Room, outp
 
 def test_once_a_result_is_lost_no_more_is_paid(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("darkroom_local.folder_run._LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("darkroom_local.folder_run._UPLOADS_SHARE", 0)
+    monkeypatch.setattr("darkroom_local.folder_run._PAUSE_SHARE", 0)
     room.out.mkdir()
     (room.out / "in the way").touch()
 

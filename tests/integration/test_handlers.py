@@ -19,14 +19,13 @@ import finalize
 import poll
 import submit
 import sweep
-from darkroom import container
 from darkroom.configuration import BadConfiguration
 from darkroom.errors import ErrorCode
 from darkroom.messages import to_message
 from darkroom.model import JobDue, JobStatus, Upload
 
 # Powertools warns when an invocation counted nothing, as for S3's test event.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
+pytestmark = [pytest.mark.emulated, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
 KEYS = ["a.jpg", "with space.jpg", "ünï/čødé.jpg", "a+b.jpg", "brackets (1) [2].jpg", "deep/er/a&b=c.jpg", "100%.jpg"]
 
 
@@ -83,7 +82,7 @@ def test_a_message_becomes_a_result(stack: Stack) -> None:
     assert started.keys() == {"job_id", "run", "poll_at", "status"}
     assert stack.job().status is JobStatus.PROCESSING
     tick: dict[str, Any] = started
-    for _ in range(100):
+    for _ in range(2400):
         tick = poll.handler(tick, Context())
         if tick["status"] == "ended":
             break
@@ -155,7 +154,8 @@ def test_a_job_that_waits_for_an_operator_is_acknowledged_and_left_to_the_sweep(
 def test_the_sweep_hands_a_dead_workers_job_to_the_queue_and_submit_goes_on_with_it(stack: Stack) -> None:
     upload = stack.cloud.put("a.jpg", picture())
     past = datetime.now(UTC) - timedelta(minutes=1)
-    container._ledger().claim(container._sources().find(upload), past, past, past + timedelta(hours=24))
+    adapters = stack.application.adapters
+    adapters.ledger.claim(adapters.sources.find(upload), past, past, past + timedelta(hours=24))
     assert sweep.handler({}, Context()) == {"Claims": 1}
     (body,) = stack.waiting()
     assert body == to_message(JobDue(stack.job().job_id))
@@ -165,14 +165,14 @@ def test_the_sweep_hands_a_dead_workers_job_to_the_queue_and_submit_goes_on_with
 
 
 def test_a_rotated_key_is_noticed_without_a_redeploy(stack: Stack) -> None:
-    container._keys()._keys = {"topaz": "the key before rotation"}
+    stack.application.adapters.api_keys._keys = {"topaz": "the key before rotation"}
     assert handle(bridged(stack.cloud.put("a.jpg", picture()))) == []
     assert stack.job().status is JobStatus.PROCESSING
 
 
 def test_a_message_put_back_names_the_same_upload(stack: Stack) -> None:
     upload = Upload(INPUT, 'ü "q" +.jpg', "v 1", "e", "0A")
-    container.intake().requeue(upload, 0)
+    stack.application.adapters.intake.requeue(upload, 0)
     (body,) = stack.waiting()
     assert body == to_message(upload)
 
@@ -205,7 +205,7 @@ def test_a_malformed_amount_is_an_error_that_keeps_the_upload(
             handle(bridged(account.put("a.jpg", picture())))
         assert stack.cloud.jobs() == []
         with pytest.raises(BadConfiguration, match="correct it and deploy again"):
-            container.submit()
+            stack.application.submit  # noqa: B018
     assert "correct it and deploy again" in written.getvalue()
 
 

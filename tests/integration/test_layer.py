@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from darkroom_local.packaging import find_application
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / ".build" / "layer" / "python"
@@ -41,3 +45,20 @@ def test_a_handler_imports_from_the_layer_alone(handler: str, lambda_like_path: 
 def test_the_layer_holds_no_compiled_code() -> None:
     assert LAYER.is_dir()
     assert [path for path in LAYER.rglob("*") if path.suffix in {".so", ".pyd", ".dylib"}] == []
+
+
+def test_a_function_in_the_embedded_cloud_has_the_packages_of_the_layer_and_not_its_neighbours(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(find_application().layer_archive())) as layer:
+        layer.extractall(tmp_path)
+    # As the emulator's worker does with a layer, in an interpreter that has these packages in its own site-packages, too.
+    program = (
+        "import os, site; lib = os.path.join('python', 'lib'); "
+        "[site.addsitedir(os.path.join(lib, version, 'site-packages')) for version in os.listdir(lib)]; "
+        "import darkroom, httpx, aws_lambda_powertools as powertools; "
+        "print(darkroom.__file__, httpx.__file__, powertools.__file__, sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    darkroom, *others = done.stdout.splitlines()
+    assert Path(darkroom).is_relative_to(ROOT / "layers" / "core")
+    assert [path for path in others if not Path(path).is_relative_to(LAYER)] == []

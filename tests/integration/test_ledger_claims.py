@@ -17,6 +17,8 @@ from darkroom.aws.ledger import DynamoLedger
 from darkroom.errors import LostClaim
 from darkroom.model import Job, JobStatus, Submission
 
+pytestmark = pytest.mark.emulated
+
 LATER = START + timedelta(hours=1)
 SOON = timedelta(milliseconds=1)
 
@@ -61,7 +63,7 @@ def test_only_one_of_two_takeovers_wins(ledger: DynamoLedger) -> None:
 
 
 def test_a_released_job_is_claimed_when_it_is_due_and_not_before(ledger: DynamoLedger) -> None:
-    ledger.release(reserved(ledger), START + timedelta(seconds=30), "AuthFailed", "no key")
+    ledger.release(reserved(ledger), START + timedelta(seconds=30), error_code="AuthFailed", error="no key")
     assert not ledger.claim(source(), START + timedelta(seconds=29), LATER, LATER).owned
     again = ledger.claim(source(), START + timedelta(seconds=30), LATER, LATER)
     assert (again.owned, again.job.attempt, again.job.error_code) == (True, 2, "AuthFailed")
@@ -81,7 +83,7 @@ def test_a_submitting_job_is_retaken_only_after_its_lease(ledger: DynamoLedger) 
 
 
 def test_a_postponed_job_is_retaken_only_when_it_is_due(ledger: DynamoLedger) -> None:
-    job = ledger.postpone(reserved(ledger), START + timedelta(seconds=60), None, "the answer was lost")
+    job = ledger.postpone(reserved(ledger), START + timedelta(seconds=60), error="the answer was lost")
     with pytest.raises(LostClaim):
         ledger.take_over(job, START + timedelta(seconds=59), LATER)
     assert ledger.take_over(job, START + timedelta(seconds=60), LATER).attempt == 2
@@ -95,8 +97,8 @@ def test_a_missing_job_is_none(ledger: DynamoLedger) -> None:
 WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object]]] = {
     "claim_output": (claimed, lambda ledger, job: ledger.claim_output(job, OUTPUT, "stale.jpg")),
     "reserve": (claimed, lambda ledger, job: ledger.reserve(job, plan(), OUTPUT, "a.jpg", "0" * 12, LATER)),
-    "release": (reserved, lambda ledger, job: ledger.release(job, LATER, None, "stale")),
-    "postpone": (reserved, lambda ledger, job: ledger.postpone(job, LATER, None, "stale")),
+    "release": (reserved, lambda ledger, job: ledger.release(job, LATER, error="stale")),
+    "postpone": (reserved, lambda ledger, job: ledger.postpone(job, LATER, error="stale")),
     "bind": (reserved, lambda ledger, job: ledger.bind(job, Submission("p-stale", LATER), LATER)),
     "doubt": (reserved, lambda ledger, job: ledger.mark_in_doubt(job, "stale", LATER)),
     "retake submitting": (reserved, lambda ledger, job: ledger.take_over(job, LATER + HOURS_24, LATER)),
@@ -162,7 +164,7 @@ def test_binding_another_process_to_a_bound_job_is_refused(ledger: DynamoLedger)
         ledger.bind(job, Submission("p-2", LATER), START)
     stored = ledger.get(job.job_id)
     assert stored is not None
-    assert stored.process_id == "p-1"
+    assert stored.process.process_id == "p-1"
 
 
 def test_orphans_are_written_down_once_whatever_the_state(ledger: DynamoLedger) -> None:
@@ -194,7 +196,7 @@ def test_open_jobs_leave_the_sparse_index_when_they_end(ledger: DynamoLedger, ac
 def test_polls_are_counted_and_the_eta_followed(ledger: DynamoLedger) -> None:
     job = ledger.record_poll(bound(ledger), LATER, LATER)
     job = ledger.record_poll(job, None, LATER)
-    assert (job.polls, job.eta) == (2, LATER)
+    assert (job.polls, job.process.eta) == (2, LATER)
 
 
 def test_a_polled_job_is_looked_after_a_while_past_its_next_poll(ledger: DynamoLedger) -> None:

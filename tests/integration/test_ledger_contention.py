@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.fakes.application import MONTH, START, World, picture
+from tests.fakes.application import MONTH, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import HOURS_24, LEASE, bound, make_ledger, plan, reserved, source
 from tests.integration.time_support import Replaced
 
-from darkroom.aws.ledger_table import MAX_TRIES
+from darkroom.aws.ledger_table import MAX_ATTEMPTS
 from darkroom.errors import BudgetExceeded, LedgerBusy
 from darkroom.model import JobStatus, Submission
-from darkroom.pipeline.binding import BIND_TRIES
+from darkroom.pipeline.binding import BIND_ATTEMPTS
 from darkroom.pipeline.outcomes import RetryLater
+
+pytestmark = pytest.mark.emulated
 
 
 def error(code: str, *reasons: str) -> ClientError:
@@ -51,35 +53,41 @@ class Contended:
 
 
 @pytest.mark.parametrize("fault", [CONFLICT, THROTTLED, OVER_CAPACITY], ids=["conflict", "throttled", "capacity"])
-def test_a_transaction_gets_through_when_the_contention_ends(world: World, fault: ClientError) -> None:
-    world.ports["ledger"] = world.make_ledger(
-        Contended(world.cloud.dynamodb, {"transact_write_items": [fault] * (MAX_TRIES - 1)})
+def test_a_transaction_gets_through_when_the_contention_ends(
+    application: ApplicationUnderTest, fault: ClientError
+) -> None:
+    application.ports["ledger"] = application.make_ledger(
+        Contended(application.cloud.dynamodb, {"transact_write_items": [fault] * (MAX_ATTEMPTS - 1)})
     )
-    world.deliver(world.cloud.put("a.jpg", picture()))
-    assert world.job().status is JobStatus.PROCESSING
-    assert len(world.slept) == MAX_TRIES - 1
+    application.deliver(application.cloud.put("a.jpg", picture()))
+    assert application.job().status is JobStatus.PROCESSING
+    assert len(application.slept) == MAX_ATTEMPTS - 1
 
 
-def test_the_waits_are_jittered_and_grow(world: World) -> None:
-    ledger = world.make_ledger(Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_TRIES}))
+def test_the_waits_are_jittered_and_grow(application: ApplicationUnderTest) -> None:
+    ledger = application.make_ledger(
+        Contended(application.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_ATTEMPTS})
+    )
     with pytest.raises(LedgerBusy):
         reserved(ledger)
-    assert all(0 <= wait <= 0.05 * 2**turn for turn, wait in enumerate(world.slept))
-    assert len(set(world.slept)) == len(world.slept) == MAX_TRIES - 1
+    assert all(0 <= wait <= 0.05 * 2**turn for turn, wait in enumerate(application.slept))
+    assert len(set(application.slept)) == len(application.slept) == MAX_ATTEMPTS - 1
 
 
-def test_a_write_that_dynamodb_makes_and_answers_with_an_error_is_not_called_unwritten(world: World) -> None:
-    tries = iter(range(1, MAX_TRIES + 1))
+def test_a_write_that_dynamodb_makes_and_answers_with_an_error_is_not_called_unwritten(
+    application: ApplicationUnderTest,
+) -> None:
+    tries = iter(range(1, MAX_ATTEMPTS + 1))
 
     def put_item(**asked: Any) -> Any:
-        if next(tries) == MAX_TRIES:
-            world.cloud.dynamodb.put_item(**asked)
+        if next(tries) == MAX_ATTEMPTS:
+            application.cloud.dynamodb.put_item(**asked)
         raise error("InternalServerError")
 
-    ledger = world.make_ledger(Replaced(world.cloud.dynamodb, put_item=put_item))
-    with pytest.raises(LedgerBusy, match="may have been written"):
+    ledger = application.make_ledger(Replaced(application.cloud.dynamodb, put_item=put_item))
+    with pytest.raises(LedgerBusy, match="may have been made"):
         ledger.claim(source(), START, START + LEASE, START + HOURS_24)
-    assert world.job().status is JobStatus.CLAIMED
+    assert application.job().status is JobStatus.CLAIMED
 
 
 SINGLE: list[tuple[str, str]] = [("put_item", "claim"), ("update_item", "bind"), ("get_item", "read")]
@@ -87,24 +95,30 @@ SINGLE: list[tuple[str, str]] = [("put_item", "claim"), ("update_item", "bind"),
 
 @pytest.mark.parametrize(("call", "step"), SINGLE, ids=[step for _, step in SINGLE])
 @pytest.mark.parametrize("fault", [SINGLE_CONFLICT, OVER_CAPACITY], ids=["conflict", "capacity"])
-def test_single_writes_and_reads_are_repeated_too(world: World, call: str, step: str, fault: ClientError) -> None:
-    world.ports["ledger"] = world.make_ledger(Contended(world.cloud.dynamodb, {call: [fault] * 3}))
-    world.deliver(world.cloud.put("a.jpg", picture()))
-    assert world.job().status is JobStatus.PROCESSING
-    assert len(world.slept) == 3
+def test_single_writes_and_reads_are_repeated_too(
+    application: ApplicationUnderTest, call: str, step: str, fault: ClientError
+) -> None:
+    application.ports["ledger"] = application.make_ledger(Contended(application.cloud.dynamodb, {call: [fault] * 3}))
+    application.deliver(application.cloud.put("a.jpg", picture()))
+    assert application.job().status is JobStatus.PROCESSING
+    assert len(application.slept) == 3
 
 
 def test_contention_that_outlasts_the_invocation_writes_nothing(account: Cloud) -> None:
     job = bound(make_ledger(account))
     before = account.rows()
-    busy = World(account).make_ledger(Contended(account.dynamodb, {"transact_write_items": [CONFLICT] * 99}))
+    busy = ApplicationUnderTest(account).make_ledger(
+        Contended(account.dynamodb, {"transact_write_items": [CONFLICT] * 99})
+    )
     with pytest.raises(LedgerBusy):
         busy.settle(job, JobStatus.FAILED, Decimal(0), START)
     assert account.rows() == before
 
 
 def test_an_unexpected_error_of_dynamodb_is_not_hidden(account: Cloud) -> None:
-    broken = World(account).make_ledger(Contended(account.dynamodb, {"put_item": [error("AccessDeniedException")]}))
+    broken = ApplicationUnderTest(account).make_ledger(
+        Contended(account.dynamodb, {"put_item": [error("AccessDeniedException")]})
+    )
     with pytest.raises(ClientError, match="AccessDenied"):
         reserved(broken)
 
@@ -118,8 +132,8 @@ def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> 
     ]
     ledger = make_ledger(account, credits="1")
     first = reserved(ledger)
-    ledger.release(first, START, None, None)
-    full = World(account, limits=ledger.limits)
+    ledger.release(first, START)
+    full = ApplicationUnderTest(account, limits=ledger.limits)
     contended = full.make_ledger(Contended(account.dynamodb, {"transact_write_items": [fault]}))
     again = ledger.claim(source(), START, START + LEASE, START + HOURS_24).job
     with pytest.raises(BudgetExceeded):
@@ -128,29 +142,31 @@ def test_a_failed_condition_beside_a_conflict_is_not_retried(account: Cloud) -> 
 
 
 @pytest.mark.parametrize("call", ["put_item", "transact_write_items", "update_item", "get_item"])
-def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(world: World, call: str) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    world.ports["ledger"] = world.make_ledger(
-        Contended(world.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_TRIES * BIND_TRIES})
+def test_a_busy_ledger_asks_for_later_and_the_upload_is_still_paid_for_once(
+    application: ApplicationUnderTest, call: str
+) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    application.ports["ledger"] = application.make_ledger(
+        Contended(application.cloud.dynamodb, {call: [OVER_CAPACITY] * MAX_ATTEMPTS * BIND_ATTEMPTS})
     )
-    assert isinstance(world.submit(upload), RetryLater)
-    world.clock.advance(600)
-    world.ports["ledger"] = world.ledger
-    world.deliver(upload)
-    assert (world.job().status, world.provider.charged) == (JobStatus.PROCESSING, 1)
-    world.assert_books_balance()
+    assert isinstance(application.submit(upload), RetryLater)
+    application.clock.advance(600)
+    application.ports["ledger"] = application.ledger
+    application.deliver(upload)
+    assert (application.job().status, application.provider.charged) == (JobStatus.PROCESSING, 1)
+    application.assert_books_balance()
 
 
-def test_a_reservation_that_was_too_contended_leaves_no_lease_behind(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    contended = Contended(world.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_TRIES})
-    world.ports["ledger"] = world.make_ledger(contended)
-    verdict = world.submit(upload)
+def test_a_reservation_that_was_too_contended_leaves_no_lease_behind(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    contended = Contended(application.cloud.dynamodb, {"transact_write_items": [CONFLICT] * MAX_ATTEMPTS})
+    application.ports["ledger"] = application.make_ledger(contended)
+    verdict = application.submit(upload)
     assert isinstance(verdict, RetryLater)
-    assert (world.job().status, world.job().lease_until) == (JobStatus.CLAIMED, None)
-    world.clock.advance(verdict.seconds)
-    world.deliver(upload)  # the message after that wait finds a job that is due
-    assert (world.job().status, world.provider.charged) == (JobStatus.PROCESSING, 1)
+    assert (application.job().status, application.job().lease_until) == (JobStatus.CLAIMED, None)
+    application.clock.advance(verdict.seconds)
+    application.deliver(upload)  # the message after that wait finds a job that is due
+    assert (application.job().status, application.provider.charged) == (JobStatus.PROCESSING, 1)
 
 
 LOST = error("InternalServerError")
@@ -165,7 +181,7 @@ LOST = error("InternalServerError")
     ids=["reserve", "bind"],
 )
 def test_a_write_whose_answer_was_lost_is_booked_once(account: Cloud, step: Callable[..., Any]) -> None:
-    ledger = World(account).make_ledger(Forgetful(account.dynamodb))
+    ledger = ApplicationUnderTest(account).make_ledger(Forgetful(account.dynamodb))
     step(ledger)
     booked = account.budget("topaz", MONTH)
     assert (booked["reserved"], booked["jobs"]) == (1, 1)

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.application import MONTH, START, World
+from tests.fakes.application import MONTH, START, ApplicationUnderTest
 from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import LEASE, bound, claimed, make_ledger, plan, reserved, source
 
 from darkroom.aws import budgets, job_transitions, output_claims
 from darkroom.errors import BudgetExceeded, LostClaim
 from darkroom.model import JobStatus, Submission
+
+pytestmark = pytest.mark.emulated
 
 
 def committed(account: Cloud, unit: str = "topaz", month: str = MONTH) -> Decimal:
@@ -93,8 +95,8 @@ def test_a_burst_never_passes_the_limit(account: Cloud) -> None:
 
 def test_releasing_gives_everything_back(account: Cloud) -> None:
     ledger = make_ledger(account, credits="5")
-    job = ledger.release(reserved(ledger, credits="5"), START, None, "throttled")
-    assert (job.status, job.credits_reserved, job.budget_month) == (JobStatus.CLAIMED, None, None)
+    job = ledger.release(reserved(ledger, credits="5"), START, error="throttled")
+    assert (job.status, job.reservation) == (JobStatus.CLAIMED, None)
     assert account.budget("topaz", MONTH) == {"limit": 5, "reserved": 0, "committed": 0, "spent": 0, "jobs": 0}
     reserved(ledger, source("b.jpg"), credits="5", output_key="b.jpg")
 
@@ -123,7 +125,7 @@ def test_a_settlement_goes_to_the_month_and_price_of_its_reservation(account: Cl
     job = reserved(ledger, credits="3", now=turn, price="0.50")
     job = ledger.bind(job, Submission("p-1", turn), turn)
     job = ledger.settle(job, JobStatus.FAILED, Decimal(2), turn + timedelta(hours=2))
-    assert (job.budget_month, job.cost_usd) == ("2026-11", Decimal("1.00"))
+    assert (job.reservation.budget_month, job.cost_usd) == ("2026-11", Decimal("1.00"))
     assert (committed(account), committed(account, "usd")) == (2, 1)
     assert account.budget("topaz", "2026-12") == {}
 
@@ -162,9 +164,9 @@ def test_a_refused_reservation_changes_no_row(account: Cloud) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, seed: int) -> None:
+def test_budgets_equal_the_sum_of_their_jobs_after_any_history(application: ApplicationUnderTest, seed: int) -> None:
     dice = random.Random(seed)
-    ledger = make_ledger(world.cloud, credits="20", usd="3")
+    ledger = make_ledger(application.cloud, credits="20", usd="3")
     for number in range(12):
         now = START + timedelta(days=dice.choice([0, 12]))
         try:
@@ -175,7 +177,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
             continue
         match dice.randrange(5):
             case 0:
-                ledger.release(job, now, None, None)
+                ledger.release(job, now)
             case 1:
                 ledger.mark_in_doubt(job, "?", now)
             case 2:
@@ -185,7 +187,7 @@ def test_budgets_equal_the_sum_of_their_jobs_after_any_history(world: World, see
                 ledger.settle(job, JobStatus.FAILED, Decimal(dice.randint(0, 8)), now + LEASE)
             case _:
                 pass
-    world.assert_books_balance()
+    application.assert_books_balance()
 
 
 def test_no_condition_holds_arithmetic() -> None:

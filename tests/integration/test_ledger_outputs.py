@@ -14,6 +14,8 @@ from darkroom.aws.ledger import DynamoLedger
 from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
 from darkroom.model import Job, JobStatus
 
+pytestmark = pytest.mark.emulated
+
 UNTIL = START + LEASE
 
 
@@ -29,7 +31,7 @@ def version(ledger: DynamoLedger, number: int) -> Job:
 
 def placed(ledger: DynamoLedger, job: Job) -> Job:
     assert ledger.lock_output(job, "a.jpg", Decimal(1), START, UNTIL)
-    return ledger.settle(job, JobStatus.COMPLETED, Decimal(1), START, output_key=job.output_key)
+    return ledger.settle(job, JobStatus.COMPLETED, Decimal(1), START, output_key=job.dispatch.output_key)
 
 
 def test_another_source_at_the_same_output_key_is_refused_by_name(ledger: DynamoLedger, account: Cloud) -> None:
@@ -76,7 +78,7 @@ def test_a_writer_that_lost_its_turn_cannot_complete(ledger: DynamoLedger, accou
     assert ledger.lock_output(new, "a.jpg", Decimal(1), UNTIL, UNTIL + LEASE)
     before = account.rows()
     with pytest.raises(LostClaim):
-        ledger.settle(old, JobStatus.COMPLETED, Decimal(1), UNTIL, output_key=old.output_key)
+        ledger.settle(old, JobStatus.COMPLETED, Decimal(1), UNTIL, output_key=old.dispatch.output_key)
     assert account.rows() == before
 
 
@@ -98,5 +100,5 @@ def test_a_superseded_result_leaves_the_newer_one_in_its_place(ledger: DynamoLed
     old, new, newest = (version(ledger, number) for number in (1, 2, 3))
     placed(ledger, new)
     done = ledger.settle(old, JobStatus.COMPLETED, Decimal(1), START, output_key="x.jpg", superseded=True)
-    assert (done.superseded, done.output_key) == (True, "x.jpg")
+    assert (done.superseded, done.dispatch.output_key) == (True, "x.jpg")
     assert ledger.lock_output(newest, "a.jpg", Decimal(1), START, UNTIL)

@@ -6,88 +6,43 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from tests.fakes.application import DEADLINE, World, picture
+from tests.fakes.application import DEADLINE, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import Replaced, WorkerDied, die, uploads
+from tests.integration.walk_support import LATE, Listing, fed, listed, rounds, watch
 
 from darkroom.aws import items
 from darkroom.model import JobStatus, ProcessState, SourceObject, UnfinishedUpload, Upload
 from darkroom.output_keys import RECEIPT_JOB
-from darkroom.pipeline.lost_uploads import FED, PAGES
-
-HOUR = timedelta(hours=1)
-LATE = timedelta(minutes=16)
-
-
-def watch(world: World) -> None:
-    """Let an hour pass since the bucket was first swept, so that objects made from here on are new."""
-    world.clock.now = datetime.now(UTC) - HOUR
-    world.sweep()
-    world.clock.advance(HOUR)
+from darkroom.pipeline import lost_uploads
+from darkroom.pipeline.lost_uploads import MAX_SENT
 
 
 @pytest.fixture
-def watched(world: World) -> World:
-    watch(world)
-    return world
+def watched(application: ApplicationUnderTest) -> ApplicationUnderTest:
+    watch(application)
+    return application
 
 
 @pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
-def either(request: pytest.FixtureRequest) -> Iterator[World]:
+def either(request: pytest.FixtureRequest) -> Iterator[ApplicationUnderTest]:
     with cloud(versioned=request.param) as account:
-        world = World(account)
-        watch(world)
-        yield world
+        application = ApplicationUnderTest(account)
+        watch(application)
+        yield application
 
 
-def fed(world: World) -> list[str]:
-    return [what.key for what, _ in world.queue.sent if isinstance(what, Upload)]
-
-
-def rounds(world: World, count: int, **only: Any) -> None:
-    """Walk that many rounds, and deliver the messages of each."""
-    for _ in range(count):
-        world.clock.advance(LATE)
-        before = len(world.queue.sent)
-        world.sweep(**only)
-        for what, _ in world.queue.sent[before:]:
-            world.submit(what)
-
-
-class Listing:
-    """Fulfils the listing of `ports.InputBucket`, in pages of 1,000."""
-
-    def __init__(self, objects: Sequence[SourceObject]) -> None:
-        self.objects, self.asked = objects, list[str | None]()
-
-    def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
-        self.asked.append(cursor)
-        start = int(cursor or 0)
-        end = start + 1000
-        return list(self.objects[start:end]), str(end) if end < len(self.objects) else None
-
-
-def listed(world: World, count: int) -> list[SourceObject]:
-    return [SourceObject(INPUT, f"{n:05}.jpg", f"v{n}", "e", 9, world.clock()) for n in range(count)]
-
-
-def note_jobs(world: World, sources: Sequence[SourceObject]) -> None:
+def note_jobs(application: ApplicationUnderTest, sources: Sequence[SourceObject]) -> None:
     """Write rows of finished jobs for these objects."""
     like = {"sk": items.wire("JOB"), "status": items.wire("SKIPPED")}
-    for start in range(0, len(sources), 25):
-        rows = [
-            {**like, "pk": items.wire(f"JOB#{one.job_id}"), "job_id": items.wire(one.job_id)}
-            for one in sources[start : start + 25]
-        ]
-        puts = [{"PutRequest": {"Item": item}} for item in rows]
-        world.cloud.dynamodb.batch_write_item(RequestItems={TABLE: puts})
+    for one in sources:
+        row = {**like, "pk": items.wire(f"JOB#{one.job_id}"), "job_id": items.wire(one.job_id)}
+        application.cloud.dynamodb.put_item(TableName=TABLE, Item=row)
 
 
-def test_a_lost_upload_is_sent_once_and_ends_as_one_job(either: World) -> None:
+def test_a_lost_upload_is_sent_once_and_ends_as_one_job(either: ApplicationUnderTest) -> None:
     upload = either.cloud.put("a.jpg", picture())
     rounds(either, 4)
     assert fed(either) == ["a.jpg"]
@@ -97,21 +52,21 @@ def test_a_lost_upload_is_sent_once_and_ends_as_one_job(either: World) -> None:
     either.assert_books_balance()
 
 
-def test_a_lost_upload_has_the_identity_that_its_event_gives_it(either: World) -> None:
+def test_a_lost_upload_has_the_identity_that_its_event_gives_it(either: ApplicationUnderTest) -> None:
     upload = either.cloud.put("a ü+&%.jpg", picture())
     from_event = either.ports["sources"].find(upload).job_id
     rounds(either, 1)
     assert either.job().job_id == from_event
 
 
-def test_every_version_whose_event_was_lost_is_a_job_of_its_own(watched: World) -> None:
+def test_every_version_whose_event_was_lost_is_a_job_of_its_own(watched: ApplicationUnderTest) -> None:
     first, second = (watched.cloud.put("a.jpg", picture(noise=n)) for n in (1, 9))
     rounds(watched, 3)
     assert {job.source_version for job in watched.cloud.jobs()} == {first.version_id, second.version_id}
     assert len(fed(watched)) == 2
 
 
-def test_an_event_is_given_its_quarter_of_an_hour(watched: World) -> None:
+def test_an_event_is_given_its_quarter_of_an_hour(watched: ApplicationUnderTest) -> None:
     watched.cloud.put("a.jpg", picture())
     watched.clock.advance(timedelta(minutes=14))
     watched.sweep()
@@ -121,14 +76,14 @@ def test_an_event_is_given_its_quarter_of_an_hour(watched: World) -> None:
     assert fed(watched) == ["a.jpg"]
 
 
-def test_an_object_older_than_darkroom_is_never_sent(world: World) -> None:
-    world.cloud.put("old.jpg", picture())
-    world.clock.now = datetime.now(UTC) + timedelta(seconds=2)
-    rounds(world, 5)
-    assert (fed(world), world.cloud.jobs()) == ([], [])
+def test_an_object_older_than_darkroom_is_never_sent(application: ApplicationUnderTest) -> None:
+    application.cloud.put("old.jpg", picture())
+    application.clock.now = datetime.now(UTC) + timedelta(seconds=2)
+    rounds(application, 5)
+    assert (fed(application), application.cloud.jobs()) == ([], [])
 
 
-def test_an_upload_that_became_a_job_is_not_sent(watched: World) -> None:
+def test_an_upload_that_became_a_job_is_not_sent(watched: ApplicationUnderTest) -> None:
     watched.submit(watched.cloud.put("a.jpg", picture()))
     watched.submit(watched.cloud.put("b.jpg", b"no picture"))
     watched.submit(watched.cloud.put("c.jpg", picture(), tags="skip=true"))
@@ -136,7 +91,7 @@ def test_an_upload_that_became_a_job_is_not_sent(watched: World) -> None:
     assert fed(watched) == []
 
 
-def test_only_keys_under_the_prefix_with_a_suffix_are_sent_in_their_own_case(watched: World) -> None:
+def test_only_keys_under_the_prefix_with_a_suffix_are_sent_in_their_own_case(watched: ApplicationUnderTest) -> None:
     keys = ("in/a.jpg", "in/b.JPG", "in/c.png", "in/d.tif", "IN/e.jpg", "f.jpg", "in/jpg")
     for key in keys:
         watched.cloud.put(key, picture())
@@ -144,14 +99,14 @@ def test_only_keys_under_the_prefix_with_a_suffix_are_sent_in_their_own_case(wat
     assert sorted(fed(watched)) == ["in/a.jpg", "in/c.png"]
 
 
-def test_folders_and_reports_are_never_sent(watched: World) -> None:
+def test_folders_and_reports_are_never_sent(watched: ApplicationUnderTest) -> None:
     for key in ("folder/", "_failed/a.jpg.json", "_darkroom/x.jpg"):
         watched.cloud.put(key, b"")
     rounds(watched, 3)
     assert (fed(watched), watched.cloud.jobs()) == ([], [])
 
 
-def test_skipped_objects_and_outputs_of_darkroom_are_sent_once(watched: World) -> None:
+def test_skipped_objects_and_outputs_of_darkroom_are_sent_once(watched: ApplicationUnderTest) -> None:
     watched.cloud.put("a.jpg", picture(), tags="skip=true")
     watched.cloud.put("b.jpg", picture(), Metadata={RECEIPT_JOB: "0" * 32})
     rounds(watched, 4)
@@ -159,7 +114,7 @@ def test_skipped_objects_and_outputs_of_darkroom_are_sent_once(watched: World) -
     assert {job.status for job in watched.cloud.jobs()} == {JobStatus.SKIPPED}
 
 
-def test_a_deleted_source_is_sent_only_as_long_as_its_version_exists(watched: World) -> None:
+def test_a_deleted_source_is_sent_only_as_long_as_its_version_exists(watched: ApplicationUnderTest) -> None:
     upload = watched.cloud.put("a.jpg", picture())
     watched.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
     rounds(watched, 2)
@@ -167,18 +122,18 @@ def test_a_deleted_source_is_sent_only_as_long_as_its_version_exists(watched: Wo
 
 
 def test_a_hundred_are_sent_in_one_round_the_rest_in_the_next_and_none_twice(account: Cloud) -> None:
-    watched = World(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
+    watched = ApplicationUnderTest(account)
     watch(watched)
-    for number in range(FED + 30):
+    for number in range(MAX_SENT + 30):
         watched.cloud.put(f"{number:03}.jpg", b"no picture")
     rounds(watched, 1)
     first = len(fed(watched))
     rounds(watched, 3)
-    assert first == FED
-    assert Counter(fed(watched)) == Counter({f"{number:03}.jpg": 1 for number in range(FED + 30)})
+    assert first == MAX_SENT
+    assert Counter(fed(watched)) == Counter({f"{number:03}.jpg": 1 for number in range(MAX_SENT + 30)})
 
 
-def test_pages_of_versions_are_walked_to_their_end(watched: World) -> None:
+def test_pages_of_versions_are_walked_to_their_end(watched: ApplicationUnderTest) -> None:
     keys = {upload.key for upload in uploads(watched, 7)}
     small = Replaced(
         watched.cloud.s3,
@@ -189,16 +144,19 @@ def test_pages_of_versions_are_walked_to_their_end(watched: World) -> None:
     assert (sorted(fed(watched)), len(watched.cloud.jobs())) == (sorted(keys), 7)
 
 
-def test_a_great_bucket_is_walked_over_several_rounds(watched: World) -> None:
+def test_a_great_bucket_is_walked_over_several_rounds(
+    watched: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_uploads, "PAGES", 5)
     objects = listed(watched, 6500)
     seen, lost = objects[:-3], objects[-3:]
-    watched.ports["backlog"] = Replaced(
-        watched.ports["backlog"], without_job=lambda ids: set(ids) & {one.job_id for one in lost}
+    watched.ports["sweep_queries"] = Replaced(
+        watched.ports["sweep_queries"], find_without_job=lambda ids: set(ids) & {one.job_id for one in lost}
     )
     watched.ports["sources"] = listing = Listing(objects)
     watched.clock.advance(LATE)
     watched.sweep()
-    assert (fed(watched), listing.asked[-1]) == ([], str(1000 * (PAGES - 1)))
+    assert (fed(watched), listing.asked[-1]) == ([], "4000")
     watched.clock.advance(LATE)
     watched.sweep()
     assert fed(watched) == [one.key for one in lost]
@@ -208,11 +166,13 @@ def test_a_great_bucket_is_walked_over_several_rounds(watched: World) -> None:
     assert listing.asked[7:8] == [None]  # from the beginning again
 
 
-def test_a_round_that_is_full_goes_on_where_it_stopped(watched: World) -> None:
+def test_a_round_that_is_full_goes_on_where_it_stopped(watched: ApplicationUnderTest) -> None:
     objects = listed(watched, 2100)
-    lost = objects[990 : 990 + FED + 20]
+    lost = objects[990 : 990 + MAX_SENT + 20]
     ids = {one.job_id for one in lost}
-    watched.ports["backlog"] = Replaced(watched.ports["backlog"], without_job=lambda asked: set(asked) & ids)
+    watched.ports["sweep_queries"] = Replaced(
+        watched.ports["sweep_queries"], find_without_job=lambda asked: set(asked) & ids
+    )
     watched.ports["sources"] = Listing(objects)
     for _ in range(3):
         watched.clock.advance(LATE)
@@ -223,7 +183,7 @@ def test_a_round_that_is_full_goes_on_where_it_stopped(watched: World) -> None:
     assert fed(watched) == [one.key for one in lost]
 
 
-def test_jobs_of_a_page_are_looked_up_a_hundred_at_a_time(watched: World) -> None:
+def test_jobs_of_a_page_are_looked_up_a_hundred_at_a_time(watched: ApplicationUnderTest) -> None:
     objects = listed(watched, 250)
     note_jobs(watched, objects[:249])
     watched.ports["sources"] = Listing(objects)
@@ -232,15 +192,15 @@ def test_jobs_of_a_page_are_looked_up_a_hundred_at_a_time(watched: World) -> Non
     assert fed(watched) == ["00249.jpg"]
 
 
-def begun(world: World, key: str) -> str:
-    return str(world.cloud.s3.create_multipart_upload(Bucket=OUTPUT, Key=key)["UploadId"])
+def begun(application: ApplicationUnderTest, key: str) -> str:
+    return str(application.cloud.s3.create_multipart_upload(Bucket=OUTPUT, Key=key)["UploadId"])
 
 
 def left(account: Cloud) -> set[str]:
     return {upload["Key"] for upload in account.unfinished_uploads()}
 
 
-def test_an_abandoned_multipart_upload_of_ours_is_aborted(watched: World) -> None:
+def test_an_abandoned_multipart_upload_of_ours_is_aborted(watched: ApplicationUnderTest) -> None:
     watched.complete(watched.cloud.put("a.jpg", picture()))
     begun(watched, "a.jpg")
     rounds(watched, 1)
@@ -248,14 +208,16 @@ def test_an_abandoned_multipart_upload_of_ours_is_aborted(watched: World) -> Non
     assert watched.cloud.body("a.jpg") is not None
 
 
-def test_multipart_uploads_of_others_are_left_alone(watched: World) -> None:
+def test_multipart_uploads_of_others_are_left_alone(watched: ApplicationUnderTest) -> None:
     watched.complete(watched.cloud.put("a.jpg", picture()))
     begun(watched, "backup.tar")
     rounds(watched, 3)
     assert left(watched.cloud) == {"backup.tar"}
 
 
-def test_a_multipart_upload_that_is_being_written_is_left_until_its_writers_time_is_over(watched: World) -> None:
+def test_a_multipart_upload_that_is_being_written_is_left_until_its_writers_time_is_over(
+    watched: ApplicationUnderTest,
+) -> None:
     watched.deliver(watched.cloud.put("a.jpg", picture()))
     begun(watched, "a.jpg")
     watched.provider.become(ProcessState.COMPLETED)
@@ -268,18 +230,18 @@ def test_a_multipart_upload_that_is_being_written_is_left_until_its_writers_time
     assert left(watched.cloud) == set()
 
 
-def test_a_multipart_upload_younger_than_an_hour_is_left_alone(watched: World) -> None:
+def test_a_multipart_upload_younger_than_an_hour_is_left_alone(watched: ApplicationUnderTest) -> None:
     watched.complete(watched.cloud.put("a.jpg", picture()))
     upload_id, young = begun(watched, "a.jpg"), watched.clock()
     whole = watched.ports["outputs"]
-    watched.ports["outputs"] = Replaced(whole, unfinished=lambda: [UnfinishedUpload("a.jpg", upload_id, young)])
+    watched.ports["outputs"] = Replaced(whole, list_unfinished=lambda: [UnfinishedUpload("a.jpg", upload_id, young)])
     rounds(watched, 3)
     assert left(watched.cloud) == {"a.jpg"}
     rounds(watched, 1)
     assert left(watched.cloud) == set()
 
 
-def test_objects_older_than_any_deadline_are_still_found(watched: World) -> None:
+def test_objects_older_than_any_deadline_are_still_found(watched: ApplicationUnderTest) -> None:
     watched.cloud.put("a.jpg", picture())
     watched.clock.advance(DEADLINE * 2)
     watched.sweep()

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.fakes.application import MONTH, World
+from tests.fakes.application import MONTH, ApplicationUnderTest
 from tests.fakes.aws_account import TABLE, Cloud
-from tests.fakes.simple_provider import Enhancer
+from tests.fakes.simple_provider import SimpleProvider
 from tests.integration.ledger_support import limits
 from tests.integration.time_support import LEASE, assert_every_run_is_in_the_books, uploads
 
@@ -110,7 +110,7 @@ class Locked:
         return call
 
 
-class Counted(Enhancer):
+class Counted(SimpleProvider):
     """Counts the submits it accepted, by job and run."""
 
     def submit(self, *args: Any) -> Any:
@@ -126,13 +126,13 @@ class Storm:
 
     def __init__(self, account: Cloud, seed: int) -> None:
         self.client = Stormy(account.dynamodb, seed)
-        self.world = World(Cloud(Locked(account.s3), self.client), limits=limits(str(BUDGET)))
+        self.application = ApplicationUnderTest(Cloud(Locked(account.s3), self.client), limits=limits(str(BUDGET)))
         self.account, self.dice = account, random.Random(seed)
-        world = self.world
-        world.provider = Counted(world.clock, world.provider.draw)
-        world.ports["provider"] = Locked(world.provider)
+        application = self.application
+        application.provider = Counted(application.clock, application.provider.draw)
+        application.ports["provider"] = Locked(application.provider)
         for name in ("executions", "events", "intake", "alerts"):
-            world.ports[name] = Locked(world.ports[name])
+            application.ports[name] = Locked(application.ports[name])
 
     def jobs(self) -> list[Any]:
         """Return every job, while no thread runs."""
@@ -158,50 +158,50 @@ class Storm:
 
         def work() -> None:
             for message in mine:
-                self.world.submit(message)
+                self.application.submit(message)
 
         return work
 
     def sweeper(self) -> None:
         for _ in range(2):
             with suppress(SweepFailed):  # the next run tries again
-                self.world.sweep()
+                self.application.sweep()
 
     def finisher(self) -> None:
         for job in self.jobs():
             if job.status is JobStatus.PROCESSING:
                 try:
-                    self.world.finalize(job)
+                    self.application.finalize(job)
                 except Exception:
                     continue
 
     def deliver_until_all_are_decided(self, messages: list[Any]) -> None:
         for _ in range(40):
-            due = [what for what, _ in self.world.queue.sent]
-            self.world.queue.sent.clear()
+            due = [what for what, _ in self.application.queue.sent]
+            self.application.queue.sent.clear()
             share = [*messages, *due]
             self.together(*(self.worker(share) for _ in range(WORKERS)), self.sweeper)
             jobs = self.jobs()
             if len(jobs) == len(messages) and {job.status for job in jobs} <= ENDED:
                 return
-            self.world.clock.advance(self.dice.choice([31, 61, LEASE.total_seconds()]))
+            self.application.clock.advance(self.dice.choice([31, 61, LEASE.total_seconds()]))
         raise AssertionError(f"undecided: {Counter(job.status for job in self.jobs())}")
 
     def finish_all(self) -> None:
-        self.world.provider.become(ProcessState.COMPLETED)
+        self.application.provider.become(ProcessState.COMPLETED)
         for _ in range(40):
             self.together(*[self.finisher] * 3, self.sweeper)
             if {job.status for job in self.jobs()} <= TERMINAL:
                 return
-            self.world.clock.advance(LEASE)
+            self.application.clock.advance(LEASE)
         raise AssertionError(f"unfinished: {Counter(job.status for job in self.jobs())}")
 
 
 @pytest.mark.parametrize("seed", [1])
 def test_racing_workers_pay_once_for_each_upload_and_never_pass_the_limit(account: Cloud, seed: int) -> None:
     storm = Storm(account, seed)
-    storm.deliver_until_all_are_decided(uploads(World(account), UPLOADS))
-    accepted: Counter[Any] = storm.world.provider.accepted  # type: ignore[attr-defined]
+    storm.deliver_until_all_are_decided(uploads(ApplicationUnderTest(account), UPLOADS))
+    accepted: Counter[Any] = storm.application.provider.accepted  # type: ignore[attr-defined]
     assert max(accepted.values()) == 1
     assert accepted.total() == BUDGET
     assert Counter(job.status for job in storm.jobs()) == {
@@ -211,7 +211,7 @@ def test_racing_workers_pay_once_for_each_upload_and_never_pass_the_limit(accoun
     assert max(storm.client.committed) <= BUDGET
     assert_every_run_is_in_the_books(account)
     storm.finish_all()
-    assert account.budget("topaz", MONTH)["spent"] == BUDGET == storm.world.provider.charged
+    assert account.budget("topaz", MONTH)["spent"] == BUDGET == storm.application.provider.charged
     assert max(storm.client.committed) <= BUDGET
     assert len(account.keys()) == UPLOADS  # nine results, three reports
     assert {job.orphans for job in storm.jobs()} == {()}
@@ -221,18 +221,18 @@ def test_racing_workers_pay_once_for_each_upload_and_never_pass_the_limit(accoun
 @pytest.mark.parametrize("seed", [3])
 def test_racing_reruns_begin_one_run_and_pay_for_it_once(account: Cloud, seed: int) -> None:
     storm = Storm(account, seed)
-    (upload,) = uploads(World(account), 1)
+    (upload,) = uploads(ApplicationUnderTest(account), 1)
     storm.deliver_until_all_are_decided([upload])
     storm.finish_all()
     job_id = storm.jobs()[0].job_id
 
     def rerun() -> None:
         with suppress(LostClaim, Inapplicable, LedgerBusy):
-            storm.world.operate.rerun(job_id, completed=True)
+            storm.application.operate.rerun(job_id, completed=True)
 
     storm.together(*[rerun] * WORKERS)
     storm.deliver_until_all_are_decided([upload])
     (job,) = storm.jobs()
     assert (job.run, job.status) == (2, JobStatus.PROCESSING)
-    assert sorted(storm.world.provider.accepted.values()) == [1, 1]  # type: ignore[attr-defined]
+    assert sorted(storm.application.provider.accepted.values()) == [1, 1]  # type: ignore[attr-defined]
     assert_every_run_is_in_the_books(account)

@@ -6,64 +6,64 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.application import World, picture
+from tests.fakes.application import ApplicationUnderTest, picture
 
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import Alarm, Balance, Job, JobStatus, Note, ProcessState
+from darkroom.model import Alarm, Balance, Job, JobStatus, ProcessState, WarningMetric
 
 HALF_HOUR = timedelta(minutes=30)
 
 
-def account_holds(world: World, total: int) -> None:
+def account_holds(application: ApplicationUnderTest, total: int) -> None:
     """Set what the vendor's account shows."""
-    world.provider.account = Balance(Decimal(total), Decimal(0), Decimal(total))
+    application.provider.account = Balance(Decimal(total), Decimal(0), Decimal(total))
 
 
-def held(world: World) -> int:
-    assert world.provider.account is not None
-    return int(world.provider.account.total)
+def held(application: ApplicationUnderTest) -> int:
+    assert application.provider.account is not None
+    return int(application.provider.account.total)
 
 
-def look(world: World) -> Decimal:
+def look(application: ApplicationUnderTest) -> Decimal:
     """Compare, half an hour after the last comparison, and return the drift."""
-    world.clock.advance(HALF_HOUR)
-    found = world.reconcile.compare("topaz")
+    application.clock.advance(HALF_HOUR)
+    found = application.reconcile.compare("topaz")
     assert found is not None
     return found.drift
 
 
-def at_work(world: World, number: int = 1) -> Job:
+def at_work(application: ApplicationUnderTest, number: int = 1) -> Job:
     """Return a job at the provider, which has not charged yet."""
-    world.deliver(world.cloud.put(f"{number}.jpg", picture()))
-    return next(job for job in world.cloud.jobs() if job.source_key == f"{number}.jpg")
+    application.deliver(application.cloud.put(f"{number}.jpg", picture()))
+    return next(job for job in application.cloud.jobs() if job.source_key == f"{number}.jpg")
 
 
-def finish(world: World, job: Job) -> None:
+def finish(application: ApplicationUnderTest, job: Job) -> None:
     """Let the provider finish and charge."""
-    world.provider.become(ProcessState.COMPLETED, job.process_id)
-    account_holds(world, held(world) - 1)
+    application.provider.become(ProcessState.COMPLETED, job.process.process_id)
+    account_holds(application, held(application) - 1)
 
 
 @pytest.fixture
-def known(world: World) -> World:
+def known(application: ApplicationUnderTest) -> ApplicationUnderTest:
     """Return an application whose account of 100 credits was compared before."""
-    account_holds(world, 100)
-    assert world.reconcile.compare("topaz") is not None
-    return world
+    account_holds(application, 100)
+    assert application.reconcile.compare("topaz") is not None
+    return application
 
 
-def test_a_vendor_without_an_account_has_no_drift(world: World) -> None:
-    assert (world.reconcile(), world.reconcile.compare("topaz"), world.bell.rung) == (0, None, [])
-    assert world.bell.noted == []
+def test_a_vendor_without_an_account_has_no_drift(application: ApplicationUnderTest) -> None:
+    assert (application.reconcile(), application.reconcile.compare("topaz"), application.alerts.rung) == (0, None, [])
+    assert application.alerts.noted == []
 
 
-def test_the_first_comparison_sets_the_baseline_whatever_it_finds(world: World) -> None:
-    world.complete(world.cloud.put("a.jpg", picture()))
-    account_holds(world, 37)
-    assert (look(world), look(world), world.bell.rung) == (0, 0, [])
+def test_the_first_comparison_sets_the_baseline_whatever_it_finds(application: ApplicationUnderTest) -> None:
+    application.complete(application.cloud.put("a.jpg", picture()))
+    account_holds(application, 37)
+    assert (look(application), look(application), application.alerts.rung) == (0, 0, [])
 
 
-def test_our_own_jobs_are_no_drift_before_and_after_they_are_charged_and_settled(known: World) -> None:
+def test_our_own_jobs_are_no_drift_before_and_after_they_are_charged_and_settled(known: ApplicationUnderTest) -> None:
     job = at_work(known)
     assert look(known) == 0
     finish(known, job)
@@ -73,43 +73,43 @@ def test_our_own_jobs_are_no_drift_before_and_after_they_are_charged_and_settled
     assert known.job().status is JobStatus.COMPLETED
 
 
-def test_a_job_that_was_not_charged_is_no_drift(known: World) -> None:
+def test_a_job_that_was_not_charged_is_no_drift(known: ApplicationUnderTest) -> None:
     job = at_work(known)
     known.provider.become(ProcessState.FAILED)
     known.finalize(job)
     assert look(known) == 0
 
 
-def test_a_charge_over_the_reservation_is_no_drift_once_it_is_booked(known: World) -> None:
+def test_a_charge_over_the_reservation_is_no_drift_once_it_is_booked(known: ApplicationUnderTest) -> None:
     job = at_work(known)
-    known.provider.become(ProcessState.COMPLETED, job.process_id, Decimal(3))
+    known.provider.become(ProcessState.COMPLETED, job.process.process_id, Decimal(3))
     account_holds(known, 97)
     known.finalize(job)
     assert look(known) == 0
 
 
-def test_what_somebody_else_spends_is_drift(known: World) -> None:
+def test_what_somebody_else_spends_is_drift(known: ApplicationUnderTest) -> None:
     account_holds(known, 93)
-    assert (look(known), known.reconcile(), known.bell.rung) == (7, 1, [Alarm.DRIFT])
+    assert (look(known), known.reconcile(), known.alerts.rung) == (7, 1, [Alarm.DRIFT])
 
 
-def test_drift_is_alarmed_at_every_comparison_until_it_is_explained(known: World) -> None:
+def test_drift_is_alarmed_at_every_comparison_until_it_is_explained(known: ApplicationUnderTest) -> None:
     account_holds(known, 93)
     for _ in range(3):
         known.clock.advance(HALF_HOUR)
         known.sweep()
-    assert known.bell.rung == [Alarm.DRIFT] * 3
+    assert known.alerts.rung == [Alarm.DRIFT] * 3
 
 
-def test_the_sweep_compares_the_account_every_half_hour(known: World) -> None:
+def test_the_sweep_compares_the_account_every_half_hour(known: ApplicationUnderTest) -> None:
     account_holds(known, 93)
     for _ in range(30):
         known.clock.advance(60)
         known.sweep()
-    assert known.bell.rung == [Alarm.DRIFT]
+    assert known.alerts.rung == [Alarm.DRIFT]
 
 
-def test_drift_beside_our_own_spending_is_told_apart(known: World) -> None:
+def test_drift_beside_our_own_spending_is_told_apart(known: ApplicationUnderTest) -> None:
     job = at_work(known)
     finish(known, job)
     known.finalize(job)
@@ -117,21 +117,21 @@ def test_drift_beside_our_own_spending_is_told_apart(known: World) -> None:
     assert look(known) == 5
 
 
-def test_a_top_up_makes_no_drift(known: World) -> None:
+def test_a_top_up_makes_no_drift(known: ApplicationUnderTest) -> None:
     account_holds(known, 600)
     assert (look(known), look(known)) == (0, 0)
     account_holds(known, 599)
     assert look(known) == 1
 
 
-def test_a_top_up_does_not_hide_a_drift_that_was_found(known: World) -> None:
+def test_a_top_up_does_not_hide_a_drift_that_was_found(known: ApplicationUnderTest) -> None:
     account_holds(known, 90)
     assert look(known) == 10
     account_holds(known, 590)
     assert (look(known), look(known)) == (10, 10)
 
 
-def test_a_top_up_between_a_charge_and_its_booking_makes_no_drift(known: World) -> None:
+def test_a_top_up_between_a_charge_and_its_booking_makes_no_drift(known: ApplicationUnderTest) -> None:
     job = at_work(known)
     finish(known, job)
     assert look(known) == 0  # charged, not booked yet
@@ -140,7 +140,7 @@ def test_a_top_up_between_a_charge_and_its_booking_makes_no_drift(known: World) 
     assert (look(known), look(known)) == (0, 0)
 
 
-def test_a_top_up_smaller_than_our_spending_hides_no_later_drift(known: World) -> None:
+def test_a_top_up_smaller_than_our_spending_hides_no_later_drift(known: ApplicationUnderTest) -> None:
     for number in range(1, 6):
         job = at_work(known, number)
         finish(known, job)
@@ -151,18 +151,20 @@ def test_a_top_up_smaller_than_our_spending_hides_no_later_drift(known: World) -
     assert look(known) == 3
 
 
-def test_a_job_charged_before_the_first_look_and_booked_after_it_hides_no_later_drift(world: World) -> None:
-    job = at_work(world)
-    account_holds(world, 100)
-    finish(world, job)
-    assert look(world) == 0
-    world.finalize(job)
-    assert look(world) == 0
-    account_holds(world, held(world) - 1)
-    assert look(world) == 1
+def test_a_job_charged_before_the_first_look_and_booked_after_it_hides_no_later_drift(
+    application: ApplicationUnderTest,
+) -> None:
+    job = at_work(application)
+    account_holds(application, 100)
+    finish(application, job)
+    assert look(application) == 0
+    application.finalize(job)
+    assert look(application) == 0
+    account_holds(application, held(application) - 1)
+    assert look(application) == 1
 
 
-def test_an_accepted_drift_is_over_and_the_next_is_found(known: World) -> None:
+def test_an_accepted_drift_is_over_and_the_next_is_found(known: ApplicationUnderTest) -> None:
     account_holds(known, 90)
     assert look(known) == 10
     known.reconcile.accept("topaz")
@@ -176,19 +178,21 @@ TROUBLE = [Throttled("HTTP 429"), OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401
 
 
 @pytest.mark.parametrize("trouble", TROUBLE, ids=str)
-def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(known: World, trouble: DarkroomError) -> None:
+def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(
+    known: ApplicationUnderTest, trouble: DarkroomError
+) -> None:
     account_holds(known, 90)
     known.provider.faults["balance"] = [trouble] * 3
-    assert (known.reconcile(), known.bell.rung) == (0, [])
+    assert (known.reconcile(), known.alerts.rung) == (0, [])
     known.reconcile.accept("topaz")
     assert known.sweep() == {}
     assert (
-        known.bell.noted == [Note.ACCOUNT_UNREAD] * 3
+        known.alerts.noted == [WarningMetric.ACCOUNT_UNREAD] * 3
     )  # nothing else shows it, and a drift could stay unseen for weeks
     assert look(known) == 10
 
 
-def test_comparing_changes_no_job_and_no_budget(known: World) -> None:
+def test_comparing_changes_no_job_and_no_budget(known: ApplicationUnderTest) -> None:
     at_work(known)
     account_holds(known, 1)
     before = [row for row in known.cloud.rows() if not row["pk"]["S"].startswith("ACCOUNT#")]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.fakes.application import DEADLINE, World, picture
+from tests.fakes.application import DEADLINE, ApplicationUnderTest, picture
 from tests.fakes.aws_account import OUTPUT, Cloud
 from tests.integration.ledger_support import source
 
@@ -86,69 +86,73 @@ def test_a_report_without_an_order_is_older_than_all(outputs: S3OutputBucket, ac
     assert report(account) is None
 
 
-def two_versions(world: World, old: bytes, new: bytes) -> tuple[str, str]:
+def two_versions(application: ApplicationUnderTest, old: bytes, new: bytes) -> tuple[str, str]:
     """Deliver two versions, the newer one first. Return the ids of their jobs."""
-    uploads = [replace(world.cloud.put("a.jpg", body), sequencer=f"0{n}") for n, body in enumerate((old, new))]
+    uploads = [replace(application.cloud.put("a.jpg", body), sequencer=f"0{n}") for n, body in enumerate((old, new))]
     for upload in reversed(uploads):
-        world.deliver(upload)
-    first, second = sorted(world.cloud.jobs(), key=lambda job: job.source_order)
+        application.deliver(upload)
+    first, second = sorted(application.cloud.jobs(), key=lambda job: job.source_order)
     return first.job_id, second.job_id
 
 
-def test_of_two_refused_versions_the_newer_ones_report_stands(world: World) -> None:
-    old, new = two_versions(world, b"broken", b"broken too")
-    found = world.cloud.report("a.jpg")
+def test_of_two_refused_versions_the_newer_ones_report_stands(application: ApplicationUnderTest) -> None:
+    old, new = two_versions(application, b"broken", b"broken too")
+    found = application.cloud.report("a.jpg")
     assert found is not None
     assert found["job_id"] == new
-    assert {job.job_id: job.status for job in world.cloud.jobs()} == dict.fromkeys((old, new), JobStatus.REJECTED)
-    assert world.bus.kinds == ["Job Rejected"] * 2  # an event is sent for each all the same
+    assert {job.job_id: job.status for job in application.cloud.jobs()} == dict.fromkeys((old, new), JobStatus.REJECTED)
+    assert application.bus.kinds == ["Job Rejected"] * 2  # an event is sent for each all the same
 
 
-def test_an_older_version_that_completes_leaves_the_newer_ones_report(world: World) -> None:
-    old, new = two_versions(world, picture(), b"broken")
-    world.provider.become(ProcessState.COMPLETED)
-    job = world.ledger.get(old)
+def test_an_older_version_that_completes_leaves_the_newer_ones_report(application: ApplicationUnderTest) -> None:
+    old, new = two_versions(application, picture(), b"broken")
+    application.provider.become(ProcessState.COMPLETED)
+    job = application.ledger.get(old)
     assert job is not None
-    assert world.finalize(job).status == "COMPLETED"
-    found = world.cloud.report("a.jpg")
+    assert application.finalize(job).status == "COMPLETED"
+    found = application.cloud.report("a.jpg")
     assert found is not None
-    assert (found["job_id"], world.cloud.keys()) == (new, {"a.jpg", "_failed/a.jpg.json"})
+    assert (found["job_id"], application.cloud.keys()) == (new, {"a.jpg", "_failed/a.jpg.json"})
 
 
-def failing_first(world: World) -> tuple[Job, Job]:
+def failing_first(application: ApplicationUnderTest) -> tuple[Job, Job]:
     """Return the older version's job, which the provider will fail, and the newer one's, which is completed."""
-    uploads = [replace(world.cloud.put("a.jpg", picture(noise=n)), sequencer=f"0{n}") for n in (1, 2)]
+    uploads = [replace(application.cloud.put("a.jpg", picture(noise=n)), sequencer=f"0{n}") for n in (1, 2)]
     for upload in uploads:
-        world.deliver(upload)
-    older, newer = sorted(world.cloud.jobs(), key=lambda job: job.source_order)
-    world.provider.become(ProcessState.FAILED, older.process_id)
-    world.provider.become(ProcessState.COMPLETED, newer.process_id)
+        application.deliver(upload)
+    older, newer = sorted(application.cloud.jobs(), key=lambda job: job.source_order)
+    application.provider.become(ProcessState.FAILED, older.process.process_id)
+    application.provider.become(ProcessState.COMPLETED, newer.process.process_id)
     return older, newer
 
 
-def test_an_older_version_that_fails_late_leaves_no_report_beside_the_newer_ones_result(world: World) -> None:
-    older, newer = failing_first(world)
-    world.finalize(newer)
-    world.finalize(older)
-    assert {job.source_order: job.status for job in world.cloud.jobs()} == {
+def test_an_older_version_that_fails_late_leaves_no_report_beside_the_newer_ones_result(
+    application: ApplicationUnderTest,
+) -> None:
+    older, newer = failing_first(application)
+    application.finalize(newer)
+    application.finalize(older)
+    assert {job.source_order: job.status for job in application.cloud.jobs()} == {
         older.source_order: JobStatus.FAILED,
         newer.source_order: JobStatus.COMPLETED,
     }
-    assert world.cloud.keys() == {"a.jpg"}
-    assert world.bus.kinds == ["Job Completed", "Job Failed"]
+    assert application.cloud.keys() == {"a.jpg"}
+    assert application.bus.kinds == ["Job Completed", "Job Failed"]
 
 
-def test_an_older_version_refused_late_leaves_no_report_beside_a_result_in_another_format(world: World) -> None:
-    old = replace(world.cloud.put("a.jpg", b"broken"), sequencer="01")
-    world.complete(replace(world.cloud.put("a.jpg", picture(), tags="output_format=png"), sequencer="02"))
-    world.deliver(old)
-    assert world.cloud.keys() == {"a.png"}
+def test_an_older_version_refused_late_leaves_no_report_beside_a_result_in_another_format(
+    application: ApplicationUnderTest,
+) -> None:
+    old = replace(application.cloud.put("a.jpg", b"broken"), sequencer="01")
+    application.complete(replace(application.cloud.put("a.jpg", picture(), tags="output_format=png"), sequencer="02"))
+    application.deliver(old)
+    assert application.cloud.keys() == {"a.png"}
 
 
-def test_another_sources_result_says_nothing_of_this_one(world: World) -> None:
-    world.complete(replace(world.cloud.put("a.png", picture(form="png")), sequencer="09"))
-    world.deliver(replace(world.cloud.put("a.jpg", b"broken"), sequencer="01"))
-    assert world.cloud.report("a.jpg") is not None
+def test_another_sources_result_says_nothing_of_this_one(application: ApplicationUnderTest) -> None:
+    application.complete(replace(application.cloud.put("a.png", picture(form="png")), sequencer="09"))
+    application.deliver(replace(application.cloud.put("a.jpg", b"broken"), sequencer="01"))
+    assert application.cloud.report("a.jpg") is not None
 
 
 class Meanwhile:
@@ -180,18 +184,18 @@ class Meanwhile:
     [("ledger", "has_newer_result"), ("outputs", "write_report"), ("ledger", "settle"), ("events", "publish")],
 )
 def test_a_result_that_lands_while_an_older_version_fails_leaves_no_report(
-    world: World, port: str, method: str, after: bool
+    application: ApplicationUnderTest, port: str, method: str, after: bool
 ) -> None:
-    older, newer = failing_first(world)
-    sound = world.ports[port]
+    older, newer = failing_first(application)
+    sound = application.ports[port]
 
     def lands() -> None:
-        world.ports[port] = sound
-        world.finalize(newer)
+        application.ports[port] = sound
+        application.finalize(newer)
 
-    world.ports[port] = Meanwhile(sound, method, lands, after=after)
-    world.finalize(older)
-    assert world.cloud.keys() == {"a.jpg"}
+    application.ports[port] = Meanwhile(sound, method, lands, after=after)
+    application.finalize(older)
+    assert application.cloud.keys() == {"a.jpg"}
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -200,47 +204,50 @@ def test_a_result_that_lands_while_an_older_version_fails_leaves_no_report(
     [("outputs", "write"), ("outputs", "remove_report"), ("ledger", "settle"), ("events", "publish")],
 )
 def test_an_older_version_that_fails_while_the_newer_one_lands_leaves_no_report(
-    world: World, port: str, method: str, after: bool
+    application: ApplicationUnderTest, port: str, method: str, after: bool
 ) -> None:
-    older, newer = failing_first(world)
-    sound = world.ports[port]
+    older, newer = failing_first(application)
+    sound = application.ports[port]
 
     def fails() -> None:
-        world.ports[port] = sound
-        world.finalize(older)
+        application.ports[port] = sound
+        application.finalize(older)
 
-    world.ports[port] = Meanwhile(sound, method, fails, after=after)
-    world.finalize(newer)
-    assert world.cloud.keys() == {"a.jpg"}
+    application.ports[port] = Meanwhile(sound, method, fails, after=after)
+    application.finalize(newer)
+    assert application.cloud.keys() == {"a.jpg"}
 
 
-def test_a_report_says_how_it_ended_and_not_why_it_waited(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture(), tags="label=summer")
-    world.provider.refusals = [OperatorFault(ErrorCode.OUT_OF_CREDITS, "no credits"), ProviderRejected("HTTP 422: no")]
-    world.deliver(upload)
-    found = world.cloud.report("a.jpg")
+def test_a_report_says_how_it_ended_and_not_why_it_waited(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture(), tags="label=summer")
+    application.provider.refusals = [
+        OperatorFault(ErrorCode.OUT_OF_CREDITS, "no credits"),
+        ProviderRejected("HTTP 422: no"),
+    ]
+    application.deliver(upload)
+    found = application.cloud.report("a.jpg")
     assert found is not None
     assert (found["error_code"], found["code"]) == ("ProviderRejected", "ProviderRejected")
     assert (found["error"], found["message"]) == ("HTTP 422: no", "HTTP 422: no")
 
 
-def test_a_job_that_expires_unsent_says_what_it_was_for(world: World) -> None:
-    world.operate.pause("topaz", "away")
-    upload = world.cloud.put("a.jpg", picture(), tags="label=summer&model=Redefine")
-    world.submit(upload)
-    world.clock.advance(DEADLINE)
-    world.sweep_and_deliver()
-    found = world.cloud.report("a.jpg")
-    job = world.job()
+def test_a_job_that_expires_unsent_says_what_it_was_for(application: ApplicationUnderTest) -> None:
+    application.operate.pause("topaz", "away")
+    upload = application.cloud.put("a.jpg", picture(), tags="label=summer&model=Redefine")
+    application.submit(upload)
+    application.clock.advance(DEADLINE)
+    application.sweep_and_deliver()
+    found = application.cloud.report("a.jpg")
+    job = application.job()
     assert found is not None
     assert (job.status, job.error_code) == (JobStatus.FAILED, "TimedOut")
-    for told in (found, world.bus.sent[-1][1]):
+    for told in (found, application.bus.sent[-1][1]):
         assert (told["provider"], told["model"], told["label"]) == ("topaz", "Redefine", "summer")
         assert told["settings"]["model"] == "Redefine"  # type: ignore[index]
 
 
-def test_a_newer_version_that_completes_removes_an_older_ones_report_once(world: World) -> None:
-    world.deliver(world.cloud.put("a.jpg", b"broken"))
-    world.complete(replace(world.cloud.put("a.jpg", picture()), sequencer="09"))
-    world.complete(replace(world.cloud.put("a.jpg", picture(noise=9)), sequencer="0A"))
-    assert (world.cloud.keys(), markers(world.cloud)) == ({"a.jpg"}, 1)
+def test_a_newer_version_that_completes_removes_an_older_ones_report_once(application: ApplicationUnderTest) -> None:
+    application.deliver(application.cloud.put("a.jpg", b"broken"))
+    application.complete(replace(application.cloud.put("a.jpg", picture()), sequencer="09"))
+    application.complete(replace(application.cloud.put("a.jpg", picture(noise=9)), sequencer="0A"))
+    assert (application.cloud.keys(), markers(application.cloud)) == ({"a.jpg"}, 1)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.fakes.application import MONTH, START, World, picture
+from tests.fakes.application import MONTH, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, Cloud, cloud
 from tests.integration.ledger_support import source
 
@@ -18,60 +18,60 @@ from darkroom.model import JobStatus, Limits, SourceObject, Upload
 from darkroom.pipeline.outcomes import Done, Ignored, RetryLater
 
 
-def test_an_upload_becomes_a_result_with_everything_accounted_for(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture(), ContentType="image/jpeg")
-    job = world.complete(upload)
-    assert (job.status, job.credits, job.output_key) == (JobStatus.COMPLETED, Decimal(1), "a.jpg")
-    assert world.cloud.body("a.jpg") == world.provider.processes[job.process_id or ""].result
-    assert world.provider.processes[job.process_id or ""].sent == picture()
-    assert world.bus.kinds == ["Job Completed"]
-    assert world.cloud.budget("topaz", MONTH)["spent"] == 1
-    world.assert_books_balance()
+def test_an_upload_becomes_a_result_with_everything_accounted_for(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture(), ContentType="image/jpeg")
+    job = application.complete(upload)
+    assert (job.status, job.credits, job.dispatch.output_key) == (JobStatus.COMPLETED, Decimal(1), "a.jpg")
+    assert application.cloud.body("a.jpg") == application.provider.processes[job.process.process_id].result
+    assert application.provider.processes[job.process.process_id].sent == picture()
+    assert application.bus.kinds == ["Job Completed"]
+    assert application.cloud.budget("topaz", MONTH)["spent"] == 1
+    application.assert_books_balance()
 
 
-def test_the_execution_waits_for_the_eta(world: World) -> None:
-    world.deliver(world.cloud.put("a.jpg", picture()))
-    (tick,) = world.executions.running.values()
-    assert tick.poll_at == START + world.provider.eta_after
+def test_the_execution_waits_for_the_eta(application: ApplicationUnderTest) -> None:
+    application.deliver(application.cloud.put("a.jpg", picture()))
+    (tick,) = application.executions.running.values()
+    assert tick.poll_at == START + application.provider.eta_after
 
 
-def test_duplicates_before_during_and_after_make_one_submit(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture())
+def test_duplicates_before_during_and_after_make_one_submit(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
     for _ in range(3):
-        world.deliver(upload)
-    world.complete(upload)
+        application.deliver(upload)
+    application.complete(upload)
     for _ in range(3):
-        assert isinstance(world.deliver(upload), Done)
-    assert len(world.provider.processes) == len(world.executions.running) == len(world.bus.sent) == 1
-    assert world.job().run == 1
+        assert isinstance(application.deliver(upload), Done)
+    assert len(application.provider.processes) == len(application.executions.running) == len(application.bus.sent) == 1
+    assert application.job().run == 1
 
 
-def test_an_overtaken_event_of_an_older_version_still_makes_its_own_job(world: World) -> None:
+def test_an_overtaken_event_of_an_older_version_still_makes_its_own_job(application: ApplicationUnderTest) -> None:
     bodies = [picture(), picture(noise=9)]
-    old, new = (replace(world.cloud.put("a.jpg", body), sequencer=f"0{n}") for n, body in enumerate(bodies))
+    old, new = (replace(application.cloud.put("a.jpg", body), sequencer=f"0{n}") for n, body in enumerate(bodies))
     for upload in (new, old, new, old):
-        world.deliver(upload)
-    assert [p.sent for p in world.provider.processes.values()] == [bodies[1], bodies[0]]
-    assert {job.source_version for job in world.cloud.jobs()} == {old.version_id, new.version_id}
+        application.deliver(upload)
+    assert [p.sent for p in application.provider.processes.values()] == [bodies[1], bodies[0]]
+    assert {job.source_version for job in application.cloud.jobs()} == {old.version_id, new.version_id}
 
 
-def test_an_event_whose_etag_is_not_the_objects_makes_no_job(world: World) -> None:
-    upload = replace(world.cloud.put("a.jpg", picture()), etag="0" * 32, version_id=None)
-    assert isinstance(world.submit(upload), Ignored)
-    assert world.cloud.jobs() == []
+def test_an_event_whose_etag_is_not_the_objects_makes_no_job(application: ApplicationUnderTest) -> None:
+    upload = replace(application.cloud.put("a.jpg", picture()), etag="0" * 32, version_id=None)
+    assert isinstance(application.submit(upload), Ignored)
+    assert application.cloud.jobs() == []
 
 
-def test_a_version_deleted_before_its_event_has_a_job_that_says_so(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    world.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
+def test_a_version_deleted_before_its_event_has_a_job_that_says_so(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    application.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
     for _ in range(2):
-        assert isinstance(world.submit(upload), Done)
-    job = world.job()
+        assert isinstance(application.submit(upload), Done)
+    job = application.job()
     assert (job.status, job.error_code, job.source_version) == (JobStatus.CANCELLED, "SourceGone", upload.version_id)
-    assert (world.provider.processes, world.cloud.keys(), world.bus.sent) == ({}, set(), [])
+    assert (application.provider.processes, application.cloud.keys(), application.bus.sent) == ({}, set(), [])
 
 
-def test_an_object_without_a_version_that_is_gone_before_its_event_makes_no_job(plain: World) -> None:
+def test_an_object_without_a_version_that_is_gone_before_its_event_makes_no_job(plain: ApplicationUnderTest) -> None:
     upload = plain.cloud.put("a.jpg", picture())
     plain.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")
     assert isinstance(plain.submit(upload), Ignored)
@@ -79,12 +79,12 @@ def test_an_object_without_a_version_that_is_gone_before_its_event_makes_no_job(
 
 
 @pytest.fixture
-def plain() -> Iterator[World]:
+def plain() -> Iterator[ApplicationUnderTest]:
     with cloud(versioned=False) as account:
-        yield World(account)
+        yield ApplicationUnderTest(account)
 
 
-def test_in_an_unversioned_bucket_content_and_time_are_the_identity(plain: World) -> None:
+def test_in_an_unversioned_bucket_content_and_time_are_the_identity(plain: ApplicationUnderTest) -> None:
     upload = plain.cloud.put("a.jpg", picture())
     assert upload.version_id is None
     for same in (upload, replace(upload, sequencer="05"), Upload(INPUT, "a.jpg")):
@@ -93,7 +93,7 @@ def test_in_an_unversioned_bucket_content_and_time_are_the_identity(plain: World
     assert plain.job().source_version is None
 
 
-def test_an_unversioned_object_overwritten_since_is_left_to_its_own_event(plain: World) -> None:
+def test_an_unversioned_object_overwritten_since_is_left_to_its_own_event(plain: ApplicationUnderTest) -> None:
     old = plain.cloud.put("a.jpg", picture())
     body = picture(noise=9)
     new = plain.cloud.put("a.jpg", body)
@@ -105,8 +105,8 @@ def test_an_unversioned_object_overwritten_since_is_left_to_its_own_event(plain:
 class Overwriting:
     """An input bucket whose object is overwritten when it is opened to be sent."""
 
-    def __init__(self, world: World) -> None:
-        self._world, self._sources = world, world.ports["sources"]
+    def __init__(self, application: ApplicationUnderTest) -> None:
+        self._world, self._sources = application, application.ports["sources"]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sources, name)
@@ -116,7 +116,7 @@ class Overwriting:
         return self._sources.open(source)
 
 
-def test_an_object_overwritten_while_it_is_sent_is_not_sent_as_another(plain: World) -> None:
+def test_an_object_overwritten_while_it_is_sent_is_not_sent_as_another(plain: ApplicationUnderTest) -> None:
     upload = plain.cloud.put("a.jpg", picture())
     plain.ports["sources"] = Overwriting(plain)
     plain.deliver(upload)
@@ -126,32 +126,34 @@ def test_an_object_overwritten_while_it_is_sent_is_not_sent_as_another(plain: Wo
 
 
 @pytest.mark.parametrize("key", ["folder/", "_failed/a.jpg.json", "_darkroom/incoming/x"])
-def test_markers_and_our_own_keys_are_no_uploads(world: World, key: str) -> None:
-    assert isinstance(world.submit(world.cloud.put(key, b"")), Ignored)
-    assert world.cloud.jobs() == []
+def test_markers_and_our_own_keys_are_no_uploads(application: ApplicationUnderTest, key: str) -> None:
+    assert isinstance(application.submit(application.cloud.put(key, b"")), Ignored)
+    assert application.cloud.jobs() == []
 
 
-def test_a_result_put_back_into_the_input_leaves_a_skipped_row_and_is_not_sent(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture(), Metadata={"darkroom-job": "1" * 32})
+def test_a_result_put_back_into_the_input_leaves_a_skipped_row_and_is_not_sent(
+    application: ApplicationUnderTest,
+) -> None:
+    upload = application.cloud.put("a.jpg", picture(), Metadata={"darkroom-job": "1" * 32})
     for _ in range(2):
-        assert isinstance(world.deliver(upload), Done)
-    job = world.job()
+        assert isinstance(application.deliver(upload), Done)
+    job = application.job()
     assert (job.status, job.error) == (JobStatus.SKIPPED, "an output of Darkroom cannot be its input")
-    assert (world.provider.processes, world.cloud.keys(), world.bus.sent) == ({}, set(), [])
-    world.assert_books_balance()
+    assert (application.provider.processes, application.cloud.keys(), application.bus.sent) == ({}, set(), [])
+    application.assert_books_balance()
 
 
-def test_another_buckets_upload_is_refused(world: World) -> None:
-    assert isinstance(world.submit(world.cloud.put("a.jpg", picture(), bucket="darkroom-out")), Ignored)
-    assert world.cloud.jobs() == []
+def test_another_buckets_upload_is_refused(application: ApplicationUnderTest) -> None:
+    assert isinstance(application.submit(application.cloud.put("a.jpg", picture(), bucket="darkroom-out")), Ignored)
+    assert application.cloud.jobs() == []
 
 
-def test_skip_leaves_a_row_and_nothing_else(world: World) -> None:
-    upload = world.cloud.put("a.jpg", picture(), tags="skip=true")
+def test_skip_leaves_a_row_and_nothing_else(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture(), tags="skip=true")
     for _ in range(2):
-        world.deliver(upload)
-    assert world.job().status is JobStatus.SKIPPED
-    assert (world.provider.processes, world.cloud.keys(), world.bus.sent) == ({}, set(), [])
+        application.deliver(upload)
+    assert application.job().status is JobStatus.SKIPPED
+    assert (application.provider.processes, application.cloud.keys(), application.bus.sent) == ({}, set(), [])
 
 
 DEAR = Limits({}, Decimal(0), {"topaz": Decimal("0.5")}, {})
@@ -183,22 +185,22 @@ KNOWN_BY_THEN = dict.fromkeys(REFUSALS, PLANNED) | {
 @pytest.mark.parametrize("code", REFUSALS)
 def test_a_refusal_is_reported_unpaid(account: Cloud, code: ErrorCode) -> None:
     key, body, tags, limits = REFUSALS[code]
-    world = World(account, limits=limits) if limits else World(account)
+    application = ApplicationUnderTest(account, limits=limits) if limits else ApplicationUnderTest(account)
     if code is ErrorCode.OUTPUT_COLLISION:
-        other = World(account)
+        other = ApplicationUnderTest(account)
         other.ledger.claim_output(
             other.ledger.claim(source("a.webp"), START, other.ends, START).job, "darkroom-out", "a.jpeg"
         )
     if code is ErrorCode.PROVIDER_REJECTED:
-        world.provider.refusals = [ProviderRejected("HTTP 422: no")]
-    world.deliver(account.put(key, body, tags=f"{tags}&label=summer" if tags else "label=summer"))
+        application.provider.refusals = [ProviderRejected("HTTP 422: no")]
+    application.deliver(account.put(key, body, tags=f"{tags}&label=summer" if tags else "label=summer"))
     (job,) = [job for job in account.jobs() if job.source_key == key]
     report = account.report(key)
     assert (job.status, job.error_code) == (JobStatus.REJECTED, code)
     assert report is not None
     assert (report["code"], report["message"], report["cure"]) == (code, job.error, CURES[code])
     assert (report["status"], report["job_id"]) == ("REJECTED", job.job_id)
-    ((kind, detail),) = world.bus.sent
+    ((kind, detail),) = application.bus.sent
     assert (kind, detail["error_code"]) == ("Job Rejected", code)
     for told in (report, detail):
         assert (told["error_code"], told["error"]) == (code, job.error)
@@ -206,37 +208,39 @@ def test_a_refusal_is_reported_unpaid(account: Cloud, code: ErrorCode) -> None:
     row = messages.event_detail(job)
     assert {name: row.get(name) for name in KNOWN_BY_THEN[code]} == KNOWN_BY_THEN[code]
     assert (row.get("settings") or {}).get("label") == (None if code is ErrorCode.INVALID_SETTING else "summer")
-    assert (world.provider.processes, job.credits or 0) == ({}, 0)
-    world.assert_books_balance()
+    assert (application.provider.processes, job.credits or 0) == ({}, 0)
+    application.assert_books_balance()
 
 
-def test_an_empty_object_is_refused_as_no_picture(world: World) -> None:
-    world.deliver(world.cloud.put("a.jpg", b""))
-    assert world.job().error_code == ErrorCode.UNSUPPORTED_FORMAT
+def test_an_empty_object_is_refused_as_no_picture(application: ApplicationUnderTest) -> None:
+    application.deliver(application.cloud.put("a.jpg", b""))
+    assert application.job().error_code == ErrorCode.UNSUPPORTED_FORMAT
 
 
-def test_a_key_too_long_for_its_new_suffix_is_refused_before_it_is_paid(world: World) -> None:
+def test_a_key_too_long_for_its_new_suffix_is_refused_before_it_is_paid(application: ApplicationUnderTest) -> None:
     key = "k" * 1020
-    world.deliver(world.cloud.put(key, picture(), tags="output_format=tiff"))
-    assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, ErrorCode.INVALID_SETTING)
-    assert world.provider.processes == {}
+    application.deliver(application.cloud.put(key, picture(), tags="output_format=tiff"))
+    assert (application.job().status, application.job().error_code) == (JobStatus.REJECTED, ErrorCode.INVALID_SETTING)
+    assert application.provider.processes == {}
 
 
-def test_a_later_success_of_the_same_key_removes_the_report(world: World) -> None:
-    world.deliver(world.cloud.put("a.jpg", b"broken"))
-    assert world.cloud.report("a.jpg") is not None
-    world.complete(world.cloud.put("a.jpg", picture()))
-    assert world.cloud.keys() == {"a.jpg"}
+def test_a_later_success_of_the_same_key_removes_the_report(application: ApplicationUnderTest) -> None:
+    application.deliver(application.cloud.put("a.jpg", b"broken"))
+    assert application.cloud.report("a.jpg") is not None
+    application.complete(application.cloud.put("a.jpg", picture()))
+    assert application.cloud.keys() == {"a.jpg"}
 
 
-def test_too_little_time_left_sends_nothing_and_comes_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    monkeypatch.setattr(World, "ends", property(lambda self: self.clock.now))
-    assert isinstance(world.submit(upload), RetryLater)
-    assert (world.provider.processes, world.job().status) == ({}, JobStatus.CLAIMED)
-    assert world.job().credits_reserved is None
+def test_too_little_time_left_sends_nothing_and_comes_back(
+    application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    monkeypatch.setattr(ApplicationUnderTest, "ends", property(lambda self: self.clock.now))
+    assert isinstance(application.submit(upload), RetryLater)
+    assert (application.provider.processes, application.job().status) == ({}, JobStatus.CLAIMED)
+    assert application.job().reservation is None
     monkeypatch.undo()
-    world.clock.advance(60)
-    world.deliver(upload)
-    assert world.job().status is JobStatus.PROCESSING
-    world.assert_books_balance()
+    application.clock.advance(60)
+    application.deliver(upload)
+    assert application.job().status is JobStatus.PROCESSING
+    application.assert_books_balance()

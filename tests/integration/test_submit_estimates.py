@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.fakes.application import DEADLINE, MONTH, START, World, picture
+from tests.fakes.application import DEADLINE, MONTH, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud
 
 from darkroom import catalog
@@ -27,10 +27,10 @@ def without_a_price(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def unpriced(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def unpriced(application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch) -> ApplicationUnderTest:
     without_a_price(monkeypatch)
-    world.provider.estimated = Decimal("7.5")
-    return world
+    application.provider.estimated = Decimal("7.5")
+    return application
 
 
 @pytest.fixture
@@ -38,28 +38,28 @@ def upload(account: Cloud) -> Upload:
     return account.put("a.jpg", picture(), tags="scale=2")
 
 
-def assert_nothing_reserved_or_sent(world: World) -> None:
-    assert (world.job().credits_reserved, world.provider.processes) == (None, {})
-    assert world.cloud.budget("topaz", MONTH).get("committed", 0) == 0
-    world.assert_books_balance()
+def assert_nothing_reserved_or_sent(application: ApplicationUnderTest) -> None:
+    assert (application.job().reservation, application.provider.processes) == (None, {})
+    assert application.cloud.budget("topaz", MONTH).get("committed", 0) == 0
+    application.assert_books_balance()
 
 
-def test_what_the_vendor_says_it_will_cost_is_reserved(unpriced: World, upload: Upload) -> None:
+def test_what_the_vendor_says_it_will_cost_is_reserved(unpriced: ApplicationUnderTest, upload: Upload) -> None:
     assert isinstance(unpriced.submit(upload), Done)
     job = unpriced.job()
-    assert (job.status, job.credits_reserved) == (JobStatus.PROCESSING, Decimal("7.5"))
+    assert (job.status, job.reservation.credits_reserved) == (JobStatus.PROCESSING, Decimal("7.5"))
     booked = unpriced.cloud.budget("topaz", MONTH)
     assert (booked["reserved"], booked["committed"]) == (Decimal("7.5"), Decimal("7.5"))
     assert unpriced.cloud.budget("usd", MONTH)["reserved"] == Decimal("0.9")
     unpriced.assert_books_balance()
 
 
-def test_the_vendor_is_asked_once_with_the_images_own_size(unpriced: World, upload: Upload) -> None:
+def test_the_vendor_is_asked_once_with_the_images_own_size(unpriced: ApplicationUnderTest, upload: Upload) -> None:
     unpriced.submit(upload)
     assert unpriced.provider.estimates == [("Standard V2", 40, 30)]
 
 
-def test_the_job_is_settled_with_what_the_vendor_charges(unpriced: World, upload: Upload) -> None:
+def test_the_job_is_settled_with_what_the_vendor_charges(unpriced: ApplicationUnderTest, upload: Upload) -> None:
     job = unpriced.complete(upload, credits=Decimal(7))
     assert (job.status, job.credits) == (JobStatus.COMPLETED, 7)
     booked = unpriced.cloud.budget("topaz", MONTH)
@@ -67,15 +67,15 @@ def test_the_job_is_settled_with_what_the_vendor_charges(unpriced: World, upload
     unpriced.assert_books_balance()
 
 
-def test_a_model_with_a_price_asks_for_no_estimate(world: World, upload: Upload) -> None:
-    world.provider.estimated = Decimal("7.5")
-    world.submit(upload)
-    assert (world.provider.estimates, world.job().credits_reserved) == ([], 1)
+def test_a_model_with_a_price_asks_for_no_estimate(application: ApplicationUnderTest, upload: Upload) -> None:
+    application.provider.estimated = Decimal("7.5")
+    application.submit(upload)
+    assert (application.provider.estimates, application.job().reservation.credits_reserved) == ([], 1)
 
 
 @pytest.mark.parametrize("answer", BUSY)
 def test_an_estimate_that_fails_waits_and_is_asked_again(
-    unpriced: World, upload: Upload, answer: DarkroomError
+    unpriced: ApplicationUnderTest, upload: Upload, answer: DarkroomError
 ) -> None:
     unpriced.provider.faults["estimate"] = [answer]
     verdict = unpriced.submit(upload)
@@ -92,7 +92,7 @@ def test_an_estimate_that_fails_waits_and_is_asked_again(
     unpriced.assert_books_balance()
 
 
-def test_an_estimate_that_names_no_credits_is_none(unpriced: World, upload: Upload) -> None:
+def test_an_estimate_that_names_no_credits_is_none(unpriced: ApplicationUnderTest, upload: Upload) -> None:
     unpriced.provider.estimated = None
     verdict = unpriced.submit(upload)
     assert isinstance(verdict, RetryLater)
@@ -101,12 +101,12 @@ def test_an_estimate_that_names_no_credits_is_none(unpriced: World, upload: Uplo
     assert_nothing_reserved_or_sent(unpriced)
     unpriced.provider.estimated = Decimal(2)
     unpriced.deliver(upload)
-    assert unpriced.job().credits_reserved == 2
+    assert unpriced.job().reservation.credits_reserved == 2
 
 
 @pytest.mark.parametrize("answer", [*BUSY, None])
 def test_without_an_estimate_until_the_deadline_the_job_fails_unpaid(
-    unpriced: World, upload: Upload, answer: DarkroomError | None
+    unpriced: ApplicationUnderTest, upload: Upload, answer: DarkroomError | None
 ) -> None:
     unpriced.provider.estimated = None
     unpriced.provider.faults["estimate"] = [answer] * 9 if answer else []
@@ -118,7 +118,7 @@ def test_without_an_estimate_until_the_deadline_the_job_fails_unpaid(
     assert_nothing_reserved_or_sent(unpriced)
 
 
-def test_an_account_fault_in_an_estimate_opens_the_circuit(unpriced: World, upload: Upload) -> None:
+def test_an_account_fault_in_an_estimate_opens_the_circuit(unpriced: ApplicationUnderTest, upload: Upload) -> None:
     unpriced.provider.faults["estimate"] = [NO_FUNDS]
     assert unpriced.submit(upload) == Done(unpriced.job())
     job = unpriced.job()
@@ -153,11 +153,11 @@ def test_an_estimate_above_a_limit_is_refused_unpaid(
 ) -> None:
     tags, limits, code = LIMITS[limit]
     without_a_price(monkeypatch)
-    world = World(account, limits=limits)
-    world.provider.estimated = Decimal("7.5")
-    world.deliver(account.put("a.jpg", picture(), tags=tags))
+    application = ApplicationUnderTest(account, limits=limits)
+    application.provider.estimated = Decimal("7.5")
+    application.deliver(account.put("a.jpg", picture(), tags=tags))
     report = account.report("a.jpg")
-    assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, code)
+    assert (application.job().status, application.job().error_code) == (JobStatus.REJECTED, code)
     assert report is not None
-    assert (report["code"], world.bus.kinds) == (code, ["Job Rejected"])
-    assert_nothing_reserved_or_sent(world)
+    assert (report["code"], application.bus.kinds) == (code, ["Job Rejected"])
+    assert_nothing_reserved_or_sent(application)

@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.application import START, World
+from tests.fakes.application import START, ApplicationUnderTest
 from tests.fakes.aws_account import TABLE, Cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import (
     LEASE,
     MINUTE,
@@ -28,35 +27,35 @@ from tests.integration.time_support import (
 from darkroom.aws import items
 from darkroom.errors import SubmitInDoubt, Throttled
 from darkroom.model import Alarm, Job, JobDue, JobStatus, ProcessState
-from darkroom.pipeline.sweep import MOST_HANDED_ON, SweepFailed
+from darkroom.pipeline.sweep import MAX_REQUEUED_CLAIMS, SweepFailed
 
 DAY = timedelta(hours=24)
-Death = Callable[[World], tuple[str, dict[str, Any]]]
+Death = Callable[[ApplicationUnderTest], tuple[str, dict[str, Any]]]
 # Where the worker dies: the port, its method, and the expected end.
 DEATHS: dict[str, Death] = {
-    "after the claim": lambda world: ("sources", {"tags": die}),
-    "after the reservation": lambda world: ("sources", {"open": die}),
-    "during the call, not accepted": lambda world: ("provider", {"submit": die}),
-    "during the call, accepted": lambda world: ("provider", {"submit": dead_after(world.provider.submit)}),
-    "after the bind": lambda world: ("executions", {"start": die}),
+    "after the claim": lambda application: ("sources", {"tags": die}),
+    "after the reservation": lambda application: ("sources", {"open": die}),
+    "during the call, not accepted": lambda application: ("provider", {"submit": die}),
+    "during the call, accepted": lambda application: ("provider", {"submit": dead_after(application.provider.submit)}),
+    "after the bind": lambda application: ("executions", {"start": die}),
 }
 
 
-def sweep_until(world: World, *statuses: JobStatus, minutes: int = 60) -> None:
+def sweep_until(application: ApplicationUnderTest, *statuses: JobStatus, minutes: int = 60) -> None:
     """Run the sweep every minute until every job has one of these statuses."""
     for _ in range(minutes):
-        if {job.status for job in world.cloud.jobs()} <= set(statuses):
+        if {job.status for job in application.cloud.jobs()} <= set(statuses):
             return
-        world.clock.advance(MINUTE)
-        world.sweep_and_deliver()
-    raise AssertionError(f"still {[job.status for job in world.cloud.jobs()]} after {minutes} sweeps")
+        application.clock.advance(MINUTE)
+        application.sweep_and_deliver()
+    raise AssertionError(f"still {[job.status for job in application.cloud.jobs()]} after {minutes} sweeps")
 
 
-def sent(world: World) -> list[str]:
-    return [what.job_id for what, _ in world.queue.sent if isinstance(what, JobDue)]
+def sent(application: ApplicationUnderTest) -> list[str]:
+    return [what.job_id for what, _ in application.queue.sent if isinstance(what, JobDue)]
 
 
-def waiting_rows(world: World, count: int, provider: str) -> None:
+def waiting_rows(application: ApplicationUnderTest, count: int, provider: str) -> None:
     """Write claimed jobs that wait for a provider and are due."""
     like = Job(
         job_id="",
@@ -74,153 +73,167 @@ def waiting_rows(world: World, count: int, provider: str) -> None:
     )
     for number in range(count):
         job = replace(like, job_id=f"{number:032x}")
-        world.cloud.dynamodb.put_item(TableName=TABLE, Item=items.job_item(job))
+        application.cloud.dynamodb.put_item(TableName=TABLE, Item=items.job_item(job))
 
 
 @pytest.mark.parametrize("where", DEATHS)
-def test_a_job_whose_worker_died_is_ended_by_the_sweep_alone_paid_once(world: World, where: str) -> None:
-    port, methods = DEATHS[where](world)
-    submit_and_die(world, uploads(world, 1)[0], port, **methods)
-    world.clock.advance(MINUTE)  # the sweep's clock differs from the worker's
-    sweep_until(world, JobStatus.PROCESSING)
-    world.clock.advance(LEASE)
-    world.sweep()
-    assert len(world.executions.running) == 1
-    world.provider.become(ProcessState.COMPLETED)
-    world.finalize(world.job())
-    assert (world.job().status, world.provider.charged, world.job().run) == (JobStatus.COMPLETED, 1, 1)
-    assert (world.bus.kinds, world.cloud.keys()) == (["Job Completed"], {"000.jpg"})
-    world.assert_books_balance()
+def test_a_job_whose_worker_died_is_ended_by_the_sweep_alone_paid_once(
+    application: ApplicationUnderTest, where: str
+) -> None:
+    port, methods = DEATHS[where](application)
+    submit_and_die(application, uploads(application, 1)[0], port, **methods)
+    application.clock.advance(MINUTE)  # the sweep's clock differs from the worker's
+    sweep_until(application, JobStatus.PROCESSING)
+    application.clock.advance(LEASE)
+    application.sweep()
+    assert len(application.executions.running) == 1
+    application.provider.become(ProcessState.COMPLETED)
+    application.finalize(application.job())
+    assert (application.job().status, application.provider.charged, application.job().run) == (
+        JobStatus.COMPLETED,
+        1,
+        1,
+    )
+    assert (application.bus.kinds, application.cloud.keys()) == (["Job Completed"], {"000.jpg"})
+    application.assert_books_balance()
 
 
-def test_an_event_whose_sender_died_after_the_settlement_is_sent_by_the_sweep(world: World) -> None:
-    world.deliver(uploads(world, 1)[0])
-    world.provider.become(ProcessState.COMPLETED)
-    world.ports["events"] = Replaced(world.bus, publish=die)
+def test_an_event_whose_sender_died_after_the_settlement_is_sent_by_the_sweep(
+    application: ApplicationUnderTest,
+) -> None:
+    application.deliver(uploads(application, 1)[0])
+    application.provider.become(ProcessState.COMPLETED)
+    application.ports["events"] = Replaced(application.bus, publish=die)
     with pytest.raises(WorkerDied):
-        world.finalize(world.job())
-    world.ports["events"] = world.bus
-    assert (world.job().status, world.bus.kinds) == (JobStatus.COMPLETED, [])
-    world.clock.advance(timedelta(minutes=3))
-    world.sweep()
-    world.clock.advance(timedelta(minutes=3))
-    world.sweep()
-    assert world.bus.kinds == ["Job Completed"]
-    assert world.job().published_at is not None
+        application.finalize(application.job())
+    application.ports["events"] = application.bus
+    assert (application.job().status, application.bus.kinds) == (JobStatus.COMPLETED, [])
+    application.clock.advance(timedelta(minutes=3))
+    application.sweep()
+    application.clock.advance(timedelta(minutes=3))
+    application.sweep()
+    assert application.bus.kinds == ["Job Completed"]
+    assert application.job().published_at is not None
 
 
-def test_a_live_workers_job_is_left_alone(world: World) -> None:
-    submit_and_die(world, uploads(world, 1)[0], "provider", submit=die)
+def test_a_live_workers_job_is_left_alone(application: ApplicationUnderTest) -> None:
+    submit_and_die(application, uploads(application, 1)[0], "provider", submit=die)
     for _ in range(5):
-        world.clock.advance(MINUTE)
-        world.sweep()
-    assert sent(world) == []
+        application.clock.advance(MINUTE)
+        application.sweep()
+    assert sent(application) == []
 
 
-def test_a_job_sent_to_the_queue_is_not_sent_again_within_the_minute(world: World) -> None:
-    submit_and_die(world, uploads(world, 1)[0], "sources", tags=die)
-    world.clock.advance(LEASE)
-    world.sweep()
-    world.sweep()
-    assert sent(world) == [world.job().job_id]
+def test_a_job_sent_to_the_queue_is_not_sent_again_within_the_minute(application: ApplicationUnderTest) -> None:
+    submit_and_die(application, uploads(application, 1)[0], "sources", tags=die)
+    application.clock.advance(LEASE)
+    application.sweep()
+    application.sweep()
+    assert sent(application) == [application.job().job_id]
 
 
-def test_a_message_of_the_sweep_that_was_lost_is_sent_again(world: World) -> None:
-    submit_and_die(world, uploads(world, 1)[0], "sources", tags=die)
-    world.clock.advance(LEASE)
-    world.sweep()
-    world.clock.advance(timedelta(minutes=15))
-    world.sweep_and_deliver()
-    assert (len(sent(world)), world.job().status) == (2, JobStatus.PROCESSING)
+def test_a_message_of_the_sweep_that_was_lost_is_sent_again(application: ApplicationUnderTest) -> None:
+    submit_and_die(application, uploads(application, 1)[0], "sources", tags=die)
+    application.clock.advance(LEASE)
+    application.sweep()
+    application.clock.advance(timedelta(minutes=15))
+    application.sweep_and_deliver()
+    assert (len(sent(application)), application.job().status) == (2, JobStatus.PROCESSING)
 
 
-def test_two_sweeps_that_race_end_the_job_paid_once(world: World) -> None:
-    submit_and_die(world, uploads(world, 1)[0], "sources", tags=die)
-    world.clock.advance(LEASE)
-    wake = world.ports["backlog"].wake
+def test_two_sweeps_that_race_end_the_job_paid_once(application: ApplicationUnderTest) -> None:
+    submit_and_die(application, uploads(application, 1)[0], "sources", tags=die)
+    application.clock.advance(LEASE)
+    reschedule = application.ports["sweep_queries"].reschedule
 
     def overtaken(*args: Any) -> None:
-        world.ports["backlog"] = backlog
-        world.sweep()
-        wake(*args)
+        application.ports["sweep_queries"] = backlog
+        application.sweep()
+        reschedule(*args)
 
-    backlog = world.ports["backlog"]
-    world.ports["backlog"] = Replaced(backlog, wake=overtaken)
-    world.sweep()
-    for what, _ in world.queue.sent:
-        world.submit(what)
-    assert (len(world.provider.processes), world.job().status) == (1, JobStatus.PROCESSING)
-    world.assert_books_balance()
+    backlog = application.ports["sweep_queries"]
+    application.ports["sweep_queries"] = Replaced(backlog, reschedule=overtaken)
+    application.sweep()
+    for what, _ in application.queue.sent:
+        application.submit(what)
+    assert (len(application.provider.processes), application.job().status) == (1, JobStatus.PROCESSING)
+    application.assert_books_balance()
 
 
-def test_one_run_sends_a_bounded_number_of_jobs_and_the_next_runs_the_rest(world: World) -> None:
-    waiting_rows(world, MOST_HANDED_ON + 30, "topaz")
-    world.sweep()
-    first = sent(world)
-    world.sweep()
-    world.sweep()
-    assert len(first) == MOST_HANDED_ON
-    assert Counter(sent(world)) == Counter({f"{number:032x}": 1 for number in range(MOST_HANDED_ON + 30)})
+def test_one_run_sends_a_bounded_number_of_jobs_and_the_next_runs_the_rest(application: ApplicationUnderTest) -> None:
+    waiting_rows(application, MAX_REQUEUED_CLAIMS + 30, "topaz")
+    application.sweep()
+    first = sent(application)
+    application.sweep()
+    application.sweep()
+    assert len(first) == MAX_REQUEUED_CLAIMS
+    assert Counter(sent(application)) == Counter({f"{number:032x}": 1 for number in range(MAX_REQUEUED_CLAIMS + 30)})
 
 
 def test_the_backlog_of_a_paused_provider_does_not_keep_others_waiting(account: Cloud) -> None:
-    class TwoProviders(World):
+    class TwoProviders(ApplicationUnderTest):
         @property
         def _providers(self) -> dict[str, Any]:
             return {"other": self.ports["provider"], "topaz": self.ports["provider"]}
 
-    world = TwoProviders(Cloud(account.s3, InMemoryDynamo()))  # moto copies its tables at every transaction
-    waiting_rows(world, 300, "other")
-    world.operate.pause("other", "a bill")
-    upload = uploads(world, 1)[0]
-    world.provider.refusals = [Throttled("HTTP 429")]
-    world.submit(upload)
-    world.clock.advance(MINUTE)
-    world.sweep_and_deliver()
-    (mine,) = [job for job in world.cloud.jobs() if job.provider == "topaz"]
-    assert (mine.status, len(world.provider.processes), sent(world)) == (JobStatus.PROCESSING, 1, [mine.job_id])
+    application = TwoProviders(account)
+    waiting_rows(application, 300, "other")
+    application.operate.pause("other", "a bill")
+    upload = uploads(application, 1)[0]
+    application.provider.refusals = [Throttled("HTTP 429")]
+    application.submit(upload)
+    application.clock.advance(MINUTE)
+    application.sweep_and_deliver()
+    (mine,) = [job for job in application.cloud.jobs() if job.provider == "topaz"]
+    assert (mine.status, len(application.provider.processes), sent(application)) == (
+        JobStatus.PROCESSING,
+        1,
+        [mine.job_id],
+    )
 
 
-def test_a_step_that_fails_keeps_no_other_from_being_taken(world: World) -> None:
-    upload = uploads(world, 1)[0]
-    submit_and_die(world, upload, "sources", tags=die)
-    world.clock.advance(LEASE)
-    world.ports["circuits"] = Replaced(world.ports["circuits"], get=lambda provider: 1 / 0)
-    world.ports["outputs"] = Replaced(world.ports["outputs"], unfinished=lambda: 1 / 0)
-    waiting = replace(world.job(), job_id="d" * 32, status=JobStatus.IN_DOUBT)
-    world.cloud.dynamodb.put_item(TableName=TABLE, Item=items.job_item(waiting))
+def test_a_step_that_fails_keeps_no_other_from_being_taken(application: ApplicationUnderTest) -> None:
+    upload = uploads(application, 1)[0]
+    submit_and_die(application, upload, "sources", tags=die)
+    application.clock.advance(LEASE)
+    application.ports["circuits"] = Replaced(application.ports["circuits"], get=lambda provider: 1 / 0)
+    application.ports["outputs"] = Replaced(application.ports["outputs"], list_unfinished=lambda: 1 / 0)
+    waiting = replace(application.job(), job_id="d" * 32, status=JobStatus.IN_DOUBT)
+    application.cloud.dynamodb.put_item(TableName=TABLE, Item=items.job_item(waiting))
     with pytest.raises(SweepFailed, match=r"Claims, CircuitsOpen, AbandonedUploads"):
-        world.sweep()
-    assert world.bell.rung == [Alarm.IN_DOUBT]
+        application.sweep()
+    assert application.alerts.rung == [Alarm.IN_DOUBT]
 
 
-def test_one_job_that_cannot_be_dealt_with_does_not_keep_the_others_waiting(world: World) -> None:
-    for upload in uploads(world, 3):
-        world.submit(upload)
-    world.executions.running.clear()
-    world.clock.advance(LEASE)
-    broken = sorted(world.cloud.jobs(), key=lambda job: (job.due_at, job.job_id))[0].job_id
-    start = world.executions.start
+def test_one_job_that_cannot_be_dealt_with_does_not_keep_the_others_waiting(application: ApplicationUnderTest) -> None:
+    for upload in uploads(application, 3):
+        application.submit(upload)
+    application.executions.running.clear()
+    application.clock.advance(LEASE)
+    broken = sorted(application.cloud.jobs(), key=lambda job: (job.due_at, job.job_id))[0].job_id
+    start = application.executions.start
 
     def sometimes(tick: Any, attempt: int) -> None:
         if tick.job_id == broken:
             raise RuntimeError("the state machine says no")
         start(tick, attempt)
 
-    world.ports["executions"] = Replaced(world.executions, start=sometimes)
+    application.ports["executions"] = Replaced(application.executions, start=sometimes)
     with pytest.raises(SweepFailed, match="Runs"):
-        world.sweep()
-    assert {job_id for job_id, _, _ in world.executions.running} == {j.job_id for j in world.cloud.jobs()} - {broken}
+        application.sweep()
+    assert {job_id for job_id, _, _ in application.executions.running} == {
+        j.job_id for j in application.cloud.jobs()
+    } - {broken}
 
 
-def test_a_job_in_doubt_calls_for_a_person_at_every_run(world: World) -> None:
-    world.provider.lists, world.provider.refusals = False, [SubmitInDoubt("lost")]
-    world.deliver(uploads(world, 1)[0])
-    world.bell.rung.clear()
+def test_a_job_in_doubt_calls_for_a_person_at_every_run(application: ApplicationUnderTest) -> None:
+    application.provider.lists, application.provider.refusals = False, [SubmitInDoubt("lost")]
+    application.deliver(uploads(application, 1)[0])
+    application.alerts.rung.clear()
     for _ in range(3):
-        world.clock.advance(MINUTE)
-        world.sweep()
-    assert world.bell.rung == [Alarm.IN_DOUBT] * 3
+        application.clock.advance(MINUTE)
+        application.sweep()
+    assert application.alerts.rung == [Alarm.IN_DOUBT] * 3
 
 
 class Counting:
@@ -236,19 +249,19 @@ class Counting:
 
 def test_an_empty_sweep_makes_a_handful_of_calls_and_writes_nothing_but_its_turns(account: Cloud) -> None:
     s3, dynamodb = Counting(account.s3), Counting(account.dynamodb)
-    world = World(Cloud(s3, dynamodb))
-    world.sweep()
+    application = ApplicationUnderTest(Cloud(s3, dynamodb))
+    application.sweep()
     before = account.rows()
     s3.calls.clear()
     dynamodb.calls.clear()
-    world.clock.advance(MINUTE)
-    world.sweep()
+    application.clock.advance(MINUTE)
+    application.sweep()
     assert account.rows() == before
     assert dynamodb.calls.total() + s3.calls.total() <= 12
     assert dynamodb.calls.keys() <= {"query", "get_item"}  # a refused write would be charged too
-    world.clock.advance(timedelta(minutes=30))
+    application.clock.advance(timedelta(minutes=30))
     s3.calls.clear()
     dynamodb.calls.clear()
-    world.sweep()
+    application.sweep()
     assert dynamodb.calls.total() + s3.calls.total() <= 21
     assert {row["pk"]["S"] for row in account.rows()} == {"SWEEP"}

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes.application import START, World
+from tests.fakes.application import START, ApplicationUnderTest
 from tests.fakes.aws_account import TABLE, Cloud
-from tests.faults.memory_dynamodb import InMemoryDynamo
 from tests.integration.time_support import MINUTE, Replaced
 
 from darkroom.aws import items
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus
-from darkroom.pipeline.sweep import FORGET_BATCH, FORGET_LATER, TIME_TO_ASK
+from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus, ProviderProcess
+from darkroom.pipeline.sweep import REMOVE_BATCH, REMOVE_RETRY, TIME_TO_ASK
 from darkroom.providers.registry import ADAPTERS
 
 COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text()
@@ -25,7 +24,7 @@ DAY = timedelta(hours=24)
 HANGS = timedelta(seconds=30)
 
 
-class Vendors(World):
+class Vendors(ApplicationUnderTest):
     """An application with several providers. Jobs are sent only to the first."""
 
     def __init__(self, cloud: Cloud, names: tuple[str, ...] = tuple(ADAPTERS)) -> None:
@@ -41,13 +40,13 @@ class Vendors(World):
 class Slow:
     """A provider that takes long to forget an entry, and may then fail."""
 
-    world: World
+    application: ApplicationUnderTest
     trouble: Exception | None = None
     asked: int = 0
 
     def forget(self, process_id: str) -> None:
         self.asked += 1
-        self.world.clock.advance(HANGS)
+        self.application.clock.advance(HANGS)
         if self.trouble:
             raise self.trouble
 
@@ -55,7 +54,7 @@ class Slow:
         return None
 
 
-def due(world: World, status: JobStatus, provider: str, count: int, start: int = 0) -> None:
+def due(application: ApplicationUnderTest, status: JobStatus, provider: str, count: int, start: int = 0) -> None:
     """Write jobs that are due: finished ones to be forgotten, others to be continued."""
     like = Job(
         job_id="",
@@ -69,22 +68,22 @@ def due(world: World, status: JobStatus, provider: str, count: int, start: int =
         created_at=START - DAY,
         deadline_at=START,
         provider=provider,
-        process_id="p",
+        process=ProviderProcess(process_id="p", eta=START, submitted_at=START),
         due_at=START,
     )
     word = LISTED if status in TERMINAL else status
     for number in range(start, start + count):
         item = items.job_item(replace(like, job_id=f"{number:032x}")) | {"open_status": items.wire(word)}
-        world.cloud.dynamodb.put_item(TableName=TABLE, Item=item)
+        application.cloud.dynamodb.put_item(TableName=TABLE, Item=item)
 
 
 @pytest.fixture
 def two(account: Cloud) -> Vendors:
     """Return an application with two providers that have entries to forget, those of `slow` before those of `quick`."""
-    world = Vendors(Cloud(account.s3, InMemoryDynamo()), ("slow", "quick"))
-    due(world, JobStatus.COMPLETED, "slow", FORGET_BATCH - 5)
-    due(world, JobStatus.COMPLETED, "quick", 5, start=FORGET_BATCH - 5)
-    return world
+    application = Vendors(account, ("slow", "quick"))
+    due(application, JobStatus.COMPLETED, "slow", REMOVE_BATCH - 5)
+    due(application, JobStatus.COMPLETED, "quick", 5, start=REMOVE_BATCH - 5)
+    return application
 
 
 @pytest.mark.parametrize(
@@ -99,18 +98,18 @@ def test_a_provider_that_hangs_is_asked_once_a_run_and_others_all_the_same(two: 
     two.clock.advance(MINUTE)
     two.sweep()
     assert slow.asked == 1  # its entries wait for an hour
-    two.clock.advance(FORGET_LATER)
+    two.clock.advance(REMOVE_RETRY)
     slow.trouble = None
     for _ in range(3):
         two.sweep()
-    assert slow.asked == 1 + FORGET_BATCH - 5
+    assert slow.asked == 1 + REMOVE_BATCH - 5
 
 
 def test_a_provider_that_is_slow_is_asked_only_while_there_is_time_for_its_answer(two: Vendors) -> None:
     slow = two.vendors["slow"] = Slow(two)
     ends = two.ends
     two.sweep()
-    assert 1 < slow.asked < FORGET_BATCH - 5
+    assert 1 < slow.asked < REMOVE_BATCH - 5
     assert ends - TIME_TO_ASK < two.clock() <= ends - TIME_TO_ASK + HANGS
 
 
@@ -119,7 +118,7 @@ def test_steps_that_call_a_provider_come_last(two: Vendors) -> None:
     due(two, JobStatus.IN_DOUBT, "quick", 1, start=100)
     two.ports["circuits"].open("quick", ErrorCode.AUTH_FAILED, "HTTP 401", START, START + DAY)
     done = two.sweep()
-    assert set(two.bell.rung) >= {Alarm.IN_DOUBT, Alarm.CIRCUIT_OPEN}
+    assert set(two.alerts.rung) >= {Alarm.IN_DOUBT, Alarm.CIRCUIT_OPEN}
     assert list(done)[-1] == "Forgotten"
 
 
@@ -154,11 +153,11 @@ class Asked:
 
 def test_a_quiet_minute_reads_what_the_costs_page_counts(account: Cloud) -> None:
     dynamodb = Asked(account.dynamodb)
-    world = Vendors(Cloud(account.s3, dynamodb))
-    world.sweep()
-    world.clock.advance(MINUTE)
+    application = Vendors(Cloud(account.s3, dynamodb))
+    application.sweep()
+    application.clock.advance(MINUTE)
     dynamodb.calls.clear()
-    world.sweep()
+    application.sweep()
     queries, gets = dynamodb.calls.pop("query"), dynamodb.calls.pop("get_item")
     assert not dynamodb.calls
     units = 43_200 * (queries / 2 + gets)
@@ -167,16 +166,16 @@ def test_a_quiet_minute_reads_what_the_costs_page_counts(account: Cloud) -> None
 
 def test_a_quiet_quarter_of_an_hour_writes_what_the_costs_page_counts(account: Cloud) -> None:
     dynamodb = Asked(account.dynamodb)
-    world = Vendors(Cloud(account.s3, dynamodb))
-    world.vendors = dict.fromkeys(ADAPTERS, Slow(world))
-    world.sweep()
-    world.clock.advance(MINUTE * 15)
+    application = Vendors(Cloud(account.s3, dynamodb))
+    application.vendors = dict.fromkeys(ADAPTERS, Slow(application))
+    application.sweep()
+    application.clock.advance(MINUTE * 15)
     dynamodb.calls.clear()
-    world.sweep()
+    application.sweep()
     quarter = dynamodb.calls["update_item"]  # a refused one is charged too
-    world.clock.advance(MINUTE * 15)
+    application.clock.advance(MINUTE * 15)
     dynamodb.calls.clear()
-    world.sweep()
+    application.sweep()
     half = dynamodb.calls["update_item"]
     assert f"every 15 minutes {quarter}, every half hour {half - quarter} more" in COSTS
     assert f"its notes: {2_880 * quarter + 1_440 * (half - quarter):,}" in COSTS

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.fakes import small_catalogs
-from tests.fakes.application import MONTH, World, picture
+from tests.fakes.application import MONTH, ApplicationUnderTest, picture
 from tests.integration.worker_death_support import (
     LEAVES,
     WHEN,
@@ -24,14 +24,14 @@ from darkroom.errors import SubmitInDoubt
 from darkroom.model import JobStatus
 
 SUBMIT_STEPS = [
-    ("ledger", "reserve"), ("sources", "open"), ("provider", "submit"), ("staging", "keep"), ("ledger", "bind"),
+    ("ledger", "reserve"), ("sources", "open"), ("provider", "submit"), ("staging", "stage"), ("ledger", "bind"),
     ("executions", "start"),
 ]  # fmt: skip
 ADOPT_STEPS = [("ledger", "take_over"), ("staging", "find"), ("ledger", "bind"), ("executions", "start")]
 FINALIZE_STEPS = [
     ("ledger", "get"), ("ledger", "take_over"), ("ledger", "lock_output"), ("outputs", "receipt"), ("staging", "open"),
     ("sources", "find"), ("outputs", "write"), ("outputs", "remove_report"), ("ledger", "settle"),
-    ("events", "publish"), ("ledger", "published"), ("staging", "drop"),
+    ("events", "publish"), ("ledger", "mark_published"), ("staging", "drop"),
 ]  # fmt: skip
 
 
@@ -46,47 +46,49 @@ def only_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
     small_catalogs.use(monkeypatch, small_catalogs.book("is_synchronous = true\ncredits = 2"))
 
 
-def assert_published_and_paid_once(world: World, *, left: bool = False) -> None:
-    job = world.job()
-    assert (job.status, job.run, len(world.provider.processes)) == (JobStatus.COMPLETED, 1, 1)
-    assert world.cloud.body("a.jpg") == world.provider.processes["process-1"].result
+def assert_published_and_paid_once(application: ApplicationUnderTest, *, left: bool = False) -> None:
+    job = application.job()
+    assert (job.status, job.run, len(application.provider.processes)) == (JobStatus.COMPLETED, 1, 1)
+    assert application.cloud.body("a.jpg") == application.provider.processes["process-1"].result
     staged = {output_keys.incoming_key(job.job_id)} if left else set()
-    assert (world.cloud.keys(), world.cloud.versions("a.jpg")) == ({"a.jpg", *staged}, 1)
-    assert world.cloud.budget("topaz", MONTH)["spent"] == 2
-    assert set(world.bus.kinds) == {"Job Completed"}
-    world.assert_books_balance()
+    assert (application.cloud.keys(), application.cloud.versions("a.jpg")) == ({"a.jpg", *staged}, 1)
+    assert application.cloud.budget("topaz", MONTH)["spent"] == 2
+    assert set(application.bus.kinds) == {"Job Completed"}
+    application.assert_books_balance()
 
 
 @pytest.mark.parametrize("step", SUBMIT_STEPS, ids=ids)
 @WHEN
-def test_submit_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    kill(world, *step, after=after)
-    deliver_until_done(world, upload)
-    if (step, after) == (("staging", "keep"), False):  # the answer died with its worker
-        assert (world.job().status, world.job().error_code) == (JobStatus.FAILED, "ResultLost")
-        assert len(world.provider.processes) == 1
+def test_submit_may_die_at_any_step(application: ApplicationUnderTest, step: tuple[str, str], after: bool) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    kill(application, *step, after=after)
+    deliver_until_done(application, upload)
+    if (step, after) == (("staging", "stage"), False):  # the answer died with its worker
+        assert (application.job().status, application.job().error_code) == (JobStatus.FAILED, "ResultLost")
+        assert len(application.provider.processes) == 1
         return
-    finalize_until_done(world)
-    assert_published_and_paid_once(world)
+    finalize_until_done(application)
+    assert_published_and_paid_once(application)
 
 
 @pytest.mark.parametrize("step", ADOPT_STEPS, ids=ids)
 @WHEN
-def test_the_adoption_of_a_staged_result_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
-    upload = world.cloud.put("a.jpg", picture())
-    world.provider.losses = [SubmitInDoubt("lost")]
-    world.submit(upload)
-    kill(world, *step, after=after)
-    deliver_until_done(world, upload)
-    finalize_until_done(world)
-    assert_published_and_paid_once(world)
+def test_the_adoption_of_a_staged_result_may_die_at_any_step(
+    application: ApplicationUnderTest, step: tuple[str, str], after: bool
+) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    application.provider.losses = [SubmitInDoubt("lost")]
+    application.submit(upload)
+    kill(application, *step, after=after)
+    deliver_until_done(application, upload)
+    finalize_until_done(application)
+    assert_published_and_paid_once(application)
 
 
 @pytest.mark.parametrize("step", FINALIZE_STEPS, ids=ids)
 @WHEN
-def test_finalize_may_die_at_any_step(world: World, step: tuple[str, str], after: bool) -> None:
-    world.deliver(world.cloud.put("a.jpg", picture(), tags="label=x"))
-    kill(world, *step, after=after)
-    finalize_until_done(world)
-    assert_published_and_paid_once(world, left=(*step, after) in LEAVES)
+def test_finalize_may_die_at_any_step(application: ApplicationUnderTest, step: tuple[str, str], after: bool) -> None:
+    application.deliver(application.cloud.put("a.jpg", picture(), tags="label=x"))
+    kill(application, *step, after=after)
+    finalize_until_done(application)
+    assert_published_and_paid_once(application, left=(*step, after) in LEAVES)

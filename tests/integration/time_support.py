@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.fakes.application import INVOCATION, MONTH, World, picture
+from tests.fakes.application import INVOCATION, MONTH, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud
 
 from darkroom.aws import items
@@ -39,9 +39,11 @@ def dead_after(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Replaced:
-    """A port with some methods replaced."""
+    """A port with some methods replaced. Raises AttributeError for a method that the port does not have."""
 
     def __init__(self, port: Any, **methods: Any) -> None:
+        for name in methods:
+            getattr(port, name)
         self._port = port
         self.__dict__.update(methods)
 
@@ -49,24 +51,26 @@ class Replaced:
         return getattr(self._port, name)
 
 
-def submit_and_die(world: World, what: Upload, port: str, **methods: Any) -> None:
+def submit_and_die(application: ApplicationUnderTest, what: Upload, port: str, **methods: Any) -> None:
     """Deliver once, with a worker that dies in one of the methods. The message is gone with it."""
-    whole = world.ports[port]
-    world.ports[port] = Replaced(whole, **methods)
+    whole = application.ports[port]
+    application.ports[port] = Replaced(whole, **methods)
     with pytest.raises(WorkerDied):
-        world.submit(what)
-    world.ports[port] = whole
+        application.submit(what)
+    application.ports[port] = whole
 
 
-def uploads(world: World, count: int, first: str = "") -> list[Upload]:
+def uploads(application: ApplicationUnderTest, count: int, first: str = "") -> list[Upload]:
     """Upload that many pictures, each under its own key."""
     body = picture()
-    return [world.cloud.put(f"{first}{number:03}.jpg", body) for number in range(count)]
+    return [application.cloud.put(f"{first}{number:03}.jpg", body) for number in range(count)]
 
 
-def job_of(world: World, upload: Upload) -> Job:
+def job_of(application: ApplicationUnderTest, upload: Upload) -> Job:
     """Return the job of an upload to a versioned bucket."""
-    (job,) = [j for j in world.cloud.jobs() if (j.source_key, j.source_version) == (upload.key, upload.version_id)]
+    (job,) = [
+        j for j in application.cloud.jobs() if (j.source_key, j.source_version) == (upload.key, upload.version_id)
+    ]
     return job
 
 
@@ -77,13 +81,13 @@ def all_runs(cloud: Cloud) -> list[Job]:
 
 def assert_every_run_is_in_the_books(cloud: Cloud) -> None:
     """Check that every budget row equals the sum of its month's runs, and that every run is in a budget row."""
-    runs = [run for run in all_runs(cloud) if run.budget_month]
+    runs = [run for run in all_runs(cloud) if run.reservation]
     periods = {(row["pk"]["S"].removeprefix("BUDGET#"), row["sk"]["S"]) for row in cloud.rows() if _is_budget(row)}
-    assert {(unit, run.budget_month) for run in runs for unit in (run.provider, "usd")} <= periods
+    assert {(unit, run.reservation.budget_month) for run in runs for unit in (run.provider, "usd")} <= periods
     for unit, month in periods:
         booked = cloud.budget(unit, month)
-        held = [run for run in runs if run.budget_month == month and unit in (run.provider, "usd")]
-        reserved = [_worth(run, run.credits_reserved, unit) for run in held if run.status not in TERMINAL]
+        held = [run for run in runs if run.reservation.budget_month == month and unit in (run.provider, "usd")]
+        reserved = [_worth(run, run.reservation.credits_reserved, unit) for run in held if run.status not in TERMINAL]
         spent = [_worth(run, run.credits, unit) for run in held if run.status in TERMINAL]
         assert (booked["reserved"], booked["spent"]) == (sum(reserved), sum(spent))
         assert booked["committed"] == booked["reserved"] + booked["spent"]
@@ -95,21 +99,21 @@ def _is_budget(row: Any) -> bool:
 
 
 def _worth(run: Job, credits: Decimal | None, unit: str) -> Decimal:
-    return (credits or Decimal(0)) * ((run.credit_price_usd or Decimal(0)) if unit == "usd" else 1)
+    return (credits or Decimal(0)) * (run.reservation.credit_price_usd if unit == "usd" else 1)
 
 
-def follow(world: World, polls: int = 5) -> Job:
+def follow(application: ApplicationUnderTest, polls: int = 5) -> Job:
     """Do what the job's execution does, until the job has ended."""
     for _ in range(polls):
-        job = world.job()
+        job = application.job()
         if job.is_terminal:
             break
-        world.clock.advance(MINUTE)
-        if world.poll(job).status == "ended":
-            world.finalize(job)
-    return world.job()
+        application.clock.advance(MINUTE)
+        if application.poll(job).status == "ended":
+            application.finalize(job)
+    return application.job()
 
 
-def committed(world: World) -> int:
+def committed(application: ApplicationUnderTest) -> int:
     """Return the credits reserved and spent this month."""
-    return int(world.cloud.budget("topaz", MONTH)["committed"])
+    return int(application.cloud.budget("topaz", MONTH)["committed"])

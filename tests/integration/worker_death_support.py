@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.application import INVOCATION, MONTH, World
+from tests.fakes.application import INVOCATION, MONTH, ApplicationUnderTest
 
 from darkroom.model import Alarm, JobStatus, ProcessState, Upload
 
@@ -17,8 +17,8 @@ PLANNED: list[Dying] = []
 
 # A worker that dies after the settlement leaves the staged result, which the bucket's lifecycle deletes.
 LEAVES = {
-    ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "published", False),
-    ("ledger", "published", True), ("staging", "drop", False),
+    ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "mark_published", False),
+    ("ledger", "mark_published", True), ("staging", "drop", False),
 }  # fmt: skip
 
 
@@ -50,10 +50,10 @@ def ids(step: tuple[str, str]) -> str:
     return ".".join(step)
 
 
-def kill(world: World, port: str, method: str, *, after: bool) -> None:
+def kill(application: ApplicationUnderTest, port: str, method: str, *, after: bool) -> None:
     """Make the next worker that calls the port's method die. `deaths_happened` checks that it did."""
-    world.ports[port] = Dying(world.ports[port], method, after=after)
-    PLANNED.append(world.ports[port])
+    application.ports[port] = Dying(application.ports[port], method, after=after)
+    PLANNED.append(application.ports[port])
 
 
 def deaths_happened() -> bool:
@@ -63,62 +63,62 @@ def deaths_happened() -> bool:
     return struck
 
 
-def deliver_until_done(world: World, upload: Upload) -> None:
+def deliver_until_done(application: ApplicationUnderTest, upload: Upload) -> None:
     """Deliver again after each death, when the message is visible again."""
     for _ in range(3):
         try:
-            world.deliver(upload)
+            application.deliver(upload)
             return
         except WorkerDied:
-            world.clock.advance(LEASE)
+            application.clock.advance(LEASE)
     raise AssertionError("died three times")
 
 
-def finalize_until_done(world: World) -> None:
+def finalize_until_done(application: ApplicationUnderTest) -> None:
     """Retry like the state machine, until the job has ended."""
     for _ in range(3):
         try:
-            world.finalize(world.job())
+            application.finalize(application.job())
             return
         except WorkerDied:
-            world.clock.advance(LEASE)
+            application.clock.advance(LEASE)
     raise AssertionError("died three times")
 
 
-def sweep_until_done(world: World, upload: Upload | None = None) -> None:
+def sweep_until_done(application: ApplicationUnderTest, upload: Upload | None = None) -> None:
     """Deliver at most one message, once; then sweep. Whatever dies, a later sweep continues."""
     with suppress(WorkerDied):
-        world.submit(upload) if upload else world.sweep_and_deliver()
+        application.submit(upload) if upload else application.sweep_and_deliver()
     for _ in range(12):
-        if world.job().status is JobStatus.PROCESSING and world.executions.running:
+        if application.job().status is JobStatus.PROCESSING and application.executions.running:
             return
-        world.clock.advance(timedelta(minutes=5))
+        application.clock.advance(timedelta(minutes=5))
         with suppress(WorkerDied):
-            world.sweep_and_deliver()
-    raise AssertionError(f"an hour of sweeps left it {world.job().status}")
+            application.sweep_and_deliver()
+    raise AssertionError(f"an hour of sweeps left it {application.job().status}")
 
 
-def assert_a_person_is_called(world: World) -> None:
+def assert_a_person_is_called(application: ApplicationUnderTest) -> None:
     """Check that the job is in doubt, keeps its reservation, and was alarmed, if need be by the sweep."""
-    world.sweep()
-    assert (world.job().status, Alarm.IN_DOUBT in world.bell.rung) == (JobStatus.IN_DOUBT, True)
-    assert world.cloud.budget("topaz", MONTH)["reserved"] == 1
-    assert (world.cloud.keys(), world.bus.kinds) == (set(), [])
-    world.assert_books_balance()
+    application.sweep()
+    assert (application.job().status, Alarm.IN_DOUBT in application.alerts.rung) == (JobStatus.IN_DOUBT, True)
+    assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
+    assert (application.cloud.keys(), application.bus.kinds) == (set(), [])
+    application.assert_books_balance()
 
 
-def assert_paid_once_and_completed(world: World) -> None:
-    job = world.job()
-    assert (job.status, job.run, world.provider.charged) == (JobStatus.COMPLETED, 1, 1)
-    assert world.cloud.body("a.jpg") == world.provider.processes[job.process_id or ""].result
-    assert set(world.bus.kinds) == {"Job Completed"}
-    assert world.ledger.get(job.job_id).published_at is not None  # type: ignore[union-attr]
-    assert world.cloud.budget("topaz", MONTH)["spent"] == 1
-    world.assert_books_balance()
+def assert_paid_once_and_completed(application: ApplicationUnderTest) -> None:
+    job = application.job()
+    assert (job.status, job.run, application.provider.charged) == (JobStatus.COMPLETED, 1, 1)
+    assert application.cloud.body("a.jpg") == application.provider.processes[job.process.process_id].result
+    assert set(application.bus.kinds) == {"Job Completed"}
+    assert application.ledger.get(job.job_id).published_at is not None  # type: ignore[union-attr]
+    assert application.cloud.budget("topaz", MONTH)["spent"] == 1
+    application.assert_books_balance()
 
 
-def finish(world: World) -> None:
+def finish(application: ApplicationUnderTest) -> None:
     """Let the provider do its work, then finalize."""
-    world.provider.become(ProcessState.COMPLETED)
-    finalize_until_done(world)
-    assert_paid_once_and_completed(world)
+    application.provider.become(ProcessState.COMPLETED)
+    finalize_until_done(application)
+    assert_paid_once_and_completed(application)

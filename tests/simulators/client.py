@@ -6,6 +6,7 @@ The tests must not import the application: they check the simulators, not what t
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ Seen = TypeVar("Seen")
 KEY = "test-key-1"
 BEARER = {"Authorization": f"Bearer {KEY}"}
 # A client without a key. It loads no certificates, because everything here is plain HTTP.
-BARE = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+BARE = httpx.Client(verify=False, timeout=120, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @contextlib.contextmanager
@@ -32,17 +33,26 @@ def running(
         yield sim, http
 
 
-def client(base_url: str, headers: Mapping[str, str] = BEARER, timeout: float = 10) -> httpx.Client:
+def client(base_url: str, headers: Mapping[str, str] = BEARER, timeout: float = 120) -> httpx.Client:
     return httpx.Client(base_url=base_url, headers=headers, timeout=timeout, verify=False)
 
 
-def until(read: Callable[[], Seen], done: Callable[[Seen], bool], limit_seconds: float = 6) -> Seen:
+def until(read: Callable[[], Seen], done: Callable[[Seen], bool], limit_seconds: float = 120) -> Seen:
     """Read again and again until `done` is true of the value. Return the value."""
     stop = time.time() + limit_seconds
     while not done(seen := read()):
         assert time.time() < stop, f"to the end it was {seen!r}"
         time.sleep(0.01)
     return seen
+
+
+def hang_up(request: httpx.Request, when: Callable[[], bool]) -> None:
+    """Send a request, and close its connection without reading an answer once `when` is true."""
+    head = [f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"]
+    head += [f"{name}: {value}" for name, value in request.headers.items()]
+    with socket.create_connection((request.url.host, request.url.port)) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + request.read())
+        until(when, bool)
 
 
 def content(url: str) -> bytes:

@@ -234,6 +234,6 @@ def test_serving_ends_cleanly_when_told_to(name: str, number: signal.Signals, pi
         assert [VENDORS[name].requests["list"](http, picture_server).status_code for _ in range(2)] == [429, 200]
         start = time.time()
         child.send_signal(number)
-        out, err = child.communicate(timeout=10)
+        out, err = child.communicate(timeout=120)
     assert (child.returncode, out, err) == (0, "ended\n", "")
-    assert time.time() - start < 5
+    assert time.time() - start < 30

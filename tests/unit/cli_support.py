@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.fakes.application import World, picture
+from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, client, cloud
 from typer.testing import CliRunner, Result
 
@@ -25,32 +25,32 @@ from darkroom_cli.main import app
 class Stack:
     """Replaces `deployed_stack.Deployment`: real use cases with moto and a fake provider."""
 
-    world: World
+    application: ApplicationUnderTest
     queues: tuple[Any, str, str]
     input_bucket: str = INPUT
 
     @property
     def operate(self) -> OperatorCommands:
-        return self.world.operate
+        return self.application.operate
 
     @property
     def interventions(self) -> Any:
-        return self.world.ports["interventions"]
+        return self.application.ports["interventions"]
 
     @property
     def reconciliation(self) -> Reconcile:
-        return self.world.reconcile
+        return self.application.reconcile
 
 
 @contextmanager
 def deployed() -> Iterator[Stack]:
     """Yield a stack that every command finds, whatever its name."""
     with cloud() as account, pytest.MonkeyPatch.context() as patch:
-        world = World(account)
-        world.clock.now = datetime.now(UTC)
+        application = ApplicationUnderTest(account)
+        application.clock.now = datetime.now(UTC)
         sqs = client("sqs")
         dead_letters, intake = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead-letters", "intake"))
-        stack = Stack(world, (sqs, dead_letters, intake))
+        stack = Stack(application, (sqs, dead_letters, intake))
         patch.setattr(deployed_stack, "connect", lambda name: stack)
         yield stack
 
@@ -60,44 +60,44 @@ def run(*arguments: str, typed: str | None = None) -> Result:
     return CliRunner().invoke(app, list(arguments), input=typed)
 
 
-def sent(world: World, key: str = "a.jpg") -> Job:
+def sent(application: ApplicationUnderTest, key: str = "a.jpg") -> Job:
     """Return a job at the provider."""
-    upload = world.cloud.put(key, picture())
-    world.deliver(upload)
-    return next(j for j in world.cloud.jobs() if (j.source_key, j.source_version) == (key, upload.version_id))
+    upload = application.cloud.put(key, picture())
+    application.deliver(upload)
+    return next(j for j in application.cloud.jobs() if (j.source_key, j.source_version) == (key, upload.version_id))
 
 
-def failed(world: World, key: str = "a.jpg") -> Job:
+def failed(application: ApplicationUnderTest, key: str = "a.jpg") -> Job:
     """Return a job that the provider accepted and failed."""
-    job = sent(world, key)
-    world.provider.become(ProcessState.FAILED, job.process_id)
-    world.clock.advance(60)
-    world.finalize(job)
-    return now(world, job)
+    job = sent(application, key)
+    application.provider.become(ProcessState.FAILED, job.process.process_id)
+    application.clock.advance(60)
+    application.finalize(job)
+    return now(application, job)
 
 
-def refused(world: World, key: str) -> Job:
+def refused(application: ApplicationUnderTest, key: str) -> Job:
     """Return a job that was never reserved."""
-    world.deliver(world.cloud.put(key, b"no picture"))
-    return next(job for job in world.cloud.jobs() if job.source_key == key)
+    application.deliver(application.cloud.put(key, b"no picture"))
+    return next(job for job in application.cloud.jobs() if job.source_key == key)
 
 
-def doubted(world: World) -> Job:
+def doubted(application: ApplicationUnderTest) -> Job:
     """Return a job in doubt, which an operator must decide."""
-    return world.ledger.mark_in_doubt(sent(world), "a person must resolve it", world.clock())
+    return application.ledger.mark_in_doubt(sent(application), "a person must resolve it", application.clock())
 
 
-def lost(world: World) -> Job:
+def lost(application: ApplicationUnderTest) -> Job:
     """Return a job whose submit was lost and which an operator must decide."""
-    world.provider.lists = False
-    world.provider.refusals = [SubmitInDoubt("lost")]
-    world.deliver(world.cloud.put("a.jpg", picture()))
-    world.provider.lists = True
-    return world.job()
+    application.provider.lists = False
+    application.provider.refusals = [SubmitInDoubt("lost")]
+    application.deliver(application.cloud.put("a.jpg", picture()))
+    application.provider.lists = True
+    return application.job()
 
 
-def now(world: World, job: Job) -> Job:
+def now(application: ApplicationUnderTest, job: Job) -> Job:
     """Return the job as it is in the ledger now."""
-    found = world.ledger.get(job.job_id)
+    found = application.ledger.get(job.job_id)
     assert found is not None
     return found

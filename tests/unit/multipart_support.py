@@ -17,7 +17,7 @@ from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.mock_vendor import NO_TLS
 from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3, small_s3
 
-from darkroom.aws import multipart as pump_module
+from darkroom.aws import multipart as multipart_module
 from darkroom.aws import output_bucket as output_module
 from darkroom.aws.multipart import MultipartCopy
 from darkroom.aws.output_bucket import S3OutputBucket
@@ -40,8 +40,8 @@ def bucket() -> Iterator[SmallS3]:
 @pytest.fixture
 def mebibyte_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make parts at least a mebibyte long."""
-    monkeypatch.setattr(pump_module, "MIN_PART_BYTES", PART)
-    monkeypatch.setattr(output_module, "SMALL_BYTES", PART)
+    monkeypatch.setattr(multipart_module, "MIN_PART_BYTES", PART)
+    monkeypatch.setattr(output_module, "SINGLE_PUT_BYTES", PART)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make parts at most a mebibyte long, so that one worker has several."""
-    monkeypatch.setattr(pump_module, "MAX_PART_BYTES", PART)
+    monkeypatch.setattr(multipart_module, "MAX_PART_BYTES", PART)
 
 
 @contextmanager

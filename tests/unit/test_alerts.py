@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
-from darkroom.model import Alarm, Note
+from darkroom.model import Alarm, WarningMetric
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def test_an_alert_is_one_count_in_the_stacks_metric(
     assert (sent["service"], sent[alarm.value]) == ("a-stack", [1.0])
 
 
-@pytest.mark.parametrize("note", Note)
+@pytest.mark.parametrize("note", WarningMetric)
 def test_a_note_is_one_count_and_a_warning_and_calls_nobody(
-    metrics: Metrics, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, note: Note
+    metrics: Metrics, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, note: WarningMetric
 ) -> None:
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: object) -> None:
-        MetricAlerts().note(note, "so it is", provider="topaz")
+        MetricAlerts().warn(note, "so it is", provider="topaz")
 
     with caplog.at_level(logging.INFO):
         handler({}, None)
@@ -62,7 +62,7 @@ def test_a_note_is_one_count_and_a_warning_and_calls_nobody(
 
 def test_a_note_outside_a_function_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        LoggedAlerts().note(Note.ACCOUNT_UNREAD, "so it is", provider="topaz")
+        LoggedAlerts().warn(WarningMetric.ACCOUNT_UNREAD, "so it is", provider="topaz")
     (record,) = caplog.records
     assert (record.levelname, "so it is" in record.getMessage()) == ("WARNING", True)
 

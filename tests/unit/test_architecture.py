@@ -15,16 +15,19 @@ TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroo
 PURE = {
     "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.messages", "darkroom.images",
     "darkroom.model_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
-    "darkroom.retirement", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
+    "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
+    "darkroom.timestamps",
 }  # fmt: skip
 # The packages of words, and what each may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
-ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.container"}
+ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.adapters", "darkroom.container"}
 # Only retries of ledger writes, and of results that can be fetched only once, may wait.
 SLEEPERS = {
     "layers/core/darkroom/aws/ledger_table.py": ["self.sleep"],
     "layers/core/darkroom/providers/synchronous.py": ["downloads.sleep"],
 }
+# Where `time.sleep` is the default of what they call.
+SLEEP_DEFAULTS = {"layers/core/darkroom/aws/ledger_table.py", "layers/core/darkroom/providers/downloads.py"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # a file over 300 lines says why in its docstring
 
 
@@ -130,8 +133,8 @@ def test_every_module_has_its_room() -> None:
 def test_pure_modules_know_no_adapter_and_no_clock() -> None:
     def breaks(path: Path) -> set[str]:
         clocks = {call for call in _calls(path) if call.endswith((".now", ".utcnow", ".today"))}
-        world = {"os", "time", "random", "socket", "logging"} & set(imports(path))
-        return clocks | world | foreign(path) | ours(path) - PURE - WORDS.keys()
+        application = {"os", "time", "random", "socket", "logging"} & set(imports(path))
+        return clocks | application | foreign(path) | ours(path) - PURE - WORDS.keys()
 
     assert offenders(breaks, (path for module in sorted(PURE) for path in files_of(module))) == {}
 
@@ -163,7 +166,7 @@ def test_nothing_that_ships_imports_the_command_line_or_the_local_stack() -> Non
 
 
 def test_each_foreign_library_lives_in_its_one_place() -> None:
-    places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws", "darkroom.container"}}
+    places = {"httpx": {"darkroom.providers"}, "boto3": {"darkroom.aws"}}
     places |= {"botocore": places["boto3"], "types_boto3_dynamodb": places["boto3"]}
 
     def breaks(path: Path) -> set[str]:
@@ -190,9 +193,7 @@ def test_simulators_import_nothing_of_the_application() -> None:
 
 
 def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
-    """Adapters name `time.sleep` as the default of their `sleep` and pass it on. Two files call the function they
-    were given.
-    """
+    """Two files name `time.sleep` as a default. Two files call the function they were given."""
 
     def breaks(path: Path) -> list[str]:
         nodes = list(ast.walk(parsed(path)))
@@ -201,7 +202,7 @@ def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
         called = [call for call in _calls(path) if call.split(".")[-1] in ("sleep", "wait")]
         rules = {
             "names time.sleep elsewhere": all(any(node is default for default in defaults) for node in named),
-            "is no adapter": not named or own(path) in ("darkroom.aws", "darkroom.providers"),
+            "has no such default": bool(named) == (name(path) in SLEEP_DEFAULTS),
             "imports from time": not [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module == "time"],
             f"calls {called}": called == SLEEPERS.get(name(path), []),
         }

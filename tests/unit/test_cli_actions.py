@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.fakes.application import World, picture
+from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT
 from tests.unit.cli_support import Stack, deployed, doubted, failed, lost, now, refused, run, sent
 
@@ -21,8 +21,8 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def world(stack: Stack) -> World:
-    return stack.world
+def application(stack: Stack) -> ApplicationUnderTest:
+    return stack.application
 
 
 USELESS = {
@@ -46,35 +46,37 @@ USELESS = {
 
 
 @pytest.mark.parametrize("arguments", USELESS.values(), ids=USELESS)
-def test_a_command_without_sense_is_refused_and_changes_nothing(world: World, arguments: list[str]) -> None:
-    job = doubted(world)
-    before = world.cloud.rows()
+def test_a_command_without_sense_is_refused_and_changes_nothing(
+    application: ApplicationUnderTest, arguments: list[str]
+) -> None:
+    job = doubted(application)
+    before = application.cloud.rows()
     answer = run(*[job.job_id if word == "JOB" else word for word in arguments])
     assert answer.exit_code == 2
     assert answer.stderr
-    assert world.cloud.rows() == before
+    assert application.cloud.rows() == before
 
 
-def test_a_doubt_is_adopted(world: World) -> None:
-    job = doubted(world)
-    assert "PROCESSING" in run("resolve", job.job_id, "--adopt", job.process_id or "").stdout
-    assert now(world, job).status is JobStatus.PROCESSING
+def test_a_doubt_is_adopted(application: ApplicationUnderTest) -> None:
+    job = doubted(application)
+    assert "PROCESSING" in run("resolve", job.job_id, "--adopt", job.process.process_id).stdout
+    assert now(application, job).status is JobStatus.PROCESSING
 
 
-def test_a_process_that_nobody_knows_is_not_adopted(world: World) -> None:
-    job = doubted(world)
+def test_a_process_that_nobody_knows_is_not_adopted(application: ApplicationUnderTest) -> None:
+    job = doubted(application)
     assert run("resolve", job.job_id, "--adopt", "unknown", "--force").exit_code == 2
-    assert now(world, job).status is JobStatus.IN_DOUBT
+    assert now(application, job).status is JobStatus.IN_DOUBT
 
 
 @pytest.mark.parametrize(("options", "status"), [([], JobStatus.IN_DOUBT), (["--force"], JobStatus.CLAIMED)])
 def test_a_job_that_no_list_shows_is_resubmitted_only_by_force(
-    world: World, options: list[str], status: JobStatus
+    application: ApplicationUnderTest, options: list[str], status: JobStatus
 ) -> None:
-    job = lost(world)
-    world.provider.faults["find"] = [ProviderUnavailable("HTTP 503")]
+    job = lost(application)
+    application.provider.faults["find"] = [ProviderUnavailable("HTTP 503")]
     answer = run("resolve", job.job_id, "--resubmit", *options)
-    assert (answer.exit_code == 0, now(world, job).status) == (status is JobStatus.CLAIMED, status)
+    assert (answer.exit_code == 0, now(application, job).status) == (status is JobStatus.CLAIMED, status)
     assert options or "--force" in answer.stderr
 
 
@@ -82,96 +84,100 @@ def test_a_job_that_no_list_shows_is_resubmitted_only_by_force(
     (["--abandon"], JobStatus.CANCELLED, 0), (["--abandon", "--credits", "1"], JobStatus.FAILED, 1),
 ])  # fmt: skip
 def test_a_doubt_is_abandoned_with_what_it_cost(
-    world: World, options: list[str], status: JobStatus, spent: int
+    application: ApplicationUnderTest, options: list[str], status: JobStatus, spent: int
 ) -> None:
-    job = doubted(world)
+    job = doubted(application)
     assert run("resolve", "a.jpg", *options).exit_code == 0
-    assert (now(world, job).status, now(world, job).credits) == (status, spent)
-    world.assert_books_balance()
+    assert (now(application, job).status, now(application, job).credits) == (status, spent)
+    application.assert_books_balance()
 
 
-def test_a_running_job_is_cancelled(world: World) -> None:
-    job = sent(world)
+def test_a_running_job_is_cancelled(application: ApplicationUnderTest) -> None:
+    job = sent(application)
     assert "CANCELLED" in run("cancel", f"s3://{INPUT}/a.jpg").stdout
-    assert now(world, job).status is JobStatus.CANCELLED
+    assert now(application, job).status is JobStatus.CANCELLED
 
 
-def test_a_cancellation_that_must_wait_is_said_to_be_noted(world: World) -> None:
-    job = sent(world)
-    world.provider.cancels = False
+def test_a_cancellation_that_must_wait_is_said_to_be_noted(application: ApplicationUnderTest) -> None:
+    job = sent(application)
+    application.provider.cancels = False
     assert "noted" in run("cancel", job.job_id).stdout
-    assert now(world, job).cancel_requested_at is not None
+    assert now(application, job).cancel_requested_at is not None
 
 
-def test_a_paused_provider_gets_nothing_until_it_is_resumed(world: World) -> None:
+def test_a_paused_provider_gets_nothing_until_it_is_resumed(application: ApplicationUnderTest) -> None:
     assert "darkroom rerun --code TimedOut" in run("pause", "topaz", "--why", "prices changed").stdout
-    world.submit(world.cloud.put("a.jpg", picture()))
-    assert "prices changed" in (world.job().error or "")
-    assert world.provider.processes == {}
+    application.submit(application.cloud.put("a.jpg", picture()))
+    assert "prices changed" in (application.job().error or "")
+    assert application.provider.processes == {}
     assert run("resume", "topaz").exit_code == 0
-    assert world.ports["circuits"].get("topaz") is None
+    assert application.ports["circuits"].get("topaz") is None
 
 
-def test_a_failed_job_is_run_again(world: World) -> None:
-    job = failed(world)
+def test_a_failed_job_is_run_again(application: ApplicationUnderTest) -> None:
+    job = failed(application)
     assert "run 2" in run("rerun", job.job_id).stdout
-    assert (now(world, job).status, now(world, job).run) == (JobStatus.CLAIMED, 2)
+    assert (now(application, job).status, now(application, job).run) == (JobStatus.CLAIMED, 2)
 
 
-def test_a_result_is_paid_twice_only_if_asked_for(world: World) -> None:
-    job = world.complete(world.cloud.put("a.jpg", picture()))
+def test_a_result_is_paid_twice_only_if_asked_for(application: ApplicationUnderTest) -> None:
+    job = application.complete(application.cloud.put("a.jpg", picture()))
     answer = run("rerun", job.job_id)
-    assert (answer.exit_code, now(world, job).run) == (2, 1)
+    assert (answer.exit_code, now(application, job).run) == (2, 1)
     assert "--completed" in answer.stderr
     assert run("rerun", job.job_id, "--completed").exit_code == 0
-    assert now(world, job).run == 2
+    assert now(application, job).run == 2
 
 
-def test_all_that_ended_with_a_code_are_run_again(world: World) -> None:
-    jobs = [failed(world, f"{name}.jpg") for name in "ab"]
-    other = refused(world, "c.jpg")
+def test_all_that_ended_with_a_code_are_run_again(application: ApplicationUnderTest) -> None:
+    jobs = [failed(application, f"{name}.jpg") for name in "ab"]
+    other = refused(application, "c.jpg")
     answer = run("rerun", "--code", "providerfailed")
     assert "2 jobs ended with ProviderFailed" in answer.stdout
     assert "had reserved 2 credits of topaz" in answer.stdout
-    assert {now(world, job).run for job in jobs} == {2}
-    assert now(world, other).run == 1
+    assert {now(application, job).run for job in jobs} == {2}
+    assert now(application, other).run == 1
 
 
-def test_what_a_rerun_will_cost_is_not_invented(world: World) -> None:
-    refused(world, "a.jpg")
+def test_what_a_rerun_will_cost_is_not_invented(application: ApplicationUnderTest) -> None:
+    refused(application, "a.jpg")
     answer = run("rerun", "--code", "UnsupportedFormat")
     assert "1 job ended with UnsupportedFormat" in answer.stdout
     assert "credits" not in answer.stdout
 
 
-def test_nothing_to_run_again_is_no_failure(world: World) -> None:
+def test_nothing_to_run_again_is_no_failure(application: ApplicationUnderTest) -> None:
     assert run("rerun", "--code", "TimedOut", "--since", "2020-01-01").exit_code == 0
 
 
 @pytest.mark.parametrize(("typed", "options", "again"), [
     ("n\n", [], 0), ("", [], 0), ("y\n", [], 21), (None, ["--yes"], 21),
 ])  # fmt: skip
-def test_more_than_twenty_are_asked_about(world: World, typed: str | None, options: list[str], again: int) -> None:
+def test_more_than_twenty_are_asked_about(
+    application: ApplicationUnderTest, typed: str | None, options: list[str], again: int
+) -> None:
     for number in range(21):
-        refused(world, f"{number}.jpg")
+        refused(application, f"{number}.jpg")
     answer = run("rerun", "--code", "UnsupportedFormat", *options, typed=typed)
     assert "21 jobs" in answer.stdout
     assert (answer.exit_code == 0) == (again > 0)
-    assert sum(job.run == 2 for job in world.cloud.jobs()) == again
+    assert sum(job.run == 2 for job in application.cloud.jobs()) == again
 
 
-def test_one_job_that_changed_meanwhile_does_not_stop_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [refused(world, f"{name}.jpg") for name in "ab"]
-    own = world.ports["interventions"].rerun
+def test_one_job_that_changed_meanwhile_does_not_stop_the_others(
+    application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [refused(application, f"{name}.jpg") for name in "ab"]
+    own = application.ports["interventions"].rerun
 
     def moves_first(self: object, job: Job, *more: Any) -> Job:
         if job.job_id == jobs[0].job_id:
             raise LostClaim("the job moved on")
         return own(job, *more)
 
-    monkeypatch.setattr(type(world.ports["interventions"]), "rerun", moves_first)
+    monkeypatch.setattr(type(application.ports["interventions"]), "rerun", moves_first)
     answer = run("rerun", "--code", "UnsupportedFormat")
-    assert (answer.exit_code, now(world, jobs[1]).run) == (1, 2)
+    assert (answer.exit_code, now(application, jobs[1]).run) == (1, 2)
     assert "1 of 2 run again" in answer.stdout
 
 

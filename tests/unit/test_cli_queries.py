@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from tests.fakes.application import World
+from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import INPUT
 from tests.unit.cli_support import Stack, deployed, failed, run, sent
 
@@ -30,42 +30,42 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def world(stack: Stack) -> World:
-    return stack.world
+def application(stack: Stack) -> ApplicationUnderTest:
+    return stack.application
 
 
-def test_jobs_that_are_not_over_are_shown_without_being_asked_for(world: World) -> None:
-    sent(world, "open.jpg")
-    failed(world, "over.jpg")
+def test_jobs_that_are_not_over_are_shown_without_being_asked_for(application: ApplicationUnderTest) -> None:
+    sent(application, "open.jpg")
+    failed(application, "over.jpg")
     text = run("jobs").stdout
     assert "open.jpg" in text
     assert "1 reserved" in text
     assert "over.jpg" not in text
 
 
-def test_jobs_that_are_over_are_shown_by_day(world: World) -> None:
-    failed(world, "over.jpg")
-    yesterday = f"{world.clock() - timedelta(days=1):%Y-%m-%d}"
-    assert "ProviderFailed" in run("jobs", "--status", "failed", "--day", f"{world.clock():%Y-%m-%d}").stdout
+def test_jobs_that_are_over_are_shown_by_day(application: ApplicationUnderTest) -> None:
+    failed(application, "over.jpg")
+    yesterday = f"{application.clock() - timedelta(days=1):%Y-%m-%d}"
+    assert "ProviderFailed" in run("jobs", "--status", "failed", "--day", f"{application.clock():%Y-%m-%d}").stdout
     assert "no such job" in run("jobs", "--status", "FAILED", "--day", yesterday).stdout
-    assert "no such job" in run("jobs", "--status", "REJECTED", "--day", f"{world.clock():%Y-%m-%d}").stdout
+    assert "no such job" in run("jobs", "--status", "REJECTED", "--day", f"{application.clock():%Y-%m-%d}").stdout
 
 
-def test_an_empty_list_says_what_was_looked_for(world: World) -> None:
+def test_an_empty_list_says_what_was_looked_for(application: ApplicationUnderTest) -> None:
     assert "no job is open" in run("jobs").stdout
     assert "no such job" in run("jobs", "--key", "a.jpg").stdout
 
 
-def test_every_version_of_a_key_is_shown(world: World) -> None:
-    failed(world, "a/b.jpg")
-    sent(world, "a/b.jpg")
+def test_every_version_of_a_key_is_shown(application: ApplicationUnderTest) -> None:
+    failed(application, "a/b.jpg")
+    sent(application, "a/b.jpg")
     lines = run("jobs", "--key", "a/b.jpg", "--json").stdout.splitlines()
     assert [json.loads(line)["status"] for line in lines] == ["FAILED", "PROCESSING"]
     assert len(run("jobs", "--key", f"s3://{INPUT}/a/b.jpg", "--json", "--status", "FAILED").stdout.splitlines()) == 1
 
 
-def test_text_of_the_ledger_is_shown_and_not_obeyed(world: World) -> None:
-    job = sent(world, HOSTILE)
+def test_text_of_the_ledger_is_shown_and_not_obeyed(application: ApplicationUnderTest) -> None:
+    job = sent(application, HOSTILE)
     for arguments in (
         ["jobs"],
         ["job", job.job_id],
@@ -80,25 +80,25 @@ def test_text_of_the_ledger_is_shown_and_not_obeyed(world: World) -> None:
     assert "\x1b" not in run("cancel", HOSTILE + "x").stderr
 
 
-def test_one_job_is_shown_with_all_that_is_known(world: World) -> None:
-    job = sent(world)
+def test_one_job_is_shown_with_all_that_is_known(application: ApplicationUnderTest) -> None:
+    job = sent(application)
     told = json.loads(run("job", job.job_id, "--json").stdout)
     assert told["handle_prefix"] == f"{job.job_id}-1-"
-    assert told["process_id"] == job.process_id
+    assert told["process_id"] == job.process.process_id
     assert datetime.fromisoformat(told["deadline_at"]) == job.deadline_at
-    assert job.process_id in run("job", "a.jpg").stdout
+    assert job.process.process_id in run("job", "a.jpg").stdout
 
 
-def test_accounts_are_shown_and_a_drift_is_accepted(world: World) -> None:
-    world.provider.account = Balance(Decimal(90), Decimal(10), Decimal(100))
+def test_accounts_are_shown_and_a_drift_is_accepted(application: ApplicationUnderTest) -> None:
+    application.provider.account = Balance(Decimal(90), Decimal(10), Decimal(100))
     run("reconcile")
-    world.provider.account = Balance(Decimal(83), Decimal(10), Decimal(93))
+    application.provider.account = Balance(Decimal(83), Decimal(10), Decimal(93))
     assert run("reconcile").stdout.split()[-1] == "7"
     assert "accepted" in run("reconcile", "--accept").stdout
     assert run("reconcile").stdout.split()[-1] == "0"
 
 
-def test_a_vendor_that_shows_no_account_is_no_failure(world: World) -> None:
+def test_a_vendor_that_shows_no_account_is_no_failure(application: ApplicationUnderTest) -> None:
     answer = run("reconcile", "--accept")
     assert answer.exit_code == 0
     assert "shows no account" in answer.stdout
@@ -171,5 +171,5 @@ def test_the_stack_may_be_named_by_the_environment(monkeypatch: pytest.MonkeyPat
     assert asked == ["darkroom", "second", "third"]
 
 
-def test_credits_are_shown_without_exponents(world: World) -> None:
-    assert "100 credits" in one_line(replace(sent(world), credits=Decimal("100")))
+def test_credits_are_shown_without_exponents(application: ApplicationUnderTest) -> None:
+    assert "100 credits" in one_line(replace(sent(application), credits=Decimal("100")))

@@ -68,34 +68,44 @@ OF_A_CALL = {
 VENDORS = {f"darkroom.providers.{name}" for name in ("topaz", "aimlapi", "oxen", "uwear")}
 
 PROGRAM = """
-import gc, json, sys
+import gc, json, ssl, sys
+import botocore.session
+
+
+def counted(owner, name, made):
+    make = getattr(owner, name)
+    setattr(owner, name, lambda *given, **named: made.append(name) or make(*given, **named))
+    return made
+
+
+sessions = counted(botocore.session, "get_session", [])
+clients = counted(botocore.session.Session, "create_client", [])
+contexts = counted(ssl, "create_default_context", [])
 import {handler}
-from darkroom import container
-container.{handler}()
-made = container._made.cache_info().currsize
-use_case = sorted(sys.modules)
-container._client("dynamodb").meta
+adapters = {handler}.application.adapters
+{handler}.application.{handler}
+made, use_case = len(clients), sorted(sys.modules)
+adapters.client("dynamodb").meta
 frozen = gc.get_freeze_count()
-container._client("s3").meta
-sessions = container._session.cache_info().currsize
-container._providers()["topaz"]
+adapters.client("s3").meta
+adapters.client("s3").meta
+adapters.providers["topaz"]
 adapter = sorted(sys.modules)
 from darkroom import catalog
 read = catalog.load.cache_info().currsize
-contexts = container._tls.cache_info()
-print(json.dumps([use_case, adapter, made, frozen, sessions, read, [contexts.misses, contexts.currsize]]))
+adapters.outputs.multipart_copy.context()
+print(json.dumps([use_case, adapter, made, frozen, len(sessions), read, len(contexts), len(clients)]))
 """
 
 
 class Start:
-    """One cold start: the modules after making the use case and after making the first adapter, and the clients made
+    """One cold start: the modules after making the use case and after making the first adapter, and what was made
     by then.
     """
 
     def __init__(self, found: list[Any]) -> None:
         self.use_case, self.adapter = set(found[0]), set(found[1])
-        self.clients, self.frozen, self.sessions, self.catalogs = found[2:6]
-        self.tls_contexts = found[6]
+        self.clients, self.frozen, self.sessions, self.catalogs, self.tls_contexts, self.clients_at_last = found[2:]
 
 
 @cache
@@ -145,8 +155,12 @@ def test_a_use_case_is_made_without_any_client(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_clients_share_one_session_and_calls_one_tls_context(handler: str) -> None:
-    assert start(handler).sessions == 1
-    assert start(handler).tls_contexts == [1, 1]
+    assert (start(handler).sessions, start(handler).tls_contexts) == (1, 1)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_service_has_one_client_and_a_service_that_nobody_asks_none(handler: str) -> None:
+    assert start(handler).clients_at_last == 2
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

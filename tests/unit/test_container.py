@@ -1,44 +1,29 @@
-"""The container in a process that is not a function: which environment it reads, how it makes clients, whom it
-alerts.
-"""
+"""The container: which environment it reads, how it makes clients, whom it alerts, which adapters it lets be replaced."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.integration.handler_support import forget_wiring
 from tests.unit.template_support import FUNCTIONS, RESOURCES, TEMPLATE
 
-from darkroom import aws, container, pipeline
-from darkroom import providers as vendors
+from darkroom import container
 from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
 from darkroom.configuration import BadConfiguration
+from darkroom.container import Container
 from darkroom.model import Alarm
+from darkroom.providers.registry import ADAPTERS
 
 ENVIRONMENT = {
     "LEDGER_TABLE": "their-ledger", "INPUT_BUCKET": "their-in", "OUTPUT_BUCKET": "their-out", "API_KEYS_SECRET_ARN": "arn:s",
     "STATE_MACHINE_ARN": "arn:m", "INTAKE_QUEUE_URL": "https://queue.test/q", "TOPAZ_BASE_URL": "https://api.example.test/v1",
     "JOB_DEADLINE_HOURS": "6", "ALLOWED_PROVIDERS": "topaz", "LINK_ROLE_ARN": "arn:r",
-    **{f"{name.upper()}_BASE_URL": f"https://{name}.example.test/v1" for name in container.ADAPTERS if name != "topaz"},
+    **{f"{name.upper()}_BASE_URL": f"https://{name}.example.test/v1" for name in ADAPTERS if name != "topaz"},
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def untouched() -> Iterator[None]:
-    """Every test starts cold, like a function's process, and leaves the process cold."""
-    before = replace(container._run)
-    forget_wiring()
-    yield
-    for name, value in vars(before).items():
-        setattr(container._run, name, value)
-    forget_wiring()
 
 
 class Clients:
@@ -52,73 +37,70 @@ class Clients:
         return SimpleNamespace(made_for=service)
 
 
-def test_a_function_reads_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_reads_its_own_environment_when_a_part_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = container.of_this_process()
     monkeypatch.setenv("LEDGER_TABLE", "my-ledger")
-    assert container._setting().text("LEDGER_TABLE") == "my-ledger"
-    assert container._run.environment is os.environ
+    assert mine.configuration.environment is os.environ
+    assert mine.adapters.ledger_table.name == "my-ledger"
 
 
 def test_another_process_reads_the_environment_it_names_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEDGER_TABLE", "my-ledger")
     monkeypatch.setenv("TAG_PREFIX", "mine-")
-    container.use(ENVIRONMENT, Clients(), interactive=True)
-    assert container.interventions().table == "their-ledger"
-    assert container._setting().text("TAG_PREFIX", "") == ""
-    container.use({}, interactive=True)
+    theirs = Container(ENVIRONMENT, clients=Clients(), interactive=True)
+    assert theirs.adapters.ledger_table.name == "their-ledger"
+    assert theirs.quote.tag_prefix == ""
     with pytest.raises(BadConfiguration, match="LEDGER_TABLE"):
-        container._setting().text("LEDGER_TABLE")
+        Container({}).adapters.ledger  # noqa: B018
 
 
 def test_the_operators_use_cases_are_made_of_that_environment_and_those_clients() -> None:
     clients = Clients()
-    container.use(ENVIRONMENT, clients, interactive=True)
-    operate = container.operate()
+    theirs = Container(ENVIRONMENT, clients=clients, interactive=True)
+    operate = theirs.operate
     assert (operate.input_bucket, operate.deadline) == ("their-in", timedelta(hours=6))
-    assert operate is container.operate()
+    assert operate is theirs.operate
     assert clients.made == []
-    parts = (
-        container.intake(),
-        container.interventions(),
-        container._ledger(),
-        container._sources(),
-        container._staging(),
-    )
+    adapters: Any = theirs.adapters
+    parts = (adapters.intake, adapters.interventions.table, adapters.ledger.table, adapters.sources, adapters.staging)
     assert [part.client.made_for for part in parts] == ["sqs", "dynamodb", "dynamodb", "s3", "s3"]
     assert clients.made == ["sqs", "dynamodb", "s3"]  # one client for each service, made when it is first used
 
 
 def test_an_adapter_is_made_when_its_provider_is_first_named_and_once() -> None:
-    container.use(ENVIRONMENT, Clients(), interactive=True)
-    providers = container._providers()
-    assert list(providers) == list(container.ADAPTERS)
+    adapters = Container(ENVIRONMENT, clients=Clients()).adapters
+    providers = adapters.providers
+    assert list(providers) == list(ADAPTERS)
     assert ("topaz" in providers, "nobody" in providers) == (True, False)
-    assert container._http.cache_info().currsize == 0
-    assert {name: providers[name].name for name in providers} == {name: name for name in container.ADAPTERS}
+    assert "http" not in vars(adapters)
+    assert {name: providers[name].name for name in providers} == {name: name for name in ADAPTERS}
     assert providers["topaz"] is providers["topaz"]
     with pytest.raises(KeyError):
         providers["nobody"]
-    container._http().close()
+    adapters.http.close()
 
 
-@pytest.mark.parametrize("package", [aws, pipeline, vendors], ids=lambda package: package.__name__)
-def test_a_package_names_its_modules_and_nothing_else(package: ModuleType) -> None:
-    for name in package.__all__:
-        assert getattr(package, name).__name__ == f"{package.__name__}.{name}"
-    assert not hasattr(package, "nothing")
+def test_two_containers_share_nothing() -> None:
+    one, other = (Container({**ENVIRONMENT, "LEDGER_TABLE": name}, clients=Clients()) for name in ("one", "other"))
+    assert (one.adapters.ledger_table.name, other.adapters.ledger_table.name) == ("one", "other")
+    assert one.settlement is not other.settlement
 
 
-def test_without_clients_of_its_own_a_process_keeps_the_way_they_were_made() -> None:
-    clients = Clients()
-    container.use(ENVIRONMENT, clients)
-    container.use({**ENVIRONMENT, "LEDGER_TABLE": "another"})
-    assert container.interventions().table == "another"
-    assert container.interventions().client.made_for == "dynamodb"
+def test_an_adapter_that_is_replaced_reaches_every_use_case_that_asks_for_it() -> None:
+    clock, ledger = object(), object()
+    replaced = Container(ENVIRONMENT, clients=Clients(), replaced={"clock": clock, "ledger": ledger})
+    for use_case in (replaced.submit, replaced.finalize, replaced.settlement, replaced.operate.binding):
+        assert (use_case.clock, use_case.ledger) == (clock, ledger)
+
+
+def test_a_misspelt_replacement_is_refused() -> None:
+    with pytest.raises(TypeError, match="leger"):
+        Container(ENVIRONMENT, replaced={"leger": object()})
 
 
 def test_alerts_are_printed_in_a_command_and_counted_in_a_function(caplog: pytest.LogCaptureFixture) -> None:
-    assert isinstance(container._attention(), MetricAlerts)
-    container.use(ENVIRONMENT, Clients(), interactive=True)
-    alerts = container._attention()
+    assert isinstance(Container(ENVIRONMENT).adapters.alerts, MetricAlerts)
+    alerts = Container(ENVIRONMENT, interactive=True).adapters.alerts
     assert isinstance(alerts, LoggedAlerts)
     with caplog.at_level(logging.WARNING):
         alerts.call(Alarm.ORPHAN, "look at it", process_id="p-1")
@@ -127,8 +109,8 @@ def test_alerts_are_printed_in_a_command_and_counted_in_a_function(caplog: pytes
 
 
 def test_no_text_form_shows_the_environment() -> None:
-    container.use({"NAME": "their-secret"}, Clients())
-    assert "their-secret" not in repr(container._run) + repr(container._setting())
+    made = Container({"NAME": "their-secret"}, clients=Clients())
+    assert "their-secret" not in repr(made) + repr(made.adapters) + repr(made.configuration)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -136,26 +118,26 @@ def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> 
     """This covers the parts that are only made when they are used. The operator's commands run like Submit."""
     given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | variables(function)
     values = {name: ENVIRONMENT.get(name, "") for name in given}
-    container.use(values, Clients())
-    assert getattr(container, function.lower())()
-    assert all(provider.name == name for name, provider in container._providers().items())
+    made = Container(values, clients=Clients())
+    assert getattr(made, function.lower())
+    assert all(provider.name == name for name, provider in made.adapters.providers.items())
     if function == "Submit":
-        assert container.operate()
-        assert container.reconciliation()
-    container._http().close()
+        assert made.operate
+        assert made.reconciliation
+    made.adapters.http.close()
 
 
 @pytest.mark.parametrize("function", ["submit", "finalize", "sweep", "operate"])
 def test_no_function_runs_with_one_bucket_for_uploads_and_results(function: str) -> None:
-    container.use({**ENVIRONMENT, "OUTPUT_BUCKET": ENVIRONMENT["INPUT_BUCKET"]}, Clients())
+    made = Container({**ENVIRONMENT, "OUTPUT_BUCKET": ENVIRONMENT["INPUT_BUCKET"]}, clients=Clients())
     with pytest.raises(BadConfiguration, match="InputBucketName and OutputBucketName"):
-        getattr(container, function)()
+        getattr(made, function)
 
 
 def test_a_limit_of_a_misspelt_provider_stops_submit() -> None:
-    container.use({**ENVIRONMENT, "MONTHLY_CREDIT_LIMIT": "topas=500"}, Clients())
+    made = Container({**ENVIRONMENT, "MONTHLY_CREDIT_LIMIT": "topas=500"}, clients=Clients())
     with pytest.raises(BadConfiguration, match="'topas' is not a provider"):
-        container.submit()
+        made.submit  # noqa: B018
 
 
 def variables(function: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from darkroom.model import JobStatus
 from darkroom_cli.main import app
 from darkroom_local import credits_csv, file_screening
 from darkroom_local.credits_csv import CREDITS_FILE, Done, adding
-from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, source_of
+from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, prefixes_of, source_of
 from darkroom_local.job_following import JobView
 from darkroom_local.result_downloads import Outcome
 
@@ -154,9 +154,21 @@ def test_results_that_lie_in_the_folder_are_not_taken_for_pictures(photo: Item) 
         file_screening.pictures(folder, folder / "out", {}, {})
 
 
-def test_tags_carry_the_stacks_prefix_and_metadata_does_not() -> None:
-    tags, metadata = carriers({"scale": "2", "prompt": "“a”"}, "app:")
-    assert (tags, set(metadata)) == ({"app:scale": "2"}, {"prompt"})
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [({}, "app-prompt"), ({"MetadataSettings": "prefixed"}, "app-prompt"), ({"MetadataSettings": "on"}, "prompt")],
+)
+def test_tags_and_metadata_carry_the_prefixes_that_the_stack_reads(parameters: dict[str, str], name: str) -> None:
+    prefixes = prefixes_of({"TagPrefix": "app:", **parameters})
+    tags, metadata = carriers({"scale": "2", "prompt": "“a”"}, *prefixes)
+    assert (tags, set(metadata)) == ({"app:scale": "2"}, {name})
+
+
+def test_a_stack_that_reads_no_metadata_takes_only_what_tags_can_carry() -> None:
+    prefixes = prefixes_of({"MetadataSettings": "off"})
+    assert carriers({"scale": "2"}, *prefixes) == ({"scale": "2"}, {})
+    with pytest.raises(UnusableSetting, match="MetadataSettings"):
+        carriers({"prompt": "“a”"}, *prefixes)
 
 
 def test_only_what_may_go_to_a_real_provider_is_paid(photo: Item) -> None:

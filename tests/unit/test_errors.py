@@ -8,13 +8,22 @@ from pathlib import Path
 import pytest
 
 from darkroom import errors
-from darkroom.errors import CURES, DarkroomError, ErrorCode, OperatorFault, Refusal
+from darkroom.errors import (
+    CURES,
+    DarkroomError,
+    ErrorCode,
+    OperatorFault,
+    ProviderSilent,
+    ProviderUnavailable,
+    Refusal,
+    Throttled,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs/errors.md").read_text(encoding="utf-8")
 CONTRACT = {
     "InvalidSetting", "UnknownModel", "UnsupportedFormat", "ImageTooLarge", "PriceAboveLimit", "BudgetExceeded",
     "ProviderRejected", "ProviderFailed", "OutOfCredits", "AuthFailed", "TimedOut", "ResultLost", "SourceGone",
-    "OutputCollision",
+    "OutputCollision", "SourceUnreadable",
 }  # fmt: skip
 
 
@@ -84,3 +93,7 @@ def test_an_operators_fault_says_its_code() -> None:
 def test_the_tree_in_the_docstring_names_every_class() -> None:
     classes = {n for n, v in vars(errors).items() if isinstance(v, type) and issubclass(v, Exception)}
     assert classes <= set(re.findall(r"\w+", errors.__doc__ or ""))
+
+
+def test_a_provider_is_silent_in_three_ways() -> None:
+    assert set(ProviderSilent.__subclasses__()) == {OperatorFault, Throttled, ProviderUnavailable}

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from darkroom.errors import ErrorCode
-from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, SendMode, Submission
+from darkroom.model import (
+    DispatchRecord,
+    FoundProcess,
+    Handle,
+    Job,
+    JobStatus,
+    ProcessState,
+    Reservation,
+    SendMode,
+    Submission,
+)
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done
 
@@ -62,22 +72,33 @@ def settled(
     """Resolve a doubt about the attempt before this one. Return None if the call is proven absent."""
     record: Any = Record(shown)
     job = Job(
-        JOB_ID,
-        1,
-        attempt,
-        JobStatus.SUBMITTING,
-        "in",
-        "a.png",
-        None,
-        "1",
-        NOW,
-        NOW + timedelta(days=1),
+        job_id=JOB_ID,
+        run=1,
+        attempt=attempt,
+        status=JobStatus.SUBMITTING,
+        source_bucket="in",
+        source_key="a.png",
+        source_version=None,
+        source_order="1",
+        created_at=NOW,
+        deadline_at=NOW + timedelta(days=1),
         provider="aimlapi",
-        send_mode=send_mode,
-        key_fingerprint="key",
-        credits_reserved=PRICE,
+        dispatch=DispatchRecord(
+            output_bucket="out", output_key="a.png", output_format="png", send_mode=send_mode, reserved_at=NOW
+        ),
+        reservation=Reservation(
+            credits_reserved=PRICE, credit_price_usd=Decimal(1), budget_month="2026-11", key_fingerprint="key"
+        ),
     )
-    verdict = InDoubt(record, record, {"aimlapi": record}, record, record, lambda: NOW).resolve(job)
+    in_doubt = InDoubt(
+        ledger=record,
+        staging=record,
+        providers={"aimlapi": record},
+        binding=record,
+        settlement=record,
+        clock=lambda: NOW,
+    )
+    verdict = in_doubt.resolve(job)
     assert (verdict is None) is (record.ended == [])
     return record.ended or None
 

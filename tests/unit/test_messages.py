@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -17,28 +17,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom import messages
-from darkroom.aws import items
-from darkroom.model import Job, JobDue, JobStatus, Upload
+from darkroom import messages, timestamps
+from darkroom.model import Job, JobDue, JobStatus, ProviderProcess, Reservation, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2] / "events"
 JOB = Job(
-    "0" * 32,
-    1,
-    2,
-    JobStatus.COMPLETED,
-    "in",
-    "a.jpg",
-    "v1",
-    "order",
-    NOW,
-    NOW,
+    job_id="0" * 32,
+    run=1,
+    attempt=2,
+    status=JobStatus.COMPLETED,
+    source_bucket="in",
+    source_key="a.jpg",
+    source_version="v1",
+    source_order="order",
+    created_at=NOW,
+    deadline_at=NOW,
     lease_until=NOW,
-    key_fingerprint="abcdef",
     credits=Decimal("1.5"),
     cost_usd=Decimal("0.18"),
-    credits_reserved=Decimal(2),
+    reservation=Reservation(
+        credits_reserved=Decimal(2),
+        credit_price_usd=Decimal("0.12"),
+        budget_month="2026-11",
+        key_fingerprint="abcdef",
+    ),
     settings={"model": "Standard V2"},
     orphans=("p-9",),
 )
@@ -142,13 +145,15 @@ def test_a_detail_is_public_json_without_blanks() -> None:
 @pytest.mark.parametrize("micros", [0, 123_000, 999_999])
 def test_times_are_written_as_the_ledger_writes_them(micros: int) -> None:
     moment = NOW.replace(microsecond=micros)
-    detail = messages.event_detail(replace(JOB, created_at=moment, eta=moment.astimezone(timezone(timedelta(hours=9)))))
-    assert detail["created_at"] == detail["eta"] == items.stamp(moment)
-    assert messages.plain(moment) == items.stamp(moment)
+    there = moment.astimezone(timezone(timedelta(hours=9)))
+    bound = ProviderProcess(process_id="p", eta=there, submitted_at=moment)
+    detail = messages.event_detail(replace(JOB, created_at=moment, process=bound))
+    assert detail["created_at"] == detail["eta"] == timestamps.stamp(moment)
+    assert messages.plain(moment) == timestamps.stamp(moment)
 
 
 def test_every_public_name_is_an_attribute_of_a_job() -> None:
-    assert set(messages.PUBLIC) <= {field.name for field in fields(Job)}
+    assert set(messages.PUBLIC) <= JOB.attributes.keys()
 
 
 @pytest.mark.parametrize("status", JobStatus)

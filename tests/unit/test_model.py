@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom import model
-from darkroom.model import TERMINAL, Handle, ImageFormat, Job, JobStatus, SourceObject
+from darkroom.model import TERMINAL, Handle, ImageFormat, Job, JobStatus, PollStatus, SourceObject
 from darkroom.pipeline.lost_uploads import LATEST
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
@@ -94,7 +94,32 @@ def test_the_words_of_the_domain_cannot_be_changed(kind: type) -> None:
         setattr(blank, fields(kind)[0].name, None)
 
 
+def claimed() -> Job:
+    return Job(
+        job_id="0" * 32,
+        run=1,
+        attempt=1,
+        status=JobStatus.CLAIMED,
+        source_bucket="in",
+        source_key="d/a.jpg",
+        source_version=None,
+        source_order="",
+        created_at=NOW,
+        deadline_at=NOW,
+    )
+
+
 def test_a_job_shows_its_source_and_whether_it_ended() -> None:
-    job = Job("0" * 32, 1, 1, JobStatus.CLAIMED, "in", "d/a.jpg", None, "", NOW, NOW)
+    job = claimed()
     assert (job.source_uri, job.is_terminal) == ("in/d/a.jpg", False)
     assert replace(job, status=JobStatus.SKIPPED).is_terminal
+
+
+@pytest.mark.parametrize("part", ["provider", "model", "dispatch", "reservation", "process"])
+def test_what_a_job_lacks_is_never_taken_for_something(part: str) -> None:
+    with pytest.raises(ValueError, match=f"CLAIMED and has no {part}"):
+        getattr(claimed(), f"require_{part}")()
+
+
+def test_what_the_state_machine_is_told_beside_a_jobs_status_is_none_of_them() -> None:
+    assert {status.value for status in PollStatus}.isdisjoint(status.value for status in JobStatus)

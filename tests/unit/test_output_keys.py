@@ -9,7 +9,7 @@ import pytest
 
 from darkroom import output_keys
 from darkroom.errors import InvalidSetting
-from darkroom.model import ImageFormat, Job, JobStatus, SourceObject, Upload
+from darkroom.model import ImageFormat, Job, JobStatus, ProviderProcess, SourceObject, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 JPEG, PNG, TIFF = ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF
@@ -17,19 +17,19 @@ JPEG, PNG, TIFF = ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF
 
 def job(key: str = "a.jpg", bucket: str = "in") -> Job:
     return Job(
-        "0" * 32,
-        1,
-        1,
-        JobStatus.PROCESSING,
-        bucket,
-        key,
-        "v1",
-        "",
-        NOW,
-        NOW,
+        job_id="0" * 32,
+        run=1,
+        attempt=1,
+        status=JobStatus.PROCESSING,
+        source_bucket=bucket,
+        source_key=key,
+        source_version="v1",
+        source_order="",
+        created_at=NOW,
+        deadline_at=NOW,
         provider="topaz",
         model="Standard V2",
-        process_id="p-1",
+        process=ProviderProcess(process_id="p-1", eta=NOW, submitted_at=NOW),
     )
 
 
@@ -109,10 +109,10 @@ def test_the_source_is_percent_encoded_or_hashed() -> None:
 
 def test_a_vanished_version_still_names_its_job() -> None:
     there = SourceObject("in", "a.jpg", "v1", "e", 9, NOW)
-    ghost = output_keys.vanished(Upload("in", "a.jpg", "v1"), NOW)
+    ghost = output_keys.missing_source(Upload("in", "a.jpg", "v1"), NOW)
     assert ghost is not None
     assert ghost.job_id == there.job_id
-    assert output_keys.vanished(Upload("in", "a.jpg", None, "e"), NOW) is None
+    assert output_keys.missing_source(Upload("in", "a.jpg", None, "e"), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_only_a_suffix_that_would_be_wrong_is_replaced(key: str, form: ImageForm
 
 
 def test_a_right_suffix_that_s3_cannot_hold_is_refused_while_nothing_is_spent() -> None:
-    assert output_keys.right_key("k" * 1020 + ".png", PNG) == "k" * 1020 + ".png"
+    assert output_keys.exact_key_in_format("k" * 1020 + ".png", PNG) == "k" * 1020 + ".png"
     with pytest.raises(InvalidSetting, match="upload under a shorter key"):
-        output_keys.right_key("k" * 1020 + ".png", TIFF)
+        output_keys.exact_key_in_format("k" * 1020 + ".png", TIFF)
 
 
 def test_a_paid_result_keeps_the_sources_key_where_s3_cannot_hold_the_right_one() -> None:
@@ -160,13 +160,13 @@ def test_the_receipt_has_credits_as_plain_decimals(credits: str, text: str) -> N
 
 @pytest.mark.parametrize("key", ["a.jpg", "...", "a/.../b", ".a/b", "a./b", "a..b", "a//b", ".hidden", "%2e%2e/a"])
 def test_these_keys_can_be_fetched_by_a_link(key: str) -> None:
-    output_keys.check_linkable(key)
+    output_keys.check_key_fits_a_link(key)
 
 
 @pytest.mark.parametrize("key", [".", "..", "./a", "../a", "a/./b", "a/../b", "a/.", "a/.."])
 def test_a_folder_named_by_dots_cannot_be_fetched_by_a_link(key: str) -> None:
     with pytest.raises(InvalidSetting, match="upload it under another key"):
-        output_keys.check_linkable(key)
+        output_keys.check_key_fits_a_link(key)
 
 
 def test_each_job_has_one_place_for_what_it_stages_which_is_no_upload() -> None:

@@ -54,7 +54,7 @@ def test_a_plan_without_a_price_cannot_be_reserved_or_reckoned_in_dollars() -> N
 
 def test_pricing_changes_nothing_but_the_price() -> None:
     plan = planned(model="Redefine", label="x")
-    priced = planning.priced(plan, Decimal("2.5"), NO_LIMITS)
+    priced = planning.with_price(plan, Decimal("2.5"), NO_LIMITS)
     assert priced == replace(plan, credits=Decimal("2.5"))
     assert (priced.price, priced.cost_usd) == (Decimal("2.5"), Decimal("0.30"))
 
@@ -67,7 +67,7 @@ def test_pricing_changes_nothing_but_the_price() -> None:
     ],
 )  # fmt: skip
 def test_an_estimate_of_exactly_the_limit_is_paid(tags: dict[str, str], limits: Limits) -> None:
-    assert planning.priced(planned(limits, **tags), Decimal(5), limits).price == 5
+    assert planning.with_price(planned(limits, **tags), Decimal(5), limits).price == 5
 
 
 @pytest.mark.parametrize("credits", ["5.001", "6", "1000000"])
@@ -84,7 +84,7 @@ def test_an_estimate_above_a_limit_is_refused_with_both_numbers(
 ) -> None:
     plan = planned(limits, **tags)  # no limit refuses what has no price yet
     with pytest.raises(PriceAboveLimit, match=rf"costs {credits} credits .* {name} allows {bound}$"):
-        planning.priced(plan, Decimal(credits), limits)
+        planning.with_price(plan, Decimal(credits), limits)
 
 
 def test_sizes_are_refused_before_anybody_is_asked_for_a_price() -> None:

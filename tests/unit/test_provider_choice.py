@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from darkroom import catalog, container
+from darkroom import catalog
 from darkroom.model import JobStatus
+from darkroom.providers.registry import ADAPTERS
 from darkroom_cli.main import app
 from darkroom_cli.simulate import VENDORS
 from darkroom_local import simulator_processes
@@ -23,7 +24,7 @@ REAL = "a-real-key"
 
 
 def test_every_provider_has_a_simulator_and_a_command_for_it() -> None:
-    assert set(simulator_processes.vendors()) == set(VENDORS) == set(container.ADAPTERS) == set(catalog.providers())
+    assert set(simulator_processes.vendors()) == set(VENDORS) == set(ADAPTERS) == set(catalog.providers())
 
 
 def test_without_a_key_everybody_is_simulated_with_a_key_of_their_own() -> None:

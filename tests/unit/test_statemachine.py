@@ -131,7 +131,7 @@ def start(text: str = TEXT) -> str:
 def finish(run: str) -> tuple[dict[str, Any], list[str]]:
     """Return the end of a run, and the states it entered."""
     states = boto3.client("stepfunctions")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300
     while (end := states.describe_execution(executionArn=run))["status"] == "RUNNING":
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -18,7 +18,7 @@ from tests.fakes.result_server import CONTENT, PUBLIC, Host, downloads, resolve
 from tests.unit.wire_support import Kept, Patience, Streamed, breaking, streamed
 
 from darkroom.errors import SubmitInDoubt
-from darkroom.pipeline.dispatch import MIN_TIME_TO_HOLD
+from darkroom.pipeline.dispatch import MIN_TIME_FOR_SYNCHRONOUS_CALL
 from darkroom.providers import http_client, synchronous
 
 __all__ = ["resolve"]  # pytest must find this automatic fixture here
@@ -128,7 +128,7 @@ def test_a_link_is_tried_with_pauses_as_long_as_the_invocation_lasts(took: float
         taken(LINKED, host=host, patience=patience, took=took)
     assert patience.waited == waits
     assert host.seen == len(waits) + 1
-    assert took + sum(waits) <= synchronous.LAST_RETRY_SECONDS < MIN_TIME_TO_HOLD.total_seconds()
+    assert took + sum(waits) <= synchronous.LAST_RETRY_SECONDS < MIN_TIME_FOR_SYNCHRONOUS_CALL.total_seconds()
 
 
 def test_a_host_that_needs_a_minute_is_waited_for() -> None:

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, str | int] = {
     "DefaultSettings": "",
     "SettingSpelling": "",
     "TagPrefix": "",
+    "MetadataSettings": "",
     "MonthlyCreditLimit": "0",
     "MaxCreditsPerJob": "0",
     "MonthlyBudgetUsd": "0",

@@ -25,19 +25,19 @@ from darkroom.providers.topaz import LEGACY_KEY_PREFIX, Topaz
 CONTENT = b"\x89PNG not really\r\n--" + bytes(range(256))
 IMAGE = image_of(lambda: io.BytesIO(CONTENT), len(CONTENT))
 PLAN = Plan(
-    "topaz",
-    "Standard V2",
-    "enhance/async",
-    {"model": "Standard V2", "output_width": "512", "prompt": 'a "b"\u00e9'},
-    {},
-    {},
-    (),
-    ImageFormat.PNG,
-    ImageFormat.PNG,
-    512,
-    512,
-    Decimal(1),
-    Decimal("0.12"),
+    provider="topaz",
+    model="Standard V2",
+    endpoint="enhance/async",
+    parameters={"model": "Standard V2", "output_width": "512", "prompt": 'a "b"\u00e9'},
+    settings={},
+    layers={},
+    notes=(),
+    source_format=ImageFormat.PNG,
+    output_format=ImageFormat.PNG,
+    output_width=512,
+    output_height=512,
+    credits=Decimal(1),
+    credit_price_usd=Decimal("0.12"),
 )
 MULTIPART_BODY = (
     b"--{b}\r\n"

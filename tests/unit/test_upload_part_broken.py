@@ -37,14 +37,14 @@ def test_a_part_that_changed_on_its_way_is_refused_by_its_checksum(bucket: Small
     """The bytes change after the checksum was computed, as memory or a network could do it."""
     target = begun(bucket)
     sender = sender_of(bucket, target)
-    plain = sender._body
+    plain = sender._send_body
 
     def corrupted(connection: Any, source: Any, size: int) -> int:
         send = connection.send
         connection.send = lambda data: send(bytes(data).replace(b"abc", b"abd"))
         return plain(connection, source, size)
 
-    sender._body = corrupted  # type: ignore[method-assign]
+    sender._send_body = corrupted  # type: ignore[method-assign]
     with pytest.raises(PartNotSent, match="BadDigest"):
         sender.send(1, reader(b"abc" * 1000), 3000)
     assert bucket.open_uploads[target["UploadId"]] == {}

@@ -46,6 +46,25 @@ class Configuration:
         return allowed or tuple(known)
 
     @property
+    def tag_prefix(self) -> str:
+        """The prefix of the tags that are settings; empty = all tags."""
+        return self.text("TAG_PREFIX", "")
+
+    @property
+    def metadata_prefix(self) -> str | None:
+        """The prefix of the metadata names that are settings; empty = all names, None = metadata is not read."""
+        choice = self.text("METADATA_SETTINGS", "").strip().lower()
+        if choice not in ("", "on", "prefixed", "off"):
+            raise BadConfiguration(
+                f"MetadataSettings: {choice!r} is not valid; allowed: empty, on, prefixed, off; correct it and deploy again"
+            )
+        if choice == "prefixed" and not self.tag_prefix:
+            raise BadConfiguration(
+                "MetadataSettings is `prefixed`, but there is no TagPrefix; set one and deploy again"
+            )
+        return None if choice == "off" else "" if choice == "on" else self.tag_prefix
+
+    @property
     def prefix(self) -> str:
         """The prefix that keys of uploads must have; empty = none."""
         return self.text("INPUT_PREFIX", "")

@@ -1,32 +1,40 @@
-"""Every way a job can go wrong, in the words of the contract. Nothing here knows a vendor or AWS.
+"""The errors: every way in which a job can go wrong, with its public error code. Nothing here knows a vendor or AWS.
 
 The tree, by who must act::
 
     DarkroomError
-    ├── Refusal                a job ends unpaid, or paid and settled; carries an ErrorCode
+    ├── Refusal                a job is rejected or ends; has an ErrorCode
     │   ├── InvalidSetting         uploader   a key or value is wrong
-    │   ├── UnknownModel           uploader   `model` names no model of the provider
-    │   ├── UnsupportedFormat      uploader   not a whole single jpeg, png or tiff
-    │   ├── ImageTooLarge          uploader   bytes or megapixels over the model's limit
-    │   ├── PriceAboveLimit        uploader   dearer than max_credits or MaxCreditsPerJob
-    │   ├── OutputCollision        uploader   another source already owns the output key
-    │   ├── BudgetExceeded         operator   the month's limit would be passed
+    │   ├── UnknownModel           uploader   `model` is not a model of the provider
+    │   ├── UnsupportedFormat      uploader   not one complete JPEG, PNG or TIFF
+    │   ├── ImageTooLarge          uploader   more bytes or megapixels than the model's limit
+    │   ├── PriceAboveLimit        uploader   costs more than max_credits or MaxCreditsPerJob
+    │   ├── OutputCollision        uploader   another source has claimed the output key
+    │   ├── SourceUnreadable       operator   the object is archived, or nobody lets Darkroom read it
+    │   ├── BudgetExceeded         operator   the rest of the month's budget is less than the price
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
-    ├── OperatorFault          operator   AuthFailed or OutOfCredits: wait, do not fail
-    ├── Throttled              nobody     the vendor asks to come back later; nothing was accepted
+    ├── ProviderSilent         –          the vendor did not answer the question, for one of three reasons
+    │   ├── OperatorFault          operator   AuthFailed or OutOfCredits; the job waits
+    │   ├── Throttled              nobody     the vendor asks to retry later; nothing was accepted
+    │   └── ProviderUnavailable    nobody     a read got no usable answer; repeat it
     ├── NothingSent            nobody     no byte reached the vendor
     ├── SubmitInDoubt          us         the vendor may or may not have accepted
-    ├── ProviderUnavailable    nobody     a read call got no usable answer; ask again
     ├── ProcessUnknown         us         the vendor does not know this process id
-    ├── ResultNotReady         nobody     Completed, but the link or its bytes are not whole yet
+    ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch it again
     │   └── OutputBusy             nobody     another version's result is being written to the same key
-    ├── UnsafeLink             operator   a result link points where Darkroom will not go
+    ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── LostClaim              nobody     another worker owns the job now; change nothing
-    ├── LedgerBusy             nobody     DynamoDB conflicts outlasted this invocation
-    ├── Inapplicable           operator   a command does not fit the job as it stands; nothing was changed
-    └── SourceGone             uploader   the object or version is no longer there
+    ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
+    ├── LedgerBusy             nobody     DynamoDB's conflicts lasted longer than the retries
+    ├── Inapplicable           operator   a command does not fit the job's status; nothing was changed
+    ├── SourceDenied           operator   the object may not be read now; the job is tried again for a while
+    └── SourceGone             uploader   the object or its version does not exist any more
 
-A message names the key, the value, what is allowed and the nearest right value. No message carries a link or a key.
+A read of a process, a list or an account handles all three kinds of ProviderSilent alike. A submit, or the estimate before it,
+does not: OperatorFault opens the provider's circuit. Throttled lets the job wait. ProviderUnavailable lets the job wait if
+nothing was sent yet, and counts as a doubt afterwards.
+
+A message names the key, the value, what is allowed and the nearest valid value. No message contains a link or an API key.
 """
 
 from __future__ import annotations
@@ -36,7 +44,7 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """The closed set of codes that users see in reports, events and the ledger; docs/errors.md has a row for each."""
+    """The error codes that users see in reports, events and the ledger. docs/errors.md has a row for each."""
 
     INVALID_SETTING = "InvalidSetting"
     UNKNOWN_MODEL = "UnknownModel"
@@ -51,6 +59,7 @@ class ErrorCode(StrEnum):
     TIMED_OUT = "TimedOut"
     RESULT_LOST = "ResultLost"
     SOURCE_GONE = "SourceGone"
+    SOURCE_UNREADABLE = "SourceUnreadable"
     OUTPUT_COLLISION = "OutputCollision"
 
 
@@ -89,106 +98,121 @@ CURES: dict[ErrorCode, str] = {
         "`darkroom rerun --code ResultLost` pays once more."
     ),
     ErrorCode.SOURCE_GONE: "The object was deleted before it was submitted. If that was a mistake, upload it again.",
+    ErrorCode.SOURCE_UNREADABLE: (
+        "Restore the object if it is archived. Otherwise let the stack read it: check the bucket's policy, the object's KMS key "
+        "(KmsKeyArns) and the scan that tags it. Then run `darkroom rerun --code SourceUnreadable`."
+    ),
     ErrorCode.OUTPUT_COLLISION: "Rename one of the two sources, or give them different output formats.",
 }
 
 
 class DarkroomError(Exception):
-    """The root. `str(error)` is safe to log, store and show."""
+    """The base of all errors. `str(error)` is safe to log, store and show."""
 
 
 class Refusal(DarkroomError):
-    """A reason for which a job ends; `code` is its closed word."""
+    """A reason for which a job is rejected or ends. `code` is the public error code."""
 
     code: ErrorCode
 
 
 class InvalidSetting(Refusal):
-    """A setting's key or value is wrong; says which, what is allowed and the closest valid names."""
+    """A setting's key or value is wrong. The message says which, what is allowed, and the closest valid names."""
 
     code = ErrorCode.INVALID_SETTING
 
 
 class UnknownModel(Refusal):
-    """`model` names no model that the chosen provider offers; says which it has, and which follows a retired one."""
+    """The setting `model` is not a model that the chosen provider offers, or no longer."""
 
     code = ErrorCode.UNKNOWN_MODEL
 
 
 class UnsupportedFormat(Refusal):
-    """The bytes are not one whole jpeg, png or tiff image."""
+    """The object is not one complete JPEG, PNG or TIFF image."""
 
     code = ErrorCode.UNSUPPORTED_FORMAT
 
 
 class ImageTooLarge(Refusal):
-    """Bytes or megapixels, in or out, pass the model's limit."""
+    """The image or the result has more bytes or megapixels than the model's limit."""
 
     code = ErrorCode.IMAGE_TOO_LARGE
 
 
 class PriceAboveLimit(Refusal):
-    """The job would cost more than one job may."""
+    """The job costs more than `max_credits` or MaxCreditsPerJob."""
 
     code = ErrorCode.PRICE_ABOVE_LIMIT
 
 
 class BudgetExceeded(Refusal):
-    """The month's credits or dollars do not suffice; says what was left and what was asked."""
+    """The rest of the month's credits or dollars is less than the price. The message gives both."""
 
     code = ErrorCode.BUDGET_EXCEEDED
 
 
 class OutputCollision(Refusal):
-    """Another source key owns this output key."""
+    """Another source has claimed the output key."""
 
     code = ErrorCode.OUTPUT_COLLISION
 
 
+class SourceUnreadable(Refusal):
+    """The object is archived, or could not be read for a quarter of an hour. The message says who must do what."""
+
+    code = ErrorCode.SOURCE_UNREADABLE
+
+
 class ProviderRejected(Refusal):
-    """The vendor answered a 4xx that no retry mends; it accepted and charged nothing."""
+    """The vendor refused the submit with a 4xx for which a retry does not help. It accepted and charged nothing."""
 
     code = ErrorCode.PROVIDER_REJECTED
 
 
-class OperatorFault(DarkroomError):
-    """The vendor's account needs its owner: AuthFailed (401, 403) or OutOfCredits (402, 412, 425). Nothing was accepted."""
+class ProviderSilent(DarkroomError):
+    """The vendor did not answer the question. That proves nothing about earlier submits."""
+
+
+class OperatorFault(ProviderSilent):
+    """The owner of the vendor's account must act: AuthFailed (401, 403) or OutOfCredits (402, 412, 425). Nothing was
+    accepted."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-class Throttled(DarkroomError):
-    """The vendor asks to come back later (429). Nothing was accepted."""
+class Throttled(ProviderSilent):
+    """The vendor asks to retry later (429). Nothing was accepted."""
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
 
+class ProviderUnavailable(ProviderSilent):
+    """A call that spends nothing got no usable answer. It may be repeated."""
+
+
 class NothingSent(DarkroomError):
-    """The connection was never made: no byte reached the vendor."""
+    """No connection was made, so that no byte reached the vendor."""
 
 
 class SubmitInDoubt(DarkroomError):
-    """Time-out, reset or 5xx after the first byte: the vendor may have accepted and may charge."""
-
-
-class ProviderUnavailable(DarkroomError):
-    """A call that changes nothing got no usable answer; asking again is safe."""
+    """A submit timed out, broke off or was answered with a 5xx after its first byte: the vendor may have accepted it."""
 
 
 class ProcessUnknown(DarkroomError):
-    """The vendor answered 404 for a process id. Unknown, never success."""
+    """The vendor does not know the process id (404). This never means that the process has succeeded."""
 
 
 class ResultNotReady(DarkroomError):
-    """The result's link or its bytes are not whole: fetch again with a fresh link. Nothing was published."""
+    """The result or its link is not available or not complete yet. Nothing was published; fetch it again with a new link."""
 
 
 class OutputBusy(ResultNotReady):
-    """Another version's result is being written to the same output key, at the latest until `until`."""
+    """Another version's result is being written to the same output key, until `until` at the latest."""
 
     def __init__(self, message: str, until: datetime) -> None:
         super().__init__(message)
@@ -196,21 +220,30 @@ class OutputBusy(ResultNotReady):
 
 
 class UnsafeLink(DarkroomError):
-    """A result link that is not https, not public, or redirects too often."""
+    """A result link is not https, leads to an address that is not public, or redirects too often."""
 
 
 class LostClaim(DarkroomError):
-    """A conditional write found another run, attempt or status: this worker was given up for dead."""
+    """A conditional write found another run, attempt or status: another worker owns the job now."""
+
+
+class ClaimHeld(DarkroomError):
+    """The message is delivered again while the lease of the worker that received it before is not over. If it were acknowledged,
+    nobody would count that the worker died."""
 
 
 class LedgerBusy(DarkroomError):
-    """Transaction conflicts, throttling or errors of DynamoDB outlasted one invocation's retries. After an error of its own, what
-    was asked for may have been written: the row decides."""
+    """DynamoDB's conflicts, throttling or errors lasted longer than the retries of one invocation. After an error of DynamoDB
+    the write may have been made all the same: read the row."""
 
 
 class Inapplicable(DarkroomError):
-    """An operator's command does not fit the job as it stands; the message names the one that does."""
+    """An operator's command does not fit the job's status. The message names the command that does."""
+
+
+class SourceDenied(DarkroomError):
+    """The source object may not be read now: a policy, a key or a scan forbids it. The message says who must do what."""
 
 
 class SourceGone(DarkroomError):
-    """The source object or version is missing, or was overwritten since the event."""
+    """The source object or its version does not exist any more, or was overwritten since the event."""

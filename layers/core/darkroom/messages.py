@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 from urllib.parse import unquote_plus
 
 from darkroom.model import Job, JobDue, JobStatus, Upload
+from darkroom.timestamps import stamp
 
 MAX_DELAY_SECONDS = 900  # the longest delay of a message that SQS allows (DelaySeconds)
 
-SOURCE = "darkroom"
+EVENT_SOURCE = "darkroom"  # of our events and of our own messages
 JOB_ID = re.compile("[0-9a-f]{32}")
 JOB_DUE = "Job Due"  # our own message on the intake queue: it names a job by its id, since its object may be gone
 
@@ -48,7 +48,8 @@ def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
     try:
         message = json.loads(body)
         if message.get("detail-type") == JOB_DUE:
-            return (JobDue(_job_id(message["detail"]["job_id"])),)
+            detail = message["detail"]
+            return (JobDue(_job_id(detail["job_id"]), detail.get("after_failure") is True),)
         if "Records" in message:
             return tuple(_from_s3_notification(record) for record in message["Records"] if _is_creation(record))
         if message.get("Event") == "s3:TestEvent":
@@ -58,6 +59,11 @@ def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
         return (_from_event(message["detail"]),)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedMessage(f"not an S3 notification: {type(error).__name__}") from None
+
+
+def is_repeated(record: Mapping[str, Any]) -> bool:
+    """Whether the record of an SQS batch was received before, and not acknowledged."""
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")) > 1
 
 
 def _job_id(value: object) -> str:
@@ -103,9 +109,13 @@ def _etag(value: str | None) -> str | None:
 
 
 def to_message(what: Upload | JobDue) -> str:
-    """Return the queue message for an upload, in EventBridge's form, or for a due job. `parse_message` reads it back."""
+    """Return the queue message for an upload, in EventBridge's form, or for a due job. `parse_message` reads it back.
+
+    The text is ASCII: SQS refuses some characters that a key may have, such as U+FFFE (SQS API reference, SendMessage).
+    """
     if isinstance(what, JobDue):
-        return json.dumps({"source": SOURCE, "detail-type": JOB_DUE, "detail": {"job_id": what.job_id}})
+        detail = {"job_id": what.job_id} | ({"after_failure": True} if what.after_failure else {})
+        return json.dumps({"source": EVENT_SOURCE, "detail-type": JOB_DUE, "detail": detail})
     return _object_created_event(what)
 
 
@@ -118,15 +128,16 @@ def _object_created_event(upload: Upload) -> str:
     }
     s3_object = {name: value for name, value in fields_of_object.items() if value is not None}
     detail = {"bucket": {"name": upload.bucket}, "object": s3_object}
-    return json.dumps({"source": SOURCE, "detail-type": "Object Created", "detail": detail}, ensure_ascii=False)
+    return json.dumps({"source": EVENT_SOURCE, "detail-type": "Object Created", "detail": detail})
 
 
 def event_detail(job: Job) -> dict[str, object]:
     """Return the job's public attributes for events and reports, as JSON types, without absent ones.
 
-    If the job's model is to retire, `retires` says on which day at the earliest, and `replaced_by` names its successor."""
-    known = {field.name for field in fields(job)}
-    detail = {name: plain(getattr(job, name)) for name in PUBLIC if name in known} | _end_of_model(job)
+    If the job's model is to retire, `retires` says on which day at the earliest, and `replaced_by` names its successor.
+    """
+    attributes = job.attributes
+    detail = {name: plain(attributes[name]) for name in PUBLIC} | _end_of_model(job)
     return {name: value for name, value in detail.items() if value is not None}
 
 
@@ -140,13 +151,8 @@ def _end_of_model(job: Job) -> dict[str, object]:
     return {"retires": model.lifecycle.warns_on.isoformat(), "replaced_by": model.lifecycle.replaced_by}
 
 
-def stamp(moment: datetime) -> str:
-    """A time as ledger, events, reports and the command line write it: `2026-11-21T14:00:00.000Z`, always of one length."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def plain(value: object) -> object:
-    """A job's attribute in JSON's types."""
+    """Return the value of an attribute as a JSON type."""
     match value:
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)

@@ -16,7 +16,7 @@ from darkroom.model import ImageFormat, Job, SourceObject, Upload
 
 FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
-RECEIPT_JOB = "darkroom-job"
+RECEIPT_JOB, RECEIPT_PROCESS = "darkroom-job", "darkroom-process-id"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
 SUPERSEDED_MARK = re.compile(r"\.superseded-[0-9a-f]{12}")  # see superseded_key
@@ -60,12 +60,12 @@ def key_in_format(source_key: str, form: ImageFormat) -> str:
     Content-Type is right in any case.
     """
     try:
-        return right_key(source_key, form)
+        return exact_key_in_format(source_key, form)
     except InvalidSetting:
         return source_key
 
 
-def right_key(source_key: str, form: ImageFormat) -> str:
+def exact_key_in_format(source_key: str, form: ImageFormat) -> str:
     """Return the same as `key_in_format`, but raise InvalidSetting if the key is too long for S3. For checks before money is
     spent."""
     suffix = posixpath.splitext(source_key)[1].lower()
@@ -90,7 +90,7 @@ def superseded_key(key: str, job_id: str) -> str:
     return stem.encode()[: S3_KEY_LIMIT_BYTES - len(mark.encode())].decode(errors="ignore") + mark
 
 
-def check_linkable(key: str) -> None:
+def check_key_fits_a_link(key: str) -> None:
     """Raise InvalidSetting for a key with a folder `.` or `..`: HTTP clients remove those from a URL, so that its signature
     is wrong."""
     if {".", ".."} & set(key.split("/")):
@@ -124,7 +124,7 @@ def upload_of(job: Job) -> Upload:
     return Upload(bucket=job.source_bucket, key=job.source_key, version_id=job.source_version)
 
 
-def vanished(upload: Upload, now: datetime) -> SourceObject | None:
+def missing_source(upload: Upload, now: datetime) -> SourceObject | None:
     """Return a stand-in for an object that no longer exists, with which its job id can be computed; None if the event has no
     version."""
     if not upload.version_id:
@@ -141,9 +141,9 @@ def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dic
         RECEIPT_JOB: job.job_id,
         "darkroom-source": source,
         "darkroom-source-version": job.source_version or "",
-        "darkroom-provider": job.provider or "",
-        "darkroom-model": job.model or "",
-        "darkroom-process-id": job.process_id or "",
+        "darkroom-provider": job.require_provider(),
+        "darkroom-model": job.require_model(),
+        RECEIPT_PROCESS: job.require_process().process_id,
         "darkroom-credits": f"{credits.normalize():f}",
     }
     left = S3_METADATA_LIMIT_BYTES - sum(len(k) + len(v) for k, v in metadata.items())

@@ -15,7 +15,16 @@ from typing import Any
 from darkroom import catalog, model_settings, pricing, retirement, sizing
 from darkroom.catalog import Catalog, Model
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, ResolvedSetting, SendMode, Spelling
+from darkroom.model import (
+    PIXELS_PER_MEGAPIXEL,
+    ImageFacts,
+    ImageFormat,
+    Limits,
+    Plan,
+    ResolvedSetting,
+    SendMode,
+    Spelling,
+)
 from darkroom.model_settings import CONDITIONAL_KEYS, DEFAULT_LAYER
 from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, REPLACE, Settings, did_you_mean, quoted
 from darkroom.spelling import closest
@@ -102,7 +111,7 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
         max_credits=settings.max_credits,
     )
     credits = pricing.credits(width * height, model.mp_per_credit, model.credits)
-    return unpriced if credits is None else priced(unpriced, credits, limits)
+    return unpriced if credits is None else with_price(unpriced, credits, limits)
 
 
 def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, settings: Settings, today: date) -> Model:
@@ -133,7 +142,7 @@ def _check_no_dearer(replaced: Plan, planned: Plan) -> None:
         )
 
 
-def priced(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
+def with_price(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
     """Return the plan with that price. Raises PriceAboveLimit if it is above `max_credits` or the stack's limit for one job;
     a stack limit of 0 means no limit."""
     per_job = limits.credits_per_job.get(plan.provider) or None
@@ -198,7 +207,7 @@ def _send_mode(
     by_link = values.get("input_by", model.inputs[0]) == catalog.LINK
     is_wanted = values.get("synchronous") == "true"
     limit_mp = model.synchronous_max_output_mp
-    if is_wanted and limit_mp is not None and output_pixels > limit_mp * pricing.PIXELS_PER_MEGAPIXEL:
+    if is_wanted and limit_mp is not None and output_pixels > limit_mp * PIXELS_PER_MEGAPIXEL:
         message = f"synchronous=true in {accepted['synchronous'].layer}: {model.name} takes it for up to {limit_mp} MP"
         if accepted["synchronous"].layer in OBJECT_LAYERS:
             raise ImageTooLarge(f"{message}; the result would be larger")

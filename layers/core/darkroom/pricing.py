@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-PIXELS_PER_MEGAPIXEL = 1_000_000
+from darkroom.model import PIXELS_PER_MEGAPIXEL
 
 
 def credits(output_pixels: int, mp_per_credit: Decimal | None, credits: Decimal | None = None) -> Decimal | None:

@@ -6,6 +6,7 @@ a vendor's parameter, which depends on the model: `planning` does that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +29,7 @@ OUR_KEYS = frozenset(
 )
 REFUSE, REPLACE = "refuse", "replace"  # what becomes of an upload whose model the provider has retired
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
+NO_HEADER_NAME = re.compile("[:/@]")  # of the characters of a tag's key (RFC 9110, section 5.1)
 LABEL_MAX_CHARACTERS = 256  # S3's limit for a tag value
 MAX_SHOWN_CHARACTERS = 80
 
@@ -88,16 +90,26 @@ def tag_layer(tags: Mapping[str, str], prefix: str = "") -> Layer:
     return Layer(TAGS, dict(tags), carried_by_object=True, prefix=prefix)
 
 
-def metadata_layer(metadata: Mapping[str, str]) -> Layer:
-    """Return the layer of an object's user metadata, with keys as HeadObject gives them, without `x-amz-meta-`. It leaves out
-    Darkroom's receipts, and a number under `mode`, where file tools keep a file's permissions."""
-    values = {
-        key: decode_metadata_value(value)
-        for key, value in metadata.items()
-        if not canonical(key).startswith(RECEIPT_PREFIX)
-    }
-    file_modes = {key for key, value in values.items() if canonical(key) == "mode" and value.isdecimal()}
-    return Layer(METADATA, {key: values[key] for key in values.keys() - file_modes}, carried_by_object=True)
+def metadata_layer(metadata: Mapping[str, str], prefix: str = "") -> Layer:
+    """Return the layer of an object's user metadata, with keys as HeadObject gives them, without `x-amz-meta-`.
+
+    With a `prefix`, only keys that begin with it are settings; a character of the prefix that a header's name cannot hold
+    counts as `-`. Without one it leaves out Darkroom's receipts, and a number under `mode`, where file tools keep a file's
+    permissions.
+    """
+    values = {key: decode_metadata_value(value) for key, value in metadata.items()}
+    if not prefix:
+        values = {key: value for key, value in values.items() if not _is_of_a_tool(canonical(key), value)}
+    return Layer(METADATA, values, carried_by_object=True, prefix=metadata_name("", prefix))
+
+
+def metadata_name(key: str, prefix: str) -> str:
+    """Return the name, without `x-amz-meta-`, of the metadata that holds the setting `key` under that prefix."""
+    return NO_HEADER_NAME.sub("-", prefix) + key
+
+
+def _is_of_a_tool(key: str, value: str) -> bool:
+    return key.startswith(RECEIPT_PREFIX) or (key == "mode" and value.isdecimal())
 
 
 def decode_metadata_value(value: str) -> str:
@@ -118,7 +130,7 @@ def parse_defaults(text: str) -> Layer:
     """
     values: dict[str, str] = {}
     for part in (part.strip() for part in text.split(",")) if text.strip() else ():
-        key, equals, value = (piece.strip() for piece in part.partition("="))
+        key, equals, value = (word.strip() for word in part.partition("="))
         if not (key and equals and value):
             raise InvalidSetting(
                 f"DefaultSettings: {quoted(part)} is not key=value; write key=value,key=value without commas in values"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
-from darkroom import pricing
 from darkroom.catalog import Catalog, Model
 from darkroom.errors import ImageTooLarge, UnsupportedFormat
-from darkroom.model import ImageFacts
+from darkroom.model import PIXELS_PER_MEGAPIXEL, ImageFacts
 
 SIZE_KEYS = ("output_width", "output_height")
 
@@ -75,7 +74,7 @@ def check_size(
         size = f"{what} has {width_pixels} by {height_pixels} pixels"
         if max(width_pixels, height_pixels) > model.max_side_pixels:
             raise ImageTooLarge(f"{size}; {model.name} takes at most {model.max_side_pixels} a side")
-        megapixels = Decimal(width_pixels * height_pixels) / pricing.PIXELS_PER_MEGAPIXEL
+        megapixels = Decimal(width_pixels * height_pixels) / PIXELS_PER_MEGAPIXEL
         if megapixels > limit_mp:
             raise ImageTooLarge(f"{size}, {megapixels.normalize():f} MP; the limit of {model.name} is {limit_mp} MP")
     if model.max_scale and (width > facts.width * model.max_scale or height > facts.height * model.max_scale):

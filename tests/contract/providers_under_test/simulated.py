@@ -19,8 +19,8 @@ from darkroom.ports import ImageStream, Provider
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 
-FINISH_SECONDS = 10.0
-HOLD_SECONDS = 60.0
+FINISH_SECONDS = 120.0
+HOLD_SECONDS = 600.0
 # The duration of intended delays: long enough to notice, short enough for a test.
 SECONDS = {kind: {"seconds": 0.1} for kind in ("delay", "late_job", "fetch_late", "hold")}
 OPTIONS: Mapping[str, dict[str, float]] = {

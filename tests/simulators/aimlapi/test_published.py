@@ -27,7 +27,7 @@ from tests.simulators.aimlapi.support import (
     running,
     steepest,
 )
-from tests.simulators.client import BARE, BEARER
+from tests.simulators.client import BARE, BEARER, until
 from tests.simulators.picture_server import PictureServer, opened, picture
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
@@ -197,12 +197,11 @@ def test_the_same_client_request_id_twice_is_paid_twice(
 def test_credits_are_held_while_the_call_runs_and_the_balance_shows_it(picture_server: PictureServer) -> None:
     with running(speed=25) as (sim, http):
         assert http.get("/v2/billing").json() == {"current_balance": 10.0, "currency": "USD"}
+        sim.faults.add("late_job", seconds=2)
         caller = threading.Thread(target=generate, args=(http, picture_server.url()))
         caller.start()
         try:
-            stop = time.time() + 2
-            while not sim.submits and time.time() < stop:
-                time.sleep(0.01)
+            until(lambda: sim.submits, len)
             assert sim.account.balance()["reserved_credits"] == PRICE
             assert sim.account.consumed_credits == 0
         finally:
@@ -241,7 +240,7 @@ def test_the_connection_is_synchronous_as_long_as_the_picture_takes(picture_serv
     with running(speed=25) as (_, http):
         start = time.time()
         assert generate(http, picture_server.url(), **STRONG).status_code == 200
-        assert 0.2 <= time.time() - start < 2
+        assert 0.2 <= time.time() - start < 30
 
 
 def test_a_link_lives_seven_days(http: httpx.Client, picture_server: PictureServer) -> None:
@@ -252,11 +251,7 @@ def test_a_link_lives_seven_days(http: httpx.Client, picture_server: PictureServ
 def test_a_link_ends(picture_server: PictureServer) -> None:
     with running(result_lifetime_seconds=5) as (_, http):
         url = link(generate(http, picture_server.url()))
-        stop = time.time() + 3
-        while BARE.get(url).status_code == 200:
-            assert time.time() < stop
-            time.sleep(0.1)
-        assert BARE.get(url).status_code == 403
+        assert until(lambda: BARE.get(url).status_code, lambda code: code != 200) == 403
 
 
 def test_the_picture_can_come_inside_the_answer_whole_at_several_megabytes(picture_server: PictureServer) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 import pytest
+from tests.simulators.client import until
 from tests.simulators.oxen.support import (
     PURSE,
     finished,
@@ -44,10 +43,9 @@ def test_a_generation_can_end_badly_and_costs_nothing(
 def test_an_input_fetched_late_may_be_gone_by_then(
     sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    sim.faults.add("fetch_late", seconds=0.3)
+    sim.faults.add("fetch_late", seconds=2)
     generation_id = submitted(http, picture_server.url())
     seen(http, generation_id, "processing")
-    time.sleep(0.1)
     assert picture_server.asked == []
     picture_server.pictures.clear()
     assert finished(http, generation_id)["status"] == "failed"
@@ -60,8 +58,6 @@ def test_a_generation_can_end_late_or_hang(
     stuck = submitted(http, picture_server.url())
     sim.faults.add("late_job", seconds=0.3)
     late = submitted(http, picture_server.url())
-    time.sleep(0.2)
-    assert status(http, late)["status"] == "processing"
     assert finished(http, late)["status"] == "succeeded"
     assert status(http, stuck)["status"] == "processing"
     http.delete(f"/ai/queue/{stuck}")
@@ -71,11 +67,11 @@ def test_a_generation_can_end_late_or_hang(
 def test_a_generation_can_be_held_in_the_queue(
     sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    sim.faults.add("hold", seconds=0.3)
-    generation_id = submitted(http, picture_server.url())
-    time.sleep(0.2)
-    assert (status(http, generation_id)["status"], picture_server.asked) == ("queued", [])
-    assert finished(http, generation_id)["status"] == "succeeded"
+    sim.faults.add("hold", seconds=60)
+    sim.faults.add("hold", seconds=0.2)
+    held, soon = submitted(http, picture_server.url()), submitted(http, picture_server.url("/dog.jpg"))
+    assert finished(http, soon)["status"] == "succeeded"
+    assert (status(http, held)["status"], picture_server.asked) == ("queued", ["/dog.jpg"])
 
 
 def test_the_picture_can_have_the_wrong_size(
@@ -88,11 +84,12 @@ def test_the_picture_can_have_the_wrong_size(
 def test_an_unknown_status_word_can_show_up_once_or_while_active(
     sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    sim.faults.add("unknown_status", on="submit")
-    generation_id = submitted(http, picture_server.url())
-    assert status(http, generation_id)["status"] == "expired"
-    assert http.get("/ai/queue").json()["generations"][0]["status"] == "expired"
+    sim.faults.add("unknown_status", times=2, on="submit")
+    sim.faults.add("late_job", seconds=60)
+    stuck, generation_id = submitted(http, picture_server.url()), submitted(http, picture_server.url())
     assert finished(http, generation_id)["status"] == "succeeded"
+    assert status(http, stuck)["status"] == "expired"
+    assert [row["status"] for row in http.get("/ai/queue").json()["generations"]] == ["expired"]
     sim.faults.add("unknown_status")
     assert [status(http, generation_id)["status"] for _ in range(2)] == ["expired", "succeeded"]
 
@@ -100,12 +97,16 @@ def test_an_unknown_status_word_can_show_up_once_or_while_active(
 def test_the_lists_can_lag_and_can_omit_the_inputs(
     sim: OxenSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    sim.faults.add("list_lag", seconds=0.3)
-    sim.faults.add("late_job", seconds=60)
-    generation_id = submitted(http, picture_server.url())
+    sim.faults.add("list_lag", seconds=60)
+    sim.faults.add("late_job", times=2, seconds=60)
+    lagging = submitted(http, picture_server.url())
     assert http.get("/ai/queue").json()["count"] == http.get("/ai/generations").json()["count"] == 0
-    assert status(http, generation_id)["generation_id"] == generation_id
-    time.sleep(0.35)
+    assert status(http, lagging)["generation_id"] == lagging
+    sim.faults.add("list_lag", seconds=0.2)
+    generation_id = submitted(http, picture_server.url())
+    for path in ("/ai/queue", "/ai/generations"):
+        listed = until(lambda path=path: http.get(path).json()["generations"], len)  # type: ignore[misc]
+        assert [entry["generation_id"] for entry in listed] == [generation_id]
     for on, path in (("list", "/ai/queue"), ("history", "/ai/generations")):
         sim.faults.add("no_echo", on=on)
         assert ["input_image" in http.get(path).json()["generations"][0] for _ in range(2)] == [False, True]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from tests.simulators.client import BARE, BEARER
+from tests.simulators.client import BARE, BEARER, until
 from tests.simulators.oxen.support import edit, link, running, status, submitted
 from tests.simulators.picture_server import PictureServer, opened
 
 
 def test_a_link_ends_and_a_new_one_is_given_each_time_it_is_asked_for(picture_server: PictureServer) -> None:
-    with running(result_lifetime_seconds=75) as (_, http):  # a second and a half at this speed
+    with running(result_lifetime_seconds=150) as (_, http):  # three seconds at this speed
         generation_id = submitted(http, picture_server.url())
         old = link(http, generation_id)
         assert BARE.get(old).status_code == 200
-        time.sleep(1.6)
-        assert BARE.get(old).status_code == 403
-        assert BARE.get(status(http, generation_id)["result_url"]).status_code == 200
+        until(lambda: BARE.get(old).status_code, lambda code: code == 403)
+        until(lambda: BARE.get(status(http, generation_id)["result_url"]).status_code, lambda code: code == 200)
 
 
 def test_a_result_can_need_the_key_first_and_then_redirect(picture_server: PictureServer) -> None:

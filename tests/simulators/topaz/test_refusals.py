@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulators.client import BARE, KEY
+from tests.simulators.client import BARE, KEY, until
 from tests.simulators.topaz.support import balance, finished, picture, running, submit, submitted
 
 from darkroom_local.simulators.topaz import TopazSimulator
@@ -136,7 +136,7 @@ def test_an_upload_broken_off_by_the_client_is_not_accepted(
     part = '--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
     with socket.create_connection(("127.0.0.1", sim.port)) as raw:
         raw.sendall(f"{head}\r\n{part}".encode() + picture())
-        time.sleep(0.1)
+        until(lambda: sim.requests, len)
     time.sleep(0.2)
     assert sim.submits == []
     assert sim.requests[-1]["status"] is None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 import pytest
+from tests.simulators.client import until
 from tests.simulators.picture_server import PictureServer, opened
 from tests.simulators.uwear.support import finished, given, listed, result_of, submitted
 
@@ -26,20 +25,19 @@ def test_a_generation_can_fail_and_costs_nothing(
 def test_an_input_fetched_late_may_be_gone_by_then(
     sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    sim.faults.add("fetch_late", seconds=0.4)
+    sim.faults.add("fetch_late", seconds=2)
     generation_id = submitted(http, picture_server.url())
-    time.sleep(0.2)
     assert picture_server.asked == []
     picture_server.pictures.clear()
     assert finished(http, generation_id)["status"] == "Error"
 
 
 def test_a_generation_can_end_late(sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer) -> None:
-    sim.faults.add("late_job", seconds=0.5)
-    generation_id = submitted(http, picture_server.url())
-    time.sleep(0.4)
-    assert http.get(f"/generation/{generation_id}").json()["status"] == "Ongoing"
-    assert finished(http, generation_id)["status"] == "Done"
+    sim.faults.add("late_job", seconds=60)
+    sim.faults.add("late_job", seconds=0.3)
+    stuck, late = submitted(http, picture_server.url()), submitted(http, picture_server.url())
+    assert finished(http, late)["status"] == "Done"
+    assert http.get(f"/generation/{stuck}").json()["status"] == "Ongoing"
 
 
 def test_the_picture_can_have_the_wrong_size(
@@ -52,23 +50,25 @@ def test_the_picture_can_have_the_wrong_size(
 def test_an_unknown_status_word_can_show_up_once_or_while_running(
     sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    sim.faults.add("unknown_status", on="submit")
-    generation_id = submitted(http, picture_server.url())
-    assert http.get(f"/generation/{generation_id}").json()["status"] == "Queued"
-    assert listed(http)[0]["status"] == "Queued"
+    sim.faults.add("unknown_status", times=2, on="submit")
+    sim.faults.add("late_job", seconds=60)
+    stuck, generation_id = submitted(http, picture_server.url()), submitted(http, picture_server.url())
     assert finished(http, generation_id)["status"] == "Done"
+    assert http.get(f"/generation/{stuck}").json()["status"] == "Queued"
+    assert [entry["status"] for entry in listed(http)] == ["Done", "Queued"]
     sim.faults.add("unknown_status")
     seen = [http.get(f"/generation/{generation_id}").json()["status"] for _ in range(2)]
     assert seen == ["Queued", "Done"]
 
 
 def test_the_list_can_lag(sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer) -> None:
-    sim.faults.add("list_lag", seconds=0.4)
+    sim.faults.add("list_lag", seconds=60)
     generation_id = submitted(http, picture_server.url())
     assert listed(http) == []
     assert http.get(f"/generation/{generation_id}").status_code == 200
-    time.sleep(0.45)
-    assert [entry["generation_id"] for entry in listed(http)] == [generation_id]
+    sim.faults.add("list_lag", seconds=0.2)
+    soon = submitted(http, picture_server.url())
+    assert [entry["generation_id"] for entry in until(lambda: listed(http), len)] == [soon]
 
 
 def test_the_list_can_omit_the_inputs(sim: UwearSimulator, http: httpx.Client, picture_server: PictureServer) -> None:

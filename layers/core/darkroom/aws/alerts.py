@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from darkroom.model import Alarm, Note
+from darkroom.model import Alarm, WarningMetric
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,10 @@ class MetricAlerts:
         log.error(message, extra={"alarm": alarm.value, **facts})
         Metrics().add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
 
-    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
-        """Add `count` to the metric with the note's name, and log a warning."""
-        log.warning(message, extra={"note": note.value, **facts})
-        Metrics().add_metric(name=note.value, unit=MetricUnit.Count, value=count)
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
+        """Add `count` to the metric, and log a warning."""
+        log.warning(message, extra={"note": metric.value, **facts})
+        Metrics().add_metric(name=metric.value, unit=MetricUnit.Count, value=count)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,6 @@ class LoggedAlerts:
         """Log the alarm as a warning."""
         log.warning("%s: %s %s", alarm.value, message, facts or "")
 
-    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
-        """Log the note as a warning."""
-        log.warning("%s: %s %s", note.value, message, facts or "")
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
+        """Log the warning."""
+        log.warning("%s: %s %s", metric.value, message, facts or "")

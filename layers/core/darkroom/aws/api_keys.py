@@ -6,8 +6,17 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable
+
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
+
+# Secrets Manager's errors that pass by themselves (its API reference, "Common Errors"); all others need the operator.
+PASSING_CODES = frozenset(
+    {"InternalServiceError", "InternalFailure", "ServiceUnavailable", "ThrottlingException", "RequestTimeout"}
+)
 
 
 @dataclass
@@ -25,11 +34,30 @@ class ApiKeys:
         return (self._keys or {}).get(provider, "")
 
     def refresh(self) -> None:
-        """Read the secret again, so that a rotated key is used without a redeploy. A malformed secret counts as empty."""
-        text = self.client.get_secret_value(SecretId=self.secret_arn)["SecretString"]
+        """Read the secret again, so that a rotated key is used without a redeploy. A malformed secret counts as empty.
+
+        Raises OperatorFault if the secret may not be read or is not there, ProviderUnavailable if it cannot be read now.
+        """
+        text = self._read()
         try:
             stored = json.loads(text)
         except ValueError:
             stored = {}
         pairs = stored.items() if isinstance(stored, dict) else ()
         self._keys = {str(name): value.strip() for name, value in pairs if isinstance(value, str)}
+
+    def _read(self) -> str:
+        try:
+            return self.client.get_secret_value(SecretId=self.secret_arn).get("SecretString", "")
+        except BotoCoreError as error:
+            code, is_passing = type(error).__name__, True
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            is_passing = code in PASSING_CODES
+        if is_passing:
+            raise ProviderUnavailable(f"the secret of the API keys could not be read now ({code})")
+        raise OperatorFault(
+            ErrorCode.AUTH_FAILED,
+            f"the secret of the API keys may not be read ({code}): restore it, or let the stack's roles read it and its KMS key"
+            " (stack output ApiKeysSecretArn)",
+        )

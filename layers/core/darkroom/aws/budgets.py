@@ -1,33 +1,34 @@
-"""Budgets: the month's rows, written only together with the job that moves the money.
+"""Budgets: the writes of the month's rows, which are made only in one transaction with the job.
 
-A period keeps `committed` = `reserved` + `spent` because DynamoDB's conditions cannot add. Granting a reservation is
-the one write that may be refused; settling and releasing always go through, since what was charged was charged.
+A row has `committed` = `reserved` + `spent`, because a DynamoDB condition cannot add. Only a reservation may fail. A settlement
+and a release have no condition, because what was charged must be booked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import BudgetExceeded
-from darkroom.model import Job, Limits, Plan
+from darkroom.model import Job, Limits, Plan, Reservation
 
 USD = "usd"
-# What a job carries only while something is reserved for it.
-OF_A_RESERVATION = ("credits_reserved", "credit_price_usd", "budget_month", "key_fingerprint")
+# The attributes that a job has only while credits are reserved for it.
+OF_A_RESERVATION = tuple(field.name for field in fields(Reservation))
 
-# The period has no row yet: nothing is committed, and the price alone fits (checked before the write).
+# The month has no row yet, so nothing is committed. That the price alone fits is checked before the write.
 FIRST_OF_PERIOD = "attribute_not_exists(#committed)"
-# What is committed leaves room for the price: `room` = limit - price, since a condition cannot add.
+# The committed credits leave room for the price: `room` = limit - price, because a condition cannot add.
 ROOM_LEFT = "#committed <= :room"
 
 
 def reservations(plan: Plan, limits: Limits, month: str) -> list[Write]:
-    """The grants for a plan: its provider's month and the dollars'. Raises BudgetExceeded when no row could fit it."""
+    """Return the writes that reserve the plan's price, in the provider's unit and in dollars. Raises BudgetExceeded if the
+    price alone is above a limit."""
     provider_limit = limits.monthly_credits.get(plan.provider, Decimal(0))
     return [
         _grant(plan.provider, month, plan.price, provider_limit),
@@ -49,18 +50,19 @@ def _grant(unit: str, month: str, price: Decimal, limit: Decimal) -> Write:
 
 
 def settlements(job: Job, credits: Decimal) -> list[Write]:
-    """Gives the job's reservation back and books what was charged, in the month of the reservation."""
-    if job.credits_reserved is None or job.budget_month is None:
+    """Return the writes that end the job's reservation and book the charged credits, in the month of the reservation."""
+    reservation = job.reservation
+    if reservation is None:
         return []
-    price_usd = job.credit_price_usd or Decimal(0)
+    price_usd = reservation.credit_price_usd
     return [
-        _settle(job.provider or "", job.budget_month, job.credits_reserved, credits),
-        _settle(USD, job.budget_month, job.credits_reserved * price_usd, credits * price_usd),
+        _settle(job.require_provider(), reservation.budget_month, reservation.credits_reserved, credits),
+        _settle(USD, reservation.budget_month, reservation.credits_reserved * price_usd, credits * price_usd),
     ]
 
 
 def releases(job: Job) -> list[Write]:
-    """Gives the job's reservation back as if it had never been: the job waits for its next attempt."""
+    """Return the writes that undo the job's reservation, because the job waits for its next attempt."""
     return [replace(write, add={**write.add, "jobs": -1}) for write in settlements(job, Decimal(0))]
 
 
@@ -71,7 +73,7 @@ def _settle(unit: str, month: str, reserved: Decimal, spent: Decimal) -> Write:
 
 
 def explain(write: Write, item: Mapping[str, Any]) -> None:
-    """Raises BudgetExceeded when the failed write was a grant; says what was left and what was asked."""
+    """Raise BudgetExceeded if the failed write was a reservation; the message gives what is left and the price."""
     if "room" not in write.values:
         return
     unit = (items.text(write.key, "pk") or "").removeprefix("BUDGET#")

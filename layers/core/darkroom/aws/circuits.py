@@ -1,81 +1,70 @@
-"""Circuits on DynamoDB: one row a provider, `CIRCUIT#<provider>`, which says whether and when a submit may be tried."""
+"""Circuits on DynamoDB: one row for each provider, `CIRCUIT#<provider>`, with when a submit may be tried."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.model import Circuit
+from darkroom.timestamps import moment
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-# Nobody tries at this moment: of those who come when the time is over, the first moves it on and tries alone.
+# The time for a probe has come. The first worker moves the time on, so that no other may try.
 TIME_TO_TRY = "#retry_at <= :now"
-# An operator's pause is ended by an operator only, never by a submit that went well.
+# The provider is not paused. Only an operator ends a pause, never a submit that succeeds.
 NOT_PAUSED = "attribute_not_exists(#paused_at)"
 OPENED = ("retry_at", "opened_at", "error_code", "error")
 
 
 @dataclass(frozen=True)
 class DynamoCircuits:
-    """Fulfils `ports.Circuits` on the ledger's table."""
+    """The circuits in the ledger's table; fulfils `ports.Circuits`."""
 
-    client: DynamoDBClient
-    table: str
-    sleep: Callable[[float], None] = time.sleep
+    table: LedgerTable
 
     def get(self, provider: str) -> Circuit | None:
-        """The open circuit, None while submits pass."""
-        item = self._writer.read(_key(provider)) or {}
+        """Return the circuit if it is open, None if submits are allowed."""
+        item = self.table.read(_key(provider)) or {}
         retry_at, paused_at, opened_at = (items.text(item, name) for name in ("retry_at", "paused_at", "opened_at"))
         if not (retry_at or paused_at):
             return None
         return Circuit(
             provider=provider,
             paused=paused_at is not None,
-            retry_at=items.moment(retry_at) if retry_at else None,
-            opened_at=items.moment(paused_at or opened_at or retry_at or ""),
+            retry_at=moment(retry_at) if retry_at else None,
+            opened_at=moment(paused_at or opened_at or retry_at or ""),
             error_code=None if paused_at else items.text(item, "error_code"),
             error=items.text(item, "paused_why") if paused_at else items.text(item, "error"),
         )
 
     def probe(self, provider: str, now: datetime, until: datetime) -> bool:
-        """Whether this caller is the one that may try now."""
+        """Return whether this caller may try one submit now. If so, no other may before `until`."""
         return self._update(
             Write(_key(provider), set={"retry_at": until}, when=[TIME_TO_TRY, NOT_PAUSED], values={"now": now})
         )
 
     def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
-        """Nothing is submitted before `retry_at`."""
+        """Open the circuit: nothing is submitted before `retry_at`."""
         changes = {"retry_at": retry_at, "opened_at": now, "error_code": error_code, "error": error}
         self._update(Write(_key(provider), set=changes))
 
     def close(self, provider: str) -> None:
-        """Submits pass again, unless paused."""
+        """Allow submits again, unless the provider is paused."""
         self._update(Write(_key(provider), remove=OPENED, when=[NOT_PAUSED]))
 
     def pause(self, provider: str, why: str, now: datetime) -> None:
-        """Nothing is submitted until `resume`."""
+        """Stop all submits until `resume`."""
         self._update(Write(_key(provider), set={"paused_at": now, "paused_why": why}))
 
     def resume(self, provider: str) -> None:
-        """Ends a pause, and whatever else kept the circuit open."""
+        """End a pause and close the circuit."""
         self._update(Write(_key(provider), remove=[*OPENED, "paused_at", "paused_why"]))
-
-    @property
-    def _writer(self) -> LedgerTable:
-        return LedgerTable(self.client, self.table, self.sleep)
 
     def _update(self, write: Write) -> bool:
         try:
-            self._writer.update(write)
+            self.table.update(write)
         except ConditionFailed:
             return False
         return True

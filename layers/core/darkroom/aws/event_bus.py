@@ -1,4 +1,4 @@
-"""The default event bus on EventBridge."""
+"""The event bus on EventBridge: publishes events about jobs."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom.messages import EVENT_SOURCE
+
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
 
 
-EVENT_SOURCE = "darkroom"
-
-
 class EventNotSent(RuntimeError):
-    """The bus refused the event; whoever called is retried."""
+    """EventBridge did not accept the event. The caller raises it, and its retry sends the event again."""
 
 
 @dataclass(frozen=True)
 class EventBridgeBus:
-    """Fulfils `ports.EventBus` on the default bus."""
+    """The account's default bus; fulfils `ports.EventBus`."""
 
     client: EventBridgeClient
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        """One entry. Raises EventNotSent when the bus answers that it failed."""
+        """Put one event on the bus. Raises EventNotSent if EventBridge does not accept it."""
         entry = {"Source": EVENT_SOURCE, "DetailType": detail_type, "Detail": json.dumps(detail, ensure_ascii=False)}
         answer = self.client.put_events(Entries=[entry])  # type: ignore[list-item]
         if answer["FailedEntryCount"]:

@@ -1,4 +1,4 @@
-"""Executions of the state machine on Step Functions: one runs for each job that is at the provider."""
+"""Executions on Step Functions: starts one execution of the state machine for each run that is at a provider."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from darkroom.aws.items import stamp
 from darkroom.model import PollState
+from darkroom.timestamps import stamp
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 
-MAX_RESTARTS = 20  # executions one job may have, each after the one before ended without ending the job
+MAX_RESTARTS = 20  # the most executions of one run; another is started if the last one ended but not the job
 
 
 def poll_state_payload(tick: PollState) -> dict[str, object]:
-    """What the execution carries: four keys, no links, no settings, no secrets."""
-    return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status}
+    """Return the data of an execution: four keys, and no links, settings or secrets."""
+    return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status.value}
 
 
 @dataclass(frozen=True)
 class StepFunctionsExecutions:
-    """Fulfils `ports.Executions`."""
+    """The state machine's executions; fulfils `ports.Executions`."""
 
     client: SFNClient
     state_machine_arn: str
 
     def start(self, tick: PollState, attempt: int) -> None:
-        """Starts `<job_id>-<run>-<n>`. A name in use is looked up: running is fine, ended means the next n."""
+        """Start the execution `<job_id>-<run>-<n>`. If that name exists and the execution runs, do nothing; if it has ended,
+        try the next n. Raises RuntimeError after MAX_RESTARTS."""
         for number in range(attempt, attempt + MAX_RESTARTS):
             name = f"{tick.job_id}-{tick.run}-{number}"
             try:
@@ -44,7 +45,7 @@ class StepFunctionsExecutions:
                     raise
             if self._is_running(name):
                 return
-        raise RuntimeError(f"job {tick.job_id} had {MAX_RESTARTS} executions that ended without ending it")
+        raise RuntimeError(f"job {tick.job_id} had {MAX_RESTARTS} executions, and each ended before the job did")
 
     def _is_running(self, name: str) -> bool:
         arn = f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"

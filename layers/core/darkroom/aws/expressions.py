@@ -1,7 +1,7 @@
-"""Expressions: one conditional DynamoDB write, alone or as part of a transaction, built from named clauses.
+"""Expressions: builds conditional DynamoDB writes from clauses, as single updates or parts of a transaction.
 
-A clause is a name → condition text with `#attribute` and `:value` placeholders filled from keyword values. Arithmetic
-in conditions is never used: DynamoDB refuses it, and an emulator that accepts it proves nothing.
+A clause is the text of a condition with `#attribute` and `:value` placeholders. Conditions never contain arithmetic: DynamoDB
+refuses it, although some emulators accept it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Write:
-    """An update of one row. `set` and `add` name attributes; `when` is the condition, its clauses joined by AND."""
+    """An update of one row. `set`, `add` and `remove` change attributes. `when` has the clauses of the condition, which must
+    all be true; `values` are their values."""
 
     key: Mapping[str, Any]
     set: Mapping[str, object] = field(default_factory=dict)
@@ -28,7 +29,7 @@ class Write:
     values: Mapping[str, object] = field(default_factory=dict)
 
     def request(self, table: str) -> dict[str, Any]:
-        """The parameters of UpdateItem, or of an Update in a transaction."""
+        """Return the parameters of UpdateItem, or of an Update in a transaction."""
         parts, values = [], {f":{name}": wire(value) for name, value in self.values.items()}
         if self.set:
             parts.append("SET " + ", ".join(f"#{name} = :set_{name}" for name in self.set))
@@ -54,7 +55,7 @@ class Write:
         return request
 
     def check(self, table: str) -> dict[str, Any]:
-        """The parameters of a ConditionCheck in a transaction: `when` must hold, nothing is changed."""
+        """Return the parameters of a ConditionCheck in a transaction: the condition must be true, and nothing is changed."""
         condition = " AND ".join(f"({clause})" for clause in self.when)
         return {
             "TableName": table,
@@ -67,7 +68,7 @@ class Write:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether it is only a condition."""
+        """Whether the write is only a condition."""
         return not (self.set or self.add or self.remove)
 
 

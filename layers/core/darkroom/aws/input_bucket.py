@@ -6,29 +6,28 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.errors import SourceGone
+from darkroom.aws.source_errors import as_source_error
+from darkroom.errors import SourceDenied, SourceGone
 from darkroom.model import SourceObject, Upload
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# NoSuchVersion and MethodNotAllowed mean that the version was deleted or is a delete marker; PreconditionFailed means that the
-# object was overwritten.
-GONE_CODES = frozenset(
-    {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed", "412", "PreconditionFailed"}
-)
 SKIP_BYTES = 256 * 1024
 ATTEMPTS = 3  # for a ranged read whose connection breaks
 
 
 @dataclass(frozen=True)
 class S3InputBucket:
-    """Reads uploads from S3; fulfils `ports.InputBucket`."""
+    """Reads uploads from S3; fulfils `ports.InputBucket`.
+
+    Every method may raise SourceDenied; those that read bytes may raise SourceUnreadable (archived).
+    """
 
     client: S3Client
 
@@ -36,12 +35,9 @@ class S3InputBucket:
         """HeadObject of the event's version. If the event has none: of the current version, which must have the event's
         ETag. Raises SourceGone."""
         wanted = {"VersionId": upload.version_id} if upload.version_id else {}
-        head = self._get(self.client.head_object, upload.key, Bucket=upload.bucket, Key=upload.key, **wanted)
+        head = self._get("HeadObject", self.client.head_object, Bucket=upload.bucket, Key=upload.key, **wanted)
         etag = head["ETag"].strip('"')
-        if upload.etag and etag != upload.etag:
-            raise SourceGone(
-                f"{upload.bucket}/{upload.key} was overwritten since the event; the newer object has an event of its own"
-            )
+        _check_etag(upload, etag)
         version = upload.version_id or head.get("VersionId")
         return SourceObject(
             bucket=upload.bucket,
@@ -55,18 +51,47 @@ class S3InputBucket:
             sequencer=upload.sequencer,
         )
 
+    def identify(self, upload: Upload) -> SourceObject:
+        """Return the event's version from ListObjectVersions, which asks for no permission of the object: its identity is the
+        one that `find` gives. Raises SourceGone."""
+        for entry in self._versions(upload.bucket, upload.key):
+            if upload.version_id in (None, entry["VersionId"]) and (upload.version_id or entry["IsLatest"]):
+                source = _to_source_object(upload.bucket, entry)
+                _check_etag(upload, source.etag)
+                return replace(source, sequencer=upload.sequencer)
+        raise SourceGone(f"{upload.bucket}/{upload.key} is no longer there")
+
+    def _versions(self, bucket: str, key: str) -> Iterator[dict[str, Any]]:
+        """Yield the versions of that key alone. It is the first of the keys that begin with it, and its newest version comes
+        first (S3 API reference, ListObjectVersions)."""
+        markers: dict[str, str] = {}
+        while True:
+            answer = self._get(
+                "ListObjectVersions", self.client.list_object_versions, key=key, Bucket=bucket, Prefix=key, **markers
+            )
+            entries = answer.get("Versions", [])
+            yield from (entry for entry in entries if entry["Key"] == key)
+            if not answer.get("IsTruncated") or answer["NextKeyMarker"] != key:
+                return
+            markers = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
+
     def tags(self, source: SourceObject) -> dict[str, str]:
         """GetObjectTagging of that version. Raises SourceGone."""
         wanted = {"VersionId": source.version_id} if source.version_id else {}
-        answer = self._get(self.client.get_object_tagging, source.key, Bucket=source.bucket, Key=source.key, **wanted)
+        answer = self._get(
+            "GetObjectTagging", self.client.get_object_tagging, Bucket=source.bucket, Key=source.key, **wanted
+        )
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def is_deleted(self, source: SourceObject) -> bool:
-        """HeadObject of the key, which finds nothing if the latest version is a delete marker."""
+        """HeadObject of the key, which finds nothing if the latest version is a delete marker. A latest version that may not be
+        read stands there."""
         try:
-            self._get(self.client.head_object, source.key, Bucket=source.bucket, Key=source.key)
+            self._get("HeadObject", self.client.head_object, Bucket=source.bucket, Key=source.key)
         except SourceGone:
             return True
+        except SourceDenied:
+            return False
         return False
 
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
@@ -116,15 +141,22 @@ class S3InputBucket:
 
     def _object(self, source: SourceObject, **extra: Any) -> dict[str, Any]:
         pinned = {"VersionId": source.version_id} if source.version_id else {"IfMatch": f'"{source.etag}"'}
-        return self._get(self.client.get_object, source.key, Bucket=source.bucket, Key=source.key, **pinned, **extra)
+        return self._get("GetObject", self.client.get_object, Bucket=source.bucket, Key=source.key, **pinned, **extra)
 
-    def _get(self, call: Callable[..., Any], key: str, **parameters: Any) -> dict[str, Any]:
+    def _get(
+        self, operation: str, call: Callable[..., Any], *, key: str | None = None, **parameters: Any
+    ) -> dict[str, Any]:
         try:
             return cast(dict[str, Any], call(**parameters))
         except ClientError as error:
-            if error.response["Error"]["Code"] in GONE_CODES:
-                raise SourceGone(f"{parameters['Bucket']}/{key} is no longer there") from None
-            raise
+            raise as_source_error(error, operation, parameters["Bucket"], key or parameters["Key"]) from None
+
+
+def _check_etag(upload: Upload, etag: str) -> None:
+    if upload.etag and etag != upload.etag:
+        raise SourceGone(
+            f"{upload.bucket}/{upload.key} was overwritten since the event; the newer object has an event of its own"
+        )
 
 
 def _to_source_object(bucket: str, entry: dict[str, Any]) -> SourceObject:

@@ -1,4 +1,4 @@
-"""The intake queue on SQS, as Darkroom itself sends to it."""
+"""The intake queue on SQS: sends messages to it for uploads and jobs that must wait or are due."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SqsIntakeQueue:
-    """Fulfils `ports.IntakeQueue`."""
+    """The intake queue; fulfils `ports.IntakeQueue`."""
 
     client: SQSClient
     queue_url: str
 
     def requeue(self, what: Upload | JobDue, delay_seconds: int) -> None:
-        """A new message; the caller acknowledges the old one, so that waiting never counts as a failed receive."""
+        """Send a new message. The caller deletes the old one, so that waiting never counts as a failed receive."""
         delay = min(max(delay_seconds, 0), messages.MAX_DELAY_SECONDS)
         self.client.send_message(QueueUrl=self.queue_url, MessageBody=messages.to_message(what), DelaySeconds=delay)

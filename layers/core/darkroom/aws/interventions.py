@@ -1,24 +1,20 @@
-"""What people change in the ledger on DynamoDB: reruns, verdicts on doubts, cancellations. Every write is conditional."""
+"""Interventions on DynamoDB: operators' reruns, decisions about doubts, and cancellations. Every write is conditional."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from darkroom.aws import budgets, items
 from darkroom.aws.expressions import Write
-from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move
+from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move, present
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-# What a rerun keeps of the job: who it is. All else belongs to the run, whose row keeps it.
+# The attributes that a rerun keeps. All others belong to the earlier run and are kept in its row.
 IDENTITY = frozenset(
     {"job_id", "source_bucket", "source_key", "source_version", "source_order", "created_at", "label", "settings"}
 )
@@ -28,36 +24,34 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 
 @dataclass(frozen=True)
 class DynamoInterventions:
-    """Fulfils `ports.Interventions` on the ledger's table."""
+    """Operators' writes of the ledger's table; fulfils `ports.Interventions`."""
 
-    client: DynamoDBClient
-    table: str
-    sleep: Callable[[float], None] = time.sleep
+    table: LedgerTable
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """A terminal job → CLAIMED with the next run, attempt 1; the run before is kept. Raises LostClaim."""
-        anew = {
+        """Terminal → `CLAIMED` with the next run and attempt 1. The earlier run is kept in its own row. Raises LostClaim."""
+        changes = {
             "run": job.run + 1, "attempt": 1, "polls": 0, "deadline_at": deadline_at, "next_attempt_at": now,
         }  # fmt: skip
-        gone = {field.name for field in fields(Job)} - IDENTITY - anew.keys() - {"status", "due_at"}
+        gone = job.attributes.keys() - IDENTITY - changes.keys() - {"status", "due_at"}
         step = move(
             job,
             TERMINAL,
             JobStatus.CLAIMED,
             word=JobStatus.CLAIMED,
             due_at=now,
-            set=anew,
+            set=changes,
             remove=[*sorted(gone), "expires_at"],
         )
         self._transact(step, Write(items.run_key(job), set=_kept(job), when=[NOT_KEPT]))
         return self._reread(job)
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
-        """IN_DOUBT → PROCESSING, bound to the process. An earlier wish to cancel is over. Raises LostClaim."""
+        """`IN_DOUBT` → `PROCESSING`, bound to the process. An earlier request to cancel is dropped. Raises LostClaim."""
         bound = {
             "process_id": process_id,
             "eta": now,
-            "submitted_at": job.submitted_at or now,
+            "submitted_at": job.process.submitted_at if job.process else now,
             "deadline_at": deadline_at,
         }
         step = move(
@@ -74,7 +68,8 @@ class DynamoInterventions:
         return self._reread(job)
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """IN_DOUBT without a process → CLAIMED, the reservation given back, no wish to cancel kept. Raises LostClaim."""
+        """`IN_DOUBT` without a process → `CLAIMED`, with the reservation released. An earlier request to cancel is dropped.
+        Raises LostClaim."""
         step = move(
             job,
             [JobStatus.IN_DOUBT],
@@ -90,33 +85,31 @@ class DynamoInterventions:
         return self._reread(job)
 
     def request_cancel(self, job: Job, now: datetime) -> Job:
-        """Notes on a job at the provider that it shall be cancelled. Raises LostClaim."""
+        """Mark a job at the provider to be cancelled. Raises LostClaim."""
         self._transact(guarded(job, AT_THE_PROVIDER, set={"cancel_requested_at": now}))
         return self._reread(job)
 
     def jobs(
         self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None
     ) -> Iterator[Job]:
-        """Jobs under exactly one of the three, in the order of the index."""
+        """Yield the jobs under exactly one of the three, in the order of the index."""
         ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
-        writer = LedgerTable(self.client, self.table, self.sleep)
-        for keys in writer.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
-            yield from (items.job_of(item) for item in writer.rows(keys))
+        for keys in self.table.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
+            yield from (items.job_of(item) for item in self.table.rows(keys))
 
     def _transact(self, *writes: Write) -> None:
         try:
-            LedgerTable(self.client, self.table, self.sleep).transact(writes)
+            self.table.transact(writes)
         except ConditionFailed:
             raise LostClaim("the job moved on since it was read: look again") from None
 
     def _reread(self, job: Job) -> Job:
-        item = LedgerTable(self.client, self.table, self.sleep).read(items.job_key(job.job_id))
+        item = self.table.read(items.job_key(job.job_id))
         if item is None:
             raise LostClaim("the job's row vanished")
         return items.job_of(item)
 
 
 def _kept(job: Job) -> dict[str, Any]:
-    """The run as it ended, without what the indexes read."""
-    known = {field.name: getattr(job, field.name) for field in fields(job) if field.name != "due_at"}
-    return {name: value for name, value in known.items() if not items.is_absent(value)}
+    """Return the attributes of the run as it ended, without those of the indexes."""
+    return {name: value for name, value in present(**job.attributes).items() if name != "due_at"}

@@ -1,7 +1,4 @@
-"""Rows: jobs as DynamoDB items and back. Pure translation; it must not call AWS.
-
-Times are stored as ISO 8601 UTC with milliseconds and `Z`, always of one length, so that comparing text compares times.
-"""
+"""Items: converts jobs to DynamoDB items and back, and makes the keys of all rows. Pure; it must not call AWS."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from typing import Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom import messages
-from darkroom.model import Job, JobStatus, SendMode
+from darkroom.model import GROUPS, Job, JobGroup, JobStatus, SendMode
+from darkroom.timestamps import moment, stamp
 
 TIMES = frozenset(
     {
@@ -23,6 +20,8 @@ TIMES = frozenset(
         "deadline_at",
         "lease_until",
         "next_attempt_at",
+        "denied_since",
+        "failing_since",
         "submitted_at",
         "eta",
         "completed_at",
@@ -34,19 +33,12 @@ TIMES = frozenset(
 WHOLE = frozenset({"run", "attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
 
-stamp = messages.stamp  # a time as text, in the one form
-
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def moment(text: str) -> datetime:
-    """The reverse of `stamp`."""
-    return datetime.fromisoformat(text)
-
-
 def wire(value: object) -> dict[str, Any]:
-    """One attribute value in DynamoDB's typed form."""
+    """Return an attribute value in DynamoDB's typed form."""
     match value:
         case datetime():
             value = stamp(value)
@@ -62,34 +54,33 @@ def wire(value: object) -> dict[str, Any]:
 
 
 def job_key(job_id: str) -> dict[str, Any]:
-    """The key of a job's row."""
+    """Return the key of a job's row."""
     return {"pk": wire(f"JOB#{job_id}"), "sk": wire("JOB")}
 
 
 def budget_key(unit: str, month: str) -> dict[str, Any]:
-    """The key of a budget period: a provider's own unit, or `usd`."""
+    """Return the key of a month's budget, in a provider's own unit or in `usd`."""
     return {"pk": wire(f"BUDGET#{unit}"), "sk": wire(month)}
 
 
 def run_key(job: Job) -> dict[str, Any]:
-    """The key of the row that keeps a run that was followed by another."""
+    """Return the key of the row that keeps the job's run after a rerun."""
     return {"pk": wire(f"JOB#{job.job_id}"), "sk": wire(f"RUN#{job.run}")}
 
 
 def own_key(kind: str, name: str) -> dict[str, Any]:
-    """The key of a row of Darkroom's own notes: circuits, accounts, the sweep's rounds."""
+    """Return the key of a row with Darkroom's own state: a circuit, an account, or the sweep's progress."""
     return {"pk": wire(kind), "sk": wire(name)}
 
 
 def output_row_key(bucket: str, key: str) -> dict[str, Any]:
-    """The key of an output key's row."""
+    """Return the key of an output key's row."""
     return {"pk": wire(f"OUTPUT#{bucket}/{key}"), "sk": wire("OUTPUT")}
 
 
 def job_item(job: Job) -> dict[str, Any]:
-    """The whole row of a new job, with the attributes that its sparse indexes read."""
-    known = {field.name: getattr(job, field.name) for field in fields(job)}
-    item = {name: wire(value) for name, value in known.items() if not is_absent(value)}
+    """Return the whole item of a new job, with the attributes of its sparse indexes."""
+    item = {name: wire(value) for name, value in job.attributes.items() if not is_absent(value)}
     return (
         item
         | job_key(job.job_id)
@@ -102,38 +93,49 @@ def job_item(job: Job) -> dict[str, Any]:
 
 
 def is_absent(value: object) -> bool:
-    """Whether an attribute takes no room in a row; 0 credits are something else than none."""
+    """Whether an attribute with that value is left out of an item. 0 credits are stored."""
     return value is None or value is False or value in ((), {})
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
-    """The job in a row; attributes it does not know (indexes, TTL) are left out."""
-    row = {name: _deserialize(value) for name, value in item.items()}
-    values: dict[str, Any] = {"source_version": None}  # absent where the bucket is unversioned
-    for field in fields(Job):
-        if row.get(field.name) is None:
-            continue
-        value = row[field.name]
-        if field.name in TIMES:
-            value = moment(value)
-        elif field.name in WHOLE:
-            value = int(value)
-        elif field.name == "status":
-            value = JobStatus(value)
-        elif field.name == "send_mode":
-            value = SendMode(value)
-        elif field.name == "orphans":
-            value = tuple(sorted(value))
-        values[field.name] = value
-    return Job(**values)
+    """Return the job in an item. Attributes of the indexes and the TTL are ignored. Raises TypeError if a group is
+    incomplete."""
+    row = {name: _typed(name, _deserialize(value)) for name, value in item.items()}
+    groups = {name: _group(kind, row) for name, kind in GROUPS.items()}
+    own = {field.name: row[field.name] for field in fields(Job) if row.get(field.name) is not None}
+    unversioned = {"source_version": None}  # the attribute is absent if the bucket is unversioned
+    return Job(**{**unversioned, **own, **groups})
+
+
+def _group(kind: type[JobGroup], row: Mapping[str, Any]) -> JobGroup | None:
+    """Return the group in an item, None if the item has none of its attributes."""
+    found = {field.name: row[field.name] for field in fields(kind) if row.get(field.name) is not None}
+    return kind(**found) if found else None
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return the value of an attribute in the type that a job has."""
+    if value is None:
+        return None
+    if name in TIMES:
+        return moment(value)
+    if name in WHOLE:
+        return int(value)
+    if name == "status":
+        return JobStatus(value)
+    if name == "send_mode":
+        return SendMode(value)
+    if name == "orphans":
+        return tuple(sorted(value))
+    return value
 
 
 def number(item: Mapping[str, Any], name: str) -> Decimal:
-    """A number attribute, 0 when absent."""
+    """Return a number attribute, 0 if it is absent."""
     value = _deserialize(item[name]) if name in item else Decimal(0)
     return Decimal(value)
 
 
 def text(item: Mapping[str, Any], name: str) -> str | None:
-    """A text attribute, None when absent."""
+    """Return a text attribute, None if it is absent."""
     return str(_deserialize(item[name])) if name in item else None

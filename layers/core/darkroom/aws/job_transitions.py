@@ -1,7 +1,7 @@
-"""Moves: the conditional writes that take a job from one status to another. Pure; it must not call AWS.
+"""Job transitions: the conditional writes that take a job from one status to another. Pure; it must not call AWS.
 
-Each clause of a condition is a named value with the history it covers. A worker that was given up for dead holds an old
-`attempt`, so none of its writes can change anything.
+Each clause of a condition has a name and a comment that says which event it protects against. A worker whose job was taken
+over has an old `attempt`, so that none of its writes can change anything.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from darkroom.aws.expressions import Write
 from darkroom.errors import LostClaim
 from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus
 
-AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # or perhaps there
+AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
 
-EXECUTION_GRACE = timedelta(minutes=15)  # an execution that should have moved the job by then is looked after
-PUBLISHING_GRACE = timedelta(minutes=2)  # the worker that settled sends the event within seconds
-LISTED_KEPT = timedelta(hours=24)  # how long the provider's entry of a settled job stays for people to look at
+EXECUTION_GRACE = timedelta(minutes=15)  # after this delay the sweep restarts an execution that should have acted
+PUBLISHING_GRACE = timedelta(minutes=2)  # after this delay the sweep sends an event; the worker needs only seconds
+LISTED_KEPT = timedelta(hours=24)  # how long a settled job's entry stays in the provider's list, for people to see
 
-# The worker that writes is still the owner: neither a rerun nor a takeover happened since it read the row.
+# The worker is still the owner: neither a rerun nor a takeover has happened since it read the row.
 SAME_ATTEMPT = "#run = :run AND #attempt = :attempt"
-# No rerun began since the row was read; who owns the run does not matter to this write.
+# No rerun has begun since the row was read. Which worker owns the run does not matter for this write.
 SAME_RUN = "#run = :run"
-# Nothing but the transition from this very status: a duplicate of the same step finds another status.
+# The job still has the status that it was read with. A duplicate of the same step finds another one.
 FROM_STATUS = "#status = :from"
-# The earlier owner is over its time: its invocation ended at least LEASE_MARGIN ago, or it gave the job back.
+# The earlier owner's lease has ended: its invocation ended at least LEASE_MARGIN ago, or it ended the lease itself.
 LEASE_OVER = "attribute_not_exists(#lease_until) OR #lease_until <= :now"
-# The job is due: it does not wait for a throttled provider, an operator, or a list that lags.
+# The job is due: it does not wait for a throttled provider, an operator, or a provider's list that lags.
 DUE = "attribute_not_exists(#next_attempt_at) OR #next_attempt_at <= :now"
-# The row is there: a process cannot be an orphan of a job that is not.
+# The job's row exists: an orphan is not recorded for a job that does not exist.
 KNOWN = "attribute_exists(pk)"
-# The event was not marked as sent: a second announcement does not put the job back among those to be looked at.
+# The event is not marked as sent yet: a second mark must not put the job back into the index.
 NOT_PUBLISHED = "attribute_not_exists(#published_at)"
-# Nobody handed the job on meanwhile: two sweeps at once wake it once.
+# No other sweep has sent the job on meanwhile: of two sweeps at once, one does.
 STILL_DUE = "#due_at = :due_at"
-# No process was ever bound to the run: what was paid for cannot be sent again under the same run.
+# No process was ever bound to the run: a run that was paid for must not be sent again.
 NO_PROCESS = "attribute_not_exists(#process_id)"
-# The run's row was not kept before: a rerun that is repeated after a lost answer keeps it once.
+# The run's row was not stored before: a rerun that is repeated after a lost answer stores it once.
 NOT_KEPT = "attribute_not_exists(pk)"
 
 
@@ -52,7 +52,8 @@ def guarded(
     values: Mapping[str, object] | None = None,
     **parts: Any,
 ) -> Write:
-    """A write of the job's row that only its owner may make, and only from the status it was read in."""
+    """Return a write of the job's row that only its owner may make, and only from the status that it was read with. Raises
+    LostClaim if that status does not allow it."""
     if job.status not in sources:
         raise LostClaim(f"{job.status} does not allow this step")
     guard = {"run": job.run, "attempt": job.attempt, "from": job.status, **(values or {})}
@@ -68,29 +69,30 @@ def move(
     due_at: datetime | None,
     **parts: Any,
 ) -> Write:
-    """A guarded write to another status; `word` and `due_at` place it in the index of jobs to look at again."""
+    """Return a guarded write to the status `target`, with the job under `word` and `due_at` in the index of open jobs."""
     return placed(guarded(job, sources, **parts), word, due_at, status=target)
 
 
 def placed(write: Write, word: str | None, due_at: datetime | None, **more: object) -> Write:
-    """The write with the job under `word` in the sparse index, or out of it."""
+    """Return the write with the job under `word` in the index of open jobs, or out of it if `word` is None."""
     if word is None:
         return replace(write, set={**write.set, **more}, remove=[*write.remove, "open_status", "due_at"])
     return replace(write, set={**write.set, **more, "open_status": word, "due_at": due_at})
 
 
 def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | None, datetime | None]:
-    """Where a job that is over stands in the index: until its event is sent, then until the provider has forgotten it."""
+    """Return the word and the time under which a terminal job is in the index: until its event is sent, then until its entry
+    is removed from the provider's list."""
     if status in messages.DETAIL_TYPES:
         return UNPUBLISHED, now + PUBLISHING_GRACE
     return after_publishing(job, now)
 
 
 def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | None]:
-    """Where a job stands once all was told: among those the provider still lists, or nowhere."""
-    return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process_id else (None, None)
+    """Return the word and the time for a job whose event was sent: it stays in the index if the provider lists its process."""
+    return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process else (None, None)
 
 
 def present(**changes: object) -> dict[str, object]:
-    """What is to be set: those that are not None."""
-    return {name: value for name, value in changes.items() if value is not None}
+    """Return the changes whose values are stored: those that are not absent."""
+    return {name: value for name, value in changes.items() if not items.is_absent(value)}

@@ -1,17 +1,15 @@
-"""The ledger on DynamoDB, as workers write it: jobs and output keys. Every write is conditional.
+"""The ledger on DynamoDB, as workers write it: jobs, output keys and budgets. Every write is conditional.
 
-The clauses about jobs are in `moves`, those about output keys in `places`, each with the history it covers; money's rows are
-in `budgets`.
+The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`. The rows of budgets are in `budgets`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from darkroom.aws import budgets, items, output_claims
 from darkroom.aws.expressions import Write
@@ -33,36 +31,43 @@ from darkroom.aws.job_transitions import (
 )
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim, OutputBusy
-from darkroom.model import ANY_FORMAT, TERMINAL, Job, JobStatus, Limits, Plan, SourceObject, Submission
+from darkroom.model import (
+    ANY_FORMAT,
+    TERMINAL,
+    DispatchRecord,
+    Job,
+    JobStatus,
+    Limits,
+    Plan,
+    ProviderProcess,
+    Reservation,
+    SourceObject,
+    Submission,
+)
 from darkroom.ports import Claim
+from darkroom.retry_schedule import next_look_at
+from darkroom.timestamps import moment, stamp
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
-EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; an execution that never started is missed then
-SKIPPED_KEPT = timedelta(days=90)  # the only rows with a TTL: nothing was spent on them
+EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; the sweep then starts an execution that never started
+# The TTL of `SKIPPED` rows, the only ones with a TTL, because nothing was spent on them.
+SKIPPED_KEPT = timedelta(days=90)
+TROUBLE = ("denied_since", "failing_since")  # removed when an attempt succeeds
 
 
 @dataclass(frozen=True)
 class DynamoLedger:
-    """Fulfils `ports.Ledger` on one table."""
+    """The ledger in one table; fulfils `ports.Ledger`."""
 
-    client: DynamoDBClient
-    table: str
+    table: LedgerTable
     limits: Limits
-    sleep: Callable[[float], None] = time.sleep
-
-    @property
-    def _writer(self) -> LedgerTable:
-        return LedgerTable(self.client, self.table, self.sleep)
 
     def get(self, job_id: str) -> Job | None:
-        """The job, read consistently."""
-        item = self._writer.read(items.job_key(job_id))
+        """Return the job, read consistently; None if there is none."""
+        item = self.table.read(items.job_key(job_id))
         return items.job_of(item) if item else None
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
-        """Creates the job, or takes over a CLAIMED one that is due and whose lease is over."""
+        """Create the job, or take over a `CLAIMED` one that is due and whose lease is over."""
         job = Job(
             job_id=source.job_id,
             run=1,
@@ -78,23 +83,24 @@ class DynamoLedger:
             due_at=lease_until,
         )
         try:
-            self._writer.put_new(items.job_item(job))
+            self.table.put_new(items.job_item(job))
             return Claim(job, owned=True)
         except ConditionFailed:
-            current = self._known(job.job_id)  # this upload was seen before
+            current = self._require_job(job.job_id)  # this upload was seen before
         if current.status is not JobStatus.CLAIMED:
             return Claim(current, owned=False)
         try:
             return Claim(self.take_over(current, now, lease_until), owned=True)
         except LostClaim:
-            return Claim(self._known(job.job_id), owned=False)
+            return Claim(self._require_job(job.job_id), owned=False)
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
-        """Takes over a job that is not over and is due. Raises LostClaim."""
+        """Take over a job that is due and not over. Raises LostClaim."""
+        failing_since, look_at = _after_takeover(job, now, lease_until)
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
-            set={"lease_until": lease_until, "due_at": lease_until},
+            set=present(lease_until=lease_until, due_at=look_at, failing_since=failing_since),
             add={"attempt": 1},
             remove=["next_attempt_at"],
             when=[LEASE_OVER, DUE],
@@ -102,73 +108,93 @@ class DynamoLedger:
         )
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
-        """Claims the output key for the source key. Raises OutputCollision naming the other source."""
+        """Claim the output key for the job's source key. Raises OutputCollision, which names the other source."""
         try:
-            self._beside(job, [JobStatus.CLAIMED], output_claims.claiming(job, bucket, key))
+            self._write_with_job(job, [JobStatus.CLAIMED], output_claims.claiming(job, bucket, key))
         except ConditionFailed as taken:
             raise output_claims.collision(job, key, taken.item) from None
 
     def reserve(
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
-        """CLAIMED → SUBMITTING with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
-        month = items.stamp(now)[:7]
-        output_format = ANY_FORMAT if plan.other_formats else plan.output_format.value
-        changes: dict[str, object] = {
-            "provider": plan.provider, "model": plan.model, "settings": dict(plan.settings),
-            "credits_reserved": plan.price, "credit_price_usd": plan.credit_price_usd, "budget_month": month,
-            "output_bucket": output_bucket, "output_key": output_key, "output_format": output_format,
-            "send_mode": plan.send_mode, "key_fingerprint": fingerprint, "reserved_at": job.reserved_at or now,
-        }  # fmt: skip
-        if plan.label is not None:
-            changes["label"] = plan.label
+        """`CLAIMED` → `SUBMITTING`, with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
+        reservation = Reservation(
+            credits_reserved=plan.price,
+            credit_price_usd=plan.credit_price_usd,
+            budget_month=stamp(now)[:7],
+            key_fingerprint=fingerprint,
+        )
+        dispatch = DispatchRecord(
+            output_bucket=output_bucket,
+            output_key=output_key,
+            output_format=ANY_FORMAT if plan.other_formats else plan.output_format.value,
+            send_mode=plan.send_mode,
+            reserved_at=job.dispatch.reserved_at if job.dispatch else now,
+        )
+        decided = {"provider": plan.provider, "model": plan.model, "settings": dict(plan.settings)}
         step = move(
             job,
             [JobStatus.CLAIMED],
             JobStatus.SUBMITTING,
             word=JobStatus.SUBMITTING,
             due_at=job.lease_until or now,
-            set=changes,
+            set={**decided, **present(label=plan.label), **vars(dispatch), **vars(reservation)},
             remove=["error", "error_code"],
         )
-        self._with_budgets(step, budgets.reservations(plan, self.limits, month))
+        self._with_budgets(step, budgets.reservations(plan, self.limits, reservation.budget_month))
         return self._reread(job)
 
-    def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
-        """SUBMITTING → CLAIMED, the reservation given back, due at `next_attempt_at`."""
+    def release(
+        self,
+        job: Job,
+        next_attempt_at: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
+    ) -> Job:
+        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`, with the reservation released."""
+        told = {"error_code": error_code, "error": error, "denied_since": denied_since}
         step = move(
             job,
             [JobStatus.SUBMITTING],
             JobStatus.CLAIMED,
             word=JobStatus.CLAIMED,
             due_at=next_attempt_at,
-            set=present(next_attempt_at=next_attempt_at, error_code=error_code, error=error),
-            remove=["lease_until", *budgets.OF_A_RESERVATION, *_outdated(error_code, error)],
+            set=present(next_attempt_at=next_attempt_at, **told),
+            remove=["lease_until", "failing_since", *budgets.OF_A_RESERVATION, *_stale(**told)],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
 
-    def postpone(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
-        """Ends the lease; the status stays and the job is due at `next_attempt_at`."""
-        watched = job.status is JobStatus.PROCESSING  # its execution goes on by itself
-        changes = _decided(job) | present(
-            next_attempt_at=next_attempt_at,
-            error_code=error_code,
-            error=error,
-            due_at=next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0)),
-        )
-        gone = ["lease_until", *_outdated(error_code, error)]
+    def postpone(
+        self,
+        job: Job,
+        next_attempt_at: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
+        failing_since: datetime | None = None,
+        look_at: datetime | None = None,
+    ) -> Job:
+        """End the lease. The status stays, and the job is due at `next_attempt_at`; for the sweep, at `look_at`."""
+        watched = job.status is JobStatus.PROCESSING  # its execution continues it, so the sweep waits longer
+        look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
+        told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
+        changes = _known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
+        gone = ["lease_until", *_stale(**told)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
-        """SUBMITTING → PROCESSING. A write whose answer was lost and that was repeated counts as done."""
-        changes = present(
+        """`SUBMITTING` → `PROCESSING`. If the job is already bound to that process, an earlier write's answer was lost, and this
+        call succeeds too. Raises LostClaim, LedgerBusy."""
+        process = ProviderProcess(
             process_id=submission.process_id,
             eta=submission.eta,
             submitted_at=now,
-            polls=0,
             credits_charged=submission.credits,
-            staged=submission.staged or None,
+            staged=submission.staged,
         )
         step = move(
             job,
@@ -176,23 +202,24 @@ class DynamoLedger:
             JobStatus.PROCESSING,
             word=JobStatus.PROCESSING,
             due_at=now + EXECUTION_STARTS,
-            set=changes,
-            remove=["lease_until", "next_attempt_at", "error", "error_code"],
+            set=present(**vars(process), polls=0),
+            remove=["lease_until", "next_attempt_at", "error", "error_code", *TROUBLE],
         )
         try:
-            return items.job_of(self._writer.update(step))
+            return items.job_of(self.table.update(step))
         except ConditionFailed as failed:
             current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
-            if current and current.process_id == submission.process_id and current.run == job.run:
+            bound = current.process if current and current.run == job.run else None
+            if current and bound and bound.process_id == process.process_id:
                 return current
             raise LostClaim("the job was bound or taken over meanwhile") from None
 
     def record_orphan(self, job: Job, process_id: str) -> None:
-        """Adds a process nobody waits for to the set of them."""
-        self._writer.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
+        """Add a process that no job waits for to the job's orphans."""
+        self.table.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
-        """→ IN_DOUBT, the reservation kept."""
+        """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
         step = move(
             job,
             AT_THE_PROVIDER,
@@ -200,26 +227,28 @@ class DynamoLedger:
             word=JobStatus.IN_DOUBT,
             due_at=now,
             set={"error": error},
-            remove=["lease_until", "next_attempt_at"],
+            remove=["lease_until", "next_attempt_at", *TROUBLE],
         )
         return self._updated(step)
 
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
-        """Counts a poll and follows the eta; its execution is looked after a while past `due_at`."""
+        """Count a poll and store the new eta. If the execution does not poll again, the sweep restarts it some time after
+        `due_at`."""
         changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
         return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
-        """Becomes the one writer of the output key. False when a newer version's result stands there."""
+        """Become the only writer of the output key. Return False if a newer version's result is there. Raises OutputBusy,
+        LostClaim."""
         try:
-            self._beside(
+            self._write_with_job(
                 job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
             )
             return True
         except ConditionFailed as failed:
             if output_claims.has_newer(failed.item, job):
                 return False
-            ends = items.moment(items.text(failed.item, "writer_until") or items.stamp(now))
+            ends = moment(items.text(failed.item, "writer_until") or stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
 
     def settle(
@@ -234,32 +263,33 @@ class DynamoLedger:
         output_key: str | None = None,
         superseded: bool = False,
     ) -> Job:
-        """Terminal status and the month's rows in one transaction. Raises LostClaim, LedgerBusy."""
+        """Write the terminal status and the month's budgets in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
-        changes = _decided(job) | present(
-            completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded or None
+        changes = _known_settings(job) | present(
+            completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded
         )
-        if job.credits_reserved is not None:
-            changes |= {"credits": credits, "cost_usd": credits * (job.credit_price_usd or Decimal(0))}
+        if job.reservation:
+            changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
         stale = {"error", "error_code"} - changes.keys()
-        gone = ["lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", *sorted(stale)]
+        gone = ["lease_until", "next_attempt_at", *TROUBLE, "key_fingerprint", "credits_charged", "staged"]
+        gone += sorted(stale)
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
-        stands = status is JobStatus.COMPLETED and not superseded
-        in_place = [output_claims.in_place(job, output_key or job.output_key or "")] if stands else []
+        is_in_place = status is JobStatus.COMPLETED and not superseded
+        in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if is_in_place else []
         self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
         return self._reread(job)
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
-        """Whether a newer version's result stands at one of the keys; one consistent read each, until one has it."""
-        found = (self._writer.read(items.output_row_key(bucket, key)) for key in keys)
+        """Whether a newer version's result is at one of the keys. This takes one consistent read for each key."""
+        found = (self.table.read(items.output_row_key(bucket, key)) for key in keys)
         return any(row is not None and output_claims.has_newer(row, job) for row in found)
 
-    def published(self, job: Job, now: datetime) -> None:
-        """Marks the event as sent; a rerun since then keeps its own mark."""
+    def mark_published(self, job: Job, now: datetime) -> None:
+        """Mark the event as sent. If a rerun has begun since, nothing is written."""
         word, due_at = after_publishing(job, now)
         mark = Write(
             key=items.job_key(job.job_id),
@@ -268,14 +298,15 @@ class DynamoLedger:
             values={"run": job.run, "from": job.status},
         )
         try:
-            self._writer.update(placed(mark, word, due_at))
+            self.table.update(placed(mark, word, due_at))
         except ConditionFailed:
             return
 
-    def _beside(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
-        """A write of another row that only the job's owner may make, and what is noted on the job with it."""
+    def _write_with_job(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
+        """Write another row, and `noted` on the job, in one transaction that only the job's owner may make. Raises LostClaim,
+        and ConditionFailed for the other row."""
         try:
-            self._writer.transact([write, guarded(job, sources, set=noted)])
+            self.table.transact([write, guarded(job, sources, set=noted)])
         except ConditionFailed as failed:
             if failed.index == 0:
                 raise
@@ -286,19 +317,19 @@ class DynamoLedger:
 
     def _updated(self, write: Write) -> Job:
         try:
-            return items.job_of(self._writer.update(write))
+            return items.job_of(self.table.update(write))
         except ConditionFailed:
             raise LostClaim("another run, attempt or status: the job moved on") from None
 
     def _with_budgets(self, step: Write, money: list[Write]) -> None:
         try:
-            self._writer.transact([step, *money])
+            self.table.transact([step, *money])
         except ConditionFailed as failed:
             if failed.index > 0:
                 budgets.explain(money[failed.index - 1], failed.item)
             raise LostClaim("the job or its output key moved on") from None
 
-    def _known(self, job_id: str) -> Job:
+    def _require_job(self, job_id: str) -> Job:
         current = self.get(job_id)
         if current is None:
             raise LostClaim("the job's row vanished between two reads")
@@ -311,18 +342,20 @@ class DynamoLedger:
         return current
 
 
-def _decided(job: Job) -> dict[str, object]:
-    """What is known by now of how the job is, or was to be, sent: of one that is refused, its worker alone knows it."""
-    return present(
-        provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings) if job.settings else None
-    )
+def _known_settings(job: Job) -> dict[str, object]:
+    """Return what the worker knows of how the job would be sent. For a rejected job no earlier write has stored it."""
+    return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
 
 
-def _outdated(error_code: str | None, error: str | None) -> list[str]:
-    """What an earlier wait left on the job and this one does not say again."""
-    return [name for name, value in (("error_code", error_code), ("error", error)) if value is None]
+def _stale(**told: object) -> list[str]:
+    """Return the attributes about an earlier attempt that this write does not replace."""
+    return [name for name, value in told.items() if value is None]
 
 
-def utc_now() -> datetime:
-    """The clock of production."""
-    return datetime.now(UTC)
+def _after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:
+    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out was a dead
+    worker's, because a worker that lives ends its lease itself."""
+    failing_since = job.failing_since or (now if job.lease_until else None)
+    if job.status is JobStatus.PROCESSING or failing_since is None:
+        return None, lease_until
+    return failing_since, max(lease_until, next_look_at(failing_since, now, job.deadline_at))

@@ -1,7 +1,4 @@
-"""The ledger's DynamoDB table: conditional writes, consistent reads and index queries.
-
-It retries what a retry may mend, inside this invocation.
-"""
+"""The ledger's DynamoDB table: conditional writes, consistent reads and index queries, with retries of contention."""
 
 from __future__ import annotations
 
@@ -16,21 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from darkroom.aws.expressions import Write
 from darkroom.aws.items import wire
 from darkroom.errors import LedgerBusy
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-from darkroom.aws.expressions import Write
 
-BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"})
+BUSY_REASONS = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionInProgress"}
+)
 BUSY_ERRORS = frozenset(
     {
         "TransactionConflictException", "TransactionInProgressException", "ThrottlingException",
         "ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError",
     }
 )  # fmt: skip
-MAX_TRIES = 8
+MAX_ATTEMPTS = 8
 MAX_BATCH = 100  # keys of one BatchGetItem
 FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … 3.2 s: at most 6.4 s in all
 
@@ -44,7 +43,7 @@ def _id(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class ConditionFailed(Exception):
-    """A condition was false: `index` of the write, `item` as the row stands (empty when absent)."""
+    """A condition was false. `index` is the number of the write, `item` the row as it is, empty if it is absent."""
 
     def __init__(self, index: int, item: Mapping[str, Any]) -> None:
         super().__init__(f"condition of write {index} failed")
@@ -53,100 +52,101 @@ class ConditionFailed(Exception):
 
 @dataclass(frozen=True)
 class LedgerTable:
-    """Sends writes to one table and retries what a retry may mend, inside this invocation."""
+    """Reads and writes one table. Conflicts and throttling are retried within the invocation."""
 
     client: DynamoDBClient
-    table: str
+    name: str
     sleep: Callable[[float], None] = time.sleep
 
     def update(self, write: Write) -> dict[str, Any]:
-        """One conditional update; returns the row as it then is. Raises ConditionFailed, LedgerBusy."""
-        request = write.request(self.table) | {"ReturnValues": "ALL_NEW"}
-        answer: dict[str, Any] = self._patiently(lambda: self.client.update_item(**request))
-        attributes: dict[str, Any] = answer.get("Attributes", {})  # a REMOVE from a row that is not there leaves none
+        """Make one conditional update and return the row as it is then. Raises ConditionFailed, LedgerBusy."""
+        request = write.request(self.name) | {"ReturnValues": "ALL_NEW"}
+        answer: dict[str, Any] = self._with_retries(lambda: self.client.update_item(**request))
+        attributes: dict[str, Any] = answer.get(
+            "Attributes", {}
+        )  # absent after a REMOVE from a row that does not exist
         return attributes
 
     def put_new(self, item: Mapping[str, Any]) -> None:
-        """A whole new row. Raises ConditionFailed when its key is taken, LedgerBusy."""
-        self._patiently(
-            lambda: self.client.put_item(
-                TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(pk)"
-            )
+        """Write a whole new row. Raises ConditionFailed if its key exists, LedgerBusy."""
+        self._with_retries(
+            lambda: self.client.put_item(TableName=self.name, Item=item, ConditionExpression="attribute_not_exists(pk)")
         )
 
     def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A row, read consistently. Raises LedgerBusy."""
-        request: dict[str, Any] = {"TableName": self.table, "Key": dict(key), "ConsistentRead": True}
-        item: dict[str, Any] | None = self._patiently(lambda: self.client.get_item(**request)).get("Item")
+        """Return a row, read consistently; None if it does not exist. Raises LedgerBusy."""
+        request: dict[str, Any] = {"TableName": self.name, "Key": dict(key), "ConsistentRead": True}
+        item: dict[str, Any] | None = self._with_retries(lambda: self.client.get_item(**request)).get("Item")
         return item
 
     def rows(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The rows of at most 100 keys that are there, read consistently, in their order. Raises LedgerBusy.
+        """Return the existing rows of at most 100 keys, read consistently, in the order of the keys. Raises LedgerBusy.
 
-        What DynamoDB leaves unprocessed is asked for again, so that a row is never taken for missing.
+        Keys that DynamoDB leaves unprocessed are requested again, so that no row counts as missing.
         """
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        asked = [dict(key) for key in keys]
-        for _ in range(MAX_TRIES):
-            if not asked:
+        pending = [dict(key) for key in keys]
+        for _ in range(MAX_ATTEMPTS):
+            if not pending:
                 return [found[_id(key)] for key in keys if _id(key) in found]
-            answer = self._patiently(partial(self.client.batch_get_item, RequestItems=self._asked(asked)))
-            found |= {_id(item): item for item in answer["Responses"].get(self.table, [])}
-            asked = answer.get("UnprocessedKeys", {}).get(self.table, {}).get("Keys", [])
-        raise LedgerBusy("the ledger did not give all rows that were asked for; try again later")
+            answer = self._with_retries(partial(self.client.batch_get_item, RequestItems=self._batch_request(pending)))
+            found |= {_id(item): item for item in answer["Responses"].get(self.name, [])}
+            pending = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        raise LedgerBusy("the ledger did not return all requested rows; try again later")
 
-    def _asked(self, keys: list[dict[str, Any]]) -> Any:
-        return {self.table: {"Keys": keys, "ConsistentRead": True}}
+    def _batch_request(self, keys: list[dict[str, Any]]) -> Any:
+        return {self.name: {"Keys": keys, "ConsistentRead": True}}
 
     def due(self, word: str, now: datetime, limit: int) -> list[dict[str, Any]]:
-        """Keys of the index OpenJobs under a word, due until now, the longest due first. Raises LedgerBusy."""
+        """Return keys from the index OpenJobs under a word that are due now, the longest due first. Raises LedgerBusy."""
         request: Any = {
-            "TableName": self.table, "IndexName": "OpenJobs", "Limit": limit,
+            "TableName": self.name, "IndexName": "OpenJobs", "Limit": limit,
             "KeyConditionExpression": "open_status = :word AND due_at <= :now",
             "ExpressionAttributeValues": {":word": wire(word), ":now": wire(now)},
         }  # fmt: skip
-        return [_key(item) for item in self._patiently(lambda: self.client.query(**request))["Items"]]
+        return [_key(item) for item in self._with_retries(lambda: self.client.query(**request))["Items"]]
 
     def pages(self, index: str, attribute: str, value: str) -> Iterator[list[dict[str, Any]]]:
-        """All keys of an index under a value, at most 100 at a time. Raises LedgerBusy."""
+        """Yield all keys of an index under a value, at most 100 at a time. Raises LedgerBusy."""
         request: Any = {
-            "TableName": self.table, "IndexName": index, "Limit": MAX_BATCH,
+            "TableName": self.name, "IndexName": index, "Limit": MAX_BATCH,
             "KeyConditionExpression": "#attribute = :value", "ExpressionAttributeNames": {"#attribute": attribute},
             "ExpressionAttributeValues": {":value": wire(value)},
         }  # fmt: skip
         while True:
-            answer = self._patiently(lambda: self.client.query(**request))
+            answer = self._with_retries(lambda: self.client.query(**request))
             yield [_key(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def partition(self, pk: str) -> list[dict[str, Any]]:
-        """All rows of one partition, read consistently; meant for a handful. Raises LedgerBusy."""
+        """Return the rows of one partition, read consistently. It must be small: only one page is read. Raises LedgerBusy."""
         request: Any = {
-            "TableName": self.table, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
+            "TableName": self.name, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": wire(pk)},
         }  # fmt: skip
-        items: list[dict[str, Any]] = self._patiently(lambda: self.client.query(**request))["Items"]
+        items: list[dict[str, Any]] = self._with_retries(lambda: self.client.query(**request))["Items"]
         return items
 
     def transact(self, writes: Sequence[Write]) -> None:
-        """All writes or none; those that change nothing are conditions. Raises ConditionFailed for the first failed
-        condition, LedgerBusy.
+        """Make all writes or none. A write that changes nothing is only a condition. Raises ConditionFailed for the first
+        condition that is false, LedgerBusy.
 
-        All tries carry one token, so that a try whose answer was lost is not mistaken for another worker's write.
+        All attempts have the same idempotency token, so that an attempt whose answer was lost is not mistaken for another
+        worker's write.
         """
         items: Any = [
-            {"ConditionCheck": write.check(self.table)}
+            {"ConditionCheck": write.check(self.name)}
             if write.changes_nothing
-            else {"Update": write.request(self.table)}
+            else {"Update": write.request(self.name)}
             for write in writes
         ]
         token = str(uuid.uuid4())
-        self._patiently(lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=token))
+        self._with_retries(lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=token))
 
-    def _patiently(self, call: Callable[[], Any]) -> Any:
-        for attempt in range(MAX_TRIES):
+    def _with_retries(self, call: Callable[[], Any]) -> Any:
+        for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 self.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 - jitter, no secret
             try:
@@ -154,7 +154,7 @@ class LedgerTable:
             except ClientError as error:
                 _raise_unless_busy(error)
         raise LedgerBusy(
-            "the ledger is contended, throttled or out of order; what was asked of it may have been written all the same: "
+            "the ledger's table is contended, throttled or failing, and the write may have been made all the same: "
             "try again later"
         )
 
@@ -169,7 +169,7 @@ def _raise_unless_busy(error: ClientError) -> None:
         for index, reason in enumerate(reasons):
             if reason.get("Code") == "ConditionalCheckFailed":
                 raise ConditionFailed(index, reason.get("Item") or {}) from None
-        if any(reason.get("Code") in BUSY for reason in reasons):
+        if any(reason.get("Code") in BUSY_REASONS for reason in reasons):
             return
     if code not in BUSY_ERRORS:
         raise error

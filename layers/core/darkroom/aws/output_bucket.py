@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from botocore.exceptions import ClientError
 
@@ -80,14 +80,23 @@ class S3OutputBucket:
         if "" < self._report_order(key) <= order:
             self.client.delete_object(Bucket=self.bucket, Key=key)
 
-    def unfinished(self) -> list[UnfinishedUpload]:
-        """Return up to MAX_UNFINISHED uploads from ListMultipartUploads."""
-        bounds: Any = {"MaxItems": MAX_UNFINISHED}
-        pages = self.client.get_paginator("list_multipart_uploads").paginate(
-            Bucket=self.bucket, PaginationConfig=bounds
-        )
-        uploads = [one for page in pages for one in page.get("Uploads", [])]
-        return [UnfinishedUpload(one["Key"], one["UploadId"], one["Initiated"]) for one in uploads]
+    def list_unfinished(self) -> list[UnfinishedUpload]:
+        """Return up to MAX_UNFINISHED uploads from ListMultipartUploads.
+
+        The keys are requested URL-encoded: XML 1.0 cannot contain some control characters, with which the SDK cannot parse the
+        response (S3 API reference, ListMultipartUploads, encoding-type). The SDK does this by itself for other listings only.
+        """
+        uploads: list[UnfinishedUpload] = []
+        markers: dict[str, str] = {}
+        while len(uploads) < MAX_UNFINISHED:
+            page = self.client.list_multipart_uploads(Bucket=self.bucket, EncodingType="url", **markers)  # type: ignore[arg-type]
+            decode = unquote_plus if page.get("EncodingType") == "url" else str
+            found = page.get("Uploads", [])
+            uploads += [UnfinishedUpload(decode(one["Key"]), one["UploadId"], one["Initiated"]) for one in found]
+            if not page.get("IsTruncated"):
+                break
+            markers = {"KeyMarker": decode(page["NextKeyMarker"]), "UploadIdMarker": page["NextUploadIdMarker"]}
+        return uploads[:MAX_UNFINISHED]
 
     def abort(self, upload: UnfinishedUpload) -> None:
         """AbortMultipartUpload. An upload that no longer exists counts as aborted."""

@@ -48,7 +48,7 @@ class S3PresignedUrls:
     _signer: S3Client | None = field(default=None, init=False, repr=False)
     _session_ends_at: datetime | None = field(default=None, init=False)
 
-    def mint(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+    def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
         """Return a presigned GET of that version. For an unversioned object, the link leads to the object that is at the key
         when it is fetched. Raises NothingSent if no session can be had."""
         version = {"VersionId": source.version_id} if source.version_id else {}

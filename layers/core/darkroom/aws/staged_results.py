@@ -12,26 +12,26 @@ from botocore.exceptions import ClientError
 from darkroom import output_keys
 from darkroom.aws import streaming_put
 from darkroom.aws.input_bucket import S3InputBucket
-from darkroom.errors import ResultNotReady, SourceGone
+from darkroom.errors import ResultNotReady, SourceDenied, SourceGone
 from darkroom.model import Handle, SourceObject
 from darkroom.ports import Reader
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-HANDLE, PROCESS = "darkroom-handle", "darkroom-process-id"
+HANDLE, PROCESS = "darkroom-handle", output_keys.RECEIPT_PROCESS
 CHUNK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
 class S3StagedResults:
     """Keeps staged results under `_darkroom/incoming/`, which the bucket's lifecycle clears after a day; fulfils
-    `ports.Staging`."""
+    `ports.StagedResults`."""
 
     client: S3Client
     bucket: str
 
-    def keep(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
+    def stage(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
         """Write the object once all chunks have come. Its metadata has the handle and the process id."""
         parameters = {
             "Bucket": self.bucket,
@@ -116,3 +116,5 @@ def _as_result_errors() -> Iterator[None]:
         yield
     except (SourceGone, OSError) as error:
         raise ResultNotReady(f"the staged result cannot be read: {error}") from None
+    except SourceDenied:
+        raise ResultNotReady("the staged result may not be read: see the policy of the output bucket") from None

@@ -85,7 +85,7 @@ def truncated_error(what: str) -> UnsupportedFormat:
 
 def damaged_error(what: str) -> UnsupportedFormat:
     """Return the error for an object that breaks its format's rules; `what` is a clause without a full stop."""
-    return UnsupportedFormat(f"The file is damaged: {what}. Open it in an image editor, save it anew and upload that.")
+    return UnsupportedFormat(f"The file is damaged: {what}. Open it in an image editor, save it again and upload that.")
 
 
 def check_dimensions(width: int, height: int) -> None:

@@ -141,4 +141,4 @@ def orientation_of(block: TaggedBlock, read_directory: Directory) -> int:
 
 
 def _broken_error(what: str) -> BrokenDirectory:
-    return BrokenDirectory(f"The file is damaged: {what}. Open it in an image editor, save it anew and upload that.")
+    return BrokenDirectory(f"The file is damaged: {what}. Open it in an image editor, save it again and upload that.")

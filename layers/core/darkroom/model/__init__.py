@@ -1,6 +1,24 @@
 """The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
 
-from darkroom.model.jobs import LISTED, TERMINAL, UNPUBLISHED, Alarm, Handle, Job, JobStatus, Note, PollState
+from darkroom.model.jobs import (
+    GROUPS,
+    LEASE_MARGIN,
+    LISTED,
+    NOTHING,
+    TERMINAL,
+    UNPUBLISHED,
+    Alarm,
+    DispatchRecord,
+    Handle,
+    Job,
+    JobGroup,
+    JobStatus,
+    PollState,
+    PollStatus,
+    ProviderProcess,
+    Reservation,
+    WarningMetric,
+)
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.processes import (
     AccountSnapshot,
@@ -12,17 +30,30 @@ from darkroom.model.processes import (
     Progress,
     Submission,
 )
-from darkroom.model.uploads import ImageFacts, ImageFormat, JobDue, SourceObject, UnfinishedUpload, Upload
+from darkroom.model.uploads import (
+    PIXELS_PER_MEGAPIXEL,
+    ImageFacts,
+    ImageFormat,
+    JobDue,
+    SourceObject,
+    UnfinishedUpload,
+    Upload,
+)
 
 __all__ = [
     "ANY_FORMAT",
+    "GROUPS",
+    "LEASE_MARGIN",
     "LISTED",
+    "NOTHING",
+    "PIXELS_PER_MEGAPIXEL",
     "TERMINAL",
     "UNPUBLISHED",
     "AccountSnapshot",
     "Alarm",
     "Balance",
     "Circuit",
+    "DispatchRecord",
     "Estimate",
     "FoundProcess",
     "Handle",
@@ -30,13 +61,16 @@ __all__ = [
     "ImageFormat",
     "Job",
     "JobDue",
+    "JobGroup",
     "JobStatus",
     "Limits",
-    "Note",
     "Plan",
     "PollState",
+    "PollStatus",
     "ProcessState",
     "Progress",
+    "ProviderProcess",
+    "Reservation",
     "ResolvedSetting",
     "SendMode",
     "SourceObject",
@@ -44,4 +78,5 @@ __all__ = [
     "Submission",
     "UnfinishedUpload",
     "Upload",
+    "WarningMetric",
 ]

@@ -1,42 +1,48 @@
-"""A job as the ledger keeps it, and what is told of it. Standard library only."""
+"""Jobs: a job as the ledger stores it, with its status, its handle, and the alarms about it. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from darkroom.model.plans import SendMode
 
+Value = TypeVar("Value")
+
 
 class JobStatus(StrEnum):
-    """Where a job stands in the ledger. Terminal ones never change within a run."""
+    """A job's status in the ledger. A terminal status never changes within a run."""
 
     CLAIMED = "CLAIMED"  # a worker has it, or it waits for its next attempt; nothing was sent
-    SUBMITTING = "SUBMITTING"  # reserved; the provider may or may not have been called
-    IN_DOUBT = "IN_DOUBT"  # nobody can tell whether the provider accepted: a person decides
-    PROCESSING = "PROCESSING"  # bound to the provider's process id
-    COMPLETED = "COMPLETED"  # the result is in place and settled
+    SUBMITTING = "SUBMITTING"  # credits are reserved, and the provider may have been called
+    IN_DOUBT = "IN_DOUBT"  # whether the provider accepted cannot be found out; an operator decides
+    PROCESSING = "PROCESSING"  # bound to the provider's process
+    COMPLETED = "COMPLETED"  # the result is in place and the credits are booked
     FAILED = "FAILED"  # ended without a result
-    CANCELLED = "CANCELLED"  # withdrawn, or its source vanished before submit
-    REJECTED = "REJECTED"  # refused before any money was spent
-    SKIPPED = "SKIPPED"  # the uploader asked for no processing
+    CANCELLED = "CANCELLED"  # an operator cancelled it, or its source was deleted before it was sent
+    REJECTED = "REJECTED"  # rejected before any money was spent
+    SKIPPED = "SKIPPED"  # its settings ask for no processing
 
 
 TERMINAL = frozenset(
     {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.REJECTED, JobStatus.SKIPPED}
 )
 
-# Words of the index of jobs that somebody must look at again, beside the open statuses.
-UNPUBLISHED = "UNPUBLISHED"  # over, its event not sent yet
-LISTED = "LISTED"  # over and told; the provider's list still shows its process
+# The index of open jobs has them under their status, and terminal jobs that need one more step under these words.
+UNPUBLISHED = "UNPUBLISHED"  # the event is not sent yet
+LISTED = "LISTED"  # the event is sent, but the provider's list still has the process
+
+LEASE_MARGIN = timedelta(seconds=60)  # a lease lasts so long past its invocation's end, so that clocks may differ
+NOTHING = Decimal(0)  # credits: released, or not charged
 
 
 @dataclass(frozen=True)
 class Handle:
-    """What the provider is told of us, so that a lost submit can be found: `<job_id>-<run>-<attempt>`."""
+    """The name `<job_id>-<run>-<attempt>` that a submit carries, so that the provider's list can show a lost one."""
 
     job_id: str
     run: int
@@ -47,13 +53,49 @@ class Handle:
 
     @property
     def prefix(self) -> str:
-        """Common to all attempts of one run."""
+        """The beginning of the handles of all attempts of one run."""
         return f"{self.job_id}-{self.run}-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class DispatchRecord:
+    """How a run is sent and where its result goes. Each reservation writes it; a release keeps it."""
+
+    output_bucket: str
+    output_key: str  # the key of the result, once the job is completed
+    output_format: str  # an ImageFormat, or ANY_FORMAT
+    send_mode: SendMode
+    reserved_at: datetime  # the run's first reservation: nothing of the run was sent before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """What the month's budgets reserve for a job. A release removes it; a settled job keeps it."""
+
+    credits_reserved: Decimal
+    credit_price_usd: Decimal
+    budget_month: str  # YYYY-MM: the month of the reservation, whenever the job ends
+    key_fingerprint: str | None = None  # of the API key of the submit; the settlement removes it
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderProcess:
+    """The provider's process that is bound to a job, from the bind or an adoption on."""
+
+    process_id: str
+    eta: datetime
+    submitted_at: datetime
+    credits_charged: Decimal | None = None  # what the provider said it charges; the settlement removes it
+    staged: bool = False  # a synchronous call's result waits in the output bucket; the settlement removes this
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """A row of the ledger, `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals."""
+    """A job, as in its ledger row `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
+
+    A `SUBMITTING`, `PROCESSING` or `IN_DOUBT` job has a provider, a model, a dispatch and a reservation. A `PROCESSING` job has
+    a process too. A job that ends keeps what it has. The `require_…` methods raise ValueError when the job lacks the part.
+    """
 
     job_id: str
     run: int
@@ -67,34 +109,27 @@ class Job:
     deadline_at: datetime
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
+    denied_since: datetime | None = None  # since when every attempt was denied the source object
+    failing_since: datetime | None = None  # since when every attempt has failed for an unknown reason
+    # What the upload asks for. These are no group, because they become known one after the other, and because a rerun keeps only
+    # `settings` and `label`.
     provider: str | None = None
     model: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     label: str | None = None
-    process_id: str | None = None
-    key_fingerprint: str | None = None
-    credits_reserved: Decimal | None = None
-    credits_charged: Decimal | None = None  # what the provider said it charges, while the result is not in place yet
-    credits: Decimal | None = None
-    credit_price_usd: Decimal | None = None
+    dispatch: DispatchRecord | None = None
+    reservation: Reservation | None = None
+    process: ProviderProcess | None = None
+    polls: int = 0  # of this run
+    credits: Decimal | None = None  # what was charged; only a job that ends with a reservation has it
     cost_usd: Decimal | None = None
-    budget_month: str | None = None
-    reserved_at: datetime | None = None  # for the first time in this run: nothing of it was sent before
-    output_bucket: str | None = None
-    output_key: str | None = None
-    output_format: str | None = None
-    send_mode: SendMode | None = None  # how it was, or is to be, sent
-    staged: bool = False  # the result of a synchronous call, kept in the output bucket until it is published
     superseded: bool = False
     error_code: str | None = None
     error: str | None = None
-    submitted_at: datetime | None = None
-    eta: datetime | None = None
     completed_at: datetime | None = None
     published_at: datetime | None = None
     cancel_requested_at: datetime | None = None
-    due_at: datetime | None = None  # when somebody must look at the job again, whoever works on it now
-    polls: int = 0
+    due_at: datetime | None = None  # when the sweep looks at the job again, even if a worker has it
     orphans: tuple[str, ...] = ()
 
     @property
@@ -109,22 +144,78 @@ class Job:
 
     @property
     def source_uri(self) -> str:
-        """`bucket/key`, for messages."""
+        """The source as `bucket/key`."""
         return f"{self.source_bucket}/{self.source_key}"
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        """All attributes under the ledger's names, without groups. Those of an absent group have their defaults, or None."""
+        flat: dict[str, object] = {}
+        for name, value in vars(self).items():
+            group = GROUPS.get(name)
+            flat |= {name: value} if group is None else _flat(group, value)
+        return flat
+
+    def require_provider(self) -> str:
+        """Return the provider of a job that is sent."""
+        return self._required(self.provider, "provider")
+
+    def require_model(self) -> str:
+        """Return the model of a job that is sent."""
+        return self._required(self.model, "model")
+
+    def require_dispatch(self) -> DispatchRecord:
+        """Return how the job is sent, and where its result goes."""
+        return self._required(self.dispatch, "dispatch")
+
+    def require_reservation(self) -> Reservation:
+        """Return what is reserved for the job."""
+        return self._required(self.reservation, "reservation")
+
+    def require_process(self) -> ProviderProcess:
+        """Return the process that is bound to the job."""
+        return self._required(self.process, "process")
+
+    def _required(self, value: Value | None, what: str) -> Value:
+        if value is None:
+            raise ValueError(f"job {self.job_id} is {self.status} and has no {what}")
+        return value
+
+
+JobGroup = DispatchRecord | Reservation | ProviderProcess
+# The fields of a job that are groups. A row has all attributes of a group, apart from optional ones, or none of them.
+GROUPS: Mapping[str, type[JobGroup]] = {
+    "dispatch": DispatchRecord,
+    "reservation": Reservation,
+    "process": ProviderProcess,
+}
+
+
+def _flat(group: type[JobGroup], value: JobGroup | None) -> dict[str, object]:
+    absent = {one.name: None if one.default is MISSING else one.default for one in fields(group)}
+    return absent if value is None else vars(value)
+
+
+class PollStatus(StrEnum):
+    """A status that poll and finalize return to the state machine instead of a job's own."""
+
+    RUNNING = "running"  # poll again at `poll_at`; the state machine compares with this word only
+    ENDED = "ended"  # only poll returns this: finalize must find out how the job ended
+    ABSENT = "ABSENT"  # only finalize returns this: the job does not exist, or is at another run
 
 
 @dataclass(frozen=True)
 class PollState:
-    """What poll answers to the state machine, and what the state machine carries."""
+    """The data of an execution, which poll and finalize return to the state machine."""
 
     job_id: str
     run: int
-    status: str  # running | ended
+    status: PollStatus | JobStatus  # only finalize returns a JobStatus, and never PROCESSING
     poll_at: datetime
 
 
 class Alarm(StrEnum):
-    """What a person must look at; each is a metric of that name with an alarm, see docs/operations.md."""
+    """The alarms, which call a person. Each is a metric of that name with an alarm, see docs/operations.md."""
 
     IN_DOUBT = "JobInDoubt"
     ORPHAN = "OrphanedProcess"
@@ -133,8 +224,9 @@ class Alarm(StrEnum):
     DRIFT = "AccountDrift"
 
 
-class Note(StrEnum):
-    """What is counted and calls for nobody; each is a metric of that name, see docs/operations.md."""
+class WarningMetric(StrEnum):
+    """The warnings, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
 
     ACCOUNT_UNREAD = "AccountUnread"
-    RETIRING_MODEL = "RetiringModelJobs"
+    RETIRING_MODEL = "RetiringModelJobs"  # jobs of a day on models that retire soon
+    WALK_LATE = "InputWalkLate"  # the input bucket is larger than the search for lost uploads can cover in a day

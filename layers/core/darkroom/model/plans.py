@@ -1,4 +1,4 @@
-"""What an upload will be made into, and what it may cost. Standard library only."""
+"""Plans: how an upload is to be enhanced and what it may cost. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,36 +12,10 @@ from darkroom.model.uploads import ImageFormat
 
 @dataclass(frozen=True)
 class ResolvedSetting:
-    """One setting after resolution: its value as text, and the layer that gave it (`tags`, `stack`, …)."""
+    """One resolved setting: its value as text, and the layer it comes from (`tags`, `stack`, …)."""
 
     value: str
     layer: str
-
-
-class SendMode(StrEnum):
-    """How a plan is sent: what the provider is given, and whether it keeps us waiting for the result."""
-
-    UPLOAD = "upload"  # the bytes; a process id comes back
-    LINK = "link"  # a presigned GET; a process id comes back
-    SYNCHRONOUS_UPLOAD = "synchronous upload"  # the bytes; the connection is held until the result comes back
-    SYNCHRONOUS_LINK = "synchronous link"  # a presigned GET; the connection is held
-
-    @property
-    def by_link(self) -> bool:
-        """Whether the provider fetches the image itself."""
-        return self in (SendMode.LINK, SendMode.SYNCHRONOUS_LINK)
-
-    @property
-    def is_synchronous(self) -> bool:
-        """Whether the call is synchronous."""
-        return self in (SendMode.SYNCHRONOUS_UPLOAD, SendMode.SYNCHRONOUS_LINK)
-
-    @classmethod
-    def of(cls, *, by_link: bool, is_synchronous: bool) -> SendMode:
-        """The one with these two answers."""
-        return next(
-            send_mode for send_mode in cls if (send_mode.by_link, send_mode.is_synchronous) == (by_link, is_synchronous)
-        )
 
 
 class Spelling(StrEnum):
@@ -52,12 +26,38 @@ class Spelling(StrEnum):
     BOTH = "both"  # the pages disagree: the request has both
 
 
-ANY_FORMAT = "any"  # in place of a format: the provider decides, and does not say beforehand
+class SendMode(StrEnum):
+    """How a plan is sent: whether the provider gets bytes or a link, and whether it answers with a process id or the result."""
+
+    UPLOAD = "upload"  # the bytes; the answer is a process id
+    LINK = "link"  # a presigned GET; the answer is a process id
+    SYNCHRONOUS_UPLOAD = "synchronous upload"  # the bytes; the answer is the result
+    SYNCHRONOUS_LINK = "synchronous link"  # a presigned GET; the answer is the result
+
+    @property
+    def by_link(self) -> bool:
+        """Whether the provider fetches the image itself."""
+        return self in (SendMode.LINK, SendMode.SYNCHRONOUS_LINK)
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether the provider answers with the result."""
+        return self in (SendMode.SYNCHRONOUS_UPLOAD, SendMode.SYNCHRONOUS_LINK)
+
+    @classmethod
+    def of(cls, *, by_link: bool, is_synchronous: bool) -> SendMode:
+        """Return the send mode with these two properties."""
+        return next(
+            send_mode for send_mode in cls if (send_mode.by_link, send_mode.is_synchronous) == (by_link, is_synchronous)
+        )
 
 
-@dataclass(frozen=True)
+ANY_FORMAT = "any"  # instead of a format: the provider chooses it and does not say beforehand
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A job that may be paid for: everything checked, everything decided. Made by planning, sent by an adapter."""
+    """A checked and complete description of a submit. `planning` makes it, a provider's adapter sends it."""
 
     provider: str
     model: str
@@ -70,17 +70,17 @@ class Plan:
     output_format: ImageFormat
     output_width: int
     output_height: int
-    credits: Decimal | None  # None: the catalog cannot know, the vendor's estimate must say
+    credits: Decimal | None  # the price; None until the vendor's estimate gives it, if the catalog has none
     credit_price_usd: Decimal
     send_mode: SendMode = SendMode.UPLOAD
-    queue_endpoint: str | None = None  # of a synchronous plan: where the same may be sent if its endpoint is gone
-    other_formats: tuple[ImageFormat, ...] = ()  # the provider may give these instead: it does not say beforehand
+    queue_endpoint: str | None = None  # the asynchronous endpoint to use if the synchronous one no longer exists
+    other_formats: tuple[ImageFormat, ...] = ()  # formats that the provider may choose instead of `output_format`
     label: str | None = None
-    max_credits: Decimal | None = None  # the least of all layers; None = no limit
+    max_credits: Decimal | None = None  # the lowest of all layers; None = no limit
 
     @property
     def price(self) -> Decimal:
-        """The credits to reserve. Raises ValueError before they are known."""
+        """The credits to reserve. Raises ValueError if they are not known yet."""
         if self.credits is None:
             raise ValueError("the plan is not priced yet")
         return self.credits
@@ -93,9 +93,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Limits:
-    """The stack's spending limits. 0 or absence = none; a price of 0 is one: a free plan."""
+    """The stack's spending limits and prices. A limit of 0 or an absent one means no limit; a price of 0 means free."""
 
-    monthly_credits: Mapping[str, Decimal]  # provider → its own unit
-    monthly_usd: Decimal
-    credits_per_job: Mapping[str, Decimal]
-    credit_price_usd: Mapping[str, Decimal]  # over the catalog's
+    monthly_credits: Mapping[str, Decimal]  # provider → credits in its own unit
+    monthly_usd: Decimal  # for all providers together
+    credits_per_job: Mapping[str, Decimal]  # provider → credits in its own unit
+    credit_price_usd: Mapping[str, Decimal]  # provider → price of a credit, which overrides the catalog's

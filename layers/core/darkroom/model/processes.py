@@ -1,4 +1,4 @@
-"""A provider's side of things: processes, their states, its account. Standard library only."""
+"""Processes: what a provider says of its processes, its prices and its account. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from darkroom.model.uploads import ImageFormat
 
 
 class ProcessState(StrEnum):
-    """What a provider says of a process, in our five words; adapters map every vendor's to these."""
+    """The state of a process at the provider. Adapters map each vendor's words to these five."""
 
-    RUNNING = "running"  # also every word the vendor has not published
+    RUNNING = "running"  # also any word that the vendor has not published
     COMPLETED = "completed"
     FAILED = "failed"  # not charged
     CANCELLED = "cancelled"
-    EXPIRED = "expired"  # known, but its result is no longer kept
+    EXPIRED = "expired"  # finished and charged, but the provider no longer has the result
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a provider answers to an accepted submit. `staged`: its result came with the answer and was kept."""
+    """A provider's answer to an accepted submit. `staged` means that the answer contained the result, which is staged."""
 
     process_id: str
     eta: datetime
-    credits: Decimal | None = None  # what it charged, where it says so at once
+    credits: Decimal | None = None  # what it charged, if the answer says so
     staged: bool = False
 
 
 @dataclass(frozen=True)
 class FoundProcess:
-    """An entry of the provider's own list that carries our handle."""
+    """An entry of the provider's list that contains our handle."""
 
     process_id: str
     handle: str
     state: ProcessState
     eta: datetime | None
     created_at: datetime | None
-    credits: Decimal | None = None  # what it charges, where the list says so
+    credits: Decimal | None = None  # what it charges, if the list says so
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A provider's word on one process. `credits` is what it charges or will charge, None when it does not say."""
+    """A provider's status of one process. `credits` is what it charges or will charge, None if it does not say."""
 
     state: ProcessState
     eta: datetime | None = None
@@ -53,12 +53,12 @@ class Progress:
     output_height: int | None = None
     output_format: ImageFormat | None = None
     vendor_word: str = ""
-    reason: str = ""  # of a failure, in the vendor's words
+    reason: str = ""  # why it failed, in the vendor's words
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The vendor's own forecast: seconds it takes and credits it costs."""
+    """A vendor's estimate of the seconds that a job takes and the credits that it costs."""
 
     duration_seconds: int
     credits: Decimal | None
@@ -66,7 +66,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Balance:
-    """A provider's account, in its unit: `total` = available + reserved; it falls when the provider charges."""
+    """The balance of an account in the provider's unit. `total` = available + reserved; it falls when the provider charges."""
 
     available: Decimal
     reserved: Decimal
@@ -75,22 +75,25 @@ class Balance:
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """What the ledger knew of a provider's account when it was last compared with it. All in the provider's unit."""
+    """The last comparison of the ledger with a provider's account, in the provider's unit.
 
-    baseline_total: Decimal  # the account's total at the baseline, top-ups since then added
-    baseline_spent: Decimal  # what the ledger had booked as spent at the baseline
-    total: Decimal  # the account's total at the last look
-    spent: Decimal  # the ledger's at the last look
+    The baseline is the first comparison, or the one that an operator accepted last.
+    """
+
+    baseline_total: Decimal  # the account's total at the baseline, plus all top-ups since
+    baseline_spent: Decimal  # the credits that the ledger had booked as spent at the baseline
+    total: Decimal  # the account's total at the last comparison
+    spent: Decimal  # the credits that the ledger had booked as spent at the last comparison
     checked_at: datetime
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """A provider to which nothing is submitted: its account needs its owner, or an operator paused it."""
+    """An open circuit: nothing is submitted to the provider, because its account needs its owner or an operator paused it."""
 
     provider: str
-    paused: bool  # by hand, until it is resumed by hand
-    retry_at: datetime | None  # from then on one submit may try; None = nobody may
+    paused: bool  # by an operator, until an operator resumes it
+    retry_at: datetime | None  # from then on one submit may be tried; None = none may
     opened_at: datetime | None
     error_code: str | None = None
     error: str | None = None

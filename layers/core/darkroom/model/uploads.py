@@ -1,4 +1,4 @@
-"""An upload on its way in: the object, its identity and order, what its bytes say. Standard library only."""
+"""Uploads: an input object, its identity and order, and the facts of its image. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+PIXELS_PER_MEGAPIXEL = 1_000_000
+
 
 class ImageFormat(StrEnum):
-    """The formats Darkroom takes and gives."""
+    """The image formats that Darkroom reads and writes."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -24,13 +26,13 @@ class ImageFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Upload:
-    """One version of one object, as an event names it. `version_id` and `etag` may still be unknown."""
+    """One version of one object, as an event names it. `version_id` and `etag` may be unknown."""
 
     bucket: str
     key: str
     version_id: str | None = None
     etag: str | None = None
-    sequencer: str | None = None  # S3's order of events of one key, hexadecimal
+    sequencer: str | None = None  # hexadecimal; orders S3's events of one key
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,29 @@ class JobDue:
     """A job that is due again, as a message of the sweep or of an operator names it."""
 
     job_id: str
+    after_failure: bool = False  # the job's last tries failed, and a message of theirs has told so
 
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An upload as S3 holds it now: the event's blanks are filled in."""
+    """An upload with all that S3 says about it."""
 
     bucket: str
     key: str
-    version_id: str | None  # None where the bucket is unversioned or the version is `null`
+    version_id: str | None  # None if the bucket is unversioned or the version is `null`
     etag: str
     size_bytes: int
     last_modified: datetime
     content_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     sequencer: str | None = None
-    is_latest: bool | None = None  # whether no newer version stood over it; None where it was not listed
+    is_latest: bool | None = (
+        None  # whether the listing showed no newer version; None if it does not come from a listing
+    )
 
     @property
     def job_id(self) -> str:
-        """The upload's identity: 32 hex digits, the same from event, sweep, backfill and command line."""
+        """The id of the upload's job, 32 hex digits. It is the same whether an event, the sweep or a command found it."""
         if self.version_id:
             parts = [self.bucket, self.key, self.version_id]
         else:
@@ -66,14 +71,14 @@ class SourceObject:
 
     @property
     def order(self) -> str:
-        """Sorts the versions of one key, oldest first: time to the second, then S3's sequencer, of which the shorter is filled
-        up on its right (S3 user guide, "Event message structure")."""
+        """A text by which the versions of one key sort, oldest first: the time to the second, then S3's sequencer, padded on
+        its right (S3 user guide, "Event message structure")."""
         return f"{self.last_modified.isoformat(timespec='seconds')}#{(self.sequencer or '').ljust(40, '0')}"
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What an object's own bytes say. Width and height in pixels as displayed (EXIF orientation applied)."""
+    """The facts that an image's bytes give. Width and height are in pixels as displayed, after EXIF orientation."""
 
     format: ImageFormat
     width: int
@@ -83,7 +88,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class UnfinishedUpload:
-    """A multipart upload to the output bucket that was begun and neither completed nor aborted."""
+    """A multipart upload to the output bucket that is neither completed nor aborted."""
 
     key: str
     upload_id: str

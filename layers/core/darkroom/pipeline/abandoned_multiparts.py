@@ -1,7 +1,8 @@
-"""abandoned_multiparts: aborts multipart uploads whose worker died. Part of the sweep, every quarter of an hour."""
+"""Abandoned multiparts: aborts multipart uploads whose worker died. A task of the sweep, every 15 minutes."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,10 +12,15 @@ from darkroom.ports import Clock, OutputBucket, SweepQueries
 EVERY = timedelta(minutes=15)
 UPLOAD_ABANDONED = timedelta(hours=1)  # longer than any worker lives
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class AbandonedMultiparts:
-    """Multipart uploads to our own keys or those that jobs claimed, begun an hour ago and written by nobody now."""
+    """Finds multipart uploads that are older than an hour, belong to Darkroom, and are written by no worker.
+
+    An upload belongs to Darkroom if its key is Darkroom's own or claimed by a job.
+    """
 
     outputs: OutputBucket
     queries: SweepQueries
@@ -22,17 +28,26 @@ class AbandonedMultiparts:
     bucket: str
 
     def __call__(self) -> int:
-        """How many were aborted. Repeat safe; other people's uploads to the same bucket are left alone."""
-        aborted = 0
-        for upload in self.outputs.unfinished():
+        """Abort them and return their number. Repeat safe. Uploads of other programs to the same bucket are left alone.
+
+        If one cannot be aborted, the others are still handled before the error is raised.
+        """
+        aborted, error = 0, None
+        for upload in self.outputs.list_unfinished():
             if upload.initiated_at > self.clock() - UPLOAD_ABANDONED:
                 continue
-            if self._is_abandoned(upload.key):
-                self.outputs.abort(upload)
-                aborted += 1
+            try:
+                if self._is_abandoned(upload.key):
+                    self.outputs.abort(upload)
+                    aborted += 1
+            except Exception as failed:  # of any type: it is raised after the other uploads
+                log.exception("an abandoned multipart upload could not be aborted", extra={"key": upload.key})
+                error = failed
+        if error:
+            raise error
         return aborted
 
     def _is_abandoned(self, key: str) -> bool:
         if key.startswith(output_keys.OWN_PREFIX):
-            return True  # of a submit, which never lasts an hour
+            return True  # submit writes it, and no submit lasts an hour
         return self.queries.is_being_written(self.bucket, output_keys.plain_key(key), self.clock()) is False

@@ -1,4 +1,4 @@
-"""Binding: the provider's process id enters the ledger, then the workflow that waits for it starts."""
+"""Binding: writes the provider's process id to the ledger, and starts the execution that waits for the process."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from datetime import datetime
 
 from darkroom import poll_schedule
 from darkroom.errors import DarkroomError, LedgerBusy, LostClaim
-from darkroom.model import Alarm, Job, PollState, Submission
+from darkroom.model import Alarm, Job, PollState, PollStatus, Submission
 from darkroom.pipeline.outcomes import Done, Ignored, Outcome
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
-BIND_TRIES = 4  # each of some seconds, see aws/expressions.py
-FIRST_EXECUTION = 1  # always counted from here: `attempt` grows while an execution runs, and would start a second one
+BIND_ATTEMPTS = 4  # each lasts some seconds, see aws/ledger_table.py
+FIRST_EXECUTION = 1  # not the job's `attempt`, which grows while an execution runs and would start a second one
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Binding:
-    """Binds processes to jobs. Repeat safe: the ledger's condition lets one win."""
+    """Binds processes to jobs. Repeat safe: of several binds, the ledger's condition lets one succeed."""
 
     ledger: Ledger
     executions: Executions
@@ -29,17 +29,19 @@ class Binding:
     clock: Clock
 
     def bind(self, provider: Provider, job: Job, submission: Submission) -> Outcome:
-        """`PROCESSING` and a running workflow; a bind that loses cancels its process and records it as an orphan."""
+        """Set the job to `PROCESSING` and start its execution. If another attempt owns the job, cancel the process and record
+        it as an orphan."""
         try:
-            bound = self._bound(job, submission)
+            bound = self._bind_with_retries(job, submission)
         except LostClaim:
             self.orphan(provider, job, submission.process_id)
             return Ignored("another attempt owns the job; this one's process was cancelled")
         return self.start(bound)
 
-    def _bound(self, job: Job, submission: Submission) -> Job:
-        """Tries longer than other writes do: the id of a paid process is in nobody else's hands. Raises LostClaim, LedgerBusy."""
-        for _ in range(BIND_TRIES - 1):
+    def _bind_with_retries(self, job: Job, submission: Submission) -> Job:
+        """Bind with more retries than other writes, because only this worker knows the id of the paid process. Raises
+        LostClaim, LedgerBusy."""
+        for _ in range(BIND_ATTEMPTS - 1):
             with suppress(LedgerBusy):
                 return self.ledger.bind(job, submission, self.clock())
         try:
@@ -47,17 +49,19 @@ class Binding:
         except LedgerBusy:
             lost = {"job_id": job.job_id, "process_id": submission.process_id}
             log.error(
-                "a submitted process could not be written down; it is looked for in the provider's list", extra=lost
+                "the process id of a submit could not be stored; a later attempt looks for it in the provider's list",
+                extra=lost,
             )
             raise
 
     def start(self, job: Job) -> Outcome:
-        """Starts the job's execution unless one runs."""
+        """Start the job's execution unless one is running."""
         self.executions.start(first_poll_state(job, self.clock()), FIRST_EXECUTION)
         return Done(job)
 
     def orphan(self, provider: Provider, job: Job, process_id: str) -> None:
-        """Cancels a process nobody waits for, and writes it down whether or not that succeeds."""
+        """Raise an alarm for a process that no job waits for, record it, and cancel it. It is cancelled even if it cannot be
+        recorded."""
         why = "orphaned process: check in the provider's account that it was not charged"
         self.alerts.call(Alarm.ORPHAN, why, process_id=process_id, job_id=job.job_id)
         try:
@@ -73,8 +77,9 @@ class Binding:
 
 
 def first_poll_state(job: Job, now: datetime) -> PollState:
-    """What the job's execution starts with."""
-    if job.cancel_requested_at or job.staged:
-        return PollState(job.job_id, job.run, "running", now)
-    poll_at = poll_schedule.next_poll_at(now, job.eta, job.submitted_at or now, job.polls)
-    return PollState(job.job_id, job.run, "running", min(poll_at, max(job.deadline_at, now)))
+    """Return the first state of the job's execution."""
+    process = job.require_process()
+    if job.cancel_requested_at or process.staged:
+        return PollState(job.job_id, job.run, PollStatus.RUNNING, now)
+    poll_at = poll_schedule.next_poll_at(now, process.eta, process.submitted_at, job.polls)
+    return PollState(job.job_id, job.run, PollStatus.RUNNING, min(poll_at, max(job.deadline_at, now)))

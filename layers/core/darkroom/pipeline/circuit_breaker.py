@@ -1,4 +1,7 @@
-"""The gate before a provider: closed while its account needs its owner or an operator paused it. One probe at a time passes."""
+"""The circuit breaker: stops submits to a provider whose account needs its owner, or that an operator paused.
+
+After a while one submit at a time is admitted as a probe. If the provider accepts it, all submits are admitted again.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +12,36 @@ from darkroom.errors import OperatorFault
 from darkroom.model import Alarm
 from darkroom.ports import Alerts, Circuits, Clock
 
-RETRY_AFTER = timedelta(minutes=15)  # an account does not mend itself within minutes
-PROBE_WINDOW = timedelta(minutes=5)  # a probe that vanished is followed by another after this
+RETRY_AFTER = timedelta(minutes=15)  # from the failure to the first probe: nobody corrects an account within minutes
+PROBE_WINDOW = timedelta(minutes=5)  # from one probe to the next, in case the first one's worker died
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """The submit may be made. `probing`: it is the one that finds out whether the account was mended."""
+    """The submit may be made. `probing` means that it is the probe."""
 
     probing: bool
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """No submit before `until`; the code and the words say what the operator must do."""
+    """No submit may be made before `until`. The code and the reason say what the operator must do."""
 
     until: datetime
     error_code: str | None
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CircuitBreaker:
-    """Asked before every reservation. Repeat safe: an unused probe is merely followed by another."""
+    """Decides before every reservation whether a submit may be made. Repeat safe: after an unused probe, another is admitted."""
 
     circuits: Circuits
     alerts: Alerts
     clock: Clock
 
     def admit(self, provider: str) -> Admitted | Blocked:
-        """Whether a submit to the provider may be made now."""
+        """Return whether a submit to the provider may be made now. An admitted probe counts as used."""
         circuit, now = self.circuits.get(provider), self.clock()
         if circuit is None:
             return Admitted(probing=False)
@@ -51,13 +54,13 @@ class CircuitBreaker:
         return Blocked(now + PROBE_WINDOW, circuit.error_code, circuit.error or "")
 
     def open(self, provider: str, fault: OperatorFault) -> datetime:
-        """The account needs its owner: nobody else tries before the moment that is answered."""
+        """Stop submits because the account needs its owner. Return the time of the next probe."""
         now = self.clock()
         self.circuits.open(provider, fault.code, str(fault), now, now + RETRY_AFTER)
         self.alerts.call(Alarm.CIRCUIT_OPEN, f"{provider} takes no submits: {fault}", provider=provider)
         return now + RETRY_AFTER
 
-    def report_success(self, provider: str, entered: Admitted) -> None:
-        """The provider dealt with the submit: a probe that got this far opens the gate to all."""
-        if entered.probing:
+    def report_success(self, provider: str, admission: Admitted) -> None:
+        """Admit all submits again if the probe was accepted or rejected: the account is usable."""
+        if admission.probing:
             self.circuits.close(provider)

@@ -1,7 +1,7 @@
-"""sending: from a claimed job to a process at the provider, paid for once.
+"""Dispatch: sends a claimed job to the provider, so that it is paid for once.
 
-Checks everything that costs nothing, reserves the credits, calls the provider, binds what it answers. Whatever the call
-ends in, the job is left so that the next worker can tell what happened.
+It checks everything that can be checked before money is spent, reserves the credits, calls the provider, and binds the process
+that the provider answers with. However the call ends, the job is left in a state from which the next worker can continue.
 """
 
 from __future__ import annotations
@@ -19,129 +19,137 @@ from darkroom.errors import (
     OperatorFault,
     ProviderUnavailable,
     Refusal,
+    SourceDenied,
     SourceGone,
+    SourceUnreadable,
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
+from darkroom.model import LEASE_MARGIN, ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.quote import Quote
+from darkroom.pipeline.retries import Retries
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, Staging
+from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
 
-LEASE_MARGIN = timedelta(seconds=60)  # past the invocation's own end, so that clocks may differ
-MIN_TIME_TO_SEND = timedelta(seconds=30)  # no first byte leaves with less of the invocation left
-MIN_TIME_TO_HOLD = timedelta(seconds=270)  # a synchronous call may be held for 240 s, then its result is staged
-TOO_LATE = "too little time left to send"
-TOO_LATE_TO_HOLD = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
+MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this much of the invocation is left
+# The same for a synchronous call: it may take 240 s, and then its result is staged.
+MIN_TIME_FOR_SYNCHRONOUS_CALL = timedelta(seconds=270)
+TOO_LATE = "too little time left in this invocation to send the job; it is sent by a later one"
+TOO_LATE_FOR_SYNCHRONOUS_CALL = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
 THROTTLED_WAIT_SECONDS = 30
-LONGEST_WAIT_SECONDS = 900
+MAX_WAIT_SECONDS = 900
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dispatch:
-    """The heart of submit. Must be called by the owner of a `CLAIMED` job, once a claim."""
+    """Sends jobs. Only the owner of a `CLAIMED` job may call it, once for each claim."""
 
     sources: InputBucket
     links: PresignedUrls
-    staging: Staging
+    staging: StagedResults
     ledger: Ledger
     providers: Mapping[str, Provider]
     circuit_breaker: CircuitBreaker
     binding: Binding
     settlement: Settlement
     in_doubt: InDoubt
+    retries: Retries
     clock: Clock
     output_bucket: str
     quote: Quote
 
     def __call__(self, job: Job, source: SourceObject) -> Outcome:
-        """Checks, reserves and sends. Raises LostClaim, LedgerBusy."""
-        if job.cancel_requested_at:
-            return self.settlement.cancel(job, "cancelled by an operator before it was sent")
-        if self.clock() >= job.deadline_at:
-            return self.settlement.expire_unsent(job)
+        """Check, reserve and send. Raises LostClaim, LedgerBusy."""
         try:
             asked = self.quote.settings(source)
             if asked.skip:
                 return self.settlement.skip(job)
-            # However it ends, the job says what is known of it by then.
-            wishes = {name: wish.value for name, wish in asked.values.items()}
-            job = replace(job, provider=asked.provider, settings=wishes, label=asked.label)
+            # The job carries what is known of it, so that a rejection records it too.
+            values = {name: resolved.value for name, resolved in asked.values.items()}
+            job = replace(job, provider=asked.provider, settings=values, label=asked.label)
             if self.sources.is_deleted(source):
                 return self.settlement.source_gone(job, f"{job.source_uri} was deleted before it was sent")
             plan, facts = self.quote.plan(job, asked, source)
             job = replace(job, model=plan.model, settings=plan.settings)
-            return self._through_the_gate(job, plan, facts, source)
+            return self._admit_and_send(job, plan, facts, source)
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
+        except SourceDenied as denied:
+            return self.retries.read_later(job, denied)
         except Refusal as refusal:
             return self.settlement.reject(job, refusal)
 
-    def _through_the_gate(self, job: Job, plan: Plan, facts: ImageFacts, source: SourceObject) -> Outcome:
-        entered = self.circuit_breaker.admit(plan.provider)
-        if isinstance(entered, Blocked):
-            return Done(self.ledger.postpone(job, entered.until, entered.error_code, entered.why))
+    def _admit_and_send(self, job: Job, plan: Plan, facts: ImageFacts, source: SourceObject) -> Outcome:
+        admission = self.circuit_breaker.admit(plan.provider)
+        if isinstance(admission, Blocked):
+            return Done(
+                self.ledger.postpone(job, admission.until, error_code=admission.error_code, error=admission.why)
+            )
         try:
-            plan = self._priced(plan, facts)
+            plan = self._with_price(plan, facts)
+            fingerprint = self.providers[plan.provider].key_fingerprint()
         except OperatorFault as fault:
             retry_at = self.circuit_breaker.open(plan.provider, fault)
-            return Done(self.ledger.postpone(job, retry_at, fault.code, str(fault)))
+            return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
         except (Throttled, ProviderUnavailable) as early:
             return self._postpone(job, _wait_seconds(job, early), str(early))
-        if late := self._too_late(job, plan):  # before anything is reserved: the next one may have no more time either
+        if late := self._too_late(job, plan):  # checked before a reservation, which would have to be released again
             return self._postpone(job, THROTTLED_WAIT_SECONDS, late)
-        return self._send(self._reserve(job, plan, source), plan, source, entered)
+        return self._send(self._reserve(job, plan, source, fingerprint), plan, source, admission)
 
-    def _priced(self, plan: Plan, facts: ImageFacts) -> Plan:
-        """The plan with its price: the catalog's, or the vendor's own estimate where the catalog cannot know."""
+    def _with_price(self, plan: Plan, facts: ImageFacts) -> Plan:
+        """Return the plan with its price: the catalog's, or the vendor's estimate if the catalog has none."""
         if plan.credits is not None:
             return plan
         estimate = self.providers[plan.provider].estimate(plan, facts.width, facts.height)
         if estimate.credits is None:
             raise ProviderUnavailable(f"{plan.provider} does not say what {plan.model} will cost: nothing is sent")
-        return self.quote.priced(plan, estimate.credits)
+        return self.quote.with_price(plan, estimate.credits)
 
-    def _reserve(self, job: Job, plan: Plan, source: SourceObject) -> Job:
-        fingerprint = self.providers[plan.provider].key_fingerprint()
+    def _reserve(self, job: Job, plan: Plan, source: SourceObject, fingerprint: str) -> Job:
         keys = _output_keys(source.key, plan)
         if plan.send_mode.by_link:
-            output_keys.check_linkable(source.key)
+            output_keys.check_key_fits_a_link(source.key)
         for key in keys:
             self.ledger.claim_output(job, self.output_bucket, key)
         return self.ledger.reserve(job, plan, self.output_bucket, keys[0], fingerprint, self.clock())
 
-    def _send(self, job: Job, plan: Plan, source: SourceObject, entered: Admitted) -> Outcome:
+    def _send(self, job: Job, plan: Plan, source: SourceObject, admission: Admitted) -> Outcome:
         if late := self._too_late(job, plan):
             return self._wait(job, THROTTLED_WAIT_SECONDS, late)
         try:
-            submission = self._call(job, plan, source)
+            submission = self._submit(job, plan, source)
         except (Throttled, NothingSent) as early:
             return self._wait(job, _wait_seconds(job, early), str(early))
         except OperatorFault as fault:
             return self._wait_for_operator(job, plan.provider, fault)
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
+        except SourceDenied as denied:
+            return self.retries.read_later(job, denied)
+        except SourceUnreadable as unreadable:  # this says nothing about the provider
+            return self.settlement.reject(job, unreadable)
         except Refusal as refusal:
-            self.circuit_breaker.report_success(plan.provider, entered)
+            self.circuit_breaker.report_success(plan.provider, admission)
             return self.settlement.reject(job, refusal)
         except (SubmitInDoubt, ProviderUnavailable) as doubt:
             return self.in_doubt.begin(job, str(doubt))
-        verdict = self.binding.bind(self.providers[plan.provider], job, submission)
-        self.circuit_breaker.report_success(plan.provider, entered)
-        return verdict
+        outcome = self.binding.bind(self.providers[plan.provider], job, submission)
+        self.circuit_breaker.report_success(plan.provider, admission)
+        return outcome
 
     def _too_late(self, job: Job, plan: Plan) -> str | None:
-        """Why no byte may leave any more in this invocation; None while one may."""
-        needed = MIN_TIME_TO_HOLD if plan.send_mode.is_synchronous else MIN_TIME_TO_SEND
+        """Return why this invocation has too little time left for the call; None if it has enough."""
+        needed = MIN_TIME_FOR_SYNCHRONOUS_CALL if plan.send_mode.is_synchronous else MIN_TIME_TO_SEND
         if job.lease_until is not None and job.lease_until - LEASE_MARGIN - self.clock() >= needed:
             return None
-        return TOO_LATE_TO_HOLD if plan.send_mode.is_synchronous else TOO_LATE
+        return TOO_LATE_FOR_SYNCHRONOUS_CALL if plan.send_mode.is_synchronous else TOO_LATE
 
-    def _call(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
+    def _submit(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
         image = ImageStream(
             open=lambda: self.sources.open(source),
             link=lambda: self._link(job, plan, source),
@@ -149,26 +157,26 @@ class Dispatch:
             content_type=plan.source_format.content_type,
             filename_suffix=_suffix(plan),
         )
-        keep = partial(self.staging.keep, job.handle)
-        return self.providers[plan.provider].submit(plan, image, job.handle, keep)
+        stage_result = partial(self.staging.stage, job.handle)
+        return self.providers[plan.provider].submit(plan, image, job.handle, stage_result)
 
     def _link(self, job: Job, plan: Plan, source: SourceObject) -> str:
         valid_seconds = catalog.load(plan.provider).link_seconds
-        return self.links.mint(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
+        return self.links.sign(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
 
     def _postpone(self, job: Job, seconds: int, why: str) -> Outcome:
-        """Nothing was reserved: the job waits for its next attempt."""
-        self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), None, why)
+        """Let the job wait for its next attempt. Nothing was reserved."""
+        self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Outcome:
-        """Nothing was accepted: the reservation goes back and the job waits for its next attempt."""
-        self.ledger.release(job, self.clock() + timedelta(seconds=seconds), None, why)
+        """Release the reservation and let the job wait for its next attempt. Nothing was accepted."""
+        self.ledger.release(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _wait_for_operator(self, job: Job, provider: str, fault: OperatorFault) -> Outcome:
-        """The reservation goes back at once; the sweep brings the job again when the provider may be tried again."""
-        waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, fault.code, str(fault))
+        """Release the reservation and open the circuit. The sweep sends the job again when the provider may be tried."""
+        waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, error_code=fault.code, error=str(fault))
         self.circuit_breaker.open(provider, fault)
         return Done(waiting)
 
@@ -178,19 +186,24 @@ def _suffix(plan: Plan) -> str:
 
 
 def _output_keys(source_key: str, plan: Plan) -> list[str]:
-    """Where the result goes; where it may go, the likeliest first, when the provider chooses the format: whatever it said
-    that it may choose, no result ever goes to a key of another source. Raises InvalidSetting when S3 cannot hold the first;
-    a format whose own key it could not hold would go under the source's."""
+    """Return all output keys that the result may get, the likeliest first. All of them are claimed, so that no result ever
+    overwrites another source's.
+
+    There is more than one key if the provider chooses the format. Raises InvalidSetting if the first key is too long for S3;
+    of the others, one that is too long is replaced by the source's key.
+    """
     if not plan.other_formats:
         return [output_keys.output_key(source_key, plan.source_format, plan.output_format)]
-    likeliest = output_keys.right_key(source_key, plan.output_format)
+    likeliest = output_keys.exact_key_in_format(source_key, plan.output_format)
     others = (output_keys.key_in_format(source_key, form) for form in (*plan.other_formats, *ImageFormat))
     return list(dict.fromkeys((likeliest, *others)))
 
 
 def _wait_seconds(job: Job, early: DarkroomError) -> int:
-    """What the provider asked for or a while, as far as a queue can hold a message back; and up to half a minute more, by the
-    job's own name, so that those who were refused together do not come back together."""
+    """Return the seconds to wait: the provider's Retry-After or a default, but no more than the queue can delay a message.
+
+    Up to 30 s are added, which depend on the job's handle, so that jobs that were throttled together do not return together.
+    """
     asked = early.retry_after_seconds if isinstance(early, Throttled) else None
     spread = zlib.crc32(str(job.handle).encode()) % THROTTLED_WAIT_SECONDS
-    return min(int(asked or THROTTLED_WAIT_SECONDS / 2) + spread, LONGEST_WAIT_SECONDS)
+    return min(int(asked or THROTTLED_WAIT_SECONDS / 2) + spread, MAX_WAIT_SECONDS)

@@ -1,7 +1,8 @@
-"""finalize: ends a job, whatever its outcome. A result is published whole or not at all, and settled once."""
+"""Finalize: ends a job, whatever its outcome. A result is published complete or not at all, and settled once."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,29 +14,26 @@ from darkroom.errors import (
     ErrorCode,
     LedgerBusy,
     LostClaim,
-    OperatorFault,
     OutputBusy,
     ProcessUnknown,
-    ProviderUnavailable,
+    ProviderSilent,
     ResultNotReady,
-    Throttled,
     UnsafeLink,
 )
-from darkroom.model import Job, JobStatus, PollState, ProcessState, Progress
-from darkroom.pipeline.delivery import Delivery, charge
+from darkroom.model import LEASE_MARGIN, Job, JobStatus, PollState, PollStatus, ProcessState, Progress, ProviderProcess
+from darkroom.pipeline.delivery import Delivery, charged_credits
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
 
-LEASE_MARGIN = timedelta(seconds=60)
-SILENCE_BORNE = timedelta(hours=1)  # past the deadline: no answer, or a 404, may pass; then it is acted upon
-BUSY_LOOK = timedelta(
-    seconds=60
-)  # another version's result is being written to the key: look again, or when that must end
+MAX_SILENCE = timedelta(hours=1)  # after the deadline, while no answer or a 404 is not acted upon
+BUSY_RETRY = timedelta(seconds=60)  # the longest wait while another version's result is being written to the same key
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finalize:
-    """The use case with its dependencies. Repeat safe; raises what a retry may mend."""
+    """The use case with its dependencies. Repeat safe. It raises only if a retry may help."""
 
     ledger: Ledger
     providers: Mapping[str, Provider]
@@ -44,167 +42,194 @@ class Finalize:
     clock: Clock
 
     def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> PollState:
-        """The job's terminal status, `IN_DOUBT`, or `running` when it is not over after all."""
+        """End the job. Return its terminal status, `IN_DOUBT`, or `running` if it must be polled again."""
         job = self.ledger.get(job_id)
         if job is None or job.run != run:
-            return PollState(job_id, run, "ABSENT", self.clock())
+            return PollState(job_id, run, PollStatus.ABSENT, self.clock())
         if job.status is JobStatus.PROCESSING:
-            job = self._close(job, invocation_ends + LEASE_MARGIN)
+            job = self._end(job, invocation_ends + LEASE_MARGIN)
         elif job.is_terminal:
-            self.settlement.announce(job)
+            self.settlement.publish_event(job)
         if job.status is not JobStatus.PROCESSING:
-            return PollState(job_id, run, job.status.value, self.clock())
-        soonest = self.clock() + timedelta(seconds=poll_schedule.MIN_WAIT_SECONDS)  # never round in circles at once
-        return PollState(job_id, run, "running", max(filter(None, (job.lease_until, job.next_attempt_at, soonest))))
+            return PollState(job_id, run, job.status, self.clock())
+        soonest = self.clock() + timedelta(
+            seconds=poll_schedule.MIN_WAIT_SECONDS
+        )  # so that poll and finalize do not alternate without a pause
+        return PollState(
+            job_id, run, PollStatus.RUNNING, max(filter(None, (job.lease_until, job.next_attempt_at, soonest)))
+        )
 
-    def _close(self, job: Job, lease_until: datetime) -> Job:
+    def _end(self, job: Job, lease_until: datetime) -> Job:
         try:
             job = self.ledger.take_over(job, self.clock(), lease_until)
-            return self._outcome(job, self.providers[job.provider or ""])
+            return self._deliver_or_settle(job, self.providers[job.require_provider()])
         except LostClaim:
             current = self.ledger.get(job.job_id)
             if current is None or current.run != job.run:
                 raise
             if current.status is JobStatus.PROCESSING:
-                return current  # another worker is at it, or died at it: see how that ended when its lease is over
-            return self.settlement.announce(current)
+                return current  # another worker has it; look again when its lease is over
+            return self.settlement.publish_event(current)
         except OutputBusy as busy:
-            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_LOOK), None, str(busy))
+            return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_RETRY), error=str(busy))
         except Exception as error:
-            self._end_lease(job, error)
-            raise
+            if not self._is_long_over(job) or isinstance(error, LedgerBusy):
+                self._end_lease(job, error)
+                raise
+            log.exception("a job that is long over could not be ended", extra={"job_id": job.job_id})
+            why = f"it could not be ended while the provider kept its result ({type(error).__name__})"
+            return self.settlement.leave_in_doubt(job, why)
+
+    def _is_long_over(self, job: Job) -> bool:
+        """Whether another retry cannot help: the deadline is over, and the provider keeps no result any more."""
+        return self.clock() >= job.deadline_at + MAX_SILENCE and not self.delivery.may_still_be_available(job)
 
     def _end_lease(self, job: Job, error: Exception) -> None:
-        """A retry may begin at once, whatever went wrong."""
+        """End the lease after an error, so that a retry may begin at once."""
         why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
         with suppress(LostClaim, LedgerBusy):
-            self.ledger.postpone(job, self.clock(), None, why)
+            self.ledger.postpone(job, self.clock(), error=why)
 
-    def _outcome(self, job: Job, provider: Provider) -> Job:
-        if job.credits_charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
-            # An earlier try died before it settled. Whatever the provider says by now, what was paid for stands there.
-            return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=job.credits_charged))
+    def _deliver_or_settle(self, job: Job, provider: Provider) -> Job:
+        charged = job.require_process().credits_charged
+        if charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
+            # An earlier attempt died before it settled. The result is in place, whatever the provider says by now.
+            return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=charged))
         try:
-            progress = self._heard(job, provider)
-        except (OperatorFault, ProviderUnavailable, Throttled) as silent:
-            if self.clock() < job.deadline_at + SILENCE_BORNE:
+            progress = self._read_progress(job, provider)
+            if progress is None:
+                return self._settle_unknown_process(job, provider)
+        except ProviderSilent as silent:
+            if self.clock() < job.deadline_at + MAX_SILENCE:
                 raise
-            why = f"past its deadline, and the provider does not say how it ended: {silent}"
+            why = f"the deadline has passed, and the provider does not say how the job ended: {silent}"
             return self.settlement.leave_in_doubt(job, why)
-        if progress is None:
-            return self._unknown(job, provider)
-        return self._ended(job, provider, progress)
+        return self._settle_by_state(job, provider, progress)
 
-    def _heard(self, job: Job, provider: Provider) -> Progress | None:
-        """What the provider says of the process; None when it does not know it, nor gives its result all the same, as where
-        somebody else removed it from the list (asked only once it must have finished, or is late)."""
+    def _read_progress(self, job: Job, provider: Provider) -> Progress | None:
+        """Return what the provider says of the process; None if it does not know it.
+
+        A process that somebody else removed from the list may still have a result. So the result is requested too, once the
+        process must have finished or the deadline has passed, and if it is there, the process counts as completed.
+        """
+        process = job.require_process()
         try:
-            return as_staged(job, provider) if job.staged else self._last_word(job, provider)
+            return staged_progress(process, provider) if process.staged else self._progress_or_cancel(job, provider)
         except ProcessUnknown:
-            is_awaited = job.credits_charged is not None or self.clock() >= job.deadline_at
-            if is_awaited and is_given(provider, job):
-                return Progress(ProcessState.COMPLETED, credits=job.credits_charged)
+            is_awaited = process.credits_charged is not None or self.clock() >= job.deadline_at
+            if is_awaited and has_result(provider, process):
+                return Progress(ProcessState.COMPLETED, credits=process.credits_charged)
             return None
 
-    def _last_word(self, job: Job, provider: Provider) -> Progress:
-        """How the process stands, after a try to cancel it when it is late or no longer wanted."""
-        progress = provider.progress(job.process_id or "")
+    def _progress_or_cancel(self, job: Job, provider: Provider) -> Progress:
+        """Return the progress of the process. If it still runs, but the deadline has passed or an operator cancelled the job,
+        try to cancel it first."""
+        process_id = job.require_process().process_id
+        progress = provider.progress(process_id)
         unwanted = job.cancel_requested_at is not None or self.clock() >= job.deadline_at
         if progress.state is not ProcessState.RUNNING or not unwanted:
             return progress
-        if self._cancelled(provider, job):
+        if self._try_to_cancel(provider, process_id):
             return replace(progress, state=ProcessState.CANCELLED)
-        return provider.progress(job.process_id or "")
+        return provider.progress(process_id)
 
-    def _ended(self, job: Job, provider: Provider, progress: Progress) -> Job:
-        late = self.clock() >= job.deadline_at
+    def _settle_by_state(self, job: Job, provider: Provider, progress: Progress) -> Job:
+        late, charged = self.clock() >= job.deadline_at, job.require_process().credits_charged
         if progress.state is ProcessState.RUNNING:
             if late:
-                return self.settlement.leave_in_doubt(job, "past its deadline, and the provider would not cancel it")
-            return self.ledger.postpone(job, self.clock(), None, None)
+                return self.settlement.leave_in_doubt(
+                    job, "the deadline has passed, and the provider did not cancel it"
+                )
+            return self.ledger.postpone(job, self.clock())
         if job.cancel_requested_at:
-            return self._withdrawn(job, progress)
+            return self._settle_cancelled(job, progress)
         match progress.state:
-            case ProcessState.CANCELLED if late and job.credits_charged is None:
+            case ProcessState.CANCELLED if late and charged is None:
                 why = "not finished at its deadline; cancelled, not charged"
                 return self.settlement.fail(job, ErrorCode.TIMED_OUT, why)
             case ProcessState.COMPLETED:
                 return self.delivery(job, provider, progress)
             case ProcessState.EXPIRED:
-                return self.delivery.lose(job, charge(job, progress), "the provider no longer keeps the result")
-            case _:  # failed, or cancelled by somebody else
+                return self.delivery.fail_as_lost(
+                    job, charged_credits(job, progress), "the provider no longer keeps the result"
+                )
+            case _:  # it failed, or somebody else cancelled it
                 reason = f": {progress.reason}" if progress.reason else " and gives no reason"
                 said = f"the provider says `{progress.vendor_word}`{reason}"
-                if job.credits_charged is not None:
-                    return self.delivery.lose(
-                        job, job.credits_charged, f"{said}, and had said before that it was finished"
-                    )
+                if charged is not None:
+                    return self.delivery.fail_as_lost(job, charged, f"{said}, and had said before that it was finished")
                 return self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
-    def _withdrawn(self, job: Job, progress: Progress) -> Job:
-        """An operator cancelled it. What the provider finished before that is charged all the same."""
+    def _settle_cancelled(self, job: Job, progress: Progress) -> Job:
+        """End a job that an operator cancelled. If the provider had finished it before, it is charged all the same."""
         if progress.state in (ProcessState.COMPLETED, ProcessState.EXPIRED):
-            credits = charge(job, progress)
+            credits = charged_credits(job, progress)
             why = f"cancelled by an operator, too late: the provider had finished and charges {credits}"
             return self.settlement.cancel(job, why, credits).job
         return self.settlement.cancel(job, "cancelled by an operator; not charged").job
 
-    def _unknown(self, job: Job, provider: Provider) -> Job:
-        is_foreign = asks_with_another_key(provider, job)
-        if job.credits_charged is None and self.clock() < job.deadline_at:
-            return self.ledger.postpone(job, self.clock(), None, "the provider does not know the process yet")
-        if (
-            self.clock() < job.deadline_at + SILENCE_BORNE
-        ):  # once is no proof: a gateway may have said so, or a wrong address
-            raise ResultNotReady("the provider knows no such process: asked again until an hour past the deadline")
-        if job.credits_charged is not None and not is_foreign:
-            why = "the provider had finished, and knows no such process any more"
-            return self.delivery.lose(job, job.credits_charged, why)
+    def _settle_unknown_process(self, job: Job, provider: Provider) -> Job:
+        is_foreign, charged = asks_with_another_key(provider, job), job.require_process().credits_charged
+        if charged is None and self.clock() < job.deadline_at:
+            return self.ledger.postpone(job, self.clock(), error="the provider does not know the process yet")
+        if self.clock() < job.deadline_at + MAX_SILENCE:
+            # A single 404 proves nothing: it may come from a gateway or a wrong base URL.
+            raise ResultNotReady(
+                "the provider does not know the process; it is asked again until an hour after the deadline"
+            )
+        if charged is not None and not is_foreign:
+            return self.delivery.fail_as_lost(
+                job, charged, "the provider had finished the process, but no longer knows it"
+            )
         if is_foreign:
-            why = "the provider knows no such process, but the API key changed since the submit, so that proves nothing"
+            why = "the provider does not know the process, which proves nothing, because the API key has changed since the submit"
             return self.settlement.leave_in_doubt(job, why)
         if provider.deletes_entries:
-            why = "the provider knows no such process, which others may have removed from its list after it was charged"
+            why = "the provider does not know the process, which may have been charged and then removed from its list by others"
             return self.settlement.leave_in_doubt(job, why)
-        if self.delivery.is_kept(job):
-            why = "an hour past the job's deadline the provider still knows no such process"
+        if self.delivery.would_still_be_known(job):
+            why = "an hour after the job's deadline the provider still does not know the process"
             return self.settlement.fail(job, ErrorCode.TIMED_OUT, why)
-        why = "the provider knows no such process any more, and had time to finish it, charge it and forget it"
+        why = "the provider does not know the process, but had the time to finish it, charge it and forget it"
         return self.settlement.leave_in_doubt(job, why)
 
-    def _cancelled(self, provider: Provider, job: Job) -> bool:
-        """Only if the provider says so: one that it does not know may run on, and be charged."""
+    def _try_to_cancel(self, provider: Provider, process_id: str) -> bool:
+        """Cancel the process and return whether the provider confirms it. A process that it does not know may still run and
+        be charged, so that returns False."""
         try:
-            return provider.cancel(job.process_id or "")
+            return provider.cancel(process_id)
         except ProcessUnknown:
             return False
 
 
-def is_given(provider: Provider, job: Job) -> bool:
-    """Whether the process' result can be had, whatever its status says."""
+def has_result(provider: Provider, process: ProviderProcess) -> bool:
+    """Whether the provider gives the process's result, whatever its status is."""
     try:
-        with provider.result(job.process_id or ""):
+        with provider.result(process.process_id):
             return True
     except (ProcessUnknown, ResultNotReady, UnsafeLink):
         return False
 
 
 def asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Whether the key is not the one of the submit: of another account, perhaps, which knows nothing of our processes.
-    Raises ResultNotReady when the right one was found only now."""
-    if provider.key_fingerprint() == job.key_fingerprint:
+    """Whether the API key is not the submit's, so that it may be of another account, which does not know the process. Raises
+    ResultNotReady if the submit's key was read only now."""
+    key_fingerprint = job.require_reservation().key_fingerprint
+    if provider.key_fingerprint() == key_fingerprint:
         return False
-    provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
-    if provider.key_fingerprint() == job.key_fingerprint:
-        raise ResultNotReady("the provider was asked with an older API key than the job's: asked again")
+    provider.refresh_key()  # another container may have used a newer key
+    if provider.key_fingerprint() == key_fingerprint:
+        raise ResultNotReady(
+            "the provider was asked with an older API key than the job's; it is asked again with the newer one"
+        )
     return True
 
 
-def as_staged(job: Job, provider: Provider) -> Progress:
-    """A synchronous call had its answer: it is completed, whatever the provider keeps of it. What it charged is asked for
-    where the answer did not say it, or was not read to its end."""
-    credits = job.credits_charged
+def staged_progress(process: ProviderProcess, provider: Provider) -> Progress:
+    """Return the progress of a synchronous call whose result is staged: it is completed, whatever the provider says by now.
+    If the answer did not say what was charged, the provider is asked."""
+    credits = process.credits_charged
     if credits is None:
         with suppress(DarkroomError):
-            credits = provider.progress(job.process_id or "").credits
+            credits = provider.progress(process.process_id).credits
     return Progress(ProcessState.COMPLETED, credits=credits)

@@ -1,4 +1,4 @@
-"""In doubt: a submit whose answer was lost. The provider's own list decides; what it cannot tell, a person does."""
+"""In doubt: resolves a submit whose answer was lost, by the provider's own list. If that cannot tell, an operator decides."""
 
 from __future__ import annotations
 
@@ -7,63 +7,67 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import catalog
-from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
-from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, SendMode, Submission
+from darkroom.errors import ErrorCode, ProviderSilent
+from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
-from darkroom.pipeline.settlement import NOTHING, Settlement
-from darkroom.ports import Clock, Ledger, Provider, Staging
+from darkroom.pipeline.settlement import Settlement
+from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
-LOOKUP_RETRY_SECONDS = 60
-CLOCKS_DIFFER = timedelta(seconds=20)  # by so much two workers' clocks may; absence is proof only if none was fast
+# The shortest and the longest pause between two lookups while the list cannot be read: half of the time since the reservation.
+LOOKUP_RETRY, MAX_LOOKUP_RETRY = timedelta(minutes=1), timedelta(minutes=15)
+CLOCK_SKEW = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InDoubt:
-    """Ends doubts by lookup. Never calls submit."""
+    """Resolves doubts by lookup. It never submits."""
 
     ledger: Ledger
-    staging: Staging
+    staging: StagedResults
     providers: Mapping[str, Provider]
     binding: Binding
     settlement: Settlement
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Outcome:
-        """The call ended without an answer: look once the vendor's list must show it. The reservation stays."""
+        """Leave the job `SUBMITTING` and its reservation as it is, until the vendor's list must show an accepted submit."""
         due = self.clock() + _visibility_grace(job)
-        self.ledger.postpone(job, due, None, why)
+        self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, self.clock(), why)
 
     def provable_at(self, job: Job) -> datetime:
-        """From when on a lookup proves something. A worker that died left a lease: its call may have ended with it."""
+        """Return the time from which a lookup proves something: after the lease, within which a dead worker's call must have
+        ended, and the time that the vendor's list may lag."""
         if job.status is not JobStatus.SUBMITTING or job.lease_until is None:
             return job.next_attempt_at or job.created_at
         return job.lease_until + _visibility_grace(job)
 
     def resolve(self, job: Job) -> Outcome | None:
-        """Adopts what was staged, or what the list shows; None when it excludes the submit, asked with the key that sent it."""
-        provider = self.providers[job.provider or ""]
+        """Adopt the staged result, or the process that the provider's list shows. Return None if the list proves that nothing
+        was accepted: it was read with the API key of the submit."""
+        provider = self.providers[job.require_provider()]
+        key_fingerprint = job.require_reservation().key_fingerprint
         process_id = self.staging.find(job.handle)
         if process_id is not None:
             return self.binding.bind(provider, job, Submission(process_id, self.clock(), staged=True))
-        if provider.key_fingerprint() != job.key_fingerprint:
-            provider.refresh_key()  # another container may have sent it with a key that this one has not seen yet
         try:
-            found = ask(provider, job)
-        except (OperatorFault, Throttled, ProviderUnavailable) as unknown:
-            return self._look_again(job, str(unknown))
+            if provider.key_fingerprint() != key_fingerprint:
+                provider.refresh_key()  # another container may have used a newer key
+            found = find_processes(provider, job)
+        except ProviderSilent as unknown:
+            return self._retry_lookup(job, str(unknown))
         if found is None:
             return Done(
                 self.settlement.leave_in_doubt(job, f"{provider.name} has no list that would show the lost submit")
             )
-        meant = standing(job, found)
-        if meant:
-            return self._adopt(provider, job, meant)
+        chargeable = chargeable_processes(job, found)
+        if chargeable:
+            return self._adopt(provider, job, chargeable)
         if found:
             why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
             return Done(self.settlement.leave_in_doubt(job, why))
-        if provider.key_fingerprint() != job.key_fingerprint:
+        if provider.key_fingerprint() != key_fingerprint:
             why = "the API key changed since the submit, so this account's list proves nothing"
             return Done(self.settlement.leave_in_doubt(job, why))
         return None
@@ -73,54 +77,58 @@ class InDoubt:
         for other in others:
             self.binding.orphan(provider, job, other.process_id)
         if first.state is ProcessState.EXPIRED:
-            charged = first.credits if first.credits is not None else (job.credits_reserved or NOTHING)
+            charged = first.credits if first.credits is not None else job.require_reservation().credits_reserved
             why = f"charged as {first.process_id}, but its answer was lost and cannot be had again"
             return Done(self.settlement.fail(job, ErrorCode.RESULT_LOST, why, charged))
-        if first.state is ProcessState.FAILED and job.send_mode is not None and job.send_mode.is_synchronous:
+        if first.state is ProcessState.FAILED and job.require_dispatch().send_mode.is_synchronous:
             why = f"the provider failed at {first.process_id}; it was not charged"
             return Done(self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, why))
         return self.binding.bind(provider, job, Submission(first.process_id, first.eta or self.clock()))
 
-    def _look_again(self, job: Job, why: str) -> Outcome:
+    def _retry_lookup(self, job: Job, why: str) -> Outcome:
         now = self.clock()
         if now >= job.deadline_at:
             return Done(
                 self.settlement.leave_in_doubt(job, f"the provider's list could not be read until the deadline: {why}")
             )
-        due = now + timedelta(seconds=LOOKUP_RETRY_SECONDS)
-        self.ledger.postpone(job, due, None, why)
+        pause = (now - job.require_dispatch().reserved_at) / 2
+        due = now + min(max(pause, LOOKUP_RETRY), MAX_LOOKUP_RETRY)
+        self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, now, why)
 
 
-def standing(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
-    """Of what was found, what may have been paid for, with its failed doubles, else the failure that ended the lost submit.
+def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
+    """Return the processes that may have been charged. If none may have been, return the failure of the lost attempt.
 
-    A synchronous provider's log shows refused calls as failed too: those of earlier attempts of the run say nothing of the
-    one that was lost. That is the attempt before this worker's; where others looked in vain in between, the job does not say
-    which it was, and a failure decides nothing.
+    A failed process with the same handle as one that may have been charged is returned too, after it.
+
+    The log of a synchronous provider also shows refused calls, as failed. The failures of earlier attempts say nothing of the
+    attempt that was lost, which is the one before this worker's. If other workers have looked since without a result, the
+    lost attempt is not known, and a failure proves nothing.
     """
-    if job.send_mode is None or not job.send_mode.is_synchronous:
-        return tuple(sorted(found, key=_failed))
-    alive = [process for process in found if not _failed(process)]
+    if not job.require_dispatch().send_mode.is_synchronous:
+        return tuple(sorted(found, key=_has_failed))
+    alive = [process for process in found if not _has_failed(process)]
     sent = Handle(job.job_id, job.run, job.attempt - 1)
-    meant = {_name(process) for process in alive} or {str(sent)}
-    return (*alive, *(process for process in found if _failed(process) and _name(process) in meant))
+    handles = {_handle_of(process) for process in alive} or {str(sent)}
+    return (*alive, *(process for process in found if _has_failed(process) and _handle_of(process) in handles))
 
 
-def _name(process: FoundProcess) -> str:
-    """The handle alone, where a list shows it as a file's name."""
+def _handle_of(process: FoundProcess) -> str:
+    """Return the process's handle, without the suffix of a filename."""
     return process.handle.partition(".")[0]
 
 
-def _failed(process: FoundProcess) -> bool:
+def _has_failed(process: FoundProcess) -> bool:
     return process.state is ProcessState.FAILED
 
 
-def ask(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
-    """What the provider's list shows of the job's run; raises what `Provider.find` raises."""
-    return provider.find(job.handle, job.send_mode or SendMode.UPLOAD, job.reserved_at or job.created_at)
+def find_processes(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
+    """Return what the provider's list shows of the job's run. Raises what `Provider.find` raises."""
+    sent = job.require_dispatch()
+    return provider.find(job.handle, sent.send_mode, sent.reserved_at)
 
 
 def _visibility_grace(job: Job) -> timedelta:
-    """How long, by another worker's clock, the provider's list may lack a submit whose request has ended."""
-    return timedelta(seconds=catalog.load(job.provider or "").visibility_grace_seconds) + CLOCKS_DIFFER
+    """Return how long the provider's list may lack a submit after its request has ended, plus the difference of clocks."""
+    return timedelta(seconds=catalog.load(job.require_provider()).visibility_grace_seconds) + CLOCK_SKEW

@@ -1,118 +1,155 @@
-"""lost_uploads: finds uploads whose event was lost. Part of the sweep, every quarter of an hour."""
+"""Lost uploads: finds uploads whose event was lost, and sends them to the intake queue. A task of the sweep, every 15 minutes."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from darkroom import output_keys
-from darkroom.model import SourceObject, Upload
-from darkroom.ports import Clock, InputBucket, IntakeQueue, SweepQueries
+from darkroom.model import SourceObject, Upload, WarningMetric
+from darkroom.ports import Alerts, Clock, InputBucket, IntakeQueue, SweepQueries
 
 EVERY = timedelta(minutes=15)
-PAGES = 5  # of at most 1,000 versions each, in one round; the next goes on from there
-FED = 100  # uploads that one round feeds to the intake at most
-LOOKUP = 100  # job ids looked up at once
-EVENT_LATE = timedelta(minutes=15)  # an event may take a minute; one that took longer is taken for lost
-EVENT_KEPT = timedelta(days=30)  # older objects were decided on long ago; `SKIPPED` rows are kept longer than this
-FED_AGAIN = timedelta(days=1)  # what was fed and still has no job, since nobody may read it, say
-LATEST = "f" * 40  # for a sequencer, which a listing lacks: above all versions of the key that were there by then
+PAGES = 100  # the most pages, of at most 1,000 versions each, that one call reads; the next call continues there
+MAX_SENT = 100  # the most uploads that one call sends to the intake queue
+LOOKUP_BATCH = 100  # job ids in one query
+EVENT_DELAY = timedelta(minutes=15)  # an event may take a minute; after this time it counts as lost
+MAX_AGE = timedelta(days=30)  # older objects are ignored; `SKIPPED` rows are kept longer than this
+RESEND_INTERVAL = timedelta(
+    days=1
+)  # when an upload that still has no job is sent again, such as one that cannot be read
+LATEST = "f" * 40  # stands for the sequencer, which a listing lacks: sorts after all earlier versions of the key
+
+log = logging.getLogger(__name__)
+
+
+class UploadsNotSent(RuntimeError):
+    """The queue refused some uploads. All others were sent."""
 
 
 @dataclass(frozen=True)
 class Walk:
-    """One way through the bucket, in as many rounds as it takes."""
+    """One pass through the whole bucket, which may take several calls."""
 
     began: datetime
-    since: datetime  # what is older was fed by an earlier walk
-    whole: datetime  # when the last walk began that fed again what earlier ones had fed
+    since: datetime  # objects that are older were handled by an earlier walk
+    whole: datetime  # when the last walk began that handled all objects again
     page: str | None = None  # the listing's cursor
-    after: str | None = None  # the job id of the last object on that page that was fed, if any
+    after: str | None = None  # the job id of the last object on that page that was sent to the queue, if any
     is_over: bool = False
 
     @property
     def text(self) -> str:
-        """As it is kept between two rounds."""
+        """The walk as JSON, as it is stored between two calls."""
         return json.dumps(asdict(self), default=datetime.isoformat)
 
 
-def walk_of(text: str | None, now: datetime) -> Walk:
-    """The walk that is under way; else a new one, which feeds what came late since the last one began, once a day all."""
-    last = _kept(text)
-    if last is None or (last.is_over and now - last.whole >= FED_AGAIN):
-        return Walk(now, now - EVENT_KEPT, now)
-    return Walk(now, last.began - EVENT_LATE, last.whole) if last.is_over else last
+def next_walk(text: str | None, now: datetime) -> Walk:
+    """Return the unfinished walk. If there is none, return a new one: for the objects since the last walk began, and once a
+    day for all objects."""
+    last = _stored_walk(text)
+    if last is None or (last.is_over and now - last.whole >= RESEND_INTERVAL):
+        return Walk(now, now - MAX_AGE, now)
+    return Walk(now, last.began - EVENT_DELAY, last.whole) if last.is_over else last
 
 
-def _kept(text: str | None) -> Walk | None:
+def _stored_walk(text: str | None) -> Walk | None:
     try:
-        kept = json.loads(text or "null")
-        times = {name: datetime.fromisoformat(kept[name]) for name in ("began", "since", "whole")}
-        return Walk(**{**kept, **times})
-    except (ValueError, TypeError, KeyError):  # none, or noted by another release
+        stored = json.loads(text or "null")
+        times = {name: datetime.fromisoformat(stored[name]) for name in ("began", "since", "whole")}
+        return Walk(**{**stored, **times})
+    except (ValueError, TypeError, KeyError):  # there is none, or another release stored it
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LostUploads:
-    """Objects of the input bucket without a job, as far as they are newer than Darkroom's first look at the bucket."""
+    """Finds objects of the input bucket that have no job and are newer than the first sweep of the bucket."""
 
     sources: InputBucket
     queries: SweepQueries
     intake: IntakeQueue
+    alerts: Alerts
     clock: Clock
     bucket: str
     prefix: str
     suffixes: Sequence[str]
 
-    def __call__(self) -> int:
-        """How many were fed to the intake. Repeat safe: one that is fed twice makes one job."""
-        since, fed = self.queries.first_swept_at(self.bucket, self.clock()), 0
-        walk = walk_of(self.queries.cursor(self.bucket), self.clock())
-        for _ in range(PAGES):
-            page, following = self.sources.page(self.bucket, self.prefix, walk.page)
-            rest = _after(page, walk.after)
-            lost = self._without_job([one for one in rest if self._is_lost(one, max(since, walk.since))])
-            chosen = lost[: FED - fed]
-            for one in chosen:
-                self.intake.requeue(_upload(one), 0)
-            fed += len(chosen)
-            if len(chosen) < len(lost):  # the next round goes on behind them, whether they have jobs by then or not
-                walk = replace(walk, after=chosen[-1].job_id if chosen else walk.after)
-                break
-            walk = replace(walk, page=following, after=None, is_over=following is None)
-            if walk.is_over:
-                break
-        self.queries.save_cursor(self.bucket, walk.text)
-        return fed
+    def __call__(self, until: datetime) -> int:
+        """Send lost uploads to the intake queue, from as many pages as can be read until then, and return their number. Repeat
+        safe: two messages for one upload make one job.
+
+        The place in the bucket is stored whatever happens. Raises UploadsNotSent after all others were sent.
+        """
+        since = self.queries.first_swept_at(self.bucket, self.clock())
+        walk = next_walk(self.queries.cursor(self.bucket), self.clock())
+        sent, refused, is_full = 0, 0, False
+        try:
+            for _ in range(PAGES):
+                if walk.is_over or is_full or self.clock() > until:
+                    break
+                page, next_page = self.sources.page(self.bucket, self.prefix, walk.page)
+                rest = _after(page, walk.after)
+                lost = self._without_job([one for one in rest if self._is_lost(one, max(since, walk.since))])
+                chosen, is_full = lost[: MAX_SENT - sent], len(lost) > MAX_SENT - sent
+                refused += sum(not self._send(one) for one in chosen)
+                sent += len(chosen)
+                if is_full:  # the next call continues after them, whether or not they have jobs by then
+                    walk = replace(walk, after=chosen[-1].job_id if chosen else walk.after)
+                else:
+                    walk = replace(walk, page=next_page, after=None, is_over=next_page is None)
+        finally:
+            self.queries.save_cursor(self.bucket, walk.text)
+        self._warn_if_slow(walk)
+        if refused:
+            raise UploadsNotSent(
+                f"{refused} of {sent} lost uploads could not be sent; each is tried again within a day"
+            )
+        return sent
+
+    def _send(self, source: SourceObject) -> bool:
+        """Return whether the queue took the upload. One that it refuses must not keep the others from being sent."""
+        try:
+            self.intake.requeue(_upload(source), 0)
+        except Exception:  # of any type: an error is raised after the other uploads
+            log.exception("a lost upload could not be sent to the intake queue", extra={"key": source.key})
+            return False
+        return True
+
+    def _warn_if_slow(self, walk: Walk) -> None:
+        if not walk.is_over and self.clock() - walk.began > RESEND_INTERVAL:
+            why = f"reading all of {self.bucket} takes more than a day, so lost uploads are found later"
+            self.alerts.warn(WarningMetric.WALK_LATE, why, bucket=self.bucket)
 
     def _is_lost(self, source: SourceObject, since: datetime) -> bool:
-        """Whether its event must have come by now."""
+        """Whether it is an upload of this stack whose event must have arrived by now."""
         now = self.clock()
-        is_meant = output_keys.is_upload(source.key, self.prefix, self.suffixes)
-        is_late = max(since, now - EVENT_KEPT) <= source.last_modified <= now - EVENT_LATE
-        return is_meant and is_late and _can_be_named(source)
+        is_upload = output_keys.is_upload(source.key, self.prefix, self.suffixes)
+        is_late = max(since, now - MAX_AGE) <= source.last_modified <= now - EVENT_DELAY
+        return is_upload and is_late and _can_be_named(source)
 
     def _without_job(self, sources: Sequence[SourceObject]) -> list[SourceObject]:
         unknown: set[str] = set()
-        for start in range(0, len(sources), LOOKUP):
-            unknown |= self.queries.without_job([one.job_id for one in sources[start : start + LOOKUP]])
+        for start in range(0, len(sources), LOOKUP_BATCH):
+            unknown |= self.queries.find_without_job([one.job_id for one in sources[start : start + LOOKUP_BATCH]])
         return [one for one in sources if one.job_id in unknown]
 
 
 def _can_be_named(source: SourceObject) -> bool:
-    """Whether a message brings this version. One without an id is found by its key alone: only while nothing stands over it."""
+    """Whether a message can name this version: it has an id, or it is the latest, which is found by its key alone."""
     return source.version_id is not None or source.is_latest is not False
 
 
 def _upload(source: SourceObject) -> Upload:
-    """What its event would have named. The latest version is above others of the same second, whose events were not lost."""
+    """Return the upload as its event would have named it. The latest version gets a sequencer that sorts it after others of
+    the same second."""
     return Upload(source.bucket, source.key, source.version_id, source.etag, LATEST if source.is_latest else None)
 
 
 def _after(page: Sequence[SourceObject], job_id: str | None) -> Sequence[SourceObject]:
-    """What comes behind that object; the whole page when it is no longer there."""
+    """Return the objects after the one with that job id; the whole page if it is no longer there."""
     places = (place for place, one in enumerate(page, start=1) if one.job_id == job_id)
     return page[next(places, 0) :]

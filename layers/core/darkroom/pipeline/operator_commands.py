@@ -1,7 +1,7 @@
-"""operate: what a person decides. Doubts resolved, jobs cancelled or run again, providers paused.
+"""Operator commands: resolve doubts, cancel and rerun jobs, pause and resume providers.
 
-Every method reads the job afresh, says what it may not do and which command may, and leaves the ledger so that the sweep
-finishes what a command that was interrupted began.
+Every command reads the job again. If the command does not fit, its error names the one that does. If a command is interrupted,
+the sweep finishes what it began.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ from darkroom.errors import (
     ErrorCode,
     Inapplicable,
     LostClaim,
-    OperatorFault,
     ProcessUnknown,
-    ProviderUnavailable,
-    Throttled,
+    ProviderSilent,
 )
-from darkroom.model import FoundProcess, Job, JobDue, JobStatus
+from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.finalize import Finalize
-from darkroom.pipeline.in_doubt import ask, standing
-from darkroom.pipeline.settlement import NOTHING, Settlement
+from darkroom.pipeline.in_doubt import chargeable_processes, find_processes
+from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
 
-TRIES = 5  # a job that workers move at the same moment is read again
-INVOCATION = timedelta(minutes=15)  # how long a command may take at most
+ATTEMPTS = 5  # how often a job is read again if a worker changes it at the same time
+INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
 JOB_ID_DIGITS = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OperatorCommands:
-    """The operator's use cases with their dependencies. Any command may raise LostClaim or LedgerBusy: try it again."""
+    """The operator's use cases with their dependencies. Any command may raise LostClaim or LedgerBusy; it may be repeated
+    then."""
 
     ledger: Ledger
     interventions: Interventions
@@ -51,7 +50,8 @@ class OperatorCommands:
     deadline: timedelta
 
     def find(self, reference: str) -> Job:
-        """A job by its id, or the newest of a key (`key`, `bucket/key` or `s3://bucket/key`). Raises Inapplicable."""
+        """Return the job with that id, or the newest job of a key (`key`, `bucket/key` or `s3://bucket/key`). Raises
+        Inapplicable if there is none."""
         if len(reference) == JOB_ID_DIGITS and (job := self.ledger.get(reference)):
             return job
         named = reference.removeprefix("s3://")
@@ -61,15 +61,17 @@ class OperatorCommands:
         raise Inapplicable(f"no job {reference!r}: give its id, or the key of its upload")
 
     def adopt(self, reference: str, process_id: str, *, force: bool = False, attempt: int | None = None) -> Job:
-        """A doubt ends: the process is the job's. Raises Inapplicable, also for a process that is not known to be its own."""
+        """Resolve a doubt: bind the job to the process. Raises Inapplicable, also, unless `force`, for a process that the
+        provider does not list under the job's handle."""
         job = self._in_doubt(reference, attempt)
-        provider = self.providers[job.provider or ""]
+        provider = self.providers[job.require_provider()]
         try:
             provider.progress(process_id)
         except ProcessUnknown:
             raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
-        if process_id != job.process_id and not force:
-            listed = _listed(provider, job, "nobody can tell whether that process is this job's") or ()
+        is_bound = job.process is not None and job.process.process_id == process_id
+        if not is_bound and not force:
+            listed = _find_or_explain(provider, job, "nobody can tell whether that process is this job's") or ()
             if process_id not in {found.process_id for found in listed}:
                 raise Inapplicable(
                     f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…; its "
@@ -81,44 +83,47 @@ class OperatorCommands:
         return adopted
 
     def resubmit(self, reference: str, *, force: bool = False, attempt: int | None = None) -> Job:
-        """A doubt ends: nothing was accepted, the job is sent again. Raises Inapplicable when a process is known, and, unless
-        by `force`, when the provider's list cannot be read."""
+        """Resolve a doubt: nothing was accepted, so the job is sent again. Raises Inapplicable if a process is known, and,
+        unless `force`, if the provider's list cannot be read."""
         job = self._in_doubt(reference, attempt)
-        if job.process_id:
+        if job.process:
             raise Inapplicable(
-                f"process {job.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
+                f"process {job.process.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
                 "then `darkroom rerun`"
             )
-        provider = self.providers[job.provider or ""]
-        listed = _listed(provider, job, "nobody can tell whether the job was accepted", force=force)
-        meant = standing(job, listed or ())
-        if meant:
-            raise Inapplicable(f"{job.provider} lists process {meant[0].process_id} for this job: use --adopt with it")
+        provider = self.providers[job.require_provider()]
+        listed = _find_or_explain(provider, job, "nobody can tell whether the job was accepted", force=force)
+        chargeable = chargeable_processes(job, listed or ())
+        if chargeable:
+            raise Inapplicable(
+                f"{job.provider} lists process {chargeable[0].process_id} for this job: use --adopt with it"
+            )
         now = self.clock()
         return self._send(self.interventions.resubmit(job, now, now + self.deadline))
 
     def abandon(self, reference: str, credits: Decimal = NOTHING, *, attempt: int | None = None) -> Job:
-        """A doubt ends without a result: `CANCELLED`, or `FAILED` with ResultLost when credits were charged for it."""
+        """Resolve a doubt without a result: end the job as `CANCELLED`, or as `FAILED` with ResultLost if credits were
+        charged."""
         job = self._in_doubt(reference, attempt)
-        if job.process_id:
-            with suppress(DarkroomError):  # it is abandoned either way
-                self.providers[job.provider or ""].cancel(job.process_id)
+        if job.process:
+            with suppress(DarkroomError):  # the job is abandoned even if this fails
+                self.providers[job.require_provider()].cancel(job.process.process_id)
         if credits:
             return self.settlement.fail(job, ErrorCode.RESULT_LOST, "abandoned by an operator; it was charged", credits)
         return self.settlement.cancel(job, "abandoned by an operator; not charged").job
 
     def cancel(self, reference: str) -> Job:
-        """Ends a job that is not over. One at the provider is cancelled there; what it charges all the same is settled."""
-        for _ in range(TRIES):
+        """Cancel a job that is not over, also at the provider. If the provider charges it all the same, that is settled."""
+        for _ in range(ATTEMPTS):
             job = self.find(reference)
             try:
                 return self._cancel(job)
             except LostClaim:
-                reference = job.job_id  # a worker moved it meanwhile
+                reference = job.job_id  # a worker has changed it: read it again
         raise Inapplicable("the job is being worked on: try again in a moment")
 
     def rerun(self, reference: str, *, completed: bool = False) -> Job:
-        """The next run of a job that is over: checked, reserved and paid anew. Raises Inapplicable."""
+        """Start the next run of a job that is over. It is checked, reserved and paid for again. Raises Inapplicable."""
         job = self.find(reference)
         if not job.is_terminal:
             raise Inapplicable(f"the job is {job.status}: only a job that is over can be run again")
@@ -127,7 +132,7 @@ class OperatorCommands:
         return self._rerun(job)
 
     def ended_with(self, error_code: str, first_day: date, last_day: date) -> Iterator[Job]:
-        """Every job that ended with that code, by the days on which they were made: one query a day."""
+        """Yield every job that ended with that code and was created within those days. This takes one query a day."""
         for number in range((last_day - first_day).days + 1):
             day = (first_day + timedelta(days=number)).isoformat()
             for job in self.interventions.jobs(day=day):
@@ -135,11 +140,11 @@ class OperatorCommands:
                     yield job
 
     def pause(self, provider: str, why: str) -> None:
-        """No submit to the provider until `resume`; what is there already goes on. Raises Inapplicable."""
+        """Stop submits to the provider until `resume`. Jobs that are already there go on. Raises Inapplicable."""
         self.circuits.pause(self._known(provider), why, self.clock())
 
     def resume(self, provider: str) -> None:
-        """Submits to the provider pass again. Raises Inapplicable."""
+        """Allow submits to the provider again. Raises Inapplicable."""
         self.circuits.resume(self._known(provider))
 
     def _known(self, provider: str) -> str:
@@ -148,7 +153,8 @@ class OperatorCommands:
         return provider
 
     def _in_doubt(self, reference: str, attempt: int | None) -> Job:
-        """The job in the doubt that the person looked at: of a later one, what they saw proves nothing."""
+        """Return the job if it is `IN_DOUBT`. Raises Inapplicable otherwise, and if it is at another attempt than the operator
+        saw, because what they found out is about that attempt only."""
         job = self.find(reference)
         if attempt is not None and job.attempt != attempt:
             raise Inapplicable(f"the job is at attempt {job.attempt}, not {attempt}, and {job.status}: look again")
@@ -166,11 +172,11 @@ class OperatorCommands:
             return self.settlement.cancel(job, "cancelled by an operator before it was sent").job
         asked = self.interventions.request_cancel(job, self.clock())
         if asked.status is JobStatus.PROCESSING:
-            self.finalize(asked.job_id, asked.run, self._ends)
+            self.finalize(asked.job_id, asked.run, self._invocation_ends)
         return self.ledger.get(job.job_id) or asked
 
     def _rerun(self, job: Job) -> Job:
-        self.settlement.announce(job)  # its event, should nobody have sent it yet: the next run forgets it
+        self.settlement.publish_event(job)  # now, if it was not sent yet, because the next run would forget it
         now = self.clock()
         return self._send(self.interventions.rerun(job, now, now + self.deadline))
 
@@ -179,16 +185,16 @@ class OperatorCommands:
         return job
 
     @property
-    def _ends(self) -> datetime:
+    def _invocation_ends(self) -> datetime:
         return self.clock() + INVOCATION
 
 
-def _listed(provider: Provider, job: Job, so: str, *, force: bool = False) -> tuple[FoundProcess, ...] | None:
-    """What the provider's list shows of the run; by `force` None, as of one without a list, when it cannot be read. Raises
-    Inapplicable."""
+def _find_or_explain(provider: Provider, job: Job, so: str, *, force: bool = False) -> tuple[FoundProcess, ...] | None:
+    """Return what the provider's list shows of the run. If it cannot be read, return None if `force`, as for a provider
+    without a list, else raise Inapplicable, whose message contains `so`."""
     try:
-        return ask(provider, job)
-    except (OperatorFault, ProviderUnavailable, Throttled) as unread:
+        return find_processes(provider, job)
+    except ProviderSilent as unread:
         if force:
             return None
         why = f"{provider.name}'s list cannot be read ({unread}), so {so}"

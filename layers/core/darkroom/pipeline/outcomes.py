@@ -1,6 +1,6 @@
-"""What submit answers to the queue: data, not exceptions. A raise means that a retry of the message may mend it.
+"""Outcomes: what submit returns for a message. It raises only if delivering the message again may help.
 
-As text a verdict is one word, as metrics and logs have it: the job's status, `Ignored` or `RetryLater`.
+As text an outcome is one word for metrics and logs: the job's status, `Ignored` or `Later`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from darkroom.model import Job
 
 @dataclass(frozen=True)
 class Done:
-    """The message has done its work; the job stands as told."""
+    """The message is done. The job has the status that the message led to."""
 
     job: Job
-    reason = None  # the job's row says it
+    reason = None  # the job's row contains it
 
     def __str__(self) -> str:
         return self.job.status.value
@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Ignored:
-    """The message concerns no upload of ours; nothing was written."""
+    """The message is done, because it names no upload of this stack or one that another worker owns."""
 
     reason: str
 
@@ -36,7 +36,7 @@ class Ignored:
 
 @dataclass(frozen=True)
 class RetryLater:
-    """Nothing failed, but it is too early: deliver the upload again after `seconds` (0–900)."""
+    """It is too early: the message must be delivered again after `seconds` (0–900). This does not count as a failure."""
 
     seconds: int
     reason: str
@@ -46,7 +46,7 @@ class RetryLater:
 
     @classmethod
     def until(cls, due: datetime, now: datetime, reason: str) -> RetryLater:
-        """The delay that ends at `due`, or the longest the queue allows."""
+        """Return the delay until `due`, or the longest that the queue allows."""
         seconds = math.ceil((due - now).total_seconds()) + 1
         return cls(min(max(seconds, 0), MAX_DELAY_SECONDS), reason)
 

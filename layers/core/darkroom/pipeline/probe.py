@@ -14,8 +14,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from darkroom.errors import Inapplicable
-from darkroom.model import ImageFacts, Job, Plan, SourceObject, Spelling, Upload
-from darkroom.pipeline.dispatch import LEASE_MARGIN, Dispatch
+from darkroom.model import LEASE_MARGIN, ImageFacts, Job, Plan, SourceObject, Spelling, Upload
+from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.outcomes import Done, Outcome
 from darkroom.pipeline.quote import Quote
 from darkroom.ports import Clock, InputBucket, Ledger
@@ -59,7 +59,7 @@ class Probe:
         source, now = self.sources.find(upload), self.clock()
         claim = self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
         outcome: Outcome = self.dispatch(claim.job, source)
-        if isinstance(outcome, Done) and outcome.job.process_id:
+        if isinstance(outcome, Done) and outcome.job.process:
             return outcome.job
         why = outcome.job.error if isinstance(outcome, Done) else None
         raise Inapplicable(f"the picture was not sent: {why or 'look at the job'} (job {claim.job.job_id})")

@@ -1,4 +1,4 @@
-"""preparing: what an upload asks for, and whether it may be had. Reads the source; nothing is reserved or written yet."""
+"""Quote: reads an upload's settings and image, and makes the plan with its price. It reserves and writes nothing."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from darkroom.setting_layers import Settings, metadata_layer, parse_defaults, re
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quote:
-    """Settings and plans of uploads, by the stack's parameters. Repeat safe."""
+    """Makes the settings and the plan of an upload, under the stack's parameters. Repeat safe."""
 
     sources: InputBucket
     default_provider: str
     allowed_providers: Sequence[str]
     stack_defaults: str  # the stack parameter, `key=value,key=value`
     tag_prefix: str
+    metadata_prefix: str | None  # None = metadata holds no settings
     limits: Limits
     spellings: Mapping[str, Spelling]  # provider → how it spells settings, where the stack's parameter says so
     clock: Clock
 
     def settings(self, source: SourceObject) -> Settings:
-        """What all layers say, the strongest first. Raises SourceGone, InvalidSetting."""
-        layers = [
-            tag_layer(self.sources.tags(source), self.tag_prefix),
-            metadata_layer(source.metadata),
-            parse_defaults(self.stack_defaults),
-        ]
+        """Resolve the settings from tags, metadata and stack defaults. Raises SourceGone, InvalidSetting."""
+        layers = [tag_layer(self.sources.tags(source), self.tag_prefix)]
+        if self.metadata_prefix is not None:
+            layers.append(metadata_layer(source.metadata, self.metadata_prefix))
+        layers.append(parse_defaults(self.stack_defaults))
         return resolve(layers, default_provider=self.default_provider, allowed_providers=self.allowed_providers)
 
-    def plan(self, job: Job, asked: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
-        """The plan, and what the image is. Raises SourceGone, and a Refusal when it cannot be had."""
+    def plan(self, job: Job, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
+        """Return the plan and the image's facts. Raises SourceGone, and a Refusal if the job must be rejected."""
         facts = images.inspect(self.sources.reader(source), source.size_bytes)
         today = self.clock().date()
-        plan = planning.plan(asked, facts, source.size_bytes, self.limits, today, self.spellings)
-        _tell(job, plan)
+        plan = planning.plan(settings, facts, source.size_bytes, self.limits, today, self.spellings)
+        _log_plan(job, plan)
         return plan, facts
 
-    def priced(self, plan: Plan, credits: Decimal) -> Plan:
-        """The plan at the price that the vendor names. Raises PriceAboveLimit."""
-        return planning.priced(plan, credits, self.limits)
+    def with_price(self, plan: Plan, credits: Decimal) -> Plan:
+        """Return the plan with the price that the vendor estimates. Raises PriceAboveLimit."""
+        return planning.with_price(plan, credits, self.limits)
 
 
-def _tell(job: Job, plan: Plan) -> None:
-    """Which layer gave what, and what was dropped. In the log only: a job's row is near 1 KB, beyond which each of its writes
-    would cost twice as much."""
-    told = {"provider": plan.provider, "model": plan.model, "layers": dict(plan.layers), "notes": list(plan.notes)}
-    log.info("planned", extra={"job_id": job.job_id, "run": job.run, **told})
+def _log_plan(job: Job, plan: Plan) -> None:
+    """Log which layer each setting comes from, and which settings were dropped. The ledger does not keep this: a job's row is
+    close to 1 KB, above which each write costs twice as much."""
+    details = {"provider": plan.provider, "model": plan.model, "layers": dict(plan.layers), "notes": list(plan.notes)}
+    log.info("planned", extra={"job_id": job.job_id, "run": job.run, **details})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
-from darkroom.model import Note
+from darkroom.model import WarningMetric
 from darkroom.ports import Alerts, Clock, SweepQueries
 
 EVERY = timedelta(days=1)
@@ -40,5 +40,5 @@ class RetiringModels:
             life = catalog.load(provider).models[model].lifecycle
             successor = f"; its successor is {life.replaced_by}" if life.replaced_by else ""
             why = f"{count} of yesterday's jobs used {model} of {provider}, which retires on {soon[provider, model]}{successor}"
-            self.alerts.note(Note.RETIRING_MODEL, why, count=count, provider=provider, model=model)
+            self.alerts.warn(WarningMetric.RETIRING_MODEL, why, count=count, provider=provider, model=model)
         return sum(found.values())

@@ -1,4 +1,5 @@
-"""Closing: every way a job ends. Report or result first, then terminal status with settlement, then the event."""
+"""Settlement: ends jobs. First the result or the report is written, then the terminal status with the credits, then the event
+is sent."""
 
 from __future__ import annotations
 
@@ -9,16 +10,15 @@ from typing import Any
 
 from darkroom import messages, output_keys
 from darkroom.errors import CURES, ErrorCode, Refusal
-from darkroom.model import Alarm, Job, JobStatus
+from darkroom.model import NOTHING, Alarm, Job, JobStatus
 from darkroom.pipeline.outcomes import Done, Outcome
 from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
 
-NOTHING = Decimal(0)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """Ends jobs. Every method is repeat safe: the settlement's condition lets one win, the rest overwrites itself."""
+    """Ends jobs in all possible ways. Every method is repeat safe: the ledger's condition lets one call settle, and reports
+    and events may be written twice."""
 
     ledger: Ledger
     outputs: OutputBucket
@@ -27,84 +27,88 @@ class Settlement:
     clock: Clock
 
     def reject(self, job: Job, refusal: Refusal) -> Outcome:
-        """`REJECTED`, unpaid, with a report."""
+        """End the job as `REJECTED`, unpaid, with a report."""
         return Done(self._end(job, JobStatus.REJECTED, refusal.code, str(refusal), NOTHING))
 
     def fail(self, job: Job, code: ErrorCode, message: str, credits: Decimal = NOTHING) -> Job:
-        """`FAILED` with a report; settled with what the provider charged."""
+        """End the job as `FAILED`, with a report, settled at the credits that the provider charged."""
         return self._end(job, JobStatus.FAILED, code, message, credits)
 
     def expire_unsent(self, job: Job) -> Outcome:
-        """`FAILED` at the deadline with the reason for which it was never sent."""
+        """End the job as `FAILED` at its deadline, with the reason why it was never sent."""
         code = ErrorCode(job.error_code or ErrorCode.TIMED_OUT)
         return Done(self.fail(job, code, f"not sent before the job's deadline: {job.error or 'no worker finished it'}"))
 
     def leave_in_doubt(self, job: Job, why: str) -> Job:
-        """`IN_DOUBT`, no end but a person's: the reservation is kept until then."""
+        """Set the job to `IN_DOUBT`, which only an operator can end, and raise an alarm. The reservation is kept."""
         doubted = self.ledger.mark_in_doubt(job, f"{why}: a person must resolve it", self.clock())
         self.alerts.call(Alarm.IN_DOUBT, f"a job is in doubt: {why}", job_id=job.job_id)
         return doubted
 
     def skip(self, job: Job, why: str | None = None) -> Outcome:
-        """`SKIPPED`: the uploader said so, or it is none to be processed."""
+        """End the job as `SKIPPED`: its settings say `skip`, or it is an output of Darkroom's."""
         return Done(self._settle(job, JobStatus.SKIPPED, NOTHING, error=why))
 
     def cancel(self, job: Job, message: str, credits: Decimal = NOTHING) -> Done:
-        """`CANCELLED` by an operator, without a report; settled with what the provider charges all the same."""
+        """End the job as `CANCELLED` by an operator, without a report, settled at the credits that the provider charged."""
         return Done(self._settle(job, JobStatus.CANCELLED, credits, error=message))
 
     def source_gone(self, job: Job, message: str) -> Outcome:
-        """`CANCELLED`, without a report: the uploader took the object away."""
+        """End the job as `CANCELLED` without a report, because its object no longer exists."""
         code = ErrorCode.SOURCE_GONE
         return Done(self._settle(job, JobStatus.CANCELLED, NOTHING, error_code=code, error=message))
 
     def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool) -> Job:
-        """`COMPLETED`: the result stands at `output_key`; the report of an earlier failure goes."""
+        """End the job as `COMPLETED` with its result at `output_key`, and remove the report of an earlier failure."""
         self._remove_report(job, superseded)
         ended = self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
-        # Once more: an older version may have failed since, and have looked before this result was settled.
+        # A second time, because an older version may have failed meanwhile and written its report just before the settlement.
         self._remove_report(job, superseded)
-        return self.announce(ended)
+        return self.publish_event(ended)
 
-    def announce(self, job: Job) -> Job:
-        """Sends the terminal job's event unless it was sent; twice is possible, never is not."""
+    def publish_event(self, job: Job) -> Job:
+        """Send the terminal job's event unless it was sent. It may be sent twice, but is never lost."""
         detail_type = messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
             self.events.publish(detail_type, messages.event_detail(job))
-            self.ledger.published(job, self.clock())
+            self.ledger.mark_published(job, self.clock())
         return job
 
     def _end(self, job: Job, status: JobStatus, code: ErrorCode, message: str, credits: Decimal) -> Job:
         report = messages.event_detail(job) | {
             "status": status.value,
-            "error_code": code.value,  # not those of an earlier wait
+            "error_code": code.value,  # replaces that of an earlier attempt
             "error": message,
             "code": code.value,
             "message": message,
             "cure": CURES[code],
         }
         self._write_report(job, report)
-        return self.announce(self._settle(job, status, credits, error_code=code, error=message))
+        return self.publish_event(self._settle(job, status, credits, error_code=code, error=message))
 
     def _write_report(self, job: Job, report: Mapping[str, object]) -> None:
-        """Leaves none beside a newer version's result. One that is settled before the second look is seen by it; one that is
-        settled later removes the report itself."""
-        if self._newer_stands(job):
+        """Write the report unless there is a newer version's result.
+
+        The check is made again afterwards: a newer result that was settled in between is found by it, and one that is settled
+        later removes the report itself.
+        """
+        if self._has_newer_result(job):
             return
         self.outputs.write_report(output_keys.report_key(job.source_key), report, job.source_order)
-        if self._newer_stands(job):
+        if self._has_newer_result(job):
             self._remove_report(job)
 
     def _remove_report(self, job: Job, superseded: bool = False) -> None:
         if not superseded:
             self.outputs.remove_report(output_keys.report_key(job.source_key), job.source_order)
 
-    def _newer_stands(self, job: Job) -> bool:
+    def _has_newer_result(self, job: Job) -> bool:
         return self.ledger.has_newer_result(job, self.outputs.bucket, output_keys.result_keys(job.source_key))
 
     def _settle(self, job: Job, status: JobStatus, credits: Decimal, **more: Any) -> Job:
         ended = self.ledger.settle(job, status, credits, self.clock(), **more)
-        if job.credits_reserved is not None and credits > job.credits_reserved:
-            what = f"{job.provider} charged {credits} credits for a job that had reserved {job.credits_reserved}"
+        if job.reservation and credits > job.reservation.credits_reserved:
+            had = job.reservation.credits_reserved
+            what = f"{job.provider} charged {credits} credits for a job that had reserved {had}"
             self.alerts.call(Alarm.OVERRUN, what, job_id=job.job_id)
         return ended

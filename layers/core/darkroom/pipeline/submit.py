@@ -1,32 +1,44 @@
-"""submit: takes an upload in, or a job that is due again, and brings it as far as it can be brought now.
+"""Submit: takes an upload from the intake queue, claims its job, and has it dispatched to the provider.
 
-Claims the job, then hands it to `sending`. What it finds half done it finishes; what is not due it leaves to the sweep. It
-never guesses about money.
+It also continues jobs that an earlier attempt left unfinished. A job that is not due yet is left to the sweep. It never
+guesses whether money was spent. If an attempt fails for an unknown reason, its message fails too, until the queue moves it to
+the dead-letter queue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import output_keys
-from darkroom.errors import LedgerBusy, LostClaim, SourceGone
-from darkroom.model import Job, JobDue, JobStatus, SourceObject, Upload
+from darkroom.errors import ClaimHeld, LedgerBusy, LostClaim, SourceDenied, SourceGone
+from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.binding import Binding
-from darkroom.pipeline.dispatch import LEASE_MARGIN, Dispatch
+from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt import InDoubt
 from darkroom.pipeline.outcomes import Done, Ignored, Outcome, RetryLater
+from darkroom.pipeline.retries import Retries
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Claim, Clock, InputBucket, Ledger
+from darkroom.ports import Clock, InputBucket, Ledger
 
-CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger are over within seconds
+CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger end within seconds
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Receive:
+    """One receive of a message. `is_repeated`: it was received before, and not acknowledged."""
+
+    invocation_ends: datetime
+    is_repeated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Submit:
-    """The use case with its dependencies. `__call__` may run any number of times for one upload."""
+    """The use case with its dependencies. Repeat safe: it may be called any number of times for one upload."""
 
     sources: InputBucket
     ledger: Ledger
@@ -34,105 +46,155 @@ class Submit:
     binding: Binding
     settlement: Settlement
     in_doubt: InDoubt
+    retries: Retries
     clock: Clock
     input_bucket: str
     deadline: timedelta
-    suffixes: Sequence[str] = ()  # where the rule has a prefix, it cannot look at them
+    suffixes: Sequence[str] = ()  # checked here, because an event rule with a prefix cannot check them
 
-    def __call__(self, what: Upload | JobDue, invocation_ends: datetime) -> Outcome:
-        """Brings the upload, or the job, as far as it can be brought now. Raises only what a retry may mend."""
+    def __call__(self, what: Upload | JobDue, invocation_ends: datetime, *, is_repeated: bool = False) -> Outcome:
+        """Take the upload or the due job as far as is possible now. Raises only if delivering the message again may help.
+
+        `is_repeated` says that the message was received before, and not acknowledged.
+        """
+        receive = Receive(invocation_ends, is_repeated)
         try:
             if isinstance(what, JobDue):
-                return self._go_on(what, invocation_ends)
+                return self._take_job(what, receive)
             if what.bucket != self.input_bucket or not output_keys.is_upload(what.key, suffixes=self.suffixes):
                 return Ignored("not an upload of this stack")
-            return self._begin(what, invocation_ends)
-        except (LostClaim, LedgerBusy) as overtaken:
-            # Whatever was written says how to go on, a paid submit included: it is SUBMITTING until it is found.
-            return RetryLater(CONTENDED_WAIT_SECONDS, str(overtaken))
+            return self._take_upload(what, receive)
+        except (LostClaim, LedgerBusy) as error:
+            # The next attempt continues from what the ledger says. Even a paid submit is safe: its job is SUBMITTING until
+            # the provider's list shows it.
+            return RetryLater(CONTENDED_WAIT_SECONDS, str(error))
 
-    def _begin(self, upload: Upload, invocation_ends: datetime) -> Outcome:
+    def _take_upload(self, upload: Upload, receive: Receive) -> Outcome:
+        """Claim the upload's job and dispatch it. An upload whose object is gone or may not be read has its job too, so that
+        people see it, if the job can be known."""
+        lost: SourceGone | SourceDenied | None
         try:
-            source = self.sources.find(upload)
+            source, lost = self._find_or_identify(upload)
         except SourceGone as gone:
-            return self._without_source(upload, str(gone), invocation_ends)
-        claim = self._claim(source, invocation_ends)
-        return self._advance(source, claim.job) if claim.owned else self._resume(claim.job, invocation_ends)
-
-    def _claim(self, source: SourceObject, invocation_ends: datetime) -> Claim:
+            missing = output_keys.missing_source(upload, self.clock())
+            if missing is None:
+                return Ignored(str(gone))
+            source, lost = missing, gone
         now = self.clock()
-        return self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
+        claim = self.ledger.claim(source, now, receive.invocation_ends + LEASE_MARGIN, now + self.deadline)
+        if not claim.owned:
+            return self._resume(claim.job, receive)
+        return self._end_or_dispatch(claim.job, lambda: _found(source, lost))
 
-    def _without_source(self, upload: Upload, why: str, invocation_ends: datetime) -> Outcome:
-        """The object is gone. Where the event names its version, the upload has its job all the same, which ends here; without
-        one nobody can tell which job it would be."""
-        ghost = output_keys.vanished(upload, self.clock())
-        if ghost is None:
-            return Ignored(why)
-        claim = self._claim(ghost, invocation_ends)
-        return self.settlement.source_gone(claim.job, why) if claim.owned else self._resume(claim.job, invocation_ends)
-
-    def _advance(self, source: SourceObject, job: Job) -> Outcome:
-        if output_keys.RECEIPT_JOB in source.metadata:
-            return self.settlement.skip(job, "an output of Darkroom cannot be its input")
+    def _find_or_identify(self, upload: Upload) -> tuple[SourceObject, SourceDenied | None]:
         try:
-            return self.dispatch(job, source)
-        except LedgerBusy as busy:
-            return self._give_back(job, str(busy))
-        except Exception as error:
-            self._end_claim(job, error)
-            raise
+            return self.sources.find(upload), None
+        except SourceDenied as denied:
+            return self.sources.identify(upload), denied
 
-    def _give_back(self, job: Job, why: str) -> Outcome:
-        """A claim that came to nothing ends now: the next message finds the job due, and not a lease that nobody uses.
-        Raises LostClaim when the job got further than that."""
-        due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
-        self.ledger.postpone(job, due, None, why)
-        return RetryLater(CONTENDED_WAIT_SECONDS, why)
-
-    def _end_claim(self, job: Job, error: Exception) -> None:
-        """Whatever it was, the message comes back and must find the job due, or it would be taken for a duplicate and never
-        reach the dead-letter queue. A job that got further keeps its lease: only then is a lookup proof."""
-        with suppress(LostClaim, LedgerBusy):
-            self.ledger.postpone(job, self.clock(), None, f"submit failed: {type(error).__name__}")
-
-    def _go_on(self, due: JobDue, invocation_ends: datetime) -> Outcome:
+    def _take_job(self, due: JobDue, receive: Receive) -> Outcome:
+        """Continue a job that is due. If it failed before, one more failure needs no dead letter: the sweep sends it again."""
         job = self.ledger.get(due.job_id)
         if job is None:
             return Ignored("no such job")
-        return self._resume(job, invocation_ends)
+        if not due.after_failure:
+            return self._resume(job, receive)
+        if receive.is_repeated and job.lease_until is not None:
+            return Done(job)  # the worker that received this message before died
+        try:
+            return self._resume(job, receive)
+        except (LostClaim, LedgerBusy):
+            raise
+        except Exception:
+            log.exception("a job that failed before failed again", extra={"job_id": job.job_id})
+            return Done(job)
 
-    def _resume(self, job: Job, invocation_ends: datetime) -> Outcome:
-        """A duplicate, or a job that is due again: go on from what the ledger says."""
+    def _end_or_dispatch(self, job: Job, find: Callable[[], SourceObject]) -> Outcome:
+        """Take a job of this worker that is `CLAIMED` as far as is possible now. `find` returns its source."""
+        try:
+            # What ends the job comes first, because it needs no object that can be read.
+            if job.cancel_requested_at:
+                return self.settlement.cancel(job, "cancelled by an operator before it was sent")
+            if self.clock() >= job.deadline_at:
+                return self.settlement.expire_unsent(job)
+            return self._skip_or_dispatch(job, find)
+        except LedgerBusy as busy:
+            return self._end_claim_early(job, str(busy))
+        except LostClaim:
+            raise
+        except Exception as error:
+            self.retries.note_failure(job, error)
+            raise
+
+    def _skip_or_dispatch(self, job: Job, find: Callable[[], SourceObject]) -> Outcome:
+        try:
+            source = find()
+        except SourceGone as gone:
+            return self.settlement.source_gone(job, str(gone))
+        except SourceDenied as denied:
+            return self.retries.read_later(job, denied)
+        if output_keys.RECEIPT_JOB in source.metadata:
+            return self.settlement.skip(job, "an output of Darkroom cannot be its input")
+        return self.dispatch(job, source)
+
+    def _end_claim_early(self, job: Job, why: str) -> Outcome:
+        """End the claim early, so that the next message finds the job due instead of a lease that nobody uses. Raises
+        LostClaim if the job is past `CLAIMED`."""
+        due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
+        self.ledger.postpone(job, due, error=why)
+        return RetryLater(CONTENDED_WAIT_SECONDS, why)
+
+    def _resume(self, job: Job, receive: Receive) -> Outcome:
+        """Continue a job from its status in the ledger: after a duplicate message, or when it is due again."""
+        now = self.clock()
         if job.status is JobStatus.PROCESSING:
             return self.binding.start(job)
         if job.is_terminal:
-            self.settlement.announce(job)
+            self.settlement.publish_event(job)
             return Done(job)
-        waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=self.clock())
-        if job.status is JobStatus.IN_DOUBT or waits_until > self.clock():
-            return Done(job)  # a person's, or not due: the sweep looks at it when it is
+        if receive.is_repeated and job.lease_until is not None and job.lease_until > now:
+            raise ClaimHeld("the lease of the worker that received this message before is not over")
+        waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=now)
+        if job.status is JobStatus.IN_DOUBT or waits_until > now:
+            return Done(job)  # an operator must decide, or it is not due: the sweep sends it again when it is
         provable_at = self.in_doubt.provable_at(job)
-        if provable_at > self.clock():
-            return RetryLater.until(provable_at, self.clock(), "the provider's list need not show a lost submit yet")
-        job = self.ledger.take_over(job, self.clock(), invocation_ends + LEASE_MARGIN)
+        if provable_at > now:
+            return RetryLater.until(provable_at, now, "the provider's list need not show a lost submit yet")
+        job = self.ledger.take_over(job, now, receive.invocation_ends + LEASE_MARGIN)
         if job.status is JobStatus.CLAIMED:
-            return self._resume_claimed(job)
-        return self.in_doubt.resolve(job) or self._resend(job)
+            return self._end_or_dispatch(job, lambda: self._source_of(job))
+        return self._look_up(job)
 
-    def _resume_claimed(self, job: Job) -> Outcome:
-        """A claimed job once more, if its object is still the one that made it."""
+    def _source_of(self, job: Job) -> SourceObject:
+        """Return the object that the job was made from, if it is still the same. Raises SourceGone, SourceDenied."""
+        if job.source_bucket != self.input_bucket:
+            raise SourceGone(f"this stack no longer watches the bucket {job.source_bucket}")
+        source = self.sources.find(output_keys.upload_of(job))
+        if source.job_id != job.job_id:  # an unversioned object was overwritten: the newer upload has a job of its own
+            raise SourceGone(f"{job.source_uri} was overwritten since its upload")
+        return source
+
+    def _look_up(self, job: Job) -> Outcome:
+        """Resolve a lost submit. If that fails until the deadline, an operator decides."""
         try:
-            source = self.sources.find(output_keys.upload_of(job)) if job.source_bucket == self.input_bucket else None
-        except SourceGone as gone:
-            return self.settlement.source_gone(job, str(gone))
-        if source is None:
-            return self.settlement.source_gone(job, f"this stack no longer watches the bucket {job.source_bucket}")
-        if source.job_id != job.job_id:  # unversioned, and overwritten: that upload has a job of its own
-            return self.settlement.source_gone(job, f"{job.source_uri} was overwritten since its upload")
-        return self._advance(source, job)
+            return self.in_doubt.resolve(job) or self._resend(job)
+        except (LostClaim, LedgerBusy):
+            raise
+        except Exception as error:
+            if self.clock() < job.deadline_at:
+                self.retries.note_failure(job, error)
+                raise
+            log.exception("a lost submit could not be looked up", extra={"job_id": job.job_id})
+            why = f"its lookup failed until its deadline ({type(error).__name__})"
+            return Done(self.settlement.leave_in_doubt(job, why))
 
     def _resend(self, job: Job) -> Outcome:
-        """The provider's list excludes the lost submit: the job goes back, unpaid, and is sent anew."""
-        self.ledger.release(job, self.clock(), None, "the provider never received the earlier submit")
+        """Release the reservation and send the job again, because the provider's list proves that nothing was accepted."""
+        self.ledger.release(job, self.clock(), error="the provider never received the earlier submit")
         return RetryLater(0, f"{job.source_key} is sent again")
+
+
+def _found(source: SourceObject, lost: SourceGone | SourceDenied | None) -> SourceObject:
+    if lost is not None:
+        raise lost
+    return source

@@ -1,8 +1,8 @@
-"""sweep: every minute, brings to an end what fell between: whatever the ledger says is due and nobody works on.
+"""Sweep: finds jobs every minute that are due and that no worker has, and has them continued.
 
-It hands jobs on to the queue or the state machine, and never calls a provider's submit. Bounded, idempotent, a handful of
-queries when there is nothing. One step that fails does not keep the others from being taken, nor does a provider that hangs:
-what asks one comes last, and not without the time for an answer.
+It sends jobs to the intake queue or starts their execution, and never submits. It is bounded and idempotent, and costs a few
+queries if nothing is due. A step that fails does not stop the others. Steps that call a provider come last, and only if the
+time for an answer is left, so that a provider that hangs does not stop the others either.
 """
 
 from __future__ import annotations
@@ -15,32 +15,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from darkroom.errors import LostClaim, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, SweepQueries
+from darkroom.retry_schedule import next_look_at
 
-BATCH = 100  # jobs of one kind dealt with in one run, and read at once
-MOST_HANDED_ON = 300  # claimed jobs in one run: a little more than ten submits at once take, so that no queue builds up
-PAGES = 5  # batches looked through in search of such as need not wait for their provider
-FORGET_LATER = timedelta(hours=1)  # when the provider does not answer now
-FORGET_BATCH = 20  # calls to a provider in one run, one an entry
-HANDED_ON = timedelta(minutes=15)  # a message that was lost on its way is sent again after this
-PAUSED_LOOK = timedelta(minutes=15)  # so soon goes on what waited when the pause is over
-TIME_TO_STOP = timedelta(seconds=20)  # before the invocation's end
-TIME_TO_ASK = timedelta(seconds=45)  # before it too: a provider may take 10 s to connect and 30 s to answer
+BATCH = 100  # the most jobs of one kind that one sweep handles, and that one query reads
+# The most claimed jobs that one sweep sends: a little more than ten concurrent submits take in a minute.
+MAX_REQUEUED_CLAIMS = 300
+PAGES = 5  # the most batches that are read to find claimed jobs whose provider is not blocked
+REMOVE_RETRY = timedelta(hours=1)  # the wait before an entry is removed if the provider does not answer now
+REMOVE_BATCH = 20  # the most entries that one sweep removes, with one call to a provider for each
+REQUEUE_INTERVAL = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
+PAUSED_RECHECK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
+TIME_TO_STOP = timedelta(seconds=20)  # no job is begun with less of the invocation left
+# No provider is called with less of the invocation left: it may take 10 s to connect and 30 s to answer.
+TIME_TO_ASK = timedelta(seconds=45)
 
 log = logging.getLogger(__name__)
 
 
 class SweepFailed(RuntimeError):
-    """Some steps raised; all others were taken. The next run tries them again."""
+    """Some steps failed; all others were run. The next sweep tries them again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """The use case with its dependencies. Repeat safe; two at once do no harm."""
+    """The use case with its dependencies. Repeat safe, also if two run at once."""
 
     queries: SweepQueries
     circuits: Circuits
@@ -48,23 +51,26 @@ class Sweep:
     binding: Binding
     settlement: Settlement
     providers: Mapping[str, Provider]
-    rounds: Mapping[str, tuple[timedelta, Callable[[], int]]]  # task → how often, and what; answers how much it found
+    rounds: Mapping[
+        str, tuple[timedelta, Callable[[datetime], int]]
+    ]  # task → interval, and the task, which returns a count
     alerts: Alerts
     clock: Clock
 
     def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
-        """How much was done, by step; steps that found nothing are left out. Raises SweepFailed."""
+        """Run all steps. Return the number of items that each step handled, without steps that found nothing. Raises
+        SweepFailed."""
         stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
-        circuit = cache(self.circuits.get)  # each is read once a run
+        circuit = cache(self.circuits.get)  # each circuit is read once in a sweep
         steps: dict[str, Callable[[], int]] = {
-            "Submits": lambda: self._each(JobStatus.SUBMITTING, self._hand_on, stop),
-            "Claims": lambda: self._claims(circuit, stop),
-            "Runs": lambda: self._each(JobStatus.PROCESSING, self._keep_running, stop),
-            "Events": lambda: self._each(UNPUBLISHED, self.settlement.announce, stop),
-            "InDoubt": self._call_for_doubts,
-            "CircuitsOpen": lambda: self._call_for_circuits(circuit),
-            **{task: self._round(task, last_call) for task in self.rounds},
-            "Forgotten": lambda: self._forget(last_call),
+            "Submits": lambda: self._for_each_due(JobStatus.SUBMITTING, self._requeue, stop),
+            "Claims": lambda: self._requeue_claims(circuit, stop),
+            "Runs": lambda: self._for_each_due(JobStatus.PROCESSING, self._restart_execution, stop),
+            "Events": lambda: self._for_each_due(UNPUBLISHED, self.settlement.publish_event, stop),
+            "InDoubt": self._alert_doubts,
+            "CircuitsOpen": lambda: self._alert_circuits(circuit),
+            **{task: self._task_step(task, last_call) for task in self.rounds},
+            "Forgotten": lambda: self._remove_entries(last_call),
         }
         done: Counter[str] = Counter()
         failed: list[str] = []
@@ -73,53 +79,58 @@ class Sweep:
                 break
             try:
                 done[name] += step()
-            except Exception:  # whatever it was: it is told at the end, once all others were taken
+            except Exception:  # of any type: it is reported at the end, after all other steps
                 log.exception("a step of the sweep failed", extra={"step": name})
                 failed.append(name)
         if failed:
             raise SweepFailed(f"failed: {', '.join(failed)}; the next run tries again")
         return {name: count for name, count in done.items() if count}
 
-    def _each(self, word: str, act: Callable[[Job], object], stop: datetime) -> int:
-        """One job that cannot be dealt with does not keep the others waiting."""
+    def _for_each_due(self, word: str, act: Callable[[Job], object], stop: datetime) -> int:
+        """Call `act` for each due job under a word of the index, and return their number. If it fails for one job, the others
+        are still handled before the error is raised."""
         done, error = 0, None
         for job in self.queries.due(word, self.clock(), BATCH):
             if self.clock() > stop:
-                break  # the others are due in the next run too
+                break  # the next sweep finds the others
             done += 1
             try:
                 act(job)
             except LostClaim:
-                continue  # somebody works on it after all
-            except Exception as failed:  # whatever it was: raised once the others were dealt with
-                log.exception("a due job could not be dealt with", extra={"job_id": job.job_id})
+                continue  # another worker has it
+            except Exception as failed:  # of any type: it is raised after the other jobs
+                log.exception("a due job could not be handled", extra={"job_id": job.job_id})
                 error = failed
         if error:
             raise error
         return done
 
-    def _hand_on(self, job: Job) -> None:
-        """Sent before it is noted: a death in between sends it twice, which is harmless."""
-        self.intake.requeue(JobDue(job.job_id), 0)
-        self.queries.wake(job, self.clock() + HANDED_ON)
+    def _requeue(self, job: Job) -> None:
+        """Send the job to the intake queue, then note that in the ledger. If the worker dies in between, the job is sent
+        twice, which does no harm. A failing job is not sent again while this message may still be on its way."""
+        now, failing_since = self.clock(), job.failing_since
+        self.intake.requeue(JobDue(job.job_id, after_failure=failing_since is not None), 0)
+        until = next_look_at(failing_since, now, job.deadline_at) if failing_since else now + REQUEUE_INTERVAL
+        self.queries.reschedule(job, until)
 
-    def _claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
-        """Jobs whose worker died, or that waited for their next attempt. What waits for a closed provider goes on waiting."""
-        handed_on = 0
+    def _requeue_claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
+        """Send claimed jobs whose worker died or whose next attempt is due, and return their number. Jobs of a provider whose
+        circuit is open go on waiting."""
+        requeued = 0
         circuits = {name: circuit(name) for name in self.providers}
         for job in self._due_claims():
             if self.clock() > stop:
                 break
-            until = self._must_wait_until(job, circuits)
+            until = self._blocked_until(job, circuits)
             with suppress(LostClaim):
                 if until is None:
-                    self._hand_on(job)
-                    handed_on += 1
-                    if handed_on == MOST_HANDED_ON:
+                    self._requeue(job)
+                    requeued += 1
+                    if requeued == MAX_REQUEUED_CLAIMS:
                         break
                 else:
-                    self.queries.wake(job, until)
-        return handed_on
+                    self.queries.reschedule(job, until)
+        return requeued
 
     def _due_claims(self) -> Iterator[Job]:
         seen: set[str] = set()
@@ -130,60 +141,65 @@ class Sweep:
             if not page:
                 return
 
-    def _must_wait_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
-        """None for a job that may be tried. Of those behind an open circuit whose time has come, one: the probe."""
-        circuit, now = circuits.get(job.provider or ""), self.clock()
+    def _blocked_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
+        """Return until when the job must wait for its provider's circuit; None if it may be sent now. When the circuit allows
+        a probe, one job may be sent."""
+        circuit, now = circuits.get(job.provider) if job.provider else None, self.clock()
         if circuit is None or job.deadline_at <= now:
             return None
         if circuit.retry_at is not None and circuit.retry_at <= now and not circuit.paused:
-            circuits[circuit.provider] = Circuit(circuit.provider, False, now + HANDED_ON, circuit.opened_at)
+            circuits[circuit.provider] = Circuit(circuit.provider, False, now + REQUEUE_INTERVAL, circuit.opened_at)
             return None
-        return min(now + PAUSED_LOOK if circuit.paused else circuit.retry_at or now + HANDED_ON, job.deadline_at)
+        return min(
+            now + PAUSED_RECHECK if circuit.paused else circuit.retry_at or now + REQUEUE_INTERVAL, job.deadline_at
+        )
 
-    def _keep_running(self, job: Job) -> None:
+    def _restart_execution(self, job: Job) -> None:
         self.binding.start(job)
-        self.queries.wake(job, self.clock() + HANDED_ON)
+        self.queries.reschedule(job, self.clock() + REQUEUE_INTERVAL)
 
-    def _forget(self, last_call: datetime | None = None) -> int:
-        """Entries of jobs that were settled a day ago leave the provider's list, one by one, only those bound here. One that
-        gives no answer is left alone for the rest of the run, and its entries for an hour."""
+    def _remove_entries(self, last_call: datetime | None = None) -> int:
+        """Remove the entries of jobs that were settled a day ago from the provider's list, one by one, and only those that
+        were bound here. A provider that does not answer is not called again in this sweep, and its entries wait an hour."""
         forgotten, silent = 0, set[str | None]()
-        for job in self.queries.due(LISTED, self.clock(), FORGET_BATCH):
+        for job in self.queries.due(LISTED, self.clock(), REMOVE_BATCH):
             if last_call is not None and self.clock() > last_call:
                 break
-            if job.provider not in silent and self._is_forgotten(job):
-                self.queries.forgotten(job)
+            if job.provider not in silent and self._remove_entry(job):
+                self.queries.mark_forgotten(job)
                 forgotten += 1
                 continue
             silent.add(job.provider)
             with suppress(LostClaim):
-                self.queries.wake(job, self.clock() + FORGET_LATER)
+                self.queries.reschedule(job, self.clock() + REMOVE_RETRY)
         return forgotten
 
-    def _is_forgotten(self, job: Job) -> bool:
-        """False when the provider gives no answer."""
-        provider = self.providers.get(job.provider or "")
+    def _remove_entry(self, job: Job) -> bool:
+        """Remove the job's entry from the provider's list. Return False if the provider does not answer."""
+        provider = self.providers.get(job.require_provider())
         try:
-            if provider is not None and job.process_id:
-                provider.forget(job.process_id)
-        except (OperatorFault, ProviderUnavailable, Throttled):
+            if provider is not None:
+                provider.forget(job.require_process().process_id)
+        except ProviderSilent:
             return False
         return True
 
-    def _call_for_doubts(self) -> int:
+    def _alert_doubts(self) -> int:
         doubts = self.queries.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
         if doubts:
             self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
         return len(doubts)
 
-    def _call_for_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
+    def _alert_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
         found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
         for one in found:
             why = f"{one.provider} takes no submits: {one.error}"
             self.alerts.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
         return len(found)
 
-    def _round(self, task: str, last_call: datetime) -> Callable[[], int]:
-        """Without the time for it, its turn is left to the next run."""
+    def _task_step(self, task: str, last_call: datetime) -> Callable[[], int]:
+        """Return the step that runs a task if it is due. With too little time left it is left to the next sweep."""
         every, act = self.rounds[task]
-        return lambda: act() if self.clock() <= last_call and self.queries.turn(task, self.clock(), every) else 0
+        return lambda: (
+            act(last_call) if self.clock() <= last_call and self.queries.take_turn(task, self.clock(), every) else 0
+        )

@@ -1,6 +1,7 @@
-"""What the pipeline needs of the world, as Protocols. Adapters in `providers` and `aws` fulfil them; tests have fakes with state.
+"""Ports: the Protocols through which the pipeline uses providers and AWS. Adapters in `providers` and `aws` fulfil them; tests
+use fakes with state.
 
-Every method says which error it raises and whether it may be called twice. Nothing here imports a vendor or AWS.
+Every method says which errors it raises and whether it may be repeated. Nothing here imports a vendor's or AWS's library.
 """
 
 from darkroom.ports.alerts import Alerts
@@ -16,7 +17,7 @@ from darkroom.ports.output_bucket import OutputBucket
 from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import Provider
 from darkroom.ports.provider_accounts import ProviderAccounts
-from darkroom.ports.staged_results import Staging
+from darkroom.ports.staged_results import StagedResults
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
 from darkroom.ports.sweep_queries import SweepQueries
 
@@ -39,6 +40,6 @@ __all__ = [
     "Reader",
     "ResultLink",
     "StageResult",
-    "Staging",
+    "StagedResults",
     "SweepQueries",
 ]

@@ -1,17 +1,17 @@
-"""Calls for a person."""
+"""The port for alerts: alarms that call a person, and warnings that are only counted."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from darkroom.model import Alarm, Note
+from darkroom.model import Alarm, WarningMetric
 
 
 class Alerts(Protocol):
-    """Calls for a person, or counts what may one day explain something."""
+    """Raises alarms, and counts warnings that may explain something later."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
-        """One count of the alarm's metric and an error in the log. May be repeated."""
+        """Count the alarm's metric, which calls a person, and log an error. Repeat safe."""
 
-    def note(self, note: Note, message: str, *, count: int = 1, **facts: str) -> None:
-        """`count` counts of the note's metric and a warning in the log; nobody is called. May be repeated."""
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
+        """Add `count` to a metric that calls nobody, and log a warning. Repeat safe."""

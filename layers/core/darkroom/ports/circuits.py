@@ -1,4 +1,4 @@
-"""The circuit of each provider: whether submits may pass."""
+"""The port for circuits: the stored state of each provider's circuit breaker."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from darkroom.model import Circuit
 
 
 class Circuits(Protocol):
-    """One circuit a provider: open while nothing may be submitted to it. Any method may raise LedgerBusy."""
+    """One circuit for each provider, which is open while nothing may be submitted. Any method may raise LedgerBusy."""
 
     def get(self, provider: str) -> Circuit | None:
-        """The open circuit, None while submits pass."""
+        """Return the circuit if it is open, None if submits are allowed."""
 
     def probe(self, provider: str, now: datetime, until: datetime) -> bool:
-        """Whether this caller is the one that may try now; nobody else may before `until`. False when paused."""
+        """Return whether this caller may try one submit now. If so, no other may before `until`. False if paused."""
 
     def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
-        """Nothing is submitted before `retry_at`. A pause stays. Repeat safe."""
+        """Open the circuit: nothing is submitted before `retry_at`. A pause stays. Repeat safe."""
 
     def close(self, provider: str) -> None:
-        """Submits pass again, unless paused. Repeat safe."""
+        """Allow submits again, unless the provider is paused. Repeat safe."""
 
     def pause(self, provider: str, why: str, now: datetime) -> None:
-        """Nothing is submitted until `resume`. Repeat safe."""
+        """Stop all submits until `resume`. Repeat safe."""
 
     def resume(self, provider: str) -> None:
-        """Ends a pause, and whatever else kept the circuit open. Repeat safe."""
+        """End a pause and close the circuit. Repeat safe."""

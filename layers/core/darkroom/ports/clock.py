@@ -1,4 +1,4 @@
-"""The clock."""
+"""The port for the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event bus that tells others of jobs."""
+"""The port for the event bus, on which other programs learn of jobs."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class EventBus(Protocol):
     """The default event bus."""
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        """Sends one event. At least once."""
+        """Send one event. It may arrive more than once."""

@@ -1,4 +1,4 @@
-"""Executions of the state machine, one a run."""
+"""The port for executions of the state machine, one for each run of a job."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ class Executions(Protocol):
     """The state machine."""
 
     def start(self, tick: PollState, attempt: int) -> None:
-        """Starts the job's execution unless it is running. Repeat safe."""
+        """Start the job's execution unless one is running. Repeat safe."""

@@ -1,4 +1,4 @@
-"""The input bucket, read only."""
+"""The port for the input bucket, which is only read."""
 
 from __future__ import annotations
 
@@ -9,23 +9,28 @@ from darkroom.model import SourceObject, Upload
 
 
 class InputBucket(Protocol):
-    """The input bucket, read only."""
+    """The input bucket, read only. Any method may raise SourceDenied; reading bytes may raise SourceUnreadable."""
 
     def find(self, upload: Upload) -> SourceObject:
-        """The version that fired the event, with its blanks filled in. Raises SourceGone if it is missing or overwritten."""
+        """Return the object version that an event names, with what the event does not say. Raises SourceGone if it is missing
+        or was overwritten."""
+
+    def identify(self, upload: Upload) -> SourceObject:
+        """The same version for one that `find` may not read, from the bucket's listing: as `page` gives it. Raises SourceGone."""
 
     def tags(self, source: SourceObject) -> dict[str, str]:
-        """The tags of that version. Raises SourceGone."""
+        """Return the tags of that version. Raises SourceGone."""
 
     def is_deleted(self, source: SourceObject) -> bool:
-        """Whether nothing stands at the key any more: the version is kept, but its owner deleted the object."""
+        """Whether the owner deleted the object, although its version is kept."""
 
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
-        """`read(offset, length)` by one ranged GET each; the same version or ETag throughout. Raises SourceGone."""
+        """Return `read(offset, length)`, which makes one ranged GET of that version or ETag, and raises SourceGone."""
 
     def open(self, source: SourceObject) -> IO[bytes]:
-        """A stream of the whole object with `read`, `seek` and `tell` that holds at most a few pieces in memory."""
+        """Return a stream of the whole object with `read`, `seek` and `tell`, which keeps only a few chunks in memory. Raises
+        SourceGone."""
 
     def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
-        """Up to 1,000 versions of the bucket from the cursor on (None = the first), and the next cursor, None at the end.
-        They lack what a listing does not carry: content type, metadata, sequencer."""
+        """Return up to 1,000 versions from the cursor on (None = the first), and the next cursor, None at the end. A listing
+        has no content type, metadata or sequencer, so the versions lack them."""

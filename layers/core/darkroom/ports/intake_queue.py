@@ -1,4 +1,4 @@
-"""The intake queue, as Darkroom itself sends to it."""
+"""The port for the intake queue, to which Darkroom itself sends messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from darkroom.model import JobDue, Upload
 
 
 class IntakeQueue(Protocol):
-    """The intake queue, as submit sends to it."""
+    """The intake queue."""
 
     def requeue(self, what: Upload | JobDue, delay_seconds: int) -> None:
-        """Delivers it again after a delay of 0–900 s, as a new message: waiting never counts as failing."""
+        """Send it as a new message, which is delivered after 0–900 s. A new message has no failed receives, so that waiting
+        never leads to the dead-letter queue."""

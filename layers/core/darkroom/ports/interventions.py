@@ -1,4 +1,4 @@
-"""What people change in the ledger."""
+"""The port for interventions: the changes to the ledger that operators make."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from darkroom.model import Job
 
 
 class Interventions(Protocol):
-    """What people change in the ledger, on purpose. Conditional on the job as it was read; LostClaim says: read again."""
+    """Operators' changes to jobs. Each is conditional on the job as it was read, and raises LostClaim if it has changed: read
+    it again then."""
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """A terminal job → `CLAIMED` with the next run; the run before is kept as a row of its own."""
+        """Terminal → `CLAIMED` with the next run. The earlier run is kept as a row of its own."""
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
-        """`IN_DOUBT` → `PROCESSING`, bound to a process that a person found."""
+        """`IN_DOUBT` → `PROCESSING`, bound to a process that the operator found."""
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """`IN_DOUBT` without a process → `CLAIMED`, the reservation given back: a person says nothing was accepted."""
+        """`IN_DOUBT` without a process → `CLAIMED`, with the reservation released: the operator knows that nothing was
+        accepted."""
 
     def request_cancel(self, job: Job, now: datetime) -> Job:
-        """Notes on a `SUBMITTING` or `PROCESSING` job that it shall be cancelled as soon as it can be."""
+        """Mark a `SUBMITTING` or `PROCESSING` job to be cancelled as soon as possible."""
 
     def jobs(
         self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None
     ) -> Iterator[Job]:
-        """Jobs of an open status, of a source key (`bucket/key`), or made on a day (`YYYY-MM-DD`); oldest first."""
+        """Yield the jobs of an open status, of a source (`bucket/key`), or of a day of creation (`YYYY-MM-DD`), oldest first.
+        Exactly one of the three is given."""

@@ -1,4 +1,4 @@
-"""The ledger, as workers write it: jobs, budgets and output keys."""
+"""The port for the ledger, as workers write it: jobs, budgets and output keys."""
 
 from __future__ import annotations
 
@@ -13,65 +13,86 @@ from darkroom.model import Job, JobStatus, Plan, SourceObject, Submission
 
 @dataclass(frozen=True)
 class Claim:
-    """The answer to a claim: the job as it stands, and whether this worker now owns it."""
+    """The answer to a claim: the job as it is now, and whether this worker owns it."""
 
     job: Job
     owned: bool
 
 
 class Ledger(Protocol):
-    """The table of jobs, budgets and output keys, as workers write it. Every write is conditional on run and attempt.
+    """The ledger of jobs, budgets and output keys, as workers write it. Every write is conditional on run and attempt, and
+    raises LostClaim if another worker owns the job.
 
-    Any method may raise LedgerBusy (read the row before anything is done twice); conditional writes raise LostClaim.
+    Any method may raise LedgerBusy. The write may have been made all the same, so read the job before you repeat a step.
     """
 
     def get(self, job_id: str) -> Job | None:
-        """The job, read consistently."""
+        """Return the job, read consistently; None if there is none."""
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
-        """Creates the job `CLAIMED`, or takes over a `CLAIMED` one that is due. Repeat safe."""
+        """Create the job as `CLAIMED`, or take over a `CLAIMED` one that is due. Repeat safe."""
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
-        """Takes over a `CLAIMED`, `SUBMITTING` or `PROCESSING` job that is due: attempt + 1. Raises LostClaim."""
+        """Take over a `CLAIMED`, `SUBMITTING` or `PROCESSING` job that is due, with the next attempt number. Raises
+        LostClaim.
+
+        If the last worker died, the job counts as failing. If this one dies too, its message comes again by itself, and the
+        sweep waits until it must be gone (`retry_schedule`).
+        """
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
-        """Claims the output key for the job's source key. Raises OutputCollision. Repeat safe."""
+        """Claim the output key for the job's source key. Raises OutputCollision. Repeat safe."""
 
     def reserve(
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
-        """`CLAIMED` → `SUBMITTING` and the month's reservations, in one transaction. Raises BudgetExceeded."""
+        """`CLAIMED` → `SUBMITTING`, with the month's reservations in the same transaction. Raises BudgetExceeded."""
 
-    def release(self, job: Job, next_attempt_at: datetime, error_code: str | None, error: str | None) -> Job:
-        """`SUBMITTING` → `CLAIMED`, reservation given back in the same transaction; the lease ends now."""
+    def release(
+        self,
+        job: Job,
+        next_attempt_at: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
+    ) -> Job:
+        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The reservation is released in the same transaction, and the
+        lease ends now."""
 
     def postpone(
         self,
         job: Job,
         next_attempt_at: datetime,
-        error_code: str | None,
-        error: str | None,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        denied_since: datetime | None = None,
+        failing_since: datetime | None = None,
+        look_at: datetime | None = None,
     ) -> Job:
-        """Ends the lease of a job that is not over, due again at `next_attempt_at`; the status stays.
+        """End the lease of a job that is not over. The status stays, and a message may continue the job from `next_attempt_at`
+        on. The sweep looks at it then too, or at `look_at`.
 
-        What `job` says of its provider, model, settings and label is kept.
+        The provider, model, settings and label of `job` are stored.
         """
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
-        """`SUBMITTING` → `PROCESSING` with the provider's id and eta."""
+        """`SUBMITTING` → `PROCESSING`, with the provider's process id and eta."""
 
     def record_orphan(self, job: Job, process_id: str) -> None:
-        """Adds a process nobody waits for to the job's `orphans`, whatever its state. Repeat safe."""
+        """Add a process that no job waits for to the job's `orphans`, in any status of the job. Repeat safe."""
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
-        """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`, the reservation kept."""
+        """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
 
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
-        """Counts a poll of a `PROCESSING` job and follows the eta; at `due_at` somebody must look after its execution."""
+        """Count a poll of a `PROCESSING` job and store the new eta. The next poll is expected at `due_at`; without it, the sweep
+        restarts the execution some time later."""
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
-        """Becomes the one writer of the output key until `until`. False when a newer version's result already stands there.
-        Raises OutputBusy while another job writes it. `charged`: what the provider charges, kept should it forget."""
+        """Become the only writer of the output key until `until`. Return False if a newer version's result is there already.
+        Raises OutputBusy while another job writes it. `charged` is stored, in case the provider later forgets the process."""
 
     def settle(
         self,
@@ -85,13 +106,15 @@ class Ledger(Protocol):
         output_key: str | None = None,
         superseded: bool = False,
     ) -> Job:
-        """Terminal status and the month's rows in one transaction. `credits` = what the provider charges, 0 = released.
+        """Write the terminal status and the month's budgets in one transaction. `credits` are what the provider charges; 0
+        releases the reservation.
 
-        What `job` says of its provider, model, settings and label is kept: of one never reserved, nobody else wrote it.
+        The provider, model, settings and label of `job` are stored, because no earlier write stored those of a job that was
+        never reserved.
         """
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
-        """Whether the result of a newer version of the job's source stands at one of those output keys."""
+        """Whether the result of a newer version of the job's source is at one of those output keys."""
 
-    def published(self, job: Job, now: datetime) -> None:
-        """Marks the terminal job's event as sent. Repeat safe."""
+    def mark_published(self, job: Job, now: datetime) -> None:
+        """Mark the terminal job's event as sent. Repeat safe."""

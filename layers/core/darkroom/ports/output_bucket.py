@@ -1,4 +1,4 @@
-"""The output bucket: results and failure reports."""
+"""The port for the output bucket, which holds results and failure reports."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class OutputBucket(Protocol):
         """Its name."""
 
     def receipt(self, key: str) -> Mapping[str, str]:
-        """The user metadata of what stands at the key; empty when nothing does."""
+        """Return the user metadata of the object at the key, empty if there is none."""
 
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """All bytes or nothing, in constant memory. Raises ResultNotReady when the stream breaks. Repeat safe. Tags that the
-        bucket does not take are left out: they never keep a result from its place."""
+        """Write all bytes or nothing, in constant memory. Raises ResultNotReady if the stream breaks. Repeat safe. Tags that
+        the bucket does not take are left out; they never prevent a result from being published."""
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Puts `_failed/<key>.json` unless one of a newer version (a greater `order`) stands there. Repeat safe."""
+        """Write `_failed/<key>.json`, unless there is one of a newer version (with a greater `order`). Repeat safe."""
 
     def remove_report(self, key: str, order: str) -> None:
-        """Removes `_failed/<key>.json` if it is there and not of a newer version. Repeat safe."""
+        """Remove `_failed/<key>.json`, unless it is of a newer version. Repeat safe."""
 
-    def unfinished(self) -> list[UnfinishedUpload]:
-        """Up to 10,000 multipart uploads that were begun and neither completed nor aborted, whoever began them."""
+    def list_unfinished(self) -> list[UnfinishedUpload]:
+        """Return up to 10,000 multipart uploads that are neither completed nor aborted, including those of other programs."""
 
     def abort(self, upload: UnfinishedUpload) -> None:
-        """Aborts one. Repeat safe."""
+        """Abort a multipart upload. Repeat safe."""

@@ -1,4 +1,4 @@
-"""Presigned URLs of uploads, for providers that fetch the image themselves."""
+"""The port for presigned URLs of uploads, which providers fetch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from darkroom.model import SourceObject
 
 
 class PresignedUrls(Protocol):
-    """Presigned GETs for providers that fetch the image themselves."""
+    """Presigned GETs for providers that fetch the image themselves instead of receiving its bytes."""
 
-    def mint(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
-        """A link to that version, good for `valid_seconds` (1–1,800), whose query carries `filename` as the name to
-        answer with. Raises NothingSent when it cannot be signed now."""
+    def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+        """Return a link to that version, valid for `valid_seconds` (1–1,800). Its query contains `filename`, by which the
+        provider's list shows the job. Raises NothingSent if the link cannot be signed."""

@@ -1,4 +1,4 @@
-"""A vendor's API."""
+"""The port for a provider: the calls that Darkroom makes to a vendor's API."""
 
 from __future__ import annotations
 
@@ -11,42 +11,46 @@ from darkroom.ports.streams import ImageStream, ResultLink, StageResult
 
 
 class Provider(Protocol):
-    """A vendor's API. Every call may raise OperatorFault, Throttled or ProviderUnavailable besides those named."""
+    """A vendor's API. Every call may also raise OperatorFault, Throttled or ProviderUnavailable."""
 
     name: str
-    deletes_entries: bool  # others may remove a finished process from the vendor's list: unknown is not unpaid then
+    deletes_entries: bool  # others may delete a finished process, so that an unknown one may have been charged
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
-        """Spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. Never retries by itself after a byte left.
+    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+        """Submit the image. This spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. It never retries by itself
+        after the first byte was sent.
 
-        A synchronous call hands its result to `keep` before it returns, and says so (`staged`).
+        A synchronous call passes its result to `stage_result` before it returns a submission that is `staged`.
         """
 
     def progress(self, process_id: str) -> Progress:
-        """The state of a process. Raises ProcessUnknown. Repeat safe."""
+        """Return the state of a process. Raises ProcessUnknown. Repeat safe."""
 
     def result(self, process_id: str) -> AbstractContextManager[ResultLink]:
-        """A fresh link, opened. Raises ResultNotReady, UnsafeLink, ProcessUnknown. Repeat safe."""
+        """Open a new link to the result. Raises ResultNotReady, UnsafeLink, ProcessUnknown. Repeat safe."""
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
-        """Processes of this run, sent in that manner and not before `since`, in the vendor's own list, oldest first; None
-        where the vendor has no list that must show our handle. Repeat safe."""
+        """Search the vendor's list for the run's processes, sent in `send_mode` and not before `since`. Return them, oldest
+        first.
+
+        An empty result proves that nothing was accepted. Return None if the list cannot prove that. Repeat safe.
+        """
 
     def cancel(self, process_id: str) -> bool:
-        """True when the vendor confirms it was cancelled; False when it no longer can be. Raises ProcessUnknown."""
+        """Cancel the process. Return True if the vendor confirms it, False if it is too late. Raises ProcessUnknown."""
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """The vendor's forecast for an image of that size in pixels. Free. Raises InvalidSetting for what the vendor has
-        taken from its list since."""
+        """Return the vendor's estimate for an image of that size in pixels. This costs nothing. Raises InvalidSetting for a
+        value that the vendor no longer takes."""
 
     def forget(self, process_id: str) -> None:
-        """Removes one finished process from the vendor's list. Repeat safe; unknown is fine."""
+        """Remove a finished process from the vendor's list. Repeat safe, also for an unknown one."""
 
     def key_fingerprint(self) -> str:
-        """12 hex digits that change when the API key does; never the key."""
+        """Return 12 hex digits that change with the API key and do not reveal it."""
 
     def refresh_key(self) -> None:
-        """Reads the API key again. Repeat safe."""
+        """Read the API key again. Repeat safe."""
 
     def balance(self) -> Balance | None:
-        """The account's credits; None where the vendor tells nobody. Repeat safe."""
+        """Return the account's credits, None if the vendor does not publish them. Repeat safe."""

@@ -1,4 +1,4 @@
-"""What the ledger knows of the providers' accounts."""
+"""The port for provider accounts: what the ledger has booked, to be compared with the providers' balances."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from darkroom.model import AccountSnapshot
 
 
 class ProviderAccounts(Protocol):
-    """What the ledger knows of providers' accounts, to be compared with what they say."""
+    """The ledger's sums for each provider, and the last comparison with the provider's balance."""
 
     def booked(self, provider: str) -> tuple[Decimal, Decimal]:
-        """Reserved and spent over all months, in the provider's unit."""
+        """Return the credits reserved and spent over all months, in the provider's unit."""
 
-    def reckoning(self, provider: str) -> AccountSnapshot | None:
-        """The last comparison."""
+    def last_comparison(self, provider: str) -> AccountSnapshot | None:
+        """Return the last comparison, None if there was none."""
 
-    def keep(self, provider: str, reckoning: AccountSnapshot) -> None:
-        """Replaces it."""
+    def save_comparison(self, provider: str, last_comparison: AccountSnapshot) -> None:
+        """Replace the last comparison."""

@@ -1,4 +1,4 @@
-"""Results of synchronous calls that wait in the output bucket."""
+"""The port for staged results: results of synchronous calls that wait in the output bucket."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from darkroom.model import Handle
 from darkroom.ports.streams import ResultLink
 
 
-class Staging(Protocol):
-    """Results of synchronous calls between their arrival and their publication: one place a job, in the output bucket."""
+class StagedResults(Protocol):
+    """Results of synchronous calls, from their arrival until they are published. Each job has one place for them."""
 
-    def keep(self, handle: Handle, process_id: str, pieces: Iterator[bytes]) -> None:
-        """All bytes or nothing, in constant memory; what stood there goes. Raises what the iterator raises."""
+    def stage(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
+        """Stage all bytes or nothing, in constant memory. An earlier result of the job is replaced. Raises what the iterator
+        raises."""
 
     def find(self, handle: Handle) -> str | None:
-        """The process id of the result that is kept for the handle's run, by whichever attempt."""
+        """Return the process id of the result that any attempt of the handle's run has staged, None if there is none."""
 
     def open(self, job_id: str, process_id: str) -> AbstractContextManager[ResultLink]:
-        """That result. Raises ResultNotReady when it is not there."""
+        """Open that result. Raises ResultNotReady if it is not there."""
 
     def drop(self, job_id: str, process_id: str) -> None:
-        """Removes that result; another's, say a rerun's, stays. Repeat safe."""
+        """Remove that result. One of another process stays, such as a rerun's. Repeat safe."""

@@ -1,4 +1,4 @@
-"""Bytes that pass between a bucket and a provider."""
+"""Streams: the images and results that pass between a bucket and a provider."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-StageResult = Callable[[str, Iterator[bytes]], None]  # `keep(process_id, pieces)`: stages a result, whole or not at all
+StageResult = Callable[[str, Iterator[bytes]], None]  # (process_id, chunks): stages all bytes of a result, or nothing
 
 
 @dataclass(frozen=True)
 class ImageStream:
-    """An image to send: `open` starts a fresh stream at the first byte each time, which yields exactly `size_bytes`;
-    `link` mints a presigned GET that carries the job's handle. It is used at once and stored nowhere."""
+    """An image to send. Each call of `open` returns a new stream of exactly `size_bytes`. Each call of `link` returns a new
+    presigned GET that contains the job's handle; use it at once and store it nowhere."""
 
     open: Callable[[], IO[bytes]]
     link: Callable[[], str]
@@ -23,23 +23,24 @@ class ImageStream:
 
 
 class Reader(Protocol):
-    """Bytes that arrive."""
+    """A source of bytes."""
 
     def readinto(self, buffer: memoryview) -> int:
-        """Puts the next bytes into the buffer and answers how many, 0 at the end. Raises ResultNotReady, OSError."""
+        """Read the next bytes into the buffer and return their number, 0 at the end. Raises ResultNotReady, OSError."""
 
 
 class ResultLink(Protocol):
-    """One freshly minted download of a result. Its text form shows no link."""
+    """One open download of a result. Its text form shows no link."""
 
     size_bytes: int
-    has_parts: bool  # whether parts can be read apart, several at a time
+    has_parts: bool  # whether `part` works, also for several parts at a time
 
     def part(self, offset: int, length: int) -> AbstractContextManager[Reader]:
-        """That part, by a request of its own; for any number of threads. Raises ResultNotReady."""
+        """Open `length` bytes from `offset` by a request of its own. Any number of threads may call it. Raises
+        ResultNotReady."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """A ranged read. Raises ResultNotReady when the link or the connection fails."""
+        """Return up to `length` bytes from `offset`. Raises ResultNotReady if the link or the connection fails."""
 
     def stream(self) -> Iterator[bytes]:
-        """All bytes, in pieces of at most 256 KiB. Raises ResultNotReady unless exactly `size_bytes` came."""
+        """Yield all bytes in chunks of at most 256 KiB. Raises ResultNotReady unless exactly `size_bytes` came."""

@@ -1,4 +1,4 @@
-"""What the sweep asks of the ledger and notes there."""
+"""The port for the sweep's queries of the ledger, and for the notes of its own progress."""
 
 from __future__ import annotations
 
@@ -10,34 +10,37 @@ from darkroom.model import Job
 
 
 class SweepQueries(Protocol):
-    """The ledger as the sweep sees it: jobs by the time they are due, and notes of its own rounds. May raise LedgerBusy."""
+    """The sweep's view of the ledger: the jobs that are due, and the sweep's own progress. Any method may raise LedgerBusy."""
 
     def due(self, word: str, now: datetime, limit: int) -> list[Job]:
-        """Jobs under that word of the index whose `due_at` is over, the longest due first, read consistently."""
+        """Return up to `limit` jobs under that word of the index whose `due_at` has passed, the longest due first, as they now
+        are."""
 
     def of_day(self, day: str) -> Iterator[Job]:
-        """Jobs that were made on that day (`YYYY-MM-DD`, UTC), oldest first."""
+        """Yield the jobs that were created on that day (`YYYY-MM-DD`, UTC), oldest first."""
 
-    def wake(self, job: Job, until: datetime) -> None:
-        """The job was handed on: nobody looks at it again before `until`. Raises LostClaim when it moved meanwhile."""
+    def reschedule(self, job: Job, until: datetime) -> None:
+        """Set the job's `due_at` to `until`, because somebody else was told to work on it. Raises LostClaim if the job has
+        changed."""
 
-    def forgotten(self, job: Job) -> None:
-        """The provider's entry of a job that is over is gone: nothing is left to do. Repeat safe."""
+    def mark_forgotten(self, job: Job) -> None:
+        """Take a terminal job out of the index, because its entry at the provider is removed. Repeat safe."""
 
-    def without_job(self, job_ids: Sequence[str]) -> set[str]:
-        """Those of at most 100 ids that have no row."""
+    def find_without_job(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of at most 100 ids that have no job."""
 
-    def turn(self, task: str, now: datetime, every: timedelta) -> bool:
-        """Whether this caller has the task's turn; the next comes after `every`."""
+    def take_turn(self, task: str, now: datetime, every: timedelta) -> bool:
+        """Return whether the task is due, and if so, take it: it is due again after `every`. Of two callers one gets True."""
 
     def first_swept_at(self, bucket: str, now: datetime) -> datetime:
-        """When the bucket was first swept: older objects were there before Darkroom. Repeat safe."""
+        """Return when the bucket was first swept: objects that are older were there before Darkroom. The first call sets it.
+        Repeat safe."""
 
     def cursor(self, bucket: str) -> str | None:
-        """Where the last round through the bucket stopped, None at its beginning."""
+        """Return where the last listing of the bucket stopped, None to begin anew."""
 
     def save_cursor(self, bucket: str, cursor: str | None) -> None:
-        """Notes where the next round goes on."""
+        """Store where the next listing of the bucket continues."""
 
     def is_being_written(self, bucket: str, key: str, now: datetime) -> bool | None:
-        """Whether a worker writes that output key now; None when no job ever claimed it."""
+        """Whether a worker is writing that output key now; None if no job ever claimed it."""

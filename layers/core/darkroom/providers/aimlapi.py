@@ -126,8 +126,8 @@ class Aimlapi(Adapter):
     def _log_rows(self, since: datetime) -> Iterator[Mapping[str, Any]]:
         """Yield every row of the log since then, newest first.
 
-        The last page is the one that says so; an empty page if none says. Raises ProviderUnavailable rather than to end
-        early: a request missing from the log counts as never made.
+        The last page is the one that says so; an empty page if none says. Raises ProviderUnavailable instead of
+        ending early, because a request that is missing from the log counts as never made.
         """
         window = {"start": _format_time(since), "end": _format_time(datetime.now(UTC) + CLOCK_SKEW)}
         offset = 0

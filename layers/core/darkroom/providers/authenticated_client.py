@@ -83,9 +83,7 @@ class AuthenticatedClient:
                     headers={**(headers or {}), **self.key_header(key)},
                 )
                 return send(self.client, request, key)
-            except (
-                Exception
-            ) as error:  # of any type: only a connection that was never made proves that nothing was sent
+            except Exception as error:  # only a connection that was never made proves that nothing was sent
                 raise http_client.submit_error(error) from None
 
         return self.call_with_key(post)
@@ -99,14 +97,14 @@ class AuthenticatedClient:
         if response is not None and response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         self.keys.refresh()
-        fresh = self.keys.get(self.name)
-        if not http_client.is_sendable(fresh):
-            what = "a key that no header can carry" if fresh else "no key"
+        new_key = self.keys.get(self.name)
+        if not http_client.is_sendable(new_key):
+            what = "a key that no header can carry" if new_key else "no key"
             raise OperatorFault(
                 ErrorCode.AUTH_FAILED,
                 f"the secret holds {what} for {self.name}: put one in (stack output ApiKeysSecretArn)",
             )
-        return send(fresh) if response is None or fresh != key else response
+        return send(new_key) if response is None or new_key != key else response
 
     def fingerprint(self) -> str:
         """Return the fingerprint by which the ledger tells keys apart."""

@@ -1,12 +1,13 @@
-"""The registry of providers: one line each, and how their adapters are built. No other module knows all of them."""
+"""The registry of providers, and how their adapters are built. No other module knows all of them.
+
+An adapter is imported, and httpx with it, when it is first built: no cold start pays for another vendor's adapter.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
-
-from darkroom import providers
 
 if TYPE_CHECKING:
     import ssl
@@ -21,13 +22,32 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-# An adapter is imported, and httpx with it, when it is first built: no cold start pays for another vendor's adapter.
-ADAPTERS: Mapping[str, Callable[[], Adapter]] = {
-    "topaz": lambda: providers.topaz.Topaz,
-    "aimlapi": lambda: providers.aimlapi.Aimlapi,
-    "oxen": lambda: providers.oxen.Oxen,
-    "uwear": lambda: providers.uwear.Uwear,
-}
+
+def _topaz() -> Adapter:
+    from darkroom.providers.topaz import Topaz
+
+    return Topaz
+
+
+def _aimlapi() -> Adapter:
+    from darkroom.providers.aimlapi import Aimlapi
+
+    return Aimlapi
+
+
+def _oxen() -> Adapter:
+    from darkroom.providers.oxen import Oxen
+
+    return Oxen
+
+
+def _uwear() -> Adapter:
+    from darkroom.providers.uwear import Uwear
+
+    return Uwear
+
+
+ADAPTERS: Mapping[str, Callable[[], Adapter]] = {"topaz": _topaz, "aimlapi": _aimlapi, "oxen": _oxen, "uwear": _uwear}
 
 
 def build(
@@ -35,12 +55,14 @@ def build(
 ) -> Provider:
     """Build the adapter of that provider. It accepts result links over plain http or to loopback only if its base URL is
     such."""
+    from darkroom.providers.downloads import Downloads
+    from darkroom.providers.http_client import is_loopback
+
     adapter, url = ADAPTERS[name](), base_url.rstrip("/")
-    is_local = providers.http_client.is_loopback(url)
-    return adapter(url, keys, client, providers.downloads.Downloads(client, local=is_local, context=context))
+    return adapter(url, keys, client, Downloads(client, local=is_loopback(url), context=context))
 
 
-class OnFirstUse(Mapping[str, Value]):
+class LazyMapping(Mapping[str, Value]):
     """A mapping whose names are known and whose values are each made once, when first read."""
 
     def __init__(self, names: Collection[str], make: Callable[[str], Value]) -> None:

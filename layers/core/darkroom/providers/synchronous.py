@@ -24,8 +24,8 @@ from darkroom.providers.downloads import Downloads
 
 CHUNK_BYTES = 256 * 1024
 MAX_JSON_BYTES = 1024 * 1024  # of the JSON around a result; no such API sends more
-# A result link is valid for days, but its host may not serve it at once. When the call begins, at least 270 s of the
-# invocation are left (`dispatch.MIN_TIME_TO_HOLD`). The provider may take 240 s of them (`http_client.SYNCHRONOUS_TIMEOUT`).
+# A result link is valid for days, but its host may not serve it at once. When the call begins, at least 270 s of the invocation
+# are left (`dispatch.MIN_TIME_FOR_SYNCHRONOUS_CALL`). The provider may take 240 s of them (`http_client.SYNCHRONOUS_TIMEOUT`).
 # The last download begins at most 255 s after the call began, which leaves 15 s for it. If each download fails at once, that
 # makes at least three of them (240 + 2 + 5 = 247), and all six after a call of up to 143 s (143 + 112 = 255).
 RETRY_WAITS_SECONDS = (2.0, 5.0, 15.0, 30.0, 60.0)

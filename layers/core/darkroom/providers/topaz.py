@@ -102,9 +102,7 @@ class Topaz(Adapter):
                     timeout=timeout,
                 )
                 return send(self._api.client, request, key)
-            except (
-                Exception
-            ) as error:  # of any type: only a connection that was never made proves that nothing was sent
+            except Exception as error:  # only a connection that was never made proves that nothing was sent
                 raise http_client.submit_error(error) from None
             finally:
                 if body is not None:
@@ -236,8 +234,8 @@ class Topaz(Adapter):
         return Balance(*(number for number in numbers if number is not None))
 
     def _status_entries(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every entry of the list. Raises ProviderUnavailable rather than to end early: a process missing from the
-        list counts as never accepted."""
+        """Yield every entry of the list. Raises ProviderUnavailable instead of ending early, because a process that
+        is missing from the list counts as never accepted."""
         cursor: str | None = None
         seen: set[str] = set()
         for _ in range(MAX_PAGES):

@@ -30,7 +30,7 @@ from darkroom_local.simulators.framework.request_journal import RequestJournal, 
 from darkroom_local.simulators.framework.result_files import result
 from darkroom_local.simulators.framework.simulator_state import SimulatorSettings, SimulatorState
 
-_START_LIMIT_SECONDS = 10.0
+_START_LIMIT_SECONDS = 60.0
 _SHUTDOWN_LIMIT_SECONDS = 1.0
 
 AnyState = TypeVar("AnyState", bound=SimulatorState)

@@ -12,12 +12,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.fakes.aws_account import INDEXES, TABLE
-from tests.faults import dynamodb_queries
-from tests.faults.dynamodb_expressions import placeholders
-from tests.faults.dynamodb_values import Row, Unsupported, copied_row, stored
-from tests.faults.expression_parser import change, condition
+from tests.fakes import dynamodb_queries
+from tests.fakes.dynamodb_expressions import placeholders
+from tests.fakes.dynamodb_values import Row, Unsupported, copied_row, stored
+from tests.fakes.expression_parser import change, condition
 
+TABLE = "ledger"
+INDEXES = {
+    "OpenJobs": ("open_status", "due_at"),
+    "JobsBySource": ("source_uri", "created_at"),
+    "JobsByDay": ("day", "created_at"),
+}  # name → partition key, sort key
 Key = tuple[str, str]
 Listener = Callable[[Key, Row | None, Row | None], None]  # key, the row before, the row after; it must not change them
 ANSWERED = {"HTTPStatusCode": 200, "RetryAttempts": 0}

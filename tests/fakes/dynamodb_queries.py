@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.faults.dynamodb_expressions import Between, Both, Compare, Function, Node, Operand, placeholders
-from tests.faults.dynamodb_values import Row, Unsupported, copied_row, stored
-from tests.faults.expression_parser import condition
+from tests.fakes.dynamodb_expressions import Between, Both, Compare, Function, Node, Operand, placeholders
+from tests.fakes.dynamodb_values import Row, Unsupported, copied_row, stored
+from tests.fakes.expression_parser import condition
 
 Place = tuple[str, str, str]  # sort key of the index, pk, sk: the position of a row in its partition
 

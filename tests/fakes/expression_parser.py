@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from tests.faults.dynamodb_expressions import (
+from tests.fakes.dynamodb_expressions import (
     Between,
     Both,
     Change,
@@ -18,7 +18,7 @@ from tests.faults.dynamodb_expressions import (
     OneOf,
     Operand,
 )
-from tests.faults.dynamodb_values import Unsupported
+from tests.fakes.dynamodb_values import Unsupported
 
 TOKEN = re.compile(r"\s*(?:([#:]?[A-Za-z_][A-Za-z0-9_]*)|(<>|<=|>=|[=<>(),]))")
 COMPARATORS = frozenset({"=", "<>", "<", "<=", ">", ">="})

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tests.faults.dynamodb_values import Row, Unsupported, Value, ordered, union
+from tests.fakes.dynamodb_values import Row, Unsupported, Value, ordered, union
 
 Names, Values = Mapping[str, str], Mapping[str, Value]
 

@@ -1,0 +1,161 @@
+"""`darkroom local run` over a folder of small pictures, and how long it takes to end, beside a script that does no more than
+call the provider: one picture after the other, no ledger, no retries.
+
+The whole application runs here, functions, queue, state machine and tables, on an emulator on this machine. The provider is a
+simulator that takes no time, so that what is measured is the rest. CPU seconds are those of every process that a run starts.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tests.e2e.deployed_application import picture
+
+from benchmarks.support.process_tree import Trace, trace
+from benchmarks.support.reporting import Plot, Result, Table
+from darkroom_local.simulators.topaz import TopazSimulator
+
+NAME = "local_run"
+QUESTION = "How many pictures a second does one machine take through the whole application, at what CPU, and how soon is it over?"
+SPEED = 1_000.0  # the simulated provider needs milliseconds for a small picture
+COUNT, QUICK_COUNT, ROUNDS = 100, 20, 3
+INTERRUPTED_AFTER = 0.4  # of the pictures
+FORM = {"model": "Standard V2", "output_format": "jpeg"}
+SENT, DONE = "UPLOADED", "USD:"  # in the lines that a run prints; a price stands in the line of a result that is ready
+OURS, SCRIPT = "darkroom local run", "a script"
+INTERRUPTS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way through all pictures, in seconds: until the first upload, from there to the last result, and to the end."""
+
+    start: float
+    work: float
+    end: float
+    cpu: float
+
+
+def run(quick: bool = False) -> Result:
+    """Both ways in turn, then runs that are broken off."""
+    count = QUICK_COUNT if quick else COUNT
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = Path(folder) / "in"
+        pictures.mkdir()
+        for number in range(count):
+            (pictures / f"{number:03}.jpg").write_bytes(picture())
+        ours, script = [], []
+        for _ in range(1 if quick else ROUNDS):
+            ours.append(_local_run(pictures, count))
+            script.append(_script(pictures, count))
+        ends = {name: _broken_off(pictures, count, number) for name, number in INTERRUPTS.items()}
+    return _result(count, ours, script, ends)
+
+
+def by_script(folder: str) -> None:
+    """The other way: each picture is sent, asked for until it is done, and brought."""
+    with (
+        TopazSimulator(api_key="key", speed=SPEED) as vendor,
+        httpx.Client(base_url=vendor.base_url, headers={"X-API-Key": "key"}) as topaz,
+        httpx.Client() as storage,
+        tempfile.TemporaryDirectory() as out,
+    ):
+        for path in sorted(Path(folder).iterdir()):
+            print(SENT, flush=True)
+            with path.open("rb") as file:
+                answer = topaz.post("/enhance/async", data=FORM, files={"image": (path.name, file, "image/jpeg")})
+            process = answer.raise_for_status().json()["process_id"]
+            while topaz.get(f"/status/{process}").raise_for_status().json()["status"] != "Completed":
+                time.sleep(0.01)
+            link = topaz.get(f"/download/{process}").raise_for_status().json()["download_url"]
+            (Path(out) / path.name).write_bytes(storage.get(link).raise_for_status().content)
+            print(DONE, flush=True)
+
+
+def _command(pictures: Path, out: str) -> list[str]:
+    return [
+        sys.executable, "-m", "darkroom_cli", "local", "run", str(pictures), "--out", out,
+        "--speed", str(SPEED), "--parameter", "AllowedProviders=topaz",
+    ]  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
+
+
+def _local_run(pictures: Path, count: int) -> Way:
+    with tempfile.TemporaryDirectory() as out:
+        return _way(trace(_command(pictures, out), _environment()), count)
+
+
+def _script(pictures: Path, count: int) -> Way:
+    command = [sys.executable, "-c", f"from benchmarks.local_run import by_script; by_script({str(pictures)!r})"]
+    return _way(trace(command, _environment()), count)
+
+
+def _broken_off(pictures: Path, count: int, signal_number: int) -> float:
+    """Seconds from the signal to the end of the command and all its processes, once so many results are there."""
+    done: list[str] = []
+
+    def enough(line: str) -> bool:
+        done.extend([line] if DONE in line else [])
+        return len(done) >= INTERRUPTED_AFTER * count
+
+    with tempfile.TemporaryDirectory() as out:
+        found = trace(_command(pictures, out), _environment(), signal_number, enough)
+    assert found.signalled_at, found.lines
+    return found.wall_seconds - found.signalled_at
+
+
+def _way(found: Trace, count: int) -> Way:
+    first = next(at for at, line in found.lines if SENT in line)
+    results = [at for at, line in found.lines if DONE in line]
+    if found.code or len(results) != count:
+        raise RuntimeError(f"{len(results)} of {count} results; code {found.code}")
+    return Way(first, results[-1] - first, found.wall_seconds - results[-1], found.cpu_seconds)
+
+
+def _result(count: int, ours: list[Way], script: list[Way], ends: dict[str, float]) -> Result:
+    rows: list[list[object]] = [
+        [
+            name,
+            statistics.median(count / way.work for way in ways),
+            statistics.median(way.cpu / count for way in ways),
+            statistics.median(way.start for way in ways),
+            statistics.median(way.end for way in ways),
+        ]
+        for name, ways in ((OURS, ours), (SCRIPT, script))
+    ]
+    ratios = {
+        "CPU a picture ÷ a script's": statistics.median(o.cpu / s.cpu for o, s in zip(ours, script, strict=True)),
+        "time a picture ÷ a script's": statistics.median(o.work / s.work for o, s in zip(ours, script, strict=True)),
+        "seconds to the end, all done": statistics.median(way.end for way in ours),
+        **{f"seconds to the end, {name}": seconds for name, seconds in ends.items()},
+    }
+    columns = ["", "pictures a second", "CPU s a picture", "s to the first upload", "s from the last result to the end"]
+    return Result(
+        NAME,
+        QUESTION,
+        [Table(f"{count} small pictures", columns, rows)],
+        ratios,
+        goals={name: 5.0 for name in ratios if name.startswith("seconds to the end")},
+        notes=[
+            "CPU of the simulated provider is in both. Start and end are in the CPU, and not in the pictures a second.",
+            f"The signals come when {INTERRUPTED_AFTER:.0%} of the results are there; what is ready then is still brought.",
+        ],
+        plot=Plot(
+            "CPU of one picture", "bar", "", "seconds", {"CPU": [(str(row[0]), float(str(row[2]))) for row in rows]}
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run("--quick" in sys.argv).show()

@@ -1,0 +1,223 @@
+"""The adapters of one process: what fulfils each port, and what adapters share. It must not know the use cases.
+
+A module is imported where its adapter is made, so that a cold start loads only what its function needs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from darkroom.aws.clients import LazyClient, Session
+from darkroom.providers.registry import ADAPTERS, LazyMapping, build
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+    from darkroom import ports
+    from darkroom.aws.api_keys import ApiKeys
+    from darkroom.aws.ledger_table import LedgerTable
+    from darkroom.configuration import Configuration
+    from darkroom.model import Limits
+
+# Libraries that print whole URLs or headers below WARNING: httpx logs every request's URL at INFO.
+CHATTY_LOGGERS = ("httpx", "httpcore", "urllib3", "botocore", "boto3", "s3transfer")
+
+
+def quiet_loggers() -> None:
+    """Keep links and keys out of the logs, whatever the root logger's level is."""
+    for name in CHATTY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def utc_now() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(UTC)
+
+
+class Adapters:
+    """One property for each adapter, which is made when it is first used, once. `Container` explains the arguments."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        clients: Callable[[str], Any] | None,
+        credentials: Callable[[], Any] | None,
+        interactive: bool,
+        replaced: Mapping[str, Any],
+    ) -> None:
+        session = Session()
+        self.configuration = configuration
+        self._clients = clients or session.client
+        self._credentials = credentials or session.credentials
+        self._interactive = interactive
+        self._made = cache(self._make)
+        if unknown := replaced.keys() - vars(Adapters).keys():
+            raise TypeError(f"there is no adapter named {', '.join(sorted(unknown))}")
+        vars(self).update(replaced)  # as if these properties had been read before
+
+    def client(self, service: str) -> Any:
+        """Return the service's client, which is made when it is first used, once: an idle sweep uses one of six."""
+        return LazyClient(service, self._made)
+
+    def _make(self, service: str) -> Any:
+        quiet_loggers()
+        return self._clients(service)
+
+    @cached_property
+    def clock(self) -> ports.Clock:
+        """The clock."""
+        return utc_now
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The stack's spending limits."""
+        return self.configuration.limits(ADAPTERS)
+
+    @cached_property
+    def ledger_table(self) -> LedgerTable:
+        """The ledger's table, which all DynamoDB adapters share."""
+        from darkroom.aws.ledger_table import LedgerTable
+
+        return LedgerTable(self.client("dynamodb"), self.configuration.text("LEDGER_TABLE"))
+
+    @cached_property
+    def ledger(self) -> ports.Ledger:
+        """The ledger as workers write it."""
+        from darkroom.aws.ledger import DynamoLedger
+
+        return DynamoLedger(self.ledger_table, self.limits)
+
+    @cached_property
+    def interventions(self) -> ports.Interventions:
+        """The ledger as operators change it."""
+        from darkroom.aws.interventions import DynamoInterventions
+
+        return DynamoInterventions(self.ledger_table)
+
+    @cached_property
+    def sweep_queries(self) -> ports.SweepQueries:
+        """The ledger as the sweep queries it."""
+        from darkroom.aws.sweep_queries import DynamoSweepQueries
+
+        return DynamoSweepQueries(self.ledger_table)
+
+    @cached_property
+    def provider_accounts(self) -> ports.ProviderAccounts:
+        """The ledger's sums for the providers' accounts."""
+        from darkroom.aws.provider_accounts import DynamoProviderAccounts
+
+        return DynamoProviderAccounts(self.ledger_table)
+
+    @cached_property
+    def circuits(self) -> ports.Circuits:
+        """The providers' circuits."""
+        from darkroom.aws.circuits import DynamoCircuits
+
+        return DynamoCircuits(self.ledger_table)
+
+    @cached_property
+    def sources(self) -> ports.InputBucket:
+        """The input bucket."""
+        from darkroom.aws.input_bucket import S3InputBucket
+
+        return S3InputBucket(self.client("s3"))
+
+    @cached_property
+    def outputs(self) -> ports.OutputBucket:
+        """The output bucket."""
+        from darkroom.aws.multipart import MultipartCopy
+        from darkroom.aws.output_bucket import S3OutputBucket
+
+        client = self.client("s3")
+        multipart_copy = MultipartCopy(client, self._credentials, lambda: self.tls_context)
+        return S3OutputBucket(client, self.configuration.output_bucket, multipart_copy)
+
+    @cached_property
+    def staging(self) -> ports.StagedResults:
+        """The staged results of synchronous calls."""
+        from darkroom.aws.staged_results import S3StagedResults
+
+        return S3StagedResults(self.client("s3"), self.configuration.output_bucket)
+
+    @cached_property
+    def links(self) -> ports.PresignedUrls:
+        """The presigned URLs of uploads, for providers that fetch them."""
+        from darkroom.aws.presigned_urls import S3PresignedUrls
+
+        return S3PresignedUrls(self.client("sts"), self.configuration.text("LINK_ROLE_ARN"), self.clock)
+
+    @cached_property
+    def intake(self) -> ports.IntakeQueue:
+        """The intake queue."""
+        from darkroom.aws.intake_queue import SqsIntakeQueue
+
+        return SqsIntakeQueue(self.client("sqs"), self.configuration.text("INTAKE_QUEUE_URL"))
+
+    @cached_property
+    def executions(self) -> ports.Executions:
+        """The executions of the state machine."""
+        from darkroom.aws.executions import StepFunctionsExecutions
+
+        return StepFunctionsExecutions(self.client("stepfunctions"), self.configuration.text("STATE_MACHINE_ARN"))
+
+    @cached_property
+    def events(self) -> ports.EventBus:
+        """Where the ends of jobs are published."""
+        from darkroom.aws.event_bus import EventBridgeBus
+
+        return EventBridgeBus(self.client("events"))
+
+    @cached_property
+    def alerts(self) -> ports.Alerts:
+        """Calls for a person, printed if one runs this process, else counted."""
+        from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
+
+        return LoggedAlerts() if self._interactive else MetricAlerts()
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The providers' API keys."""
+        from darkroom.aws.api_keys import ApiKeys
+
+        return ApiKeys(self.client("secretsmanager"), self.configuration.text("API_KEYS_SECRET_ARN"))
+
+    @cached_property
+    def tls_context(self) -> ssl.SSLContext:
+        """The context of all connections: loading its certificates takes as long as making a client."""
+        from darkroom.providers.http_client import tls_context
+
+        return tls_context()
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """The HTTP client of all providers."""
+        from darkroom.providers.http_client import new_client
+
+        quiet_loggers()
+        return new_client(self.tls_context)
+
+    @cached_property
+    def providers(self) -> Mapping[str, ports.Provider]:
+        """The providers by name. Each is made when a job first needs it: a run seldom needs more than one."""
+        urls = {name: self.configuration.text(f"{name.upper()}_BASE_URL") for name in ADAPTERS}
+        return LazyMapping(
+            urls, lambda name: build(name, urls[name], self.api_keys, self.http, lambda: self.tls_context)
+        )
+
+    @cached_property
+    def retention(self) -> Mapping[str, timedelta]:
+        """How long each provider keeps a result. A catalog is read when it is first needed: poll and sweep need none."""
+        return LazyMapping(ADAPTERS, _retention)
+
+
+def _retention(provider: str) -> timedelta:
+    from darkroom import catalog
+
+    return timedelta(hours=float(catalog.load(provider).result_retention_hours))

@@ -1,0 +1,51 @@
+"""What S3 says when an object of the input bucket cannot be read, in Darkroom's errors. Pure; it must not call AWS."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
+
+# NoSuchVersion and MethodNotAllowed mean that the version was deleted or is a delete marker; PreconditionFailed means that the
+# object was overwritten.
+GONE_CODES = frozenset(
+    {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed", "412", "PreconditionFailed"}
+)
+# The object is archived and not restored (S3 API reference, GetObject). Its storage class does not tell: a restored object
+# keeps it, and so does one of the archive tiers of Intelligent-Tiering.
+ARCHIVED_CODE = "InvalidObjectState"
+# A policy, a scan's missing tag, or a KMS key that the role may not use. HeadObject answers without a body, so with the
+# status alone (S3 API reference, HeadObject).
+DENIED_CODES = frozenset({"403", "AccessDenied", "Forbidden", "AllAccessDisabled"})
+KMS_PREFIX = "KMS."  # KMS.DisabledException and others: the object's key is disabled, or about to be deleted
+# The object is encrypted with a key that S3 does not keep (SSE-C), and the request did not bring it (S3 user guide, "Using
+# server-side encryption with customer-provided keys").
+UPLOADERS_KEY_CODES = frozenset({"400", "InvalidRequest", "BadRequest", "Bad Request"})
+
+
+def as_source_error(error: ClientError, operation: str, bucket: str, key: str) -> Exception:
+    """Return the SourceGone, SourceUnreadable or SourceDenied that the error means; any other error as it is."""
+    code, place = error.response["Error"]["Code"], f"{bucket}/{key}"
+    if code in GONE_CODES:
+        return SourceGone(f"{place} is no longer there")
+    if code == ARCHIVED_CODE:
+        return SourceUnreadable(
+            f"{place} is archived and cannot be read: the bucket's owner must restore it (S3 RestoreObject) before it is rerun"
+        )
+    if code in DENIED_CODES or code.startswith(KMS_PREFIX):
+        return SourceDenied(f"{place} may not be read ({operation}: {code}): {_who_allows(error, code)}")
+    if code in UPLOADERS_KEY_CODES:
+        return SourceDenied(
+            f"{place} cannot be read ({operation}: {code}), as if it were encrypted with its uploader's own key (SSE-C): "
+            "the uploader must upload it without that key"
+        )
+    return error
+
+
+def _who_allows(error: ClientError, code: str) -> str:
+    if code.startswith(KMS_PREFIX) or "kms:" in error.response["Error"].get("Message", ""):
+        return "the operator must name the object's KMS key in KmsKeyArns, enable that key, and allow it in its policy"
+    return (
+        "the operator must let the stack's submit role read it, in the bucket's policy and by the object's KMS key (KmsKeyArns); "
+        "if a scan must tag the object first, look why it did not"
+    )

@@ -1,0 +1,81 @@
+"""The program of the embedded cloud's process: ministack, with few workers for each function and a quick end.
+
+`python -m darkroom_local.emulator_process` serves until SIGTERM. `embedded_cloud` starts it and tells it everything by its
+environment. Two things differ from ministack's own program, version 1.5.33:
+
+- ministack starts a process for each invocation that finds none idle, and so 67 for a hundred pictures. Here an invocation
+  waits while its function has four (`worker_limit`).
+- ministack waits up to 30 s, when it ends, for clients that keep a TLS connection open. Here it waits a tenth of a second.
+
+It must not change what a caller of the cloud can see but how long things take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from darkroom_local.worker_limit import WorkerLimit
+
+_TLS_END_SECONDS = 0.1
+_LAST_ANSWERS_SECONDS = 0.5  # at the end, for requests that are under way
+_KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
+
+
+class EmulatorChanged(Exception):
+    """The installed ministack is not the version that this module was written for."""
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT. Raises EmulatorChanged."""
+    # Not at the top: ministack reads the environment and sets up logging when it is imported.
+    from ministack import app
+    from ministack.services import lambda_svc
+
+    limit_workers(lambda_svc)
+    with asyncio.Runner(loop_factory=_PromptLoop) as runner:
+        runner.run(serve(app.app, _server_settings()))
+
+
+def limit_workers(lambda_service: Any) -> None:
+    """Lets `worker_limit` lend the workers of ministack's Lambda. Raises EmulatorChanged."""
+    for name, parameter in (("acquire_worker", "max_concurrency"), ("release_worker", "worker")):
+        lends = getattr(lambda_service, name, None)
+        if lends is None or parameter not in inspect.signature(lends).parameters:
+            raise EmulatorChanged(
+                f"This ministack has no {name}(… {parameter} …). Install 1.5.33, or change {__name__}."
+            )
+    limit = WorkerLimit(lambda_service.acquire_worker, lambda_service.release_worker)
+    lambda_service.acquire_worker, lambda_service.release_worker = limit.acquire, limit.release
+
+
+class _PromptLoop(asyncio.SelectorEventLoop):
+    """An event loop whose TLS servers do not wait for idle clients when they end."""
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        """As the standard loop's, but with a short end of each connection."""
+        return await super().create_server(*args, **options, ssl_shutdown_timeout=_TLS_END_SECONDS)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """As the standard loop's, but says nothing of a connection that was cut because its client did not end it."""
+        if not isinstance(context.get("exception"), TimeoutError):
+            super().call_exception_handler(context)
+
+
+def _server_settings() -> Config:
+    settings = Config()
+    settings.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    settings.certfile, settings.keyfile = os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"]
+    settings.graceful_timeout = _LAST_ANSWERS_SECONDS
+    settings.keep_alive_timeout = _KEEP_ALIVE_SECONDS
+    settings.loglevel = os.environ["LOG_LEVEL"]
+    return settings
+
+
+if __name__ == "__main__":
+    main()

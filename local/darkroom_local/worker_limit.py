@@ -1,0 +1,96 @@
+"""Lends out the worker processes of Lambda functions: a few for each function, and whoever comes later waits for one.
+
+It never refuses: on AWS a function is not throttled at so few invocations. It must not know what a function does.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+MOST_WORKERS = 4  # of one function. To start one takes half a second of CPU, an invocation a hundredth of that
+PATIENCE_SECONDS = 3.0  # on a machine with a core for each process that wants one
+_LOOK_SECONDS = 0.2  # the emulator may drop a worker, which frees its place, without telling
+
+
+class Worker(Protocol):
+    """What is used of the emulator's worker."""
+
+    _start_time: float | None  # None until its process is ready for its first invocation
+
+
+Acquire = Callable[..., tuple[Worker | None, str]]
+Release = Callable[[Worker | None], None]
+
+
+@dataclass
+class _Function:
+    """How many workers a function may have, which are lent (by the thread that has it), and when that changed last."""
+
+    most: int
+    lent: dict[int, Worker] = field(default_factory=dict)
+    moved_at: float = field(default_factory=time.monotonic)
+
+    def moved(self) -> None:
+        self.moved_at = time.monotonic()
+
+    def is_stuck(self, seconds: float) -> bool:
+        """Whether for so long no worker came free, although each of them has started."""
+        if any(worker._start_time is None for worker in self.lent.values()):
+            self.moved()
+        return time.monotonic() - self.moved_at > seconds
+
+
+def overload() -> float:
+    """How many processes want each core, over the last minute; at least 1."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+class WorkerLimit:
+    """Starts at most four workers for a function, as long as one of them comes free every three seconds.
+
+    Where none does, all are held by something slow, perhaps by the very invocation that waits. Then the function may have
+    twice as many. So nothing waits for ever, and ten slow invocations soon run side by side. On a busy machine everything
+    is slow, and more processes would make it slower: there the three seconds are as many times longer as it is overloaded.
+    """
+
+    def __init__(
+        self,
+        acquire: Acquire,
+        release: Release,
+        most: int = MOST_WORKERS,
+        patience_seconds: float = PATIENCE_SECONDS,
+        overload: Callable[[], float] = overload,
+    ) -> None:
+        self._acquire, self._release, self._overload = acquire, release, overload
+        self._most, self._patience_seconds = most, patience_seconds
+        self._changed = threading.Condition()
+        self._functions: dict[str, _Function] = {}
+
+    def acquire(self, name: str, *details: Any, **more: Any) -> tuple[Worker, str]:
+        """As the emulator's `acquire_worker`, but waits where that one refuses. Blocks; for threads only."""
+        with self._changed:
+            function = self._functions.setdefault(name, _Function(self._most))
+            while True:
+                worker, how = self._acquire(name, *details, **more, max_concurrency=function.most)
+                if worker is not None:
+                    function.lent[threading.get_ident()] = worker
+                    function.moved()
+                    return worker, how
+                self._changed.wait(_LOOK_SECONDS)
+                if function.is_stuck(self._patience_seconds * self._overload()):
+                    function.most *= 2
+                    function.moved()
+
+    def release(self, worker: Worker | None) -> None:
+        """As the emulator's `release_worker`, by the thread that acquired. None is a worker that was dropped meanwhile."""
+        with self._changed:
+            self._release(worker)
+            for function in self._functions.values():
+                if function.lent.pop(threading.get_ident(), None):
+                    function.moved()
+            self._changed.notify_all()

@@ -1,0 +1,93 @@
+"""The intake of a day: messages that come again, become visible, or die, and the sweep of every minute, over the tests' world."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+
+from tests.fakes.application import ApplicationUnderTest
+from tests.integration.time_support import WorkerDied
+
+from darkroom.model import JobDue, Upload
+from darkroom.pipeline.outcomes import RetryLater
+
+VISIBILITY, MOST_RECEIVES = timedelta(seconds=300), 10  # as the template sets them
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(order=True)
+class Message:
+    """A message of the intake queue and how often it was received."""
+
+    visible_at: datetime
+    number: int
+    what: Upload | JobDue = field(compare=False)
+    received: int = field(default=0, compare=False)
+
+
+@dataclass
+class Intake:
+    """Delivers like SQS and sweeps every minute. `invocations` counts the receives of each key."""
+
+    application: ApplicationUnderTest
+    invocations: Counter[str] = field(default_factory=Counter)
+    dead: list[Upload | JobDue] = field(default_factory=list)
+    _waiting: list[Message] = field(default_factory=list)
+    _numbers: count[int] = field(default_factory=count)
+    _keys: dict[str, str] = field(default_factory=dict)
+
+    def put(self, what: Upload | JobDue, delay_seconds: float = 0) -> None:
+        """Send a message."""
+        visible_at = self.application.clock() + timedelta(seconds=delay_seconds)
+        heapq.heappush(self._waiting, Message(visible_at, next(self._numbers), what))
+
+    def run(self, length: timedelta) -> None:
+        """Let that much time pass."""
+        clock, ends = self.application.clock, self.application.clock() + length
+        swept = clock()
+        while True:
+            first = self._waiting[0].visible_at if self._waiting else ends
+            if min(first, swept + MINUTE) >= ends:
+                clock.now = ends
+                return
+            if first <= swept + MINUTE:
+                clock.now = max(first, clock())
+                self._receive(heapq.heappop(self._waiting))
+            else:
+                clock.now = swept = swept + MINUTE
+                self._sweep()
+
+    def _receive(self, message: Message) -> None:
+        message.received += 1
+        self.invocations[self._key(message.what)] += 1
+        begins = self.application.clock()
+        try:
+            outcome = self.application.submit(message.what, is_repeated=message.received > 1)
+        except (Exception, WorkerDied):
+            if message.received >= MOST_RECEIVES:
+                self.dead.append(message.what)
+            else:
+                message.visible_at = begins + VISIBILITY
+                heapq.heappush(self._waiting, message)
+            return
+        if isinstance(outcome, RetryLater):
+            self.put(message.what, outcome.seconds)
+
+    def _sweep(self) -> None:
+        due = [job.due_at for job in self.application.cloud.jobs() if job.due_at is not None]
+        if min(due, default=self.application.clock() + MINUTE) > self.application.clock():
+            return  # it would find nothing
+        before = len(self.application.queue.sent)
+        self.application.sweep()
+        for what, delay in self.application.queue.sent[before:]:
+            self.put(what, delay)
+
+    def _key(self, what: Upload | JobDue) -> str:
+        if isinstance(what, Upload):
+            return what.key
+        if what.job_id not in self._keys:
+            self._keys |= {job.job_id: job.source_key for job in self.application.cloud.jobs()}
+        return self._keys[what.job_id]
