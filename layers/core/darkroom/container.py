@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from darkroom.pipeline.probe import Probe
     from darkroom.pipeline.quote import Quote
     from darkroom.pipeline.reconcile import Reconcile
+    from darkroom.pipeline.retiring_models import RetiringModels
     from darkroom.pipeline.retries import Retries
     from darkroom.pipeline.settlement import Settlement
     from darkroom.pipeline.submit import Submit
@@ -131,9 +132,6 @@ class Container:
             clock=adapters.clock,
             bucket=configuration.output_bucket,
         )
-        retiring = retiring_models.RetiringModels(
-            queries=adapters.sweep_queries, alerts=adapters.alerts, clock=adapters.clock
-        )
         return Sweep(
             queries=adapters.sweep_queries,
             circuits=adapters.circuits,
@@ -144,11 +142,20 @@ class Container:
             rounds={
                 "LostUploads": (lost_uploads.EVERY, lost),
                 "AbandonedUploads": (lost_uploads.EVERY, lambda until: abandoned()),
-                "RetiringModels": (retiring_models.EVERY, lambda until: retiring()),
+                "RetiringModels": (retiring_models.EVERY, lambda until: self.retiring_models()),
                 "Drifted": (reconcile.EVERY, lambda until: self.reconciliation()),
             },
             alerts=adapters.alerts,
             clock=adapters.clock,
+        )
+
+    @cached_property
+    def retiring_models(self) -> RetiringModels:
+        """The count of jobs on models that retire soon, for the sweep."""
+        from darkroom.pipeline.retiring_models import RetiringModels
+
+        return RetiringModels(
+            queries=self.adapters.sweep_queries, alerts=self.adapters.alerts, clock=self.adapters.clock
         )
 
     @cached_property

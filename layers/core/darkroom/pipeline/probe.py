@@ -1,4 +1,4 @@
-"""probe: sends one small picture with a telling setting, to learn how a vendor spells the names of settings. It costs a credit.
+"""The spelling probe: sends one small picture with a telling setting, to learn how a vendor spells settings. It costs a credit.
 
 The picture is a job like any other: claimed, reserved under the limits, sent, and finished by its execution. Only its request
 differs: the same setting has one value under its name in snake_case and another under its name in camelCase. What the vendor says
