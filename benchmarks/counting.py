@@ -53,7 +53,7 @@ SCENARIOS = (
     Scenario("Topaz, one poll", "provider=topaz&scale=2"),
     Scenario("Topaz, three polls", "provider=topaz&scale=2", running_polls=2),
     Scenario("Oxen.ai by link", "provider=oxen", by_link=True),
-    Scenario("AI/ML API, synchronous", "provider=aimlapi", by_link=True, is_synchronous=True),
+    Scenario("AI/ML API, synchronous", "provider=aimlapi&model=topaz-labs/sharpen", by_link=True, is_synchronous=True),
 )
 
 

@@ -94,7 +94,7 @@ class MemoryAlerts:
             self.doubts_at = self.scheduler.seconds
             self.on_doubt()
 
-    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
         """Do nothing: a note calls nobody."""
 
     def alarmed_since(self, seconds: float) -> bool:
