@@ -80,7 +80,7 @@ def _chunks(reader: RangedReader, at: int) -> Iterator[_Chunk]:
     """Yield the chunks, found by their lengths. The iterator has no end: the caller stops at the pixels, or
     UnsupportedFormat is raised."""
     while True:
-        length, kind = struct.unpack(">I4s", reader.read(at, 8, "pixel data"))
+        length, kind = struct.unpack(">I4s", reader.skim(at, 8, "pixel data"))
         if length > MAX_CHUNK_LENGTH or not kind.isalpha():
             raise damaged_error("a PNG chunk does not begin with a length and a type")
         chunk = _Chunk(kind, at + 8, length)
