@@ -77,8 +77,19 @@ def test_an_exif_directory_outside_its_segment_is_passed_over() -> None:
     assert size(SOI + aimed + inside[:4] + b"Else\x00\x00" + inside[10:] + frame() + REST) == (4, 3)
 
 
-def test_an_exif_directory_with_too_many_entries_is_passed_over() -> None:
-    assert size(SOI + exif(6, count=65535) + frame() + REST) == (4, 3)
+def test_an_exif_directory_with_more_entries_than_its_block_is_read_as_far_as_it_goes() -> None:
+    assert size(SOI + exif(6, count=65535) + frame() + REST) == (3, 4)
+    assert size(SOI + exif(6, count=0) + frame() + REST) == (4, 3)
+
+
+@pytest.mark.parametrize("kind", [6, 8, 9])
+def test_an_orientation_of_a_signed_type_is_honoured(kind: int) -> None:
+    block = (
+        b"MM\x00*" + struct.pack(">IHHHI", 8, 1, 274, kind, 1) + {6: b"\6\0\0\0", 8: b"\0\6\0\0", 9: b"\0\0\0\6"}[kind]
+    )
+    assert size(SOI + segment(0xE1, b"Exif\x00\x00" + block) + frame() + REST) == (3, 4)
+    minus = SOI + segment(0xE1, b"Exif\x00\x00" + block[:-4] + b"\xff" * 4) + frame() + REST
+    assert size(minus) == (4, 3)
 
 
 def test_the_first_exif_segment_decides_and_xmp_is_none() -> None:
