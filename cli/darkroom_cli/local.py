@@ -62,16 +62,18 @@ def run(
 ) -> None:
     """Enhance every picture of FOLDER that is not in --out yet. The exit code is 1 if any has no result."""
     with local_extras("local run"):
-        from darkroom_local import file_screening, folder_uploads, progress_display
+        from darkroom_local import file_screening, folder_uploads, option_checks, progress_display
         from darkroom_local.folder_run import close, run_over
         from darkroom_local.local_stack import local_stack
         from darkroom_local.provider_choice import cast
     console = progress_display.console()
     with _reported():
         chosen = folder_uploads.parse_parameters(parameter or [])
+        option_checks.check_parameters(chosen)
         asked = folder_uploads.parse_settings(settings or [], chosen)
         who = cast(_api_key(), chosen)
         who.check(asked)
+        option_checks.check_settings(asked, chosen, who.providers)
         real = set(who.providers) - set(who.simulated)
         files = file_screening.screen(file_screening.pictures(folder, out, asked, chosen), out, real, again)
         if files.done_before:
@@ -108,9 +110,10 @@ def demo(
 def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, state: State = None) -> None:
     """Start a stack that stays until `down`, and print how to reach it. If it is up already, only print."""
     with local_extras("local up"):
-        from darkroom_local import background_stack, folder_uploads
+        from darkroom_local import background_stack, folder_uploads, option_checks
     with _reported():
         chosen = folder_uploads.parse_parameters(parameter or [])
+        option_checks.check_parameters(chosen)
         stands = background_stack.up(
             _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
         )
@@ -178,7 +181,7 @@ def _reported() -> Iterator[None]:
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
         _echo_notes(error)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2 if isinstance(error, (NotServed, UnknownVendor, UnusableSetting)) else 1) from None
     except KeyboardInterrupt as interrupt:
         typer.echo("interrupted", err=True)
         _echo_notes(interrupt)

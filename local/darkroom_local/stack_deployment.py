@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from darkroom_local import emulator_gaps
@@ -96,22 +96,24 @@ def _through_change_set(
     cloudformation: Any, stack: str, template_url: str, parameters: Mapping[str, str]
 ) -> dict[str, str]:
     exists = _is_up(cloudformation, stack)
-    change_set = cloudformation.create_change_set(
-        StackName=stack,
-        ChangeSetName=_CHANGE_SET,
-        ChangeSetType="UPDATE" if exists else "CREATE",
-        TemplateURL=template_url,
-        Capabilities=_CAPABILITIES,
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-    )["Id"]
     quickly = {"Delay": _LOOK_SECONDS, "MaxAttempts": int(_PATIENCE_SECONDS / _LOOK_SECONDS)}
     try:
+        change_set = cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=_CHANGE_SET,
+            ChangeSetType="UPDATE" if exists else "CREATE",
+            TemplateURL=template_url,
+            Capabilities=_CAPABILITIES,
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        )["Id"]
         cloudformation.get_waiter("change_set_create_complete").wait(ChangeSetName=change_set, WaiterConfig=quickly)
         cloudformation.execute_change_set(ChangeSetName=change_set)
         waiter = "stack_update_complete" if exists else "stack_create_complete"
         cloudformation.get_waiter(waiter).wait(StackName=stack, WaiterConfig=quickly)
     except WaiterError as error:
         raise DeploymentFailed(_reasons(cloudformation, stack) or str(error)) from error
+    except ClientError as refused:
+        raise DeploymentFailed(refused.response["Error"]["Message"]) from refused
     outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
     return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 

@@ -79,13 +79,13 @@ def test_an_unknown_fault_is_refused_by_name(command: CliRunner, vendor: str) ->
 def test_run_refuses_to_write_results_over_the_originals(command: CliRunner, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"")
     answer = command.invoke(app, ["local", "run", str(tmp_path), "--out", str(tmp_path)])
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "originals" in answer.output
 
 
 def test_run_says_when_a_folder_has_no_picture(command: CliRunner, tmp_path: Path) -> None:
     answer = command.invoke(app, ["local", "run", str(tmp_path), "--out", str(tmp_path / "out")])
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "no picture" in answer.output
 
 
