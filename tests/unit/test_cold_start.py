@@ -28,7 +28,17 @@ NEVER = {
 }  # fmt: skip
 # The modules of each function's use case; everything else in `pipeline` belongs to others.
 STORIES = {
-    "submit": {"binding", "settlement", "in_doubt", "circuit_breaker", "quote", "dispatch", "submit", "outcomes"},
+    "submit": {
+        "binding",
+        "settlement",
+        "in_doubt",
+        "circuit_breaker",
+        "quote",
+        "dispatch",
+        "retries",
+        "submit",
+        "outcomes",
+    },
     "poll": {"poll"},
     "finalize": {"settlement", "delivery", "finalize", "outcomes"},
     "sweep": {
