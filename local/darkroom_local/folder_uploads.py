@@ -21,7 +21,7 @@ from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".gif"})
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128
 _MAX_TAG_VALUE = 256
