@@ -15,12 +15,12 @@ from collections.abc import Collection, Iterator, Sequence
 from io import FileIO, StringIO
 from pathlib import Path
 
-from darkroom.model import JobStatus
+from darkroom.model import TERMINAL, JobStatus
 from darkroom.output_keys import result_keys
 from darkroom.setting_layers import canonical
 from darkroom_local import progress_display
 from darkroom_local.folder_uploads import Item, source_of
-from darkroom_local.result_downloads import Outcome, UnsafeKey, safe_target
+from darkroom_local.result_downloads import NOT_SAVED, Outcome, UnsafeKey, safe_target
 
 CREDITS_FILE = "credits.csv"
 REAL, SIMULATED = "real", "simulated"
@@ -83,18 +83,21 @@ def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
         yield Receipts(file, out, real)
 
 
+def ended_jobs(out: Path, again: bool = False) -> set[str]:
+    """The jobs that have a row with their end: a result in the folder, or the reason why there is none. With `again`, those
+    whose result could not be saved too."""
+    words = {status.value for status in TERMINAL} | ({NOT_SAVED} if again else set())
+    return {row["job_id"] for row in _rows_of(out) if row["status"] in words}
+
+
 class Done:
     """What earlier runs left in a folder, as its `credits.csv` tells."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._by_result: dict[str, dict[str, str]] = {}  # the newest row of each file that is there
-        path = out / CREDITS_FILE
-        if path.exists() and _is_ours(path):
-            with path.open(newline="", encoding="utf-8", errors="replace") as file:
-                lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
-                rows = (row for row in csv.DictReader(lines) if row["status"] == JobStatus.COMPLETED.value)
-                self._by_result = {row["result"] or "": row for row in rows}
+        # The newest row of each file that is there.
+        rows = (row for row in _rows_of(out) if row["status"] == JobStatus.COMPLETED.value)
+        self._by_result = {row["result"] or "": row for row in rows}
 
     def has(self, item: Item, real: Collection[str] = ()) -> bool:
         """Whether the result of this very file, by the same settings, is there. One that was simulated does not stand for one
@@ -119,6 +122,15 @@ def asked_for(item: Item) -> str:
     said = {canonical(key): value for key, value in item.settings.items()}
     stack = {name: item.parameters[name] for name in _DECIDING_PARAMETERS if item.parameters.get(name)}
     return json.dumps(said | stack, sort_keys=True)
+
+
+def _rows_of(out: Path) -> list[dict[str, str]]:
+    path = out / CREDITS_FILE
+    if not path.exists() or not _is_ours(path):
+        return []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
+        return list(csv.DictReader(lines))
 
 
 def _opened(out: Path) -> FileIO:

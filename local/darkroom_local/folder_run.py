@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from darkroom_local.folder_uploads import Item, Sent
 from darkroom_local.job_following import JobView, read_jobs
 from darkroom_local.local_stack import LocalStack
 from darkroom_local.result_downloads import Outcome
+from darkroom_local.upload_identity import version_of
 
 _LOOK_SECONDS = 0.25
 _PAUSE_SHARE = 4  # after a look the uploads, and the functions on this machine, get four times the seconds that it took
@@ -43,6 +44,7 @@ def run(
     show: progress_display.Progress,
     wait: Callable[[float], None] = time.sleep,
     stall_seconds: float = _STALL_SECONDS,
+    again: bool = False,
 ) -> list[Outcome]:
     """Uploads the items and follows their jobs. Each result is in `out`, and its row in `credits.csv`, soon after its job ended.
 
@@ -51,7 +53,7 @@ def run(
     """
     real = set(stack.providers) - set(stack.simulator_urls)
     with credits_csv.adding(out, real) as rows:
-        jobs = _Jobs(stack, out, rows, show, wait)
+        jobs = _Jobs(stack, out, rows, show, wait, credits_csv.ended_jobs(out, again))
         try:
             for item in items:
                 jobs.send(item)
@@ -65,7 +67,11 @@ def run(
 
 
 def run_over(
-    stack: AbstractContextManager[LocalStack], files: Screened, out: Path, show: progress_display.Progress
+    stack: AbstractContextManager[LocalStack],
+    files: Screened,
+    out: Path,
+    show: progress_display.Progress,
+    again: bool = False,
 ) -> list[Outcome]:
     """As `run`, on a stack that stands only while it is needed; files that cannot be uploaded are outcomes too."""
     with credits_csv.adding(out) as rows:
@@ -74,7 +80,7 @@ def run_over(
     if not files.to_do:
         return files.unusable
     with stack as standing, show:
-        return [*run(standing, files.to_do, out, show), *files.unusable]
+        return [*run(standing, files.to_do, out, show, again=again), *files.unusable]
 
 
 class _Jobs:
@@ -87,7 +93,9 @@ class _Jobs:
         rows: Receipts,
         show: progress_display.Progress,
         wait: Callable[[float], None],
+        ended: Collection[str],
     ) -> None:
+        self._ended = ended
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
@@ -113,7 +121,8 @@ class _Jobs:
             return self._keep(result_downloads.not_sent(item, why, "Mend that, then run again."))
         self._sending = item
         try:
-            self._note(folder_uploads.upload(self._s3, self._stack.input_bucket, item))
+            version = version_of(item, self._stack.input_bucket, self._ended)
+            self._note(folder_uploads.upload(self._s3, self._stack.input_bucket, item, version))
         except OSError as error:
             self._keep(result_downloads.unreadable(item, error))
         self._sending = None

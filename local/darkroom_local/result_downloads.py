@@ -24,10 +24,12 @@ from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_following import JobView
 
 NOT_SENT = "NOT SENT"
+_MISSING = frozenset({"NoSuchKey", "404"})
+_PAY_AGAIN = "Look for it where you put it. `--again` makes it anew, and pays again."
 _ONE_BY_ONE = TransferConfig(
     use_threads=False
 )  # the bucket is on this machine: threads would cost more than they bring
-_NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
+NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
 class UnsafeKey(Exception):
@@ -51,7 +53,7 @@ class Outcome:
         """What became of it, in a word or two."""
         if not self.job.job_id:
             return NOT_SENT
-        return _NOT_SAVED if self.is_lost else self.job.word
+        return NOT_SAVED if self.is_lost else self.job.word
 
     @property
     def is_lost(self) -> bool:
@@ -97,6 +99,14 @@ def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path) -> Outcome:
         target = _download(s3, bucket, job.output_key, out)
     except (OSError, UnsafeKey) as error:
         report = {"message": f"The result is paid, but could not be written: {error}", "cure": _where_else(job)}
+        return Outcome(item, job, size, report=report, source=sent.source)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _MISSING:
+            raise
+        report = {
+            "message": "The result was paid by an earlier run, and is not kept here any more.",
+            "cure": _PAY_AGAIN,
+        }
         return Outcome(item, job, size, report=report, source=sent.source)
     return Outcome(item, job, size, target, picture_sizes.size_of(target), source=sent.source)
 
@@ -160,7 +170,7 @@ def _report(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     try:
         body = s3.get_object(Bucket=bucket, Key=report_key(key))["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        if error.response["Error"]["Code"] in _MISSING:
             return {}
         raise
     report: dict[str, Any] = json.loads(body)
