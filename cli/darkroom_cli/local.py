@@ -62,7 +62,14 @@ def run(
 ) -> None:
     """Enhance every picture of FOLDER that is not in --out yet. The exit code is 1 if any has no result."""
     with local_extras("local run"):
-        from darkroom_local import file_screening, folder_account, folder_uploads, option_checks, progress_display
+        from darkroom_local import (
+            file_screening,
+            folder_account,
+            folder_uploads,
+            leaving,
+            option_checks,
+            progress_display,
+        )
         from darkroom_local.folder_run import close, run_over
         from darkroom_local.local_stack import local_stack
         from darkroom_local.provider_choice import cast
@@ -88,11 +95,13 @@ def run(
             stack = local_stack(
                 topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen, account=account
             )
-            outcomes = run_over(stack, files, out, progress_display.progress(console), again)
+            show = progress_display.progress(console)
+            with leaving.heeded() as is_leaving:
+                outcomes = run_over(stack, files, out, show, again, is_leaving)
             if not any(outcome.is_lost for outcome in outcomes):
                 account.forget_results()
         failed = close(outcomes, out, console)
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(is_leaving.exit_code if is_leaving() else 1 if failed else 0)
 
 
 @app.command()

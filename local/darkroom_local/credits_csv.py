@@ -12,12 +12,14 @@ import itertools
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from io import FileIO, StringIO
 from pathlib import Path
 
 from darkroom.model import TERMINAL, JobStatus
 from darkroom.output_keys import result_keys
 from darkroom.setting_layers import canonical
+from darkroom.timestamps import stamp
 from darkroom_local import progress_display
 from darkroom_local.folder_uploads import Item, source_of
 from darkroom_local.result_downloads import NOT_SAVED, Outcome, UnsafeKey, safe_target
@@ -25,9 +27,23 @@ from darkroom_local.result_downloads import NOT_SAVED, Outcome, UnsafeKey, safe_
 CREDITS_FILE = "credits.csv"
 REAL, SIMULATED = "real", "simulated"
 _COLUMNS = (
-    "file", "job_id", "status", "provider", "model", "credits", "unit", "cost_usd", "from", "to", "error",
-    "process_id", "api", "result", "source_bytes", "source_modified_ns", "settings",
+    "file", "date", "label", "job_id", "status", "provider", "model", "credits_reserved", "credits", "unit", "cost_usd",
+    "from", "to", "error", "process_id", "api", "result", "source_bytes", "source_modified_ns", "settings",
 )  # fmt: skip
+_NEEDED = frozenset(
+    {
+        "file",
+        "job_id",
+        "status",
+        "provider",
+        "credits",
+        "api",
+        "result",
+        "source_bytes",
+        "source_modified_ns",
+        "settings",
+    }
+)
 _DECIDING_PARAMETERS = ("DefaultSettings", "Provider")  # of the stack: they change what a result is
 
 
@@ -40,25 +56,32 @@ class Receipts:
 
     def __init__(self, file: FileIO, out: Path, real: Collection[str]) -> None:
         self._file, self._out, self._real = file, out.resolve(), real
+        self._settled = {row["job_id"] for row in _rows_of(out) if row["credits"]}
 
     def add(self, outcome: Outcome) -> None:
         """A row for an outcome, handed to the disk at once. Raises Unwritable."""
         with _told(self._out):
             _write(self._file, [_cell(value) for value in self._row(outcome)])
+        if outcome.job.credits is not None:
+            self._settled.add(outcome.job.job_id)
 
     def _row(self, outcome: Outcome) -> tuple[object, ...]:
         job, source = outcome.job, outcome.source
         api = (REAL if job.provider in self._real else SIMULATED) if job.provider else ""
         result = outcome.result.relative_to(self._out).as_posix() if outcome.result else ""
+        is_counted = job.job_id in self._settled  # by an earlier row: the column sums to what the account has spent
         return (
             outcome.item.key,
+            stamp(datetime.now(UTC)),
+            outcome.label,
             job.job_id,
             outcome.word,
             job.provider,
             job.model,
-            job.credits,
+            job.credits_reserved,
+            None if is_counted else job.credits,
             progress_display.unit_of(job.provider),
-            job.cost_usd,
+            None if is_counted else job.cost_usd,
             outcome.size,
             outcome.result_size,
             outcome.code,
@@ -125,12 +148,14 @@ def asked_for(item: Item) -> str:
 
 
 def _rows_of(out: Path) -> list[dict[str, str]]:
-    path = out / CREDITS_FILE
-    if not path.exists() or not _is_ours(path):
-        return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
-        return list(csv.DictReader(lines))
+    """The rows of all files that were ever `credits.csv` here and have the columns that tell a picture again."""
+    rows: list[dict[str, str]] = []
+    for path in (*sorted(out.glob("credits.*.csv")), out / CREDITS_FILE):
+        if path.exists() and set(_columns(path)) >= _NEEDED:
+            with path.open(newline="", encoding="utf-8", errors="replace") as file:
+                lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
+                rows += csv.DictReader(lines)
+    return rows
 
 
 def _opened(out: Path) -> FileIO:
@@ -165,8 +190,12 @@ def _told(out: Path) -> Iterator[None]:
 
 
 def _is_ours(path: Path) -> bool:
+    return _columns(path) == _COLUMNS
+
+
+def _columns(path: Path) -> tuple[str, ...]:
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return tuple(next(csv.reader(file), ())) == _COLUMNS
+        return tuple(next(csv.reader(file), ()))
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from darkroom.errors import CURES, ErrorCode
 from darkroom.model import JobStatus
 from darkroom.output_keys import report_key, result_keys
+from darkroom.setting_layers import canonical
 from darkroom_local import picture_sizes
 from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_following import JobView
@@ -54,6 +55,11 @@ class Outcome:
         if not self.job.job_id:
             return NOT_SENT
         return NOT_SAVED if self.is_lost else self.job.word
+
+    @property
+    def label(self) -> str:
+        """The label among its settings, empty when there is none."""
+        return next((value for key, value in self.item.settings.items() if canonical(key) == "label"), "")
 
     @property
     def is_lost(self) -> bool:

@@ -14,11 +14,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from darkroom_local.ledger_journal import rows_of
 from tests.e2e.deployed_application import API_KEY, picture, simulators
 
 PICTURES = 6
@@ -73,6 +75,12 @@ class Operator:
         return len(self.vendor.submits)
 
     @property
+    def spent(self) -> Decimal:
+        """Return what the account of the folder has spent this month."""
+        rows = rows_of(self.out / ".darkroom" / "real" / "ledger.jsonl")
+        return sum((Decimal(row["spent"]["N"]) for key, row in rows.items() if key[0] == "BUDGET#topaz"), Decimal(0))
+
+    @property
     def home(self) -> set[str]:
         return {path.name for path in self.out.glob("*.jpg")}
 
@@ -115,6 +123,7 @@ def test_after_a_kill_the_same_command_pays_for_nothing_twice(operator: Operator
     assert operator.paid == PICTURES
     assert operator.home == {f"{number}.jpg" for number in range(PICTURES)}
     assert Counter(row["status"] for row in operator.rows())["COMPLETED"] == PICTURES
+    assert sum(Decimal(row["credits"] or 0) for row in operator.rows()) == operator.spent
     assert operator.processes == {"emulator": [], "worker": []}
 
 
