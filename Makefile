@@ -57,6 +57,8 @@ install: $(INSTALLED) $(LAYER) ## the environment, from pyproject.toml and requi
 demo: install ## pictures through the whole application on this machine, into demo-results/
 	env -u TOPAZ_API_KEY $(BIN)/darkroom local demo --out $(OUT)
 
+# Each process of the tests would compile all of them anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: install ## every test; needs Python only, and no network once installed
 	$(BIN)/pytest -n auto --dist loadscope $(wildcard $(TESTS))
 

@@ -29,9 +29,7 @@ def process(record: dict[str, Any], ends: datetime) -> bool:
     """Submit the uploads of a message; return False if it must be delivered again. To wait, an upload becomes a new message."""
     try:
         for what in messages.parse_message(record["body"]):
-            if isinstance(
-                outcome := application.submit(what, ends, is_repeated=messages.is_repeated(record)), RetryLater
-            ):
+            if isinstance(outcome := application.submit(what, ends, messages.is_repeated(record)), RetryLater):
                 application.adapters.intake.requeue(what, outcome.seconds)
             metrics.add_metric(name=f"Submit{outcome}", unit="Count", value=1)
             logger.info("submit", step="Submit", what=vars(what), verdict=str(outcome), why=outcome.reason)

@@ -106,6 +106,23 @@ def synchronous(model: Model) -> str:
     return f"{when_synchronous(model)}{'' if most is None else f', up to {amount(most)} MP'}"
 
 
+def since(model: Model) -> str:
+    """Say since when the model is offered; empty if no page says it."""
+    begun = model.lifecycle.since
+    return begun.on.isoformat() if begun else ""
+
+
+def retires(model: Model) -> str:
+    """Say on which days the model retires, by each page that gives one; empty if none does."""
+    return " or ".join(each.on.isoformat() for each in model.lifecycle.retires)
+
+
+def end(model: Model) -> str:
+    """Say briefly when the model retires and what follows it: `2026-12-09 or 2027-01-01, then Denoise Max`."""
+    successor = f", then {model.lifecycle.replaced_by}" if model.lifecycle.replaced_by else ""
+    return f"{retires(model)}{successor}" if model.lifecycle.retires else ""
+
+
 def value(parameter: Parameter) -> str:
     """Say briefly which values a parameter takes: `decimal 0–1`. Not for a choice; its values are in `choices`."""
     match parameter.kind:

@@ -5,7 +5,7 @@ Many people may edit the catalogs' files. So every cell is escaped and holds no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from rich import box
@@ -38,8 +38,10 @@ def providers_table(books: Iterable[Catalog]) -> Table:
 
 
 def models_table(book: Catalog) -> Table:
-    """Return a table with a row for each model of the provider."""
-    table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous")
+    """Return a table with a row for each model of the provider. It has columns for ends and doubts if there are any."""
+    ages: dict[str, Callable[[Model], str]] = {"retires": catalog_wording.end, "doubtful": lambda model: model.doubt}
+    told = {name: say for name, say in ages.items() if any(map(say, book.models.values()))}
+    table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous", *told)
     for model in book.models.values():
         _add(
             table,
@@ -51,6 +53,7 @@ def models_table(book: Catalog) -> Table:
             catalog_wording.megapixels(model),
             catalog_wording.inputs(model),
             catalog_wording.synchronous(model),
+            *(say(model) for say in told.values()),
         )
     return table
 
@@ -80,6 +83,7 @@ def _facts(book: Catalog, model: Model, citations: Citations) -> Table:
         "results kept": (catalog_wording.retention(book), book.sources.get("result_retention_hours")),
         "sent by": (catalog_wording.inputs(model), own),
         "synchronous": (catalog_wording.synchronous(model), model.synchronous_source),
+        **_life(model),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
@@ -88,6 +92,21 @@ def _facts(book: Catalog, model: Model, citations: Citations) -> Table:
     for name, (words, source) in facts.items():
         _add(table, name, words, f"[{citations.number(source)}]" if source else "")
     return table
+
+
+def _life(model: Model) -> dict[str, tuple[str, str | None]]:
+    """Return what is announced of the model's life, and what is doubtful about it; nothing for a fact that nobody knows."""
+    life = model.lifecycle
+    facts: dict[str, tuple[str, str | None]] = {}
+    if life.since:
+        facts["since"] = (catalog_wording.since(model), life.since.source)
+    for number, announcement in enumerate(life.retires):
+        facts["or retires" if number else "retires"] = (announcement.on.isoformat(), announcement.source)
+    if life.replaced_by:
+        facts["replaced by"] = (life.replaced_by, life.replaced_by_source)
+    if model.doubt:
+        facts["doubtful"] = (model.doubt, None)
+    return facts
 
 
 def _parameters(model: Model, citations: Citations) -> Table:
@@ -153,6 +172,10 @@ def model_facts(book: Catalog, model: Model) -> dict[str, object]:
         "inputs": list(model.inputs),
         "synchronous": catalog_wording.when_synchronous(model),
         "max_synchronous_output_mp": _number(model.synchronous_max_output_mp),
+        "since": catalog_wording.since(model) or None,
+        "retires": [{"on": each.on.isoformat(), "source": each.source} for each in model.lifecycle.retires],
+        "replaced_by": model.lifecycle.replaced_by,
+        "doubt": model.doubt or None,
         "sources": {
             "model": model.source,
             "price": model.price_source,

@@ -9,7 +9,8 @@
   output_formats, output_format_is_open (the vendor decides between them), takes_sides, factor (by which a side grows if
   no setting says otherwise), factors (which a setting may choose), max_scale, max_input_mp, max_output_mp,
   max_side_pixels, inputs (`upload`, `link`; the default first), synchronous (`no`, `on request`, `always`),
-  max_synchronous_output_mp, sources (of model, price, limits, size, synchronous), parameters
+  max_synchronous_output_mp, since, retires (a list of on and source, one for each page that gives a day), replaced_by,
+  doubt (what nobody has verified), sources (of model, price, limits, size, synchronous), parameters
 - a parameter: name, wire_name, wire_values (Darkroom's → the vendor's), kind (`bool`, `integer`, `decimal`, `text`,
   `choice`), minimum, maximum, max_length, choices, default, required, source
 
@@ -20,7 +21,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -29,45 +31,116 @@ from darkroom import catalog
 from darkroom.catalog import Catalog, Model
 from darkroom.setting_layers import did_you_mean, quoted
 from darkroom.spelling import closest
-from darkroom_cli.error_handling import visible
+from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
+from darkroom_cli.error_handling import reported, visible
 
 app = typer.Typer()
 
 
+Provider = Annotated[
+    str | None, typer.Argument(metavar="PROVIDER", help="Show this provider's models. [all providers]")
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MODEL", help="Show everything about this model. Case, spaces, - and _ do not matter."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of tables, one object a line.")]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="Compare the catalogs with today and with the vendors whose key is in the environment."
+    ),
+]
+Asked = Annotated[
+    str | None,
+    typer.Option(
+        "--probe", metavar="PROVIDER", help="Ask a live account which spelling of settings it reads. Costs one credit."
+    ),
+]
+Sure = Annotated[bool, typer.Option("--yes", "-y", help="With --probe: do not ask.")]
+
+
 @app.command()
 def models(
-    provider: Annotated[
-        str | None, typer.Argument(metavar="PROVIDER", help="Show this provider's models. [all providers]")
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="MODEL", help="Show everything about this model. Case, spaces, - and _ do not matter."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables, one object a line.")] = False,
+    provider: Provider = None,
+    model: Words = None,
+    as_json: AsJson = False,
+    check: Check = False,
+    probe: Asked = None,
+    yes: Sure = False,
+    stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Show what providers offer: models, parameters, limits, prices.
 
-    The facts and their sources come from the catalogs in Darkroom. This command needs no stack.
+    The facts and their sources come from the catalogs in Darkroom. Only --probe needs a stack. --check ends with code 1 if a
+    model is past its date or a vendor has changed.
     """
+    if probe is not None:
+        from darkroom_cli import probe as probing
+
+        with reported():
+            probing.run(probe.strip().lower(), stack, yes)
+    elif check:
+        names = [provider] if provider else catalog.providers()
+        _check([_provider(name, model or []) for name in names])
+    elif provider is None:
+        _show_providers([catalog.load(name) for name in catalog.providers()], as_json)
+    else:
+        _show_models(_provider(provider, model or []), " ".join(model or []), as_json)
+
+
+def _show_providers(books: Sequence[Catalog], as_json: bool) -> None:
     from darkroom_cli import job_tables, model_tables
 
-    if provider is None:
-        books = [catalog.load(name) for name in catalog.providers()]
-        facts, page = map(model_tables.provider_facts, books), model_tables.providers_table
-        _show(facts) if as_json else job_tables.console().print(page(books))
-        return
-    book = _provider(provider, model or [])
-    if not model:
-        if as_json:
-            _show(model_tables.model_facts(book, each) for each in book.models.values())
-        else:
-            job_tables.console().print(model_tables.models_table(book))
-        return
-    found = _model(book, " ".join(model))
     if as_json:
-        _show([model_tables.model_facts(book, found)])
+        _show(map(model_tables.provider_facts, books))
     else:
-        job_tables.console().print(model_tables.model_page(book, found))
+        job_tables.console().print(model_tables.providers_table(books))
+
+
+def _show_models(book: Catalog, name: str, as_json: bool) -> None:
+    """Show all models of the provider, or everything about the model of that name if there is one."""
+    from darkroom_cli import job_tables, model_tables
+
+    found = [_model(book, name)] if name else list(book.models.values())
+    if as_json:
+        _show(model_tables.model_facts(book, each) for each in found)
+    else:
+        page = model_tables.model_page(book, found[0]) if name else model_tables.models_table(book)
+        job_tables.console().print(page)
+
+
+def _check(books: Sequence[Catalog]) -> None:
+    """Print every drift. Exits with code 1 if there is any, or if a vendor could not be asked."""
+    from darkroom import drift
+    from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
+    from darkroom_cli import catalog_check
+
+    today, keys = datetime.now(UTC).date(), catalog_check.EnvironmentKeys()
+    failed = False
+    for book in books:
+        drifts = drift.past_dates(book, today)
+        if book.provider in catalog_check.ASKED and keys.get(book.provider):
+            try:
+                drifts += catalog_check.found(book, catalog_check.adapter(book, keys), today)
+            except (OperatorFault, ProviderUnavailable, Throttled) as unread:
+                typer.echo(f"{book.provider}: the vendor could not be asked: {visible(unread)}")
+                failed = True
+        else:
+            typer.echo(f"{book.provider}: only the dates were checked; {_why_not_asked(book)}")
+        for each in drifts:
+            typer.echo(f"{each.provider}: {visible(each.model)}: {each.kind}: {visible(each.what)}")
+        failed = failed or bool(drifts)
+    if failed:
+        raise typer.Exit(1)
+    typer.echo("no drift")
+
+
+def _why_not_asked(book: Catalog) -> str:
+    from darkroom_cli import catalog_check
+
+    name = f"{book.provider.upper()}_API_KEY"
+    return f"set {name} to ask the vendor" if book.provider in catalog_check.ASKED else "the vendor publishes no list"
 
 
 def _show(objects: Iterable[dict[str, object]]) -> None:

@@ -37,6 +37,11 @@ Darkroom's own.
 - **Default**: what the vendor does if the key is not set. If the key is required, Darkroom sends this value instead. An
   empty cell means that the vendor chooses. Darkroom always sends `output_format`.
 
+The table of models that come, go or are doubtful gives the days that pages announce. Before a model's day, Darkroom runs
+its jobs and says when it retires. From that day on, it refuses them unpaid and names the successor, or takes the
+successor if `retired=replace` is set. If pages give two days, the earlier one only warns. What stands under Doubtful has
+not been verified by anybody: try it with one picture first.
+
 Sources have numbers, with a list for each provider. `3, price 1` means that the price comes from source 1 and
 everything else in the row from source 3.
 """
@@ -54,6 +59,7 @@ def _provider(book: Catalog) -> str:
         "\n".join(_account(book, citations)),
         f"### {_text(book.provider)}: models",
         _models(book, citations),
+        *_ages(book, citations),
         f"### {_text(book.provider)}: parameters",
         _parameters(book, citations),
         f"### {_text(book.provider)}: sources",
@@ -111,6 +117,20 @@ def _models(book: Catalog, citations: Citations) -> str:
         ["Endpoint", "Models", "Price", "Size", *shown, "Sources"],
         [[facts[0], ", ".join(names), *facts[1:]] for facts, names in rows.items()],
     )
+
+
+def _ages(book: Catalog, citations: Citations) -> list[str]:
+    """Return a section about models that came or go on an announced day, and about doubtful ones; nothing without any."""
+    rows = []
+    for model in book.models.values():
+        life = model.lifecycle
+        since = f"{life.since.on.isoformat()} [{citations.number(life.since.source)}]" if life.since else ""
+        ends = " or ".join(f"{each.on.isoformat()} [{citations.number(each.source)}]" for each in life.retires)
+        by = f"{_code(life.replaced_by)} [{citations.number(life.replaced_by_source)}]" if life.replaced_by else ""
+        if since or ends or model.doubt:
+            rows.append([_code(model.name), since, ends, by, _text(model.doubt)])
+    heading = f"### {_text(book.provider)}: models that come, go or are doubtful"
+    return [heading, _table(["Model", "Since", "Retires", "Replaced by", "Doubtful"], rows)] if rows else []
 
 
 def _sources(model: Model, citations: Citations) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -54,10 +55,10 @@ def _plan_any(resolved: setting_layers.Settings) -> None:
     """Raises the refusal of the last sample if all are refused."""
     for sample in _SAMPLES[:-1]:
         with suppress(Refusal):
-            planning.plan(resolved, sample, _SAMPLE_BYTES, _NO_LIMITS)
+            planning.plan(resolved, sample, _SAMPLE_BYTES, _NO_LIMITS, datetime.now(UTC).date())
             return
     try:
-        planning.plan(resolved, _SAMPLES[-1], _SAMPLE_BYTES, _NO_LIMITS)
+        planning.plan(resolved, _SAMPLES[-1], _SAMPLE_BYTES, _NO_LIMITS, datetime.now(UTC).date())
     except (InvalidSetting, UnknownModel):
         raise
     except Refusal:

@@ -76,7 +76,7 @@ SAMPLES = (
     ),
     Sample(
         "clock.jpg", sample_drawings.blurred_clock,
-        {"provider": "aimlapi", "model": "topaz-labs/sharpen-gen", "mode": "Super Focus V2"},
+        {"provider": "aimlapi", "model": "topaz-labs/sharpen", "mode": "Strong"},
         "numerals and ticks come into focus at the same size", {"quality": 92},
     ),
     Sample(

@@ -15,7 +15,15 @@ from tests.contract.input_pictures import noise
 from tests.contract.providers_under_test.base import ACCEPTED, NO_ANSWER, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
-from darkroom.errors import NothingSent, OperatorFault, ProviderRejected, SourceGone, SubmitInDoubt, Throttled
+from darkroom.errors import (
+    ErrorCode,
+    NothingSent,
+    OperatorFault,
+    ProviderRejected,
+    SourceGone,
+    SubmitInDoubt,
+    Throttled,
+)
 
 each_no_answer = pytest.mark.parametrize("fault", NO_ANSWER)
 
@@ -150,3 +158,14 @@ def test_no_text_form_of_a_provider_shows_its_key(under_test: ProviderUnderTest)
 def test_an_image_sent_as_bytes_needs_no_link(under_test: ProviderUnderTest) -> None:
     under_test.submit()
     assert under_test.links_created == []
+
+
+@needs("error in 200")
+@pytest.mark.parametrize("operation", ["submit", "synchronous"])
+def test_an_error_with_the_status_of_a_success_is_that_error(under_test: ProviderUnderTest, operation: str) -> None:
+    under_test.add_fault("error_in_200", on=operation)
+    plan = under_test.plan(**(under_test.synchronous_tags if operation == "synchronous" else {}))
+    with pytest.raises(OperatorFault) as caught:
+        under_test.provider.submit(plan, under_test.image(), under_test.handle(), under_test.keep)
+    assert caught.value.code is ErrorCode.OUT_OF_CREDITS
+    assert under_test.paid() == 0

@@ -176,11 +176,9 @@ class Darkroom:
 
     def scheduled_sweeps(self) -> int:
         """Return how many sweeps have begun that no test ran."""
-        name, logs = f"/aws/lambda/{self.function('Sweep')}", self.client("logs")
-        try:
-            found = logs.filter_log_events(logGroupName=name, filterPattern='"START RequestId"')["events"]
-        except logs.exceptions.ResourceNotFoundException:  # until the first
-            return 0
+        settings = self.client("lambda").get_function_configuration(FunctionName=self.function("Sweep"))
+        where, logs = settings["LoggingConfig"]["LogGroup"], self.client("logs")
+        found = logs.filter_log_events(logGroupName=where, filterPattern='"START RequestId"')["events"]
         return len(found) - self.sweeps
 
     def submits(self, key: str, vendor: str = "topaz") -> list[Any]:

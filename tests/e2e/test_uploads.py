@@ -28,7 +28,7 @@ REFUSED = {
     "out-of-range.jpg": (picture(), "sharpen=1.5", "InvalidSetting"),
     "not-a-number.jpg": (picture(), "sharpen=NaN", "InvalidSetting"),
     "typo.jpg": (picture(), "sclae=2", "InvalidSetting"),
-    "too-large.jpg": (picture(), "output_width=30000&output_height=30000", "ImageTooLarge"),
+    "too-large.jpg": (picture(), "model=Redefine&output_width=30000&output_height=30000", "ImageTooLarge"),
     "wrong-provider.jpg": (picture(), "provider=topas", "InvalidSetting"),
     "too-dear.jpg": (picture(), "max_credits=0.5", "PriceAboveLimit"),
 }

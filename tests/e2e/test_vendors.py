@@ -70,7 +70,7 @@ CASES = {
         (384, 256), "PNG", "PNG", is_synchronous=True,
     ),
     "aimlapi": Case(
-        "photos/vendors/ö clock.jpg", "provider=aimlapi&mode=Super Focus V2", "topaz-labs/sharpen-gen", 210_000,
+        "photos/vendors/ö clock.jpg", "provider=aimlapi&model=topaz-labs/sharpen&mode=Strong", "topaz-labs/sharpen", 210_000,
         "0.0000005", (96, 64), is_synchronous=True,
     ),
     "topaz-at-once": Case(
@@ -215,7 +215,7 @@ def test_a_reason_that_names_the_link_is_told_without_it(darkroom: Darkroom, hel
 
 def test_a_lost_answer_of_a_synchronous_call_is_never_sent_twice(darkroom: Darkroom, held_back) -> None:
     key = "held/vendors/lost.png"
-    held_back(key, "provider=aimlapi", "aimlapi", "lost_answer")
+    held_back(key, "provider=aimlapi&model=topaz-labs/sharpen", "aimlapi", "lost_answer")
     waiting = darkroom.until(key, lambda job: "next_attempt_at" in job)
     assert waiting["status"] == "SUBMITTING"
     assert reserved(darkroom, "aimlapi", waiting["budget_month"]) == 210_000

@@ -52,7 +52,7 @@ class RecordedAlerts:
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         self.rung.append(alarm)
 
-    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
         self.noted.append(metric)
 
 

@@ -6,21 +6,21 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from darkroom import messages, output_keys
-from darkroom.errors import DarkroomError
+from darkroom.errors import ClaimHeld, DarkroomError
 from darkroom.messages import MalformedMessage
 from darkroom.model import Alarm, Handle, JobStatus
 from darkroom.pipeline.sweep import SweepFailed
 from tests.fakes.dynamodb_values import Row
-from tests.faults.injected_errors import Outage
 from tests.faults.invariants import OVER, InvariantBroken, number, text
-from tests.faults.workers import WorkerDied
+from tests.faults.workers import Outage, WorkerDied
 
 if TYPE_CHECKING:
     from tests.faults.simulation import Simulation
 
-# The errors with which a function may end. A message is never refused for being early, so submit raises none of ours.
+# The errors with which a function may end. A message is never refused for being early, so submit raises none of ours but
+# ClaimHeld, which keeps the message of a worker that died.
 MAY_RAISE: dict[str, tuple[type[BaseException], ...]] = {
-    "submit": (WorkerDied, Outage, MalformedMessage),
+    "submit": (WorkerDied, Outage, MalformedMessage, ClaimHeld),
     "poll": (WorkerDied, Outage, DarkroomError),
     "finalize": (WorkerDied, Outage, DarkroomError),
     "sweep": (WorkerDied, SweepFailed),
@@ -68,10 +68,23 @@ def _job(simulation: Simulation, row: Row, *, current: bool) -> None:
             raise InvariantBroken("what is abandoned was alarmed", job_id)
     else:
         _paid(simulation, row, job_id, run)
+    if current:
+        _told_among_the_dead(simulation, row, job_id)
     if current and status == "COMPLETED":
         _delivered(simulation, row)
     if current and status in ("FAILED", "REJECTED"):
         _reported(simulation, row)
+
+
+def _told_among_the_dead(simulation: Simulation, row: Row, job_id: str) -> None:
+    """A failure of an unknown kind that lasts reaches the dead-letter queue, if the job lives longer than its message."""
+    trouble = simulation.inputs.troubles.get(job_id)
+    if trouble is None or not trouble.is_lasting or trouble.kind not in ("outage", "deadly"):
+        return
+    if text(row, "error_code") == "TimedOut" and number(row, "run") == 1 and simulation.shape.deadline >= 3 * 3600:
+        simulation.seen[f"{trouble.kind} until the deadline"] += 1
+        if not any(simulation.job_named_by(message) == job_id for message in simulation.queue.dead):
+            raise InvariantBroken("a failure reaches the dead letters", f"{job_id}: {trouble.kind}")
 
 
 def _reported(simulation: Simulation, row: Row) -> None:
@@ -132,8 +145,12 @@ def _rest(simulation: Simulation) -> None:
     seen["month turned"] += len({key[1] for key in simulation.invariants.rows if key[0] == "BUDGET#topaz"}) > 1
     seen["rerun paid again"] += sum(run > 1 for _, run in simulation.invariants.accepted)
     for message in simulation.queue.dead:
-        if message.body != "{}" and not all(isinstance(why, WorkerDied | Outage) for why in message.endings):
+        if message.body != "{}" and not all(
+            isinstance(why, WorkerDied | Outage | ClaimHeld) for why in message.endings
+        ):
             raise InvariantBroken("no message is dead for being early", message.body)
+        if message.body != "{}" and isinstance(message.endings[0], ClaimHeld):
+            raise InvariantBroken("a message is kept for its own worker's lease only", message.body)
     if simulation.invariants.due:
         raise InvariantBroken("nothing is left to be looked at", str(simulation.invariants.due))
     if running := [one.name for one in simulation.step_functions.executions.values() if one.status == "RUNNING"]:

@@ -20,12 +20,9 @@ from darkroom.errors import (
 from tests.fakes.memory_dynamodb import cancelled, refusal
 from tests.faults.port_proxies import Maker
 from tests.faults.scheduler import Scheduler
+from tests.faults.workers import Outage
 
 LONGEST_SECONDS = 400.0
-
-
-class Outage(Exception):
-    """An error of a cloud service that does not answer. It is not one of our errors."""
 
 
 def _busy(code: str, operation: str) -> Maker:

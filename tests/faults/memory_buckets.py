@@ -13,13 +13,16 @@ from functools import lru_cache
 from itertools import count
 from typing import IO, Any
 
-from darkroom.errors import SourceGone
+from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
 from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
 from tests.fakes.application import picture
 from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.faults.scheduler import Scheduler
+from tests.faults.workers import Outage
+from tests.faults.world_shapes import Trouble
 
 PAGE = 2  # versions on a page
+LONGER_THAN_A_WORKER_LIVES = 1000.0
 SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
 SIZES = b"\x00\x06\x00\x08"  # height and width in a JPEG's frame header
 
@@ -56,8 +59,10 @@ class InputBucket:
         self.kept: dict[str, list[Stored]] = defaultdict(list)
         self.hidden: set[str] = set()  # keys under a delete marker
         self.put_in: list[SourceObject] = []  # every object that was ever uploaded
+        self.troubles: dict[str, Trouble] = {}  # of the jobs' sources, by job id
+        self.has_job: Callable[[str], bool] = lambda job_id: False
 
-    def put(self, key: str, tags: Mapping[str, str]) -> Upload:
+    def put(self, key: str, tags: Mapping[str, str], trouble: Trouble | None = None) -> Upload:
         """Upload a picture; return the upload that its event would name."""
         number = next(self._numbers)
         body = SMALL[ImageFormat.PNG if key.endswith(".png") else ImageFormat.JPEG]
@@ -66,6 +71,8 @@ class InputBucket:
         source = SourceObject(INPUT, key, version, etag, len(body), at)
         self.kept[key] = [*(self.kept[key] if self.versioned else ()), Stored(source, body, tags)]
         self.put_in.append(source)
+        if trouble is not None:
+            self.troubles[source.job_id] = trouble
         self.hidden.discard(key)
         return Upload(INPUT, key, version, etag, f"{number:016X}")
 
@@ -85,6 +92,16 @@ class InputBucket:
         return any(one.source.job_id == source.job_id for one in self.kept[source.key])
 
     def find(self, upload: Upload) -> SourceObject:
+        source = self.identify(upload)
+        trouble = self._trouble(source)
+        if trouble is not None and trouble.kind == "denied" and trouble.head:
+            raise SourceDenied(f"{upload.key}: 403")
+        # What cannot even be found before it has a job ends among the dead letters alone.
+        if trouble is not None and trouble.kind == "outage" and self.has_job(source.job_id):
+            raise Outage
+        return source
+
+    def identify(self, upload: Upload) -> SourceObject:
         versions = self.kept[upload.key]
         found = [one.source for one in versions if upload.version_id in (None, one.source.version_id)]
         if not found or (upload.etag and found[-1].etag != upload.etag):
@@ -92,21 +109,47 @@ class InputBucket:
         return SourceObject(**{**vars(found[-1]), "sequencer": upload.sequencer})
 
     def tags(self, source: SourceObject) -> dict[str, str]:
+        trouble = self._trouble(source)
+        if trouble is not None and trouble.kind not in ("archived", "deadly"):
+            self._read(source)
         return dict(self._stored(source).tags)
 
     def is_deleted(self, source: SourceObject) -> bool:
         return source.key in self.hidden or not self.kept[source.key]
 
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
-        return lambda offset, length: self._stored(source).body[offset : offset + length]
+        return lambda offset, length: self._read(source)[offset : offset + length]
 
     def open(self, source: SourceObject) -> IO[bytes]:
-        return io.BytesIO(self._stored(source).body)
+        return io.BytesIO(self._read(source))
 
     def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
         listed = sorted((one.source for of_key in self.kept.values() for one in of_key), key=_place)
         rest = [source for source in listed if cursor is None or _place(source) > cursor]
         return rest[:PAGE], _place(rest[PAGE - 1]) if len(rest) > PAGE else None
+
+    def _read(self, source: SourceObject) -> bytes:
+        body, trouble = self._stored(source).body, self._trouble(source)
+        match trouble.kind if trouble is not None else None:
+            case "archived":
+                raise SourceUnreadable(f"{source.key} is archived")
+            case "denied":
+                raise SourceDenied(f"{source.key}: AccessDenied")
+            case "outage":
+                raise Outage
+            case "deadly":
+                self.scheduler.sleep(LONGER_THAN_A_WORKER_LIVES)
+        return body
+
+    def _trouble(self, source: SourceObject) -> Trouble | None:
+        """Return the object's trouble, if it lasts now. One that depends on the reader is submit's: only it reads all bytes."""
+        found = self.troubles.get(source.job_id)
+        if found is not None and found.kind in ("outage", "deadly") and not self._is_submit():
+            return None
+        return found if found is not None and found.begins <= self.scheduler.seconds < found.ends else None
+
+    def _is_submit(self) -> bool:
+        return (self.scheduler.running or "").startswith("submit")
 
     def _stored(self, source: SourceObject) -> Stored:
         for one in self.kept[source.key]:

@@ -21,6 +21,7 @@ class Message:
 
     number: int
     body: str
+    is_double: bool = False  # of a message that was delivered for the same reason
     received: int = 0
     endings: list[BaseException] = field(default_factory=list)  # how the receives ended that did not acknowledge it
 
@@ -42,12 +43,12 @@ class Queue:
         self.put(MessageBody, DelaySeconds)
         return {}
 
-    def put(self, body: str, delay: float) -> None:
+    def put(self, body: str, delay: float, *, is_double: bool = False) -> None:
         """Deliver a message after the delay and a little more, and perhaps a second time."""
         rng = self.scheduler.rng
-        self.deliver(self._new(body), delay + rng.random() * 2)
+        self.deliver(self._new(body, is_double=is_double), delay + rng.random() * 2)
         if rng.random() < self.doubled:
-            self.deliver(self._new(body), delay + rng.random() * 400)
+            self.deliver(self._new(body, is_double=True), delay + rng.random() * 400)
 
     def not_acknowledged(self, message: Message, received_at: float, why: BaseException) -> None:
         """Make the message visible again after the time-out, or move it to the dead-letter queue."""
@@ -57,9 +58,9 @@ class Queue:
         else:
             self.deliver(message, max(received_at + VISIBILITY - self.scheduler.seconds, 0.0))
 
-    def _new(self, body: str) -> Message:
+    def _new(self, body: str, *, is_double: bool) -> Message:
         self.made += 1
-        return Message(self.made, body)
+        return Message(self.made, body, is_double)
 
 
 @dataclass
@@ -93,7 +94,7 @@ class MemoryAlerts:
             self.doubts_at = self.scheduler.seconds
             self.on_doubt()
 
-    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
         """Do nothing: a note calls nobody."""
 
     def alarmed_since(self, seconds: float) -> bool:

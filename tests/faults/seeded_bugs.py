@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from darkroom import messages, timestamps
+from darkroom import messages, output_keys, timestamps
 from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
-from darkroom.errors import BudgetExceeded, SubmitInDoubt
+from darkroom.errors import BudgetExceeded, DarkroomError, SubmitInDoubt
 from darkroom.model import ImageFacts, ImageFormat
-from darkroom.pipeline import delivery, dispatch, finalize, in_doubt, submit
+from darkroom.pipeline import delivery, dispatch, finalize, in_doubt, retries, submit, sweep
 from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt import InDoubt
-from darkroom.pipeline.outcomes import RetryLater
+from darkroom.pipeline.outcomes import Done, RetryLater
 from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.sweep import Sweep
 
@@ -272,3 +272,57 @@ def waiting_counts_as_failing(patch: Patch) -> None:
         raise dispatch.Throttled("too early")
 
     patch.setattr(RetryLater, "until", until)
+
+
+def failing_is_due_at_once(patch: Patch) -> None:
+    """A failing job is due at once for the sweep too, which adds a message while the last one still goes round."""
+    patch.setattr(retries, "next_look_at", lambda since, now, deadline_at: now)
+    patch.setattr(sweep, "next_look_at", lambda since, now, deadline_at: now)
+
+
+def denied_for_ever(patch: Patch) -> None:
+    """A denied read is tried again every 15 seconds, with no end but the deadline."""
+    patch.setattr(retries, "next_read_at", lambda since, now: now + timedelta(seconds=15))
+
+
+def dead_workers_are_not_counted(patch: Patch) -> None:
+    """A job whose worker died is not known to be failing: the sweep sends it again whenever a lease ends."""
+    patch.setattr(ledger, "_after_takeover", lambda job, now, lease_until: (None, lease_until))
+
+
+def redelivery_taken_for_a_duplicate(patch: Patch) -> None:
+    """A message that comes again within its dead worker's lease is acknowledged."""
+    original = submit.Submit.__call__
+    patch.setattr(
+        submit.Submit, "__call__", lambda self, what, ends, is_repeated=False: original(self, what, ends, False)
+    )
+
+
+def failure_acknowledged(patch: Patch) -> None:
+    """A failure of an unknown kind is noted, and its message is acknowledged."""
+    original = submit.Submit._end_or_dispatch
+
+    def swallowed(self: submit.Submit, job: Any, find: Any) -> Any:
+        try:
+            return original(self, job, find)
+        except Exception:
+            return Done(job)
+
+    patch.setattr(submit.Submit, "_end_or_dispatch", swallowed)
+
+
+def deadline_after_reading(patch: Patch) -> None:
+    """The deadline is looked at once the object was found, so that a job whose object cannot be found never ends."""
+    original = submit.Submit._end_or_dispatch
+
+    def late(self: submit.Submit, job: Any, find: Any) -> Any:
+        try:
+            self.sources.find(output_keys.upload_of(job))
+        except DarkroomError:
+            pass
+        except Exception as error:
+            self.retries.note_failure(job, error)
+            raise
+        return original(self, job, find)
+
+    patch.setattr(submit.Submit, "_end_or_dispatch", late)

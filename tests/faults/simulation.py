@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from darkroom import messages
-from darkroom.model import Limits, Upload
+from darkroom.model import JobDue, Limits, Upload
 from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.fakes.messaging import PresignedUrls
 from tests.faults import final_checks
 from tests.faults.choices import RandomDeaths
 from tests.faults.injected_errors import InjectedErrors
-from tests.faults.invariants import InvariantBroken, Invariants, text
+from tests.faults.invariants import InvariantBroken, Invariants, number, text
 from tests.faults.memory_buckets import InputBucket, OutputBucket
 from tests.faults.memory_messaging import Bus, MemoryAlerts, Message, Queue
 from tests.faults.memory_staging import MemoryStagedResults
@@ -36,6 +36,7 @@ TICK = 60.0
 MOST_STEPS = 60_000
 RESTS = 12  # how often operators may have to resolve doubts after the faults have ended
 POISON = "{}"
+DAY, MOST_IN_A_DAY = 24 * 3600.0, 30
 
 
 class Simulation:
@@ -79,6 +80,10 @@ class Simulation:
         self._heard = 0
         self._ticks: set[int] = set()
         self._numbers: Counter[str] = Counter()
+        self.received: dict[tuple[str, int], list[float]] = defaultdict(
+            list
+        )  # job and run → when its messages were received
+        self.inputs.has_job = lambda job_id: self.invariants.job(job_id) is not None
 
     @property
     def seen(self) -> Counter[str]:
@@ -147,8 +152,8 @@ class Simulation:
             self.at(
                 begins, "closes the account", lambda: setattr(self.vendor, "closed_until", begins + rng.random() * 2400)
             )
-        for number in range(shape.operators * shape.acts):
-            self.spawn("operator", self.operators.act, 60 + rng.random() * shape.chaos * (0.3 if number % 2 else 1.0))
+        for act in range(shape.operators * shape.acts):
+            self.spawn("operator", self.operators.act, 60 + rng.random() * shape.chaos * (0.3 if act % 2 else 1.0))
         for _ in range(3):
             self._schedule_sweep(rng.random() * shape.chaos)
         self.at(shape.chaos, "calms", self._calm)
@@ -161,7 +166,7 @@ class Simulation:
         self.spawn("operator", self.operators.resume, 1.0)
 
     def _upload(self, planned: Planned) -> None:
-        rng, upload = self.rng, self.inputs.put(planned.key, planned.tags)
+        rng, upload = self.rng, self.inputs.put(planned.key, planned.tags, planned.trouble)
         self.uploaded.append(upload)
         source = self.inputs.put_in[-1]
         if rng.random() < 0.08:
@@ -170,9 +175,9 @@ class Simulation:
         if rng.random() < self.shape.events_lost:
             self.events_lost.add(source.job_id)
             return
-        for _ in range(1 if rng.random() < 0.7 else 2):
+        for copy in range(1 if rng.random() < 0.7 else 2):
             late = rng.random() * (3 if rng.random() < 0.85 else 1200)
-            self.queue.put(self._event(upload), late)
+            self.queue.put(self._event(upload), late, is_double=copy > 0)
 
     def _event(self, upload: Upload) -> str:
         """Return S3's event in one of its forms."""
@@ -193,6 +198,7 @@ class Simulation:
     def _deliver(self, message: Message, delay: float) -> None:
         def receive(ends: datetime) -> list[str]:
             message.received += 1
+            self._count_receive(message)
             return self.stack.submit(message.body, ends, is_repeated=message.received > 1)
 
         def ended(outcome: object) -> None:
@@ -201,6 +207,30 @@ class Simulation:
 
         begins = self.scheduler.seconds + delay
         self.spawn("submit", receive, delay, ended)
+
+    def job_named_by(self, message: Message) -> str | None:
+        """Return the id of the job that a message concerns."""
+        try:
+            (what,) = messages.parse_message(message.body)
+        except (messages.MalformedMessage, ValueError):
+            return None
+        if isinstance(what, JobDue):
+            return what.job_id
+        sources = [one for one in self.inputs.put_in if one.key == what.key]
+        fitting = (s.job_id for s in sources if what.version_id in (None, s.version_id) and what.etag in (None, s.etag))
+        return next(fitting, None)
+
+    def _count_receive(self, message: Message) -> None:
+        """Check how often submit is invoked for an upload that can never be read. Duplicates of a message are not counted."""
+        job_id = self.job_named_by(message)
+        trouble = self.inputs.troubles.get(job_id or "")
+        if job_id is None or trouble is None or not trouble.is_lasting or message.is_double:
+            return
+        now, run = self.scheduler.seconds, number(self.invariants.job(job_id), "run")
+        received = self.received[job_id, int(run)] = [one for one in self.received[job_id, int(run)] if one > now - DAY]
+        received.append(now)
+        if len(received) > MOST_IN_A_DAY:
+            self.invariants.breach("a broken upload costs at most 30 invocations a day", f"{job_id}: {trouble.kind}")
 
     def _run_task(self, execution: Execution, function: str, delay: float) -> None:
         work = getattr(self.stack, function)

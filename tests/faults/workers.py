@@ -1,4 +1,4 @@
-"""A worker of a schedule, and the two ways in which it can end badly."""
+"""A worker of a schedule, and the ways in which it can end badly."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ FOREVER = float("inf")
 
 class WorkerDied(BaseException):
     """A killed process, as seen from inside: nothing after it has an effect."""
+
+
+class Outage(Exception):
+    """An error of a cloud service that does not answer. It is not one of our errors."""
 
 
 class Stalled(AssertionError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -11,6 +12,7 @@ from tests.faults.choices import Bursts, Picker, Priorities, Uniform
 
 MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
+UNREAD = "unread"  # a separate family: some uploads cannot be read, for good or for a while
 HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
@@ -25,12 +27,32 @@ ODD = ({"skip": "true"}, {"scale": "nonsense"})
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """Why an upload cannot be read, from and until which seconds of the schedule.
+
+    archived: its bytes are; denied: its bytes, and if `head` also HeadObject; outage: any read of it fails for an unknown
+    reason; deadly: reading it takes longer than a worker lives.
+    """
+
+    kind: str
+    head: bool = False
+    begins: float = 0.0
+    ends: float = math.inf
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it lasts from the beginning and for good."""
+        return self.begins == 0 and math.isinf(self.ends)
+
+
+@dataclass(frozen=True)
 class Planned:
     """A planned upload: its time, its key and its tags."""
 
     at: float
     key: str
     tags: dict[str, str]
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)
@@ -92,12 +114,14 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     everywhere = deadly in ("*", "dynamo.*")
     deadline = rng.choice([180.0, 900.0, HOUR, HOUR, HOUR, 3 * HOUR]) if rng.random() < 0.95 else 24 * HOUR
     deadline = max(deadline, HOUR) if operators or busy else deadline  # they need time to interfere with each other
+    versioned = rng.random() < (0.8 if family == "versions" else 0.5)
+    uploads = _uploads(rng, family, count * larger)
     return Shape(
         seed=seed,
         family=family,
         vendor=vendor,
-        versioned=rng.random() < (0.8 if family == "versions" else 0.5),
-        uploads=_uploads(rng, family, count * larger),
+        versioned=versioned,
+        uploads=_troubled(seed, uploads, deadline) if family == UNREAD else uploads,
         monthly_credits=Decimal(rng.choice([1, 2, 3, 4]) if money else rng.choice([0, 0, 3, 8])),
         start=MONTH_ENDS if rng.random() < 0.15 else MID_MONTH,
         deadline=deadline,
@@ -139,6 +163,19 @@ def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
     return _apart(made)
 
 
+def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple[Planned, ...]:
+    """Give two of three uploads a trouble; most troubles last."""
+    rng = Random(f"{seed} unread")
+    made = []
+    for planned in uploads:
+        begins = 0.0 if rng.random() < 0.7 else rng.random() * 900
+        ends = math.inf if rng.random() < 0.6 else planned.at + rng.random() * rng.choice([1200, 1.2 * deadline])
+        kind = rng.choice(["archived", "denied", "denied", "outage", "outage", "deadly"])
+        trouble = Trouble(kind, rng.random() < 0.5, begins, ends)
+        made.append(replace(planned, trouble=trouble if rng.random() < 0.67 else None))
+    return tuple(made)
+
+
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:
     """Put the versions of a key in different seconds. S3 orders them by the second if the sequencer is not known."""
     taken: set[int] = set()
@@ -148,5 +185,5 @@ def _apart(made: list[Planned]) -> tuple[Planned, ...]:
         while int(at) in taken:
             at += 1.0
         taken.add(int(at))
-        apart.append(Planned(at, planned.key, planned.tags))
+        apart.append(replace(planned, at=at))
     return tuple(apart)

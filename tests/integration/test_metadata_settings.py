@@ -53,6 +53,25 @@ def test_a_typo_in_metadata_is_refused_and_other_tools_are_left_alone(applicatio
     assert (refused.status, refused.error_code) == (JobStatus.REJECTED, "InvalidSetting")
 
 
+CAMERA = {"model": "X-T5", "mode": "manual", "scale": "big", "provider": "acme", "seed": "x"}
+
+
+@pytest.mark.parametrize(
+    ("stack", "metadata", "model"),
+    [({"TAG_PREFIX": "darkroom:"}, {**CAMERA, "darkroom-model": "CGI"}, "CGI"),
+     ({"TAG_PREFIX": "darkroom:"}, CAMERA, "Standard V2"),
+     ({"TAG_PREFIX": "darkroom:", "METADATA_SETTINGS": "on"}, {"model": "CGI"}, "CGI"),
+     ({"METADATA_SETTINGS": "off"}, CAMERA, "Standard V2"),
+     ({"METADATA_SETTINGS": "on"}, {"model": "CGI"}, "CGI")],
+)  # fmt: skip
+def test_the_stack_says_which_metadata_holds_settings(
+    application: ApplicationUnderTest, stack: dict[str, str], metadata: dict[str, str], model: str
+) -> None:
+    upload = application.cloud.put("a.jpg", picture(), Metadata=metadata)
+    application.make_container(**stack).submit(upload, application.ends)
+    assert (application.job().status, application.job().model) == (JobStatus.PROCESSING, model)
+
+
 def test_skip_in_metadata_skips(application: ApplicationUnderTest) -> None:
     application.deliver(application.cloud.put("a.jpg", picture(), Metadata={"Skip": "yes"}))
     assert application.job().status is JobStatus.SKIPPED

@@ -76,6 +76,21 @@ def test_an_adopted_process_is_followed_to_its_result(application: ApplicationUn
     application.assert_books_balance()
 
 
+def test_an_adoption_that_others_overtake_starts_nothing(application: ApplicationUnderTest, upload: Upload) -> None:
+    """Between its write and its second look, others may cancel the job and run it again, without a process yet."""
+    in_doubt(application, upload)
+    operate, interventions = application.operate, application.ports["interventions"]
+
+    def overtaken(*args: Any) -> Job:
+        job_id = interventions.adopt(*args).job_id
+        operate.cancel(job_id)
+        return operate.rerun(job_id)
+
+    application.ports["interventions"] = Replaced(interventions, adopt=overtaken)
+    left = application.operate.adopt("a.jpg", "process-1", force=True)
+    assert (left.status, left.run, len(application.executions.running)) == (JobStatus.CLAIMED, 2, 0)
+
+
 def test_a_doubt_adopted_after_its_deadline_gets_a_new_one(application: ApplicationUnderTest, upload: Upload) -> None:
     job = late_in_doubt(application, upload)
     application.clock.advance(timedelta(days=3))

@@ -162,7 +162,7 @@ REFUSALS = {
     ErrorCode.INVALID_SETTING: ("a.jpg", picture(), "modle=Standard+V2", None),
     ErrorCode.UNKNOWN_MODEL: ("a.jpg", picture(), "model=Nonsense", None),
     ErrorCode.UNSUPPORTED_FORMAT: ("a.jpg", b"no picture at all", "", None),
-    ErrorCode.IMAGE_TOO_LARGE: ("a.jpg", picture(), "output_width=31999&output_height=31999", None),
+    ErrorCode.IMAGE_TOO_LARGE: ("a.jpg", picture(), "model=Redefine&output_width=31999&output_height=31999", None),
     ErrorCode.PRICE_ABOVE_LIMIT: ("a.jpg", picture(), "", DEAR),
     ErrorCode.BUDGET_EXCEEDED: ("a.jpg", picture(), "", POOR),
     ErrorCode.OUTPUT_COLLISION: ("a.png", picture(form="png"), "output_format=jpeg", None),

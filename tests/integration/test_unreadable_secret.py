@@ -1,4 +1,4 @@
-"""A secret that cannot be read is the operator's fault: one circuit opens, jobs wait, and nothing storms."""
+"""A secret that cannot be read, and a role that may not be assumed, are the operator's faults: jobs wait, and nothing storms."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from tests.fakes.application import DEADLINE, ApplicationUnderTest, picture
+from tests.fakes.application import DEADLINE, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud
 from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.integration.intake_support import Intake
 from tests.integration.time_support import Replaced
 
 from darkroom.aws.api_keys import ApiKeys
-from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, SubmitInDoubt
-from darkroom.model import Alarm, JobStatus
+from darkroom.aws.presigned_urls import S3PresignedUrls
+from darkroom.errors import ErrorCode, NothingSent, OperatorFault, ProviderUnavailable, SubmitInDoubt
+from darkroom.model import Alarm, JobStatus, SourceObject
 
 HOUR = timedelta(hours=1)
 FOR_GOOD = ["AccessDeniedException", "ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"]
@@ -108,3 +109,20 @@ def test_a_lost_submit_waits_for_the_secret_and_is_a_persons_at_its_deadline(
     intake.run(DEADLINE)
     assert (keyed.job().status, intake.dead) == (JobStatus.IN_DOUBT, [])
     assert intake.invocations["a.jpg"] < 130  # some while it is new, then one each quarter of an hour
+
+
+class Sts:
+    """An STS that refuses with `code`."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def assume_role(self, **_: Any) -> Any:
+        raise ClientError({"Error": {"Code": self.code, "Message": "not for you"}}, "AssumeRole")
+
+
+@pytest.mark.parametrize(("code", "meaning"), [("AccessDenied", OperatorFault), ("Throttling", NothingSent)])
+def test_a_role_for_links_that_may_not_be_assumed_is_the_operators_fault(code: str, meaning: type[Exception]) -> None:
+    links = S3PresignedUrls(Sts(code), "arn", lambda: START)  # type: ignore[arg-type]
+    with pytest.raises(meaning):
+        links.sign(SourceObject("in", "a.jpg", "v1", "e", 9, START), "name", 60)

@@ -67,7 +67,7 @@ def test_a_bucket_that_takes_longer_than_a_day_to_read_is_counted(
     watched.clock.advance(LATE)
     watched.sweep()
     assert watched.alerts.noted == []
-    watched.clock.advance(RESEND_INTERVAL)
+    watched.clock.advance(RESEND_INTERVAL + LATE)
     watched.sweep()
     assert watched.alerts.noted == [WarningMetric.WALK_LATE]
 

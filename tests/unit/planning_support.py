@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 
 import pytest
+from tests.fakes.calendar import TODAY
 
 from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
-from darkroom.model import ImageFacts, ImageFormat, Limits, Plan
+from darkroom.model import ImageFacts, ImageFormat, Limits, Plan, Spelling
 from darkroom.planning import plan
 from darkroom.setting_layers import parse_defaults, resolve, tag_layer
 
 TOPAZ = catalog.load("topaz")
+SNAKE = {"topaz": Spelling.SNAKE}  # one name for each parameter; test_planning_spelling.py is about the others
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
 PHOTO = ImageFacts(ImageFormat.JPEG, 1200, 800)
 LOGO = ImageFacts(ImageFormat.PNG, 1200, 800, has_alpha=True)
@@ -26,10 +29,12 @@ def planned(
     facts: ImageFacts = PHOTO,
     size_bytes: int = 1000,
     limits: Limits = NO_LIMITS,
+    today: date = TODAY,
+    spellings: Mapping[str, Spelling] = SNAKE,
 ) -> Plan:
     layers = [tag_layer(tags or {}), parse_defaults(defaults)]
     settings = resolve(layers, default_provider="topaz", allowed_providers=["topaz"])
-    return plan(settings, facts, size_bytes, limits)
+    return plan(settings, facts, size_bytes, limits, today, spellings)
 
 
 def each_parameter() -> Iterator[tuple[Model, Parameter]]:

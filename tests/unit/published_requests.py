@@ -40,6 +40,7 @@ class Published:
     headers: Mapping[str, str] = field(default_factory=lambda: BEARER)
     headers_differ: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     call: str = "submit"
+    url_differs: tuple[str, str] | None = None  # where ours goes instead, and why
 
     def expected(self) -> dict[str, Any]:
         """Return our expected fields: the published ones with the differences."""
@@ -79,6 +80,10 @@ UWEAR_DIFFERS = {
     "generation_result_id": (LEFT_OUT, "the page wants one of the two: ours is an image, no earlier result"),
     "image_url": OUR_LINK,
 }
+WITHOUT_PREFIX = (
+    "https://api.uwear.ai/generation-upscale",
+    "the vendor's summary page: the /api/v1 aliases are not used for generation; ours tries them after a 404",
+)
 UNSAID = "the skeleton's `Authorizations` say HTTPBearer; its samples forget it"
 
 X_API_KEY = {"x-api-key": "<KEY>", "content-type": "multipart/form-data"}
@@ -87,6 +92,9 @@ PROCESS_REQUEST = {
     "output_height": "1080", "output_width": "1920", "output_format": "jpeg", "crop_to_fill": "false",
     "face_enhancement": "true", "face_enhancement_creativity": "0",
 }  # fmt: skip
+# The example's face_enhancement is true. The newer pages want a strength with it.
+FACES = {"face_enhancement_strength": ("0.8", "newer pages of models require it with face_enhancement=true")}
+KIND = {"category": ("Enhance", "OpenAPI 1.2.0: it tells models of one name apart")}
 NO_IMAGE_SENT = {"input_height": "1080", "input_width": "1920"}
 
 
@@ -124,6 +132,7 @@ EXAMPLES: list[Published] = [
         {**UWEAR_DIFFERS, "model_name": ("recraft", "a placeholder on the page"),
          "generation_settings": (LEFT_OUT, "the page: recraft does not accept custom generation_settings")},
         {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
+        url_differs=WITHOUT_PREFIX,
     ),
     Published(
         f"{UWEAR_PAGE}, model topaz with the table's defaults", "uwear",
@@ -131,6 +140,7 @@ EXAMPLES: list[Published] = [
         {**UWEAR_SKELETON, "generation_settings": UWEAR_DEFAULTS}, {"model": "topaz", **UWEAR_DEFAULTS},
         {**UWEAR_DIFFERS, "model_name": ("topaz", "a placeholder on the page")},
         {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
+        url_differs=WITHOUT_PREFIX,
     ),
     topaz(LENS_BLUR_PAGE, "sharpen/async", {"model": "Lens Blur V2", "image": IMAGE}, NAMED),
     topaz(
@@ -141,28 +151,28 @@ EXAMPLES: list[Published] = [
     ),
     topaz(
         f"{OPENAPI}, EnhanceRequest, the example of every field", "enhance/async",
-        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, {},
+        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, FACES,
     ),
     topaz(
         f"{OPENAPI}, /enhance, EnhanceRequest, the example of every field", "enhance",
-        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, {}, synchronous="true",
+        {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST}, FACES, synchronous="true",
     ),
     topaz(
         f"{OPENAPI}, EnhanceRequest, with a link in the image's place", "enhance/async",
         {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST},
-        {"image": (LEFT_OUT, "the link stands in its place"),
+        {**FACES, "image": (LEFT_OUT, "the link stands in its place"),
          "source_url": (LINK, "asked for by input_by=link; OpenAPI 1.0.0 has no such field")}, input_by="link",
     ),
     topaz(
         f"{OPENAPI}, EnhanceGenRequest, the example of every field", "enhance-gen/async",
-        {"model": "Redefine", "image": IMAGE, "creativity": "3", **PROCESS_REQUEST}, {},
+        {"model": "Redefine", "image": IMAGE, "creativity": "3", **PROCESS_REQUEST}, FACES,
     ),
     topaz(
         f"{OPENAPI}, EstimateImageTaskRequest, the example of every field", "estimate",
-        {"model": "Standard V2", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {}, "estimate",
+        {"model": "Standard V2", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {**FACES, **KIND}, "estimate",
     ),
     topaz(
         f"{OPENAPI}, EstimateImageTaskGenRequest, the example of every field", "estimate-gen",
-        {"model": "Redefine", "creativity": "3", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {}, "estimate",
+        {"model": "Redefine", "creativity": "3", **PROCESS_REQUEST, **NO_IMAGE_SENT}, {**FACES, **KIND}, "estimate",
     ),
 ]  # fmt: skip

@@ -13,9 +13,10 @@ ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
-    "darkroom.catalog", "darkroom.configuration", "darkroom.messages", "darkroom.images", "darkroom.output_keys",
-    "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing", "darkroom.retry_schedule",
-    "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling", "darkroom.timestamps",
+    "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.messages", "darkroom.images",
+    "darkroom.model_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
+    "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
+    "darkroom.timestamps",
 }  # fmt: skip
 # The packages of words, and what each may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}

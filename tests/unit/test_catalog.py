@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_each_endpoint_has_exactly_one_default_model() -> None:
         ("sharpen/async", "Standard"),
         ("sharpen-gen/async", "Super Focus"),
         ("denoise/async", "Denoise Normal"),
+        ("denoise-gen/async", "Denoise Max"),
         ("restore-gen/async", "Dust-Scratch"),
         ("lighting/async", "Adjust"),
         ("matting/async", "Object"),
@@ -97,27 +99,41 @@ def test_each_endpoint_has_exactly_one_default_model() -> None:
     ]
 
 
+OWN_FACTS = {  # model → rate, largest input, largest result, largest factor, where they differ from the endpoint's
+    "Recovery": (4, 16, 256, None),
+    "Recover 3": (4, 24, 384, None),
+    "Standard MAX": (4, 24, 384, None),
+    "Wonder": (4, 128, 128, None),
+    "Wonder 3": (4, 256, 256, 6),
+    "Wonder 3.5": (8, 256, 256, 6),
+    "Wonder 4": (8, 256, 256, 6),
+    "Bloom 2": (2, 256, 256, None),
+    "Bloom Realism": (2, 256, 256, None),
+    "Transparency Upscale": (24, 512, 512, 4),
+}
+WIRE_NAMES = {"Super Focus 3": "Super Focus V3"} | {f"Denoise {name}": name for name in ("Normal", "Strong", "Extreme")}
+
+
 @MODELS
-def test_every_model_has_the_limits_of_its_endpoint(model: Model) -> None:
-    rate, most_in, most_out = {
-        "enhance/async": (24, 512, 512),
+def test_every_model_has_the_limits_of_its_endpoint_or_its_own(model: Model) -> None:
+    usual = {
+        "enhance/async": (24, 512, 1024),
         "enhance-gen/async": (4, 256, 256),
         "sharpen/async": (24, 512, 512),
         "sharpen-gen/async": (20, 256, 256),
         "denoise/async": (24, 512, 512),
+        "denoise-gen/async": (20, 256, 256),
         "restore-gen/async": (24, 256, 256),
         "lighting/async": (24, 512, 512),
         "matting/async": (24, 512, 512),
         "tool/async": (24, 512, 512),
     }[model.endpoint]
-    assert model.mp_per_credit == rate
-    assert model.max_output_mp == most_out
-    assert model.max_input_mp == (16 if model.name == "Recovery" else most_in)
+    facts = (model.mp_per_credit, model.max_input_mp, model.max_output_mp, model.max_scale)
+    assert facts == OWN_FACTS.get(model.name, (*usual, None))
     assert model.takes_size == (model.endpoint in ("enhance/async", "enhance-gen/async", "tool/async"))
     only_png = model.endpoint in ("matting/async", "tool/async")
     assert model.output_formats == ((ImageFormat.PNG,) if only_png else tuple(ImageFormat))
-    assert model.max_scale == (4 if model.endpoint == "tool/async" else None)
-    assert model.wire == model.name.removeprefix("Denoise ")
+    assert model.wire == WIRE_NAMES.get(model.name, model.name)
     assert "2026-11" in model.source
 
 
@@ -132,7 +148,16 @@ def test_every_model_has_the_limits_of_its_endpoint(model: Model) -> None:
         ("Wonder", set()),
         ("Lens Blur V2", {"strength", "minor_denoise", "denoise_strength"}),
         ("Super Focus V2", {"strength", "focus_boost", "seed"}),
+        ("Super Focus 3", set()),
         ("Denoise Strong", {"strength", "minor_deblur", "original_detail"}),
+        (
+            "Denoise Extreme",
+            {"strength", "minor_deblur", "original_detail", "denoise_strength", "sharpen_strength", "opacity"},
+        ),
+        ("Wonder 3.5", {"enhancement_strength"}),
+        ("Bloom 2", {"prompt", "autoprompt", "creativity", "color_preservation"}),
+        ("Bloom Realism", {"creativity", "seed"}),
+        ("Noise-Aware Sharpen", {"denoise_strength"}),
         ("Dust-Scratch", set()),
         ("Adjust V2", {"exposure", "highlight", "shadow", "color_correction"}),
         ("White Balance", {"temperature", "opacity"}),
@@ -210,8 +235,19 @@ def test_a_catalog_that_contradicts_itself_is_refused(old: str, new: str, error:
 def test_every_source_cited_in_a_catalog_is_listed_and_used(provider: str) -> None:
     text = resources.files("darkroom.catalog").joinpath(f"{provider}.toml").read_text(encoding="utf-8")
     cited = set(re.findall(r'source = "(\w+)"', text))
-    listed = set(re.findall(r"^(\w+) = ", text.split("\n[sources]")[1].split("\n[price]")[0], re.MULTILINE))
+    listed = set(re.findall(r"^(\w+) = ", text.split("\n[sources]")[1].split("\n[")[0], re.MULTILINE))
     assert cited == listed
+
+
+STRENGTHS = ("official", "several clients", "one client", "assumed", "ours")
+
+
+@pytest.mark.parametrize("provider", catalog.providers())
+def test_every_source_says_its_date_and_how_strong_it_is(provider: str) -> None:
+    text = resources.files("darkroom.catalog").joinpath(f"{provider}.toml").read_text(encoding="utf-8")
+    for citation in tomllib.loads(text)["sources"].values():
+        assert re.search(r"as of 2026-\d\d\b", citation)
+        assert citation.endswith(tuple(f"({strength})" for strength in STRENGTHS))
 
 
 def of(provider: str) -> str:

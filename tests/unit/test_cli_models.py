@@ -95,7 +95,7 @@ def test_programs_are_told_what_the_docstring_promises() -> None:
 
 def test_numbers_of_a_model_are_exact() -> None:
     (model,) = lines("topaz", "standard-v2")
-    assert (model["credits"], model["mp_per_credit"], model["max_output_mp"]) == (1, 24, 512)
+    assert (model["credits"], model["mp_per_credit"], model["max_output_mp"]) == (1, 24, 1024)
     assert (model["takes_sides"], model["factors"], model["is_default"]) == (True, [], True)
 
 

@@ -23,14 +23,34 @@ NEVER = {
     "awscrt", "aws_xray_sdk", "pydantic", "PIL", "asyncio", "boto3.s3.inject", "darkroom_cli", "darkroom_local",
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
-    "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands", "darkroom.aws.interventions",
+    "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands",
+    "darkroom.pipeline.probe", "darkroom.aws.interventions",
 }  # fmt: skip
 # The modules of each function's use case; everything else in `pipeline` belongs to others.
 STORIES = {
-    "submit": {"binding", "settlement", "in_doubt", "circuit_breaker", "quote", "dispatch", "submit", "outcomes"},
+    "submit": {
+        "binding",
+        "settlement",
+        "in_doubt",
+        "circuit_breaker",
+        "quote",
+        "dispatch",
+        "retries",
+        "submit",
+        "outcomes",
+    },
     "poll": {"poll"},
     "finalize": {"settlement", "delivery", "finalize", "outcomes"},
-    "sweep": {"abandoned_multiparts", "binding", "settlement", "lost_uploads", "reconcile", "sweep", "outcomes"},
+    "sweep": {
+        "abandoned_multiparts",
+        "binding",
+        "settlement",
+        "lost_uploads",
+        "reconcile",
+        "retiring_models",
+        "sweep",
+        "outcomes",
+    },
 }
 # The pure packages that take time to import, and the functions that need them.
 NEEDED_BY = {

@@ -42,6 +42,21 @@ def test_the_providers_that_uploads_may_name(text: str, allowed: tuple[str, ...]
     assert Configuration({"ALLOWED_PROVIDERS": text}).allowed_providers(KNOWN) == allowed
 
 
+@pytest.mark.parametrize(
+    ("choice", "tag_prefix", "prefix"),
+    [("", "", ""), ("", "app:", "app:"), ("on", "app:", ""), ("On", "", ""), ("prefixed", "app:", "app:"), ("off", "app:", None),
+     ("off", "", None)],
+)  # fmt: skip
+def test_which_metadata_holds_settings(choice: str, tag_prefix: str, prefix: str | None) -> None:
+    assert Configuration({"METADATA_SETTINGS": choice, "TAG_PREFIX": tag_prefix}).metadata_prefix == prefix
+
+
+@pytest.mark.parametrize("choice", ["prefixed", "yes"])
+def test_a_choice_of_metadata_that_means_nothing_is_refused(choice: str) -> None:
+    with pytest.raises(BadConfiguration, match="MetadataSettings"):
+        _ = Configuration({"METADATA_SETTINGS": choice}).metadata_prefix
+
+
 @pytest.mark.parametrize("text", ["nobody", "topazz,unheard"])
 def test_naming_no_known_provider_allows_none(text: str) -> None:
     with pytest.raises(BadConfiguration, match="AllowedProviders names none of"):

@@ -77,8 +77,19 @@ def test_an_exif_directory_outside_its_segment_is_passed_over() -> None:
     assert size(SOI + aimed + inside[:4] + b"Else\x00\x00" + inside[10:] + frame() + REST) == (4, 3)
 
 
-def test_an_exif_directory_with_too_many_entries_is_passed_over() -> None:
-    assert size(SOI + exif(6, count=65535) + frame() + REST) == (4, 3)
+def test_an_exif_directory_with_more_entries_than_its_block_is_read_as_far_as_it_goes() -> None:
+    assert size(SOI + exif(6, count=65535) + frame() + REST) == (3, 4)
+    assert size(SOI + exif(6, count=0) + frame() + REST) == (4, 3)
+
+
+@pytest.mark.parametrize("kind", [6, 8, 9])
+def test_an_orientation_of_a_signed_type_is_honoured(kind: int) -> None:
+    block = (
+        b"MM\x00*" + struct.pack(">IHHHI", 8, 1, 274, kind, 1) + {6: b"\6\0\0\0", 8: b"\0\6\0\0", 9: b"\0\0\0\6"}[kind]
+    )
+    assert size(SOI + segment(0xE1, b"Exif\x00\x00" + block) + frame() + REST) == (3, 4)
+    minus = SOI + segment(0xE1, b"Exif\x00\x00" + block[:-4] + b"\xff" * 4) + frame() + REST
+    assert size(minus) == (4, 3)
 
 
 def test_the_first_exif_segment_decides_and_xmp_is_none() -> None:
@@ -89,7 +100,17 @@ def test_the_first_exif_segment_decides_and_xmp_is_none() -> None:
 
 def test_fill_bytes_and_markers_without_length_are_passed_over() -> None:
     assert size(SOI + b"\xff" * 9 + frame() + b"\xff\x01\xff\xd0" + b"\xff" + REST) == (4, 3)
-    refused(SOI + b"\xff" * 5000 + frame() + REST, "fill bytes")
+    assert size(SOI + b"\xff" * 200_000 + frame() + REST) == (4, 3)
+
+
+def test_up_to_sixteen_stray_bytes_between_segments_are_passed_over() -> None:
+    for junk in (b"\x00", b"\xff\x00", bytes(16), b"\x55" * 16):
+        assert size(SOI + segment(0xE0) + junk + frame() + junk + REST) == (4, 3)
+    refused(SOI + segment(0xE0) + bytes(17) + frame() + REST, "does not begin with a marker")
+
+
+def test_twelve_bits_a_sample_are_refused_with_the_cure() -> None:
+    refused(SOI + frame(0xC1, precision=12) + REST, "Save it with 8 bits")
 
 
 def test_a_frame_that_disagrees_with_itself_is_refused() -> None:
@@ -110,8 +131,7 @@ def test_a_segment_shorter_than_its_length_field_is_refused(length: int) -> None
 
 def test_segments_that_are_none_or_pass_the_end_are_refused() -> None:
     refused(SOI + b"\xff\xe0\xff\xff" + frame() + REST, "cut short")
-    for junk in (b"\x00", b"\xff\x00", SOI):
-        refused(SOI + segment(0xE0) + junk + frame() + REST, "does not begin with")
+    refused(SOI + segment(0xE0) + SOI + frame() + REST, "does not begin with")
 
 
 def test_a_jpeg_that_ends_before_its_scan_is_truncated() -> None:
@@ -119,11 +139,6 @@ def test_a_jpeg_that_ends_before_its_scan_is_truncated() -> None:
     refused(SOI + frame() + EOI, "before its scan")
     refused(SOI + frame() + segment(0xDA, bytes(10)) + EOI, "no EOI")
     refused(SOI + REST, "comes before its size")
-
-
-def test_eoi_must_lie_in_the_last_64_kib() -> None:
-    assert size(SOI + frame() + REST + bytes(65534)) == (4, 3)
-    refused(SOI + frame() + REST + bytes(65535), "no EOI")
 
 
 def test_the_eoi_of_an_exif_thumbnail_does_not_count() -> None:
@@ -142,5 +157,5 @@ def test_a_phone_s_picture_with_a_second_one_behind_it_is_one_picture() -> None:
 
 def test_megabytes_of_metadata_are_skipped_and_too_many_refused() -> None:
     block = segment(0xE2, bytes(65533))
-    assert size(SOI + block * 50 + frame() + REST) == (4, 3)
-    refused(SOI + block * 90 + frame() + REST, "more than 64 reads")
+    assert size(SOI + block * 400 + frame() + REST) == (4, 3)
+    refused(SOI + block * 600 + frame() + REST, "more than 512 reads or 1024 KiB")

@@ -115,7 +115,7 @@ def test_extra_samples_one_and_two_are_alpha(samples: list[int], alpha: bool) ->
 
 
 def test_a_second_page_is_refused_and_a_reduced_copy_or_mask_is_not() -> None:
-    second: Tags = {256: (SHORT, [2]), 257: (SHORT, [2])}
+    second: Tags = {256: (SHORT, [3]), 257: (SHORT, [3])}
     for extra in ({254: (LONG, [1])}, {254: (LONG, [4])}, {254: (LONG, [5])}, {255: (SHORT, [2])}):
         built = page()
         built.directory(second | extra)
@@ -140,10 +140,27 @@ def test_a_preview_in_the_first_place_is_refused() -> None:
     refused(page(t254=(LONG, [1])), "begins with a preview")
 
 
-def test_directories_in_a_loop_are_refused() -> None:
+def test_a_pyramid_whose_pages_no_flag_marks_is_one_picture() -> None:
+    built = page(
+        t256=(SHORT, [101]), t257=(SHORT, [67]), t278=None, t273=(LONG, [8]), t279=(LONG, [20301]), pixels=20301
+    )
+    for width, height in ((51, 34), (25, 17), (12, 8)):
+        built.directory({256: (SHORT, [width]), 257: (SHORT, [height])})
+        assert facts(built.data).width == 101
+    built.directory({256: (SHORT, [6]), 257: (SHORT, [6])})
+    refused(built, "more than one page")
+
+
+def test_a_next_directory_that_is_missing_past_the_end_or_itself_is_none() -> None:
+    for offset in (struct.unpack_from("<I", page().data, 4)[0], 2**31, 2**32 - 1):
+        built = page()
+        built.patch(built.link, "I", offset)
+        assert facts(built.data).width == 4
     built = page()
-    built.patch(built.link, "I", struct.unpack_from("<I", built.data, 4)[0])
-    refused(built, "loop")
+    assert facts(built.data[: built.link]).width == 4
+
+
+def test_directories_in_a_loop_are_refused() -> None:
     built = page()
     again = built.directory({254: (LONG, [1])})
     built.directory({254: (LONG, [1])})
@@ -162,9 +179,6 @@ def test_a_long_chain_of_directories_is_refused() -> None:
 def test_directories_outside_the_file_or_oversized_are_refused(big: bool) -> None:
     word = "Q" if big else "I"
     for offset in (2**31, 2**32 - 1, *((2**63, 2**64 - 1) if big else ())):
-        built = page(big=big)
-        built.patch(built.link, word, offset)
-        refused(built, "past its end")
         built = page(big=big)
         built.patch(8 if big else 4, word, offset)
         refused(built, "past its end")
@@ -249,3 +263,61 @@ def test_broken_headers_are_refused() -> None:
     ):
         with pytest.raises(UnsupportedFormat):
             facts(data)
+
+
+ONE_STRIP = {"t257": (SHORT, [4]), "t278": None, "t273": (LONG, [8])}
+
+
+def test_one_strip_needs_no_length_if_a_truncation_would_show() -> None:
+    for counts in (None, (LONG, [0])):
+        assert facts(page(**ONE_STRIP, t279=counts).data).height == 4
+        assert facts(page(**ONE_STRIP, t279=counts, t259=(SHORT, [5])).data).height == 4
+    for start in (7, 2**32 - 50):
+        with pytest.raises(UnsupportedFormat):
+            facts(page(**ONE_STRIP | {"t273": (LONG, [start])}, t279=None).data)
+    behind = page(**ONE_STRIP | {"t273": (LONG, [1000])}, t279=None, t259=(SHORT, [5]))
+    behind.add(bytes(2000))
+    refused(behind, "length of its only strip is missing")
+
+
+def test_uncompressed_strips_shorter_than_their_rows_are_refused() -> None:
+    refused(page(t279=(LONG, [23, 24])), "shorter than their rows")
+    refused(page(t279=(LONG, [24, 23])), "shorter than their rows")
+    assert facts(page(t257=(SHORT, [3]), t279=(LONG, [24, 12])).data).height == 3
+    refused(page(t257=(SHORT, [3]), t279=(LONG, [12, 24])), "shorter than their rows")
+    assert facts(page(t279=(LONG, [9, 9]), t259=(SHORT, [5])).data).height == 4
+
+
+@pytest.mark.parametrize(
+    "change", [{"t262": (SHORT, [32803])}, {"t262": (SHORT, [34892])}, {"t50706": (1, [1, 4, 0, 0])}]
+)
+def test_camera_raw_is_refused_with_the_cure(change: dict[str, tuple[int, list[int]]]) -> None:
+    refused(page(**change), "camera raw file. Develop it")
+
+
+@pytest.mark.parametrize("mark", [b"IIIITwaR", b"CR\x02\x00"])
+def test_camera_raw_is_known_by_its_mark(mark: bytes) -> None:
+    built = page()
+    built.data[8 : 8 + len(mark)] = mark
+    refused(built, "camera raw file")
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(5, 1), (12, 1), (24, 1), (32, 1), (32, 2), (64, 3)])
+def test_bit_depths_that_nobody_reads_are_refused(bits: int, kind: int) -> None:
+    refused(page(t258=(SHORT, [bits] * 3), t339=(SHORT, [kind] * 3)), "bits per sample")
+
+
+def test_32_bit_floats_are_accepted() -> None:
+    changes = {"t258": (SHORT, [32]), "t277": (SHORT, [1]), "t339": (SHORT, [3]), "t279": (LONG, [32, 32])}
+    assert facts(page(pixels=64, **changes).data).width == 4
+
+
+@pytest.mark.parametrize("compression", [0, 9, 32895, 34661, 65000])
+def test_compressions_that_nobody_reads_are_refused(compression: int) -> None:
+    refused(page(t259=(SHORT, [compression])), f"compression {compression} is one that")
+
+
+def test_the_fourth_of_four_unnamed_rgb_samples_is_alpha() -> None:
+    four = {"t258": (SHORT, [8] * 4), "t277": (SHORT, [4]), "t279": (LONG, [32, 32])}
+    assert facts(page(pixels=80, **four).data).has_alpha
+    assert not facts(page(pixels=80, **four, t262=(SHORT, [5])).data).has_alpha

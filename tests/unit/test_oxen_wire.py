@@ -281,3 +281,25 @@ def test_a_cancellation_is_what_the_row_says_afterwards(word: str, cancelled: bo
     assert [r.method for r in vendor.requests] == ["GET", "DELETE", "GET"]
     assert {str(r.url) for r in vendor.requests} == {f"{BASE}/ai/queue/{PROCESS}"}
     assert vendor.bodies == [b"", b"", b""]
+
+
+@pytest.mark.parametrize(
+    ("word", "error"),
+    [
+        ("invalid_params", ProviderRejected),
+        ("insufficient_credits", OperatorFault),
+        ("unauthenticated", OperatorFault),
+        ("rate_limited", Throttled),
+        ("unknown_error", SubmitInDoubt),
+    ],
+)
+@pytest.mark.parametrize("tags", [{}, {"synchronous": "true"}])
+def test_an_error_in_a_200_means_what_its_type_means(word: str, error: type[Exception], tags: dict[str, str]) -> None:
+    body = {"error": {"type": word, "title": "No"}, "status": "error", "status_message": word}
+    with pytest.raises(error):
+        submit(oxen(Vendor(answer(body))), **tags)
+
+
+def test_an_error_beside_a_generation_hides_no_generation() -> None:
+    body = {**ACCEPTED, "error": {"type": "invalid_params"}}
+    assert submit(oxen(Vendor(answer(body)))).process_id == PROCESS

@@ -35,7 +35,9 @@ def test_values_reach_the_wire_in_the_vendors_spelling_and_the_plan_in_ours() ->
     assert result.parameters == {
         "model": "Redefine",
         "face_enhancement": "true",
-        "subject_detection": "Foreground",
+        "face_enhancement_strength": "0.8",
+        "face_enhancement_creativity": "0",
+        "subject_detection": "foreground",
         "creativity": "3",
         "texture": "2",
         "output_format": "tiff",
@@ -43,7 +45,13 @@ def test_values_reach_the_wire_in_the_vendors_spelling_and_the_plan_in_ours() ->
         "output_width": "1200",
     }
     told = {name: value for name, value in result.parameters.items() if name != "output_width"}  # which nobody set
-    assert result.settings == {**told, "provider": "topaz", "label": "l", "max_credits": "9"}
+    assert result.settings == {
+        **told,
+        "subject_detection": "Foreground",
+        "provider": "topaz",
+        "label": "l",
+        "max_credits": "9",
+    }
     assert result.layers["texture"] == "stack"
     assert set(result.layers) == set(result.settings)
     assert result.label == "l"
@@ -105,7 +113,7 @@ def test_what_is_no_plain_number_is_refused(key: str, value: str) -> None:
 
 
 def test_an_integer_written_as_a_decimal_is_refused() -> None:
-    with pytest.raises(InvalidSetting, match="an integer from 1 to 6"):
+    with pytest.raises(InvalidSetting, match="an integer from 1 to 9"):
         planned({"model": "Redefine", "creativity": "3.0"})
 
 
@@ -117,7 +125,11 @@ def test_a_side_of_exactly_32000_pixels_is_taken() -> None:
 @pytest.mark.parametrize(
     ("model", "key", "takers"),
     [
-        ("CGI", "fix_compression", "Standard V2, Low Resolution V2, High Fidelity V2, Text Refine"),
+        (
+            "CGI",
+            "fix_compression",
+            "Standard V2, Low Resolution V2, High Fidelity V2, Upscale High Fidelity V3, Text Refine",
+        ),
         ("Standard V2", "creativity", "Redefine"),
         ("Wonder", "denoise", "Standard V2"),
         ("Lens Blur", "output_width", "Standard V2"),

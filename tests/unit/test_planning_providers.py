@@ -5,6 +5,7 @@ for.
 from __future__ import annotations
 
 import pytest
+from tests.fakes.calendar import TODAY
 from tests.unit.planning_support import NO_LIMITS
 from tests.unit.test_catalog import MINIMAL
 
@@ -29,7 +30,7 @@ def planned(tags: dict[str, str], defaults: str) -> Plan:
     settings = resolve(
         [tag_layer(tags), parse_defaults(defaults)], default_provider="topaz", allowed_providers=tuple(BOOKS)
     )
-    return plan(settings, SMALL, 100, NO_LIMITS)
+    return plan(settings, SMALL, 100, NO_LIMITS, TODAY)
 
 
 def test_a_default_model_of_another_provider_gives_way_to_the_providers_own() -> None:

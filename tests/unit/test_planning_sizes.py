@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from tests.fakes.calendar import TODAY
 from tests.unit.planning_support import MODELS, NO_LIMITS, PHOTO, TINY, TOPAZ, name_of, planned
 
 from darkroom.catalog import Model
@@ -99,7 +100,7 @@ def test_scale_and_a_side_on_the_same_object_are_refused(side: str) -> None:
 def test_scale_and_a_side_in_two_layers_of_the_object_are_refused() -> None:
     layers = [tag_layer({"scale": "2"}), Layer(METADATA, {"output_width": "100"}, carried_by_object=True)]
     with pytest.raises(InvalidSetting, match="exclude each other"):
-        plan(resolve(layers, default_provider="topaz", allowed_providers=["topaz"]), PHOTO, 1, NO_LIMITS)
+        plan(resolve(layers, default_provider="topaz", allowed_providers=["topaz"]), PHOTO, 1, NO_LIMITS, TODAY)
 
 
 def test_scale_and_a_side_both_in_the_stack_are_refused() -> None:
@@ -134,9 +135,10 @@ def a_picture_of(megapixels: Decimal, extra_pixels: int = 0) -> ImageFacts:
 def test_every_model_takes_an_image_of_exactly_its_limit_at_its_price(model: Model) -> None:
     most = min(model.max_input_mp, model.max_output_mp)
     outcome = planned({"model": model.name}, facts=a_picture_of(most))
-    expected = {(24, 512): 22, (4, 256): 64, (4, 16): 4, (20, 256): 13, (24, 256): 11}[
-        int(model.mp_per_credit), int(most)
-    ]
+    expected = {
+        (24, 512): 22, (4, 256): 64, (4, 128): 32, (4, 24): 6, (4, 16): 4, (20, 256): 13, (24, 256): 11, (8, 256): 32,
+        (2, 256): 128,
+    }[int(model.mp_per_credit), int(most)]  # fmt: skip
     assert outcome.credits == expected
     assert outcome.cost_usd == expected * Decimal("0.12")
 
@@ -155,7 +157,9 @@ def test_no_model_gives_an_image_above_its_output_limit(model: Model) -> None:
     at_limit = int(model.max_output_mp * 1_000_000) // 32_000
     tags = {"model": model.name, "output_width": "32000", "output_height": str(at_limit)}
     assert planned(tags, facts=facts).output_height == at_limit
-    with pytest.raises(ImageTooLarge, match="the result"):
+    # 1,024 MP are two sides of 32,000, the longest that a side may be.
+    error, words = (InvalidSetting, "output_height") if at_limit == 32_000 else (ImageTooLarge, "the result")
+    with pytest.raises(error, match=words):
         planned({**tags, "output_height": str(at_limit + 1)}, facts=facts)
 
 

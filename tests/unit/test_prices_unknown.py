@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from tests.fakes.calendar import TODAY
 
 from darkroom import catalog, planning, setting_layers
 from darkroom.catalog import Catalog
@@ -36,7 +37,7 @@ def planned(limits: Limits = NO_LIMITS, facts: ImageFacts = PHOTO, **tags: str) 
     resolved = setting_layers.resolve(
         [setting_layers.tag_layer(tags)], default_provider="topaz", allowed_providers=["topaz"]
     )
-    return planning.plan(resolved, facts, 1000, limits)
+    return planning.plan(resolved, facts, 1000, limits, TODAY)
 
 
 def test_a_model_without_a_rate_is_planned_without_a_price() -> None:

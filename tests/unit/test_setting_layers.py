@@ -136,8 +136,37 @@ def test_metadata_stands_between_tags_and_stack() -> None:
     }
 
 
-def test_the_prefix_concerns_tags_only() -> None:
+def test_metadata_without_a_prefix_is_read_beside_tags_with_one() -> None:
     assert with_metadata({"output-width": "100"}).values["output_width"] == ResolvedSetting("100", "metadata")
+
+
+CAMERA = {"model": "X-T5", "exposure": "1/60", "seed": "x", "mode": "manual", "provider": "acme", "scale": "big"}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name"),
+    [("darkroom:", "darkroom-scale"), ("darkroom:", "Darkroom-Scale"), ("a/b@c:", "a-b-c-scale"), ("my_", "my-scale"),
+     ("x.y+", "x.y+scale")],
+)  # fmt: skip
+def test_under_a_prefix_only_prefixed_metadata_is_read_and_a_cameras_is_left_alone(prefix: str, name: str) -> None:
+    layers = [metadata_layer({**CAMERA, name: "2"}, prefix)]
+    settings = resolve(layers, default_provider="topaz", allowed_providers=["topaz"])
+    assert settings.values == {
+        "scale": ResolvedSetting("2", "metadata"),
+        "provider": ResolvedSetting("topaz", "stack"),
+    }
+
+
+def test_a_typo_under_the_prefix_is_refused_and_other_peoples_keys_under_it_are_left_alone() -> None:
+    layers = [metadata_layer({"app-camera": "X-T5", "app-modle": "CGI"}, "app:")]
+    with pytest.raises(InvalidSetting, match="app-modle"):
+        resolve(layers, default_provider="topaz", allowed_providers=["topaz"])
+
+
+def test_under_the_prefix_of_the_receipts_a_name_of_theirs_is_a_setting() -> None:
+    layers = [metadata_layer({"darkroom-model": "CGI"}, "darkroom:")]
+    settings = resolve(layers, default_provider="topaz", allowed_providers=["topaz"])
+    assert settings.values["model"] == ResolvedSetting("CGI", "metadata")
 
 
 def test_metadata_may_hold_what_tags_cannot() -> None:

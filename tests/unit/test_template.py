@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.unit.template_support import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, cited, environment, mentions, of_type
 
+from darkroom import catalog
 from darkroom.model import Alarm
 
 DEFAULTS: dict[str, str | int] = {
@@ -20,8 +21,9 @@ DEFAULTS: dict[str, str | int] = {
     "TopazBaseUrl": "https://api.topazlabs.com/image/v1",
     "AimlapiBaseUrl": "https://api.aimlapi.com",
     "OxenBaseUrl": "https://hub.oxen.ai/api",
-    "UwearBaseUrl": "https://api.uwear.ai/api/v1",
+    "UwearBaseUrl": "https://api.uwear.ai",
     "DefaultSettings": "",
+    "SettingSpelling": "",
     "TagPrefix": "",
     "MetadataSettings": "",
     "MonthlyCreditLimit": "0",
@@ -94,6 +96,8 @@ def test_a_default_passes_its_own_pattern(name: str) -> None:
         ("DefaultSettings", "prompt=a=b , scale= 2", "scale="),
         ("DefaultSettings", "scale=2", "scale=2,model="),
         ("DefaultSettings", "", "scale= ,model=CGI"),
+        ("SettingSpelling", "topaz=snake,oxen=both", "topaz=Snake"),
+        ("SettingSpelling", "", "snake"),
         ("InputSuffixes", ".jpg,.JPG,.png", ".jpg, .png"),
         ("InputSuffixes", ",".join(f".{n}" for n in range(10)), ",".join(f".{n}" for n in range(11))),
         ("InputPrefix", "été 2026/", "in*/"),
@@ -295,3 +299,8 @@ def test_a_sample_event_is_json_and_names_no_account_of_anybody(path: Path) -> N
     text = path.read_text()
     assert json.loads(text)
     assert set(re.findall(r"(?<![0-9a-f])\d{12}(?![0-9a-f])", text)) <= {"123456789012"}
+
+
+def test_the_default_base_urls_are_those_of_the_catalogs() -> None:
+    for name in catalog.providers():
+        assert DEFAULTS[f"{name.capitalize()}BaseUrl"] == catalog.load(name).base_url

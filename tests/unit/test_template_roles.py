@@ -55,6 +55,7 @@ def test_sweep_may_do_exactly_this() -> None:
                 ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Query"),
             ),
             ("${LedgerTable.Arn}/index/OpenJobs", ("dynamodb:Query",)),
+            ("${LedgerTable.Arn}/index/JobsByDay", ("dynamodb:Query",)),
             ("IntakeQueue.Arn", ("sqs:SendMessage",)),
             ("input bucket", ("s3:ListBucketVersions",)),
             ("output bucket", ("s3:ListBucketMultipartUploads",)),

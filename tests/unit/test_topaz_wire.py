@@ -7,7 +7,9 @@ ones.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -53,6 +55,7 @@ ESTIMATE_BODY = (
     b'--{b}\r\nContent-Disposition: form-data; name="model"\r\n\r\nStandard V2\r\n'
     b'--{b}\r\nContent-Disposition: form-data; name="output_width"\r\n\r\n512\r\n'
     b'--{b}\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na "b"\xc3\xa9\r\n'
+    b'--{b}\r\nContent-Disposition: form-data; name="category"\r\n\r\nEnhance\r\n'
     b'--{b}\r\nContent-Disposition: form-data; name="input_width"\r\n\r\n40\r\n'
     b'--{b}\r\nContent-Disposition: form-data; name="input_height"\r\n\r\n30\r\n'
     b"--{b}--\r\n"
@@ -143,6 +146,43 @@ def test_an_estimate_is_a_form_without_a_file() -> None:
     estimate = adapter(vendor).estimate(PLAN, 40, 30)
     assert vendor.bodies == [framed(ESTIMATE_BODY, vendor.requests[0])]
     assert (estimate.duration_seconds, estimate.credits) == (12, Decimal(3))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "path", "category"),
+    [
+        ("enhance/async", "estimate", "Enhance"),
+        ("enhance-gen/async", "estimate-gen", "Enhance"),
+        ("sharpen/async", "estimate", "Sharpen"),
+        ("sharpen-gen/async", "estimate-gen", "Sharpen"),
+        ("denoise-gen/async", "estimate-gen", "Denoise"),
+        ("restore-gen/async", "estimate-gen", "Restore"),
+        ("lighting/async", "estimate", "Lighting"),
+    ],
+)
+def test_an_estimate_is_asked_of_the_kind_of_its_endpoint(endpoint: str, path: str, category: str) -> None:
+    vendor = Vendor(answer({"duration": 12, "credits": 3}))
+    adapter(vendor).estimate(replace(PLAN, endpoint=endpoint), 40, 30)
+    (request,) = vendor.requests
+    assert str(request.url) == f"{BASE}/{path}"
+    assert f'name="category"\r\n\r\n{category}\r\n'.encode() in vendor.bodies[0]
+
+
+def test_estimates_of_many_are_one_list() -> None:
+    vendor = Vendor(answer([{"duration": 12, "credits": 3}, {"duration": 9, "credits": 1}]))
+    found = adapter(vendor).estimate_many([(PLAN, 40, 30), (replace(PLAN, endpoint="sharpen-gen/async"), 4, 3)])
+    assert [(one.duration_seconds, one.credits) for one in found] == [(12, 3), (9, 1)]
+    (request,) = vendor.requests
+    assert (request.method, str(request.url)) == ("POST", f"{BASE}/estimate-bulk")
+    first, second = json.loads(vendor.bodies[0])
+    assert first == {**PLAN.parameters, "category": "Enhance", "input_width": "40", "input_height": "30"}
+    assert (second["category"], second["input_width"]) == ("Sharpen", "4")
+
+
+@pytest.mark.parametrize("body", [{}, [], [{"duration": 1}, {"duration": 1}], ["none"], [{"credits": 1}]])
+def test_estimates_that_do_not_fit_the_list_are_no_answer(body: Any) -> None:
+    with pytest.raises(ProviderUnavailable):
+        adapter(Vendor(answer(body))).estimate_many([(PLAN, 40, 30)])
 
 
 @pytest.mark.parametrize("body", [{}, {"duration": "soon"}, {"duration": None}, [], {"duration": -1}])

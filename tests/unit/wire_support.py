@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
 
 import httpx
+from tests.fakes.calendar import TODAY
 from tests.fakes.mock_vendor import HANDLE, NO_TLS, Keys, Vendor
 from tests.fakes.result_server import PUBLIC, Host
 
 from darkroom import catalog
-from darkroom.model import Handle, ImageFacts, ImageFormat, Limits, Plan
+from darkroom.model import Handle, ImageFacts, ImageFormat, Limits, Plan, Spelling
 from darkroom.planning import plan
 from darkroom.ports import ImageStream
 from darkroom.providers import http_client
@@ -67,7 +68,7 @@ def planned(provider: str, facts: ImageFacts = PNG, **tags: str) -> Plan:
     settings = resolve(
         [tag_layer({"provider": provider, **tags})], default_provider="topaz", allowed_providers=catalog.providers()
     )
-    return plan(settings, facts, 1_000, NO_LIMITS)
+    return plan(settings, facts, 1_000, NO_LIMITS, TODAY, {"topaz": Spelling.SNAKE})
 
 
 def adapter_of(

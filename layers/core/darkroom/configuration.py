@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
-from darkroom.model import Limits
+from darkroom.model import Limits, Spelling
 
 # A number of the ledger has at most 38 digits. A price times an amount has as many as both together.
 MAX_DIGITS = 18
@@ -99,6 +99,20 @@ class Configuration:
             credits_per_job=self._limits_by_provider("MaxCreditsPerJob", "MAX_CREDITS_PER_JOB", known),
             credit_price_usd=self._amounts_by_provider("CreditPriceUsd", "CREDIT_PRICE_USD", known),
         )
+
+    def spellings(self, known: Collection[str]) -> dict[str, Spelling]:
+        """Return provider → spelling of its settings, as SettingSpelling says: `topaz=snake,…`. Raises BadConfiguration for an
+        unknown provider or spelling, and for a provider that is named twice."""
+        spellings: dict[str, Spelling] = {}
+        for part in filter(None, (part.strip() for part in self.text("SETTING_SPELLING", "").split(","))):
+            name, _, word = (piece.strip().lower() for piece in part.partition("="))
+            if name not in known or word not in list(Spelling) or name in spellings:
+                raise BadConfiguration(
+                    f"SettingSpelling: {part!r} is not one spelling of a provider, such as topaz={'|'.join(Spelling)}; "
+                    f"providers: {', '.join(known)}; correct it and deploy again"
+                )
+            spellings[name] = Spelling(word)
+        return spellings
 
     def _limits_by_provider(self, parameter: str, name: str, known: Collection[str]) -> dict[str, Decimal]:
         """Return the limits that are not 0, which means no limit."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from darkroom.pipeline.in_doubt import InDoubt
     from darkroom.pipeline.operator_commands import OperatorCommands
     from darkroom.pipeline.poll import Poll
+    from darkroom.pipeline.probe import Probe
     from darkroom.pipeline.quote import Quote
     from darkroom.pipeline.reconcile import Reconcile
+    from darkroom.pipeline.retiring_models import RetiringModels
     from darkroom.pipeline.retries import Retries
     from darkroom.pipeline.settlement import Settlement
     from darkroom.pipeline.submit import Submit
@@ -108,7 +111,7 @@ class Container:
     @cached_property
     def sweep(self) -> Sweep:
         """The use case of the sweep function."""
-        from darkroom.pipeline import lost_uploads, reconcile
+        from darkroom.pipeline import lost_uploads, reconcile, retiring_models
         from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
         from darkroom.pipeline.sweep import Sweep
 
@@ -139,10 +142,20 @@ class Container:
             rounds={
                 "LostUploads": (lost_uploads.EVERY, lost),
                 "AbandonedUploads": (lost_uploads.EVERY, lambda until: abandoned()),
+                "RetiringModels": (retiring_models.EVERY, lambda until: self.retiring_models()),
                 "Drifted": (reconcile.EVERY, lambda until: self.reconciliation()),
             },
             alerts=adapters.alerts,
             clock=adapters.clock,
+        )
+
+    @cached_property
+    def retiring_models(self) -> RetiringModels:
+        """The count of jobs on models that retire soon, for the sweep."""
+        from darkroom.pipeline.retiring_models import RetiringModels
+
+        return RetiringModels(
+            queries=self.adapters.sweep_queries, alerts=self.adapters.alerts, clock=self.adapters.clock
         )
 
     @cached_property
@@ -213,6 +226,22 @@ class Container:
             tag_prefix=self.configuration.tag_prefix,
             metadata_prefix=self.configuration.metadata_prefix,
             limits=self.adapters.limits,
+            spellings=self.configuration.spellings(ADAPTERS),
+            clock=self.adapters.clock,
+        )
+
+    @cached_property
+    def probe(self) -> Probe:
+        """The probe of a provider's spelling, for an operator's command. It needs the environment of submit."""
+        from darkroom.pipeline.probe import Probe, TellingQuote
+
+        told = {field.name: getattr(self.quote, field.name) for field in fields(self.quote)}
+        return Probe(
+            sources=self.adapters.sources,
+            ledger=self.adapters.ledger,
+            dispatch=replace(self.dispatch, quote=TellingQuote(**told)),
+            clock=self.adapters.clock,
+            deadline=self.configuration.deadline,
         )
 
     @cached_property

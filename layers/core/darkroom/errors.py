@@ -123,7 +123,7 @@ class InvalidSetting(Refusal):
 
 
 class UnknownModel(Refusal):
-    """The setting `model` is not a model of the chosen provider."""
+    """The setting `model` is not a model that the chosen provider offers, or no longer."""
 
     code = ErrorCode.UNKNOWN_MODEL
 

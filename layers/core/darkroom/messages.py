@@ -132,10 +132,23 @@ def _object_created_event(upload: Upload) -> str:
 
 
 def event_detail(job: Job) -> dict[str, object]:
-    """Return the job's public attributes for events and reports, as JSON types, without absent ones."""
+    """Return the job's public attributes for events and reports, as JSON types, without absent ones.
+
+    If the job's model is to retire, `retires` says on which day at the earliest, and `replaced_by` names its successor.
+    """
     attributes = job.attributes
-    detail = {name: plain(attributes[name]) for name in PUBLIC}
+    detail = {name: plain(attributes[name]) for name in PUBLIC} | _end_of_model(job)
     return {name: value for name, value in detail.items() if value is not None}
+
+
+def _end_of_model(job: Job) -> dict[str, object]:
+    from darkroom import catalog  # not at the top: poll reads no catalog, and sweep seldom does
+
+    known = job.provider in catalog.providers() and job.model
+    model = catalog.load(job.provider or "").models.get(job.model or "") if known else None
+    if model is None or model.lifecycle.warns_on is None:
+        return {}
+    return {"retires": model.lifecycle.warns_on.isoformat(), "replaced_by": model.lifecycle.replaced_by}
 
 
 def plain(value: object) -> object:

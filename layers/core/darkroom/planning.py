@@ -1,56 +1,101 @@
 """Planning: turns the resolved settings and the image's facts into a plan, or raises the reason for a rejection. Pure.
 
-It checks, in this order: the model, which settings it takes, their values, the output format, the sizes, and the price of this
-job. It must not know the month's budgets, which belong to the ledger.
+It checks, in this order: the model and whether it is still offered, which settings it takes, their values, the output format, the
+sizes, and the price of this job. It must not know the month's budgets, which belong to the ledger, and it reads no clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from darkroom import catalog, pricing, sizing
-from darkroom.catalog import Catalog, Kind, Model, Parameter
-from darkroom.catalog.parameter_values import describe_allowed, to_wire_value
+from darkroom import catalog, model_settings, pricing, retirement, sizing
+from darkroom.catalog import Catalog, Model
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
-from darkroom.model import PIXELS_PER_MEGAPIXEL, ImageFacts, ImageFormat, Limits, Plan, ResolvedSetting, SendMode
-from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, did_you_mean, quoted
+from darkroom.model import (
+    PIXELS_PER_MEGAPIXEL,
+    ImageFacts,
+    ImageFormat,
+    Limits,
+    Plan,
+    ResolvedSetting,
+    SendMode,
+    Spelling,
+)
+from darkroom.model_settings import CONDITIONAL_KEYS, DEFAULT_LAYER
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, REPLACE, Settings, did_you_mean, quoted
 from darkroom.spelling import closest
 
-DEFAULT_LAYER = "default"  # the layer of a value that no layer gave and the catalog does
-# The bounds of `scale` are ours: below 1 the job would pay to lose pixels, and no model takes more than 16.
-OUR_CHOICE = "our own choice, 2026-11"
-SCALE = Parameter("scale", "scale", Kind.DECIMAL, Decimal(1), Decimal(16), source=OUR_CHOICE)
-SYNCHRONOUS = Parameter("synchronous", "", Kind.BOOL, source=OUR_CHOICE)
-CONDITIONAL_KEYS = frozenset({"scale", "input_by", "synchronous"})  # Darkroom's own keys that only some models support
+NO_SPELLINGS: Mapping[str, Spelling] = {}
 FORMAT_SYNONYMS = {"jpg": "jpeg", "tif": "tiff"}
 
 
-def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits) -> Plan:
-    """Return the plan for one upload. Nothing is spent. Do not call it for skipped uploads.
+def plan(
+    settings: Settings,
+    facts: ImageFacts,
+    size_bytes: int,
+    limits: Limits,
+    today: date,
+    spellings: Mapping[str, Spelling] = NO_SPELLINGS,
+) -> Plan:
+    """Return the plan for one upload, as the provider's models are on that day. Nothing is spent. Do not call it for skipped
+    uploads. `spellings` maps a provider to the spelling of its settings, for those that differ from the catalog.
 
-    Raises UnknownModel, InvalidSetting, UnsupportedFormat, ImageTooLarge, PriceAboveLimit.
+    Raises UnknownModel, also for a retired model, InvalidSetting, UnsupportedFormat, ImageTooLarge, PriceAboveLimit.
     """
-    provider_catalog = catalog.load(settings.provider)
+    book = catalog.load(settings.provider)
     notes = list(settings.notes)
-    model_setting = _model_setting(settings, provider_catalog, notes)
-    model = _find_model(provider_catalog, model_setting)
-    accepted = _accepted_settings(settings, provider_catalog, model, notes)
-    _resolve_size_conflict(accepted, model, settings.layers, notes)
-    values = {name: _check_value(name, resolved, model) for name, resolved in accepted.items()}
+    model_setting = _model_setting(settings, book, notes)
+    model = _find_model(book, model_setting)
+    spelling = spellings.get(settings.provider, book.setting_spelling)
+
+    wanted = _Wanted(settings, facts, size_bytes, limits, model_setting.layer, spelling)
+    if model.lifecycle.is_retired(today):
+        successor = _successor(book, model, model_setting, settings, today)
+        replaced = _plan_with(model, wanted, list(notes))
+        planned = _plan_with(
+            successor, wanted, [*notes, f"{retirement.refusal(model, book.provider)}; {successor.name} took its place"]
+        )
+        _check_no_dearer(replaced, planned)
+        return planned
+    notes += filter(None, [retirement.note(model, today)])
+    return _plan_with(model, wanted, notes)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be planned, whichever model takes it."""
+
+    settings: Settings
+    facts: ImageFacts
+    size_bytes: int
+    limits: Limits
+    model_layer: str  # the layer that named the model
+    spelling: Spelling
+
+
+def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
+    """Return the plan with that model. `notes` grow by what is dropped or filled in."""
+    settings, facts, limits = wanted.settings, wanted.facts, wanted.limits
+    book = catalog.load(settings.provider)
+    accepted = model_settings.accepted_settings(settings, book, model, notes)
+    model_settings.resolve_size_conflict(accepted, model, settings.layers, notes)
+    values = {name: model_settings.check_value(name, resolved, model) for name, resolved in accepted.items()}
+    model_settings.fill_in_needs(model, accepted, values, notes)
     output_format = _output_format(model, facts, accepted, values, notes)
     sides = sizing.size_parameters(model, values, facts)
-    width, height = sizing.check_size(provider_catalog, model, sides, facts, size_bytes)
+    width, height = sizing.check_size(book, model, sides, facts, wanted.size_bytes)
     send_mode = _send_mode(model, accepted, values, width * height, notes)
     values_to_send = {**values, **sides, "output_format": output_format.value}
-    recorded = {"model": ResolvedSetting(model.name, model_setting.layer), **accepted, **_ledger_settings(settings)}
+    recorded = {"model": ResolvedSetting(model.name, wanted.model_layer), **accepted, **_ledger_settings(settings)}
     unpriced = Plan(
         provider=settings.provider,
         model=model.name,
         **_endpoints(model, send_mode),
-        parameters=_wire_parameters(model, values_to_send),
+        parameters=_wire_parameters(model, values_to_send, wanted.spelling),
         settings={name: values_to_send.get(name, resolved.value) for name, resolved in recorded.items()},
         layers={name: resolved.layer for name, resolved in recorded.items()},
         notes=tuple(notes),
@@ -59,7 +104,7 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
         output_width=width,
         output_height=height,
         credits=None,
-        credit_price_usd=limits.credit_price_usd.get(settings.provider, provider_catalog.credit_price_usd),
+        credit_price_usd=limits.credit_price_usd.get(settings.provider, book.credit_price_usd),
         send_mode=send_mode,
         other_formats=_other_formats(model, output_format),
         label=settings.label,
@@ -67,6 +112,34 @@ def plan(settings: Settings, facts: ImageFacts, size_bytes: int, limits: Limits)
     )
     credits = pricing.credits(width * height, model.mp_per_credit, model.credits)
     return unpriced if credits is None else with_price(unpriced, credits, limits)
+
+
+def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, settings: Settings, today: date) -> Model:
+    """Return the model that takes a retired model's place. Raises UnknownModel unless `retired` is `replace` and the successor
+    takes every setting that the retired model took."""
+    refused = (
+        f"model={quoted(model_setting.value)} in {model_setting.layer}: {retirement.refusal(model, book.provider)}"
+    )
+    successor = retirement.successor(book, model, today)
+    if successor is None:
+        raise UnknownModel(f"{refused}. Models: {', '.join(book.models)}")
+    if settings.retired != REPLACE:
+        raise UnknownModel(f"{refused}. Set model={successor.name}, or retired=replace to let it take the place")
+    for name, resolved in settings.values.items():
+        if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and model_settings.takes(model, name):
+            if not model_settings.takes(successor, name):
+                raise UnknownModel(f"{refused}. {successor.name} cannot take its place: it does not take {name}")
+            model_settings.check_value(name, resolved, successor)
+    return successor
+
+
+def _check_no_dearer(replaced: Plan, planned: Plan) -> None:
+    """Raise UnknownModel if the successor costs more than the retired model did, or if nobody can tell."""
+    if replaced.credits is None or planned.credits is None or planned.credits > replaced.credits:
+        raise UnknownModel(
+            f"{replaced.provider} has retired {replaced.model}. {planned.model} cannot take its place: it costs "
+            f"{planned.credits} credits, {replaced.model} cost {replaced.credits}. Set model={planned.model} to take it"
+        )
 
 
 def with_price(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
@@ -115,96 +188,10 @@ def _find_model(provider_catalog: Catalog, model_setting: ResolvedSetting) -> Mo
     raise UnknownModel(f"{unknown}{near or '.'} Models: {names}")
 
 
-def _accepted_settings(
-    settings: Settings, provider_catalog: Catalog, model: Model, notes: list[str]
-) -> dict[str, ResolvedSetting]:
-    """Return the settings that the model takes, with the defaults of its required ones. Any other setting raises
-    InvalidSetting if the object itself has it; otherwise it is dropped and noted."""
-    required = [parameter for parameter in model.parameters.values() if parameter.required]
-    accepted = {parameter.name: ResolvedSetting(parameter.default or "", DEFAULT_LAYER) for parameter in required}
-    for name, resolved in settings.values.items():
-        if name in OUR_KEYS and name not in CONDITIONAL_KEYS:
-            continue
-        if _takes(model, name):
-            accepted[name] = resolved
-            continue
-        message = f"{name}={quoted(resolved.value)} in {resolved.layer}: model {model.name} does not take {name}"
-        if resolved.layer in OBJECT_LAYERS:
-            takers = [other.name for other in provider_catalog.models.values() if _takes(other, name)]
-            raise InvalidSetting(
-                f"{message}; models that do: {', '.join(takers) or f'none of {provider_catalog.provider}'}"
-            )
-        notes.append(f"{message}; dropped")
-    return accepted
-
-
-def _takes(model: Model, name: str) -> bool:
-    match name:
-        case "scale":
-            return model.takes_size or bool(model.factors)
-        case "input_by":
-            return len(model.inputs) > 1
-        case "synchronous":
-            return model.synchronous_endpoint is not None
-    return name in model.parameters
-
-
-def _resolve_size_conflict(
-    accepted: dict[str, ResolvedSetting], model: Model, layers: Sequence[str], notes: list[str]
-) -> None:
-    """Drop the weaker of `scale` and another setting of size, which exclude each other. Raises InvalidSetting if both come
-    from the same layer, or both from the object itself."""
-    for side in (*sizing.SIZE_KEYS, *filter(None, [model.factor_parameter])):
-        if "scale" not in accepted or side not in accepted:
-            continue
-        if accepted[side].layer == DEFAULT_LAYER:  # it is only the default of a required parameter
-            del accepted[side]
-            continue
-        ranks = {name: layers.index(accepted[name].layer) for name in ("scale", side)}
-        both_carried = all(accepted[name].layer in OBJECT_LAYERS for name in ranks)
-        if both_carried or ranks["scale"] == ranks[side]:
-            raise InvalidSetting(
-                f"scale={quoted(accepted['scale'].value)} in {accepted['scale'].layer} and {side}={quoted(accepted[side].value)} "
-                f"in {accepted[side].layer} exclude each other; keep one of them"
-            )
-        winner, loser = sorted(ranks, key=lambda name: ranks[name])
-        notes.append(
-            f"{loser}={quoted(accepted[loser].value)} in {accepted[loser].layer} gives way to {winner}; dropped"
-        )
-        del accepted[loser]
-
-
-def _check_value(name: str, resolved: ResolvedSetting, model: Model) -> str:
-    parameter = _parameter(name, model)
-    value = to_wire_value(parameter, resolved.value)
-    if value is None:
-        raise _invalid(name, resolved, model, describe_allowed(parameter))
-    if name == "scale" and model.factors and sizing.factor_choice(model, Decimal(value)) is None:
-        raise _invalid(name, resolved, model, " or ".join(str(factor) for factor in sorted(model.factors.values())))
-    return value
-
-
-def _parameter(name: str, model: Model) -> Parameter:
-    """Return the parameter that describes the key: one of the model's or of Darkroom's own."""
-    match name:
-        case "scale":
-            return SCALE
-        case "synchronous":
-            return SYNCHRONOUS
-        case "input_by":
-            return Parameter("input_by", "", Kind.CHOICE, choices=model.inputs, source=OUR_CHOICE)
-    return model.parameters[name]
-
-
-def _invalid(name: str, resolved: ResolvedSetting, model: Model, valid: str) -> InvalidSetting:
-    return InvalidSetting(
-        f"{name}={quoted(resolved.value)} in {resolved.layer} is not valid for model {model.name}; allowed: {valid}"
-    )
-
-
 def _ledger_settings(settings: Settings) -> dict[str, ResolvedSetting]:
     """Return the settings that the ledger keeps although no vendor is sent them."""
-    return {name: settings.values[name] for name in ("provider", "max_credits", "label") if name in settings.values}
+    kept = ("provider", "max_credits", "label", "retired")
+    return {name: settings.values[name] for name in kept if name in settings.values}
 
 
 def _other_formats(model: Model, expected: ImageFormat) -> tuple[ImageFormat, ...]:
@@ -267,9 +254,12 @@ def _output_format(
     return chosen
 
 
-def _wire_parameters(model: Model, values_to_send: Mapping[str, str]) -> dict[str, str]:
-    """Return the vendor's name → the vendor's value of each parameter, and of the model. Darkroom's own keys are left out."""
+def _wire_parameters(model: Model, values_to_send: Mapping[str, str], spelling: Spelling) -> dict[str, str]:
+    """Return the vendor's name → the vendor's value of each parameter, and of the model. Darkroom's own keys are left out. With
+    the spelling `both`, a parameter appears under two names."""
     accepted = [(model.parameters[name], value) for name, value in values_to_send.items() if name in model.parameters]
     return {"model": model.wire} | {
-        parameter.wire: parameter.wire_values.get(value, value) for parameter, value in accepted
+        wire: parameter.wire_values.get(value, value)
+        for parameter, value in accepted
+        for wire in parameter.wire_names(spelling)
     }

@@ -1,7 +1,7 @@
 """Setting layers: resolves tags, metadata and stack defaults to one value for each key. Pure functions.
 
-It checks all keys, and the values of `provider`, `skip`, `max_credits` and `label`. It must not check the value of a vendor's
-parameter, which depends on the model: `planning` does that.
+It checks all keys, and the values of `provider`, `skip`, `max_credits`, `label` and `retired`. It must not check the value of
+a vendor's parameter, which depends on the model: `planning` does that.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ STACK = "stack"
 OBJECT_LAYERS = frozenset({TAGS, METADATA})  # the layers of the object itself, which its uploader wrote
 
 OUR_KEYS = frozenset(
-    {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip"}
+    {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip", "retired"}
 )
+REFUSE, REPLACE = "refuse", "replace"  # what becomes of an upload whose model the provider has retired
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
 NO_HEADER_NAME = re.compile("[:/@]")  # of the characters of a tag's key (RFC 9110, section 5.1)
 LABEL_MAX_CHARACTERS = 256  # S3's limit for a tag value
@@ -61,6 +62,7 @@ class Settings:
     label: str | None
     notes: tuple[str, ...]
     layers: tuple[str, ...]
+    retired: str = REFUSE
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
 
     If `skip` is true, nothing else is checked. Raises InvalidSetting for a key that is twice in a layer, a misspelt key, an
     unknown key in a closed layer, an empty value, a `preset`, a provider that is unknown or not allowed, and for an invalid
-    `skip`, `max_credits` or `label`.
+    `skip`, `max_credits`, `label` or `retired`.
     """
     names = tuple(layer.name for layer in layers)
     known = known_keys()
@@ -168,7 +170,8 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
     if limit:
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
-    return Settings(provider, values, False, max_credits, _check_label(values.get("label")), (), names)
+    label, retired = _check_label(values.get("label")), _check_retired(values.get("retired"))
+    return Settings(provider, values, False, max_credits, label, (), names, retired)
 
 
 def quoted(value: str) -> str:
@@ -288,6 +291,16 @@ def _check_label(setting: ResolvedSetting | None) -> str | None:
         invalid = f"label={quoted(setting.value)} from {setting.layer} is not valid"
         raise InvalidSetting(f"{invalid}; allowed: up to {LABEL_MAX_CHARACTERS} printable characters")
     return setting.value
+
+
+def _check_retired(setting: ResolvedSetting | None) -> str:
+    if setting is None:
+        return REFUSE
+    word = setting.value.lower()
+    if word not in (REFUSE, REPLACE):
+        invalid = f"retired={quoted(setting.value)} from {setting.layer} is not valid"
+        raise InvalidSetting(f"{invalid}; allowed: {REFUSE}, {REPLACE}")
+    return word
 
 
 def _invalid_value(entry: _Entry, why: str) -> InvalidSetting:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from tests.contract.input_pictures import noise
+from tests.fakes.calendar import TODAY
 
 from darkroom import images, planning, setting_layers
 from darkroom.errors import ErrorCode
@@ -135,7 +136,7 @@ class ProviderUnderTest(ABC):
         """Return the plan for a picture with these tags."""
         layer = setting_layers.tag_layer(tags)
         resolved = setting_layers.resolve([layer], default_provider=self.vendor, allowed_providers=[self.vendor])
-        return planning.plan(resolved, facts, 200_000, FREE)
+        return planning.plan(resolved, facts, 200_000, FREE, TODAY)
 
     def image(self, content: bytes | None = None, attempt: int = 1, run: int = 1) -> ImageStream:
         """Return the image to send, as an adapter receives it."""

@@ -11,7 +11,7 @@ from darkroom.errors import ErrorCode
 from darkroom.providers import oxen
 from darkroom.providers.oxen import Oxen
 from darkroom_local.simulators.oxen import OxenSimulator
-from darkroom_local.simulators.oxen.published_facts import MODEL
+from darkroom_local.simulators.oxen.published_facts import MODELS
 
 
 class OxenUnderTest(SimulatedProvider):
@@ -22,7 +22,7 @@ class OxenUnderTest(SimulatedProvider):
         {
             "link", "queue", "synchronous", "url answer", "base64 answer", "traceless", "cancel", "list", "estimate", "result",
             "listed by link", "lean queue", "late fetch", "fetches later", "late check", "faults", "reasons", "price list",
-            "key behind results", "untold account", "whole or not", "charge in details",
+            "key behind results", "untold account", "whole or not", "charge in details", "error in 200",
         }
     )  # fmt: skip
     reads: ClassVar = {
@@ -65,4 +65,7 @@ class OxenUnderTest(SimulatedProvider):
     endless_fault = ("hold", "seconds")
     operations: ClassVar = {"synchronous": "edit"}
     inline_fault = "inline"
-    published = frozenset({("ai/queue", MODEL)})
+    accepted_beyond: ClassVar = {
+        ("topazlabs-bloom-2-image", "autoprompt"): "a boolean is sent as JSON's, so any other word becomes false",
+    }
+    published = frozenset(("ai/queue", model) for model in MODELS)

@@ -59,7 +59,7 @@ class UwearUnderTest(SimulatedProvider):
     page_limit = (uwear, "PAGE_LIMIT")
     simulator_class = UwearSimulator
     settings: ClassVar = {"available_credits": 10**9, "result_lifetime_seconds": 10.0**8}
-    base_path = "/api/v1"
+    base_path = ""
     endless_fault = ("late_job", "seconds")
     published = frozenset(("generation-upscale", model) for model in CREDITS)
 

@@ -16,13 +16,16 @@ from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.topaz.published_facts import ENDPOINTS
 from darkroom_local.simulators.topaz.request_checks import check_fields, price_request
 
-RATES = {"sharpen-gen": 20, "denoise": 24, "restore-gen": 24, "lighting": 24, "matting": 24, "tool": 24}
+RATES = {
+    "sharpen-gen": 20, "denoise": 24, "denoise-gen": 20, "restore-gen": 24, "lighting": 24, "matting": 24, "tool": 24,
+}  # fmt: skip
 MODELS = {
-    "sharpen-gen": ["Super Focus", "Super Focus V2"],
+    "sharpen-gen": ["Super Focus", "Super Focus V2", "Super Focus V3"],
     "denoise": ["Normal", "Strong", "Extreme"],
+    "denoise-gen": ["Denoise Max"],
     "restore-gen": ["Dust-Scratch", "Dust-Scratch V2"],
     "lighting": ["Adjust", "Adjust V2", "White Balance", "Colorize"],
-    "matting": ["Object"],
+    "matting": ["Object", "RemoveBG"],
     "tool": ["Transparency Upscale"],
 }
 PNG_ONLY = ("matting", "tool")

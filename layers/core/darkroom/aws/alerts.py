@@ -22,10 +22,10 @@ class MetricAlerts:
         log.error(message, extra={"alarm": alarm.value, **facts})
         Metrics().add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
 
-    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
-        """Add 1 to the metric, and log a warning."""
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
+        """Add `count` to the metric, and log a warning."""
         log.warning(message, extra={"note": metric.value, **facts})
-        Metrics().add_metric(name=metric.value, unit=MetricUnit.Count, value=1)
+        Metrics().add_metric(name=metric.value, unit=MetricUnit.Count, value=count)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,6 @@ class LoggedAlerts:
         """Log the alarm as a warning."""
         log.warning("%s: %s %s", alarm.value, message, facts or "")
 
-    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
         """Log the warning."""
         log.warning("%s: %s %s", metric.value, message, facts or "")

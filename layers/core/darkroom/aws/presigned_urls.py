@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.errors import NothingSent
+from darkroom.errors import ErrorCode, NothingSent, OperatorFault
 from darkroom.model import SourceObject
 from darkroom.ports import Clock
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sts import STSClient
 
+DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException"})
 SESSION_SECONDS = 3600
 CLOCK_SKEW = timedelta(seconds=60)
 # The regional host is needed: the global one answers with a redirect, for which the signature is not valid.
@@ -50,11 +51,14 @@ class S3PresignedUrls:
 
     def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
         """Return a presigned GET of that version. For an unversioned object, the link leads to the object that is at the key
-        when it is fetched. Raises NothingSent if no session can be had."""
+        when it is fetched. Raises OperatorFault if the role may not be assumed, NothingSent if no session can be had now."""
         version = {"VersionId": source.version_id} if source.version_id else {}
         try:
             signer = self._signer_until(self.clock() + timedelta(seconds=valid_seconds))
         except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in DENIED_CODES:
+                why = "submit may not assume the role that signs links (LinkRole): deploy the template again"
+                raise OperatorFault(ErrorCode.AUTH_FAILED, why) from None
             raise NothingSent(f"no link to the image could be signed ({type(error).__name__})") from None
         return signer.generate_presigned_url(
             "get_object",

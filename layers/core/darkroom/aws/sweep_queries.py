@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,6 +33,11 @@ class DynamoSweepQueries:
         jobs = [items.job_of(item) for item in self.table.rows(keys) if items.text(item, "open_status") == word]
         due = [job for job in jobs if job.due_at is not None and job.due_at <= now]
         return sorted(due, key=lambda job: (job.due_at or now, job.job_id))
+
+    def of_day(self, day: str) -> Iterator[Job]:
+        """Yield the jobs of a day, by one query of the index and one read of the rows for each 100 of them."""
+        for keys in self.table.pages("JobsByDay", "day", day):
+            yield from map(items.job_of, self.table.rows(keys))
 
     def reschedule(self, job: Job, until: datetime) -> None:
         """Set the job's `due_at` to `until`. Raises LostClaim."""

@@ -5,12 +5,20 @@ reads only the packaged files. It must not decide anything about an upload.
 
 The tables of a file:
 
-- `[sources]` maps short names to citations. Every fact names one of them in `source`; `price_source`, `limits_source`,
-  `size_source` and `synchronous_source` name another one for those facts.
+- `[sources]` maps short names to citations, each with its date and, in brackets, its strength: `official`, `several clients`,
+  `one client`, `assumed` or `ours`. Every fact names one of them in `source`; `price_source`, `limits_source`, `size_source` and
+  `synchronous_source` name another one for those facts.
+- `[spelling]` says how the vendor spells settings of several words: `settings` is `snake`, `camel` or `both`; `fixed` lists the
+  parameters that are spelt as in the catalog in any case. Without this table all are.
 - `[endpoints.x]` holds what the endpoint's models share.
-- `[[models]]` has one entry for each model. It adds parameters (`parameters = [names]`), may replace any fact of its endpoint,
-  may have a `wire_name`, and may narrow a shared parameter (`overrides = { name = { maximum = … } }`).
-- `[parameters.x]` describes a parameter. `x` is our name for it.
+- `[[models]]` has one entry for each model. It adds parameters (`parameters = [names]`), may leave out some of its endpoint's
+  (`leaves_out = [names]`), may replace any fact of its endpoint, and may have a `wire_name`. Endpoint and model may each change a
+  shared parameter (`overrides = { name = { maximum = … } }`). `doubt` says what nobody has verified about the model.
+- `[parameters.x]` describes a parameter. `x` is our name for it. `needs = { other = "value" }` names parameters that the vendor
+  wants with it when it is true, and the values that Darkroom fills in.
+
+A model's life: `since = { on = DAY, source = "…" }`; `retires = [{ on = DAY, source = "…" }, …]`, one entry for each page that
+gives a day; `replaced_by = "another model"` with `replaced_by_source`. All are left out where no page says anything.
 
 The keys of an endpoint or a model:
 
@@ -28,123 +36,25 @@ The keys of an endpoint or a model:
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from darkroom.model import ImageFormat
-
-UPLOAD, LINK = "upload", "link"  # how an image reaches a vendor: we send its bytes, or the vendor fetches it by a link
-
-
-class Kind(StrEnum):
-    """The type of value that a parameter takes."""
-
-    BOOL = "bool"
-    INTEGER = "integer"
-    DECIMAL = "decimal"
-    TEXT = "text"
-    CHOICE = "choice"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter as one model takes it. Bounds are inclusive. `default` is the vendor's own; it is sent only if the
-    parameter is required."""
-
-    name: str
-    wire: str
-    kind: Kind
-    minimum: Decimal | None = None
-    maximum: Decimal | None = None
-    max_length: int | None = None  # characters
-    choices: tuple[str, ...] = ()
-    default: str | None = None
-    required: bool = False  # the vendor refuses a call without it, so the default is sent
-    wire_values: Mapping[str, str] = field(default_factory=dict)  # our value → the vendor's, for those that differ
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Model:
-    """One model. Its name is unique within the provider; `wire` is the vendor's name for it."""
-
-    name: str
-    wire: str
-    endpoint: str  # the vendor's path below its base URL, e.g. `enhance/async`
-    is_default: bool  # of its endpoint
-    mp_per_credit: Decimal | None  # megapixels of output in one step of the price; None = the price has no steps
-    max_input_mp: Decimal
-    max_output_mp: Decimal
-    max_side_pixels: int
-    max_scale: Decimal | None  # the largest factor of a side; None = only the other limits count
-    output_formats: tuple[ImageFormat, ...]
-    parameters: Mapping[str, Parameter]  # our name → parameter
-    source: str
-    price_source: str
-    limits_source: str
-    size_source: str
-    synchronous_source: str
-    credits: Decimal | None = (
-        None  # per step, or per job without steps; None = only the vendor's estimate gives the price
-    )
-    input_formats: tuple[ImageFormat, ...] = tuple(ImageFormat)
-    format_is_open: bool = False  # the vendor does not say beforehand which of the output formats the result has
-    inputs: tuple[str, ...] = (UPLOAD,)
-    is_synchronous: bool = False  # whether `endpoint` is synchronous
-    synchronous_endpoint: str | None = None  # a synchronous path besides `endpoint`
-    synchronous_max_output_mp: Decimal | None = None
-    factor: Decimal = Decimal(1)  # how much a side grows by default
-    factor_parameter: str | None = None  # the parameter that chooses another factor
-
-    @property
-    def takes_size(self) -> bool:
-        """Whether the output's sides may be chosen."""
-        return "output_width" in self.parameters and "output_height" in self.parameters
-
-    @property
-    def factors(self) -> Mapping[str, Decimal]:
-        """The choices of `factor_parameter` and the factor of each; empty if the model has no such parameter."""
-        choices = self.parameters[self.factor_parameter].choices if self.factor_parameter else ()
-        return {choice: Decimal(choice.removesuffix("x")) for choice in choices}
-
-
-@dataclass(frozen=True)
-class Catalog:
-    """The published facts of one provider."""
-
-    provider: str
-    unit: str
-    credit_price_usd: Decimal
-    default_model: str
-    result_retention_hours: int
-    max_upload_bytes: int
-    visibility_grace_seconds: int
-    link_seconds: int  # how long a link to the input must stay valid
-    sources: Mapping[str, str]  # name of a price or limit of the whole provider → its citation
-    models: Mapping[str, Model]
-
-    def find_model(self, name: str) -> Model | None:
-        """Return the model of that name, or None. Case does not matter; spaces, `-` and `_` are alike."""
-        wanted = normalize_name(name)
-        return next((model for model in self.models.values() if normalize_name(model.name) == wanted), None)
-
-    @property
-    def parameter_names(self) -> frozenset[str]:
-        """Our names of all parameters of all models."""
-        return frozenset(name for model in self.models.values() for name in model.parameters)
-
-
-def normalize_name(name: str) -> str:
-    """Return a model's name in lower case with single spaces for all separators: `Standard-V2` → `standard v2`."""
-    return re.sub(r"[\s_-]+", " ", name).strip().lower()
+from darkroom.catalog.facts import (
+    UPLOAD,
+    Announcement,
+    Catalog,
+    Kind,
+    Lifecycle,
+    Model,
+    Parameter,
+    normalize_name,
+)
+from darkroom.model import ImageFormat, Spelling
 
 
 @cache
@@ -178,23 +88,32 @@ def parse(text: str) -> Catalog:
         link_seconds=limits.get("link_seconds", 0),
         sources=MappingProxyType(_sources(data)),
         models=MappingProxyType({model.name: model for model in models}),
+        base_url=data.get("base_url", ""),
+        setting_spelling=Spelling(data.get("spelling", {}).get("settings", Spelling.SNAKE)),
     )
-    if (
-        len({normalize_name(model.name) for model in models}) != len(models)
-        or catalog.default_model not in catalog.models
-    ):
-        raise ValueError(f"{catalog.provider}: model names must differ and include default_model")
+    _check(catalog, len(models))
     return catalog
+
+
+def _check(catalog: Catalog, entries: int) -> None:
+    """Raise ValueError unless the models' names differ, include the default, and every successor is another model."""
+    names = {normalize_name(name) for name in catalog.models}
+    if len(names) != entries or catalog.default_model not in catalog.models:
+        raise ValueError(f"{catalog.provider}: model names must differ and include default_model")
+    for model in catalog.models.values():
+        successor = model.lifecycle.replaced_by
+        if successor is not None and (successor not in catalog.models or successor == model.name):
+            raise ValueError(f"{catalog.provider}: {model.name} is replaced by {successor!r}, which is no other model")
 
 
 def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
     endpoint = data["endpoints"][entry["endpoint"]]
     facts = {**endpoint, **entry}
-    overrides = entry.get("overrides", {})
     names = [*endpoint["parameters"], *entry.get("parameters", [])]
     parameters = {
-        name: _parameter(name, {**data["parameters"][name], **overrides.get(name, {})}, data["sources"])
+        name: _parameter(name, _described(name, data, endpoint, entry), data["sources"])
         for name in names
+        if name not in entry.get("leaves_out", ())
     }
     return Model(
         name=entry["name"],
@@ -222,7 +141,34 @@ def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
         synchronous_max_output_mp=_decimal(facts, "synchronous_max_output_mp"),
         factor=Decimal(facts.get("factor", _default_factor(parameters, facts.get("factor_parameter")))),
         factor_parameter=facts.get("factor_parameter"),
+        lifecycle=_lifecycle(entry, data["sources"]),
+        doubt=entry.get("doubt", ""),
     )
+
+
+def _lifecycle(entry: Mapping[str, Any], sources: Mapping[str, str]) -> Lifecycle:
+    def announced(fact: Mapping[str, Any]) -> Announcement:
+        return Announcement(fact["on"], sources[fact["source"]])
+
+    ends = sorted(map(announced, entry.get("retires", ())), key=lambda announcement: announcement.on)
+    successor = entry.get("replaced_by")
+    return Lifecycle(
+        since=announced(entry["since"]) if "since" in entry else None,
+        retires=tuple(ends),
+        replaced_by=successor,
+        replaced_by_source=sources[entry["replaced_by_source"]] if successor else "",
+    )
+
+
+def _described(
+    name: str, data: Mapping[str, Any], endpoint: Mapping[str, Any], entry: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a parameter's table with the changes of the endpoint and then of the model."""
+    fixed = data["spelling"]["fixed"] if "spelling" in data else [name]
+    described = {"spells": name not in fixed, **data["parameters"][name]}
+    for changes in (endpoint, entry):
+        described |= changes.get("overrides", {}).get(name, {})
+    return described
 
 
 def _default_factor(parameters: Mapping[str, Parameter], name: str | None) -> str:
@@ -254,5 +200,7 @@ def _parameter(name: str, entry: Mapping[str, Any], sources: Mapping[str, str]) 
         default=entry.get("default"),
         required=entry.get("required", False),
         wire_values=MappingProxyType(entry.get("wire_values", {})),
+        spells=entry["spells"],
+        needs=MappingProxyType(entry.get("needs", {})),
         source=sources[entry["source"]],
     )

@@ -8,10 +8,12 @@ from darkroom.errors import UnsupportedFormat
 
 ReadRange = Callable[[int, int], bytes]  # (offset, length) → exactly that many bytes
 
-MAX_READS = 64
+MAX_READS = 512
 MAX_BYTES = 1024 * 1024
-EDGE_BYTES = 64 * 1024  # the size of the first and of the last read; the end of an image must lie in the latter
+EDGE_BYTES = 64 * 1024  # the size of the first and of the last read
 READ_AHEAD = 8 * 1024  # the least that any other read fetches; a full TIFF directory of 512 entries fits into it
+SKIM_AHEAD = 512  # the least that a skimming read fetches, after the first LARGE_SKIMS reads
+LARGE_SKIMS = 16  # one large read often spares several; a long row of large metadata needs many small ones
 
 MAX_DIMENSION = 2**31 - 1  # PNG specification 11.2.2; JPEG allows less, and no real TIFF has more
 
@@ -39,15 +41,19 @@ class RangedReader:
         """Return the last EDGE_BYTES, or all bytes of a smaller object."""
         return self.read(self.tail_offset, self.size - self.tail_offset, "end")
 
-    def read(self, offset: int, length: int, what: str) -> bytes:
-        """Return exactly `length` bytes from `offset`. Raises UnsupportedFormat if they pass the object's end or the budget;
-        its message calls them `what`."""
+    def skim(self, offset: int, length: int, what: str) -> bytes:
+        """Do as `read` does for the header of a segment or chunk whose data is skipped: many of them cost few bytes."""
+        return self.read(offset, length, what, READ_AHEAD if len(self._spans) < LARGE_SKIMS else SKIM_AHEAD)
+
+    def read(self, offset: int, length: int, what: str, ahead: int = READ_AHEAD) -> bytes:
+        """Return exactly `length` bytes from `offset`, of which any that are missing come with at least `ahead` bytes. Raises
+        UnsupportedFormat if they pass the object's end or the budget; its message calls them `what`."""
         end = offset + length
         if offset < 0 or length < 0 or end > self.size:
             raise truncated_error(what)
         parts: list[bytes] = []
         while offset < end:
-            start, data = self._find_span(offset) or self._fetch(offset, end, what)
+            start, data = self._find_span(offset) or self._fetch(offset, end, what, ahead)
             part = data[offset - start : end - start]
             parts.append(part)
             offset += len(part)
@@ -59,11 +65,11 @@ class RangedReader:
                 return span
         return None
 
-    def _fetch(self, offset: int, end: int, what: str) -> tuple[int, bytes]:
+    def _fetch(self, offset: int, end: int, what: str, ahead: int) -> tuple[int, bytes]:
         """Fetch bytes from `offset` up to `end` or a little further, but none that were fetched before."""
         known = min((start for start, _ in self._spans if start > offset), default=self.size)
         needed = min(end, known) - offset
-        length = max(needed, min(READ_AHEAD, known - offset, self._bytes_left))
+        length = max(needed, min(ahead, known - offset, self._bytes_left))
         if len(self._spans) >= MAX_READS or length > self._bytes_left:
             raise UnsupportedFormat(
                 f"Reading the header of the image takes more than {MAX_READS} reads or {MAX_BYTES // 1024} KiB. "

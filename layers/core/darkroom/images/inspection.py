@@ -1,6 +1,6 @@
 """The inspection of an image: reads its format, displayed size and transparency, and checks that it is complete.
 
-It reads an object's bytes through `read(offset, length)`, with at most 64 calls for at most 1 MiB. It never looks at the
+It reads an object's bytes through `read(offset, length)`, with at most 512 calls for at most 1 MiB. It never looks at the
 object's name, never decodes pixels and never holds a whole image. It trusts nothing that it reads: for any bytes it returns
 facts or raises UnsupportedFormat, whose message contains none of the bytes.
 """

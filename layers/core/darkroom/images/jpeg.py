@@ -1,6 +1,6 @@
-"""JPEG: reads the segments up to the first scan and looks for the end marker. It never reads or decodes the scan.
+"""JPEG: reads the segments up to the first scan and has `jpeg_scan` look for the scan's end. It never decodes the scan.
 
-Section numbers are those of ITU-T T.81. A second image after the first (MPF, which phones write) is ignored.
+Section numbers are those of ITU-T T.81. What follows the picture is ignored: phones append a second one (MPF) or a video.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images.byte_reader import (
+    READ_AHEAD,
     RangedReader,
     apply_orientation,
     check_dimensions,
     damaged_error,
     truncated_error,
 )
+from darkroom.images.jpeg_scan import check_scan_end
 from darkroom.images.tiff_directories import EXIF_PREFIX, exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
@@ -26,12 +28,11 @@ DECODABLE_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended sequentia
 OTHER_FRAMES = frozenset({0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), DHP, 0xF7})  # F7: JPEG-LS
 STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # B.1.1.3: TEM and RSTm have no length
 
-END_MARKER = b"\xff\xd9"
 MIN_LENGTH = 2  # B.1.1.4: a length counts its own two bytes
 FRAME_FIXED, FRAME_PER_COMPONENT = 6, 3  # B.2.2, bytes
 MAX_COMPONENTS = 4  # as CMYK has; B.2.3 allows no scan to interleave more
-LEGAL_PRECISIONS = frozenset({8, 12})  # table B.2
-MAX_FILL = 1024  # our limit; B.1.1.2 allows any number of FF before a marker, but no writer uses many
+PRECISION, RARE_PRECISION = 8, 12  # table B.2, bits
+MAX_STRAY = 16  # our limit; decoders step over any number of bytes that stand where a marker should
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ class _Segment:
 
 
 def inspect_jpeg(reader: RangedReader) -> ImageFacts:
-    """Return the facts of a complete JPEG. Its EOI must lie in the last 64 KiB, after the beginning of the scan. Raises
-    UnsupportedFormat."""
+    """Return the facts of a complete JPEG, whatever follows it. Raises UnsupportedFormat."""
     size: tuple[int, int] | None = None
     orientation: int | None = None
     for segment in _segments(reader):
@@ -59,7 +59,7 @@ def inspect_jpeg(reader: RangedReader) -> ImageFacts:
         elif segment.marker == APP1 and orientation is None and _is_exif(reader, segment):
             orientation = exif_orientation(reader, segment.at, segment.end)
         elif segment.marker == SOS:
-            _check_end(reader, segment.end)
+            check_scan_end(reader, segment.end)
             break
     if size is None:
         raise damaged_error("its scan comes before its size")
@@ -77,9 +77,9 @@ def _segments(reader: RangedReader) -> Iterator[_Segment]:
             continue
         if marker == EOI:
             raise UnsupportedFormat("The JPEG is cut short: it ends before its scan. Upload it again, whole.")
-        if marker in (SOI, 0x00):
+        if marker == SOI:
             raise damaged_error("a JPEG segment does not begin with a marker")
-        length = int.from_bytes(reader.read(at, 2, "scan"), "big")
+        length = int.from_bytes(reader.skim(at, 2, "scan"), "big")
         if length < MIN_LENGTH:
             raise damaged_error("a JPEG segment is shorter than its own length field")
         if at + length > reader.size:
@@ -89,14 +89,26 @@ def _segments(reader: RangedReader) -> Iterator[_Segment]:
 
 
 def _read_marker(reader: RangedReader, at: int) -> tuple[int, int]:
-    """Return the marker at `at`, after any fill bytes, and the offset of the byte after it."""
-    if reader.read(at, 1, "scan") != b"\xff":
-        raise damaged_error("a JPEG segment does not begin with a marker")
-    for position in range(at + 1, at + MAX_FILL):
-        (code,) = reader.read(position, 1, "scan")
-        if code != 0xFF:
-            return code, position + 1
-    raise damaged_error(f"more than {MAX_FILL} fill bytes stand before a JPEG segment")
+    """Return the marker at `at`, after any fill bytes (B.1.1.2) and a few stray ones, and the offset of the byte after
+    it."""
+    stray = 0
+    while stray <= MAX_STRAY:
+        if reader.skim(at, 1, "scan") == b"\xff":
+            at = _skip_fill(reader, at + 1)
+            (code,) = reader.skim(at, 1, "scan")
+            if code != 0x00:
+                return code, at + 1
+            stray += 1  # FF 00 is no marker
+        at, stray = at + 1, stray + 1
+    raise damaged_error("a JPEG segment does not begin with a marker")
+
+
+def _skip_fill(reader: RangedReader, at: int) -> int:
+    """Return the offset of the first byte from `at` that is not FF."""
+    while reader.skim(at, 1, "scan") == b"\xff":
+        block = reader.read(at, min(READ_AHEAD, reader.size - at), "scan")
+        at += len(block) - len(block.lstrip(b"\xff"))
+    return at
 
 
 def _frame_size(reader: RangedReader, segment: _Segment) -> tuple[int, int]:
@@ -111,22 +123,15 @@ def _frame_size(reader: RangedReader, segment: _Segment) -> tuple[int, int]:
     check_dimensions(width, height)
     if not 1 <= components <= MAX_COMPONENTS or length != FRAME_FIXED + FRAME_PER_COMPONENT * components:
         raise damaged_error("its JPEG frame header does not agree with its number of components")
-    if precision not in LEGAL_PRECISIONS:
+    if precision == RARE_PRECISION:
+        raise UnsupportedFormat(
+            "The JPEG has 12 bits a sample, which hardly any program can decode. Save it with 8 bits, or as a 16-bit TIFF or PNG."
+        )
+    if precision != PRECISION:
         raise damaged_error("its JPEG frame header has an impossible sample precision")
     return width, height
 
 
 def _is_exif(reader: RangedReader, segment: _Segment) -> bool:
     length = min(len(EXIF_PREFIX), segment.end - segment.at)
-    return reader.read(segment.at, length, "metadata") == EXIF_PREFIX
-
-
-def _check_end(reader: RangedReader, scan_at: int) -> None:
-    """Raise UnsupportedFormat unless an EOI follows at least one byte of scan. The EOI of an EXIF thumbnail lies before the
-    scan, so it does not count."""
-    begin = max(reader.tail_offset, scan_at + 1)
-    if begin >= reader.size or reader.read(begin, reader.size - begin, "end").rfind(END_MARKER) < 0:
-        raise UnsupportedFormat(
-            "The JPEG is cut short, or more than 64 KiB follow its end: its last 64 KiB hold no EOI. "
-            "Upload it again, whole and as a plain still picture."
-        )
+    return reader.skim(segment.at, length, "metadata") == EXIF_PREFIX

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
@@ -18,6 +18,7 @@ from darkroom.images.byte_reader import (
     damaged_error,
     truncated_error,
 )
+from darkroom.images.png_text import TEXT_KINDS, text_orientation
 from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
@@ -51,43 +52,58 @@ class _Header:
 
 
 def inspect_png(reader: RangedReader) -> ImageFacts:
-    """Return the facts of a complete, still PNG. Its trailer must lie in the last 64 KiB, after the first chunk of pixels.
-    Raises UnsupportedFormat."""
+    """Return the facts of a complete, still PNG, whatever follows it. Raises UnsupportedFormat."""
     chunks = _chunks(reader, len(SIGNATURE))
     header = _read_header(reader, next(chunks))
-    has_alpha, has_palette = header.colour_type in ALPHA_COLOUR_TYPES, False
-    exif: _Chunk | None = None
+    before: dict[bytes, _Chunk] = {}  # the first of each kind
+    orientation: int | None = None
     for chunk in chunks:
         if chunk.kind == b"IDAT":
             break
-        if chunk.kind == b"acTL":
-            raise UnsupportedFormat("The PNG is animated. Upload a single still picture.")
         if chunk.kind in (b"IHDR", b"IEND"):
             raise damaged_error("it has no pixels where they should begin")
-        has_palette = has_palette or chunk.kind == b"PLTE"
-        has_alpha = has_alpha or (chunk.kind == b"tRNS" and chunk.length > 0)
-        exif = chunk if chunk.kind == b"eXIf" and exif is None else exif
-    if header.colour_type == PALETTE_COLOUR_TYPE and not has_palette:
+        if chunk.kind in TEXT_KINDS and orientation is None:
+            orientation = text_orientation(reader, chunk.kind, chunk.at, chunk.length)
+        before.setdefault(chunk.kind, chunk)
+    _check_still(reader, before)
+    if header.colour_type == PALETTE_COLOUR_TYPE and b"PLTE" not in before:
         raise damaged_error("it has no palette though it says that it uses one")
-    trailer_at = _find_trailer(reader, chunk.end)
-    exif = exif or _find_late_exif(reader, chunk.end, trailer_at)
-    orientation = exif_orientation(reader, exif.at, exif.at + exif.length) if exif else 1
-    width, height = apply_orientation(header.width, header.height, orientation)
+    late_exif = _check_trailer(reader, chunk)
+    exif = before.get(b"eXIf") or late_exif
+    if exif is not None:
+        orientation = exif_orientation(reader, exif.at, exif.at + exif.length)
+    width, height = apply_orientation(header.width, header.height, orientation or 1)
+    has_alpha = header.colour_type in ALPHA_COLOUR_TYPES or (b"tRNS" in before and before[b"tRNS"].length > 0)
     return ImageFacts(ImageFormat.PNG, width, height, has_alpha)
+
+
+def _check_still(reader: RangedReader, before: Mapping[bytes, _Chunk]) -> None:
+    """Raise UnsupportedFormat if the PNG is animated (14.2). One whose only frame are the pixels is a still picture."""
+    control = before.get(b"acTL")
+    if control is None:
+        return
+    frames = int.from_bytes(reader.read(control.at, min(4, control.length), "header"), "big")
+    if frames != 1 or b"fcTL" not in before:
+        raise UnsupportedFormat("The PNG is animated. Upload a single still picture.")
 
 
 def _chunks(reader: RangedReader, at: int) -> Iterator[_Chunk]:
     """Yield the chunks, found by their lengths. The iterator has no end: the caller stops at the pixels, or
     UnsupportedFormat is raised."""
     while True:
-        length, kind = struct.unpack(">I4s", reader.read(at, 8, "pixel data"))
-        if length > MAX_CHUNK_LENGTH or not kind.isalpha():
-            raise damaged_error("a PNG chunk does not begin with a length and a type")
-        chunk = _Chunk(kind, at + 8, length)
-        if chunk.end > reader.size:
-            raise truncated_error("pixel data" if kind == b"IDAT" else "metadata")
+        chunk = _chunk_at(reader, at, "pixel data")
         yield chunk
         at = chunk.end
+
+
+def _chunk_at(reader: RangedReader, at: int, what: str) -> _Chunk:
+    length, kind = struct.unpack(">I4s", reader.skim(at, 8, what))
+    if length > MAX_CHUNK_LENGTH or not kind.isalpha():
+        raise damaged_error("a PNG chunk does not begin with a length and a type")
+    chunk = _Chunk(kind, at + 8, length)
+    if chunk.end > reader.size:
+        raise truncated_error("pixel data" if kind == b"IDAT" else "metadata")
+    return chunk
 
 
 def _read_header(reader: RangedReader, chunk: _Chunk) -> _Header:
@@ -103,13 +119,33 @@ def _read_header(reader: RangedReader, chunk: _Chunk) -> _Header:
     return _Header(width, height, colour_type)
 
 
-def _find_trailer(reader: RangedReader, after: int) -> int:
-    """Return the offset of IEND, which other bytes may follow. Raises UnsupportedFormat if it is not in the last 64 KiB."""
-    found = reader.tail().rfind(TRAILER)
-    at = reader.tail_offset + found
-    if found < 0 or at < after:
-        raise UnsupportedFormat("The PNG is cut short: its last 64 KiB hold no IEND. Upload it again, whole.")
-    return at
+def _check_trailer(reader: RangedReader, pixels: _Chunk) -> _Chunk | None:
+    """Return the EXIF chunk between `pixels` and IEND, which any bytes may follow. If IEND is not in the last 64 KiB, the
+    chunks are walked. Raises UnsupportedFormat if there is no IEND."""
+    trailer_at = reader.tail_offset + reader.tail().rfind(TRAILER)
+    if trailer_at >= max(pixels.end, reader.tail_offset):
+        return _find_late_exif(reader, pixels.end, trailer_at)
+    exif: _Chunk | None = None
+    chunk = pixels
+    while chunk.kind != b"IEND":
+        chunk = _chunk_at(reader, _last_alike(reader, chunk).end, "IEND")
+        exif = chunk if chunk.kind == b"eXIf" and exif is None else exif
+    return exif
+
+
+def _last_alike(reader: RangedReader, chunk: _Chunk) -> _Chunk:
+    """Return the last of a row of chunks of the same kind and length, as encoders write for pixels. It steps over ever more
+    of them, then over fewer: a row of thousands takes some twenty reads."""
+    header, stride = struct.pack(">I4s", chunk.length, chunk.kind), chunk.length + 12
+    at, step, is_growing = chunk.at - 8, 1, True
+    while step:
+        there = at + step * stride
+        if there + stride <= reader.size and reader.skim(there, 8, "pixel data") == header:
+            at = there
+            step = step * 2 if is_growing else step // 2
+        else:
+            step, is_growing = step // 2, False
+    return _Chunk(chunk.kind, at + 8, chunk.length)
 
 
 def _find_late_exif(reader: RangedReader, after: int, trailer_at: int) -> _Chunk | None:

@@ -1,7 +1,6 @@
 """TIFF: reads the directories, wherever they lie, and checks that all strips or tiles lie inside the file.
 
-It never reads pixel data and never follows sub-directories. It accepts any compression, because the provider decides which it
-decodes.
+It never reads pixel data and never follows sub-directories. `tiff_samples` says which samples decoders read.
 
 Section numbers are those of TIFF 6.0.
 """
@@ -20,6 +19,7 @@ from darkroom.images.byte_reader import (
     truncated_error,
 )
 from darkroom.images.tiff_directories import TYPE_SIZES, Directory, Entry, TaggedBlock, orientation_of
+from darkroom.images.tiff_samples import Samples, has_alpha, read_samples
 from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")  # section 2; BigTIFF design
@@ -27,14 +27,11 @@ MIN_DATA_OFFSET = 8  # section 2: the header
 
 # Tags: section 8; those of tiles: section 15
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT = 254, 255, 256, 257
-STRIP_OFFSETS, SAMPLES_PER_PIXEL, ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, EXTRA_SAMPLES = 273, 277, 278, 279, 284, 338
+STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_COUNTS = 273, 278, 279
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 
 REDUCED_OR_MASK = 0b101  # section 8, NewSubfileType: bit 0 is a reduced image, bit 2 a transparency mask
 OLD_REDUCED = 2  # section 8, SubfileType
-SEPARATE_PLANES = 2  # section 8, PlanarConfiguration
-ALPHA_SAMPLES = frozenset({1, 2})  # section 18: associated, unassociated
-MAX_EXTRA_SAMPLES = 64  # our limit
 MAX_DIRECTORIES = 64  # our limit; an image pyramid with masks has about thirty
 
 
@@ -46,59 +43,54 @@ def inspect_tiff(reader: RangedReader) -> ImageFacts:
     _check_single(block, page)
     if not all(map(block.contains, page.entries.values())):
         raise truncated_error("metadata")
-    width, height = _first_value(block, page, WIDTH), _first_value(block, page, HEIGHT)
+    width, height = block.first_value(page, WIDTH), block.first_value(page, HEIGHT)
     check_dimensions(width, height)
-    _check_data(block, page, width, height)
+    samples = read_samples(block, page)
+    _check_data(block, page, samples, width, height)
     shown_width, shown_height = apply_orientation(width, height, orientation_of(block, page))
-    return ImageFacts(ImageFormat.TIFF, shown_width, shown_height, _has_alpha(block, page))
+    return ImageFacts(ImageFormat.TIFF, shown_width, shown_height, has_alpha(block, page, samples))
 
 
 def _check_single(block: TaggedBlock, page: Directory) -> None:
     """Raise UnsupportedFormat if there is a second page, if the first is only a preview, or if the directories form a
-    loop."""
+    loop. A directory that names itself as the next is the last."""
     if _is_secondary(block, page):
         raise UnsupportedFormat(
             "The TIFF begins with a preview or a mask, as camera raw files do. Save it as a plain, flat TIFF."
         )
-    seen = {block.first}
-    while offset := block.next_offset(page):
+    at, smallest, seen = block.first, page, {block.first}
+    while (offset := block.next_offset(page)) not in (0, at):
         if offset in seen:
             raise damaged_error("its directories form a loop")
         if len(seen) >= MAX_DIRECTORIES:
             raise damaged_error(f"it has more than {MAX_DIRECTORIES} directories")
         seen.add(offset)
-        page = block.read_directory(offset)
-        if not _is_secondary(block, page):
+        at, page = offset, block.read_directory(offset)
+        if _is_secondary(block, page):
+            continue
+        if not _is_reduced_copy(block, page, smallest):
             raise UnsupportedFormat("The TIFF has more than one page. Upload each page as a file of its own.")
+        smallest = page
+
+
+def _is_reduced_copy(block: TaggedBlock, page: Directory, larger: Directory) -> bool:
+    """Whether the page has the shape of the larger one and at most half its sides, as in pyramids and unmarked previews."""
+    width, height = block.first_value(page, WIDTH), block.first_value(page, HEIGHT)
+    large_width, large_height = block.first_value(larger, WIDTH), block.first_value(larger, HEIGHT)
+    is_small = 0 < 2 * width <= large_width + 1 and 0 < 2 * height <= large_height + 1
+    # Both sides of the copy are rounded, each by less than one pixel.
+    return is_small and abs(width * large_height - height * large_width) <= large_width + large_height
 
 
 def _is_secondary(block: TaggedBlock, read_directory: Directory) -> bool:
     return (
-        _first_value(block, read_directory, NEW_SUBFILE_TYPE, 0) & REDUCED_OR_MASK != 0
-        or _first_value(block, read_directory, SUBFILE_TYPE, 1) == OLD_REDUCED
+        block.first_value(read_directory, NEW_SUBFILE_TYPE, 0) & REDUCED_OR_MASK != 0
+        or block.first_value(read_directory, SUBFILE_TYPE, 1) == OLD_REDUCED
     )
 
 
-def _first_value(block: TaggedBlock, read_directory: Directory, tag: int, default: int | None = None) -> int:
-    """Return the tag's first value, or the default if the tag is missing. Raises UnsupportedFormat if there is neither."""
-    entry = read_directory.entries.get(tag)
-    if entry is not None and entry.count:
-        return block.integers(entry, 0, 1)[0]
-    if default is None:
-        raise damaged_error(f"TIFF tag {tag} is missing")
-    return default
-
-
-def _has_alpha(block: TaggedBlock, page: Directory) -> bool:
-    entry = page.entries.get(EXTRA_SAMPLES)
-    if entry is None:
-        return False
-    samples = block.integers(entry, 0, min(entry.count, MAX_EXTRA_SAMPLES))
-    return not ALPHA_SAMPLES.isdisjoint(samples)
-
-
-def _check_data(block: TaggedBlock, page: Directory, width: int, height: int) -> None:
-    """Raise UnsupportedFormat if strips or tiles are too few, empty, or pass the end of the file.
+def _check_data(block: TaggedBlock, page: Directory, samples: Samples, width: int, height: int) -> None:
+    """Raise UnsupportedFormat if strips or tiles are too few, empty, shorter than their rows, or pass the end of the file.
 
     If the lists of offsets and lengths do not fit into the rest of the byte budget, only their beginnings and ends are
     checked. That still finds a truncated file: it lacks the end of the data, which the last or the first entries point to.
@@ -106,11 +98,15 @@ def _check_data(block: TaggedBlock, page: Directory, width: int, height: int) ->
     tiled = TILE_WIDTH in page.entries or TILE_OFFSETS in page.entries
     offsets = page.entries.get(TILE_OFFSETS if tiled else STRIP_OFFSETS)
     counts = page.entries.get(TILE_COUNTS if tiled else STRIP_COUNTS)
+    rows = height if tiled else _rows_per_strip(block, page, height)
+    each = _count_tiles(block, page, width, height) if tiled else -(-height // rows)
+    expected = each * (samples.number if samples.is_separate else 1)
+    row_bytes = None if tiled else samples.row_bytes(width)
+    if offsets is not None and expected == 1 and not tiled and not block.first_value(page, STRIP_COUNTS, 0):
+        _check_uncounted_strip(block, offsets, row_bytes and row_bytes * height)
+        return
     if offsets is None or counts is None:
         raise damaged_error("the list of its strips or tiles is missing")
-    expected = _count_tiles(block, page, width, height) if tiled else _count_strips(block, page, height)
-    if _first_value(block, page, PLANAR, 1) == SEPARATE_PLANES:
-        expected *= _first_value(block, page, SAMPLES_PER_PIXEL, 1)
     if expected < 1 or offsets.count < expected or counts.count < expected:
         raise damaged_error("it has fewer strips or tiles than its size needs")
     for first, number in _checked_ranges(block.reader, offsets, counts, expected):
@@ -120,17 +116,39 @@ def _check_data(block: TaggedBlock, page: Directory, width: int, height: int) ->
             raise damaged_error("some of its strips or tiles were never written")
         if max(starmap(int.__add__, zip(starts, lengths, strict=True))) > block.end:
             raise truncated_error("pixel data")
+        if row_bytes is not None:
+            _check_lengths(lengths, first, each, row_bytes * rows, row_bytes * (height - (each - 1) * rows))
 
 
-def _count_strips(block: TaggedBlock, page: Directory, height: int) -> int:
-    rows = _first_value(block, page, ROWS_PER_STRIP, height)
+def _check_lengths(lengths: tuple[int, ...], first: int, each: int, full: int, last: int) -> None:
+    """Raise UnsupportedFormat if a strip has less than `full` bytes, or than `last` bytes if it is the last of its plane.
+    A plane has `each` strips; `first` is the index of the first length."""
+    for index, length in enumerate(lengths, first):
+        if length < full and (length < last or (index + 1) % each != 0):
+            raise damaged_error("its uncompressed strips are shorter than their rows")
+
+
+def _check_uncounted_strip(block: TaggedBlock, offsets: Entry, length: int | None) -> None:
+    """Raise UnsupportedFormat unless the only strip, whose length the file does not give, lies inside it. The strip takes
+    `length` bytes; if that is None, the directory must stand behind it, or a truncation could not be noticed."""
+    (start,) = block.integers(offsets, 0, 1)
+    if start < MIN_DATA_OFFSET:
+        raise damaged_error("some of its strips or tiles were never written")
+    if length is None and start >= block.first:
+        raise damaged_error("the length of its only strip is missing")
+    if start + (length or 1) > block.end:
+        raise truncated_error("pixel data")
+
+
+def _rows_per_strip(block: TaggedBlock, page: Directory, height: int) -> int:
+    rows = block.first_value(page, ROWS_PER_STRIP, height)
     if rows == 0:
         raise damaged_error("its strips have no rows")
-    return -(-height // rows)
+    return min(rows, height)
 
 
 def _count_tiles(block: TaggedBlock, page: Directory, width: int, height: int) -> int:
-    tile_width, tile_height = _first_value(block, page, TILE_WIDTH), _first_value(block, page, TILE_HEIGHT)
+    tile_width, tile_height = block.first_value(page, TILE_WIDTH), block.first_value(page, TILE_HEIGHT)
     if tile_width == 0 or tile_height == 0:
         raise damaged_error("its tiles have no size")
     return -(-width // tile_width) * -(-height // tile_height)

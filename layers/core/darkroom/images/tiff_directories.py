@@ -8,9 +8,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import RangedReader
+from darkroom.images.byte_reader import RangedReader, damaged_error
 
 EXIF_PREFIX = b"Exif\x00\x00"  # EXIF 2.32, 4.7.2
 ORIENTATION = 274  # TIFF 6.0 section 8; EXIF 2.32, 4.6.4 A
@@ -20,6 +21,7 @@ CLASSIC, BIG = 42, 43  # TIFF 6.0 section 2; BigTIFF design
 # Type → bytes of one value: TIFF 6.0 section 2, EXIF 2.32 4.6.2, BigTIFF design
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # unsigned integer type → its code in `struct`
+SIGNED = {6: "b", 8: "h", 9: "i", 17: "q"}
 
 
 class BrokenDirectory(UnsupportedFormat):
@@ -75,11 +77,14 @@ class TaggedBlock:
             raise _broken_error("its header is neither TIFF's nor BigTIFF's")
         return cls(reader, start, end, order, True, struct.unpack(f"{order}Q", head[8:16])[0])
 
-    def read_directory(self, offset: int) -> Directory:
-        """Read the directory at `offset`. Raises BrokenDirectory unless all its entries lie inside the block."""
+    def read_directory(self, offset: int, may_be_cut: bool = False) -> Directory:
+        """Read the directory at `offset`. Raises BrokenDirectory unless all its entries lie inside the block. If it may be
+        cut, its first entries suffice."""
         count_code, entry_code = ("Q", "HHQQ") if self.big else ("H", "HHII")
         count_size, entry_size = struct.calcsize(f"={count_code}"), struct.calcsize(f"={entry_code}")
         (count,) = self._unpack(count_code, offset, count_size)
+        if may_be_cut:
+            count = min(count, MAX_ENTRIES, (self.end - self.start - offset - count_size) // entry_size)
         if not 1 <= count <= MAX_ENTRIES:
             raise _broken_error(f"one of its directories does not have 1 to {MAX_ENTRIES} entries")
         table = self._take(offset + count_size, count * entry_size)
@@ -92,18 +97,37 @@ class TaggedBlock:
         return Directory(entries, offset + count_size + count * entry_size)
 
     def next_offset(self, read_directory: Directory) -> int:
-        """Return the offset of the next directory, 0 if there is none."""
+        """Return the offset of the next directory. It is 0 if there is none, also if the offset is missing or past the end."""
         code, length = ("Q", 8) if self.big else ("I", 4)
-        return int(self._unpack(code, read_directory.next_at, length)[0])
+        if self.start + read_directory.next_at + length > self.end:
+            return 0
+        offset = int(self._unpack(code, read_directory.next_at, length)[0])
+        return offset if self.start + offset < self.end else 0
 
     def contains(self, entry: Entry) -> bool:
         """Whether all the entry's values lie inside the block."""
         return self.start <= entry.at and entry.at + entry.length <= self.end
 
-    def integers(self, entry: Entry, first: int, count: int) -> tuple[int, ...]:
-        """Return `count` of the entry's values from index `first`. Raises BrokenDirectory if they are not unsigned integers
-        or lie outside the block."""
-        code = UNSIGNED.get(entry.type)
+    def first_value(self, read_directory: Directory, tag: int, default: int | None = None) -> int:
+        """Return the tag's first value, or the default if the tag is missing. Raises UnsupportedFormat if there is
+        neither."""
+        if values := self.values(read_directory, tag, 1):
+            return values[0]
+        if default is None:
+            raise damaged_error(f"TIFF tag {tag} is missing")
+        return default
+
+    def values(self, read_directory: Directory, tag: int, most: int) -> tuple[int, ...]:
+        """Return the tag's values, at most `most`; none if the tag is missing."""
+        entry = read_directory.entries.get(tag)
+        return () if entry is None else self.integers(entry, 0, min(entry.count, most))
+
+    def integers(
+        self, entry: Entry, first: int, count: int, codes: Mapping[int, str] = MappingProxyType(UNSIGNED)
+    ) -> tuple[int, ...]:
+        """Return `count` of the entry's values from index `first`. Raises BrokenDirectory if their type is not in `codes` or
+        they lie outside the block."""
+        code = codes.get(entry.type)
         if code is None or first < 0 or count < 0 or first + count > entry.count:
             raise _broken_error("a tag that must have whole numbers has other values")
         size = TYPE_SIZES[entry.type]
@@ -126,7 +150,7 @@ def exif_orientation(reader: RangedReader, start: int, end: int) -> int:
         start += len(EXIF_PREFIX)
     try:
         block = TaggedBlock.open(reader, start, end)
-        return orientation_of(block, block.read_directory(block.first))
+        return orientation_of(block, block.read_directory(block.first, may_be_cut=True))
     except BrokenDirectory:
         return 1
 
@@ -134,9 +158,10 @@ def exif_orientation(reader: RangedReader, start: int, end: int) -> int:
 def orientation_of(block: TaggedBlock, read_directory: Directory) -> int:
     """Return the directory's orientation, 1 to 8. It is 1 if there is none or an unknown one."""
     entry = read_directory.entries.get(ORIENTATION)
-    if entry is None or entry.type not in UNSIGNED or entry.count < 1:
+    codes = UNSIGNED | SIGNED  # some cameras write a signed type
+    if entry is None or entry.type not in codes or entry.count < 1:
         return 1
-    (value,) = block.integers(entry, 0, 1)
+    (value,) = block.integers(entry, 0, 1, codes)
     return value if 1 <= value <= 8 else 1
 
 

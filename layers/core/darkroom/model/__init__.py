@@ -19,7 +19,7 @@ from darkroom.model.jobs import (
     Reservation,
     WarningMetric,
 )
-from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode
+from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.processes import (
     AccountSnapshot,
     Balance,
@@ -74,6 +74,7 @@ __all__ = [
     "ResolvedSetting",
     "SendMode",
     "SourceObject",
+    "Spelling",
     "Submission",
     "UnfinishedUpload",
     "Upload",

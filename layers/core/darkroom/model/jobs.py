@@ -228,4 +228,5 @@ class WarningMetric(StrEnum):
     """The warnings, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
 
     ACCOUNT_UNREAD = "AccountUnread"
+    RETIRING_MODEL = "RetiringModelJobs"  # jobs of a day on models that retire soon
     WALK_LATE = "InputWalkLate"  # the input bucket is larger than the search for lost uploads can cover in a day

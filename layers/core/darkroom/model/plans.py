@@ -18,6 +18,14 @@ class ResolvedSetting:
     layer: str
 
 
+class Spelling(StrEnum):
+    """How a vendor spells the names of settings with several words."""
+
+    SNAKE = "snake"  # face_enhancement, the name in the catalog
+    CAMEL = "camel"  # faceEnhancement
+    BOTH = "both"  # the pages disagree: the request has both
+
+
 class SendMode(StrEnum):
     """How a plan is sent: whether the provider gets bytes or a link, and whether it answers with a process id or the result."""
 

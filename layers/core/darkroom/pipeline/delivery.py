@@ -14,6 +14,7 @@ from darkroom.errors import (
     ProcessUnknown,
     ProviderSilent,
     ResultNotReady,
+    SourceDenied,
     SourceGone,
     UnsafeLink,
     UnsupportedFormat,
@@ -140,8 +141,8 @@ class Delivery:
             source = self.sources.find(output_keys.upload_of(job))
             if source.job_id == job.job_id:  # otherwise an unversioned object was overwritten
                 metadata, tags = source.metadata, self.sources.tags(source)
-        except SourceGone:
-            pass  # the source was deleted meanwhile; the result is paid for, and is published without metadata and tags
+        except (SourceGone, SourceDenied):
+            pass  # deleted or denied meanwhile; the result is paid for, and is published without metadata and tags
         self.outputs.write(key, link, form.content_type, output_keys.receipt_metadata(job, credits, metadata), tags)
 
     def may_still_be_available(self, job: Job) -> bool:

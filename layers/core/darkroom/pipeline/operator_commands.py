@@ -79,7 +79,8 @@ class OperatorCommands:
                 )
         now = self.clock()
         adopted = self.interventions.adopt(job, process_id, now, now + self.deadline)
-        self.binding.start(adopted)
+        if adopted.status is JobStatus.PROCESSING:  # others may have ended it since that write, or run it again
+            self.binding.start(adopted)
         return adopted
 
     def resubmit(self, reference: str, *, force: bool = False, attempt: int | None = None) -> Job:

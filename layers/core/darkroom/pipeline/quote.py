@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from darkroom import images, planning
-from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject
-from darkroom.ports import InputBucket
+from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject, Spelling
+from darkroom.ports import Clock, InputBucket
 from darkroom.setting_layers import Settings, metadata_layer, parse_defaults, resolve, tag_layer
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ class Quote:
     tag_prefix: str
     metadata_prefix: str | None  # None = metadata holds no settings
     limits: Limits
+    spellings: Mapping[str, Spelling]  # provider → how it spells settings, where the stack's parameter says so
+    clock: Clock
 
     def settings(self, source: SourceObject) -> Settings:
         """Resolve the settings from tags, metadata and stack defaults. Raises SourceGone, InvalidSetting."""
@@ -38,7 +40,8 @@ class Quote:
     def plan(self, job: Job, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
         """Return the plan and the image's facts. Raises SourceGone, and a Refusal if the job must be rejected."""
         facts = images.inspect(self.sources.reader(source), source.size_bytes)
-        plan = planning.plan(settings, facts, source.size_bytes, self.limits)
+        today = self.clock().date()
+        plan = planning.plan(settings, facts, source.size_bytes, self.limits, today, self.spellings)
         _log_plan(job, plan)
         return plan, facts
 

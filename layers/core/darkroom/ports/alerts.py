@@ -13,5 +13,5 @@ class Alerts(Protocol):
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Count the alarm's metric, which calls a person, and log an error. Repeat safe."""
 
-    def warn(self, metric: WarningMetric, message: str, **facts: str) -> None:
-        """Count a metric that calls nobody, and log a warning. Repeat safe."""
+    def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
+        """Add `count` to a metric that calls nobody, and log a warning. Repeat safe."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,6 +15,9 @@ class SweepQueries(Protocol):
     def due(self, word: str, now: datetime, limit: int) -> list[Job]:
         """Return up to `limit` jobs under that word of the index whose `due_at` has passed, the longest due first, as they now
         are."""
+
+    def of_day(self, day: str) -> Iterator[Job]:
+        """Yield the jobs that were created on that day (`YYYY-MM-DD`, UTC), oldest first."""
 
     def reschedule(self, job: Job, until: datetime) -> None:
         """Set the job's `due_at` to `until`, because somebody else was told to work on it. Raises LostClaim if the job has

@@ -102,6 +102,14 @@ class Aimlapi(Adapter):
                 found[process.process_id] = process if known.state is ProcessState.FAILED else known
         return tuple(reversed(found.values()))
 
+    def offered(self) -> frozenset[str]:
+        """GET /models: the names of all models that the vendor lists, an array or in `data`. Raises ProviderUnavailable."""
+        answer = http_client.read_json(self._api.read("GET", "models"))
+        entries = answer.get("data") if isinstance(answer, dict) else answer
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise ProviderUnavailable("the provider's list of models has an unknown shape")
+        return frozenset(str(entry.get("id")) for entry in entries)
+
     def cancel(self, process_id: str) -> bool:
         """Return False: every request in the log has ended. Raises ProcessUnknown for any other."""
         self.progress(process_id)

@@ -65,6 +65,7 @@ class AuthenticatedClient:
         path: str,
         body: Mapping[str, Any],
         *,
+        base: str | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout = http_client.SUBMIT_TIMEOUT,
         send: Callable[..., httpx.Response] = http_client.send_and_read,
@@ -76,7 +77,7 @@ class AuthenticatedClient:
             try:
                 request = self.client.build_request(
                     "POST",
-                    f"{self.base_url}/{path}",
+                    f"{base or self.base_url}/{path}",
                     json=dict(body),
                     timeout=timeout,
                     headers={**(headers or {}), **self.key_header(key)},

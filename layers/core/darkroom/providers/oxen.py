@@ -1,4 +1,4 @@
-"""The adapter for Oxen.ai's image upscaler, by its queue or by its synchronous call.
+"""The adapter for Oxen.ai's image upscalers, by its queue or by its synchronous call.
 
 It relies on these facts from docs.oxen.ai (Topaz Image Upscaler page, async queue, image editing and models references, List
 past generations and Get generation details, 2026-11):
@@ -46,6 +46,16 @@ MAX_PAGES = 100
 CLOCK_SKEW = timedelta(minutes=2)
 GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path
 
+# The statuses that the pages give to the types of errors that come before anything is accepted.
+ERROR_STATUSES: Mapping[str, int] = {
+    "invalid_params": 400,
+    "unauthenticated": 401,
+    "insufficient_credits": 402,
+    "unauthorized": 403,
+    "resource_not_found": 404,
+    "rate_limited": 429,
+}
+
 STATES: Mapping[str, ProcessState] = {
     "queued": ProcessState.RUNNING,
     "processing": ProcessState.RUNNING,
@@ -76,7 +86,9 @@ class Oxen(Adapter):
             )
             with closing(answer) as response:
                 http_client.raise_for_submit(response)
-                synchronous.stage_from_json(response, self._downloads, stage_result, str(handle), "images", started_at)
+                synchronous.stage_from_json(
+                    response, self._downloads, stage_result, str(handle), "images", started_at, _raise_for_error
+                )
             return Submission(str(handle), datetime.now(UTC), staged=True)
         response = self._api.post_paid(plan.endpoint, body)
         http_client.raise_for_submit(response)
@@ -133,6 +145,14 @@ class Oxen(Adapter):
         model = self._model(plan.parameters["model"])
         _check_schema(plan, model)
         return Estimate(self.usual_seconds, _price(model))
+
+    def offered(self) -> Mapping[str, Mapping[str, Any]]:
+        """GET /ai/models: name → properties of its schema, of every model that the vendor lists."""
+        answer = parsing.read_object(self._api.read("GET", "ai/models"))
+        entries = answer.get("data")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise ProviderUnavailable("the provider's list of models has an unknown shape")
+        return {str(entry.get("id")): _properties(entry) for entry in entries}
 
     def _result_url(self, process_id: str) -> str:
         url = self._row(process_id).get("result_url")
@@ -207,12 +227,27 @@ class Oxen(Adapter):
         return bearer(self._api.keys.get(NAME)) if is_own else {}
 
 
+def _raise_for_error(body: object) -> None:
+    """Raise what the published status of the error would raise, if the body of a success is an error, as one client has seen
+    it.
+
+    Any other error leaves open whether something was accepted: the caller finds no generation and no picture in the body.
+    """
+    match body:
+        case {"generations": _} | {"images": _}:
+            return
+        case {"error": {"type": str(word)}} if word in ERROR_STATUSES:
+            http_client.raise_for_submit(httpx.Response(ERROR_STATUSES[word], json=body))
+
+
 def _generation_id(response: httpx.Response) -> str:
-    """Return the id of the generation that was enqueued. Raises SubmitInDoubt if the response names none."""
+    """Return the id of the generation that was enqueued. Raises SubmitInDoubt if the response names none, or what an error in
+    it means."""
     try:
         answer = http_client.read_json(response)
     except ProviderUnavailable:
         answer = None
+    _raise_for_error(answer)
     match answer:
         case {"generations": [{"generation_id": str(generation_id)}, *_]} if GENERATION_ID.fullmatch(generation_id):
             return generation_id
@@ -242,16 +277,22 @@ def _to_found_process(row: Mapping[str, Any], name: str) -> FoundProcess:
 
 def _check_schema(plan: Plan, model: Mapping[str, Any]) -> None:
     """Raise InvalidSetting for a value that the model's own schema does not list."""
-    schema = model.get("json_request_schema") or model.get("request_schema")
-    properties = schema.get("properties") if isinstance(schema, dict) else None
+    properties = _properties(model)
     for name, value in plan.parameters.items():
-        described = properties.get(name) if isinstance(properties, dict) else None
+        described = properties.get(name)
         choices = described.get("enum") if isinstance(described, dict) else None
         if isinstance(choices, list) and value not in choices:
             listed = http_client.clean(", ".join(map(str, choices)))
             raise InvalidSetting(
                 f"{name}={value}: the provider no longer takes this value for {plan.model}. It takes {listed}"
             )
+
+
+def _properties(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the properties of a model's schema, under either of its names; none if it has no schema."""
+    schema = model.get("json_request_schema") or model.get("request_schema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return properties if isinstance(properties, dict) else {}
 
 
 def _price(model: Mapping[str, Any]) -> Decimal | None:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -72,8 +72,10 @@ def stage_from_json(
     process_id: str,
     results_field: str,
     started_at: float,
+    raise_for_error: Callable[[object], None] = lambda body: None,
 ) -> dict[str, Any]:
-    """Stage the first result of a JSON response, and return the JSON without its base64. Raises SubmitInDoubt.
+    """Stage the first result of a JSON response, and return the JSON without its base64. Raises SubmitInDoubt, and what
+    `raise_for_error` raises for a body without base64.
 
     `results_field` names the field that holds the list of results, each with `url` or `b64_json`. `started_at` is when the
     call began, in seconds of `downloads.clock`.
@@ -86,6 +88,7 @@ def stage_from_json(
     except (UnusableResponse, ValueError, RecursionError):
         raise SubmitInDoubt("the provider's answer broke off or is not JSON") from None
     if not has_base64:
+        raise_for_error(body)
         url = _first_url(body.get(results_field))
         is_staged = url is not None and _download_with_retries(url, downloads, stage_result, process_id, started_at)
     if not is_staged:

@@ -13,8 +13,8 @@ It must never call `DELETE /status`, which clears the list for every user of the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,15 +28,13 @@ from darkroom.model import (
     Estimate,
     FoundProcess,
     Handle,
-    ImageFormat,
     Plan,
-    ProcessState,
     Progress,
     SendMode,
     Submission,
 )
 from darkroom.ports import ImageStream, ResultLink, StageResult
-from darkroom.providers import http_client, parsing, synchronous
+from darkroom.providers import http_client, parsing, synchronous, topaz_answers
 from darkroom.providers.authenticated_client import bearer
 from darkroom.providers.base import Adapter
 
@@ -46,20 +44,8 @@ ACCOUNT_PATH = "account/v1/credits/balance"
 PAGE_LIMIT = 100
 MAX_PAGES = 200  # 20,000 entries, more than a week of any account we know; a longer list counts as unavailable
 
-PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path, see `_path`
-
-STATES: Mapping[str, ProcessState] = {
-    "Pending": ProcessState.RUNNING,
-    "Processing": ProcessState.RUNNING,
-    "Completed": ProcessState.COMPLETED,
-    "Cancelled": ProcessState.CANCELLED,
-    "Failed": ProcessState.FAILED,
-}
+REFUSING_STATUSES = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
 ENDPOINT_GONE_STATUSES = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.GONE})
-FORMATS = {
-    "jpeg": ImageFormat.JPEG, "jpg": ImageFormat.JPEG, "png": ImageFormat.PNG, "tiff": ImageFormat.TIFF,
-    "tif": ImageFormat.TIFF,
-}  # fmt: skip
 
 
 class Topaz(Adapter):
@@ -130,7 +116,7 @@ class Topaz(Adapter):
         with closing(answer) as response:
             http_client.raise_for_submit(response)
             process_id = response.headers.get("x-process-id")
-            if not _is_process_id(process_id):
+            if not topaz_answers.is_process_id(process_id):
                 raise SubmitInDoubt("the provider accepted without naming a process id")
             is_picture = response.headers.get("content-type", "").lower().startswith("image/")
             chunks = synchronous.read_body(response)
@@ -144,14 +130,25 @@ class Topaz(Adapter):
             answer = {}
         fields = answer if isinstance(answer, dict) else {}
         process_id = fields.get("process_id") or response.headers.get("x-process-id")
-        if not _is_process_id(process_id):
+        if not topaz_answers.is_process_id(process_id):
             raise SubmitInDoubt("the provider accepted without naming a process id")
         eta = parsing.read_unix_time(fields.get("eta") or response.headers.get("x-eta"))
         return Submission(str(process_id), eta or datetime.now(UTC))
 
     def progress(self, process_id: str) -> Progress:
         """GET /status/{id}. An unpublished status word counts as running."""
-        return _to_progress(parsing.read_object(self._api.read_process("GET", _path("status", process_id))))
+        return topaz_answers.to_progress(
+            parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
+        )
+
+    def echoed_settings(self, process_id: str) -> Mapping[str, Any]:
+        """GET /status/{id}: the settings that the vendor says it uses, `options_json`; none if it says nothing readable."""
+        entry = parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
+        try:
+            options = json.loads(str(entry.get("options_json", "")))
+        except (ValueError, RecursionError):
+            return {}
+        return options if isinstance(options, dict) else {}
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
@@ -178,7 +175,7 @@ class Topaz(Adapter):
         """
         ours = [entry for entry in self._status_entries() if str(entry.get("filename", "")).startswith(handle.prefix)]
         # By id, because an entry may appear twice: pages shift while they are read.
-        found = {process.process_id: process for process in map(_to_found_process, ours)}
+        found = {process.process_id: process for process in map(topaz_answers.to_found_process, ours)}
         if send_mode.by_link and not found:
             return None
         return parsing.oldest_first(found.values(), handle)
@@ -192,17 +189,33 @@ class Topaz(Adapter):
         return True
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """POST /estimate-gen for the endpoint enhance-gen, /estimate for all others; none is published for sharpen alone."""
-        path = "estimate-gen" if plan.endpoint.startswith("enhance-gen") else "estimate"
-        fields = {**plan.parameters, "input_width": str(width), "input_height": str(height)}
-        # A field with the filename None keeps the request multipart without a file.
-        answer = parsing.read_object(
-            self._api.read("POST", path, files={name: (None, value) for name, value in fields.items()})
-        )
-        seconds = parsing.read_number(answer.get("duration"))
-        if seconds is None:
-            raise ProviderUnavailable("the provider's estimate names no duration")
-        return Estimate(int(seconds), parsing.read_number(answer.get("credits")))
+        """POST /estimate-gen for a generative endpoint, /estimate for any other."""
+        path, files = _estimate_request(plan, width, height)
+        return topaz_answers.to_estimate(parsing.read_object(self._api.read("POST", path, files=files)))
+
+    def estimate_unless_refused(self, plan: Plan, width: int, height: int) -> Estimate | None:
+        """Return the estimate, or None if the vendor refuses the request as it is."""
+        path, files = _estimate_request(plan, width, height)
+        response = self._api.call("POST", path, files=files)
+        if response.status_code in REFUSING_STATUSES:
+            return None
+        http_client.raise_for_read(response)
+        return topaz_answers.to_estimate(parsing.read_object(response))
+
+    def estimate_many(self, plans: Sequence[tuple[Plan, int, int]]) -> list[Estimate]:
+        """POST /estimate-bulk: the estimates for plans with the width and height of their images, in the same order. Free.
+
+        Raises ProviderUnavailable unless the answer has one estimate for each plan.
+        """
+        requests = [topaz_answers.estimate_fields(plan, width, height) for plan, width, height in plans]
+        answer = http_client.read_json(self._api.read("POST", "estimate-bulk", json=requests))
+        if (
+            not isinstance(answer, list)
+            or len(answer) != len(plans)
+            or not all(isinstance(one, dict) for one in answer)
+        ):
+            raise ProviderUnavailable("the provider's estimates do not fit the requests")
+        return [topaz_answers.to_estimate(one) for one in answer]
 
     def forget(self, process_id: str) -> None:
         """DELETE /status/{id}. An unknown id counts as removed."""
@@ -227,7 +240,9 @@ class Topaz(Adapter):
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = {"paginated": "true", "limit": str(PAGE_LIMIT)} | ({"cursor": cursor} if cursor else {})
-            entries, cursor = _parse_page(http_client.read_json(self._api.read("GET", "status", params=page)))
+            entries, cursor = topaz_answers.parse_page(
+                http_client.read_json(self._api.read("GET", "status", params=page))
+            )
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ProviderUnavailable("the provider's status list has entries of an unknown shape")
             yield from entries
@@ -239,6 +254,14 @@ class Topaz(Adapter):
         raise ProviderUnavailable("the provider's status list does not end")
 
 
+def _estimate_request(plan: Plan, width: int, height: int) -> tuple[str, dict[str, tuple[None, str]]]:
+    """Return the path and the form of an estimate. A field with the filename None keeps the form multipart without a file."""
+    endpoint = plan.endpoint.removesuffix("/async")
+    path = "estimate-gen" if endpoint.endswith(topaz_answers.GENERATIVE) else "estimate"
+    fields = topaz_answers.estimate_fields(plan, width, height)
+    return path, {name: (None, value) for name, value in fields.items()}
+
+
 def _check_no_content(response: httpx.Response) -> None:
     """Raise unless the response is a 204, the only published confirmation. A 200 with some gateway's error page must not
     count as a cancellation, which releases the reservation."""
@@ -247,55 +270,9 @@ def _check_no_content(response: httpx.Response) -> None:
         raise ProviderUnavailable(f"the provider answered {response.status_code} where only 204 confirms")
 
 
-def _is_process_id(value: object) -> bool:
-    return isinstance(value, str) and PROCESS_ID.fullmatch(value) is not None
-
-
 def _path(operation: str, process_id: str) -> str:
     """Return the path of one process. Raises ProcessUnknown for an empty id and for one with dots or slashes, which could
     address the whole list."""
-    if not _is_process_id(process_id):
+    if not topaz_answers.is_process_id(process_id):
         raise ProcessUnknown("the process id is not one of this provider")
     return f"{operation}/{process_id}"
-
-
-def _parse_page(body: object) -> tuple[list[Any], str | None]:
-    """Return the entries and the next page's cursor, from an array (1.0.0) or `{data, pagination}` (1.2.0)."""
-    match body:
-        case list():
-            return body, None
-        case {"data": list(entries), **rest}:
-            pagination = rest.get("pagination")
-            pages = pagination if isinstance(pagination, dict) else {}
-            cursor = pages.get("next_cursor")
-            if pages.get("has_next_page") and not cursor:
-                raise ProviderUnavailable("the provider's status list has another page but no cursor to it")
-            return entries, str(cursor) if cursor else None
-        case _:
-            raise ProviderUnavailable("the provider's status list has an unknown shape")
-
-
-def _to_progress(entry: Mapping[str, Any]) -> Progress:
-    word = str(entry.get("status", ""))
-    return Progress(
-        state=STATES.get(word, ProcessState.RUNNING),
-        eta=parsing.read_unix_time(entry.get("eta")),
-        credits=parsing.read_number(entry.get("credits")),
-        output_width=parsing.read_pixels(entry.get("output_width")),
-        output_height=parsing.read_pixels(entry.get("output_height")),
-        output_format=FORMATS.get(str(entry.get("output_format", "")).lower()),
-        vendor_word=word[:40],
-    )
-
-
-def _to_found_process(entry: Mapping[str, Any]) -> FoundProcess:
-    process_id = entry.get("process_id")
-    if not _is_process_id(process_id):
-        raise ProviderUnavailable("the provider's status list shows our process without its id")
-    return FoundProcess(
-        process_id=str(process_id),
-        handle=str(entry.get("filename", "")),
-        state=_to_progress(entry).state,
-        eta=parsing.read_unix_time(entry.get("eta")),
-        created_at=parsing.read_unix_time(entry.get("creation_time")),
-    )

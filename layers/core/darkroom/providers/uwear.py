@@ -7,8 +7,12 @@ It relies on these facts from the vendor's API reference (Create Upscale and Get
 - Results are kept for four hours.
 - The list comes in numbered pages that say how many there are. Its entries have a `payload`.
 
-How one generation is read, and two other shapes of the list, are not published; they are what clients have seen. The path
-prefix `/api/v1` is part of the base URL, because newer pages of the reference drop it.
+How one generation is read, and two other shapes of the list, are not published; they are what clients have seen.
+
+The vendor's summary says that the paths with the prefix `/api/v1` are not for generations; its reference has the prefix. So a
+submit goes to the configured base URL first. If that answers that there is no such path, nothing was accepted, and the submit
+goes to the other form of the URL, which the process id then names. An id that names none is unknown only after a 404 of both
+forms, because the configured form may have changed since.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
+
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
 from darkroom.model import FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
@@ -29,7 +35,10 @@ from darkroom.providers.base import Adapter
 NAME = "uwear"
 PAGE_LIMIT = 100
 MAX_PAGES = 100
+PREFIX = "/api/v1"
 GENERATION_ID = re.compile(r"[0-9]{1,18}")  # published: a whole number. No other text may be put into a path
+PROCESS_ID = re.compile(r"(v1\.|root\.)?([0-9]{1,18})")  # a generation, and the form of the URL that took its submit
+NO_SUCH_PATH = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 
 STATES: Mapping[str, ProcessState] = {
     "Created": ProcessState.RUNNING,
@@ -53,7 +62,10 @@ class Uwear(Adapter):
         body: dict[str, Any] = {"image_url": image.link(), "model_name": settings.pop("model")}
         if settings:
             body["generation_settings"] = settings
-        response = self._api.post_paid(plan.endpoint, body)
+        for base in self._bases():
+            response = self._api.post_paid(plan.endpoint, body, base=base)
+            if response.status_code not in NO_SUCH_PATH:
+                break
         http_client.raise_for_submit(response)
         try:
             generation_id = _generation_id(parsing.read_object(response))
@@ -61,7 +73,8 @@ class Uwear(Adapter):
             generation_id = None
         if generation_id is None:
             raise SubmitInDoubt("the provider accepted without naming a generation")
-        return Submission(generation_id, datetime.now(UTC) + timedelta(seconds=self.usual_seconds))
+        eta = datetime.now(UTC) + timedelta(seconds=self.usual_seconds)
+        return Submission(self._process_id(base, generation_id), eta)
 
     def progress(self, process_id: str) -> Progress:
         """GET /generation/{id}. An unknown status word counts as running."""
@@ -81,18 +94,18 @@ class Uwear(Adapter):
         show its input link, or if no entry shows a link as Darkroom sends it.
         """
         found: dict[str, FoundProcess] = {}
-        entries, is_whole = self._list_generations()
+        entries, is_whole, base = self._all_generations()
         given = [_input_links(entry) for entry in entries]
         for entry, links in zip(entries, given, strict=True):
             name = next(filter(None, (payloads.find_handle(link, handle) for link in links)), None)
             if name is not None:
-                process = _to_found_process(entry, name)
+                process = _to_found_process(entry, name, self._process_id(base, str(_generation_id(entry))))
                 found[process.process_id] = process
         # The list shows links unchanged if any entry shows one of Darkroom's.
         echoes_links = not entries or any(map(payloads.has_any_handle, itertools.chain(*given)))
         if not found and not (is_whole and all(given) and echoes_links):
             return None
-        return tuple(sorted(found.values(), key=lambda process: int(process.process_id)))
+        return tuple(sorted(found.values(), key=lambda process: int(_number(process.process_id))))
 
     def cancel(self, process_id: str) -> bool:
         """Return False: the vendor publishes no way to cancel. Raises ProcessUnknown."""
@@ -106,23 +119,54 @@ class Uwear(Adapter):
         return url
 
     def _generation(self, process_id: str) -> dict[str, Any]:
-        if not GENERATION_ID.fullmatch(process_id):
+        """Return the generation from the form of the URL that its id names, or from either. Raises ProcessUnknown after a 404 of
+        each."""
+        known = PROCESS_ID.fullmatch(process_id)
+        if known is None:
             raise ProcessUnknown("the process id is not a generation id of this provider")
-        return parsing.read_object(self._api.read_process("GET", f"generation/{process_id}"))
+        unknown = ProcessUnknown("the provider knows no such generation")
+        for base in [base for base in self._bases() if known[1] in (None, _form(base))]:
+            try:
+                return parsing.read_object(self._api.read_process("GET", f"generation/{known[2]}", base=base))
+            except ProcessUnknown as not_found:
+                unknown = not_found
+        raise unknown
 
-    def _list_generations(self) -> tuple[list[dict[str, Any]], bool]:
+    def _process_id(self, base: str, generation_id: str) -> str:
+        return generation_id if base == self._api.base_url else f"{_form(base)}{generation_id}"
+
+    def _bases(self) -> tuple[str, str]:
+        """Return the configured base URL, and the same with the prefix or without it."""
+        base = self._api.base_url
+        return (base, base.removesuffix(PREFIX) if base.endswith(PREFIX) else base + PREFIX)
+
+    def _all_generations(self) -> tuple[list[dict[str, Any]], bool, str]:
+        """Return the list of generations, whether it is known to be complete, and the base URL that has it.
+
+        assumed: it shows the generations of both forms of the URL. Raises ProviderUnavailable if neither form has a list.
+        """
+        for base in self._bases():
+            try:
+                return *self._list_generations(base), base
+            except ProcessUnknown:
+                continue
+        raise ProviderUnavailable("the provider has no list of generations: check the base URL of uwear")
+
+    def _list_generations(self, base: str) -> tuple[list[dict[str, Any]], bool]:
         """Return the list of generations, in whichever shape it comes, and whether it is known to be complete. Raises
-        ProviderUnavailable."""
-        first = self._read_page(page=1, items_per_page=PAGE_LIMIT)
-        return self._list_by_page(first) if isinstance(first, dict) and "data" in first else self._list_by_offset()
+        ProcessUnknown if there is none, ProviderUnavailable."""
+        first = self._read_page(base, page=1, items_per_page=PAGE_LIMIT)
+        if isinstance(first, dict) and "data" in first:
+            return self._list_by_page(base, first)
+        return self._list_by_offset(base)
 
-    def _list_by_page(self, first: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    def _list_by_page(self, base: str, first: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
         """Read the published list of numbered pages. It is complete if the last page was reached and at least as many
         entries were seen as the first page counted."""
         seen: dict[str, dict[str, Any]] = {}
         total = parsing.read_number(first.get("total_count"))
         for number in range(1, MAX_PAGES + 1):
-            body = first if number == 1 else self._read_page(page=number, items_per_page=PAGE_LIMIT)
+            body = first if number == 1 else self._read_page(base, page=number, items_per_page=PAGE_LIMIT)
             entries, last = _parse_page(body, number)
             known = len(seen)
             seen.update((str(_generation_id(entry)), entry) for entry in entries)
@@ -132,13 +176,13 @@ class Uwear(Adapter):
                 return [*seen.values()], total is None or len(seen) >= total
         raise ProviderUnavailable("the provider's list of generations does not end")
 
-    def _list_by_offset(self) -> tuple[list[dict[str, Any]], bool]:
+    def _list_by_offset(self, base: str) -> tuple[list[dict[str, Any]], bool]:
         """Read the list as clients have seen it, an array or an object with `generations`. It is complete only if it ends
         with an empty part."""
         seen: dict[str, dict[str, Any]] = {}
         offset = 0
         for _ in range(MAX_PAGES):
-            entries = _parse_entries(self._read_page(limit=PAGE_LIMIT, offset=offset))
+            entries = _parse_entries(self._read_page(base, limit=PAGE_LIMIT, offset=offset))
             known = len(seen)
             seen.update((str(_generation_id(entry)), entry) for entry in entries)
             if len(seen) == known:
@@ -146,9 +190,18 @@ class Uwear(Adapter):
             offset += len(entries)  # a part may have fewer entries than requested
         raise ProviderUnavailable("the provider's list of generations does not end")
 
-    def _read_page(self, **query: int) -> Any:
+    def _read_page(self, base: str, **query: int) -> Any:
         params = {name: str(value) for name, value in query.items()}
-        return http_client.read_json(self._api.read("GET", "generations", params=params))
+        return http_client.read_json(self._api.read_process("GET", "generations", params=params, base=base))
+
+
+def _form(base: str) -> str:
+    """Return how process ids say that this form of the URL took the submit."""
+    return "v1." if base.endswith(PREFIX) else "root."
+
+
+def _number(process_id: str) -> str:
+    return process_id.rpartition(".")[2]
 
 
 def _parse_page(body: object, number: int) -> tuple[list[dict[str, Any]], int | None]:
@@ -207,6 +260,6 @@ def _generation_id(entry: Mapping[str, Any]) -> str | None:
     return str(value) if isinstance(value, int) and GENERATION_ID.fullmatch(str(value)) else None
 
 
-def _to_found_process(entry: Mapping[str, Any], name: str) -> FoundProcess:
+def _to_found_process(entry: Mapping[str, Any], name: str, process_id: str) -> FoundProcess:
     state = STATES.get(str(entry.get("status", "")), ProcessState.RUNNING)
-    return FoundProcess(str(_generation_id(entry)), name, state, None, parsing.read_iso_time(entry.get("created_at")))
+    return FoundProcess(process_id, name, state, None, parsing.read_iso_time(entry.get("created_at")))

@@ -15,7 +15,12 @@ from aiohttp import web
 
 from darkroom_local.simulators.aimlapi.errors import InvalidRequest, format_time, id_headers
 from darkroom_local.simulators.aimlapi.generations import Generation, Sender
-from darkroom_local.simulators.aimlapi.published_facts import CLIENT_ID_PATTERN, LOW_BALANCE_CREDITS
+from darkroom_local.simulators.aimlapi.published_facts import (
+    CLIENT_ID_PATTERN,
+    LOW_BALANCE_CREDITS,
+    MODELS,
+    OTHER_MODEL,
+)
 from darkroom_local.simulators.aimlapi.request_checks import SharpenRequest, check_request
 from darkroom_local.simulators.aimlapi.request_log import log_rows, page_body, read_query
 from darkroom_local.simulators.aimlapi.responses import B64, AnswerShape, picture_answer, usd
@@ -64,6 +69,15 @@ async def balance(exchange: AimlapiExchange) -> web.StreamResponse:
     await exchange.begin()
     body = {"current_balance": usd(exchange.state.account.available_credits), "currency": "USD"}
     return web.json_response(body, headers=id_headers(exchange.entry))
+
+
+async def models(exchange: AimlapiExchange) -> web.StreamResponse:
+    """Answer GET /models: every model that the vendor offers. Assumed: the fields beside `id`."""
+    await exchange.begin()
+    settings = exchange.state.settings
+    names = [name for name in MODELS if name not in settings.missing_models]
+    entries = [{"id": name, "type": "image"} for name in (*names, *settings.more_models, OTHER_MODEL)]
+    return web.json_response({"object": "list", "data": entries}, headers=id_headers(exchange.entry))
 
 
 async def legacy_balance(exchange: AimlapiExchange) -> web.StreamResponse:

@@ -63,6 +63,7 @@ MODELS: Mapping[str, Mapping[str, Rule]] = {
         "minor_denoise": Number(0.01, 1.0),
     },
 }
+OTHER_MODEL = "flux/dev"  # the list has models of many makers
 # The page Sharpen Generative shows this pair in its example with a successful answer, although the schema of neither
 # model allows it. The simulator follows the example.
 EXAMPLE_PAIR = (SHARPEN, "Super Focus V2")

@@ -16,6 +16,7 @@ from darkroom_local.simulators.framework.server import Route, Simulator
 
 _ROUTES: tuple[Route[AimlapiState], ...] = (
     ("POST", "/v1/images/generations", "submit", api_routes.submit),
+    ("GET", "/models", "account", api_routes.models),
     ("GET", "/v2/logs", "list", api_routes.listing),
     ("GET", "/v2/billing", "account", api_routes.balance),
     ("GET", "/v1/billing/balance", "account", api_routes.legacy_balance),

@@ -52,6 +52,8 @@ class AimlapiSettings(simulator_state.SimulatorSettings):
 
     available_credits: int = AVAILABLE_CREDITS
     price_credits: int = EXAMPLE_CREDITS  # of one picture
+    missing_models: tuple[str, ...] = ()  # taken from the list since the pages were read
+    more_models: tuple[str, ...] = ()  # added to it
     answer_with: str = URL  # or b64_json
     errors_as: str = DOCUMENTED  # or problem
     refuse_unknown_query: bool = False  # whether the log refuses unknown parameters

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from aiohttp import web
 
 from darkroom_local.simulators.framework.input_urls import query_of
 from darkroom_local.simulators.framework.refusals import Refusal
-from darkroom_local.simulators.oxen.errors import PlainRefusal
+from darkroom_local.simulators.oxen.errors import PlainRefusal, error_response
 from darkroom_local.simulators.oxen.generation_views import queue_row
 from darkroom_local.simulators.oxen.generations import Job
 from darkroom_local.simulators.oxen.published_facts import AS_BASE64, INPUT, SUCCEEDED
@@ -32,8 +33,10 @@ from darkroom_local.simulators.oxen.simulator_state import OxenExchange, take_mi
 
 async def submit(exchange: OxenExchange) -> web.StreamResponse:
     """Answer POST /ai/queue. Only a few checks run now; the others run with the generation."""
-    request = read_request(await _body(exchange))
-    _reserve(exchange, request.count)
+    request = read_request(await _body(exchange), exchange.state.settings.rules)
+    if exchange.has_fault("error_in_200"):
+        return _error_in_200()
+    _reserve(exchange, request)
     jobs = [_accept(exchange, request, listed=True) for _ in range(request.count)]
     exchange.entry["generation_id"] = jobs[0].generation_id
     accepted = [{"generation_id": job.generation_id, "status": job.status} for job in jobs]
@@ -42,12 +45,14 @@ async def submit(exchange: OxenExchange) -> web.StreamResponse:
 
 async def edit(exchange: OxenExchange) -> web.StreamResponse:
     """Answer POST /ai/images/edit when the picture is finished. All checks run first."""
-    request = read_request(await _body(exchange))
+    request = read_request(await _body(exchange), exchange.state.settings.rules)
+    if exchange.has_fault("error_in_200"):
+        return _error_in_200()
     try:
-        check_parameters(request.params, exchange.state.settings.choices)
+        check_parameters(request.params, exchange.state.settings.rules[request.model])
     except UnusableInput as problem:
         raise Refusal(400, str(problem)) from None
-    _reserve(exchange, 1)
+    _reserve(exchange, replace(request, count=1))
     inline = exchange.has_fault("inline") or request.params.get("response_format") == AS_BASE64
     job = _accept(exchange, request, listed=False)
     await job.ended.wait()
@@ -101,15 +106,21 @@ async def _body(exchange: OxenExchange) -> Any:
     return body
 
 
-def _reserve(exchange: OxenExchange, count: int) -> None:
-    if not exchange.state.account.reserve(exchange.state.settings.price_units * count):
+def _error_in_200() -> web.Response:
+    """Return an error with the status of a success, as one client has seen it. Nothing is accepted."""
+    refused = error_response(Refusal(402))
+    return web.Response(body=refused.body, content_type="application/json")
+
+
+def _reserve(exchange: OxenExchange, request: GenerationRequest) -> None:
+    if not exchange.state.account.reserve(exchange.state.settings.price(request.model) * request.count):
         raise Refusal(402)
 
 
 def _accept(exchange: OxenExchange, request: GenerationRequest, *, listed: bool) -> Job:
     """Start one generation and record it as paid. `query` is the query of the input's URL."""
     state = exchange.state
-    job = state.jobs.accept(request, state.settings.price_units, take_misbehaviour(exchange), listed=listed)
+    job = state.jobs.accept(request, state.settings.price(request.model), take_misbehaviour(exchange), listed=listed)
     state.journal.record_submit(
         {
             "generation_id": job.generation_id if listed else None,

@@ -23,7 +23,6 @@ from darkroom_local.simulators.oxen.published_facts import (
     KEEP_ALIVE_SECONDS,
     MEDIA_TYPE,
     MEDIA_TYPES,
-    MODEL,
     NAMESPACE,
     PAGE_SIZE_DEFAULT,
     PAGE_SIZE_HIGHEST,
@@ -91,9 +90,19 @@ async def model(exchange: OxenExchange) -> web.StreamResponse:
     """Answer GET /ai/models/{id}."""
     await exchange.begin()
     name, settings = exchange.request.match_info["id"], exchange.state.settings
-    if name != MODEL:
+    if name not in settings.rules:
         raise PlainRefusal(404, f"Model not found: {name}")
-    return web.json_response(model_entry(settings.price_units, settings.choices, settings.schema_field))
+    return web.json_response(model_entry(name, settings.price(name), settings.rules[name], settings.schema_field))
+
+
+async def models(exchange: OxenExchange) -> web.StreamResponse:
+    """Answer GET /ai/models: every model."""
+    await exchange.begin()
+    settings = exchange.state.settings
+    entries = [
+        model_entry(name, settings.price(name), rules, settings.schema_field) for name, rules in settings.rules.items()
+    ]
+    return web.json_response({"object": "list", "data": entries})
 
 
 async def file(exchange: OxenExchange) -> web.StreamResponse:

@@ -31,6 +31,7 @@ _OWN = {
     "no_echo": FaultKind("the answer does not say what was submitted", _ROWS),
     "no_length": FaultKind("the history does not say how many pages it has", ("history",)),
     "null_input": FaultKind("the answer has the input's field, and null in it", ("list", "history")),
+    "error_in_200": FaultKind("200 with an error of too few credits, nothing accepted", _JOBS),
     "no_cost": FaultKind("the answer says nothing of what was charged", ("history",)),
     "inline": FaultKind("the picture comes as b64_json whatever was asked for", ("edit",)),
 }

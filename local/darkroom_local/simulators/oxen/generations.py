@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -35,8 +35,8 @@ from darkroom_local.simulators.oxen.published_facts import (
 )
 from darkroom_local.simulators.oxen.request_checks import (
     CheckedParameters,
-    Choices,
     GenerationRequest,
+    Rules,
     UnusableInput,
     check_parameters,
 )
@@ -49,7 +49,7 @@ class Limits:
     """What the store allows, and how fast simulated time runs."""
 
     speed: float
-    choices: Choices
+    rules: Mapping[str, Rules]  # model → rules of its parameters
     fetch_seconds: float
     fetch_bytes: int
     output_mp: float
@@ -154,7 +154,7 @@ class JobStore:
 
     async def _make(self, job: Job, source: Path) -> ResultFile:
         """Return the finished picture when the simulated time is over."""
-        parameters = check_parameters(job.request.params, self._limits.choices)
+        parameters = check_parameters(job.request.params, self._limits.rules[job.request.model])
         await sleep_until(time.time() + job.misbehaviour.fetch_late_seconds)
         await self._fetch(parameters, source)
         recipe = await self._workers.run_in_thread(partial(recipe_for, parameters, source))

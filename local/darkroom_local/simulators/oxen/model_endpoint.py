@@ -1,27 +1,36 @@
-"""The description of the one model at GET /ai/models/{id}: its price and its schema.
+"""The description of a model at GET /ai/models/{id}: its price and its schema.
 
-The schema is the vendor's own as of 2026-09; the settings may narrow its choices or rename its field. The checks of a
-request must not read this module: they have the same facts from `published_facts`.
+The schema is the vendor's own as of 2026-09 for the first model; the settings may narrow its choices or rename its field. The
+checks of a request must not read this module: they have the same facts from `published_facts`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from darkroom_local.simulators.oxen.published_facts import CHOICES, INPUT, INPUT_FORMATS, MODEL, UNITS_PER_USD
-from darkroom_local.simulators.oxen.request_checks import Choices
+from darkroom_local.simulators.oxen.published_facts import (
+    INPUT,
+    INPUT_FORMATS,
+    MODEL,
+    UNITS_PER_USD,
+    Choice,
+    Number,
+    Rule,
+    Text,
+)
+from darkroom_local.simulators.oxen.request_checks import Rules
 
 _CREATED = 1_750_000_000  # Unix time, assumed
 
 
-def model_entry(price_units: int, choices: Choices, schema_field: str) -> dict[str, Any]:
+def model_entry(model: str, price_units: int, rules: Rules, schema_field: str) -> dict[str, Any]:
     """Return the model object. The price is in US dollars for each image."""
     return {
-        "id": MODEL,
+        "id": model,
         "object": "model",
         "created": _CREATED,
         "owned_by": "oxen",
-        "display_name": "Topaz Image Upscaler",
+        "display_name": "Topaz Image Upscaler" if model == MODEL else model,
         "description": "Professional-grade image upscaling powered by AI, from Topaz Labs.",
         "summary": "Professional AI image upscaling",
         "model_type": "base",
@@ -34,11 +43,11 @@ def model_entry(price_units: int, choices: Choices, schema_field: str) -> dict[s
         "source_model": None,
         "image_url": None,
         "released_at": None,
-        schema_field: _schema(choices),
+        schema_field: _schema(rules),
     }
 
 
-def _schema(choices: Choices) -> dict[str, Any]:
+def _schema(rules: Rules) -> dict[str, Any]:
     formats = f"{', '.join(INPUT_FORMATS[:-1])}, or {INPUT_FORMATS[-1]}"
     properties: dict[str, Any] = {
         INPUT: {
@@ -49,14 +58,15 @@ def _schema(choices: Choices) -> dict[str, Any]:
             "x-order": 0,
         }
     }
-    for place, (name, words) in enumerate(choices.items(), 1):
-        choice = CHOICES[name]
-        properties[name] = {
-            "title": choice.title,
-            "description": choice.description,
-            "type": "string",
-            "enum": list(words),
-            "default": choice.default,
-            "x-order": place,
-        }
+    for place, (name, rule) in enumerate(rules.items(), 1):
+        named = {"title": rule.title, "description": rule.description}
+        properties[name] = {**named, **_described(rule), "x-order": place}
     return {"title": "Input", "type": "object", "required": [INPUT], "basic": [INPUT], "properties": properties}
+
+
+def _described(rule: Rule) -> dict[str, Any]:
+    if isinstance(rule, Choice):
+        return {"type": "string", "enum": list(rule.words), "default": rule.default}
+    if isinstance(rule, Number):
+        return {"type": "integer", "minimum": rule.lowest, "maximum": rule.highest}
+    return {"type": "string", "maxLength": rule.longest_characters} if isinstance(rule, Text) else {"type": "boolean"}

@@ -53,11 +53,61 @@ CHOICES: Mapping[str, Choice] = {
     "output_format": Choice("Output Format", "Format of the output images", ("jpg", "png"), "png"),
 }
 
+
+@dataclass(frozen=True)
+class Number:
+    """A parameter that is a whole number of a closed range."""
+
+    title: str
+    description: str
+    lowest: int
+    highest: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """A parameter that is a free text."""
+
+    title: str
+    description: str
+    longest_characters: int
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A parameter that is true or false."""
+
+    title: str
+    description: str
+
+
+Rule = Choice | Number | Text | Switch
+
+# The other models have pages of their own on docs.oxen.ai. Assumed, because what was read of the pages does not say it: the
+# words of `scale` (up to 6x), the ranges of numbers and the length of a prompt.
+_SCALE = Choice("Scale", "How much to upscale the image", ("2x", "4x", "6x"), "2x")
+_STRENGTH = Choice("Enhancement Strength", "How much detail is added", ("low", "medium", "high"), "high")
+_PROMPT = Text("Prompt", "What guides the detail that is added", 1024)
+_CREATIVITY = Number("Creativity", "How much is invented", 1, 9)
+_TEXTURE = Number("Texture", "How much texture is added", 1, 5)
+_AUTOPROMPT = Switch("Autoprompt", "Whether the model describes the image itself")
+MODELS: Mapping[str, Mapping[str, Rule]] = {
+    MODEL: CHOICES,
+    "topazlabs-wonder-3-image": {"enhancement_strength": _STRENGTH, "scale": _SCALE},
+    "topazlabs-wonder-3-5-image": {"enhancement_strength": _STRENGTH, "scale": _SCALE},
+    "topazlabs-wonder-4-image": {"scale": _SCALE},
+    "topazlabs-bloom-image": {"prompt": _PROMPT, "creativity": _CREATIVITY, "texture": _TEXTURE},
+    "topazlabs-bloom-2-image": {"prompt": _PROMPT, "creativity": _CREATIVITY, "autoprompt": _AUTOPROMPT},
+}
+FACTOR_PARAMETERS = ("upscale_factor", "scale")
+
 # --- seen in the model's own entry, not on a page ---
 
 PRICE_UNITS = 500  # 0.05 USD for each image, at any factor
 
 # --- assumed ---
+
+OTHER_FACTOR = 2  # of a model without a parameter for it
 
 NAMESPACE = "simulated"  # the account's name
 UNKNOWN_STATUS = "expired"  # a word that is not among the five published ones

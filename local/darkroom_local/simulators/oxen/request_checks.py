@@ -7,7 +7,7 @@ parameters are ignored. This module fetches and starts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,16 @@ from darkroom_local.simulators.oxen.errors import PlainRefusal
 from darkroom_local.simulators.oxen.published_facts import (
     AS_BASE64,
     AS_URL,
-    CHOICES,
+    FACTOR_PARAMETERS,
     GENERATIONS_HIGHEST,
     INPUT,
-    MODEL,
+    MODELS,
     NAMESPACE,
+    OTHER_FACTOR,
+    Choice,
+    Number,
+    Rule,
+    Text,
 )
 
 _SHARPENING: Mapping[str, float] = {"Standard V2": 0.3, "Low Resolution V2": 0.5, "High Fidelity V2": 0.2}
@@ -30,7 +35,7 @@ _NOT_FOR_MODEL = ("model", "num_generations", *_TARGETS)  # not passed on to the
 _COUNT = f"num_generations must be an integer between 1 and {GENERATIONS_HIGHEST}"
 _FORMATS = {"jpg": "jpeg", "png": "png"}
 
-Choices = Mapping[str, tuple[str, ...]]
+Rules = Mapping[str, Rule]
 
 
 class UnusableInput(Exception):
@@ -55,7 +60,7 @@ class GenerationRequest:
     @property
     def settings(self) -> dict[str, Any]:
         """Return the model's settings as received, or their defaults. They are not checked."""
-        return {name: self.params.get(name, choice.default) for name, choice in CHOICES.items()}
+        return _values(self.params, MODELS[self.model])
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,14 @@ class CheckedParameters:
     sharpening: float  # how strongly to sharpen, in place of the real model's work
 
 
-def read_request(body: Any) -> GenerationRequest:
-    """Return the request of a body. Raises Refusal where the vendor refuses at once."""
+def read_request(body: Any, models: Collection[str]) -> GenerationRequest:
+    """Return the request of a body for one of the models. Raises Refusal where the vendor refuses at once."""
     if not isinstance(body, dict):
         raise Refusal(400, "the body must be a JSON object")
     model, count = body.get("model"), body.get("num_generations", 1)
     if not isinstance(model, str) or not model:
         raise Refusal(400, "model is required")
-    if model != MODEL:
+    if model not in models:
         raise PlainRefusal(404, f"Model not found: {model}")
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= GENERATIONS_HIGHEST:
         raise Refusal(400, _COUNT)
@@ -87,29 +92,49 @@ def read_request(body: Any) -> GenerationRequest:
     )
 
 
-def check_parameters(params: Mapping[str, Any], choices: Choices) -> CheckedParameters:
-    """Return the checked parameters. Raises UnusableInput that lists every problem."""
-    wrong = "; ".join(_problems(params, choices))
+def check_parameters(params: Mapping[str, Any], rules: Rules) -> CheckedParameters:
+    """Return the parameters, checked by the model's rules. Raises UnusableInput that lists every problem."""
+    wrong = "; ".join(_problems(params, rules))
     if wrong:
         raise UnusableInput(wrong)
-    values = {name: params.get(name, choice.default) for name, choice in CHOICES.items()}
+    values = _values(params, rules)
+    factors = [str(values[name]).removesuffix("x") for name in FACTOR_PARAMETERS if name in values]
     return CheckedParameters(
         params[INPUT],
-        int(values["upscale_factor"].removesuffix("x")),
-        _FORMATS[values["output_format"]],
-        _SHARPENING.get(values["enhance_model"], 0.0),
+        int(factors[0]) if factors else OTHER_FACTOR,
+        _FORMATS[values.get("output_format", "png")],
+        _SHARPENING.get(values.get("enhance_model", ""), 0.0),
     )
 
 
-def _problems(params: Mapping[str, Any], choices: Choices) -> Iterator[str]:
+def _values(params: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+    """Return the values of the model's parameters, or their defaults. Those with neither are left out."""
+    defaults = {name: rule.default for name, rule in rules.items() if isinstance(rule, Choice)}
+    return defaults | {name: params[name] for name in rules if name in params}
+
+
+def _problems(params: Mapping[str, Any], rules: Rules) -> Iterator[str]:
     url = params.get(INPUT)
     if INPUT not in params:
         yield f"{INPUT} is required"
     elif not isinstance(url, str) or not is_web_address(url):
         yield f"{INPUT} must be a valid URI"
-    for name, words in choices.items():
-        value = params.get(name, CHOICES[name].default)
-        if value not in words:
-            yield f"{name} must be one of: {', '.join(words)}; got {value!r}"
+    for name, rule in rules.items():
+        if name in params and (wrong := _wrong(rule, params[name])):
+            yield f"{name} must be {wrong}; got {params[name]!r}"
     if params.get("response_format", AS_URL) not in (AS_URL, AS_BASE64):
         yield f"response_format must be one of: {AS_URL}, {AS_BASE64}"
+
+
+def _wrong(rule: Rule, value: Any) -> str:
+    """Return what the value must be, if it is not; an empty text otherwise."""
+    if isinstance(rule, Choice):
+        return "" if value in rule.words else f"one of: {', '.join(rule.words)}"
+    if isinstance(rule, Number):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        fits = whole and rule.lowest <= value <= rule.highest
+        return "" if fits else f"an integer between {rule.lowest} and {rule.highest}"
+    if isinstance(rule, Text):
+        fits = isinstance(value, str) and len(value) <= rule.longest_characters
+        return "" if fits else f"a string of at most {rule.longest_characters} characters"
+    return "" if isinstance(value, bool) else "a boolean"

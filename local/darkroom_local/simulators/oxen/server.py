@@ -28,6 +28,7 @@ _ROUTES: tuple[Route[OxenState], ...] = (
     ("POST", BASE_PATH + "/ai/images/edit", "edit", api_routes.edit),
     ("GET", _HISTORY, "history", browse_routes.history),
     ("GET", _HISTORY + _ONE, "history", browse_routes.details),
+    ("GET", BASE_PATH + "/ai/models", "model", browse_routes.models),
     ("GET", BASE_PATH + "/ai/models/{id}", "model", browse_routes.model),
     ("GET", BASE_PATH + "/events", "events", browse_routes.events),
     ("GET", FILE_PATH, "file", browse_routes.file),

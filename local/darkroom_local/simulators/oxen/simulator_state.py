@@ -6,7 +6,7 @@ It must not know routes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -25,13 +25,15 @@ from darkroom_local.simulators.oxen.published_facts import (
     FAILED,
     FETCH_LIMIT_BYTES,
     FETCH_LIMIT_SECONDS,
+    MODEL,
+    MODELS,
     OUTPUT_LIMIT_MP,
     PRICE_UNITS,
     RESULT_LIFETIME_SECONDS,
     SCHEMA_FIELDS,
     SUCCEEDED,
 )
-from darkroom_local.simulators.oxen.request_checks import Choices
+from darkroom_local.simulators.oxen.request_checks import Rules
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class OxenSettings(simulator_state.SimulatorSettings):
 
     available_credits: int = 1_000_000  # 100 US dollars
     price_units: int = PRICE_UNITS  # for each image
+    prices: Mapping[str, int] = field(default_factory=dict)  # model → units, where they differ
+    missing_models: tuple[str, ...] = ()  # taken from the list since the pages were read
     # parameter → the words that are still allowed
     narrowed_choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     schema_field: str = SCHEMA_FIELDS[0]  # the field that holds the model's schema
@@ -65,14 +69,22 @@ class OxenSettings(simulator_state.SimulatorSettings):
                 raise ValueError(f"{name} cannot be narrowed to {words}")
 
     @property
-    def choices(self) -> Choices:
-        """Return the allowed words of each parameter."""
-        return {name: tuple(self.narrowed_choices.get(name, choice.words)) for name, choice in CHOICES.items()}
+    def rules(self) -> Mapping[str, Rules]:
+        """Return each model with the rules of its parameters."""
+        narrowed = {
+            name: replace(choice, words=tuple(self.narrowed_choices.get(name, choice.words)))
+            for name, choice in CHOICES.items()
+        }
+        return {name: rules for name, rules in {**MODELS, MODEL: narrowed}.items() if name not in self.missing_models}
+
+    def price(self, model: str) -> int:
+        """Return the units that a picture costs."""
+        return self.prices.get(model, self.price_units)
 
     @property
     def limits(self) -> Limits:
         """Return the limits that apply to generations."""
-        return Limits(self.speed, self.choices, self.fetch_limit_seconds, self.fetch_limit_bytes, self.output_limit_mp)
+        return Limits(self.speed, self.rules, self.fetch_limit_seconds, self.fetch_limit_bytes, self.output_limit_mp)
 
 
 @dataclass

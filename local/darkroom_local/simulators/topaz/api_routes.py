@@ -1,7 +1,7 @@
-"""The published endpoints: submit, status, download, estimate, cancel and balance.
+"""The published endpoints: submit, status, download, cancel and balance.
 
 Each handler calls `begin` as soon as it knows which upload the request is about, so that a fault rule can match that
-upload. Result links and the control endpoints are in other modules.
+upload. Estimates, result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import math
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -27,14 +26,14 @@ from darkroom_local.simulators.framework.imaging import (
 )
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.topaz.form_reader import Form, Upload, fetch_upload, read_form
-from darkroom_local.simulators.topaz.jobs import RUNNING, Job, duration_seconds, page
+from darkroom_local.simulators.topaz.jobs import RUNNING, Job, page
 from darkroom_local.simulators.topaz.published_facts import (
     ENDPOINTS,
     PAGE_LIMIT_HIGHEST,
     SYNC_OUTPUT_LIMIT_MP,
     Endpoint,
 )
-from darkroom_local.simulators.topaz.request_checks import check_fields, price_request, read_input_size
+from darkroom_local.simulators.topaz.request_checks import check_fields, price_request
 from darkroom_local.simulators.topaz.simulator_state import TopazExchange, take_misbehaviour
 
 _DEFAULT_PAGE_LIMIT = 20
@@ -150,16 +149,6 @@ async def download(exchange: TopazExchange) -> web.StreamResponse:
     )
 
 
-async def estimate(exchange: TopazExchange) -> web.StreamResponse:
-    """Answer POST /estimate."""
-    return await _estimate(exchange, ENDPOINTS["enhance"])
-
-
-async def estimate_gen(exchange: TopazExchange) -> web.StreamResponse:
-    """Answer POST /estimate-gen."""
-    return await _estimate(exchange, ENDPOINTS["enhance-gen"])
-
-
 async def balance(exchange: TopazExchange) -> web.StreamResponse:
     """Answer GET /account/v1/credits/balance."""
     await exchange.begin()
@@ -197,7 +186,7 @@ async def _submit(exchange: TopazExchange, endpoint: Endpoint, sync: bool) -> Jo
 async def _accept(exchange: TopazExchange, endpoint: Endpoint, form: Form, sync: bool) -> Job:
     state = exchange.state
     upload = await _only_upload(exchange, form)
-    checked_fields = check_fields(endpoint, form.fields)
+    checked_fields = check_fields(state.settings.endpoint(endpoint), form.fields, state.settings.spelling)
     header = await _read_upload_header(upload)
     own = exchange.take_fault("own_size")
     default_factor = own.option("factor") if own else 1.0
@@ -229,19 +218,6 @@ async def _read_upload_header(upload: Upload) -> PictureHeader:
         raise Refusal(415) from None
     except NoArea:
         raise Refusal(422) from None
-
-
-async def _estimate(exchange: TopazExchange, endpoint: Endpoint) -> web.StreamResponse:
-    state = exchange.state
-    form = await read_form(exchange.request, state.workers.directory, state.settings.request_limit_bytes)
-    form.discard()
-    exchange.entry["fields"] = dict(form.fields)
-    await exchange.begin()
-    width, height = read_input_size(form.fields)
-    checked_fields = check_fields(endpoint, form.fields)
-    request = price_request(checked_fields, width, height, endpoint.output_limit_mp)
-    seconds = math.ceil(duration_seconds(request, state.settings.speed))
-    return web.json_response({"duration": seconds, "credits": request.credits})
 
 
 async def _job_of(exchange: TopazExchange, or_kept_result: bool = False) -> Job:

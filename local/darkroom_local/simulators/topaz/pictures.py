@@ -37,7 +37,7 @@ def strengths(checked_fields: CheckedFields) -> tuple[float, float]:
         case "denoise":
             amount = amounts.get("strength", _DENOISE_OF_MODEL[checked_fields.model.name])
             return amounts.get("minor_deblur", 0.0), amount * (1 - amounts.get("original_detail", 0.0))
-        case "restore-gen":
+        case "restore-gen" | "denoise-gen":
             return 0.0, 1.0
     sharpen = max(amounts.get("sharpen", 0.0), amounts.get("strength", 0.0))
     return sharpen, max(amounts.get(name, 0.0) for name in ("denoise", "minor_denoise", "denoise_strength"))

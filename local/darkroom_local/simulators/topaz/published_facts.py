@@ -2,8 +2,9 @@
 
 Source: the Topaz Labs Image API reference (OpenAPI 1.0.0) and the Lens Blur 2 model page,
 https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md ; the endpoints from
-sharpen-gen on come from the later reference, OpenAPI 1.2.0. What no page of the vendor says is marked `assumed`. This
-module holds facts only. It must not read requests, touch pictures or know about faults, and it must not import the
+sharpen-gen on come from the later reference, OpenAPI 1.2.0; later models come from their own pages on
+developer.topazlabs.com, read in November 2026. What no page of the vendor says is marked `assumed`. This module holds
+facts only. It must not read requests, touch pictures or know about faults, and it must not import the
 application: a simulator that shared the application's tables would repeat its mistakes.
 """
 
@@ -57,11 +58,15 @@ Parameter = Number | Choice | Text | Switch
 
 @dataclass(frozen=True)
 class Model:
-    """One model: its settings, and its own input limit if it has one."""
+    """One model: its settings, and what differs from its endpoint."""
 
     name: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     input_limit_mp: float | None = None
+    output_limit_mp: float | None = None
+    mp_per_credit: float | None = None
+    longest_scale: float | None = None
+    takes_faces: bool = True  # whether the endpoint's settings of faces and subjects apply
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,9 @@ class Endpoint:
     takes_size: bool
     output_formats: tuple[str, ...] = ("jpeg", "png", "tiff")  # the first is the default
     longest_scale: float | None = None  # how many times as long a side may become
+    category: str = "Enhance"  # its word in estimates; assumed, but for Enhance
+    is_generative: bool = False  # whether /estimate-gen is for it, and not /estimate
+    takes_faces: bool = True
 
     def model(self, name: str) -> Model | None:
         """Return the model of that exact name, or None."""
@@ -99,8 +107,12 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = {
     "face_enhancement": Switch(),
     "face_enhancement_creativity": UNIT,
     "face_enhancement_strength": UNIT,
-    "subject_detection": Choice(("All", "Foreground", "Background")),
+    # Some pages have the words with a capital, others without.
+    "subject_detection": Choice(("All", "Foreground", "Background", "all", "foreground", "background")),
 }
+FACE_PARAMETERS = tuple(name for name in COMMON_PARAMETERS if name != "output_format")
+# Spelt alike on all pages; other names of several words are in snake_case on some pages and in camelCase on others.
+FIXED_NAMES = ("output_format", "output_width", "output_height", "crop_to_fill", "input_width", "input_height")
 SIZE_PARAMETERS: Mapping[str, Parameter] = {
     "output_width": SIDE,
     "output_height": SIDE,
@@ -120,10 +132,22 @@ _CGI: Mapping[str, Parameter] = {"denoise": UNIT, "sharpen": UNIT}
 _REDEFINE: Mapping[str, Parameter] = {
     "prompt": Text(1024),
     "autoprompt": Switch(),
-    "creativity": Number(1, 6, whole=True),
+    "creativity": Number(1, 9, whole=True),  # 1.0.0 says 6
     "texture": Number(1, 5, whole=True),
     "denoise": UNIT,
     "sharpen": UNIT,
+}
+_HIGH_FIDELITY_3: Mapping[str, Parameter] = {**_ENHANCE, "recovery_strength": UNIT, "opacity": UNIT}
+_WONDER_3: Mapping[str, Parameter] = {"enhancement_strength": Choice(("low", "medium", "high"))}
+_BLOOM: Mapping[str, Parameter] = {
+    "prompt": Text(1024),
+    "autoprompt": Switch(),
+    "creativity": Number(1, 9, whole=True),  # another page says 10
+    "color_preservation": Switch(),
+}
+_BLOOM_REALISM: Mapping[str, Parameter] = {
+    "creativity": Number(1, 4, whole=True),
+    "seed": Number(1, 2000, whole=True),
 }
 _SHARPEN: Mapping[str, Parameter] = {
     "strength": STRENGTH,
@@ -139,6 +163,12 @@ _DENOISE: Mapping[str, Parameter] = {
     "strength": STRENGTH,
     "minor_deblur": STRENGTH,
     "original_detail": UNIT,
+}
+_EXTREME: Mapping[str, Parameter] = {
+    **_DENOISE,
+    "denoise_strength": UNIT,
+    "sharpen_strength": UNIT,
+    "opacity": UNIT,
 }
 _ADJUST: Mapping[str, Parameter] = {
     "exposure": FACTOR,
@@ -161,11 +191,12 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             Model("Low Resolution V2", _ENHANCE),
             Model("CGI", _CGI),
             Model("High Fidelity V2", _ENHANCE),
+            Model("Upscale High Fidelity V3", _HIGH_FIDELITY_3),
             Model("Text Refine", _ENHANCE),
         ),
         mp_per_credit=24,
         input_limit_mp=512,
-        output_limit_mp=512,
+        output_limit_mp=1024,
         takes_size=True,
     ),
     "enhance-gen": Endpoint(
@@ -174,9 +205,17 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             Model("Redefine", _REDEFINE),
             Model("Recovery", input_limit_mp=16),
             Model("Recovery V2"),
-            Model("Wonder"),
-            Model("Standard MAX"),
+            Model("Recover 3", input_limit_mp=24, output_limit_mp=384),
+            Model("Wonder", input_limit_mp=128, output_limit_mp=128),
+            Model("Wonder 2"),
+            Model("Wonder 3", _WONDER_3, longest_scale=6),
+            Model("Wonder 3.5", _WONDER_3, mp_per_credit=8, longest_scale=6),
+            Model("Wonder 4", mp_per_credit=8, longest_scale=6, takes_faces=False),
+            Model("Bloom 2", _BLOOM, mp_per_credit=2),
+            Model("Bloom Realism", _BLOOM_REALISM, mp_per_credit=2),
+            Model("Standard MAX", input_limit_mp=24, output_limit_mp=384),
         ),
+        is_generative=True,
         mp_per_credit=4,
         input_limit_mp=256,
         output_limit_mp=256,
@@ -184,20 +223,24 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     ),
     "sharpen": Endpoint(
         name="sharpen",
-        models=tuple(
-            Model(name, _SHARPEN)
-            for name in (
-                "Standard",
-                "Strong",
-                "Lens Blur",
-                "Lens Blur V2",
-                "Motion Blur",
-                "Natural",
-                "Refocus",
-                "Wildlife",
-                "Portrait",
-            )
+        models=(
+            *(
+                Model(name, _SHARPEN)
+                for name in (
+                    "Standard",
+                    "Strong",
+                    "Lens Blur",
+                    "Lens Blur V2",
+                    "Motion Blur",
+                    "Natural",
+                    "Refocus",
+                    "Wildlife",
+                    "Portrait",
+                )
+            ),
+            Model("Noise-Aware Sharpen", {"denoise_strength": UNIT}),  # assumed: the name, and no settings of its own
         ),
+        category="Sharpen",
         mp_per_credit=24,
         input_limit_mp=512,
         output_limit_mp=512,
@@ -205,22 +248,42 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     ),
     "sharpen-gen": Endpoint(
         name="sharpen-gen",
-        models=(Model("Super Focus", _SUPER_FOCUS), Model("Super Focus V2", _SUPER_FOCUS)),
-        mp_per_credit=20,  # assumed: clients of the API agree, the vendor does not say
+        models=(
+            Model("Super Focus", _SUPER_FOCUS),
+            Model("Super Focus V2", _SUPER_FOCUS),
+            Model("Super Focus V3"),  # assumed: the name, which clients use; its page says no settings
+        ),
+        category="Sharpen",
+        is_generative=True,
+        mp_per_credit=20,
         input_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
         output_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
         takes_size=False,
     ),
     "denoise": Endpoint(
         name="denoise",
-        models=(Model("Normal", _DENOISE), Model("Strong", _DENOISE), Model("Extreme", _DENOISE)),
+        models=(Model("Normal", _DENOISE), Model("Strong", _DENOISE), Model("Extreme", _EXTREME)),
+        category="Denoise",
         mp_per_credit=24,
         input_limit_mp=_ASSUMED_LIMIT_MP,
         output_limit_mp=_ASSUMED_LIMIT_MP,
         takes_size=False,
     ),
+    "denoise-gen": Endpoint(
+        name="denoise-gen",
+        models=(Model("Denoise Max"),),
+        category="Denoise",
+        is_generative=True,
+        mp_per_credit=20,  # assumed: a reseller bills so
+        input_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
+        output_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
+        takes_size=False,
+        takes_faces=False,
+    ),
     "restore-gen": Endpoint(
         name="restore-gen",
+        category="Restore",
+        is_generative=True,
         models=(Model("Dust-Scratch"), Model("Dust-Scratch V2")),
         mp_per_credit=24,  # assumed: clients agree
         input_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
@@ -229,6 +292,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     ),
     "lighting": Endpoint(
         name="lighting",
+        category="Lighting",
         models=(
             Model("Adjust", _ADJUST),
             Model("Adjust V2", _ADJUST),
@@ -242,7 +306,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     ),
     "matting": Endpoint(
         name="matting",
-        models=(Model("Object"),),
+        category="Matting",
+        models=(Model("Object"), Model("RemoveBG")),  # assumed: the second name
         mp_per_credit=24,  # assumed: one client says so
         input_limit_mp=_ASSUMED_LIMIT_MP,
         output_limit_mp=_ASSUMED_LIMIT_MP,
@@ -251,6 +316,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     ),
     "tool": Endpoint(
         name="tool",
+        category="Tool",
         models=(Model("Transparency Upscale"),),
         mp_per_credit=24,  # assumed: clients agree
         input_limit_mp=_ASSUMED_LIMIT_MP,

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.topaz.published_facts import (
     COMMON_PARAMETERS,
+    FACE_PARAMETERS,
+    FIXED_NAMES,
     FORMATS,
     INPUT_SIZE_PARAMETERS,
     SIDE_LIMIT_PIXELS,
@@ -29,6 +31,7 @@ from darkroom_local.simulators.topaz.published_facts import (
 )
 
 Value = str | int | float | bool
+SNAKE, CAMEL, BOTH = "snake", "camel", "both"  # how the names of settings may be spelt
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -74,8 +77,9 @@ class PricedRequest:
 
     @property
     def credits(self) -> int:
-        """Return the price: output megapixels divided by the endpoint's megapixels for one credit, rounded up."""
-        return max(1, math.ceil(self.output_mp / self.checked_fields.endpoint.mp_per_credit))
+        """Return the price: output megapixels divided by the model's megapixels for one credit, rounded up."""
+        fields = self.checked_fields
+        return max(1, math.ceil(self.output_mp / (fields.model.mp_per_credit or fields.endpoint.mp_per_credit)))
 
     @property
     def output_format(self) -> str:
@@ -89,8 +93,9 @@ class PricedRequest:
         return bool(self.checked_fields.common.get(name, default))
 
 
-def check_fields(endpoint: Endpoint, fields: Mapping[str, str]) -> CheckedFields:
-    """Check every known field. Raises Refusal 400 that names the first bad one."""
+def check_fields(endpoint: Endpoint, fields: Mapping[str, str], spelling: str = BOTH) -> CheckedFields:
+    """Check every known field. A setting whose name is spelt otherwise is ignored. Raises Refusal 400 that names the first
+    bad one."""
     named = fields.get("model")
     model = endpoint.models[0] if named is None else endpoint.model(named)
     if model is None:
@@ -99,12 +104,16 @@ def check_fields(endpoint: Endpoint, fields: Mapping[str, str]) -> CheckedFields
     common = {**COMMON_PARAMETERS, "output_format": Choice(words)}
     if endpoint.takes_size:
         common |= SIZE_PARAMETERS
-    return CheckedFields(endpoint, model, _checked(common, fields), _checked(model.parameters, fields))
+    if not (endpoint.takes_faces and model.takes_faces):
+        common = {name: parameter for name, parameter in common.items() if name not in FACE_PARAMETERS}
+    return CheckedFields(
+        endpoint, model, _checked(common, fields, spelling), _checked(model.parameters, fields, spelling)
+    )
 
 
 def read_input_size(fields: Mapping[str, str]) -> tuple[int, int]:
     """Return the input size given for an estimate. Both sides are required."""
-    values = _checked(INPUT_SIZE_PARAMETERS, fields)
+    values = _checked(INPUT_SIZE_PARAMETERS, fields, BOTH)
     if len(values) < len(INPUT_SIZE_PARAMETERS):
         raise Refusal(400, "input_width and input_height are both needed.")
     return int(values["input_width"]), int(values["input_height"])
@@ -122,6 +131,7 @@ def price_request(
     out_width, out_height = _output_size(checked_fields.common, width, height, default_factor)
     request = PricedRequest(checked_fields, width, height, out_width, out_height, output_limit_mp)
     input_limit_mp = checked_fields.model.input_limit_mp or checked_fields.endpoint.input_limit_mp
+    output_limit_mp = checked_fields.model.output_limit_mp or output_limit_mp
     if request.input_mp > input_limit_mp:
         raise Refusal(400, f"The input has over {input_limit_mp:g} megapixels.")
     if request.output_mp > output_limit_mp:
@@ -133,7 +143,7 @@ def price_request(
 
 
 def _check_scale(request: PricedRequest) -> None:
-    longest = request.checked_fields.endpoint.longest_scale
+    longest = request.checked_fields.model.longest_scale or request.checked_fields.endpoint.longest_scale
     if longest is None:
         return
     if request.output_width > longest * request.input_width or request.output_height > longest * request.input_height:
@@ -159,8 +169,22 @@ def _output_size(common: Mapping[str, Value], width: int, height: int, default_f
     return round(width * default_factor), round(height * default_factor)
 
 
-def _checked(parameters: Mapping[str, Parameter], fields: Mapping[str, str]) -> dict[str, Value]:
-    return {name: _value(name, parameter, fields[name]) for name, parameter in parameters.items() if name in fields}
+def _checked(parameters: Mapping[str, Parameter], fields: Mapping[str, str], spelling: str) -> dict[str, Value]:
+    found = {}
+    for name, parameter in parameters.items():
+        given = [spelt for spelt in _spellings(name, spelling) if spelt in fields]
+        if given:
+            found[name] = _value(given[0], parameter, fields[given[0]])
+    return found
+
+
+def _spellings(name: str, spelling: str) -> tuple[str, ...]:
+    """Return the names under which a setting is read; the first that is there counts."""
+    first, *others = name.split("_")
+    camel = first + "".join(word.capitalize() for word in others)
+    if name in FIXED_NAMES or spelling == SNAKE:
+        return (name,)
+    return (camel,) if spelling == CAMEL else (name, camel)
 
 
 def _value(name: str, parameter: Parameter, text: str) -> Value:

@@ -12,7 +12,7 @@ from aiohttp import web
 from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
 from darkroom_local.simulators.framework.server import Route, Simulator
-from darkroom_local.simulators.topaz import api_routes
+from darkroom_local.simulators.topaz import api_routes, estimate_routes
 from darkroom_local.simulators.topaz.faults import SUPPORTED_FAULTS
 from darkroom_local.simulators.topaz.jobs import JobStore
 from darkroom_local.simulators.topaz.published_facts import ENDPOINTS, LEGACY_KEY_PREFIX
@@ -28,8 +28,9 @@ _ROUTES: tuple[Route[TopazState], ...] = (
     ("GET", BASE_PATH + "/status/{process_id}", "status", api_routes.status_one),
     ("DELETE", BASE_PATH + "/status/{process_id}", "delete", api_routes.delete_one),
     ("GET", BASE_PATH + "/download/{process_id}", "download", api_routes.download),
-    ("POST", BASE_PATH + "/estimate", "estimate", api_routes.estimate),
-    ("POST", BASE_PATH + "/estimate-gen", "estimate", api_routes.estimate_gen),
+    ("POST", BASE_PATH + "/estimate", "estimate", estimate_routes.estimate),
+    ("POST", BASE_PATH + "/estimate-gen", "estimate", estimate_routes.estimate_gen),
+    ("POST", BASE_PATH + "/estimate-bulk", "estimate", estimate_routes.estimate_bulk),
     ("DELETE", BASE_PATH + "/cancel/{process_id}", "cancel", api_routes.cancel),
     ("GET", "/account/v1/credits/balance", "account", api_routes.balance),
 )

@@ -5,7 +5,8 @@ It must not know routes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -16,7 +17,8 @@ from darkroom_local.simulators.framework.request_journal import Entry
 from darkroom_local.simulators.framework.simulator_state import FoundResult
 from darkroom_local.simulators.topaz.errors import ErrorShapes
 from darkroom_local.simulators.topaz.jobs import JobStore, Misbehaviour
-from darkroom_local.simulators.topaz.published_facts import LINK_LIFETIME_SECONDS, REQUEST_LIMIT_BYTES
+from darkroom_local.simulators.topaz.published_facts import LINK_LIFETIME_SECONDS, REQUEST_LIMIT_BYTES, Endpoint
+from darkroom_local.simulators.topaz.request_checks import BOTH
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,24 @@ class TopazSettings(simulator_state.SimulatorSettings):
 
     request_limit_bytes: int = REQUEST_LIMIT_BYTES
     link_lifetime_seconds: float = LINK_LIFETIME_SECONDS
+    spelling: str = BOTH  # how the names of settings must be spelt, or they are ignored: snake, camel or both
+    # What the vendor has changed since its pages were read.
+    missing_models: tuple[str, ...] = ()  # retired: requests for them fail
+    mp_per_credit: Mapping[str, float] = field(default_factory=dict)  # model → megapixels of a credit
+    output_limit_mp: Mapping[str, float] = field(default_factory=dict)  # model → megapixels of the largest result
+
+    def endpoint(self, published: Endpoint) -> Endpoint:
+        """Return the endpoint as it is now."""
+        models = tuple(
+            replace(
+                model,
+                mp_per_credit=self.mp_per_credit.get(model.name, model.mp_per_credit),
+                output_limit_mp=self.output_limit_mp.get(model.name, model.output_limit_mp),
+            )
+            for model in published.models
+            if model.name not in self.missing_models
+        )
+        return replace(published, models=models)
 
 
 @dataclass

@@ -37,6 +37,7 @@ async def submit(exchange: UwearExchange) -> web.StreamResponse:
     if not state.account.reserve(request.credits):
         raise Refusal(402)
     generation = state.generations.accept(request, take_misbehaviour(exchange))
+    generation.prefix = exchange.entry["prefix"]
     exchange.entry["generation_id"] = generation.generation_id
     state.journal.record_submit(_submit_entry(generation, request))
     return web.json_response({"generation_id": generation.generation_id, **timestamps(generation)})
@@ -48,7 +49,7 @@ async def status(exchange: UwearExchange) -> web.StreamResponse:
     generation = exchange.state.generations.find(generation_id)
     exchange.entry["generation_id"] = generation_id
     await exchange.begin(generation.request.image_url if generation else None)
-    if generation is None:
+    if generation is None or (exchange.state.settings.apart and generation.prefix != exchange.entry["prefix"]):
         raise Refusal(404, _MISSING)
     word = SEEN_QUEUED if exchange.has_fault("unknown_status") else None
     return web.json_response(generation_body(exchange, generation, word))

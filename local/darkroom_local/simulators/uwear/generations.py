@@ -79,6 +79,7 @@ class Generation:
     status: str = CREATED
     file: ResultFile | None = None
     expires: int = 0
+    prefix: str = ""  # of the path that took the request
 
     def has_result(self) -> bool:
         """Say whether the picture exists and has not expired."""

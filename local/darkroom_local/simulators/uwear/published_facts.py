@@ -16,6 +16,7 @@ from dataclasses import dataclass
 CREDITS: Mapping[str, int] = {"recraft": 1, "topaz": 3}
 CONFIGURABLE = "topaz"  # the only model that accepts generation_settings
 RESULT_LIFETIME_SECONDS = 4 * 3_600.0
+PREFIXES = ("", "/api/v1")  # of all paths; the pages disagree about which is for generations
 CREATED, ONGOING, DONE, ERROR = "Created", "Ongoing", "Done", "Error"
 
 

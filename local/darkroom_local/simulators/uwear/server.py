@@ -1,29 +1,48 @@
 """The uwear.ai simulator as a running server.
 
 Creating an upscale and listing generations work as the vendor publishes them; reading one generation works as clients
-have seen it. Every path answers with and without the published prefix, because newer pages omit it. This module must
-not import the application under test.
+have seen it. Every path answers with and without the prefix: the reference publishes it, and the vendor's summary says that
+it is not for generations. The settings choose which forms there are. This module must not import the application under test.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
 from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
+from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.framework.server import Route, Simulator
 from darkroom_local.simulators.uwear import api_routes, generation_list
 from darkroom_local.simulators.uwear.faults import SUPPORTED_FAULTS
 from darkroom_local.simulators.uwear.generations import GenerationStore
-from darkroom_local.simulators.uwear.simulator_state import UwearSettings, UwearState
+from darkroom_local.simulators.uwear.published_facts import PREFIXES
+from darkroom_local.simulators.uwear.simulator_state import UwearExchange, UwearSettings, UwearState
 
-BASE_PATH = "/api/v1"
+Handler = Callable[[UwearExchange], Awaitable[web.StreamResponse]]
+
+
+def _under(prefix: str, handler: Handler) -> Handler:
+    """Return the handler for paths with this prefix: a 404 if the settings have no such paths."""
+
+    async def handle(exchange: UwearExchange) -> web.StreamResponse:
+        if prefix not in exchange.state.settings.prefixes:
+            raise Refusal(404, "Not Found")
+        exchange.entry["prefix"] = prefix
+        return await handler(exchange)
+
+    return handle
+
 
 _ROUTES: tuple[Route[UwearState], ...] = tuple(
     route
-    for prefix in (BASE_PATH, "")
+    for prefix in PREFIXES
     for route in (
-        ("POST", prefix + "/generation-upscale", "submit", api_routes.submit),
-        ("GET", prefix + "/generation/{generation_id}", "status", api_routes.status),
-        ("GET", prefix + "/generations", "list", generation_list.listing),
+        ("POST", prefix + "/generation-upscale", "submit", _under(prefix, api_routes.submit)),
+        ("GET", prefix + "/generation/{generation_id}", "status", _under(prefix, api_routes.status)),
+        ("GET", prefix + "/generations", "list", _under(prefix, generation_list.listing)),
     )
 )
 
@@ -32,7 +51,7 @@ class UwearSimulator(Simulator[UwearState, UwearSettings]):
     """The uwear.ai API on its own thread."""
 
     name = "uwear-simulator"
-    base_path = BASE_PATH
+    base_path = ""
     supported_faults = SUPPORTED_FAULTS
     settings_class = UwearSettings
     subject_field = "image_url"

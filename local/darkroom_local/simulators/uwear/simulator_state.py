@@ -22,6 +22,7 @@ from darkroom_local.simulators.uwear.published_facts import (
     FETCH_LIMIT_BYTES,
     FETCH_LIMIT_SECONDS,
     OUTPUT_LIMIT_MP,
+    PREFIXES,
     RECRAFT_FACTOR,
     RESULT_LIFETIME_SECONDS,
     SEEN_FAILED,
@@ -34,6 +35,8 @@ class UwearSettings(simulator_state.SimulatorSettings):
 
     result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # divided by `speed`, like all times
     recraft_factor: int = RECRAFT_FACTOR
+    prefixes: tuple[str, ...] = PREFIXES  # the forms of the paths that there are
+    apart: bool = False  # whether a generation is shown only under the prefix that took it
     echo_input: bool = True  # whether the list repeats what was submitted
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
     fetch_limit_bytes: int = FETCH_LIMIT_BYTES

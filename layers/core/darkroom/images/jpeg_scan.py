@@ -1,0 +1,145 @@
+"""The end of a JPEG's scan data: found without reading the data as a whole, whatever follows the picture.
+
+Phones append videos, gain maps and their makers' records to a JPEG. In scan data FF is followed only by a few bytes (ITU-T T.81
+F.1.2.3, B.1.1.3), in other data by any. So a window of 8 KiB, which holds about 32 FFs, tells whether it is scan data, and
+a binary search finds where the scan data ends. An EOI must stand there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from darkroom.errors import UnsupportedFormat
+from darkroom.images.byte_reader import EDGE_BYTES, RangedReader
+
+END_MARKER = b"\xff\xd9"
+WINDOW = 8 * 1024
+PLAIN_WINDOW = 16 * 1024  # read after a window without any FF
+RESERVED_BYTES = 4 * WINDOW  # the search stops when fewer bytes of the budget are left
+MIN_PAIRS = 2  # the least number of FF 00 and RSTm that make a window scan data
+MAX_ZERO_SHARE = 4  # a table of 32-bit numbers holds many FF 00 as well, but a quarter of it are zeroes
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # anything but stuffing, RSTm and fill bytes
+_PAIR = re.compile(rb"\xff[\x00\xd0-\xd7]")
+# The segments that stand between the scans of a progressive JPEG, and their legal lengths: SOS (B.2.3), DHT (B.2.4.2),
+# DQT (B.2.4.1), DRI (B.2.4.4), DNL (B.2.5).
+_SEGMENT_LENGTHS: dict[int, range] = {
+    0xDA: range(8, 15, 2),
+    0xC4: range(19, 2 + 8 * (17 + 256) + 1),
+    0xDB: range(67, 2 + 4 * 129 + 1),
+    0xDD: range(4, 5),
+    0xDC: range(4, 5),
+}
+
+
+class _Kind(Enum):
+    END = "scan data up to an EOI"
+    FOREIGN = "something that scan data never holds"
+    SCAN = "scan data up to the last byte"
+    UNCLEAR = "too few FFs to tell"
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What a stretch of bytes is. `at` is where the EOI or the foreign bytes begin, or where the next stretch must begin."""
+
+    kind: _Kind
+    at: int
+
+
+def check_scan_end(reader: RangedReader, scan_at: int) -> None:
+    """Raise UnsupportedFormat unless the scan data that begins at `scan_at` ends in an EOI.
+
+    A picture that ends with its EOI takes no read beyond the first and the last 64 KiB. A cut picture with nothing behind it
+    is always refused. Where nearly no FF tells scan data from what follows, any EOI in the last 64 KiB suffices.
+    """
+    if reader.size < scan_at + 1 + len(END_MARKER) or not _has_end(reader, scan_at):
+        raise UnsupportedFormat(
+            "The JPEG is cut short: no EOI stands where its scan data ends. Upload it again, whole and as a plain still picture."
+        )
+
+
+def _has_end(reader: RangedReader, scan_at: int) -> bool:
+    if reader.tail_offset <= max(EDGE_BYTES, scan_at):
+        return _examine(reader, scan_at + 1, reader.size).kind is _Kind.END
+    tail = _confirm(reader, scan_at, _examine(reader, reader.tail_offset, reader.size))
+    if tail.kind in (_Kind.END, _Kind.SCAN):
+        return tail.kind is _Kind.END
+    head = _examine(reader, scan_at, min(max(EDGE_BYTES, scan_at + WINDOW), reader.tail_offset))
+    if head.kind in (_Kind.END, _Kind.FOREIGN):
+        return head.kind is _Kind.END
+    foreign_at = tail.at if tail.kind is _Kind.FOREIGN else reader.tail_offset
+    for unclear_is_scan in (False, True):
+        found = _search(reader, scan_at, head.at, foreign_at, unclear_is_scan)
+        if found is not None:
+            return found
+    return END_MARKER in reader.tail()
+
+
+def _search(reader: RangedReader, scan_at: int, low: int, high: int, unclear_is_scan: bool) -> bool | None:
+    """Whether the scan data that reaches from before `low` to before `high` ends in an EOI. Return None if that depends on
+    whether unclear windows are scan data."""
+    is_certain = True
+    while high - low > WINDOW:
+        if reader.bytes_left < RESERVED_BYTES:
+            return None
+        finding = _window(reader, scan_at, (low + high - WINDOW) // 2, high)
+        if finding.kind is _Kind.END:
+            return True
+        if finding.kind is _Kind.FOREIGN:
+            high = finding.at
+            continue
+        is_certain = is_certain and finding.kind is _Kind.SCAN
+        if finding.kind is _Kind.SCAN or unclear_is_scan:
+            low = finding.at
+        else:
+            high = (low + high - WINDOW) // 2
+    if high < low:  # an unclear window was taken for the wrong thing
+        return None
+    last = _confirm(reader, scan_at, _examine(reader, low, min(high + len(END_MARKER), reader.size)))
+    if last.kind is _Kind.END:
+        return True
+    return False if is_certain else None
+
+
+def _window(reader: RangedReader, scan_at: int, at: int, limit: int) -> _Finding:
+    """Return what the window at `at` is; a larger one, up to `limit`, if it is unclear."""
+    finding = _examine(reader, at, at + WINDOW)
+    if finding.kind is _Kind.UNCLEAR and reader.bytes_left > RESERVED_BYTES + PLAIN_WINDOW:
+        finding = _examine(reader, at, min(at + WINDOW + PLAIN_WINDOW, limit))
+    return _confirm(reader, scan_at, finding)
+
+
+def _confirm(reader: RangedReader, scan_at: int, finding: _Finding) -> _Finding:
+    """Return the finding, but not an EOI that follows less than a window of scan data: two bytes of a video look like one."""
+    if finding.kind is not _Kind.END:
+        return finding
+    before = _examine(reader, max(scan_at, finding.at - WINDOW), finding.at)
+    return before if before.kind is _Kind.FOREIGN else finding
+
+
+def _examine(reader: RangedReader, start: int, end: int) -> _Finding:
+    """Return what the bytes from `start` to `end` are, in which scan data goes on. Segments between scans are stepped over."""
+    data = reader.read(start, end - start, "end")
+    at = 0
+    while match := _MARKER.search(data, at):
+        at = match.start()
+        code = data[at + 1]
+        if data[at : at + 2] == END_MARKER:
+            return _Finding(_Kind.END, start + at)
+        is_whole, length = at + 4 <= len(data), int.from_bytes(data[at + 2 : at + 4], "big")
+        legal = _SEGMENT_LENGTHS.get(code)
+        if legal is None or (is_whole and length not in legal):
+            return _Finding(_Kind.FOREIGN, start + at)
+        if not is_whole or at + 2 + length >= len(data):
+            return _Finding(_scan_or_unclear(data), start + at)
+        at += 2 + length
+    # The last byte may be the first of a marker.
+    return _Finding(_scan_or_unclear(data), end - 1 if data.endswith(b"\xff") else end)
+
+
+def _scan_or_unclear(data: bytes) -> _Kind:
+    is_table = data.count(0) * MAX_ZERO_SHARE > len(data)
+    return _Kind.UNCLEAR if is_table or len(_PAIR.findall(data)) < MIN_PAIRS else _Kind.SCAN

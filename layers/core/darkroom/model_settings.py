@@ -1,0 +1,121 @@
+"""Model settings: which of the resolved settings a model takes, and whether it takes their values. Pure.
+
+A setting that the object itself carries must fit, or it raises InvalidSetting; one that a stack default gives may be dropped
+with a note. This module must not choose the model, and must not know sizes of images or prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from darkroom import sizing
+from darkroom.catalog import Catalog, Kind, Model, Parameter
+from darkroom.catalog.parameter_values import describe_allowed, to_wire_value
+from darkroom.errors import InvalidSetting
+from darkroom.model import ResolvedSetting
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, quoted
+
+DEFAULT_LAYER = "default"  # the layer of a value that no layer gave and the catalog does
+# The bounds of `scale` are ours: below 1 the job would pay to lose pixels, and no model takes more than 16.
+OUR_CHOICE = "our own choice, 2026-11"
+SCALE = Parameter("scale", "scale", Kind.DECIMAL, Decimal(1), Decimal(16), source=OUR_CHOICE)
+SYNCHRONOUS = Parameter("synchronous", "", Kind.BOOL, source=OUR_CHOICE)
+CONDITIONAL_KEYS = frozenset({"scale", "input_by", "synchronous"})  # Darkroom's own keys that only some models support
+
+
+def accepted_settings(
+    settings: Settings, provider_catalog: Catalog, model: Model, notes: list[str]
+) -> dict[str, ResolvedSetting]:
+    """Return the settings that the model takes, with the defaults of its required ones. Any other setting raises
+    InvalidSetting if the object itself has it; otherwise it is dropped and noted."""
+    required = [parameter for parameter in model.parameters.values() if parameter.required]
+    accepted = {parameter.name: ResolvedSetting(parameter.default or "", DEFAULT_LAYER) for parameter in required}
+    for name, resolved in settings.values.items():
+        if name in OUR_KEYS and name not in CONDITIONAL_KEYS:
+            continue
+        if takes(model, name):
+            accepted[name] = resolved
+            continue
+        message = f"{name}={quoted(resolved.value)} in {resolved.layer}: model {model.name} does not take {name}"
+        if resolved.layer in OBJECT_LAYERS:
+            takers = [other.name for other in provider_catalog.models.values() if takes(other, name)]
+            raise InvalidSetting(
+                f"{message}; models that do: {', '.join(takers) or f'none of {provider_catalog.provider}'}"
+            )
+        notes.append(f"{message}; dropped")
+    return accepted
+
+
+def takes(model: Model, name: str) -> bool:
+    match name:
+        case "scale":
+            return model.takes_size or bool(model.factors)
+        case "input_by":
+            return len(model.inputs) > 1
+        case "synchronous":
+            return model.synchronous_endpoint is not None
+    return name in model.parameters
+
+
+def resolve_size_conflict(
+    accepted: dict[str, ResolvedSetting], model: Model, layers: Sequence[str], notes: list[str]
+) -> None:
+    """Drop the weaker of `scale` and another setting of size, which exclude each other. Raises InvalidSetting if both come
+    from the same layer, or both from the object itself."""
+    for side in (*sizing.SIZE_KEYS, *filter(None, [model.factor_parameter])):
+        if "scale" not in accepted or side not in accepted:
+            continue
+        if accepted[side].layer == DEFAULT_LAYER:  # it is only the default of a required parameter
+            del accepted[side]
+            continue
+        ranks = {name: layers.index(accepted[name].layer) for name in ("scale", side)}
+        both_carried = all(accepted[name].layer in OBJECT_LAYERS for name in ranks)
+        if both_carried or ranks["scale"] == ranks[side]:
+            raise InvalidSetting(
+                f"scale={quoted(accepted['scale'].value)} in {accepted['scale'].layer} and {side}={quoted(accepted[side].value)} "
+                f"in {accepted[side].layer} exclude each other; keep one of them"
+            )
+        winner, loser = sorted(ranks, key=lambda name: ranks[name])
+        notes.append(
+            f"{loser}={quoted(accepted[loser].value)} in {accepted[loser].layer} gives way to {winner}; dropped"
+        )
+        del accepted[loser]
+
+
+def check_value(name: str, resolved: ResolvedSetting, model: Model) -> str:
+    parameter = _parameter(name, model)
+    value = to_wire_value(parameter, resolved.value)
+    if value is None:
+        raise _invalid(name, resolved, model, describe_allowed(parameter))
+    if name == "scale" and model.factors and sizing.factor_choice(model, Decimal(value)) is None:
+        raise _invalid(name, resolved, model, " or ".join(str(factor) for factor in sorted(model.factors.values())))
+    return value
+
+
+def fill_in_needs(model: Model, accepted: dict[str, ResolvedSetting], values: dict[str, str], notes: list[str]) -> None:
+    """Add what the vendor wants with a parameter that is true and nobody has set: without it, the vendor may ignore the
+    parameter and bill the job."""
+    for name in [name for name, value in values.items() if value == "true" and name in model.parameters]:
+        for needed, value in model.parameters[name].needs.items():
+            if needed in model.parameters and needed not in values:
+                accepted[needed], values[needed] = ResolvedSetting(value, DEFAULT_LAYER), value
+                notes.append(f"{name}=true needs {needed}; {value} is filled in")
+
+
+def _parameter(name: str, model: Model) -> Parameter:
+    """Return the parameter that describes the key: one of the model's or of Darkroom's own."""
+    match name:
+        case "scale":
+            return SCALE
+        case "synchronous":
+            return SYNCHRONOUS
+        case "input_by":
+            return Parameter("input_by", "", Kind.CHOICE, choices=model.inputs, source=OUR_CHOICE)
+    return model.parameters[name]
+
+
+def _invalid(name: str, resolved: ResolvedSetting, model: Model, valid: str) -> InvalidSetting:
+    return InvalidSetting(
+        f"{name}={quoted(resolved.value)} in {resolved.layer} is not valid for model {model.name}; allowed: {valid}"
+    )

@@ -1,0 +1,93 @@
+"""What Topaz' answers mean: entries of its status list, process ids and estimates. It must not send a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from darkroom.errors import ProviderUnavailable
+from darkroom.model import Estimate, FoundProcess, ImageFormat, Plan, ProcessState, Progress
+from darkroom.providers import parsing
+
+GENERATIVE = "-gen"  # ends the names of generative endpoints, which have estimates of their own
+PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path
+
+
+STATES: Mapping[str, ProcessState] = {
+    "Pending": ProcessState.RUNNING,
+    "Processing": ProcessState.RUNNING,
+    "Completed": ProcessState.COMPLETED,
+    "Cancelled": ProcessState.CANCELLED,
+    "Failed": ProcessState.FAILED,
+}
+FORMATS = {
+    "jpeg": ImageFormat.JPEG, "jpg": ImageFormat.JPEG, "png": ImageFormat.PNG, "tiff": ImageFormat.TIFF,
+    "tif": ImageFormat.TIFF,
+}  # fmt: skip
+
+
+def is_process_id(value: object) -> bool:
+    """Whether the value may be put into a path as the id of a process."""
+    return isinstance(value, str) and PROCESS_ID.fullmatch(value) is not None
+
+
+def estimate_fields(plan: Plan, width: int, height: int) -> dict[str, str]:
+    """Return the fields of an estimate. The category tells models of one name apart: `Strong` sharpens, and denoises too.
+
+    assumed: the words beside Enhance are the endpoints' names (Enhance is OpenAPI 1.2.0's).
+    """
+    category = plan.endpoint.removesuffix("/async").removesuffix(GENERATIVE).capitalize()
+    return {**plan.parameters, "category": category, "input_width": str(width), "input_height": str(height)}
+
+
+def to_estimate(answer: Mapping[str, Any]) -> Estimate:
+    """Return the estimate of an answer. Raises ProviderUnavailable if it names no duration."""
+    seconds = parsing.read_number(answer.get("duration"))
+    if seconds is None:
+        raise ProviderUnavailable("the provider's estimate names no duration")
+    return Estimate(int(seconds), parsing.read_number(answer.get("credits")))
+
+
+def parse_page(body: object) -> tuple[list[Any], str | None]:
+    """Return the entries and the next page's cursor, from an array (1.0.0) or `{data, pagination}` (1.2.0)."""
+    match body:
+        case list():
+            return body, None
+        case {"data": list(entries), **rest}:
+            pagination = rest.get("pagination")
+            pages = pagination if isinstance(pagination, dict) else {}
+            cursor = pages.get("next_cursor")
+            if pages.get("has_next_page") and not cursor:
+                raise ProviderUnavailable("the provider's status list has another page but no cursor to it")
+            return entries, str(cursor) if cursor else None
+        case _:
+            raise ProviderUnavailable("the provider's status list has an unknown shape")
+
+
+def to_progress(entry: Mapping[str, Any]) -> Progress:
+    """Return what an entry says. An unpublished status word counts as running."""
+    word = str(entry.get("status", ""))
+    return Progress(
+        state=STATES.get(word, ProcessState.RUNNING),
+        eta=parsing.read_unix_time(entry.get("eta")),
+        credits=parsing.read_number(entry.get("credits")),
+        output_width=parsing.read_pixels(entry.get("output_width")),
+        output_height=parsing.read_pixels(entry.get("output_height")),
+        output_format=FORMATS.get(str(entry.get("output_format", "")).lower()),
+        vendor_word=word[:40],
+    )
+
+
+def to_found_process(entry: Mapping[str, Any]) -> FoundProcess:
+    """Return an entry that is one of ours. Raises ProviderUnavailable if it has no id."""
+    process_id = entry.get("process_id")
+    if not is_process_id(process_id):
+        raise ProviderUnavailable("the provider's status list shows our process without its id")
+    return FoundProcess(
+        process_id=str(process_id),
+        handle=str(entry.get("filename", "")),
+        state=to_progress(entry).state,
+        eta=parsing.read_unix_time(entry.get("eta")),
+        created_at=parsing.read_unix_time(entry.get("creation_time")),
+    )

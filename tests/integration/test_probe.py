@@ -1,0 +1,78 @@
+"""The probe of a vendor's spelling is a job like any other: in the ledger, under its limits, paid once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import pytest
+from tests.fakes.application import MONTH, ApplicationUnderTest
+from tests.fakes.aws_account import Cloud
+
+from darkroom.errors import Inapplicable
+from darkroom.model import Job, JobStatus, Limits, Plan, ProcessState, Spelling
+from darkroom.pipeline.outcomes import Ignored
+from darkroom.pipeline.probe import TAGS, spelling_in
+from darkroom_cli.probe import FOLDER, picture
+
+KEY = f"{FOLDER}now.png"
+
+
+def probed(world: ApplicationUnderTest) -> Job:
+    return world.make_container().probe(world.cloud.put(KEY, picture(), tags=urlencode(TAGS)), world.ends)
+
+
+def test_the_probe_sends_one_setting_under_both_names_with_two_values(account: Cloud) -> None:
+    world = ApplicationUnderTest(account)
+    plans: list[Plan] = []
+    world.provider.draw = lambda plan: plans.append(plan) or b""  # type: ignore[func-returns-value]
+    job = probed(world)
+    (plan,) = plans
+    sent = plan.parameters
+    assert (sent["fix_compression"], sent["fixCompression"]) == ("0.31", "0.62")
+    assert (job.status, job.model, job.label, job.require_reservation().credits_reserved) == (
+        JobStatus.PROCESSING,
+        "Standard V2",
+        "darkroom-probe",
+        1,
+    )
+
+
+def test_its_credit_is_reserved_and_settled_like_any_other(account: Cloud) -> None:
+    world = ApplicationUnderTest(account)
+    job = probed(world)
+    world.provider.become(ProcessState.COMPLETED, job.require_process().process_id, Decimal(1))
+    world.finalize(job)
+    assert world.job().status is JobStatus.COMPLETED
+    assert account.budget("topaz", MONTH)["spent"] == 1
+    world.assert_books_balance()
+
+
+def test_a_limit_that_is_reached_refuses_it_unpaid(account: Cloud) -> None:
+    world = ApplicationUnderTest(account, limits=Limits({"topaz": Decimal("0.5")}, Decimal(0), {}, {}))
+    with pytest.raises(Inapplicable, match="was not sent"):
+        probed(world)
+    assert (world.job().status, world.provider.processes) == (JobStatus.REJECTED, {})
+
+
+def test_the_functions_leave_its_picture_alone(account: Cloud) -> None:
+    world = ApplicationUnderTest(account)
+    assert isinstance(world.submit(account.put(KEY, picture(), tags=urlencode(TAGS))), Ignored)
+    assert account.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("echoed", "spelling"),
+    [
+        ({"fix_compression": 0.31}, Spelling.SNAKE),
+        ({"fix_compression": 0.62}, Spelling.CAMEL),
+        ({"anything": "0.62", "other": True}, Spelling.CAMEL),
+        ({"fix_compression": 0.31, "fixCompression": 0.62}, Spelling.BOTH),
+        ({}, None),
+        ({"fix_compression": 0.5}, None),
+    ],
+)
+def test_the_value_that_the_vendor_used_tells_the_spelling(
+    echoed: dict[str, object], spelling: Spelling | None
+) -> None:
+    assert spelling_in(echoed) is spelling
