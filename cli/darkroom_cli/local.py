@@ -67,6 +67,7 @@ def run(
             folder_account,
             folder_uploads,
             leaving,
+            left_out,
             option_checks,
             progress_display,
         )
@@ -83,7 +84,10 @@ def run(
         option_checks.check_settings(asked, chosen, who.providers)
         real = set(who.providers) - set(who.simulated)
         items = file_screening.pictures(folder, out, asked, chosen)
-        files = file_screening.screen(items, out, real, again)
+        for line in left_out.lines(folder, out, items):
+            typer.echo(progress_display.visible(line))
+        paid = folder_account.paid_keys(out, is_real=bool(real))
+        files = file_screening.screen(items, out, real, again, paid)
         if files.done_before:
             typer.echo(f"{len(files.done_before)} skipped: done before")
         if not files.to_do and not files.unusable:
@@ -91,7 +95,7 @@ def run(
         _agree_to_pay(sum(file_screening.is_paid(item, real) for item in files.to_do), yes)
         with folder_account.opened(out, who.simulated, is_real=bool(real)) as account:
             # Looked at once more: another run may have ended since.
-            files = file_screening.screen(account.in_order(items), out, real, again)
+            files = file_screening.screen(account.in_order(items), out, real, again, paid)
             stack = local_stack(
                 topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen, account=account
             )

@@ -113,6 +113,11 @@ def ended_jobs(out: Path, again: bool = False) -> set[str]:
     return {row["job_id"] for row in _rows_of(out) if row["status"] in words}
 
 
+def named_results(out: Path) -> frozenset[str]:
+    """The files of the folder that a row names, as keys. Any other file there is the operator's."""
+    return frozenset(row["result"].removeprefix("'") for row in _rows_of(out) if row["result"])
+
+
 class Done:
     """What earlier runs left in a folder, as its `credits.csv` tells."""
 

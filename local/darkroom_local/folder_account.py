@@ -23,6 +23,7 @@ from darkroom_local.folder_uploads import Item
 
 FOLDER = ".darkroom"
 MARKER = "DARKROOM_ACCOUNT"  # the environment variable of every process of a run: its account
+_JOURNAL = "ledger.jsonl"
 _WORK = "darkroom-stack-"
 _ABOUT = """This folder is the account of the results beside it: what was submitted, what it cost, and what is left of the month.
 Keep it with them. Without it, a run cannot know what an earlier one has paid for.
@@ -66,20 +67,25 @@ class FolderAccount:
         (self.root / "work").write_text(str(folder))
 
 
+def paid_keys(out: Path, *, is_real: bool) -> set[str]:
+    """The keys of the pictures that a provider has or had, as the account tells now. Changes nothing."""
+    return ledger_journal.paid_keys(_home(out, is_real) / _JOURNAL)
+
+
 @contextlib.contextmanager
 def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[FolderAccount]:
     """The account of `out` for the length of a block; made if there is none. What lives of a killed run is ended first.
 
     Runs with a real key have an account of their own: simulated money is none. Raises AccountInUse, OSError.
     """
-    root = out.resolve() / FOLDER
-    home = root / ("real" if is_real else "simulated")
+    home = _home(out, is_real)
+    root = home.parent
     (home / "results").mkdir(parents=True, exist_ok=True, mode=0o700)
     (root / "README.txt").write_text(_ABOUT)
     with _locked(root / "lock", out):
         end_survivors(root)
         _remove_work(root / "work")
-        journal = home / "ledger.jsonl"
+        journal = home / _JOURNAL
         ledger_journal.prepare(journal, datetime.now(UTC), simulated)
         ledger_journal.sync_folder(out.resolve())
         ledger_journal.sync_folder(root)
@@ -94,6 +100,10 @@ def end_survivors(root: Path) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
+
+
+def _home(out: Path, is_real: bool) -> Path:
+    return out.resolve() / FOLDER / ("real" if is_real else "simulated")
 
 
 def _processes_of(root: Path) -> list[int]:

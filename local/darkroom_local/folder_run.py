@@ -100,7 +100,7 @@ class _Jobs:
         wait: Callable[[float], None],
         ended: Collection[str],
     ) -> None:
-        self._ended = ended
+        self._ended, self._ours = ended, credits_csv.named_results(out)
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
@@ -195,7 +195,9 @@ class _Jobs:
         self._show.update({job_id: (self._sent[job_id].item, job) for job_id, job in self._views.items()})
         for job in itertools.islice(self._unsaved(), at_most):
             self._keep(
-                result_downloads.fetch(self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out)
+                result_downloads.fetch(
+                    self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out, self._ours
+                )
             )
             has_news = True
         ended = time.monotonic()

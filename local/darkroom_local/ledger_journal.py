@@ -91,6 +91,12 @@ def open_keys(path: Path) -> set[str]:
     return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in _AT_A_PROVIDER}
 
 
+def paid_keys(path: Path) -> set[str]:
+    """The source keys of all jobs that a provider has, had, or may have."""
+    paid = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
+    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in paid}
+
+
 def sync_folder(folder: Path) -> None:
     """Forces a folder's list of names to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -5,10 +5,11 @@ Keys come from the bucket and are not trusted: none leaves the folder, by `..`, 
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -93,16 +94,17 @@ class Outcome:
         return str(self.report.get("cure") or known)
 
 
-def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path) -> Outcome:
+def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Collection[str] = frozenset()) -> Outcome:
     """Brings what a job left in the output bucket: the result, into `out`, or the failure report. Repeat safe.
 
-    A result that cannot be written is an outcome too, so that those of other files are still brought.
+    A result that cannot be written is an outcome too, so that those of other files are still brought. Files in `out` that are
+    not `ours` are the operator's: none is overwritten.
     """
     item, size = sent.item, picture_sizes.size_of(sent.item.path)
     if job.status is not JobStatus.COMPLETED or not job.output_key:
         return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
     try:
-        target = _download(s3, bucket, job.output_key, out)
+        target = _download(s3, bucket, job.output_key, out, ours)
     except (OSError, UnsafeKey) as error:
         report = {"message": f"The result is paid, but could not be written: {error}", "cure": _where_else(job)}
         return Outcome(item, job, size, report=report, source=sent.source)
@@ -157,7 +159,7 @@ def safe_target(out: Path, key: str) -> Path:
     return target
 
 
-def _download(s3: Any, bucket: str, key: str, out: Path) -> Path:
+def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) -> Path:
     target = safe_target(out, key)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Not the name with more behind it: that may be longer than a file system takes.
@@ -166,6 +168,9 @@ def _download(s3: Any, bucket: str, key: str, out: Path) -> Path:
     try:
         with partial.open("xb") as file:
             s3.download_fileobj(bucket, key, file, Config=_ONE_BY_ONE)
+        # A file with these bytes is this result: the run that brought it was killed before it could say so.
+        if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
+            raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
