@@ -62,7 +62,15 @@ def run(
 ) -> None:
     """Enhance every picture of FOLDER that is not in --out yet. The exit code is 1 if any has no result."""
     with local_extras("local run"):
-        from darkroom_local import file_screening, folder_uploads, option_checks, progress_display
+        from darkroom_local import (
+            file_screening,
+            folder_account,
+            folder_uploads,
+            leaving,
+            left_out,
+            option_checks,
+            progress_display,
+        )
         from darkroom_local.folder_run import close, run_over
         from darkroom_local.local_stack import local_stack
         from darkroom_local.provider_choice import cast
@@ -75,16 +83,29 @@ def run(
         who.check(asked)
         option_checks.check_settings(asked, chosen, who.providers)
         real = set(who.providers) - set(who.simulated)
-        files = file_screening.screen(file_screening.pictures(folder, out, asked, chosen), out, real, again)
+        items = file_screening.pictures(folder, out, asked, chosen)
+        for line in left_out.lines(folder, out, items):
+            typer.echo(progress_display.visible(line))
+        paid = folder_account.paid_keys(out, is_real=bool(real))
+        files = file_screening.screen(items, out, real, again, paid)
         if files.done_before:
             typer.echo(f"{len(files.done_before)} skipped: done before")
         if not files.to_do and not files.unusable:
             raise typer.Exit(0)
         _agree_to_pay(sum(file_screening.is_paid(item, real) for item in files.to_do), yes)
-        stack = local_stack(topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen)
-        outcomes = run_over(stack, files, out, progress_display.progress(console))
+        with folder_account.opened(out, who.simulated, is_real=bool(real)) as account:
+            # Looked at once more: another run may have ended since.
+            files = file_screening.screen(account.in_order(items), out, real, again, paid)
+            stack = local_stack(
+                topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen, account=account
+            )
+            show = progress_display.progress(console)
+            with leaving.heeded() as is_leaving:
+                outcomes = run_over(stack, files, out, show, again, is_leaving)
+            if not any(outcome.is_lost for outcome in outcomes):
+                account.forget_results()
         failed = close(outcomes, out, console)
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(is_leaving.exit_code if is_leaving() else 1 if failed else 0)
 
 
 @app.command()
@@ -165,8 +186,11 @@ def _state(given: Path | None) -> Path:
 @contextlib.contextmanager
 def _reported() -> Iterator[None]:
     """End the command with a sentence for an expected failure. A termination signal leaves nothing running."""
+    from botocore.exceptions import BotoCoreError
+
     from darkroom_local.child_processes import ChildFailed
     from darkroom_local.credits_csv import Unwritable
+    from darkroom_local.folder_account import AccountInUse
     from darkroom_local.folder_run import Stalled
     from darkroom_local.folder_uploads import UnusableSetting
     from darkroom_local.progress_display import visible
@@ -177,11 +201,24 @@ def _reported() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         yield
-    except (ChildFailed, DeploymentFailed, NotServed, Stalled, UnknownVendor, UnusableSetting, Unwritable) as error:
+    except (
+        AccountInUse,
+        ChildFailed,
+        DeploymentFailed,
+        NotServed,
+        Stalled,
+        UnknownVendor,
+        UnusableSetting,
+        Unwritable,
+    ) as error:
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
         _echo_notes(error)
         raise typer.Exit(2 if isinstance(error, (NotServed, UnknownVendor, UnusableSetting)) else 1) from None
+    except BotoCoreError as error:
+        typer.echo(f"The embedded cloud answers no more: {visible(str(error))}", err=True)
+        _echo_notes(error)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt as interrupt:
         typer.echo("interrupted", err=True)
         _echo_notes(interrupt)

@@ -12,22 +12,38 @@ import itertools
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from io import FileIO, StringIO
 from pathlib import Path
 
-from darkroom.model import JobStatus
+from darkroom.model import TERMINAL, JobStatus
 from darkroom.output_keys import result_keys
 from darkroom.setting_layers import canonical
+from darkroom.timestamps import stamp
 from darkroom_local import progress_display
 from darkroom_local.folder_uploads import Item, source_of
-from darkroom_local.result_downloads import Outcome, UnsafeKey, safe_target
+from darkroom_local.result_downloads import NOT_SAVED, Outcome, UnsafeKey, safe_target
 
 CREDITS_FILE = "credits.csv"
 REAL, SIMULATED = "real", "simulated"
 _COLUMNS = (
-    "file", "job_id", "status", "provider", "model", "credits", "unit", "cost_usd", "from", "to", "error",
-    "process_id", "api", "result", "source_bytes", "source_modified_ns", "settings",
+    "file", "date", "label", "job_id", "status", "provider", "model", "credits_reserved", "credits", "unit", "cost_usd",
+    "from", "to", "error", "process_id", "api", "result", "source_bytes", "source_modified_ns", "settings",
 )  # fmt: skip
+_NEEDED = frozenset(
+    {
+        "file",
+        "job_id",
+        "status",
+        "provider",
+        "credits",
+        "api",
+        "result",
+        "source_bytes",
+        "source_modified_ns",
+        "settings",
+    }
+)
 _DECIDING_PARAMETERS = ("DefaultSettings", "Provider")  # of the stack: they change what a result is
 
 
@@ -40,25 +56,32 @@ class Receipts:
 
     def __init__(self, file: FileIO, out: Path, real: Collection[str]) -> None:
         self._file, self._out, self._real = file, out.resolve(), real
+        self._settled = {row["job_id"] for row in _rows_of(out) if row["credits"]}
 
     def add(self, outcome: Outcome) -> None:
         """A row for an outcome, handed to the disk at once. Raises Unwritable."""
         with _told(self._out):
             _write(self._file, [_cell(value) for value in self._row(outcome)])
+        if outcome.job.credits is not None:
+            self._settled.add(outcome.job.job_id)
 
     def _row(self, outcome: Outcome) -> tuple[object, ...]:
         job, source = outcome.job, outcome.source
         api = (REAL if job.provider in self._real else SIMULATED) if job.provider else ""
         result = outcome.result.relative_to(self._out).as_posix() if outcome.result else ""
+        is_counted = job.job_id in self._settled  # by an earlier row: the column sums to what the account has spent
         return (
             outcome.item.key,
+            stamp(datetime.now(UTC)),
+            outcome.label,
             job.job_id,
             outcome.word,
             job.provider,
             job.model,
-            job.credits,
+            job.credits_reserved,
+            None if is_counted else job.credits,
             progress_display.unit_of(job.provider),
-            job.cost_usd,
+            None if is_counted else job.cost_usd,
             outcome.size,
             outcome.result_size,
             outcome.code,
@@ -83,18 +106,26 @@ def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
         yield Receipts(file, out, real)
 
 
+def ended_jobs(out: Path, again: bool = False) -> set[str]:
+    """The jobs that have a row with their end: a result in the folder, or the reason why there is none. With `again`, those
+    whose result could not be saved too."""
+    words = {status.value for status in TERMINAL} | ({NOT_SAVED} if again else set())
+    return {row["job_id"] for row in _rows_of(out) if row["status"] in words}
+
+
+def named_results(out: Path) -> frozenset[str]:
+    """The files of the folder that a row names, as keys. Any other file there is the operator's."""
+    return frozenset(row["result"].removeprefix("'") for row in _rows_of(out) if row["result"])
+
+
 class Done:
     """What earlier runs left in a folder, as its `credits.csv` tells."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._by_result: dict[str, dict[str, str]] = {}  # the newest row of each file that is there
-        path = out / CREDITS_FILE
-        if path.exists() and _is_ours(path):
-            with path.open(newline="", encoding="utf-8", errors="replace") as file:
-                lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
-                rows = (row for row in csv.DictReader(lines) if row["status"] == JobStatus.COMPLETED.value)
-                self._by_result = {row["result"] or "": row for row in rows}
+        # The newest row of each file that is there.
+        rows = (row for row in _rows_of(out) if row["status"] == JobStatus.COMPLETED.value)
+        self._by_result = {row["result"] or "": row for row in rows}
 
     def has(self, item: Item, real: Collection[str] = ()) -> bool:
         """Whether the result of this very file, by the same settings, is there. One that was simulated does not stand for one
@@ -119,6 +150,17 @@ def asked_for(item: Item) -> str:
     said = {canonical(key): value for key, value in item.settings.items()}
     stack = {name: item.parameters[name] for name in _DECIDING_PARAMETERS if item.parameters.get(name)}
     return json.dumps(said | stack, sort_keys=True)
+
+
+def _rows_of(out: Path) -> list[dict[str, str]]:
+    """The rows of all files that were ever `credits.csv` here and have the columns that tell a picture again."""
+    rows: list[dict[str, str]] = []
+    for path in (*sorted(out.glob("credits.*.csv")), out / CREDITS_FILE):
+        if path.exists() and set(_columns(path)) >= _NEEDED:
+            with path.open(newline="", encoding="utf-8", errors="replace") as file:
+                lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
+                rows += csv.DictReader(lines)
+    return rows
 
 
 def _opened(out: Path) -> FileIO:
@@ -153,8 +195,12 @@ def _told(out: Path) -> Iterator[None]:
 
 
 def _is_ours(path: Path) -> bool:
+    return _columns(path) == _COLUMNS
+
+
+def _columns(path: Path) -> tuple[str, ...]:
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return tuple(next(csv.reader(file), ())) == _COLUMNS
+        return tuple(next(csv.reader(file), ()))
 
 
 def _ends_a_line(path: Path) -> bool:

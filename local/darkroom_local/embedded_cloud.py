@@ -15,7 +15,7 @@ import ssl
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -105,8 +105,11 @@ def embedded_cloud(*, wait_scale: float = 1.0, certificates: Certificates | None
             yield cloud
 
 
-def launch(folder: Path, certificates: Certificates, *, wait_scale: float = 1.0) -> Cloud:
-    """Starts the emulator with all its state in `folder`; the caller ends it. Not ready yet: see `await_ready`."""
+def launch(
+    folder: Path, certificates: Certificates, *, wait_scale: float = 1.0, more: Mapping[str, str] | None = None
+) -> Cloud:
+    """Starts the emulator with its files in `folder` and `more` in its environment; the caller ends it. Not ready yet: see
+    `await_ready`."""
     port = free_port()
     url, secret = f"https://{HOST}:{port}", secrets.token_hex(20)
     endpoint = Endpoint(url, certificates.authority, access_key="test", secret_key=secret)
@@ -133,6 +136,7 @@ def launch(folder: Path, certificates: Certificates, *, wait_scale: float = 1.0)
         "LOG_LEVEL": "WARNING",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
+        **(more or {}),
     }
     return Cloud(endpoint, child_processes.start("embedded cloud", [sys.executable, "-m", MARKER], environment, folder))
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from darkroom import output_keys
+from darkroom.output_keys import result_keys
 from darkroom.setting_layers import canonical
 from darkroom_local import result_downloads
-from darkroom_local.credits_csv import Done
+from darkroom_local.credits_csv import Done, named_results
 from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item, UnusableSetting, items_in
 from darkroom_local.result_downloads import Outcome, UnsafeKey
 
@@ -49,11 +50,14 @@ def is_paid(item: Item, real: Collection[str]) -> bool:
     return bool(real) and (named is None or named in real)
 
 
-def screen(items: Iterable[Item], out: Path, real: Collection[str], again: bool = False) -> Screened:
-    """Sorts the items; with `again`, nothing counts as done. `real` are the providers that are no simulators."""
-    done, sorted_out = Done(out), Screened()
+def screen(
+    items: Iterable[Item], out: Path, real: Collection[str], again: bool = False, paid: Collection[str] = ()
+) -> Screened:
+    """Sorts the items; with `again`, nothing counts as done. `real` are the providers that are no simulators, `paid` the keys
+    that a provider has or had: their results may lie in `out` although no row says so yet."""
+    done, sorted_out, ours = Done(out), Screened(), named_results(out)
     for item in items:
-        why_not = unusable(item, out)
+        why_not = unusable(item, out) or (None if item.key in paid else _in_the_way(item, out, ours))
         if why_not:
             sorted_out.unusable.append(why_not)
         elif not again and done.has(item, real):
@@ -61,6 +65,15 @@ def screen(items: Iterable[Item], out: Path, real: Collection[str], again: bool 
         else:
             sorted_out.to_do.append(item)
     return sorted_out
+
+
+def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
+    """Why an item is left out whose result would overwrite a file of the operator's."""
+    for key in result_keys(item.key):
+        if key not in ours and (out / key).exists():
+            why = f"{str(out / key)!r} is in the way: no row of credits.csv names it, so it is no result of Darkroom."
+            return result_downloads.not_sent(item, why, "Move that file away, then run again.")
+    return None
 
 
 def unusable(item: Item, out: Path) -> Outcome | None:

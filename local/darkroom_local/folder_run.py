@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from darkroom_local.folder_uploads import Item, Sent
 from darkroom_local.job_following import JobView, read_jobs
 from darkroom_local.local_stack import LocalStack
 from darkroom_local.result_downloads import Outcome
+from darkroom_local.upload_identity import version_of
 
 _LOOK_SECONDS = 0.25
 _PAUSE_SHARE = 4  # after a look the uploads, and the functions on this machine, get four times the seconds that it took
@@ -43,19 +44,24 @@ def run(
     show: progress_display.Progress,
     wait: Callable[[float], None] = time.sleep,
     stall_seconds: float = _STALL_SECONDS,
+    again: bool = False,
+    is_leaving: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
     """Uploads the items and follows their jobs. Each result is in `out`, and its row in `credits.csv`, soon after its job ended.
 
-    However it ends early, what is paid and ready is saved first, and the exception carries a note of what is not.
-    Raises Stalled, Unwritable.
+    Once `is_leaving`, it sends no more and follows only what a provider has. With `again`, what an earlier run paid for and
+    could not save is made anew. However the run ends early, what is paid and ready is saved first, and the exception carries a
+    note of what is not. Raises Stalled, Unwritable.
     """
     real = set(stack.providers) - set(stack.simulator_urls)
     with credits_csv.adding(out, real) as rows:
-        jobs = _Jobs(stack, out, rows, show, wait)
+        jobs = _Jobs(stack, out, rows, show, wait, credits_csv.ended_jobs(out, again))
         try:
             for item in items:
+                if is_leaving():
+                    break
                 jobs.send(item)
-            jobs.follow(stall_seconds)
+            jobs.follow(stall_seconds, is_leaving)
         except BaseException as error:
             with contextlib.suppress(Exception, KeyboardInterrupt):  # a stack that is gone; a second Ctrl-C
                 jobs.save_what_is_there()
@@ -65,7 +71,12 @@ def run(
 
 
 def run_over(
-    stack: AbstractContextManager[LocalStack], files: Screened, out: Path, show: progress_display.Progress
+    stack: AbstractContextManager[LocalStack],
+    files: Screened,
+    out: Path,
+    show: progress_display.Progress,
+    again: bool = False,
+    is_leaving: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
     """As `run`, on a stack that stands only while it is needed; files that cannot be uploaded are outcomes too."""
     with credits_csv.adding(out) as rows:
@@ -74,7 +85,7 @@ def run_over(
     if not files.to_do:
         return files.unusable
     with stack as standing, show:
-        return [*run(standing, files.to_do, out, show), *files.unusable]
+        return [*run(standing, files.to_do, out, show, again=again, is_leaving=is_leaving), *files.unusable]
 
 
 class _Jobs:
@@ -87,7 +98,9 @@ class _Jobs:
         rows: Receipts,
         show: progress_display.Progress,
         wait: Callable[[float], None],
+        ended: Collection[str],
     ) -> None:
+        self._ended, self._ours = ended, credits_csv.named_results(out)
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
@@ -113,7 +126,8 @@ class _Jobs:
             return self._keep(result_downloads.not_sent(item, why, "Mend that, then run again."))
         self._sending = item
         try:
-            self._note(folder_uploads.upload(self._s3, self._stack.input_bucket, item))
+            version = version_of(item, self._stack.input_bucket, self._ended)
+            self._note(folder_uploads.upload(self._s3, self._stack.input_bucket, item, version))
         except OSError as error:
             self._keep(result_downloads.unreadable(item, error))
         self._sending = None
@@ -121,17 +135,25 @@ class _Jobs:
             self._look(_SAVED_A_LOOK)
         return None
 
-    def follow(self, stall_seconds: float) -> None:
-        """Returns once each job is over and saved. Raises Stalled."""
+    def follow(self, stall_seconds: float, is_leaving: Callable[[], bool]) -> None:
+        """Returns once each job is over and saved; when leaving, once each that was submitted is. Raises Stalled."""
+        is_draining = False
         while True:
+            if is_leaving() and not is_draining:
+                is_draining = True
+                _end_intake(self._stack)
+                self._show.draining()
+            in_work = is_draining and _messages_in_work(self._stack)  # before the look, which sees what became of them
             self._look(_SAVED_A_LOOK)
-            open_jobs = sum(not job.is_over for job in self._views.values())
-            if not open_jobs and not self._unsaved():
+            awaited = [
+                job for job in self._views.values() if not job.is_over and (job.may_be_charged or not is_draining)
+            ]
+            if not awaited and not in_work and not self._unsaved():
                 return
             is_taken_in = any(job.status for job in self._views.values())
             limit = stall_seconds if is_taken_in else min(_INTAKE_SECONDS, stall_seconds)
             if time.monotonic() - self._changed_at > limit:
-                what = f"Nothing has changed for {limit:.0f} s with {open_jobs} jobs open."
+                what = f"Nothing has changed for {limit:.0f} s with {len(awaited)} jobs open."
                 raise Stalled(_why_stalled(self._stack, what))
             if not self._unsaved():
                 self._wait(max(0.0, self._look_at - time.monotonic()))
@@ -160,7 +182,7 @@ class _Jobs:
         with contextlib.suppress(credits_csv.Unwritable):
             for outcome in left:
                 self._rows.add(outcome)
-        done = sum(outcome.is_completed for outcome in self._saved.values())
+        done = [outcome for outcome in self._saved.values() if outcome.is_completed]
         return progress_display.left_behind(done, lost + left, self._out)
 
     def _look(self, at_most: int | None) -> None:
@@ -173,7 +195,9 @@ class _Jobs:
         self._show.update({job_id: (self._sent[job_id].item, job) for job_id, job in self._views.items()})
         for job in itertools.islice(self._unsaved(), at_most):
             self._keep(
-                result_downloads.fetch(self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out)
+                result_downloads.fetch(
+                    self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out, self._ours
+                )
             )
             has_news = True
         ended = time.monotonic()

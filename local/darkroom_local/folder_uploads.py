@@ -6,10 +6,11 @@ It puts objects into the input bucket and answers which jobs they are. It must n
 from __future__ import annotations
 
 import base64
+import contextlib
 import mimetypes
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from botocore.exceptions import ClientError
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
+from darkroom_local.emulator_memory import VERSION_HEADER
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".gif"})
+_PUT = "before-call.s3.PutObject"
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128
 _MAX_TAG_VALUE = 256
@@ -74,20 +77,36 @@ def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str,
     ]
 
 
-def upload(s3: Any, bucket: str, item: Item) -> Sent:
-    """Uploads an item with its settings. Raises OSError when the file cannot be read. Again: another job."""
+def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
+    """Uploads an item with its settings. Raises OSError when the file cannot be read. Again: another job, unless the embedded
+    cloud was told the id of the `version`."""
     tags, metadata = carriers(item.settings, *item.prefixes)
     with item.path.open("rb") as body:
         source = source_of(os.fstat(body.fileno()))
-        answer = s3.put_object(
-            Bucket=bucket,
-            Key=item.key,
-            Body=body,
-            Tagging=urlencode(tags),
-            Metadata=metadata,
-            ContentType=mimetypes.guess_type(item.path.name)[0] or "application/octet-stream",
-        )
+        with _version_named(s3, version) if version else contextlib.nullcontext():
+            answer = s3.put_object(
+                Bucket=bucket,
+                Key=item.key,
+                Body=body,
+                Tagging=urlencode(tags),
+                Metadata=metadata,
+                ContentType=mimetypes.guess_type(item.path.name)[0] or "application/octet-stream",
+            )
     return Sent(job_id(s3, bucket, item.key, answer.get("VersionId")), item, source)
+
+
+@contextlib.contextmanager
+def _version_named(s3: Any, version: str) -> Iterator[None]:
+    """Within the block, PutObject names the id of its version, which `emulator_memory` understands."""
+
+    def add(params: dict[str, Any], **_: object) -> None:
+        params["headers"][VERSION_HEADER] = version
+
+    s3.meta.events.register(_PUT, add)
+    try:
+        yield
+    finally:
+        s3.meta.events.unregister(_PUT, add)
 
 
 def uploaded(s3: Any, bucket: str, item: Item) -> Sent | None:

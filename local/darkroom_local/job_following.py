@@ -30,7 +30,8 @@ class JobView:
     model: str | None = None
     polls: int = 0
     eta: datetime | None = None
-    credits: Decimal | None = None
+    credits_reserved: Decimal | None = None
+    credits: Decimal | None = None  # settled
     cost_usd: Decimal | None = None
     output_bucket: str | None = None
     output_key: str | None = None
@@ -84,6 +85,7 @@ def view_of(row: Mapping[str, Any]) -> JobView:
         model=row.get("model"),
         polls=int(row.get("polls", 0)),
         eta=_moment(row.get("eta")),
+        credits_reserved=row.get("credits_reserved"),
         credits=row.get("credits"),
         cost_usd=row.get("cost_usd"),
         output_bucket=row.get("output_bucket"),

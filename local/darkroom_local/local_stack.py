@@ -15,6 +15,7 @@ from darkroom_local import child_processes, embedded_cloud, simulator_processes,
 from darkroom_local.certificates import Certificates, issue
 from darkroom_local.child_processes import Child
 from darkroom_local.embedded_cloud import Cloud, Endpoint
+from darkroom_local.folder_account import FolderAccount
 from darkroom_local.packaging import find_application
 from darkroom_local.provider_choice import Cast, cast
 
@@ -50,8 +51,9 @@ def local_stack(
     simulator_urls: Mapping[str, str] | None = None,
     certificates: Certificates | None = None,
     wait_scale: float = 1.0,
+    account: FolderAccount | None = None,
 ) -> Iterator[LocalStack]:
-    """A stack for the length of a block; nothing of it is left.
+    """A stack for the length of a block; nothing of it is left but what an `account` keeps.
 
     With `topaz_api_key` the real API serves. Every other provider that uploads may name is simulated: where
     `simulator_urls` says, else by a child with `speed` (how many times faster than a real provider) and its own of the
@@ -59,6 +61,8 @@ def local_stack(
     and it were given. Raises ChildFailed, DeploymentFailed, UnknownVendor.
     """
     with tempfile.TemporaryDirectory(prefix="darkroom-stack-") as folder, child_processes.ending_all() as children:
+        if account:
+            account.note_work(Path(folder))
         yield start(
             Path(folder),
             children,
@@ -69,6 +73,7 @@ def local_stack(
             simulator_urls=simulator_urls or {},
             certificates=certificates,
             wait_scale=wait_scale,
+            account=account,
         )
 
 
@@ -83,6 +88,7 @@ def start(
     simulator_urls: Mapping[str, str],
     certificates: Certificates | None = None,
     wait_scale: float = 1.0,
+    account: FolderAccount | None = None,
 ) -> LocalStack:
     """Starts all processes side by side, with their files in `folder`, and deploys. See `local_stack`.
 
@@ -90,13 +96,14 @@ def start(
     """
     faults_of = simulator_processes.faults_by_vendor(faults)
     own = certificates or issue(folder)
-    cloud = embedded_cloud.launch(folder, own, wait_scale=wait_scale)
+    kept = account.environment if account else {}
+    cloud = embedded_cloud.launch(folder, own, wait_scale=wait_scale, more=kept)
     children[embedded_cloud.MARKER] = cloud.child
     started: dict[str, Child] = {}
     for vendor in who.simulated:
         if vendor in simulator_urls:
             continue
-        started[vendor] = simulator_processes.launch(vendor, folder, own.roots, speed, faults_of.get(vendor, ()))
+        started[vendor] = simulator_processes.launch(vendor, folder, own.roots, speed, faults_of.get(vendor, ()), kept)
         children[simulator_processes.marker(vendor)] = started[vendor]
     embedded_cloud.await_ready(cloud)
     urls = {**simulator_urls, **{vendor: simulator_processes.base_url(child) for vendor, child in started.items()}}

@@ -16,6 +16,7 @@ from typing import Protocol, Self
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +29,7 @@ from darkroom_local.result_downloads import Outcome
 _PLAIN_WIDTH = 170  # columns of the closing table where there is no terminal
 _ROWS_SHOWN = 15
 _LEFT_SHOWN = 20
+_DRAINING = "Nothing more is sent. Waiting for what is under way; Ctrl-C leaves at once."
 _STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red",
     JobStatus.CANCELLED: "red", JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
@@ -39,6 +41,9 @@ class Progress(Protocol):
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
         """Shows each job as it stands now."""
+
+    def draining(self) -> None:
+        """Shows from now on how many of the submitted jobs are over: the run leaves after them."""
 
     def __enter__(self) -> Self: ...
 
@@ -87,12 +92,17 @@ class PlainProgress:
                 line = f"{visible(item.key)}  {_state(job)}"
                 self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"), soft_wrap=True)
 
+    def draining(self) -> None:
+        """Prints what is awaited."""
+        self._console.print(_DRAINING, soft_wrap=True)
+
 
 class LiveProgress:
     """A table that redraws itself: jobs still open first, then a line of totals."""
 
     def __init__(self, to: Console) -> None:
         self._live = Live(console=to, refresh_per_second=8, transient=True)
+        self._is_draining = False
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -105,7 +115,17 @@ class LiveProgress:
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
         """Redraws."""
-        self._live.update(_live_view(list(jobs.values())))
+        shown = list(jobs.values())
+        self._live.update(Group(_live_view(shown), *(_drain_bar(shown) if self._is_draining else ())))
+
+    def draining(self) -> None:
+        """Adds a bar to what is drawn."""
+        self._is_draining = True
+
+
+def _drain_bar(jobs: Sequence[tuple[Item, JobView]]) -> tuple[RenderableType, ...]:
+    sent = [job for _, job in jobs if job.may_be_charged or job.is_over]
+    return Text(_DRAINING), ProgressBar(total=len(sent) or 1, completed=sum(job.is_over for job in sent), width=60)
 
 
 def _live_view(jobs: Sequence[tuple[Item, JobView]]) -> RenderableType:
@@ -205,21 +225,25 @@ def failures(outcomes: Iterable[Outcome]) -> list[Text]:
     return texts
 
 
-def left_behind(done: int, charged: Sequence[Outcome], out: Path) -> str:
-    """What a run that ended early says: how much is saved, and which pictures are with a provider and may be charged."""
-    lines = [f"{done} done, in {visible(out)}."]
+def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path) -> str:
+    """What a run that ended early says: how much is saved and what it cost, and which pictures are with a provider and may be
+    charged."""
+    cost = _dollars(_total(outcome.job.cost_usd for outcome in done))
+    lines = [f"{len(done)} done for {cost} USD, in {visible(out)}."]
     if charged:
         lines.append(
-            f"{len(charged)} submitted and not finished. They may be charged; the provider keeps their results for a while:"
+            f"{len(charged)} submitted and not finished. They may be charged; the same command brings them home:"
         )
         lines += [f"  {visible(o.item.key)}  {_process(o.job)}" for o in charged[:_LEFT_SHOWN]]
         if len(charged) > _LEFT_SHOWN:
             lines.append(f"  and {len(charged) - _LEFT_SHOWN} more, all in credits.csv")
-    return "\n".join([*lines, "The same command does the rest, and nothing that is done a second time."])
+    return "\n".join([*lines, "The same command does the rest, and pays for nothing twice."])
 
 
 def _process(job: JobView) -> str:
-    return visible(f"{job.provider or ''} process {job.process_id}" if job.process_id else "without a process id yet")
+    process = f"{job.provider or ''} process {job.process_id}" if job.process_id else "without a process id yet"
+    reserved = f", {_number(job.credits_reserved)} credits reserved" if job.credits_reserved is not None else ""
+    return visible(process + reserved)
 
 
 def _number(value: Decimal | None) -> str:

@@ -5,10 +5,11 @@ Keys come from the bucket and are not trusted: none leaves the folder, by `..`, 
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,15 +20,18 @@ from botocore.exceptions import ClientError
 from darkroom.errors import CURES, ErrorCode
 from darkroom.model import JobStatus
 from darkroom.output_keys import report_key, result_keys
+from darkroom.setting_layers import canonical
 from darkroom_local import picture_sizes
 from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_following import JobView
 
 NOT_SENT = "NOT SENT"
+_MISSING = frozenset({"NoSuchKey", "404"})
+_PAY_AGAIN = "Look for it where you put it. `--again` makes it anew, and pays again."
 _ONE_BY_ONE = TransferConfig(
     use_threads=False
 )  # the bucket is on this machine: threads would cost more than they bring
-_NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
+NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
 class UnsafeKey(Exception):
@@ -51,7 +55,12 @@ class Outcome:
         """What became of it, in a word or two."""
         if not self.job.job_id:
             return NOT_SENT
-        return _NOT_SAVED if self.is_lost else self.job.word
+        return NOT_SAVED if self.is_lost else self.job.word
+
+    @property
+    def label(self) -> str:
+        """The label among its settings, empty when there is none."""
+        return next((value for key, value in self.item.settings.items() if canonical(key) == "label"), "")
 
     @property
     def is_lost(self) -> bool:
@@ -85,18 +94,27 @@ class Outcome:
         return str(self.report.get("cure") or known)
 
 
-def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path) -> Outcome:
+def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Collection[str] = frozenset()) -> Outcome:
     """Brings what a job left in the output bucket: the result, into `out`, or the failure report. Repeat safe.
 
-    A result that cannot be written is an outcome too, so that those of other files are still brought.
+    A result that cannot be written is an outcome too, so that those of other files are still brought. Files in `out` that are
+    not `ours` are the operator's: none is overwritten.
     """
     item, size = sent.item, picture_sizes.size_of(sent.item.path)
     if job.status is not JobStatus.COMPLETED or not job.output_key:
         return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
     try:
-        target = _download(s3, bucket, job.output_key, out)
+        target = _download(s3, bucket, job.output_key, out, ours)
     except (OSError, UnsafeKey) as error:
         report = {"message": f"The result is paid, but could not be written: {error}", "cure": _where_else(job)}
+        return Outcome(item, job, size, report=report, source=sent.source)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _MISSING:
+            raise
+        report = {
+            "message": "The result was paid by an earlier run, and is not kept here any more.",
+            "cure": _PAY_AGAIN,
+        }
         return Outcome(item, job, size, report=report, source=sent.source)
     return Outcome(item, job, size, target, picture_sizes.size_of(target), source=sent.source)
 
@@ -141,7 +159,7 @@ def safe_target(out: Path, key: str) -> Path:
     return target
 
 
-def _download(s3: Any, bucket: str, key: str, out: Path) -> Path:
+def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) -> Path:
     target = safe_target(out, key)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Not the name with more behind it: that may be longer than a file system takes.
@@ -150,6 +168,9 @@ def _download(s3: Any, bucket: str, key: str, out: Path) -> Path:
     try:
         with partial.open("xb") as file:
             s3.download_fileobj(bucket, key, file, Config=_ONE_BY_ONE)
+        # A file with these bytes is this result: the run that brought it was killed before it could say so.
+        if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
+            raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -160,7 +181,7 @@ def _report(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     try:
         body = s3.get_object(Bucket=bucket, Key=report_key(key))["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        if error.response["Error"]["Code"] in _MISSING:
             return {}
         raise
     report: dict[str, Any] = json.loads(body)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -55,10 +55,17 @@ def faults_by_vendor(lines: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def launch(vendor: str, folder: Path, roots: Path, speed: float, faults: Sequence[str]) -> child_processes.Child:
+def launch(
+    vendor: str,
+    folder: Path,
+    roots: Path,
+    speed: float,
+    faults: Sequence[str],
+    more: Mapping[str, str] | None = None,
+) -> child_processes.Child:
     """Starts a vendor's simulator on a free loopback port; the caller ends it. Not ready yet: see `base_url`.
 
-    `roots` are the certificates it trusts when it fetches a picture by https.
+    `roots` are the certificates it trusts when it fetches a picture by https; `more` is added to its environment.
     """
     credits = int(_ACCOUNT_USD / catalog.load(vendor).credit_price_usd)
     command = [
@@ -68,7 +75,7 @@ def launch(vendor: str, folder: Path, roots: Path, speed: float, faults: Sequenc
     for fault in faults:
         command += ["--fault", fault]
     environment = {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
-    environment |= {"PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": str(roots)}
+    environment |= {"PYTHONUNBUFFERED": "1", "SSL_CERT_FILE": str(roots), **(more or {})}
     return child_processes.start(f"{vendor} simulator", command, environment, folder)
 
 

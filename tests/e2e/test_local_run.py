@@ -70,6 +70,25 @@ def until(is_so: Any, process: subprocess.Popen[str], seconds: float = 600) -> N
         time.sleep(0.05)
 
 
+def leaves_at_once(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C twice."""
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asks", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_leave_brings_home_what_is_under_way(operator: Operator, asks: signal.Signals) -> None:
+    first = operator.starts()
+    until(lambda: operator.vendor.submits, first)
+    first.send_signal(asks)
+    shown, said = first.communicate(timeout=600)
+    assert first.returncode == 128 + asks, said
+    assert "Nothing more is sent." in shown
+    assert [row["status"] for row in operator.rows()].count("COMPLETED") == len(operator.vendor.submits)
+
+
 @pytest.mark.slow
 def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only_for_the_rest(
     operator: Operator,
@@ -77,7 +96,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
     first = operator.starts()
     until((operator.out / "small.png").exists, first)
     until(lambda: "small.jpg" in {row["file"] for row in operator.rows()}, first)
-    first.send_signal(signal.SIGINT)
+    leaves_at_once(first)
     _, said = first.communicate(timeout=600)
     assert first.returncode == 130, said
     assert "1 done" in said
@@ -90,7 +109,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
         "b\\c.jpg": "NOT SENT",
     }
     assert rows["large.jpg"]["process_id"] in said
-    assert {path.name for path in operator.out.iterdir()} == {"small.png", "credits.csv"}
+    assert {path.name for path in operator.out.iterdir()} == {"small.png", "credits.csv", ".darkroom"}
     assert len(operator.vendor.submits) == 2
     kept = (operator.out / "small.png").stat()
 
@@ -99,7 +118,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
     assert second.returncode == 1, said  # because of the unusable file name
     assert "1 skipped: done before" in shown
     assert "1 picture to the real Topaz API" in shown
-    assert len(operator.vendor.submits) == 3
+    assert len(operator.vendor.submits) == 2
     assert (operator.out / "large.png").exists()
     assert (operator.out / "small.png").stat() == kept
 
@@ -110,7 +129,7 @@ def test_whatever_was_paid_before_an_interrupt_is_there_or_is_reported(operator:
         (operator.folder / f"{number:02}.jpg").write_bytes(picture())
     first = operator.starts()
     until(lambda: operator.vendor.submits, first)
-    first.send_signal(signal.SIGINT)
+    leaves_at_once(first)
     _, said = first.communicate(timeout=600)
     assert first.returncode == 130, said
     statuses = Counter(row["status"] for row in operator.rows())

@@ -53,6 +53,9 @@ class Silent:
     def update(self, jobs: Mapping[str, Any]) -> None:
         return None
 
+    def draining(self) -> None:
+        return None
+
 
 @dataclass
 class Room:
@@ -153,6 +156,28 @@ def test_after_an_interrupt_the_answer_of_a_submit_is_awaited(room: Room) -> Non
     with pytest.raises(KeyboardInterrupt) as raised:
         room.run(room.items("a.jpg"), moment, lambda: room.row("a.jpg", "PROCESSING"))
     assert "process-of-a.jpg" in raised.value.__notes__[0]
+
+
+def test_a_run_that_leaves_sends_no_more_and_waits_only_for_what_a_provider_has(room: Room) -> None:
+    is_leaving: list[bool] = []
+
+    def leaves() -> None:
+        room.row("a.jpg", "PROCESSING")
+        room.row("b.jpg", "CLAIMED")
+        is_leaving.append(True)
+
+    moments = iter([leaves, lambda: room.completes("a.jpg")])
+    outcomes = run(
+        room.stack,
+        room.items("a.jpg", "b.jpg"),
+        room.out,
+        cast(Any, Silent()),
+        lambda _: next(moments)(),
+        is_leaving=lambda: bool(is_leaving),
+    )
+    assert [outcome.item.key for outcome in outcomes] == ["a.jpg"]
+    assert room.statuses() == {"a.jpg": "COMPLETED"}
+    assert room.stack.endpoint.client("lambda").enabled == {"intake": False, "other": True}
 
 
 def test_after_an_interrupt_nothing_that_waits_is_submitted(room: Room) -> None:

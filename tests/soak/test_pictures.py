@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Iterator
@@ -52,10 +53,8 @@ def test_a_hundred_thousand_mutations_raise_nothing_but_a_refusal_and_take_no_ti
     for _ in range(MUTATIONS):
         data = mutated(chance.choice(wholes), chance)
         begin = time.process_time()
-        try:
+        with contextlib.suppress(UnsupportedFormat):
             metered(data)
-        except UnsupportedFormat:
-            pass
         longest = max(longest, time.process_time() - begin)
     assert longest < MAX_SECONDS
 

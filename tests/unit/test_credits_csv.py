@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -115,6 +118,22 @@ def test_an_older_versions_file_is_kept_beside(photo: Item, out: Path) -> None:
     completed(photo, out)
     assert (out / "credits.1.csv").read_text() == "file,job_id\nphoto.jpg,1\n"
     assert Done(out).has(photo)
+
+
+def test_a_row_says_when_and_under_which_label_and_what_was_reserved_and_settled(photo: Item, out: Path) -> None:
+    labelled = replace(photo, settings={"label": "spring"})
+    job = JobView("1", JobStatus.COMPLETED, provider="topaz", credits_reserved=Decimal(2), credits=Decimal(1))
+    with adding(out) as rows:
+        rows.add(Outcome(labelled, replace(job, status=JobStatus.PROCESSING, credits=None), None))
+        rows.add(Outcome(labelled, job, None))
+    with adding(out) as rows:
+        rows.add(Outcome(labelled, job, None))
+    with (out / CREDITS_FILE).open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [(row["label"], row["credits_reserved"], row["credits"]) for row in table] == [
+        ("spring", "2", ""), ("spring", "2", "1"), ("spring", "2", ""),
+    ]  # fmt: skip
+    assert all(datetime.fromisoformat(row["date"]).tzinfo for row in table)
 
 
 def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:

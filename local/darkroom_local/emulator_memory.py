@@ -1,0 +1,166 @@
+"""What lets an embedded cloud forget nothing when it is killed: its tables have a journal, and the results are files.
+
+`keep` changes ministack 1.5.33 from inside. Nobody hears of a write to a table before the write is on the disk; if it cannot be
+written, the cloud ends at once, so that nothing is paid for that no disk knows. It must not know what the rows mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from darkroom_local.ledger_journal import Change, Journal, rows_of
+
+JOURNAL, RESULTS = "DARKROOM_JOURNAL", "DARKROOM_RESULTS"  # the environment variables: a file, a folder
+VERSION_HEADER = "x-darkroom-version-id"  # of PutObject: the id that the new version gets
+_SEED = "lasting"  # of the physical names of buckets, which are otherwise different in each cloud
+_RESULT_BUCKET = "outputbucket"  # in the physical name of the bucket whose objects are kept
+
+
+def keep(journal: Path, results: Path) -> None:
+    """Keeps tables in `journal`, and the result bucket's objects below `results`. Once, before the cloud serves."""
+    from ministack.services import dynamodb, s3
+
+    name_buckets_alike()
+    _Tables(dynamodb, journal).attach()
+    _keep_results(s3, results)
+
+
+def name_versions() -> None:
+    """Lets a PutObject say which id its version gets, so that one upload has one id in each cloud."""
+    from ministack.services import s3
+
+    wanted: contextvars.ContextVar[str] = contextvars.ContextVar("wanted", default="")
+    put, record, new_id = s3._put_object, s3._record_object_version, s3.new_uuid
+    naming: contextvars.ContextVar[str] = contextvars.ContextVar("naming", default="")
+
+    def put_object(bucket_name: str, key: str, body: bytes, headers: dict[str, str]) -> Any:
+        token = wanted.set(headers.get(VERSION_HEADER, ""))
+        try:
+            return put(bucket_name, key, body, headers)
+        finally:
+            wanted.reset(token)
+
+    def record_version(bucket_name: str, key: str, prior: Any, obj: Any, data: Any) -> Any:
+        version = wanted.get()
+        known = s3._object_versions.get((bucket_name, key), []) if version else []
+        known[:] = [one for one in known if one["version_id"] != version]  # a repeated request is the same version
+        token = naming.set(version)
+        try:
+            return record(bucket_name, key, prior, obj, data)
+        finally:
+            naming.reset(token)
+
+    s3._put_object, s3._record_object_version = put_object, record_version
+    s3.new_uuid = lambda: naming.get() or new_id()
+
+
+def name_buckets_alike() -> None:
+    """Gives the buckets of a stack the same physical names in each cloud: a job's id has its bucket's name in it."""
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    create = handlers["create"]
+
+    def create_bucket(logical_id: str, props: Any, stack_name: str) -> Any:
+        provisioners._NAME_SEED.set(_SEED)
+        return create(logical_id, props, stack_name)
+
+    handlers["create"] = create_bucket
+
+
+class _Tables:
+    """Writes down each change of an item, and fills each table from the journal when it is first asked for anything."""
+
+    def __init__(self, dynamodb: Any, path: Path) -> None:
+        self._dynamodb, self._rows, self._journal = dynamodb, rows_of(path), Journal(path)
+        self._handle, self._set, self._remove = dynamodb.handle_request, dynamodb._set_item, dynamodb._remove_item
+        self._changes: list[Change] | None = None  # of the request that is handled now; requests come one by one
+
+    def attach(self) -> None:
+        self._dynamodb.handle_request = self.handle_request
+        self._dynamodb._set_item, self._dynamodb._remove_item = self.set_item, self.remove_item
+
+    async def handle_request(self, *request: Any) -> Any:
+        """As ministack's, but what it changed is on the disk before it answers."""
+        self._fill()
+        with self._as_one():
+            return await self._handle(*request)
+
+    def set_item(self, table: Any, pk: str, sk: str, item: Any) -> Any:
+        with self._as_one():
+            self._note(Change((pk, sk), item))
+            return self._set(table, pk, sk, item)
+
+    def remove_item(self, table: Any, pk: str, sk: str) -> Any:
+        with self._as_one():
+            self._note(Change((pk, sk), None))
+            return self._remove(table, pk, sk)
+
+    def _note(self, change: Change) -> None:
+        if self._changes is not None:
+            self._changes.append(change)
+
+    @contextlib.contextmanager
+    def _as_one(self) -> Iterator[None]:
+        """All changes of the block become one line of the journal; a block in a block belongs to it."""
+        if self._changes is not None:
+            yield
+            return
+        self._changes = []
+        try:
+            yield
+        finally:
+            changes, self._changes = self._changes, None
+            if changes:
+                self._write(changes)
+
+    def _write(self, changes: list[Change]) -> None:
+        try:
+            self._journal.append(changes)
+        except OSError as error:
+            print(f"The account of this folder cannot be written: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+    def _fill(self) -> None:
+        if not self._rows:
+            return
+        for _, table in list(self._dynamodb._tables.all_items()):
+            rows, self._rows = self._rows, {}
+            for (pk, sk), row in rows.items():
+                self._set(table, pk, sk, row)
+
+
+def _keep_results(s3: Any, results: Path) -> None:
+    """Keeps the result bucket's objects as files, and gives them to the bucket when it is first asked for anything."""
+    persist, displaced, handle = s3._persist_object, s3._persist_displaced_version, s3.handle_request
+    s3.DATA_DIR, s3.S3_PERSIST = (
+        str(results),
+        True,
+    )  # not by the environment: then buckets would be there before the stack
+    waiting = {path.name: path for path in results.glob("*/*") if path.is_dir()}
+
+    def persist_object(bucket: str, key: str, obj: Any) -> None:
+        if _RESULT_BUCKET in bucket:
+            persist(bucket, key, obj)
+
+    def persist_displaced(bucket: str, *details: Any) -> None:
+        if _RESULT_BUCKET in bucket:
+            displaced(bucket, *details)
+
+    async def handle_request(*request: Any, **more: Any) -> Any:
+        for name in [name for name in waiting if name in s3._buckets]:
+            path = waiting.pop(name)
+            s3._load_persisted_bucket(path.parent.name, name, str(path))
+        return await handle(*request, **more)
+
+    s3._persist_object, s3._persist_displaced_version, s3.handle_request = (
+        persist_object,
+        persist_displaced,
+        handle_request,
+    )

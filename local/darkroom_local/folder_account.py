@@ -1,0 +1,143 @@
+"""The account of a folder of results: what its runs have submitted, reserved and spent, kept in `.darkroom` below it.
+
+One run at a time has an account. An account survives the end of any process at any moment: its journal has every row of the
+ledger, and the results that are not in the folder yet are beside it. It must not decide what a row means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from darkroom_local import emulator_memory, ledger_journal
+from darkroom_local.folder_uploads import Item
+
+FOLDER = ".darkroom"
+MARKER = "DARKROOM_ACCOUNT"  # the environment variable of every process of a run: its account
+_JOURNAL = "ledger.jsonl"
+_WORK = "darkroom-stack-"
+_ABOUT = """This folder is the account of the results beside it: what was submitted, what it cost, and what is left of the month.
+Keep it with them. Without it, a run cannot know what an earlier one has paid for.
+
+  real/ledger.jsonl       each write of the ledger, one a line, for runs with a real key; simulated/ for all others
+  real/results/           results that are paid and not in the folder beside it yet
+  lock, work              the run that is at work, and its temporary folder
+"""
+
+
+class AccountInUse(Exception):
+    """Another run is at work in the folder."""
+
+
+@dataclass(frozen=True)
+class FolderAccount:
+    """The open account: its journal, its results that are not home, and the keys of the jobs that an earlier run left
+    at a provider: they are uploaded first."""
+
+    root: Path
+    journal: Path
+    results: Path
+    left_open: frozenset[str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the embedded cloud must know to keep the account."""
+        kept = {emulator_memory.JOURNAL: str(self.journal), emulator_memory.RESULTS: str(self.results)}
+        return {MARKER: str(self.root), **kept}
+
+    def in_order(self, items: Iterable[Item]) -> list[Item]:
+        """The items, those first that a provider may have: a lost submit is resolved best while its picture is there."""
+        return sorted(items, key=lambda item: item.key not in self.left_open)
+
+    def forget_results(self) -> None:
+        """Removes the results that were kept until they are in the folder: all are."""
+        shutil.rmtree(self.results, ignore_errors=True)
+
+    def note_work(self, folder: Path) -> None:
+        """Notes a temporary folder, which the next run removes if this one cannot."""
+        (self.root / "work").write_text(str(folder))
+
+
+def paid_keys(out: Path, *, is_real: bool) -> set[str]:
+    """The keys of the pictures that a provider has or had, as the account tells now. Changes nothing."""
+    return ledger_journal.paid_keys(_home(out, is_real) / _JOURNAL)
+
+
+@contextlib.contextmanager
+def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[FolderAccount]:
+    """The account of `out` for the length of a block; made if there is none. What lives of a killed run is ended first.
+
+    Runs with a real key have an account of their own: simulated money is none. Raises AccountInUse, OSError.
+    """
+    home = _home(out, is_real)
+    root = home.parent
+    (home / "results").mkdir(parents=True, exist_ok=True, mode=0o700)
+    (root / "README.txt").write_text(_ABOUT)
+    with _locked(root / "lock", out):
+        end_survivors(root)
+        _remove_work(root / "work")
+        journal = home / _JOURNAL
+        ledger_journal.prepare(journal, datetime.now(UTC), simulated)
+        ledger_journal.sync_folder(out.resolve())
+        ledger_journal.sync_folder(root)
+        left_open = frozenset(ledger_journal.open_keys(journal))
+        yield FolderAccount(root, journal, home / "results", left_open)
+
+
+def end_survivors(root: Path) -> None:
+    """Ends every process that has this account in its environment, and returns once none is left."""
+    while pids := _processes_of(root):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _home(out: Path, is_real: bool) -> Path:
+    return out.resolve() / FOLDER / ("real" if is_real else "simulated")
+
+
+def _processes_of(root: Path) -> list[int]:
+    wanted = f"{MARKER}={root}"
+    if Path("/proc/self/environ").exists():
+        found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _has(path, wanted)]
+    else:
+        shown = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, text=True, check=False)
+        lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
+        found = [int(line[0]) for line in lines if len(line) == 2 and f" {wanted} " in f"{line[1]} "]
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def _has(process: Path, wanted: str) -> bool:
+    with contextlib.suppress(OSError):
+        return wanted.encode() in (process / "environ").read_bytes().split(b"\0")
+    return False
+
+
+@contextlib.contextmanager
+def _locked(path: Path, out: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AccountInUse(
+                f"Another run is at work in {str(out)!r}. Wait for its end, or take another --out."
+            ) from None
+        yield
+
+
+def _remove_work(note: Path) -> None:
+    if note.exists():
+        folder = Path(note.read_text())
+        if folder.name.startswith(_WORK):
+            shutil.rmtree(folder, ignore_errors=True)
+        note.unlink()

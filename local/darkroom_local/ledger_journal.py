@@ -1,0 +1,146 @@
+"""The ledger's rows on disk: a journal with a line for each write, forced to the disk before anyone hears of the write.
+
+A journal outlives the embedded cloud, whose table is memory. It must not know who writes rows, but it knows what a row is worth
+after all processes of a run are gone: see `prepare`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from darkroom.model import JobStatus
+from darkroom.timestamps import stamp
+
+Key = tuple[str, str]  # pk, sk
+Row = Mapping[str, Any]  # an item in DynamoDB's typed form
+_AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
+_OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
+_LEASES = ("lease_until", "writer_until")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row after a write; None if the write removed it."""
+
+    key: Key
+    row: Row | None
+
+
+class Journal:
+    """Appends writes to a journal. One process may have it at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+
+    def close(self) -> None:
+        """Ends it. What was appended is on the disk already."""
+        self._file.close()
+
+    def append(self, changes: Iterable[Change]) -> None:
+        """Adds the changes of one write, all or none, and returns once they are on the disk. Raises OSError."""
+        line = json.dumps([[*change.key, change.row] for change in changes]).encode() + b"\n"
+        if self._file.write(line) != len(line):
+            raise OSError("the disk is full")
+        os.fsync(self._file.fileno())
+
+
+def rows_of(path: Path) -> dict[Key, Row]:
+    """The rows as the last write of each left them. A last line that is cut counts for nothing: nobody heard of that write."""
+    rows: dict[Key, Row] = {}
+    if not path.exists():
+        return rows
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        for pk, sk, row in json.loads(line):
+            rows.pop((pk, sk), None)
+            if row is not None:
+                rows[pk, sk] = row
+    return rows
+
+
+def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
+    """Makes the journal ready for a new run, when no process of an earlier one lives. Repeat safe.
+
+    Claims are dropped: nothing was sent for them. Leases end now: their holders are dead. The sweep's notes and open circuits
+    are dropped: they are about the former run. What was sent to one of the `simulated` providers is dropped with its
+    reservation, because the simulator is gone with its account.
+    """
+    rows = rows_of(path)
+    for key, row in list(rows.items()):
+        if _is_of_the_run(key, row, simulated):
+            _release(rows, row)
+            del rows[key]
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    with contextlib.closing(Journal(fresh)) as journal:
+        journal.append(Change(key, _after_death(row, now)) for key, row in rows.items())
+    os.replace(fresh, path)
+    sync_folder(path.parent)
+
+
+def open_keys(path: Path) -> set[str]:
+    """The source keys of jobs that a provider has, or may have, taken."""
+    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in _AT_A_PROVIDER}
+
+
+def paid_keys(path: Path) -> set[str]:
+    """The source keys of all jobs that a provider has, had, or may have."""
+    paid = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
+    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in paid}
+
+
+def sync_folder(folder: Path) -> None:
+    """Forces a folder's list of names to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:
+    """Whether the row says nothing to a later run."""
+    status = _status(key, row)
+    if status is JobStatus.CLAIMED or (status in _OPEN and _text(row, "provider") in simulated):
+        return True
+    return key[0].startswith(("SWEEP", "ACCOUNT#")) or (key[0].startswith("CIRCUIT#") and "paused_at" not in row)
+
+
+def _release(rows: dict[Key, Row], job: Row) -> None:
+    """Takes what is reserved for a job out of both months."""
+    if "credits_reserved" not in job:
+        return
+    credits, price = _number(job, "credits_reserved"), _number(job, "credit_price_usd")
+    for unit, amount in ((_text(job, "provider"), credits), ("usd", credits * price)):
+        key = (f"BUDGET#{unit}", _text(job, "budget_month"))
+        if key in rows:
+            less = {"reserved": amount, "committed": amount, "jobs": Decimal(1)}
+            rows[key] = {
+                **rows[key],
+                **{name: {"N": f"{_number(rows[key], name) - part:f}"} for name, part in less.items()},
+            }
+
+
+def _after_death(row: Row, now: datetime) -> Row:
+    """The row with no lease beyond `now`."""
+    return {**row, **{name: {"S": stamp(now)} for name in _LEASES if _text(row, name) > stamp(now)}}
+
+
+def _number(row: Row, name: str) -> Decimal:
+    return Decimal(row.get(name, {}).get("N", "0"))
+
+
+def _text(row: Row, name: str) -> str:
+    return str(row.get(name, {}).get("S", ""))
+
+
+def _status(key: Key, row: Row) -> JobStatus | None:
+    return JobStatus(row["status"]["S"]) if key[0].startswith("JOB#") and key[1] == "JOB" else None

@@ -1,0 +1,57 @@
+"""The files of a folder that a run leaves out: how many of each kind, and why. It looks at their first bytes, not at names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item
+
+_HEAD_BYTES = 16
+_HIDDEN, _UNREADABLE, _EMPTY, _OTHER = "hidden", "unreadable", "empty", "no picture"
+_NOT_TAKEN = "Darkroom takes JPEG, PNG and TIFF. Convert them first."
+_RENAME = f"Give the name one of these endings: {' '.join(sorted(PICTURE_SUFFIXES))}."
+_WHY = {
+    "JPEG": _RENAME, "PNG": _RENAME, "TIFF": _RENAME, "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": _NOT_TAKEN,
+    "GIF": _NOT_TAKEN, "BMP": _NOT_TAKEN, _HIDDEN: "Names and folders that begin with a dot are passed over.",
+    _UNREADABLE: "They cannot be read.", _EMPTY: "They hold nothing.", _OTHER: "",
+}  # fmt: skip
+_STARTS = {
+    b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF", b"BM": "BMP",
+}  # fmt: skip
+_BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys((b"heic", b"heix", b"mif1", b"msf1", b"hevc"), "HEIC")
+_NAMES_SHOWN = 3
+
+
+def lines(folder: Path, out: Path, taken: Iterable[Item]) -> list[str]:
+    """A line for each kind of file below `folder` that is not `taken` and no result in `out`: number, kind, why, examples."""
+    known, base = {item.path for item in taken}, out.resolve()
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path not in known and not path.parent.resolve().is_relative_to(base):
+            name = path.relative_to(folder)
+            is_hidden = any(part.startswith(".") for part in name.parts)
+            kinds[_HIDDEN if is_hidden else kind_of(path)].append(name.as_posix())
+    return [_line(kind, kinds[kind]) for kind in _WHY if kind in kinds]
+
+
+def kind_of(path: Path) -> str:
+    """What a file is by its first bytes (the formats' specifications; ISO/IEC 14496-12 for HEIC and AVIF)."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return _UNREADABLE
+    if not head:
+        return _EMPTY
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], _OTHER)
+    return next((kind for start, kind in _STARTS.items() if head.startswith(start)), _OTHER)
+
+
+def _line(kind: str, names: list[str]) -> str:
+    more = ", …" if len(names) > _NAMES_SHOWN else ""
+    return f"left out: {len(names)} {kind}: {', '.join(names[:_NAMES_SHOWN])}{more}. {_WHY[kind]}".rstrip()

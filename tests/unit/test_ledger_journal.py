@@ -1,0 +1,78 @@
+"""The journal of a folder's ledger: what of it counts after every process of a run was killed."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from darkroom_local.ledger_journal import Change, Journal, Row, open_keys, prepare, rows_of
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+LATER = "2026-11-29T12:05:00.000Z"
+MONTH = ("BUDGET#topaz", "2026-11")
+
+
+def job(status: str, **more: str) -> Row:
+    return {name: {"S": value} for name, value in {"status": status, "provider": "topaz", **more}.items()}
+
+
+def written(path: Path, rows: dict[tuple[str, str], Row | None]) -> Path:
+    with contextlib.closing(Journal(path)) as journal:
+        journal.append(Change(key, row) for key, row in rows.items())
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.jsonl"
+
+
+def test_the_last_write_of_a_row_counts(path: Path) -> None:
+    written(path, {("JOB#a", "JOB"): job("SUBMITTING"), ("JOB#b", "JOB"): job("CLAIMED")})
+    written(path, {("JOB#a", "JOB"): job("PROCESSING"), ("JOB#b", "JOB"): None})
+    assert rows_of(path) == {("JOB#a", "JOB"): job("PROCESSING")}
+
+
+def test_a_line_that_is_cut_counts_for_nothing_and_spoils_no_later_one(path: Path) -> None:
+    written(path, {("JOB#a", "JOB"): job("PROCESSING")})
+    with path.open("ab") as file:
+        file.write(b'[["JOB#a", "JOB", {"status"')
+    prepare(path, NOW, ())
+    written(path, {("JOB#b", "JOB"): job("PROCESSING")})
+    assert set(rows_of(path)) == {("JOB#a", "JOB"), ("JOB#b", "JOB")}
+
+
+def test_the_lease_of_a_dead_worker_ends_now_and_its_submit_lasts(path: Path) -> None:
+    written(path, {("JOB#a", "JOB"): job("SUBMITTING", lease_until=LATER, source_key="a.jpg")})
+    prepare(path, NOW, ())
+    assert rows_of(path)["JOB#a", "JOB"]["lease_until"]["S"] == "2026-11-29T12:00:00.000Z"
+    assert open_keys(path) == {"a.jpg"}
+
+
+def test_claims_open_circuits_and_the_sweeps_notes_do_not_last(path: Path) -> None:
+    pause: Row = {"paused_at": {"S": LATER}}
+    rows = {("JOB#a", "JOB"): job("CLAIMED"), ("CIRCUIT#topaz", "CIRCUIT"): {}, ("SWEEP", "TASK#Lost"): {}}
+    prepare(written(path, {**rows, ("CIRCUIT#oxen", "CIRCUIT"): pause}), NOW, ())
+    assert rows_of(path) == {("CIRCUIT#oxen", "CIRCUIT"): pause}
+
+
+def test_what_was_sent_to_a_simulator_is_dropped_with_its_reservation_and_what_it_charged_lasts(path: Path) -> None:
+    numbers = {"credits_reserved": {"N": "3"}, "credit_price_usd": {"N": "0.1"}}
+    sent = {**job("PROCESSING", budget_month="2026-11"), **numbers}
+    month = {
+        name: {"N": value} for name, value in {"reserved": "3", "spent": "2", "committed": "5", "jobs": "2"}.items()
+    }
+    prepare(written(path, {("JOB#a", "JOB"): sent, MONTH: month}), NOW, {"topaz"})
+    left = {
+        name: {"N": value} for name, value in {"reserved": "0", "spent": "2", "committed": "2", "jobs": "1"}.items()
+    }
+    assert rows_of(path) == {MONTH: left}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_is_an_error() -> None:
+    with contextlib.closing(Journal(Path("/dev/full"))) as journal, pytest.raises(OSError, match="space"):
+        journal.append([Change(("JOB#a", "JOB"), job("CLAIMED"))])

@@ -1,0 +1,37 @@
+"""Each file of a folder is accounted for, by its content; and no file of the operator's is overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darkroom_local import file_screening
+from darkroom_local.folder_uploads import items_in
+from darkroom_local.left_out import lines
+
+
+def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path) -> None:
+    files = {
+        "a.jpg": b"\xff\xd8\xff", "b": b"\xff\xd8\xff\xe0", "c.jpeg.bak": b"\x89PNG\r\n\x1a\n", ".d.jpg": b"\xff\xd8\xff",
+        "phone.HEIC": b"\0\0\0\x18ftypheic", "web.webp": b"RIFF\0\0\0\0WEBP", "notes.txt": b"words", "empty": b"",
+    }  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "credits.csv").touch()
+    said = lines(tmp_path, tmp_path / "out", items_in(tmp_path, {}))
+    assert [line.partition(".")[0] for line in said] == [
+        "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 HEIC: phone", "left out: 1 WebP: web",
+        "left out: 1 hidden: ", "left out: 1 empty: empty", "left out: 1 no picture: notes",
+    ]  # fmt: skip
+    assert "Convert them first." in said[2]
+
+
+def test_a_file_that_no_row_names_keeps_its_picture_from_being_sent(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for path in (tmp_path / "a.jpg", tmp_path / "b.jpg", tmp_path / "out" / "a.png"):
+        path.write_bytes(b"mine")
+    items = items_in(tmp_path, {})[:2]
+    files = file_screening.screen(items, tmp_path / "out", ())
+    assert [item.key for item in files.to_do] == ["b.jpg"]
+    assert "in the way" in files.unusable[0].message
+    assert file_screening.screen(items, tmp_path / "out", (), paid={"a.jpg"}).to_do == items
