@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import (
+from darkroom.images.jpeg_scan import check_scan_end
+from darkroom.images.ranged_reader import (
     READ_AHEAD,
     RangedReader,
     apply_orientation,
@@ -18,7 +19,6 @@ from darkroom.images.byte_reader import (
     damaged_error,
     truncated_error,
 )
-from darkroom.images.jpeg_scan import check_scan_end
 from darkroom.images.tiff_directories import EXIF_PREFIX, exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 

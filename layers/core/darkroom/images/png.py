@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import (
+from darkroom.images.png_text import TEXT_KINDS, text_orientation
+from darkroom.images.ranged_reader import (
     RangedReader,
     apply_orientation,
     check_dimensions,
     damaged_error,
     truncated_error,
 )
-from darkroom.images.png_text import TEXT_KINDS, text_orientation
 from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
