@@ -69,6 +69,7 @@ def run(
             leaving,
             left_out,
             option_checks,
+            price_estimate,
             progress_display,
         )
         from darkroom_local.folder_run import close, run_over
@@ -92,7 +93,8 @@ def run(
             typer.echo(f"{len(files.done_before)} skipped: done before")
         if not files.to_do and not files.unusable:
             raise typer.Exit(0)
-        _agree_to_pay(sum(file_screening.is_paid(item, real) for item in files.to_do), yes)
+        to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
+        _agree_to_pay(price_estimate.question(to_pay, chosen, who.providers, folder_account.rows(out)), yes)
         with folder_account.opened(out, who.simulated, is_real=bool(real)) as account:
             # Looked at once more: another run may have ended since.
             files = file_screening.screen(account.in_order(items), out, real, again, paid)
@@ -156,11 +158,11 @@ def down(state: State = None) -> None:
     typer.echo("ended" if background_stack.down(_state(state)) else "there was none")
 
 
-def _agree_to_pay(pictures: int, yes: bool) -> None:
+def _agree_to_pay(question: str, yes: bool) -> None:
     """Say what is about to be paid for. End the command before anything is sent, unless the operator agrees."""
-    if not pictures:
+    if not question:
         return
-    typer.echo(f"{pictures} picture{'s' if pictures > 1 else ''} to the real Topaz API, paid with your credits")
+    typer.echo(question)
     if yes:
         return
     if not _is_terminal():

@@ -5,7 +5,7 @@ It reads headers only. It is an estimate: submit plans again, and the month's bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from darkroom.model import ImageFacts, ImageFormat, Limits
 from darkroom_local import picture_sizes
 from darkroom_local.folder_uploads import Item
 from darkroom_local.ledger_journal import Key, Row
+from darkroom_local.provider_choice import CAN_BE_REAL
 
 _FORMATS = {".png": ImageFormat.PNG, ".tif": ImageFormat.TIFF, ".tiff": ImageFormat.TIFF}  # any other suffix is JPEG's
 _VARIABLES = {
@@ -41,6 +42,16 @@ class Estimate:
         price = f"about {_plain(self.credits)} credits, {_plain(self.usd)} USD"
         unknown = f" and {self.unpriced} without a known price" if self.unpriced else ""
         return f"{pictures} to the real Topaz API, paid with your credits: {price}{unknown}"
+
+
+def question(
+    items: Sequence[Item], parameters: Mapping[str, str], allowed: tuple[str, ...], rows: Mapping[Key, Row]
+) -> str:
+    """What is about to be paid, and what the budget leaves by the account's `rows`; empty if nothing is."""
+    if not items:
+        return ""
+    left = budget_left(rows, parameters, CAN_BE_REAL)
+    return "\n".join(filter(None, [str(estimate(items, parameters, allowed)), left]))
 
 
 def estimate(items: Iterable[Item], parameters: Mapping[str, str], allowed: tuple[str, ...]) -> Estimate:
