@@ -1,6 +1,7 @@
-"""A local stack that stays: `up` starts it and notes where it is, `down` ends it. One a state folder.
+"""A local stack that outlives the command: `up` starts it, `down` ends it. A state folder holds at most one.
 
-It must not end a process that is not its own: process ids are used again, so the command line is looked at first.
+Its file stack.json tells later commands where the stack is. Process ids are used again, so a process is ended only if its
+command line shows that it belongs to the stack.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NOTE, _WORK = "stack.json", "darkroom-stack"
 
 @dataclass(frozen=True)
 class Standing:
-    """A stack that stays, and whether this call started it."""
+    """The stack of a state folder, and whether this call started it."""
 
     stack: LocalStack
     started: bool
@@ -39,7 +40,10 @@ def up(
     faults: Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
 ) -> Standing:
-    """Starts a stack that outlives this process; answers the standing one if there is one. Repeat safe."""
+    """Return the stack of the state folder; start it if it does not run. Repeat safe.
+
+    Raises ChildFailed, DeploymentFailed, UnknownVendor; nothing runs then.
+    """
     note = _read(state)
     if note is not None and _is_alive(note):
         return Standing(_stack_of(note), started=False)
@@ -67,7 +71,7 @@ def up(
 
 
 def down(state: Path) -> bool:
-    """Ends the standing stack and removes all it kept. False when there was none. Repeat safe."""
+    """End the stack and remove its files. Return False if there was none. Repeat safe."""
     note = _read(state)
     if note is not None:
         _end(note["pids"])
@@ -77,13 +81,13 @@ def down(state: Path) -> bool:
 
 
 def standing_stack(state: Path) -> LocalStack | None:
-    """The standing stack, None when there is none or it has died."""
+    """Return the stack; None if there is none, or if one of its processes has ended."""
     note = _read(state)
     return _stack_of(note) if note is not None and _is_alive(note) else None
 
 
 def _pids(children: Mapping[str, Child]) -> dict[str, int]:
-    """The process ids by what is in each command line."""
+    """Return the process ids by the text that is in each command line."""
     return {marker: child.pid for marker, child in children.items()}
 
 

@@ -1,6 +1,6 @@
-"""Certificates of the moment, for servers on this machine, and what must be trusted to reach them.
+"""Certificates for servers on this machine, and for their clients what to trust.
 
-The authority's own key is never written, so nothing else can be signed in its name. It must not know who serves.
+Each call makes a new authority, whose own key is never written: nobody can sign anything else in its name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HASHED = "*.[0-9]"  # the names OpenSSL looks for in SSL_CERT_DIR
 
 @dataclass(frozen=True)
 class Certificates:
-    """Files in PEM: what a server shows, and what its clients trust."""
+    """PEM files: what a server shows, and what its clients trust."""
 
     chain: Path
     key: Path  # readable by its owner only
@@ -31,15 +31,15 @@ class Certificates:
 
 @contextlib.contextmanager
 def issued() -> Iterator[Certificates]:
-    """Certificates for the length of a block; nothing of them is left."""
+    """Provide certificates for the length of a block, then remove them."""
     with tempfile.TemporaryDirectory(prefix="darkroom-certificates-") as folder:
         yield issue(Path(folder))
 
 
 def issue(folder: Path, *names: str) -> Certificates:
-    """Writes a new server's certificates to `folder`, for this machine's names unless others are given.
+    """Write certificates of a new server into `folder`. It has this machine's names unless `names` are given.
 
-    The caller removes them. Raises FileExistsError when there are some already, OSError when the operator's own
+    The caller removes the files. Raises FileExistsError if the folder has some already, OSError if the operator's own
     SSL_CERT_FILE cannot be read.
     """
     folder = folder.resolve()  # the paths go to processes that run elsewhere
@@ -55,7 +55,7 @@ def issue(folder: Path, *names: str) -> Certificates:
 
 
 def usual_roots(environment: Mapping[str, str]) -> bytes:
-    """What httpx trusts in that environment: SSL_CERT_FILE, else SSL_CERT_DIR, else certifi's. Raises OSError."""
+    """Return what httpx trusts in that environment: SSL_CERT_FILE, else SSL_CERT_DIR, else certifi's. Raises OSError."""
     if file := environment.get("SSL_CERT_FILE"):
         return Path(file).read_bytes()
     if folder := environment.get("SSL_CERT_DIR"):

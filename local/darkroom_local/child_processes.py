@@ -1,6 +1,6 @@
-"""Child processes that leave nothing behind: each heads a process group of its own, and is ended with all of it.
+"""Child processes that leave nothing behind. Each leads a process group of its own and is ended together with the group.
 
-It knows nothing of what the children are. It must not pass the environment on: callers say what a child sees.
+This module does not know what the children do, and passes nothing of the environment on: callers say what a child sees.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TAIL_BYTES = 4000
 
 
 class ChildFailed(Exception):
-    """A child ended, or was not ready in time; carries the end of its log."""
+    """A child ended or was not ready in time. The message holds the end of its log."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """A running child, its log, and how to tell it from a later process with the same id."""
+    """A running child and its log."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -34,15 +34,15 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its group's too."""
+        """The id of the process and of its group."""
         return self.process.pid
 
     def log_text(self) -> str:
-        """What it has written so far, standard output and error together."""
+        """Return what it has written so far, standard output and error together."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def wait_for(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Returns once `ready` is true. Raises ChildFailed when the child ends first or time runs out."""
+        """Wait until `ready` is true. Raises ChildFailed if the child ends first or the time runs out."""
         until = time.monotonic() + seconds
         while not ready():
             code = self.process.poll()
@@ -53,7 +53,7 @@ class Child:
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
-    """Starts a child in `folder`, with its log there. It does not hear the terminal's Ctrl-C: its parent ends it."""
+    """Start a child in `folder`, where its log is, too. The terminal's Ctrl-C does not reach it: the caller ends it."""
     log = folder / f"{name.replace(' ', '-')}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -70,7 +70,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], fol
 
 @contextlib.contextmanager
 def ending(child: Child) -> Iterator[Child]:
-    """Ends the child and its group when the block is left, however it is left."""
+    """End the child and its group when the block ends, also by an exception."""
     with ending_all() as one:
         one[child.name] = child
         yield child
@@ -78,7 +78,7 @@ def ending(child: Child) -> Iterator[Child]:
 
 @contextlib.contextmanager
 def ending_all() -> Iterator[dict[str, Child]]:
-    """Ends, side by side, the children that the block put into the mapping, however it is left."""
+    """End the children that the block has put into the mapping, all at once, when the block ends, also by an exception."""
     started: dict[str, Child] = {}
     try:
         yield started
@@ -89,9 +89,9 @@ def ending_all() -> Iterator[dict[str, Child]]:
 
 
 def end_groups(ended: Mapping[int, Callable[[], bool]]) -> None:
-    """Asks the groups to end, waits up to three seconds for their heads, then kills what is left of them. Repeat safe.
+    """Send SIGTERM to the groups, wait up to three seconds for their leaders, then kill what is left. Repeat safe.
 
-    `ended` says of each group's id whether its head has ended.
+    `ended` maps the id of each group to a function that says whether its leader has ended.
     """
     for pid in ended:
         _signal_group(pid, signal.SIGTERM)
@@ -103,7 +103,7 @@ def end_groups(ended: Mapping[int, Callable[[], bool]]) -> None:
 
 
 def is_running(pid: int, marker: str) -> bool:
-    """Whether `pid` is alive and its command line has `marker`: a later process with the same id is not ours to end."""
+    """Return whether the process runs and has `marker` in its command line. Another process may have the id by now."""
     command_file = Path(f"/proc/{pid}/cmdline")
     if Path("/proc/self/cmdline").exists():
         with contextlib.suppress(OSError):

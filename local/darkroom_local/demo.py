@@ -22,7 +22,7 @@ ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
 
 
 def demo(stack: LocalStack, out: Path, to: Console) -> bool:
-    """Runs the samples of the stack's providers into `out`; whether each came out as meant."""
+    """Run the samples of the stack's providers into `out`. Return whether each came out as it should."""
     samples = [sample for sample in SAMPLES if sample.provider in stack.providers]
     items = draw(samples, out / ORIGINALS)
     with progress_display.progress(to) as show:

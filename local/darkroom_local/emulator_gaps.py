@@ -1,6 +1,6 @@
-"""Where the embedded cloud falls short of AWS after a deployment, mended from outside. It changes no application.
+"""Corrects what the emulator gets wrong in a deployment. It uses the AWS API only, and does not change the application.
 
-Each gap names the emulator's version and the symptom, so that it can be removed when a newer version is pinned.
+Each correction names the emulator's version and the symptom, so that it can be removed when a newer version is pinned.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from darkroom_local.embedded_cloud import Endpoint
 
 
 def mend(endpoint: Endpoint) -> None:
-    """Mends every known gap. Repeat safe; on AWS it would change nothing.
+    """Correct the deployed stack. Repeat safe; on AWS it would change nothing.
 
-    ministack 1.5.33 keeps the text that `!Ref` gives for a Number parameter in an event source mapping's
-    MaximumConcurrency, and its poller then fails to compare it ("'>=' not supported between 'int' and 'str'");
-    CloudFormation casts it. Setting the same number through the API stores a number.
+    ministack 1.5.33 stores an event source mapping's MaximumConcurrency as a text if it comes from a Number parameter by
+    `!Ref`. Its poller then fails ("'>=' not supported between 'int' and 'str'"). CloudFormation makes it a number. Here the
+    same number is set through the API, which stores a number.
     """
     lambdas = endpoint.client("lambda")
     for mapping in lambdas.list_event_source_mappings()["EventSourceMappings"]:

@@ -1,6 +1,6 @@
-"""The application as files: where its template and code are, and the archives that a deployment uploads.
+"""Finds the application's template and code on disk, and makes the archives that a deployment uploads.
 
-It reads and packs. It must not talk to any cloud.
+It reads files only; it talks to no cloud.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Application:
 
     @property
     def template(self) -> Path:
-        """The SAM template, the one that is deployed to AWS."""
+        """The SAM template that is deployed to AWS."""
         return self.root / "template.yaml"
 
     def code_archive(self, path: Path) -> bytes:
-        """A zip of the files below `path`, as a function's code."""
+        """Return a zip of the files below `path`, as a function's code."""
         return _archive(_files(path))
 
     def layer_archive(self) -> bytes:
-        """A zip with one file, which puts the folders of the layer's packages first on the path of whoever has the layer.
+        """Return a zip with one .pth file, which puts the folders of the layer's packages first on a function's import path.
 
-        The real layer holds copies of them. Here each worker of a function would unpack its thousand files and compile
-        them, at half a second of CPU; the folders themselves are compiled once. The code that runs is the same.
+        The layer on AWS holds the packages themselves. Here each worker of a function would unpack its thousand files and
+        compile them, which takes half a second of CPU. The folders are compiled once. The code that runs is the same.
         """
         folders = [path for path in (self.dependencies, self.runtime.parent) if path is not None]
         line = f"import sys; sys.path[:0] = {[str(path) for path in folders]!a}\n"
@@ -53,7 +53,7 @@ class Application:
 
 
 def find_application() -> Application:
-    """The application beside this package in a checkout, else the copy inside the installed package."""
+    """Return the application of the checkout that this package lies in, else the copy in the installed package."""
     runtime = Path(darkroom.__file__).resolve().parent
     here = Path(__file__).resolve().parent
     checkout = here.parents[1]
@@ -64,7 +64,7 @@ def find_application() -> Application:
 
 
 def _files(base: Path) -> dict[str, bytes]:
-    """The files below `base` by their paths there; the same order on every machine."""
+    """Return the contents of the files below `base` by their paths, in the same order on every machine."""
     found: dict[str, bytes] = {}
     for folder, folders, names in os.walk(base):
         folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)

@@ -21,7 +21,10 @@ from darkroom_local.folder_uploads import Item
 from darkroom_local.ledger_journal import Key, Row
 from darkroom_local.provider_choice import CAN_BE_REAL
 
-_FORMATS = {".png": ImageFormat.PNG, ".tif": ImageFormat.TIFF, ".tiff": ImageFormat.TIFF}  # any other suffix is JPEG's
+_FORMATS = {
+    ".png": ImageFormat.PNG, ".tif": ImageFormat.TIFF, ".tiff": ImageFormat.TIFF, ".webp": ImageFormat.WEBP,
+    ".gif": ImageFormat.GIF,
+}  # fmt: skip # any other suffix is JPEG's
 _VARIABLES = {
     "MonthlyCreditLimit": "MONTHLY_CREDIT_LIMIT", "MonthlyBudgetUsd": "MONTHLY_BUDGET_USD", "CreditPriceUsd": "CREDIT_PRICE_USD",
     "Provider": "PROVIDER",

@@ -1,6 +1,6 @@
-"""Deploys template.yaml, unchanged but for where its code lies, through a CloudFormation change set.
+"""Deploys template.yaml through a CloudFormation change set, as `sam package` and `sam deploy` do to AWS.
 
-It does what `sam package` and `sam deploy` do against AWS. It must not know what the template holds.
+Of the template only the paths of code are changed, into addresses of uploaded archives.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _CODE_PROPERTY = {_FUNCTION: "CodeUri", _LAYER: "ContentUri", "AWS::Serverless::
 
 
 class DeploymentFailed(Exception):
-    """CloudFormation did not bring the stack up; names the resources and reasons it gave."""
+    """CloudFormation did not bring the stack up. The message holds the resources and reasons that it gave."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags (`!Ref`, `!Sub`, …) turned into their long forms."""
+    """Reads YAML and turns CloudFormation's short tags (`!Ref`, `!Sub`, …) into their long forms."""
 
 
 _Loader.add_multi_constructor("!", intrinsics_multi_constructor)
@@ -48,7 +48,7 @@ def read_template(application: Application) -> dict[str, Any]:
 def deploy(
     endpoint: Endpoint, application: Application, parameters: Mapping[str, str], stack: str = STACK
 ) -> dict[str, str]:
-    """Brings the stack up, or up to date, and answers its outputs. Raises DeploymentFailed. Repeat safe."""
+    """Create or update the stack and return its outputs. Raises DeploymentFailed. Repeat safe."""
     s3 = endpoint.client("s3")
     s3.create_bucket(Bucket=_ARTIFACTS)
     template = read_template(application)
@@ -64,7 +64,7 @@ def deploy(
 
 
 def put_api_keys(endpoint: Endpoint, secret_arn: str, keys: Mapping[str, str]) -> None:
-    """Stores the providers' API keys in the stack's secret."""
+    """Store the providers' API keys in the stack's secret."""
     endpoint.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString=json.dumps(dict(keys)))
 
 

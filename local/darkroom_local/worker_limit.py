@@ -1,6 +1,6 @@
-"""Lends out the worker processes of Lambda functions: a few for each function, and whoever comes later waits for one.
+"""Limits the worker processes of each Lambda function in the emulator. An invocation waits while all of them are lent.
 
-It never refuses: on AWS a function is not throttled at so few invocations. It must not know what a function does.
+No invocation is refused: on AWS a function is not throttled at so few.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Release = Callable[[Worker | None], None]
 
 @dataclass
 class _Function:
-    """How many workers a function may have, which are lent (by the thread that has it), and when that changed last."""
+    """One function: how many workers it may have, which are lent (by the borrowing thread), and when that last changed."""
 
     most: int
     lent: dict[int, Worker] = field(default_factory=dict)
@@ -39,23 +39,23 @@ class _Function:
         self.moved_at = time.monotonic()
 
     def is_stuck(self, seconds: float) -> bool:
-        """Whether for so long no worker came free, although each of them has started."""
+        """Return whether no worker came free for so long, although all have started."""
         if any(worker._start_time is None for worker in self.lent.values()):
             self.moved()
         return time.monotonic() - self.moved_at > seconds
 
 
 def overload() -> float:
-    """How many processes want each core, over the last minute; at least 1."""
+    """Return how many processes wanted each core during the last minute; at least 1."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class WorkerLimit:
-    """Starts at most four workers for a function, as long as one of them comes free every three seconds.
+    """Lends at most four workers of a function as long as one of them comes free every three seconds.
 
-    Where none does, all are held by something slow, perhaps by the very invocation that waits. Then the function may have
-    twice as many. So nothing waits for ever, and ten slow invocations soon run side by side. On a busy machine everything
-    is slow, and more processes would make it slower: there the three seconds are as many times longer as it is overloaded.
+    If none does, the invocations are slow, or they wait for one that waits here. Then the function may have twice as many
+    workers. So nothing waits for ever, and ten slow invocations soon run side by side. On an overloaded machine all is slow,
+    and more processes would make it slower: the three seconds are multiplied by the load of a core.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class WorkerLimit:
         self._functions: dict[str, _Function] = {}
 
     def acquire(self, name: str, *details: Any, **more: Any) -> tuple[Worker, str]:
-        """As the emulator's `acquire_worker`, but waits where that one refuses. Blocks; for threads only."""
+        """Lend a worker as the emulator's `acquire_worker` does, but wait where that one refuses. Blocks the thread."""
         with self._changed:
             function = self._functions.setdefault(name, _Function(self._most))
             while True:
@@ -87,7 +87,7 @@ class WorkerLimit:
                     function.moved()
 
     def release(self, worker: Worker | None) -> None:
-        """As the emulator's `release_worker`, by the thread that acquired. None is a worker that was dropped meanwhile."""
+        """Take a worker back, from the thread that borrowed it. None: the emulator has dropped the worker meanwhile."""
         with self._changed:
             self._release(worker)
             for function in self._functions.values():

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes.application import DEADLINE, INVOCATION, MONTH, START, ApplicationUnderTest, picture
+from tests.fakes.application import DEADLINE, INVOCATION, MONTH, RETENTION, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud, cloud
 from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.fakes.refusing_s3 import RefusingS3
@@ -17,7 +17,7 @@ from tests.integration.time_support import LEASE, Replaced, WorkerDied, die
 
 from darkroom.aws.input_bucket import S3InputBucket
 from darkroom.errors import ClaimHeld, ErrorCode, SubmitInDoubt
-from darkroom.model import Job, JobDue, JobStatus, Upload
+from darkroom.model import Alarm, Job, JobDue, JobStatus, ProcessState, Upload
 from darkroom.pipeline.outcomes import Done, RetryLater
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
@@ -366,6 +366,29 @@ def test_a_lost_submit_whose_staging_place_may_not_be_looked_at_is_a_persons_at_
     assert refusing.job().status is JobStatus.IN_DOUBT
     assert refusing.cloud.budget("topaz", MONTH)["reserved"] == 1
     assert intake.invocations["a.jpg"] <= MOST_INVOCATIONS + 2
+
+
+def test_a_paid_result_is_published_although_its_source_may_no_longer_be_read(refusing: Refusing) -> None:
+    refusing.deliver(refusing.put("a.jpg"))
+    refusing.s3.kinds["a.jpg"] = "denied by a policy"
+    refusing.provider.become(ProcessState.COMPLETED)
+    refusing.finalize(refusing.job())
+    assert refusing.job().status is JobStatus.COMPLETED
+    assert refusing.cloud.body("a.jpg") is not None
+
+
+def test_a_paid_job_that_cannot_be_ended_while_the_provider_keeps_its_result_is_a_persons(refusing: Refusing) -> None:
+    refusing.deliver(refusing.put("a.jpg"))
+    refusing.provider.become(ProcessState.COMPLETED)
+    refusing.ports["outputs"] = Replaced(refusing.ports["outputs"], receipt=_bug)
+    refusing.clock.advance(DEADLINE + HOUR)
+    with pytest.raises(RuntimeError, match="a bug"):
+        refusing.finalize(refusing.job())
+    assert refusing.job().status is JobStatus.PROCESSING
+    refusing.clock.advance(RETENTION)
+    refusing.finalize(refusing.job())
+    assert (refusing.job().status, refusing.alerts.rung) == (JobStatus.IN_DOUBT, [Alarm.IN_DOUBT])
+    assert refusing.cloud.budget("topaz", MONTH)["reserved"] == 1
 
 
 # --- nobody waits for a broken upload

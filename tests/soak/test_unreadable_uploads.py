@@ -6,8 +6,6 @@ Eight are archived, seven are encrypted with their uploader's own key (SSE-C). E
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -20,7 +18,7 @@ from darkroom_local.local_stack import local_stack
 GOOD, ARCHIVED, ENCRYPTED = 300, 8, 7
 MOST_RATIO = 1.2
 MOST_INVOCATIONS = 30
-UPLOADERS_KEY = hashlib.sha256(b"an uploader's key").digest()
+UPLOADERS_KEY = "an uploader's key, of 32 letters"
 PATIENCE_SECONDS = 1500.0
 
 
@@ -43,15 +41,13 @@ def put_unreadable(cloud: Darkroom, wave: str) -> list[str]:
     for key in archived:
         cloud.upload(key, picture(), StorageClass="GLACIER")
     for key in encrypted:
-        digest = base64.b64encode(hashlib.md5(UPLOADERS_KEY, usedforsecurity=False).digest()).decode()
-        its_key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": UPLOADERS_KEY, "SSECustomerKeyMD5": digest}
-        cloud.upload(key, picture(), **its_key)
+        cloud.upload(key, picture(), SSECustomerAlgorithm="AES256", SSECustomerKey=UPLOADERS_KEY)
     return [*archived, *encrypted]
 
 
-def seconds_for(cloud: Darkroom, wave: str) -> float:
+def seconds_for(cloud: Darkroom, wave: str, count: int = GOOD) -> float:
     """Return how long it takes until every good upload of a wave is completed."""
-    keys = [f"{wave}/good-{number:03}.jpg" for number in range(GOOD)]
+    keys = [f"{wave}/good-{number:03}.jpg" for number in range(count)]
     began = time.monotonic()
     for key in keys:
         cloud.upload(key, picture())
@@ -63,11 +59,16 @@ def seconds_for(cloud: Darkroom, wave: str) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_uploads_that_cannot_be_read_hold_up_nobody_and_end_with_a_report(cloud: Darkroom) -> None:
-    seconds_for(cloud, "warm")
-    alone = seconds_for(cloud, "alone")
+    seconds_for(cloud, "warm", 30)
+    before = seconds_for(cloud, "before")
     unreadable = put_unreadable(cloud, "mixed")
     mixed = seconds_for(cloud, "mixed")
-    print(f"{GOOD} good uploads: {alone:.1f} s alone, {mixed:.1f} s beside {len(unreadable)} unreadable ones")
+    after = seconds_for(cloud, "after")
+    alone = (before + after) / 2  # a machine that others use changes its speed
+    print(
+        f"{GOOD} good uploads: {before:.1f} and {after:.1f} s alone, {mixed:.1f} s beside 15 unreadable ones",
+        flush=True,
+    )
     jobs = cloud.ended(unreadable, seconds=PATIENCE_SECONDS)
     assert {(job["status"], job["error_code"]) for job in jobs.values()} == {("REJECTED", "SourceUnreadable")}
     for key, job in jobs.items():

@@ -13,7 +13,7 @@ import pytest
 from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.catalog.parameter_values import describe_allowed, to_wire_value
-from darkroom.model import ImageFormat
+from darkroom.model import RESULT_FORMATS, ImageFormat
 
 TOPAZ = catalog.load("topaz")
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
@@ -132,7 +132,7 @@ def test_every_model_has_the_limits_of_its_endpoint_or_its_own(model: Model) -> 
     assert facts == OWN_FACTS.get(model.name, (*usual, None))
     assert model.takes_size == (model.endpoint in ("enhance/async", "enhance-gen/async", "tool/async"))
     only_png = model.endpoint in ("matting/async", "tool/async")
-    assert model.output_formats == ((ImageFormat.PNG,) if only_png else tuple(ImageFormat))
+    assert model.output_formats == ((ImageFormat.PNG,) if only_png else RESULT_FORMATS)
     assert model.wire == WIRE_NAMES.get(model.name, model.name)
     assert "2026-11" in model.source
 

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.small_catalogs import book
 
 from darkroom.catalog import LINK, UPLOAD, Model
-from darkroom.model import ImageFormat
+from darkroom.model import RESULT_FORMATS, ImageFormat
 
 
 def model(facts: str = "", own: str = "", **tables: str) -> Model:
@@ -18,7 +18,7 @@ def model(facts: str = "", own: str = "", **tables: str) -> Model:
 def test_what_is_not_stated_has_its_default() -> None:
     usual = model()
     assert (usual.credits, usual.mp_per_credit) == (None, None)
-    assert (usual.input_formats, usual.output_formats) == (tuple(ImageFormat), tuple(ImageFormat))
+    assert (usual.input_formats, usual.output_formats) == (RESULT_FORMATS, RESULT_FORMATS)
     assert (usual.format_is_open, usual.inputs) == (False, (UPLOAD,))
     assert (usual.is_synchronous, usual.synchronous_endpoint, usual.synchronous_max_output_mp) == (False, None, None)
     assert (usual.factor, usual.factor_parameter, usual.factors) == (1, None, {})
@@ -77,7 +77,10 @@ def test_prices_and_limits_may_be_known_from_elsewhere_than_the_model() -> None:
     assert said.source == said.price_source == said.limits_source == "a page, 2026-11"
 
 
-@pytest.mark.parametrize("facts", ['input_formats = ["gif"]', 'output_formats = ["JPG"]', 'factor_parameter = "zoom"'])
+@pytest.mark.parametrize(
+    "facts",
+    ['input_formats = ["bmp"]', 'output_formats = ["webp"]', 'output_formats = ["JPG"]', 'factor_parameter = "zoom"'],
+)
 def test_words_that_nobody_knows_are_refused(facts: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         book(facts)

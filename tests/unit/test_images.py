@@ -158,12 +158,12 @@ def zipped() -> bytes:
 
 
 STRANGERS = {
-    "a GIF": saved("L", "GIF"),
-    "a WebP": saved("RGB", "WEBP"),
     "a BMP": saved("RGB", "BMP"),
     "a JPEG 2000": b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(90),
     "a HEIC": b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic",
+    "an AVIF of general brand": b"\x00\x00\x00\x1cftypmif1\x00\x00\x00\x00mif1avifmiaf",
     "an AVIF": b"\x00\x00\x00\x20ftypavif\x00\x00\x00\x00avifmif1miaf",
+    "a camera raw file": b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom",
     "a video": b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2",
     "a PDF": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3",
     "a zip archive": zipped(),
@@ -178,18 +178,30 @@ STRANGERS = {
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_what_is_no_picture_of_ours_is_refused_by_name_and_told_what_is_allowed(name: str) -> None:
-    with pytest.raises(UnsupportedFormat, match=name) as refusal:
+    with pytest.raises(UnsupportedFormat, match=name.removesuffix(" of general brand")) as refusal:
         facts(STRANGERS[name])
     assert "JPEG, PNG or TIFF" in str(refusal.value)
     assert "secret" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
-def test_sniff_knows_a_format_by_its_first_eight_bytes(image_format: str) -> None:
-    assert sniff(saved("RGB", image_format)[:8]) is ImageFormat(image_format.lower())
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("a HEIC", "heif-convert"), ("an AVIF", "avifdec"), ("a BMP", "magick"), ("a camera", "darktable")],
+)
+def test_the_refusal_of_a_common_format_has_the_command_that_converts_it(name: str, command: str) -> None:
+    data = next(data for stranger, data in STRANGERS.items() if stranger.startswith(name))
+    with pytest.raises(UnsupportedFormat, match=f"no provider takes. Convert it, for instance with `{command}"):
+        facts(data)
 
 
-@pytest.mark.parametrize("head", [b"", b"\xff\xd8", b"\x89PNG\r\n", b"II", b"II\x00*", b"MM*\x00", b"GIF89a  "])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF", "WEBP", "GIF"])
+def test_sniff_knows_a_format_by_its_first_twelve_bytes(image_format: str) -> None:
+    assert sniff(saved("RGB", image_format)[:12]) is ImageFormat(image_format.lower())
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"\xff\xd8", b"\x89PNG\r\n", b"II", b"II\x00*", b"MM*\x00", b"GIF88a  ", b"RIFF....WAVE"]
+)
 def test_sniff_knows_nothing_else(head: bytes) -> None:
     assert sniff(head) is None
 

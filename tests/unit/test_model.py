@@ -84,7 +84,13 @@ def test_every_status_is_either_terminal_or_open() -> None:
 
 
 def test_content_types_are_exact() -> None:
-    assert [form.content_type for form in ImageFormat] == ["image/jpeg", "image/png", "image/tiff"]
+    assert [form.content_type for form in ImageFormat] == [
+        "image/jpeg",
+        "image/png",
+        "image/tiff",
+        "image/webp",
+        "image/gif",
+    ]
 
 
 @pytest.mark.parametrize("kind", [v for v in vars(model).values() if hasattr(v, "__dataclass_fields__")])

@@ -9,7 +9,7 @@ from tests.unit.planning_support import IN_BOUNDS, LOGO, MODELS, NARROW, OUT_OF_
 
 from darkroom.catalog import Model, Parameter
 from darkroom.errors import InvalidSetting, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat
+from darkroom.model import RESULT_FORMATS, ImageFacts, ImageFormat
 
 # --- defaults and the wire --------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ def test_a_bad_value_from_the_stack_is_refused_when_the_model_takes_it() -> None
 # --- output format ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("image_format", ImageFormat)
+@pytest.mark.parametrize("image_format", RESULT_FORMATS)
 def test_the_output_format_is_the_inputs_unless_asked(image_format: ImageFormat) -> None:
     result = planned(facts=ImageFacts(image_format, 10, 10))
     assert (result.source_format, result.output_format) == (image_format, image_format)

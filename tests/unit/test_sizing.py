@@ -145,3 +145,12 @@ def test_only_formats_that_the_model_reads_are_sent(form: str, taken: bool) -> N
         return
     with pytest.raises(UnsupportedFormat, match="the image is tiff; One takes jpeg or png"):
         sizing.check_size(some, some.models["One"], {}, facts, 1)
+
+
+@pytest.mark.parametrize("form", ["webp", "gif"])
+def test_the_refusal_of_a_format_names_the_provider_that_takes_it_and_a_command(form: str) -> None:
+    some = book("credits = 1")
+    with pytest.raises(
+        UnsupportedFormat, match=f"provider=oxen takes {form}; or convert it.*`magick in.{form} out.png`"
+    ):
+        sizing.check_size(some, some.models["One"], {}, ImageFacts(ImageFormat(form), 300, 200), 1)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from darkroom.errors import InvalidSetting
-from darkroom.model import ImageFormat, Job, SourceObject, Upload
+from darkroom.model import RESULT_FORMATS, ImageFormat, Job, SourceObject, Upload
 
 FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
@@ -27,6 +27,8 @@ SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
     ImageFormat.JPEG: (".jpeg", ".jpg", ".jpe", ".jfif"),
     ImageFormat.PNG: (".png",),
     ImageFormat.TIFF: (".tiff", ".tif"),
+    ImageFormat.WEBP: (".webp",),
+    ImageFormat.GIF: (".gif",),
 }
 
 
@@ -77,7 +79,9 @@ def result_keys(source_key: str) -> tuple[str, ...]:
     """Return all keys that a result of any version of the source may have, except those of superseded results."""
     stem, suffix = posixpath.splitext(source_key)
     is_known = any(suffix.lower() in suffixes for suffixes in SUFFIXES.values())
-    others = ((stem if is_known else source_key) + suffixes[0] for suffixes in SUFFIXES.values())
+    others = (
+        (stem if is_known else source_key) + suffixes[0] for suffixes in map(SUFFIXES.__getitem__, RESULT_FORMATS)
+    )
     return (source_key, *(key for key in others if key != source_key and len(key.encode()) <= S3_KEY_LIMIT_BYTES))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
-from darkroom.catalog import Catalog, Model
+from darkroom.catalog import Catalog, Model, load, providers
 from darkroom.errors import ImageTooLarge, UnsupportedFormat
 from darkroom.model import PIXELS_PER_MEGAPIXEL, ImageFacts
 
@@ -55,13 +55,24 @@ def _scale_side(side: int, numerator: int, denominator: int) -> int:
     return max(1, (2 * side * numerator + denominator) // (2 * denominator))
 
 
+def _refused_format(model: Model, facts: ImageFacts) -> str:
+    """Return the message for a format that the model does not take: what it takes, who takes it, how to convert it."""
+    takers = [
+        name for name in providers() if any(facts.format in other.input_formats for other in load(name).models.values())
+    ]
+    takes = f"the image is {facts.format}; {model.name} takes {' or '.join(model.input_formats)}"
+    elsewhere = f"; provider={' or '.join(takers)} takes {facts.format}" if takers else ""
+    word = facts.format.value
+    return f"{takes}{elsewhere}; or convert it, for instance with `magick in.{word} out.png`"
+
+
 def check_size(
     provider_catalog: Catalog, model: Model, sides: Mapping[str, str], facts: ImageFacts, size_bytes: int
 ) -> tuple[int, int]:
     """Return width and height of the result in pixels. Raises UnsupportedFormat if the model does not take the image's
     format, ImageTooLarge if the image or the result exceeds a limit."""
     if facts.format not in model.input_formats:
-        raise UnsupportedFormat(f"the image is {facts.format}; {model.name} takes {' or '.join(model.input_formats)}")
+        raise UnsupportedFormat(_refused_format(model, facts))
     width, height = output_size(model, sides, facts)
     if size_bytes > provider_catalog.max_upload_bytes:
         raise ImageTooLarge(

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from darkroom.model import ImageFormat, Spelling
+from darkroom.model import RESULT_FORMATS, ImageFormat, Spelling
 
 UPLOAD, LINK = "upload", "link"  # how an image reaches a vendor: we send its bytes, or the vendor fetches it by a link
 
@@ -119,7 +119,7 @@ class Model:
     credits: Decimal | None = (
         None  # per step, or per job without steps; None = only the vendor's estimate gives the price
     )
-    input_formats: tuple[ImageFormat, ...] = tuple(ImageFormat)
+    input_formats: tuple[ImageFormat, ...] = RESULT_FORMATS
     format_is_open: bool = False  # the vendor does not say beforehand which of the output formats the result has
     inputs: tuple[str, ...] = (UPLOAD,)
     is_synchronous: bool = False  # whether `endpoint` is synchronous

@@ -54,7 +54,7 @@ from darkroom.catalog.facts import (
     Parameter,
     normalize_name,
 )
-from darkroom.model import ImageFormat, Spelling
+from darkroom.model import RESULT_FORMATS, ImageFormat, Spelling
 
 
 @cache
@@ -125,7 +125,7 @@ def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
         max_output_mp=Decimal(facts["max_output_mp"]),
         max_side_pixels=facts["max_side_pixels"],
         max_scale=_decimal(facts, "max_scale"),
-        output_formats=tuple(ImageFormat(word) for word in facts.get("output_formats", ImageFormat)),
+        output_formats=tuple(map(_result_format, facts.get("output_formats", RESULT_FORMATS))),
         parameters=MappingProxyType(parameters),
         source=data["sources"][entry["source"]],
         price_source=data["sources"][facts.get("price_source", entry["source"])],
@@ -133,7 +133,7 @@ def _model(entry: Mapping[str, Any], data: Mapping[str, Any]) -> Model:
         size_source=data["sources"][facts.get("size_source", entry["source"])],
         synchronous_source=data["sources"][facts.get("synchronous_source", entry["source"])],
         credits=_decimal(facts, "credits"),
-        input_formats=tuple(ImageFormat(word) for word in facts.get("input_formats", ImageFormat)),
+        input_formats=tuple(ImageFormat(word) for word in facts.get("input_formats", RESULT_FORMATS)),
         format_is_open=facts.get("format_is_open", False),
         inputs=tuple(facts.get("inputs", (UPLOAD,))),
         is_synchronous=facts.get("is_synchronous", False),
@@ -173,6 +173,11 @@ def _described(
 
 def _default_factor(parameters: Mapping[str, Parameter], name: str | None) -> str:
     return (parameters[name].default or "1").removesuffix("x") if name else "1"
+
+
+def _result_format(word: str) -> ImageFormat:
+    """Return the format. Raises ValueError if it is none that a result may have."""
+    return RESULT_FORMATS[RESULT_FORMATS.index(ImageFormat(word))]
 
 
 def _decimal(facts: Mapping[str, Any], name: str) -> Decimal | None:

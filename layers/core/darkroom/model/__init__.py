@@ -32,6 +32,7 @@ from darkroom.model.processes import (
 )
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
+    RESULT_FORMATS,
     ImageFacts,
     ImageFormat,
     JobDue,
@@ -47,6 +48,7 @@ __all__ = [
     "LISTED",
     "NOTHING",
     "PIXELS_PER_MEGAPIXEL",
+    "RESULT_FORMATS",
     "TERMINAL",
     "UNPUBLISHED",
     "AccountSnapshot",

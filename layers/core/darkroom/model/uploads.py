@@ -12,16 +12,21 @@ PIXELS_PER_MEGAPIXEL = 1_000_000
 
 
 class ImageFormat(StrEnum):
-    """The image formats that Darkroom reads and writes."""
+    """The image formats that Darkroom reads. Only those of RESULT_FORMATS may be a result's."""
 
     JPEG = "jpeg"
     PNG = "png"
     TIFF = "tiff"
+    WEBP = "webp"
+    GIF = "gif"
 
     @property
     def content_type(self) -> str:
         """The MIME type, e.g. `image/jpeg`."""
         return f"image/{self.value}"
+
+
+RESULT_FORMATS = (ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from darkroom.errors import (
     UnsafeLink,
     UnsupportedFormat,
 )
-from darkroom.model import ANY_FORMAT, ImageFacts, ImageFormat, Job, ProcessState, Progress
+from darkroom.model import ANY_FORMAT, RESULT_FORMATS, ImageFacts, ImageFormat, Job, ProcessState, Progress
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, StagedResults
 
@@ -75,7 +75,7 @@ class Delivery:
         dispatch = job.require_dispatch()
         if dispatch.output_format != ANY_FORMAT:
             return dispatch.output_key
-        keys = dict.fromkeys(output_keys.key_in_format(job.source_key, form) for form in ImageFormat)
+        keys = dict.fromkeys(output_keys.key_in_format(job.source_key, form) for form in RESULT_FORMATS)
         places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
         return next((key for key, place in places if self._is_at(place, job)), None)
 
@@ -190,6 +190,8 @@ def check_result(link: ResultLink, job: Job, progress: Progress) -> ImageFacts:
         facts = images.inspect(link.read, link.size_bytes)
     except UnsupportedFormat as broken:
         raise BrokenResult(f"the result is not a whole image: {broken}") from None
+    if facts.format not in RESULT_FORMATS:
+        raise BrokenResult(f"the result is {facts.format.value}, which no model gives")
     output_format = job.require_dispatch().output_format
     if output_format not in (ANY_FORMAT, facts.format.value):
         raise BrokenResult(f"the result is {facts.format.value}, {output_format} was asked for")

@@ -25,7 +25,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
-from darkroom.model import LEASE_MARGIN, ImageFacts, ImageFormat, Job, Plan, SourceObject, Submission
+from darkroom.model import LEASE_MARGIN, RESULT_FORMATS, ImageFacts, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.in_doubt import InDoubt
@@ -195,7 +195,7 @@ def _output_keys(source_key: str, plan: Plan) -> list[str]:
     if not plan.other_formats:
         return [output_keys.output_key(source_key, plan.source_format, plan.output_format)]
     likeliest = output_keys.exact_key_in_format(source_key, plan.output_format)
-    others = (output_keys.key_in_format(source_key, form) for form in (*plan.other_formats, *ImageFormat))
+    others = (output_keys.key_in_format(source_key, form) for form in (*plan.other_formats, *RESULT_FORMATS))
     return list(dict.fromkeys((likeliest, *others)))
 
 

@@ -1,0 +1,141 @@
+"""WebP and GIF: their readers agree with Pillow, refuse animations and refuse every cut file."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from darkroom.errors import UnsupportedFormat
+from darkroom.images import MAX_BYTES, inspect
+from darkroom.model import ImageFacts, ImageFormat
+
+
+def picture(side: int, mode: str) -> Image.Image:
+    image = Image.effect_noise((side, side // 2 + 1), 60).convert("RGB").convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
+def saved(image: Image.Image, name: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, name, **options)
+    return out.getvalue()
+
+
+def exif(orientation: int) -> bytes:
+    block = Image.Exif()
+    block[274] = orientation
+    return block.tobytes()
+
+
+SAMPLES = {
+    "webp-lossy": saved(picture(61, "RGB"), "WEBP"),
+    "webp-lossless": saved(picture(61, "RGB"), "WEBP", lossless=True),
+    "webp-alpha": saved(picture(61, "RGBA"), "WEBP"),
+    "webp-lossless-alpha": saved(picture(61, "RGBA"), "WEBP", lossless=True),
+    "webp-profile": saved(picture(61, "RGB"), "WEBP", icc_profile=bytes(9001)),
+    "webp-turned": saved(picture(61, "RGB"), "WEBP", exif=exif(6)),
+    "webp-large": saved(picture(900, "RGB"), "WEBP", lossless=True, exif=exif(8)),
+    "gif-grey": saved(picture(61, "L"), "GIF"),
+    "gif-palette": saved(picture(61, "P"), "GIF"),
+    "gif-transparent": saved(picture(61, "P"), "GIF", transparency=3),
+    "gif-comment": saved(picture(61, "P"), "GIF", comment=b"c" * 900, interlace=1),
+    "gif-large": saved(picture(900, "L"), "GIF"),
+}
+
+
+def facts(data: bytes) -> ImageFacts:
+    return inspect(lambda offset, length: data[offset : offset + length], len(data))
+
+
+def refused(data: bytes, words: str) -> None:
+    with pytest.raises(UnsupportedFormat, match=words):
+        facts(data)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_size_alpha_and_format_agree_with_pillow(name: str) -> None:
+    with Image.open(io.BytesIO(SAMPLES[name])) as image:
+        shown = ImageOps.exif_transpose(image)
+        expected = ImageFacts(ImageFormat(name.partition("-")[0]), *shown.size, shown.has_transparency_data)
+    assert facts(SAMPLES[name]) == expected
+    assert facts(SAMPLES[name] + bytes(99)) == expected
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@settings(max_examples=20, deadline=None)
+@given(share=st.floats(0, 1))
+def test_no_cut_file_is_accepted(name: str, share: float) -> None:
+    whole = SAMPLES[name]
+    for length in (int(share * (len(whole) - 1)), len(whole) - 1):
+        with pytest.raises(UnsupportedFormat):
+            facts(whole[:length])
+
+
+@pytest.mark.parametrize("name", ["webp-lossy", "webp-lossless", "webp-alpha", "webp-large"])
+def test_a_webp_takes_at_most_three_reads(name: str) -> None:
+    reads = []
+    inspect(lambda offset, length: reads.append(length) or SAMPLES[name][offset : offset + length], len(SAMPLES[name]))
+    assert len(reads) <= 3
+
+
+@pytest.mark.parametrize("name", ["WEBP", "GIF"])
+def test_an_animation_is_refused(name: str) -> None:
+    frames = [picture(61, "RGB").rotate(angle) for angle in (0, 90, 180)]
+    refused(saved(frames[0], name, save_all=True, append_images=frames[1:]), "animated")
+
+
+def test_a_webp_that_disagrees_with_itself_is_refused() -> None:
+    def webp(*chunks: bytes) -> bytes:
+        body = b"WEBP" + b"".join(chunks)
+        return b"RIFF" + struct.pack("<I", len(body)) + body
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+    pixels = chunk(b"VP8L", b"\x2f" + struct.pack("<I", 9 | 9 << 14) + bytes(9))
+    canvas = chunk(b"VP8X", bytes(4) + b"\x09\0\0\x09\0\0")
+    assert facts(webp(canvas, pixels)).width == 10
+    refused(webp(chunk(b"VP8X", bytes(10)), pixels), "another size")
+    refused(webp(chunk(b"VP8X", bytes(9)), pixels), "too short")
+    refused(webp(canvas), "no WebP pixels")
+    refused(webp(chunk(b"VP8L", bytes(9))), "no lossless header")
+    refused(webp(chunk(b"VP8 ", b"\0\0\0\x9d\x01\x2b" + bytes(9))), "key frame")
+    refused(webp(chunk(b"VP8 ", bytes(3))), "too short")
+    refused(webp(*[chunk(b"JUNK", b"")] * 70, pixels), "more than 64 chunks")
+
+
+def test_a_gif_that_disagrees_with_itself_is_refused() -> None:
+    screen, trailer = b"GIF89a\x04\0\x04\0\0\0\0", b";"
+    image = b",\0\0\0\0\x04\0\x04\0\0\x02\x01\x44\0"
+    assert facts(screen + image + trailer).width == 4
+    refused(screen + trailer, "no GIF image")
+    refused(screen + image, "cut short")
+    refused(screen + b"\x99" + image + trailer, "no known kind")
+    refused(screen + image.replace(b"\x04\0\x04", b"\x05\0\x04") + trailer, "inside its screen")
+    refused(screen[:6] + bytes(7) + image + trailer, "zero")
+    refused(screen + image[:10] + b"\x02\0" + trailer, "no pixels")
+
+
+def test_a_gif_larger_than_the_budget_is_refused_with_the_cure() -> None:
+    refused(SAMPLES["gif-large"] + bytes(MAX_BYTES), "Convert it, for instance")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_random_mutations_raise_nothing_but_a_refusal(name: str) -> None:
+    chance = random.Random(name)
+    for _ in range(60):
+        data = bytearray(SAMPLES[name])
+        for _ in range(chance.choice((1, 8))):
+            data[chance.choice((chance.randrange(60), chance.randrange(len(data))))] = chance.randrange(256)
+        try:
+            facts(bytes(data))
+        except UnsupportedFormat:
+            continue
