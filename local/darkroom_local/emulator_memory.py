@@ -86,6 +86,9 @@ class _Tables:
         self._dynamodb.handle_request = self.handle_request
         self._dynamodb._set_item, self._dynamodb._remove_item = self.set_item, self.remove_item
 
+    def close(self) -> None:
+        self._journal.close()
+
     async def handle_request(self, *request: Any) -> Any:
         """As ministack's, but what it changed is on the disk before it answers."""
         self._fill()

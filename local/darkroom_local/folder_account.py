@@ -69,7 +69,12 @@ class FolderAccount:
 
 def paid_keys(out: Path, *, is_real: bool) -> set[str]:
     """The keys of the pictures that a provider has or had, as the account tells now. Changes nothing."""
-    return ledger_journal.paid_keys(_home(out, is_real) / _JOURNAL)
+    return ledger_journal.paid_keys(_home(out, is_real=is_real) / _JOURNAL)
+
+
+def rows(out: Path) -> dict[ledger_journal.Key, ledger_journal.Row]:
+    """The ledger of the runs with a real key, as the account tells now. Changes nothing."""
+    return ledger_journal.rows_of(_home(out, is_real=True) / _JOURNAL)
 
 
 @contextlib.contextmanager
@@ -78,7 +83,7 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
 
     Runs with a real key have an account of their own: simulated money is none. Raises AccountInUse, OSError.
     """
-    home = _home(out, is_real)
+    home = _home(out, is_real=is_real)
     root = home.parent
     (home / "results").mkdir(parents=True, exist_ok=True, mode=0o700)
     (root / "README.txt").write_text(_ABOUT)
@@ -102,7 +107,7 @@ def end_survivors(root: Path) -> None:
         time.sleep(0.02)
 
 
-def _home(out: Path, is_real: bool) -> Path:
+def _home(out: Path, *, is_real: bool) -> Path:
     return out.resolve() / FOLDER / ("real" if is_real else "simulated")
 
 

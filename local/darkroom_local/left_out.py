@@ -10,11 +10,11 @@ from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item
 
 _HEAD_BYTES = 16
 _HIDDEN, _UNREADABLE, _EMPTY, _OTHER = "hidden", "unreadable", "empty", "no picture"
-_NOT_TAKEN = "Darkroom takes JPEG, PNG and TIFF. Convert them first."
+_NOT_TAKEN = "Darkroom takes no such pictures. Convert them first."
 _RENAME = f"Give the name one of these endings: {' '.join(sorted(PICTURE_SUFFIXES))}."
 _WHY = {
-    "JPEG": _RENAME, "PNG": _RENAME, "TIFF": _RENAME, "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": _NOT_TAKEN,
-    "GIF": _NOT_TAKEN, "BMP": _NOT_TAKEN, _HIDDEN: "Names and folders that begin with a dot are passed over.",
+    "JPEG": _RENAME, "PNG": _RENAME, "TIFF": _RENAME, "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": _RENAME,
+    "GIF": _RENAME, "BMP": _NOT_TAKEN, _HIDDEN: "Names and folders that begin with a dot are passed over.",
     _UNREADABLE: "They cannot be read.", _EMPTY: "They hold nothing.", _OTHER: "",
 }  # fmt: skip
 _STARTS = {

@@ -12,7 +12,7 @@ from darkroom_local.left_out import lines
 def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path) -> None:
     files = {
         "a.jpg": b"\xff\xd8\xff", "b": b"\xff\xd8\xff\xe0", "c.jpeg.bak": b"\x89PNG\r\n\x1a\n", ".d.jpg": b"\xff\xd8\xff",
-        "phone.HEIC": b"\0\0\0\x18ftypheic", "web.webp": b"RIFF\0\0\0\0WEBP", "notes.txt": b"words", "empty": b"",
+        "phone.HEIC": b"\0\0\0\x18ftypheic", "web": b"RIFF\0\0\0\0WEBP", "notes.txt": b"words", "empty": b"",
     }  # fmt: skip
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)

@@ -1,0 +1,66 @@
+"""How a local command ends: with a sentence for an expected failure, and with nothing running after a termination signal."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+import typer
+
+Errors = tuple[type[Exception], ...]
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """End the command with a sentence for an expected failure. A termination signal leaves nothing running."""
+    from darkroom_local.progress_display import visible
+
+    wrong, failed = _expected()
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    except (*wrong, *failed) as error:
+        for line in str(error).splitlines():
+            typer.echo(visible(line), err=True)
+        _echo_notes(error)
+        raise typer.Exit(2 if isinstance(error, wrong) else 1) from None
+    except KeyboardInterrupt as interrupt:
+        typer.echo("interrupted", err=True)
+        _echo_notes(interrupt)
+        raise typer.Exit(130) from None
+    except SystemExit as termination:
+        _echo_notes(termination)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _expected() -> tuple[Errors, Errors]:
+    """The errors of wrong options, and those of all that can fail. They need the optional packages."""
+    from botocore.exceptions import BotoCoreError
+
+    from darkroom_local.child_processes import ChildFailed
+    from darkroom_local.credits_csv import Unwritable
+    from darkroom_local.folder_account import AccountInUse
+    from darkroom_local.folder_run import Stalled
+    from darkroom_local.folder_uploads import UnusableSetting
+    from darkroom_local.provider_choice import NotServed
+    from darkroom_local.simulator_processes import UnknownVendor
+    from darkroom_local.stack_deployment import DeploymentFailed
+
+    wrong = (NotServed, UnknownVendor, UnusableSetting)
+    # A BotoCoreError says that the embedded cloud answers no more.
+    return wrong, (AccountInUse, BotoCoreError, ChildFailed, DeploymentFailed, Stalled, Unwritable)
+
+
+def _echo_notes(error: BaseException) -> None:
+    """Print the notes of a run that ended early: the pictures that it submitted without a result."""
+    for note in getattr(error, "__notes__", ()):
+        typer.echo(note, err=True)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)

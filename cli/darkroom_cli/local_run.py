@@ -1,0 +1,113 @@
+"""`darkroom local run`: checks what was asked, asks before it pays, runs, and prints how each picture ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from darkroom_local import (
+    file_screening,
+    folder_account,
+    folder_uploads,
+    leaving,
+    left_out,
+    option_checks,
+    price_estimate,
+    progress_display,
+)
+from darkroom_local.file_screening import Screened
+from darkroom_local.folder_account import FolderAccount
+from darkroom_local.folder_run import close, run_over
+from darkroom_local.folder_uploads import Item
+from darkroom_local.local_stack import local_stack
+from darkroom_local.provider_choice import Cast, cast
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of the command, and the real key if there is one."""
+
+    folder: Path
+    out: Path
+    settings: Sequence[str]
+    parameters: Sequence[str]
+    key: str | None = field(repr=False)
+    speed: float
+    faults: Sequence[str]
+    again: bool
+    yes: bool
+
+
+def run_folder(request: Request) -> int:
+    """Enhances the pictures that have no result yet; answers the exit code."""
+    parameters = folder_uploads.parse_parameters(request.parameters)
+    who, items = _checked(request, parameters)
+    real = set(who.providers) - set(who.simulated)
+    for line in left_out.lines(request.folder, request.out, items):
+        typer.echo(progress_display.visible(line))
+    paid = folder_account.paid_keys(request.out, is_real=bool(real))
+    files = file_screening.screen(items, request.out, real, request.again, paid)
+    if files.done_before:
+        typer.echo(f"{len(files.done_before)} skipped: done before")
+    if not files.to_do and not files.unusable:
+        return 0
+    to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
+    rows = folder_account.rows(request.out)
+    _agree_to_pay(price_estimate.question(to_pay, parameters, who.providers, rows), request.yes)
+    with folder_account.opened(request.out, who.simulated, is_real=bool(real)) as account:
+        # Looked at once more: another run may have ended since.
+        files = file_screening.screen(account.in_order(items), request.out, real, request.again, paid)
+        return _run(request, parameters, account, files)
+
+
+def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, list[Item]]:
+    """Who serves, and the pictures. Raises UnusableSetting, NotServed."""
+    option_checks.check_parameters(parameters)
+    settings = folder_uploads.parse_settings(request.settings, parameters)
+    who = cast(request.key, parameters)
+    who.check(settings)
+    option_checks.check_settings(settings, parameters, who.providers)
+    return who, file_screening.pictures(request.folder, request.out, settings, parameters)
+
+
+def _run(request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened) -> int:
+    console = progress_display.console()
+    stack = local_stack(
+        topaz_api_key=request.key,
+        speed=request.speed,
+        faults=request.faults,
+        parameters=parameters,
+        account=account,
+    )
+    with leaving.heeded() as is_leaving:
+        show = progress_display.progress(console)
+        outcomes = run_over(stack, files, request.out, show, request.again, is_leaving)
+    if not any(outcome.is_lost for outcome in outcomes):
+        account.forget_results()
+    failed = close(outcomes, request.out, console)
+    if is_leaving():
+        return is_leaving.exit_code
+    return 1 if failed else 0
+
+
+def _agree_to_pay(question: str, yes: bool) -> None:
+    """Say what is about to be paid for. End the command before anything is sent, unless the operator agrees."""
+    if not question:
+        return
+    typer.echo(question)
+    if yes:
+        return
+    if not _is_terminal():
+        typer.echo("Nothing was sent: there is no terminal to ask for your consent. Add --yes to give it.", err=True)
+        raise typer.Exit(1)
+    if not typer.confirm("Go on?"):
+        typer.echo("Nothing was sent.", err=True)
+        raise typer.Exit(1)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()

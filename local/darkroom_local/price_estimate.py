@@ -1,0 +1,120 @@
+"""What a run is about to cost, for the question before a paid API is used: by the application's own plan of each picture.
+
+It reads headers only. It is an estimate: submit plans again, and the month's budget decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from darkroom import planning, setting_layers
+from darkroom.catalog import providers
+from darkroom.configuration import BadConfiguration, Configuration
+from darkroom.errors import Refusal
+from darkroom.model import ImageFacts, ImageFormat, Limits
+from darkroom_local import picture_sizes
+from darkroom_local.folder_uploads import Item
+from darkroom_local.ledger_journal import Key, Row
+from darkroom_local.provider_choice import CAN_BE_REAL
+
+_FORMATS = {
+    ".png": ImageFormat.PNG, ".tif": ImageFormat.TIFF, ".tiff": ImageFormat.TIFF, ".webp": ImageFormat.WEBP,
+    ".gif": ImageFormat.GIF,
+}  # fmt: skip # any other suffix is JPEG's
+_VARIABLES = {
+    "MonthlyCreditLimit": "MONTHLY_CREDIT_LIMIT", "MonthlyBudgetUsd": "MONTHLY_BUDGET_USD", "CreditPriceUsd": "CREDIT_PRICE_USD",
+    "Provider": "PROVIDER",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The pictures that a paid provider may get, and the price of those whose price is known."""
+
+    pictures: int
+    unpriced: int
+    credits: Decimal
+    usd: Decimal
+
+    def __str__(self) -> str:
+        pictures = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
+        price = f"about {_plain(self.credits)} credits, {_plain(self.usd)} USD"
+        unknown = f" and {self.unpriced} without a known price" if self.unpriced else ""
+        return f"{pictures} to the real Topaz API, paid with your credits: {price}{unknown}"
+
+
+def question(
+    items: Sequence[Item], parameters: Mapping[str, str], allowed: tuple[str, ...], rows: Mapping[Key, Row]
+) -> str:
+    """What is about to be paid, and what the budget leaves by the account's `rows`; empty if nothing is."""
+    if not items:
+        return ""
+    left = budget_left(rows, parameters, CAN_BE_REAL)
+    return "\n".join(filter(None, [str(estimate(items, parameters, allowed)), left]))
+
+
+def estimate(items: Iterable[Item], parameters: Mapping[str, str], allowed: tuple[str, ...]) -> Estimate:
+    """The catalog's price of each item, in the provider's credits and in dollars."""
+    prices = [_price(item, parameters, allowed, limits(parameters)) for item in items]
+    known = [price for price in prices if price is not None]
+    credits, usd = sum((one[0] for one in known), Decimal(0)), sum((one[1] for one in known), Decimal(0))
+    return Estimate(len(prices), len(prices) - len(known), credits, usd)
+
+
+def limits(parameters: Mapping[str, str]) -> Limits:
+    """The limits and prices that the stack parameters set, as the application reads them."""
+    environment = {_VARIABLES[name]: value for name, value in parameters.items() if name in _VARIABLES}
+    with suppress(BadConfiguration):  # the stack says so
+        return Configuration(environment).limits(providers())
+    return Limits({}, Decimal(0), {}, {})
+
+
+def budget_left(rows: Mapping[Key, Row], parameters: Mapping[str, str], provider: str) -> str:
+    """What this month's limits leave of the account, as a phrase; empty where there is no limit."""
+    allowed, month = limits(parameters), f"{datetime.now(UTC):%Y-%m}"
+    units = {
+        f"{provider} credits": (provider, allowed.monthly_credits.get(provider)),
+        "USD": ("usd", allowed.monthly_usd),
+    }
+    left = [
+        f"{_plain(max(Decimal(0), limit - _committed(rows, key, month)))} of {_plain(limit)} {unit}"
+        for unit, (key, limit) in units.items()
+        if limit
+    ]
+    return f"This month's budget leaves {' and '.join(left)}." if left else ""
+
+
+def _committed(rows: Mapping[Key, Row], unit: str, month: str) -> Decimal:
+    return Decimal(rows.get((f"BUDGET#{unit}", month), {}).get("committed", {}).get("N", "0"))
+
+
+def _price(
+    item: Item, parameters: Mapping[str, str], allowed: tuple[str, ...], prices: Limits
+) -> tuple[Decimal, Decimal] | None:
+    size = picture_sizes.size_of(item.path)
+    if size is None:
+        return None
+    facts = ImageFacts(_FORMATS.get(item.path.suffix.lower(), ImageFormat.JPEG), size.width, size.height)
+    with suppress(Refusal):  # it is refused unpaid
+        layers = [
+            setting_layers.tag_layer(item.settings),
+            setting_layers.parse_defaults(parameters.get("DefaultSettings", "")),
+        ]
+        settings = setting_layers.resolve(
+            layers, default_provider=parameters.get("Provider", "topaz"), allowed_providers=allowed
+        )
+        plan = planning.plan(settings, facts, size.file_bytes, _unlimited(prices), datetime.now(UTC).date())
+        return None if plan.credits is None else (plan.credits, plan.cost_usd)
+    return Decimal(0), Decimal(0)
+
+
+def _unlimited(prices: Limits) -> Limits:
+    return Limits({}, Decimal(0), {}, prices.credit_price_usd)
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"

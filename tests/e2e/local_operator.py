@@ -1,0 +1,86 @@
+"""An operator of `darkroom local run` with a folder of pictures and a key that looks real, and the simulator that it pays."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from darkroom_local.ledger_journal import rows_of
+from tests.e2e.deployed_application import API_KEY, picture
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A folder of pictures, and the vendor that is paid for them."""
+
+    folder: Path
+    out: Path
+    vendor: Any
+
+    def starts(self, *options: str) -> subprocess.Popen[str]:
+        command = [
+            sys.executable, "-m", "darkroom_cli", "local", "run", str(self.folder), "--out", str(self.out), "--yes",
+            "--parameter", f"TopazBaseUrl={self.vendor.base_url}", "--parameter", "SubmitTimeoutSeconds=60", *options,
+        ]  # fmt: skip
+        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY}
+        return subprocess.Popen(
+            command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+
+    def runs(self, *options: str) -> int:
+        """Run the command to its end, and return its exit code."""
+        process = self.starts(*options)
+        said = process.communicate(timeout=300)
+        print(*said)
+        return process.returncode
+
+    def add(self, count: int, prefix: str = "") -> None:
+        for number in range(count):
+            (self.folder / f"{prefix}{number}.jpg").write_bytes(picture())
+
+    @property
+    def processes(self) -> dict[str, list[int]]:
+        """Return the processes of the run, by what they are."""
+        found: dict[str, list[int]] = {"emulator": [], "worker": []}
+        for path in Path("/proc").iterdir():
+            try:
+                environment = (path / "environ").read_bytes()
+                command = (path / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if f"DARKROOM_ACCOUNT={self.out.resolve() / '.darkroom'}".encode() in environment:
+                found["emulator" if b"emulator_program" in command else "worker"].append(int(path.name))
+        return found
+
+    @property
+    def paid(self) -> int:
+        return len(self.vendor.submits)
+
+    @property
+    def spent(self) -> Decimal:
+        """Return what the account of the folder has spent this month."""
+        rows = rows_of(self.out / ".darkroom" / "real" / "ledger.jsonl")
+        return sum((Decimal(row["spent"]["N"]) for key, row in rows.items() if key[0] == "BUDGET#topaz"), Decimal(0))
+
+    @property
+    def home(self) -> set[str]:
+        return {path.name for path in self.out.glob("*.jpg")}
+
+    def rows(self) -> list[dict[str, str]]:
+        with (self.out / "credits.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+
+def until(is_so: Callable[[], Any], seconds: float = 120) -> None:
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends
+        time.sleep(0.02)

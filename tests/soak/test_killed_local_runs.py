@@ -1,0 +1,69 @@
+"""Many local runs of one folder whose processes are killed at random moments, twice in a row too."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.e2e.deployed_application import simulators
+from tests.e2e.local_operator import Operator
+
+RUNS = int(os.environ.get("DARKROOM_SOAK_RUNS", "20"))
+PICTURES = 20
+SPEED = 2.0
+SEED = 14
+LONGEST_SECONDS = 300  # that the command after a kill may take
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Iterator[Operator]:
+    (tmp_path / "in").mkdir()
+    with simulators("topaz", speed=SPEED) as made:
+        yield Operator(tmp_path / "in", tmp_path / "out", made["topaz"])
+
+
+def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Random) -> None:
+    """Kill something of the run, and see the command end."""
+    what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker"])
+    match what:
+        case "SIGINT" | "SIGTERM":
+            process.send_signal(signal.Signals[what])
+        case "twice SIGINT":
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+        case "command":
+            process.kill()
+        case _:
+            for pid in operator.processes[what]:
+                os.kill(pid, signal.SIGKILL)
+            if what == "worker":
+                time.sleep(chance.random())
+                process.kill()
+    process.communicate(timeout=LONGEST_SECONDS)
+
+
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.skipif(not Path("/proc").exists(), reason="the test looks for processes in /proc")
+def test_whatever_is_killed_each_picture_is_paid_once_and_comes_home(operator: Operator) -> None:
+    chance = random.Random(SEED)
+    for run in range(RUNS):
+        operator.add(PICTURES, f"{run}-")
+        for _ in range(chance.choice([1, 1, 2])):
+            process = operator.starts()
+            time.sleep(chance.uniform(2, 25))
+            kill(operator, process, chance)
+        began = time.monotonic()
+        assert operator.runs() == 0
+        assert time.monotonic() - began < LONGEST_SECONDS
+        wanted = PICTURES * (run + 1)
+        assert (operator.paid, len(operator.home)) == (wanted, wanted)
+        assert sum(Decimal(row["credits"] or 0) for row in operator.rows()) == operator.spent == wanted
+        assert operator.processes == {"emulator": [], "worker": []}
