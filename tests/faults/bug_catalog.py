@@ -98,7 +98,7 @@ OF_READING = (
     Bug("dead workers not counted", seeded_bugs.dead_workers_are_not_counted, UNREAD, 8, (COST,)),
     Bug("redelivery taken for a duplicate", seeded_bugs.redelivery_taken_for_a_duplicate, UNREAD, 8, (COUNTED,)),
     Bug("deadline looked at after reading", seeded_bugs.deadline_after_reading, UNREAD, 5, (REST,)),
-    Bug("failure acknowledged", seeded_bugs.failure_acknowledged, UNREAD, 14, (COUNTED,)),
+    Bug("failure acknowledged", seeded_bugs.failure_acknowledged, UNREAD, 34, (COUNTED,)),
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 8, (PUBLISHED, GONE)),
