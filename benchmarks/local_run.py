@@ -119,7 +119,9 @@ def _way(found: Trace, count: int) -> Way:
     first = next(at for at, line in found.lines if SENT in line)
     results = [at for at, line in found.lines if DONE in line]
     if found.code or len(results) != count:
-        raise RuntimeError(f"{len(results)} of {count} results; code {found.code}")
+        raise RuntimeError(
+            f"{len(results)} of {count} results; code {found.code}\n" + "\n".join(t for _, t in found.lines)
+        )
     return Way(first, results[-1] - first, found.wall_seconds - results[-1], found.cpu_seconds)
 
 

@@ -1,6 +1,6 @@
-"""A command and every process under it: what it prints and when, and the CPU seconds of all of them.
+"""Runs a command and measures it: what it prints and when, and the CPU seconds of all processes under it.
 
-Linux only: processes whose parent ends before them are handed to this one, so that theirs count, too.
+Linux only: a process whose parent ends before it becomes a child of this process, so that its CPU counts, too.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ def trace(
     used, began, lines, signalled = _children_cpu_seconds(), time.monotonic(), [], None
     # A group of its own: no Ctrl-C of this terminal reaches it by another way.
     with subprocess.Popen(
-        command, env=dict(environment), stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     ) as running:
         assert running.stdout
         for line in running.stdout:
