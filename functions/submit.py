@@ -8,8 +8,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import container, messages
-from darkroom.pipeline.outcomes import RetryLater
+from darkroom import container, queue_messages
+from darkroom.pipeline.submit_outcomes import RetryLater
 
 logger, metrics, application = Logger(), Metrics(), container.of_this_process()
 
@@ -28,8 +28,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def process(record: dict[str, Any], ends: datetime) -> bool:
     """Submit the uploads of a message; return False if it must be delivered again. To wait, an upload becomes a new message."""
     try:
-        for what in messages.parse_message(record["body"]):
-            if isinstance(outcome := application.submit(what, ends, messages.is_repeated(record)), RetryLater):
+        for what in queue_messages.parse_message(record["body"]):
+            if isinstance(outcome := application.submit(what, ends, queue_messages.is_repeated(record)), RetryLater):
                 application.adapters.intake.requeue(what, outcome.seconds)
             metrics.add_metric(name=f"Submit{outcome}", unit="Count", value=1)
             logger.info("submit", step="Submit", what=vars(what), verdict=str(outcome), why=outcome.reason)

@@ -5,10 +5,12 @@ The longest scopes start first, so that no process ends long after the others.
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
 import pytest
+from botocore import session as sessions
 from xdist.scheduler import LoadScopeScheduling
 
 # Scopes larger or longer than a usual file, in the order of their start: folders that share one cloud or check all their
@@ -41,6 +43,11 @@ class LongScopesFirst(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
+
+
+def pytest_configure() -> None:
+    """Let all boto3 sessions of the process share the service models. To read them takes longer than most tests."""
+    sessions.create_loader = functools.cache(sessions.create_loader)
 
 
 @pytest.hookimpl(optionalhook=True)

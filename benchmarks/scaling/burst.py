@@ -26,7 +26,7 @@ from benchmarks.scaling.functions import Functions
 from benchmarks.scaling.intake import IntakeQueue
 from benchmarks.scaling.vendor import Pace, Vendor
 from benchmarks.scaling.world import World
-from darkroom import messages
+from darkroom import queue_messages
 from darkroom.model import JobStatus, Limits
 
 SWEEP_EVERY = 60.0
@@ -141,7 +141,7 @@ class Burst:
         self.uploaded += 1
         rng = self.world.rng
         for _ in range(1 + (rng.random() < self.scenario.doubled)):
-            self.intake.put(messages.to_message(upload), self.world.spread(limits.EVENT_LATE))
+            self.intake.put(queue_messages.to_message(upload), self.world.spread(limits.EVENT_LATE))
 
     def _submit(self, body: str, ends: datetime) -> list[str]:
         verdicts = self.stack.submit(body, ends)

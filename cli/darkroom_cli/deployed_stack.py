@@ -13,8 +13,8 @@ import typer
 
 if TYPE_CHECKING:
     from darkroom.container import Container
+    from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.operator_commands import OperatorCommands
-    from darkroom.pipeline.reconcile import Reconcile
     from darkroom.ports import Interventions
 
 DEFAULT_STACK = "darkroom"

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from darkroom.messages import event_detail, plain
 from darkroom.model import Job, JobStatus
-from darkroom.pipeline.reconcile import Comparison
+from darkroom.pipeline.account_reconciliation import Comparison
+from darkroom.queue_messages import event_detail, plain
 from darkroom_cli.error_handling import visible
 
 # The attributes of a job that events do not carry, in the order in which they are shown.

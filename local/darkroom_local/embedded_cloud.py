@@ -30,7 +30,9 @@ from darkroom_local.certificates import Certificates, issue
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
-MARKER = "darkroom_local.emulator_process"  # the emulator's program, which is in its command line
+MARKER = (
+    "darkroom_local.emulator_program"  # an emulator's command line contains this name, by which `down` recognises it
+)
 _READY_SECONDS = 60.0
 # What the emulator and the functions in it may see of the operator's environment.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")

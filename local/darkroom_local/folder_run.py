@@ -20,7 +20,7 @@ from darkroom_local import credits_csv, folder_uploads, progress_display, result
 from darkroom_local.credits_csv import CREDITS_FILE, Receipts
 from darkroom_local.file_screening import Screened
 from darkroom_local.folder_uploads import Item, Sent
-from darkroom_local.job_following import JobView, read_jobs
+from darkroom_local.job_views import JobView, read_jobs
 from darkroom_local.local_stack import LocalStack
 from darkroom_local.result_downloads import Outcome
 from darkroom_local.upload_identity import version_of

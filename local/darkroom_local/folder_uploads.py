@@ -23,7 +23,7 @@ from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
 from darkroom_local.emulator_memory import VERSION_HEADER
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".gif"})
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
 _PUT = "before-call.s3.PutObject"
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128

@@ -23,7 +23,7 @@ from rich.text import Text
 from darkroom import catalog
 from darkroom.model import JobStatus
 from darkroom_local.folder_uploads import Item
-from darkroom_local.job_following import JobView
+from darkroom_local.job_views import JobView
 from darkroom_local.result_downloads import Outcome
 
 _PLAIN_WIDTH = 170  # columns of the closing table where there is no terminal

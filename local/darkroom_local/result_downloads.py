@@ -23,7 +23,7 @@ from darkroom.output_keys import report_key, result_keys
 from darkroom.setting_layers import canonical
 from darkroom_local import picture_sizes
 from darkroom_local.folder_uploads import Item, Sent, Source
-from darkroom_local.job_following import JobView
+from darkroom_local.job_views import JobView
 
 NOT_SENT = "NOT SENT"
 _MISSING = frozenset({"NoSuchKey", "404"})

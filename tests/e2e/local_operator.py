@@ -57,7 +57,7 @@ class Operator:
             except OSError:
                 continue
             if f"DARKROOM_ACCOUNT={self.out.resolve() / '.darkroom'}".encode() in environment:
-                found["emulator" if b"emulator_process" in command else "worker"].append(int(path.name))
+                found["emulator" if b"emulator_program" in command else "worker"].append(int(path.name))
         return found
 
     @property

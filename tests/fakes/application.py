@@ -16,9 +16,9 @@ from darkroom.aws.ledger_table import LedgerTable
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.container import Container
 from darkroom.model import TERMINAL, Job, JobDue, JobStatus, Limits, Plan, PollState, ProcessState, Upload
+from darkroom.pipeline.account_reconciliation import Reconcile
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
-from darkroom.pipeline.reconcile import Reconcile
+from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.messaging import Bus, Executions, PresignedUrls, Queue, RecordedAlerts
 from tests.fakes.simple_provider import SimpleProvider

@@ -12,6 +12,8 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.s3 import urls as s3_urls
+from moto.s3.models import S3Backend
 
 from darkroom.aws import items
 from darkroom.model import Job, Upload
@@ -106,6 +108,8 @@ def cloud(*, versioned: bool = True, emulated: bool = False) -> Iterator[Cloud]:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         environment.delenv("AWS_PROFILE", raising=False)
+        # moto reloads this module twice a request, because its URLs depend on the environment; ours stays.
+        environment.setattr(S3Backend, "_url_module", s3_urls)
         s3 = client("s3")
         where: Any = {"LocationConstraint": REGION}
         for bucket in (INPUT, OUTPUT):

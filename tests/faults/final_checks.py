@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from darkroom import messages, output_keys
+from darkroom import output_keys, queue_messages
 from darkroom.errors import ClaimHeld, DarkroomError
-from darkroom.messages import MalformedMessage
 from darkroom.model import Alarm, Handle, JobStatus
 from darkroom.pipeline.sweep import SweepFailed
+from darkroom.queue_messages import MalformedMessage
 from tests.fakes.dynamodb_values import Row
 from tests.faults.invariants import OVER, InvariantBroken, number, text
 from tests.faults.workers import Outage, WorkerDied
@@ -60,7 +60,7 @@ def _job(simulation: Simulation, row: Row, *, current: bool) -> None:
         return
     if status not in OVER:
         raise InvariantBroken("every job comes to an end", f"{job_id} is {status}")
-    detail_type = messages.DETAIL_TYPES.get(JobStatus(status))
+    detail_type = queue_messages.DETAIL_TYPES.get(JobStatus(status))
     if detail_type and not simulation.bus.sent[job_id, run, detail_type]:
         raise InvariantBroken("every end is told", f"{job_id} run {run} {status}")
     if (job_id, run) in simulation.operators.abandoned:

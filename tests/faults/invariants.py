@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from darkroom import messages
+from darkroom import queue_messages
 from darkroom.aws import items
 from darkroom.model import TERMINAL, JobStatus
 from tests.fakes.dynamodb_values import Row
@@ -125,7 +125,7 @@ class Invariants:
     def event_sent(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Check an event that is sent."""
         status = text(self.run_of(detail["job_id"], detail["run"]), "status")
-        if status is None or messages.DETAIL_TYPES.get(JobStatus(status)) != detail_type:
+        if status is None or queue_messages.DETAIL_TYPES.get(JobStatus(status)) != detail_type:
             self.breach("an event says what the ledger says", f"{detail_type}, the ledger: {status}")
 
     def result_published(self, key: str, before: Result | None, result: Result) -> None:

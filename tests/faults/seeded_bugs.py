@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from darkroom import messages, output_keys, timestamps
+from darkroom import output_keys, queue_messages, timestamps
 from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import BudgetExceeded, DarkroomError, SubmitInDoubt
 from darkroom.model import ImageFacts, ImageFormat
-from darkroom.pipeline import delivery, dispatch, finalize, in_doubt, retries, submit, sweep
+from darkroom.pipeline import delivery, dispatch, finalize, in_doubt_lookup, submit, submit_retries, sweep
 from darkroom.pipeline.dispatch import Dispatch
-from darkroom.pipeline.in_doubt import InDoubt
-from darkroom.pipeline.outcomes import Done, RetryLater
+from darkroom.pipeline.in_doubt_lookup import InDoubt
 from darkroom.pipeline.settlement import Settlement
+from darkroom.pipeline.submit_outcomes import Done, RetryLater
 from darkroom.pipeline.sweep import Sweep
 
 Patch = pytest.MonkeyPatch
@@ -154,7 +154,7 @@ def doubt_released_at_once(patch: Patch) -> None:
 
 def no_grace(patch: Patch) -> None:
     """The list is trusted although the vendor need not show the submit yet."""
-    patch.setattr(in_doubt, "_visibility_grace", lambda job: timedelta(0))
+    patch.setattr(in_doubt_lookup, "_visibility_grace", lambda job: timedelta(0))
 
 
 def no_wait_for_the_dead(patch: Patch) -> None:
@@ -196,10 +196,10 @@ def marked_before_sent(patch: Patch) -> None:
     """The event is marked as sent before it is sent."""
 
     def publish_event(self: Settlement, job: Any) -> Any:
-        detail_type = messages.DETAIL_TYPES.get(job.status)
+        detail_type = queue_messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
             self.ledger.mark_published(job, self.clock())
-            self.events.publish(detail_type, messages.event_detail(job))
+            self.events.publish(detail_type, queue_messages.event_detail(job))
         return job
 
     patch.setattr(Settlement, "publish_event", publish_event)
@@ -276,13 +276,13 @@ def waiting_counts_as_failing(patch: Patch) -> None:
 
 def failing_is_due_at_once(patch: Patch) -> None:
     """A failing job is due at once for the sweep too, which adds a message while the last one still goes round."""
-    patch.setattr(retries, "next_look_at", lambda since, now, deadline_at: now)
+    patch.setattr(submit_retries, "next_look_at", lambda since, now, deadline_at: now)
     patch.setattr(sweep, "next_look_at", lambda since, now, deadline_at: now)
 
 
 def denied_for_ever(patch: Patch) -> None:
     """A denied read is tried again every 15 seconds, with no end but the deadline."""
-    patch.setattr(retries, "next_read_at", lambda since, now: now + timedelta(seconds=15))
+    patch.setattr(submit_retries, "next_read_at", lambda since, now: now + timedelta(seconds=15))
 
 
 def dead_workers_are_not_counted(patch: Patch) -> None:

@@ -10,9 +10,9 @@ from darkroom.errors import ErrorCode
 from darkroom.model import NOTHING, ProcessState
 from darkroom.pipeline import dispatch
 from darkroom.pipeline.delivery import Delivery
-from darkroom.pipeline.in_doubt import InDoubt
-from darkroom.pipeline.outcomes import Done
+from darkroom.pipeline.in_doubt_lookup import InDoubt
 from darkroom.pipeline.poll import Poll
+from darkroom.pipeline.submit_outcomes import Done
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.seeded_bugs import Patch
 

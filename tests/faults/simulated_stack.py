@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from darkroom import messages
+from darkroom import queue_messages
 from darkroom.aws.executions import poll_state_payload
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.container import Container
 from darkroom.model import Limits
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.outcomes import RetryLater
+from darkroom.pipeline.submit_outcomes import RetryLater
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE
 from tests.faults.memory_step_functions import ARN
 from tests.faults.port_proxies import Faults, Proxy
@@ -61,7 +61,7 @@ class Stack:
     def submit(self, body: str, ends: datetime, *, is_repeated: bool = False) -> list[str]:
         """Run the submit function for one message, like its handler."""
         application, verdicts = self._container(), []
-        for what in messages.parse_message(body):
+        for what in queue_messages.parse_message(body):
             verdict = application.submit(what, ends, is_repeated=is_repeated)
             if isinstance(verdict, RetryLater):
                 application.adapters.intake.requeue(what, verdict.seconds)

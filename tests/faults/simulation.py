@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote_plus
 
-from darkroom import messages
+from darkroom import queue_messages
 from darkroom.model import JobDue, Limits, Upload
 from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.fakes.messaging import PresignedUrls
@@ -184,7 +184,7 @@ class Simulation:
         if self.rng.random() < 0.1:
             upload = Upload(upload.bucket, upload.key, None, upload.etag, upload.sequencer)
         if self.rng.random() < 0.5:
-            return messages.to_message(upload)
+            return queue_messages.to_message(upload)
         named = {"key": quote_plus(upload.key), "eTag": upload.etag, "sequencer": upload.sequencer}
         if upload.version_id:
             named["versionId"] = upload.version_id
@@ -211,8 +211,8 @@ class Simulation:
     def job_named_by(self, message: Message) -> str | None:
         """Return the id of the job that a message concerns."""
         try:
-            (what,) = messages.parse_message(message.body)
-        except (messages.MalformedMessage, ValueError):
+            (what,) = queue_messages.parse_message(message.body)
+        except (queue_messages.MalformedMessage, ValueError):
             return None
         if isinstance(what, JobDue):
             return what.job_id

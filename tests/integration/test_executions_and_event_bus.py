@@ -15,7 +15,7 @@ from tests.integration.handler_support import MACHINE
 from darkroom.aws.event_bus import EventBridgeBus, EventNotSent
 from darkroom.aws.executions import MAX_RESTARTS, StepFunctionsExecutions
 from darkroom.model import PollState, PollStatus
-from darkroom.pipeline.binding import FIRST_EXECUTION
+from darkroom.pipeline.process_binding import FIRST_EXECUTION
 
 JOB = "9f2c4be1d07a4c55a1c3b8e60d7f1a24"
 TICK = PollState(JOB, 1, PollStatus.RUNNING, START)

@@ -21,8 +21,8 @@ import submit
 import sweep
 from darkroom.configuration import BadConfiguration
 from darkroom.errors import ErrorCode
-from darkroom.messages import to_message
 from darkroom.model import JobDue, JobStatus, Upload
+from darkroom.queue_messages import to_message
 
 # Powertools warns when an invocation counted nothing, as for S3's test event.
 pytestmark = [pytest.mark.emulated, pytest.mark.filterwarnings("ignore:No application metrics to publish")]

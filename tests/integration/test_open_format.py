@@ -4,10 +4,12 @@ right one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 from tests.fakes import small_catalogs
 from tests.fakes.application import MONTH, RETENTION, ApplicationUnderTest, picture
 from tests.fakes.aws_account import OUTPUT
@@ -24,7 +26,7 @@ from tests.integration.worker_death_support import (
 )
 
 from darkroom import output_keys
-from darkroom.model import ANY_FORMAT, Job, JobStatus, ProcessState
+from darkroom.model import ANY_FORMAT, Job, JobStatus, Plan, ProcessState
 
 FACTS = 'output_formats = ["jpeg", "png"]\nformat_is_open = true\ncredits = 1'
 FORMS = pytest.mark.parametrize(
@@ -156,8 +158,17 @@ def test_the_event_names_the_key_where_it_stands(application: ApplicationUnderTe
     assert (kind, detail["output_key"]) == ("Job Completed", key)
 
 
-def test_a_result_that_is_no_picture_is_never_published(application: ApplicationUnderTest) -> None:
-    application.provider.draw = lambda plan: b"GIF89a"
+def still_gif(plan: Plan) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (plan.output_width, plan.output_height)).save(out, "GIF")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("draw", [lambda plan: b"GIF89a", still_gif], ids=["broken", "gif"])
+def test_a_result_that_is_no_picture_of_a_result_s_format_is_never_published(
+    application: ApplicationUnderTest, draw: Callable[[Plan], bytes]
+) -> None:
+    application.provider.draw = draw
     job = sent(application)
     application.provider.become(ProcessState.COMPLETED)
     application.clock.advance(3600 * (24 + 168))

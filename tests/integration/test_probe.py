@@ -11,8 +11,8 @@ from tests.fakes.aws_account import Cloud
 
 from darkroom.errors import Inapplicable
 from darkroom.model import Job, JobStatus, Limits, Plan, ProcessState, Spelling
-from darkroom.pipeline.outcomes import Ignored
 from darkroom.pipeline.probe import TAGS, spelling_in
+from darkroom.pipeline.submit_outcomes import Ignored
 from darkroom_cli.probe import FOLDER, picture
 
 KEY = f"{FOLDER}now.png"

@@ -12,10 +12,10 @@ from tests.fakes.application import MONTH, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, Cloud, cloud
 from tests.integration.ledger_support import source
 
-from darkroom import messages
+from darkroom import queue_messages
 from darkroom.errors import CURES, ErrorCode, ProviderRejected
 from darkroom.model import JobStatus, Limits, SourceObject, Upload
-from darkroom.pipeline.outcomes import Done, Ignored, RetryLater
+from darkroom.pipeline.submit_outcomes import Done, Ignored, RetryLater
 
 
 def test_an_upload_becomes_a_result_with_everything_accounted_for(application: ApplicationUnderTest) -> None:
@@ -205,7 +205,7 @@ def test_a_refusal_is_reported_unpaid(account: Cloud, code: ErrorCode) -> None:
     for told in (report, detail):
         assert (told["error_code"], told["error"]) == (code, job.error)
         assert {name: told.get(name) for name in KNOWN_BY_THEN[code]} == KNOWN_BY_THEN[code]
-    row = messages.event_detail(job)
+    row = queue_messages.event_detail(job)
     assert {name: row.get(name) for name in KNOWN_BY_THEN[code]} == KNOWN_BY_THEN[code]
     assert (row.get("settings") or {}).get("label") == (None if code is ErrorCode.INVALID_SETTING else "summer")
     assert (application.provider.processes, job.credits or 0) == ({}, 0)

@@ -20,8 +20,8 @@ from darkroom.errors import (
     Throttled,
 )
 from darkroom.model import LEASE_MARGIN, Alarm, JobDue, JobStatus, Upload
-from darkroom.pipeline.in_doubt import CLOCK_SKEW
-from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
+from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
+from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")

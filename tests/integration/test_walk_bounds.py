@@ -14,11 +14,11 @@ from tests.integration.time_support import Replaced, uploads
 from tests.integration.walk_support import LATE, Listing, fed, listed, watch
 
 from darkroom.aws.intake_queue import SqsIntakeQueue
-from darkroom.messages import parse_message
 from darkroom.model import SourceObject, Upload, WarningMetric
 from darkroom.pipeline import lost_uploads
 from darkroom.pipeline.lost_uploads import PAGES, RESEND_INTERVAL
 from darkroom.pipeline.sweep import TIME_TO_ASK, SweepFailed
+from darkroom.queue_messages import parse_message
 
 DAY = timedelta(days=1)
 

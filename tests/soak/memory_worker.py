@@ -12,7 +12,7 @@ import boto3
 
 from darkroom import images
 from darkroom.aws.input_bucket import S3InputBucket
-from darkroom.aws.multipart import MultipartCopy
+from darkroom.aws.multipart_copy import MultipartCopy
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.model import Handle, ImageFormat, Plan, ProcessState, Upload
 from darkroom.ports import ImageStream

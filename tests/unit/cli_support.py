@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from darkroom.errors import SubmitInDoubt
 from darkroom.model import Job, ProcessState
+from darkroom.pipeline.account_reconciliation import Reconcile
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.reconcile import Reconcile
 from darkroom_cli import deployed_stack
 from darkroom_cli.main import app
 

@@ -17,9 +17,9 @@ from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.mock_vendor import NO_TLS
 from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3, small_s3
 
-from darkroom.aws import multipart as multipart_module
+from darkroom.aws import multipart_copy as multipart_module
 from darkroom.aws import output_bucket as output_module
-from darkroom.aws.multipart import MultipartCopy
+from darkroom.aws.multipart_copy import MultipartCopy
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads

@@ -24,7 +24,7 @@ from darkroom_local import background_stack, progress_display
 from darkroom_local.child_processes import ChildFailed, ending, ending_all, is_running, start
 from darkroom_local.credits_csv import CREDITS_FILE, adding
 from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, items_in, parse_settings
-from darkroom_local.job_following import JobView, view_of
+from darkroom_local.job_views import JobView, view_of
 from darkroom_local.packaging import Application, find_application
 from darkroom_local.result_downloads import Outcome, UnsafeKey, safe_target
 from darkroom_local.simulator_processes import vendors

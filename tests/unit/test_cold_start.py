@@ -29,27 +29,27 @@ NEVER = {
 # The modules of each function's use case; everything else in `pipeline` belongs to others.
 STORIES = {
     "submit": {
-        "binding",
+        "process_binding",
         "settlement",
-        "in_doubt",
+        "in_doubt_lookup",
         "circuit_breaker",
         "quote",
         "dispatch",
-        "retries",
+        "submit_retries",
         "submit",
-        "outcomes",
+        "submit_outcomes",
     },
     "poll": {"poll"},
-    "finalize": {"settlement", "delivery", "finalize", "outcomes"},
+    "finalize": {"settlement", "delivery", "finalize", "submit_outcomes"},
     "sweep": {
         "abandoned_multiparts",
-        "binding",
+        "process_binding",
         "settlement",
         "lost_uploads",
-        "reconcile",
+        "account_reconciliation",
         "retiring_models",
         "sweep",
-        "outcomes",
+        "submit_outcomes",
     },
 }
 # The pure packages that take time to import, and the functions that need them.
@@ -58,14 +58,14 @@ NEEDED_BY = {
     "darkroom.images": {"submit", "finalize"},
     "darkroom.planning": {"submit"},
     "darkroom.setting_layers": {"submit"},
-    "darkroom.aws.multipart": {
+    "darkroom.aws.multipart_copy": {
         "submit",
         "finalize",
         "sweep",
     },  # behind the output bucket, to which all three may report
     "darkroom.aws.presigned_urls": {"submit"},
     "darkroom.aws.staged_results": {"submit", "finalize"},
-    "darkroom.aws.sweep_queries": {"sweep"},
+    "darkroom.aws.sweep_records": {"sweep"},
 }
 OF_A_CALL = {
     "httpx",

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.template_support import FUNCTIONS, RESOURCES, TEMPLATE
 
 from darkroom import container
-from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
+from darkroom.aws.metric_alerts import LoggedAlerts, MetricAlerts
 from darkroom.configuration import BadConfiguration
 from darkroom.container import Container
 from darkroom.model import Alarm

@@ -19,7 +19,7 @@ from darkroom_cli.main import app
 from darkroom_local import credits_csv, file_screening
 from darkroom_local.credits_csv import CREDITS_FILE, Done, adding
 from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, prefixes_of, source_of
-from darkroom_local.job_following import JobView
+from darkroom_local.job_views import JobView
 from darkroom_local.result_downloads import Outcome
 
 REAL = "a-real-key"

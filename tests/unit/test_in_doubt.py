@@ -21,8 +21,8 @@ from darkroom.model import (
     SendMode,
     Submission,
 )
-from darkroom.pipeline.in_doubt import InDoubt
-from darkroom.pipeline.outcomes import Done
+from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.submit_outcomes import Done
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 JOB_ID = "a" * 32

@@ -27,7 +27,7 @@ from tests.unit.multipart_support import (
     stands,
 )
 
-from darkroom.aws.multipart import ATTEMPTS, WORKERS, MultipartCopy
+from darkroom.aws.multipart_copy import ATTEMPTS, WORKERS, MultipartCopy
 from darkroom.aws.upload_part import Part
 from darkroom.errors import ResultNotReady, Throttled
 

@@ -11,6 +11,7 @@ from tests.unit.planning_support import MODELS, NO_LIMITS, PHOTO, TINY, TOPAZ, n
 from darkroom.catalog import Model
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
 from darkroom.model import ImageFacts, ImageFormat, Limits
+from darkroom.output_keys import output_key
 from darkroom.planning import plan
 from darkroom.setting_layers import METADATA, Layer, resolve, tag_layer
 
@@ -270,3 +271,11 @@ def test_the_price_follows_the_output_not_the_input() -> None:
 def test_the_stacks_credit_price_overrides_the_catalogs(prices: dict[str, str], price: str) -> None:
     limits = Limits({}, Decimal(0), {}, {name: Decimal(value) for name, value in prices.items()})
     assert planned(limits=limits).credit_price_usd == Decimal(price)
+
+
+@pytest.mark.parametrize("form", [ImageFormat.WEBP, ImageFormat.GIF])
+def test_oxen_takes_webp_and_gif_and_gives_a_png(form: ImageFormat) -> None:
+    settings = resolve([tag_layer({"provider": "oxen"})], default_provider="oxen", allowed_providers=["oxen"])
+    made = plan(settings, ImageFacts(form, 300, 200, has_alpha=True), 1000, NO_LIMITS, TODAY, {})
+    assert (made.source_format, made.output_format) == (form, ImageFormat.PNG)
+    assert output_key(f"a.{form}", made.source_format, made.output_format) == "a.png"

@@ -15,7 +15,7 @@ from darkroom_cli.simulate import VENDORS
 from darkroom_local import simulator_processes
 from darkroom_local.demo import as_meant
 from darkroom_local.folder_uploads import Item
-from darkroom_local.job_following import JobView
+from darkroom_local.job_views import JobView
 from darkroom_local.provider_choice import NotServed, cast
 from darkroom_local.result_downloads import Outcome
 from darkroom_local.sample_pictures import SAMPLES

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ministack.core import lambda_runtime
 
-from darkroom_local.emulator_process import EmulatorChanged, limit_workers
+from darkroom_local.emulator_program import EmulatorChanged, limit_workers
 from darkroom_local.worker_limit import WorkerLimit
 
 PATIENCE_SECONDS = 0.5

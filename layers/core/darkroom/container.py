@@ -12,24 +12,24 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from darkroom.adapters import Adapters
+from darkroom.adapter_factory import Adapters
 from darkroom.configuration import Configuration
 from darkroom.providers.registry import ADAPTERS
 
 if TYPE_CHECKING:
-    from darkroom.pipeline.binding import Binding
+    from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.dispatch import Dispatch
     from darkroom.pipeline.finalize import Finalize
-    from darkroom.pipeline.in_doubt import InDoubt
+    from darkroom.pipeline.in_doubt_lookup import InDoubt
     from darkroom.pipeline.operator_commands import OperatorCommands
     from darkroom.pipeline.poll import Poll
     from darkroom.pipeline.probe import Probe
+    from darkroom.pipeline.process_binding import Binding
     from darkroom.pipeline.quote import Quote
-    from darkroom.pipeline.reconcile import Reconcile
     from darkroom.pipeline.retiring_models import RetiringModels
-    from darkroom.pipeline.retries import Retries
     from darkroom.pipeline.settlement import Settlement
     from darkroom.pipeline.submit import Submit
+    from darkroom.pipeline.submit_retries import Retries
     from darkroom.pipeline.sweep import Sweep
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -111,7 +111,7 @@ class Container:
     @cached_property
     def sweep(self) -> Sweep:
         """The use case of the sweep function."""
-        from darkroom.pipeline import lost_uploads, reconcile, retiring_models
+        from darkroom.pipeline import account_reconciliation, lost_uploads, retiring_models
         from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
         from darkroom.pipeline.sweep import Sweep
 
@@ -143,7 +143,7 @@ class Container:
                 "LostUploads": (lost_uploads.EVERY, lost),
                 "AbandonedUploads": (lost_uploads.EVERY, lambda until: abandoned()),
                 "RetiringModels": (retiring_models.EVERY, lambda until: self.retiring_models()),
-                "Drifted": (reconcile.EVERY, lambda until: self.reconciliation()),
+                "Drifted": (account_reconciliation.EVERY, lambda until: self.reconciliation()),
             },
             alerts=adapters.alerts,
             clock=adapters.clock,
@@ -161,7 +161,7 @@ class Container:
     @cached_property
     def reconciliation(self) -> Reconcile:
         """The comparison of the ledger with the providers' accounts, for the sweep and for an operator's command."""
-        from darkroom.pipeline.reconcile import Reconcile
+        from darkroom.pipeline.account_reconciliation import Reconcile
 
         return Reconcile(
             accounts=self.adapters.provider_accounts,
@@ -247,7 +247,7 @@ class Container:
     @cached_property
     def binding(self) -> Binding:
         """The binding of a process to its job."""
-        from darkroom.pipeline.binding import Binding
+        from darkroom.pipeline.process_binding import Binding
 
         return Binding(
             ledger=self.adapters.ledger,
@@ -272,14 +272,14 @@ class Container:
     @cached_property
     def retries(self) -> Retries:
         """When a job is tried again."""
-        from darkroom.pipeline.retries import Retries
+        from darkroom.pipeline.submit_retries import Retries
 
         return Retries(self.adapters.ledger, self.settlement, self.adapters.clock)
 
     @cached_property
     def in_doubt(self) -> InDoubt:
         """The resolution of a submit whose answer was lost."""
-        from darkroom.pipeline.in_doubt import InDoubt
+        from darkroom.pipeline.in_doubt_lookup import InDoubt
 
         return InDoubt(
             ledger=self.adapters.ledger,

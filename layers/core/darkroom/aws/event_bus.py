@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from darkroom.messages import EVENT_SOURCE
+from darkroom.queue_messages import EVENT_SOURCE
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient

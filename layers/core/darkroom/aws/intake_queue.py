@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from darkroom import messages
+from darkroom import queue_messages
 from darkroom.model import JobDue, Upload
 
 if TYPE_CHECKING:
@@ -21,5 +21,7 @@ class SqsIntakeQueue:
 
     def requeue(self, what: Upload | JobDue, delay_seconds: int) -> None:
         """Send a new message. The caller deletes the old one, so that waiting never counts as a failed receive."""
-        delay = min(max(delay_seconds, 0), messages.MAX_DELAY_SECONDS)
-        self.client.send_message(QueueUrl=self.queue_url, MessageBody=messages.to_message(what), DelaySeconds=delay)
+        delay = min(max(delay_seconds, 0), queue_messages.MAX_DELAY_SECONDS)
+        self.client.send_message(
+            QueueUrl=self.queue_url, MessageBody=queue_messages.to_message(what), DelaySeconds=delay
+        )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from darkroom import messages
+from darkroom import queue_messages
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import LostClaim
@@ -83,7 +83,7 @@ def placed(write: Write, word: str | None, due_at: datetime | None, **more: obje
 def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | None, datetime | None]:
     """Return the word and the time under which a terminal job is in the index: until its event is sent, then until its entry
     is removed from the provider's list."""
-    if status in messages.DETAIL_TYPES:
+    if status in queue_messages.DETAIL_TYPES:
         return UNPUBLISHED, now + PUBLISHING_GRACE
     return after_publishing(job, now)
 

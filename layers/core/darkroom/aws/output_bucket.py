@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode
 from botocore.exceptions import ClientError
 
 from darkroom.aws import streaming_put
-from darkroom.aws.multipart import MultipartCopy
+from darkroom.aws.multipart_copy import MultipartCopy
 from darkroom.model import UnfinishedUpload
 from darkroom.ports import ResultLink
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import (
+from darkroom.images.ranged_reader import (
     EDGE_BYTES,
     MAX_BYTES,
     RangedReader,

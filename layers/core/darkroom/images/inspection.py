@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import other_formats
-from darkroom.images.byte_reader import EDGE_BYTES, RangedReader, ReadRange
 from darkroom.images.gif import SIGNATURES as GIF_SIGNATURES
 from darkroom.images.gif import inspect_gif
 from darkroom.images.jpeg import inspect_jpeg
 from darkroom.images.png import SIGNATURE as PNG_SIGNATURE
 from darkroom.images.png import inspect_png
+from darkroom.images.ranged_reader import EDGE_BYTES, RangedReader, ReadRange
 from darkroom.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from darkroom.images.tiff import inspect_tiff
 from darkroom.images.webp import RIFF, WEBP, inspect_webp

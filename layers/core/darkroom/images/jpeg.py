@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import (
+from darkroom.images.jpeg_scan import check_scan_end
+from darkroom.images.ranged_reader import (
+    MAX_PARTS,
     READ_AHEAD,
     RangedReader,
     apply_orientation,
@@ -18,7 +20,6 @@ from darkroom.images.byte_reader import (
     damaged_error,
     truncated_error,
 )
-from darkroom.images.jpeg_scan import check_scan_end
 from darkroom.images.tiff_directories import EXIF_PREFIX, exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
@@ -68,10 +69,9 @@ def inspect_jpeg(reader: RangedReader) -> ImageFacts:
 
 
 def _segments(reader: RangedReader) -> Iterator[_Segment]:
-    """Yield the segments after SOI, found by their lengths. The iterator has no end: the caller stops at the scan, or
-    UnsupportedFormat is raised."""
+    """Yield the segments after SOI, found by their lengths. The caller stops at the scan, or UnsupportedFormat is raised."""
     at = 2
-    while True:
+    for _ in range(MAX_PARTS):
         marker, at = _read_marker(reader, at)
         if marker in STANDALONE:
             continue
@@ -86,6 +86,7 @@ def _segments(reader: RangedReader) -> Iterator[_Segment]:
             raise truncated_error("scan")
         yield _Segment(marker, at + 2, at + length)
         at += length
+    raise damaged_error(f"more than {MAX_PARTS} JPEG segments stand before its scan")
 
 
 def _read_marker(reader: RangedReader, at: int) -> tuple[int, int]:

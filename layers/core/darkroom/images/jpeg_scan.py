@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import EDGE_BYTES, RangedReader
+from darkroom.images.ranged_reader import EDGE_BYTES, RangedReader
 
 END_MARKER = b"\xff\xd9"
 WINDOW = 8 * 1024

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import (
+from darkroom.images.png_text import TEXT_KINDS, text_orientation
+from darkroom.images.ranged_reader import (
+    MAX_PARTS,
     RangedReader,
     apply_orientation,
     check_dimensions,
     damaged_error,
     truncated_error,
 )
-from darkroom.images.png_text import TEXT_KINDS, text_orientation
 from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
@@ -88,12 +89,12 @@ def _check_still(reader: RangedReader, before: Mapping[bytes, _Chunk]) -> None:
 
 
 def _chunks(reader: RangedReader, at: int) -> Iterator[_Chunk]:
-    """Yield the chunks, found by their lengths. The iterator has no end: the caller stops at the pixels, or
-    UnsupportedFormat is raised."""
-    while True:
+    """Yield the chunks, found by their lengths. The caller stops at the pixels, or UnsupportedFormat is raised."""
+    for _ in range(MAX_PARTS):
         chunk = _chunk_at(reader, at, "pixel data")
         yield chunk
         at = chunk.end
+    raise damaged_error(f"more than {MAX_PARTS} PNG chunks stand before its pixels")
 
 
 def _chunk_at(reader: RangedReader, at: int, what: str) -> _Chunk:
@@ -127,10 +128,12 @@ def _check_trailer(reader: RangedReader, pixels: _Chunk) -> _Chunk | None:
         return _find_late_exif(reader, pixels.end, trailer_at)
     exif: _Chunk | None = None
     chunk = pixels
-    while chunk.kind != b"IEND":
+    for _ in range(MAX_PARTS):
         chunk = _chunk_at(reader, _last_alike(reader, chunk).end, "IEND")
+        if chunk.kind == b"IEND":
+            return exif
         exif = chunk if chunk.kind == b"eXIf" and exif is None else exif
-    return exif
+    raise damaged_error(f"more than {MAX_PARTS} PNG chunks stand before its end")
 
 
 def _last_alike(reader: RangedReader, chunk: _Chunk) -> _Chunk:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 
-from darkroom.images.byte_reader import READ_AHEAD, RangedReader
+from darkroom.images.ranged_reader import READ_AHEAD, RangedReader
 from darkroom.images.tiff_directories import exif_orientation
 
 TEXT_KINDS = frozenset({b"tEXt", b"zTXt", b"iTXt"})  # PNG specification 11.3.3

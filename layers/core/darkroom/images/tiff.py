@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import starmap
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import (
+from darkroom.images.ranged_reader import (
     READ_AHEAD,
     RangedReader,
     apply_orientation,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import RangedReader, damaged_error
+from darkroom.images.ranged_reader import RangedReader, damaged_error
 
 EXIF_PREFIX = b"Exif\x00\x00"  # EXIF 2.32, 4.7.2
 ORIENTATION = 274  # TIFF 6.0 section 8; EXIF 2.32, 4.6.4 A

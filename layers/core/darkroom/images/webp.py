@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.byte_reader import (
+from darkroom.images.ranged_reader import (
     RangedReader,
     apply_orientation,
     check_dimensions,

@@ -20,7 +20,7 @@ from darkroom.model.jobs import (
     WarningMetric,
 )
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
-from darkroom.model.processes import (
+from darkroom.model.provider_state import (
     AccountSnapshot,
     Balance,
     Circuit,

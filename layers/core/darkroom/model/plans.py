@@ -31,7 +31,7 @@ class SendMode(StrEnum):
 
     UPLOAD = "upload"  # the bytes; the answer is a process id
     LINK = "link"  # a presigned GET; the answer is a process id
-    SYNCHRONOUS_UPLOAD = "synchronous upload"  # the bytes; the answer is the result
+    SYNCHRONOUS_UPLOAD = "synchronous upload"  # sends the bytes; the answer is the result
     SYNCHRONOUS_LINK = "synchronous link"  # a presigned GET; the answer is the result
 
     @property

@@ -26,13 +26,13 @@ from darkroom.errors import (
     Throttled,
 )
 from darkroom.model import LEASE_MARGIN, RESULT_FORMATS, ImageFacts, Job, Plan, SourceObject, Submission
-from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
-from darkroom.pipeline.in_doubt import InDoubt
-from darkroom.pipeline.outcomes import Done, Outcome, RetryLater
+from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.quote import Quote
-from darkroom.pipeline.retries import Retries
 from darkroom.pipeline.settlement import Settlement
+from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
+from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
 
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this much of the invocation is left

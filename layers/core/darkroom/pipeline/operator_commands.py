@@ -21,9 +21,9 @@ from darkroom.errors import (
     ProviderSilent,
 )
 from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
-from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.finalize import Finalize
-from darkroom.pipeline.in_doubt import chargeable_processes, find_processes
+from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
+from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from darkroom import messages, output_keys
+from darkroom import output_keys, queue_messages
 from darkroom.errors import CURES, ErrorCode, Refusal
 from darkroom.model import NOTHING, Alarm, Job, JobStatus
-from darkroom.pipeline.outcomes import Done, Outcome
+from darkroom.pipeline.submit_outcomes import Done, Outcome
 from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
 
 
@@ -68,14 +68,14 @@ class Settlement:
 
     def publish_event(self, job: Job) -> Job:
         """Send the terminal job's event unless it was sent. It may be sent twice, but is never lost."""
-        detail_type = messages.DETAIL_TYPES.get(job.status)
+        detail_type = queue_messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
-            self.events.publish(detail_type, messages.event_detail(job))
+            self.events.publish(detail_type, queue_messages.event_detail(job))
             self.ledger.mark_published(job, self.clock())
         return job
 
     def _end(self, job: Job, status: JobStatus, code: ErrorCode, message: str, credits: Decimal) -> Job:
-        report = messages.event_detail(job) | {
+        report = queue_messages.event_detail(job) | {
             "status": status.value,
             "error_code": code.value,  # replaces that of an earlier attempt
             "error": message,

@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from darkroom import output_keys
 from darkroom.errors import ClaimHeld, LedgerBusy, LostClaim, SourceDenied, SourceGone
 from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
-from darkroom.pipeline.binding import Binding
 from darkroom.pipeline.dispatch import Dispatch
-from darkroom.pipeline.in_doubt import InDoubt
-from darkroom.pipeline.outcomes import Done, Ignored, Outcome, RetryLater
-from darkroom.pipeline.retries import Retries
+from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
+from darkroom.pipeline.submit_outcomes import Done, Ignored, Outcome, RetryLater
+from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, InputBucket, Ledger
 
 CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger end within seconds

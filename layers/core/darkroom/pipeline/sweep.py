@@ -17,7 +17,7 @@ from functools import cache
 
 from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
-from darkroom.pipeline.binding import Binding
+from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, SweepQueries
 from darkroom.retry_schedule import next_look_at
@@ -142,8 +142,8 @@ class Sweep:
                 return
 
     def _blocked_until(self, job: Job, circuits: dict[str, Circuit | None]) -> datetime | None:
-        """Return until when the job must wait for its provider's circuit; None if it may be sent now. When the circuit allows
-        a probe, one job may be sent."""
+        """Return the time until which the job must wait for its provider's circuit; None if it may be sent now. A circuit that
+        allows a probe lets one job through."""
         circuit, now = circuits.get(job.provider) if job.provider else None, self.clock()
         if circuit is None or job.deadline_at <= now:
             return None

@@ -4,6 +4,7 @@ use fakes with state.
 Every method says which errors it raises and whether it may be repeated. Nothing here imports a vendor's or AWS's library.
 """
 
+from darkroom.ports.account_comparisons import ProviderAccounts
 from darkroom.ports.alerts import Alerts
 from darkroom.ports.circuits import Circuits
 from darkroom.ports.clock import Clock
@@ -16,10 +17,9 @@ from darkroom.ports.ledger import Claim, Ledger
 from darkroom.ports.output_bucket import OutputBucket
 from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import Provider
-from darkroom.ports.provider_accounts import ProviderAccounts
 from darkroom.ports.staged_results import StagedResults
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
-from darkroom.ports.sweep_queries import SweepQueries
+from darkroom.ports.sweep_records import SweepQueries
 
 __all__ = [
     "Alerts",

@@ -24,7 +24,7 @@ from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady
 from darkroom.model import Balance, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, parsing, payloads, synchronous
-from darkroom.providers.base import Adapter
+from darkroom.providers.adapter_base import Adapter
 
 NAME = "aimlapi"
 CREDITS_PER_USD = 2_000_000

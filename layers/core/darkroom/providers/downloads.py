@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from darkroom.errors import ResultNotReady, UnsafeLink
-from darkroom.providers.ranged_downloads import LinkExpired, Part, RangeReader, ResultLocation
+from darkroom.providers.parallel_downloads import LinkExpired, Part, RangeReader, ResultLocation
 from darkroom.providers.url_safety import is_public, origin, parse, redirect_target
 
 MAX_REDIRECTS = 3

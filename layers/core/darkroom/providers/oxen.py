@@ -34,8 +34,8 @@ from darkroom.errors import (
 from darkroom.model import Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, parsing, payloads, synchronous
+from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
-from darkroom.providers.base import Adapter
 from darkroom.providers.downloads import Downloads
 
 NAME = "oxen"

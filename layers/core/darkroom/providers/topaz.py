@@ -35,8 +35,8 @@ from darkroom.model import (
 )
 from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, parsing, synchronous, topaz_answers
+from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
-from darkroom.providers.base import Adapter
 
 NAME = "topaz"
 LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # such a key is sent as a Bearer token

@@ -30,7 +30,7 @@ from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady,
 from darkroom.model import FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, parsing, payloads
-from darkroom.providers.base import Adapter
+from darkroom.providers.adapter_base import Adapter
 
 NAME = "uwear"
 PAGE_LIMIT = 100

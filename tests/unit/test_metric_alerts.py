@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Metrics
 
-from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
+from darkroom.aws.metric_alerts import LoggedAlerts, MetricAlerts
 from darkroom.model import Alarm, WarningMetric
 
 

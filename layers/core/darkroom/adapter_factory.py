@@ -104,14 +104,14 @@ class Adapters:
     @cached_property
     def sweep_queries(self) -> ports.SweepQueries:
         """The ledger as the sweep queries it."""
-        from darkroom.aws.sweep_queries import DynamoSweepQueries
+        from darkroom.aws.sweep_records import DynamoSweepQueries
 
         return DynamoSweepQueries(self.ledger_table)
 
     @cached_property
     def provider_accounts(self) -> ports.ProviderAccounts:
         """The ledger's sums for the providers' accounts."""
-        from darkroom.aws.provider_accounts import DynamoProviderAccounts
+        from darkroom.aws.account_comparisons import DynamoProviderAccounts
 
         return DynamoProviderAccounts(self.ledger_table)
 
@@ -132,7 +132,7 @@ class Adapters:
     @cached_property
     def outputs(self) -> ports.OutputBucket:
         """The output bucket."""
-        from darkroom.aws.multipart import MultipartCopy
+        from darkroom.aws.multipart_copy import MultipartCopy
         from darkroom.aws.output_bucket import S3OutputBucket
 
         client = self.client("s3")
@@ -177,7 +177,7 @@ class Adapters:
     @cached_property
     def alerts(self) -> ports.Alerts:
         """Calls for a person, printed if one runs this process, else counted."""
-        from darkroom.aws.alerts import LoggedAlerts, MetricAlerts
+        from darkroom.aws.metric_alerts import LoggedAlerts, MetricAlerts
 
         return LoggedAlerts() if self._interactive else MetricAlerts()
 

@@ -17,7 +17,7 @@ from tests.fakes.mock_vendor import NO_TLS
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
-from darkroom.providers.ranged_downloads import LinkExpired, RangeReader, ResultLocation
+from darkroom.providers.parallel_downloads import LinkExpired, RangeReader, ResultLocation
 from darkroom_local.certificates import Certificates, issue
 
 CONTENT = bytes(range(256)) * 1000

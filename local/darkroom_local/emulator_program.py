@@ -1,6 +1,6 @@
 """The program of the embedded cloud's process: ministack, with few workers for each function and a quick end.
 
-`python -m darkroom_local.emulator_process` serves until SIGTERM. `embedded_cloud` starts it and tells it everything by its
+`python -m darkroom_local.emulator_program` serves until SIGTERM. `embedded_cloud` starts it and tells it everything by its
 environment. Some things differ from ministack's own program, version 1.5.33:
 
 - ministack starts a process for each invocation that finds none idle, and so 67 for a hundred pictures. Here an invocation

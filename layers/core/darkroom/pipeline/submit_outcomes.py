@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from darkroom.messages import MAX_DELAY_SECONDS
 from darkroom.model import Job
+from darkroom.queue_messages import MAX_DELAY_SECONDS
 
 
 @dataclass(frozen=True)

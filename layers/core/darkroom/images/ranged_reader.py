@@ -15,6 +15,7 @@ READ_AHEAD = 8 * 1024  # the least that any other read fetches; a full TIFF dire
 SKIM_AHEAD = 512  # the least that a skimming read fetches, after the first LARGE_SKIMS reads
 LARGE_SKIMS = 16  # one large read often spares several; a long row of large metadata needs many small ones
 
+MAX_PARTS = 10_000  # our limit on segments or chunks, which may be empty: reading them costs time, not bytes
 MAX_DIMENSION = 2**31 - 1  # PNG specification 11.2.2; JPEG allows less, and no real TIFF has more
 
 
@@ -60,7 +61,7 @@ class RangedReader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _find_span(self, offset: int) -> tuple[int, bytes] | None:
-        for span in self._spans:
+        for span in reversed(self._spans):  # most reads go on where the last one ended
             if span[0] <= offset < span[0] + len(span[1]):
                 return span
         return None

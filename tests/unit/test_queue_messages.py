@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom import messages, timestamps
+from darkroom import queue_messages, timestamps
 from darkroom.model import Job, JobDue, JobStatus, ProviderProcess, Reservation, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
@@ -57,35 +57,35 @@ def record(key: str, name: str = "ObjectCreated:Put", **s3_object: Any) -> dict[
 
 
 def test_the_sample_of_eventbridge_is_read_with_its_raw_key() -> None:
-    (upload,) = messages.parse_message(bodies("object-created.json")[0])
+    (upload,) = queue_messages.parse_message(bodies("object-created.json")[0])
     assert upload.key == "holidays/été 2026/plage +1.jpg"
     assert (upload.version_id, upload.sequencer) == ("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "00617F08299329D189")
 
 
 def test_the_sample_of_s3_is_read_with_its_decoded_keys_and_without_removals() -> None:
-    first, second = messages.parse_message(bodies("s3-notification.json")[0])
+    first, second = queue_messages.parse_message(bodies("s3-notification.json")[0])
     assert (first.key, second.key) == ("holidays/été 2026/plage +1.jpg", "scans/negative-0042.tif")
     assert second.version_id is None  # `null` is S3's word for none
 
 
 def test_the_test_event_names_nothing() -> None:
-    assert messages.parse_message(bodies("s3-test-event.json")[0]) == ()
+    assert queue_messages.parse_message(bodies("s3-test-event.json")[0]) == ()
 
 
 @given(names, st.none() | names, st.none() | st.text("0123456789abcdef", min_size=1))
 def test_a_message_put_back_names_the_same_upload(key: str, version: str | None, etag: str | None) -> None:
     version = None if version == "null" else version
     upload = Upload("in", key, version, etag, "0A")
-    assert messages.parse_message(messages.to_message(upload)) == (upload,)
+    assert queue_messages.parse_message(queue_messages.to_message(upload)) == (upload,)
 
 
 @given(st.text("0123456789abcdef", min_size=32, max_size=32))
 def test_a_due_job_comes_back_by_its_id(job_id: str) -> None:
-    assert messages.parse_message(messages.to_message(JobDue(job_id))) == (JobDue(job_id),)
+    assert queue_messages.parse_message(queue_messages.to_message(JobDue(job_id))) == (JobDue(job_id),)
 
 
 def test_a_message_says_that_it_is_ours_and_what_it_names() -> None:
-    due, upload = (json.loads(messages.to_message(what)) for what in (JobDue("0" * 32), Upload("in", "a.jpg")))
+    due, upload = (json.loads(queue_messages.to_message(what)) for what in (JobDue("0" * 32), Upload("in", "a.jpg")))
     assert (due["source"], due["detail-type"], due["detail"]) == ("darkroom", "Job Due", {"job_id": "0" * 32})
     assert (upload["source"], upload["detail-type"]) == ("darkroom", "Object Created")
 
@@ -93,28 +93,28 @@ def test_a_message_says_that_it_is_ours_and_what_it_names() -> None:
 @pytest.mark.parametrize("more", [{}, {"detail": {}}, {"detail": None}, {"detail": []}, {"detail": "x"}, {"detail": 5},
     *({"detail": {"job_id": job_id}} for job_id in (None, 5, "", [], {}, "x", "0" * 31, "0" * 33))])  # fmt: skip
 def test_a_due_job_without_an_id_is_malformed(more: dict[str, Any]) -> None:
-    with pytest.raises(messages.MalformedMessage):
-        messages.parse_message(json.dumps({"source": "darkroom", "detail-type": "Job Due", **more}))
+    with pytest.raises(queue_messages.MalformedMessage):
+        queue_messages.parse_message(json.dumps({"source": "darkroom", "detail-type": "Job Due", **more}))
 
 
 @given(st.lists(names, max_size=5))
 def test_url_encoded_keys_are_read_as_they_were(keys: list[str]) -> None:
     body = json.dumps({"Records": [record(quote_plus(key, safe="/")) for key in keys]})
-    assert [upload.key for upload in messages.parse_message(body)] == keys
+    assert [upload.key for upload in queue_messages.parse_message(body)] == keys
 
 
 def test_an_etag_in_quotes_is_read_without() -> None:
-    (upload,) = messages.parse_message(json.dumps({"Records": [record("a", eTag='"abc"', versionId="null")]}))
+    (upload,) = queue_messages.parse_message(json.dumps({"Records": [record("a", eTag='"abc"', versionId="null")]}))
     assert (upload.etag, upload.version_id) == ("abc", None)
 
 
 @pytest.mark.parametrize("name", ["ObjectRemoved:Delete", "ObjectTagging:Put", "s3:ObjectRestore:Completed"])
 def test_other_records_are_no_uploads(name: str) -> None:
-    assert messages.parse_message(json.dumps({"Records": [record("a", name)]})) == ()
+    assert queue_messages.parse_message(json.dumps({"Records": [record("a", name)]})) == ()
 
 
 def test_the_longer_event_names_of_older_notifications_count() -> None:
-    assert len(messages.parse_message(json.dumps({"Records": [record("a", "s3:ObjectCreated:Copy")]}))) == 1
+    assert len(queue_messages.parse_message(json.dumps({"Records": [record("a", "s3:ObjectCreated:Copy")]}))) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,18 +124,18 @@ def test_the_longer_event_names_of_older_notifications_count() -> None:
      '{"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": 5}}}]}'],
 )  # fmt: skip
 def test_anything_else_is_malformed(body: str) -> None:
-    with pytest.raises(messages.MalformedMessage):
-        messages.parse_message(body)
+    with pytest.raises(queue_messages.MalformedMessage):
+        queue_messages.parse_message(body)
 
 
 @given(st.text())
 def test_every_text_is_either_read_or_malformed(body: str) -> None:
-    with contextlib.suppress(messages.MalformedMessage):
-        assert isinstance(messages.parse_message(body), tuple)
+    with contextlib.suppress(queue_messages.MalformedMessage):
+        assert isinstance(queue_messages.parse_message(body), tuple)
 
 
 def test_a_detail_is_public_json_without_blanks() -> None:
-    detail = messages.event_detail(JOB)
+    detail = queue_messages.event_detail(JOB)
     assert json.loads(json.dumps(detail)) == detail
     assert (detail["credits"], detail["credits_reserved"], detail["cost_usd"]) == (1.5, 2, 0.18)
     assert (detail["status"], detail["created_at"]) == ("COMPLETED", "2026-11-21T14:00:00.000Z")
@@ -147,16 +147,16 @@ def test_times_are_written_as_the_ledger_writes_them(micros: int) -> None:
     moment = NOW.replace(microsecond=micros)
     there = moment.astimezone(timezone(timedelta(hours=9)))
     bound = ProviderProcess(process_id="p", eta=there, submitted_at=moment)
-    detail = messages.event_detail(replace(JOB, created_at=moment, process=bound))
+    detail = queue_messages.event_detail(replace(JOB, created_at=moment, process=bound))
     assert detail["created_at"] == detail["eta"] == timestamps.stamp(moment)
-    assert messages.plain(moment) == timestamps.stamp(moment)
+    assert queue_messages.plain(moment) == timestamps.stamp(moment)
 
 
 def test_every_public_name_is_an_attribute_of_a_job() -> None:
-    assert set(messages.PUBLIC) <= JOB.attributes.keys()
+    assert set(queue_messages.PUBLIC) <= JOB.attributes.keys()
 
 
 @pytest.mark.parametrize("status", JobStatus)
 def test_only_completed_failed_and_rejected_jobs_have_events(status: JobStatus) -> None:
-    announced = replace(JOB, status=status).status in messages.DETAIL_TYPES
+    announced = replace(JOB, status=status).status in queue_messages.DETAIL_TYPES
     assert announced == (status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.REJECTED))
