@@ -94,7 +94,7 @@ def test_a_rerun_that_the_index_does_not_show_yet_stays_among_the_jobs_to_look_a
     application.operate.rerun(job.job_id, completed=True)
 
     def lagging(**request: Any) -> Any:
-        shown = request["ExpressionAttributeValues"][":word"] == {"S": LISTED}
+        shown = request["ExpressionAttributeValues"].get(":word") == {"S": LISTED}
         return {"Items": [items.job_key(job.job_id)] if shown else []}
 
     backlog = application.ports["sweep_queries"]

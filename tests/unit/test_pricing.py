@@ -34,7 +34,10 @@ def test_one_pixel_over_a_whole_credit_costs_one_more(pixels: int, credits: int)
 def test_every_models_price_at_its_limit_is_the_limit_over_its_rate(model: catalog.Model) -> None:
     assert model.mp_per_credit is not None
     price = pricing.credits(int(model.max_output_mp) * 1_000_000, model.mp_per_credit)
-    expected = {(24, 512): 22, (4, 256): 64, (20, 256): 13, (24, 256): 11}
+    expected = {
+        (24, 1024): 43, (24, 512): 22, (24, 256): 11, (20, 256): 13, (8, 256): 32, (4, 384): 96, (4, 256): 64, (4, 128): 32,
+        (2, 256): 128,
+    }  # fmt: skip
     assert price == expected[int(model.mp_per_credit), int(model.max_output_mp)]
 
 

@@ -80,7 +80,7 @@ def test_run_says_why_a_provider_is_not_served(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "photo.jpg").touch()
     asked = ["local", "run", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "provider=uwear"]
     answer = CliRunner().invoke(app, asked)
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "--parameter AllowedProviders=topaz,uwear" in answer.output
     assert REAL not in answer.output
 
