@@ -15,8 +15,8 @@ from darkroom_local.local_stack import local_stack
 from darkroom_local.simulator_processes import vendors
 from tests.e2e.deployed_application import Darkroom, simulators
 
-SPEED = 20.0  # of the vendors' work
-WAIT_SCALE = 0.25  # of the state machine's waits: the shortest wait between two polls is half a second
+SPEED = 20.0  # the simulated vendors work twenty times as fast as real ones
+WAIT_SCALE = 0.25  # the state machine's waits take a quarter of their time, so two polls are at least 0.5 s apart
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ class MemoryAlerts:
             self.on_doubt()
 
     def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
-        """Do nothing: a note calls nobody."""
+        """Do nothing. A warning is a metric without an alarm, and no schedule looks at it."""
 
     def alarmed_since(self, seconds: float) -> bool:
         """Say whether a doubt was alarmed since then."""

@@ -144,7 +144,7 @@ def test_what_an_invariant_raises_comes_out_of_run_and_no_worker_goes_on() -> No
     store = Store()
 
     def invariant() -> None:
-        assert len(port.done) < 3, "too many"  # read through the proxy: no point here
+        assert len(port.done) < 3, "too many"  # reading an attribute through the proxy gives the scheduler no turn
 
     with Scheduler(1, after_step=invariant) as scheduler:
         port = Proxy(store, scheduler, "store")

@@ -1,4 +1,4 @@
-"""Helpers for tests over days and months: checks of the budgets over every run, dying workers, and many uploads."""
+"""Helpers for tests that run over simulated days and months. They add uploads, let a worker die, and check the budgets."""
 
 from __future__ import annotations
 
