@@ -232,7 +232,7 @@ class Container:
 
     @cached_property
     def probe(self) -> Probe:
-        """What finds out which spelling of settings a provider honours, for an operator's command. It needs the environment of submit."""
+        """What finds out which spelling a provider honours, for an operator's command. It needs the environment of submit."""
         from darkroom.pipeline.probe import Probe, TellingQuote
 
         told = {field.name: getattr(self.quote, field.name) for field in fields(self.quote)}
