@@ -35,7 +35,7 @@ ENVIRONMENT = {
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
 # Adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all others.
-REAL = ("sources", "staging", "circuits", "sweep_queries", "operator_ledger", "provider_accounts")
+REAL = ("sources", "folder_files", "staging", "circuits", "sweep_queries", "operator_ledger", "provider_accounts")
 
 
 def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int = 0) -> bytes:

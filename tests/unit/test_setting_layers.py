@@ -67,7 +67,7 @@ def test_a_third_layer_needs_no_other_code() -> None:
     ("key", "nearest"),
     [
         ("sclae", "scale"), ("modle", "model"), ("denoize", "denoise"), ("out_put_width", "output_width"),
-        ("Face-Enhancment", "face_enhancement"), ("max-credit", "max_credits"), ("skp", "skip"), ("Lable", "label"),
+        ("Face-Enhancment", "face_enhancement"), ("max-credit", "max_credits"), ("skpi", "skip"), ("Lable", "label"),
     ],
 )  # fmt: skip
 def test_a_typo_on_the_object_is_refused_with_the_nearest_name(key: str, nearest: str) -> None:

@@ -23,6 +23,7 @@ The tree, by who must act::
     ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch it again
     │   └── OutputBusy             nobody     another version's result is being written to the same key
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
+    ├── WrongDefaults          operator   the stack parameter DefaultSettings is wrong; uploads wait for another deployment
     ├── LostClaim              nobody     another worker owns the job now; change nothing
     ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
     ├── LedgerBusy             nobody     DynamoDB's conflicts lasted longer than the retries
@@ -221,6 +222,10 @@ class OutputBusy(ResultNotReady):
 
 class UnsafeLink(DarkroomError):
     """A result link is not https, leads to an address that is not public, or redirects too often."""
+
+
+class WrongDefaults(DarkroomError):
+    """The stack parameter DefaultSettings is wrong for every upload. The operator must correct it; uploads wait meanwhile."""
 
 
 class LostClaim(DarkroomError):

@@ -109,6 +109,7 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
         other_formats=_other_formats(model, output_format),
         label=settings.label,
         max_credits=settings.max_credits,
+        output_rules=settings.output,
     )
     credits = pricing.credits(width * height, model.mp_per_credit, model.credits)
     return unpriced if credits is None else with_price(unpriced, credits, limits)
@@ -190,7 +191,7 @@ def _find_model(provider_catalog: Catalog, model_setting: ResolvedSetting) -> Mo
 
 def _ledger_settings(settings: Settings) -> dict[str, ResolvedSetting]:
     """Return the settings that the ledger keeps although no vendor is sent them."""
-    kept = ("provider", "max_credits", "label", "retired")
+    kept = ("provider", "preset", "max_credits", "label", "retired")
     return {name: settings.values[name] for name in kept if name in settings.values}
 
 

@@ -7,8 +7,8 @@ a vendor's parameter, which depends on the model: `planning` does that.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -16,13 +16,15 @@ from email.header import decode_header, make_header
 from darkroom import catalog
 from darkroom.catalog.parameter_values import BOOLEANS, read_bool, read_decimal
 from darkroom.errors import InvalidSetting
-from darkroom.model import ResolvedSetting
+from darkroom.model import AS_IT_IS, OutputRules, ResolvedSetting
 from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 
 TAGS = "tags"
 METADATA = "metadata"
 STACK = "stack"
-OBJECT_LAYERS = frozenset({TAGS, METADATA})  # the layers of the object itself, which its uploader wrote
+COMMAND = "--set"  # of `darkroom plan` and `darkroom explain`: as if the object itself had it
+OBJECT_LAYERS = frozenset({COMMAND, TAGS, METADATA})  # what somebody wrote for this very object
+NO_PRESETS: Mapping[str, Mapping[str, str]] = {}
 
 OUR_KEYS = frozenset(
     {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip", "retired"}
@@ -63,6 +65,8 @@ class Settings:
     notes: tuple[str, ...]
     layers: tuple[str, ...]
     retired: str = REFUSE
+    overridden: Mapping[str, tuple[ResolvedSetting, ...]] = field(default_factory=dict)  # of weaker layers
+    output: OutputRules = AS_IT_IS  # what `darkroom.toml` says of the result's key and tags
 
 
 @dataclass(frozen=True)
@@ -141,14 +145,20 @@ def parse_defaults(text: str) -> Layer:
     return Layer(STACK, values, carried_by_object=False, closed=True)
 
 
-def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers: Sequence[str]) -> Settings:
+def resolve(
+    layers: Sequence[Layer],
+    *,
+    default_provider: str,
+    allowed_providers: Sequence[str],
+    presets: Mapping[str, Mapping[str, str]] = NO_PRESETS,
+) -> Settings:
     """Take each key's value from the strongest layer that has it. `layers` are in order, the strongest first.
 
-    If `skip` is true, nothing else is checked. Raises InvalidSetting for a key that is twice in a layer, a misspelt key, an
-    unknown key in a closed layer, an empty value, a `preset`, a provider that is unknown or not allowed, and for an invalid
-    `skip`, `max_credits`, `label` or `retired`.
+    The strongest `preset` becomes a layer of its own, right below the layer that names it. `presets` are the user's own, name →
+    settings; they come before the built-in ones of the provider. If `skip` is true, nothing else is checked. Raises
+    InvalidSetting for a key that is twice in a layer, a misspelt key, an unknown key in a closed layer, an empty value, an
+    unknown preset, a provider that is unknown or not allowed, and for an invalid `skip`, `max_credits`, `label` or `retired`.
     """
-    names = tuple(layer.name for layer in layers)
     known = known_keys()
     entries_by_layer = [_entries_of(layer) for layer in layers]
     near_miss_targets = _near_miss_targets(entries_by_layer, default_provider)
@@ -156,13 +166,13 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
         [entry for entry in layer_entries if _is_setting(entry, known, near_miss_targets)]
         for layer_entries in entries_by_layer
     ]
+    names = [layer.name for layer in layers]
     if _wants_skip(entries):
-        return Settings(default_provider, {}, True, None, None, (), names)
-    values: dict[str, ResolvedSetting] = {}
+        return Settings(default_provider, {}, True, None, None, (), tuple(names))
+    _insert_preset(entries, names, presets, default_provider)
     for layer_entries in entries:
         _check_entries(layer_entries, known)
-        for entry in layer_entries:
-            values.setdefault(entry.key, ResolvedSetting(entry.value, entry.layer.name))
+    values, overridden = _strongest(entries)
     values.setdefault("provider", ResolvedSetting(default_provider, STACK))
     provider = _check_provider(values["provider"], allowed_providers)
     values["provider"] = ResolvedSetting(provider, values["provider"].layer)
@@ -171,7 +181,68 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
     label, retired = _check_label(values.get("label")), _check_retired(values.get("retired"))
-    return Settings(provider, values, False, max_credits, label, (), names, retired)
+    return Settings(provider, values, False, max_credits, label, (), tuple(names), retired, overridden)
+
+
+def skipped(layers: Sequence[Layer], default_provider: str) -> Settings | None:
+    """Return the settings of an upload whose layers say `skip`, whatever else they hold; None if they do not. Raises
+    InvalidSetting for an invalid or doubled `skip` only."""
+    found = [[entry for entry in _entries_of(layer) if entry.key == "skip"] for layer in layers]
+    if not _wants_skip(found):
+        return None
+    return Settings(default_provider, {}, True, None, None, (), tuple(layer.name for layer in layers))
+
+
+def _strongest(
+    entries: Sequence[Sequence[_Entry]],
+) -> tuple[dict[str, ResolvedSetting], dict[str, tuple[ResolvedSetting, ...]]]:
+    """Return each key's value of the strongest layer, and the values of weaker layers that lost."""
+    values: dict[str, ResolvedSetting] = {}
+    overridden: dict[str, tuple[ResolvedSetting, ...]] = {}
+    for entry in (entry for layer_entries in entries for entry in layer_entries):
+        found = ResolvedSetting(entry.value, entry.layer.name)
+        if values.setdefault(entry.key, found) is not found:
+            overridden[entry.key] = (*overridden.get(entry.key, ()), found)
+    return values, overridden
+
+
+def _insert_preset(
+    entries: list[list[_Entry]], names: list[str], own: Mapping[str, Mapping[str, str]], default_provider: str
+) -> None:
+    """Insert the settings of the strongest `preset` as a layer, right below the layer that names it. Raises InvalidSetting if
+    there is no preset of that name."""
+    found = next(((at, e) for at, layer in enumerate(entries) for e in layer if e.key == "preset" and e.value), None)
+    if found is None:
+        return
+    place, entry = found
+    name = preset_name(entry.value)
+    layer_name = f"preset {name} ({entry.layer.name})"
+    mine = {preset_name(known): settings for known, settings in own.items()}
+    if name in mine:
+        layer = Layer(layer_name, mine[name], carried_by_object=False, closed=True)
+    else:
+        provider = next((e.value.lower() for layer in entries for e in layer if e.key == "provider"), default_provider)
+        if provider not in catalog.providers():
+            return  # the provider is refused, which says more
+        built_in = catalog.presets(provider)
+        if name not in built_in:
+            raise _unknown_preset(entry, provider, {*mine, *built_in})
+        layer = Layer(layer_name, built_in[name].settings, carried_by_object=False, closed=True)
+    entries.insert(place + 1, _entries_of(layer))
+    names.insert(place + 1, layer_name)
+
+
+def preset_name(text: str) -> str:
+    """Return a preset's name in its canonical form: lower case, `-` for spaces and `_`."""
+    return "-".join(text.strip().lower().replace("_", " ").split())
+
+
+def _unknown_preset(entry: _Entry, provider: str, known: Collection[str]) -> InvalidSetting:
+    name = preset_name(entry.value)
+    others = [other for other in catalog.providers() if other != provider and name in catalog.presets(other)]
+    near = f"; {others[0]} has it" if others else did_you_mean(closest(name, known))
+    what = f"preset={quoted(entry.value)} in {entry.layer.name} is not a preset of yours or of {provider}"
+    return InvalidSetting(f"{what}{near or ';'} presets: {', '.join(sorted(known)) or 'none'}")
 
 
 def quoted(value: str) -> str:
@@ -232,20 +303,15 @@ def _wants_skip(entries: Sequence[Sequence[_Entry]]) -> bool:
 
 
 def _check_entries(entries: Sequence[_Entry], known: frozenset[str]) -> None:
-    """Raise InvalidSetting for an unknown or doubled key, an empty value, or a `preset`, even if a stronger layer overrides
-    it."""
+    """Raise InvalidSetting for an unknown or doubled key or an empty value, even if a stronger layer overrides it."""
     for entry in entries:
         if entry.key not in known:
-            valid = sorted(known - {"preset"})  # which is always rejected, see below
+            valid = sorted(known)
             where = f"setting {quoted(entry.written)} in {entry.layer.name} is not known"
             hint = did_you_mean(closest(entry.key, valid)) or f"; valid keys: {', '.join(valid)}"
             raise InvalidSetting(f"{where}{hint}")
         if not entry.value:
             raise _invalid_value(entry, "the value is empty; remove the key or give it a value")
-        if entry.key == "preset":
-            raise _invalid_value(
-                entry, "presets are not available in this version; set `model` and its parameters instead"
-            )
     _refuse_duplicates(entries)
 
 

@@ -66,6 +66,7 @@ class DispatchRecord:
     output_format: str  # an ImageFormat, or ANY_FORMAT
     send_mode: SendMode
     reserved_at: datetime  # the run's first reservation: nothing of the run was sent before
+    drops_tags: bool = False  # whether the result goes without the source's tags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +223,7 @@ class Alarm(StrEnum):
     OVERRUN = "BudgetOverrun"
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
+    WRONG_DEFAULTS = "WrongDefaults"
 
 
 class WarningMetric(StrEnum):

@@ -75,7 +75,8 @@ class Delivery:
         dispatch = job.require_dispatch()
         if dispatch.output_format != ANY_FORMAT:
             return dispatch.output_key
-        keys = dict.fromkeys(output_keys.key_in_format(job.source_key, form) for form in RESULT_FORMATS)
+        base = output_keys.result_base(job)
+        keys = dict.fromkeys(output_keys.key_in_format(base, form) for form in RESULT_FORMATS)
         places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
         return next((key for key, place in places if self._is_at(place, job)), None)
 
@@ -124,7 +125,8 @@ class Delivery:
         with opening as link:
             facts = check_result(link, job, progress)
             if job.require_dispatch().output_format == ANY_FORMAT:
-                key, newest = self._lock_key(job, output_keys.key_in_format(job.source_key, facts.format), credits)
+                base = output_keys.result_base(job)
+                key, newest = self._lock_key(job, output_keys.key_in_format(base, facts.format), credits)
                 if self._is_at(key, job):
                     return key, newest
             self._write(key, link, facts.format, job, credits)
@@ -143,6 +145,8 @@ class Delivery:
                 metadata, tags = source.metadata, self.sources.tags(source)
         except (SourceGone, SourceDenied):
             pass  # deleted or denied meanwhile; the result is paid for, and is published without metadata and tags
+        if job.require_dispatch().drops_tags:
+            tags = {}
         self.outputs.write(key, link, form.content_type, output_keys.receipt_metadata(job, credits, metadata), tags)
 
     def may_still_be_available(self, job: Job) -> bool:
