@@ -14,8 +14,8 @@ RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
     "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.queue_messages", "darkroom.images",
-    "darkroom.allowed_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
-    "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
+    "darkroom.allowed_settings", "darkroom.folder_files", "darkroom.globs", "darkroom.output_keys", "darkroom.output_templates", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
+    "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_checks", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
     "darkroom.timestamps",
 }  # fmt: skip
 # The packages of words, and what each may import besides itself.

@@ -34,6 +34,8 @@ STORIES = {
         "in_doubt_lookup",
         "circuit_breaker",
         "quote",
+        "folder_settings",
+        "wrong_defaults",
         "dispatch",
         "submit_retries",
         "submit",

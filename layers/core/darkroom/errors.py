@@ -66,7 +66,10 @@ class ErrorCode(StrEnum):
 
 # What a person does about each code; reports carry it as `cure`, docs/errors.md repeats it (a test compares).
 CURES: dict[ErrorCode, str] = {
-    ErrorCode.INVALID_SETTING: "Correct the tag or setting named in the message and upload the object again.",
+    ErrorCode.INVALID_SETTING: (
+        "Correct the tag, metadata, darkroom.toml or parameter named in the message. Then upload the object again, or run "
+        "`darkroom rerun --code InvalidSetting`."
+    ),
     ErrorCode.UNKNOWN_MODEL: "Set `model` to one of the names in the message and upload the object again.",
     ErrorCode.UNSUPPORTED_FORMAT: "Upload a whole, single-image JPEG, PNG or TIFF.",
     ErrorCode.IMAGE_TOO_LARGE: "Upload a smaller image, ask for a smaller output, or choose a model with a higher limit.",

@@ -16,7 +16,7 @@ from email.header import decode_header, make_header
 from darkroom import catalog
 from darkroom.catalog.parameter_values import BOOLEANS, read_bool, read_decimal
 from darkroom.errors import InvalidSetting
-from darkroom.model import AS_IT_IS, OutputRules, ResolvedSetting
+from darkroom.model import OutputRules, ResolvedSetting
 from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 
 TAGS = "tags"
@@ -66,7 +66,7 @@ class Settings:
     layers: tuple[str, ...]
     retired: str = REFUSE
     overridden: Mapping[str, tuple[ResolvedSetting, ...]] = field(default_factory=dict)  # of weaker layers
-    output: OutputRules = AS_IT_IS  # what `darkroom.toml` says of the result's key and tags
+    output: OutputRules = field(default_factory=OutputRules)  # what `darkroom.toml` says of the result's key and tags
 
 
 @dataclass(frozen=True)

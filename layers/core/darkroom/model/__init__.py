@@ -19,7 +19,7 @@ from darkroom.model.jobs import (
     Reservation,
     WarningMetric,
 )
-from darkroom.model.plans import ANY_FORMAT, AS_IT_IS, Limits, OutputRules, Plan, ResolvedSetting, SendMode, Spelling
+from darkroom.model.plans import ANY_FORMAT, Limits, OutputRules, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
 from darkroom.model.provider_processes import Estimate, FoundProcess, ProcessState, Progress, Submission
 from darkroom.model.uploads import (
@@ -35,7 +35,6 @@ from darkroom.model.uploads import (
 
 __all__ = [
     "ANY_FORMAT",
-    "AS_IT_IS",
     "GROUPS",
     "LEASE_MARGIN",
     "LISTED",

@@ -33,9 +33,6 @@ class OutputRules:
         return self.key is not None or self.flat or bool(self.suffixes)
 
 
-AS_IT_IS = OutputRules()
-
-
 class Spelling(StrEnum):
     """How a vendor spells the names of settings with several words."""
 
@@ -95,7 +92,7 @@ class Plan:
     other_formats: tuple[ImageFormat, ...] = ()  # formats that the provider may choose instead of `output_format`
     label: str | None = None
     max_credits: Decimal | None = None  # the lowest of all layers; None = no limit
-    output_rules: OutputRules = AS_IT_IS
+    output_rules: OutputRules = field(default_factory=OutputRules)
 
     @property
     def price(self) -> Decimal:
