@@ -164,14 +164,16 @@ def test_a_file_is_kept_for_a_minute_but_never_older_than_the_upload(application
     long_ago = now - timedelta(minutes=5)
     application.cloud.put("darkroom.toml", b"scale=2")
     first = files.read(INPUT, "darkroom.toml", long_ago)
-    assert first is not None and first.body == b"scale=2"
+    assert first is not None
+    assert first.body == b"scale=2"
     assert files.read(INPUT, "x/darkroom.toml", long_ago) is None
     assert files.read(INPUT, "x/darkroom.toml", long_ago) is None
     assert files.read(INPUT, "darkroom.toml", long_ago) == first
     assert client.calls == 2
     application.cloud.put("darkroom.toml", b"scale=3")
     mended = files.read(INPUT, "darkroom.toml", now)  # for an upload that may be newer than what is kept
-    assert mended is not None and mended.body == b"scale=3"
+    assert mended is not None
+    assert mended.body == b"scale=3"
     now += timedelta(seconds=61)
     assert files.read(INPUT, "darkroom.toml", long_ago) == mended  # asked again, not changed: no body comes
     assert client.calls == 4
