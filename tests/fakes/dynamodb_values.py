@@ -1,4 +1,6 @@
-"""DynamoDB's typed values in the in-memory table: canonical, never changed in place, compared by type."""
+"""DynamoDB's typed values in the in-memory table. They have a canonical form, are never changed in place, and are
+compared together with their type.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from decimal import Clamped, Context, Decimal, DecimalException, Inexact, Invali
 from functools import lru_cache
 from typing import Any
 
-Value = dict[str, Any]  # one type tag → its content, e.g. {"S": "text"}
+Value = dict[str, Any]  # a dict with one entry, from the type tag to the content, e.g. {"S": "text"}
 Row = dict[str, Value]
 
 DIGITS = Context(prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded, Underflow])
@@ -21,7 +23,7 @@ ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Unsupported(AssertionError):
-    """A request that DynamoDB refuses as invalid, or that this table does not support. It is raised, never answered."""
+    """Raised for a request that DynamoDB refuses as invalid or that this table does not support, so that the test fails."""
 
 
 @lru_cache(maxsize=8192)

@@ -1,4 +1,4 @@
-"""The parser of DynamoDB's expressions. It parses each text once, and refuses any syntax that it does not support."""
+"""Parses DynamoDB's expressions. Each text is parsed only once. Any syntax that is not supported is refused."""
 
 from __future__ import annotations
 
