@@ -40,7 +40,7 @@ class LongScopesFirst(LoadScopeScheduling):
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)
-        # pytest-xdist would sort scopes by their number of tests, which says nothing about their length
+        # pytest-xdist would sort scopes by their number of tests, which says nothing about their length.
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:

@@ -24,7 +24,7 @@ INDEXES = {
     "JobsByDay": ("day", "created_at"),
 }  # name → partition key, sort key
 Key = tuple[str, str]
-# is given the key, the row before and the row after, and must not change the rows
+# A listener gets the key, the row before and the row after a write. It must not change the rows.
 Listener = Callable[[Key, Row | None, Row | None], None]
 ANSWERED = {"HTTPStatusCode": 200, "RetryAttempts": 0}
 REFUSED = {"HTTPStatusCode": 400, "RetryAttempts": 0}

@@ -80,7 +80,7 @@ class SimpleProvider:
     listed_after: timedelta = timedelta(0)
     refusals: list[DarkroomError] = field(default_factory=list)
     losses: list[BaseException] = field(default_factory=list)
-    # the errors that calls other than submit raise next, by the name of the call
+    # The errors that calls other than submit raise next, by the name of the call.
     faults: dict[str, list[DarkroomError]] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)  # the number of bytes after which each of the next downloads breaks
     cancels: bool = True

@@ -49,9 +49,9 @@ class SmallS3:
     url: str = ""
     authority: Path | None = None
     open_uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    # the keys that the listing of unfinished uploads shows, two on each page
+    # The keys that the listing of unfinished uploads shows, two on each page.
     begun: list[str] = field(default_factory=list)
-    # the checksum algorithm that each upload was begun with
+    # The checksum algorithm that each upload was begun with.
     algorithms: dict[str, str | None] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)

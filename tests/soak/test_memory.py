@@ -19,9 +19,9 @@ from tests.e2e.deployed_application import API_KEY
 
 from darkroom_local.local_stack import local_stack
 
-# how much more memory a large picture of any size may need than a small one
+# A large picture of any size may need this much more memory than a small one.
 MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}
-# in pixels; as RGB, medium has 64 MiB and large 200 MB
+# The sides in pixels. As RGB, the medium picture has 64 MiB and the large one 200 MB.
 SIDES = {"small.tif": 64, "medium.tif": 4730, "large.tif": 8200}
 Report = dict[str, dict[str, float]]
 
@@ -39,7 +39,7 @@ def report() -> Report:
     with local_stack(speed=200, parameters={"AllowedProviders": "topaz"}) as stack:
         s3 = stack.endpoint.client("s3")
         for name, side in SIDES.items():
-            # no event is sent, because this is not the input bucket
+            # S3 sends no event, because this is not the input bucket.
             s3.put_object(Bucket=stack.output_bucket, Key=name, Body=tiff(side))
         job = {
             "bucket": stack.output_bucket, "base_url": stack.simulator_urls["topaz"], "api_key": API_KEY,

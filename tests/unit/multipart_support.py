@@ -1,7 +1,7 @@
-"""Helpers for the tests of large results: a multipart copy from a provider's storage to a bucket, on loopback ports.
+"""Helpers for tests of large results: a multipart copy from a provider's storage to a bucket, on loopback ports.
 
-Its parts are a mebibyte long (two pieces each), where S3's have at least eight. The same code runs with an eighth of
-the bytes.
+The parts of these tests are one mebibyte long (two pieces each). S3's parts have at least eight mebibytes. The same
+code runs here with an eighth of the bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY = "photos/ö large.tif"
 PART = MIB
 SIZE = 4 * PART  # four parts, one for each worker
 BODY = content(SIZE)
-SECOND = PART  # the first byte of the second part
+SECOND = PART  # the offset of the second part's first byte
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def opened(source: LargeResult, fresh: Callable[[], str] | None = None) -> Iterator[Any]:
-    """Yield a link to the result. `fresh` creates the next link; by default the source does."""
+    """Yield a link to the result. `fresh` makes the next link when this one has expired. By default `source` makes it."""
     client = http_client.new_client(NO_TLS)
     with (
         client,
@@ -81,7 +81,7 @@ def pump_into(bucket: SmallS3, workers: int = 4) -> MultipartPut:
 
 
 def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callable[[], str] | None = None) -> None:
-    """Copy the result as finalize does."""
+    """Copy the result into the bucket, as finalize does."""
     with opened(source, fresh) as link:
         S3OutputBucket(bucket.client(), BUCKET, pump_into(bucket, workers)).write(
             KEY, link, "image/tiff", {"darkroom-job": "j1"}, {"team": "a b"}
@@ -89,5 +89,5 @@ def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callabl
 
 
 def stands(bucket: SmallS3) -> bytes | None:
-    """Return the published object."""
+    """Return the bytes of the published object, or None if there is no object."""
     return bucket.objects.get(f"/{BUCKET}/{KEY}")

@@ -1,7 +1,7 @@
-"""Downloads of results: where a link may lead, what is sent there, and that only complete results count.
+"""Tests downloads of results: where a link may lead, what is sent there, and that only complete results count.
 
-All tests patch the resolver (`socket.getaddrinfo`), because no test network has these addresses. The hosts are
-httpx's mock; test_downloads_sockets.py has real ones.
+All tests replace the resolver (`socket.getaddrinfo`), because no test network has these addresses. The hosts are
+httpx's mock. test_downloads_sockets.py uses real hosts.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def test_a_host_that_does_not_resolve_is_asked_again_later(monkeypatch: pytest.M
     resolve()
     with pytest.raises(ResultNotReady):
         opened(Host())
-    monkeypatch.setattr(socket, "getaddrinfo", fail)  # as above
+    monkeypatch.setattr(socket, "getaddrinfo", fail)  # no real resolver fails when a test asks for it
     with pytest.raises(ResultNotReady):
         opened(Host())
 

@@ -1,5 +1,5 @@
-"""Oxen.ai's lists decide whether a lost submit was paid: first the queue, then the history. One of them alone proves
-nothing.
+"""Tests Oxen.ai's lists, which decide whether a lost submit was paid. The queue is read first, then the history. One of
+them alone proves nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def oxen(vendor: Callable[[httpx.Request], httpx.Response]) -> Oxen:
 
 
 def row(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
-    """Return a row of the run as the async queue reference shows it, with its request's parameters."""
+    """Return a row of the run as the vendor's reference of the async queue shows it, with the parameters of its request."""
     return {
         "generation_id": f"g-{number}",
         "model_name": "topazlabs-image-upscale",
@@ -61,7 +61,7 @@ def row(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any
 
 
 def lean(number: object, **fields: Any) -> dict[str, Any]:
-    """Return a row that does not say what was submitted."""
+    """Return a row that does not name its input image."""
     return {name: value for name, value in row(number, **fields).items() if name != "input_image"}
 
 
@@ -169,7 +169,7 @@ def test_our_generation_without_a_usable_id_is_not_taken_for_absent(name: object
         found_in(Hub(history=[row(1, generation_id=name)]))
 
 
-# --- whose it is -----------------------------------------------------------------------------------------------
+# --- which generations are ours --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The vendor's published price tables, and where rounding up begins."""
+"""Tests prices against the vendor's published tables, and where rounding up begins."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Bytes of any length go into a bucket by one PUT, or by parts that S3 joins only if they are named as they were
-sent.
+"""Tests that bytes of any length go into a bucket, by one PUT or in parts. S3 joins the parts only if they are named as
+they were sent.
 """
 
 from __future__ import annotations

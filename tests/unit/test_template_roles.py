@@ -1,4 +1,4 @@
-"""What template.yaml promises about least privilege, encryption, transport and retention."""
+"""Tests what template.yaml promises about least privilege, encryption, transport and retention."""
 
 from __future__ import annotations
 
