@@ -165,7 +165,7 @@ class ApplicationUnderTest:
                 verdict = self.sweep_and_deliver() or verdict
             else:
                 return verdict
-        raise AssertionError(f"still in the intake after {times} deliveries: {verdict}")
+        raise AssertionError(f"after {times} deliveries the job is still in the intake: {verdict}")
 
     def job(self) -> Job:
         """Return the only job in the ledger."""

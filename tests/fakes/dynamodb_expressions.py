@@ -62,7 +62,7 @@ class Compare:
             return left is None or left != right
         for side, found in ((self.left, left), (self.right, right)):
             if side.is_value and found is not None and not found.keys() & {"S", "N"}:
-                raise Unsupported(f"{side.text} is of a type without an order: {found!r}")
+                raise Unsupported(f"{side.text} must be a text or a number to be compared by size, not {found!r}")
         return ordered(self.comparator, left, right)
 
 
@@ -206,4 +206,6 @@ def placeholders(*used: Collection[str], names: Names, values: Mapping[str, Any]
     """Refuse placeholders that the expressions use but the request does not define, or the reverse, as DynamoDB does."""
     wanted = {text for part in used for text in part}
     if wanted != names.keys() | values.keys():
-        raise Unsupported(f"placeholders used and given differ: {sorted(wanted ^ (names.keys() | values.keys()))}")
+        raise Unsupported(
+            f"each placeholder must be both used and defined, unlike {sorted(wanted ^ (names.keys() | values.keys()))}"
+        )

@@ -33,9 +33,11 @@ def page(
     DynamoDB does the same.
     """
     if IndexName is not None and (ConsistentRead or IndexName not in indexes):
-        raise Unsupported(f"the index {IndexName!r}: {sorted(indexes)} are there, and none reads consistently")
+        raise Unsupported(
+            f"{IndexName!r} must be one of the indexes {sorted(indexes)}, which cannot be read consistently"
+        )
     if Select not in (None, "COUNT") or (Limit is not None and Limit < 1):
-        raise Unsupported(f"Select={Select!r}, Limit={Limit!r}")
+        raise Unsupported(f"Select={Select!r} or Limit={Limit!r} is not supported")
     partition, sort = indexes[IndexName] if IndexName else ("pk", "sk")
     names, values = ExpressionAttributeNames or {}, {n: stored(v) for n, v in ExpressionAttributeValues.items()}
     parsed = condition(KeyConditionExpression)
@@ -66,7 +68,7 @@ def _only(row: Row, names: tuple[str, ...]) -> Row:
 
 def _place(key: Mapping[str, Any], partition: str, sort: str) -> Place:
     if key.keys() != {partition, sort, "pk", "sk"}:
-        raise Unsupported(f"ExclusiveStartKey names the keys of table and index, not {sorted(key)}")
+        raise Unsupported(f"ExclusiveStartKey must have the keys of the table and of the index, not {sorted(key)}")
     return key[sort]["S"], key["pk"]["S"], key["sk"]["S"]
 
 
@@ -74,9 +76,9 @@ def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: s
     first, second = (node.left, node.right) if isinstance(node, Both) else (node, None)
     equal = isinstance(first, Compare) and first.comparator == "="
     if not equal or _subject(first, names) != partition:
-        raise Unsupported(f"a key condition begins with {partition} = :value")
+        raise Unsupported(f"a key condition must begin with {partition} = :value")
     if second is not None and _subject(second, names) != sort:
-        raise Unsupported(f"a key condition's second part is about {sort}")
+        raise Unsupported(f"the second part of a key condition must be about {sort}")
 
 
 def _subject(node: Node, names: Mapping[str, str]) -> str | None:

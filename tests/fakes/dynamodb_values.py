@@ -31,7 +31,7 @@ def decimal(text: str) -> Decimal:
     """Return the Decimal of a number's text."""
     number = Decimal(text)
     if not number.is_finite():
-        raise Unsupported(f"{text!r} is no number to DynamoDB")
+        raise Unsupported(f"{text!r} is not a number that DynamoDB takes")
     return number
 
 
@@ -53,7 +53,7 @@ def added(left: str, right: str) -> str:
 def stored(value: Mapping[str, Any]) -> Value:
     """Return a canonical copy of a value that came from outside. Equal values are equal dicts."""
     if type(value) is not dict or len(value) != 1:
-        raise Unsupported(f"a value has one type tag, not {value!r}")
+        raise Unsupported(f"a value must have exactly one type tag, unlike {value!r}")
     ((tag, inner),) = value.items()
     if tag == "S" and isinstance(inner, str):  # a StrEnum is sent as its text
         return {"S": inner if type(inner) is str else str.__str__(inner)}
@@ -69,13 +69,13 @@ def stored(value: Mapping[str, Any]) -> Value:
         return {"L": [stored(entry) for entry in inner]}
     if tag in ("SS", "NS"):
         return {tag: _members(tag, inner)}
-    raise Unsupported(f"no value of DynamoDB's, or of a type nobody writes here: {value!r}")
+    raise Unsupported(f"DynamoDB has no such value, or this table does not support its type: {value!r}")
 
 
 def _members(tag: str, inner: Any) -> list[str]:
     members = sorted(inner) if tag == "SS" else sorted(map(canonical, inner), key=decimal)
     if not members or len(set(members)) != len(members) or not all(type(member) is str for member in members):
-        raise Unsupported(f"a set has members, each once: {inner!r}")
+        raise Unsupported(f"a set must have members, each of them once, unlike {inner!r}")
     return members
 
 
@@ -114,5 +114,5 @@ def union(old: Value | None, more: Value) -> Value:
     if old is None:
         return more
     if tag not in old:
-        raise Unsupported(f"ADD of {more!r} to {old!r}")
+        raise Unsupported(f"ADD cannot add {more!r} to {old!r}, which has another type")
     return {"N": added(old["N"], inner)} if tag == "N" else {tag: _members(tag, {*old[tag], *inner})}

@@ -95,10 +95,10 @@ class InMemoryDynamo:
         """Return those of up to 100 rows that exist."""
         ((table, asked),) = RequestItems.items()
         if asked.keys() - {"Keys", "ConsistentRead"}:
-            raise Unsupported(f"batch_get_item with {sorted(asked)}")
+            raise Unsupported(f"batch_get_item has an unsupported argument among {sorted(asked)}")
         keys = [self._key(table, key) for key in asked["Keys"]]
         if not keys or len(keys) > MOST_KEYS or len(set(keys)) < len(keys):
-            raise Unsupported(f"{len(keys)} keys: 1 to {MOST_KEYS}, each once")
+            raise Unsupported(f"batch_get_item got {len(keys)} keys, but takes 1 to {MOST_KEYS}, each of them once")
         found = [copied_row(self._rows[key]) for key in keys if key in self._rows]
         return {"Responses": {table: found}, "UnprocessedKeys": {}, "ResponseMetadata": ANSWERED}
 
@@ -136,7 +136,9 @@ class InMemoryDynamo:
             ((kind, request),) = item.items()
             steps.append(kinds[kind](**request))
         if not steps or len(steps) > MOST_WRITES or len({step.key for step in steps}) < len(steps):
-            raise Unsupported(f"{len(steps)} writes: 1 to {MOST_WRITES}, each row once")
+            raise Unsupported(
+                f"the transaction has {len(steps)} writes, but takes 1 to {MOST_WRITES}, for each row once"
+            )
         if not all(step.holds for step in steps):
             raise cancelled([_reason(step) for step in steps])
         self._apply(steps)
@@ -194,9 +196,13 @@ class InMemoryDynamo:
         if update is not None and step.holds:
             targets = wanted.targets(names)
             if len(set(targets)) < len(targets) or {"pk", "sk"} & set(targets):
-                raise Unsupported(f"an update changes each attribute once, and never the key: {targets}")
+                raise Unsupported(
+                    f"an update may change each attribute only once and never the key, but changes {targets}"
+                )
             if old is None and not (wanted.sets or wanted.adds):
-                raise Unsupported("REMOVE alone of an absent row: DynamoDB and its emulators differ")
+                raise Unsupported(
+                    "an update of an absent row needs more than REMOVE, because DynamoDB and its emulators differ there"
+                )
             step.new = self._checked(wanted.applied(old or {"pk": {"S": key[0]}, "sk": {"S": key[1]}}, names, values))
         return step
 
@@ -223,19 +229,21 @@ class InMemoryDynamo:
     def _checked(self, row: Row) -> Row:
         for name in self._text_only & row.keys():
             if not row[name].get("S"):
-                raise Unsupported(f"{name} is an index's key: text that is not empty, not {row[name]!r}")
+                raise Unsupported(
+                    f"{name} is the key of an index and must be a text that is not empty, not {row[name]!r}"
+                )
         return row
 
     def _known(self, table: str) -> None:
         if table != self.table:
-            raise Unsupported(f"the table is {self.table!r}, not {table!r}")
+            raise Unsupported(f"the only table is {self.table!r}, not {table!r}")
 
     def _key(self, table: str, key: Mapping[str, Any]) -> Key:
         self._known(table)
         match key:
             case {"pk": {"S": str(partition)}, "sk": {"S": str(sort)}} if len(key) == 2 and partition and sort:
                 return partition, sort
-        raise Unsupported(f"a key is pk and sk, both text that is not empty: {key!r}")
+        raise Unsupported(f"a key must have pk and sk, both texts that are not empty, but is {key!r}")
 
 
 def _reason(step: Step) -> dict[str, Any]:
@@ -246,4 +254,4 @@ def _reason(step: Step) -> dict[str, Any]:
 
 def _one_of(given: str, *known: str) -> None:
     if given not in known:
-        raise Unsupported(f"{given!r}: only {known} is known here")
+        raise Unsupported(f"{given!r} is not supported, only {known}")

@@ -60,7 +60,7 @@ class Faults:
         Operations: submit, status, list, download, result, estimate, cancel, delete, account.
         """
         if kind not in KINDS:
-            raise ValueError(f"no fault {kind!r}; known: {', '.join(sorted(KINDS))}")
+            raise ValueError(f"unknown fault {kind!r}; choose one of {', '.join(sorted(KINDS))}")
         self.rules.append(Fault(kind, on, times, seconds))
 
     def take(self, on: str, *kinds: str) -> Fault | None:

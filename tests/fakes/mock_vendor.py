@@ -74,7 +74,7 @@ def image_of(start: Callable[[], Any], size_bytes: int) -> ImageStream:
 
 def refuse_to_keep(process_id: str, pieces: Iterator[bytes]) -> None:
     """Fail the test, because only the result of a synchronous call may be staged. Other calls get this function."""
-    raise AssertionError(f"a result of {process_id} was staged")
+    raise AssertionError(f"a result of {process_id} was staged, but the call is not synchronous")
 
 
 def _no_link() -> NoReturn:

@@ -117,11 +117,11 @@ def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
             break
         pieces.append(whole[at : at + size])
         if framed[at + size : at + size + 2] != b"\r\n":
-            raise ValueError(f"no line end behind a piece of {size} bytes")
+            raise ValueError(f"no line end follows a piece of {size} bytes")
         at += size + 2
     trailer, end, rest = framed[at:].partition(b"\r\n\r\n")
     if not end or rest:
-        raise ValueError("the trailer does not end the body")
+        raise ValueError("the body does not end after the trailer")
     return b"".join(pieces), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
 
 

@@ -66,7 +66,11 @@ def main(versions: list[str]) -> int:
     failed = 0
     for version in versions:
         python = interpreter(version)
-        print(f"Python {version}: ", end="" if python else "not on this machine, not checked\n", flush=True)
+        print(
+            f"Python {version}: ",
+            end="" if python else "not checked, because this machine does not have it\n",
+            flush=True,
+        )
         failed += python is not None and not passes(python, version)
     return int(failed > 0)
 

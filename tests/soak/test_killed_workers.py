@@ -112,7 +112,7 @@ def room() -> Iterator[Darkroom]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.skipif(not PROC.exists(), reason="finds the workers in /proc")
+@pytest.mark.skipif(not PROC.exists(), reason="the test finds the workers in /proc")
 def test_killed_workers_cost_time_but_no_second_payment(room: Darkroom) -> None:
     dice = random.Random(20261121)
     keys = [f"held/{number:02}.png" for number in range(UPLOADS)]

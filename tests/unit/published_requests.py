@@ -20,9 +20,9 @@ BEARER = {"authorization": "Bearer <KEY>", "content-type": "application/json"}
 # Headers that HTTP itself or our client adds to every request. No vendor's page mentions them.
 TRANSPORT = frozenset({"host", "accept", "accept-encoding", "connection", "user-agent", "content-length"})
 
-OUR_LINK = (LINK, "our image stands behind a presigned link, not at the example's address")
-ALWAYS_NAMED = "a format that nobody asked for would depend on the vendor's default: ours is always said"
-TRACED = "the request log names a call by it: request tracing page, docs.aimlapi.com"
+OUR_LINK = (LINK, "our image is behind a presigned link, not at the example's address")
+ALWAYS_NAMED = "the vendor's default format could change, so our request always names a format"
+TRACED = "the request log shows it as the name of the call (request tracing page, docs.aimlapi.com)"
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,17 @@ UWEAR_DEFAULTS = {
     "subject_detection": "Foreground", "face_enhancement_creativity": "0.5",
 }  # fmt: skip
 UWEAR_DIFFERS = {
-    "generation_result_id": (LEFT_OUT, "the page wants one of the two: ours is an image, no earlier result"),
+    "generation_result_id": (
+        LEFT_OUT,
+        "the page requires only one of the two fields, and we send an image, not an earlier result",
+    ),
     "image_url": OUR_LINK,
 }
 WITHOUT_PREFIX = (
     "https://api.uwear.ai/generation-upscale",
-    "the vendor's summary page: the /api/v1 aliases are not used for generation; ours tries them after a 404",
+    "the vendor's summary page says that /api/v1 is not used for generation; our adapter tries it after a 404",
 )
-UNSAID = "the skeleton's `Authorizations` say HTTPBearer; its samples forget it"
+UNSAID = "the page's `Authorizations` name HTTPBearer, but its samples leave it out"
 
 X_API_KEY = {"x-api-key": "<KEY>", "content-type": "multipart/form-data"}
 NAMED = {"output_format": ("jpeg", ALWAYS_NAMED)}
@@ -94,7 +97,7 @@ PROCESS_REQUEST = {
 }  # fmt: skip
 # The example sets face_enhancement to true. Newer pages require a strength with that setting.
 FACES = {"face_enhancement_strength": ("0.8", "newer pages of models require it with face_enhancement=true")}
-KIND = {"category": ("Enhance", "OpenAPI 1.2.0: it tells models of one name apart")}
+KIND = {"category": ("Enhance", "OpenAPI 1.2.0 has it to distinguish models with the same name")}
 NO_IMAGE_SENT = {"input_height": "1080", "input_width": "1920"}
 
 
@@ -120,7 +123,7 @@ EXAMPLES: list[Published] = [
          "mode": "Super Focus V2", "strength": 0.6, "output_format": "jpeg"},
         {"model": "topaz-labs/sharpen-gen", "mode": "Super Focus V2", "strength": "0.6", "output_format": "jpeg"},
         {"image_url": OUR_LINK,
-         "model": ("topaz-labs/sharpen-gen", "the schema of the same page gives this mode to sharpen-gen alone")},
+         "model": ("topaz-labs/sharpen-gen", "in the schema of the same page only sharpen-gen has this mode")},
         headers_differ={"x-client-request-id": ("0123456789abcdef0123456789abcdef-2-3", TRACED)},
     ),
     Published(f"{OXEN_PAGE}, Async, Minimal", "oxen", QUEUE, OXEN_MINIMAL, {}, OXEN_MINIMAL_DIFFERS),
@@ -130,7 +133,7 @@ EXAMPLES: list[Published] = [
     Published(
         f"{UWEAR_PAGE}, model recraft", "uwear", "https://api.uwear.ai/api/v1/generation-upscale", UWEAR_SKELETON, {},
         {**UWEAR_DIFFERS, "model_name": ("recraft", "a placeholder on the page"),
-         "generation_settings": (LEFT_OUT, "the page: recraft does not accept custom generation_settings")},
+         "generation_settings": (LEFT_OUT, "the page says that recraft does not accept custom generation_settings")},
         {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
         url_differs=WITHOUT_PREFIX,
     ),
@@ -160,8 +163,8 @@ EXAMPLES: list[Published] = [
     topaz(
         f"{OPENAPI}, EnhanceRequest, with a link in the image's place", "enhance/async",
         {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST},
-        {**FACES, "image": (LEFT_OUT, "the link stands in its place"),
-         "source_url": (LINK, "asked for by input_by=link; OpenAPI 1.0.0 has no such field")}, input_by="link",
+        {**FACES, "image": (LEFT_OUT, "source_url replaces it"),
+         "source_url": (LINK, "input_by=link asks for it; OpenAPI 1.0.0 has no such field")}, input_by="link",
     ),
     topaz(
         f"{OPENAPI}, EnhanceGenRequest, the example of every field", "enhance-gen/async",

@@ -69,7 +69,7 @@ def rows(page: str) -> list[list[str]]:
 
 def test_the_page_is_what_the_catalogs_say() -> None:
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    assert page == reference(), "the page is not up to date: `make docs` writes it anew"
+    assert page == reference(), "docs/models.md is out of date; run `make docs`"
 
 
 def test_the_page_is_written_where_make_wants_it(tmp_path: Path) -> None:

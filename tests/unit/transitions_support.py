@@ -70,7 +70,7 @@ def _after(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str | None
         case "Succeed" | "Fail":
             return None
         case other:
-            raise AssertionError(f"a state of type {other}")
+            raise AssertionError(f"this model does not support states of type {other}")
 
 
 def _task(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str:

@@ -59,7 +59,7 @@ LINK = link_of(HANDLE)
 
 
 def _no_bytes() -> NoReturn:
-    raise AssertionError("the image was opened though the vendor fetches it")
+    raise AssertionError("the image was opened, although the vendor fetches it by its link")
 
 
 LINKED = ImageStream(_no_bytes, lambda: LINK, 1_000, "image/png", ".png")
