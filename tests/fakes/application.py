@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz",
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
-# Adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all others.
+# The adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all other adapters.
 REAL = ("sources", "staging", "circuits", "sweep_queries", "operator_ledger", "provider_accounts")
 
 
@@ -98,7 +98,7 @@ class ApplicationUnderTest:
 
     @property
     def ends(self) -> datetime:
-        """Return when an invocation that begins now must end."""
+        """Return the time by which an invocation that begins now must end."""
         return self.clock() + INVOCATION
 
     @property
@@ -106,7 +106,7 @@ class ApplicationUnderTest:
         return {"topaz": self.ports["provider"]}
 
     def make_container(self, **environment: str) -> Container:
-        """Make a container of the adapters as they are now."""
+        """Return a new container with the adapters that are in `ports` now."""
         beside = {
             "clock": self.clock,
             "limits": self.limits,
@@ -125,7 +125,7 @@ class ApplicationUnderTest:
         return self.make_container().poll(job.job_id, job.run)
 
     def finalize(self, job: Job) -> PollState:
-        """Call finalize once."""
+        """Call finalize once for the job."""
         return self.make_container().finalize(job.job_id, job.run, self.ends)
 
     @property
@@ -139,11 +139,11 @@ class ApplicationUnderTest:
 
     @property
     def operate(self) -> OperatorCommands:
-        """Return the operator's commands."""
+        """Return the use case behind the operator's commands."""
         return self.make_container().operate
 
     def sweep_and_deliver(self) -> Outcome | None:
-        """Run the sweep once and deliver what it sends to the queue. Return the last outcome."""
+        """Run the sweep once and deliver the messages that it sends to the queue. Return the outcome of the last delivery."""
         before, verdict = len(self.queue.sent), None
         self.sweep()
         for what, _ in self.queue.sent[before:]:

@@ -1,4 +1,4 @@
-"""An AWS account in this process: two buckets (moto), the ledger's table (in memory, or moto's), and helpers that read them."""
+"""An AWS account in this process: two buckets in moto, the ledger's table in memory or in moto, and helpers that read them."""
 
 from __future__ import annotations
 

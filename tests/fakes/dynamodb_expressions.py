@@ -129,7 +129,7 @@ def _contains(subject: Value, sought: Value) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """`left AND right`."""
+    """The condition `left AND right`."""
 
     left: Node
     right: Node
@@ -141,7 +141,7 @@ class Both:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """`left OR right`."""
+    """The condition `left OR right`."""
 
     left: Node
     right: Node
@@ -153,7 +153,7 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """`NOT inner`."""
+    """The condition `NOT inner`."""
 
     inner: Node
 
@@ -184,7 +184,7 @@ class Change:
     used: frozenset[str]
 
     def applied(self, row: Row, names: Names, values: Values) -> Row:
-        """Return the changed row. All values are read from the row before the change."""
+        """Return a changed copy of the row. All values are read from the row as it was before the change."""
         changed = dict(row)
         for target, value, kept in self.sets:
             old = row.get(kept.name(names)) if kept else None

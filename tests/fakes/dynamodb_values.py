@@ -28,7 +28,7 @@ class Unsupported(AssertionError):
 
 @lru_cache(maxsize=8192)
 def decimal(text: str) -> Decimal:
-    """Return the Decimal of a number's text."""
+    """Return the number that `text` contains. Raises Unsupported if it is not finite."""
     number = Decimal(text)
     if not number.is_finite():
         raise Unsupported(f"{text!r} is not a number that DynamoDB takes")
@@ -37,7 +37,7 @@ def decimal(text: str) -> Decimal:
 
 @lru_cache(maxsize=8192)
 def canonical(text: str) -> str:
-    """Return a number's text as DynamoDB returns it: `1.50` → `1.5`, `1E+2` → `100`. At most 38 digits."""
+    """Return a number as DynamoDB writes it, with at most 38 digits: `1.50` becomes `1.5`, and `1E+2` becomes `100`."""
     try:
         number = DIGITS.normalize(decimal(text))
     except DecimalException:
@@ -46,12 +46,12 @@ def canonical(text: str) -> str:
 
 
 def added(left: str, right: str) -> str:
-    """Return the sum of two numbers' texts."""
+    """Return the sum of two numbers. The numbers and the sum are texts."""
     return canonical(str(DIGITS.add(decimal(left), decimal(right))))
 
 
 def stored(value: Mapping[str, Any]) -> Value:
-    """Return a canonical copy of a value that came from outside. Equal values are equal dicts."""
+    """Return a canonical copy of a value that came from outside. Two equal values then are equal dicts."""
     if type(value) is not dict or len(value) != 1:
         raise Unsupported(f"a value must have exactly one type tag, unlike {value!r}")
     ((tag, inner),) = value.items()
@@ -95,7 +95,7 @@ def copied_row(row: Row) -> Row:
 
 
 def ordered(comparator: str, left: Value | None, right: Value | None) -> bool:
-    """Say whether `left < right` (or `<=` …) is true. It is false for an absent attribute or another type."""
+    """Say whether `left < right` (or `<=` …) is true. It is false if an attribute is absent or the types differ."""
     if left is None or right is None:
         return False
     ((tag, mine),), ((other, yours),) = left.items(), right.items()

@@ -45,7 +45,7 @@ def change(text: str) -> Change:
 
 
 class Parser:
-    """A recursive descent parser for one text. `used` collects the placeholders in it."""
+    """A recursive descent parser for one expression. `used` collects the placeholders in the expression."""
 
     def __init__(self, text: str) -> None:
         self.text, self.tokens, self.at, self.used = text, _tokens(text), 0, set[str]()
@@ -64,7 +64,7 @@ class Parser:
             raise self._wrong(f"{self.tokens[self.at]!r} follows its end")
 
     def clauses(self) -> dict[str, list]:  # type: ignore[type-arg]
-        """Return the clauses of an update expression by their keyword."""
+        """Parse an update expression and return its clauses by their keyword."""
         found: dict[str, list] = {"SET": [], "ADD": [], "REMOVE": []}  # type: ignore[type-arg]
         readers = {"SET": self._assignment, "ADD": self._addition, "REMOVE": self._name}
         while self.at < len(self.tokens):

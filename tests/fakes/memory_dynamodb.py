@@ -22,7 +22,7 @@ INDEXES = {
     "OpenJobs": ("open_status", "due_at"),
     "JobsBySource": ("source_uri", "created_at"),
     "JobsByDay": ("day", "created_at"),
-}  # name → partition key, sort key
+}  # maps an index's name to its partition key and sort key
 Key = tuple[str, str]
 # A listener gets the key, the row before and the row after a write. It must not change the rows.
 Listener = Callable[[Key, Row | None, Row | None], None]

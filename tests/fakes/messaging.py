@@ -1,4 +1,4 @@
-"""The application's surroundings in memory: event bus, executions, queue, alerts, and presigned links."""
+"""In-memory services around the application: event bus, executions, queue, alerts, and presigned links."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ class Faults:
     rules: list[Fault] = field(default_factory=list)
 
     def add(self, kind: str, *, on: str = "submit", times: int | None = 1, seconds: float = 5.0) -> None:
-        """Put a rule in force.
+        """Add a rule, which is in force at once.
 
-        Operations: submit, status, list, download, result, estimate, cancel, delete, account.
+        `on` is one of these operations: submit, status, list, download, result, estimate, cancel, delete, account.
         """
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}; choose one of {', '.join(sorted(KINDS))}")
@@ -100,11 +100,11 @@ class FakeLink:
         self.size_bytes = len(self.content)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return a range of the bytes."""
+        """Return `length` bytes of the result from `offset` on."""
         return self._meet()[offset : offset + length]
 
     def stream(self) -> Iterator[bytes]:
-        """Yield all bytes in pieces; a cut link yields only half of them."""
+        """Yield all bytes in pieces. A link that is cut yields only half of them and then raises ResultNotReady."""
         cut = self.faults.take("result", "cut")
         content = self._meet()
         whole = len(content) // 2 if cut else len(content)

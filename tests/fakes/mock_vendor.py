@@ -19,7 +19,7 @@ from darkroom.providers.topaz import Topaz
 BASE = "https://api.example.test/image/v1"
 HANDLE = Handle("0123456789abcdef0123456789abcdef", 2, 3)
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading certificates would take longer than a test
-SENT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)  # when the run's credits were reserved
+SENT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)  # the time at which the run's credits were reserved
 PROCESS = "11111111-2222-4333-8444-555555555555"
 
 
@@ -34,7 +34,7 @@ class Keys:
         return self.keys[0]
 
     def refresh(self) -> None:
-        """Read the next key."""
+        """Make the next API key the current one."""
         if len(self.keys) > 1:
             self.keys.pop(0)
 

@@ -73,7 +73,7 @@ class FakeProvider:
     faults: Faults = field(default_factory=Faults)
     submits: list[FakeProcess] = field(default_factory=list)
     processes: dict[str, FakeProcess] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)  # operation, process id or handle
+    calls: list[tuple[str, str]] = field(default_factory=list)  # pairs of an operation and a process id or handle
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
@@ -150,7 +150,7 @@ class FakeProvider:
             self.processes.pop(process_id, None)
 
     def key_fingerprint(self) -> str:
-        """Return twelve hex digits of the key's hash."""
+        """Return the first twelve hex digits of the key's hash."""
         return hashlib.sha256(f"fake:{self.key}".encode()).hexdigest()[:12]
 
     def refresh_key(self) -> None:
@@ -211,7 +211,7 @@ class FakeProvider:
 
     @contextmanager
     def _answering(self, operation: str, about: str) -> Iterator[None]:
-        """Wrap a call that is not a submit: refuse it before its effect, or lose its answer after it."""
+        """Wrap a call that is not a submit. A fault refuses the call before its effect or loses the answer after it."""
         self.calls.append((operation, about))
         fault = self.faults.take(operation, *REFUSALS, *NO_ANSWER_BEFORE, "moved", "refused")
         if fault:

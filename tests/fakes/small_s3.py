@@ -28,7 +28,7 @@ from botocore.config import Config
 
 KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
 SEEN_BYTES = 2 * 1024 * 1024  # larger request bodies are not recorded; only the parts they contain are kept
-HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
+HANG_UP_NOW = struct.pack("ii", 1, 0)  # the value of SO_LINGER that makes the connection close with a reset
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class SmallS3:
         )
 
     def requests(self, method: str) -> list[Seen]:
-        """Return the requests of one method."""
+        """Return the received requests that have this HTTP method."""
         return [one for one in self.seen if one.method == method]
 
     def misdeed(self, number: int) -> str:
@@ -126,7 +126,7 @@ def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
 
 
 def encode_crc(body: bytes) -> str:
-    """Return the CRC-32 as S3 writes it."""
+    """Return the CRC-32 of the body as S3 writes it."""
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
 
 

@@ -39,7 +39,7 @@ def bucket() -> Iterator[SmallS3]:
 
 @pytest.fixture
 def mebibyte_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make parts at least a mebibyte long."""
+    """Let parts be as short as one mebibyte."""
     monkeypatch.setattr(multipart_module, "MIN_PART_BYTES", PART)
     monkeypatch.setattr(output_module, "SINGLE_PUT_BYTES", PART)
 
@@ -52,7 +52,7 @@ def source(mebibyte_parts: None) -> Iterator[LargeResult]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Check after each test that no thread of the copy and no open upload is left."""
+    """Check after each test that the copy has left no thread and no open upload behind."""
     bucket = request.getfixturevalue("bucket")
     yield
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("multipart")] == []
@@ -61,7 +61,7 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make parts at most a mebibyte long, so that one worker has several."""
+    """Make parts at most one mebibyte long, so that one worker copies several parts."""
     monkeypatch.setattr(multipart_module, "MAX_PART_BYTES", PART)
 
 

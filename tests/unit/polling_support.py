@@ -32,7 +32,7 @@ class Found:
 
     @property
     def late(self) -> float:
-        """Return the seconds between the end of the job and the poll that finds it."""
+        """Return how many seconds after the job's end the poll that notices it takes place."""
         return self.ages[-1] - self.length
 
     @property

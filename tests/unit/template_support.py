@@ -15,7 +15,7 @@ FUNCTIONS = ("Submit", "Poll", "Finalize", "Sweep")
 
 
 class Loader(yaml.SafeLoader):
-    """Reads `!Ref x` as {"Ref": "x"} and `!Other x` as {"Fn::Other": x}."""
+    """Loads YAML. It reads `!Ref x` as {"Ref": "x"}, and any other tag `!Other x` as {"Fn::Other": x}."""
 
 
 def read_tag(loader: Loader, tag: str, node: yaml.Node) -> Any:

@@ -105,7 +105,7 @@ def test_a_short_page_that_promises_more_is_not_the_end() -> None:
 
 @pytest.mark.parametrize("pages", [None, [], "text", 7, {}, {"total": 101}, {"has_more": None}])
 def test_a_log_that_does_not_say_whether_it_goes_on_ends_with_an_empty_page(pages: Any) -> None:
-    """A short page proves nothing, because the vendor may return fewer rows than were asked for."""
+    """A short page does not prove the end, because the vendor may return fewer rows than were requested."""
     short = answer({"data": [row("other-1"), row("other-2")], "pagination": pages})
     vendor = Vendor(short, *(answer({"data": rows, "pagination": pages}) for rows in ([row(str(HANDLE))], [])))
     (found,) = aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)

@@ -28,7 +28,7 @@ SLEEPERS = {
 }
 # The files in which `time.sleep` is the default of a field.
 SLEEP_DEFAULTS = {"layers/core/darkroom/aws/ledger_table.py", "layers/core/darkroom/providers/downloads.py"}
-MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # a file over 300 lines says why in its docstring
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # the docstring of a file over 300 lines says why
 
 
 @cache

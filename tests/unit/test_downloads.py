@@ -132,7 +132,7 @@ def test_a_port_is_named_in_the_host_header_unless_it_is_the_usual_one() -> None
 
 
 def redirecting(*locations: str | None) -> tuple[Callable[[httpx.Request], httpx.Response], list[httpx.Request]]:
-    """Return a host that redirects to each location in turn and then serves the content."""
+    """Return a host that redirects to each location in turn and then serves the content, and the list of its requests."""
     host, left, seen = Host(), list(locations), []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -23,7 +23,7 @@ RETIRED = ("dead letter queue", "take-over", "verdict", "workflow")
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Return the word, meaning and file of every line."""
+    """Return the word, the meaning and the file of every line of the table."""
     lines = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| Word")]
     return [(word, meaning, file) for word, meaning, file in (_cells(line) for line in lines)]
 

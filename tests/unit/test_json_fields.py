@@ -96,7 +96,7 @@ def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: s
     url = links.sign(source, f"{HANDLE}{suffix}", 900)
     assert "response-content-disposition=attachment%3B%20filename%3D%22" in url
     assert find_handle(url, HANDLE) == str(HANDLE)
-    assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # another way to write a space
+    assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # `+` is another way to write a space
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 10, 99])

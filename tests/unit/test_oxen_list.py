@@ -24,7 +24,7 @@ EMPTY = {"count": 0, "generations": []}
 
 
 class Hub:
-    """Serves the lists by URL: `ai/queue?status=…` and pages of `ai/generations`."""
+    """Plays the vendor. It serves the queue at `ai/queue?status=…` and the pages of the history at `ai/generations`."""
 
     def __init__(self, **rows: list[Any]) -> None:
         self.rows, self.asked = rows, list[str]()
@@ -99,7 +99,7 @@ def test_every_page_of_the_history_is_read() -> None:
 
 @pytest.mark.parametrize("pages", [None, "2", "many", [], {}, True, -1, float("nan")])
 def test_a_history_that_does_not_say_how_long_it_is_ends_with_an_empty_page(pages: object) -> None:
-    """A short page proves nothing, because the vendor may return fewer rows than were asked for."""
+    """A short page does not prove the end, because the vendor may return fewer rows than were requested."""
     hub = Hub()
     hub.pages = [{"generations": rows, "total_pages": pages} for rows in ([row(7, "x"), row(8, "x")], [row(1)], [])]
     assert found_in(hub) == ["g-1"]

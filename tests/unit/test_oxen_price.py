@@ -1,5 +1,5 @@
-"""Tests what Oxen.ai says about prices: what a picture costs, what it did cost, and whether the model still accepts the
-plan's settings.
+"""Tests what Oxen.ai says about prices: what a picture will cost, what a finished one has cost, and whether the model
+still accepts the plan's settings.
 """
 
 from __future__ import annotations

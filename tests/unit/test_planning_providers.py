@@ -21,7 +21,7 @@ SMALL = ImageFacts(ImageFormat.PNG, 10, 10)
 
 @pytest.fixture(autouse=True)
 def two_providers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use two catalogs, Topaz' and another one, as if each came from its own file."""
+    """Use two catalogs, the one of Topaz and another one, as if each came from its own file."""
     monkeypatch.setattr(catalog, "providers", lambda: tuple(sorted(BOOKS)))
     monkeypatch.setattr(catalog, "load", BOOKS.__getitem__)
 

@@ -1,5 +1,5 @@
 """Tests how a job is sent, which parameters are always sent, under which names, and what the job costs. The models are
-unlike Topaz'.
+not those of Topaz.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def test_the_median_job_that_takes_twice_its_eta_is_found_within_fifteen_percent
 def test_an_eta_that_is_up_to_half_too_short_costs_seven_polls_at_most(length: float, part: float) -> None:
     found = follow(length, times(part)(length))
     assert found.late <= max(0.15 * length, SHORT_SECONDS) + TICK
-    assert found.polls <= 7 + (length * part > 600)  # an eta beyond ten minutes takes two polls
+    assert found.polls <= 7 + (length * part > 600)  # an eta more than ten minutes away takes one more poll
 
 
 @counted

@@ -34,14 +34,14 @@ LINK = "https://cdn.example.test/r/1.png?X-Amz-Signature=abc123"
 
 
 def read_error(response: httpx.Response) -> DarkroomError:
-    """Return the error that a read call raises for an answer."""
+    """Return the error that a read call raises when it gets this answer."""
     with pytest.raises(DarkroomError) as caught:
         http_client.raise_for_read(response)
     return caught.value
 
 
 def submit_error(response: httpx.Response) -> DarkroomError:
-    """Return the error that a paid call raises for an answer."""
+    """Return the error that a paid call raises when it gets this answer."""
     with pytest.raises(DarkroomError) as caught:
         http_client.raise_for_submit(response)
     return caught.value

@@ -54,7 +54,7 @@ EACH = pytest.mark.parametrize("published", EXAMPLES, ids=lambda published: publ
 
 
 def base_url(provider: str) -> str:
-    """Return the default base URL of that provider in the template."""
+    """Return the base URL that template.yaml has as the provider's default."""
     return str(TEMPLATE["Parameters"][f"{provider.capitalize()}BaseUrl"]["Default"])
 
 

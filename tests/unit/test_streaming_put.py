@@ -60,7 +60,7 @@ def test_a_stream_that_breaks_leaves_nothing(secure: SmallS3) -> None:
 
 
 def test_a_part_that_is_refused_leaves_nothing(secure: SmallS3) -> None:
-    secure.misdeeds[2] = ["InternalError"] * 4  # more often than the SDK tries
+    secure.misdeeds[2] = ["InternalError"] * 4  # the fault lasts longer than the SDK retries
 
     with pytest.raises(ClientError, match="InternalError"):
         put(secure.client(), DESCRIBED, pieces_of(bytes(2 * PART_BYTES + 1)))

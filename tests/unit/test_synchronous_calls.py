@@ -95,7 +95,7 @@ class Counting(Kept):
 def large(megabytes: int) -> Iterator[bytes]:
     yield b'{"meta": {}, "data": [{"b64_json": "'
     for _ in range(megabytes * 16):
-        yield b"AAAA" * 16_384  # 64 KiB
+        yield b"AAAA" * 16_384  # 64 KiB of base64
     yield b'"}]}'
 
 

@@ -46,7 +46,7 @@ def taken(
 def large(megabytes: int) -> Iterator[bytes]:
     yield b'{"data": [{"b64_json": "'
     for _ in range(megabytes * 16):
-        yield b"AAAA" * 16_384  # 64 KiB
+        yield b"AAAA" * 16_384  # 64 KiB of base64
     yield b'"}]}'
 
 

@@ -274,7 +274,7 @@ def test_an_idle_stack_costs_what_the_costs_page_counts() -> None:
     assert not keys(TEMPLATE) & PROVISIONED
     assert (
         min(alarm["Properties"]["Period"] for alarm in ALARMS.values()) >= 60
-    )  # a shorter period costs three times as much
+    )  # an alarm with a shorter period costs three times as much
     assert f"| {len(ALARMS)} standard |" in COSTS
     assert f"| {kinds.count('AWS::SecretsManager::Secret')} secret |" in COSTS
     assert kinds.count("AWS::CloudWatch::Dashboard") == 1

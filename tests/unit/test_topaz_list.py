@@ -14,7 +14,7 @@ from darkroom.providers import topaz
 
 
 def entry(number: int, **fields: Any) -> dict[str, Any]:
-    """Return an entry of the list with our handle."""
+    """Return an entry of the status list that has our handle."""
     return {
         "process_id": f"process-{number}",
         "filename": f"{HANDLE.prefix}{number}.png",

@@ -35,7 +35,7 @@ def test_a_call_that_is_repeated_takes_one_more(before: tuple[str, ...]) -> None
 
 def test_polls_that_all_fail_until_the_longest_deadline_stay_inside_an_executions_history() -> None:
     """The limit is 25,000 events. Each state has two events, an entry and an exit, and each call of a function has three."""
-    cycles = 12 * 24 * 4  # one every five minutes, for 96 hours
+    cycles = 12 * 24 * 4  # one cycle every five minutes, for 96 hours
     failing = walk(*[FAILS] * 4 * cycles, "ended", "COMPLETED")
     assert failing.path.count("WaitAfterFailure") == cycles
     calls = failing.path.count("Poll") + failing.path.count("Finalize") + failing.retries

@@ -80,7 +80,7 @@ def test_the_signature_is_the_one_that_the_bucket_would_compute(secure: SmallS3,
 
 
 def test_another_secret_gives_another_signature(secure: SmallS3) -> None:
-    """This shows that the test above can fail."""
+    """This shows that the comparison of signatures above can fail."""
     sender = sender_of(secure, begun(secure))
     sender.credentials = lambda: Credentials(KEY_ID, "another")
     sender.send(2, reader(b"x"), 1)

@@ -59,7 +59,7 @@ NOTHING = answer([])
 
 
 def test_parts_are_asked_for_until_nothing_comes() -> None:
-    """Each part begins where the last one ended, because a vendor may return fewer entries than were asked for."""
+    """Each part of the list begins where the last one ended, because a vendor may return fewer entries than requested."""
     found, vendor = listed(answer([entry(4), entry(3)]), answer([entry(2)]), answer([entry(1)]), NOTHING)
     assert found == ["1", "2", "3", "4"]
     assert [str(request.url) for request in vendor.requests] == [
@@ -168,7 +168,7 @@ def test_an_address_beside_which_no_results_are_told_may_be_the_results(results:
 
 
 def test_a_list_that_never_showed_a_link_of_ours_may_show_others_in_their_place() -> None:
-    """If a vendor copied its inputs, the list would name the copy, and our entry would look like anybody's."""
+    """If a vendor copied its inputs, the list would name the copy, and our entry would look like any other entry."""
     foreign = "https://somebody.example.test/cat.png"
     assert found_by(answer([entry(1, image_url=foreign)]), NOTHING) is None
     assert found_by(answer([entry(2, image_url=foreign), entry(1, OTHER)]), NOTHING) == []

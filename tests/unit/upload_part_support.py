@@ -1,4 +1,4 @@
-"""Helpers for tests of upload parts: a bucket on a loopback port, plain or over TLS, and a sender of parts."""
+"""Helpers for tests of upload parts: a bucket on a loopback port, with or without TLS, and a sender of parts."""
 
 from __future__ import annotations
 

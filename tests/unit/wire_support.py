@@ -31,7 +31,7 @@ READ_TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 10.0}
 SUBMIT_TIMEOUT = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}
 HELD_TIMEOUT = {"connect": 10.0, "read": 240.0, "write": 60.0, "pool": 10.0}
 
-# Bodies of a 2xx answer that no adapter may accept as an answer: (name, bytes).
+# Bodies of 2xx answers that no adapter may accept, as pairs of a name and the bytes.
 NO_OBJECTS: list[tuple[str, bytes]] = [
     ("nothing", b""), ("null", b"null"), ("a number", b"7"), ("a text", b'"fine"'), ("true", b"true"), ("NaN", b"NaN"),
     ("a page", b"<!doctype html><title>Bad gateway</title>"), ("half an object", b'{"data": ['), ("two", b"{} {}"),
@@ -124,7 +124,7 @@ def streamed(content: bytes | Iterator[bytes], **headers: str) -> httpx.Response
 
 
 def breaking(content: bytes, error: Exception | None = None) -> Iterator[bytes]:
-    """Yield the content, then break the connection."""
+    """Yield the content, then raise an error as a broken connection does."""
     yield content
     raise error or httpx.ReadError("reset")
 
