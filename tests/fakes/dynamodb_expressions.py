@@ -42,7 +42,7 @@ class Node(Protocol):
     """A condition, or a part of one."""
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Compare:
     right: Operand
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         left, right = self.left.of(row, names, values), self.right.of(row, names, values)
         if self.comparator == "=":
             return left is not None and left == right
@@ -75,7 +75,7 @@ class Between:
     high: Operand
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         subject = self.subject.of(row, names, values)
         low, high = self.low.of(row, names, values), self.high.of(row, names, values)
         return ordered(">=", subject, low) and ordered("<=", subject, high)
@@ -89,7 +89,7 @@ class OneOf:
     choices: tuple[Operand, ...]
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         subject = self.subject.of(row, names, values)
         return subject is not None and any(subject == choice.of(row, names, values) for choice in self.choices)
 
@@ -102,7 +102,7 @@ class Function:
     operands: tuple[Operand, ...]
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         found = [operand.of(row, names, values) for operand in self.operands]
         if self.function == "attribute_exists":
             return found[0] is not None
@@ -135,7 +135,7 @@ class Both:
     right: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         return self.left.holds(row, names, values) and self.right.holds(row, names, values)
 
 
@@ -147,7 +147,7 @@ class Either:
     right: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         return self.left.holds(row, names, values) or self.right.holds(row, names, values)
 
 
@@ -158,7 +158,7 @@ class Negation:
     inner: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         return not self.inner.holds(row, names, values)
 
 

@@ -53,7 +53,7 @@ def page(rows: list[Any], more: object = False) -> httpx.Response:
 
 
 def full(number: int = 0) -> list[dict[str, Any]]:
-    """Return a full page of rows that are not ours."""
+    """Return a full page of the log, whose rows belong to other calls than ours."""
     return [row(f"other-{number}-{place}") for place in range(module.PAGE_LIMIT)]
 
 

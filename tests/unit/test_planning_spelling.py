@@ -24,7 +24,7 @@ BOTH = {"topaz": Spelling.BOTH}
 def test_a_setting_of_several_words_has_the_names_of_the_spelling(spelling: Spelling, names: set[str]) -> None:
     sent = planned(TAGS, spellings={"topaz": spelling}).parameters
     assert {name: sent[name] for name in names} == dict.fromkeys(names, "0.3")
-    # All of the vendor's pages write these names alike.
+    # All of the vendor's pages write these names in the same way.
     others = {"model", "denoise", "crop_to_fill", "output_format", "output_width"}
     assert set(sent) == names | others
 

@@ -1,7 +1,7 @@
 """Tests uwear.ai's list, which decides whether a lost submit was paid. An incomplete list must never look complete.
 
-A list that does not name its inputs must never look as if it did. These tests use the two shapes of the list that
-clients have seen. test_uwear_pages.py tests the published shape.
+A list that does not name its inputs is no proof either. These tests use the two forms of the list that clients of the API
+have seen. test_uwear_pages.py tests the published form.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def test_a_page_that_is_not_the_one_asked_for_ends_nothing() -> None:
     first = page(1, 3, entry(9, OTHER))
     assert listed(first, first) == (None, [ASKED.format(1), ASKED.format(2)])
     assert found_by(page(0, 1, entry(9, OTHER))) is None
-    assert found_by(page(1, 0, entry(9, OTHER))) is None  # a last page before this one
+    assert found_by(page(1, 0, entry(9, OTHER))) is None  # the answer says that page 0 is the last one
     assert found_by(page(1, 3, entry(1)), page(1, 3, entry(1))) == ["1"]
 
 
