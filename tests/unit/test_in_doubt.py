@@ -1,4 +1,6 @@
-"""A job in doubt after a synchronous call, when the provider's log also shows refused attempts of the same run."""
+"""Tests how a job in doubt after a synchronous call is resolved if the provider's log also shows refused attempts of
+the same run.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +33,14 @@ FAILED, LOST = ProcessState.FAILED, ProcessState.EXPIRED
 
 
 def found(attempt: int, state: ProcessState, suffix: str = "") -> FoundProcess:
-    """Return what a log shows of an attempt."""
+    """Return the entry that the provider's log shows for an attempt."""
     name = f"{JOB_ID}-1-{attempt}"
     return FoundProcess(name, name + suffix, state, None, NOW, PRICE if state is LOST else Decimal(0))
 
 
 @dataclass
 class Record:
-    """Replaces everything that a doubt may change, and a provider that shows a list."""
+    """Replaces the provider and all that resolving a doubt may change. It shows the list `shown` and records what was done."""
 
     shown: tuple[FoundProcess, ...] | None
     ended: list[tuple[object, ...]] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Record:
         return "key"
 
     def find(self, handle: Handle, *rest: object) -> tuple[FoundProcess, ...] | None:
-        return self.shown if rest else None  # of the staged results: there is none
+        return self.shown if rest else None  # a call without `rest` asks for staged results, and there are none
 
     def orphan(self, provider: object, job: Job, process_id: str) -> None:
         self.ended.append(("orphan", process_id))
@@ -69,7 +71,7 @@ class Record:
 def settled(
     *shown: FoundProcess, attempt: int = 4, send_mode: SendMode = SendMode.SYNCHRONOUS_LINK
 ) -> list[tuple[object, ...]] | None:
-    """Resolve a doubt about the attempt before this one. Return None if the call is proven absent."""
+    """Resolve the doubt about the attempt before `attempt`. Return what was done, or None if the call is proven absent."""
     record: Any = Record(shown)
     job = Job(
         job_id=JOB_ID,
@@ -115,7 +117,7 @@ def test_a_refused_attempt_does_not_hide_one_that_runs() -> None:
 
 @pytest.mark.parametrize("attempts", [(1,), (2,), (1, 2)])
 def test_refused_attempts_alone_decide_nothing(attempts: tuple[int, ...]) -> None:
-    """The lost attempt may be any of them, or none of them, because other workers may have tried since."""
+    """The lost attempt may be one of these or none of them, because other workers may have tried since."""
     assert settled(*(found(attempt, FAILED) for attempt in attempts)) == [("doubt",)]
 
 
