@@ -48,7 +48,7 @@ def report() -> Report:
         trust = {"SSL_CERT_FILE": str(stack.endpoint.authority)}  # needed because upload parts are not sent by the SDK
         environment = {**stack.endpoint.environment(), **trust, "PYTHONPATH": ":".join(sys.path)}
         done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("carry.py")), json.dumps(job)],
+            [sys.executable, str(Path(__file__).with_name("memory_worker.py")), json.dumps(job)],
             env=environment,
             capture_output=True,
             text=True,

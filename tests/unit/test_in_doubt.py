@@ -18,6 +18,7 @@ from darkroom.model import (
     Handle,
     Job,
     JobStatus,
+    LostAnswer,
     ProcessState,
     Reservation,
     SendMode,
@@ -69,14 +70,15 @@ class Record:
 
 
 def settled(
-    *shown: FoundProcess, attempt: int = 4, send_mode: SendMode = SendMode.SYNCHRONOUS_LINK
+    *shown: FoundProcess, attempt: int = 4, send_mode: SendMode = SendMode.SYNCHRONOUS_LINK, looks: int = 1
 ) -> list[tuple[object, ...]] | None:
-    """Resolve the doubt about the attempt before `attempt`. Return what was done, or None if the call is proven absent."""
+    """Resolve the doubt about the attempt before `attempt`, after `looks` lookups. Return what was done; None if nothing was
+    accepted."""
     record: Any = Record(shown)
     job = Job(
         job_id=JOB_ID,
         run=1,
-        attempt=attempt,
+        attempt=attempt + looks - 1,
         status=JobStatus.SUBMITTING,
         source_bucket="in",
         source_key="a.png",
@@ -91,6 +93,7 @@ def settled(
         reservation=Reservation(
             credits_reserved=PRICE, credit_price_usd=Decimal(1), budget_month="2026-11", key_fingerprint="key"
         ),
+        lost=LostAnswer(lost_at=NOW - timedelta(hours=1), lost_attempt=attempt - 1),
     )
     in_doubt = InDoubt(
         ledger=record,
@@ -129,6 +132,12 @@ def test_an_empty_list_proves_the_call_absent() -> None:
 def test_the_failure_of_the_attempt_that_was_lost_ends_the_job(suffix: str) -> None:
     assert settled(found(1, FAILED), found(3, FAILED, suffix)) == [(ErrorCode.PROVIDER_FAILED, 0)]
     assert settled(found(9, FAILED), attempt=10) == [(ErrorCode.PROVIDER_FAILED, 0)]
+
+
+@pytest.mark.parametrize("looks", [1, 2, 7])
+def test_the_lost_attempt_is_known_however_often_was_looked_since(looks: int) -> None:
+    assert settled(found(3, FAILED), looks=looks) == [(ErrorCode.PROVIDER_FAILED, 0)]
+    assert settled(found(2, FAILED), looks=looks) == [("doubt",)]
 
 
 def test_an_attempt_whose_number_only_begins_alike_is_another() -> None:
