@@ -1,4 +1,4 @@
-"""Fixtures: an AWS account with versioned buckets, and the application in it."""
+"""Fixtures that set up an AWS account with versioned buckets, and the application that runs in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A vendor that charges more than its catalog says, undetected: a limit is passed by no more than what was in flight."""
+"""Tests a vendor that charges more than its catalog says. Only the jobs in flight at that moment can exceed a limit."""
 
 from __future__ import annotations
 
