@@ -15,8 +15,8 @@ from darkroom.aws.executions import poll_state_payload
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.container import Container
 from darkroom.model import Limits
+from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.submit_outcomes import RetryLater
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE
 from tests.faults.memory_step_functions import ARN
 from tests.faults.port_proxies import Faults, Proxy
@@ -25,7 +25,7 @@ from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
 # Names of the adapters that a real container makes from simulated clients. `Stack.cloud` has the other adapters.
-REAL = ("circuits", "sweep_queries", "provider_accounts", "interventions", "intake", "events", "executions")
+REAL = ("circuits", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions")
 
 
 @dataclass
