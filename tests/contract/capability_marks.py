@@ -11,5 +11,5 @@ def needs(*capabilities: str) -> pytest.MarkDecorator:
 
 
 def per_provider(argument: str, table: str) -> pytest.MarkDecorator:
-    """Run the test once for each entry of `table`, an attribute of the provider under test. `argument` receives the entry."""
+    """Run the test once for each entry of the provider's attribute `table`. The test's parameter `argument` is the entry."""
     return pytest.mark.per_provider(argument, table)

@@ -1,4 +1,5 @@
-"""Tests that every catalog agrees with its vendor's simulator. Each was written from the vendor's pages without the other.
+"""Tests that every catalog agrees with its vendor's simulator. Both were written from the vendor's pages, independently of
+each other.
 
 The tests cover every model, and every parameter at its bounds and beyond them. The real planning makes a plan from an
 upload's tags, and the real adapter sends it over sockets.

@@ -1,5 +1,5 @@
-"""Tests what every provider promises whose vendor fetches the input by a link. It sends exactly this link, and a submit that
-is not accepted costs nothing.
+"""Tests the promises of providers whose vendor fetches the input by a link. They send exactly this link, and a submit that is
+not accepted costs nothing.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_a_read_without_a_usable_answer_is_unavailable(under_test: ProviderUnder
         assert under_test.ask(read, process_id) in (
             True,
             None,
-        )  # the HTTP status shows that the vendor did what was asked
+        )  # the adapter needs only the HTTP status, which says that the vendor did what was asked
         return
     with raises_safely(ProviderUnavailable, under_test):
         under_test.ask(read, process_id)

@@ -16,7 +16,7 @@ from darkroom_local.simulator_processes import vendors
 from tests.e2e.deployed_application import Darkroom, simulators
 
 SPEED = 20.0  # the simulated vendors work twenty times as fast as real ones
-WAIT_SCALE = 0.25  # the state machine's waits take a quarter of their time, so two polls are at least 0.5 s apart
+WAIT_SCALE = 0.25  # the state machine waits a quarter of the usual time, so at least 0.5 s pass between two polls
 
 
 @pytest.fixture(scope="session")

@@ -200,7 +200,7 @@ class Darkroom:
         return report
 
     def collect_events(self) -> None:
-        """Add a rule to the default event bus. It copies Darkroom's events into a queue, for `events`."""
+        """Add a rule to the default event bus that copies Darkroom's events into a queue. `events` reads them from there."""
         queue = self.client("sqs").create_queue(QueueName="seen-events")["QueueUrl"]
         arn = self.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
         bus = self.client("events")

@@ -50,7 +50,7 @@ class Operator:
 
     @property
     def processes(self) -> dict[str, list[int]]:
-        """Return the ids of the run's operating system processes, as emulators and as workers."""
+        """Return the operating system's ids of the run's processes, by kind: `emulator` and `worker`."""
         found: dict[str, list[int]] = {"emulator": [], "worker": []}
         for path in Path("/proc").iterdir():
             try:

@@ -95,7 +95,7 @@ def test_nothing_reached_the_dead_letter_queue(darkroom, jobs) -> None:
 
 def test_the_key_and_the_links_are_written_nowhere(darkroom, jobs) -> None:
     said = darkroom.everything_written()
-    assert darkroom.job_id(key_of("duplicated")) in said  # the searched text includes what is written about jobs
+    assert darkroom.job_id(key_of("duplicated")) in said  # the text names jobs, so it is the right text to search
     assert API_KEY not in said
     assert "signature=" not in said.lower()
     assert "/results/" not in said

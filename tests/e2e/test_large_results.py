@@ -42,8 +42,8 @@ def noise() -> bytes:
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
-    """Process the uploads without a fault first, then the others. Each of these meets its fault at the third part from the
-    end.
+    """Process the uploads without a fault first, then the uploads with a fault. A fault happens while finalize reads the third
+    part of the result, counted from the end.
     """
     picture, asked = noise(), Counter[str]()
     real, strikes = darkroom.simulator.faults.take, {}

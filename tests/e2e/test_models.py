@@ -1,4 +1,6 @@
-"""Tests what a user sees of models that do more than enhance: a new file format, transparency, and colour."""
+"""Tests what a user sees of models that do more than enhance a picture. They change its format, cut out an object, or add
+colour.
+"""
 
 from __future__ import annotations
 

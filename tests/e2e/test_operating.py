@@ -22,7 +22,7 @@ from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import Limits
 from tests.e2e.deployed_application import Darkroom, picture
 
-HELD_SECONDS = 15.0  # a job runs so long at the provider, so that a command meets it running
+HELD_SECONDS = 15.0  # how long a job runs at the provider, so that a command finds it running
 
 
 @dataclass(frozen=True)

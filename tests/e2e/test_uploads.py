@@ -156,7 +156,7 @@ def test_the_months_rows_hold_what_the_jobs_cost(darkroom, awkward, refused) -> 
 
 
 def test_the_sweep_runs_by_its_schedule(darkroom: Darkroom) -> None:
-    """Other tests run the sweep themselves, because the schedule starts it only once a minute."""
+    """This test waits for the schedule. Other tests run the sweep themselves, so as not to wait for a minute."""
     ends = time.monotonic() + 600
     while darkroom.scheduled_sweeps() < 1:
         assert time.monotonic() < ends

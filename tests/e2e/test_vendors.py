@@ -1,5 +1,5 @@
-"""Tests what a user sees of each vendor. The picture may be sent by link or in a synchronous call, but the result is like any
-other.
+"""Tests what a user sees of each vendor. Some vendors fetch the picture by link, and some answer with the result, but the
+user finds all results in the same form.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def test_a_lost_answer_of_a_queue_is_found_by_the_handle_in_its_link(darkroom: D
 
 def test_no_key_and_no_link_is_written_anywhere(darkroom: Darkroom, jobs) -> None:
     said = darkroom.everything_written()
-    assert darkroom.job_id(CASES["uwear"].key) in said  # the searched text includes what is written about jobs
+    assert darkroom.job_id(CASES["uwear"].key) in said  # the text names jobs, so it is the right text to search
     assert not [vendor for vendor in vendors() if simulated_key(vendor) in said]
     for trace in ("signature=", "x-amz-", "/results/"):
         assert trace not in said.lower()

@@ -16,7 +16,7 @@ class Picker(Protocol):
     """Chooses the worker that runs next."""
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """Return an index into `ready`, the names of the workers that can run. It is not empty, and the oldest is first."""
+        """Return an index into `ready`. It has the names of the workers that can run, the oldest first, and is never empty."""
 
 
 class Uniform:

@@ -95,7 +95,7 @@ def _reported(simulation: Simulation, row: Row) -> None:
     of_key = [one for one in simulation.invariants.rows.values() if text(one, "source_key") == key]
     mended = any(text(one, "status") == "COMPLETED" and (text(one, "source_order") or "") >= order for one in of_key)
     places = [one for one in simulation.invariants.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
-    # Such a newer version had a result, and its job may run again now.
+    # A newer version was completed at this output key, even if its job has been run again since then.
     mended |= any((text(one, "newest_order") or "") > order for one in places)
     if not mended and output_keys.report_key(text(row, "source_key") or "") not in simulation.outputs.reports:
         raise InvariantBroken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")

@@ -18,7 +18,7 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_vendor import Process, Vendor
 
 OVER = {status.value for status in TERMINAL}
-# Or perhaps at the provider, if in doubt.
+# The statuses in which a process may exist at the provider.
 AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}
 AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
 NOTHING = Decimal(0)
@@ -53,7 +53,7 @@ class Invariants:
         self.seen: Counter[str] = Counter()
         self.limit: Decimal | None = NOTHING  # the highest monthly limit so far; None after a time without a limit
         self.rows: dict[Key, Row] = {}
-        # the key of a job's or a run's row → its month, its credits reserved and spent, and the dollars of one credit
+        # the key of a job's or a run's row → the month, the credits reserved, the credits spent, and the dollars per credit
         self.booked: dict[Key, tuple[str, Decimal, Decimal, Decimal]] = {}
         self.owners: dict[str, str] = {}
         self.due: dict[str, float] = {}
@@ -76,11 +76,11 @@ class Invariants:
         self.scheduler.record("story", text)
 
     def job(self, job_id: str) -> Row | None:
-        """Return the job's row."""
+        """Return the row of a job, or None if there is none."""
         return self.rows.get((f"JOB#{job_id}", "JOB"))
 
     def run_of(self, job_id: str, run: int) -> Row | None:
-        """Return the row of one run, the current one or an earlier one."""
+        """Return the row of a job's current or earlier run, or None if there is none."""
         current = self.job(job_id)
         return current if number(current, "run") == run else self.rows.get((f"JOB#{job_id}", f"RUN#{run}"))
 

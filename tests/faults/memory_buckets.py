@@ -100,7 +100,7 @@ class InputBucket:
         trouble = self._trouble(source)
         if trouble is not None and trouble.kind == "denied" and trouble.head:
             raise SourceDenied(f"{upload.key}: 403")
-        # The outage begins only once the upload has a job. Otherwise its message would reach the dead-letter queue without one.
+        # The outage begins only once the upload has a job. Otherwise the upload would never become a job.
         if trouble is not None and trouble.kind == "outage" and self.has_job(source.job_id):
             raise Outage
         return source

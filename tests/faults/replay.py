@@ -28,7 +28,7 @@ class Played:
 
     @property
     def tally(self) -> Counter[str]:
-        """Count how often each event happened, in all and by the kind of vendor. `lists: adopted` is an example of the latter."""
+        """Count each event, and count it again for the kind of vendor, as in `lists: adopted`."""
         return self.seen + Counter({f"{self.shape.vendor}: {what}": times for what, times in self.seen.items()})
 
 

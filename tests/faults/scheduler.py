@@ -25,8 +25,8 @@ STALLED_SECONDS = 300.0  # a step that takes longer than this, in real time, has
 
 
 class Scheduler:
-    """Runs workers in the order that a seed fixes. Use it as a context manager: it seeds the module `random` inside the
-    block, and ends all workers after it.
+    """Runs workers in the order that a seed fixes. Use it as a context manager, because it seeds the module `random` for the
+    block and ends all workers after the block.
 
     `rng` is for the simulation. The choice of the next worker and the choice of deaths have their own generators, so that
     one choice does not change the others. `after_step` is called between two steps, when no worker runs, so a call through

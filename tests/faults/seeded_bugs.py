@@ -27,7 +27,7 @@ Patch = pytest.MonkeyPatch
 
 
 def _without(patch: Patch, clause: str, *modules: Any) -> None:
-    """Patch a clause of a condition so that it is always true. It still uses its placeholders."""
+    """Patch a clause of a condition so that it is always true. It must still use its placeholders, or DynamoDB refuses it."""
     for module in modules:
         patch.setattr(module, clause, f"attribute_exists(pk) OR {getattr(module, clause)}")
 
@@ -58,7 +58,7 @@ def no_room_left(patch: Patch) -> None:
 
 
 def room_off_by_the_price(patch: Patch) -> None:
-    """Compare what is committed with the whole limit, not with the limit minus the price of the reservation."""
+    """Grant a reservation whenever the committed credits are within the limit, even if its price then exceeds the limit."""
     grant = budgets._grant
 
     def off(unit: str, month: str, price: Any, limit: Any) -> Write:
@@ -164,7 +164,7 @@ def no_wait_for_the_dead(patch: Patch) -> None:
 
 
 def another_keys_list_believed(patch: Patch) -> None:
-    """Believe an empty list, even if it was asked for with another API key than the submit."""
+    """Believe an empty list, even if another API key made the submit."""
     original = InDoubt.resolve
 
     def settle(self: InDoubt, job: Any) -> Any:

@@ -58,8 +58,8 @@ class Process:
     charge: Decimal
     cannot_be_cancelled: bool
     says_charge: bool
-    expires: bool  # after the retention, whether it is reported as expired for a day, or else as unknown
-    duplicate: bool = False  # the vendor made it by processing one request twice
+    expires: bool  # whether it is reported as expired for a day after the retention; otherwise it is unknown then
+    duplicate: bool = False  # whether the vendor made it by processing one request twice
     only_once: bool = False  # whether only the answer to a synchronous call contains the result
     cancelled: bool = False
     forgotten: bool = False
@@ -156,7 +156,7 @@ class VendorClient:
     """Fulfils `ports.Provider` for one Lambda container. It calls the vendor with the API key that the container has read."""
 
     name = "topaz"
-    deletes_entries = False  # no other user of the account deletes finished processes here
+    deletes_entries = False  # nobody except Darkroom deletes finished processes in the simulation
 
     def __init__(self, vendor: Vendor, key: str) -> None:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
@@ -178,7 +178,8 @@ class VendorClient:
             self._travels("provider.request", rng)
         except WorkerDied:
             if rng.random() < 0.7:
-                when = rng.choice([0.0, rng.random(), 0.99])  # it arrives after this fraction of the time left
+                # The request arrives after this fraction of the invocation's remaining time.
+                when = rng.choice([0.0, rng.random(), 0.99])
                 vendor.in_flight.append((when, plan, handle, self.key, self.scheduler.running or ""))
             raise
         made = vendor.accept(plan, handle, self.key)

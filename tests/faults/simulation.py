@@ -263,7 +263,7 @@ class Simulation:
             self._schedule_sweep(due)
 
     def _arrives_later(self) -> None:
-        """Schedule the requests that dead workers had sent. The vendor accepts each before its invocation would have ended."""
+        """Schedule the requests that dead workers sent. The vendor accepts each at the latest when its invocation would end."""
         flights, self.vendor.in_flight = self.vendor.in_flight, []
         for fraction, plan, handle, key, worker in flights:
             left = max(self._ends[worker] - self.scheduler.seconds, 0.0)

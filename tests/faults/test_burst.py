@@ -1,4 +1,4 @@
-"""Tests bursts of a few hundred uploads within seconds of simulated time. All are completed, whatever the burst meets.
+"""Tests bursts of a few hundred uploads within seconds of simulated time. All jobs end rightly, whatever slows the burst down.
 
 Larger bursts are in `tests/soak/test_scale.py`, and `make bench` prints their figures.
 """

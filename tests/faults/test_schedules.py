@@ -18,7 +18,8 @@ from tests.faults.world_shapes import FAMILIES, shape_of
 SCHEDULES, CHUNK = 1000, 50
 HAPPENED: Counter[str] = Counter()
 
-# How often each interesting event must happen in a thousand schedules. It happens about three times as often.
+# The least number of times that each interesting event must happen in a thousand schedules, so that the schedules test
+# something. In fact, each happens about three times as often.
 NEEDED = {
     "accepted": 800, "bound by its own worker": 600, "PROCESSING → COMPLETED": 600, "PROCESSING → FAILED": 100,
     "adopted": 100, "sent again after a lookup": 100, "SUBMITTING → IN_DOUBT": 80, "PROCESSING → IN_DOUBT": 4,
@@ -34,7 +35,7 @@ NEEDED = {
     "cancel asked in IN_DOUBT": 3, "COMPLETED → CLAIMED": 30, "FAILED → CLAIMED": 10, "REJECTED → CLAIMED": 15,
     "CANCELLED → CLAIMED": 50,
 }  # fmt: skip
-# How often submits whose answer was lost must end in each way, by the kind of vendor. The list of a vendor of the kind
+# The least number of times that lost answers must end in each way, by the kind of vendor. The list of a vendor of the kind
 # `lists` shows every submit, `blind` shows none, and `rotates` shows only those that the current API key sent.
 BY_VENDOR = {
     "lists: schedules": 300, "lists: adopted": 80, "lists: sent again after a lookup": 100, "lists: orphan": 3,
@@ -44,7 +45,7 @@ BY_VENDOR = {
 }  # fmt: skip
 # These events belong to synchronous calls, which are in test_synchronous_schedules.
 NEVER = ("blind: sent again after a lookup", "blind: orphan", "staged")
-# How often a worker must die before or after each effect of submit and finalize.
+# The least number of times that workers must die before or after each effect of submit and finalize.
 DEADLY = {
     "after dynamo.put_item": 3, "before dynamo.transact_write_items": 20, "after dynamo.transact_write_items": 10,
     "before provider.submit": 15, "at provider.request": 15, "after provider.submit": 8, "before dynamo.update_item": 30,

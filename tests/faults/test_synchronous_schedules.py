@@ -11,7 +11,7 @@ from tests.faults.world_shapes import HELD
 
 SCHEDULES, CHUNK = 400, 50
 HAPPENED: Counter[str] = Counter()
-# How often each event must happen in these schedules. It happens about three times as often.
+# The least number of times that each event must happen in these schedules. In fact, it happens about three times as often.
 NEEDED = {
     "staged": 200, "staged, and adopted": 20, "FAILED ResultLost": 20, "FAILED ProviderFailed": 45, "superseded": 5,
     "sent again after a lookup": 50, "SUBMITTING → IN_DOUBT": 60, "rerun paid again": 40, "accepted after death": 1,

@@ -15,7 +15,7 @@ from tests.faults.world_shapes import UNREAD
 
 SCHEDULES, CHUNK = 200, 50
 HAPPENED: Counter[str] = Counter()
-# How often each event must happen in these schedules. It happens about three times as often.
+# The least number of times that each event must happen in these schedules. In fact, it happens about three times as often.
 NEEDED = {
     "REJECTED SourceUnreadable": 60, "PROCESSING → COMPLETED": 80, "FAILED TimedOut": 70, "FAILED SourceUnreadable": 12,
     "outage until the deadline": 6, "deadly until the deadline": 4,

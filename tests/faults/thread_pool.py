@@ -36,7 +36,7 @@ def take() -> WorkerThread:
 
 
 def give_back(thread: WorkerThread) -> None:
-    """Return a thread to the pool shortly before its task ends."""
+    """Put a thread back into the pool. Its task must be about to end."""
     _idle.append(thread)
 
 

@@ -12,7 +12,7 @@ class Event(NamedTuple):
     step: int
     seconds: float
     worker: str  # empty for events of the schedule itself
-    what: str  # spawned, before, after, at, refused, lost, raised, sleeps, killed, died, ended, clock, note
+    what: str  # spawned, before, after, at, refused, lost, raised, sleeps, killed, died, ended, clock, note or story
     label: str
 
 

@@ -41,7 +41,7 @@ class Trouble:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the upload cannot be read from the beginning and will never be readable."""
+        """Whether the upload can never be read, from its beginning to the end of the schedule."""
         return self.begins == 0 and math.isinf(self.ends)
 
 
@@ -66,7 +66,7 @@ class Shape:
     vendor: str
     versioned: bool
     uploads: tuple[Planned, ...]
-    monthly_credits: Decimal  # 0 = no limit
+    monthly_credits: Decimal  # the monthly limit; 0 means no limit
     start: datetime
     deadline: float
     retention: float
@@ -114,7 +114,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     slow = 0.05 if operators else 0.03 if family == "versions" else rng.choice([0.0, 0.0, 0.01, 0.03])
     everywhere = deadly in ("*", "dynamo.*")
     deadline = rng.choice([180.0, 900.0, HOUR, HOUR, HOUR, 3 * HOUR]) if rng.random() < 0.95 else 24 * HOUR
-    deadline = max(deadline, HOUR) if operators or busy else deadline  # operators and busy keys need time to interfere
+    deadline = max(deadline, HOUR) if operators or busy else deadline  # several workers need time to interfere
     versioned = rng.random() < (0.8 if family == "versions" else 0.5)
     uploads = _uploads(rng, family, count * larger)
     return Shape(
@@ -178,7 +178,7 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
 
 
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:
-    """Put all uploads in different seconds, because without a sequencer the order of versions is known to the second only."""
+    """Put all uploads in different seconds, because S3 orders versions only by the second if their sequencer is unknown."""
     taken: set[int] = set()
     apart = []
     for planned in made:

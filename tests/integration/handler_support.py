@@ -1,4 +1,6 @@
-"""Helpers that run the functions as Lambda does. Queue, bus and state machine are moto's, and a simulator is the vendor."""
+"""Helpers that run the functions as Lambda does. Moto provides the queue, the bus and the state machine, and a simulator
+stands in for the vendor.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,8 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         }  # fmt: skip
         for name, value in variables.items():
             patch.setenv(name, value)
-        for function in (submit, finalize, sweep):  # Powertools reads its environment when the function is imported
+        # Set the namespace here, because Powertools read the environment when the function was imported.
+        for function in (submit, finalize, sweep):
             patch.setattr(function.metrics.provider, "namespace", "Darkroom")
         application = Container(os.environ, clients=client)
         for function in (submit, poll, finalize, sweep):

@@ -1,4 +1,6 @@
-"""A simulated intake queue for tests that run over hours. It redelivers messages, gives them up, and sweeps every minute."""
+"""A simulated intake queue for tests that run over hours. It delivers messages again until they reach the dead-letter queue,
+and runs a sweep every minute.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def limits(credits: str = "0", usd: str = "0") -> Limits:
 
 
 def make_ledger(cloud: Cloud, *, credits: str = "0", usd: str = "0") -> DynamoLedger:
-    """Return a ledger with these monthly limits. Between its tries it does not really sleep."""
+    """Return a ledger with these monthly limits. It repeats a failed write at once, without sleeping."""
     return DynamoLedger(LedgerTable(cloud.dynamodb, TABLE, lambda seconds: None), limits(credits, usd))
 
 

@@ -141,7 +141,7 @@ def test_the_ledger_says_until_when_a_key_is_written(application: ApplicationUnd
 def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(application: ApplicationUnderTest) -> None:
     upload = application.cloud.put("a.jpg", picture())
     application.ports["sources"] = Stubborn(application.ports["sources"], "tags", [RuntimeError("a bug")] * 3)
-    # Each delivery fails and counts, and none of them takes the job for one that another worker holds.
+    # Each delivery must fail, so that the queue counts it. None may be acknowledged as if another worker had the job.
     for _ in range(3):
         with pytest.raises(RuntimeError, match="a bug"):
             application.submit(upload)

@@ -1,4 +1,4 @@
-"""Tests that a cut connection to a bucket makes Darkroom refuse no upload and give up no paid result."""
+"""Tests that Darkroom refuses no upload and gives up no paid result when the connection to a bucket is cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests a vendor that charges more than its catalog says. Only the jobs in flight at that moment can exceed a limit."""
+"""Tests a vendor that charges more than its catalog says. Spending exceeds a limit at most by the extra charges of
+the jobs that run at that moment.
+"""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def test_a_result_not_to_be_had_until_its_retention_ends_is_lost_and_settled(
 def test_a_process_that_took_longer_than_results_are_kept_has_more_than_one_try(
     application: ApplicationUnderTest,
 ) -> None:
-    """The provider's retention begins when the process completes, not when it was submitted."""
+    """A provider keeps a result for a time that begins when the process completes, not when it was submitted."""
     application.retention = timedelta(hours=4)
     job = processing(application)
     application.clock.advance(timedelta(hours=5))

@@ -50,7 +50,7 @@ def test_the_layer_holds_no_compiled_code() -> None:
 def test_a_function_in_the_embedded_cloud_has_the_packages_of_the_layer_and_not_its_neighbours(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(find_application().layer_archive())) as layer:
         layer.extractall(tmp_path)
-    # The emulator's worker adds a layer in this way. Here, too, the interpreter has the same packages in its site-packages.
+    # Add the layer as the emulator's worker does. The layer must win, although this interpreter has the same packages, too.
     program = (
         "import os, site; lib = os.path.join('python', 'lib'); "
         "[site.addsitedir(os.path.join(lib, version, 'site-packages')) for version in os.listdir(lib)]; "

@@ -93,7 +93,8 @@ def test_a_missing_job_is_none(ledger: DynamoLedger) -> None:
     assert ledger.get("f" * 32) is None
 
 
-# Every write that a worker may still try after it lost its claim. The first function makes a job in a state that allows it.
+# Every write that a worker may still try after it lost its claim. Each entry has a function that makes a job in a state in
+# which the write is allowed, and a function that makes the write.
 WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object]]] = {
     "claim_output": (claimed, lambda ledger, job: ledger.claim_output(job, OUTPUT, "stale.jpg")),
     "reserve": (claimed, lambda ledger, job: ledger.reserve(job, plan(), OUTPUT, "a.jpg", "0" * 12, LATER)),

@@ -36,7 +36,7 @@ OVER_CAPACITY = error("ProvisionedThroughputExceededException")
 
 
 class Contended:
-    """Wraps a DynamoDB client. A call named in `faults` raises each of its errors once, without any effect, then works."""
+    """Wraps a DynamoDB client. A method named in `faults` first raises each of its errors once, without any effect."""
 
     def __init__(self, client: Any, faults: dict[str, list[ClientError]]) -> None:
         self._client, self._faults = client, faults

@@ -220,7 +220,7 @@ def test_a_lost_submit_at_a_vendor_without_a_list_is_a_persons_and_stays_reserve
 
 
 def sent_with_a_newer_key(application: ApplicationUnderTest, upload: Upload, *, accepted: bool) -> None:
-    """Submit the upload as another container would, which already has the new API key. Afterwards the old key is in use."""
+    """Submit the upload with a new API key, as another container might do. Afterwards, this container still has the old key."""
     application.provider.key = "new-key"
     application.provider.losses, application.provider.refusals = ([LOST], []) if accepted else ([], [LOST])
     application.submit(upload)

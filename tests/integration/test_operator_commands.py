@@ -1,5 +1,5 @@
-"""Tests the operator's commands: deciding jobs in doubt, finding the job that a command names, and refusing with the name
-of the right command.
+"""Tests the operator's commands. They decide jobs in doubt and find the job that a command names. A refusal names the command
+to use instead.
 """
 
 from __future__ import annotations

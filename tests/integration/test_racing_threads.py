@@ -134,7 +134,7 @@ class Storm:
             application.ports[name] = Locked(application.ports[name])
 
     def jobs(self) -> list[Any]:
-        """Return every job, read while no thread may call the database."""
+        """Return every job. While they are read, no thread can write."""
         with self.client.lock:
             return self.account.jobs()
 

@@ -1,5 +1,5 @@
-"""Tests how reconcile compares a provider's account with the ledger. Only charges that are not ours count as drift, until
-an operator accepts it.
+"""Tests how reconcile compares a provider's account with the ledger. Only credits that Darkroom
+did not spend count as drift, and drift is shown until an operator accepts it.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(
     assert known.sweep() == {}
     assert (
         known.alerts.noted == [WarningMetric.ACCOUNT_UNREAD] * 3
-    )  # without this warning, nobody would notice that the account is not read, and drift could stay unseen for weeks
+    )  # without this warning, nobody would know that the account cannot be read, and drift could stay unseen for weeks
     assert look(known) == 10
 
 

@@ -116,7 +116,7 @@ def test_an_older_version_that_completes_leaves_the_newer_ones_report(applicatio
 
 
 def failing_first(application: ApplicationUnderTest) -> tuple[Job, Job]:
-    """Return the jobs of an older and a newer version. The older one's process has failed, the newer one's is completed."""
+    """Return the jobs of an older and a newer version. The older job's process has failed, and the newer one's is completed."""
     uploads = [replace(application.cloud.put("a.jpg", picture(noise=n)), sequencer=f"0{n}") for n in (1, 2)]
     for upload in uploads:
         application.deliver(upload)

@@ -1,5 +1,5 @@
-"""Tests providers that fetch the image by a link. Each call gets a new link, whose file name is the submit's handle. The
-link is stored nowhere.
+"""Tests providers that fetch the image by a link. Each submit has a new link. The file name in it is the submit's handle, and
+the link is stored nowhere.
 """
 
 from __future__ import annotations

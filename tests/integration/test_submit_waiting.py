@@ -32,7 +32,7 @@ GRACE = timedelta(seconds=catalog.load("topaz").visibility_grace_seconds)
 
 
 class Killed(BaseException):
-    """Raised to let the worker die after the provider has accepted the submit."""
+    """Raised by the provider after it has accepted a submit, so that the worker dies."""
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""Tests that the sweep alone, when every message is lost, brings each unfinished job to its end. It is paid once, and
-nothing is done twice.
+"""Tests that the sweep brings every unfinished job to its end, even if all messages are lost. A job is paid once, and nothing
+is done twice.
 """
 
 from __future__ import annotations

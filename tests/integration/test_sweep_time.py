@@ -81,7 +81,7 @@ def due(application: ApplicationUnderTest, status: JobStatus, provider: str, cou
 
 @pytest.fixture
 def two(account: Cloud) -> Vendors:
-    """Return an application with the providers `slow` and `quick`. The sweep comes to the jobs of `slow` first."""
+    """Return an application with jobs of the providers `slow` and `quick`. The sweep reaches the jobs of `slow` first."""
     application = Vendors(account, ("slow", "quick"))
     due(application, JobStatus.COMPLETED, "slow", REMOVE_BATCH - 5)
     due(application, JobStatus.COMPLETED, "quick", 5, start=REMOVE_BATCH - 5)

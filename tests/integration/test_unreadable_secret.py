@@ -1,5 +1,5 @@
-"""Tests that jobs wait for an operator when the secret cannot be read or the role for links cannot be assumed. They do not
-retry all the time.
+"""Tests that jobs wait for an operator when the secret cannot be read or the role for links cannot be assumed. While they
+wait, they are tried only now and then.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def test_uploads_wait_for_the_secret_behind_one_circuit_and_are_sent_when_it_can
     intake.run(4 * HOUR)
     assert {(job.status, job.error_code) for job in keyed.cloud.jobs()} == {(JobStatus.CLAIMED, ErrorCode.AUTH_FAILED)}
     assert (intake.dead, set(keyed.alerts.rung)) == ([], {Alarm.CIRCUIT_OPEN})
-    # Each upload is received once at first, and two more messages are received for the probe of each quarter of an hour.
+    # Each of the five uploads is received once. After that, each quarter of an hour has one probe, with at most two messages.
     assert sum(intake.invocations.values()) <= 5 + 4 * 4 * 2
     secrets.code = None
     intake.run(HOUR)

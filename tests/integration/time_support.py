@@ -20,16 +20,16 @@ QUARTER = timedelta(minutes=15)
 
 
 class WorkerDied(BaseException):
-    """Stands for a worker that is killed. It is no Exception, so that the code under test does not catch it."""
+    """Raised to kill a worker. It does not derive from Exception, so the code under test does not catch it."""
 
 
 def die(*_: Any, **__: Any) -> Any:
-    """Kill the worker. A test puts this in the place of a method, so the method has no effect."""
+    """Kill the worker. A test puts this function in the place of a method, whose effect then does not happen."""
     raise WorkerDied
 
 
 def dead_after(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that takes effect and then kills the worker."""
+    """Return a function that calls `method`, so that it has its effect, and then kills the worker."""
 
     def call(*args: Any, **named: Any) -> Any:
         method(*args, **named)

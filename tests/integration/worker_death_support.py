@@ -15,8 +15,8 @@ LEASE = INVOCATION + timedelta(seconds=61)
 WHEN = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 PLANNED: list[Dying] = []
 
-# Deaths after the settlement leave the staged result behind, and the bucket's lifecycle deletes it. Each entry is a port,
-# its method, and whether the worker dies after the method's effect.
+# The deaths after the settlement. They leave the staged result behind, and the bucket's lifecycle rule deletes it later.
+# Each entry is a port, its method, and whether the worker dies after the method's effect.
 LEAVES = {
     ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "mark_published", False),
     ("ledger", "mark_published", True), ("staging", "drop", False),
@@ -24,7 +24,7 @@ LEAVES = {
 
 
 class WorkerDied(BaseException):
-    """Stands for a worker that is killed. It is no Exception, so that the code under test does not catch it."""
+    """Raised to kill a worker. It does not derive from Exception, so the code under test does not catch it."""
 
 
 class Dying:

@@ -29,7 +29,7 @@ def picture_server(session_picture_server: PictureServer) -> PictureServer:
 
 
 class SimulatorPool:
-    """Keeps simulators that a later test can use, because nothing was accepted, no fault happened and no setting changed."""
+    """Keeps simulators for later tests. It keeps one only if it accepted no submit, met no fault, and has its old settings."""
 
     def __init__(self) -> None:
         self._fresh: dict[str, tuple[Pair, ExitStack, dict[str, int]]] = {}

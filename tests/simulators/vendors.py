@@ -37,7 +37,8 @@ class Vendor:
     name: str
     make: Callable[..., Simulator[Any, Any]]
     speed: float
-    submit: Callable[[httpx.Client, PictureServer, str], Answer]  # sends a submit with this mark, which is accepted
+    # Sends a submit with this mark; the simulator accepts it.
+    submit: Callable[[httpx.Client, PictureServer, str], Answer]
     link: Callable[[httpx.Client, Answer], str]  # waits for the result and returns its URL
     marks: Callable[[httpx.Client], list[str | None]]  # the marks in the vendor's list
     fetched: Callable[[httpx.Client, str], Answer]  # submits the picture at this URL

@@ -183,7 +183,7 @@ class ProviderUnderTest(ABC):
     def find(
         self, attempt: int = 1, run: int = 1, job_id: str | None = None, provider: Provider | None = None, **tags: str
     ) -> tuple[FoundProcess, ...] | None:
-        """Return the processes of a run that the vendor's list shows, or None if the list says nothing about it."""
+        """Return the processes that the vendor's list shows for a run, or None if the list cannot tell."""
         send_mode = self.plan(**tags).send_mode
         return (provider or self.provider).find(self.handle(attempt, run, job_id), send_mode, self.since)
 

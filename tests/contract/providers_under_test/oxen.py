@@ -15,8 +15,8 @@ from darkroom_local.simulators.oxen.published_facts import MODELS
 
 
 class OxenUnderTest(SimulatedProvider):
-    """Oxen.ai. It has a queue, and a synchronous call that its list does not show. Both fetch the input by link. Its API
-    tells the prices.
+    """Oxen.ai. It has a queue, and synchronous calls that no list shows. Both fetch the input by link. Its API also returns
+    the prices.
     """
 
     name = vendor = "oxen"

@@ -31,7 +31,7 @@ OPTIONS: Mapping[str, dict[str, float]] = {
 
 
 class Keys:
-    """Stands in for the store of API keys. A refresh reads the key `stored`; until then the adapter gets the earlier key."""
+    """Stands in for the store of API keys. An adapter gets the key that was read last. A refresh reads `stored`."""
 
     def __init__(self, key: str) -> None:
         self.stored = self._read = key
@@ -56,12 +56,13 @@ class SimulatedProvider(ProviderUnderTest):
     operations: ClassVar[Mapping[str, str]] = {
         "synchronous": "submit"
     }  # a test's name for an operation → the vendor's name for it
-    page_limit: ClassVar[tuple[ModuleType, str]]  # the module and name of the adapter's page limit
+    # The adapter's module, and the constant in it that says how many entries a page of the list has.
+    page_limit: ClassVar[tuple[ModuleType, str]]
     answers_before_second_page: ClassVar[int] = 1  # how many answers come before the second page
     inline_fault: ClassVar[str] = ""  # the fault that makes a synchronous call answer with base64
     # The simulator's models: the path of each, and the vendor's name for it.
     published: ClassVar[frozenset[tuple[str, str]]]
-    # Values that the vendor accepts and the catalog refuses: (model, parameter) → why.
+    # (model, parameter) → why the vendor accepts values that the catalog refuses
     accepted_beyond: ClassVar[Mapping[tuple[str, str], str]] = {}
     shapes: ClassVar[
         Mapping[str, tuple[int, int]]

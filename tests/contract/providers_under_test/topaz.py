@@ -23,7 +23,7 @@ REQUEST_LIMIT_BYTES = 12_000_000
 
 
 class TopazUnderTest(SimulatedProvider):
-    """Topaz. Its list shows file names, its API tells the account's credits, and its synchronous calls return the picture
+    """Topaz. Its list shows file names, its API returns the account's credits, and its synchronous calls return the picture
     itself.
     """
 

@@ -17,7 +17,7 @@ from darkroom_local.simulators.uwear.published_facts import CREDITS
 
 
 class UwearUnderTest(SimulatedProvider):
-    """uwear.ai. It fetches inputs by link only, its list names the inputs, and its API does not tell the account's credits."""
+    """uwear.ai. It fetches inputs by link only, its list names the inputs, and its API does not return the account's credits."""
 
     name = vendor = "uwear"
     capabilities = frozenset(

@@ -1,4 +1,4 @@
-"""Tests the results of the Oxen.ai simulator: presigned links, and URLs that redirect to one after they got the API key."""
+"""Tests the result URLs of the Oxen.ai simulator. Some are presigned links, and others need the API key and then redirect."""
 
 from __future__ import annotations
 
