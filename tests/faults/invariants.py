@@ -127,7 +127,7 @@ class Invariants:
         if told != (handle.run, handle.attempt, "SUBMITTING"):
             self.breach("a submit is made under the attempt that the ledger knows", f"{handle}, the ledger: {told}")
         if number(row, "credits_reserved") < process.plan.price:
-            self.breach("nothing is sent without its reservation", str(handle))
+            self.breach("nothing is sent before its credits are reserved", str(handle))
 
     def event_sent(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Check an event before it is sent."""

@@ -102,7 +102,7 @@ class MemoryStepFunctions:
             case "Succeed" | "Fail":
                 execution.status = "SUCCEEDED" if state["Type"] == "Succeed" else "FAILED"
             case other:
-                raise AssertionError(f"{name} is a state of type {other}")
+                raise AssertionError(f"the state {name} has the type {other}, which this class does not support")
 
     def _task(self, execution: Execution, state: dict[str, Any], delay: float) -> None:
         execution.tasks += 1

@@ -37,7 +37,7 @@ class RecheckingLedger:
         """Return the job. Raises Inapplicable if its run or attempt is not the one that the operator has seen."""
         job: Job | None = self._ledger.get(job_id)
         if job and (job.run, job.attempt) != self._seen:
-            raise Inapplicable("the job moved on since it was looked at")
+            raise Inapplicable("the job has changed since the operator looked at it")
         self._thinks()
         return job
 

@@ -164,7 +164,7 @@ def no_wait_for_the_dead(patch: Patch) -> None:
 
 
 def another_keys_list_believed(patch: Patch) -> None:
-    """Believe an empty list, even if another API key made the submit."""
+    """Believe an empty list, even if the submit was made with another API key."""
     original = InDoubt.resolve
 
     def settle(self: InDoubt, job: Any) -> Any:

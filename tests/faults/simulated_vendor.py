@@ -206,7 +206,7 @@ class VendorClient:
         try:
             keep(made.process_id, Link(body).stream())
         except Exception:  # like the adapters, leave the job in doubt if its result could not be staged
-            raise SubmitInDoubt("the result could not be kept") from None
+            raise SubmitInDoubt("the result could not be staged") from None
         if loses:
             raise self._lost(rng)
         return Submission(

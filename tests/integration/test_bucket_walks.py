@@ -177,7 +177,7 @@ def two_versions(application: ApplicationUnderTest) -> list[Upload]:
             ]
         for one in uploads:
             application.cloud.s3.delete_object(Bucket=INPUT, Key=key, VersionId=one.version_id)
-    raise AssertionError("never reached")
+    raise AssertionError("the loop has no end, so this line is never reached")
 
 
 @pytest.mark.parametrize("lost", [[0], [1], [0, 1]], ids=["the older's event", "the newer's", "both"])

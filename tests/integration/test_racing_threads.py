@@ -184,7 +184,7 @@ class Storm:
             if len(jobs) == len(messages) and {job.status for job in jobs} <= ENDED:
                 return
             self.application.clock.advance(self.dice.choice([31, 61, LEASE.total_seconds()]))
-        raise AssertionError(f"undecided: {Counter(job.status for job in self.jobs())}")
+        raise AssertionError(f"some jobs are still undecided: {Counter(job.status for job in self.jobs())}")
 
     def finish_all(self) -> None:
         self.application.provider.become(ProcessState.COMPLETED)
@@ -193,7 +193,7 @@ class Storm:
             if {job.status for job in self.jobs()} <= TERMINAL:
                 return
             self.application.clock.advance(LEASE)
-        raise AssertionError(f"unfinished: {Counter(job.status for job in self.jobs())}")
+        raise AssertionError(f"some jobs have not ended: {Counter(job.status for job in self.jobs())}")
 
 
 @pytest.mark.parametrize("seed", [1])

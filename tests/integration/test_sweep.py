@@ -48,7 +48,8 @@ def sweep_until(application: ApplicationUnderTest, *statuses: JobStatus, minutes
             return
         application.clock.advance(MINUTE)
         application.sweep_and_deliver()
-    raise AssertionError(f"still {[job.status for job in application.cloud.jobs()]} after {minutes} sweeps")
+    left = [job.status for job in application.cloud.jobs()]
+    raise AssertionError(f"after {minutes} sweeps, the jobs still have the statuses {left}")
 
 
 def sent(application: ApplicationUnderTest) -> list[str]:

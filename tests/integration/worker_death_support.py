@@ -72,7 +72,7 @@ def deliver_until_done(application: ApplicationUnderTest, upload: Upload) -> Non
             return
         except WorkerDied:
             application.clock.advance(LEASE)
-    raise AssertionError("died three times")
+    raise AssertionError("the worker died three times")
 
 
 def finalize_until_done(application: ApplicationUnderTest) -> None:
@@ -83,7 +83,7 @@ def finalize_until_done(application: ApplicationUnderTest) -> None:
             return
         except WorkerDied:
             application.clock.advance(LEASE)
-    raise AssertionError("died three times")
+    raise AssertionError("the worker died three times")
 
 
 def sweep_until_done(application: ApplicationUnderTest, upload: Upload | None = None) -> None:

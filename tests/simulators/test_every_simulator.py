@@ -214,7 +214,7 @@ def test_faults_can_be_written_in_one_line(shared: SharedSimulator) -> None:
             parse(line)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.skipif(os.name == "nt", reason="this system has no POSIX signals")
 @pytest.mark.parametrize(("name", "number"), [*((name, signal.SIGTERM) for name in VENDORS), ("topaz", signal.SIGINT)])
 def test_serving_ends_cleanly_when_told_to(name: str, number: signal.Signals, picture_server: PictureServer) -> None:
     code = textwrap.dedent(f"""

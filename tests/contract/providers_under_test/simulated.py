@@ -139,7 +139,7 @@ class SimulatedProvider(ProviderUnderTest):
     def await_end(self, process_id: str) -> None:
         deadline = time.monotonic() + FINISH_SECONDS
         while self.provider.progress(process_id).state is ProcessState.RUNNING:
-            assert time.monotonic() < deadline, "the simulator did not finish the job"
+            assert time.monotonic() < deadline, "the simulator did not finish the job in time"
             time.sleep(0.005)
 
     def paid(self) -> int:

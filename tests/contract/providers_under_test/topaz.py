@@ -65,7 +65,7 @@ class TopazUnderTest(SimulatedProvider):
         ("Super Focus V2", "seed"): "the vendor publishes no bounds",
         ("Text Refine", "strength"): "the simulator does not know which models of enhance take a strength",
     }
-    # The longest allowed side can be reached only from a long and narrow picture. Others would have too large a result.
+    # Only a result that is one pixel high or wide can have the longest allowed side. Any other result would be too large.
     shapes: ClassVar = {"output_width": (32_000, 1), "output_height": (1, 32_000)}
 
     def __init__(self, site: Site, **settings: Any) -> None:
