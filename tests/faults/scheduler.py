@@ -264,7 +264,7 @@ class Scheduler:
         except BaseException as error:
             outcome = error.with_traceback(None) if isinstance(error, WorkerDied) else error
         if worker.dead and not isinstance(outcome, WorkerDied):
-            outcome = WorkerDied(worker.name)  # the worker's code caught its own death
+            outcome = WorkerDied(worker.name)  # the worker's code caught the error that kills it
         if not self._closing:
             said = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, BaseException) else ""
             self.record("ended", said)

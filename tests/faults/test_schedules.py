@@ -43,7 +43,8 @@ BY_VENDOR = {
     "blind: resubmitted by a person": 90, "rotates: schedules": 150, "rotates: adopted": 30,
     "rotates: sent again after a lookup": 30, "rotates: SUBMITTING → IN_DOUBT": 25, "rotates: adopted by a person": 10,
 }  # fmt: skip
-# These events belong to synchronous calls, which are in test_synchronous_schedules.
+# Events that must never happen here. A blind vendor has no list that could cause the first two, and only synchronous calls
+# stage a result.
 NEVER = ("blind: sent again after a lookup", "blind: orphan", "staged")
 # The least number of times that workers must die before or after each effect of submit and finalize.
 DEADLY = {

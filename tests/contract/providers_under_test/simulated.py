@@ -66,7 +66,7 @@ class SimulatedProvider(ProviderUnderTest):
     accepted_beyond: ClassVar[Mapping[tuple[str, str], str]] = {}
     shapes: ClassVar[
         Mapping[str, tuple[int, int]]
-    ] = {}  # parameter → a picture's size with which the parameter's bounds can be reached
+    ] = {}  # parameter → the size of a picture for which the parameter may have its extreme values
     download_faults = (
         "cut",
         "expired",
