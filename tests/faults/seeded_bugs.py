@@ -158,8 +158,8 @@ def no_grace(patch: Patch) -> None:
 
 
 def no_wait_for_the_dead(patch: Patch) -> None:
-    """Treat the end of the lease as the end of the request, without grace or margin."""
-    patch.setattr(InDoubt, "provable_at", lambda self, job: job.lease_until or job.next_attempt_at or job.created_at)
+    """Believe the vendor's list as soon as the answer is lost or the lease ends, without grace or margin."""
+    patch.setattr(InDoubt, "provable_at", lambda self, job: job.require_lost().lost_at)
     patch.setattr(submit, "LEASE_MARGIN", timedelta(0))
 
 
