@@ -1,5 +1,5 @@
-"""What a user sees of each vendor: a picture is sent by link or in a synchronous call, and the result is like any
-other.
+"""Tests what a user sees of each vendor. Some vendors fetch the picture by link, and some answer with the result, but the
+user finds all results in the same form.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STAGED = "_darkroom/incoming/"
 
 @dataclass(frozen=True)
 class Case:
-    """An upload of 96×64, and its expected result."""
+    """Holds an upload of 96×64 pixels, and the result that is expected for it."""
 
     key: str
     tags: str
@@ -34,7 +34,7 @@ class Case:
     size: tuple[int, int] = (192, 128)
     sent_as: str = "JPEG"
     comes_as: str = "JPEG"
-    output_key: str = ""  # the upload's own, unless the format changes
+    output_key: str = ""  # the result's key if the format changes; the upload's key if empty
     is_synchronous: bool = False
     by_link: bool = True
 
@@ -82,7 +82,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
-    """Upload every case at once. Return the jobs when all have ended."""
+    """Upload all cases at once. Return their jobs when all have ended."""
     for case in CASES.values():
         darkroom.upload(case.key, picture(format=case.sent_as), case.tags)
     ended = darkroom.ended(case.key for case in CASES.values())
@@ -98,7 +98,7 @@ def staged(room: Darkroom) -> set[str]:
 
 
 def link_of(submit: dict[str, Any]) -> str:
-    """Return the URL that a submit gave for its picture."""
+    """Return the URL of the picture that a submit sent to the vendor."""
     return str(submit.get("image_url") or submit.get("input_image"))
 
 
@@ -178,7 +178,9 @@ def test_each_end_is_told_with_its_provider(darkroom: Darkroom, jobs) -> None:
 
 @pytest.fixture(scope="module")
 def held_back(darkroom: Darkroom) -> Callable[..., str]:
-    """Upload without an event, set faults for it, then send its message. Return the id of its job."""
+    """Return a function that uploads a picture without an event, sets faults for its job, and then sends its message. That
+    function returns the id of the job.
+    """
 
     def send(key: str, tags: str, vendor: str, *faults: str, **options: float) -> str:
         darkroom.upload(key, picture(format="PNG"), tags)
@@ -248,7 +250,7 @@ def test_a_lost_answer_of_a_synchronous_call_is_never_sent_twice(darkroom: Darkr
 
 def test_no_key_and_no_link_is_written_anywhere(darkroom: Darkroom, jobs) -> None:
     said = darkroom.everything_written()
-    assert darkroom.job_id(CASES["uwear"].key) in said  # the search covers the places where jobs are written
+    assert darkroom.job_id(CASES["uwear"].key) in said  # the text names jobs, so it is the right text to search
     assert not [vendor for vendor in vendors() if simulated_key(vendor) in said]
     for trace in ("signature=", "x-amz-", "/results/"):
         assert trace not in said.lower()
