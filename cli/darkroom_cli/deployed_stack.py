@@ -33,6 +33,7 @@ class Deployment:
     container: Container
     outputs: Mapping[str, str]
     client: Callable[[str], Any] = field(repr=False)
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the stack's, as it was deployed
 
     @property
     def operate(self) -> OperatorCommands:
@@ -73,19 +74,22 @@ def connect(stack: str) -> Deployment:
         return session.client(service, config=AWS_CONFIG)
 
     cloudformation = client("cloudformation")
-    outputs = _outputs(cloudformation, stack)
+    described = _stack(cloudformation, stack)
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described.get("Outputs", [])}
+    parameters = {entry["ParameterKey"]: entry["ParameterValue"] for entry in described.get("Parameters", [])}
     function = _submit_function(cloudformation, stack)
     configuration = client("lambda").get_function_configuration(FunctionName=function)
     environment = configuration.get("Environment", {}).get("Variables")
     if not environment:
         raise NoDeployment(f"the environment of {function} cannot be read: may you use the key it is encrypted with?")
     container = Container(environment, clients=client, credentials=session.get_credentials, interactive=True)
-    return Deployment(container, outputs, client)
+    return Deployment(container, outputs, client, parameters)
 
 
-def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
+def _stack(cloudformation: Any, stack: str) -> dict[str, Any]:
     described = _described(stack, cloudformation, lambda: cloudformation.describe_stacks(StackName=stack))
-    return {entry["OutputKey"]: entry["OutputValue"] for entry in described["Stacks"][0].get("Outputs", [])}
+    found: dict[str, Any] = described["Stacks"][0]
+    return found
 
 
 def _submit_function(cloudformation: Any, stack: str) -> str:

@@ -63,10 +63,14 @@ class Quote:
 
     def plan(self, job: Job, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
         """Return the plan and the image's facts. Raises SourceGone, and a Refusal if the job must be rejected."""
-        facts = images.inspect(self.sources.reader(source), source.size_bytes)
-        plan = self.plan_of(settings, facts, source.size_bytes)
+        plan, facts = self.look(settings, source)
         _log_plan(job, plan)
         return plan, facts
+
+    def look(self, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
+        """Return the same as `plan` for an upload that has no job."""
+        facts = images.inspect(self.sources.reader(source), source.size_bytes)
+        return self.plan_of(settings, facts, source.size_bytes), facts
 
     def plan_of(self, settings: Settings, facts: ImageFacts, size_bytes: int) -> Plan:
         """Return the plan for an image whose facts are known. Raises a Refusal if the job must be rejected."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
-from darkroom.model import Job
+from darkroom.model import Job, JobStatus
 
 
 class OperatorLedger(Protocol):
@@ -31,3 +32,9 @@ class OperatorLedger(Protocol):
     ) -> Iterator[Job]:
         """Yield the jobs of an open status, of a source (`bucket/key`), or of a day of creation (`YYYY-MM-DD`), oldest first.
         Exactly one of the three is given."""
+
+    def statuses(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
+        """Return job id → status of those of at most 100 jobs that exist."""
+
+    def committed(self, unit: str, month: str) -> Decimal:
+        """Return what is reserved and spent of a month's budget (`YYYY-MM`), in a provider's own unit or in `usd`."""
