@@ -53,7 +53,7 @@ def test_the_last_rule_that_matches_wins_key_by_key(application: ApplicationUnde
 def test_a_wrong_file_has_a_report_and_uploads_below_it_cost_nothing_until_it_is_mended(
     application: ApplicationUnderTest,
 ) -> None:
-    assert "in/darkroom.toml: sclae is not known; did you mean scale" in drop(
+    assert "in/darkroom.toml: sclae='2' is not known; did you mean scale" in drop(
         application, "in/darkroom.toml", "sclae=2"
     )
     report = application.cloud.report("in/darkroom.toml")

@@ -21,7 +21,7 @@ WRONG_PARAMETERS = {
     "MetadataSettings=of": "--parameter MetadataSettings=of: not valid; it must be empty or on or prefixed or off.",
 }
 WRONG_SETTINGS = {
-    "scael=2": "--set: setting 'scael' is not known; did you mean scale?",
+    "scael=2": "--set: setting scael='2' is not known; did you mean scale?",
     "scale=two": "--set: scale='two' is not valid for model Standard V2; allowed: ",
     "model=Standrad V2": "--set: model='Standrad V2' is not a model of topaz; did you mean Standard V2, ",
     "provider=topas": "--set: provider='topas' is not known; did you mean topaz?",

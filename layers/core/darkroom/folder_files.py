@@ -160,7 +160,8 @@ class _Reader:
         if setting_checks.canonical_is_unknown(name):
             known = sorted({*known_keys(), *other_keys})
             near = did_you_mean(closest(name.lower(), known)) or f"; valid keys: {', '.join(known)}"
-            raise InvalidSetting(f"{where} is not known{near}")
+            given = f"={quoted(str(value))}" if isinstance(value, str | int) else ""
+            raise InvalidSetting(f"{where}{given} is not known{near}")
         match value:
             case bool():
                 return str(value).lower()

@@ -66,9 +66,10 @@ def _models(setting: ResolvedSetting | None, books: Sequence[Catalog]) -> list[M
     found = [model for book in books if (model := book.find_model(setting.value))]
     if not found:
         names = [model.name for model in every]
-        near = did_you_mean(closest(setting.value.replace("-", " ").replace("_", " "), names)) or "; see docs/models.md"
+        near = did_you_mean(closest(setting.value.replace("-", " ").replace("_", " "), names)) or ";"
         of = books[0].provider if len(books) == 1 else "any provider"
-        raise InvalidSetting(f"model={quoted(setting.value)} in {setting.layer} is not a model of {of}{near}")
+        what = f"model={quoted(setting.value)} in {setting.layer} is not a model of {of}"
+        raise InvalidSetting(f"{what}{near} `darkroom models` lists all")
     return [*found, *every]
 
 

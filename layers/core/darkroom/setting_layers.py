@@ -32,6 +32,7 @@ OUR_KEYS = frozenset(
 REFUSE, REPLACE = "refuse", "replace"  # what becomes of an upload whose model the provider has retired
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
 NO_HEADER_NAME = re.compile("[:/@]")  # of the characters of a tag's key (RFC 9110, section 5.1)
+PLAIN_KEY = re.compile("[A-Za-z0-9_-]+")
 LABEL_MAX_CHARACTERS = 256  # S3's limit for a tag value
 MAX_SHOWN_CHARACTERS = 80
 
@@ -250,6 +251,11 @@ def quoted(value: str) -> str:
     return repr(value if len(value) <= MAX_SHOWN_CHARACTERS else value[:MAX_SHOWN_CHARACTERS] + "…")
 
 
+def _written(key: str) -> str:
+    """Return a key for a message, in quotes if it has other characters than keys of settings."""
+    return key if len(key) <= MAX_SHOWN_CHARACTERS and PLAIN_KEY.fullmatch(key) else quoted(key)
+
+
 def did_you_mean(names: Sequence[str]) -> str:
     """Return `; did you mean a, b?` for a message, or an empty text if there are no names."""
     return f"; did you mean {', '.join(names)}?" if names else ""
@@ -307,7 +313,7 @@ def _check_entries(entries: Sequence[_Entry], known: frozenset[str]) -> None:
     for entry in entries:
         if entry.key not in known:
             valid = sorted(known)
-            where = f"setting {quoted(entry.written)} in {entry.layer.name} is not known"
+            where = f"setting {_written(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not known"
             hint = did_you_mean(closest(entry.key, valid)) or f"; valid keys: {', '.join(valid)}"
             raise InvalidSetting(f"{where}{hint}")
         if not entry.value:
@@ -365,9 +371,10 @@ def _check_retired(setting: ResolvedSetting | None) -> str:
     word = setting.value.lower()
     if word not in (REFUSE, REPLACE):
         invalid = f"retired={quoted(setting.value)} from {setting.layer} is not valid"
-        raise InvalidSetting(f"{invalid}; allowed: {REFUSE}, {REPLACE}")
+        near = did_you_mean(closest(word, (REFUSE, REPLACE), n=1)) or ";"
+        raise InvalidSetting(f"{invalid}{near} allowed: {REFUSE}, {REPLACE}")
     return word
 
 
 def _invalid_value(entry: _Entry, why: str) -> InvalidSetting:
-    return InvalidSetting(f"{entry.written}={quoted(entry.value)} in {entry.layer.name} is not valid; {why}")
+    return InvalidSetting(f"{_written(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not valid; {why}")
