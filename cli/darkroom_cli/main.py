@@ -9,7 +9,7 @@ from darkroom_cli import actions, local, models, queries, rerun, simulate
 app = typer.Typer(
     help="Drop an image into a bucket; find the enhanced one in another; every credit accounted for.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,  # locals hold API keys
+    pretty_exceptions_show_locals=False,  # local variables may hold API keys
     rich_markup_mode=None,
 )
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
