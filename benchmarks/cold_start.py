@@ -198,7 +198,7 @@ def _parts(found: Mapping[str, list[Times]]) -> Table:
 
 def _notes(found: Mapping[str, list[Times]]) -> list[str]:
     return [
-        f"Medians of {len(found[BARE])} fresh processes each, interleaved. A ratio is the median of each round's own ratio.",
+        f"Medians of {len(found[BARE])} fresh processes each, interleaved. A ratio is the median of the ratios of all rounds.",
         "An import that two parts share is counted in both, so the parts add up to more than the whole.",
     ]
 

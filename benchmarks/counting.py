@@ -209,7 +209,7 @@ def _one_job(meter: Meter, scenario: Scenario, which: str) -> Counted:
     for late_seconds in LATE_SECONDS:
         if _took_all_polls(meter, scenario, which, late_seconds):
             return meter.counted
-    raise AssertionError(f"{scenario}: the job ended before its polls, though {late_seconds} s late")
+    raise AssertionError(f"{scenario}: the job ended before its polls, although it ended {late_seconds} s late")
 
 
 def _took_all_polls(meter: Meter, scenario: Scenario, which: str, late_seconds: float) -> bool:
@@ -264,7 +264,7 @@ def _await_end(meter: Meter, job: Mapping[str, Any]) -> None:
     provider = meter.application.adapters.providers[str(job["provider"])]
     until = time.monotonic() + PATIENCE_SECONDS
     while provider.progress(str(job["process_id"])).state is ProcessState.RUNNING:
-        assert time.monotonic() < until, f"not done after {PATIENCE_SECONDS} s: {job}"
+        assert time.monotonic() < until, f"the provider has not finished the job after {PATIENCE_SECONDS} s: {job}"
         time.sleep(0.1)
 
 

@@ -207,8 +207,8 @@ def _result(found: Mapping[int, dict[str, list[Sample]]], shaped: Mapping[str, l
         ratios,
         goals,
         [
-            "A ratio is the median of each round's own ratio. Seconds and MiB are medians.",
-            "Extra memory is the peak beyond what the process took after its imports and clients were made.",
+            "A ratio is the median of the ratios of all rounds. Seconds and MiB are medians.",
+            "Extra memory is how much the process grew at its peak, after its imports and clients were made.",
             "Goals are for the largest size. "
             "At 64 MiB, the three requests about the upload and the eight connections count for more.",
         ],

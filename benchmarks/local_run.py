@@ -157,8 +157,10 @@ def _result(count: int, ours: list[Way], script: list[Way], ends: dict[str, floa
         ratios,
         goals={name: 5.0 for name in ratios if name.startswith("seconds to the end")},
         notes=[
-            "CPU of the simulated provider is in both. Start and end are in the CPU, and not in the pictures a second.",
-            f"The signals come when {INTERRUPTED_AFTER:.0%} of the results are there; what is ready then is still brought.",
+            "Both CPU figures include the simulated provider. Starting and ending count for the CPU, but not for the pictures a "
+            "second.",
+            f"The signals are sent when {INTERRUPTED_AFTER:.0%} of the results are there. Results that are ready by then are "
+            "still fetched.",
         ],
         plot=Plot(
             "CPU of one picture", "bar", "", "seconds", {"CPU": [(str(row[0]), float(str(row[2]))) for row in rows]}

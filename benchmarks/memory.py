@@ -74,7 +74,7 @@ class Worker:
         print(json.dumps(event), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit("a handler's process ended")
+            raise SystemExit("the process of a handler ended without an answer")
         answer, cpu, self.peak_mib = json.loads(line)
         self.cpu_seconds.append(cpu)
         return answer
@@ -156,8 +156,10 @@ def run(quick: bool = False) -> Result:
         tables=[_measured(handlers), *(_model(h, handlers[h]) for h in HANDLERS)],
         ratios={},
         notes=[
-            f"A picture has {len(noise.getvalue()) / 1e6:.0f} MB; the embedded cloud speaks TLS, the simulator plain http.",
-            f"assumed: {OVERHEAD_MIB} MiB of Lambda's own beside the process; the seconds an invocation waits for others.",
+            f"A picture has {len(noise.getvalue()) / 1e6:.0f} MB. "
+            "The embedded cloud uses TLS, and the simulator uses plain http.",
+            f"assumed: {OVERHEAD_MIB} MiB that Lambda needs in addition to the process, "
+            "and the seconds for which an invocation waits.",
         ],
     )
 

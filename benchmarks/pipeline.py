@@ -81,7 +81,8 @@ def _burst(room: Darkroom, floor: Floor, count: int, name: str) -> Burst:
     jobs = _ended(room, keys)
     wall = max(_at(job, "completed_at") for job in jobs.values()) - min(sent.values())
     if any(job["status"] != "COMPLETED" for job in jobs.values()) or len(room.simulator.submits) - before != count:
-        raise RuntimeError(f"{count} uploads in {time.monotonic() - began:.0f} s, and not each completed by one submit")
+        seconds = time.monotonic() - began
+        raise RuntimeError(f"{count} uploads, {seconds:.0f} s: not every job was completed by exactly one submit")
     provider = 1.0 / SPEED  # the time that the simulator takes for a picture of 0.006 megapixels
     events, states = floor.seconds(count)
     return Burst(
@@ -152,7 +153,7 @@ def _result(bursts: list[Burst], memory: list[tuple[str, float]]) -> Result:
         Table("Processes of the functions", ["function", "peak memory, MiB"], [[name, most] for name, most in memory]),
     ]
     notes = [
-        f"The provider needs {1_000 / SPEED:.0f} ms a picture; Darkroom asks {WAIT_SECONDS} s after the submit at the earliest.",
+        f"The provider needs {1_000 / SPEED:.0f} ms a picture; Darkroom polls {WAIT_SECONDS} s after the submit at the earliest.",
         "The emulator's own time: as many objects through S3, EventBridge and SQS to a function that does nothing, then as many "
         "executions of the same states with such functions.",
         "Functions, provider and emulator share one machine. On AWS, functions have their own processors.",

@@ -22,11 +22,12 @@ MOST_DRAIN = (
 )
 NOTES = [
     "Time is virtual, and the same seed gives the same run. The figures do not depend on the machine.",
-    "Modelled after AWS' documents: StartExecution's bucket of 1,300 and 300 a second, the pollers' 5 and 300 more a minute, "
-    "1,000 write units a second of a key and of an index' partition and 4,000 of a new table, visibility and receives as in "
-    "the template.",
+    "From the AWS documentation: StartExecution has a token bucket of 1,300, refilled by 300 a second. Lambda starts with 5 "
+    "pollers and adds 300 a minute. A key and a partition of an index take 1,000 write units a second, and a new table takes "
+    "4,000. Visibility timeout and number of receives are those of the template.",
     "Assumed: how long calls take (benchmarks/scaling/limits.py), and that a transaction holds its items for 10 ms.",
-    "`pace` is the least a burst can take: the provider's submits a minute, or submit's own time at the permitted concurrency.",
+    "`pace` is the shortest time that a burst can take, by the provider's submits a minute or by submit's run time at the "
+    "permitted concurrency.",
 ]
 
 

@@ -144,7 +144,7 @@ class World:
             while self._heap and self._failure is None and not self._until():
                 at, _, what = heapq.heappop(self._heap)
                 if at > self._latest:
-                    raise Overtime(f"not at rest after {self._latest:.0f} s")
+                    raise Overtime(f"there is still work after {self._latest:.0f} virtual seconds")
                 self.seconds = at
                 self.steps += 1
                 if isinstance(what, Worker):

@@ -96,7 +96,7 @@ def reconcile(
         bool,
         typer.Option(
             "--accept",
-            help="Use it when you know the reason for the drift. The next comparison starts from the account now.",
+            help="Use it if you know why there is drift. The next comparison starts from the account as it is now.",
         ),
     ] = False,
     stack: Stack = DEFAULT_STACK,

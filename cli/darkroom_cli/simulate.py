@@ -11,10 +11,10 @@ import typer
 from darkroom_cli.optional_packages import local_extras
 
 VENDORS = {
-    "topaz": "Serve the Topaz Labs image API until interrupted. It really processes pictures.",
-    "uwear": "Serve the uwear.ai upscale API until interrupted. It really fetches and enlarges pictures.",
-    "aimlapi": "Serve AI/ML API's Topaz models until interrupted. A picture costs 210,000 credits.",
-    "oxen": "Serve the Oxen.ai image upscaler until interrupted. A picture costs 500 credits of 0.0001 US dollars.",
+    "topaz": "Simulate the Topaz Labs image API until interrupted. Pictures are really processed.",
+    "uwear": "Simulate the uwear.ai upscale API until interrupted. Pictures are really fetched and enlarged.",
+    "aimlapi": "Simulate the Topaz models of AI/ML API until interrupted. A picture costs 210,000 credits.",
+    "oxen": "Simulate the image upscaler of Oxen.ai until interrupted. A picture costs 500 credits of 0.0001 US dollars.",
 }
 app = typer.Typer(help="Run a provider's simulator on this machine.", no_args_is_help=True)
 
