@@ -30,7 +30,7 @@ QUESTION = (
     "How long does a new container of each function take until it can work, compared with making one boto3 client?"
 )
 ROOT = Path(__file__).parents[1]
-# Packages of Lambda's Python runtimes (Lambda developer guide, "Runtime-included SDK versions").
+# The packages that Lambda's Python runtimes contain (Lambda developer guide, "Runtime-included SDK versions").
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 BARE, CLIENT, GOAL = "bare Python", "one boto3 s3 client", 1.5
 # For each function: the AWS clients that its first invocation makes for a Topaz job, and whether it makes the adapter too.
@@ -124,12 +124,12 @@ def interleaved(programs: Mapping[str, tuple[str, list[str]]], rounds: int) -> d
 
 
 def wall(times: list[Times]) -> float:
-    """Return the median wall time."""
+    """Return the median wall time in milliseconds."""
     return statistics.median(one.wall for one in times)
 
 
 def cpu(times: list[Times]) -> float:
-    """Return the median CPU time."""
+    """Return the median CPU time in milliseconds."""
     return statistics.median(one.cpu for one in times)
 
 

@@ -127,7 +127,7 @@ def _line(service: str, price: str, a_picture: float, what: str = "") -> Line:
 
 
 def total(lines: Iterable[Line], *services: str) -> float:
-    """Return the sum of these services in US dollars, or of all services if none is named."""
+    """Return the sum of the lines for these services in US dollars, or of all lines if no service is given."""
     return sum(line.usd for line in lines if not services or line.service in services)
 
 

@@ -104,7 +104,7 @@ def upload_fileobj(url: str, sink: str, authority: str) -> Prepared:
     client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
 
     class Body:
-        """The file object that `upload_fileobj` reads."""
+        """A file object for `upload_fileobj`. It returns the pieces that httpx receives."""
 
         def __init__(self, pieces: Any) -> None:
             self.pieces, self.left = pieces, b""

@@ -32,7 +32,9 @@ NAME = "memory"
 QUESTION = "Which memory size costs least for each function, and does the function's work fit into it?"
 HANDLERS = ("submit", "poll", "finalize", "sweep")
 SIZES_MB = (128, 192, 256, 512, 1024)
-VCPU_MB = 1769  # one full vCPU (Lambda developer guide, "Configure Lambda function memory")
+VCPU_MB = (
+    1769  # with this memory, a function has one full vCPU (Lambda developer guide, "Configure Lambda function memory")
+)
 OVERHEAD_MIB = 35  # memory that Lambda's runtime client and sandbox need in addition to the handler's process; assumed
 # Seconds that an invocation waits for the vendor and S3 without computing. It is assumed that memory does not change them.
 WAITS = {"submit": 2.0, "poll": 0.3, "finalize": 3.0, "sweep": 0.2}

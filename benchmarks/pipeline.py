@@ -47,8 +47,8 @@ class Burst:
     to_submit: float  # from then until the submit
     to_result: float  # from the submit until the settlement, without the provider's time
     provider: float  # the time that the provider needs for one picture
-    floor_events: float  # the time of the emulator to pass as many objects to a function that does nothing
-    floor_states: float  # the time of the emulator to run as many executions with functions that do nothing
+    floor_events: float  # how long the emulator takes for the same number of objects, with a function that does nothing
+    floor_states: float  # how long the emulator takes for the same number of executions, with functions that do nothing
 
     @property
     def overhead(self) -> float:

@@ -31,7 +31,7 @@ NAME = "polls"
 SEED, JOBS, QUICK_JOBS = 7, 4001, 1001
 FIRST = at_its_eta(1).transitions
 FURTHER = at_its_eta(2).transitions - FIRST
-PLOTTED = [math.exp(at / 8) for at in range(13, 46)]  # 5 s to 5 min
+PLOTTED = [math.exp(at / 8) for at in range(13, 46)]  # lengths of jobs for the plot, from 5 s to 5 min
 ETAS: dict[str, Maker] = {
     "honest": honest,
     "half too short": times(0.5),

@@ -28,9 +28,9 @@ EVENTS = "https://aws.amazon.com/eventbridge/pricing/"
 WATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 
 PRICES: dict[str, Price] = {
-    # Standard workflows; a retry is a transition too.
+    # The price of Standard workflows. A retry counts as a transition too.
     "transition": Price(0.025, 1e3, "state transition", "https://aws.amazon.com/step-functions/pricing/"),
-    # arm64, first tier. Since August 2025 the INIT phase is billed like the rest.
+    # The price of arm64 in the first tier. Since August 2025 the INIT phase is billed like the rest.
     "gb_second": Price(0.0000133334, 1, "GB-second", LAMBDA),
     "invocation": Price(0.20, 1e6, "invocation", LAMBDA),
     # A write of up to 1 KB is one unit, or two in a transaction. Each index entry that appears or disappears is one more.

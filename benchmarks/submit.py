@@ -101,7 +101,7 @@ class OneKey:
         return "key"
 
     def refresh(self) -> None:
-        """Do nothing: the key never changes."""
+        """Do nothing, because the key never changes."""
 
 
 def nothing(*rest: object) -> NoReturn:

@@ -50,7 +50,7 @@ class LoadedDynamo(InMemoryDynamo):
         self.counts: Counter[str] = Counter()
         self.conflicts_of: Counter[str] = Counter()
         self._held: set[Key] = set()
-        self._tries: Counter[str] = Counter()  # refused tries, by the transaction's token
+        self._tries: Counter[str] = Counter()  # token of a transaction → how many of its tries were refused
         self._buckets: dict[str, Bucket] = {}
         self._words: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
         self._partitions: defaultdict[str, dict[Key, Row]] = defaultdict(dict)

@@ -11,7 +11,7 @@ from benchmarks.scaling.burst import TERMINAL, Burst
 from darkroom.aws import items
 from darkroom.model import Job, JobStatus
 
-# us-east-1, arm, on demand, in US dollars.
+# Prices in US dollars, for us-east-1, arm64 and an on-demand table.
 TRANSITION, REQUEST, GB_SECOND = 0.025 / 1_000, 0.20 / 1_000_000, 0.0000133334
 WRITE_UNIT, READ_UNIT, MESSAGE = 0.625 / 1_000_000, 0.125 / 1_000_000, 3 * 0.40 / 1_000_000
 

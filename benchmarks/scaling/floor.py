@@ -12,7 +12,7 @@ from typing import Any
 from darkroom_local.local_stack import LocalStack
 
 CODE = "import time\ndef handler(event, context):\n    return {'status': 'ended', 'at': time.time()}\n"
-PREFIX = "floor/"  # in the input bucket; the stack's own rule ignores it
+PREFIX = "floor/"  # the keys in the input bucket begin with this; the event rule of the stack ignores such keys
 WAIT_SECONDS = 2  # the shortest time that Darkroom waits before a poll
 STATES = {
     "StartAt": "Wait",

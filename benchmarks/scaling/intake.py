@@ -25,7 +25,7 @@ class Message:
     body: str
     received: int = 0
     deleted: bool = False
-    showing: bool = False  # visible in the queue
+    showing: bool = False  # whether the message is visible in the queue
 
 
 class IntakeQueue:

@@ -40,7 +40,7 @@ EVENT_LATE = 1.0  # the way of an event from S3 through EventBridge to SQS
 
 @dataclass(frozen=True)
 class Template:
-    """The template's numbers for the queue and the functions."""
+    """The numbers of the template for the queue and the functions. Times are in seconds."""
 
     visibility: float
     most_receives: int

@@ -103,7 +103,7 @@ class World:
         """
         self._until, self._latest = until, most_seconds
         before = random.getstate()
-        random.seed(self.rng.random())  # the adapters take their jitter from the global generator
+        random.seed(self.rng.random())  # the adapters take random waits from the global generator
         try:
             first = self._turn()
             if first is not None:

@@ -24,7 +24,7 @@ MISSING = (
 )
 STARTED_WITHIN_SECONDS = 10
 BLOCK_BYTES = 8 * 1024 * 1024
-HELD_TO = 8  # MiB/s for each connection under /held/
+HELD_TO = 8  # the speed limit of each connection under /held/, in MiB/s
 PROCESS = "11111111-2222-4333-8444-555555555555"  # the process id in the sink's answer to a POST that is not for S3
 CONFIGURATION = """
 worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/error.log; daemon off;

@@ -21,7 +21,7 @@ from darkroom.pipeline.account_reconciliation import Comparison
 from darkroom.queue_messages import event_detail, plain
 from darkroom_cli.error_handling import visible
 
-# The attributes of a job that events do not carry, in the order in which they are shown.
+# The attributes of a job that are not in Darkroom's events, in the order in which they are shown.
 INTERNAL = (
     "source_order", "deadline_at", "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "reserved_at",
     "output_format", "send_mode", "staged", "published_at", "cancel_requested_at", "due_at", "orphans",
@@ -105,7 +105,8 @@ def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
 
 def everything(job: Job) -> dict[str, object]:
     """Return all attributes of a job as JSON values, the public ones first. Attributes without a value are left out."""
-    known = event_detail(job) | {"handle_prefix": job.handle.prefix}  # the provider's list shows this prefix
+    # In the provider's list, the names of the job's processes begin with this prefix.
+    known = event_detail(job) | {"handle_prefix": job.handle.prefix}
     attributes = job.attributes
     more = {name: plain(attributes[name]) for name in INTERNAL if attributes[name] not in (None, (), {}, "")}
     return known | more

@@ -32,11 +32,12 @@ Faults = Annotated[
         "--fault",
         metavar="[VENDOR/]KIND[:ON[:TIMES]]",
         help="A fault that a simulator injects, for example oxen/failed_job. Without a vendor, the Topaz simulator injects "
-        "it, for example cut:result:2. Repeatable.",
+        "it, for example cut:result:2. May be given several times.",
     ),
 ]
 Parameters = Annotated[
-    list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="A stack parameter. Repeatable.")
+    list[str] | None,
+    typer.Option("--parameter", metavar="NAME=VALUE", help="A stack parameter. May be given several times."),
 ]
 State = Annotated[
     Path | None,
@@ -53,7 +54,9 @@ def run(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="A setting, for example scale=2 or 'prompt=sharp, clear'. Repeatable."
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting, for example scale=2 or 'prompt=sharp, clear'. May be given several times.",
         ),
     ] = None,
     parameter: Parameters = None,

@@ -1,4 +1,4 @@
-"""The command `darkroom` and its groups. This module must stay importable without the local extras."""
+"""The command `darkroom` and its groups of commands. It must be possible to import this module without optional packages."""
 
 from __future__ import annotations
 

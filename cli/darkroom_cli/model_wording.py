@@ -12,7 +12,11 @@ from darkroom.catalog import Catalog, Kind, Model, Parameter
 from darkroom.model import ImageFormat
 
 ESTIMATE = "the vendor's estimate"
-ON_REQUEST, ALWAYS, NEVER = "on request", "always", "no"  # when a call is synchronous
+ON_REQUEST, ALWAYS, NEVER = (
+    "on request",
+    "always",
+    "no",
+)  # the answers to the question when a model is called synchronously
 
 
 class Citations:

@@ -32,7 +32,8 @@ FaultLines = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KIND[:ON[:TIMES]]",
-        help="A fault to inject: its kind, the operation and how often, for example cut:result:2. * means always. Repeatable.",
+        help="A fault to inject: its kind, the operation and how often (* means always), for example cut:result:2. May be given "
+        "several times.",
     ),
 ]
 

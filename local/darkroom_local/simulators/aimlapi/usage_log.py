@@ -165,7 +165,7 @@ def _row_body(row: LogRow) -> dict[str, Any]:
         "origin": "api",
         "model": row.model,
         "cost": {"usd": usd(row.credits), "credits": row.credits},
-        "tokens": {"input": 0, "output": 0, "total": 0},  # as for any model that is not billed by the token
+        "tokens": {"input": 0, "output": 0, "total": 0},  # zero, as for all models that are not billed by tokens
         "request_id": row.sender.request_id,
         "inference_id": row.inference_id,
         "client_request_id": row.sender.client_request_id,

@@ -18,7 +18,7 @@ ControlHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def control_routes(state: SimulatorState) -> list[web.RouteDef]:
-    """Return the control routes; they read and change this simulator's state."""
+    """Return the control routes. They read and change the state that is given here."""
     control = _ControlEndpoints(state)
     return [
         web.get("/_simulator/requests", control.requests),

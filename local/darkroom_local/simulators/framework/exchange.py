@@ -26,7 +26,7 @@ Meant = TypeVar("Meant")
 
 @dataclass
 class Exchange(Generic[AnyState]):
-    """One request in progress."""
+    """One request while it is handled. `subject` is the name or URL of its picture, which fault rules can match."""
 
     state: AnyState
     request: web.Request

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from darkroom_local.simulators.framework.faults import FaultKind, SupportedFaults
 
-RESULT = "result"  # the operation that downloads a finished picture, for every vendor
+RESULT = "result"  # for every vendor, the name of the operation that downloads a finished picture
 KINDS_AFTER_WORK = ("error_after", "lost_answer", "garbage")
 _OTHER_KINDS_BEFORE_WORK = ("error_before", "reset_before", "moved")  # in addition to every kind that has a status
 _A_WHILE = {"seconds": 5.0}

@@ -60,7 +60,10 @@ class SupportedFaults:
         match: str | None = None,
         options: Mapping[str, float] | None = None,
     ) -> Fault:
-        """Return a checked rule. Raises ValueError that says what is wrong."""
+        """Check the values and return a rule. Raises ValueError that says what is wrong.
+
+        Without `on`, the rule strikes the first operation that the kind can strike.
+        """
         known = self.kinds.get(kind)
         if known is None:
             raise ValueError(f"unknown fault {kind!r}; use one of {', '.join(self.kinds)}")

@@ -102,7 +102,7 @@ def read_header(path: Path) -> PictureHeader:
 
 
 def make_result(source: Path, target: Path, recipe: Recipe) -> ResultFile:
-    """Make the picture that the recipe describes, and write it to `target`. This blocks: run it in a worker thread."""
+    """Make the picture that the recipe describes, and write it to `target`. The work blocks, so run it in a thread."""
     with source.open("rb") as file:
         image = _open(file, _format_of(file.read(64)))
         picture = _plain_mode(ImageOps.exif_transpose(image))

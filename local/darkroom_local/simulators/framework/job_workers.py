@@ -44,7 +44,7 @@ class JobWorkers:
         self._threads = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix=name)
 
     def start(self, job: Coroutine[Any, Any, None]) -> None:
-        """Run a job in the background."""
+        """Run a coroutine as a task in the background, until it ends or `close` cancels it."""
         task = asyncio.get_running_loop().create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -76,7 +76,7 @@ class JobWorkers:
 
 
 def find_by_file_name(name: str, candidates: Iterable[AnyHasFile]) -> AnyHasFile | None:
-    """Return the candidate whose picture has that file name, or None."""
+    """Return the candidate whose picture has the file name `name`, or None."""
     return next((one for one in candidates if one.file is not None and one.file.path.name == name), None)
 
 

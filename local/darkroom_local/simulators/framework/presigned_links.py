@@ -34,7 +34,7 @@ class PresignedUrls:
         return f"{origin}/results/{name}?{query}"
 
     def is_valid(self, method: str, name: str, expires: str, signature: str) -> bool:
-        """Return whether this server created the link for this method and file, and it has not expired."""
+        """Return True if this server created the link for this method and file, and the link has not expired."""
         if not hmac.compare_digest(self._signature(method, name, expires).encode(), signature.encode()):
             return False
         return time.time() < int(expires)

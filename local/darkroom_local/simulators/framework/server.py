@@ -83,7 +83,8 @@ class Simulator(ABC, Generic[AnyState, AnySettings]):
     subject_field: ClassVar[str]  # the journal's field for the name or URL of the request's picture
     id_fields: ClassVar[tuple[str, ...]]  # further fields of the journal for the ids that the vendor gives
     settings_class: type[AnySettings]
-    routes: Sequence[Route[AnyState]]  # the vendor's endpoints; the server adds results, control and a 404 for the rest
+    # The vendor's endpoints. The server adds those for results and control, and answers 404 for all other paths.
+    routes: Sequence[Route[AnyState]]
 
     def __init__(
         self,

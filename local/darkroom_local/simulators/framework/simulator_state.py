@@ -59,7 +59,7 @@ class SimulatorState(ABC):
 
     @abstractmethod
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the result file called `name`. The method may write the id of its job into the journal's entry."""
+        """Return the result called `name`. The method may write the id of the result's job into the journal's entry."""
 
     def admit(self, entry: Entry) -> None:
         """Raise Refusal if the key of the request is missing or wrong."""

@@ -1,7 +1,7 @@
 """The handlers of the endpoints that start, show or cancel a generation: enqueue, edit, status and cancel.
 
-Each handler calls `begin` as soon as it knows which input the request is about. So a fault rule can be meant for that
-input. Lists, the model and results are in other modules.
+Each handler calls `begin` as soon as it knows which input the request is about, because a fault rule may apply to one
+input only. Lists, the model and results are in other modules.
 """
 
 from __future__ import annotations

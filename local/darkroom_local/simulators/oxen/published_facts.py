@@ -27,7 +27,10 @@ AS_URL, AS_BASE64 = "url", "b64_json"  # the two forms in which a synchronous ca
 EVENT = "media_generation_completed"
 KEEP_ALIVE_SECONDS = 15.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 5.0, 30.0  # how long an image usually takes
-SCHEMA_FIELDS = ("request_schema", "json_request_schema")  # the pages disagree about the name
+SCHEMA_FIELDS = (
+    "request_schema",
+    "json_request_schema",
+)  # the names that pages give to the field with a model's schema
 UNITS_PER_USD = 10_000  # the simulator counts in this unit, so that every price is a whole number
 
 

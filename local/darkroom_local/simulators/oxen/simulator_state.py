@@ -52,7 +52,7 @@ class OxenSettings(simulator_state.SimulatorSettings):
     schema_field: str = SCHEMA_FIELDS[0]  # the field that holds the model's schema
     echo_input: bool = True  # whether rows of the queue report back what was submitted; rows of the history always do
     result_wants_key: bool = False  # whether a result's URL is under the API's host and needs the key
-    status_without_key: int = 401  # the status if the key is missing there; some hosts answer 403 or 404
+    status_without_key: int = 401  # the status for such a URL if the key is missing; some hosts answer 403 or 404
     page_size_limit: int | None = None  # the most entries on a page of the history; None means the published 1,000
     result_host: str | None = None  # the host in presigned links; None means the host that the client called
     result_lifetime_seconds: float = (
@@ -112,7 +112,7 @@ class OxenState(simulator_state.SimulatorState):
         return error_response(refusal)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the result file called `name`. Files never expire; only links do."""
+        """Return the result called `name` and the URL of its input. Results never expire; only their links do."""
         job = self.jobs.find_by_file(name)
         if job is None:
             return FoundResult(None, None)

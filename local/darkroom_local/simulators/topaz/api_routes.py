@@ -1,7 +1,7 @@
 """The handlers of the published endpoints for submit, status, download, cancel, delete and balance.
 
-Each handler calls `begin` as soon as it knows which upload the request is about. So a fault rule can be meant for that
-upload. Estimates, result links and the control endpoints are in other modules.
+Each handler calls `begin` as soon as it knows which upload the request is about, because a fault rule may apply to one
+upload only. Estimates, result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class TopazState(simulator_state.SimulatorState):
         return self.shapes.error_response(refusal)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the result file called `name`, without a file if it has expired. The name begins with the job's id."""
+        """Return the result called `name` and the name of its upload. The result's `file` is None if it has expired."""
         entry["process_id"] = process_id = name.partition(".")[0]
         job = self.jobs.find_result(process_id)
         if job is None:

@@ -1,7 +1,7 @@
 """The handlers of the endpoints that create an upscale and return one generation.
 
-Each handler calls `begin` as soon as it knows which input the request is about. So a fault rule can be meant for that
-input. The list, result links and the control endpoints are in other modules.
+Each handler calls `begin` as soon as it knows which input the request is about, because a fault rule may apply to one
+input only. The list, result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations

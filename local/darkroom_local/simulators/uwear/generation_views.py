@@ -59,5 +59,5 @@ def _results(exchange: UwearExchange, generation: Generation) -> list[dict[str, 
 
 
 def _stamp(moment: float) -> str:
-    """Return ISO 8601 in UTC. Assumed: the page only says that it is text."""
+    """Return a time as ISO 8601 text in UTC. The format is assumed, because the page only says that it is text."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

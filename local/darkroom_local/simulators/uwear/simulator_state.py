@@ -72,7 +72,7 @@ class UwearState(simulator_state.SimulatorState):
         return error_response(refusal)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the result file called `name`, without a file if it has expired."""
+        """Return the result called `name` and the URL of its input. The result's `file` is None if it has expired."""
         generation = self.generations.find_by_file(name)
         if generation is None:
             return FoundResult(None, None)
