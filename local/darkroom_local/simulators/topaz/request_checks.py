@@ -114,7 +114,10 @@ def check_fields(endpoint: Endpoint, fields: Mapping[str, str], spelling: str = 
 
 
 def read_input_size(fields: Mapping[str, str]) -> tuple[int, int]:
-    """Return the width and height of the input that an estimate is asked for. Raises Refusal 400 if one is missing."""
+    """Return the width and height of the input, as a request for an estimate gives them.
+
+    Raises Refusal 400 if one of them is missing.
+    """
     values = _checked(INPUT_SIZE_PARAMETERS, fields, BOTH)
     if len(values) < len(INPUT_SIZE_PARAMETERS):
         raise Refusal(400, "input_width and input_height must both be given.")
