@@ -17,10 +17,7 @@ logger, metrics, application = Logger(), Metrics(), container.of_this_process()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Submit the uploads of a batch of SQS messages. Return the ids of the messages that failed; SQS delivers them again.
-
-    Raises RuntimeError if all messages failed, so that the invocation counts as an error.
-    """
+    """Submit the uploads of a batch of SQS messages. Return the messages that failed, or raise RuntimeError if all failed."""
     invocation_ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
     failed = [one["messageId"] for one in event["Records"] if not process(one, invocation_ends)]
     if len(failed) == len(event["Records"]):
@@ -29,10 +26,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def process(record: dict[str, Any], ends: datetime) -> bool:
-    """Submit the uploads of a message. Return False if the message must be delivered again.
-
-    An upload that must wait is sent to the queue as a new message with a delay.
-    """
+    """Submit the uploads of a message; requeue those that must wait. Return False if SQS must deliver the message again."""
     try:
         for what in queue_messages.parse_message(record["body"]):
             if isinstance(outcome := application.submit(what, ends, queue_messages.is_repeated(record)), RetryLater):

@@ -32,42 +32,49 @@ def _credits(text: str) -> Decimal:
     return number
 
 
+Adopt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROCESS_ID",
+        help="Use it if the provider has this process for the job. Darkroom waits for its result.",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="With --adopt: even if the provider's list does not show the process. With --resubmit: without reading the list.",
+    ),
+]
+Resubmit = Annotated[
+    bool,
+    typer.Option(
+        "--resubmit",
+        help="Use it if the provider has no process for the job. The job is sent again. If you are wrong, you pay twice.",
+    ),
+]
+Abandon = Annotated[bool, typer.Option("--abandon", help="End the job without a result.")]
+Credits = Annotated[
+    Decimal | None,
+    typer.Option(parser=_credits, metavar="N", help="With --abandon: the credits that the provider charged. [0]"),
+]
+Attempt = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Do nothing unless the job still has this attempt number (`darkroom job` shows it)."
+    ),
+]
+
+
 @app.command()
 def resolve(
     reference: Reference,
-    adopt: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PROCESS_ID",
-            help="Use it if the provider has this process for the job. Darkroom waits for its result.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="With --adopt: even if the provider's list does not show the process. With --resubmit: without reading the "
-            "list.",
-        ),
-    ] = False,
-    resubmit: Annotated[
-        bool,
-        typer.Option(
-            "--resubmit",
-            help="Use it if the provider has no process for the job. The job is sent again. If you are wrong, you pay twice.",
-        ),
-    ] = False,
-    abandon: Annotated[bool, typer.Option("--abandon", help="End the job without a result.")] = False,
-    credits: Annotated[
-        Decimal | None,
-        typer.Option(parser=_credits, metavar="N", help="With --abandon: the credits that the provider charged. [0]"),
-    ] = None,
-    attempt: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Do nothing unless the job still has this attempt number (`darkroom job` shows it)."
-        ),
-    ] = None,
+    adopt: Adopt = None,
+    force: Force = False,
+    resubmit: Resubmit = False,
+    abandon: Abandon = False,
+    credits: Credits = None,
+    attempt: Attempt = None,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Decide what happens to a job that is IN_DOUBT: nobody knows whether the provider accepted it.

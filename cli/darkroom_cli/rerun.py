@@ -21,33 +21,39 @@ LOOK_BACK = timedelta(days=31)
 UNASKED = 20  # the command asks before it runs more jobs than this
 app = typer.Typer()
 
+Reference = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[JOB]", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
+    ),
+]
+Completed = Annotated[
+    bool, typer.Option("--completed", help="Run JOB again even if it already has a result. You pay for it again.")
+]
+Code = Annotated[
+    ErrorCode | None,
+    typer.Option(case_sensitive=False, metavar="CODE", help="Run all jobs again that ended with this error code."),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=[DAY],
+        metavar="YYYY-MM-DD",
+        help="With --code: only jobs of uploads since this day (UTC). [31 days ago]",
+    ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help=f"With --code: do not ask before more than {UNASKED} jobs run again.")
+]
+
 
 @app.command()
 def rerun(
-    reference: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[JOB]", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
-        ),
-    ] = None,
-    completed: Annotated[
-        bool, typer.Option("--completed", help="Run JOB again even if it already has a result. You pay for it again.")
-    ] = False,
-    code: Annotated[
-        ErrorCode | None,
-        typer.Option(case_sensitive=False, metavar="CODE", help="Run all jobs again that ended with this error code."),
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=[DAY],
-            metavar="YYYY-MM-DD",
-            help="With --code: only jobs of uploads since this day (UTC). [31 days ago]",
-        ),
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help=f"With --code: do not ask before more than {UNASKED} jobs run again.")
-    ] = False,
+    reference: Reference = None,
+    completed: Completed = False,
+    code: Code = None,
+    since: Since = None,
+    yes: Yes = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Run ended jobs again. Each job is checked again, and you pay for it again.
