@@ -15,6 +15,7 @@ The tree, by who must act::
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
     ├── ProviderSilent         –          the vendor did not answer the question, for one of three reasons
     │   ├── OperatorFault          operator   AuthFailed or OutOfCredits; the job waits
+    │   │   └── KeyMissing             operator   the secret holds no usable key for the vendor
     │   ├── Throttled              nobody     the vendor asks to retry later; nothing was accepted
     │   └── ProviderUnavailable    nobody     a read got no usable answer; repeat it
     ├── NothingSent            nobody     no byte reached the vendor

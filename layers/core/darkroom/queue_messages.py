@@ -24,6 +24,8 @@ DETAIL_TYPES = {
     JobStatus.COMPLETED: "Job Completed",
     JobStatus.FAILED: "Job Failed",
     JobStatus.REJECTED: "Job Rejected",
+    JobStatus.CANCELLED: "Job Cancelled",
+    JobStatus.IN_DOUBT: "Job In Doubt",
 }
 
 # The public attributes of a job. Events and reports show no others.

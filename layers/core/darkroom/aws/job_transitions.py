@@ -93,7 +93,10 @@ def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | No
 
 
 def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | None]:
-    """Return the word and the time for a job whose event was sent: it stays in the index if the provider lists its process."""
+    """Return the word and the time for a job whose event was sent. It stays in the index if it is in doubt, or if the provider
+    lists its process."""
+    if job.status is JobStatus.IN_DOUBT:
+        return JobStatus.IN_DOUBT, job.due_at
     return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process else (None, None)
 
 

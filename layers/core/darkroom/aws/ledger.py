@@ -289,6 +289,7 @@ class DynamoLedger:
             "key_fingerprint",
             "credits_charged",
             "staged",
+            "published_at",  # of the event that told of a doubt
         ]
         gone += sorted(stale)
         word, due_at = after_settling(job, status, now)

@@ -62,7 +62,7 @@ class DynamoOperatorLedger:
             due_at=now,
             set=bound,
             add={"attempt": 1},
-            remove=["error", "error_code", "cancel_requested_at", "staged", *OF_A_LOST_ANSWER],
+            remove=["error", "error_code", "cancel_requested_at", "published_at", "staged", *OF_A_LOST_ANSWER],
         )
         self._transact(step)
         return self._reread(job)
@@ -79,7 +79,14 @@ class DynamoOperatorLedger:
             set={"deadline_at": deadline_at, "next_attempt_at": now},
             add={"attempt": 1},
             when=[NO_PROCESS],
-            remove=["error", "error_code", "cancel_requested_at", *OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION],
+            remove=[
+                "error",
+                "error_code",
+                "cancel_requested_at",
+                "published_at",
+                *OF_A_LOST_ANSWER,
+                *budgets.OF_A_RESERVATION,
+            ],
         )
         self._transact(step, *budgets.releases(job))
         return self._reread(job)

@@ -43,7 +43,7 @@ class Settlement:
         """Set the job to `IN_DOUBT`, which only an operator can end, and raise an alarm. The reservation is kept."""
         doubted = self.ledger.mark_in_doubt(job, f"{why}: a person must resolve it", self.clock())
         self.alerts.call(Alarm.IN_DOUBT, f"a job is in doubt: {why}", job_id=job.job_id)
-        return doubted
+        return self.publish_event(doubted)
 
     def skip(self, job: Job, why: str | None = None) -> Outcome:
         """End the job as `SKIPPED`: its settings say `skip`, or it is an output of Darkroom's."""
@@ -51,12 +51,13 @@ class Settlement:
 
     def cancel(self, job: Job, message: str, credits: Decimal = NOTHING) -> Done:
         """End the job as `CANCELLED` by an operator, without a report, settled at the credits that the provider charged."""
-        return Done(self._settle(job, JobStatus.CANCELLED, credits, error=message))
+        return Done(self.publish_event(self._settle(job, JobStatus.CANCELLED, credits, error=message)))
 
     def source_gone(self, job: Job, message: str) -> Outcome:
         """End the job as `CANCELLED` without a report, because its object no longer exists."""
         code = ErrorCode.SOURCE_GONE
-        return Done(self._settle(job, JobStatus.CANCELLED, NOTHING, error_code=code, error=message))
+        ended = self._settle(job, JobStatus.CANCELLED, NOTHING, error_code=code, error=message)
+        return Done(self.publish_event(ended))
 
     def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool) -> Job:
         """End the job as `COMPLETED` with its result at `output_key`, and remove the report of an earlier failure."""
@@ -67,7 +68,7 @@ class Settlement:
         return self.publish_event(ended)
 
     def publish_event(self, job: Job) -> Job:
-        """Send the terminal job's event unless it was sent. It may be sent twice, but is never lost."""
+        """Send the event of a job that has ended or is in doubt, unless it was sent. It may be sent twice, but is never lost."""
         detail_type = queue_messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
             self.events.publish(detail_type, queue_messages.event_detail(job))

@@ -191,6 +191,8 @@ class Sweep:
         doubts = self.queries.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
         if doubts:
             self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
+        for job in doubts:
+            self.settlement.publish_event(job)  # in case the worker died before it
         return len(doubts)
 
     def _alert_circuits(self, circuit: Callable[[str], Circuit | None], waiting: set[str]) -> int:
