@@ -42,7 +42,7 @@ def draw(samples: Sequence[Sample], folder: Path) -> list[Item]:
 
 
 def as_meant(samples: Sequence[Sample], outcomes: Sequence[Outcome]) -> bool:
-    """Whether exactly the sample with the misspelt tag was rejected, and each other one completed by its own provider."""
+    """Return whether exactly the sample with the misspelt tag was rejected, and each other one completed by its own provider."""
     rejected = {o.item.key for o in outcomes if o.job.status is JobStatus.REJECTED}
     completed = {o.item.key: o.job.provider for o in outcomes if o.is_completed}
     return rejected == {"typo.jpg"} and completed == {s.name: s.provider for s in samples if s.name != "typo.jpg"}

@@ -151,7 +151,7 @@ def await_ready(cloud: Cloud) -> None:
 
 
 def answers(port: int, trust: ssl.SSLContext) -> bool:
-    """Whether an emulator on that port, and one that is trusted, says it is ready."""
+    """Return whether an emulator on that port, and one that is trusted, says it is ready."""
     connection = http.client.HTTPSConnection(HOST, port, timeout=2, context=trust)
     try:
         connection.request("GET", "/_ministack/ready")

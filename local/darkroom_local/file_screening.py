@@ -45,7 +45,7 @@ def pictures(folder: Path, out: Path, settings: Mapping[str, str], parameters: M
 
 
 def is_paid(item: Item, real: Collection[str]) -> bool:
-    """Whether a real provider may be asked for the item: one that is named, or the stack's default."""
+    """Return whether a real provider may be asked for the item: one that is named, or the stack's default."""
     named = next((value.lower() for key, value in item.settings.items() if canonical(key) == "provider"), None)
     return bool(real) and (named is None or named in real)
 

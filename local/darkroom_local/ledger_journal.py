@@ -107,7 +107,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:
-    """Whether the row says nothing to a later run."""
+    """Return whether the row says nothing to a later run."""
     status = _status(key, row)
     if status is JobStatus.CLAIMED or (status in _OPEN and _text(row, "provider") in simulated):
         return True

@@ -71,7 +71,7 @@ def _hint(name: str, known: Mapping[str, Any]) -> str:
 
 
 def _is_allowed(parameter: Mapping[str, Any], value: str) -> bool:
-    """Whether CloudFormation takes the value (user guide, "CloudFormation template Parameters syntax")."""
+    """Return whether CloudFormation takes the value (user guide, "CloudFormation template Parameters syntax")."""
     if "AllowedValues" in parameter and value not in {_word(one) for one in parameter["AllowedValues"]}:
         return False
     if parameter["Type"] == "Number" and not _is_in_range(parameter, value):

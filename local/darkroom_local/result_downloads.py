@@ -64,17 +64,17 @@ class Outcome:
 
     @property
     def is_lost(self) -> bool:
-        """Whether there is a result that is not in the folder."""
+        """True if there is a result that is not in the folder."""
         return self.job.status is JobStatus.COMPLETED and not self.is_completed
 
     @property
     def is_completed(self) -> bool:
-        """Whether the result is in the folder."""
+        """True if the result is in the folder."""
         return self.result is not None
 
     @property
     def is_failure(self) -> bool:
-        """Whether the uploader asked for a result and got none."""
+        """True if the uploader asked for a result and got none."""
         return not self.is_completed and self.job.status is not JobStatus.SKIPPED
 
     @property

@@ -33,7 +33,7 @@ SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
 
 
 def is_upload(key: str, prefix: str = "", suffixes: Sequence[str] = ()) -> bool:
-    """Whether an object with that key is an upload: it has the stack's prefix and one of its suffixes, and is neither a folder
+    """Return whether an object with that key is an upload: it has the stack's prefix and one of its suffixes, and is neither a folder
     marker nor an object that Darkroom itself wrote."""
     is_ours = bool(key) and not key.endswith("/") and not key.startswith((FAILED_PREFIX, OWN_PREFIX))
     return is_ours and key.startswith(prefix) and key.endswith(tuple(suffixes) or "")

@@ -62,7 +62,7 @@ def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
 
 
 def is_repeated(record: Mapping[str, Any]) -> bool:
-    """Whether the record of an SQS batch was received before, and not acknowledged."""
+    """Return whether the record of an SQS batch was received before, and not acknowledged."""
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")) > 1
 
 

@@ -211,14 +211,14 @@ def _near_miss_targets(entries_by_layer: Sequence[Sequence[_Entry]], default_pro
 
 
 def _is_setting(entry: _Entry, known: frozenset[str], near_miss_targets: frozenset[str]) -> bool:
-    """Whether the entry is a setting, or a misspelt or unknown one that must be rejected. Foreign tags are neither."""
+    """Return whether the entry is a setting, or a misspelt or unknown one that must be rejected. Foreign tags are neither."""
     if entry.key in known or entry.layer.closed:
         return True
     return entry.layer.carried_by_object and is_near_miss(entry.key, near_miss_targets)
 
 
 def _wants_skip(entries: Sequence[Sequence[_Entry]]) -> bool:
-    """Whether `skip` is true in the strongest layer that has it. Raises InvalidSetting for an invalid or doubled `skip`
+    """Return whether `skip` is true in the strongest layer that has it. Raises InvalidSetting for an invalid or doubled `skip`
     only."""
     for layer_entries in entries:
         found = [entry for entry in layer_entries if entry.key == "skip"]

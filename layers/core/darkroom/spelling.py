@@ -54,7 +54,7 @@ def closest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]
 
 
 def is_near_miss(key: str, known: Iterable[str]) -> bool:
-    """Whether the key is a misspelt known one: at most 1 edit away for keys of up to 7 characters, at most 2 for longer ones.
+    """Return whether the key is a misspelt known one: at most 1 edit away for keys of up to 7 characters, at most 2 for longer ones.
 
     `key` and `known` are in canonical form (lower case, `_`). A known key is not misspelt, nor is a common tag key.
     """

@@ -14,7 +14,7 @@ from darkroom.timestamps import moment
 
 @dataclass(frozen=True)
 class DynamoProviderAccounts:
-    """The accounts in the ledger's table; fulfils `ports.ProviderAccounts`."""
+    """The accounts in the ledger's table; implements `ports.ProviderAccounts`."""
 
     table: LedgerTable
 

@@ -20,7 +20,7 @@ OPENED = ("retry_at", "opened_at", "error_code", "error")
 
 @dataclass(frozen=True)
 class DynamoCircuits:
-    """The circuits in the ledger's table; fulfils `ports.Circuits`."""
+    """The circuits in the ledger's table; implements `ports.Circuits`."""
 
     table: LedgerTable
 

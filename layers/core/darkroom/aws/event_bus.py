@@ -19,7 +19,7 @@ class EventNotSent(RuntimeError):
 
 @dataclass(frozen=True)
 class EventBridgeBus:
-    """The account's default bus; fulfils `ports.EventBus`."""
+    """The account's default bus; implements `ports.EventBus`."""
 
     client: EventBridgeClient
 

@@ -25,7 +25,7 @@ def poll_state_payload(tick: PollState) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class StepFunctionsExecutions:
-    """The state machine's executions; fulfils `ports.Executions`."""
+    """The state machine's executions; implements `ports.Executions`."""
 
     client: SFNClient
     state_machine_arn: str

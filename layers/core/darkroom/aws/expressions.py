@@ -68,7 +68,7 @@ class Write:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the write is only a condition."""
+        """True if the write is only a condition."""
         return not (self.set or self.add or self.remove)
 
 

@@ -24,7 +24,7 @@ ATTEMPTS = 3  # for a ranged read whose connection breaks
 
 @dataclass(frozen=True)
 class S3InputBucket:
-    """Reads uploads from S3; fulfils `ports.InputBucket`.
+    """Reads uploads from S3; implements `ports.InputBucket`.
 
     Every method may raise SourceDenied; those that read bytes may raise SourceUnreadable (archived).
     """

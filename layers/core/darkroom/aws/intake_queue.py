@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SqsIntakeQueue:
-    """The intake queue; fulfils `ports.IntakeQueue`."""
+    """The intake queue; implements `ports.IntakeQueue`."""
 
     client: SQSClient
     queue_url: str

@@ -24,7 +24,7 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 
 @dataclass(frozen=True)
 class DynamoInterventions:
-    """Operators' writes of the ledger's table; fulfils `ports.Interventions`."""
+    """Operators' writes of the ledger's table; implements `ports.Interventions`."""
 
     table: LedgerTable
 

@@ -93,7 +93,7 @@ def job_item(job: Job) -> dict[str, Any]:
 
 
 def is_absent(value: object) -> bool:
-    """Whether an attribute with that value is left out of an item. 0 credits are stored."""
+    """Return whether an attribute with that value is left out of an item. 0 credits are stored."""
     return value is None or value is False or value in ((), {})
 
 

@@ -56,7 +56,7 @@ TROUBLE = ("denied_since", "failing_since")  # removed when an attempt succeeds
 
 @dataclass(frozen=True)
 class DynamoLedger:
-    """The ledger in one table; fulfils `ports.Ledger`."""
+    """The ledger in one table; implements `ports.Ledger`."""
 
     table: LedgerTable
     limits: Limits
@@ -284,7 +284,7 @@ class DynamoLedger:
         return self._reread(job)
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
-        """Whether a newer version's result is at one of the keys. This takes one consistent read for each key."""
+        """Return whether a newer version's result is at one of the keys. This takes one consistent read for each key."""
         found = (self.table.read(items.output_row_key(bucket, key)) for key in keys)
         return any(row is not None and output_claims.has_newer(row, job) for row in found)
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MetricAlerts:
-    """Alerts inside a handler at whose end Powertools sends the metrics; fulfils `ports.Alerts`."""
+    """Alerts inside a handler at whose end Powertools sends the metrics; implements `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Add 1 to the metric with the alarm's name, and log an error."""
@@ -30,7 +30,7 @@ class MetricAlerts:
 
 @dataclass(frozen=True)
 class LoggedAlerts:
-    """Alerts on an operator's machine, as lines in the log; fulfils `ports.Alerts`."""
+    """Alerts on an operator's machine, as lines in the log; implements `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Log the alarm as a warning."""

@@ -136,7 +136,7 @@ def _send_with_retries(sender: PartSender, link: ResultLink, span: Span) -> Part
 
 @dataclass
 class ChunkReader:
-    """Reads from an iterator of chunks; fulfils `ports.Reader`."""
+    """Reads from an iterator of chunks; implements `ports.Reader`."""
 
     chunks: Iterator[bytes]
     _unread: memoryview = field(default_factory=lambda: memoryview(b""), init=False)

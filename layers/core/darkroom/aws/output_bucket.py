@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class S3OutputBucket:
-    """One output bucket; fulfils `ports.OutputBucket`."""
+    """One output bucket; implements `ports.OutputBucket`."""
 
     client: S3Client
     bucket: str

@@ -60,6 +60,6 @@ def in_place(job: Job, key: str) -> Write:
 
 
 def has_newer(row: Mapping[str, Any], job: Job) -> bool:
-    """Whether the row says that the result of a newer version of the job's source is there."""
+    """Return whether the row says that the result of a newer version of the job's source is there."""
     is_own = items.text(row, "source_uri") == job.source_uri
     return is_own and (items.text(row, "newest_order") or "") > job.source_order

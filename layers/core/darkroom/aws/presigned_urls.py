@@ -40,7 +40,7 @@ def new_signer(credentials: Mapping[str, Any]) -> S3Client:
 
 @dataclass
 class S3PresignedUrls:
-    """Signs links to uploads; fulfils `ports.PresignedUrls`. Its text form shows no credentials."""
+    """Signs links to uploads; implements `ports.PresignedUrls`. Its text form shows no credentials."""
 
     sts: STSClient
     role_arn: str

@@ -81,7 +81,7 @@ class S3StagedResults:
 
 @dataclass
 class StagedResult:
-    """A staged result, read only as long as its ETag stays the same; fulfils `ports.ResultLink`."""
+    """A staged result, read only as long as its ETag stays the same; implements `ports.ResultLink`."""
 
     objects: S3InputBucket
     staged_object: SourceObject

@@ -23,7 +23,7 @@ FIRST_SWEEP = "attribute_not_exists(#since)"
 
 @dataclass(frozen=True)
 class DynamoSweepQueries:
-    """The sweep's queries of the ledger's table; fulfils `ports.SweepQueries`."""
+    """The sweep's queries of the ledger's table; implements `ports.SweepQueries`."""
 
     table: LedgerTable
 
@@ -97,7 +97,7 @@ class DynamoSweepQueries:
         self.table.update(moved)
 
     def is_being_written(self, bucket: str, key: str, now: datetime) -> bool | None:
-        """Whether a worker is writing that output key now; None if no job ever claimed it."""
+        """Return whether a worker is writing that output key now; None if no job ever claimed it."""
         item = self.table.read(items.output_row_key(bucket, key))
         if item is None:
             return None

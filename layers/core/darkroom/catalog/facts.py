@@ -59,7 +59,7 @@ class Lifecycle:
         return self.retires[-1].on if self.retires else None
 
     def is_retired(self, today: date) -> bool:
-        """Whether the model counts as gone on that day."""
+        """Return whether the model counts as gone on that day."""
         return self.refuses_on is not None and today >= self.refuses_on
 
 
@@ -132,7 +132,7 @@ class Model:
 
     @property
     def takes_size(self) -> bool:
-        """Whether the output's sides may be chosen."""
+        """True if the output's sides may be chosen."""
         return "output_width" in self.parameters and "output_height" in self.parameters
 
     @property

@@ -79,7 +79,7 @@ def _has_end(reader: RangedReader, scan_at: int) -> bool:
 
 
 def _search(reader: RangedReader, scan_at: int, low: int, high: int, unclear_is_scan: bool) -> bool | None:
-    """Whether the scan data that reaches from before `low` to before `high` ends in an EOI. Return None if that depends on
+    """Return whether the scan data that reaches from before `low` to before `high` ends in an EOI. Return None if that depends on
     whether unclear windows are scan data."""
     is_certain = True
     while high - low > WINDOW:

@@ -164,7 +164,7 @@ def _find_late_exif(reader: RangedReader, after: int, trailer_at: int) -> _Chunk
 
 
 def _has_valid_crc(reader: RangedReader, chunk: _Chunk) -> bool:
-    """Whether the CRC of the chunk's type and data is right (5.5). Call it only for chunks that are small or already
+    """Return whether the CRC of the chunk's type and data is right (5.5). Call it only for chunks that are small or already
     read."""
     data = reader.read(chunk.at - 4, chunk.length + 8, "header")
     return zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "big")

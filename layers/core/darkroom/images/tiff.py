@@ -74,7 +74,7 @@ def _check_single(block: TaggedBlock, page: Directory) -> None:
 
 
 def _is_reduced_copy(block: TaggedBlock, page: Directory, larger: Directory) -> bool:
-    """Whether the page has the shape of the larger one and at most half its sides, as in pyramids and unmarked previews."""
+    """Return whether the page has the shape of the larger one and at most half its sides, as in pyramids and unmarked previews."""
     width, height = block.first_value(page, WIDTH), block.first_value(page, HEIGHT)
     large_width, large_height = block.first_value(larger, WIDTH), block.first_value(larger, HEIGHT)
     is_small = 0 < 2 * width <= large_width + 1 and 0 < 2 * height <= large_height + 1

@@ -105,7 +105,7 @@ class TaggedBlock:
         return offset if self.start + offset < self.end else 0
 
     def contains(self, entry: Entry) -> bool:
-        """Whether all the entry's values lie inside the block."""
+        """Return whether all the entry's values lie inside the block."""
         return self.start <= entry.at and entry.at + entry.length <= self.end
 
     def first_value(self, read_directory: Directory, tag: int, default: int | None = None) -> int:

@@ -73,7 +73,7 @@ def read_samples(block: TaggedBlock, page: Directory) -> Samples:
 
 
 def has_alpha(block: TaggedBlock, page: Directory, samples: Samples) -> bool:
-    """Whether one sample is alpha. Of four RGB samples without ExtraSamples the last one is, as decoders assume too."""
+    """Return whether one sample is alpha. Of four RGB samples without ExtraSamples the last one is, as decoders assume too."""
     if EXTRA_SAMPLES not in page.entries:
         return samples.photometric == RGB and samples.number == 4
     return not ALPHA_SAMPLES.isdisjoint(block.values(page, EXTRA_SAMPLES, MAX_SAMPLES))

@@ -1,4 +1,4 @@
-"""The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
+"""The data types of Darkroom, frozen and closed: uploads, plans, processes and jobs. Uses only the standard library."""
 
 from darkroom.model.jobs import (
     GROUPS,

@@ -1,4 +1,4 @@
-"""Processes: what a provider says of its processes, its prices and its account. Standard library only."""
+"""The data that a provider gives about its processes, prices and account. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from darkroom.model.uploads import ImageFormat
 
 
 class ProcessState(StrEnum):
-    """The state of a process at the provider. Adapters map each vendor's words to these five."""
+    """The state of a process at the provider. Adapters map each vendor's status words to these five states."""
 
-    RUNNING = "running"  # also any word that the vendor has not published
+    RUNNING = "running"  # also stands for any status word that the vendor has not published
     COMPLETED = "completed"
     FAILED = "failed"  # not charged
     CANCELLED = "cancelled"
@@ -22,11 +22,11 @@ class ProcessState(StrEnum):
 
 @dataclass(frozen=True)
 class Submission:
-    """A provider's answer to an accepted submit. `staged` means that the answer contained the result, which is staged."""
+    """A provider's answer to an accepted submit. `staged` is true if the answer contained the result and it was staged."""
 
     process_id: str
     eta: datetime
-    credits: Decimal | None = None  # what it charged, if the answer says so
+    credits: Decimal | None = None  # the charge, if the answer names it
     staged: bool = False
 
 
@@ -39,12 +39,12 @@ class FoundProcess:
     state: ProcessState
     eta: datetime | None
     created_at: datetime | None
-    credits: Decimal | None = None  # what it charges, if the list says so
+    credits: Decimal | None = None  # the charge, if the list names it
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A provider's status of one process. `credits` is what it charges or will charge, None if it does not say."""
+    """A provider's answer about one process. `credits` is the charge now or later, or None if the provider does not say."""
 
     state: ProcessState
     eta: datetime | None = None
@@ -52,8 +52,8 @@ class Progress:
     output_width: int | None = None
     output_height: int | None = None
     output_format: ImageFormat | None = None
-    vendor_word: str = ""
-    reason: str = ""  # why it failed, in the vendor's words
+    vendor_word: str = ""  # the vendor's own status word
+    reason: str = ""  # why the process failed, in the vendor's words
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Balance:
-    """The balance of an account in the provider's unit. `total` = available + reserved; it falls when the provider charges."""
+    """The balance of an account in the provider's unit. `total` = `available` + `reserved`. The provider's charges lower it."""
 
     available: Decimal
     reserved: Decimal
@@ -75,12 +75,12 @@ class Balance:
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """The last comparison of the ledger with a provider's account, in the provider's unit.
+    """The last comparison of the ledger with a provider's account. All amounts are in the provider's unit.
 
-    The baseline is the first comparison, or the one that an operator accepted last.
+    The baseline is the comparison that an operator accepted last, or else the first comparison.
     """
 
-    baseline_total: Decimal  # the account's total at the baseline, plus all top-ups since
+    baseline_total: Decimal  # the account's total at the baseline, plus all top-ups since then
     baseline_spent: Decimal  # the credits that the ledger had booked as spent at the baseline
     total: Decimal  # the account's total at the last comparison
     spent: Decimal  # the credits that the ledger had booked as spent at the last comparison
@@ -89,11 +89,11 @@ class AccountSnapshot:
 
 @dataclass(frozen=True)
 class Circuit:
-    """An open circuit: nothing is submitted to the provider, because its account needs its owner or an operator paused it."""
+    """An open circuit: nothing is submitted to the provider. The account's owner must act, or an operator paused the provider."""
 
     provider: str
-    paused: bool  # by an operator, until an operator resumes it
-    retry_at: datetime | None  # from then on one submit may be tried; None = none may
+    paused: bool  # true if an operator paused the provider and has not resumed it
+    retry_at: datetime | None  # from this time on, one submit may be tried; None = no submit may be tried
     opened_at: datetime | None
     error_code: str | None = None
     error: str | None = None

@@ -64,7 +64,7 @@ class Delivery:
         return completed
 
     def is_in_place(self, job: Job) -> bool:
-        """Whether an earlier attempt has already put the result of this process in place."""
+        """Return whether an earlier attempt has already put the result of this process in place."""
         key = self._known_key(job)
         return key is not None and any(
             self._is_at(at, job) for at in (key, output_keys.superseded_key(key, job.job_id))
@@ -90,7 +90,7 @@ class Delivery:
         return (key if newest else output_keys.superseded_key(key, job.job_id)), newest
 
     def _is_at(self, key: str, job: Job) -> bool:
-        """Whether this process's result is at that key."""
+        """Return whether this process's result is at that key."""
         return self.outputs.receipt(key).get(output_keys.RECEIPT_PROCESS) == job.require_process().process_id
 
     def _copy_result(
@@ -146,12 +146,12 @@ class Delivery:
         self.outputs.write(key, link, form.content_type, output_keys.receipt_metadata(job, credits, metadata), tags)
 
     def may_still_be_available(self, job: Job) -> bool:
-        """Whether the provider may still have the result of a finished process. It keeps a result for some time after
+        """Return whether the provider may still have the result of a finished process. It keeps a result for some time after
         the process has finished. When that was is not known, so the latest possible time is taken: the job's deadline."""
         return self.clock() < job.deadline_at + self.retention[job.require_provider()]
 
     def would_still_be_known(self, job: Job) -> bool:
-        """Whether the provider would still have the result if it had finished the process. If it does not know the process
+        """Return whether the provider would still have the result if it had finished the process. If it does not know the process
         then, it never finished it."""
         return self.clock() < job.require_process().submitted_at + self.retention[job.require_provider()]
 

@@ -81,7 +81,7 @@ class Finalize:
             return self.settlement.leave_in_doubt(job, why)
 
     def _is_long_over(self, job: Job) -> bool:
-        """Whether another retry cannot help: the deadline is over, and the provider keeps no result any more."""
+        """Return whether another retry cannot help: the deadline is over, and the provider keeps no result any more."""
         return self.clock() >= job.deadline_at + MAX_SILENCE and not self.delivery.may_still_be_available(job)
 
     def _end_lease(self, job: Job, error: Exception) -> None:
@@ -203,7 +203,7 @@ class Finalize:
 
 
 def has_result(provider: Provider, process: ProviderProcess) -> bool:
-    """Whether the provider gives the process's result, whatever its status is."""
+    """Return whether the provider gives the process's result, whatever its status is."""
     try:
         with provider.result(process.process_id):
             return True
@@ -212,7 +212,7 @@ def has_result(provider: Provider, process: ProviderProcess) -> bool:
 
 
 def asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Whether the API key is not the submit's, so that it may be of another account, which does not know the process. Raises
+    """Return whether the API key is not the submit's, so that it may be of another account, which does not know the process. Raises
     ResultNotReady if the submit's key was read only now."""
     key_fingerprint = job.require_reservation().key_fingerprint
     if provider.key_fingerprint() == key_fingerprint:

@@ -125,7 +125,7 @@ class LostUploads:
             self.alerts.warn(WarningMetric.WALK_LATE, why, bucket=self.bucket)
 
     def _is_lost(self, source: SourceObject, since: datetime) -> bool:
-        """Whether it is an upload of this stack whose event must have arrived by now."""
+        """Return whether it is an upload of this stack whose event must have arrived by now."""
         now = self.clock()
         is_upload = output_keys.is_upload(source.key, self.prefix, self.suffixes)
         is_late = max(since, now - MAX_AGE) <= source.last_modified <= now - EVENT_DELAY
@@ -139,7 +139,7 @@ class LostUploads:
 
 
 def _can_be_named(source: SourceObject) -> bool:
-    """Whether a message can name this version: it has an id, or it is the latest, which is found by its key alone."""
+    """Return whether a message can name this version: it has an id, or it is the latest, which is found by its key alone."""
     return source.version_id is not None or source.is_latest is not False
 
 
