@@ -128,8 +128,8 @@ class Done:
         self._by_result = {row["result"] or "": row for row in rows}
 
     def has(self, item: Item, real: Collection[str] = ()) -> bool:
-        """Return whether the result of this very file, by the same settings, is there. One that was simulated does not stand for one
-        by a `real` provider. Raises OSError when the file cannot be asked."""
+        """Return whether the result of this very file, by the same settings, is there. One that was simulated does not stand for
+        one by a `real` provider. Raises OSError when the file cannot be asked."""
         return any(self._is_of(item, key, real) for key in result_keys(item.key))
 
     def _is_of(self, item: Item, result: str, real: Collection[str]) -> bool:

@@ -212,8 +212,8 @@ def has_result(provider: Provider, process: ProviderProcess) -> bool:
 
 
 def asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Return whether the API key is not the submit's, so that it may be of another account, which does not know the process. Raises
-    ResultNotReady if the submit's key was read only now."""
+    """Return whether the API key is not the submit's, so that it may be of another account, which does not know the process.
+    Raises ResultNotReady if the submit's key was read only now."""
     key_fingerprint = job.require_reservation().key_fingerprint
     if provider.key_fingerprint() == key_fingerprint:
         return False
