@@ -14,7 +14,7 @@ from tests.contract.providers_under_test.base import KEY
 from tests.contract.providers_under_test.simulated import OPTIONS, SimulatedProvider
 from tests.contract.shared_servers import SIGNATURE
 
-from darkroom.adapter_factory import CHATTY_LOGGERS, quiet_loggers
+from darkroom.adapters import CHATTY_LOGGERS, quiet_loggers
 from darkroom.errors import DarkroomError
 from darkroom.model import ProcessState
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX

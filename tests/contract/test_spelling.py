@@ -11,7 +11,7 @@ from tests.contract.providers_under_test.topaz import TopazUnderTest
 from tests.contract.shared_servers import Site
 
 from darkroom.model import Spelling
-from darkroom.pipeline.probe import NAMES, VALUES, spelling_in
+from darkroom.pipeline.spelling_probe import NAMES, VALUES, spelling_in
 
 
 @pytest.fixture(params=["snake", "camel"])

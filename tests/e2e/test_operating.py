@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.adapter_factory import utc_now
+from darkroom.adapters import utc_now
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import Limits

@@ -17,8 +17,8 @@ from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.container import Container
 from darkroom.model import TERMINAL, Job, JobDue, JobStatus, Limits, Plan, PollState, ProcessState, Upload
 from darkroom.pipeline.account_reconciliation import Reconcile
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.messaging import Bus, Executions, PresignedUrls, Queue, RecordedAlerts
 from tests.fakes.simple_provider import SimpleProvider
@@ -35,7 +35,7 @@ ENVIRONMENT = {
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
 # Adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all others.
-REAL = ("sources", "staging", "circuits", "sweep_queries", "interventions", "provider_accounts")
+REAL = ("sources", "staging", "circuits", "sweep_queries", "operator_ledger", "provider_accounts")
 
 
 def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int = 0) -> bytes:

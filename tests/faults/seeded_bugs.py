@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from darkroom import output_keys, queue_messages, timestamps
-from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
+from darkroom.aws import budgets, items, job_transitions, ledger, operator_ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
@@ -19,8 +19,8 @@ from darkroom.model import ImageFacts, ImageFormat
 from darkroom.pipeline import delivery, dispatch, finalize, in_doubt_lookup, submit, submit_retries, sweep
 from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
 from darkroom.pipeline.sweep import Sweep
 
 Patch = pytest.MonkeyPatch
@@ -219,9 +219,9 @@ def sweep_raises_the_run(patch: Patch) -> None:
 
 def rerun_forgets_the_run(patch: Patch) -> None:
     """A rerun keeps no row of the earlier run."""
-    original = interventions.DynamoInterventions._transact
+    original = operator_ledger.DynamoOperatorLedger._transact
     patch.setattr(
-        interventions.DynamoInterventions,
+        operator_ledger.DynamoOperatorLedger,
         "_transact",
         lambda self, *writes: original(self, *(write for write in writes if "RUN#" not in str(write.key))),
     )

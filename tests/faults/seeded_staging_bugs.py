@@ -11,8 +11,8 @@ from darkroom.model import NOTHING, ProcessState
 from darkroom.pipeline import dispatch
 from darkroom.pipeline.delivery import Delivery
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done
 from darkroom.pipeline.poll import Poll
-from darkroom.pipeline.submit_outcomes import Done
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.seeded_bugs import Patch
 

@@ -13,8 +13,8 @@ from darkroom.aws.executions import poll_state_payload
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.container import Container
 from darkroom.model import Limits
+from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.submit_outcomes import RetryLater
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE
 from tests.faults.memory_step_functions import ARN
 from tests.faults.port_proxies import Faults, Proxy
@@ -23,7 +23,7 @@ from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
 # Adapters that a container makes from the cloud's clients. `cloud` has all others.
-REAL = ("circuits", "sweep_queries", "provider_accounts", "interventions", "intake", "events", "executions")
+REAL = ("circuits", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions")
 
 
 @dataclass

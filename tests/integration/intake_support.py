@@ -12,7 +12,7 @@ from tests.fakes.application import ApplicationUnderTest
 from tests.integration.time_support import WorkerDied
 
 from darkroom.model import JobDue, Upload
-from darkroom.pipeline.submit_outcomes import RetryLater
+from darkroom.pipeline.message_outcomes import RetryLater
 
 VISIBILITY, MOST_RECEIVES = timedelta(seconds=300), 10  # as the template sets them
 MINUTE = timedelta(minutes=1)

@@ -16,8 +16,8 @@ from tests.fakes.application import INVOCATION, MONTH, ApplicationUnderTest, pic
 from darkroom.errors import LedgerBusy, LostClaim, OutputBusy, ProcessUnknown, ResultNotReady
 from darkroom.model import Job, JobStatus, ProcessState
 from darkroom.pipeline.finalize import BUSY_RETRY, MAX_SILENCE
+from darkroom.pipeline.message_outcomes import Ignored, RetryLater
 from darkroom.pipeline.process_binding import BIND_ATTEMPTS
-from darkroom.pipeline.submit_outcomes import Ignored, RetryLater
 
 GONE = ProcessUnknown("HTTP 404")
 

@@ -21,7 +21,7 @@ from darkroom.errors import (
 )
 from darkroom.model import Alarm, JobStatus, Upload
 from darkroom.pipeline.circuit_breaker import PROBE_WINDOW
-from darkroom.pipeline.submit_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 FAULTS = [

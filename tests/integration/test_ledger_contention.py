@@ -16,8 +16,8 @@ from tests.integration.time_support import Replaced
 from darkroom.aws.ledger_table import MAX_ATTEMPTS
 from darkroom.errors import BudgetExceeded, LedgerBusy
 from darkroom.model import JobStatus, Submission
+from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.process_binding import BIND_ATTEMPTS
-from darkroom.pipeline.submit_outcomes import RetryLater
 
 pytestmark = pytest.mark.emulated
 

@@ -79,14 +79,14 @@ def test_an_adopted_process_is_followed_to_its_result(application: ApplicationUn
 def test_an_adoption_that_others_overtake_starts_nothing(application: ApplicationUnderTest, upload: Upload) -> None:
     """Between its write and its second look, others may cancel the job and run it again, without a process yet."""
     in_doubt(application, upload)
-    operate, interventions = application.operate, application.ports["interventions"]
+    operate, operator_ledger = application.operate, application.ports["operator_ledger"]
 
     def overtaken(*args: Any) -> Job:
-        job_id = interventions.adopt(*args).job_id
+        job_id = operator_ledger.adopt(*args).job_id
         operate.cancel(job_id)
         return operate.rerun(job_id)
 
-    application.ports["interventions"] = Replaced(interventions, adopt=overtaken)
+    application.ports["operator_ledger"] = Replaced(operator_ledger, adopt=overtaken)
     left = application.operate.adopt("a.jpg", "process-1", force=True)
     assert (left.status, left.run, len(application.executions.running)) == (JobStatus.CLAIMED, 2, 0)
 

@@ -154,7 +154,7 @@ def test_a_job_read_before_its_rerun_changes_nothing(application: ApplicationUnd
     assert application.finalize(old).status == "ABSENT"
     assert application.poll(old).status == "ended"
     with pytest.raises(LostClaim):
-        application.ports["interventions"].rerun(old, application.clock(), application.clock())
+        application.ports["operator_ledger"].rerun(old, application.clock(), application.clock())
     with pytest.raises(LostClaim):
         application.ledger.settle(
             replace(old, status=JobStatus.PROCESSING), JobStatus.FAILED, Decimal(0), application.clock()

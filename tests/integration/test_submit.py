@@ -15,7 +15,7 @@ from tests.integration.ledger_support import source
 from darkroom import queue_messages
 from darkroom.errors import CURES, ErrorCode, ProviderRejected
 from darkroom.model import JobStatus, Limits, SourceObject, Upload
-from darkroom.pipeline.submit_outcomes import Done, Ignored, RetryLater
+from darkroom.pipeline.message_outcomes import Done, Ignored, RetryLater
 
 
 def test_an_upload_becomes_a_result_with_everything_accounted_for(application: ApplicationUnderTest) -> None:

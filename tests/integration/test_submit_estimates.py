@@ -13,7 +13,7 @@ from tests.fakes.aws_account import Cloud
 from darkroom import catalog
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import JobStatus, Limits, Upload
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 
 TOPAZ = catalog.load("topaz")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")

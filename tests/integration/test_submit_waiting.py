@@ -21,7 +21,7 @@ from darkroom.errors import (
 )
 from darkroom.model import LEASE_MARGIN, Alarm, JobDue, JobStatus, Upload
 from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")

@@ -22,7 +22,7 @@ from darkroom.errors import (
     Throttled,
 )
 from darkroom.model import Job, JobStatus, ProcessState, SendMode, Upload
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 
 PRICE = Decimal(2)
 CHARGE = Decimal("1.5")

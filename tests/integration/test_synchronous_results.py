@@ -17,7 +17,7 @@ from darkroom.errors import (
     SubmitInDoubt,
 )
 from darkroom.model import Job, JobStatus, ProcessState, Upload
-from darkroom.pipeline.submit_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done
 
 PRICE = Decimal(2)
 CHARGE = Decimal("1.5")

@@ -18,7 +18,7 @@ from tests.integration.time_support import LEASE, Replaced, WorkerDied, die
 from darkroom.aws.input_bucket import S3InputBucket
 from darkroom.errors import ClaimHeld, ErrorCode, SubmitInDoubt
 from darkroom.model import Alarm, Job, JobDue, JobStatus, ProcessState, Upload
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 MOST_INVOCATIONS = 30  # that a broken upload may cost in a day

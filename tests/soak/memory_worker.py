@@ -12,7 +12,7 @@ import boto3
 
 from darkroom import images
 from darkroom.aws.input_bucket import S3InputBucket
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.model import Handle, ImageFormat, Plan, ProcessState, Upload
 from darkroom.ports import ImageStream
@@ -85,7 +85,7 @@ def main(job: dict[str, Any]) -> None:
     client, context = session.client("s3", endpoint_url=job["endpoint"]), http_client.tls_context()
     calls = http_client.new_client(context)
     topaz = Topaz(job["base_url"], Keys(job["api_key"]), calls, Downloads(calls, local=True, context=lambda: context))
-    outputs = S3OutputBucket(client, job["bucket"], MultipartCopy(client, session.get_credentials, lambda: context))
+    outputs = S3OutputBucket(client, job["bucket"], MultipartPut(client, session.get_credentials, lambda: context))
     for name in job["names"]:
         forget_peak()
         process_id = submit(topaz, S3InputBucket(client), job["bucket"], name)

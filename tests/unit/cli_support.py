@@ -34,8 +34,8 @@ class Stack:
         return self.application.operate
 
     @property
-    def interventions(self) -> Any:
-        return self.application.ports["interventions"]
+    def operator_ledger(self) -> Any:
+        return self.application.ports["operator_ledger"]
 
     @property
     def reconciliation(self) -> Reconcile:

@@ -17,9 +17,9 @@ from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.mock_vendor import NO_TLS
 from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3, small_s3
 
-from darkroom.aws import multipart_copy as multipart_module
+from darkroom.aws import multipart_put as multipart_module
 from darkroom.aws import output_bucket as output_module
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
@@ -76,8 +76,8 @@ def opened(source: LargeResult, fresh: Callable[[], str] | None = None) -> Itera
         yield link
 
 
-def pump_into(bucket: SmallS3, workers: int = 4) -> MultipartCopy:
-    return MultipartCopy(bucket.client(), lambda: Credentials(KEY_ID, SECRET), lambda: NO_TLS, workers)
+def pump_into(bucket: SmallS3, workers: int = 4) -> MultipartPut:
+    return MultipartPut(bucket.client(), lambda: Credentials(KEY_ID, SECRET), lambda: NO_TLS, workers)
 
 
 def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callable[[], str] | None = None) -> None:

@@ -14,13 +14,13 @@ RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
     "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.queue_messages", "darkroom.images",
-    "darkroom.model_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
+    "darkroom.allowed_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
     "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
     "darkroom.timestamps",
 }  # fmt: skip
 # The packages of words, and what each may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
-ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.adapter_factory", "darkroom.container"}
+ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.adapters", "darkroom.container"}
 # Only retries of ledger writes, and of results that can be fetched only once, may wait.
 SLEEPERS = {
     "layers/core/darkroom/aws/ledger_table.py": ["self.sleep"],
@@ -153,7 +153,7 @@ def test_handlers_know_the_container_and_what_they_translate() -> None:
     known = {
         "darkroom.container",
         "darkroom.queue_messages",
-        "darkroom.pipeline.submit_outcomes",
+        "darkroom.pipeline.message_outcomes",
         "darkroom.aws.executions",
     }
 

@@ -24,7 +24,7 @@ NEVER = {
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
     "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands",
-    "darkroom.pipeline.probe", "darkroom.aws.interventions",
+    "darkroom.pipeline.spelling_probe", "darkroom.aws.operator_ledger",
 }  # fmt: skip
 # The modules of each function's use case; everything else in `pipeline` belongs to others.
 STORIES = {
@@ -37,10 +37,10 @@ STORIES = {
         "dispatch",
         "submit_retries",
         "submit",
-        "submit_outcomes",
+        "message_outcomes",
     },
     "poll": {"poll"},
-    "finalize": {"settlement", "delivery", "finalize", "submit_outcomes"},
+    "finalize": {"settlement", "delivery", "finalize", "message_outcomes"},
     "sweep": {
         "abandoned_multiparts",
         "process_binding",
@@ -49,7 +49,7 @@ STORIES = {
         "account_reconciliation",
         "retiring_models",
         "sweep",
-        "submit_outcomes",
+        "message_outcomes",
     },
 }
 # The pure packages that take time to import, and the functions that need them.
@@ -58,14 +58,14 @@ NEEDED_BY = {
     "darkroom.images": {"submit", "finalize"},
     "darkroom.planning": {"submit"},
     "darkroom.setting_layers": {"submit"},
-    "darkroom.aws.multipart_copy": {
+    "darkroom.aws.multipart_put": {
         "submit",
         "finalize",
         "sweep",
     },  # behind the output bucket, to which all three may report
     "darkroom.aws.presigned_urls": {"submit"},
     "darkroom.aws.staged_results": {"submit", "finalize"},
-    "darkroom.aws.sweep_records": {"sweep"},
+    "darkroom.aws.sweep_queries": {"sweep"},
 }
 OF_A_CALL = {
     "httpx",
@@ -103,7 +103,7 @@ adapters.providers["topaz"]
 adapter = sorted(sys.modules)
 from darkroom import catalog
 read = catalog.load.cache_info().currsize
-adapters.outputs.multipart_copy.context()
+adapters.outputs.multipart_put.context()
 print(json.dumps([use_case, adapter, made, frozen, len(sessions), read, len(contexts), len(clients)]))
 """
 

@@ -62,7 +62,7 @@ def test_the_operators_use_cases_are_made_of_that_environment_and_those_clients(
     assert operate is theirs.operate
     assert clients.made == []
     adapters: Any = theirs.adapters
-    parts = (adapters.intake, adapters.interventions.table, adapters.ledger.table, adapters.sources, adapters.staging)
+    parts = (adapters.intake, adapters.operator_ledger.table, adapters.ledger.table, adapters.sources, adapters.staging)
     assert [part.client.made_for for part in parts] == ["sqs", "dynamodb", "dynamodb", "s3", "s3"]
     assert clients.made == ["sqs", "dynamodb", "s3"]  # one client for each service, made when it is first used
 

@@ -22,7 +22,7 @@ from darkroom.model import (
     Submission,
 )
 from darkroom.pipeline.in_doubt_lookup import InDoubt
-from darkroom.pipeline.submit_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 JOB_ID = "a" * 32

@@ -45,7 +45,7 @@ def test_the_picture_of_a_jobs_life_shows_every_status(status: JobStatus) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["job_transitions", "output_claims", "budgets", "circuits", "sweep_records", "interventions"]
+    "name", ["job_transitions", "output_claims", "budgets", "circuits", "sweep_queries", "operator_ledger"]
 )
 def test_every_clause_says_which_history_it_covers(name: str) -> None:
     path = Path(job_transitions.__file__).with_name(f"{name}.py")

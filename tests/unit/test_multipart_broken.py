@@ -27,7 +27,7 @@ from tests.unit.multipart_support import (
     stands,
 )
 
-from darkroom.aws.multipart_copy import ATTEMPTS, WORKERS, MultipartCopy
+from darkroom.aws.multipart_put import ATTEMPTS, WORKERS, MultipartPut
 from darkroom.aws.upload_part import Part
 from darkroom.errors import ResultNotReady, Throttled
 
@@ -158,7 +158,7 @@ def test_a_link_that_cannot_be_minted_anew_ends_it_with_what_the_minting_said(
 def test_an_upload_that_s3_does_not_complete_is_aborted(
     bucket: SmallS3, source: LargeResult, mistaken: Callable[[list[Part]], list[Part]]
 ) -> None:
-    class Mistaken(MultipartCopy):
+    class Mistaken(MultipartPut):
         def _complete(self, target: dict[str, Any], parts: list[Part]) -> None:
             super()._complete(target, mistaken(parts))
 

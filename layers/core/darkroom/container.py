@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from darkroom.adapter_factory import Adapters
+from darkroom.adapters import Adapters
 from darkroom.configuration import Configuration
 from darkroom.providers.registry import ADAPTERS
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from darkroom.pipeline.in_doubt_lookup import InDoubt
     from darkroom.pipeline.operator_commands import OperatorCommands
     from darkroom.pipeline.poll import Poll
-    from darkroom.pipeline.probe import Probe
     from darkroom.pipeline.process_binding import Binding
     from darkroom.pipeline.quote import Quote
     from darkroom.pipeline.retiring_models import RetiringModels
     from darkroom.pipeline.settlement import Settlement
+    from darkroom.pipeline.spelling_probe import Probe
     from darkroom.pipeline.submit import Submit
     from darkroom.pipeline.submit_retries import Retries
     from darkroom.pipeline.sweep import Sweep
@@ -178,7 +178,7 @@ class Container:
 
         return OperatorCommands(
             ledger=self.adapters.ledger,
-            interventions=self.adapters.interventions,
+            operator_ledger=self.adapters.operator_ledger,
             circuits=self.adapters.circuits,
             intake=self.adapters.intake,
             binding=self.binding,
@@ -235,7 +235,7 @@ class Container:
     def probe(self) -> Probe:
         """Finds out whether a provider honours setting names in snake_case or camelCase. An operator's command uses it. It needs
         the environment variables of the submit function."""
-        from darkroom.pipeline.probe import Probe, TellingQuote
+        from darkroom.pipeline.spelling_probe import Probe, TellingQuote
 
         told = {field.name: getattr(self.quote, field.name) for field in fields(self.quote)}
         return Probe(

@@ -14,7 +14,7 @@ from tests.simulators.client import KEY
 from tests.simulators.picture_server import PictureServer
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
-from darkroom_local.simulators.aimlapi.request_log import RateLimit
+from darkroom_local.simulators.aimlapi.usage_log import RateLimit
 from darkroom_local.simulators.framework.refusals import Refusal
 
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from darkroom import catalog
 from darkroom.errors import ErrorCode, ProviderSilent
 from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, Submission
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
 # The shortest and the longest pause between two lookups while the list cannot be read: half of the time since the reservation.

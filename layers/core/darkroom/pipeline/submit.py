@@ -17,9 +17,9 @@ from darkroom.errors import ClaimHeld, LedgerBusy, LostClaim, SourceDenied, Sour
 from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, InputBucket, Ledger
 

@@ -1,4 +1,4 @@
-"""The data that a provider gives about its processes, prices and account. Uses only the standard library."""
+"""The data that a provider gives about a process: its id, state, progress, time and price. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -62,38 +62,3 @@ class Estimate:
 
     duration_seconds: int
     credits: Decimal | None
-
-
-@dataclass(frozen=True)
-class Balance:
-    """The balance of an account in the provider's unit. `total` = `available` + `reserved`. The provider's charges lower it."""
-
-    available: Decimal
-    reserved: Decimal
-    total: Decimal
-
-
-@dataclass(frozen=True)
-class AccountSnapshot:
-    """The last comparison of the ledger with a provider's account. All amounts are in the provider's unit.
-
-    The baseline is the comparison that an operator accepted last, or else the first comparison.
-    """
-
-    baseline_total: Decimal  # the account's total at the baseline, plus all top-ups since then
-    baseline_spent: Decimal  # the credits that the ledger had booked as spent at the baseline
-    total: Decimal  # the account's total at the last comparison
-    spent: Decimal  # the credits that the ledger had booked as spent at the last comparison
-    checked_at: datetime
-
-
-@dataclass(frozen=True)
-class Circuit:
-    """An open circuit: nothing is submitted to the provider. The account's owner must act, or an operator paused the provider."""
-
-    provider: str
-    paused: bool  # true if an operator paused the provider and has not resumed it
-    retry_at: datetime | None  # from this time on, one submit may be tried; None = no submit may be tried
-    opened_at: datetime | None
-    error_code: str | None = None
-    error: str | None = None

@@ -1,4 +1,4 @@
-"""Interventions on DynamoDB: operators' reruns, decisions about doubts, and cancellations. Every write is conditional."""
+"""OperatorLedger on DynamoDB: operators' reruns, decisions about doubts, and cancellations. Every write is conditional."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 
 
 @dataclass(frozen=True)
-class DynamoInterventions:
-    """Operators' writes of the ledger's table; implements `ports.Interventions`."""
+class DynamoOperatorLedger:
+    """Operators' writes of the ledger's table; implements `ports.OperatorLedger`."""
 
     table: LedgerTable
 

@@ -22,7 +22,7 @@ from tests.unit.multipart_support import (
     stands,
 )
 
-from darkroom.aws.multipart_copy import ATTEMPTS, MAX_PART_BYTES, MIN_PART_BYTES, WORKERS, ChunkReader, split_into_parts
+from darkroom.aws.multipart_put import ATTEMPTS, MAX_PART_BYTES, MIN_PART_BYTES, WORKERS, ChunkReader, split_into_parts
 from darkroom.errors import ResultNotReady
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_local.emulator_memory import _Tables
+from darkroom_local.emulator_persistence import _Tables
 from darkroom_local.ledger_journal import rows_of
 
 
@@ -66,7 +66,7 @@ def test_the_emulator_ends_before_it_answers_if_a_write_cannot_be_kept(
         raise SystemExit(code)
 
     monkeypatch.setattr("os._exit", ends)
-    monkeypatch.setattr("darkroom_local.emulator_memory.rows_of", lambda path: {})  # /dev/full has no end
+    monkeypatch.setattr("darkroom_local.emulator_persistence.rows_of", lambda path: {})  # /dev/full has no end
     service = Service()
     with kept(service, Path("/dev/full")), pytest.raises(SystemExit):
         asyncio.run(service.handle_request({"S": "x"}))

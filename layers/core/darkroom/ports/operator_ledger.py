@@ -1,4 +1,4 @@
-"""The port for interventions: the changes that operators make to jobs in the ledger."""
+"""The port for the operators' ledger: the changes that operators make to jobs in the ledger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from darkroom.model import Job
 
 
-class Interventions(Protocol):
+class OperatorLedger(Protocol):
     """Makes operators' changes to jobs. A change raises LostClaim if the job is no longer as the caller read it; the caller
     must then read the job again."""
 

@@ -18,7 +18,8 @@ from darkroom import catalog
 from darkroom.aws.presigned_urls import S3PresignedUrls
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.model import Handle, SourceObject
-from darkroom.providers.payloads import find_handle, json_fields
+from darkroom.providers.json_fields import json_fields
+from darkroom.providers.link_handles import find_handle
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 PARAMETERS = [

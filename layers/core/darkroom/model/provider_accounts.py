@@ -1,0 +1,42 @@
+"""The data about an account at a provider: its balance, its last comparison and its circuit. Uses only the standard library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The balance of an account in the provider's unit. `total` = `available` + `reserved`. The provider's charges lower it."""
+
+    available: Decimal
+    reserved: Decimal
+    total: Decimal
+
+
+@dataclass(frozen=True)
+class AccountSnapshot:
+    """The last comparison of the ledger with a provider's account. All amounts are in the provider's unit.
+
+    The baseline is the comparison that an operator accepted last, or else the first comparison.
+    """
+
+    baseline_total: Decimal  # the account's total at the baseline, plus all top-ups since then
+    baseline_spent: Decimal  # the credits that the ledger had booked as spent at the baseline
+    total: Decimal  # the account's total at the last comparison
+    spent: Decimal  # the credits that the ledger had booked as spent at the last comparison
+    checked_at: datetime
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """An open circuit: nothing is submitted to the provider. The account's owner must act, or an operator paused the provider."""
+
+    provider: str
+    paused: bool  # true if an operator paused the provider and has not resumed it
+    retry_at: datetime | None  # from this time on, one submit may be tried; None = no submit may be tried
+    opened_at: datetime | None
+    error_code: str | None = None
+    error: str | None = None
