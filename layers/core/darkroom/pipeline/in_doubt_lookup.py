@@ -1,4 +1,4 @@
-"""In doubt: resolves a submit whose answer was lost, by the provider's own list. If that cannot tell, an operator decides."""
+"""Resolves submits whose answer was lost, by the provider's own list. If the list is no proof, an operator decides."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
-# The shortest and the longest pause between two lookups while the list cannot be read: half of the time since the reservation.
+# While the list cannot be read, the pause until the next lookup is half of the time since the reservation. These are its shortest
+# and its longest value.
 LOOKUP_RETRY, MAX_LOOKUP_RETRY = timedelta(minutes=1), timedelta(minutes=15)
-CLOCK_SKEW = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
+CLOCK_SKEW = timedelta(seconds=20)  # how far two workers' clocks may differ; a lookup too early would prove nothing
 
 
 @dataclass(frozen=True, kw_only=True)
 class InDoubt:
-    """Resolves doubts by lookup. It never submits."""
+    """Looks lost submits up in the provider's list. It never submits."""
 
     ledger: Ledger
     staging: StagedResults
@@ -31,21 +32,21 @@ class InDoubt:
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Outcome:
-        """Leave the job `SUBMITTING` and its reservation as it is, until the vendor's list must show an accepted submit."""
+        """Keep the job `SUBMITTING`, with its reservation, until the time when the vendor's list must show an accepted submit."""
         due = self.clock() + _visibility_grace(job)
         self.ledger.postpone(job, due, error=why)
         return RetryLater.until(due, self.clock(), why)
 
     def provable_at(self, job: Job) -> datetime:
-        """Return the time from which a lookup proves something: after the lease, within which a dead worker's call must have
-        ended, and the time that the vendor's list may lag."""
+        """Return the time from which a lookup is a proof. Before the end of the lease, a dead worker's call may still have been
+        under way. After it, the vendor's list may lag for some time."""
         if job.status is not JobStatus.SUBMITTING or job.lease_until is None:
             return job.next_attempt_at or job.created_at
         return job.lease_until + _visibility_grace(job)
 
     def resolve(self, job: Job) -> Outcome | None:
-        """Adopt the staged result, or the process that the provider's list shows. Return None if the list proves that nothing
-        was accepted: it was read with the API key of the submit."""
+        """Adopt the staged result, or the process that the provider's list shows. Return None if the list proves that nothing was
+        accepted. It is a proof only if it was read with the API key of the submit."""
         provider = self.providers[job.require_provider()]
         key_fingerprint = job.require_reservation().key_fingerprint
         process_id = self.staging.find(job.handle)
@@ -65,7 +66,9 @@ class InDoubt:
         if chargeable:
             return self._adopt(provider, job, chargeable)
         if found:
-            why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
+            why = (
+                f"{provider.name} lists only failed calls of this run, and none of them is known to be the lost submit"
+            )
             return Done(self.settlement.leave_in_doubt(job, why))
         if provider.key_fingerprint() != key_fingerprint:
             why = "the API key changed since the submit, so this account's list proves nothing"
@@ -78,7 +81,7 @@ class InDoubt:
             self.binding.orphan(provider, job, other.process_id)
         if first.state is ProcessState.EXPIRED:
             charged = first.credits if first.credits is not None else job.require_reservation().credits_reserved
-            why = f"charged as {first.process_id}, but its answer was lost and cannot be had again"
+            why = f"charged as {first.process_id}, but the answer with the result was lost and cannot be fetched again"
             return Done(self.settlement.fail(job, ErrorCode.RESULT_LOST, why, charged))
         if first.state is ProcessState.FAILED and job.require_dispatch().send_mode.is_synchronous:
             why = f"the provider failed at {first.process_id}; it was not charged"
@@ -98,13 +101,13 @@ class InDoubt:
 
 
 def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
-    """Return the processes that may have been charged. If none may have been, return the failure of the lost attempt.
+    """Return the processes that may have been charged. If there are none, return the failed process of the lost attempt.
 
-    A failed process with the same handle as one that may have been charged is returned too, after it.
+    A failed process is also returned, at the end, if it has the same handle as a process that may have been charged.
 
-    The log of a synchronous provider also shows refused calls, as failed. The failures of earlier attempts say nothing of the
-    attempt that was lost, which is the one before this worker's. If other workers have looked since without a result, the
-    lost attempt is not known, and a failure proves nothing.
+    The log of a synchronous provider also shows refused calls, as failed. The lost attempt is the one before this worker's, and
+    failures of earlier attempts say nothing about it. If other workers have looked since then without finding it, the lost
+    attempt is not known, and a failure proves nothing.
     """
     if not job.require_dispatch().send_mode.is_synchronous:
         return tuple(sorted(found, key=_has_failed))
@@ -115,7 +118,7 @@ def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[Fou
 
 
 def _handle_of(process: FoundProcess) -> str:
-    """Return the process's handle, without the suffix of a filename."""
+    """Return the handle of the process, without the suffix of a filename."""
     return process.handle.partition(".")[0]
 
 
@@ -124,11 +127,12 @@ def _has_failed(process: FoundProcess) -> bool:
 
 
 def find_processes(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
-    """Return what the provider's list shows of the job's run. Raises what `Provider.find` raises."""
+    """Return the processes of the job's run from the provider's list, or None if the list is no proof. Raises what
+    `Provider.find` raises."""
     sent = job.require_dispatch()
     return provider.find(job.handle, sent.send_mode, sent.reserved_at)
 
 
 def _visibility_grace(job: Job) -> timedelta:
-    """Return how long the provider's list may lack a submit after its request has ended, plus the difference of clocks."""
+    """Return for how long after a submit the provider's list may lack it. The possible difference of clocks is included."""
     return timedelta(seconds=catalog.load(job.require_provider()).visibility_grace_seconds) + CLOCK_SKEW
