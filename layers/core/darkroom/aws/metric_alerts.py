@@ -1,4 +1,4 @@
-"""Alerts: counts an alarm's metric, which the template's alarms watch, and writes a line to the log."""
+"""Raises alerts: adds to the metric of an alarm, which the template's CloudWatch alarms watch, and writes a line to the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MetricAlerts:
-    """Alerts inside a handler at whose end Powertools sends the metrics; implements `ports.Alerts`."""
+    """Counts alerts inside a Lambda handler. Powertools sends the metrics when the handler ends. Implements `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Add 1 to the metric with the alarm's name, and log an error."""
@@ -30,7 +30,7 @@ class MetricAlerts:
 
 @dataclass(frozen=True)
 class LoggedAlerts:
-    """Alerts on an operator's machine, as lines in the log; implements `ports.Alerts`."""
+    """Writes alerts to the log, on an operator's machine; implements `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Log the alarm as a warning."""
