@@ -159,7 +159,7 @@ def no_grace(patch: Patch) -> None:
 
 def no_wait_for_the_dead(patch: Patch) -> None:
     """The end of the lease counts as the end of the request, without grace or margin."""
-    patch.setattr(InDoubt, "provable_at", lambda self, job: job.lease_until or job.next_attempt_at or job.created_at)
+    patch.setattr(InDoubt, "provable_at", lambda self, job: job.require_lost().lost_at)
     patch.setattr(submit, "LEASE_MARGIN", timedelta(0))
 
 

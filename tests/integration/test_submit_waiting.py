@@ -20,7 +20,7 @@ from darkroom.errors import (
     Throttled,
 )
 from darkroom.model import LEASE_MARGIN, Alarm, JobDue, JobStatus, Upload
-from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
+from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW, LOOKS_AFTER
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
@@ -115,9 +115,9 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     application.clock.now = waiting.due_at
     verdict = application.sweep_and_deliver()
     assert [what for what, _ in application.queue.sent] == [JobDue(waiting.job_id)]
-    if answer is LOST:  # the list excludes it: released, and sent with the next message
+    if answer is LOST:  # after the grace the list excludes it: released, and sent with the next message
         assert isinstance(verdict, RetryLater)
-        application.submit(JobDue(waiting.job_id))
+        application.deliver(JobDue(waiting.job_id))
     assert_sent_once(application)
 
 
@@ -159,38 +159,50 @@ def test_a_claim_found_after_its_deadline_is_not_sent_any_more(
     assert (application.job().error_code, application.provider.processes) == (ErrorCode.TIMED_OUT, {})
 
 
-def test_a_lost_answer_is_looked_for_after_the_grace_and_adopted(
-    application: ApplicationUnderTest, upload: Upload
+@pytest.mark.parametrize(("listed_after", "latest"), [(0, 6), (4, 6), (14, 16), (40, 46), (60, 81)])
+def test_a_lost_answer_is_adopted_soon_after_the_list_shows_it(
+    application: ApplicationUnderTest, upload: Upload, listed_after: int, latest: int
 ) -> None:
-    application.provider.losses, application.provider.listed_after = [LOST], timedelta(seconds=60)
+    application.provider.losses, application.provider.listed_after = [LOST], timedelta(seconds=listed_after)
     first = application.submit(upload)
-    job = application.job()
     assert isinstance(first, RetryLater)
-    assert (job.status, first.seconds >= 60) == (JobStatus.SUBMITTING, True)
+    assert application.job().status == JobStatus.SUBMITTING
     assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
     application.clock.advance(first.seconds)
     application.deliver(upload)
     assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
+    assert application.clock() <= START + timedelta(seconds=latest)
     assert len(application.provider.processes) == len(application.executions.running) == 1
     application.assert_books_balance()
 
 
-def test_nothing_is_looked_for_before_the_grace_is_over(application: ApplicationUnderTest, upload: Upload) -> None:
-    application.provider.losses, application.provider.listed_after = [LOST], timedelta(seconds=60)
+def test_a_list_without_the_submit_proves_nothing_before_the_grace_is_over(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    application.provider.losses, application.provider.listed_after = [LOST], GRACE + CLOCK_SKEW
     application.submit(upload)
-    application.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
-    application.clock.advance(timedelta(seconds=59) + CLOCK_SKEW)
-    assert application.submit(upload) == Done(application.job())
-    assert application.sweep_and_deliver() is None
-    assert (application.job().status, len(application.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
-    application.provider.faults.clear()
-    application.clock.advance(1)
-    application.sweep_and_deliver()
+    looks = 0
+    while (left := application.job()).status is JobStatus.SUBMITTING:
+        assert left.next_attempt_at is not None
+        application.clock.now = left.next_attempt_at
+        application.submit(JobDue(left.job_id))
+        looks += 1
+    assert (application.clock(), looks) == (START + GRACE + CLOCK_SKEW, 4)
     assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
     assert len(application.provider.processes) == 1
 
 
-def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_grace_are_over(
+def test_nothing_is_looked_for_between_two_looks(application: ApplicationUnderTest, upload: Upload) -> None:
+    application.provider.losses, application.provider.listed_after = [LOST], timedelta(0)
+    application.submit(upload)
+    application.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
+    application.clock.advance(LOOKS_AFTER[0] - timedelta(seconds=1))
+    assert application.submit(upload) == Done(application.job())
+    assert application.sweep_and_deliver() is None
+    assert (application.job().status, len(application.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
+
+
+def test_a_dead_workers_submit_is_looked_for_when_its_lease_is_over_and_excluded_after_the_grace(
     application: ApplicationUnderTest, upload: Upload
 ) -> None:
     application.provider.losses, application.provider.listed_after = [Killed()], INVOCATION + LEASE_MARGIN + GRACE
@@ -199,16 +211,31 @@ def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_gr
     left = application.job()
     assert left.lease_until == START + INVOCATION + LEASE_MARGIN
     application.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
-    application.clock.now = left.lease_until
-    for verdict in (application.sweep_and_deliver(), application.submit(upload)):
-        assert isinstance(verdict, RetryLater)
-        assert timedelta(seconds=verdict.seconds) >= GRACE
-    assert (application.job().status, len(application.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
+    application.clock.now = left.lease_until - timedelta(seconds=1)
+    assert application.submit(upload) == Done(left)
+    assert len(application.provider.faults["find"]) == 1
     application.provider.faults.clear()
-    application.clock.advance(GRACE + CLOCK_SKEW)
-    application.submit(JobDue(left.job_id))
+    application.clock.now = left.lease_until
+    verdict = application.sweep_and_deliver()
+    assert isinstance(verdict, RetryLater)
+    noted = application.job().lost
+    assert (noted.lost_at, noted.lost_attempt) == (left.lease_until, left.attempt)
+    application.clock.advance(verdict.seconds)
+    application.deliver(JobDue(left.job_id))
     assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
+    assert application.job().lost is None
     assert (application.provider.charged, len(application.executions.running)) == (1, 1)
+
+
+def test_a_dead_workers_submit_that_the_list_shows_is_adopted_when_its_lease_is_over(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    application.provider.losses, application.provider.listed_after = [Killed()], timedelta(0)
+    with pytest.raises(Killed):
+        application.submit(upload)
+    application.clock.now = application.job().lease_until
+    application.sweep_and_deliver()
+    assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
 
 
 @pytest.mark.parametrize("answer", [LOST, ProviderUnavailable("HTTP 503")])

@@ -99,7 +99,7 @@ def test_an_upload_whose_secret_is_never_readable_fails_at_its_deadline(
 def test_a_lost_submit_waits_for_the_secret_and_is_a_persons_at_its_deadline(
     keyed: ApplicationUnderTest, secrets: Secrets
 ) -> None:
-    keyed.provider.losses = [SubmitInDoubt("time-out")]
+    keyed.provider.losses, keyed.provider.listed_after = [SubmitInDoubt("time-out")], timedelta(seconds=60)
     intake = Intake(keyed)
     intake.put(keyed.cloud.put("a.jpg", picture()))
     intake.run(timedelta(seconds=30))

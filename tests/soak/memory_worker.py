@@ -1,4 +1,4 @@
-"""Carry pictures through the adapters of submit and finalize, and print the peak memory of each half (Linux only)."""
+"""Runs pictures through the adapters of submit and of finalize, and prints the peak memory of each of the two (Linux only)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from darkroom.providers.topaz import Topaz
 
 
 class Keys:
-    """The one key."""
+    """Holds the only API key."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -31,22 +31,22 @@ class Keys:
         return self.key
 
     def refresh(self) -> None:
-        """Do nothing: the key never changes."""
+        """Do nothing, because the key never changes."""
 
 
 def peak_mib() -> float:
-    """Return the peak resident set since `forget_peak`, in MiB. getrusage would include the parent's peak."""
+    """Return the process's peak memory (resident set) since `forget_peak`, in MiB. getrusage would include the parent's peak."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def forget_peak() -> None:
-    """Reset the peak: see proc(5), clear_refs."""
+    """Reset the peak memory (proc(5), clear_refs)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def nothing(*arguments: object) -> NoReturn:
-    """Raise: an image that is sent as bytes needs no link and stages no result."""
+    """Fail. An image that is sent as bytes needs no link and stages no result, so nothing may call this."""
     raise AssertionError(arguments)
 
 

@@ -1,4 +1,4 @@
-"""The operator's commands that change something: what they refuse, what they ask, and what they leave in the ledger."""
+"""Tests the operator's commands that change something: what they refuse, what they ask, and what they leave in the ledger."""
 
 from __future__ import annotations
 

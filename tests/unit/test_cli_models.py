@@ -1,5 +1,5 @@
-"""`darkroom models` shows every provider and model, for people and for programs. For a wrong name it suggests the
-right one.
+"""Tests that `darkroom models` shows every provider and model, to people and to programs. For a wrong name it suggests
+the right one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/ledger.md says what the code does: every clause of a job's transition, every status, and every alarm."""
+"""Tests that docs/ledger.md agrees with the code about every clause of a job's transitions, every status and every alarm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from darkroom.model import JobStatus
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
 CLAUSE = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
-# Clauses of rows that are not a job's transition. The page does not list them.
+# Clauses of rows that are not jobs' rows. The page does not list them.
 ELSEWHERE = {"KNOWN", "STILL_DUE"}
 
 
@@ -28,7 +28,7 @@ def clauses() -> set[str]:
 
 
 def in_table() -> set[str]:
-    """Return everything in the transition table that is in code quotes and named like a clause."""
+    """Return every word of the transition table that is in code quotes and is written like the name of a clause."""
     table = PAGE.split("| Step | Transition |")[1].split("\n\n")[0]
     quoted = {word for word in re.findall(r"`([^`]+)`", table) if CLAUSE.fullmatch(word)}
     return quoted - {status.value for status in JobStatus}

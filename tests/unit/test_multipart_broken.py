@@ -1,4 +1,6 @@
-"""The multipart copy when links expire, hosts fail and S3 refuses: the same bytes by a new link, or nothing at all."""
+"""Tests the multipart copy when links expire, hosts fail and S3 refuses. The same bytes arrive by a new link, or
+nothing at all.
+"""
 
 from __future__ import annotations
 
@@ -175,7 +177,7 @@ def test_an_abort_that_fails_does_not_hide_why(bucket: SmallS3, source: LargeRes
     pump.client.meta.events.register("before-call.s3.AbortMultipartUpload", denied)
     with opened(source) as link, pytest.raises(ResultNotReady):
         pump.write({"Bucket": BUCKET, "Key": KEY}, link)
-    assert len(bucket.open_uploads) == 1  # the sweep finds it
+    assert len(bucket.open_uploads) == 1  # the sweep finds it and aborts it
     bucket.open_uploads.clear()
 
 

@@ -19,6 +19,7 @@ TIMES = frozenset(
         "reserved_at",
         "deadline_at",
         "lease_until",
+        "lost_at",
         "next_attempt_at",
         "denied_since",
         "failing_since",
@@ -30,7 +31,7 @@ TIMES = frozenset(
         "due_at",
     }
 )
-WHOLE = frozenset({"run", "attempt", "polls"})
+WHOLE = frozenset({"run", "attempt", "lost_attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
 
 OWN_FIELDS = tuple(field.name for field in fields(Job))

@@ -90,6 +90,16 @@ class ProviderProcess:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LostAnswer:
+    """A submit whose answer was lost. This record is removed when the job is bound, released or ended."""
+
+    lost_at: datetime  # the request had ended by then; from then on, the vendor's list may lag for a while
+    lost_attempt: (
+        int  # the attempt that sent the request; if it was accepted, the vendor's list shows this attempt's handle
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A job, as in its ledger row `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
 
@@ -119,6 +129,7 @@ class Job:
     label: str | None = None
     dispatch: DispatchRecord | None = None
     reservation: Reservation | None = None
+    lost: LostAnswer | None = None
     process: ProviderProcess | None = None
     polls: int = 0  # how often this run was polled
     credits: Decimal | None = None  # the charge; only a job that ended with a reservation has one
@@ -173,6 +184,10 @@ class Job:
         """Return the reservation. Raises ValueError if nothing is reserved for the job."""
         return self._required(self.reservation, "reservation")
 
+    def require_lost(self) -> LostAnswer:
+        """Return the record of the submit whose answer was lost. Raises ValueError if there is none."""
+        return self._required(self.lost, "lost submit")
+
     def require_process(self) -> ProviderProcess:
         """Return the process that is bound to the job. Raises ValueError if there is none."""
         return self._required(self.process, "process")
@@ -183,11 +198,12 @@ class Job:
         return value
 
 
-JobGroup = DispatchRecord | Reservation | ProviderProcess
+JobGroup = DispatchRecord | Reservation | LostAnswer | ProviderProcess
 # The fields of `Job` that are groups of attributes. A row has either all required attributes of a group, or none of the group.
 GROUPS: Mapping[str, type[JobGroup]] = {
     "dispatch": DispatchRecord,
     "reservation": Reservation,
+    "lost": LostAnswer,
     "process": ProviderProcess,
 }
 

@@ -158,9 +158,6 @@ class Submit:
         waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=now)
         if job.status is JobStatus.IN_DOUBT or waits_until > now:
             return Done(job)  # an operator must decide, or the job is not due; the sweep sends it when it is due
-        provable_at = self.in_doubt.provable_at(job)
-        if provable_at > now:
-            return RetryLater.until(provable_at, now, "the provider's list may not show a lost submit yet")
         job = self.ledger.take_over(job, now, receive.invocation_ends + LEASE_MARGIN)
         if job.status is JobStatus.CLAIMED:
             return self._end_or_dispatch(job, lambda: self._source_of(job))

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from darkroom.model import Job, JobStatus, Plan, SourceObject, Submission
+from darkroom.model import Job, JobStatus, LostAnswer, Plan, SourceObject, Submission
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,12 @@ class Ledger(Protocol):
         denied_since: datetime | None = None,
         failing_since: datetime | None = None,
         look_at: datetime | None = None,
+        lost: LostAnswer | None = None,
     ) -> Job:
         """End the lease of a job that is not over. The status stays. From `next_attempt_at` on, a message may continue the job.
         The sweep looks at the job at `look_at`, or at `next_attempt_at` if `look_at` is None.
 
-        This also stores the provider, model, settings and label of `job`.
+        This also stores the provider, model, settings and label of `job`, and `lost` if it is given.
         """
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
