@@ -19,9 +19,8 @@ from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
 
-OF_A_LOST_ANSWER = tuple(
-    field.name for field in fields(LostAnswer)
-)  # removed when it is known what became of the submit
+# The attributes of a lost answer. They are removed when it is known whether the submit was accepted.
+OF_A_LOST_ANSWER = tuple(field.name for field in fields(LostAnswer))
 
 EXECUTION_GRACE = timedelta(minutes=15)  # after this delay the sweep restarts an execution that should have acted
 PUBLISHING_GRACE = timedelta(minutes=2)  # after this delay the sweep sends an event; the worker needs only seconds
