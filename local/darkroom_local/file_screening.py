@@ -27,8 +27,8 @@ class Screened:
 
     to_do: list[Item] = field(default_factory=list)
     done_before: list[Item] = field(default_factory=list)
-    # One unusable file does not stop the others. Of 40,000 photos, the operator still wants 39,999, and a second run pays only for
-    # the one that was missing.
+    # One unusable file does not stop the others. Of 40,000 photos, the operator still wants 39,999, and a second run pays only
+    # for the one that was missing.
     unusable: list[Outcome] = field(default_factory=list)
 
 
