@@ -1,4 +1,5 @@
-"""A local stack that runs on after the command: `up` starts it, and `down` ends it. A state folder holds at most one stack.
+"""Keeps a local stack running after a command has ended: `up` starts it, and `down` ends it. A state folder has at most one
+stack.
 
 The file stack.json in the folder tells later commands where the stack is. The system may give a process id to another process,
 so a process is ended only if its command line shows that it belongs to the stack.

@@ -62,7 +62,7 @@ def run(
                 jobs.send(item)
             jobs.follow(stall_seconds, is_leaving)
         except BaseException as error:
-            with contextlib.suppress(Exception, KeyboardInterrupt):  # a stack that is gone; a second Ctrl-C
+            with contextlib.suppress(Exception, KeyboardInterrupt):  # the stack may be gone, or Ctrl-C come again
                 jobs.save_what_is_there()
             error.add_note(jobs.left_behind())
             raise

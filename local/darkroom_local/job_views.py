@@ -15,8 +15,8 @@ from darkroom.errors import ErrorCode
 from darkroom.model import TERMINAL, JobStatus
 
 _BATCH = 100  # the most items of one BatchGetItem call of DynamoDB
-# A claimed job with one of these codes waits for the operator, for up to JobDeadlineHours. A run on one machine does not wait.
-# It says so and stops.
+# A claimed job with one of these codes waits for the operator, for up to JobDeadlineHours. A run on one machine does not wait
+# for the operator, but reports the job and stops.
 _NEEDS_OPERATOR = frozenset({ErrorCode.AUTH_FAILED, ErrorCode.OUT_OF_CREDITS})
 _MAY_BE_CHARGED = frozenset({JobStatus.SUBMITTING, JobStatus.IN_DOUBT, JobStatus.PROCESSING, JobStatus.COMPLETED})
 

@@ -98,7 +98,7 @@ def paid_keys(path: Path) -> set[str]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make sure that the names of a folder's files are on the disk."""
+    """Force the list of the folder's files to the disk (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

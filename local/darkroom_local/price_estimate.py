@@ -75,7 +75,8 @@ def limits(parameters: Mapping[str, str]) -> Limits:
 
 
 def budget_left(rows: Mapping[Key, Row], parameters: Mapping[str, str], provider: str) -> str:
-    """Return a sentence that says what is left of this month's limits, by `rows`; an empty text if there is no limit."""
+    """Return a sentence that says what is left of this month's limits, or an empty text if there is no limit. `rows` are the
+    ledger's rows of earlier runs."""
     allowed, month = limits(parameters), f"{datetime.now(UTC):%Y-%m}"
     units = {
         f"{provider} credits": (provider, allowed.monthly_credits.get(provider)),

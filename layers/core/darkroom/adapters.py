@@ -90,28 +90,28 @@ class Adapters:
 
     @cached_property
     def ledger(self) -> ports.Ledger:
-        """The ledger's writes for workers."""
+        """The adapter through which workers write the ledger."""
         from darkroom.aws.ledger import DynamoLedger
 
         return DynamoLedger(self.ledger_table, self.limits)
 
     @cached_property
     def operator_ledger(self) -> ports.OperatorLedger:
-        """The ledger's changes for operators."""
+        """The adapter through which operators change the ledger."""
         from darkroom.aws.operator_ledger import DynamoOperatorLedger
 
         return DynamoOperatorLedger(self.ledger_table)
 
     @cached_property
     def sweep_queries(self) -> ports.SweepQueries:
-        """The ledger's queries for the sweep."""
+        """The adapter through which the sweep queries the ledger."""
         from darkroom.aws.sweep_queries import DynamoSweepQueries
 
         return DynamoSweepQueries(self.ledger_table)
 
     @cached_property
     def provider_accounts(self) -> ports.ProviderAccounts:
-        """The ledger's sums for the providers' accounts."""
+        """The adapter for the ledger's sums and the comparisons with the providers' accounts."""
         from darkroom.aws.account_comparisons import DynamoProviderAccounts
 
         return DynamoProviderAccounts(self.ledger_table)

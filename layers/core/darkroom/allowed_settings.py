@@ -100,7 +100,7 @@ def fill_in_needs(model: Model, accepted: dict[str, ResolvedSetting], values: di
         for needed, value in model.parameters[name].needs.items():
             if needed in model.parameters and needed not in values:
                 accepted[needed], values[needed] = ResolvedSetting(value, DEFAULT_LAYER), value
-                notes.append(f"{name}=true needs {needed}; {value} is filled in")
+                notes.append(f"{name}=true needs {needed}; {needed}={value} is added")
 
 
 def _parameter(name: str, model: Model) -> Parameter:

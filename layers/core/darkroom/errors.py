@@ -91,7 +91,7 @@ CURES: dict[ErrorCode, str] = {
         "Put a valid API key into the stack's secret. Then run `darkroom rerun --code AuthFailed`."
     ),
     ErrorCode.TIMED_OUT: (
-        "The job was not done within JobDeadlineHours. Raise it if necessary. "
+        "The job was not done within JobDeadlineHours. Raise that parameter if necessary. "
         "Then run `darkroom rerun --code TimedOut`."
     ),
     ErrorCode.RESULT_LOST: (
@@ -226,7 +226,7 @@ class UnsafeLink(DarkroomError):
 
 
 class LostClaim(DarkroomError):
-    """A conditional write found another run, attempt or status: another worker owns the job now."""
+    """A conditional write found another run, attempt or status, so another worker owns the job now."""
 
 
 class ClaimHeld(DarkroomError):

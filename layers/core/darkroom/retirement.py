@@ -28,8 +28,7 @@ def refusal(model: Model, provider: str) -> str:
 
 
 def successor(book: Catalog, model: Model, today: date) -> Model | None:
-    """Return the model's successor. If that is retired too on the day `today`, return its successor, and so on. Return None if
-    there is none."""
+    """Return the first model in the chain of successors that is not retired on the day `today`. Return None if there is none."""
     seen = {model.name}
     while model.lifecycle.is_retired(today):
         name = model.lifecycle.replaced_by

@@ -221,7 +221,7 @@ class DynamoLedger:
             bound = current.process if current and current.run == job.run else None
             if current and bound and bound.process_id == process.process_id:
                 return current
-            raise LostClaim("the job was bound or taken over meanwhile") from None
+            raise LostClaim("the job was bound or taken over in the meantime") from None
 
     def record_orphan(self, job: Job, process_id: str) -> None:
         """Add a process that no job waits for to the `orphans` of `job`."""
@@ -355,7 +355,7 @@ class DynamoLedger:
     def _reread(self, job: Job) -> Job:
         current = self.get(job.job_id)
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
-            raise LostClaim("taken over right after the write")
+            raise LostClaim("another worker took the job over right after the write")
         return current
 
 

@@ -18,9 +18,9 @@ from darkroom.model import Job
 OWN_OUTPUT = "attribute_not_exists(#source_uri) OR #source_uri = :source_uri"
 # No other job is writing the output object, or the other job's time for that is over.
 OUTPUT_FREE = "attribute_not_exists(#writer) OR #writer = :writer OR #writer_until <= :now"
-# No result of a newer version of the source is there.
+# The output key holds no result of a newer version of the source.
 NOT_OLDER = "attribute_not_exists(#newest_order) OR #newest_order <= :order"
-# This job is still the writer, so the object is its own result.
+# This job is still the writer, so the object at the key is its result.
 STILL_WRITER = "#writer = :writer"
 
 

@@ -23,7 +23,7 @@ MAX_ZERO_SHARE = 4  # if more than a quarter are zeros, it may be a table of 32-
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # any marker except stuffing (FF 00), RSTm and fill bytes
 _PAIR = re.compile(rb"\xff[\x00\xd0-\xd7]")
-# The segments that stand between the scans of a progressive JPEG, and their legal lengths: SOS (B.2.3), DHT (B.2.4.2),
+# The segments that may be between the scans of a progressive JPEG, and their legal lengths: SOS (B.2.3), DHT (B.2.4.2),
 # DQT (B.2.4.1), DRI (B.2.4.4), DNL (B.2.5).
 _SEGMENT_LENGTHS: dict[int, range] = {
     0xDA: range(8, 15, 2),
@@ -58,7 +58,8 @@ def check_scan_end(reader: RangedReader, scan_at: int) -> None:
     """
     if reader.size < scan_at + 1 + len(END_MARKER) or not _has_end(reader, scan_at):
         raise UnsupportedFormat(
-            "The JPEG is cut short: no EOI stands where its scan data ends. Upload it again, whole and as a plain still picture."
+            "The JPEG is cut short: no EOI (end of image) marker ends its scan data. "
+            "Upload it again, whole and as a plain still picture."
         )
 
 

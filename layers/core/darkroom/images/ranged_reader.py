@@ -13,7 +13,7 @@ MAX_BYTES = 1024 * 1024
 EDGE_BYTES = 64 * 1024  # the size of the first and of the last read
 READ_AHEAD = 8 * 1024  # other reads fetch at least so many bytes; a TIFF directory of 512 entries fits into them
 SKIM_AHEAD = 512  # after the first LARGE_SKIMS reads, `skim` fetches at least so many bytes
-LARGE_SKIMS = 16  # first, one large read often saves several; later, only a long row of metadata can be left to skip
+LARGE_SKIMS = 16  # at first, a large read often saves others; a long row of metadata then needs many small reads
 
 MAX_PARTS = 10_000  # our limit on segments or chunks; even empty ones cost time
 MAX_DIMENSION = 2**31 - 1  # PNG specification 11.2.2; JPEG allows less, and no real TIFF has more

@@ -23,7 +23,7 @@ from darkroom.images.tiff_samples import Samples, has_alpha, read_samples
 from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")  # section 2; BigTIFF design
-MIN_DATA_OFFSET = 8  # section 2: the header
+MIN_DATA_OFFSET = 8  # section 2: the header takes the first 8 bytes
 
 # Tags: section 8; those of tiles: section 15
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT = 254, 255, 256, 257

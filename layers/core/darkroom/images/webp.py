@@ -20,7 +20,7 @@ from darkroom.model import ImageFacts, ImageFormat
 
 RIFF, WEBP = b"RIFF", b"WEBP"  # "WebP File Header"
 HEADER_BYTES = 12
-MAX_CHUNKS = 64  # our limit; a still picture has six kinds
+MAX_CHUNKS = 64  # our limit; a still picture has chunks of at most six kinds
 ANIMATION, EXIF, ALPHA = 0x02, 0x08, 0x10  # "Extended File Format": flags of VP8X
 LOSSY_START = b"\x9d\x01\x2a"  # RFC 6386, 9.1
 LOSSLESS_START = 0x2F  # "Lossless Bitstream", 3.4

@@ -1,4 +1,4 @@
-"""The data types of Darkroom, frozen and closed: uploads, plans, processes and jobs. Uses only the standard library."""
+"""The data types of Darkroom, as frozen dataclasses and enums: uploads, plans, processes and jobs. Standard library only."""
 
 from darkroom.model.jobs import (
     GROUPS,

@@ -19,7 +19,7 @@ class ResolvedSetting:
 
 
 class Spelling(StrEnum):
-    """How a vendor writes the names of settings with several words: snake_case, camelCase, or both."""
+    """Says how a vendor writes the names of settings with several words: in snake_case, in camelCase, or both."""
 
     SNAKE = "snake"  # face_enhancement, the name in the catalog
     CAMEL = "camel"  # faceEnhancement
@@ -27,7 +27,7 @@ class Spelling(StrEnum):
 
 
 class SendMode(StrEnum):
-    """How a plan is sent: by bytes or by a link. In a synchronous mode the provider answers with the result."""
+    """Says how a plan is sent: as bytes or by a link. In a synchronous mode, the provider answers with the result."""
 
     UPLOAD = "upload"  # sends the bytes; the answer is a process id
     LINK = "link"  # sends a presigned URL; the answer is a process id

@@ -44,7 +44,7 @@ class Reconcile:
         that cannot be read is counted by a warning and compared the next time."""
         drifted = [found for found in map(self.compare, self.providers) if found is not None and found.drift > 0]
         for found in drifted:
-            why = f"{found.provider}'s account lost {found.drift} credits that no job here explains"
+            why = f"{found.provider}'s account lost {found.drift} credits that no job of this ledger explains"
             self.alerts.call(Alarm.DRIFT, why, provider=found.provider)
         return len(drifted)
 

@@ -58,7 +58,7 @@ class CircuitBreaker:
         """Stop submits, because the account's owner must act. Return the time of the next probe."""
         now = self.clock()
         self.circuits.open(provider, fault.code, str(fault), now, now + RETRY_AFTER)
-        self.alerts.call(Alarm.CIRCUIT_OPEN, f"{provider} takes no submits: {fault}", provider=provider)
+        self.alerts.call(Alarm.CIRCUIT_OPEN, f"no jobs are sent to {provider}: {fault}", provider=provider)
         return now + RETRY_AFTER
 
     def report_success(self, provider: str, admission: Admitted) -> None:

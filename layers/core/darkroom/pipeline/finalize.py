@@ -212,8 +212,8 @@ def has_result(provider: Provider, process: ProviderProcess) -> bool:
 
 
 def asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Return whether the present API key is another one than the submit's. It may belong to another account, which does not know
-    the process. Raises ResultNotReady if the submit's key is found only after the key was read again."""
+    """Return whether the API key has changed since the submit. A new key may belong to another account, which does not know the
+    process. Raises ResultNotReady if the submit's key is found only after the key was read again."""
     key_fingerprint = job.require_reservation().key_fingerprint
     if provider.key_fingerprint() == key_fingerprint:
         return False

@@ -1,4 +1,4 @@
-"""Outcomes, which submit returns for a message. Submit raises only if delivering the message again may help.
+"""The outcomes that submit returns for a message. Submit raises only if delivering the message again may help.
 
 As text, an outcome is one word for metrics and logs: the job's status, `Ignored` or `Later`.
 """

@@ -73,7 +73,10 @@ class Binding:
         try:
             provider.cancel(process_id)
         except DarkroomError as error:
-            log.error("orphaned process could not be cancelled", extra={"process_id": process_id, "why": str(error)})
+            log.error(
+                "a process for which no job waits could not be cancelled",
+                extra={"process_id": process_id, "why": str(error)},
+            )
 
 
 def first_poll_state(job: Job, now: datetime) -> PollState:

@@ -193,7 +193,7 @@ class Sweep:
     def _alert_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
         found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
         for one in found:
-            why = f"{one.provider} takes no submits: {one.error}"
+            why = f"no jobs are sent to {one.provider}: {one.error}"
             self.alerts.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
         return len(found)
 

@@ -14,7 +14,7 @@ class OperatorLedger(Protocol):
     must then read the job again."""
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """Terminal → `CLAIMED` with the next run. The earlier run is kept as a row of its own."""
+        """Terminal → `CLAIMED` with the next run. The earlier run is kept in a separate row."""
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
         """`IN_DOUBT` → `PROCESSING`, bound to a process that the operator found."""

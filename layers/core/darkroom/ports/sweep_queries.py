@@ -13,8 +13,8 @@ class SweepQueries(Protocol):
     """Finds the jobs that are due, and keeps the sweep's own progress. Any method may raise LedgerBusy."""
 
     def due(self, word: str, now: datetime, limit: int) -> list[Job]:
-        """Return up to `limit` jobs that the index lists under `word` and whose `due_at` has passed, the longest due first. Each
-        job is read anew."""
+        """Return up to `limit` jobs that the index lists under `word` and whose `due_at` has passed, the longest due first.
+        `word` is an open status, UNPUBLISHED or LISTED. Each job is read anew."""
 
     def of_day(self, day: str) -> Iterator[Job]:
         """Yield the jobs that were created on that day (`YYYY-MM-DD`, UTC), oldest first."""

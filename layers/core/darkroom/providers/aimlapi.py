@@ -47,7 +47,7 @@ class Aimlapi(Adapter):
     """Calls AI/ML API; implements `ports.Provider`. A process id is the X-Client-Request-Id, which is our handle."""
 
     name = NAME
-    usual_seconds = 60  # assumed: not published
+    usual_seconds = 60  # assumed, because the vendor publishes no time
     out_of_funds = http_client.OUT_OF_FUNDS_STATUSES | {httpx.codes.FORBIDDEN}
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:

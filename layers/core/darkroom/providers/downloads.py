@@ -234,7 +234,7 @@ def _read_exactly(response: httpx.Response, offset: int, length: int) -> bytes:
     Raises ResultNotReady if the response has fewer bytes."""
     is_part = response.status_code == httpx.codes.PARTIAL_CONTENT
     if is_part and not response.headers.get("content-range", "").startswith(f"bytes {offset}-"):
-        raise ResultNotReady("the result's host answered with another range than was asked for")
+        raise ResultNotReady("the result's host answered with another range than was requested")
     taken = b"".join(_slice(_read_chunks(response), 0 if is_part else offset, length))
     if len(taken) != length:
         raise ResultNotReady(f"the download was cut after {len(taken)} of {length} bytes")

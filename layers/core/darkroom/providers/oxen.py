@@ -70,7 +70,7 @@ class Oxen(Adapter):
     """Calls Oxen.ai; implements `ports.Provider`. There is one instance per container."""
 
     name = NAME
-    usual_seconds = 15  # typically 5 to 30
+    usual_seconds = 15  # a picture typically takes 5 to 30 seconds
 
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:
         super().__init__(base_url, keys, client, replace(downloads, key_headers_for=self._key_headers_for))
@@ -206,7 +206,7 @@ class Oxen(Adapter):
             answer = parsing.read_object(self._api.read_process("GET", "ai/generations", params=page))
             rows, pages = _rows(answer), parsing.read_number(answer.get("total_pages"))
             new_ids = {str(row.get("generation_id")) for row in rows} - seen
-            past += rows  # duplicates too: rows without an id must not replace each other
+            past += rows  # duplicates are kept, because rows without an id must not replace each other
             seen |= new_ids
             if not rows if pages is None else number >= pages:
                 return past, True

@@ -54,7 +54,7 @@ class Uwear(Adapter):
     """Calls uwear.ai; implements `ports.Provider`. There is one instance per container."""
 
     name = NAME
-    usual_seconds = 10  # most take 5 to 20
+    usual_seconds = 10  # most pictures take 5 to 20 seconds
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
         """POST /generation-upscale with a link to the image. Spends money; see `ports.Provider`."""
