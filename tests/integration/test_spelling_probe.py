@@ -1,4 +1,6 @@
-"""The probe of a vendor's spelling is a job like any other: in the ledger, under its limits, paid once."""
+"""Tests that the probe, which finds out how a vendor spells the names of settings, is a job like any other. It is in the
+ledger, respects the limits, and is paid once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Waiting is not failing: an unaccepted job is released, waits, and is sent once; a lost submit is looked up."""
+"""Tests jobs that have to wait. A job that the provider did not accept is released, waits, and is sent once. When the
+answer to a submit was lost, the provider's list is searched for it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ GRACE = timedelta(seconds=catalog.load("topaz").visibility_grace_seconds)
 
 
 class Killed(BaseException):
-    """The worker died after the provider had accepted."""
+    """Raised by the provider after it has accepted a submit, so that the worker dies."""
 
 
 @pytest.fixture
@@ -55,7 +57,8 @@ def test_an_unaccepted_job_is_released_and_sent_once_when_due(
     due_at = START + timedelta(seconds=seconds)
     assert (job.status, job.next_attempt_at, job.due_at) == (JobStatus.CLAIMED, due_at, due_at)
     assert application.cloud.budget("topaz", MONTH)["committed"] == 0
-    assert application.submit(upload) == Done(job)  # a duplicate changes nothing; the job's own message comes later
+    # A duplicate changes nothing, because the job's own message comes later.
+    assert application.submit(upload) == Done(job)
     application.clock.advance(seconds)
     application.submit(upload)
     assert_sent_once(application)
@@ -92,7 +95,7 @@ def test_a_job_that_waits_for_an_operator_is_released_and_sent_once_when_the_swe
 
 
 def assert_sent_once(application: ApplicationUnderTest) -> None:
-    """Check that the job is at the provider, as if it had never waited."""
+    """Check that the job is at the provider in its first run, with no trace of its wait."""
     job = application.job()
     assert (job.status, job.run, len(application.provider.processes)) == (JobStatus.PROCESSING, 1, 1)
     assert (job.error, job.error_code, job.next_attempt_at) == (None, None, None)
@@ -106,7 +109,7 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     application.provider.refusals = [answer]
     application.submit(upload)
     waiting = application.job()
-    application.provider.faults["find"] = [NO_KEY]  # a lookup that comes too early would use it up
+    application.provider.faults["find"] = [NO_KEY]  # a lookup that comes too early would take this error from the list
     for _ in range(3):
         assert application.submit(upload) == Done(waiting)
     assert (application.job(), application.queue.sent, len(application.provider.faults["find"])) == (waiting, [], 1)
@@ -115,7 +118,8 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     application.clock.now = waiting.due_at
     verdict = application.sweep_and_deliver()
     assert [what for what, _ in application.queue.sent] == [JobDue(waiting.job_id)]
-    if answer is LOST:  # after the grace the list excludes it: released, and sent with the next message
+    # After the grace, the list still has no process for a lost submit. The job is released and sent with its next message.
+    if answer is LOST:
         assert isinstance(verdict, RetryLater)
         application.deliver(JobDue(waiting.job_id))
     assert_sent_once(application)
@@ -195,7 +199,7 @@ def test_a_list_without_the_submit_proves_nothing_before_the_grace_is_over(
 def test_nothing_is_looked_for_between_two_looks(application: ApplicationUnderTest, upload: Upload) -> None:
     application.provider.losses, application.provider.listed_after = [LOST], timedelta(0)
     application.submit(upload)
-    application.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
+    application.provider.faults["find"] = [NO_KEY]  # a lookup would take this error from the list
     application.clock.advance(LOOKS_AFTER[0] - timedelta(seconds=1))
     assert application.submit(upload) == Done(application.job())
     assert application.sweep_and_deliver() is None
@@ -210,7 +214,7 @@ def test_a_dead_workers_submit_is_looked_for_when_its_lease_is_over_and_excluded
         application.submit(upload)
     left = application.job()
     assert left.lease_until == START + INVOCATION + LEASE_MARGIN
-    application.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
+    application.provider.faults["find"] = [NO_KEY]  # a lookup would take this error from the list
     application.clock.now = left.lease_until - timedelta(seconds=1)
     assert application.submit(upload) == Done(left)
     assert len(application.provider.faults["find"]) == 1

@@ -38,5 +38,6 @@ class Circuit:
     paused: bool  # true if an operator paused the provider and has not resumed it
     retry_at: datetime | None  # from this time on, one submit may be tried; None = no submit may be tried
     opened_at: datetime | None
+    waiting_at: datetime | None = None  # when a job that waits for the provider was last seen
     error_code: str | None = None
     error: str | None = None

@@ -16,6 +16,8 @@ from functools import partial
 from darkroom import catalog, output_keys
 from darkroom.errors import (
     DarkroomError,
+    InvalidSetting,
+    KeyMissing,
     NothingSent,
     OperatorFault,
     ProviderUnavailable,
@@ -94,6 +96,8 @@ class Dispatch:
             plan = self._with_price(plan, facts)
             fingerprint = self.providers[plan.provider].key_fingerprint()
         except OperatorFault as fault:
+            if refusal := self._refusal_without_key(plan.provider, fault):
+                raise refusal from fault
             retry_at = self.circuit_breaker.open(plan.provider, fault)
             return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
         except (Throttled, ProviderUnavailable) as early:
@@ -127,6 +131,8 @@ class Dispatch:
         except (Throttled, NothingSent) as early:
             return self._wait(job, _wait_seconds(job, early), str(early))
         except OperatorFault as fault:
+            if refusal := self._refusal_without_key(plan.provider, fault):
+                return self.settlement.reject(job, refusal)
             return self._wait_for_operator(job, plan.provider, fault)
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
@@ -174,6 +180,16 @@ class Dispatch:
         """Release the reservation and let the job wait for its next attempt. Use this if the provider accepted nothing."""
         self.ledger.release(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
+
+    def _refusal_without_key(self, provider: str, fault: OperatorFault) -> Refusal | None:
+        """Return the refusal of an upload that names a provider for which the stack has no key. Return None for the stack's
+        default provider, because its uploads wait until the operator adds the key."""
+        if not isinstance(fault, KeyMissing) or provider == self.quote.default_provider:
+            return None
+        return InvalidSetting(
+            f"provider={provider}: this stack has no API key for {provider}. Name another provider, or ask whoever runs the "
+            "stack to put one into its secret (stack output ApiKeysSecretArn)"
+        )
 
     def _wait_for_operator(self, job: Job, provider: str, fault: OperatorFault) -> Outcome:
         """Release the reservation and open the circuit. The sweep sends the job again when a submit may be tried."""

@@ -30,6 +30,7 @@ REMOVE_RETRY = timedelta(hours=1)  # if the provider does not answer, an entry i
 REMOVE_BATCH = 20  # the most entries that one sweep removes; each takes one call to a provider
 REQUEUE_INTERVAL = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
 PAUSED_RECHECK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
+WAIT_NOTED = PAUSED_RECHECK + timedelta(minutes=5)  # for so long, a circuit alarms after a waiting job was seen
 TIME_TO_STOP = timedelta(seconds=20)  # no job is begun if less time of the invocation is left
 # No provider is called if less time of the invocation is left, because it may take 10 s to connect and 30 s to answer.
 TIME_TO_ASK = timedelta(seconds=45)
@@ -60,14 +61,15 @@ class Sweep:
     def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
         """Run all steps. Return step → number of items that it handled, without steps that found nothing. Raises SweepFailed."""
         stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
+        waiting: set[str] = set()  # the providers that jobs were seen to wait for
         circuit = cache(self.circuits.get)  # each circuit is read once in a sweep
         steps: dict[str, Callable[[], int]] = {
             "Submits": lambda: self._for_each_due(JobStatus.SUBMITTING, self._requeue, stop),
-            "Claims": lambda: self._requeue_claims(circuit, stop),
+            "Claims": lambda: self._requeue_claims(circuit, waiting, stop),
             "Runs": lambda: self._for_each_due(JobStatus.PROCESSING, self._restart_execution, stop),
             "Events": lambda: self._for_each_due(UNPUBLISHED, self.settlement.publish_event, stop),
             "InDoubt": self._alert_doubts,
-            "CircuitsOpen": lambda: self._alert_circuits(circuit),
+            "CircuitsOpen": lambda: self._alert_circuits(circuit, waiting),
             **{task: self._task_step(task, last_call) for task in self.rounds},
             "Forgotten": lambda: self._remove_entries(last_call),
         }
@@ -112,9 +114,9 @@ class Sweep:
         until = next_look_at(failing_since, now, job.deadline_at) if failing_since else now + REQUEUE_INTERVAL
         self.queries.reschedule(job, until)
 
-    def _requeue_claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
+    def _requeue_claims(self, circuit: Callable[[str], Circuit | None], waiting: set[str], stop: datetime) -> int:
         """Send claimed jobs whose worker died or whose next attempt is due, and return their number. If a provider's circuit is
-        open, its jobs continue to wait."""
+        open, its jobs continue to wait, and the provider is added to `waiting`."""
         requeued = 0
         circuits = {name: circuit(name) for name in self.providers}
         for job in self._due_claims():
@@ -128,6 +130,7 @@ class Sweep:
                     if requeued == MAX_REQUEUED_CLAIMS:
                         break
                 else:
+                    waiting.add(job.require_provider())
                     self.queries.reschedule(job, until)
         return requeued
 
@@ -190,8 +193,14 @@ class Sweep:
             self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: resolve them with `darkroom resolve`")
         return len(doubts)
 
-    def _alert_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
+    def _alert_circuits(self, circuit: Callable[[str], Circuit | None], waiting: set[str]) -> int:
+        """Raise the alarm of each open circuit for which jobs wait. The sweep sees each waiting job at least every quarter of an
+        hour."""
+        now = self.clock()
+        for provider in waiting:
+            self.circuits.note_waiting(provider, now)
         found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
+        found = [one for one in found if one.provider in waiting or now - (one.waiting_at or now) < WAIT_NOTED]
         for one in found:
             why = f"no jobs are sent to {one.provider}: {one.error}"
             self.alerts.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
