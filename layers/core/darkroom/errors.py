@@ -10,15 +10,16 @@ The tree of exceptions. The middle column says who must act::
     │   ├── ImageTooLarge          uploader   more bytes or megapixels than the model's limit
     │   ├── PriceAboveLimit        uploader   costs more than max_credits or MaxCreditsPerJob
     │   ├── OutputCollision        uploader   another source has claimed the output key
-    │   ├── SourceUnreadable       operator   the object is archived, or nobody lets Darkroom read it
+    │   ├── SourceUnreadable       operator   the object is archived, or Darkroom is not allowed to read it
     │   ├── BudgetExceeded         operator   the rest of the month's budget is less than the price
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
     ├── ProviderSilent         –          the vendor did not answer the request, for one of three reasons
     │   ├── OperatorFault          operator   AuthFailed or OutOfCredits; the job waits
+    │   │   └── KeyMissing             operator   the secret has no usable API key for the vendor
     │   ├── Throttled              nobody     the vendor asks to retry later; nothing was accepted
     │   └── ProviderUnavailable    nobody     a read got no usable answer; repeat it
     ├── NothingSent            nobody     no byte reached the vendor
-    ├── SubmitInDoubt          us         the vendor may or may not have accepted
+    ├── SubmitInDoubt          us         the vendor may or may not have accepted the submit
     ├── ProcessUnknown         us         the vendor does not know this process id
     ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch the result again
     │   └── OutputBusy             nobody     another version's result is being written to the same key
