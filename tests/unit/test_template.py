@@ -17,7 +17,7 @@ from darkroom.model import Alarm
 
 DEFAULTS: dict[str, str | int] = {
     "Provider": "topaz",
-    "AllowedProviders": "topaz,aimlapi,oxen,uwear",
+    "AllowedProviders": "",
     "TopazBaseUrl": "https://api.topazlabs.com/image/v1",
     "AimlapiBaseUrl": "https://api.aimlapi.com",
     "OxenBaseUrl": "https://hub.oxen.ai/api",
@@ -32,7 +32,7 @@ DEFAULTS: dict[str, str | int] = {
     "CreditPriceUsd": "",
     "JobDeadlineHours": 24,
     "SubmitTimeoutSeconds": 300,
-    "MaxConcurrentSubmits": 10,
+    "MaxConcurrentSubmits": 5,
     "InputBucketName": "",
     "OutputBucketName": "",
     "InputPrefix": "",
