@@ -106,7 +106,7 @@ class _Jobs:
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
         self._sent: dict[str, Sent] = {}
         self._views: dict[str, JobView] = {}
-        self._saved: dict[str, Outcome] = {}  # by key
+        self._saved: dict[str, Outcome] = {}  # the key of an upload → its outcome
         self._keys: list[str] = []
         self._sending: Item | None = None
         self._has_lost = False

@@ -19,7 +19,7 @@ from typing import Any
 from darkroom.model import JobStatus
 from darkroom.timestamps import stamp
 
-Key = tuple[str, str]  # pk, sk
+Key = tuple[str, str]  # the pk and the sk of a row
 Row = Mapping[str, Any]  # an item in DynamoDB's typed form
 _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}

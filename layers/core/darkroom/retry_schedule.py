@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 READS_AFTER = tuple(
     timedelta(seconds=seconds) for seconds in (15, 45, 105, 195, 345, 585, 885)
-)  # since the first denial
+)  # the times of the tries, since the first denial
 # The longest time until a message is in the dead-letter queue: 10 receives (maxReceiveCount) of 900 s (SubmitTimeoutSeconds), and
 # the waits between them.
 MESSAGE_LIFE = timedelta(hours=3)

@@ -31,7 +31,7 @@ BUSY_ERRORS = frozenset(
     }
 )  # fmt: skip
 MAX_ATTEMPTS = 8
-MAX_BATCH = 100  # keys of one BatchGetItem
+MAX_BATCH = 100  # the most keys of one BatchGetItem call
 FIRST_WAIT_SECONDS = 0.05  # waits with full jitter over 0.05, 0.1, 0.2 … 3.2 s, at most 6.4 s in all
 
 

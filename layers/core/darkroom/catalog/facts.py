@@ -75,7 +75,7 @@ class Parameter:
     kind: Kind
     minimum: Decimal | None = None
     maximum: Decimal | None = None
-    max_length: int | None = None  # characters
+    max_length: int | None = None  # in characters
     choices: tuple[str, ...] = ()
     default: str | None = None
     required: bool = False  # true if the vendor refuses a call without the parameter; then the default is sent
@@ -112,7 +112,7 @@ class Model:
     max_side_pixels: int
     max_scale: Decimal | None  # the largest factor of a side; None = only the other limits count
     output_formats: tuple[ImageFormat, ...]
-    parameters: Mapping[str, Parameter]  # our name → parameter
+    parameters: Mapping[str, Parameter]  # Darkroom's name of the parameter → its facts
     source: str
     price_source: str
     limits_source: str

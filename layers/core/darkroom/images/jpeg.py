@@ -40,7 +40,7 @@ MAX_STRAY = 16  # our limit on stray bytes before a marker; decoders step over a
 @dataclass(frozen=True)
 class _Segment:
     marker: int
-    at: int  # where its payload begins
+    at: int  # the offset of the segment's payload
     end: int
 
 

@@ -18,8 +18,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\x0a", "a JPEG XL"),
     (0, b"\x00\x00\x01\x00", "an icon"),
     (0, b"\x8aMNG", "an animated MNG"),
-    (0, b"IIU\x00", "a camera raw file"),  # Panasonic
-    (0, b"IIRO", "a camera raw file"),  # Olympus
+    (0, b"IIU\x00", "a camera raw file"),  # of Panasonic cameras
+    (0, b"IIRO", "a camera raw file"),  # of Olympus cameras
     (0, b"FUJIFILM", "a camera raw file"),
 )
 # ISO/IEC 23008-12: major and compatible brands of the first box. AVIF comes first, because its files often name HEIC's too.

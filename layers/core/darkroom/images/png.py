@@ -36,7 +36,7 @@ ALPHA_COLOUR_TYPES = frozenset({4, 6})
 @dataclass(frozen=True)
 class _Chunk:
     kind: bytes
-    at: int  # where its data begins
+    at: int  # the offset of the chunk's data
     length: int
 
     @property

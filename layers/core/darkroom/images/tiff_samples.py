@@ -24,7 +24,7 @@ RAW_PHOTOMETRICS = frozenset({32803, 34892})  # DNG 1.6, chapter 4: colour filte
 RAW_MARKS = (b"IIIITwaR", b"MMMMRawT", b"CR\x02\x00")  # at offset 8: Phase One, Canon
 SEPARATE_PLANES = 2  # section 8, PlanarConfiguration
 ALPHA_SAMPLES = frozenset({1, 2})  # section 18: associated, unassociated
-MAX_SAMPLES = 64  # our limit
+MAX_SAMPLES = 64  # our limit on the samples of a pixel
 
 
 @dataclass(frozen=True)

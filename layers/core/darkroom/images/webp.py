@@ -18,7 +18,7 @@ from darkroom.images.ranged_reader import (
 from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
-RIFF, WEBP = b"RIFF", b"WEBP"  # "WebP File Header"
+RIFF, WEBP = b"RIFF", b"WEBP"  # section "WebP File Header"
 HEADER_BYTES = 12
 MAX_CHUNKS = 64  # our limit; a still picture has chunks of at most six kinds
 ANIMATION, EXIF, ALPHA = 0x02, 0x08, 0x10  # "Extended File Format": flags of VP8X

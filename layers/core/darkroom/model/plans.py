@@ -21,8 +21,8 @@ class ResolvedSetting:
 class Spelling(StrEnum):
     """Says how a vendor writes the names of settings with several words: in snake_case, in camelCase, or both."""
 
-    SNAKE = "snake"  # face_enhancement, the name in the catalog
-    CAMEL = "camel"  # faceEnhancement
+    SNAKE = "snake"  # e.g. face_enhancement; the catalog writes all names so
+    CAMEL = "camel"  # e.g. faceEnhancement
     BOTH = "both"  # the vendor's pages disagree, so the request has both names
 
 

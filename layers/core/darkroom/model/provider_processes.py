@@ -15,7 +15,7 @@ class ProcessState(StrEnum):
 
     RUNNING = "running"  # also stands for any status word that the vendor has not published
     COMPLETED = "completed"
-    FAILED = "failed"  # not charged
+    FAILED = "failed"  # failed, and nothing is charged
     CANCELLED = "cancelled"
     EXPIRED = "expired"  # finished and charged, but the provider no longer has the result
 

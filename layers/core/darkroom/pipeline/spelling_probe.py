@@ -50,7 +50,7 @@ class Probe:
 
     sources: InputBucket
     ledger: Ledger
-    dispatch: Dispatch  # with a TellingQuote
+    dispatch: Dispatch  # its quote is a TellingQuote
     clock: Clock
     deadline: timedelta
 
