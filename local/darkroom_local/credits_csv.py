@@ -124,7 +124,7 @@ class Done:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        # The newest row of each result wins.
+        # If several rows name the same result, the newest row counts.
         rows = (row for row in _rows_of(out) if row["status"] == JobStatus.COMPLETED.value)
         self._by_result = {row["result"] or "": row for row in rows}
 

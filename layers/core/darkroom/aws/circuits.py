@@ -13,9 +13,9 @@ from darkroom.timestamps import moment
 
 # The time for a probe has come. The first worker sets a later time, so that no other worker may try.
 TIME_TO_TRY = "#retry_at <= :now"
-# The provider is not paused. Only an operator ends a pause, never a submit that succeeds.
+# The provider is not paused. Only an operator may end a pause; a submit that succeeds must not.
 NOT_PAUSED = "attribute_not_exists(#paused_at)"
-# The circuit is open, because a job that still waits after the circuit was closed must not leave `waiting_at` in its row.
+# The circuit must still be open. A job that waits although the circuit was closed must not leave `waiting_at` in the row.
 STILL_OPEN = "attribute_exists(#retry_at)"
 OPENED = ("retry_at", "opened_at", "waiting_at", "error_code", "error")
 

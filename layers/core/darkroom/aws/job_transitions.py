@@ -26,7 +26,7 @@ EXECUTION_GRACE = timedelta(minutes=15)  # after this delay the sweep restarts a
 PUBLISHING_GRACE = timedelta(minutes=2)  # after this delay the sweep sends an event; the worker needs only seconds
 LISTED_KEPT = timedelta(hours=24)  # for so long, a settled job's process stays in the provider's list for people
 
-# The worker is still the owner, because neither a rerun nor a takeover has happened since it read the row.
+# Neither a rerun nor a takeover has happened since the worker read the row. So the worker is still the owner.
 SAME_ATTEMPT = "#run = :run AND #attempt = :attempt"
 # No rerun has begun since the row was read. Which worker owns the run does not matter for this write.
 SAME_RUN = "#run = :run"
@@ -36,13 +36,13 @@ FROM_STATUS = "#status = :from"
 LEASE_OVER = "attribute_not_exists(#lease_until) OR #lease_until <= :now"
 # The job is due. It does not wait for a throttled provider, an operator, or a provider's list that lags.
 DUE = "attribute_not_exists(#next_attempt_at) OR #next_attempt_at <= :now"
-# The job's row exists, so that no orphan is recorded for a job that does not exist.
+# The job's row must exist, because no orphan is recorded for a job that does not exist.
 KNOWN = "attribute_exists(pk)"
-# The event is not marked as sent yet, because a second mark must not put the job back into the index.
+# The event must not be marked as sent yet, because a second mark would put the job back into the index.
 NOT_PUBLISHED = "attribute_not_exists(#published_at)"
-# No other sweep has rescheduled the job in the meantime, so that only one of two simultaneous sweeps does.
+# No other sweep has rescheduled the job in the meantime. So only one of two simultaneous sweeps does it.
 STILL_DUE = "#due_at = :due_at"
-# No process was ever bound to the run, because a run that was paid for must not be sent again.
+# No process may ever have been bound to the run, because a run that was paid for must not be sent again.
 NO_PROCESS = "attribute_not_exists(#process_id)"
 # The row of the earlier run is not stored yet. So a rerun that is repeated after a lost answer stores it only once.
 NOT_KEPT = "attribute_not_exists(pk)"

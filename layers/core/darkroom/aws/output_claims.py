@@ -20,7 +20,7 @@ OWN_OUTPUT = "attribute_not_exists(#source_uri) OR #source_uri = :source_uri"
 OUTPUT_FREE = "attribute_not_exists(#writer) OR #writer = :writer OR #writer_until <= :now"
 # The output key holds no result of a newer version of the source.
 NOT_OLDER = "attribute_not_exists(#newest_order) OR #newest_order <= :order"
-# This job is still the writer, so the object at the key is its result.
+# This job must still be the writer, because only then the object at the key is its result.
 STILL_WRITER = "#writer = :writer"
 
 

@@ -16,7 +16,7 @@ class Adapter:
 
     name: str
     usual_seconds: int  # how long a picture usually takes, for vendors that give no estimate
-    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # no money or no subscription
+    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # statuses for no money or no subscription
     deletes_entries: bool = False  # true if the vendor publishes a way to remove a process from its list
 
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:

@@ -29,7 +29,7 @@ class AuthenticatedClient:
     keys: http_client.Keys = field(repr=False)
     client: httpx.Client = field(repr=False)
     key_header: Callable[[str], dict[str, str]] = field(default=bearer, repr=False)
-    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # no money or no subscription
+    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # statuses for no money or no subscription
 
     def read_process(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Return the 2xx response to a request about one process. Raises ProcessUnknown for a 404; for other failures
