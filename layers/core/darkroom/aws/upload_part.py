@@ -51,7 +51,7 @@ class PartSender:
     """Sends parts of one upload, one after the other, over one connection. Each thread needs its own sender. `credentials` is
     called for each part, because credentials change."""
 
-    url: str  # see `upload_url`
+    url: str  # the result of `upload_url`
     region: str
     credentials: Callable[[], Any]
     context: ssl.SSLContext

@@ -119,8 +119,8 @@ class Uwear(Adapter):
         return url
 
     def _generation(self, process_id: str) -> dict[str, Any]:
-        """Return the generation. It is read at the form of the URL that the process id names, or at both forms if it names none.
-        Raises ProcessUnknown if every form that was asked answers with a 404."""
+        """Return the generation. It is read at the base URL whose form the process id names, or at both base URLs if it names
+        none. Raises ProcessUnknown if every base URL that was asked answers with a 404."""
         known = PROCESS_ID.fullmatch(process_id)
         if known is None:
             raise ProcessUnknown("the process id is not a generation id of this provider")
