@@ -268,5 +268,5 @@ def test_a_provider_that_does_not_exist_is_neither_paused_nor_resumed(
     application: ApplicationUnderTest, action: str
 ) -> None:
     arguments = ["topas", "why"] if action == "pause" else ["topas"]
-    with pytest.raises(Inapplicable, match="there are: topaz"):
+    with pytest.raises(Inapplicable, match="the providers are: topaz"):
         getattr(application.operate, action)(*arguments)

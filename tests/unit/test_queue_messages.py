@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom import queue_messages, timestamps
-from darkroom.model import Job, JobDue, JobStatus, ProviderProcess, Reservation, Upload
+from darkroom.model import TERMINAL, Job, JobDue, JobStatus, ProviderProcess, Reservation, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2] / "events"
