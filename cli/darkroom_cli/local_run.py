@@ -11,6 +11,7 @@ import typer
 
 from darkroom_local import (
     file_screening,
+    folder_rules,
     folder_state,
     folder_uploads,
     leaving,
@@ -73,8 +74,16 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
     settings = folder_uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)
-    option_checks.check_settings(settings, parameters, who.providers)
+    option_checks.check_settings(settings, parameters, who.providers, _presets(request.folder))
     return who, file_screening.pictures(request.folder, request.out, settings, parameters)
+
+
+def _presets(folder: Path) -> dict[str, Mapping[str, str]]:
+    """Return the presets of the folder's `darkroom.toml` files. Raises UnusableSetting if one of the files is wrong."""
+    try:
+        return folder_rules.presets_below(folder)
+    except folder_rules.WrongFile as wrong:
+        raise folder_uploads.UnusableSetting(str(wrong)) from None
 
 
 def _run(request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened) -> int:

@@ -21,7 +21,9 @@ from botocore.exceptions import ClientError
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
+from darkroom_local import folder_rules
 from darkroom_local.emulator_persistence import VERSION_HEADER
+from darkroom_local.folder_rules import FolderRules, WrongFile
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
 _PUT = "before-call.s3.PutObject"
@@ -44,6 +46,7 @@ class Item:
     key: str
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    files: folder_rules.Files = ()  # the `darkroom.toml` files that count for it, the nearest folder first
 
     @property
     def prefixes(self) -> tuple[str, str | None]:
@@ -69,12 +72,17 @@ class Sent:
 
 
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """Return the pictures below `folder`, sorted by path. Hidden files and folders are left out."""
-    return [
-        Item(path, path.relative_to(folder).as_posix(), settings, parameters or {})
-        for path in _visible_files(folder)
-        if path.suffix.lower() in PICTURE_SUFFIXES
-    ]
+    """Return the pictures below `folder`, sorted by path. Hidden files and folders are left out. Raises UnusableSetting if a
+    `darkroom.toml` is wrong."""
+    rules = FolderRules(folder)
+    try:
+        return [
+            Item(path, key, settings, parameters or {}, rules.of(key))
+            for path in _visible_files(folder)
+            if path.suffix.lower() in PICTURE_SUFFIXES and (key := path.relative_to(folder).as_posix())
+        ]
+    except WrongFile as wrong:
+        raise UnusableSetting(str(wrong)) from None
 
 
 def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
