@@ -5,7 +5,7 @@ Only headers of pictures are read. Nothing is written, reserved or sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -92,11 +92,12 @@ def of_upload(quote: Quote, upload: Upload, above: Sequence[Layer] = ()) -> Fore
 
 
 def of_uploads(
-    quote: Quote, uploads: Iterable[Upload], above: Sequence[Layer] = (), each: Callable[[], None] = lambda: None
+    quote: Quote, uploads: Iterable[Upload], above: Sequence[Layer], taken: Mapping[str, str], each: Callable[[], None]
 ) -> list[Forecast]:
     """Return the forecasts of all uploads, in their order. `each` is called once for every upload that was read.
 
-    A picture whose result would get the key of an earlier one's is refused, as it would be after that one was reserved.
+    A picture whose result would get the key of another's is refused, as it would be after that one was reserved. `taken` are the
+    keys of results that jobs have already: output key → key of the upload.
     """
 
     def read(upload: Upload) -> Forecast:
@@ -107,11 +108,10 @@ def of_uploads(
     ordered = list(uploads)
     first = [read(upload) for upload in ordered[:1]]  # alone, because what is made at the first use is not made twice
     with ThreadPoolExecutor(READERS) as readers:
-        return _without_collisions([*first, *readers.map(read, ordered[1:])])
+        return _without_collisions([*first, *readers.map(read, ordered[1:])], dict(taken))
 
 
-def _without_collisions(forecasts: Iterable[Forecast]) -> list[Forecast]:
-    taken: dict[str, str] = {}  # output key → the upload that has it
+def _without_collisions(forecasts: Iterable[Forecast], taken: dict[str, str]) -> list[Forecast]:
     found: list[Forecast] = []
     for each in forecasts:
         if each.fate is Fate.PAID and each.plan is not None:
@@ -126,7 +126,7 @@ def _without_collisions(forecasts: Iterable[Forecast]) -> list[Forecast]:
     return found
 
 
-def done_before(status: JobStatus | None) -> Fate | None:
+def done_before(status: JobStatus) -> Fate | None:
     """Return what has become of an upload whose job has that status; None if it is still to be paid."""
     if status is JobStatus.COMPLETED:
         return Fate.DONE

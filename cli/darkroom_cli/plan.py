@@ -64,12 +64,13 @@ def made(place: Place, above: Sequence[Layer]) -> Report:
 
     known = {
         key: forecast.Forecast(key, fate)
-        for key, status in place.statuses.items()
-        if (fate := forecast.done_before(status))
+        for key, job in place.jobs.items()
+        if (fate := forecast.done_before(job.status))
     }
     open_uploads = [upload for upload in place.uploads if upload.key not in known]
     with _progress(len(open_uploads)) as each:
-        found = {one.key: one for one in forecast.of_uploads(place.quote, open_uploads, above, each)}
+        taken = {job.dispatch.output_key: key for key, job in place.jobs.items() if job.dispatch}
+        found = {one.key: one for one in forecast.of_uploads(place.quote, open_uploads, above, taken, each)}
     forecasts = [known.get(upload.key) or found[upload.key] for upload in place.uploads]
     paid = {each.key for each in forecasts if each.fate is forecast.Fate.PAID}
     same = forecast.same_bytes((source for source in place.sources if source.key in paid), place.digest)

@@ -17,7 +17,7 @@ from darkroom_cli import deployed_stack
 from darkroom_cli.deployed_stack import Deployment
 
 if TYPE_CHECKING:
-    from darkroom.model import JobStatus, SourceObject, Upload
+    from darkroom.model import Job, SourceObject, Upload
     from darkroom.pipeline.quote import Quote
     from darkroom.setting_layers import Layer
 
@@ -36,7 +36,7 @@ class Place:
     quote: Quote
     uploads: Sequence[Upload]
     sources: Sequence[SourceObject] = ()  # the uploads as the listing shows them
-    statuses: Mapping[str, JobStatus] = field(default_factory=dict)  # key → status of the job, where there is one
+    jobs: Mapping[str, Job] = field(default_factory=dict)  # key → job of the upload, where there is one
     digest: Callable[[SourceObject], str] = lambda source: source.etag
     deployment: Deployment | None = None
 
@@ -120,8 +120,8 @@ def _prefix(bucket: str, prefix: str, stack: str) -> Place:
         if source.is_latest is not False and output_keys.is_upload(source.key, begin, container.configuration.suffixes)
     ]
     uploads = [Upload(source.bucket, source.key, source.version_id, source.etag) for source in found]
-    statuses = _statuses(deployed, found) if own else {}
-    return Place(container.quote, uploads, found, statuses, deployment=deployed)
+    jobs = _jobs(deployed, found) if own else {}
+    return Place(container.quote, uploads, found, jobs, deployment=deployed)
 
 
 def _listed(deployed: Deployment, bucket: str, prefix: str) -> Iterator[SourceObject]:
@@ -133,13 +133,13 @@ def _listed(deployed: Deployment, bucket: str, prefix: str) -> Iterator[SourceOb
             return
 
 
-def _statuses(deployed: Deployment, sources: Sequence[SourceObject]) -> dict[str, JobStatus]:
+def _jobs(deployed: Deployment, sources: Sequence[SourceObject]) -> dict[str, Job]:
     keys = {source.job_id: source.key for source in sources}
     ids = list(keys)
-    found: dict[str, JobStatus] = {}
+    found: dict[str, Job] = {}
     for start in range(0, len(ids), LOOKUP_BATCH):
-        found |= deployed.operator_ledger.statuses(ids[start : start + LOOKUP_BATCH])
-    return {keys[job_id]: status for job_id, status in found.items()}
+        found |= deployed.operator_ledger.find(ids[start : start + LOOKUP_BATCH])
+    return {keys[job_id]: job for job_id, job in found.items()}
 
 
 def _split(place: str) -> tuple[str, str]:

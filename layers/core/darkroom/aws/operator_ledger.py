@@ -106,10 +106,10 @@ class DynamoOperatorLedger:
         for keys in self.table.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
             yield from (items.job_of(item) for item in self.table.rows(keys))
 
-    def statuses(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
-        """BatchGetItem of at most 100 jobs. Return job id → status of those that exist."""
+    def find(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        """BatchGetItem of at most 100 jobs. Return job id → job of those that exist."""
         found = map(items.job_of, self.table.rows([items.job_key(job_id) for job_id in job_ids]))
-        return {job.job_id: job.status for job in found}
+        return {job.job_id: job for job in found}
 
     def committed(self, unit: str, month: str) -> Decimal:
         """Return what is reserved and spent of a month's budget, 0 without a row."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from darkroom.model import Job, JobStatus
+from darkroom.model import Job
 
 
 class OperatorLedger(Protocol):
@@ -33,8 +33,8 @@ class OperatorLedger(Protocol):
         """Yield jobs, oldest first: those with an open status, those of a source (`bucket/key`), or those created on a day
         (`YYYY-MM-DD`). The caller gives exactly one of the three."""
 
-    def statuses(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
-        """Return job id → status of those of at most 100 jobs that exist."""
+    def find(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        """Return job id → job of those of at most 100 jobs that exist."""
 
     def committed(self, unit: str, month: str) -> Decimal:
         """Return what is reserved and spent of a month's budget (`YYYY-MM`), in a provider's own unit or in `usd`."""
