@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from darkroom.ports import OperatorLedger
 
 DEFAULT_STACK = "darkroom"
+CONNECTIONS = 32  # `darkroom plan` reads so many objects at once, and a few more
 SUBMIT = "Submit"  # the function's logical id in the template
 Stack = Annotated[str, typer.Option("--stack", envvar="DARKROOM_STACK", metavar="NAME", help="The stack's name.")]
 
@@ -68,6 +69,7 @@ def connect(stack: str) -> Deployment:
     Raises NoDeployment if there is no such stack of Darkroom, and errors of boto3 if AWS gives no access.
     """
     import boto3
+    from botocore.config import Config
 
     from darkroom.aws.clients import AWS_CONFIG
     from darkroom.container import Container
@@ -75,7 +77,7 @@ def connect(stack: str) -> Deployment:
     session: Any = boto3.Session()
 
     def client(service: str) -> Any:
-        return session.client(service, config=AWS_CONFIG)
+        return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))
 
     cloudformation = client("cloudformation")
     described = _stack(cloudformation, stack)

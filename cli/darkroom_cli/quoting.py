@@ -114,11 +114,9 @@ def _prefix(bucket: str, prefix: str, stack: str) -> Place:
     container = deployed.container
     own = bucket == deployed.input_bucket
     begin = container.configuration.prefix if own else ""
-    found = [
-        source
-        for source in _listed(deployed, bucket, prefix)
-        if source.is_latest is not False and output_keys.is_upload(source.key, begin, container.configuration.suffixes)
-    ]
+    suffixes = container.configuration.suffixes
+    newest = {source.key: source for source in _listed(deployed, bucket, prefix) if source.is_latest is not False}
+    found = [source for source in newest.values() if output_keys.is_upload(source.key, begin, suffixes)]
     uploads = [Upload(source.bucket, source.key, source.version_id, source.etag) for source in found]
     jobs = _jobs(deployed, found) if own else {}
     return Place(container.quote, uploads, found, jobs, deployment=deployed)
