@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # them (docs/performance.md, "Many uploads").
 UPLOAD_SECONDS, LINK_SECONDS, SYNCHRONOUS_SECONDS = 2.4, 0.7, 30.0
 MOST_JOBS_A_SECOND = 30.0
-USUAL_SUBMITS_AT_ONCE = 10  # where the stack does not say
+USUAL_SUBMITS_AT_ONCE = 5  # where the stack does not say
 
 app = typer.Typer()
 
