@@ -206,3 +206,18 @@ def test_wrong_defaults_hold_every_upload_and_call_once(application: Application
     for what, _ in application.queue.sent:
         application.submit(what)
     assert {job.status for job in application.cloud.jobs()} == {JobStatus.PROCESSING}
+
+
+@pytest.mark.parametrize(
+    "defaults", ["preset=upscale-3x", "scale=2,output_width=100", "sclae=2", "model=CGI,model=CGI"]
+)
+def test_defaults_that_no_upload_could_use_refuse_none(application: ApplicationUnderTest, defaults: str) -> None:
+    application.defaults = defaults
+    assert sent(application, "a.jpg").status is JobStatus.CLAIMED
+    assert application.alerts.rung == ["WrongDefaults"]
+    assert sent(application, "b.jpg", tags="skip=true").status is JobStatus.SKIPPED
+    application.clock.advance(25 * 3600)
+    application.sweep_and_deliver()
+    job = next(one for one in application.cloud.jobs() if one.source_key == "a.jpg")
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "InvalidSetting")
+    assert "DefaultSettings is wrong" in (job.error or "")

@@ -122,3 +122,9 @@ def test_the_table_shows_one_provider_and_an_unknown_one_is_an_error() -> None:
     assert (shown.exit_code, "upscale-4x" in shown.output, "uwear" in shown.output) == (0, True, False)
     wrong = run("presets", "topas")
     assert (wrong.exit_code, "providers: aimlapi" in wrong.stderr) == (2, True)
+
+
+def test_a_default_preset_of_another_provider_is_left_out_with_a_note() -> None:
+    settings = resolved({"provider": "oxen"}, defaults="preset=faces")
+    assert settings.notes == ("preset='faces' in stack is a preset of topaz, not of oxen; dropped",)
+    assert "model" not in settings.values

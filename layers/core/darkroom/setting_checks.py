@@ -17,6 +17,7 @@ from darkroom.model import ResolvedSetting
 from darkroom.setting_layers import (
     OUR_KEYS,
     Layer,
+    Settings,
     canonical,
     did_you_mean,
     known_keys,
@@ -24,6 +25,7 @@ from darkroom.setting_layers import (
     quoted,
     resolve,
 )
+from darkroom.sizing import SIZE_KEYS
 from darkroom.spelling import closest
 
 
@@ -50,12 +52,24 @@ def check(layer: Layer, allowed_providers: Sequence[str], default_provider: str 
         without = {key: value for key, value in values.items() if canonical(key) != "skip"}
         check(replace(layer, values=without), allowed_providers, default_provider)
         return
+    _check_sizes(settings)
     named = settings.values["provider"].layer == layer.name
     books = [catalog.load(name) for name in ([settings.provider] if named else allowed_providers)]
     models = _models(settings.values.get("model"), books)
     for key, setting in settings.values.items():
         if key not in OUR_KEYS or key in CONDITIONAL_KEYS:
             _check_value(key, setting, models)
+
+
+def _check_sizes(settings: Settings) -> None:
+    """Raise InvalidSetting if one layer has two settings of size that exclude each other."""
+    for side in (*SIZE_KEYS, "upscale_factor"):
+        if {"scale", side} <= settings.values.keys():
+            scale, other = settings.values["scale"], settings.values[side]
+            raise InvalidSetting(
+                f"scale={quoted(scale.value)} and {side}={quoted(other.value)} in {other.layer} exclude each other; "
+                "keep one of them"
+            )
 
 
 def _models(setting: ResolvedSetting | None, books: Sequence[Catalog]) -> list[Model]:

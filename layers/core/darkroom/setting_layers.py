@@ -70,6 +70,14 @@ class Settings:
     output: OutputRules = field(default_factory=OutputRules)  # what `darkroom.toml` says of the result's key and tags
 
 
+class UnknownPreset(InvalidSetting):
+    """There is no preset of the name that `layer` gives."""
+
+    def __init__(self, layer: str, message: str) -> None:
+        super().__init__(message)
+        self.layer = layer
+
+
 @dataclass(frozen=True)
 class _Entry:
     """One setting of a layer: its key as it was written, the key in canonical form, and the value."""
@@ -171,7 +179,7 @@ def resolve(
     names = [layer.name for layer in layers]
     if _wants_skip(entries):
         return Settings(default_provider, {}, True, None, None, (), tuple(names))
-    _insert_preset(entries, names, presets, default_provider)
+    notes = _insert_preset(entries, names, presets, default_provider)
     for layer_entries in entries:
         _check_entries(layer_entries, known)
     values, overridden = _strongest(entries)
@@ -183,7 +191,7 @@ def resolve(
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
     label, retired = _check_label(values.get("label")), _check_retired(values.get("retired"))
-    return Settings(provider, values, False, max_credits, label, (), tuple(names), retired, overridden)
+    return Settings(provider, values, False, max_credits, label, notes, tuple(names), retired, overridden)
 
 
 def skipped(layers: Sequence[Layer], default_provider: str) -> Settings | None:
@@ -210,28 +218,30 @@ def _strongest(
 
 def _insert_preset(
     entries: list[list[_Entry]], names: list[str], own: Mapping[str, Mapping[str, str]], default_provider: str
-) -> None:
-    """Insert the settings of the strongest `preset` as a layer, right below the layer that names it. Raises InvalidSetting if
-    there is no preset of that name."""
+) -> tuple[str, ...]:
+    """Insert the settings of the strongest `preset` as a layer, right below the layer that names it. Return the notes.
+
+    Raises UnknownPreset if there is no preset of that name. If only another provider has it, that is no fault of a weak layer,
+    which does not know the upload's provider: the preset is left out with a note.
+    """
     found = next(((at, e) for at, layer in enumerate(entries) for e in layer if e.key == "preset" and e.value), None)
-    if found is None:
-        return
+    provider = next((e.value.lower() for layer in entries for e in layer if e.key == "provider"), default_provider)
+    if found is None or provider not in catalog.providers():
+        return ()  # an unknown provider is refused, which says more
     place, entry = found
     name = preset_name(entry.value)
-    layer_name = f"preset {name} ({entry.layer.name})"
-    mine = {preset_name(known): settings for known, settings in own.items()}
-    if name in mine:
-        layer = Layer(layer_name, mine[name], carried_by_object=False, closed=True)
-    else:
-        provider = next((e.value.lower() for layer in entries for e in layer if e.key == "provider"), default_provider)
-        if provider not in catalog.providers():
-            return  # the provider is refused, which says more
-        built_in = catalog.presets(provider)
-        if name not in built_in:
-            raise _unknown_preset(entry, provider, {*mine, *built_in})
-        layer = Layer(layer_name, built_in[name].settings, carried_by_object=False, closed=True)
+    known = {preset.name: preset.settings for preset in catalog.presets(provider).values()}
+    known |= {preset_name(written): settings for written, settings in own.items()}
+    if name not in known:
+        others = [other for other in catalog.providers() if name in catalog.presets(other)]
+        if others and entry.layer.name not in OBJECT_LAYERS:
+            what = f"preset={quoted(entry.value)} in {entry.layer.name}"
+            return (f"{what} is a preset of {others[0]}, not of {provider}; dropped",)
+        raise _unknown_preset(entry, provider, known, others)
+    layer = Layer(f"preset {name} ({entry.layer.name})", known[name], carried_by_object=False, closed=True)
     entries.insert(place + 1, _entries_of(layer))
-    names.insert(place + 1, layer_name)
+    names.insert(place + 1, layer.name)
+    return ()
 
 
 def preset_name(text: str) -> str:
@@ -239,12 +249,10 @@ def preset_name(text: str) -> str:
     return "-".join(text.strip().lower().replace("_", " ").split())
 
 
-def _unknown_preset(entry: _Entry, provider: str, known: Collection[str]) -> InvalidSetting:
-    name = preset_name(entry.value)
-    others = [other for other in catalog.providers() if other != provider and name in catalog.presets(other)]
-    near = f"; {others[0]} has it" if others else did_you_mean(closest(name, known))
+def _unknown_preset(entry: _Entry, provider: str, known: Collection[str], others: Sequence[str]) -> UnknownPreset:
+    near = f"; {others[0]} has it" if others else did_you_mean(closest(preset_name(entry.value), known))
     what = f"preset={quoted(entry.value)} in {entry.layer.name} is not a preset of yours or of {provider}"
-    return InvalidSetting(f"{what}{near or ';'} presets: {', '.join(sorted(known)) or 'none'}")
+    return UnknownPreset(entry.layer.name, f"{what}{near or ';'} presets: {', '.join(sorted(known)) or 'none'}")
 
 
 def quoted(value: str) -> str:

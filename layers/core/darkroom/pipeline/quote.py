@@ -13,7 +13,7 @@ from darkroom.errors import InvalidSetting, WrongDefaults
 from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject, Spelling
 from darkroom.pipeline.folder_settings import FolderSettings
 from darkroom.ports import Clock, InputBucket
-from darkroom.setting_layers import Layer, Settings, metadata_layer, tag_layer
+from darkroom.setting_layers import STACK, Layer, Settings, UnknownPreset, metadata_layer, tag_layer
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +34,24 @@ class Quote:
     clock: Clock
 
     def settings(self, source: SourceObject, above: Sequence[Layer] = ()) -> Settings:
-        """Resolve the settings from tags, metadata, `darkroom.toml` files and stack defaults. `above` are stronger than all of
-        them. Raises WrongDefaults, SourceGone, SourceDenied, InvalidSetting."""
-        defaults = self.defaults
+        """Return the settings, resolved from tags, metadata, `darkroom.toml` files and stack defaults. `above` are stronger than
+        all of them. Raises WrongDefaults, SourceGone, SourceDenied, InvalidSetting."""
         layers = [*above, tag_layer(self.sources.tags(source), self.tag_prefix)]
         if self.metadata_prefix is not None:
             layers.append(metadata_layer(source.metadata, self.metadata_prefix))
         if (skipped := setting_layers.skipped(layers, self.default_provider)) is not None:
-            return skipped  # whatever the files say
+            return skipped  # whatever the files and the defaults say
+        defaults = self.defaults
         files = self.folders.of(source.bucket, source.key, source.last_modified)
-        found = setting_layers.resolve(
-            [*layers, *(layer for file in files for layer in file.layers(source.key)), defaults],
-            default_provider=self.default_provider,
-            allowed_providers=self.allowed_providers,
-            presets=folder_files.presets_of(files),
-        )
+        try:
+            found = setting_layers.resolve(
+                [*layers, *(layer for file in files for layer in file.layers(source.key)), defaults],
+                default_provider=self.default_provider,
+                allowed_providers=self.allowed_providers,
+                presets=folder_files.presets_of(files),
+            )
+        except UnknownPreset as unknown:
+            raise (_wrong_defaults(unknown) if unknown.layer == STACK else unknown) from None
         return replace(found, output=folder_files.output_of(files))
 
     @cached_property
@@ -57,9 +60,7 @@ class Quote:
         try:
             return setting_checks.check_defaults(self.stack_defaults, self.default_provider, self.allowed_providers)
         except InvalidSetting as fault:
-            raise WrongDefaults(
-                f"the stack parameter DefaultSettings is wrong: {fault}; correct it and deploy again, uploads wait meanwhile"
-            ) from None
+            raise _wrong_defaults(fault) from None
 
     def plan(self, job: Job, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
         """Return the plan and the image's facts. Raises SourceGone, and a Refusal if the job must be rejected."""
@@ -79,6 +80,12 @@ class Quote:
     def with_price(self, plan: Plan, credits: Decimal) -> Plan:
         """Return the plan with the price `credits`, which the vendor estimated. Raises PriceAboveLimit."""
         return planning.with_price(plan, credits, self.limits)
+
+
+def _wrong_defaults(fault: InvalidSetting) -> WrongDefaults:
+    return WrongDefaults(
+        f"the stack parameter DefaultSettings is wrong: {fault}; correct it and deploy again, uploads wait meanwhile"
+    )
 
 
 def _log_plan(job: Job, plan: Plan) -> None:
