@@ -14,7 +14,8 @@ from darkroom.catalog import Catalog, Kind, Model, Parameter
 from darkroom.catalog.parameter_values import describe_allowed, nearest_allowed, to_wire_value
 from darkroom.errors import InvalidSetting
 from darkroom.model import ResolvedSetting
-from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, quoted
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings
+from darkroom.setting_words import quoted
 
 DEFAULT_LAYER = "default"  # the layer's name for a value that comes from the catalog
 # The bounds of `scale` are our own choice. Below 1, the job would pay to lose pixels, and no model takes more than 16.

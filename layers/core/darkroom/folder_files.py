@@ -25,7 +25,8 @@ from darkroom import globs, output_keys, output_templates, setting_checks
 from darkroom.errors import InvalidSetting
 from darkroom.model import OutputRules
 from darkroom.output_templates import OutputPart
-from darkroom.setting_layers import Layer, did_you_mean, known_keys, preset_name, quoted
+from darkroom.setting_layers import Layer, known_keys, preset_name
+from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
 
 NAME = output_keys.FOLDER_FILE

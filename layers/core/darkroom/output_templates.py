@@ -18,7 +18,7 @@ from darkroom import output_keys
 from darkroom.errors import InvalidSetting
 from darkroom.model import RESULT_FORMATS, ImageFormat, OutputRules, Plan
 from darkroom.output_keys import S3_KEY_LIMIT_BYTES, SUFFIXES
-from darkroom.setting_layers import did_you_mean, quoted
+from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
 
 DEFAULT_KEY = "{folder}/{stem}.{ext}"

@@ -27,7 +27,9 @@ from darkroom.model import (
     SendMode,
     Spelling,
 )
-from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, REPLACE, Settings, did_you_mean, quoted
+from darkroom.own_settings import REPLACE
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings
+from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
 
 NO_SPELLINGS: Mapping[str, Spelling] = {}

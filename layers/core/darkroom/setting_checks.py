@@ -19,12 +19,11 @@ from darkroom.setting_layers import (
     Layer,
     Settings,
     canonical,
-    did_you_mean,
     known_keys,
     parse_defaults,
-    quoted,
     resolve,
 )
+from darkroom.setting_words import did_you_mean, quoted
 from darkroom.sizing import SIZE_KEYS
 from darkroom.spelling import closest
 

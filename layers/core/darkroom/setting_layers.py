@@ -17,6 +17,8 @@ from darkroom import catalog
 from darkroom.catalog.parameter_values import BOOLEANS, read_bool, read_decimal
 from darkroom.errors import InvalidSetting
 from darkroom.model import OutputRules, ResolvedSetting
+from darkroom.own_settings import REFUSE, check_label, check_provider, check_retired
+from darkroom.setting_words import did_you_mean, quoted, written_key
 from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 
 TAGS = "tags"
@@ -29,12 +31,8 @@ NO_PRESETS: Mapping[str, Mapping[str, str]] = {}
 OUR_KEYS = frozenset(
     {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip", "retired"}
 )
-REFUSE, REPLACE = "refuse", "replace"  # the values of `retired`, for an upload whose model the provider has retired
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
 NO_HEADER_NAME = re.compile("[:/@]")  # characters that a tag's key may have and a header's name not (RFC 9110, 5.1)
-PLAIN_KEY = re.compile("[A-Za-z0-9_-]+")
-LABEL_MAX_CHARACTERS = 256  # S3's limit for a tag value
-MAX_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -184,13 +182,13 @@ def resolve(
         _check_entries(layer_entries, known)
     values, overridden = _strongest(entries)
     values.setdefault("provider", ResolvedSetting(default_provider, STACK))
-    provider = _check_provider(values["provider"], allowed_providers)
+    provider = check_provider(values["provider"], allowed_providers)
     values["provider"] = ResolvedSetting(provider, values["provider"].layer)
     limit = _lowest_max_credits([entry for layer_entries in entries for entry in layer_entries])
     if limit:
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
-    label, retired = _check_label(values.get("label")), _check_retired(values.get("retired"))
+    label, retired = check_label(values.get("label")), check_retired(values.get("retired"))
     return Settings(provider, values, False, max_credits, label, notes, tuple(names), retired, overridden)
 
 
@@ -255,21 +253,6 @@ def _unknown_preset(entry: _Entry, provider: str, known: Collection[str], others
     return UnknownPreset(entry.layer.name, f"{what}{near or ';'} presets: {', '.join(sorted(known)) or 'none'}")
 
 
-def quoted(value: str) -> str:
-    """Return a value as text for a message: in quotes, with escaped control characters, cut after MAX_SHOWN_CHARACTERS."""
-    return repr(value if len(value) <= MAX_SHOWN_CHARACTERS else value[:MAX_SHOWN_CHARACTERS] + "…")
-
-
-def _written(key: str) -> str:
-    """Return a key for a message, in quotes if it has other characters than keys of settings."""
-    return key if len(key) <= MAX_SHOWN_CHARACTERS and PLAIN_KEY.fullmatch(key) else quoted(key)
-
-
-def did_you_mean(names: Sequence[str]) -> str:
-    """Return `; did you mean a, b?` for a message, or an empty text if there are no names."""
-    return f"; did you mean {', '.join(names)}?" if names else ""
-
-
 def _entries_of(layer: Layer) -> list[_Entry]:
     """Return the entries of a layer whose keys begin with the layer's prefix."""
     prefix = canonical(layer.prefix)
@@ -322,7 +305,7 @@ def _check_entries(entries: Sequence[_Entry], known: frozenset[str]) -> None:
     for entry in entries:
         if entry.key not in known:
             valid = sorted(known)
-            where = f"setting {_written(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not known"
+            where = f"setting {written_key(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not known"
             hint = did_you_mean(closest(entry.key, valid)) or f"; valid keys: {', '.join(valid)}"
             raise InvalidSetting(f"{where}{hint}")
         if not entry.value:
@@ -339,19 +322,6 @@ def _refuse_duplicates(entries: Sequence[_Entry]) -> None:
             raise InvalidSetting(f"{both} in {entry.layer.name} are the same setting; keep one of them")
 
 
-def _check_provider(setting: ResolvedSetting, allowed_providers: Sequence[str]) -> str:
-    allowed = {name.strip().lower() for name in allowed_providers}
-    usable = [name for name in catalog.providers() if name in allowed]
-    name = setting.value.strip().lower()
-    if name in usable:
-        return name
-    reason = "is not allowed in this stack" if name in catalog.providers() else "is not known"
-    near = did_you_mean(closest(name, usable))
-    raise InvalidSetting(
-        f"provider={quoted(setting.value)} from {setting.layer} {reason}{near or ';'} allowed: {', '.join(usable) or 'none'}"
-    )
-
-
 def _lowest_max_credits(entries: Sequence[_Entry]) -> ResolvedSetting | None:
     """Return the lowest `max_credits` of all layers. Raises InvalidSetting for an invalid value in any layer, because it might
     have been meant as the lowest."""
@@ -365,25 +335,7 @@ def _lowest_max_credits(entries: Sequence[_Entry]) -> ResolvedSetting | None:
     return ResolvedSetting(format(lowest[0], "f"), lowest[1]) if lowest else None
 
 
-def _check_label(setting: ResolvedSetting | None) -> str | None:
-    if setting is None:
-        return None
-    if len(setting.value) > LABEL_MAX_CHARACTERS or not setting.value.isprintable():
-        invalid = f"label={quoted(setting.value)} from {setting.layer} is not valid"
-        raise InvalidSetting(f"{invalid}; allowed: up to {LABEL_MAX_CHARACTERS} printable characters")
-    return setting.value
-
-
-def _check_retired(setting: ResolvedSetting | None) -> str:
-    if setting is None:
-        return REFUSE
-    word = setting.value.lower()
-    if word not in (REFUSE, REPLACE):
-        invalid = f"retired={quoted(setting.value)} from {setting.layer} is not valid"
-        near = did_you_mean(closest(word, (REFUSE, REPLACE), n=1)) or ";"
-        raise InvalidSetting(f"{invalid}{near} allowed: {REFUSE}, {REPLACE}")
-    return word
-
-
 def _invalid_value(entry: _Entry, why: str) -> InvalidSetting:
-    return InvalidSetting(f"{_written(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not valid; {why}")
+    return InvalidSetting(
+        f"{written_key(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not valid; {why}"
+    )
