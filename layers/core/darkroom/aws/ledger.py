@@ -1,6 +1,7 @@
 """The ledger on DynamoDB, as workers write it: jobs, output keys and budgets. Every write is conditional.
 
-The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`. The rows of budgets are in `budgets`.
+The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`, those on processes in `process_claims`. The
+rows of budgets are in `budgets`. This file is over 300 lines because every write of a job belongs to one port.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from darkroom.aws import budgets, items, output_claims
+from darkroom.aws import budgets, items, output_claims, process_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import (
     AT_THE_PROVIDER,
@@ -30,7 +31,7 @@ from darkroom.aws.job_transitions import (
     present,
 )
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
-from darkroom.errors import LostClaim, OutputBusy
+from darkroom.errors import LostClaim, OutputBusy, ProcessTaken
 from darkroom.model import (
     ANY_FORMAT,
     TERMINAL,
@@ -49,7 +50,7 @@ from darkroom.retry_schedule import next_look_at
 from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; the sweep then starts an execution that never started
-# The TTL of `SKIPPED` rows, the only ones with a TTL, because nothing was spent on them.
+# The TTL of `SKIPPED` rows, the only jobs with a TTL, because nothing was spent on them.
 SKIPPED_KEPT = timedelta(days=90)
 TROUBLE = ("denied_since", "failing_since")  # removed when an attempt succeeds
 
@@ -186,9 +187,9 @@ class DynamoLedger:
         gone = ["lease_until", *_stale(**told)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
-    def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
+    def bind(self, job: Job, submission: Submission, now: datetime, *, claims_process: bool = False) -> Job:
         """`SUBMITTING` → `PROCESSING`. If the job is already bound to that process, an earlier write's answer was lost, and this
-        call succeeds too. Raises LostClaim, LedgerBusy."""
+        call succeeds too. Raises LostClaim, LedgerBusy, ProcessTaken."""
         process = ProviderProcess(
             process_id=submission.process_id,
             eta=submission.eta,
@@ -206,13 +207,23 @@ class DynamoLedger:
             remove=["lease_until", "next_attempt_at", "error", "error_code", *TROUBLE],
         )
         try:
-            return items.job_of(self.table.update(step))
+            if not claims_process:
+                return items.job_of(self.table.update(step))
+            self.table.transact([step, process_claims.claiming(job, process.process_id, now)])
+            current = self.get(job.job_id)
         except ConditionFailed as failed:
+            if failed.index > 0:
+                raise ProcessTaken(f"another job is bound to process {process.process_id}") from None
             current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
-            bound = current.process if current and current.run == job.run else None
-            if current and bound and bound.process_id == process.process_id:
-                return current
-            raise LostClaim("the job was bound or taken over meanwhile") from None
+        bound = current.process if current and current.run == job.run else None
+        if current and bound and bound.process_id == process.process_id:
+            return current
+        raise LostClaim("the job was bound or taken over meanwhile")
+
+    def is_taken(self, job: Job, process_id: str) -> bool:
+        """Whether another run has claimed the process. This takes one consistent read."""
+        row = self.table.read(items.process_row_key(job.require_provider(), process_id))
+        return process_claims.is_anothers(row, job)
 
     def record_orphan(self, job: Job, process_id: str) -> None:
         """Add a process that no job waits for to the job's orphans."""

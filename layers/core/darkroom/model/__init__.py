@@ -29,6 +29,7 @@ from darkroom.model.provider_state import (
     ProcessState,
     Progress,
     Submission,
+    UnnamedProcess,
 )
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
@@ -79,6 +80,7 @@ __all__ = [
     "Spelling",
     "Submission",
     "UnfinishedUpload",
+    "UnnamedProcess",
     "Upload",
     "WarningMetric",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime, timedelta
@@ -40,6 +41,9 @@ LEASE_MARGIN = timedelta(seconds=60)  # a lease lasts so long past its invocatio
 NOTHING = Decimal(0)  # credits: released, or not charged
 
 
+HANDLE = re.compile(r"[0-9a-f]{32}-[0-9]+-[0-9]+")
+
+
 @dataclass(frozen=True)
 class Handle:
     """The name `<job_id>-<run>-<attempt>` that a submit carries, so that the provider's list can show a lost one."""
@@ -55,6 +59,11 @@ class Handle:
     def prefix(self) -> str:
         """The beginning of the handles of all attempts of one run."""
         return f"{self.job_id}-{self.run}-"
+
+    @staticmethod
+    def begins(name: str) -> bool:
+        """Whether the name begins with the handle of some job."""
+        return HANDLE.match(name) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

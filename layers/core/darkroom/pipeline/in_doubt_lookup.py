@@ -1,4 +1,5 @@
-"""In doubt: resolves a submit whose answer was lost, by the provider's own list. If that cannot tell, an operator decides."""
+"""In doubt: resolves a submit whose answer was lost, by the provider's own list, or by the images that it keeps. If neither can
+tell, an operator decides."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from darkroom import catalog
 from darkroom.errors import ErrorCode, ProviderSilent
 from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, Submission
+from darkroom.pipeline.kept_input_lookup import KeptInputLookup, Undecided
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
@@ -17,6 +19,7 @@ from darkroom.ports import Clock, Ledger, Provider, StagedResults
 # The shortest and the longest pause between two lookups while the list cannot be read: half of the time since the reservation.
 LOOKUP_RETRY, MAX_LOOKUP_RETRY = timedelta(minutes=1), timedelta(minutes=15)
 CLOCK_SKEW = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
+KEY_CHANGED = "the API key changed since the submit, so this account's list proves nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class InDoubt:
     providers: Mapping[str, Provider]
     binding: Binding
     settlement: Settlement
+    find_by_image: KeptInputLookup
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Outcome:
@@ -54,13 +58,13 @@ class InDoubt:
         try:
             if provider.key_fingerprint() != key_fingerprint:
                 provider.refresh_key()  # another container may have used a newer key
-            found = find_processes(provider, job)
+            found: tuple[FoundProcess, ...] | Undecided | None = find_processes(provider, job)
+            if found is None:
+                found = self._find_by_image(provider, job)
         except ProviderSilent as unknown:
             return self._retry_lookup(job, str(unknown))
-        if found is None:
-            return Done(
-                self.settlement.leave_in_doubt(job, f"{provider.name} has no list that would show the lost submit")
-            )
+        if isinstance(found, Undecided):
+            return Done(self.settlement.leave_in_doubt(job, found.why))
         chargeable = chargeable_processes(job, found)
         if chargeable:
             return self._adopt(provider, job, chargeable)
@@ -68,9 +72,15 @@ class InDoubt:
             why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
             return Done(self.settlement.leave_in_doubt(job, why))
         if provider.key_fingerprint() != key_fingerprint:
-            why = "the API key changed since the submit, so this account's list proves nothing"
-            return Done(self.settlement.leave_in_doubt(job, why))
+            return Done(self.settlement.leave_in_doubt(job, KEY_CHANGED))
         return None
+
+    def _find_by_image(self, provider: Provider, job: Job) -> tuple[FoundProcess] | Undecided:
+        """Return the one process that has the job's image, where the provider's list does not tell. Raises ProviderSilent."""
+        if provider.inputs is not None and provider.key_fingerprint() != job.require_reservation().key_fingerprint:
+            return Undecided(KEY_CHANGED)
+        found = self.find_by_image(provider, job, self.clock() - _visibility_grace(job))
+        return found if isinstance(found, Undecided) else (found,)
 
     def _adopt(self, provider: Provider, job: Job, found: tuple[FoundProcess, ...]) -> Outcome:
         first, *others = found

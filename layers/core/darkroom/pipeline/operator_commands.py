@@ -17,13 +17,14 @@ from darkroom.errors import (
     ErrorCode,
     Inapplicable,
     LostClaim,
+    ProcessTaken,
     ProcessUnknown,
     ProviderSilent,
 )
 from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
-from darkroom.pipeline.process_binding import Binding
+from darkroom.pipeline.process_binding import Binding, claims_process
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
 
@@ -78,7 +79,12 @@ class OperatorCommands:
                     "result would be published as this upload's. Look at it in the provider's account, then use --force"
                 )
         now = self.clock()
-        adopted = self.interventions.adopt(job, process_id, now, now + self.deadline)
+        try:
+            adopted = self.interventions.adopt(
+                job, process_id, now, now + self.deadline, claims_process=claims_process(provider, job)
+            )
+        except ProcessTaken as taken:
+            raise Inapplicable(f"{taken}, whose result it is: use --resubmit or --abandon") from None
         if adopted.status is JobStatus.PROCESSING:  # others may have ended it since that write, or run it again
             self.binding.start(adopted)
         return adopted

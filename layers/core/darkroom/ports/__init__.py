@@ -16,7 +16,7 @@ from darkroom.ports.interventions import Interventions
 from darkroom.ports.ledger import Claim, Ledger
 from darkroom.ports.output_bucket import OutputBucket
 from darkroom.ports.presigned_urls import PresignedUrls
-from darkroom.ports.provider import Provider
+from darkroom.ports.provider import KeptInputs, Provider
 from darkroom.ports.staged_results import StagedResults
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
 from darkroom.ports.sweep_records import SweepQueries
@@ -32,6 +32,7 @@ __all__ = [
     "InputBucket",
     "IntakeQueue",
     "Interventions",
+    "KeptInputs",
     "Ledger",
     "OutputBucket",
     "PresignedUrls",

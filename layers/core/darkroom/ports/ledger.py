@@ -77,8 +77,12 @@ class Ledger(Protocol):
         The provider, model, settings and label of `job` are stored.
         """
 
-    def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
-        """`SUBMITTING` → `PROCESSING`, with the provider's process id and eta."""
+    def bind(self, job: Job, submission: Submission, now: datetime, *, claims_process: bool = False) -> Job:
+        """`SUBMITTING` → `PROCESSING`, with the provider's process id and eta. With `claims_process` the process is claimed for
+        this run in the same transaction. Raises ProcessTaken if another run has claimed it."""
+
+    def is_taken(self, job: Job, process_id: str) -> bool:
+        """Whether another run than the job's has claimed that process of the job's provider. Repeat safe."""
 
     def record_orphan(self, job: Job, process_id: str) -> None:
         """Add a process that no job waits for to the job's `orphans`, in any status of the job. Repeat safe."""
