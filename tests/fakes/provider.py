@@ -22,7 +22,7 @@ from darkroom.errors import (
     UnsafeLink,
 )
 from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
-from darkroom.ports import Clock, ImageStream, ResultLink, StageResult
+from darkroom.ports import Clock, ImageStream, KeptInputs, ResultLink, StageResult
 from tests.fakes.misbehaviour import (
     NO_ANSWER_AFTER,
     NO_ANSWER_BEFORE,
@@ -66,6 +66,7 @@ class FakeProvider:
     stored_key: str | None = field(default=None, repr=False)  # what a new read of the secret finds
     name: str = "topaz"
     deletes_entries: bool = False
+    inputs: KeptInputs | None = None
     given: Decimal = Decimal(10_000)
     duration: timedelta = timedelta(seconds=30)
     make_result: Callable[[Plan, bytes], bytes] = field(default=lambda plan, sent: sent)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import seeded_bugs, seeded_staging_bugs
-from tests.faults.world_shapes import HELD, UNREAD
+from tests.faults import seeded_bugs, seeded_image_bugs, seeded_staging_bugs
+from tests.faults.world_shapes import HELD, LINKED, UNREAD
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ LOST = "no upload is lost"
 RETRY = "functions fail for reasons that a retry mends"
 REST = "everything comes to rest"
 OWN = "a job is bound to a process of its own run"
+ONE_JOB = "a process has one job"
+OWN_ORPHAN = "an orphan is its own job's"
+ALARMED = "a doubt is resolved, or was alarmed"
 ITS_OWN = "a result is its own process'"
 PUBLISHED = "what is staged is published, or withdrawn"
 STAYS = "what is staged stays until its result stands"
@@ -113,4 +116,17 @@ OF_STAGING = (
     Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
     Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 4, (NO_WAIT,)),
 )
-BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING)
+OF_IMAGES = (
+    Bug("process not claimed", seeded_image_bugs.process_not_claimed, LINKED, 6, (ONE_JOB,)),
+    Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 5, (ONE_JOB,)),
+    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 15, (OWN,)),
+    Bug(
+        "no such image taken for absent",
+        seeded_image_bugs.nothing_found_taken_for_absent,
+        LINKED,
+        1,
+        (ONE_PAID, CHARGED),
+    ),
+    Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 101, (OWN_ORPHAN, ALARMED)),
+)
+BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import thread_pool
-from tests.faults.world_shapes import FAMILIES, HELD
+from tests.faults.world_shapes import FAMILIES, HELD, LINKED
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options. Without a seed, all schedules run."""
     parser.addoption("--seed", type=int, help="play this one schedule of the fault simulation, and print all of it")
-    parser.addoption("--family", choices=(*FAMILIES, HELD), help="of which family it is; else as the seed says")
+    parser.addoption("--family", choices=(*FAMILIES, HELD, LINKED), help="of which family it is; else as the seed says")
     parser.addoption("--larger", type=int, default=1, help="so many times as many uploads")
 
 

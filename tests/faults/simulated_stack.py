@@ -86,6 +86,8 @@ class Stack:
 
     def _container(self) -> Container:
         """Return the container of one invocation, with its own provider and the current limits."""
-        provider = Proxy(self.vendor_client(), self.scheduler, "provider", self.faults)
+        client = self.vendor_client()
+        client.kept_inputs = Proxy(client.kept_inputs, self.scheduler, "provider.inputs", self.faults)
+        provider = Proxy(client, self.scheduler, "provider", self.faults)
         now = {"limits": self.limits, "providers": {PROVIDER: provider}}
         return Container(self.environment, replaced=self.adapters | now)

@@ -81,8 +81,8 @@ def test_an_adoption_that_others_overtake_starts_nothing(application: Applicatio
     in_doubt(application, upload)
     operate, interventions = application.operate, application.ports["interventions"]
 
-    def overtaken(*args: Any) -> Job:
-        job_id = interventions.adopt(*args).job_id
+    def overtaken(*args: Any, **named: Any) -> Job:
+        job_id = interventions.adopt(*args, **named).job_id
         operate.cancel(job_id)
         return operate.rerun(job_id)
 

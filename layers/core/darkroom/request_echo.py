@@ -14,8 +14,8 @@ from darkroom.model import ANY_FORMAT, ImageFacts, Job, Spelling, UnnamedProcess
 
 
 def can_be_of(job: Job, model: Model, facts: ImageFacts, entry: UnnamedProcess) -> bool:
-    """Whether the entry, of a queued process, repeats the job's model, size, format and settings. What it leaves out counts as the
-    job's own."""
+    """Whether the entry is of a queued process and repeats the job's model, size, format and settings. What it leaves out counts
+    as the job's own."""
     return (
         not entry.is_synchronous
         and entry.model in ("", model.wire)
@@ -26,7 +26,7 @@ def can_be_of(job: Job, model: Model, facts: ImageFacts, entry: UnnamedProcess) 
 
 
 def _has_size(job: Job, model: Model, facts: ImageFacts, entry: UnnamedProcess) -> bool:
-    """Whether the entry's sides are those that the job asks for, by which the vendor may mean the sides before EXIF orientation."""
+    """Whether the entry's sides are those that the job asks for. The vendor may mean the sides before EXIF orientation."""
     if entry.output_width is None or entry.output_height is None:
         return True
     sides = sizing.size_parameters(model, job.settings, facts)
@@ -39,7 +39,7 @@ def _has_size(job: Job, model: Model, facts: ImageFacts, entry: UnnamedProcess) 
 
 
 def _contradicts(job: Job, parameter: Parameter, echoed: Mapping[str, object]) -> bool:
-    """Whether the entry repeats another value of the parameter than the job's, or than the vendor's default if the job has none."""
+    """Whether the entry repeats another value of the parameter than the job's. A job without one has the vendor's default."""
     if parameter.name in sizing.SIZE_KEYS or parameter.name == "output_format":
         return False  # the entry says these apart from the settings
     own = job.settings.get(parameter.name, parameter.default)

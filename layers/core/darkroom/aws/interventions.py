@@ -11,7 +11,7 @@ from darkroom.aws import budgets, items, process_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move, present
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
-from darkroom.errors import LostClaim, ProcessTaken
+from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
 
 # The attributes that a rerun keeps. All others belong to the earlier run and are kept in its row.
@@ -71,7 +71,7 @@ class DynamoInterventions:
             self.table.transact([step, process_claims.claiming(job, process_id, now)] if claims_process else [step])
         except ConditionFailed as failed:
             if failed.index > 0:
-                raise ProcessTaken(f"another job is bound to process {process_id}") from None
+                raise process_claims.taken(process_id) from None
             raise _moved_on() from None
         return self._reread(job)
 

@@ -1,7 +1,7 @@
 """The ledger on DynamoDB, as workers write it: jobs, output keys and budgets. Every write is conditional.
 
-The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`, those on processes in `process_claims`. The
-rows of budgets are in `budgets`. This file is over 300 lines because every write of a job belongs to one port.
+The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`, those on processes in `process_claims`.
+The rows of budgets are in `budgets`. This file is over 300 lines because every write of a job belongs to one port.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from darkroom.aws.job_transitions import (
     present,
 )
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
-from darkroom.errors import LostClaim, OutputBusy, ProcessTaken
+from darkroom.errors import LostClaim, OutputBusy
 from darkroom.model import (
     ANY_FORMAT,
     TERMINAL,
@@ -213,7 +213,7 @@ class DynamoLedger:
             current = self.get(job.job_id)
         except ConditionFailed as failed:
             if failed.index > 0:
-                raise ProcessTaken(f"another job is bound to process {process.process_id}") from None
+                raise process_claims.taken(process.process_id) from None
             current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
         bound = current.process if current and current.run == job.run else None
         if current and bound and bound.process_id == process.process_id:
@@ -225,9 +225,18 @@ class DynamoLedger:
         row = self.table.read(items.process_row_key(job.require_provider(), process_id))
         return process_claims.is_anothers(row, job)
 
-    def record_orphan(self, job: Job, process_id: str) -> None:
-        """Add a process that no job waits for to the job's orphans."""
-        self.table.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
+    def record_orphan(self, job: Job, process_id: str, claimed_at: datetime | None = None) -> None:
+        """Add a process that no job waits for to the job's orphans. Raises ProcessTaken, LedgerBusy."""
+        record = Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN])
+        if claimed_at is None:
+            self.table.update(record)
+            return
+        try:
+            self.table.transact([process_claims.claiming(job, process_id, claimed_at), record])
+        except ConditionFailed as failed:
+            if failed.index == 0:
+                raise process_claims.taken(process_id) from None
+            raise
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""

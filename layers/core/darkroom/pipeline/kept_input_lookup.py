@@ -1,7 +1,8 @@
 """Kept input lookup: finds a lost submit by the image that the vendor keeps, where the vendor's list does not name it.
 
 A process is a job's own if the vendor keeps the job's very bytes for it, nothing that its entry repeats contradicts the job, no
-other run is bound to it, and it is the only such process. It must not bind anything, and it never proves that nothing was accepted.
+other run has it, and it is the only such process.
+This module must not bind anything, and it never proves that nothing was accepted.
 """
 
 from __future__ import annotations
@@ -64,13 +65,13 @@ class KeptInputLookup:
         try:
             return self._decide(provider.inputs, provider.name, job, accepted_by)
         except (SourceGone, SourceDenied, Refusal) as unread:
-            return Undecided(f"{provider.name}'s list does not name the image, and the source cannot be compared: {unread}")
+            return Undecided(
+                f"{provider.name}'s list does not name the image, and the source cannot be compared: {unread}"
+            )
         except (ResultNotReady, UnsafeLink, ProcessUnknown) as unread:
             return Undecided(f"{provider.name}'s list does not name the image, and a kept one cannot be read: {unread}")
 
-    def _decide(
-        self, inputs: KeptInputs, provider: str, job: Job, accepted_by: datetime
-    ) -> FoundProcess | Undecided:
+    def _decide(self, inputs: KeptInputs, provider: str, job: Job, accepted_by: datetime) -> FoundProcess | Undecided:
         source = self.sources.find(output_keys.upload_of(job))
         if source.job_id != job.job_id:
             raise SourceGone(f"{job.source_uri} was overwritten since its upload")
@@ -88,7 +89,9 @@ class KeptInputLookup:
             case [only]:
                 return only
         names = ", ".join(one.process_id for one in same)
-        return Undecided(f"{provider} has several processes with this image's bytes, and no job is bound to them: {names}")
+        return Undecided(
+            f"{provider} has several processes with this image's bytes, and no job is bound to them: {names}"
+        )
 
     def _candidates(
         self, inputs: KeptInputs, job: Job, source: SourceObject, accepted_by: datetime

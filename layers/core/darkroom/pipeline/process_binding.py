@@ -71,10 +71,14 @@ class Binding:
         recorded."""
         why = "orphaned process: check in the provider's account that it was not charged"
         self.alerts.call(Alarm.ORPHAN, why, process_id=process_id, job_id=job.job_id)
+        is_taken = False
         try:
-            self.ledger.record_orphan(job, process_id)
+            self.ledger.record_orphan(job, process_id, self.clock() if claims_process(provider, job) else None)
+        except ProcessTaken:  # another job took it by its image, and waits for it
+            is_taken = True
         finally:
-            self._cancel(provider, process_id)
+            if not is_taken:
+                self._cancel(provider, process_id)
 
     def _cancel(self, provider: Provider, process_id: str) -> None:
         try:

@@ -84,8 +84,10 @@ class Ledger(Protocol):
     def is_taken(self, job: Job, process_id: str) -> bool:
         """Whether another run than the job's has claimed that process of the job's provider. Repeat safe."""
 
-    def record_orphan(self, job: Job, process_id: str) -> None:
-        """Add a process that no job waits for to the job's `orphans`, in any status of the job. Repeat safe."""
+    def record_orphan(self, job: Job, process_id: str, claimed_at: datetime | None = None) -> None:
+        """Add a process that no job waits for to the job's `orphans`, in any status of the job. With `claimed_at` the process
+        is also claimed for this run, so that no job takes it from then on. Raises ProcessTaken if another run has it. Repeat
+        safe."""
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
