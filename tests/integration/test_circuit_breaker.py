@@ -1,5 +1,5 @@
-"""The circuit breaker: which jobs wait while a provider's account has a problem, which one probes, and what closes
-it.
+"""Tests the circuit breaker: which jobs wait while a provider's account has a problem, which job is the probe, and what
+lets jobs pass again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkroom.errors import (
 )
 from darkroom.model import Alarm, JobStatus, Upload
 from darkroom.pipeline.circuit_breaker import PROBE_WINDOW
-from darkroom.pipeline.submit_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 FAULTS = [
@@ -34,7 +34,7 @@ UNDECIDED: list[DarkroomError] = [Throttled("HTTP 429"), NothingSent("no connect
 
 
 def shut(application: ApplicationUnderTest, *, others: int = 2) -> tuple[Upload, list[Upload]]:
-    """Return an upload that met a fault, and others that came after it."""
+    """Open the circuit. Return the upload whose submit was refused for its key, and the others that came after it."""
     first, *rest = uploads(application, 1 + others)
     application.provider.refusals = [NO_KEY]
     for upload in (first, *rest):

@@ -1,5 +1,5 @@
-"""The environment's values: they are read as the template writes them, and a malformed one is refused by its
-parameter's name.
+"""Tests that values in the environment are read as the template writes them. The error about a malformed value names
+the template's parameter.
 """
 
 from __future__ import annotations

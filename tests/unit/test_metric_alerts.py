@@ -1,4 +1,4 @@
-"""Alerts to operators: each adds to the metric of the alarm of that name, even if the run fails."""
+"""Tests alerts to operators. Each alert adds to the metric of the alarm with the same name, even if the function then fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_alert_is_one_count_in_the_stacks_metric(
     sent = json.loads(line)
     (described,) = sent["_aws"]["CloudWatchMetrics"]
     assert described["Namespace"] == "Darkroom"
-    assert described["Dimensions"] == [["service"]]  # an alarm only sees a metric under exactly its own dimensions
+    assert described["Dimensions"] == [["service"]]  # an alarm sees a metric only if the dimensions are exactly its own
     assert (sent["service"], sent[alarm.value]) == ("a-stack", [1.0])
 
 

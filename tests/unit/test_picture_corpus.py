@@ -1,4 +1,4 @@
-"""The generated corpus: which layouts are accepted, and that `docs/pictures.md` says so."""
+"""Tests which layouts of the generated corpus are accepted, and that docs/pictures.md says the same."""
 
 from __future__ import annotations
 

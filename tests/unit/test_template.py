@@ -1,5 +1,5 @@
-"""What template.yaml promises: parameters, outputs, functions, alarms and costs. test_template_roles.py tests the
-roles.
+"""Tests what template.yaml promises about parameters, outputs, functions, alarms and costs. test_template_roles.py
+tests the roles.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ COSTS = (ROOT / "docs" / "costs.md").read_text()
 
 
 def keys(node: Any) -> set[str]:
-    """Return every key at any depth."""
+    """Return every key in the node, at any depth."""
     if isinstance(node, dict):
         return set(node) | {key for value in node.values() for key in keys(value)}
     return {key for value in node for key in keys(value)} if isinstance(node, list) else set()
@@ -122,7 +122,7 @@ def test_the_same_bucket_for_input_and_output_is_refused() -> None:
 
 
 def test_ten_suffixes_fit_the_rule_which_spends_no_wildcard() -> None:
-    """EventBridge refuses rules with many wildcards. With a prefix, submit checks the suffixes."""
+    """EventBridge refuses rules with many wildcards. If there is a prefix, submit checks the suffixes instead of the rule."""
     key = RESOURCES["UploadRule"]["Properties"]["EventPattern"]["detail"]["object"]["key"]
     condition, suffixes, otherwise = key["Fn::If"]
     assert [set(matcher) for matcher in suffixes] == [{"suffix"}] * 10
@@ -205,7 +205,9 @@ def test_submit_may_send_to_its_own_queue_more_often_than_lambda_takes_for_an_ac
 
 
 def test_two_stacks_in_one_account_share_no_names() -> None:
-    """Schedules (which SAM would name alike), metrics, log groups and queues all have different names."""
+    """Schedules, metrics, log groups and queues all have different names. SAM would give the schedules of two stacks
+    the same name.
+    """
     assert RESOURCES["Sweep"]["Properties"]["Events"]["EveryMinute"]["Properties"]["OmitName"] is True
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert shared["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
@@ -262,7 +264,7 @@ def test_the_dashboard_shows_every_alarm_and_what_needs_a_person() -> None:
     for graph in board:
         assert graph["x"] + graph["width"] <= 24
     metrics = sum(len(metrics) for metrics in shown.values())
-    assert metrics <= 50  # the limit of a free dashboard
+    assert metrics <= 50  # a free dashboard has at most this many metrics
     assert f"1, with {metrics} metrics and {len(ALARMS)} alarms" in COSTS
 
 
@@ -272,13 +274,13 @@ def test_an_idle_stack_costs_what_the_costs_page_counts() -> None:
     assert not keys(TEMPLATE) & PROVISIONED
     assert (
         min(alarm["Properties"]["Period"] for alarm in ALARMS.values()) >= 60
-    )  # a shorter period costs three times as much
+    )  # an alarm with a shorter period costs three times as much
     assert f"| {len(ALARMS)} standard |" in COSTS
     assert f"| {kinds.count('AWS::SecretsManager::Secret')} secret |" in COSTS
     assert kinds.count("AWS::CloudWatch::Dashboard") == 1
 
 
-# --- gates
+# --- skipped checks
 
 
 def test_few_checks_are_skipped_and_each_says_why() -> None:

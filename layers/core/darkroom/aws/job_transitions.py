@@ -7,7 +7,7 @@ over has an old `attempt`, so that none of its writes can change anything.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +15,13 @@ from darkroom import queue_messages
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import LostClaim
-from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus
+from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
+
+OF_A_LOST_ANSWER = tuple(
+    field.name for field in fields(LostAnswer)
+)  # removed when it is known what became of the submit
 
 EXECUTION_GRACE = timedelta(minutes=15)  # after this delay the sweep restarts an execution that should have acted
 PUBLISHING_GRACE = timedelta(minutes=2)  # after this delay the sweep sends an event; the worker needs only seconds
@@ -96,3 +100,11 @@ def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | No
 def present(**changes: object) -> dict[str, object]:
     """Return the changes whose values are stored: those that are not absent."""
     return {name: value for name, value in changes.items() if not items.is_absent(value)}
+
+
+def lost_with_its_worker(job: Job) -> dict[str, object]:
+    """Return the lost answer of a job that is taken over from a worker that died with its request; nothing if it is noted."""
+    if job.status is not JobStatus.SUBMITTING or job.lost is not None:
+        return {}
+    ended = job.lease_until or job.next_attempt_at or job.created_at
+    return vars(LostAnswer(lost_at=ended, lost_attempt=job.attempt))

@@ -22,10 +22,12 @@ from darkroom.aws.job_transitions import (
     KNOWN,
     LEASE_OVER,
     NOT_PUBLISHED,
+    OF_A_LOST_ANSWER,
     SAME_RUN,
     after_publishing,
     after_settling,
     guarded,
+    lost_with_its_worker,
     move,
     placed,
     present,
@@ -39,6 +41,7 @@ from darkroom.model import (
     Job,
     JobStatus,
     Limits,
+    LostAnswer,
     Plan,
     ProviderProcess,
     Reservation,
@@ -101,7 +104,9 @@ class DynamoLedger:
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
-            set=present(lease_until=lease_until, due_at=look_at, failing_since=failing_since),
+            set=present(
+                lease_until=lease_until, due_at=look_at, failing_since=failing_since, **lost_with_its_worker(job)
+            ),
             add={"attempt": 1},
             remove=["next_attempt_at"],
             when=[LEASE_OVER, DUE],
@@ -163,7 +168,7 @@ class DynamoLedger:
             word=JobStatus.CLAIMED,
             due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, **told),
-            remove=["lease_until", "failing_since", *budgets.OF_A_RESERVATION, *_stale(**told)],
+            remove=["lease_until", "failing_since", *OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION, *_stale(**told)],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
@@ -178,12 +183,15 @@ class DynamoLedger:
         denied_since: datetime | None = None,
         failing_since: datetime | None = None,
         look_at: datetime | None = None,
+        lost: LostAnswer | None = None,
     ) -> Job:
         """End the lease. The status stays, and the job is due at `next_attempt_at`; for the sweep, at `look_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution continues it, so the sweep waits longer
         look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
         told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
         changes = _known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
+        if lost is not None:
+            changes |= vars(lost)
         gone = ["lease_until", *_stale(**told)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
@@ -204,7 +212,7 @@ class DynamoLedger:
             word=JobStatus.PROCESSING,
             due_at=now + EXECUTION_STARTS,
             set=present(**vars(process), polls=0),
-            remove=["lease_until", "next_attempt_at", "error", "error_code", *TROUBLE],
+            remove=["lease_until", "next_attempt_at", "error", "error_code", *OF_A_LOST_ANSWER, *TROUBLE],
         )
         try:
             if not claims_process:
@@ -228,15 +236,11 @@ class DynamoLedger:
     def record_orphan(self, job: Job, process_id: str, claimed_at: datetime | None = None) -> None:
         """Add a process that no job waits for to the job's orphans. Raises ProcessTaken, LedgerBusy."""
         record = Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN])
-        if claimed_at is None:
-            self.table.update(record)
-            return
+        claims = [process_claims.claiming(job, process_id, claimed_at)] if claimed_at else []
         try:
-            self.table.transact([process_claims.claiming(job, process_id, claimed_at), record])
+            self.table.transact([*claims, record])
         except ConditionFailed as failed:
-            if failed.index == 0:
-                raise process_claims.taken(process_id) from None
-            raise
+            raise process_claims.taken(process_id) if claims and failed.index == 0 else failed from None
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
@@ -294,7 +298,15 @@ class DynamoLedger:
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
         stale = {"error", "error_code"} - changes.keys()
-        gone = ["lease_until", "next_attempt_at", *TROUBLE, "key_fingerprint", "credits_charged", "staged"]
+        gone = [
+            "lease_until",
+            "next_attempt_at",
+            *OF_A_LOST_ANSWER,
+            *TROUBLE,
+            "key_fingerprint",
+            "credits_charged",
+            "staged",
+        ]
         gone += sorted(stale)
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)

@@ -28,10 +28,10 @@ from darkroom.errors import (
 from darkroom.model import LEASE_MARGIN, RESULT_FORMATS, ImageFacts, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
 

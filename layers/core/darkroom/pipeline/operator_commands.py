@@ -26,7 +26,7 @@ from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
 from darkroom.pipeline.process_binding import Binding, claims_process
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
+from darkroom.ports import Circuits, Clock, IntakeQueue, Ledger, OperatorLedger, Provider
 
 ATTEMPTS = 5  # how often a job is read again if a worker changes it at the same time
 INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
@@ -39,7 +39,7 @@ class OperatorCommands:
     then."""
 
     ledger: Ledger
-    interventions: Interventions
+    operator_ledger: OperatorLedger
     circuits: Circuits
     intake: IntakeQueue
     binding: Binding
@@ -57,7 +57,7 @@ class OperatorCommands:
             return job
         named = reference.removeprefix("s3://")
         for uri in dict.fromkeys((named, f"{self.input_bucket}/{named}")):
-            if found := list(self.interventions.jobs(source_uri=uri)):
+            if found := list(self.operator_ledger.jobs(source_uri=uri)):
                 return found[-1]
         raise Inapplicable(f"no job {reference!r}: give its id, or the key of its upload")
 
@@ -80,7 +80,7 @@ class OperatorCommands:
                 )
         now = self.clock()
         try:
-            adopted = self.interventions.adopt(
+            adopted = self.operator_ledger.adopt(
                 job, process_id, now, now + self.deadline, claims_process=claims_process(provider, job)
             )
         except ProcessTaken as taken:
@@ -106,7 +106,7 @@ class OperatorCommands:
                 f"{job.provider} lists process {chargeable[0].process_id} for this job: use --adopt with it"
             )
         now = self.clock()
-        return self._send(self.interventions.resubmit(job, now, now + self.deadline))
+        return self._send(self.operator_ledger.resubmit(job, now, now + self.deadline))
 
     def abandon(self, reference: str, credits: Decimal = NOTHING, *, attempt: int | None = None) -> Job:
         """Resolve a doubt without a result: end the job as `CANCELLED`, or as `FAILED` with ResultLost if credits were
@@ -142,7 +142,7 @@ class OperatorCommands:
         """Yield every job that ended with that code and was created within those days. This takes one query a day."""
         for number in range((last_day - first_day).days + 1):
             day = (first_day + timedelta(days=number)).isoformat()
-            for job in self.interventions.jobs(day=day):
+            for job in self.operator_ledger.jobs(day=day):
                 if job.is_terminal and job.error_code == error_code:
                     yield job
 
@@ -177,7 +177,7 @@ class OperatorCommands:
             raise Inapplicable("the job is IN_DOUBT: end it with `darkroom resolve JOB --abandon`")
         if job.status is JobStatus.CLAIMED:
             return self.settlement.cancel(job, "cancelled by an operator before it was sent").job
-        asked = self.interventions.request_cancel(job, self.clock())
+        asked = self.operator_ledger.request_cancel(job, self.clock())
         if asked.status is JobStatus.PROCESSING:
             self.finalize(asked.job_id, asked.run, self._invocation_ends)
         return self.ledger.get(job.job_id) or asked
@@ -185,7 +185,7 @@ class OperatorCommands:
     def _rerun(self, job: Job) -> Job:
         self.settlement.publish_event(job)  # now, if it was not sent yet, because the next run would forget it
         now = self.clock()
-        return self._send(self.interventions.rerun(job, now, now + self.deadline))
+        return self._send(self.operator_ledger.rerun(job, now, now + self.deadline))
 
     def _send(self, job: Job) -> Job:
         self.intake.requeue(JobDue(job.job_id), 0)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from darkroom import poll_schedule
 from darkroom.errors import DarkroomError, LedgerBusy, LostClaim, ProcessTaken
-from darkroom.model import Alarm, Job, PollState, PollStatus, Submission
-from darkroom.pipeline.submit_outcomes import Done, Ignored, Outcome, RetryLater
+from darkroom.model import Alarm, Job, LostAnswer, PollState, PollStatus, Submission
+from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
 BIND_ATTEMPTS = 4  # each lasts some seconds, see aws/ledger_table.py
@@ -37,7 +37,8 @@ class Binding:
         except ProcessTaken as taken:
             # A job with the same image and settings found it first. This job's own process, if there is one, is looked for.
             due = self.clock() + LOOK_AGAIN
-            self.ledger.postpone(job, due, error=str(taken))
+            lost = LostAnswer(lost_at=self.clock(), lost_attempt=job.attempt)
+            self.ledger.postpone(job, due, error=str(taken), lost=lost)
             return RetryLater.until(due, self.clock(), str(taken))
         except LostClaim:
             self.orphan(provider, job, submission.process_id)
