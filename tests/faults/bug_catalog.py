@@ -46,7 +46,7 @@ REST = "everything comes to rest"
 OWN = "a job is bound to a process of its own run"
 ONE_JOB = "a process has one job"
 OWN_ORPHAN = "an orphan is a process of its own job"
-ALARMED = "a doubt is resolved, or was alarmed"
+ALARMED = "a job in doubt is resolved, or an alarm was raised for it"
 ITS_OWN = "a result is that of its own process"
 PUBLISHED = "a staged result is published or withdrawn"
 STAYS = "a staged result is kept until it is published"
@@ -119,8 +119,8 @@ OF_STAGING = (
 )
 OF_IMAGES = (
     Bug("process not claimed", seeded_image_bugs.process_not_claimed, LINKED, 6, (ONE_JOB,)),
-    Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 5, (ONE_JOB,)),
-    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 15, (OWN,)),
+    Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 6, (ONE_JOB,)),
+    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 45, (OWN,)),
     Bug(
         "no such image taken for absent",
         seeded_image_bugs.nothing_found_taken_for_absent,
@@ -128,6 +128,6 @@ OF_IMAGES = (
         1,
         (ONE_PAID, CHARGED),
     ),
-    Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 101, (OWN_ORPHAN, ALARMED)),
+    Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 99, (OWN_ORPHAN, ALARMED)),
 )
 BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES)

@@ -283,7 +283,7 @@ class Invariants:
         """What a job gives up, and cancels, must be its own."""
         for process_id in new["orphans"]["SS"]:
             if self.vendor.processes[process_id].handle.job_id != job_id:
-                self.breach("an orphan is its own job's", f"{job_id}: {process_id}")
+                self.breach("an orphan is a process of its own job", f"{job_id}: {process_id}")
 
     def _exchange(self, process: Process, job_id: str, new: Row) -> None:
         """A job took the process of another one by its image. That is right if both asked for the same: then nothing tells the

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from darkroom import request_echo
 from darkroom.aws import process_claims
+from darkroom.errors import ProviderSilent
+from darkroom.model import FoundProcess
 from darkroom.pipeline import process_binding
-from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW, InDoubt
 from darkroom.pipeline.kept_input_lookup import KeptInputLookup, Undecided
+from darkroom.pipeline.message_outcomes import Done
 from tests.faults.seeded_bugs import Patch
 
 
@@ -33,30 +37,33 @@ def settings_not_compared(patch: Patch) -> None:
 
 def nothing_found_taken_for_absent(patch: Patch) -> None:
     """No process with the image counts as proof that nothing was accepted."""
-    find = InDoubt._find_by_image
-
-    def found(self: InDoubt, provider: Any, job: Any) -> Any:
-        told = find(self, provider, job)
-        return () if isinstance(told, Undecided) else told
-
-    patch.setattr(InDoubt, "_find_by_image", found)
+    _resolving(patch, lambda self, provider, job, found: None if isinstance(found, Undecided) else (found,))
 
 
 def all_equal_ones_adopted(patch: Patch) -> None:
     """Of several processes with the image the first is adopted, and the others are cancelled as its doubles."""
-    same: list[Any] = []
+    same: list[FoundProcess] = []
     compare = KeptInputLookup._with_same_bytes
 
-    def compared(self: KeptInputLookup, *told: Any) -> Any:
+    def compared(self: KeptInputLookup, *told: Any) -> list[FoundProcess]:
         same[:] = compare(self, *told)
         return same[:1]
 
-    find = InDoubt._find_by_image
-
-    def found(self: InDoubt, provider: Any, job: Any) -> Any:
-        same.clear()
-        told = find(self, provider, job)
-        return told if isinstance(told, Undecided) else tuple(same)
-
     patch.setattr(KeptInputLookup, "_with_same_bytes", compared)
-    patch.setattr(InDoubt, "_find_by_image", found)
+    _resolving(patch, lambda self, provider, job, found: found if isinstance(found, Undecided) else tuple(same))
+
+
+def _resolving(patch: Patch, decide: Callable[[InDoubt, Any, Any, FoundProcess | Undecided], Any]) -> None:
+    """Resolve by image with what `decide` makes of the finding: processes to adopt, a doubt, or None to send again."""
+
+    def resolved(self: InDoubt, provider: Any, job: Any) -> Any:
+        try:
+            found = self.find_by_image(provider, job, job.require_lost().lost_at + CLOCK_SKEW)
+        except ProviderSilent as silent:
+            return self._retry_lookup(job, str(silent))
+        decided = decide(self, provider, job, found)
+        if isinstance(decided, Undecided):
+            return Done(self.settlement.leave_in_doubt(job, decided.why))
+        return None if decided is None else self._adopt(provider, job, decided)
+
+    patch.setattr(InDoubt, "_resolve_by_image", resolved)
