@@ -114,6 +114,7 @@ def _saved(name: str, frames: int = 1, **options: object) -> Callable[[], bytes]
     return make
 
 
+LIBTIFF = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "zstd", "lzma")
 ANIMATION = chunk(b"acTL", struct.pack(">II", 1, 0)) + chunk(b"fcTL", bytes(26))
 RAW = ({"t262": (SHORT, [32803])}, {"t262": (SHORT, [34892])}, {"t50706": (1, [1, 4, 0, 0])})
 STILL_PNG = png(header(), PIXELS, END)
@@ -147,6 +148,8 @@ LAYOUTS = (
     Layout("PNG animation of more frames", False, _built(_saved("PNG", 2))),
     Layout("PNG with an old raw profile", True, _built(lambda: png(header(), raw_profile(b"zTXt"), PIXELS, END))),
     Layout("TIFF whose next directory is missing or past the end", True, _built(_next(2**31), lambda: page().data[:-4])),
+    Layout("TIFF whose next directory is itself", True, _built(_next(struct.unpack_from("<I", page().data, 4)[0]))),
+    Layout("TIFF as libtiff writes it", True, _built(*(_saved("TIFF", compression=name) for name in LIBTIFF))),
     Layout("TIFF with one strip without length", True, _built(*(_tiff(**ONE_STRIP, t279=c) for c in (None, (LONG, [0]))))),
     Layout("TIFF pyramid without flags", True, _built(_tiff((2, 2)))),
     Layout("TIFF of two pages", False, _built(_tiff((4, 4)), _saved("TIFF", 2))),

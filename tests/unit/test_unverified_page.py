@@ -19,7 +19,7 @@ FIRM = ("(official)", "(ours)")
 TOPICS: dict[str, Callable[[Model], str]] = {
     "price": lambda model: model.price_source,
     "limits": lambda model: model.limits_source,
-    "enlarge": lambda model: model.size_source if model.factor != 1 else "",
+    "enlarge": lambda model: model.size_source if model.factor != 1 and not model.factor_parameter else "",
 }
 MODELS = [(provider, model) for provider in catalog.providers() for model in catalog.load(provider).models.values()]
 
