@@ -284,3 +284,11 @@ def test_a_task_waits_longer_than_its_function_may_run() -> None:
     states = json.loads((ROOT / "statemachine" / "darkroom.asl.json").read_text())["States"]
     for name in ("Poll", "Finalize"):
         assert states[name]["TimeoutSeconds"] > RESOURCES[name]["Properties"]["Timeout"]
+
+
+@pytest.mark.parametrize("role", of_type("AWS::IAM::Role"))
+def test_every_permission_on_buckets_is_for_this_account_alone(role: str) -> None:
+    """The name of a deleted bucket may be taken by a stranger, who would be sent the results."""
+    own = {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+    on_buckets = [s for s in statements(role) if any(action.startswith("s3:") for action in actions(s))]
+    assert [s["Sid"] for s in on_buckets if s.get("Condition") != own] == []

@@ -38,5 +38,6 @@ class Circuit:
     paused: bool  # by an operator, until an operator resumes it
     retry_at: datetime | None  # from then on one submit may be tried; None = none may
     opened_at: datetime | None
+    waiting_at: datetime | None = None  # when a job was last seen that waits for the provider
     error_code: str | None = None
     error: str | None = None
