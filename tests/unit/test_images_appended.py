@@ -117,3 +117,11 @@ def test_an_offset_inside_the_picture_is_no_beginning() -> None:
         told = bytearray(index(len(LARGE), 1))
         told[-8:-4] = struct.pack(">I", at)
         assert is_accepted(with_segment(bytes(told), LARGE, b""))
+
+
+@pytest.mark.parametrize("padding", [1, 100, 5_000, 40_000])
+def test_padding_before_the_second_picture_is_allowed(padding: int) -> None:
+    first = LARGE + bytes(padding)
+    lead = len(index(10, 0))
+    assert is_accepted(with_segment(index(lead + len(first), len(SMALL)), first, SMALL))
+    assert is_accepted(with_segment(container(len(SMALL)), first, SMALL))

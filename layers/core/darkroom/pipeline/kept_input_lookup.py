@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO
+from functools import partial
 
 from darkroom import catalog, images, output_keys, request_echo
 from darkroom.errors import (
@@ -97,7 +97,9 @@ class KeptInputLookup:
         self, inputs: KeptInputs, job: Job, source: SourceObject, accepted_by: datetime
     ) -> list[FoundProcess]:
         """Return the processes that can be the job's by their time and by what their entries repeat, and that no run has."""
-        model = catalog.load(job.require_provider()).models[job.require_model()]
+        model = catalog.load(job.require_provider()).models.get(job.require_model())
+        if model is None:  # an older version had it, and nobody knows how its entry looks
+            return []
         since = job.require_dispatch().reserved_at - VENDOR_CLOCK_SKEW
         entries = [one for one in inputs.unnamed(since) if _is_in_time(one, accepted_by)]
         if not entries:
@@ -121,13 +123,17 @@ class KeptInputLookup:
                     compared += 1
                     if compared > MAX_COMPARED:
                         raise ResultNotReady(f"more than {MAX_COMPARED} have this image's length")
-                    own_digest = own_digest or self._digest(_pieces(self.sources.open(source)), job)
+                    own_digest = own_digest or self._source_digest(source, job)
                     if self._digest(kept.stream(), job) == own_digest:
                         same.append(candidate)
             except ProcessUnknown:
                 if candidate.state not in UNPAID:
                     raise
         return same
+
+    def _source_digest(self, source: SourceObject, job: Job) -> bytes:
+        with closing(self.sources.open(source)) as body:
+            return self._digest(iter(partial(body.read, PIECE_BYTES), b""), job)
 
     def _digest(self, pieces: Iterator[bytes], job: Job) -> bytes:
         """Return the SHA-256 of the pieces. Raises ResultNotReady if this invocation is too short for it."""
@@ -141,9 +147,3 @@ class KeptInputLookup:
 
 def _is_in_time(entry: UnnamedProcess, accepted_by: datetime) -> bool:
     return entry.found.created_at is None or entry.found.created_at <= accepted_by
-
-
-def _pieces(body: IO[bytes]) -> Iterator[bytes]:
-    with closing(body):
-        while piece := body.read(PIECE_BYTES):
-            yield piece
