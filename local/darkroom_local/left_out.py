@@ -1,4 +1,4 @@
-"""The files of a folder that a run leaves out: how many of each kind, and why. It looks at their first bytes, not at names."""
+"""Lists the files of a folder that a run leaves out: how many of each kind, and why. Their first bytes show the kind."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from darkroom_local.folder_uploads import Item
 
 _HEAD_BYTES = 16
 _HIDDEN, _UNREADABLE, _EMPTY, _OTHER = "hidden", "unreadable", "empty", "no picture"
-_NOT_TAKEN = "Darkroom takes no such pictures. Convert them first."
+_NOT_TAKEN = "Darkroom does not take this format. Convert the files first."
 _WHY = {
     "JPEG": "", "PNG": "", "TIFF": "", "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": "", "GIF": "", "BMP": _NOT_TAKEN,
-    _HIDDEN: "Names and folders that begin with a dot are passed over.", _UNREADABLE: "They cannot be read.",
-    _EMPTY: "They hold nothing.", _OTHER: "",
+    _HIDDEN: "Files and folders whose names begin with a dot are not sent.", _UNREADABLE: "The files cannot be read.",
+    _EMPTY: "The files have no content.", _OTHER: "",
 }  # fmt: skip
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF", b"BM": "BMP",
@@ -27,8 +27,8 @@ _NAMES_SHOWN = 3
 
 
 def lines(folder: Path, out: Path, taken: Iterable[Item], suffixes: Collection[str]) -> list[str]:
-    """A line for each kind of file below `folder` that is not `taken` and no result in `out`: number, kind, why, examples.
-    `suffixes` are the endings of the formats that the run's provider takes."""
+    """Return a line for each kind of file below `folder` that is not in `taken` and no result in `out`. It has the number, the
+    kind, examples and the reason. `suffixes` are the endings of the formats that the run's provider takes."""
     known, base = {item.path for item in taken}, out.resolve()
     kinds: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
@@ -40,7 +40,7 @@ def lines(folder: Path, out: Path, taken: Iterable[Item], suffixes: Collection[s
 
 
 def kind_of(path: Path) -> str:
-    """What a file is by its first bytes (the formats' specifications; ISO/IEC 14496-12 for HEIC and AVIF)."""
+    """Return the kind of a file by its first bytes (the formats' specifications; ISO/IEC 14496-12 for HEIC and AVIF)."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -63,7 +63,7 @@ def _why(kind: str, suffixes: Collection[str]) -> str:
     if set(SUFFIXES[form]) & set(suffixes):
         return f"Give the name one of these endings: {' '.join(sorted(suffixes))}."
     takers = [name for name in catalog.providers() if _takes(name, form)]
-    return f"Use --set provider={' or '.join(takers)}, or convert them first." if takers else _NOT_TAKEN
+    return f"Use --set provider={' or '.join(takers)}, or convert the files first." if takers else _NOT_TAKEN
 
 
 def _takes(provider: str, form: ImageFormat) -> bool:

@@ -27,8 +27,8 @@ def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path)
         "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 HEIC: phone", "left out: 1 WebP: web",
         "left out: 1 hidden: ", "left out: 1 empty: empty", "left out: 1 no picture: notes",
     ]  # fmt: skip
-    assert "Convert them first." in said[2]
-    assert said[3].endswith("Use --set provider=oxen, or convert them first.")
+    assert "Convert the files first." in said[2]
+    assert said[3].endswith("Use --set provider=oxen, or convert the files first.")
     assert said[0].endswith("endings: .jfif .jpe .jpeg .jpg .png .tif .tiff.")
 
 
@@ -45,7 +45,7 @@ def test_the_formats_of_the_runs_provider_are_taken(
     assert [item.key for item in items] == ["a.webp", "b.GIF"]
     said = lines(tmp_path, tmp_path / "out", items, picture_suffixes(settings, parameters))
     assert said == [
-        "left out: 1 TIFF: c.tif. Use --set provider=aimlapi or topaz or uwear, or convert them first.",
+        "left out: 1 TIFF: c.tif. Use --set provider=aimlapi or topaz or uwear, or convert the files first.",
         "left out: 1 GIF: d. Give the name one of these endings: .gif .jfif .jpe .jpeg .jpg .png .webp.",
     ]
 

@@ -1,7 +1,8 @@
-"""GIF: walks the blocks up to the trailer, and refuses animations. It never decodes pixels.
+"""Reads the facts of GIF files: walks the blocks up to the trailer, and refuses animations. It never decodes pixels.
 
-Data come in blocks of at most 255 bytes, each with its length. A file within the reader's budget is read as a whole; of a larger
-one, only the beginning, the end and samples in between. Section numbers are those of the GIF89a specification.
+The data of a GIF are blocks of at most 255 bytes, each with its length. A file within the reader's budget is read as a whole.
+Of a larger file, only the beginning, the end and samples in between are read. Section numbers are those of the GIF89a
+specification.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ TRANSPARENT = 0x01  # section 23
 SAMPLES = 64  # our choice
 EQUAL_BLOCKS = 16  # in a row; other data look so with a chance of 256 to the power of -16
 MIN_STEP = 128  # bytes from one length to the next; programs write blocks of 254 or 255 bytes
-CODE_SIZES = range(1, 12)  # appendix F: the least size of a code is 2 to 8 bits; decoders take a little more
+CODE_SIZES = range(1, 12)  # appendix F: the smallest size of a code is 2 to 8 bits; decoders accept a few more values
 
 
 def inspect_gif(reader: RangedReader) -> ImageFacts:
-    """Return the facts of a complete GIF of one image, whatever follows it. Raises UnsupportedFormat."""
+    """Return the facts of a complete GIF with one image. Bytes after its end are ignored. Raises UnsupportedFormat."""
     is_large = reader.size > MAX_BYTES
     try:
         return _Walk(reader, reader.read(0, EDGE_BYTES if is_large else reader.size, "pixel data", EDGE_BYTES)).facts()
@@ -43,8 +44,8 @@ def inspect_gif(reader: RangedReader) -> ImageFacts:
 
 @dataclass
 class _Walk:
-    """The walk over the blocks. `data` are all bytes; of a large file the first ones, and later those from `start` on. A position
-    past their end raises IndexError."""
+    """Walks over the blocks. `data` has all bytes of a small file. Of a large file it has the first bytes, and later those from
+    `start` on. A position past their end raises IndexError."""
 
     reader: RangedReader
     data: bytes

@@ -1,4 +1,4 @@
-"""Binding: writes the provider's process id to the ledger, and starts the execution that waits for the process."""
+"""Writes the provider's process id to the ledger, and starts the execution that waits for the process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from darkroom.model import Alarm, Job, LostAnswer, PollState, PollStatus, Submis
 from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
-BIND_ATTEMPTS = 4  # each lasts some seconds, see aws/ledger_table.py
-FIRST_EXECUTION = 1  # not the job's `attempt`, which grows while an execution runs and would start a second one
+BIND_ATTEMPTS = 4  # each attempt lasts some seconds, see aws/ledger_table.py
+FIRST_EXECUTION = 1  # not the job's `attempt`, which grows during an execution, so that a second one would start
 LOOK_AGAIN = timedelta(minutes=2)  # after another job has taken the process: the vendor's list may lag for as long
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """Binds processes to jobs. Repeat safe: of several binds, the ledger's condition lets one succeed."""
+    """Binds processes to jobs. Repeat safe, because a condition of the ledger lets only one of several binds succeed."""
 
     ledger: Ledger
     executions: Executions
@@ -42,7 +42,7 @@ class Binding:
             return RetryLater.until(due, self.clock(), str(taken))
         except LostClaim:
             self.orphan(provider, job, submission.process_id)
-            return Ignored("another attempt owns the job; this one's process was cancelled")
+            return Ignored("another attempt owns the job; the process of this attempt was cancelled")
         return self.start(bound)
 
     def _bind_with_retries(self, provider: Provider, job: Job, submission: Submission) -> Job:
@@ -68,9 +68,9 @@ class Binding:
         return Done(job)
 
     def orphan(self, provider: Provider, job: Job, process_id: str) -> None:
-        """Raise an alarm for a process that no job waits for, record it, and cancel it. It is cancelled even if it cannot be
-        recorded."""
-        why = "orphaned process: check in the provider's account that it was not charged"
+        """Raise an alarm for a process that no job waits for, record the process, and cancel it. It is cancelled even if it
+        cannot be recorded."""
+        why = "a process runs for which no job waits: check in the provider's account that it was not charged"
         self.alerts.call(Alarm.ORPHAN, why, process_id=process_id, job_id=job.job_id)
         is_taken = False
         try:
@@ -85,7 +85,10 @@ class Binding:
         try:
             provider.cancel(process_id)
         except DarkroomError as error:
-            log.error("orphaned process could not be cancelled", extra={"process_id": process_id, "why": str(error)})
+            log.error(
+                "a process for which no job waits could not be cancelled",
+                extra={"process_id": process_id, "why": str(error)},
+            )
 
 
 def claims_process(provider: Provider, job: Job) -> bool:
@@ -94,7 +97,7 @@ def claims_process(provider: Provider, job: Job) -> bool:
 
 
 def first_poll_state(job: Job, now: datetime) -> PollState:
-    """Return the first state of the job's execution."""
+    """Return the state with which the job's execution begins."""
     process = job.require_process()
     if job.cancel_requested_at or process.staged:
         return PollState(job.job_id, job.run, PollStatus.RUNNING, now)
