@@ -259,12 +259,12 @@ def test_the_probe_asks_first_and_then_spends_one_credit_in_the_ledger(darkroom:
     assert len(topaz.submits) == paid
 
     said = operator("models", "--probe", "topaz", answer="y\n")
-    assert "costs one credit. Go on?" in said
+    assert "costs one credit. Do you agree?" in said
     job_id, process_id = re.findall(r"sent: job (\w+), process ([\w-]+), 1 credits reserved", said)[0]
     (sent,) = topaz.submits[paid:]
     assert (sent["process_id"], sent["credits"]) == (process_id, 1)
     assert (sent["fields"]["fix_compression"], sent["fields"]["fixCompression"]) == ("0.31", "0.62")
-    (spelling,) = re.findall(r"topaz reads (\w+): deploy with SettingSpelling=topaz=\1", said)
+    (spelling,) = re.findall(r"deploy with SettingSpelling=topaz=(\w+)", said)
     pinned = Configuration({"SETTING_SPELLING": f"topaz={spelling}"}).spellings(["topaz"])
     assert pinned == {"topaz": Spelling(spelling)}
 
@@ -279,4 +279,4 @@ def test_the_probe_asks_first_and_then_spends_one_credit_in_the_ledger(darkroom:
 
 
 def test_a_provider_that_repeats_nothing_cannot_be_probed(operator: Operator) -> None:
-    assert "only topaz repeats which settings it used" in operator("models", "--probe", "oxen", expect=2)
+    assert "no other provider reports back which settings it used" in operator("models", "--probe", "oxen", expect=2)
