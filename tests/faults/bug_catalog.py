@@ -106,7 +106,7 @@ OF_READING = (
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 8, (PUBLISHED, GONE)),
-    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 6, (OWN,)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 6, (OWN, ONE_JOB)),
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 38, (GONE,)),
@@ -120,7 +120,7 @@ OF_STAGING = (
 OF_IMAGES = (
     Bug("process not claimed", seeded_image_bugs.process_not_claimed, LINKED, 6, (ONE_JOB,)),
     Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 6, (ONE_JOB,)),
-    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 45, (OWN,)),
+    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 14, (OWN,)),
     Bug(
         "no such image taken for absent",
         seeded_image_bugs.nothing_found_taken_for_absent,
