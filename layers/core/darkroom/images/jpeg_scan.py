@@ -60,8 +60,8 @@ def check_scan_end(reader: RangedReader, scan_at: int, appended: Sequence[int] =
     the metadata say that something begins behind the picture.
 
     If a file of more than 1 MiB ends with the picture's EOI, only the first and the last 64 KiB are read. A smaller file is read
-    as a whole. A cut picture with nothing behind it is always refused. If there are too few FFs to tell scan data from other data,
-    any EOI in the last 64 KiB is accepted.
+    as a whole. A cut picture with nothing behind it is always refused. If there are too few FFs to tell scan data from other
+    data, any EOI in the last 64 KiB is accepted.
     """
     if reader.size < scan_at + 1 + len(END_MARKER) or not _is_whole(reader, scan_at, appended):
         raise UnsupportedFormat(
