@@ -6,7 +6,7 @@ pictures below it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,10 +53,13 @@ def parsed(files: Files) -> list[FolderFile]:
         raise WrongFile(str(fault)) from None
 
 
-def provider_named(files: Sequence[FolderFile], key: str) -> set[str]:
-    """Return the providers that the files name for a picture, in settings or in presets."""
-    named = [layer.values for file in files for layer in file.layers(key)]
-    named += [settings for file in files for settings in file.presets.values()]
+def providers_named(files: Files, key: str) -> set[str]:
+    """Return the providers that the files name for a picture, in settings or in presets. Raises WrongFile."""
+    if not files:
+        return set()
+    read = parsed(files)
+    named = [layer.values for file in read for layer in file.layers(key)]
+    named += [settings for file in read for settings in file.presets.values()]
     return {value.lower() for values in named for name, value in values.items() if name.lower() == "provider"}
 
 

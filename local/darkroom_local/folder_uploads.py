@@ -18,14 +18,15 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
+from darkroom import catalog, output_keys
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
-from darkroom.setting_layers import metadata_name
+from darkroom.setting_layers import canonical, metadata_name
 from darkroom_local import folder_rules
 from darkroom_local.emulator_persistence import VERSION_HEADER
 from darkroom_local.folder_rules import FolderRules, WrongFile
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
+DEFAULT_PROVIDER = "topaz"  # of the stack's parameter Provider
 _PUT = "before-call.s3.PutObject"
 _MAX_TAGS = 10  # for one object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128
@@ -71,15 +72,34 @@ class Sent:
     source: Source
 
 
+def picture_suffixes(settings: Mapping[str, str], parameters: Mapping[str, str]) -> frozenset[str]:
+    """The endings of the formats that the run's provider takes, by its catalog."""
+    layers = (settings, dict(part.partition("=")[::2] for part in parameters.get("DefaultSettings", "").split(",")))
+    named = (value.strip().lower() for layer in layers for key, value in layer.items() if canonical(key) == "provider")
+    provider = next(named, parameters.get("Provider", DEFAULT_PROVIDER).lower())
+    return _suffixes_of([provider if provider in catalog.providers() else DEFAULT_PROVIDER])
+
+
+def _suffixes_of(providers: Iterable[str]) -> frozenset[str]:
+    books = [catalog.load(provider) for provider in providers]
+    formats = {form for book in books for model in book.models.values() for form in model.input_formats}
+    return frozenset(suffix for form in formats for suffix in output_keys.SUFFIXES[form])
+
+
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """Return the pictures below `folder`, sorted by path. Hidden files and folders are left out. Raises UnusableSetting if a
-    `darkroom.toml` is wrong."""
-    rules = FolderRules(folder)
+    """Return the pictures below `folder` that their provider takes, sorted by path. Hidden files and folders are left out. Raises
+    UnusableSetting if a `darkroom.toml` is wrong."""
+    rules, suffixes = FolderRules(folder), picture_suffixes(settings, parameters or {})
     try:
-        return [
-            Item(path, key, settings, parameters or {}, rules.of(key))
+        found = [
+            (path, key, rules.of(key))
             for path in _visible_files(folder)
-            if path.suffix.lower() in PICTURE_SUFFIXES and (key := path.relative_to(folder).as_posix())
+            if (key := path.relative_to(folder).as_posix())
+        ]
+        return [
+            Item(path, key, settings, parameters or {}, files)
+            for path, key, files in found
+            if path.suffix.lower() in suffixes | _suffixes_of(folder_rules.providers_named(files, key))
         ]
     except WrongFile as wrong:
         raise UnusableSetting(str(wrong)) from None

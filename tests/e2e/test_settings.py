@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,14 @@ def asked(room: Darkroom, key: str) -> dict[str, Any]:
     (fields,) = [one["fields"] for one in room.simulator.requests if one["fields"] and job_id in json.dumps(one)]
     found: dict[str, Any] = fields
     return found
+
+
+def wait(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.25)
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +115,7 @@ def test_results_lie_under_the_templates_key_without_tags(darkroom: Darkroom, sh
 
 def test_a_broken_file_costs_nothing_and_a_good_one_counts_at_once(darkroom: Darkroom) -> None:
     drop(darkroom, "photos/broken/darkroom.toml", "model = 'CGI'\nsclae = 2\n")
-    until = time.monotonic() + 60
-    while "_failed/photos/broken/darkroom.toml.json" not in darkroom.output_keys():
-        assert time.monotonic() < until
-        time.sleep(0.25)
+    wait(lambda: "_failed/photos/broken/darkroom.toml.json" in darkroom.output_keys())
     assert "sclae='2' is not known; did you mean scale" in darkroom.report("photos/broken/darkroom.toml")["message"]
     darkroom.upload("photos/broken/a.jpg", picture())
     refused = darkroom.ended(["photos/broken/a.jpg"])["photos/broken/a.jpg"]
@@ -141,3 +148,39 @@ def test_explain_and_plan_say_what_was_then_asked_and_paid(
     darkroom.upload("held/a.jpg", picture(80, 60), "scale=2")  # outside of InputPrefix: nothing is done with it
     outside = json.loads(operator("plan", f"s3://{bucket}/held/", "--json"))
     assert outside["pictures"] == 0
+
+
+def test_a_file_above_the_prefix_is_checked_too(darkroom: Darkroom) -> None:
+    report = "_failed/darkroom.toml.json"
+    drop(darkroom, "darkroom.toml", "[[rules]]\nscale = 2\n")
+    wait(lambda: report in darkroom.output_keys())
+    assert "rules[1].match is missing" in darkroom.report("darkroom.toml")["message"]
+    drop(darkroom, "darkroom.toml", "")
+    wait(lambda: report not in darkroom.output_keys())
+
+
+def test_a_local_run_obeys_the_folders_own_files_and_pays_once(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "shop").mkdir(parents=True)
+    for name in ("a.jpg", "shop/b.jpg"):
+        (folder / name).write_bytes(picture())
+    (folder / "shop/darkroom.toml").write_text('preset = "twice"\n[output]\nkey = "{folder}/{stem}-{width}.{ext}"\n')
+    (folder / "darkroom.toml").write_text('[presets.twice]\nmodel = "CGI"\nscale = 2\n')
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "darkroom_cli", "local", "run", str(folder), "--out", str(out), *more]
+        environment = {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+    first = run("--speed", "20")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert {path.relative_to(out).as_posix() for path in out.rglob("*.jpg")} == {"a.jpg", "shop/b-192.jpg"}
+    rows = list(csv.DictReader((out / "credits.csv").open(newline="")))
+    assert {row["file"]: (row["model"], row["credits"]) for row in rows} == {
+        "a.jpg": ("Standard V2", "1"), "shop/b.jpg": ("CGI", "1"),
+    }  # fmt: skip
+    assert "2 skipped: done before" in run("--speed", "20").stdout
+    (folder / "shop/darkroom.toml").write_text("sclae = 2")
+    wrong = run()
+    assert wrong.returncode == 2
+    assert "shop/darkroom.toml: sclae='2' is not known" in wrong.stderr

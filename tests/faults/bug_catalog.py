@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import seeded_bugs, seeded_staging_bugs
-from tests.faults.world_shapes import HELD, UNREAD
+from tests.faults import seeded_bugs, seeded_image_bugs, seeded_staging_bugs
+from tests.faults.world_shapes import HELD, LINKED, UNREAD
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ LOST = "no upload is lost"
 RETRY = "a function fails only for reasons that a retry mends"
 REST = "everything comes to rest"
 OWN = "a job is bound to a process of its own run"
+ONE_JOB = "a process has one job"
+OWN_ORPHAN = "an orphan is a process of its own job"
+ALARMED = "a job in doubt is resolved, or an alarm was raised for it"
 ITS_OWN = "a result is that of its own process"
 PUBLISHED = "a staged result is published or withdrawn"
 STAYS = "a staged result is kept until it is published"
@@ -103,7 +106,7 @@ OF_READING = (
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 8, (PUBLISHED, GONE)),
-    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 6, (OWN,)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 6, (OWN, ONE_JOB)),
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 38, (GONE,)),
@@ -114,4 +117,17 @@ OF_STAGING = (
     Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
     Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 4, (NO_WAIT,)),
 )
-BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING)
+OF_IMAGES = (
+    Bug("process not claimed", seeded_image_bugs.process_not_claimed, LINKED, 6, (ONE_JOB,)),
+    Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 6, (ONE_JOB,)),
+    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 14, (OWN,)),
+    Bug(
+        "no such image taken for absent",
+        seeded_image_bugs.nothing_found_taken_for_absent,
+        LINKED,
+        1,
+        (ONE_PAID, CHARGED),
+    ),
+    Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 99, (OWN_ORPHAN, ALARMED)),
+)
+BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES)

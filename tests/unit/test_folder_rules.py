@@ -78,4 +78,4 @@ def test_a_provider_in_a_file_counts_when_the_operator_is_asked_to_pay(folder: P
 
 def test_a_folder_file_is_not_left_out(folder: Path) -> None:
     (folder / "darkroom.toml").write_text("scale = 2")
-    assert left_out.lines(folder, folder / "out", items(folder).values()) == []
+    assert left_out.lines(folder, folder / "out", items(folder).values(), {".jpg"}) == []

@@ -1,6 +1,7 @@
 """Makes the use cases of one process, each with the adapters that it needs. No other module reads the environment.
 
-Each module is imported where its part is made, so that a cold start loads only what its function needs.
+Each module is imported where its part is made, so that a cold start loads only what its function needs. The file is long because
+all parts are made in one place.
 """
 
 from __future__ import annotations
@@ -309,6 +310,7 @@ class Container:
     def in_doubt(self) -> InDoubt:
         """Finds out whether the provider accepted a submit whose answer was lost."""
         from darkroom.pipeline.in_doubt_lookup import InDoubt
+        from darkroom.pipeline.kept_input_lookup import KeptInputLookup
 
         return InDoubt(
             ledger=self.adapters.ledger,
@@ -316,6 +318,9 @@ class Container:
             providers=self.adapters.providers,
             binding=self.binding,
             settlement=self.settlement,
+            find_by_image=KeptInputLookup(
+                sources=self.adapters.sources, ledger=self.adapters.ledger, clock=self.adapters.clock
+            ),
             clock=self.adapters.clock,
         )
 

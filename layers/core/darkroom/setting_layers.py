@@ -1,7 +1,8 @@
-"""Resolves tags, metadata and stack defaults to one value for each setting. All functions are pure.
+"""Resolves tags, metadata, folder files, presets and stack defaults to one value for each setting. All functions are pure.
 
 This module checks all keys, and the values of `provider`, `skip`, `max_credits`, `label` and `retired`. It must not check the
-value of a vendor's parameter, because that depends on the model; `planning` checks it.
+value of a vendor's parameter, because that depends on the model; `planning` checks it. The file is long because the layers and
+their resolution are one rule.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from darkroom.ports.ledger import Claim, Ledger
 from darkroom.ports.operator_ledger import OperatorLedger
 from darkroom.ports.output_bucket import OutputBucket
 from darkroom.ports.presigned_urls import PresignedUrls
-from darkroom.ports.provider import Provider
+from darkroom.ports.provider import KeptInputs, Provider
 from darkroom.ports.staged_results import StagedResults
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
 from darkroom.ports.sweep_queries import SweepQueries
@@ -34,6 +34,7 @@ __all__ = [
     "ImageStream",
     "InputBucket",
     "IntakeQueue",
+    "KeptInputs",
     "Ledger",
     "OperatorLedger",
     "OutputBucket",
