@@ -17,7 +17,8 @@ PURE = {
     "darkroom.folder_files", "darkroom.globs", "darkroom.images", "darkroom.output_keys", "darkroom.output_templates",
     "darkroom.own_settings", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
     "darkroom.queue_messages", "darkroom.request_echo", "darkroom.retirement", "darkroom.retry_schedule",
-    "darkroom.setting_checks", "darkroom.setting_layers", "darkroom.setting_words", "darkroom.sizing", "darkroom.spelling", "darkroom.timestamps",
+    "darkroom.setting_checks", "darkroom.setting_layers", "darkroom.setting_words", "darkroom.sizing",
+    "darkroom.spelling", "darkroom.timestamps",
 }  # fmt: skip
 # The modules that define the domain's words, and the modules that each of them may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
