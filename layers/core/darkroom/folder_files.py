@@ -134,9 +134,9 @@ class _Reader:
         """Return a rule; `number` counts from 1."""
         path, pattern = f"rules[{number}]", table.get("match")
         if not isinstance(pattern, str) or not 0 < len(pattern) <= globs.MAX_CHARACTERS:
-            given = "is missing" if pattern is None else f"={quoted(str(pattern))} is not valid"
+            given = " is missing" if pattern is None else f"={quoted(str(pattern))} is not valid"
             allowed = f'a glob of 1 to {globs.MAX_CHARACTERS} characters, as in match = "*.png"'
-            raise InvalidSetting(f"{self.key}: {path}.match {given}; allowed: {allowed}")
+            raise InvalidSetting(f"{self.key}: {path}.match{given}; allowed: {allowed}")
         settings = {name: value for name, value in table.items() if name != "match"}
         return Rule(pattern, self.layer(f"{path} (match {quoted(pattern)})", settings, ("match",)))
 
