@@ -263,9 +263,10 @@ class Container:
     def probe(self) -> Probe:
         """Finds out whether a provider honours setting names in snake_case or camelCase. An operator's command uses it. It needs
         the environment variables of the submit function."""
-        from darkroom.pipeline.spelling_probe import Probe, TellingQuote
+        from darkroom.pipeline.spelling_probe import NoFolderFiles, Probe, TellingQuote
 
         told = {field.name: getattr(self.quote, field.name) for field in fields(self.quote)}
+        told["folders"] = replace(self.folders, files=NoFolderFiles())
         return Probe(
             sources=self.adapters.sources,
             ledger=self.adapters.ledger,

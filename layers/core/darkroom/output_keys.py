@@ -93,7 +93,7 @@ def result_base(job: Job) -> str:
     `darkroom.toml` gave the result."""
     if job.dispatch is None:
         return job.source_key
-    usual = {job.source_key, *(key_in_format(job.source_key, form) for form in RESULT_FORMATS)}
+    usual = {*result_keys(job.source_key), *(key_in_format(job.source_key, form) for form in RESULT_FORMATS)}
     return job.source_key if job.dispatch.output_key in usual else job.dispatch.output_key
 
 
