@@ -132,7 +132,8 @@ def _delivered(simulation: Simulation, row: Row) -> None:
         )
     elif simulation.invariants.newest.get(key, "") > order:
         return  # a newer version's result has replaced it
-    receipt = simulation.outputs.receipt(key)
+    standing = simulation.outputs.find(key)
+    receipt = standing.metadata if standing else {}
     if receipt.get("darkroom-process-id") != text(row, "process_id"):
         raise InvariantBroken("every completed job has its result", f"{text(row, 'job_id')} at {key}: {dict(receipt)}")
 

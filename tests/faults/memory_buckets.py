@@ -13,14 +13,16 @@ from functools import lru_cache
 from itertools import count
 from typing import IO, Any
 
-from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
+from darkroom.errors import KeyTaken, SourceDenied, SourceGone, SourceUnreadable
 from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
+from darkroom.ports import ResultHeaders, StandingObject
 from tests.fakes.application import picture
 from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.faults.scheduler import Scheduler
 from tests.faults.workers import Outage
 from tests.faults.world_shapes import Trouble
 
+FOREIGN = b"another program's object"
 PAGE = 2  # versions on a page
 LONGER_THAN_A_WORKER_LIVES = 1000.0
 SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
@@ -169,6 +171,10 @@ class Result:
     receipt: Mapping[str, str]
     body: bytes
 
+    @property
+    def etag(self) -> str:
+        return f'"{hash((tuple(sorted(self.receipt.items())), self.body)):x}"'
+
 
 @dataclass
 class OutputBucket:
@@ -182,14 +188,13 @@ class OutputBucket:
     aborted: int = 0
     bucket: str = OUTPUT
 
-    def receipt(self, key: str) -> Mapping[str, str]:
-        return self.results[key].receipt if key in self.results else {}
+    def find(self, key: str) -> StandingObject | None:
+        found = self.results.get(key)
+        return None if found is None else StandingObject(found.etag, found.receipt)
 
-    def write(
-        self, key: str, link: Any, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
-    ) -> None:
+    def write(self, key: str, link: Any, headers: ResultHeaders, replaced: StandingObject | None) -> None:
         if self.scheduler.rng.random() < 0.5:
-            self._appears(key, Result(dict(metadata), b"".join(link.stream())))
+            self._appears(key, Result(dict(headers.receipt), b"".join(link.stream())), replaced)
             return
         upload_id = f"upload-{len(self.begun) + self.aborted}-{self.scheduler.steps}"
         self.begun[upload_id] = UnfinishedUpload(key, upload_id, self.scheduler.clock())
@@ -199,15 +204,22 @@ class OutputBucket:
         finally:
             if not self.scheduler.dying():  # a dead worker aborts nothing
                 del self.begun[upload_id]
-        self._appears(key, Result(dict(metadata), body))
+        self._appears(key, Result(dict(headers.receipt), body), replaced)
 
     def _parts(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             self.scheduler.point("outputs.upload_part")
             yield piece
 
-    def _appears(self, key: str, result: Result) -> None:
+    def put_foreign(self, key: str) -> None:
+        """Write an object as another program does, unless there is one."""
+        self.results.setdefault(key, Result({}, FOREIGN))
+
+    def _appears(self, key: str, result: Result, replaced: StandingObject | None) -> None:
+        """Let the object stand if the condition of its write is met, like S3."""
         before = self.results.get(key)
+        if (before and before.etag) != (replaced and replaced.etag):
+            raise KeyTaken(f"another object came to {key}")
         self.results[key] = result
         self.on_result(key, before, result)
 

@@ -209,7 +209,7 @@ class Container:
             in_doubt=self.in_doubt,
             retries=self.retries,
             clock=self.adapters.clock,
-            output_bucket=self.configuration.output_bucket,
+            outputs=self.adapters.outputs,
             quote=self.quote,
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from darkroom.aws.streaming_put import NO_CONDITION
 from darkroom.aws.upload_part import Part, PartNotSent, PartSender, encode_crc, upload_url
 from darkroom.errors import ResultNotReady
 from darkroom.ports import ResultLink
@@ -40,8 +41,11 @@ class MultipartCopy:
     context: Callable[[], ssl.SSLContext]
     workers: int = WORKERS
 
-    def write(self, parameters: Mapping[str, Any], link: ResultLink) -> None:
-        """Copy all bytes of the link to an object. `parameters` are those of CreateMultipartUpload, with Bucket and Key.
+    def write(
+        self, parameters: Mapping[str, Any], link: ResultLink, condition: Mapping[str, Any] = NO_CONDITION
+    ) -> None:
+        """Copy all bytes of the link to an object. `parameters` are those of CreateMultipartUpload, with Bucket and Key;
+        `condition` is the IfMatch or IfNoneMatch of CompleteMultipartUpload.
 
         Raises ResultNotReady and what S3 raises; the upload is then aborted, and there is no object. Repeat safe.
         """
@@ -51,7 +55,7 @@ class MultipartCopy:
         target = {"Bucket": parameters["Bucket"], "Key": parameters["Key"], "UploadId": upload["UploadId"]}
         try:
             copy = self._copy_in_parallel if link.has_parts else self._copy_in_sequence
-            self._complete(target, copy(upload_url(self.client, target), link))
+            self._complete({**target, **condition}, copy(upload_url(self.client, target), link))
         except BaseException:
             with suppress(BotoCoreError, ClientError):  # if this fails, the sweep aborts the upload later
                 self.client.abort_multipart_upload(**target)

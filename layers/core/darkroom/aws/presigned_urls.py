@@ -49,9 +49,13 @@ class S3PresignedUrls:
     _signer: S3Client | None = field(default=None, init=False, repr=False)
     _session_ends_at: datetime | None = field(default=None, init=False)
 
-    def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+    def sign(self, source: SourceObject, filename: str, content_type: str, valid_seconds: int) -> str:
         """Return a presigned GET of that version. For an unversioned object, the link leads to the object that is at the key
-        when it is fetched. Raises OperatorFault if the role may not be assumed, NothingSent if no session can be had now."""
+        when it is fetched. Raises OperatorFault if the role may not be assumed, NothingSent if no session can be had now.
+
+        The answer has `content_type`. An object's own may be anything, and vendors refuse what does not call itself a picture
+        (S3 API reference, GetObject, response-content-type).
+        """
         version = {"VersionId": source.version_id} if source.version_id else {}
         try:
             signer = self._signer_until(self.clock() + timedelta(seconds=valid_seconds))
@@ -68,6 +72,7 @@ class S3PresignedUrls:
                 "Key": source.key,
                 **version,
                 "ResponseContentDisposition": f'attachment; filename="{filename}"',
+                "ResponseContentType": content_type,
             },
         )
 

@@ -33,6 +33,7 @@ from darkroom.model.provider_state import (
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
     RESULT_FORMATS,
+    SERVING_HEADERS,
     ImageFacts,
     ImageFormat,
     JobDue,
@@ -49,6 +50,7 @@ __all__ = [
     "NOTHING",
     "PIXELS_PER_MEGAPIXEL",
     "RESULT_FORMATS",
+    "SERVING_HEADERS",
     "TERMINAL",
     "UNPUBLISHED",
     "AccountSnapshot",

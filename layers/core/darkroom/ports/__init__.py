@@ -14,7 +14,7 @@ from darkroom.ports.input_bucket import InputBucket
 from darkroom.ports.intake_queue import IntakeQueue
 from darkroom.ports.interventions import Interventions
 from darkroom.ports.ledger import Claim, Ledger
-from darkroom.ports.output_bucket import OutputBucket
+from darkroom.ports.output_bucket import OutputBucket, ResultHeaders, StandingObject
 from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import Provider
 from darkroom.ports.staged_results import StagedResults
@@ -38,8 +38,10 @@ __all__ = [
     "Provider",
     "ProviderAccounts",
     "Reader",
+    "ResultHeaders",
     "ResultLink",
     "StageResult",
     "StagedResults",
+    "StandingObject",
     "SweepQueries",
 ]

@@ -94,6 +94,9 @@ class Ledger(Protocol):
         """Become the only writer of the output key until `until`. Return False if a newer version's result is there already.
         Raises OutputBusy while another job writes it. `charged` is stored, in case the provider later forgets the process."""
 
+    def has_result(self, bucket: str, key: str) -> bool:
+        """Whether a result was ever settled at that output key."""
+
     def settle(
         self,
         job: Job,
