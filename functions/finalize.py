@@ -21,7 +21,10 @@ application = container.of_this_process()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Settle the job of `{job_id, run, …}`. Return `{job_id, run, poll_at, status}`, where `status` is the job's, or `running`
-    if it must be polled again. The state machine retries after an error."""
+    if it must be polled again. The state machine retries after an error. On `{check: "storage"}`, which submit sends, check
+    whether results can be stored, and return `{refusal}`, None if they can."""
+    if "check" in event:
+        return {"refusal": application.check_storage()}
     invocation_ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
     poll_state = application.finalize(event["job_id"], int(event["run"]), invocation_ends)
     metrics.add_metric(name=f"Finalize{poll_state.status}", unit=MetricUnit.Count, value=1)

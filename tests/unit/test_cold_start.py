@@ -36,6 +36,7 @@ STORIES = {
         "quote",
         "dispatch",
         "foreign_objects",
+        "storage_gate",
         "submit_retries",
         "submit",
         "submit_outcomes",

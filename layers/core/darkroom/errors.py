@@ -23,6 +23,7 @@ The tree, by who must act::
     ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch it again
     │   ├── OutputBusy             nobody     another version's result is being written to the same key
     │   └── KeyTaken               nobody     an object came to the output key while the result was copied
+    ├── StorageUnproven        operator   nobody can tell now whether the output bucket takes results; uploads wait
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── LostClaim              nobody     another worker owns the job now; change nothing
     ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
@@ -226,6 +227,10 @@ class OutputBusy(ResultNotReady):
 class KeyTaken(ResultNotReady):
     """Another object came to the output key, or the one that was there is gone, while the result was copied. Nothing was
     written. The next attempt looks at the key again."""
+
+
+class StorageUnproven(DarkroomError):
+    """Nobody can tell now whether the output bucket takes results: finalize could not be called, or S3 did not answer."""
 
 
 class UnsafeLink(DarkroomError):

@@ -16,6 +16,7 @@ from darkroom.model import RESULT_FORMATS, ImageFormat, Job, SourceObject, Uploa
 
 FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
+STORAGE_CHECK_KEY = f"{OWN_PREFIX}storage-check"  # written and removed by finalize
 RECEIPT_JOB, RECEIPT_PROCESS = "darkroom-job", "darkroom-process-id"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
@@ -13,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from darkroom.aws import result_headers, streaming_put
 from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.refusals import is_refusal
 from darkroom.aws.source_errors import DENIED_CODES
 from darkroom.errors import KeyTaken
 from darkroom.model import UnfinishedUpload
@@ -75,18 +77,20 @@ class S3OutputBucket:
             self._tag(key, tags)
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write the report to `key`, unless there is one of a newer version of the source."""
+        """Write the report to `key`, unless there is one of a newer version of the source. A bucket that refuses it gets none."""
         if self._report_order(key) > order:
             return
         body = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True).encode()
         parameters: Any = {"ContentType": "application/json", "Metadata": {REPORT_ORDER: order}}
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **parameters)
+        with _logging_refusals(key, "a report could not be written"):
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **parameters)
 
     def remove_report(self, key: str, order: str) -> None:
         """Delete the report if there is one and it is not a newer version's. Without the check, each call would leave a delete
-        marker."""
+        marker. One that may not be deleted stays."""
         if "" < self._report_order(key) <= order:
-            self.client.delete_object(Bucket=self.bucket, Key=key)
+            with _logging_refusals(key, "a report could not be removed"):
+                self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def list_unfinished(self) -> list[UnfinishedUpload]:
         """Return up to MAX_UNFINISHED uploads from ListMultipartUploads.
@@ -142,3 +146,14 @@ class S3OutputBucket:
         """Return the order of the version that the report is about: empty if there is no report, "0" if it has no order."""
         report = self.find(key)
         return "" if report is None else report.metadata.get(REPORT_ORDER, "0")
+
+
+@contextmanager
+def _logging_refusals(key: str, what: str) -> Iterator[None]:
+    """Log that the bucket refuses. The job ends all the same: its row says what the report says, and repeating would not help."""
+    try:
+        yield
+    except ClientError as error:
+        if not is_refusal(error):
+            raise
+        log.warning(what, extra={"key": key, "why": error.response["Error"]["Code"]})

@@ -30,6 +30,7 @@ from darkroom.model.provider_state import (
     Progress,
     Submission,
 )
+from darkroom.model.storage import StorageCheck
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
     RESULT_FORMATS,
@@ -79,6 +80,7 @@ __all__ = [
     "SendMode",
     "SourceObject",
     "Spelling",
+    "StorageCheck",
     "Submission",
     "UnfinishedUpload",
     "Upload",

@@ -32,6 +32,7 @@ from darkroom.pipeline.in_doubt_lookup import InDoubt
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
+from darkroom.pipeline.storage_gate import Refused, StorageGate
 from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, OutputBucket, PresignedUrls, Provider, StagedResults
@@ -61,10 +62,16 @@ class Dispatch:
     retries: Retries
     clock: Clock
     outputs: OutputBucket
+    storage_gate: StorageGate
     quote: Quote
 
     def __call__(self, job: Job, source: SourceObject) -> Outcome:
-        """Check, reserve and send. Raises LostClaim, LedgerBusy."""
+        """Check, reserve and send. Raises LostClaim, LedgerBusy.
+
+        The bucket comes first: while it takes no result, it takes no report of a rejection either.
+        """
+        if refused := self.storage_gate.refusal():
+            return self._await_storage(job, refused)
         try:
             asked = self.quote.settings(source)
             if asked.skip:
@@ -171,6 +178,11 @@ class Dispatch:
         """Let the job wait for its next attempt. Nothing was reserved."""
         self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
+
+    def _await_storage(self, job: Job, refused: Refused) -> Outcome:
+        """Let the job wait until results can be stored. The sweep sends it again, unless the wait is short."""
+        waiting = self.ledger.postpone(job, refused.until, error=refused.why)
+        return RetryLater.until(refused.until, self.clock(), refused.why) if refused.is_soon else Done(waiting)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Outcome:
         """Release the reservation and let the job wait for its next attempt. Nothing was accepted."""

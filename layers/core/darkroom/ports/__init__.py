@@ -18,6 +18,7 @@ from darkroom.ports.output_bucket import OutputBucket, ResultHeaders, StandingOb
 from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import Provider
 from darkroom.ports.staged_results import StagedResults
+from darkroom.ports.storage_checks import StorageChecker, StorageChecks, StorageProof
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
 from darkroom.ports.sweep_records import SweepQueries
 
@@ -43,5 +44,8 @@ __all__ = [
     "StageResult",
     "StagedResults",
     "StandingObject",
+    "StorageChecker",
+    "StorageChecks",
+    "StorageProof",
     "SweepQueries",
 ]

@@ -48,7 +48,8 @@ class OutputBucket(Protocol):
         """
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write `_failed/<key>.json`, unless there is one of a newer version (with a greater `order`). Repeat safe."""
+        """Write `_failed/<key>.json`, unless there is one of a newer version (with a greater `order`). A bucket that refuses
+        reports gets none. Repeat safe."""
 
     def remove_report(self, key: str, order: str) -> None:
         """Remove `_failed/<key>.json`, unless it is of a newer version. Repeat safe."""
