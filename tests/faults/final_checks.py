@@ -94,7 +94,8 @@ def _reported(simulation: Simulation, row: Row) -> None:
     mended = any(text(one, "status") == "COMPLETED" and (text(one, "source_order") or "") >= order for one in of_key)
     places = [one for one in simulation.invariants.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
     mended |= any((text(one, "newest_order") or "") > order for one in places)  # its job may have been run again since
-    if not mended and output_keys.report_key(text(row, "source_key") or "") not in simulation.outputs.reports:
+    report = output_keys.report_key(text(row, "source_key") or "")
+    if not mended and report not in simulation.outputs.reports.keys() | simulation.outputs.unwritten:
         raise InvariantBroken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")
 
 
@@ -142,6 +143,11 @@ def _rest(simulation: Simulation) -> None:
     seen = simulation.seen
     seen["execution restarted"] += sum(not name.endswith("-1") for name in simulation.step_functions.executions)
     seen["poison in the dead-letter queue"] += sum(message.body == "{}" for message in simulation.queue.dead)
+    seen["refused for storage"] += simulation.alerts.rung[Alarm.STORAGE_REFUSED]
+    seen["foreign object"] += len(simulation.outputs.foreign)
+    for key in simulation.outputs.foreign:
+        if simulation.outputs.results[key].receipt:
+            raise InvariantBroken("a foreign object stays whole", key)
     seen["multipart upload aborted"] += simulation.outputs.aborted
     seen["month turned"] += len({key[1] for key in simulation.invariants.rows if key[0] == "BUDGET#topaz"}) > 1
     seen["rerun paid again"] += sum(run > 1 for _, run in simulation.invariants.accepted)

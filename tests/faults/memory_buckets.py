@@ -187,6 +187,23 @@ class OutputBucket:
     begun: dict[str, UnfinishedUpload] = field(default_factory=dict)
     aborted: int = 0
     bucket: str = OUTPUT
+    refuses: tuple[float, float] = (0.0, 0.0)  # from and until which seconds it refuses to be written
+    foreign: set[str] = field(default_factory=set)  # keys that other programs wrote
+    unwritten: set[str] = field(default_factory=set)  # keys of the reports that it refused
+    proven: list[float] = field(default_factory=list)  # when it was proven that it takes results
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether it refuses to be written now."""
+        return self.refuses[0] <= self.scheduler.seconds < self.refuses[1]
+
+    def prove(self) -> str | None:
+        """Fulfil `ports.StorageProof`."""
+        self.scheduler.point("outputs.prove")
+        if self.is_refusing:
+            return "the bucket refuses"
+        self.proven.append(self.scheduler.seconds)
+        return None
 
     def find(self, key: str) -> StandingObject | None:
         found = self.results.get(key)
@@ -213,22 +230,29 @@ class OutputBucket:
 
     def put_foreign(self, key: str) -> None:
         """Write an object as another program does, unless there is one."""
-        self.results.setdefault(key, Result({}, FOREIGN))
+        if key not in self.results:
+            self.results[key] = Result({}, FOREIGN)
+            self.foreign.add(key)
 
     def _appears(self, key: str, result: Result, replaced: StandingObject | None) -> None:
         """Let the object stand if the condition of its write is met, like S3."""
         before = self.results.get(key)
+        if self.is_refusing:
+            raise Outage
         if (before and before.etag) != (replaced and replaced.etag):
             raise KeyTaken(f"another object came to {key}")
         self.results[key] = result
         self.on_result(key, before, result)
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
+        if self.is_refusing:
+            self.unwritten.add(key)
+            return
         if self.reports.get(key, ("", {}))[0] <= order:
             self.reports[key] = order, report
 
     def remove_report(self, key: str, order: str) -> None:
-        if key in self.reports and self.reports[key][0] <= order:
+        if key in self.reports and self.reports[key][0] <= order and not self.is_refusing:
             del self.reports[key]
 
     def list_unfinished(self) -> list[UnfinishedUpload]:

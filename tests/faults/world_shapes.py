@@ -13,6 +13,7 @@ from tests.faults.choices import Bursts, Picker, Priorities, Uniform
 MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
 UNREAD = "unread"  # a separate family: some uploads cannot be read, for good or for a while
+STORED = "stored"  # a separate family: the output bucket refuses for a while, and other programs write into it
 HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
@@ -83,6 +84,8 @@ class Shape:
     picker: str
     chaos: float  # seconds until all faults end
     grid: float  # functions start at multiples of it, so that they meet; 0 = at any time
+    refuses: tuple[float, float] = (0.0, 0.0)  # from and until when the output bucket refuses to be written
+    foreign: tuple[tuple[float, str], ...] = ()  # when another program writes which output key
 
     def new_picker(self) -> Picker:
         """Return the chooser of the next worker, with new state."""
@@ -116,7 +119,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     deadline = max(deadline, HOUR) if operators or busy else deadline  # they need time to interfere with each other
     versioned = rng.random() < (0.8 if family == "versions" else 0.5)
     uploads = _uploads(rng, family, count * larger)
-    return Shape(
+    shape = Shape(
         seed=seed,
         family=family,
         vendor=vendor,
@@ -141,6 +144,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
         chaos=rng.choice([0.5, 1, 2]) * HOUR,
         grid=rng.choice([0.0, 5.0, 20.0]),
     )
+    return _stored(shape) if family == STORED else shape
 
 
 def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
@@ -174,6 +178,16 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
         trouble = Trouble(kind, rng.random() < 0.5, begins, ends)
         made.append(replace(planned, trouble=trouble if rng.random() < 0.67 else None))
     return tuple(made)
+
+
+def _stored(shape: Shape) -> Shape:
+    """Let the output bucket refuse, mostly from the beginning, and let another program write some of the output keys."""
+    rng = Random(f"{shape.seed} stored")
+    begins = 0.0 if rng.random() < 0.6 else rng.random() * 1800
+    ends = min(begins + rng.choice([0, 600, 2400, 5400]), shape.chaos)
+    near = [(planned.at - 5 + rng.random() * rng.choice([5, 120, 600]), planned.key) for planned in shape.uploads]
+    foreign = tuple(one for one in near if rng.random() < 0.4)
+    return replace(shape, refuses=(begins, ends), foreign=foreign)
 
 
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:
