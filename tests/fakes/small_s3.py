@@ -61,9 +61,9 @@ class SmallS3:
     whole_checksum: str | None = None  # the answer in place of the right one
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def client(self, **more: Any) -> Any:
-        """Return a client of this bucket that never retries."""
-        config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 1})
+    def client(self, attempts: int = 1, **more: Any) -> Any:
+        """Return a client of this bucket, which never retries unless it may make several attempts."""
+        config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": attempts})
         verify = {"verify": str(self.authority)} if self.authority else {}
         return boto3.client(
             "s3",
@@ -243,6 +243,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._note(b"")
         key = unquote(urlsplit(self.path).path)
+        if key.count("/") == 1:  # HeadBucket
+            self._answer(200, b"", {"x-amz-bucket-region": REGION})
+            return
         body = self.kept.objects.get(key)
         found = {} if body is None else {**self.kept.kept_headers.get(key, {}), "ETag": etag(body)}
         self._answer(404 if body is None else 200, b"", found)
@@ -283,7 +286,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._note(b"")
-        self.kept.open_uploads.pop(self._query()["uploadId"], None)
+        if "uploadId" in self._query():
+            self.kept.open_uploads.pop(self._query()["uploadId"], None)
+        else:
+            self.kept.objects.pop(unquote(urlsplit(self.path).path), None)
         self._answer(204, b"", {})
 
     def _kept_headers(self) -> dict[str, str]:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from darkroom.aws.sdk_upload_part import SdkPartSender
 from darkroom.aws.streaming_put import NO_CONDITION
-from darkroom.aws.upload_part import Part, PartNotSent, PartSender, encode_crc, upload_url
+from darkroom.aws.upload_part import Part, PartNotSent, PartSender, Sender, encode_crc, signs_trailers, upload_url
 from darkroom.errors import ResultNotReady
 from darkroom.ports import ResultLink
 
@@ -55,31 +56,31 @@ class MultipartCopy:
         target = {"Bucket": parameters["Bucket"], "Key": parameters["Key"], "UploadId": upload["UploadId"]}
         try:
             copy = self._copy_in_parallel if link.has_parts else self._copy_in_sequence
-            self._complete({**target, **condition}, copy(upload_url(self.client, target), link))
+            self._complete({**target, **condition}, copy(target, link))
         except BaseException:
             with suppress(BotoCoreError, ClientError):  # if this fails, the sweep aborts the upload later
                 self.client.abort_multipart_upload(**target)
             raise
 
-    def _copy_in_parallel(self, url: str, link: ResultLink) -> list[Part]:
+    def _copy_in_parallel(self, target: Mapping[str, Any], link: ResultLink) -> list[Part]:
         """Copy parts in several threads, which take them from one list. All threads have ended when this returns or raises."""
         pending = deque(split_into_parts(link.size_bytes, self.workers))
         count = min(self.workers, len(pending))
         with ThreadPoolExecutor(count, "multipart") as pool:
-            workers = [pool.submit(self._send_pending, url, link, pending) for _ in range(count)]
+            workers = [pool.submit(self._send_pending, target, link, pending) for _ in range(count)]
             return sorted((part for worker in workers for part in worker.result()), key=lambda part: part.number)
 
-    def _send_pending(self, url: str, link: ResultLink, pending: deque[Span]) -> list[Part]:
-        with closing(self._new_sender(url)) as sender:
+    def _send_pending(self, target: Mapping[str, Any], link: ResultLink, pending: deque[Span]) -> list[Part]:
+        with closing(self._new_sender(target)) as sender:
             try:
                 return [_send_with_retries(sender, link, span) for span in _take_spans(pending)]
             except BaseException:
                 pending.clear()  # the copy has failed, so that no thread begins another part
                 raise
 
-    def _copy_in_sequence(self, url: str, link: ResultLink) -> list[Part]:
+    def _copy_in_sequence(self, target: Mapping[str, Any], link: ResultLink) -> list[Part]:
         """Copy one download, split into parts. If a part fails, the whole copy fails, because it cannot be read again."""
-        with closing(self._new_sender(url)) as sender, closing(ChunkReader(link.stream())) as reader:
+        with closing(self._new_sender(target)) as sender, closing(ChunkReader(link.stream())) as reader:
             try:
                 parts = [
                     sender.send(number, reader, length) for number, _, length in split_into_parts(link.size_bytes, 1)
@@ -89,7 +90,10 @@ class MultipartCopy:
             reader.finish()
         return parts
 
-    def _new_sender(self, url: str) -> PartSender:
+    def _new_sender(self, target: Mapping[str, Any]) -> Sender:
+        if not signs_trailers():
+            return SdkPartSender(self.client, target)
+        url = upload_url(self.client, target)
         return PartSender(url, self.client.meta.region_name, self.credentials, self.context())
 
     def _complete(self, target: dict[str, Any], parts: list[Part]) -> None:
@@ -125,7 +129,7 @@ def _take_spans(pending: deque[Span]) -> Iterator[Span]:
             yield pending.popleft()
 
 
-def _send_with_retries(sender: PartSender, link: ResultLink, span: Span) -> Part:
+def _send_with_retries(sender: Sender, link: ResultLink, span: Span) -> Part:
     """Send one part, and read it again for each attempt. Raises ResultNotReady after ATTEMPTS."""
     number, offset, length = span
     why = ""

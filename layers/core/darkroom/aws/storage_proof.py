@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import botocore
 from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom import output_keys
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 ABSENT_CODES = frozenset({"404", "NoSuchBucket", "NotFound"})
+# The parameters that writing a result takes, of which an SDK before botocore 1.36.0 lacks some.
+NEEDED = {
+    "PutObject": {"IfMatch", "IfNoneMatch"},
+    "CreateMultipartUpload": {"ChecksumType"},
+    "CompleteMultipartUpload": {"ChecksumType", "IfMatch", "IfNoneMatch", "MpuObjectSize"},
+}
 MESSAGE_CHARACTERS = 300  # of S3's own message
 # What results have: a content type, metadata, a serving header and a tag.
 HEADERS = ResultHeaders(
@@ -59,11 +66,25 @@ class S3StorageProof:
     def __call__(self) -> str | None:
         """Return what is wrong, None if nothing is. Raises StorageUnproven. An object that cannot be removed is left over."""
         try:
-            wrong = self._misplaced(self.output_bucket, "OutputBucketName", {"ExpectedBucketOwner": self.account_id})
+            wrong = self._outdated() or self._misplaced(
+                self.output_bucket, "OutputBucketName", {"ExpectedBucketOwner": self.account_id}
+            )
             return wrong or self._misplaced(self.input_bucket, "InputBucketName", {}) or self._refused()
         except (BotoCoreError, ClientError) as error:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             raise StorageUnproven(f"S3 did not say whether the output bucket takes results ({code})") from None
+
+    def _outdated(self) -> str | None:
+        """The runtime brings the SDK. One that is pinned may lack what writing a result takes."""
+        model: Any = self.client.meta.service_model
+        known = {name: model.operation_model(name).input_shape.members.keys() for name in NEEDED}
+        missing = {f"{name}.{one}" for name, needed in NEEDED.items() for one in needed - known[name]}
+        if not missing:
+            return None
+        return (
+            f"the SDK of finalize's runtime (botocore {botocore.__version__}) lacks {', '.join(sorted(missing))}: "
+            "let Lambda update the runtime (runtime management: Auto)"
+        )
 
     def _misplaced(self, bucket: str, parameter: str, owner: Any) -> str | None:
         """HeadBucket. The SDK follows S3 to another region, and the answer names it."""
