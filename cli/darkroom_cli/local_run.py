@@ -11,7 +11,7 @@ import typer
 
 from darkroom_local import (
     file_screening,
-    folder_account,
+    folder_state,
     folder_uploads,
     leaving,
     left_out,
@@ -20,8 +20,8 @@ from darkroom_local import (
     progress_display,
 )
 from darkroom_local.file_screening import Screened
-from darkroom_local.folder_account import FolderAccount
 from darkroom_local.folder_run import close, run_over
+from darkroom_local.folder_state import FolderAccount
 from darkroom_local.folder_uploads import Item
 from darkroom_local.local_stack import local_stack
 from darkroom_local.provider_choice import Cast, cast
@@ -49,16 +49,16 @@ def run_folder(request: Request) -> int:
     real = set(who.providers) - set(who.simulated)
     for line in left_out.lines(request.folder, request.out, items):
         typer.echo(progress_display.visible(line))
-    paid = folder_account.paid_keys(request.out, is_real=bool(real))
+    paid = folder_state.paid_keys(request.out, is_real=bool(real))
     files = file_screening.screen(items, request.out, real, request.again, paid)
     if files.done_before:
         typer.echo(f"{len(files.done_before)} skipped: done before")
     if not files.to_do and not files.unusable:
         return 0
     to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
-    rows = folder_account.rows(request.out)
+    rows = folder_state.rows(request.out)
     _agree_to_pay(price_estimate.question(to_pay, parameters, who.providers, rows), request.yes)
-    with folder_account.opened(request.out, who.simulated, is_real=bool(real)) as account:
+    with folder_state.opened(request.out, who.simulated, is_real=bool(real)) as account:
         # Looked at once more: another run may have ended since.
         files = file_screening.screen(account.in_order(items), request.out, real, request.again, paid)
         return _run(request, parameters, account, files)

@@ -6,7 +6,7 @@ environment. Some things differ from ministack's own program, version 1.5.33:
 - ministack starts a process for each invocation that finds none idle, and so 67 for a hundred pictures. Here an invocation
   waits while its function has four (`worker_limit`).
 - ministack waits up to 30 s, when it ends, for clients that keep a TLS connection open. Here it waits a tenth of a second.
-- ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_memory`).
+- ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
 It must not change what a caller of the cloud can see but how long things take.
 """
@@ -22,7 +22,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from darkroom_local import emulator_memory
+from darkroom_local import emulator_persistence
 from darkroom_local.worker_limit import WorkerLimit
 
 _TLS_END_SECONDS = 0.1
@@ -41,9 +41,11 @@ def main() -> None:
     from ministack.services import lambda_svc
 
     limit_workers(lambda_svc)
-    emulator_memory.name_versions()
-    if emulator_memory.JOURNAL in os.environ:
-        emulator_memory.keep(Path(os.environ[emulator_memory.JOURNAL]), Path(os.environ[emulator_memory.RESULTS]))
+    emulator_persistence.name_versions()
+    if emulator_persistence.JOURNAL in os.environ:
+        emulator_persistence.keep(
+            Path(os.environ[emulator_persistence.JOURNAL]), Path(os.environ[emulator_persistence.RESULTS])
+        )
     with asyncio.Runner(loop_factory=_PromptLoop) as runner:
         runner.run(serve(app.app, _server_settings()))
 

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
-from darkroom_local.emulator_memory import VERSION_HEADER
+from darkroom_local.emulator_persistence import VERSION_HEADER
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
 _PUT = "before-call.s3.PutObject"
@@ -97,7 +97,7 @@ def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
 
 @contextlib.contextmanager
 def _version_named(s3: Any, version: str) -> Iterator[None]:
-    """Within the block, PutObject names the id of its version, which `emulator_memory` understands."""
+    """Within the block, PutObject names the id of its version, which `emulator_persistence` understands."""
 
     def add(params: dict[str, Any], **_: object) -> None:
         params["headers"][VERSION_HEADER] = version

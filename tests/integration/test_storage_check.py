@@ -14,9 +14,9 @@ from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.aws.storage_proof import S3StorageProof
 from darkroom.errors import StorageUnproven
 from darkroom.model import Alarm, JobStatus, Upload
+from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.storage_check import CHECK_EVERY, REFUSED_CHECK_EVERY
 from darkroom.pipeline.storage_gate import CHECK_TAKES, TRUSTED_FOR
-from darkroom.pipeline.submit_outcomes import RetryLater
 
 MINUTE = timedelta(minutes=1)
 REFUSING = {

@@ -1,4 +1,4 @@
-"""Many local runs of one folder whose processes are killed at random moments, twice in a row too."""
+"""Tests many local runs of one folder whose processes are killed at random moments, sometimes twice in a row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUNS = int(os.environ.get("DARKROOM_SOAK_RUNS", "20"))
 PICTURES = 20
 SPEED = 2.0
 SEED = 14
-LONGEST_SECONDS = 300  # that the command after a kill may take
+LONGEST_SECONDS = 300  # the longest time that a command may take after a kill
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
 
 
 def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Random) -> None:
-    """Kill something of the run, and see the command end."""
+    """Interrupt or kill a randomly chosen process of the run. Then wait until the command has ended."""
     what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker"])
     match what:
         case "SIGINT" | "SIGTERM":

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = [
     f"tests/unit/{name}.py"
     for name in (
-        "test_upload_part", "test_upload_part_broken", "test_sdk_upload_part", "test_multipart_copy", "test_multipart_broken",
+        "test_upload_part", "test_upload_part_broken", "test_sdk_upload_part", "test_multipart_put", "test_multipart_broken",
         "test_result_headers", "test_streaming_put", "test_storage_sdk",
     )
 ]  # fmt: skip

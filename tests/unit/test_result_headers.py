@@ -18,7 +18,7 @@ from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3, small_s3
 
 from darkroom.aws import output_bucket as output_module
 from darkroom.aws import result_headers
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.errors import KeyTaken
 from darkroom.ports import ResultHeaders, StandingObject
@@ -62,7 +62,7 @@ def size_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def output_bucket(bucket: SmallS3) -> S3OutputBucket:
     client = bucket.client(aws_session_token=TOKEN)
     credentials = Credentials(KEY_ID, SECRET, TOKEN)
-    return S3OutputBucket(client, BUCKET, MultipartCopy(client, lambda: credentials, lambda: NO_TLS))
+    return S3OutputBucket(client, BUCKET, MultipartPut(client, lambda: credentials, lambda: NO_TLS))
 
 
 def write(

@@ -14,9 +14,9 @@ from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3
 from tests.unit.test_result_headers import Bytes
 from tests.unit.upload_part_support import begun, body_of, certificate, reader, secure
 
-from darkroom.aws import multipart_copy as multipart_module
+from darkroom.aws import multipart_put as multipart_module
 from darkroom.aws import upload_part
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.sdk_upload_part import SdkPartSender
 from darkroom.aws.upload_part import CHUNK_BYTES, PartNotSent, signs_trailers
 
@@ -126,7 +126,7 @@ def test_a_large_result_is_copied_by_the_sdk(
             yield from (whole[at : at + 100_000] for at in range(0, len(whole), 100_000))
 
     link: Any = Link(len(whole))
-    copy = MultipartCopy(secure.client(), lambda: Credentials(KEY_ID, SECRET), _no_context, workers=2)
+    copy = MultipartPut(secure.client(), lambda: Credentials(KEY_ID, SECRET), _no_context, workers=2)
     copy.write({"Bucket": BUCKET, "Key": "k.tif"}, link, {"IfNoneMatch": "*"})
     assert secure.objects[f"/{BUCKET}/k.tif"] == whole
 

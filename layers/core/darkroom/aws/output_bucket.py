@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from botocore.exceptions import ClientError
 
 from darkroom.aws import result_headers, streaming_put
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.refusals import is_refusal
 from darkroom.aws.source_errors import DENIED_CODES
 from darkroom.errors import KeyTaken
@@ -39,7 +39,7 @@ class S3OutputBucket:
 
     client: S3Client
     bucket: str
-    multipart_copy: MultipartCopy | None = (
+    multipart_put: MultipartPut | None = (
         None  # for results larger than SINGLE_PUT_BYTES; if None, those are streamed too
     )
 
@@ -122,10 +122,10 @@ class S3OutputBucket:
         parameters = {"Bucket": self.bucket, "Key": key, **given}
         condition = {"IfMatch": replaced.etag} if replaced and replaced.etag else {"IfNoneMatch": "*"}
         try:
-            if link.size_bytes <= SINGLE_PUT_BYTES or self.multipart_copy is None:
+            if link.size_bytes <= SINGLE_PUT_BYTES or self.multipart_put is None:
                 streaming_put.put(self.client, parameters, link.stream(), condition)
             else:
-                self.multipart_copy.write(parameters, link, condition)
+                self.multipart_put.write(parameters, link, condition)
         except ClientError as error:
             if error.response["Error"]["Code"] not in CONDITION_CODES:
                 raise
