@@ -125,7 +125,10 @@ class Sweep:
         for job in self._due_claims():
             if self.clock() > stop:
                 break
-            until = storage.blocked_until(job, self.clock()) or self._blocked_until(job, circuits)
+            until = self._blocked_until(job, circuits)
+            if until is not None:
+                waiting.add(job.require_provider())
+            until = until or storage.blocked_until(job, self.clock())
             with suppress(LostClaim):
                 if until is None:
                     self._requeue(job)
@@ -133,7 +136,6 @@ class Sweep:
                     if requeued == MAX_REQUEUED_CLAIMS:
                         break
                 else:
-                    waiting.add(job.require_provider())
                     self.queries.reschedule(job, until)
         return requeued
 
