@@ -1,14 +1,14 @@
 """The program of the embedded cloud's process: ministack, with few workers for each function and a quick end.
 
-`python -m darkroom_local.emulator_program` serves until SIGTERM. `embedded_cloud` starts it and tells it everything by its
-environment. Some things differ from ministack's own program, version 1.5.33:
+`python -m darkroom_local.emulator_program` serves until SIGTERM. `embedded_cloud` starts it and passes it everything in
+environment variables. Some things differ from ministack's own program, version 1.5.33:
 
-- ministack starts a process for each invocation that finds none idle, and so 67 for a hundred pictures. Here an invocation
-  waits while its function has four (`worker_limit`).
-- ministack waits up to 30 s, when it ends, for clients that keep a TLS connection open. Here it waits a tenth of a second.
+- ministack starts a process for each invocation that finds no idle one, and so 67 processes for a hundred pictures. Here an
+  invocation waits while its function has four processes (`worker_limit`).
+- When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
-It must not change what a caller of the cloud can see but how long things take.
+The callers of the cloud must see no difference except in how long things take.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from darkroom_local import emulator_persistence
 from darkroom_local.worker_limit import WorkerLimit
 
 _TLS_END_SECONDS = 0.1
-_LAST_ANSWERS_SECONDS = 0.5  # at the end, for requests that are under way
+_LAST_ANSWERS_SECONDS = 0.5  # at the end, the wait for requests that are under way
 _KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
 
 
@@ -35,8 +35,8 @@ class EmulatorChanged(Exception):
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT. Raises EmulatorChanged."""
-    # Not at the top: ministack reads the environment and sets up logging when it is imported.
+    """Serve until SIGTERM or SIGINT. Raises EmulatorChanged."""
+    # Not at the top, because ministack reads the environment and sets up logging when it is imported.
     from ministack import app
     from ministack.services import lambda_svc
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def limit_workers(lambda_service: Any) -> None:
-    """Lets `worker_limit` lend the workers of ministack's Lambda. Raises EmulatorChanged."""
+    """Let `worker_limit` lend the workers of ministack's Lambda. Raises EmulatorChanged."""
     for name, parameter in (("acquire_worker", "max_concurrency"), ("release_worker", "worker")):
         lends = getattr(lambda_service, name, None)
         if lends is None or parameter not in inspect.signature(lends).parameters:
@@ -66,11 +66,11 @@ class _PromptLoop(asyncio.SelectorEventLoop):
     """An event loop whose TLS servers do not wait for idle clients when they end."""
 
     async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
-        """As the standard loop's, but with a short end of each connection."""
+        """Create a server as the standard loop does, but let each TLS connection end quickly."""
         return await super().create_server(*args, **options, ssl_shutdown_timeout=_TLS_END_SECONDS)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """As the standard loop's, but says nothing of a connection that was cut because its client did not end it."""
+        """Report errors as the standard loop does, except for a connection that was cut because its client did not end it."""
         if not isinstance(context.get("exception"), TimeoutError):
             super().call_exception_handler(context)
 

@@ -1,4 +1,4 @@
-"""The files of a folder that a run leaves out: how many of each kind, and why. It looks at their first bytes, not at names."""
+"""Lists the files of a folder that a run leaves out: how many of each kind, and why. Their first bytes show the kind."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item
 
 _HEAD_BYTES = 16
 _HIDDEN, _UNREADABLE, _EMPTY, _OTHER = "hidden", "unreadable", "empty", "no picture"
-_NOT_TAKEN = "Darkroom takes no such pictures. Convert them first."
+_NOT_TAKEN = "Darkroom does not take this format. Convert the files first."
 _RENAME = f"Give the name one of these endings: {' '.join(sorted(PICTURE_SUFFIXES))}."
 _WHY = {
     "JPEG": _RENAME, "PNG": _RENAME, "TIFF": _RENAME, "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": _RENAME,
-    "GIF": _RENAME, "BMP": _NOT_TAKEN, _HIDDEN: "Names and folders that begin with a dot are passed over.",
-    _UNREADABLE: "They cannot be read.", _EMPTY: "They hold nothing.", _OTHER: "",
+    "GIF": _RENAME, "BMP": _NOT_TAKEN, _HIDDEN: "Files and folders whose names begin with a dot are not sent.",
+    _UNREADABLE: "The files cannot be read.", _EMPTY: "The files have no content.", _OTHER: "",
 }  # fmt: skip
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF", b"BM": "BMP",
@@ -25,7 +25,8 @@ _NAMES_SHOWN = 3
 
 
 def lines(folder: Path, out: Path, taken: Iterable[Item]) -> list[str]:
-    """A line for each kind of file below `folder` that is not `taken` and no result in `out`: number, kind, why, examples."""
+    """Return a line for each kind of file below `folder` that is not in `taken` and no result in `out`. It has the number, the
+    kind, examples and the reason."""
     known, base = {item.path for item in taken}, out.resolve()
     kinds: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
@@ -37,7 +38,7 @@ def lines(folder: Path, out: Path, taken: Iterable[Item]) -> list[str]:
 
 
 def kind_of(path: Path) -> str:
-    """What a file is by its first bytes (the formats' specifications; ISO/IEC 14496-12 for HEIC and AVIF)."""
+    """Return the kind of a file by its first bytes (the formats' specifications; ISO/IEC 14496-12 for HEIC and AVIF)."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

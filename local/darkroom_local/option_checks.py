@@ -1,7 +1,7 @@
-"""Checks `--parameter` and `--set` before anything starts: names and values, by the template and the catalog.
+"""Checks the names and values of `--parameter` and `--set` before anything starts.
 
-It decides nothing itself: the template says what a parameter may be, and the application's own rules say what a setting may be.
-Its errors are one line each and name the nearest right name.
+The template decides which parameters are valid, and the application's own rules decide which settings are. Each error is one line
+and names the nearest valid name.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from darkroom_local import stack_deployment
 from darkroom_local.folder_uploads import UnusableSetting
 from darkroom_local.packaging import find_application
 
-# A setting is wrong if neither a tiny picture nor a photo may have it. What depends on the picture, submit checks.
+# A setting is invalid if neither a tiny picture nor a photo may have it. Submit checks everything that depends on the picture.
 _SAMPLES = (ImageFacts(ImageFormat.JPEG, 64, 64), ImageFacts(ImageFormat.JPEG, 4000, 3000))
 _SAMPLE_BYTES = 100_000
 _NO_LIMITS = Limits({}, Decimal(0), {}, {})
 
 
 def check_parameters(parameters: Mapping[str, str]) -> None:
-    """Raises UnusableSetting for the first stack parameter that the template does not have, or whose value it refuses."""
+    """Raise UnusableSetting for the first stack parameter that the template does not have, or whose value the template
+    refuses."""
     known = stack_deployment.read_template(find_application())["Parameters"]
     for name, value in parameters.items():
         if name not in known:
@@ -38,7 +39,7 @@ def check_parameters(parameters: Mapping[str, str]) -> None:
 
 
 def check_settings(settings: Mapping[str, str], parameters: Mapping[str, str], providers: tuple[str, ...]) -> None:
-    """Raises UnusableSetting for a setting that no picture can have: an unknown key or model, or a value that is not allowed."""
+    """Raise UnusableSetting for a setting that no picture can have: an unknown key or model, or a value that is not allowed."""
     try:
         given = setting_layers.Layer(setting_layers.TAGS, settings, carried_by_object=True, closed=True)
         defaults = setting_layers.parse_defaults(parameters.get("DefaultSettings", ""))
@@ -52,7 +53,7 @@ def check_settings(settings: Mapping[str, str], parameters: Mapping[str, str], p
 
 
 def _plan_any(resolved: setting_layers.Settings) -> None:
-    """Raises the refusal of the last sample if all are refused."""
+    """Plan the samples. If every sample is refused, raise the last refusal if it is about the settings."""
     for sample in _SAMPLES[:-1]:
         with suppress(Refusal):
             planning.plan(resolved, sample, _SAMPLE_BYTES, _NO_LIMITS, datetime.now(UTC).date())
@@ -62,7 +63,7 @@ def _plan_any(resolved: setting_layers.Settings) -> None:
     except (InvalidSetting, UnknownModel):
         raise
     except Refusal:
-        return  # too large, too dear, or a format: that depends on the picture
+        return  # the size, the price or the format is refused, and that depends on the picture
 
 
 def _hint(name: str, known: Mapping[str, Any]) -> str:
@@ -71,7 +72,7 @@ def _hint(name: str, known: Mapping[str, Any]) -> str:
 
 
 def _is_allowed(parameter: Mapping[str, Any], value: str) -> bool:
-    """Whether CloudFormation takes the value (user guide, "CloudFormation template Parameters syntax")."""
+    """Return whether CloudFormation takes the value (user guide, "CloudFormation template Parameters syntax")."""
     if "AllowedValues" in parameter and value not in {_word(one) for one in parameter["AllowedValues"]}:
         return False
     if parameter["Type"] == "Number" and not _is_in_range(parameter, value):

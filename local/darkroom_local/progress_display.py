@@ -1,6 +1,6 @@
-"""What the operator sees: live rows on a terminal, plain lines elsewhere, and a closing table.
+"""Shows a run to the operator: live rows on a terminal, plain lines elsewhere, and a closing table.
 
-Every text that came from a file name, a bucket or a provider is escaped: no control characters, no markup.
+Every text from a file name, a bucket or a provider is escaped, so that it shows no control characters and no markup.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from darkroom_local.folder_uploads import Item
 from darkroom_local.job_views import JobView
 from darkroom_local.result_downloads import Outcome
 
-_PLAIN_WIDTH = 170  # columns of the closing table where there is no terminal
+_PLAIN_WIDTH = 170  # the width of the closing table in characters, if there is no terminal
 _ROWS_SHOWN = 15
 _LEFT_SHOWN = 20
-_DRAINING = "Nothing more is sent. Waiting for what is under way; Ctrl-C leaves at once."
+_DRAINING = "Nothing more is sent. Waiting for the jobs that were submitted; press Ctrl-C to leave immediately."
 _STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red",
     JobStatus.CANCELLED: "red", JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
@@ -40,10 +40,10 @@ class Progress(Protocol):
     """Shows jobs while they run."""
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
-        """Shows each job as it stands now."""
+        """Show the present state of each job."""
 
     def draining(self) -> None:
-        """Shows from now on how many of the submitted jobs are over: the run leaves after them."""
+        """From now on, show how many of the submitted jobs are over. The run leaves after the last of them."""
 
     def __enter__(self) -> Self: ...
 
@@ -53,23 +53,24 @@ class Progress(Protocol):
 
 
 def visible(text: object) -> str:
-    """A text with what a terminal would obey (control characters, changes of direction) written out, as `\\x1b`."""
+    """Return the text with every character that a terminal would obey (a control character, a change of direction) as an escape
+    such as `\\x1b`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def console(stream_is_terminal: bool | None = None) -> Console:
-    """A console on standard output; wide where no terminal sets the width."""
+    """Return a console on standard output. Without a terminal, it has a fixed large width."""
     made = Console(highlight=False, soft_wrap=False, force_terminal=stream_is_terminal)
     return made if made.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
 def progress(to: Console) -> Progress:
-    """Live rows on a terminal, plain lines elsewhere."""
+    """Return the display for that console: live rows on a terminal, plain lines elsewhere."""
     return LiveProgress(to) if to.is_terminal else PlainProgress(to)
 
 
 class PlainProgress:
-    """One line whenever a job's state or poll count changes."""
+    """Prints one line whenever a job's state or number of polls changes."""
 
     def __init__(self, to: Console) -> None:
         self._console = to
@@ -85,7 +86,7 @@ class PlainProgress:
         return None
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
-        """Prints what changed."""
+        """Print a line for each job that has changed."""
         for job_id, (item, job) in jobs.items():
             if self._shown.get(job_id) != (job.word, job.polls):
                 self._shown[job_id] = (job.word, job.polls)
@@ -93,12 +94,12 @@ class PlainProgress:
                 self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"), soft_wrap=True)
 
     def draining(self) -> None:
-        """Prints what is awaited."""
+        """Print that the run waits for the submitted jobs."""
         self._console.print(_DRAINING, soft_wrap=True)
 
 
 class LiveProgress:
-    """A table that redraws itself: jobs still open first, then a line of totals."""
+    """Shows a table that is drawn again and again: open jobs first, and a line of totals at the end."""
 
     def __init__(self, to: Console) -> None:
         self._live = Live(console=to, refresh_per_second=8, transient=True)
@@ -114,12 +115,12 @@ class LiveProgress:
         self._live.__exit__(kind, error, trace)
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
-        """Redraws."""
+        """Draw the table again."""
         shown = list(jobs.values())
         self._live.update(Group(_live_view(shown), *(_drain_bar(shown) if self._is_draining else ())))
 
     def draining(self) -> None:
-        """Adds a bar to what is drawn."""
+        """Add a progress bar to the table."""
         self._is_draining = True
 
 
@@ -167,7 +168,8 @@ def _until(moment: datetime) -> str:
 
 
 def closing_table(outcomes: Iterable[Outcome]) -> Table:
-    """Files, sizes, models, credits and dollars; then each provider's sum in its own unit, and one sum of dollars."""
+    """Return the table of files, sizes, models, credits and dollars. At its end are each provider's sum in the provider's unit,
+    and the sum of dollars."""
     rows = list(outcomes)
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False)
     table.add_column("file", f"{len(rows)} files", overflow="fold")
@@ -195,7 +197,7 @@ def closing_table(outcomes: Iterable[Outcome]) -> Table:
 
 
 def _sums(rows: Sequence[Outcome]) -> tuple[Text | str, ...]:
-    """One provider's line of sums, from the column of models on."""
+    """Return the cells of one provider's line of sums, from the column `model` on."""
     unit = unit_of(rows[0].job.provider)
     return (
         Text(f"sum, in {unit}" if unit else "sum", "dim"),
@@ -206,7 +208,7 @@ def _sums(rows: Sequence[Outcome]) -> tuple[Text | str, ...]:
 
 
 def unit_of(provider: str | None) -> str:
-    """What a provider's credits are, in the catalog's word; empty for a provider it does not know."""
+    """Return the catalog's word for the provider's unit, or an empty text for an unknown provider."""
     return catalog.load(provider).unit if provider in catalog.providers() else ""
 
 
@@ -215,7 +217,7 @@ def _total(amounts: Iterable[Decimal | None]) -> Decimal:
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[Text]:
-    """For each file without a result: its code, the message, and what to do."""
+    """Return a text for each file without a result. It has the error code, the message, and what to do."""
     texts: list[Text] = []
     for outcome in outcomes:
         if outcome.is_failure:
@@ -226,18 +228,18 @@ def failures(outcomes: Iterable[Outcome]) -> list[Text]:
 
 
 def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path) -> str:
-    """What a run that ended early says: how much is saved and what it cost, and which pictures are with a provider and may be
-    charged."""
+    """Return the message of a run that ended early. It says how many results are saved, what they cost, and which pictures a
+    provider has and may charge."""
     cost = _dollars(_total(outcome.job.cost_usd for outcome in done))
     lines = [f"{len(done)} done for {cost} USD, in {visible(out)}."]
     if charged:
         lines.append(
-            f"{len(charged)} submitted and not finished. They may be charged; the same command brings them home:"
+            f"{len(charged)} submitted and not finished. They may be charged. Run the same command again to get their results:"
         )
         lines += [f"  {visible(o.item.key)}  {_process(o.job)}" for o in charged[:_LEFT_SHOWN]]
         if len(charged) > _LEFT_SHOWN:
             lines.append(f"  and {len(charged) - _LEFT_SHOWN} more, all in credits.csv")
-    return "\n".join([*lines, "The same command does the rest, and pays for nothing twice."])
+    return "\n".join([*lines, "Run the same command again for the rest. It pays for nothing twice."])
 
 
 def _process(job: JobView) -> str:
@@ -251,5 +253,5 @@ def _number(value: Decimal | None) -> str:
 
 
 def _dollars(value: Decimal | None) -> str:
-    """Cents at least; the fractions of a cent that a credit may cost are kept."""
+    """Return dollars as text, with at least two decimals. Fractions of a cent, which a credit may cost, are kept."""
     return "" if value is None else f"{value:.2f}" if value == round(value, 2) else _number(value)

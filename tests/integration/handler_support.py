@@ -94,7 +94,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
             "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
             "FINALIZE_FUNCTION": FINALIZE, "ACCOUNT_ID": "123456789012",
             "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in ADAPTERS), CLOSED),
-            "TOPAZ_BASE_URL": simulator.base_url, **environment,
+            "TOPAZ_BASE_URL": simulator.base_url, "POWERTOOLS_METRICS_NAMESPACE": "Darkroom", **environment,
         }  # fmt: skip
         for name, value in variables.items():
             patch.setenv(name, value)

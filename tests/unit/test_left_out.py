@@ -25,7 +25,7 @@ def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path)
         "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 HEIC: phone", "left out: 1 WebP: web",
         "left out: 1 hidden: ", "left out: 1 empty: empty", "left out: 1 no picture: notes",
     ]  # fmt: skip
-    assert "Convert them first." in said[2]
+    assert "Convert the files first." in said[2]
 
 
 def test_a_file_that_no_row_names_keeps_its_picture_from_being_sent(tmp_path: Path) -> None:

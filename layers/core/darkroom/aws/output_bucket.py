@@ -1,4 +1,4 @@
-"""The output bucket: writes results and failure reports, reads receipts, and aborts unfinished uploads."""
+"""Writes results and failure reports to the output bucket, reads receipts, and aborts unfinished multipart uploads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 SINGLE_PUT_BYTES = streaming_put.PART_BYTES  # a result up to this size is written by one PUT
-MAX_UNFINISHED = 10_000  # unfinished multipart uploads that are listed at once
+MAX_UNFINISHED = 10_000  # the most unfinished multipart uploads that are listed at once
 # S3's answers if the condition of a write is not met, or if another write was made at the same time. If-Match of a key where
 # nothing stands any more is answered with NoSuchKey (S3 user guide, "How to prevent object overwrites with conditional writes").
 CONDITION_CODES = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey"})
@@ -35,12 +35,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class S3OutputBucket:
-    """One output bucket; fulfils `ports.OutputBucket`."""
+    """Reads and writes one output bucket; implements `ports.OutputBucket`."""
 
     client: S3Client
     bucket: str
     multipart_put: MultipartPut | None = (
-        None  # for results larger than SINGLE_PUT_BYTES; if None, those are streamed too
+        None  # writes results larger than SINGLE_PUT_BYTES; if None, they are streamed too
     )
 
     def find(self, key: str) -> StandingObject | None:
@@ -77,7 +77,8 @@ class S3OutputBucket:
             self._tag(key, tags)
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write the report to `key`, unless there is one of a newer version of the source. A bucket that refuses it gets none."""
+        """Write the report to `key`, unless a report of a newer version of the source is there. A bucket that refuses the report
+        gets none."""
         if self._report_order(key) > order:
             return
         body = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True).encode()
@@ -86,8 +87,8 @@ class S3OutputBucket:
             self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **parameters)
 
     def remove_report(self, key: str, order: str) -> None:
-        """Delete the report if there is one and it is not a newer version's. Without the check, each call would leave a delete
-        marker. One that may not be deleted stays."""
+        """Delete the report if there is one, unless it is of a newer version. Without the check, each call would leave a delete
+        marker. A report that may not be deleted stays."""
         if "" < self._report_order(key) <= order:
             with _logging_refusals(key, "a report could not be removed"):
                 self.client.delete_object(Bucket=self.bucket, Key=key)
@@ -95,8 +96,9 @@ class S3OutputBucket:
     def list_unfinished(self) -> list[UnfinishedUpload]:
         """Return up to MAX_UNFINISHED uploads from ListMultipartUploads.
 
-        The keys are requested URL-encoded: XML 1.0 cannot contain some control characters, with which the SDK cannot parse the
-        response (S3 API reference, ListMultipartUploads, encoding-type). The SDK does this by itself for other listings only.
+        The keys are requested URL-encoded. Otherwise the SDK could not parse a response with some control characters, because XML
+        1.0 cannot contain them (S3 API reference, ListMultipartUploads, encoding-type). The SDK does this automatically only for
+        other listings.
         """
         uploads: list[UnfinishedUpload] = []
         markers: dict[str, str] = {}
@@ -111,7 +113,7 @@ class S3OutputBucket:
         return uploads[:MAX_UNFINISHED]
 
     def abort(self, upload: UnfinishedUpload) -> None:
-        """AbortMultipartUpload. An upload that no longer exists counts as aborted."""
+        """Abort the multipart upload. An upload that no longer exists counts as aborted."""
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload.key, UploadId=upload.upload_id)
         except ClientError as error:
@@ -140,10 +142,11 @@ class S3OutputBucket:
             self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging={"TagSet": tag_set})
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            log.warning("a result stands without its source's tags", extra={"key": key, "why": code})
+            log.warning("a result was written without its source's tags", extra={"key": key, "why": code})
 
     def _report_order(self, key: str) -> str:
-        """Return the order of the version that the report is about: empty if there is no report, "0" if it has no order."""
+        """Return the order of the version that the report is about. Return "" if there is no report, and "0" if it has no
+        order."""
         report = self.find(key)
         return "" if report is None else report.metadata.get(REPORT_ORDER, "0")
 

@@ -31,28 +31,29 @@ class StandingObject:
 
 
 class OutputBucket(Protocol):
-    """The output bucket."""
+    """Reads and writes the output bucket."""
 
     @property
     def bucket(self) -> str:
-        """Its name."""
+        """The bucket's name."""
 
     def find(self, key: str) -> StandingObject | None:
-        """Return the object at the key, None if there is none."""
+        """Return the object at the key, or None if there is no object."""
 
     def write(self, key: str, link: ResultLink, headers: ResultHeaders, replaced: StandingObject | None) -> None:
-        """Write all bytes or nothing, in constant memory, in place of `replaced` only; None = where nothing stands.
+        """Write all bytes of the result or nothing, in constant memory. The object `replaced` must be at the key, or no object if
+        it is None.
 
-        Raises KeyTaken if another object stands there, ResultNotReady if the stream breaks. Repeat safe. Headers and tags that
-        the bucket does not take are left out, apart from the receipt: they never prevent a result from being published.
+        Raises KeyTaken if another object is at the key, and ResultNotReady if the download breaks. Repeat safe. Headers and tags
+        that the bucket does not take are left out, apart from the receipt, so that they never prevent a result.
         """
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write `_failed/<key>.json`, unless there is one of a newer version (with a greater `order`). A bucket that refuses
-        reports gets none. Repeat safe."""
+        """Write the report `_failed/<key>.json`, unless a report of a newer version (a greater `order`) is there. A bucket that
+        refuses the report gets none. Repeat safe."""
 
     def remove_report(self, key: str, order: str) -> None:
-        """Remove `_failed/<key>.json`, unless it is of a newer version. Repeat safe."""
+        """Remove the report `_failed/<key>.json`, unless the report is of a newer version. Repeat safe."""
 
     def list_unfinished(self) -> list[UnfinishedUpload]:
         """Return up to 10,000 multipart uploads that are neither completed nor aborted, including those of other programs."""
