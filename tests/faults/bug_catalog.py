@@ -61,10 +61,10 @@ IN_GENERAL = (
         "SAME_ATTEMPT left out",
         seeded_bugs.no_same_attempt,
         "people",
-        3,
+        74,
         (ONE_PAID, KNOWN, OVER, BALANCE, COMMITTED, CHARGED),
     ),
-    Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", 2, (OVER, BALANCE, COMMITTED)),
+    Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", 6, (OVER, BALANCE, COMMITTED)),
     Bug("LEASE_OVER left out", seeded_bugs.no_lease_over, "mixed", 6, (TAKEOVER,)),
     Bug(
         "lease shorter than the invocation",
@@ -99,23 +99,23 @@ IN_GENERAL = (
 OF_READING = (
     Bug("a failing job due at once", seeded_bugs.failing_is_due_at_once, UNREAD, 5, (COST,)),
     Bug("a denied read tried for ever", seeded_bugs.denied_for_ever, UNREAD, 14, (COST,)),
-    Bug("dead workers not counted", seeded_bugs.dead_workers_are_not_counted, UNREAD, 15, (COST,)),
+    Bug("dead workers not counted", seeded_bugs.dead_workers_are_not_counted, UNREAD, 31, (COST,)),
     Bug("redelivery taken for a duplicate", seeded_bugs.redelivery_taken_for_a_duplicate, UNREAD, 31, (COUNTED,)),
     Bug("deadline looked at after reading", seeded_bugs.deadline_after_reading, UNREAD, 5, (REST,)),
     Bug("failure acknowledged", seeded_bugs.failure_acknowledged, UNREAD, 34, (COUNTED,)),
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 9, (PUBLISHED, GONE)),
-    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 4, (OWN,)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 233, (OWN,)),
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 1, (GONE,)),
-    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 150, (ITS_OWN,)),
+    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 581, (ITS_OWN,)),
     Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 3, (ONE_PAID, CHARGED)),
     Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 3, (CHARGED,)),
     Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, 1, (ONE_PAID,)),
     Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
-    Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 4, (NO_WAIT,)),
+    Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 2, (NO_WAIT,)),
 )
 OF_STORING = (
     Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 2, (FOREIGN,)),
