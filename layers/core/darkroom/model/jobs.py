@@ -248,6 +248,7 @@ class Alarm(StrEnum):
     OVERRUN = "BudgetOverrun"
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
+    STORAGE_REFUSED = "StorageRefused"
 
 
 class WarningMetric(StrEnum):
