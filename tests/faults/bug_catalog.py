@@ -114,24 +114,24 @@ OF_STAGING = (
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 1, (GONE,)),
     Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 739, (ITS_OWN,)),
-    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 3, (ONE_PAID, CHARGED)),
-    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 3, (CHARGED,)),
+    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 12, (ONE_PAID, CHARGED)),
+    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 12, (CHARGED,)),
     Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, 1, (ONE_PAID,)),
     Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
     Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 2, (NO_WAIT,)),
 )
 OF_IMAGES = (
-    Bug("process not claimed", seeded_image_bugs.process_not_claimed, LINKED, 6, (ONE_JOB,)),
-    Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 6, (ONE_JOB,)),
-    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 14, (OWN,)),
+    Bug("process not claimed", seeded_image_bugs.process_not_claimed, LINKED, 1, (ONE_JOB,)),
+    Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 1, (ONE_JOB,)),
+    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 59, (OWN,)),
     Bug(
         "no such image taken for absent",
         seeded_image_bugs.nothing_found_taken_for_absent,
         LINKED,
-        1,
+        4,
         (ONE_PAID, CHARGED),
     ),
-    Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 99, (OWN_ORPHAN, ALARMED)),
+    Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 37, (OWN_ORPHAN, ALARMED)),
 )
 OF_STORING = (
     Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 2, (FOREIGN,)),
