@@ -50,7 +50,8 @@ def run_folder(request: Request) -> int:
     parameters = folder_uploads.parse_parameters(request.parameters)
     who, items = _checked(request, parameters)
     real = set(who.providers) - set(who.simulated)
-    for line in left_out.lines(request.folder, request.out, items):
+    suffixes = folder_uploads.picture_suffixes(folder_uploads.parse_settings(request.settings, parameters), parameters)
+    for line in left_out.lines(request.folder, request.out, items, suffixes):
         typer.echo(progress_display.visible(line))
     paid = folder_state.paid_keys(request.out, is_real=bool(real))
     files = file_screening.screen(items, request.out, real, request.again, paid)

@@ -14,7 +14,7 @@ from darkroom.output_keys import result_keys
 from darkroom.setting_layers import canonical
 from darkroom_local import result_downloads
 from darkroom_local.credits_csv import Done, named_results
-from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item, UnusableSetting, items_in
+from darkroom_local.folder_uploads import Item, UnusableSetting, items_in, picture_suffixes
 from darkroom_local.result_downloads import Outcome, UnsafeKey
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
@@ -40,7 +40,8 @@ def pictures(folder: Path, out: Path, settings: Mapping[str, str], parameters: M
         raise UnusableSetting("--out is FOLDER itself, so results would replace the originals. Give another folder.")
     items = [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
     if not items:
-        raise UnusableSetting(f"There is no picture in {folder} ({' '.join(sorted(PICTURE_SUFFIXES))}).")
+        endings = " ".join(sorted(picture_suffixes(settings, parameters)))
+        raise UnusableSetting(f"There is no picture in {folder} ({endings}).")
     return items
 
 

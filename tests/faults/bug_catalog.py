@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import seeded_bugs, seeded_staging_bugs, seeded_storage_bugs
-from tests.faults.world_shapes import HELD, STORED, UNREAD
+from tests.faults import seeded_bugs, seeded_image_bugs, seeded_staging_bugs, seeded_storage_bugs
+from tests.faults.world_shapes import HELD, LINKED, STORED, UNREAD
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ LOST = "no upload is lost"
 RETRY = "a function fails only for reasons that a retry mends"
 REST = "everything comes to rest"
 OWN = "a job is bound to a process of its own run"
+ONE_JOB = "a process has one job"
+OWN_ORPHAN = "an orphan is a process of its own job"
+ALARMED = "a job in doubt is resolved, or an alarm was raised for it"
 ITS_OWN = "a result is that of its own process"
 PUBLISHED = "a staged result is published or withdrawn"
 STAYS = "a staged result is kept until it is published"
@@ -106,20 +109,33 @@ OF_READING = (
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 9, (PUBLISHED, GONE)),
-    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 233, (OWN,)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 233, (OWN, ONE_JOB)),
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 1, (GONE,)),
     Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 739, (ITS_OWN,)),
-    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 3, (ONE_PAID, CHARGED)),
-    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 3, (CHARGED,)),
+    Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 12, (ONE_PAID, CHARGED)),
+    Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 12, (CHARGED,)),
     Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, 1, (ONE_PAID,)),
     Bug("failed call charged", seeded_staging_bugs.failed_call_charged, HELD, 1, (CHARGED,)),
     Bug("polled though staged", seeded_staging_bugs.polled_though_staged, HELD, 2, (NO_WAIT,)),
+)
+OF_IMAGES = (
+    Bug("process not claimed", seeded_image_bugs.process_not_claimed, LINKED, 1, (ONE_JOB,)),
+    Bug("OWN_PROCESS left out", seeded_image_bugs.own_process_left_out, LINKED, 1, (ONE_JOB,)),
+    Bug("settings not compared", seeded_image_bugs.settings_not_compared, LINKED, 59, (OWN,)),
+    Bug(
+        "no such image taken for absent",
+        seeded_image_bugs.nothing_found_taken_for_absent,
+        LINKED,
+        4,
+        (ONE_PAID, CHARGED),
+    ),
+    Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 37, (OWN_ORPHAN, ALARMED)),
 )
 OF_STORING = (
     Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 2, (FOREIGN,)),
     Bug("storage not looked at", seeded_storage_bugs.storage_not_looked_at, STORED, 0, (STORABLE,)),
     Bug("a proof counts for ever", seeded_storage_bugs.proof_for_ever, STORED, 26, (STORABLE,)),
 )
-BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_STORING)
+BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES, *OF_STORING)

@@ -104,6 +104,9 @@ class Stack:
 
     def _container(self) -> Container:
         """Return a new container for one invocation, with its own client of the vendor and the current limits."""
-        provider = Proxy(self.vendor_client(), self.scheduler, "provider", self.faults)
+        client = self.vendor_client()
+        if client.inputs is not None:
+            client.kept_inputs = Proxy(client.kept_inputs, self.scheduler, "provider.inputs", self.faults)
+        provider = Proxy(client, self.scheduler, "provider", self.faults)
         now = {"limits": self.limits, "providers": {PROVIDER: provider}}
         return Container(self.environment, replaced=self.adapters | now)

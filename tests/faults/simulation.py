@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 from urllib.parse import quote_plus
@@ -268,10 +269,10 @@ class Simulation:
     def _arrives_later(self) -> None:
         """Schedule the requests that dead workers sent. The vendor accepts each at the latest when its invocation would end."""
         flights, self.vendor.in_flight = self.vendor.in_flight, []
-        for fraction, plan, handle, key, worker in flights:
+        for fraction, plan, handle, key, image, worker in flights:
             left = max(self._ends[worker] - self.scheduler.seconds, 0.0)
             self.seen["accepted after death"] += 1
-            self.at(fraction * left, "arrives", lambda p=plan, h=handle, k=key: self.vendor.accept(p, h, k))  # type: ignore[misc]
+            self.at(fraction * left, "arrives", partial(self.vendor.accept, plan, handle, key, image))
 
     def _due(self) -> float | None:
         """Return the next second at which a sweep would find something to do, or None. Other sweeps need not run."""

@@ -13,6 +13,7 @@ from tests.faults.choices import Bursts, Picker, Priorities, Uniform
 MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
 UNREAD = "unread"  # a separate family: some uploads cannot be read, for good or for a while
+LINKED = "linked"  # a separate family: every upload is sent by link, to a vendor whose list names nothing but which keeps images
 STORED = "stored"  # a separate family: the output bucket refuses for a while, and other programs write into it
 HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -63,7 +64,8 @@ class Shape:
     seed: int
     family: str
     # "lists" if the vendor's list shows handles, "blind" if it does not, "rotates" if each API key has its own list and the
-    # key changes
+    # key changes, "unnamed" if the list shows no handles but the vendor keeps the
+    # images
     vendor: str
     versioned: bool
     uploads: tuple[Planned, ...]
@@ -114,6 +116,8 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     count = rng.randint(1, 3) if doubtful or operators else rng.randint(3, 6)
     money = family == "money"
     deadly = "provider.request" if doubtful and rng.random() < 0.4 else rng.choice(DEADLY)
+    if family == LINKED:
+        doubtful = True
     if family == HELD:
         held = Random(f"{seed} held")
         deadly, busy = "staging.*" if held.random() < 0.4 else deadly, held.random() < 0.5
@@ -126,7 +130,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     shape = Shape(
         seed=seed,
         family=family,
-        vendor=vendor,
+        vendor="unnamed" if family == LINKED else vendor,
         versioned=versioned,
         uploads=_troubled(seed, uploads, deadline) if family == UNREAD else uploads,
         monthly_credits=Decimal(rng.choice([1, 2, 3, 4]) if money else rng.choice([0, 0, 3, 8])),
@@ -166,8 +170,8 @@ def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
         else:
             form = {"output_format": "png"} if rng.random() < 0.2 else {}
             made.append(Planned(at, f"{number}.jpg", {**tags, **form}))
-    if family == HELD:
-        made = [Planned(one.at, one.key, {**one.tags, "synchronous": "true"}) for one in made]
+    if sent := {HELD: {"synchronous": "true"}, LINKED: {"input_by": "link"}}.get(family):
+        made = [Planned(one.at, one.key, {**one.tags, **sent}) for one in made]
     return _apart(made)
 
 

@@ -32,6 +32,7 @@ STORIES = {
         "process_binding",
         "settlement",
         "in_doubt_lookup",
+        "kept_input_lookup",
         "circuit_breaker",
         "quote",
         "dispatch",

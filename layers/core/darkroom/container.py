@@ -317,6 +317,7 @@ class Container:
     def in_doubt(self) -> InDoubt:
         """Finds out whether the provider accepted a submit whose answer was lost."""
         from darkroom.pipeline.in_doubt_lookup import InDoubt
+        from darkroom.pipeline.kept_input_lookup import KeptInputLookup
 
         return InDoubt(
             ledger=self.adapters.ledger,
@@ -324,6 +325,9 @@ class Container:
             providers=self.adapters.providers,
             binding=self.binding,
             settlement=self.settlement,
+            find_by_image=KeptInputLookup(
+                sources=self.adapters.sources, ledger=self.adapters.ledger, clock=self.adapters.clock
+            ),
             clock=self.adapters.clock,
         )
 

@@ -27,6 +27,7 @@ The tree of exceptions. The middle column says who must act::
     ├── StorageUnproven        operator   nobody can tell now whether the output bucket takes results; uploads wait
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── LostClaim              nobody     another worker owns the job now; change nothing
+    ├── ProcessTaken           nobody     another run is bound to the process; this one's must be looked for
     ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
     ├── LedgerBusy             nobody     DynamoDB's conflicts lasted longer than the retries
     ├── Inapplicable           operator   a command does not fit the job's status; nothing was changed
@@ -249,6 +250,10 @@ class UnsafeLink(DarkroomError):
 
 class LostClaim(DarkroomError):
     """A conditional write found another run, attempt or status, so another worker owns the job now."""
+
+
+class ProcessTaken(DarkroomError):
+    """Another run of a job is bound to the process. Nothing was changed, and the process must not be cancelled."""
 
 
 class ClaimHeld(DarkroomError):

@@ -22,7 +22,14 @@ from darkroom.model.jobs import (
 )
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
-from darkroom.model.provider_processes import Estimate, FoundProcess, ProcessState, Progress, Submission
+from darkroom.model.provider_processes import (
+    Estimate,
+    FoundProcess,
+    ProcessState,
+    Progress,
+    Submission,
+    UnnamedProcess,
+)
 from darkroom.model.storage import StorageCheck
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
@@ -77,6 +84,7 @@ __all__ = [
     "StorageCheck",
     "Submission",
     "UnfinishedUpload",
+    "UnnamedProcess",
     "Upload",
     "WarningMetric",
 ]

@@ -16,7 +16,7 @@ from darkroom.ports.ledger import Claim, Ledger
 from darkroom.ports.operator_ledger import OperatorLedger
 from darkroom.ports.output_bucket import OutputBucket, ResultHeaders, StandingObject
 from darkroom.ports.presigned_urls import PresignedUrls
-from darkroom.ports.provider import Provider
+from darkroom.ports.provider import KeptInputs, Provider
 from darkroom.ports.staged_results import StagedResults
 from darkroom.ports.storage_checks import StorageChecker, StorageChecks, StorageProof
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
@@ -32,6 +32,7 @@ __all__ = [
     "ImageStream",
     "InputBucket",
     "IntakeQueue",
+    "KeptInputs",
     "Ledger",
     "OperatorLedger",
     "OutputBucket",
