@@ -45,11 +45,20 @@ class Child:
         """Wait until `ready` is true. Raises ChildFailed if the child ends first or the time runs out."""
         until = time.monotonic() + seconds
         while not ready():
-            code = self.process.poll()
-            if code is not None or time.monotonic() > until:
-                why = "was not ready in time" if code is None else f"ended with code {code}"
-                raise ChildFailed(f"The {self.name} {why}. The end of its log:\n{self.log_text()[-_TAIL_BYTES:]}")
+            self.check()
+            if time.monotonic() > until:
+                raise self._failed("was not ready in time")
             time.sleep(_LOOK_SECONDS)
+
+    def check(self) -> None:
+        """Raises ChildFailed if it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise self._failed(f"ended {_by(code)}")
+
+    def _failed(self, why: str) -> ChildFailed:
+        log = self.log_text()[-_TAIL_BYTES:].strip()
+        return ChildFailed(f"The {self.name} {why}." + (f" The end of its log:\n{log}" if log else ""))
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
@@ -111,6 +120,11 @@ def is_running(pid: int, marker: str) -> bool:
         return False
     answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return marker in answer.stdout
+
+
+def _by(code: int) -> str:
+    """How a process ended, by its return code."""
+    return f"with code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
 
 
 def _is_over(child: Child) -> bool:

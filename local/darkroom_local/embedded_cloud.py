@@ -15,8 +15,8 @@ import ssl
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ class Endpoint:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     region: str = REGION
+    check: Callable[[], None] | None = field(
+        default=None, repr=False, compare=False
+    )  # raises if it does not run any more
     _making: threading.Lock = field(
         default_factory=threading.Lock, repr=False, compare=False
     )  # sessions know no threads
@@ -55,9 +58,17 @@ class Endpoint:
         """A new boto3 client of one service, e.g. `s3`; `config` as for botocore's Config."""
         with self._making:
             session: Any = self._session
-            return session.client(
+            client = session.client(
                 service, endpoint_url=self.url, verify=str(self.authority), config=_client_config(config)
             )
+        if self.check is not None:
+            client.meta.events.register("before-send", self._check_before_a_request)
+        return client
+
+    def _check_before_a_request(self, **_: object) -> None:
+        """Ends a call at once, instead of after all its retries, if nobody can answer it."""
+        if self.check is not None:
+            self.check()
 
     @cached_property
     def _session(self) -> boto3.Session:
@@ -140,7 +151,8 @@ def launch(
         "PYTHONUNBUFFERED": "1",
         **(more or {}),
     }
-    return Cloud(endpoint, child_processes.start("embedded cloud", [sys.executable, "-m", MARKER], environment, folder))
+    child = child_processes.start("embedded cloud", [sys.executable, "-m", MARKER], environment, folder)
+    return Cloud(replace(endpoint, check=child.check), child)
 
 
 def await_ready(cloud: Cloud) -> None:

@@ -6,6 +6,7 @@ environment. Some things differ from ministack's own program, version 1.5.33:
 - ministack starts a process for each invocation that finds none idle, and so 67 for a hundred pictures. Here an invocation
   waits while its function has four (`worker_limit`).
 - ministack waits up to 30 s, when it ends, for clients that keep a TLS connection open. Here it waits a tenth of a second.
+- ministack lets leases and messages of a worker process that died run out. Here they end with it (`worker_deaths`).
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_memory`).
 
 It must not change what a caller of the cloud can see but how long things take.
@@ -14,7 +15,6 @@ It must not change what a caller of the cloud can see but how long things take.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from darkroom_local import emulator_memory
+from darkroom_local.emulator_version import require
+from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
 
 _TLS_END_SECONDS = 0.1
@@ -30,17 +32,15 @@ _LAST_ANSWERS_SECONDS = 0.5  # at the end, for requests that are under way
 _KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
 
 
-class EmulatorChanged(Exception):
-    """The installed ministack is not the version that this module was written for."""
-
-
 def main() -> None:
     """Serves until SIGTERM or SIGINT. Raises EmulatorChanged."""
     # Not at the top: ministack reads the environment and sets up logging when it is imported.
     from ministack import app
-    from ministack.services import lambda_svc
+    from ministack.core import lambda_runtime
+    from ministack.services import dynamodb, lambda_svc
 
     limit_workers(lambda_svc)
+    WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
     emulator_memory.name_versions()
     if emulator_memory.JOURNAL in os.environ:
         emulator_memory.keep(Path(os.environ[emulator_memory.JOURNAL]), Path(os.environ[emulator_memory.RESULTS]))
@@ -50,12 +50,7 @@ def main() -> None:
 
 def limit_workers(lambda_service: Any) -> None:
     """Lets `worker_limit` lend the workers of ministack's Lambda. Raises EmulatorChanged."""
-    for name, parameter in (("acquire_worker", "max_concurrency"), ("release_worker", "worker")):
-        lends = getattr(lambda_service, name, None)
-        if lends is None or parameter not in inspect.signature(lends).parameters:
-            raise EmulatorChanged(
-                f"This ministack has no {name}(… {parameter} …). Install 1.5.33, or change {__name__}."
-            )
+    require(lambda_service, {"acquire_worker": "max_concurrency", "release_worker": "worker"})
     limit = WorkerLimit(lambda_service.acquire_worker, lambda_service.release_worker)
     lambda_service.acquire_worker, lambda_service.release_worker = limit.acquire, limit.release
 

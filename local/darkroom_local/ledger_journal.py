@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.model import JobStatus
+from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
 from darkroom.timestamps import stamp
 
 Key = tuple[str, str]  # pk, sk
 Row = Mapping[str, Any]  # an item in DynamoDB's typed form
 _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
-_LEASES = ("lease_until", "writer_until")
+LEASES = ("lease_until", "writer_until")
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,16 @@ def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
     with contextlib.closing(Journal(fresh)) as journal:
-        journal.append(Change(key, _after_death(row, now)) for key, row in rows.items())
+        journal.append(Change(key, after_death(row, now)) for key, row in rows.items())
     os.replace(fresh, path)
     sync_folder(path.parent)
+
+
+def after_death(row: Row, now: datetime) -> Row:
+    """The row after the process that held its leases has ended: they ended before the time by which two workers' clocks may
+    differ, since all processes have one clock here."""
+    end = stamp(now - CLOCK_SKEW)
+    return {**row, **{name: {"S": end} for name in LEASES if _text(row, name) > end}}
 
 
 def open_keys(path: Path) -> set[str]:
@@ -127,11 +135,6 @@ def _release(rows: dict[Key, Row], job: Row) -> None:
                 **rows[key],
                 **{name: {"N": f"{_number(rows[key], name) - part:f}"} for name, part in less.items()},
             }
-
-
-def _after_death(row: Row, now: datetime) -> Row:
-    """The row with no lease beyond `now`."""
-    return {**row, **{name: {"S": stamp(now)} for name in _LEASES if _text(row, name) > stamp(now)}}
 
 
 def _number(row: Row, name: str) -> Decimal:

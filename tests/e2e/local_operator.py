@@ -14,23 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from darkroom_local.ledger_journal import rows_of
+from tests.e2e import short_grace
 from tests.e2e.deployed_application import API_KEY, picture
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A folder of pictures, and the vendor that is paid for them."""
+    """A folder of pictures, and the vendor that is paid for them. `runtime` is one with a short grace."""
 
     folder: Path
     out: Path
     vendor: Any
+    runtime: Path | None = None
 
     def starts(self, *options: str) -> subprocess.Popen[str]:
+        program = "tests.e2e.short_grace" if self.runtime else "darkroom_cli"
         command = [
-            sys.executable, "-m", "darkroom_cli", "local", "run", str(self.folder), "--out", str(self.out), "--yes",
-            "--parameter", f"TopazBaseUrl={self.vendor.base_url}", "--parameter", "SubmitTimeoutSeconds=60", *options,
+            sys.executable, "-m", program, "local", "run", str(self.folder), "--out", str(self.out), "--yes",
+            "--parameter", f"TopazBaseUrl={self.vendor.base_url}", *options,
         ]  # fmt: skip
-        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY}
+        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY, short_grace.RUNTIME: str(self.runtime)}
         return subprocess.Popen(
             command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
@@ -54,7 +57,7 @@ class Operator:
             try:
                 environment = (path / "environ").read_bytes()
                 command = (path / "cmdline").read_bytes()
-            except OSError:
+            except OSError:  # it has ended
                 continue
             if f"DARKROOM_ACCOUNT={self.out.resolve() / '.darkroom'}".encode() in environment:
                 found["emulator" if b"emulator_program" in command else "worker"].append(int(path.name))

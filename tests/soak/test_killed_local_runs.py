@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -43,8 +44,9 @@ def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Rand
             process.kill()
         case _:
             for pid in operator.processes[what]:
-                os.kill(pid, signal.SIGKILL)
-            if what == "worker":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if what == "worker" and chance.random() < 0.5:  # else the command goes on by itself
                 time.sleep(chance.random())
                 process.kill()
     process.communicate(timeout=LONGEST_SECONDS)

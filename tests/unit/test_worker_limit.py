@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from ministack.core import lambda_runtime
 
-from darkroom_local.emulator_program import EmulatorChanged, limit_workers
+from darkroom_local.emulator_program import limit_workers
+from darkroom_local.emulator_version import EmulatorChanged
 from darkroom_local.worker_limit import WorkerLimit
 
 PATIENCE_SECONDS = 0.5
