@@ -19,7 +19,8 @@ from tests.e2e.local_operator import Operator
 RUNS = int(os.environ.get("DARKROOM_SOAK_RUNS", "20"))
 PICTURES = 20
 SPEED = 2.0
-SEED = 14
+SEED = int(os.environ.get("DARKROOM_SOAK_SEED", "14"))
+LATEST_SECONDS = 12  # of a kill: a run of 20 pictures takes about so long
 LONGEST_SECONDS = 300  # that the command after a kill may take
 
 
@@ -50,6 +51,7 @@ def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Rand
                 time.sleep(chance.random())
                 process.kill()
     process.communicate(timeout=LONGEST_SECONDS)
+    print(f"{what}: exit code {process.returncode}, {operator.paid} paid, {len(operator.home)} home")
 
 
 @pytest.mark.timeout(4 * 3600)
@@ -60,10 +62,11 @@ def test_whatever_is_killed_each_picture_is_paid_once_and_comes_home(operator: O
         operator.add(PICTURES, f"{run}-")
         for _ in range(chance.choice([1, 1, 2])):
             process = operator.starts()
-            time.sleep(chance.uniform(2, 25))
+            time.sleep(chance.uniform(0.5, LATEST_SECONDS))
             kill(operator, process, chance)
         began = time.monotonic()
         assert operator.runs() == 0
+        print(f"run {run}: {time.monotonic() - began:.0f} s after the kill")
         assert time.monotonic() - began < LONGEST_SECONDS
         wanted = PICTURES * (run + 1)
         assert (operator.paid, len(operator.home)) == (wanted, wanted)
