@@ -18,11 +18,13 @@ def reported() -> Iterator[None]:
     """End the command with a sentence for an expected failure. A termination signal leaves nothing running."""
     from darkroom_local.progress_display import visible
 
-    wrong, failed = _expected()
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         yield
-    except (*wrong, *failed) as error:
+    except Exception as error:
+        wrong, failed = _expected()
+        if not isinstance(error, (*wrong, *failed)):
+            raise
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
         _echo_notes(error)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 1.5
 _LOOK_SECONDS = 0.02
 _TAIL_BYTES = 4000
 
@@ -98,7 +98,7 @@ def ending_all() -> Iterator[dict[str, Child]]:
 
 
 def end_groups(ended: Mapping[int, Callable[[], bool]]) -> None:
-    """Send SIGTERM to the groups, wait up to three seconds for their leaders, then kill what is left. Repeat safe.
+    """Send SIGTERM to the groups, wait 1.5 s at most for their leaders, then kill what is left. Repeat safe.
 
     `ended` maps the id of each group to a function that says whether its leader has ended.
     """

@@ -19,14 +19,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import boto3
-import botocore.session
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any
 
 from darkroom_local import child_processes
-from darkroom_local.certificates import Certificates, issue
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+
+    from darkroom_local.certificates import Certificates
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -73,6 +74,9 @@ class Endpoint:
     @cached_property
     def _session(self) -> boto3.Session:
         """The session that makes all clients. It reads neither the operator's AWS files nor AWS_PROFILE."""
+        import boto3  # not at the top: a command says its first line before AWS is imported
+        import botocore.session
+
         nowhere = (None, None, os.devnull, None)
         settings = {
             "profile": (None, None, None, None),
@@ -111,6 +115,8 @@ def embedded_cloud(*, wait_scale: float = 1.0, certificates: Certificates | None
 
     Its certificates are its own, unless somebody must trust them before it starts. Raises ChildFailed.
     """
+    from darkroom_local.certificates import issue
+
     with tempfile.TemporaryDirectory(prefix="darkroom-cloud-") as folder:
         cloud = launch(Path(folder), certificates or issue(Path(folder)), wait_scale=wait_scale)
         with child_processes.ending(cloud.child):
@@ -183,6 +189,8 @@ def free_port() -> int:
 
 
 def _client_config(more: dict[str, Any]) -> Config:
+    from botocore.config import Config
+
     # `proxies={}` keeps proxies of the environment away from loopback.
     options: dict[str, Any] = {"proxies": {}, "retries": {"mode": "standard", "total_max_attempts": 4}, **more}
     return Config(**options)

@@ -30,9 +30,8 @@ _PAUSE_SHARE = 4  # after a look the uploads, and the functions on this machine,
 _SAVED_A_LOOK = 8  # results brought before the next look, so that what is shown stays fresh
 _STALL_SECONDS = 1800.0  # nothing changed for any job: polls come at least every 600 s
 _INTAKE_SECONDS = 120.0  # no upload at all was taken in: the intake itself does not work
-_SUBMIT_SECONDS = (
-    2.0  # at a second Ctrl-C: for the answers of submits that are under way. Others are looked up by the next run
-)
+# At a second Ctrl-C, for the answers of submits that are under way. The next run looks up the others.
+_SUBMIT_SECONDS = 2.5
 
 
 class Stalled(Exception):

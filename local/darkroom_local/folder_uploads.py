@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError
-
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
@@ -111,6 +109,8 @@ def _version_named(s3: Any, version: str) -> Iterator[None]:
 
 def uploaded(s3: Any, bucket: str, item: Item) -> Sent | None:
     """An item whose upload was broken off, if it is in the bucket all the same."""
+    from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
+
     try:
         version = s3.head_object(Bucket=bucket, Key=item.key).get("VersionId")
     except ClientError:

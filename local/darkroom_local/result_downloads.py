@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
-
 from darkroom.errors import CURES, ErrorCode
 from darkroom.model import JobStatus
 from darkroom.output_keys import report_key, result_keys
@@ -28,9 +25,6 @@ from darkroom_local.job_views import JobView
 NOT_SENT = "NOT SENT"
 _MISSING = frozenset({"NoSuchKey", "404"})
 _PAY_AGAIN = "Look for it where you put it. `--again` makes it anew, and pays again."
-_ONE_BY_ONE = TransferConfig(
-    use_threads=False
-)  # the bucket is on this machine: threads would cost more than they bring
 NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
@@ -100,6 +94,8 @@ def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Colle
     A result that cannot be written is an outcome too, so that those of other files are still brought. Files in `out` that are
     not `ours` are the operator's: none is overwritten.
     """
+    from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
+
     item, size = sent.item, picture_sizes.size_of(sent.item.path)
     if job.status is not JobStatus.COMPLETED or not job.output_key:
         return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
@@ -160,6 +156,8 @@ def safe_target(out: Path, key: str) -> Path:
 
 
 def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) -> Path:
+    from boto3.s3.transfer import TransferConfig
+
     target = safe_target(out, key)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Not the name with more behind it: that may be longer than a file system takes.
@@ -167,7 +165,8 @@ def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) 
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:
-            s3.download_fileobj(bucket, key, file, Config=_ONE_BY_ONE)
+            # The bucket is on this machine: threads would cost more than they bring.
+            s3.download_fileobj(bucket, key, file, Config=TransferConfig(use_threads=False))
         # A file with these bytes is this result: the run that brought it was killed before it could say so.
         if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
             raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
@@ -178,6 +177,8 @@ def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) 
 
 
 def _report(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
     try:
         body = s3.get_object(Bucket=bucket, Key=report_key(key))["Body"].read()
     except ClientError as error:
