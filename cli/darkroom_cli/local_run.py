@@ -18,6 +18,7 @@ from darkroom_local import (
     option_checks,
     price_estimate,
     progress_display,
+    taken_formats,
 )
 from darkroom_local.file_screening import Screened
 from darkroom_local.folder_account import FolderAccount
@@ -47,7 +48,8 @@ def run_folder(request: Request) -> int:
     parameters = folder_uploads.parse_parameters(request.parameters)
     who, items = _checked(request, parameters)
     real = set(who.providers) - set(who.simulated)
-    for line in left_out.lines(request.folder, request.out, items):
+    provider = taken_formats.provider_of(items[0].settings, parameters)
+    for line in left_out.lines(request.folder, request.out, items, provider):
         typer.echo(progress_display.visible(line))
     paid = folder_account.paid_keys(request.out, is_real=bool(real))
     files = file_screening.screen(items, request.out, real, request.again, paid)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from darkroom import output_keys
 from darkroom.output_keys import result_keys
-from darkroom.setting_layers import canonical
-from darkroom_local import result_downloads
+from darkroom_local import result_downloads, taken_formats
 from darkroom_local.credits_csv import Done, named_results
-from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item, UnusableSetting, items_in
+from darkroom_local.folder_uploads import Item, UnusableSetting, items_in
 from darkroom_local.result_downloads import Outcome, UnsafeKey
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
@@ -40,14 +39,14 @@ def pictures(folder: Path, out: Path, settings: Mapping[str, str], parameters: M
         raise UnusableSetting("--out is FOLDER itself: results would replace the originals.")
     items = [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
     if not items:
-        raise UnusableSetting(f"There is no picture in {folder} ({' '.join(sorted(PICTURE_SUFFIXES))}).")
+        suffixes = taken_formats.suffixes(taken_formats.provider_of(settings, parameters))
+        raise UnusableSetting(f"There is no picture in {folder} ({' '.join(sorted(suffixes))}).")
     return items
 
 
 def is_paid(item: Item, real: Collection[str]) -> bool:
-    """Whether a real provider may be asked for the item: one that is named, or the stack's default."""
-    named = next((value.lower() for key, value in item.settings.items() if canonical(key) == "provider"), None)
-    return bool(real) and (named is None or named in real)
+    """Whether a real provider is asked for the item: the one that is named, or the stack's default."""
+    return taken_formats.provider_of(item.settings, item.parameters) in real
 
 
 def screen(

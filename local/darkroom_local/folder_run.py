@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from darkroom_local import credits_csv, folder_uploads, progress_display, result_downloads
+from darkroom_local import closing_report, credits_csv, folder_uploads, progress_display, result_downloads
 from darkroom_local.credits_csv import CREDITS_FILE, Receipts
 from darkroom_local.file_screening import Screened
 from darkroom_local.folder_uploads import Item, Sent
@@ -184,7 +184,7 @@ class _Jobs:
             for outcome in left:
                 self._rows.add(outcome)
         done = [outcome for outcome in self._saved.values() if outcome.is_completed]
-        return progress_display.left_behind(done, lost + left, self._out)
+        return closing_report.left_behind(done, lost + left, self._out)
 
     def _look(self, at_most: int | None) -> None:
         """Reads the open jobs' rows, shows them, and saves up to so many of those that are over."""
@@ -244,10 +244,13 @@ def _why_stalled(stack: LocalStack, what: str) -> str:
 
 
 def close(outcomes: Iterable[Outcome], out: Path, to: Console) -> int:
-    """Prints the closing table and the reasons of failures; answers the number of failures."""
+    """Prints the closing table, or where there is no terminal the sums; then the reasons of failures. Answers their number."""
     done = list(outcomes)
-    to.print(progress_display.closing_table(done))
-    for text in progress_display.failures(done):
+    if to.is_terminal:
+        to.print(closing_report.closing_table(done, to.width))
+    else:  # there each picture has its line
+        to.print(*closing_report.sums(done), sep="\n", markup=False, soft_wrap=True)
+    for text in closing_report.failures(done):
         to.print(text, soft_wrap=True)
     to.print(f"\nResults and {CREDITS_FILE} are in ", progress_display.visible(out), sep="", markup=False)
     return sum(outcome.is_failure for outcome in done)

@@ -19,9 +19,9 @@ from urllib.parse import urlencode
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
+from darkroom_local import taken_formats
 from darkroom_local.emulator_memory import VERSION_HEADER
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff"})
 _PUT = "before-call.s3.PutObject"
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128
@@ -67,11 +67,12 @@ class Sent:
 
 
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """The pictures below `folder`, by key; hidden files and folders are passed over."""
+    """The pictures below `folder` that the run's provider takes, by key; hidden files and folders are passed over."""
+    suffixes = taken_formats.suffixes(taken_formats.provider_of(settings, parameters or {}))
     return [
         Item(path, path.relative_to(folder).as_posix(), settings, parameters or {})
         for path in _visible_files(folder)
-        if path.suffix.lower() in PICTURE_SUFFIXES
+        if path.suffix.lower() in suffixes
     ]
 
 

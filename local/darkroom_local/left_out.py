@@ -6,15 +6,24 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from darkroom_local.folder_uploads import PICTURE_SUFFIXES, Item
+from darkroom.model import ImageFormat
+from darkroom.output_keys import SUFFIXES
+from darkroom_local import taken_formats
+from darkroom_local.folder_uploads import Item
 
 _HEAD_BYTES = 16
 _HIDDEN, _UNREADABLE, _EMPTY, _OTHER = "hidden", "unreadable", "empty", "no picture"
 _NOT_TAKEN = "Darkroom takes no such pictures. Convert them first."
-_RENAME = f"Give the name one of these endings: {' '.join(sorted(PICTURE_SUFFIXES))}."
-_WHY = {
-    "JPEG": _RENAME, "PNG": _RENAME, "TIFF": _RENAME, "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": _RENAME,
-    "GIF": _RENAME, "BMP": _NOT_TAKEN, _HIDDEN: "Names and folders that begin with a dot are passed over.",
+_READ = {
+    "JPEG": ImageFormat.JPEG,
+    "PNG": ImageFormat.PNG,
+    "TIFF": ImageFormat.TIFF,
+    "WebP": ImageFormat.WEBP,
+    "GIF": ImageFormat.GIF,
+}
+_WHY = dict.fromkeys(_READ, "") | {
+    "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "BMP": _NOT_TAKEN,
+    _HIDDEN: "Names and folders that begin with a dot are passed over.",
     _UNREADABLE: "They cannot be read.", _EMPTY: "They hold nothing.", _OTHER: "",
 }  # fmt: skip
 _STARTS = {
@@ -24,8 +33,9 @@ _BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys((b"heic", b"heix", 
 _NAMES_SHOWN = 3
 
 
-def lines(folder: Path, out: Path, taken: Iterable[Item]) -> list[str]:
-    """A line for each kind of file below `folder` that is not `taken` and no result in `out`: number, kind, why, examples."""
+def lines(folder: Path, out: Path, taken: Iterable[Item], provider: str) -> list[str]:
+    """A line for each kind of file below `folder` that is not `taken` and no result in `out`: number, kind, why, examples.
+    `provider` is the run's."""
     known, base = {item.path for item in taken}, out.resolve()
     kinds: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
@@ -33,7 +43,7 @@ def lines(folder: Path, out: Path, taken: Iterable[Item]) -> list[str]:
             name = path.relative_to(folder)
             is_hidden = any(part.startswith(".") for part in name.parts)
             kinds[_HIDDEN if is_hidden else kind_of(path)].append(name.as_posix())
-    return [_line(kind, kinds[kind]) for kind in _WHY if kind in kinds]
+    return [_line(kind, kinds[kind], _why(kind, provider)) for kind in _WHY if kind in kinds]
 
 
 def kind_of(path: Path) -> str:
@@ -52,6 +62,17 @@ def kind_of(path: Path) -> str:
     return next((kind for start, kind in _STARTS.items() if head.startswith(start)), _OTHER)
 
 
-def _line(kind: str, names: list[str]) -> str:
+def _why(kind: str, provider: str) -> str:
+    """Why files of a kind are left out, and what to do."""
+    form = _READ.get(kind)
+    if form is None:
+        return _WHY[kind]
+    if form in taken_formats.formats(provider):
+        return f"Give the name one of these endings: {' '.join(sorted(SUFFIXES[form]))}."
+    others = " or ".join(f"--set provider={name}" for name in taken_formats.takers(form))
+    return f"{provider} takes none. Convert them first, or use {others}."
+
+
+def _line(kind: str, names: list[str], why: str) -> str:
     more = ", …" if len(names) > _NAMES_SHOWN else ""
-    return f"left out: {len(names)} {kind}: {', '.join(names[:_NAMES_SHOWN])}{more}. {_WHY[kind]}".rstrip()
+    return f"left out: {len(names)} {kind}: {', '.join(names[:_NAMES_SHOWN])}{more}. {why}".rstrip()

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from darkroom.errors import CURES, ErrorCode
+from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
 from darkroom.output_keys import report_key, result_keys
 from darkroom.setting_layers import canonical
-from darkroom_local import picture_sizes
+from darkroom_local import local_cures, picture_sizes
 from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_views import JobView
 
@@ -84,8 +84,9 @@ class Outcome:
     @property
     def cure(self) -> str:
         """What to do about it."""
-        known = CURES.get(ErrorCode(self.code), "") if self.code in set(ErrorCode) else ""
-        return str(self.report.get("cure") or known)
+        if self.code in set(ErrorCode):
+            return local_cures.CURES[ErrorCode(self.code)]
+        return local_cures.IN_DOUBT if self.job.status is JobStatus.IN_DOUBT else str(self.report.get("cure", ""))
 
 
 def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Collection[str] = frozenset()) -> Outcome:

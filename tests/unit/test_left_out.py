@@ -18,12 +18,24 @@ def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path)
         (tmp_path / name).write_bytes(content)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "credits.csv").touch()
-    said = lines(tmp_path, tmp_path / "out", items_in(tmp_path, {}))
+    said = lines(tmp_path, tmp_path / "out", items_in(tmp_path, {}), "topaz")
     assert [line.partition(".")[0] for line in said] == [
-        "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 HEIC: phone", "left out: 1 WebP: web",
+        "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 WebP: web", "left out: 1 HEIC: phone",
         "left out: 1 hidden: ", "left out: 1 empty: empty", "left out: 1 no picture: notes",
     ]  # fmt: skip
-    assert "Convert them first." in said[2]
+    assert said[2].endswith("topaz takes none. Convert them first, or use --set provider=oxen.")
+    assert "Convert them first." in said[3]
+
+
+def test_a_format_that_the_provider_takes_is_a_picture(tmp_path: Path) -> None:
+    for name in ("a.webp", "b.gif", "c.jpg", "d"):
+        (tmp_path / name).write_bytes(b"RIFF\0\0\0\0WEBP")
+    assert [item.key for item in items_in(tmp_path, {"provider": "oxen"})] == ["a.webp", "b.gif", "c.jpg"]
+    assert [item.key for item in items_in(tmp_path, {})] == ["c.jpg"]
+    taken = items_in(tmp_path, {"provider": "oxen"})
+    assert lines(tmp_path, tmp_path / "out", taken, "oxen") == [
+        "left out: 1 WebP: d. Give the name one of these endings: .webp."
+    ]
 
 
 def test_a_file_that_no_row_names_keeps_its_picture_from_being_sent(tmp_path: Path) -> None:
