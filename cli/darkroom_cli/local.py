@@ -56,12 +56,17 @@ def run(
     fault: Faults = None,
     again: Annotated[bool, typer.Option("--again", help="Do pictures again that are in --out already.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a paid API is used.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then wait for more: each picture once it stopped growing, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Enhance every picture of FOLDER that is not in --out yet. The exit code is 1 if any has no result."""
     with local_extras("local run"):
         from darkroom_cli.local_run import Request, run_folder
     with reported():
-        request = Request(folder, out, settings or [], parameter or [], _api_key(), speed, fault or [], again, yes)
+        request = Request(
+            folder, out, settings or [], parameter or [], _api_key(), speed, fault or [], again, yes, watch
+        )
         raise typer.Exit(run_folder(request))
 
 

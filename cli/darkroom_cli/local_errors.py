@@ -46,7 +46,7 @@ def _expected() -> tuple[Errors, Errors]:
 
     from darkroom_local.child_processes import ChildFailed
     from darkroom_local.credits_csv import Unwritable
-    from darkroom_local.folder_account import AccountInUse
+    from darkroom_local.folder_account import AccountInUse, AccountUnwritable
     from darkroom_local.folder_run import Stalled
     from darkroom_local.folder_uploads import UnusableSetting
     from darkroom_local.provider_choice import NotServed
@@ -55,7 +55,7 @@ def _expected() -> tuple[Errors, Errors]:
 
     wrong = (NotServed, UnknownVendor, UnusableSetting)
     # A BotoCoreError says that the embedded cloud answers no more.
-    return wrong, (AccountInUse, BotoCoreError, ChildFailed, DeploymentFailed, Stalled, Unwritable)
+    return wrong, (AccountInUse, AccountUnwritable, BotoCoreError, ChildFailed, DeploymentFailed, Stalled, Unwritable)
 
 
 def _echo_notes(error: BaseException) -> None:

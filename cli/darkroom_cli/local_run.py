@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -13,6 +14,7 @@ from darkroom_local import (
     file_screening,
     folder_account,
     folder_uploads,
+    hot_folder,
     leaving,
     left_out,
     option_checks,
@@ -22,8 +24,8 @@ from darkroom_local import (
 )
 from darkroom_local.file_screening import Screened
 from darkroom_local.folder_account import FolderAccount
-from darkroom_local.folder_run import close, run_over
-from darkroom_local.folder_uploads import Item
+from darkroom_local.folder_run import Arrival, close, run_over, watch
+from darkroom_local.folder_uploads import Item, UnusableSetting
 from darkroom_local.local_stack import local_stack
 from darkroom_local.provider_choice import Cast, cast
 
@@ -41,6 +43,7 @@ class Request:
     faults: Sequence[str]
     again: bool
     yes: bool
+    watch: bool = False
 
 
 def run_folder(request: Request) -> int:
@@ -48,35 +51,58 @@ def run_folder(request: Request) -> int:
     parameters = folder_uploads.parse_parameters(request.parameters)
     who, items = _checked(request, parameters)
     real = set(who.providers) - set(who.simulated)
-    provider = taken_formats.provider_of(items[0].settings, parameters)
+    provider = taken_formats.provider_of(folder_uploads.parse_parameters(request.settings), parameters)
     for line in left_out.lines(request.folder, request.out, items, provider):
         typer.echo(progress_display.visible(line))
     paid = folder_account.paid_keys(request.out, is_real=bool(real))
     files = file_screening.screen(items, request.out, real, request.again, paid)
     if files.done_before:
         typer.echo(f"{len(files.done_before)} skipped: done before")
-    if not files.to_do and not files.unusable:
+    if not files.to_do and not files.unusable and not request.watch:
         return 0
     to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
     rows = folder_account.rows(request.out)
-    _agree_to_pay(price_estimate.question(to_pay, parameters, who.providers, rows), request.yes)
+    question = [price_estimate.question(to_pay, parameters, who.providers, rows)]
+    if request.watch and real:
+        question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
+    _agree_to_pay("\n".join(filter(None, question)), request.yes)
     with folder_account.opened(request.out, who.simulated, is_real=bool(real)) as account:
+        if request.watch:
+            return _run(request, parameters, account, _arrivals(request, parameters, account, real, paid))
         # Looked at once more: another run may have ended since.
         files = file_screening.screen(account.in_order(items), request.out, real, request.again, paid)
         return _run(request, parameters, account, files)
 
 
+def _arrivals(
+    request: Request, parameters: Mapping[str, str], account: FolderAccount, real: set[str], paid: set[str]
+) -> Iterator[Arrival]:
+    """The pictures of the folder as they come, without end; a None when there is none."""
+    settings = folder_uploads.parse_settings(request.settings, parameters)
+    find = partial(file_screening.found, request.folder, request.out, settings, parameters)
+    for ready in hot_folder.arrivals(find):
+        files = file_screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
+        yield from files.unusable
+        yield from files.to_do
+        yield None
+
+
 def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, list[Item]]:
     """Who serves, and the pictures. Raises UnusableSetting, NotServed."""
+    if request.watch and request.again:
+        raise UnusableSetting("--watch and --again do not go together. Run --again first, and then --watch.")
     option_checks.check_parameters(parameters)
     settings = folder_uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)
     option_checks.check_settings(settings, parameters, who.providers)
-    return who, file_screening.pictures(request.folder, request.out, settings, parameters)
+    typer.echo(f"Looking at {progress_display.visible(request.folder)} …")  # at once: to read 40,000 headers takes a while
+    return who, file_screening.pictures(request.folder, request.out, settings, parameters, request.watch)
 
 
-def _run(request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened) -> int:
+def _run(
+    request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened | Iterator[Arrival]
+) -> int:
     console = progress_display.console()
     stack = local_stack(
         topaz_api_key=request.key,
@@ -87,11 +113,14 @@ def _run(request: Request, parameters: Mapping[str, str], account: FolderAccount
     )
     with leaving.heeded() as is_leaving:
         show = progress_display.progress(console)
-        outcomes = run_over(stack, files, request.out, show, request.again, is_leaving)
+        if isinstance(files, Screened):
+            outcomes = run_over(stack, files, request.out, show, request.again, is_leaving)
+        else:
+            outcomes = watch(stack, files, request.out, show, is_leaving)
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
-    if is_leaving():
+    if is_leaving() and not request.watch:  # which ends so
         return is_leaving.exit_code
     return 1 if failed else 0
 

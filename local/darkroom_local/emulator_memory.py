@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from darkroom_local.emulator_version import require
 from darkroom_local.ledger_journal import Change, Journal, rows_of
 
 JOURNAL, RESULTS = "DARKROOM_JOURNAL", "DARKROOM_RESULTS"  # the environment variables: a file, a folder
@@ -26,6 +27,16 @@ def keep(journal: Path, results: Path) -> None:
     """Keeps tables in `journal`, and the result bucket's objects below `results`. Once, before the cloud serves."""
     from ministack.services import dynamodb, s3
 
+    require(dynamodb, {"handle_request": "headers", "_set_item": "item", "_remove_item": "sk_val"}, ("_tables",))
+    require(
+        s3,
+        {
+            "_persist_object": "obj",
+            "_persist_displaced_version": "bucket_name",
+            "_load_persisted_bucket": "bucket_path",
+        },
+        ("handle_request", "DATA_DIR", "S3_PERSIST", "_buckets"),
+    )
     name_buckets_alike()
     _Tables(dynamodb, journal).attach()
     _keep_results(s3, results)
@@ -35,6 +46,7 @@ def name_versions() -> None:
     """Lets a PutObject say which id its version gets, so that one upload has one id in each cloud."""
     from ministack.services import s3
 
+    require(s3, {"_put_object": "headers", "_record_object_version": "obj"}, ("new_uuid", "_object_versions"))
     wanted: contextvars.ContextVar[str] = contextvars.ContextVar("wanted", default="")
     put, record, new_id = s3._put_object, s3._record_object_version, s3.new_uuid
     naming: contextvars.ContextVar[str] = contextvars.ContextVar("naming", default="")
@@ -64,6 +76,7 @@ def name_buckets_alike() -> None:
     """Gives the buckets of a stack the same physical names in each cloud: a job's id has its bucket's name in it."""
     from ministack.services.cloudformation import provisioners
 
+    require(provisioners, attributes=("_RESOURCE_HANDLERS", "_NAME_SEED"))
     handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
     create = handlers["create"]
 

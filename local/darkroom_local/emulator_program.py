@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from darkroom_local import emulator_memory
-from darkroom_local.emulator_version import require
+from darkroom_local.emulator_version import EmulatorChanged, require
 from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
 
@@ -33,17 +34,20 @@ _KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT. Raises EmulatorChanged."""
+    """Serves until SIGTERM or SIGINT. With another version of the emulator it says so and ends."""
     # Not at the top: ministack reads the environment and sets up logging when it is imported.
     from ministack import app
     from ministack.core import lambda_runtime
     from ministack.services import dynamodb, lambda_svc
 
-    limit_workers(lambda_svc)
-    WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
-    emulator_memory.name_versions()
-    if emulator_memory.JOURNAL in os.environ:
-        emulator_memory.keep(Path(os.environ[emulator_memory.JOURNAL]), Path(os.environ[emulator_memory.RESULTS]))
+    try:
+        limit_workers(lambda_svc)
+        WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
+        emulator_memory.name_versions()
+        if emulator_memory.JOURNAL in os.environ:
+            emulator_memory.keep(Path(os.environ[emulator_memory.JOURNAL]), Path(os.environ[emulator_memory.RESULTS]))
+    except EmulatorChanged as changed:
+        sys.exit(str(changed))
     with asyncio.Runner(loop_factory=_PromptLoop) as runner:
         runner.run(serve(app.app, _server_settings()))
 

@@ -31,17 +31,23 @@ class Screened:
     unusable: list[Outcome] = field(default_factory=list)
 
 
-def pictures(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
-    """The pictures below `folder`, without the results that lie there when `out` does. Raises UnusableSetting: there are none, or
-    results would replace them."""
-    base = out.resolve()
-    if base == folder.resolve():
+def pictures(
+    folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str], may_be_none: bool = False
+) -> list[Item]:
+    """As `found`. Raises UnusableSetting: there are none, or results would replace them."""
+    if out.resolve() == folder.resolve():
         raise UnusableSetting("--out is FOLDER itself: results would replace the originals.")
-    items = [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
-    if not items:
+    items = found(folder, out, settings, parameters)
+    if not items and not may_be_none:
         suffixes = taken_formats.suffixes(taken_formats.provider_of(settings, parameters))
         raise UnusableSetting(f"There is no picture in {folder} ({' '.join(sorted(suffixes))}).")
     return items
+
+
+def found(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
+    """The pictures below `folder` now, without the results that lie there when `out` does."""
+    base = out.resolve()
+    return [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
 
 
 def is_paid(item: Item, real: Collection[str]) -> bool:

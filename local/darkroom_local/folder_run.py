@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,16 @@ _INTAKE_SECONDS = 120.0  # no upload at all was taken in: the intake itself does
 _SUBMIT_SECONDS = 2.5
 
 
+Arrival = Item | Outcome | None
+
+
 class Stalled(Exception):
     """No job changed for half an hour, or no upload was taken in within two minutes."""
 
 
 def run(
     stack: LocalStack,
-    items: Iterable[Item],
+    items: Iterable[Arrival],
     out: Path,
     show: progress_display.Progress,
     wait: Callable[[float], None] = time.sleep,
@@ -49,6 +52,7 @@ def run(
     is_leaving: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
     """Uploads the items and follows their jobs. Each result is in `out`, and its row in `credits.csv`, soon after its job ended.
+    An outcome among the items is a file that cannot be uploaded; at a None it looks after the jobs instead.
 
     Once `is_leaving`, it sends no more and follows only what a provider has. With `again`, what an earlier run paid for and
     could not save is made anew. However the run ends early, what is paid and ready is saved first, and the exception carries a
@@ -61,7 +65,7 @@ def run(
             for item in items:
                 if is_leaving():
                     break
-                jobs.send(item)
+                jobs.take(item, stall_seconds)
             jobs.follow(stall_seconds, is_leaving)
         except BaseException as error:
             with contextlib.suppress(Exception, KeyboardInterrupt):  # a stack that is gone; a second Ctrl-C
@@ -89,6 +93,18 @@ def run_over(
         return [*run(standing, files.to_do, out, show, again=again, is_leaving=is_leaving), *files.unusable]
 
 
+def watch(
+    stack: AbstractContextManager[LocalStack],
+    arrivals: Iterable[Arrival],
+    out: Path,
+    show: progress_display.Progress,
+    is_leaving: Callable[[], bool],
+) -> list[Outcome]:
+    """As `run`, with items that may come without end, until `is_leaving`."""
+    with stack as standing, show:
+        return run(standing, arrivals, out, show, is_leaving=is_leaving)
+
+
 class _Jobs:
     """The uploads of one run: which jobs they are, how each stands, and what is saved of them."""
 
@@ -101,14 +117,14 @@ class _Jobs:
         wait: Callable[[float], None],
         ended: Collection[str],
     ) -> None:
-        self._ended, self._ours = ended, credits_csv.named_results(out)
+        self._ended, self._ours = ended, set(credits_csv.named_results(out))
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
         self._sent: dict[str, Sent] = {}
         self._views: dict[str, JobView] = {}
-        self._saved: dict[str, Outcome] = {}  # by key
-        self._keys: list[str] = []
+        self._saved: dict[str, Outcome] = {}  # by job; by key where there is none
+        self._order: dict[str, None] = {}  # of the items: their jobs or keys
         self._sending: Item | None = None
         self._has_lost = False
         self._look_at = self._changed_at = time.monotonic()
@@ -116,12 +132,22 @@ class _Jobs:
     @property
     def outcomes(self) -> list[Outcome]:
         """What is saved, in the order of the items."""
-        return [self._saved[key] for key in self._keys if key in self._saved]
+        return [self._saved[one] for one in self._order if one in self._saved]
+
+    def take(self, arrival: Arrival, stall_seconds: float) -> None:
+        """Uploads an item, notes the outcome of one that cannot be uploaded, or looks after the jobs. Raises Stalled."""
+        if isinstance(arrival, Item):
+            self.send(arrival)
+        elif arrival is not None:
+            self._keep(arrival)
+        else:
+            self._look_when_due()
+            self._check_for_a_stall([job for job in self._views.values() if not job.is_over], stall_seconds)
+            self._wait(_LOOK_SECONDS)
 
     def send(self, item: Item) -> None:
         """Uploads one item, and looks after the others when it is time. Once a result could not be written, no more are paid for:
         the next would most likely be lost as well."""
-        self._keys.append(item.key)
         if self._has_lost:
             why = "An earlier result could not be written, so nothing more was sent."
             return self._keep(result_downloads.not_sent(item, why, "Mend that, then run again."))
@@ -132,8 +158,7 @@ class _Jobs:
         except OSError as error:
             self._keep(result_downloads.unreadable(item, error))
         self._sending = None
-        if time.monotonic() >= self._look_at:
-            self._look(_SAVED_A_LOOK)
+        self._look_when_due()
         return None
 
     def follow(self, stall_seconds: float, is_leaving: Callable[[], bool]) -> None:
@@ -151,13 +176,16 @@ class _Jobs:
             ]
             if not awaited and not in_work and not self._unsaved():
                 return
-            is_taken_in = any(job.status for job in self._views.values())
-            limit = stall_seconds if is_taken_in else min(_INTAKE_SECONDS, stall_seconds)
-            if time.monotonic() - self._changed_at > limit:
-                what = f"Nothing has changed for {limit:.0f} s with {len(awaited)} jobs open."
-                raise Stalled(_why_stalled(self._stack, what))
+            self._check_for_a_stall(awaited, stall_seconds)
             if not self._unsaved():
                 self._wait(max(0.0, self._look_at - time.monotonic()))
+
+    def _check_for_a_stall(self, awaited: Sequence[JobView], stall_seconds: float) -> None:
+        is_taken_in = any(job.status for job in self._views.values())
+        limit = stall_seconds if is_taken_in else min(_INTAKE_SECONDS, stall_seconds)
+        if awaited and time.monotonic() - self._changed_at > limit:
+            what = f"Nothing has changed for {limit:.0f} s with {len(awaited)} jobs open."
+            raise Stalled(_why_stalled(self._stack, what))
 
     def save_what_is_there(self) -> None:
         """After this nothing more is submitted, and what is over is saved. For a run that ends early."""
@@ -186,6 +214,10 @@ class _Jobs:
         done = [outcome for outcome in self._saved.values() if outcome.is_completed]
         return closing_report.left_behind(done, lost + left, self._out)
 
+    def _look_when_due(self) -> None:
+        if time.monotonic() >= self._look_at:
+            self._look(_SAVED_A_LOOK)
+
     def _look(self, at_most: int | None) -> None:
         """Reads the open jobs' rows, shows them, and saves up to so many of those that are over."""
         began = time.monotonic()
@@ -206,6 +238,9 @@ class _Jobs:
         self._look_at = ended + max(_LOOK_SECONDS, _PAUSE_SHARE * (ended - began))
 
     def _note(self, sent: Sent) -> None:
+        if sent.job_id in self._views and self._views[sent.job_id].is_over:
+            return  # the same content again, which has its result
+        self._order[sent.job_id] = None
         self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
         self._changed_at = time.monotonic()
 
@@ -213,11 +248,15 @@ class _Jobs:
         return [job for job in self._views.values() if job.is_over and not self._is_saved(job)]
 
     def _is_saved(self, job: JobView) -> bool:
-        return self._sent[job.job_id].item.key in self._saved
+        return job.job_id in self._saved
 
     def _keep(self, outcome: Outcome) -> None:
         self._rows.add(outcome)
-        self._saved[outcome.item.key] = outcome
+        one = outcome.job.job_id or outcome.item.key
+        self._order.setdefault(one)
+        self._saved[one] = outcome
+        if outcome.result:
+            self._ours.add(outcome.result.relative_to(self._out.resolve()).as_posix())
         self._has_lost |= outcome.is_lost
 
 

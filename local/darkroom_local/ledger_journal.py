@@ -19,6 +19,7 @@ from typing import Any
 from darkroom.model import JobStatus
 from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
 from darkroom.timestamps import stamp
+from darkroom_local.disk_sync import sync_folder
 
 Key = tuple[str, str]  # pk, sk
 Row = Mapping[str, Any]  # an item in DynamoDB's typed form
@@ -103,15 +104,6 @@ def paid_keys(path: Path) -> set[str]:
     """The source keys of all jobs that a provider has, had, or may have."""
     paid = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
     return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in paid}
-
-
-def sync_folder(folder: Path) -> None:
-    """Forces a folder's list of names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:

@@ -19,6 +19,7 @@ from darkroom.model import JobStatus
 from darkroom.output_keys import report_key, result_keys
 from darkroom.setting_layers import canonical
 from darkroom_local import local_cures, picture_sizes
+from darkroom_local.disk_sync import sync_folder
 from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_views import JobView
 
@@ -168,10 +169,12 @@ def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) 
         with partial.open("xb") as file:
             # The bucket is on this machine: threads would cost more than they bring.
             s3.download_fileobj(bucket, key, file, Config=TransferConfig(use_threads=False))
+            os.fsync(file.fileno())  # the account forgets a result that is home
         # A file with these bytes is this result: the run that brought it was killed before it could say so.
         if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
             raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
         os.replace(partial, target)
+        sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
     return target
