@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from darkroom_cli import local_words
+from darkroom_cli.error_handling import visible
 from darkroom_cli.local_errors import reported
 from darkroom_cli.optional_packages import local_extras
 
@@ -78,12 +80,12 @@ def demo(
     speed: Speed = 10.0,
 ) -> None:
     """Draw sample pictures and enhance them by every provider. One has a typo in its tag and is refused."""
+    typer.echo(f"Starting the embedded cloud with {local_words.providers(_api_key())} …")
     with local_extras("local demo"):
         from darkroom_local import progress_display
         from darkroom_local.demo import demo as run_demo
         from darkroom_local.local_stack import local_stack
     console = progress_display.console()
-    console.print("Starting the embedded cloud and deploying template.yaml …")
     with reported(), local_stack(topaz_api_key=_api_key(), speed=speed) as stack:
         as_meant = run_demo(stack, out, console)
     raise typer.Exit(0 if as_meant else 1)
@@ -97,10 +99,16 @@ def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, 
     with reported():
         chosen = folder_uploads.parse_parameters(parameter or [])
         option_checks.check_parameters(chosen)
+        if background_stack.standing_stack(_state(state)) is None:
+            typer.echo(f"# starting the embedded cloud with {local_words.providers(_api_key())} …")
         stands = background_stack.up(
             _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
         )
     typer.echo("# started" if stands.started else "# already up")
+    for line in stands.differs:
+        typer.echo(f"# with another {visible(line)}", err=True)
+    if stands.differs:
+        typer.echo("# To change that: darkroom local down, and then this command again.", err=True)
     for name, value in stands.stack.outputs.items():
         typer.echo(f"# {name}: {value}")
     for vendor, url in stands.stack.simulator_urls.items():

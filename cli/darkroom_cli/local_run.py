@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from darkroom_cli import local_words
 from darkroom_local import (
     file_screening,
     folder_account,
@@ -96,13 +97,17 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
     who = cast(request.key, parameters)
     who.check(settings)
     option_checks.check_settings(settings, parameters, who.providers)
-    typer.echo(f"Looking at {progress_display.visible(request.folder)} …")  # at once: to read 40,000 headers takes a while
+    typer.echo(
+        f"Looking at {progress_display.visible(request.folder)} …"
+    )  # at once: to read 40,000 headers takes a while
     return who, file_screening.pictures(request.folder, request.out, settings, parameters, request.watch)
 
 
 def _run(
     request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened | Iterator[Arrival]
 ) -> int:
+    if not request.key:  # with one, the question says so
+        typer.echo(f"Starting {local_words.providers(None)} …")
     console = progress_display.console()
     stack = local_stack(
         topaz_api_key=request.key,

@@ -7,6 +7,7 @@ command line shows that it belongs to the stack.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -26,10 +27,11 @@ _NOTE, _WORK = "stack.json", "darkroom-stack"
 
 @dataclass(frozen=True)
 class Standing:
-    """The stack of a state folder, and whether this call started it."""
+    """The stack of a state folder, whether this call started it, and if not, which of its options are not those of the call."""
 
     stack: LocalStack
     started: bool
+    differs: tuple[str, ...] = ()
 
 
 def up(
@@ -44,9 +46,9 @@ def up(
 
     Raises ChildFailed, DeploymentFailed, UnknownVendor; nothing runs then.
     """
-    note = _read(state)
+    note, asked = _read(state), _options(topaz_api_key, speed, faults, parameters or {})
     if note is not None and _is_alive(note):
-        return Standing(_stack_of(note), started=False)
+        return Standing(_stack_of(note), started=False, differs=_differences(note.get("options", {}), asked))
     down(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = state.resolve() / _WORK  # children run there, wherever this command was given
@@ -62,7 +64,7 @@ def up(
             parameters=parameters or {},
             simulator_urls={},
         )
-        _write(state, _note(stack, _pids(children)))
+        _write(state, _note(stack, _pids(children)) | {"options": asked})
     except BaseException:
         _end(_pids(children))
         shutil.rmtree(work, ignore_errors=True)
@@ -84,6 +86,19 @@ def standing_stack(state: Path) -> LocalStack | None:
     """Return the stack; None if there is none, or if one of its processes has ended."""
     note = _read(state)
     return _stack_of(note) if note is not None and _is_alive(note) else None
+
+
+def _options(key: str | None, speed: float, faults: Sequence[str], parameters: Mapping[str, str]) -> dict[str, str]:
+    """The options of a call as texts. Of the key only a hash."""
+    said = {f"--parameter {name}": value for name, value in parameters.items()}
+    whose = f"one with the fingerprint {hashlib.sha256(key.encode()).hexdigest()[:12]}" if key else "none"
+    return {"--speed": f"{speed:g}", "--fault": " ".join(sorted(faults)) or "none", "the real key": whose, **said}
+
+
+def _differences(stands: Mapping[str, str], asked: Mapping[str, str]) -> tuple[str, ...]:
+    """What stands and what is asked, for each option where they are not alike; nothing for a note without options."""
+    names = [name for name in {**stands, **asked} if stands and stands.get(name) != asked.get(name)]
+    return tuple(f"{name}: {stands.get(name, 'not given')} (asked: {asked.get(name, 'not given')})" for name in names)
 
 
 def _pids(children: Mapping[str, Child]) -> dict[str, int]:

@@ -151,7 +151,8 @@ def _end(job: JobView) -> str:
 def amount(credits: Decimal | None, provider: str | None) -> str:
     """Credits with their unit, as in `2 credits` or `500 × 0.0001 USD`."""
     unit = unit_of(provider) or "credits"
-    return f"{number(credits)} {unit if unit.isalpha() else f'× {unit}'}"
+    word = unit.removesuffix("s") if credits == 1 else unit
+    return f"{number(credits)} {word if unit.isalpha() else f'× {unit}'}"
 
 
 def _remaining(job: JobView) -> str:
