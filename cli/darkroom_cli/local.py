@@ -95,10 +95,11 @@ def demo(
 def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, state: State = None) -> None:
     """Start a stack that stays until `down`, and print how to reach it. If it is up already, only print."""
     with local_extras("local up"):
-        from darkroom_local import background_stack, folder_uploads, option_checks
+        from darkroom_local import background_stack, folder_uploads, option_checks, simulator_processes
     with reported():
         chosen = folder_uploads.parse_parameters(parameter or [])
         option_checks.check_parameters(chosen)
+        option_checks.check_faults(simulator_processes.faults_by_vendor(fault or []))
         if background_stack.standing_stack(_state(state)) is None:
             typer.echo(f"# starting the embedded cloud with {local_words.providers(_api_key())} …")
         stands = background_stack.up(

@@ -42,7 +42,7 @@ def reported() -> Iterator[None]:
 
 def _expected() -> tuple[Errors, Errors]:
     """The errors of wrong options, and those of all that can fail. They need the optional packages."""
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom_local.child_processes import ChildFailed
     from darkroom_local.credits_csv import Unwritable
@@ -54,8 +54,17 @@ def _expected() -> tuple[Errors, Errors]:
     from darkroom_local.stack_deployment import DeploymentFailed
 
     wrong = (NotServed, UnknownVendor, UnusableSetting)
-    # A BotoCoreError says that the embedded cloud answers no more.
-    return wrong, (AccountInUse, AccountUnwritable, BotoCoreError, ChildFailed, DeploymentFailed, Stalled, Unwritable)
+    # A BotoCoreError says that the embedded cloud answers no more, a ClientError that it refuses.
+    return wrong, (
+        AccountInUse,
+        AccountUnwritable,
+        BotoCoreError,
+        ClientError,
+        ChildFailed,
+        DeploymentFailed,
+        Stalled,
+        Unwritable,
+    )
 
 
 def _echo_notes(error: BaseException) -> None:

@@ -21,6 +21,7 @@ from darkroom_local import (
     option_checks,
     price_estimate,
     progress_display,
+    simulator_processes,
     taken_formats,
 )
 from darkroom_local.file_screening import Screened
@@ -93,6 +94,8 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
     if request.watch and request.again:
         raise UnusableSetting("--watch and --again do not go together. Run --again first, and then --watch.")
     option_checks.check_parameters(parameters)
+    option_checks.check_for_a_run(parameters)
+    option_checks.check_faults(simulator_processes.faults_by_vendor(request.faults))
     settings = folder_uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)

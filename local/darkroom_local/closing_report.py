@@ -27,7 +27,7 @@ def closing_table(outcomes: Iterable[Outcome], width: int = _WIDE) -> Table:
     that is not `width` columns wide has no room for the files' lengths, and for the provider in each row."""
     rows, is_wide = list(outcomes), width >= _WIDE
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False, padding=(0, 1 if is_wide else 0))
-    table.add_column("file", f"{len(rows)} files", overflow="fold")
+    table.add_column("file", _files(rows), overflow="fold")
     for name in ("from", "to", *(["provider"] if is_wide else []), "model"):
         table.add_column(name, overflow="fold")
     table.add_column("credits", justify="right")
@@ -53,7 +53,11 @@ def sums(outcomes: Iterable[Outcome]) -> list[str]:
         for provider, its in _by_provider(rows).items()
     ]
     done = sum(outcome.is_completed for outcome in rows)
-    return [*lines, f"{len(rows)} files, {done} completed, {dollars(_total(o.job.cost_usd for o in rows))} USD"]
+    return [*lines, f"{_files(rows)}, {done} completed, {dollars(_total(o.job.cost_usd for o in rows))} USD"]
+
+
+def _files(rows: Sequence[Outcome]) -> str:
+    return f"{len(rows)} file{'' if len(rows) == 1 else 's'}"
 
 
 def _row(outcome: Outcome, is_wide: bool) -> list[Text | str]:
