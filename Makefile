@@ -1,4 +1,4 @@
-# Darkroom: everything a developer or CI runs. `make help` lists it. Once `make install` has run, neither `make demo`
+# Darkroom: all commands that a developer or CI runs. `make help` lists them. After `make install`, neither `make demo`
 # nor `make test` uses the network.
 
 PYTHON ?= python3
@@ -15,13 +15,13 @@ ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
 TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
 OUT ?= demo-results
-BENCH ?= # which benchmarks; all unless said
-QUICK ?= # anything: small sizes, few rounds, nothing written down
+BENCH ?= # the names of the benchmarks to run; empty means all
+QUICK ?= # any text here means small sizes and few rounds, and no results are written
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check lint types versions template docs smoke soak bench lock clean
 
-help: ## what can be made
+help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 $(INSTALLED): pyproject.toml requirements.lock
@@ -33,7 +33,7 @@ $(BENCH_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev,bench]' -c requirements.lock
 	touch $@
 
-# What ships beside the runtime in the Lambda layer, as the embedded cloud deploys it.
+# The packages that the Lambda layer contains in addition to the runtime. The embedded cloud deploys this folder.
 $(LAYER): layers/core/requirements.txt $(INSTALLED)
 	rm -rf .build/layer
 	$(BIN)/python -m pip install $(PIP_QUIET) -r layers/core/requirements.txt -t .build/layer/python --only-binary=:all:
@@ -44,7 +44,7 @@ $(GATES_INSTALLED): requirements-gates.txt
 	$(GATES)/bin/python -m pip install $(PIP_QUIET) -r requirements-gates.txt
 	touch $@
 
-# In an environment of its own: it pins boto3 and click.
+# The SAM CLI has its own environment, because it pins boto3 and click.
 $(SAM):
 	$(PYTHON) -m venv .venv-sam
 	.venv-sam/bin/python -m pip install $(PIP_QUIET) aws-sam-cli==1.170.0
@@ -52,17 +52,17 @@ $(SAM):
 $(ASL_VALIDATOR):
 	npm install --no-save --no-audit --no-fund --silent --prefix .gates asl-validator@4.0.0
 
-install: $(INSTALLED) $(LAYER) ## the environment, from pyproject.toml and requirements.lock
+install: $(INSTALLED) $(LAYER) ## create the environment from pyproject.toml and requirements.lock
 
-demo: install ## pictures through the whole application on this machine, into demo-results/
+demo: install ## send pictures through the whole application on this machine; results go to demo-results/
 	env -u TOPAZ_API_KEY $(BIN)/darkroom local demo --out $(OUT)
 
-# Each process of the tests would compile all of them anew.
+# Python must be allowed to write byte-code here. If it is not, each test process compiles all modules again.
 test: export PYTHONDONTWRITEBYTECODE =
-test: install ## every test; needs Python only, and no network once installed
+test: install ## run every test; needs only Python, and no network after make install
 	$(BIN)/pytest -n auto --dist loadscope $(wildcard $(TESTS))
 
-check: lint types versions template ## what CI checks before the tests
+check: lint types versions template ## run what CI checks before the tests
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -72,7 +72,7 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-versions: $(INSTALLED) ## the sources on each Python from 3.11 on that this machine has
+versions: $(INSTALLED) ## check the sources on each Python version from 3.11 on that this machine has
 	$(BIN)/python -m tests.smoke.python_versions $(PYTHONS)
 
 template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
@@ -80,23 +80,23 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml
 	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
 
-docs: $(INSTALLED) ## docs/models.md, from the catalogs
+docs: $(INSTALLED) ## write docs/models.md from the catalogs
 	$(BIN)/python -m darkroom_cli.models_page docs/models.md
 
-smoke: install $(SAM) ## the real SAM CLI builds and deploys onto the embedded cloud; an upload flows through
+smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and process an upload
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
 
-soak: install ## what takes half an hour: 10,000 schedules, killed workers, large pictures
+soak: install ## run the tests that take half an hour: 10,000 schedules, killed workers, large pictures
 	$(BIN)/pytest tests/soak
 
-bench: install $(BENCH_INSTALLED) ## what is claimed of speed, size and price, measured; needs nginx (BENCH=finalize QUICK=1)
+bench: install $(BENCH_INSTALLED) ## measure what the pages claim about speed, size and price; needs nginx (BENCH=finalize QUICK=1)
 	$(BIN)/python -m benchmarks.run $(if $(strip $(QUICK)),--quick) $(BENCH)
 
-lock: ## pin anew every package that pyproject.toml asks for
+lock: ## pin every package of pyproject.toml at its newest allowed version
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
 	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev,bench]'
 	{ head -n 2 requirements.lock; .build/lock/bin/python -m pip freeze --exclude darkroom | LC_ALL=C sort -f; } > .build/requirements.lock
 	mv .build/requirements.lock requirements.lock
 
-clean: ## remove what make made
+clean: ## remove all that make has created
 	rm -rf $(VENV) $(GATES) .venv-sam .gates .build .aws-sam dist $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

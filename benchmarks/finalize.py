@@ -53,7 +53,7 @@ def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
     """Copy with the application's own adapters, put together as in finalize."""
     from botocore.credentials import Credentials
 
-    from darkroom.aws.multipart_copy import MultipartCopy
+    from darkroom.aws.multipart_put import MultipartPut
     from darkroom.aws.output_bucket import S3OutputBucket
     from darkroom.providers import http_client as provider_http
     from darkroom.providers.downloads import Downloads
@@ -62,7 +62,7 @@ def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
     client = s3(sink, authority)
     downloads = Downloads(provider_http.new_client(context), local=True, context=lambda: context)
     outputs = S3OutputBucket(
-        client, "bucket", MultipartCopy(client, lambda: Credentials("id", "secret"), lambda: context, workers)
+        client, "bucket", MultipartPut(client, lambda: Credentials("id", "secret"), lambda: context, workers)
     )
 
     def work() -> None:

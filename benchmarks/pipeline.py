@@ -45,8 +45,8 @@ class Burst:
     floor_states: float  # the emulator's time for as many executions with functions that do nothing
 
     @property
-    def beyond(self) -> float:
-        """Return a job's seconds beyond the provider's time."""
+    def overhead(self) -> float:
+        """Return the seconds that a job took in all, less those that the provider needed."""
         return self.to_claim + self.to_submit + self.to_result
 
 
@@ -134,7 +134,7 @@ def _result(bursts: list[Burst], memory: list[tuple[str, float]]) -> Result:
         for one, floor in zip(bursts, floors, strict=True)
     ]
     stages: list[list[object]] = [
-        [one.uploads, one.to_claim, one.to_submit, one.to_result, one.beyond] for one in bursts
+        [one.uploads, one.to_claim, one.to_submit, one.to_result, one.overhead] for one in bursts
     ]
     tables = [
         Table("The whole way", columns, rows),

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import container, queue_messages
-from darkroom.pipeline.submit_outcomes import RetryLater
+from darkroom.pipeline.message_outcomes import RetryLater
 
 logger, metrics, application = Logger(), Metrics(), container.of_this_process()
 

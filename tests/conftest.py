@@ -1,6 +1,6 @@
-"""How tests are distributed over processes: tests that share a resource stay together, the others go file by file.
+"""Distributes the tests over processes. Tests that share a resource run in one process. All others are given out file by file.
 
-The longest scopes start first, so that no process ends long after the others.
+The longest scopes start first, so that no process is still busy long after the others have ended.
 """
 
 from __future__ import annotations
@@ -13,40 +13,42 @@ import pytest
 from botocore import session as sessions
 from xdist.scheduler import LoadScopeScheduling
 
-# Scopes larger or longer than a usual file, in the order of their start: folders that share one cloud or check all their
-# tests at the end, and files that run for a minute. Those that mostly wait (e2e) alternate with those that compute.
+# Scopes that are larger than one file or run longer than a usual file, in the order in which they start. A folder is
+# one scope if its tests share one cloud or are checked together at the end. Scopes that mostly wait (e2e) alternate
+# with those that compute.
 LONG_SCOPES = (
     "tests/e2e/",
     "tests/faults/test_schedules.py",
-    "tests/e2e/test_operating.py",  # with a cloud of its own
+    "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
     "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
 )
-WAITING_PROCESSES = 2  # at any time about so many wait for the cloud, and need no core
+WAITING_PROCESSES = 2  # at any time about this many processes wait for the cloud and need no core
 MOST_PROCESSES = 6
 
 
 def scope_of(nodeid: str) -> str:
-    """Return the longest of the long scopes that the test is in, or its file."""
+    """Return the longest entry of LONG_SCOPES that contains the test, or else the test's file."""
     path = nodeid.partition("::")[0]
     return max((scope for scope in LONG_SCOPES if path.startswith(scope)), key=len, default=path)
 
 
 class LongScopesFirst(LoadScopeScheduling):
-    """Give a process one scope at a time, in the order of collection."""
+    """Gives each process one scope at a time, in the order in which pytest collected the tests."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)
-        config.option.loadscopereorder = False  # by number of tests, which says nothing about their length
+        # pytest-xdist would sort scopes by their number of tests, which says nothing about their length.
+        config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
 
 
 def pytest_configure() -> None:
-    """Let all boto3 sessions of the process share the service models. To read them takes longer than most tests."""
+    """Let all boto3 sessions of the process share the service models, because reading them takes longer than most tests."""
     sessions.create_loader = functools.cache(sessions.create_loader)
 
 

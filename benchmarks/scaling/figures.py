@@ -50,7 +50,7 @@ class Figures:
 
 
 def figures(burst: Burst) -> Figures:
-    """Return the figures of a burst that has ended."""
+    """Reduce a burst that has ended to its counts, times and costs for the report."""
     scenario, functions, executions = burst.scenario, burst.functions, burst.executions
     statuses, ended = burst.statuses, sorted(burst.ended_at)
     done, uploads = max(statuses["COMPLETED"], 1), scenario.uploads

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from darkroom.container import Container
     from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.operator_commands import OperatorCommands
-    from darkroom.ports import Interventions
+    from darkroom.ports import OperatorLedger
 
 DEFAULT_STACK = "darkroom"
 SUBMIT = "Submit"  # the function's logical id in the template
@@ -40,9 +40,9 @@ class Deployment:
         return self.container.operate
 
     @property
-    def interventions(self) -> Interventions:
+    def operator_ledger(self) -> OperatorLedger:
         """Return the part of the ledger that finds and changes jobs for people."""
-        return self.container.adapters.interventions
+        return self.container.adapters.operator_ledger
 
     @property
     def reconciliation(self) -> Reconcile:

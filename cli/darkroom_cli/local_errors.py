@@ -46,8 +46,8 @@ def _expected() -> tuple[Errors, Errors]:
 
     from darkroom_local.child_processes import ChildFailed
     from darkroom_local.credits_csv import Unwritable
-    from darkroom_local.folder_account import AccountInUse, AccountUnwritable
     from darkroom_local.folder_run import Stalled
+    from darkroom_local.folder_state import AccountInUse, AccountUnwritable
     from darkroom_local.folder_uploads import UnusableSetting
     from darkroom_local.provider_choice import NotServed
     from darkroom_local.simulator_processes import UnknownVendor

@@ -13,7 +13,7 @@ import typer
 from darkroom_cli import local_words
 from darkroom_local import (
     file_screening,
-    folder_account,
+    folder_state,
     folder_uploads,
     hot_folder,
     leaving,
@@ -25,8 +25,8 @@ from darkroom_local import (
     taken_formats,
 )
 from darkroom_local.file_screening import Screened
-from darkroom_local.folder_account import FolderAccount
 from darkroom_local.folder_run import Arrival, close, run_over, watch
+from darkroom_local.folder_state import FolderAccount
 from darkroom_local.folder_uploads import Item, UnusableSetting
 from darkroom_local.local_stack import local_stack
 from darkroom_local.provider_choice import Cast, cast
@@ -56,19 +56,19 @@ def run_folder(request: Request) -> int:
     provider = taken_formats.provider_of(folder_uploads.parse_parameters(request.settings), parameters)
     for line in left_out.lines(request.folder, request.out, items, provider):
         typer.echo(progress_display.visible(line))
-    paid = folder_account.paid_keys(request.out, is_real=bool(real))
+    paid = folder_state.paid_keys(request.out, is_real=bool(real))
     files = file_screening.screen(items, request.out, real, request.again, paid)
     if files.done_before:
         typer.echo(f"{len(files.done_before)} skipped: done before")
     if not files.to_do and not files.unusable and not request.watch:
         return 0
     to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
-    rows = folder_account.rows(request.out)
+    rows = folder_state.rows(request.out)
     question = [price_estimate.question(to_pay, parameters, who.providers, rows)]
     if request.watch and real:
         question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
     _agree_to_pay("\n".join(filter(None, question)), request.yes)
-    with folder_account.opened(request.out, who.simulated, is_real=bool(real)) as account:
+    with folder_state.opened(request.out, who.simulated, is_real=bool(real)) as account:
         if request.watch:
             return _run(request, parameters, account, _arrivals(request, parameters, account, real, paid))
         # Looked at once more: another run may have ended since.

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from darkroom.catalog import Catalog, Model, Parameter
 from darkroom.catalog.parameter_values import describe_allowed
-from darkroom_cli import catalog_wording
-from darkroom_cli.catalog_wording import Citations, amount
+from darkroom_cli import model_wording
 from darkroom_cli.error_handling import visible
+from darkroom_cli.model_wording import Citations, amount
 
 
 def providers_table(books: Iterable[Catalog]) -> Table:
@@ -28,31 +28,31 @@ def providers_table(books: Iterable[Catalog]) -> Table:
             table,
             book.provider,
             book.unit,
-            catalog_wording.price_of_one(book),
+            model_wording.price_of_one(book),
             book.default_model,
             len(book.models),
-            catalog_wording.retention(book),
-            catalog_wording.largest_file(book),
+            model_wording.retention(book),
+            model_wording.largest_file(book),
         )
     return table
 
 
 def models_table(book: Catalog) -> Table:
     """Return a table with a row for each model of the provider. It has columns for ends and doubts if there are any."""
-    ages: dict[str, Callable[[Model], str]] = {"retires": catalog_wording.end, "doubtful": lambda model: model.doubt}
+    ages: dict[str, Callable[[Model], str]] = {"retires": model_wording.end, "doubtful": lambda model: model.doubt}
     told = {name: say for name, say in ages.items() if any(map(say, book.models.values()))}
     table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous", *told)
     for model in book.models.values():
         _add(
             table,
             f"{model.name} (default)" if model.name == book.default_model else model.name,
-            catalog_wording.price(book, model),
-            catalog_wording.formats(model.input_formats),
-            catalog_wording.output(model),
-            catalog_wording.size(model),
-            catalog_wording.megapixels(model),
-            catalog_wording.inputs(model),
-            catalog_wording.synchronous(model),
+            model_wording.price(book, model),
+            model_wording.formats(model.input_formats),
+            model_wording.output(model),
+            model_wording.size(model),
+            model_wording.megapixels(model),
+            model_wording.inputs(model),
+            model_wording.synchronous(model),
             *(say(model) for say in told.values()),
         )
     return table
@@ -71,18 +71,18 @@ def _facts(book: Catalog, model: Model, citations: Citations) -> Table:
         "provider": (book.provider, None),
         "model": (model.name, own),
         "sent as": (model.wire, own),
-        "endpoint": (catalog_wording.section(model), own),
-        "price": (catalog_wording.price(book, model), price),
-        "price of one": (catalog_wording.price_of_one(book), book.sources.get("credit_price_usd")),
-        "input": (catalog_wording.formats(model.input_formats), own),
-        "output": (catalog_wording.output(model), own),
-        "size": (catalog_wording.size(model), model.size_source),
-        "MP in / out": (catalog_wording.megapixels(model), limits),
+        "endpoint": (model_wording.section(model), own),
+        "price": (model_wording.price(book, model), price),
+        "price of one": (model_wording.price_of_one(book), book.sources.get("credit_price_usd")),
+        "input": (model_wording.formats(model.input_formats), own),
+        "output": (model_wording.output(model), own),
+        "size": (model_wording.size(model), model.size_source),
+        "MP in / out": (model_wording.megapixels(model), limits),
         "largest side": (f"{amount(model.max_side_pixels)} pixels", limits),
-        "largest file": (catalog_wording.largest_file(book), book.sources.get("max_request_bytes")),
-        "results kept": (catalog_wording.retention(book), book.sources.get("result_retention_hours")),
-        "sent by": (catalog_wording.inputs(model), own),
-        "synchronous": (catalog_wording.synchronous(model), model.synchronous_source),
+        "largest file": (model_wording.largest_file(book), book.sources.get("max_request_bytes")),
+        "results kept": (model_wording.retention(book), book.sources.get("result_retention_hours")),
+        "sent by": (model_wording.inputs(model), own),
+        "synchronous": (model_wording.synchronous(model), model.synchronous_source),
         **_life(model),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -99,7 +99,7 @@ def _life(model: Model) -> dict[str, tuple[str, str | None]]:
     life = model.lifecycle
     facts: dict[str, tuple[str, str | None]] = {}
     if life.since:
-        facts["since"] = (catalog_wording.since(model), life.since.source)
+        facts["since"] = (model_wording.since(model), life.since.source)
     for number, announcement in enumerate(life.retires):
         facts["or retires" if number else "retires"] = (announcement.on.isoformat(), announcement.source)
     if life.replaced_by:
@@ -115,7 +115,7 @@ def _parameters(model: Model, citations: Citations) -> Table:
         _add(
             table,
             parameter.name,
-            catalog_wording.wire(parameter),
+            model_wording.wire(parameter),
             describe_allowed(parameter),
             parameter.default or "",
             "yes" if parameter.required else "",
@@ -157,7 +157,7 @@ def model_facts(book: Catalog, model: Model) -> dict[str, object]:
         "wire_name": model.wire,
         "endpoint": model.endpoint,
         "is_default": model.name == book.default_model,
-        "credits": _number(catalog_wording.credits(model)),
+        "credits": _number(model_wording.credits(model)),
         "mp_per_credit": _number(model.mp_per_credit),
         "input_formats": [form.value for form in model.input_formats],
         "output_formats": [form.value for form in model.output_formats],
@@ -170,9 +170,9 @@ def model_facts(book: Catalog, model: Model) -> dict[str, object]:
         "max_output_mp": _number(model.max_output_mp),
         "max_side_pixels": model.max_side_pixels,
         "inputs": list(model.inputs),
-        "synchronous": catalog_wording.when_synchronous(model),
+        "synchronous": model_wording.when_synchronous(model),
         "max_synchronous_output_mp": _number(model.synchronous_max_output_mp),
-        "since": catalog_wording.since(model) or None,
+        "since": model_wording.since(model) or None,
         "retires": [{"on": each.on.isoformat(), "source": each.source} for each in model.lifecycle.retires],
         "replaced_by": model.lifecycle.replaced_by,
         "doubt": model.doubt or None,

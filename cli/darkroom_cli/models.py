@@ -76,10 +76,10 @@ def models(
     model is past its date or a vendor has changed.
     """
     if probe is not None:
-        from darkroom_cli import probe as probing
+        from darkroom_cli import spelling_probe
 
         with reported():
-            probing.run(probe.strip().lower(), stack, yes)
+            spelling_probe.run(probe.strip().lower(), stack, yes)
     elif check:
         names = [provider] if provider else catalog.providers()
         _check([_provider(name, model or []) for name in names])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from darkroom import catalog
 from darkroom.catalog import Catalog, Kind, Model, Parameter
-from darkroom_cli import catalog_wording
-from darkroom_cli.catalog_wording import Citations, amount
+from darkroom_cli import model_wording
 from darkroom_cli.error_handling import visible
+from darkroom_cli.model_wording import Citations, amount
 
 FEW = 2  # a row names up to so many models that do not take a key; beyond that, it names those that do
 
@@ -25,14 +25,14 @@ page. `darkroom models` shows the same in a terminal. [settings.md](settings.md)
 Darkroom's own.
 
 - **Price**: `1 credit a 24 MP` counts the megapixels of the result. Every 24 MP cost one credit, and a part of 24 MP
-  costs as much as a whole. `{catalog_wording.ESTIMATE}` means that Darkroom asks the vendor before it reserves credits.
+  costs as much as a whole. `{model_wording.ESTIMATE}` means that Darkroom asks the vendor before it reserves credits.
 - **Size**: with `sides`, the keys `output_width`, `output_height` or `scale` set the size; without them, Darkroom asks
   for the picture's own size. With `2x, 4x`, the keys `upscale_factor` or `scale` choose one of these factors. With any
   other entry, the size cannot be set.
 - **Output**: the formats of the result. `output_format` chooses one of them, where the model takes that key. Without it,
   the result has the image's own format if that is in the list, and otherwise the first format in the list.
 - **Sent by**: the ways in which the image reaches the vendor. `input_by` chooses one; the first is the default.
-- **Synchronous**: `{catalog_wording.ON_REQUEST}` means with `synchronous=true`. `{catalog_wording.ALWAYS}` means that the
+- **Synchronous**: `{model_wording.ON_REQUEST}` means with `synchronous=true`. `{model_wording.ALWAYS}` means that the
   model has no other way.
 - **Default**: what the vendor does if the key is not set. If the key is required, Darkroom sends this value instead. An
   empty cell means that the vendor chooses. Darkroom always sends `output_format`.
@@ -71,10 +71,10 @@ def _provider(book: Catalog) -> str:
 def _account(book: Catalog, citations: Citations) -> Iterable[str]:
     """Yield a line for each fact about the account, with its source, and for each fact that all models share."""
     facts = {
-        "credit_price_usd": f"Price of one: {catalog_wording.price_of_one(book)}, unless the stack's `CreditPriceUsd` says "
+        "credit_price_usd": f"Price of one: {model_wording.price_of_one(book)}, unless the stack's `CreditPriceUsd` says "
         "otherwise",
-        "max_request_bytes": f"Largest file: {catalog_wording.largest_file(book)}",
-        "result_retention_hours": f"Results can be fetched for {catalog_wording.retention(book)}",
+        "max_request_bytes": f"Largest file: {model_wording.largest_file(book)}",
+        "result_retention_hours": f"Results can be fetched for {model_wording.retention(book)}",
     }
     yield f"- Default model: {_code(book.default_model)}"
     yield f"- Unit of its account: {_text(book.unit)}"
@@ -86,12 +86,12 @@ def _account(book: Catalog, citations: Citations) -> Iterable[str]:
 
 
 COLUMNS: Mapping[str, Callable[[Model], str]] = {
-    "Input": lambda model: catalog_wording.formats(model.input_formats),
-    "Output": lambda model: _text(catalog_wording.output(model)),
-    "Largest input / output, MP": catalog_wording.megapixels,
+    "Input": lambda model: model_wording.formats(model.input_formats),
+    "Output": lambda model: _text(model_wording.output(model)),
+    "Largest input / output, MP": model_wording.megapixels,
     "Largest side, pixels": lambda model: amount(model.max_side_pixels),
-    "Sent by": lambda model: _text(catalog_wording.inputs(model)),
-    "Synchronous": catalog_wording.synchronous,
+    "Sent by": lambda model: _text(model_wording.inputs(model)),
+    "Synchronous": model_wording.synchronous,
 }
 
 
@@ -108,7 +108,7 @@ def _models(book: Catalog, citations: Citations) -> str:
     rows: dict[tuple[str, ...], list[str]] = {}
     for model in book.models.values():
         facts = (
-            _text(catalog_wording.section(model)), _text(catalog_wording.price(book, model)), _text(catalog_wording.size(model)),
+            _text(model_wording.section(model)), _text(model_wording.price(book, model)), _text(model_wording.size(model)),
             *(COLUMNS[heading](model) for heading in shown), _sources(model, citations),
         )  # fmt: skip
         name = _code(model.name) + (" (default)" if model.name == book.default_model else "")
@@ -165,7 +165,7 @@ def _parameters(book: Catalog, citations: Citations) -> str:
 def _said(parameter: Parameter, citations: Citations) -> tuple[str, str, str]:
     """Return the cells of a parameter: value, default and source."""
     is_choice = parameter.kind is Kind.CHOICE
-    words = ", ".join(map(_code, parameter.choices)) if is_choice else _text(catalog_wording.value(parameter))
+    words = ", ".join(map(_code, parameter.choices)) if is_choice else _text(model_wording.value(parameter))
     default = "" if parameter.default is None else _code(parameter.default)
     return f"{words}; required" if parameter.required else words, default, f"{citations.number(parameter.source)}"
 
@@ -177,7 +177,7 @@ def _who(book: Catalog, name: str, models: Sequence[Model]) -> str:
     taken = {model.name for model in models}
     sections: dict[str, list[str]] = {}
     for model in book.models.values():
-        sections.setdefault(catalog_wording.section(model), []).append(model.name)
+        sections.setdefault(model_wording.section(model), []).append(model.name)
     whole: list[str] = []
     named: list[str] = []
     for section, members in sections.items():

@@ -111,7 +111,7 @@ def _found(deployed: Deployment, status: JobStatus | None, day: str | None, key:
 
 
 def _indexed(deployed: Deployment, status: JobStatus | None, day: str | None, key: str | None) -> Iterable[Job]:
-    look = deployed.interventions.jobs
+    look = deployed.operator_ledger.jobs
     if key:
         return _of_key(deployed, key)
     if status in OPEN:
@@ -124,6 +124,6 @@ def _indexed(deployed: Deployment, status: JobStatus | None, day: str | None, ke
 def _of_key(deployed: Deployment, key: str) -> Iterable[Job]:
     named = key.removeprefix("s3://")
     for uri in dict.fromkeys((named, f"{deployed.input_bucket}/{named}")):
-        if found := list(deployed.interventions.jobs(source_uri=uri)):
+        if found := list(deployed.operator_ledger.jobs(source_uri=uri)):
             return found
     return []

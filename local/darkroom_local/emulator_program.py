@@ -7,7 +7,7 @@ environment. Some things differ from ministack's own program, version 1.5.33:
   waits while its function has four (`worker_limit`).
 - ministack waits up to 30 s, when it ends, for clients that keep a TLS connection open. Here it waits a tenth of a second.
 - ministack lets leases and messages of a worker process that died run out. Here they end with it (`worker_deaths`).
-- ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_memory`).
+- ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
 It must not change what a caller of the cloud can see but how long things take.
 """
@@ -23,7 +23,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from darkroom_local import emulator_memory
+from darkroom_local import emulator_persistence
 from darkroom_local.emulator_version import EmulatorChanged, require
 from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
@@ -43,9 +43,11 @@ def main() -> None:
     try:
         limit_workers(lambda_svc)
         WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
-        emulator_memory.name_versions()
-        if emulator_memory.JOURNAL in os.environ:
-            emulator_memory.keep(Path(os.environ[emulator_memory.JOURNAL]), Path(os.environ[emulator_memory.RESULTS]))
+        emulator_persistence.name_versions()
+        if emulator_persistence.JOURNAL in os.environ:
+            emulator_persistence.keep(
+                Path(os.environ[emulator_persistence.JOURNAL]), Path(os.environ[emulator_persistence.RESULTS])
+            )
     except EmulatorChanged as changed:
         sys.exit(str(changed))
     with asyncio.Runner(loop_factory=_PromptLoop) as runner:

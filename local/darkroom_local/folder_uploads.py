@@ -20,7 +20,7 @@ from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import metadata_name
 from darkroom_local import taken_formats
-from darkroom_local.emulator_memory import VERSION_HEADER
+from darkroom_local.emulator_persistence import VERSION_HEADER
 
 _PUT = "before-call.s3.PutObject"
 _MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
@@ -96,7 +96,7 @@ def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
 
 @contextlib.contextmanager
 def _version_named(s3: Any, version: str) -> Iterator[None]:
-    """Within the block, PutObject names the id of its version, which `emulator_memory` understands."""
+    """Within the block, PutObject names the id of its version, which `emulator_persistence` understands."""
 
     def add(params: dict[str, Any], **_: object) -> None:
         params["headers"][VERSION_HEADER] = version

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from darkroom_local import child_processes, embedded_cloud, simulator_processes, stack_deployment
 from darkroom_local.child_processes import Child
 from darkroom_local.embedded_cloud import Cloud, Endpoint
-from darkroom_local.folder_account import FolderAccount
+from darkroom_local.folder_state import FolderAccount
 from darkroom_local.packaging import find_application
 from darkroom_local.provider_choice import Cast, cast
 

@@ -1,6 +1,4 @@
-"""The marks with which a test names the capabilities it needs. conftest.py then runs it for the providers that have
-them.
-"""
+"""Marks with which a test names the capabilities that it needs. conftest.py runs the test for the providers that have them."""
 
 from __future__ import annotations
 
@@ -13,5 +11,5 @@ def needs(*capabilities: str) -> pytest.MarkDecorator:
 
 
 def per_provider(argument: str, table: str) -> pytest.MarkDecorator:
-    """Run the test once for each entry of the provider's table of that name, and pass the entry as the argument."""
+    """Run the test once for each entry of the provider's attribute `table`. The test's parameter `argument` is the entry."""
     return pytest.mark.per_provider(argument, table)

@@ -1,4 +1,4 @@
-"""Run each test for exactly the providers that have the capabilities it needs, so that no test is skipped."""
+"""Runs each test for exactly the providers that have the capabilities that it needs, so that no test is skipped."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the `of_all` tests last, because they check what all others did. Deselect them when only some tests run."""
+    """Run the tests marked `of_all` last, because they check what all other tests did. Deselect them in a partial run."""
     looking_back = [item for item in items if item.get_closest_marker("of_all")]
     others = [item for item in items if item not in looking_back]
     is_chosen = bool(config.option.keyword or config.option.markexpr or any("::" in word for word in config.args))
@@ -64,7 +64,7 @@ def simulators_of_the_module(site: Site) -> Iterator[None]:
 
 @pytest.fixture
 def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[ProviderUnderTest]:
-    """Yield each provider in turn that has the capabilities the test needs."""
+    """Yield one of the providers that have the capabilities that the test needs. The test runs once for each."""
     made = request.param(site)
     yield made
     if isinstance(made, SimulatedProvider):

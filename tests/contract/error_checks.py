@@ -1,4 +1,4 @@
-"""The check that every raised error must pass: it is exactly the expected class, and nothing secret is in it."""
+"""Checks an error that a provider raises. It must be exactly of the expected class, and contain nothing secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ E = TypeVar("E", bound=DarkroomError)
 
 @contextmanager
 def raises_safely(kind: type[E], under_test: ProviderUnderTest) -> Iterator[pytest.ExceptionInfo[E]]:
-    """Expect exactly this error. It must show no key and no link, and hide the vendor's own exception."""
+    """Check that the block raises an error of exactly this class. It must show no key or link, and hide the vendor's error."""
     with pytest.raises(kind) as caught:
         yield caught
     error = caught.value

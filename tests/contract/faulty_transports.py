@@ -1,4 +1,4 @@
-"""httpx transports that fail on the client's side: one has a very short time-out, one changes the answer on its way."""
+"""httpx transports that fail on the client's side. One has a very short timeout, and the other changes the vendor's answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAIN = functools.partial(httpx.HTTPTransport, verify=False, limits=NO_IDLE)
 
 
 class Impatient(httpx.HTTPTransport):
-    """Wait a quarter of a second for an answer, whatever time-out the caller sets."""
+    """A transport that waits a quarter of a second for an answer, whatever timeout the caller sets."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.extensions["timeout"] = {"connect": 5.0, "read": READ_SECONDS, "write": 5.0, "pool": 5.0}
@@ -23,7 +23,7 @@ class Impatient(httpx.HTTPTransport):
 
 
 class Changing(httpx.HTTPTransport):
-    """Apply `change` to the JSON answers to GET requests whose path ends with one of `endings`."""
+    """A transport that applies `change` to the JSON answers of GET requests whose path ends with one of `endings`."""
 
     def __init__(self, endings: tuple[str, ...], change: Callable[[Any], Any], **options: Any) -> None:
         super().__init__(**options)

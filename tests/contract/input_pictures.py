@@ -1,4 +1,4 @@
-"""The pictures that tests send. They do not compress, so their results are longer than the first read of a link."""
+"""Makes the pictures that tests send. Noise cannot be compressed, so its result is longer than the first read of a link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 @cache
 def noise(side: int) -> bytes:
-    """Return a square PNG of noise."""
+    """Return a PNG with random pixels. Each side has `side` pixels."""
     buffer = io.BytesIO()
     Image.frombytes("RGB", (side, side), random.Random(7).randbytes(side * side * 3)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -19,7 +19,7 @@ def noise(side: int) -> bytes:
 
 @cache
 def drawn(width: int, height: int) -> bytes:
-    """Return a PNG with an opaque and a transparent half."""
+    """Return a PNG of this size whose left half is transparent."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGBA")
     image.paste((10, 20, 30, 0), (0, 0, width // 2, height))
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What every provider promises about its account and key: credits move correctly, and a rotated key is used."""
+"""Tests what every provider promises about its account and API key. The credits change correctly, and a new key is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from darkroom.model import Balance
 
 
 def moved(under_test: ProviderUnderTest, before: Balance) -> tuple[Decimal, Decimal, Decimal]:
-    """Return the change of the available, reserved and total credits, in prices of one picture."""
+    """Return how the available, reserved and total credits have changed since `before`. The unit is the price of one picture."""
     after = balance(under_test)
     names = ("available", "reserved", "total")
     available, reserved, total = ((getattr(after, name) - getattr(before, name)) / under_test.price for name in names)

@@ -1,7 +1,8 @@
-"""Every catalog compared with its vendor's simulator. Both are written from the vendor's pages, independently.
+"""Tests that every catalog agrees with its vendor's simulator. Both were written from the vendor's pages, independently of
+each other.
 
-The tests cover every model, and every parameter at and beyond its bounds. The real planning makes the plans from an
-upload's tags, and the real adapter sends them over sockets.
+The tests cover every model, and every parameter at its bounds and beyond them. The real planning makes a plan from an
+upload's tags, and the real adapter sends it over sockets.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ each_parameter = pytest.mark.parametrize(
 
 @pytest.fixture
 def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[SimulatedProvider]:
-    """Yield the provider of the catalog's vendor."""
+    """Yield the provider of the vendor whose catalog the test compares."""
     chosen = PROVIDERS_UNDER_TEST[request.param]
     assert issubclass(chosen, SimulatedProvider)
     made = chosen(site)
@@ -57,19 +58,19 @@ def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[Simulated
 
 
 def planned(under_test: SimulatedProvider, size: tuple[int, int], tags: dict[str, str]) -> Plan:
-    """Return the plan for a picture of that size with these tags."""
+    """Return the plan for a picture of this size, uploaded with these tags."""
     return under_test.plan_for(ImageFacts(ImageFormat.PNG, *size, has_alpha=True), **tags)
 
 
 def sent(under_test: SimulatedProvider, plan: Plan, size: tuple[int, int] = PLAIN) -> str:
-    """Send a picture by this plan and return its process id."""
+    """Send a picture with this plan, and return the process id."""
     return under_test.provider.submit(
         plan, under_test.image(drawn(*size)), under_test.handle(), under_test.keep
     ).process_id
 
 
 def result(under_test: SimulatedProvider, plan: Plan, process_id: str) -> bytes:
-    """Return the result, which must exist."""
+    """Return the bytes of the process's result. The process must complete."""
     if plan.send_mode.is_synchronous:
         return under_test.kept[process_id]
     under_test.await_end(process_id)
@@ -79,7 +80,7 @@ def result(under_test: SimulatedProvider, plan: Plan, process_id: str) -> bytes:
 
 
 def is_taken(under_test: SimulatedProvider, plan: Plan, size: tuple[int, int] = PLAIN) -> bool:
-    """Say whether the vendor accepts the plan, either at once or when the job runs."""
+    """Say whether the vendor accepts the plan, both when it is sent and when the job runs."""
     try:
         process_id = sent(under_test, plan, size)
     except ProviderRejected:
@@ -91,7 +92,7 @@ def is_taken(under_test: SimulatedProvider, plan: Plan, size: tuple[int, int] = 
 
 
 def bounds(model: Model, parameter: Parameter) -> list[str]:
-    """Return the least and the greatest value; for a choice, every value."""
+    """Return the smallest and the largest value of the parameter. For a choice, return every value."""
     match parameter.kind:
         case Kind.BOOL:
             return ["false", "true"]
@@ -106,7 +107,7 @@ def bounds(model: Model, parameter: Parameter) -> list[str]:
 
 
 def beyond(model: Model, parameter: Parameter) -> Iterator[str]:
-    """Yield values just outside the bounds."""
+    """Yield values that are just outside the parameter's bounds."""
     if parameter.kind is Kind.TEXT:
         yield "x" * ((parameter.max_length or 0) + 1)
     elif parameter.kind in (Kind.BOOL, Kind.CHOICE):
@@ -192,7 +193,7 @@ def test_every_parameter_is_taken_at_its_bounds(
 def test_the_vendor_refuses_what_lies_beyond_the_bounds(
     under_test: SimulatedProvider, model: Model, parameter: Parameter
 ) -> None:
-    """If the vendor refuses them, it reads the parameter, and the catalog refuses nothing that the vendor accepts."""
+    """A refusal shows that the vendor reads the parameter, and that the catalog refuses no value that the vendor accepts."""
     plan = planned(under_test, PLAIN, {"model": model.name})
     for value in beyond(model, parameter):
         wrong = replace(plan, parameters={**plan.parameters, parameter.wire: value})

@@ -1,4 +1,6 @@
-"""A vendor that has changed since its catalog was written is found: new, gone, dearer, narrower. Over real sockets, free."""
+"""Tests that Darkroom finds what a vendor has changed since its catalog was written: new or removed models, higher prices and
+narrower bounds. The check uses real sockets and costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from darkroom_cli import catalog_check
 
 @pytest.fixture
 def vendors(site: Site) -> Iterator[Any]:
-    """Yield a function that returns a provider whose vendor has these settings."""
+    """Yield a function that returns a provider. Its keyword arguments are settings of the vendor's simulator."""
     made: list[SimulatedProvider] = []
 
     def make(name: str, **settings: Any) -> SimulatedProvider:
@@ -123,7 +125,7 @@ def test_the_command_asks_whose_key_it_has_and_ends_with_1_on_drift(
 
 def test_the_command_says_whom_it_did_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OXEN_API_KEY", raising=False)
-    answer = run("models", "oxen", "--check")  # no model of it has a date
+    answer = run("models", "oxen", "--check")  # none of its models has a retirement date
     assert (answer.exit_code, answer.stdout.splitlines()[-1]) == (0, "no drift")
     assert "set OXEN_API_KEY to ask the vendor" in answer.stdout
 

@@ -1,4 +1,4 @@
-"""What every provider promises about its list: it shows all processes of a run and no others, or says that it cannot."""
+"""Tests what every provider promises about its list. It shows all processes of a run and no others, or says that it cannot."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.contract.providers_under_test.simulated import SimulatedProvider
 from darkroom.errors import OperatorFault, ProviderUnavailable, SubmitInDoubt, Throttled
 from darkroom.model import ProcessState
 
-FEW = 2  # entries on a page
-LISTS = ("status", "ai/queue", "generations", "v2/logs")  # how the paths of lists end
+FEW = 2  # entries on one page of a list
+LISTS = ("status", "ai/queue", "generations", "v2/logs")  # the ends of the paths at which vendors serve their lists
 
 
 def found(under_test: ProviderUnderTest, attempt: int = 1, **tags: str) -> list[str]:
-    """Return the process ids of the run that the list shows."""
+    """Return the ids of the run's processes, in the order in which the vendor's list shows them."""
     shown = under_test.find(attempt, **tags)
     assert shown is not None
     return [process.process_id for process in shown]
@@ -131,7 +131,7 @@ def test_a_list_that_shows_its_first_page_alone_proves_nothing_absent(
     under_test: SimulatedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(*under_test.page_limit, FEW)
-    for attempt in range(1, 31):  # more than a page holds by default
+    for attempt in range(1, 31):  # more entries than a page has by default
         under_test.submit(attempt)
     under_test.add_fault("page_ignored", on="list", times=None)
     assert under_test.find(run=2) is None
@@ -226,7 +226,7 @@ def test_the_log_shows_refused_attempts_beside_the_one_that_was_taken(
 def test_a_call_that_was_refused_and_made_again_under_its_name_counts_as_accepted(
     under_test: ProviderUnderTest,
 ) -> None:
-    """This happens after a 401, when the key is read again."""
+    """The same name is used twice when a call is refused with 401 and is then repeated with a newly read key."""
     under_test.add_fault("auth")
     with pytest.raises(OperatorFault):
         under_test.submit()

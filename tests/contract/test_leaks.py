@@ -1,4 +1,6 @@
-"""No key and no signed link leaves an adapter, whatever fails: not in DEBUG logs, errors, or calls to another host."""
+"""Tests that no API key and no signed link leaves an adapter, whatever fails. They must not be in DEBUG logs, in errors, or in
+calls to another host.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from tests.contract.providers_under_test.base import KEY
 from tests.contract.providers_under_test.simulated import OPTIONS, SimulatedProvider
 from tests.contract.shared_servers import SIGNATURE
 
-from darkroom.adapter_factory import CHATTY_LOGGERS, quiet_loggers
+from darkroom.adapters import CHATTY_LOGGERS, quiet_loggers
 from darkroom.errors import DarkroomError
 from darkroom.model import ProcessState
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX
@@ -22,15 +24,15 @@ from darkroom.providers.topaz import LEGACY_KEY_PREFIX
 pytestmark = needs("faults")
 SECRETS = re.compile("|".join([re.escape(KEY), SIGNATURE, "signature=", "/results/"]), re.IGNORECASE)
 LOG = logging.getLogger("darkroom.test")
-ENDING = ("cancel", "delete")  # the calls that come last
-SIDE = 32  # of the pictures; their size does not matter here
+ENDING = ("cancel", "delete")  # these calls are made last, because they end a process
+SIDE = 32  # the side of the pictures, in pixels; their size does not matter here
 POLL_SECONDS, MOST_POLLS = 0.01, 1000
-OUTSIDE = ("result", "file")  # operations that are not calls of the API
+OUTSIDE = ("result", "file")  # operations that serve files and are no part of the vendor's API
 
 
 @pytest.fixture
 def levels() -> Iterator[None]:
-    """Restore the log levels of the libraries, which are global."""
+    """Restore the log levels of the libraries after the test, because they are global."""
     before = {name: logging.getLogger(name).level for name in ("", *CHATTY_LOGGERS)}
     yield
     for name, level in before.items():
@@ -38,7 +40,7 @@ def levels() -> Iterator[None]:
 
 
 def attempt(call: Callable[[], object]) -> None:
-    """Make one call, and log its error as the pipeline does."""
+    """Make one call. Log its answer, or its error as the pipeline does."""
     try:
         LOG.debug("answered %s", call())
     except DarkroomError:
@@ -52,7 +54,7 @@ def download(under_test: SimulatedProvider, process_id: str) -> int:
 
 
 def await_end(under_test: SimulatedProvider, process_id: str) -> None:
-    """Poll as the pipeline does, and log every error."""
+    """Poll the process until it has ended, and log every error as the pipeline does."""
     states: list[ProcessState] = []
     for _ in range(MOST_POLLS):
         attempt(lambda: states.append(under_test.provider.progress(process_id).state))
@@ -62,7 +64,7 @@ def await_end(under_test: SimulatedProvider, process_id: str) -> None:
 
 
 def call_everything(under_test: SimulatedProvider, kind: str | None = None) -> None:
-    """Make every call of the port. With a fault kind, make each call twice, because the fault strikes the first."""
+    """Make every call of the port. If the fault `kind` is given, make each call twice, because the first meets the fault."""
     if kind:
         for operation in type(under_test).simulator_class.supported_faults.kinds[kind].operations:
             under_test.simulator.faults.add(kind, 1, operation, **OPTIONS.get(kind, {}))
@@ -84,7 +86,7 @@ def call_everything(under_test: SimulatedProvider, kind: str | None = None) -> N
 
 
 def all_faults(under_test: SimulatedProvider) -> None:
-    """Make every call with every fault kind. These faults test nothing else, so they do not count as met by a test."""
+    """Make every call with every kind of fault. These faults do not count as met by a test, because only leaks are tested."""
     under_test.count_faults_met()
     for kind in type(under_test).simulator_class.supported_faults.kinds:
         call_everything(under_test, kind)

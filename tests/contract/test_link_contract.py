@@ -1,5 +1,5 @@
-"""What every provider promises that fetches its input: it sends exactly the link, without the key, and pays only for
-an accepted submit.
+"""Tests the promises of providers whose vendor fetches the input by a link. They send exactly this link, and a submit that is
+not accepted costs nothing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def test_a_link_that_cannot_be_minted_costs_nothing(under_test: SimulatedProvide
 @needs("link")
 def test_an_image_sent_by_link_is_never_opened(under_test: SimulatedProvider) -> None:
     def opening() -> NoReturn:
-        raise AssertionError("the image was opened")
+        raise AssertionError("the image was opened although it is sent by link")
 
     plan = under_test.plan(**under_test.link_tags)
     under_test.provider.submit(plan, replace(under_test.image(), open=opening), under_test.handle(), under_test.keep)
@@ -86,7 +86,7 @@ def test_the_result_is_of_the_picture_behind_the_link(under_test: SimulatedProvi
 
 
 def nothing_there(under_test: SimulatedProvider) -> None:
-    """Make every link lead to nothing from now on."""
+    """Let every new link lead to an input that does not exist."""
     under_test.link = lambda content, handle: under_test.site.publish_input(b"", handle)  # type: ignore[method-assign]
 
 

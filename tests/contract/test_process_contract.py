@@ -1,4 +1,4 @@
-"""What every provider promises about a process: its state, its end, its cost, and whether it can be cancelled."""
+"""Tests what every provider promises about a process: its state, its end, its cost, and whether it can be cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every provider promises about calls that cost nothing: an answer, or an error that says who must act."""
+"""Tests what every provider promises about calls that cost nothing. They return an answer, or an error that says who must act."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from darkroom.errors import InvalidSetting, OperatorFault, ProviderUnavailable, 
 
 
 def process_for(under_test: ProviderUnderTest, read: str) -> str:
-    """Return a process that the call can be made for."""
+    """Return the id of a process for which the call can be made."""
     may_run = "queue" in under_test.capabilities and under_test.reads[read][0] == "cancel"
     return under_test.running() if may_run else under_test.finished()
 
@@ -46,7 +46,7 @@ def test_a_read_without_a_usable_answer_is_unavailable(under_test: ProviderUnder
         assert under_test.ask(read, process_id) in (
             True,
             None,
-        )  # carried out, as the status shows
+        )  # the adapter needs only the HTTP status, which says that the vendor did what was asked
         return
     with raises_safely(ProviderUnavailable, under_test):
         under_test.ask(read, process_id)

@@ -1,4 +1,4 @@
-"""What every provider promises about results: all bytes through a fresh link, or ResultNotReady."""
+"""Tests what every provider promises about results. A new link gives all bytes, or the call raises ResultNotReady."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAIL_BYTES = 64
 
 
 def content_of(under_test: ProviderUnderTest, process_id: str) -> bytes:
-    """Return the whole result."""
+    """Return all bytes of the process's result."""
     with under_test.provider.result(process_id) as link:
         return b"".join(link.stream())
 

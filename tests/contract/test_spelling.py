@@ -1,4 +1,6 @@
-"""Topaz, strict in one spelling of settings: a request has both names, so a setting always counts; an echo tells which did."""
+"""Tests Topaz when it reads setting names in snake_case or in camelCase only. A request has both names of each setting, so the
+setting always counts. The vendor's answer repeats the settings that it read.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from tests.contract.providers_under_test.topaz import TopazUnderTest
 from tests.contract.shared_servers import Site
 
 from darkroom.model import Spelling
-from darkroom.pipeline.probe import NAMES, VALUES, spelling_in
+from darkroom.pipeline.spelling_probe import NAMES, VALUES, spelling_in
 
 
 @pytest.fixture(params=["snake", "camel"])

@@ -1,5 +1,5 @@
-"""What every provider promises about a submit: it is paid once, or refused without payment, or in doubt until the
-list shows it.
+"""Tests what every provider promises about a submit. It is paid once, or is refused without payment, or stays in doubt until
+the vendor's list shows it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def test_a_submit_whose_answer_comes_too_late_is_in_doubt_and_listed(under_test:
 
 
 class Broken(io.BytesIO):
-    """A source that breaks after its first bytes."""
+    """Stands in for an upload whose read fails after its first bytes."""
 
     def read(self, size: int | None = -1) -> bytes:
         if self.tell():

@@ -1,4 +1,4 @@
-"""Check that the suite is complete: every vendor, every capability and every fault is tested. These tests run last."""
+"""Tests that the contract suite is complete, so that every vendor, capability and fault is tested. These tests run last."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def test_every_capability_of_a_stage_is_used_by_a_test(name: str) -> None:
 @pytest.mark.of_all
 @pytest.mark.parametrize("name", PROVIDERS_UNDER_TEST)
 def test_every_fault_of_a_simulator_and_of_the_fake_is_met_by_a_test(name: str, site: Site) -> None:
-    """Faults that only the search for leaks provokes do not count."""
+    """A fault that only test_leaks.py injects does not count as met."""
     assert KINDS[name] - site.faults_met[name] == set()

@@ -1,5 +1,5 @@
-"""What every provider promises about synchronous calls: the whole result is stored before submit returns, or the job
-is in doubt.
+"""Tests what every provider promises about synchronous calls. Either the whole result is stored before submit returns, or the
+submit is in doubt.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from darkroom.model import ProcessState, Submission
 from darkroom.ports import Provider
 
 PIECE_BYTES = 256 * 1024
-LARGE_SIDE = 1_024  # of a result
+LARGE_SIDE = 1_024  # the side of a large result, in pixels
 AFTER_ACCEPTANCE = ("error_after", "lost_answer", "garbage")
 
 
 def doubt(under_test: SimulatedProvider, provider: Provider | None = None, *, late: bool = False) -> Submission | None:
-    """Make a synchronous call that fails after it was accepted. Return its submission, or None if it is in doubt."""
+    """Make a synchronous call that fails after the vendor accepted it. Return its submission, or None if it is in doubt."""
     submission = None
     try:
         submission = under_test.submit_synchronous(provider)
@@ -42,7 +42,7 @@ def doubt(under_test: SimulatedProvider, provider: Provider | None = None, *, la
 
 
 def check_aftermath(under_test: SimulatedProvider, submission: Submission | None) -> None:
-    """Check what the vendor's list or log shows of a result that was paid for and not stored."""
+    """Check what the vendor's list or log shows about a call that was paid, but whose result was not stored."""
     found = under_test.find(**under_test.synchronous_tags)
     if "traceless" in under_test.capabilities:
         assert found is None

@@ -1,7 +1,7 @@
-"""One embedded cloud with the real template, IAM enforced, and each vendor's simulator, for all end-to-end tests.
+"""Starts one embedded cloud for all end-to-end tests, with the real template, enforced IAM, and each vendor's simulator.
 
-Uploads under `photos/` are processed by themselves. Uploads under `held/` cause no event (because of the stack's
-InputPrefix), so that a test can set a fault for one job and then send its message to the intake queue.
+Uploads under `photos/` are processed automatically. Uploads under `held/` are outside the stack's InputPrefix and cause no
+event. So a test can first inject a fault for such a job, and then send its message to the intake queue.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from darkroom_local.local_stack import local_stack
 from darkroom_local.simulator_processes import vendors
 from tests.e2e.deployed_application import Darkroom, simulators
 
-SPEED = 20.0  # of the vendors' work
-WAIT_SCALE = 0.25  # of the state machine's waits: the shortest wait between two polls is half a second
+SPEED = 20.0  # the simulated vendors work twenty times as fast as real ones
+WAIT_SCALE = 0.25  # the state machine waits a quarter of the usual time, so at least 0.5 s pass between two polls
 
 
 @pytest.fixture(scope="session")
 def darkroom() -> Iterator[Darkroom]:
-    """Yield a deployed Darkroom, with a queue that collects the events it publishes."""
+    """Yield a deployed Darkroom, with a queue that collects the events that it publishes."""
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
         issued() as own,

@@ -1,5 +1,5 @@
-"""A deployed Darkroom as its users see it: buckets, ledger, queue and events. It uses the public contract only, no
-code.
+"""Uses a deployed Darkroom as its users do, through the buckets, the ledger, the queue and the events. It knows only the
+public contract, and imports no code of the application.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from PIL import Image
 from darkroom_local.local_stack import LocalStack
 from darkroom_local.simulator_processes import simulated_key
 
-API_KEY = simulated_key("topaz")  # what the local stack stores when no real key is given
+API_KEY = simulated_key("topaz")  # the key that the local stack stores if no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
 
 
 def now() -> str:
-    """Return the time as the ledger writes it."""
+    """Return the current time in the form in which the ledger stores it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
-    """Return a small noisy picture."""
+    """Return a small picture of noise."""
     buffer = io.BytesIO()
     Image.effect_noise((width, height), 60).convert("RGB").save(buffer, format)
     return buffer.getvalue()
@@ -42,9 +42,9 @@ def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
 
 @contextmanager
 def simulators(*vendors: str, speed: float, authorities: Path | None = None) -> Iterator[dict[str, Any]]:
-    """Run each vendor's simulator in this process, with the key that the local stack stores for it.
+    """Run the simulators of these vendors in this process. Each accepts the API key that the local stack stores for it.
 
-    `authorities` are the certificates that simulators trust when they fetch pictures from the embedded cloud.
+    `authorities` is a file of certificates. A simulator trusts them when it fetches pictures from the embedded cloud.
     """
     with ExitStack() as ends:
         made: dict[str, Any] = {}
@@ -56,16 +56,16 @@ def simulators(*vendors: str, speed: float, authorities: Path | None = None) -> 
 
 @dataclass
 class Darkroom:
-    """The stack, and the simulators behind it by vendor."""
+    """Holds a deployed stack and the simulator that it calls for each vendor. Its methods upload pictures and read results."""
 
     stack: LocalStack
     simulators: Mapping[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
-    sweeps: int = 0  # that the tests ran, beside those of the schedule
+    sweeps: int = 0  # the number of sweeps that tests ran; the schedule's sweeps are not counted
 
     @property
     def simulator(self) -> Any:
-        """Return the simulator of Topaz, which serves uploads that name no provider."""
+        """Return the simulator of Topaz, which is the provider of uploads that name none."""
         return self.simulators["topaz"]
 
     @cached_property
@@ -76,7 +76,7 @@ class Darkroom:
         return self.stack.endpoint.client(service)
 
     def upload(self, key: str, body: bytes, tags: str = "", **extra: Any) -> str:
-        """Put an object; return its version."""
+        """Put an object into the input bucket, and return its version id."""
         answer = self.s3.put_object(
             Bucket=self.stack.input_bucket, Key=key, Body=body, **({"Tagging": tags} if tags else {}), **extra
         )
@@ -84,7 +84,7 @@ class Darkroom:
         return str(answer["VersionId"])
 
     def notify(self, key: str) -> None:
-        """Send the upload's message to the intake queue, in the form of S3's own notification."""
+        """Send the message for an upload to the intake queue, as an S3 notification would."""
         from urllib.parse import quote_plus
 
         record = {
@@ -99,7 +99,7 @@ class Darkroom:
         )
 
     def job_id(self, key: str) -> str:
-        """Return the job id of an upload to a versioned bucket. By the contract it is a hash of bucket, key and
+        """Return the job id of an upload to a versioned bucket. The contract says that it is a hash of bucket, key and
         version.
         """
         import hashlib
@@ -108,7 +108,7 @@ class Darkroom:
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
 
     def row(self, pk: str, sk: str) -> dict[str, Any]:
-        """Return a row of the ledger."""
+        """Return a row of the ledger, or an empty dictionary if there is none."""
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         item = self.client("dynamodb").get_item(
             TableName=self.stack.outputs["LedgerTable"], Key=key, ConsistentRead=True
@@ -117,13 +117,13 @@ class Darkroom:
         return {name: deserialize(value) for name, value in item.get("Item", {}).items()}
 
     def job(self, key: str) -> dict[str, Any]:
-        """Return the upload's job, empty when there is none."""
+        """Return the row of the upload's job, or an empty dictionary if there is none."""
         return self.row(f"JOB#{self.job_id(key)}", "JOB")
 
     def ended(self, keys: Iterable[str], seconds: float = 600, *, hurry: bool = False) -> dict[str, dict[str, Any]]:
         """Wait until the jobs of all keys have ended and their events were published. Return the jobs.
 
-        With `hurry`, jobs that wait for a later attempt are made due and swept, so that nothing waits for the schedule.
+        With `hurry`, jobs that wait for a later attempt are made due and swept at once.
         """
         keys, until = list(keys), time.monotonic() + seconds
         while True:
@@ -136,7 +136,7 @@ class Darkroom:
                 return jobs
             if time.monotonic() > until:
                 late = {key: (job.get("status"), job.get("error")) for key, job in jobs.items()}
-                raise AssertionError(f"not ended after {seconds} s: {late}")
+                raise AssertionError(f"these jobs have not ended after {seconds} s: {late}")
             waiting = [key for key, job in jobs.items() if job.get("next_attempt_at", "") > now()] if hurry else []
             for key in waiting:
                 self.make_due(key)
@@ -145,7 +145,7 @@ class Darkroom:
             time.sleep(0.25)
 
     def until(self, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 600) -> dict[str, Any]:
-        """Wait until `is_so` is true of the job, and return it."""
+        """Wait until `is_so` returns a true value for the upload's job, and return the job."""
         ends = time.monotonic() + seconds
         while not is_so(job := self.job(key)):
             assert time.monotonic() < ends, job
@@ -153,7 +153,7 @@ class Darkroom:
         return job
 
     def make_due(self, key: str) -> None:
-        """Make the job due, as if it had waited long enough. A job that no longer waits is left alone."""
+        """Make the upload's job due, as if it had waited long enough. A job that no longer waits is left alone."""
         dynamodb = self.client("dynamodb")
         with contextlib.suppress(dynamodb.exceptions.ConditionalCheckFailedException):
             dynamodb.update_item(
@@ -175,18 +175,18 @@ class Darkroom:
         self.client("lambda").invoke(FunctionName=self.function("Sweep"))
 
     def scheduled_sweeps(self) -> int:
-        """Return how many sweeps have begun that no test ran."""
+        """Return how many sweeps the schedule has started. Sweeps that tests ran are not counted."""
         settings = self.client("lambda").get_function_configuration(FunctionName=self.function("Sweep"))
         where, logs = settings["LoggingConfig"]["LogGroup"], self.client("logs")
         found = logs.filter_log_events(logGroupName=where, filterPattern='"START RequestId"')["events"]
         return len(found) - self.sweeps
 
     def submits(self, key: str, vendor: str = "topaz") -> list[Any]:
-        """Return what the vendor's simulator accepted and charged for the upload. Each contains our handle."""
+        """Return the submits for the upload that the vendor's simulator accepted and charged. Their handle names the job."""
         return [s for s in self.simulators[vendor].submits if self.job_id(key) in json.dumps(s)]
 
     def output(self, key: str) -> dict[str, Any]:
-        """Return the object in the output bucket, with its `Body` read."""
+        """Return an object of the output bucket. `Body` has its bytes."""
         answer = self.s3.get_object(Bucket=self.stack.output_bucket, Key=key)
         return {**answer, "Body": answer["Body"].read()}
 
@@ -200,7 +200,7 @@ class Darkroom:
         return report
 
     def collect_events(self) -> None:
-        """Add a rule to the default bus that copies Darkroom's events into a queue."""
+        """Add a rule to the default event bus that copies Darkroom's events into a queue. `events` reads them from there."""
         queue = self.client("sqs").create_queue(QueueName="seen-events")["QueueUrl"]
         arn = self.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
         bus = self.client("events")
@@ -216,7 +216,7 @@ class Darkroom:
         self._events: list[dict[str, Any]] = []
 
     def events(self) -> list[dict[str, Any]]:
-        """Return every event so far."""
+        """Return all events that Darkroom has published so far."""
         sqs = self.client("sqs")
         queue = sqs.get_queue_url(QueueName="seen-events")["QueueUrl"]
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
@@ -226,7 +226,7 @@ class Darkroom:
         return list(self._events)
 
     def everything_written(self) -> str:
-        """Return logs, execution histories, ledger rows, events and reports as one text, to be searched."""
+        """Return all logs, execution histories, ledger rows, events and reports as one text, so that a test can search it."""
         said: list[str] = [json.dumps(self.events())]
         logs = self.client("logs")
         for group in logs.describe_log_groups()["logGroups"]:

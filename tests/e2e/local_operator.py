@@ -1,4 +1,6 @@
-"""An operator of `darkroom local run` with a folder of pictures and a key that looks real, and the simulator that it pays."""
+"""Runs `darkroom local run` as an operator does, with a folder of pictures. The API key looks real, but a simulator stands in
+for the vendor.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from tests.e2e.deployed_application import API_KEY, picture
 
 @dataclass(frozen=True)
 class Operator:
-    """A folder of pictures, and the vendor that is paid for them. `runtime` is one with a short grace."""
+    """Runs the command for a folder of pictures. `vendor` is the simulator that is paid for them. `runtime` has a short grace."""
 
     folder: Path
     out: Path
@@ -51,7 +53,7 @@ class Operator:
 
     @property
     def processes(self) -> dict[str, list[int]]:
-        """Return the processes of the run, by what they are."""
+        """Return the operating system's ids of the run's processes, by kind: `emulator` and `worker`."""
         found: dict[str, list[int]] = {"emulator": [], "worker": []}
         for path in Path("/proc").iterdir():
             try:
@@ -69,7 +71,7 @@ class Operator:
 
     @property
     def spent(self) -> Decimal:
-        """Return what the account of the folder has spent this month."""
+        """Return the credits that the ledger in the results folder has booked as spent."""
         rows = rows_of(self.out / ".darkroom" / "real" / "ledger.jsonl")
         return sum((Decimal(row["spent"]["N"]) for key, row in rows.items() if key[0] == "BUDGET#topaz"), Decimal(0))
 

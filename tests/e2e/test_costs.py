@@ -1,4 +1,4 @@
-"""The costs of a picture in docs/costs.md are right: they are counted again on a deployed stack."""
+"""Tests that docs/costs.md gives the right costs of a picture. The requests are counted again on a deployed stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def found(darkroom: Darkroom) -> dict[str, Counted]:
 
 
 def lines(table: Table) -> list[str]:
-    """Return the table's rows as the page shows them."""
+    """Return the table's rows in the Markdown form of the page."""
     return ["| " + " | ".join(said(cell) for cell in row) + " |" for row in [table.columns, *table.rows]]
 
 
@@ -28,7 +28,8 @@ def lines(table: Table) -> list[str]:
 def test_the_page_shows_what_is_counted(found: dict[str, Counted], number: int) -> None:
     table = cost.result_of(found).tables[number]
     missing = [line for line in lines(table) if line not in PAGE]
-    assert not missing, f"`python -m benchmarks.cost` counts otherwise; {table.title}:\n" + "\n".join(lines(table))
+    counted = "\n".join(lines(table))
+    assert not missing, f"docs/costs.md differs from what `python -m benchmarks.cost` counts: {table.title}\n{counted}"
 
 
 def test_transitions_and_lambda_stay_within_a_quarter_dollar_for_a_thousand_pictures(found: dict[str, Counted]) -> None:
@@ -42,7 +43,7 @@ def test_a_job_that_is_polled_again_asks_for_one_read_and_one_write_more(found: 
 
 
 def test_no_job_asks_for_more_than_is_known(found: dict[str, Counted]) -> None:
-    """Every service in the bill has a price; a new service needs one."""
+    """The cost benchmark has a price for these services only. If a job uses another service, add its price there."""
     priced = {"dynamodb", "s3", "stepfunctions", "events", "sqs"}
     for counted in found.values():
         assert {name.split(":")[0] for name in counted.requests} <= priced

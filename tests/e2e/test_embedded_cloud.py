@@ -1,4 +1,4 @@
-"""How the embedded cloud ends. Each test starts one of its own."""
+"""Tests how the embedded cloud ends. Each test starts its own cloud."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def test_the_embedded_cloud_ends_by_itself_at_once_though_a_client_keeps_its_con
             began = time.monotonic()
             os.kill(cloud.child.pid, signal.SIGTERM)
             assert cloud.child.process.wait(30) == 0
-        assert time.monotonic() - began < 10  # 30 s where it waits for the client
+        assert time.monotonic() - began < 10  # the end would take 30 s if the cloud waited for the client
     assert "Traceback" not in cloud.child.log_text()

@@ -1,4 +1,6 @@
-"""What a user sees when the provider fails: the right end, one payment, nothing half done, and nothing leaked."""
+"""Tests what a user sees when the provider fails. Each job has the right end and at most one payment, nothing is left half
+done, and nothing secret is leaked.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from PIL import Image
 
 from tests.e2e.deployed_application import API_KEY, Darkroom, picture
 
-# name → the simulator's fault: kind, operation, times, options
+# The fault of each upload: its kind, the operation that meets it, how many times, and its options.
 FAULTS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "throttled-submit": ("throttle", "submit", 1, {}),
     "submit-503-before": ("error_before", "submit", 1, {"status": 503}),
@@ -37,7 +39,7 @@ def key_of(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
-    """Upload everything at once, each with its fault. Return the jobs when all have ended."""
+    """Upload all pictures at once, each with its fault. Return the jobs when all have ended."""
     for name in ALL:
         darkroom.upload(key_of(name), picture(80, 60, "PNG"), "scale=2")
     for name, (kind, on, times, options) in FAULTS.items():
@@ -93,7 +95,7 @@ def test_nothing_reached_the_dead_letter_queue(darkroom, jobs) -> None:
 
 def test_the_key_and_the_links_are_written_nowhere(darkroom, jobs) -> None:
     said = darkroom.everything_written()
-    assert darkroom.job_id(key_of("duplicated")) in said  # the search covers the places where jobs are written
+    assert darkroom.job_id(key_of("duplicated")) in said  # the text names jobs, so it is the right text to search
     assert API_KEY not in said
     assert "signature=" not in said.lower()
     assert "/results/" not in said

@@ -1,6 +1,7 @@
-"""`darkroom local run` whose processes are killed: the same command brings every picture home, and pays for none twice.
+"""Tests `darkroom local run` when its processes are killed. The same command again delivers every picture and pays for none
+twice.
 
-The key looks like a real one, but a simulator receives it, and its log says what was paid.
+The API key looks real, but a simulator stands in for the vendor, and its journal shows what was paid.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Results of 40 MB are copied in parts by finalize, with its own role, and arrive whole although a transfer breaks.
+"""Tests that finalize copies results of 40 MB in parts, with its own role, and that they arrive whole although a transfer
+breaks.
 
-Tags are left out, because the embedded cloud loses the tags of multipart uploads.
+The tags of results are not tested, because the embedded cloud loses the tags of multipart uploads.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from tests.e2e.deployed_application import Darkroom
 
 SIZE = (1700, 1500)
 TAGS = "scale=2&output_format=tiff"
-FAULTS = {"cut": "cut", "expired": "expired"}  # upload → the fault that strikes one of its parts
+FAULTS = {"cut": "cut", "expired": "expired"}  # upload → the fault that one part of its result meets
 UNDISTURBED, STAGED = (
     "plain",
     "staged",
-)  # the latter is sent by a synchronous call, so finalize finds its result in the bucket
+)  # STAGED is sent by a synchronous call, so finalize finds its result in the bucket
 
 
 def key_of(name: str) -> str:
@@ -33,7 +34,7 @@ def result_key(name: str) -> str:
 
 
 def noise() -> bytes:
-    """Return a picture that no format makes small."""
+    """Return a picture of noise, which no format can compress."""
     buffer = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise(SIZE, 120) for _ in "RGB"]).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -41,12 +42,14 @@ def noise() -> bytes:
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
-    """Process the undisturbed upload first, then the others. A fault strikes each at the third part from the end."""
+    """Process the uploads without a fault first, then the uploads with a fault. A fault happens while finalize reads the third
+    part of the result, counted from the end.
+    """
     picture, asked = noise(), Counter[str]()
     real, strikes = darkroom.simulator.faults.take, {}
 
     def take(kinds: Any, on: str, subject: str | None) -> Any:
-        """Call the simulator's own method, after adding the fault when the right request arrives."""
+        """Add the fault if this is the request that must meet it. Then call the simulator's own method."""
         if on == "result" and "expired" in kinds and subject:
             asked[subject] += 1
             for job_id, (kind, turn) in strikes.items():
@@ -97,14 +100,14 @@ def test_all_arrived_alike(darkroom: Darkroom, jobs) -> None:
 
 @pytest.mark.parametrize(("name", "more"), [("cut", 1), ("expired", 2)])
 def test_what_broke_was_read_again_and_nothing_else(darkroom: Darkroom, jobs, name: str, more: int) -> None:
-    """The broken part is requested again, and after an expired link also the first byte of the new one."""
+    """The part that failed is requested again. After an expired link, the first byte of the new link is requested, too."""
     faults = [fault for request in asked_for(darkroom, name) for fault in request["faults"]]
     assert faults == [FAULTS[name]]
     assert len(asked_for(darkroom, name)) == len(asked_for(darkroom, UNDISTURBED)) + more
 
 
 def asked_for(darkroom: Darkroom, name: str) -> list[dict[str, Any]]:
-    """Return the requests for the result of that upload."""
+    """Return the requests for the result of the upload `name`."""
     job_id = darkroom.job_id(key_of(name))
     return [r for r in darkroom.simulator.requests if r["operation"] == "result" and job_id in str(r.values())]
 

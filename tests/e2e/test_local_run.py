@@ -1,6 +1,6 @@
-"""`darkroom local run` with a folder of pictures, interrupted half-way, as its operator sees it.
+"""Tests what an operator sees when `darkroom local run` with a folder of pictures is interrupted half-way.
 
-The key looks like a real one, but a simulator receives it, and its log says what was paid.
+The API key looks real, but a simulator stands in for the vendor, and its journal shows what was paid.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import pytest
 
 from tests.e2e.deployed_application import API_KEY, picture, simulators
 
-SPEED = 0.5  # a small picture takes two seconds, the large one twelve
+SPEED = 0.5  # at half speed, a small picture takes the vendor two seconds, and the large one takes twelve
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A folder with a large, a small and an unusable picture, and the vendor that is paid for them.
+    """Runs the command for a folder with a large picture, a small one, and one with an unusable name. `vendor` is the
+    simulator that is paid for them.
 
-    The settings are sent as tags, and the stack reads only tags with a prefix.
+    The settings are sent as tags, and the stack reads only tags that have a prefix.
     """
 
     folder: Path
@@ -71,7 +72,7 @@ def until(is_so: Any, process: subprocess.Popen[str], seconds: float = 600) -> N
 
 
 def leaves_at_once(process: subprocess.Popen[str]) -> None:
-    """Press Ctrl-C twice."""
+    """Send the process two interrupts, as an operator does who presses Ctrl-C twice."""
     process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
@@ -115,7 +116,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
 
     second = operator.starts()
     shown, said = second.communicate(timeout=600)
-    assert second.returncode == 1, said  # because of the unusable file name
+    assert second.returncode == 1, said  # one picture was not sent because of its unusable file name
     assert "1 skipped: done before" in shown
     assert "1 picture to the real Topaz API" in shown
     assert len(operator.vendor.submits) == 2

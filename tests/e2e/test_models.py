@@ -1,4 +1,6 @@
-"""What a user sees of models beyond enhancement: another format than the upload's, transparency, other colours."""
+"""Tests what a user sees of models that do more than enhance a picture. They change its format, cut out an object, or add
+colour.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ CUT_OUT, COLOURED = "photos/models/vase.jpg", "photos/models/grandmother.jpg"
 
 
 def grey() -> bytes:
-    """Return an old photograph."""
+    """Return a grey JPEG, like an old photograph."""
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((96, 64)).save(buffer, "JPEG")
     return buffer.getvalue()

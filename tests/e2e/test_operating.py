@@ -1,4 +1,4 @@
-"""What an operator does to a deployed stack by command line, and what happens to the uploads."""
+"""Tests the commands that an operator gives to a deployed stack, and what they do to the uploads."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from typing import Any
 
 import pytest
 
-from darkroom.adapter_factory import utc_now
+from darkroom.adapters import utc_now
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import Limits
 from tests.e2e.deployed_application import Darkroom, picture
 
-HELD_SECONDS = 15.0  # at the provider, so that a command meets a running job
+HELD_SECONDS = 15.0  # how long a job runs at the provider, so that a command finds it running
 
 
 @dataclass(frozen=True)
 class Operator:
-    """The command line as a separate process, with the settings that `darkroom local up` prints."""
+    """Runs the command line as a separate process, with the settings that `darkroom local up` prints."""
 
     room: Darkroom
     home: Path
@@ -50,7 +50,7 @@ class Operator:
         return done.stdout if expect == 0 else done.stderr
 
     def seen(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return the output of `darkroom jobs --json` with these options."""
+        """Return the jobs that `darkroom jobs --json` prints with these arguments."""
         return [json.loads(line) for line in self("jobs", "--json", *arguments).splitlines()]
 
 
@@ -60,7 +60,7 @@ def operator(darkroom: Darkroom, tmp_path_factory: pytest.TempPathFactory) -> Op
 
 
 def send(room: Darkroom, key: str) -> str:
-    """Upload without an event, then send the message. Meanwhile a test can set a fault for the job."""
+    """Upload a picture that causes no event, and return its job id. A test can now set a fault, then send the message."""
     room.upload(key, picture(80, 60, "PNG"))
     return room.job_id(key)
 
@@ -70,7 +70,7 @@ def status(word: str) -> Callable[[dict[str, Any]], object]:
 
 
 def running(room: Darkroom, key: str, *, fails: bool = False, seconds: float = HELD_SECONDS) -> dict[str, Any]:
-    """Return a job that stays at the provider for a while."""
+    """Return a job that runs at the provider for `seconds`. With `fails`, it then fails there."""
     job_id = send(room, key)
     room.simulator.faults.add("eta_early", match=job_id, late_seconds=seconds)
     if fails:
@@ -81,7 +81,7 @@ def running(room: Darkroom, key: str, *, fails: bool = False, seconds: float = H
 
 @contextmanager
 def submit_with(room: Darkroom, **variables: str) -> Iterator[None]:
-    """Deploy submit with other parameters, and in the end with its own again."""
+    """Run the block while the submit function has these environment variables. Restore its own ones afterwards."""
     name, functions = room.function("Submit"), room.client("lambda")
     own = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": own | variables})
@@ -189,7 +189,7 @@ def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom
 
 
 def doubt(room: Darkroom, key: str) -> dict[str, Any]:
-    """Put the job in doubt, as a worker does that finds that the key changed."""
+    """Put the job of an upload in doubt, as a worker does when the API key has changed. Return the job."""
     table = LedgerTable(room.client("dynamodb"), room.stack.outputs["LedgerTable"])
     ledger = DynamoLedger(table, Limits({}, Decimal(0), {}, {}))
     job = ledger.get(room.job_id(key))
@@ -228,7 +228,7 @@ def test_one_job_is_shown_with_all_that_is_known(darkroom: Darkroom, operator: O
 
 
 def drift(operator: Operator, provider: str) -> str:
-    """Return the last column of the provider's line."""
+    """Return the drift, which is the last column of the provider's line in the output of `darkroom reconcile`."""
     (line,) = [line.split() for line in operator("reconcile").splitlines() if line.split()[:1] == [provider]]
     return line[-1]
 

@@ -1,7 +1,7 @@
-"""Nothing is sent unencrypted: buckets and queues refuse requests over plain http, from anybody and anywhere.
+"""Tests that buckets and queues refuse requests over plain http, whoever sends them, so that nothing travels unencrypted.
 
-The embedded cloud speaks only https. It trusts a proxy's header about the client's protocol, so a header can make a
-request look like plain http. The template's policies must refuse it, even from this machine.
+The embedded cloud itself speaks only https. But it believes a proxy's header about the client's protocol, so the tests send
+this header to make a request look like plain http. The template's policies must refuse it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 @pytest.fixture(scope="module")
 def somebody(darkroom: Darkroom) -> Endpoint:
-    """Return the cloud as seen by a user of the account with all permissions."""
+    """Return an endpoint of the cloud for a user who has all permissions in the account."""
     iam = darkroom.client("iam")
     iam.create_user(UserName="somebody")
     iam.put_user_policy(UserName="somebody", PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))
@@ -34,7 +34,7 @@ def somebody(darkroom: Darkroom) -> Endpoint:
 
 
 def client(endpoint: Endpoint, service: str, headers: dict[str, str]) -> Any:
-    """Return a client whose requests also have these headers."""
+    """Return a client that adds these headers to its requests."""
     made = endpoint.client(service)
     made.meta.events.register("before-send", lambda request, **_: request.headers.update(headers))
     return made

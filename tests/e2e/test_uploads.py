@@ -1,4 +1,4 @@
-"""What a user sees of uploads that succeed, and of uploads that must cost nothing."""
+"""Tests what a user sees of uploads that succeed, and of uploads that must cost nothing."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_the_months_rows_hold_what_the_jobs_cost(darkroom, awkward, refused) -> 
 
 
 def test_the_sweep_runs_by_its_schedule(darkroom: Darkroom) -> None:
-    """Other tests call it themselves, instead of waiting a minute."""
+    """This test waits for the schedule. Other tests run the sweep themselves, so as not to wait for a minute."""
     ends = time.monotonic() + 600
     while darkroom.scheduled_sweeps() < 1:
         assert time.monotonic() < ends

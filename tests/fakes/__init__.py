@@ -1,1 +1,1 @@
-"""Fakes with state: in-memory implementations of the ports, for tests of the code that uses them."""
+"""In-memory implementations of the ports, which keep state. Tests use them in place of real adapters."""

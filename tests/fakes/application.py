@@ -1,4 +1,4 @@
-"""The whole application with moto and a fake provider. Only the test moves its clock."""
+"""The whole application, on moto and with a fake provider. Its clock moves only when the test moves it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.container import Container
 from darkroom.model import TERMINAL, Job, JobDue, JobStatus, Limits, Plan, PollState, ProcessState, Upload
 from darkroom.pipeline.account_reconciliation import Reconcile
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.messaging import Bus, Executions, PresignedUrls, Queue, RecordedAlerts
 from tests.fakes.simple_provider import SimpleProvider
@@ -34,12 +34,12 @@ ENVIRONMENT = {
     "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz",
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
-# Adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all others.
-REAL = ("sources", "staging", "circuits", "sweep_queries", "interventions", "provider_accounts")
+# The adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all other adapters.
+REAL = ("sources", "staging", "circuits", "sweep_queries", "operator_ledger", "provider_accounts")
 
 
 def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int = 0) -> bytes:
-    """Return a small, complete picture. `noise` makes it incompressible and different."""
+    """Return a small, complete picture. With `noise`, its pixels are random, so it hardly compresses."""
     image = Image.effect_noise((width, height), noise).convert("RGB") if noise else Image.new("RGB", (width, height))
     out = io.BytesIO()
     image.save(out, form)
@@ -47,7 +47,7 @@ def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int
 
 
 def drawn(plan: Plan) -> bytes:
-    """Return what a good provider makes of a plan."""
+    """Return the picture that a provider returns when it follows the plan."""
     return picture(plan.output_width, plan.output_height, plan.output_format.value)
 
 
@@ -65,7 +65,9 @@ class Clock:
 
 
 class ApplicationUnderTest:
-    """Adapters by name, and the use cases made of them. Replace an adapter to make it fail. `provider` is Topaz."""
+    """Holds the adapters by name and makes the use cases from them. A test replaces an adapter to make it fail.
+    `provider` plays Topaz.
+    """
 
     def __init__(self, cloud: Cloud, *, limits: Limits = NO_LIMITS, defaults: str = "") -> None:
         self.cloud, self.clock, self.limits, self.defaults = cloud, Clock(), limits, defaults
@@ -91,12 +93,12 @@ class ApplicationUnderTest:
         self.ports |= {name: getattr(real.adapters, name) for name in REAL}
 
     def make_ledger(self, client: Any) -> DynamoLedger:
-        """Return a ledger with another client, for example one that fails."""
+        """Return a ledger that uses `client`, for example a client whose calls fail."""
         return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits)
 
     @property
     def ends(self) -> datetime:
-        """Return when an invocation that begins now must end."""
+        """Return the time by which an invocation that begins now must end."""
         return self.clock() + INVOCATION
 
     @property
@@ -104,7 +106,7 @@ class ApplicationUnderTest:
         return {"topaz": self.ports["provider"]}
 
     def make_container(self, **environment: str) -> Container:
-        """Make a container of the adapters as they are now."""
+        """Return a new container with the adapters that are in `ports` now."""
         beside = {
             "clock": self.clock,
             "limits": self.limits,
@@ -115,20 +117,20 @@ class ApplicationUnderTest:
         return Container({**ENVIRONMENT, "DEFAULT_SETTINGS": self.defaults, **environment}, replaced=adapters | beside)
 
     def submit(self, what: Upload | JobDue, *, is_repeated: bool = False) -> Outcome:
-        """Deliver the message of an upload or of a due job once."""
+        """Deliver the message about an upload or a due job to submit, once."""
         return self.make_container().submit(what, self.ends, is_repeated=is_repeated)
 
     def poll(self, job: Job) -> PollState:
-        """Poll once, like the job's execution."""
+        """Poll once, as the job's execution does."""
         return self.make_container().poll(job.job_id, job.run)
 
     def finalize(self, job: Job) -> PollState:
-        """Call finalize once."""
+        """Call finalize once for the job."""
         return self.make_container().finalize(job.job_id, job.run, self.ends)
 
     @property
     def reconcile(self) -> Reconcile:
-        """Return the comparison with the provider's account."""
+        """Return the use case that compares the provider's account with the ledger."""
         return self.make_container().reconciliation
 
     def sweep(self, *, prefix: str = "", suffixes: tuple[str, ...] = ()) -> Mapping[str, int]:
@@ -137,11 +139,11 @@ class ApplicationUnderTest:
 
     @property
     def operate(self) -> OperatorCommands:
-        """Return the operator's commands."""
+        """Return the use case behind the operator's commands."""
         return self.make_container().operate
 
     def sweep_and_deliver(self) -> Outcome | None:
-        """Run the sweep once and deliver what it sends to the queue. Return the last outcome."""
+        """Run the sweep once and deliver the messages that it sends to the queue. Return the outcome of the last delivery."""
         before, verdict = len(self.queue.sent), None
         self.sweep()
         for what, _ in self.queue.sent[before:]:
@@ -149,8 +151,8 @@ class ApplicationUnderTest:
         return verdict
 
     def deliver(self, upload: Upload, times: int = 12) -> Outcome:
-        """Deliver the message until the job has left the intake: again after each delay, and from the sweep when it
-        is due.
+        """Deliver the upload's message until its job has left the intake. The message is delivered again after each
+        delay. When the job is due, the sweep sends it.
         """
         verdict = self.submit(upload)
         for _ in range(times):
@@ -163,15 +165,15 @@ class ApplicationUnderTest:
                 verdict = self.sweep_and_deliver() or verdict
             else:
                 return verdict
-        raise AssertionError(f"still in the intake after {times} deliveries: {verdict}")
+        raise AssertionError(f"after {times} deliveries the job is still in the intake: {verdict}")
 
     def job(self) -> Job:
-        """Return the only job."""
+        """Return the only job in the ledger."""
         (job,) = self.cloud.jobs()
         return job
 
     def complete(self, upload: Upload, credits: Decimal | None = None) -> Job:
-        """Process one upload to its end, with a provider that does its work."""
+        """Process one upload until its job has ended. The provider completes the process."""
         self.deliver(upload)
         job = next(j for j in self.cloud.jobs() if (j.source_key, j.source_version) == (upload.key, upload.version_id))
         if job.status is JobStatus.PROCESSING:
@@ -183,7 +185,7 @@ class ApplicationUnderTest:
         return ended
 
     def assert_books_balance(self) -> None:
-        """Check that every budget row equals the sum of its jobs, and that committed is reserved plus spent."""
+        """Check that every budget row equals the sum of its jobs, and that `committed` equals `reserved` plus `spent`."""
         jobs = [job for job in self.cloud.jobs() if job.reservation]
         for row in self.cloud.rows():
             if not row["pk"]["S"].startswith("BUDGET#"):

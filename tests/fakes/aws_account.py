@@ -1,4 +1,4 @@
-"""An AWS account in this process: two buckets (moto), the ledger's table (in memory, or moto's), and helpers that read them."""
+"""An AWS account in this process: two buckets in moto, the ledger's table in memory or in moto, and helpers that read them."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ CREDENTIALS = {
 
 @dataclass
 class Cloud:
-    """The clients of the account, and questions about its content."""
+    """Holds the account's clients and reads what the account contains."""
 
     s3: Any
     dynamodb: Any
 
     def put(self, key: str, body: bytes, *, tags: str = "", bucket: str = INPUT, **extra: Any) -> Upload:
-        """Upload an object; return the upload that its event names."""
+        """Upload an object and return the upload that its event would name."""
         if tags:
             extra["Tagging"] = tags
         answer = self.s3.put_object(Bucket=bucket, Key=key, Body=body, **extra)
@@ -47,13 +47,13 @@ class Cloud:
         return Upload(bucket, key, None if version == "null" else version, answer["ETag"].strip('"'))
 
     def body(self, key: str, bucket: str = OUTPUT) -> bytes | None:
-        """Return the bytes at a key, or None."""
+        """Return the bytes of the object at a key, or None if there is no object."""
         if key not in self.keys(bucket):
             return None
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()  # type: ignore[no-any-return]
 
     def head(self, key: str) -> dict[str, Any]:
-        """Return what HeadObject says of a result."""
+        """Return HeadObject's answer for a result."""
         return self.s3.head_object(Bucket=OUTPUT, Key=key)  # type: ignore[no-any-return]
 
     def keys(self, bucket: str = OUTPUT) -> set[str]:
@@ -61,7 +61,7 @@ class Cloud:
         return {entry["Key"] for entry in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
 
     def versions(self, key: str) -> int:
-        """Return how often an object was written there."""
+        """Return how many versions of a result there are."""
         listed = self.s3.list_object_versions(Bucket=OUTPUT, Prefix=key).get("Versions", [])
         return sum(entry["Key"] == key for entry in listed)
 
@@ -83,7 +83,7 @@ class Cloud:
         return [items.job_of(row) for row in self.rows() if row["sk"] == {"S": "JOB"}]
 
     def budget(self, unit: str, month: str) -> dict[str, Any]:
-        """Return the numbers of a budget period, empty without a row."""
+        """Return the numbers in the row of a budget period, or an empty dict if there is no row."""
         key = items.budget_key(unit, month)
         item = self.dynamodb.get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item", {})
         return {name: items.number(item, name) for name in item if name not in ("pk", "sk")}
@@ -91,24 +91,25 @@ class Cloud:
 
 @cache
 def client(service: str) -> Any:
-    """Return a client for the whole test run, because making one takes longer than a test. It holds nothing of an
-    account.
+    """Return a client that the whole test run shares, because making one takes longer than a test. The client keeps
+    nothing of an account.
     """
     return boto3.client(service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing")
 
 
 @contextmanager
 def cloud(*, versioned: bool = True, emulated: bool = False) -> Iterator[Cloud]:
-    """Yield a new account. The machine's own credentials are hidden.
+    """Yield a new account. The machine's own AWS credentials are hidden.
 
-    The ledger's table is in memory. `emulated` makes it moto's, which any client of the process reaches, and which takes
-    ten times as long.
+    The ledger's table is in memory. With `emulated`, it is moto's table instead, which any client in the process can
+    reach but which takes ten times as long.
     """
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         environment.delenv("AWS_PROFILE", raising=False)
-        # moto reloads this module twice a request, because its URLs depend on the environment; ours stays.
+        # moto reloads this module twice in every request, because the environment might have changed its URLs. Here the
+        # environment stays the same, so the module stays loaded.
         environment.setattr(S3Backend, "_url_module", s3_urls)
         s3 = client("s3")
         where: Any = {"LocationConstraint": REGION}

@@ -1,4 +1,6 @@
-"""The day on which tests plan, so that no calendar breaks them: all models of the catalogs are still offered."""
+"""The fixed date that tests use as today. All models of the catalogs are still offered on it, so no test breaks as time
+passes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Parsed expressions of DynamoDB: conditions that a row meets or not, and changes that turn a row into a new one.
+"""Parsed expressions of DynamoDB: conditions that are true or false for a row, and changes that turn a row into a new one.
 
 A condition consists of `AND`, `OR`, `NOT`, parentheses, the comparators, `BETWEEN`, `IN` and four functions. Operands
-are `#names`, `:values` and bare names that are not reserved words. There is no arithmetic and no document path.
+are `#names`, `:values` and plain names that are not reserved words. There is no arithmetic and no document path.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class Operand:
 
     @property
     def is_value(self) -> bool:
-        """Say whether it is a `:value`."""
+        """Say whether the operand is a `:value`."""
         return self.text[0] == ":"
 
     def name(self, names: Names) -> str:
-        """Return the attribute that it names."""
+        """Return the attribute that the operand names."""
         return names[self.text] if self.text[0] == "#" else self.text
 
     def of(self, row: Row, names: Names, values: Values) -> Value | None:
-        """Return its value in a row, or None when the attribute is absent."""
+        """Return the operand's value for a row, or None if the row lacks the attribute."""
         first = self.text[0]
         if first == ":":
             return values[self.text]
@@ -42,19 +42,19 @@ class Node(Protocol):
     """A condition, or a part of one."""
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`left comparator right`. For an absent attribute, only `<>` is true."""
+    """The comparison `left comparator right`. If an attribute is absent, only `<>` is true."""
 
     comparator: str
     left: Operand
     right: Operand
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         left, right = self.left.of(row, names, values), self.right.of(row, names, values)
         if self.comparator == "=":
             return left is not None and left == right
@@ -62,20 +62,20 @@ class Compare:
             return left is None or left != right
         for side, found in ((self.left, left), (self.right, right)):
             if side.is_value and found is not None and not found.keys() & {"S", "N"}:
-                raise Unsupported(f"{side.text} is of a type without an order: {found!r}")
+                raise Unsupported(f"{side.text} must be a text or a number to be compared by size, not {found!r}")
         return ordered(self.comparator, left, right)
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """`subject BETWEEN low AND high`, including both ends."""
+    """The condition `subject BETWEEN low AND high`, which includes both ends."""
 
     subject: Operand
     low: Operand
     high: Operand
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         subject = self.subject.of(row, names, values)
         low, high = self.low.of(row, names, values), self.high.of(row, names, values)
         return ordered(">=", subject, low) and ordered("<=", subject, high)
@@ -83,26 +83,26 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """`subject IN (a, b, …)`."""
+    """The condition `subject IN (a, b, …)`."""
 
     subject: Operand
     choices: tuple[Operand, ...]
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         subject = self.subject.of(row, names, values)
         return subject is not None and any(subject == choice.of(row, names, values) for choice in self.choices)
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`attribute_exists(a)`, `attribute_not_exists(a)`, `begins_with(a, :v)`, `contains(a, :v)`."""
+    """A call of `attribute_exists(a)`, `attribute_not_exists(a)`, `begins_with(a, :v)` or `contains(a, :v)`."""
 
     function: str
     operands: tuple[Operand, ...]
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         found = [operand.of(row, names, values) for operand in self.operands]
         if self.function == "attribute_exists":
             return found[0] is not None
@@ -129,36 +129,36 @@ def _contains(subject: Value, sought: Value) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """`left AND right`."""
+    """The condition `left AND right`."""
 
     left: Node
     right: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         return self.left.holds(row, names, values) and self.right.holds(row, names, values)
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """`left OR right`."""
+    """The condition `left OR right`."""
 
     left: Node
     right: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         return self.left.holds(row, names, values) or self.right.holds(row, names, values)
 
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """`NOT inner`."""
+    """The condition `NOT inner`."""
 
     inner: Node
 
     def holds(self, row: Row, names: Names, values: Values) -> bool:
-        """Say whether the condition is true of the row."""
+        """Say whether the condition is true for the row."""
         return not self.inner.holds(row, names, values)
 
 
@@ -174,7 +174,8 @@ class Condition:
 class Change:
     """A parsed update expression: its SET, ADD and REMOVE clauses, and the placeholders that it uses.
 
-    A SET clause is (target, value, attribute): if the attribute exists, its value is kept instead.
+    A SET clause is (target, value, attribute). If the row has the attribute, the target gets the attribute's value
+    instead of the clause's value.
     """
 
     sets: tuple[tuple[Operand, Operand, Operand | None], ...]
@@ -183,7 +184,7 @@ class Change:
     used: frozenset[str]
 
     def applied(self, row: Row, names: Names, values: Values) -> Row:
-        """Return the changed row. All values are read from the row before the change."""
+        """Return a changed copy of the row. All values are read from the row as it was before the change."""
         changed = dict(row)
         for target, value, kept in self.sets:
             old = row.get(kept.name(names)) if kept else None
@@ -196,13 +197,15 @@ class Change:
         return changed
 
     def targets(self, names: Names) -> list[str]:
-        """Return the attributes that it changes."""
+        """Return the names of the attributes that the change writes."""
         operands = [*(entry[0] for entry in self.sets), *(entry[0] for entry in self.adds), *self.removes]
         return [operand.name(names) for operand in operands]
 
 
 def placeholders(*used: Collection[str], names: Names, values: Mapping[str, Any]) -> None:
-    """Refuse placeholders that are used and not given, or given and not used, as DynamoDB does."""
+    """Refuse placeholders that the expressions use but the request does not define, or the reverse, as DynamoDB does."""
     wanted = {text for part in used for text in part}
     if wanted != names.keys() | values.keys():
-        raise Unsupported(f"placeholders used and given differ: {sorted(wanted ^ (names.keys() | values.keys()))}")
+        raise Unsupported(
+            f"each placeholder must be both used and defined, unlike {sorted(wanted ^ (names.keys() | values.keys()))}"
+        )

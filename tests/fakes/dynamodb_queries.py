@@ -1,6 +1,6 @@
-"""Queries of the in-memory table: one partition, a condition on the sort key, one page at a time.
+"""Answers queries of the in-memory table. A query reads one partition with a condition on the sort key, one page at a time.
 
-An index projects only its keys, like the template's indexes.
+An index returns only key attributes, as the template's indexes do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tests.fakes.dynamodb_expressions import Between, Both, Compare, Function, N
 from tests.fakes.dynamodb_values import Row, Unsupported, copied_row, stored
 from tests.fakes.expression_parser import condition
 
-Place = tuple[str, str, str]  # sort key of the index, pk, sk: the position of a row in its partition
+Place = tuple[str, str, str]  # the position of a row in its partition: sort key of the index, pk, sk
 
 
 def page(
@@ -29,13 +29,15 @@ def page(
     Select: str | None = None,
     ConsistentRead: bool = False,
 ) -> dict[str, Any]:
-    """Return a page of at most `Limit` rows, and the key where it ended. As in DynamoDB, a full last page has that
-    key too.
+    """Return a page of at most `Limit` rows. A full page also has the key of its last row, even if no row follows.
+    DynamoDB does the same.
     """
     if IndexName is not None and (ConsistentRead or IndexName not in indexes):
-        raise Unsupported(f"the index {IndexName!r}: {sorted(indexes)} are there, and none reads consistently")
+        raise Unsupported(
+            f"{IndexName!r} must be one of the indexes {sorted(indexes)}, which cannot be read consistently"
+        )
     if Select not in (None, "COUNT") or (Limit is not None and Limit < 1):
-        raise Unsupported(f"Select={Select!r}, Limit={Limit!r}")
+        raise Unsupported(f"Select={Select!r} or Limit={Limit!r} is not supported")
     partition, sort = indexes[IndexName] if IndexName else ("pk", "sk")
     names, values = ExpressionAttributeNames or {}, {n: stored(v) for n, v in ExpressionAttributeValues.items()}
     parsed = condition(KeyConditionExpression)
@@ -66,7 +68,7 @@ def _only(row: Row, names: tuple[str, ...]) -> Row:
 
 def _place(key: Mapping[str, Any], partition: str, sort: str) -> Place:
     if key.keys() != {partition, sort, "pk", "sk"}:
-        raise Unsupported(f"ExclusiveStartKey names the keys of table and index, not {sorted(key)}")
+        raise Unsupported(f"ExclusiveStartKey must have the keys of the table and of the index, not {sorted(key)}")
     return key[sort]["S"], key["pk"]["S"], key["sk"]["S"]
 
 
@@ -74,13 +76,13 @@ def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: s
     first, second = (node.left, node.right) if isinstance(node, Both) else (node, None)
     equal = isinstance(first, Compare) and first.comparator == "="
     if not equal or _subject(first, names) != partition:
-        raise Unsupported(f"a key condition begins with {partition} = :value")
+        raise Unsupported(f"a key condition must begin with {partition} = :value")
     if second is not None and _subject(second, names) != sort:
-        raise Unsupported(f"a key condition's second part is about {sort}")
+        raise Unsupported(f"the second part of a key condition must be about {sort}")
 
 
 def _subject(node: Node, names: Mapping[str, str]) -> str | None:
-    """Return the attribute that a simple comparison with values reads."""
+    """Return the attribute that the condition compares with values, or None if it is no such comparison."""
     operands: tuple[Operand, ...] = ()
     if isinstance(node, Compare) and node.comparator != "<>":
         operands = (node.left, node.right)

@@ -1,4 +1,6 @@
-"""DynamoDB's typed values in the in-memory table: canonical, never changed in place, compared by type."""
+"""DynamoDB's typed values in the in-memory table. They have a canonical form, are never changed in place, and are
+compared together with their type.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from decimal import Clamped, Context, Decimal, DecimalException, Inexact, Invali
 from functools import lru_cache
 from typing import Any
 
-Value = dict[str, Any]  # one type tag → its content, e.g. {"S": "text"}
+Value = dict[str, Any]  # a dict with one entry, from the type tag to the content, e.g. {"S": "text"}
 Row = dict[str, Value]
 
 DIGITS = Context(prec=38, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded, Underflow])
@@ -21,21 +23,21 @@ ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Unsupported(AssertionError):
-    """A request that DynamoDB refuses as invalid, or that this table does not support. It is raised, never answered."""
+    """Raised for a request that DynamoDB refuses as invalid or that this table does not support, so that the test fails."""
 
 
 @lru_cache(maxsize=8192)
 def decimal(text: str) -> Decimal:
-    """Return the Decimal of a number's text."""
+    """Return the number that `text` contains. Raises Unsupported if it is not finite."""
     number = Decimal(text)
     if not number.is_finite():
-        raise Unsupported(f"{text!r} is no number to DynamoDB")
+        raise Unsupported(f"{text!r} is not a number that DynamoDB takes")
     return number
 
 
 @lru_cache(maxsize=8192)
 def canonical(text: str) -> str:
-    """Return a number's text as DynamoDB returns it: `1.50` → `1.5`, `1E+2` → `100`. At most 38 digits."""
+    """Return a number as DynamoDB writes it, with at most 38 digits: `1.50` becomes `1.5`, and `1E+2` becomes `100`."""
     try:
         number = DIGITS.normalize(decimal(text))
     except DecimalException:
@@ -44,14 +46,14 @@ def canonical(text: str) -> str:
 
 
 def added(left: str, right: str) -> str:
-    """Return the sum of two numbers' texts."""
+    """Return the sum of two numbers. The numbers and the sum are texts."""
     return canonical(str(DIGITS.add(decimal(left), decimal(right))))
 
 
 def stored(value: Mapping[str, Any]) -> Value:
-    """Return a canonical copy of a value that came from outside. Equal values are equal dicts."""
+    """Return a canonical copy of a value that came from outside. Two equal values then are equal dicts."""
     if type(value) is not dict or len(value) != 1:
-        raise Unsupported(f"a value has one type tag, not {value!r}")
+        raise Unsupported(f"a value must have exactly one type tag, unlike {value!r}")
     ((tag, inner),) = value.items()
     if tag == "S" and isinstance(inner, str):  # a StrEnum is sent as its text
         return {"S": inner if type(inner) is str else str.__str__(inner)}
@@ -67,13 +69,13 @@ def stored(value: Mapping[str, Any]) -> Value:
         return {"L": [stored(entry) for entry in inner]}
     if tag in ("SS", "NS"):
         return {tag: _members(tag, inner)}
-    raise Unsupported(f"no value of DynamoDB's, or of a type nobody writes here: {value!r}")
+    raise Unsupported(f"DynamoDB has no such value, or this table does not support its type: {value!r}")
 
 
 def _members(tag: str, inner: Any) -> list[str]:
     members = sorted(inner) if tag == "SS" else sorted(map(canonical, inner), key=decimal)
     if not members or len(set(members)) != len(members) or not all(type(member) is str for member in members):
-        raise Unsupported(f"a set has members, each once: {inner!r}")
+        raise Unsupported(f"a set must have members, each of them once, unlike {inner!r}")
     return members
 
 
@@ -93,7 +95,7 @@ def copied_row(row: Row) -> Row:
 
 
 def ordered(comparator: str, left: Value | None, right: Value | None) -> bool:
-    """Say whether `left < right` (or `<=` …) is true. It is false for an absent attribute or another type."""
+    """Say whether `left < right` (or `<=` …) is true. It is false if an attribute is absent or the types differ."""
     if left is None or right is None:
         return False
     ((tag, mine),), ((other, yours),) = left.items(), right.items()
@@ -112,5 +114,5 @@ def union(old: Value | None, more: Value) -> Value:
     if old is None:
         return more
     if tag not in old:
-        raise Unsupported(f"ADD of {more!r} to {old!r}")
+        raise Unsupported(f"ADD cannot add {more!r} to {old!r}, which has another type")
     return {"N": added(old["N"], inner)} if tag == "N" else {tag: _members(tag, {*old[tag], *inner})}

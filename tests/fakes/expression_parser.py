@@ -1,4 +1,4 @@
-"""The parser of DynamoDB's expressions. It parses each text once, and refuses any syntax that it does not support."""
+"""Parses DynamoDB's expressions. Each text is parsed only once. Any syntax that is not supported is refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def change(text: str) -> Change:
 
 
 class Parser:
-    """A recursive descent parser for one text. `used` collects the placeholders in it."""
+    """A recursive descent parser for one expression. `used` collects the placeholders in the expression."""
 
     def __init__(self, text: str) -> None:
         self.text, self.tokens, self.at, self.used = text, _tokens(text), 0, set[str]()
@@ -61,16 +61,16 @@ class Parser:
     def end(self) -> None:
         """Refuse any text after the expression."""
         if self.at < len(self.tokens):
-            raise self._wrong(f"{self.tokens[self.at]!r} after its end")
+            raise self._wrong(f"{self.tokens[self.at]!r} follows its end")
 
     def clauses(self) -> dict[str, list]:  # type: ignore[type-arg]
-        """Return the clauses of an update expression by their keyword."""
+        """Parse an update expression and return its clauses by their keyword."""
         found: dict[str, list] = {"SET": [], "ADD": [], "REMOVE": []}  # type: ignore[type-arg]
         readers = {"SET": self._assignment, "ADD": self._addition, "REMOVE": self._name}
         while self.at < len(self.tokens):
             word = self._next().upper()
             if word not in readers or found[word]:
-                raise self._wrong(f"{word!r} where SET, ADD or REMOVE may stand, each once")
+                raise self._wrong(f"{word!r} stands where only SET, ADD or REMOVE may stand, and each of them once")
             found[word].append(readers[word]())
             while self._skip(","):
                 found[word].append(readers[word]())
@@ -100,13 +100,13 @@ class Parser:
             self._need("(")
             return OneOf(subject, self._list())
         if word not in COMPARATORS:
-            raise self._wrong(f"{word!r} where a comparator may stand")
+            raise self._wrong(f"{word!r} stands where a comparator must stand")
         return Compare(word, subject, self._operand())
 
     def _bracketed(self) -> Node:
         begin = self.at
         if self._peek(1) == "(" and self._closed_by[begin + 1] == self._closed_by[begin] - 1:
-            raise self._wrong("redundant parentheses, which DynamoDB refuses")
+            raise self._wrong("it has redundant parentheses, which DynamoDB refuses")
         self._need("(")
         node = self.either()
         self._need(")")
@@ -115,11 +115,11 @@ class Parser:
     def _function(self) -> Node:
         name = self._next()
         if name not in FUNCTIONS:
-            raise self._wrong(f"no function {name!r}")
+            raise self._wrong(f"the function {name!r} is not supported")
         self._need("(")
         operands = self._list()
         if len(operands) != FUNCTIONS[name] or operands[0].is_value:
-            raise self._wrong(f"{name} takes {FUNCTIONS[name]} operands, first a name")
+            raise self._wrong(f"{name} takes {FUNCTIONS[name]} operands, and the first must be a name")
         return Function(name, operands)
 
     def _list(self) -> tuple[Operand, ...]:
@@ -135,7 +135,7 @@ class Parser:
         if self._peek(1) != "(":
             return target, self._value(), None
         if self._next() != "if_not_exists":
-            raise self._wrong("SET knows no function but if_not_exists")
+            raise self._wrong("the only function supported in SET is if_not_exists")
         self._need("(")
         kept = self._name()
         self._need(",")
@@ -149,13 +149,13 @@ class Parser:
     def _name(self) -> Operand:
         operand = self._operand()
         if operand.is_value:
-            raise self._wrong(f"{operand.text!r} where a name may stand")
+            raise self._wrong(f"{operand.text!r} stands where a name must stand")
         return operand
 
     def _value(self) -> Operand:
         operand = self._operand()
         if not operand.is_value:
-            raise self._wrong(f"{operand.text!r} where a value may stand")
+            raise self._wrong(f"{operand.text!r} stands where a value must stand")
         return operand
 
     def _operand(self) -> Operand:
@@ -163,9 +163,9 @@ class Parser:
         if text[0] in "#:":
             self.used.add(text)
         elif text not in KEYS and "_" not in text:  # none of DynamoDB's reserved words contains an underscore
-            raise self._wrong(f"{text!r} may be a reserved word; write #{text}")
+            raise self._wrong(f"{text!r} may be a reserved word, so write #{text}")
         elif not text.isidentifier() or text in FUNCTIONS:
-            raise self._wrong(f"{text!r} where a name or a value may stand")
+            raise self._wrong(f"{text!r} stands where a name or a value must stand")
         return Operand(text)
 
     def _peek(self, ahead: int = 0) -> str:
@@ -184,7 +184,7 @@ class Parser:
 
     def _need(self, token: str) -> None:
         if not self._skip(token):
-            raise self._wrong(f"{self._peek()!r} where {token!r} must stand")
+            raise self._wrong(f"{self._peek()!r} stands where {token!r} must stand")
 
     def _pairs(self) -> dict[int, int]:
         pairs, open_ones = {}, []
@@ -198,7 +198,7 @@ class Parser:
         return pairs
 
     def _wrong(self, why: str) -> Unsupported:
-        return Unsupported(f"the expression {self.text!r}: {why}")
+        return Unsupported(f"the expression {self.text!r} is wrong: {why}")
 
 
 def _tokens(text: str) -> list[str]:
@@ -207,7 +207,7 @@ def _tokens(text: str) -> list[str]:
     while at < len(text):
         match = TOKEN.match(text, at)
         if match is None:
-            raise Unsupported(f"the expression {text!r} at {text[at:]!r}: nothing that is known here")
+            raise Unsupported(f"the expression {text!r} has unsupported text from here on: {text[at:]!r}")
         tokens.append(match.group(1) or match.group(2))
         at = match.end()
     return tokens

@@ -1,4 +1,4 @@
-"""A provider's storage on a loopback port: one large result behind links that can expire, change and break."""
+"""A provider's storage on a loopback port. It serves one large result behind links that can expire, change and break."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 MIB = 1024 * 1024
-HEAD_BYTES = 64 * 1024  # the most that the check of a link asks for
+HEAD_BYTES = 64 * 1024  # the check of a link asks for no more bytes than this
 
 
 def content(size: int) -> bytes:
-    """Return bytes in which no two places are alike."""
+    """Return random bytes, so that no two places in them are alike. The same size always gives the same bytes."""
     return random.Random(size).randbytes(size)
 
 
 @dataclass
 class LargeResult:
-    """The result, how it is served, and who asked for what.
+    """Holds the result, the settings of its server, and the requests that the server received.
 
-    `misdeeds` maps the first byte of a range to what to do in its next answers. `ended` are the numbers of expired
-    links, which are answered with 403.
+    `misdeeds` maps the first byte of a range to the faults of its next answers. `ended` holds the numbers of expired
+    links. The server answers an expired link with 403.
     """
 
     body: bytes
@@ -52,21 +52,21 @@ class LargeResult:
         self.ended |= {str(number) for number in range(1, self.minted + 1)}
 
     def misdeed(self, first: int) -> str:
-        """Return what to do wrong with this range now; empty means nothing."""
+        """Return the fault of the next answer for this range and use it up. An empty string means no fault."""
         with self.lock:
             left = self.misdeeds.get(first, [])
             return left.pop(0) if left else ""
 
     @property
     def parts_asked(self) -> list[str]:
-        """Return the ranges that were asked for, without the head and the first byte of a new link."""
+        """Return the ranges that were requested, without the requests that only check a link."""
         asked = [one.get("range", "") for one in self.seen]
         return [one for one in asked if one not in ("", "bytes=0-65535", "bytes=0-0")]
 
 
 @contextmanager
 def large_result(body: bytes, **changes: Any) -> Iterator[LargeResult]:
-    """Serve the result for the length of a block."""
+    """Serve the result until the block ends."""
     kept = LargeResult(body, **changes)
     handler = type("Bound", (_Handler,), {"kept": kept})
     server = _Server(("127.0.0.1", 0), handler)
@@ -85,7 +85,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that hang up: tests do that."""
+        """Ignore clients that hang up, because tests do that on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):

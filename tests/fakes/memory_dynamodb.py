@@ -1,7 +1,7 @@
-"""DynamoDB in memory: the client calls that the adapters make. It is atomic, fast, and stricter than the emulators.
+"""An in-memory DynamoDB with the client calls that the adapters make. It is atomic, fast, and stricter than the emulators.
 
-It has one table and its sparse indexes, and is always consistent. It raises for every other argument, expression or
-type, so that no test passes because something was ignored.
+It has one table with its sparse indexes, and every read is consistent. It raises an error for any other argument,
+expression or type, so that no test passes because something was ignored.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ INDEXES = {
     "OpenJobs": ("open_status", "due_at"),
     "JobsBySource": ("source_uri", "created_at"),
     "JobsByDay": ("day", "created_at"),
-}  # name → partition key, sort key
+}  # maps an index's name to its partition key and sort key
 Key = tuple[str, str]
-Listener = Callable[[Key, Row | None, Row | None], None]  # key, the row before, the row after; it must not change them
+# A listener gets the key, the row before and the row after a write. It must not change the rows.
+Listener = Callable[[Key, Row | None, Row | None], None]
 ANSWERED = {"HTTPStatusCode": 200, "RetryAttempts": 0}
 REFUSED = {"HTTPStatusCode": 400, "RetryAttempts": 0}
 FAILED = "The conditional request failed"
@@ -41,9 +42,9 @@ def refusal(code: str, operation: str, message: str = "", **more: Any) -> Client
 
 
 def cancelled(reasons: list[dict[str, Any]]) -> ClientError:
-    """Return the error of a cancelled transaction, one reason for each write.
+    """Return the error of a cancelled transaction. `reasons` has one entry for each write.
 
-    `{"Code": "TransactionConflict"}` is the reason of a write that met another transaction.
+    The entry `{"Code": "TransactionConflict"}` stands for a write that met another transaction.
     """
     codes = ", ".join(reason["Code"] for reason in reasons)
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
@@ -52,7 +53,7 @@ def cancelled(reasons: list[dict[str, Any]]) -> ClientError:
 
 @dataclass(slots=True)
 class Step:
-    """A write that was checked and is not yet made."""
+    """A write that was checked but not yet made."""
 
     key: Key
     old: Row | None
@@ -62,12 +63,14 @@ class Step:
 
     @property
     def old_item(self) -> dict[str, Any]:
-        """Return the `Item` of a failed condition, if the request asked for it and there is one."""
+        """Return the old row as `Item` for the error of a failed condition. It is left out if the request did not ask
+        for it or there is no old row.
+        """
         return {"Item": copied_row(self.old)} if self.shows_old and self.old is not None else {}
 
 
 class InMemoryDynamo:
-    """Replaces `boto3.client("dynamodb")`. `on_write` is called for every write; `revision` counts them."""
+    """Replaces `boto3.client("dynamodb")`. It calls `on_write` after every write, and `revision` counts the writes."""
 
     def __init__(
         self, table: str = TABLE, indexes: Mapping[str, tuple[str, str]] = INDEXES, on_write: Listener | None = None
@@ -78,29 +81,29 @@ class InMemoryDynamo:
         self._text_only = frozenset(name for pair in self.indexes.values() for name in pair)
 
     def peek(self) -> Mapping[Key, Row]:
-        """Return the table by key, for reading only. Rows are replaced, never changed in place."""
+        """Return all rows by their key, for reading only. Rows are replaced, never changed in place."""
         return self._rows
 
     def get_item(self, *, TableName: str, Key: Mapping[str, Any], ConsistentRead: bool = False) -> dict[str, Any]:
-        """Return the row, or no `Item`."""
+        """Return the row as `Item`, or no `Item` if the row is absent."""
         row = self._rows.get(self._key(TableName, Key))
         return (
             {"ResponseMetadata": ANSWERED} if row is None else {"Item": copied_row(row), "ResponseMetadata": ANSWERED}
         )
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
-        """Return up to 100 rows of the table, without the absent ones."""
+        """Return those of up to 100 rows that exist."""
         ((table, asked),) = RequestItems.items()
         if asked.keys() - {"Keys", "ConsistentRead"}:
-            raise Unsupported(f"batch_get_item with {sorted(asked)}")
+            raise Unsupported(f"batch_get_item has an unsupported argument among {sorted(asked)}")
         keys = [self._key(table, key) for key in asked["Keys"]]
         if not keys or len(keys) > MOST_KEYS or len(set(keys)) < len(keys):
-            raise Unsupported(f"{len(keys)} keys: 1 to {MOST_KEYS}, each once")
+            raise Unsupported(f"batch_get_item got {len(keys)} keys, but takes 1 to {MOST_KEYS}, each of them once")
         found = [copied_row(self._rows[key]) for key in keys if key in self._rows]
         return {"Responses": {table: found}, "UnprocessedKeys": {}, "ResponseMetadata": ANSWERED}
 
     def put_item(self, **request: Any) -> dict[str, Any]:
-        """Write a whole row, and replace the one that may be there."""
+        """Write a whole row. It replaces any row with the same key."""
         self._make("PutItem", self._put(**request))
         return {"ResponseMetadata": ANSWERED}
 
@@ -120,7 +123,7 @@ class InMemoryDynamo:
     def transact_write_items(
         self, *, TransactItems: Iterable[Mapping[str, Any]], ClientRequestToken: str | None = None
     ) -> dict[str, Any]:
-        """Make all writes or none. With a token that was used before, make none again."""
+        """Make all writes or none. If the token was used before, write nothing."""
         items = list(TransactItems)
         said = repr(items) if ClientRequestToken else ""
         if ClientRequestToken and (before := self._tokens.get(ClientRequestToken)) is not None:
@@ -133,7 +136,9 @@ class InMemoryDynamo:
             ((kind, request),) = item.items()
             steps.append(kinds[kind](**request))
         if not steps or len(steps) > MOST_WRITES or len({step.key for step in steps}) < len(steps):
-            raise Unsupported(f"{len(steps)} writes: 1 to {MOST_WRITES}, each row once")
+            raise Unsupported(
+                f"the transaction has {len(steps)} writes, but takes 1 to {MOST_WRITES}, for each row once"
+            )
         if not all(step.holds for step in steps):
             raise cancelled([_reason(step) for step in steps])
         self._apply(steps)
@@ -191,9 +196,13 @@ class InMemoryDynamo:
         if update is not None and step.holds:
             targets = wanted.targets(names)
             if len(set(targets)) < len(targets) or {"pk", "sk"} & set(targets):
-                raise Unsupported(f"an update changes each attribute once, and never the key: {targets}")
+                raise Unsupported(
+                    f"an update may change each attribute only once and never the key, but changes {targets}"
+                )
             if old is None and not (wanted.sets or wanted.adds):
-                raise Unsupported("REMOVE alone of an absent row: DynamoDB and its emulators differ")
+                raise Unsupported(
+                    "an update of an absent row needs more than REMOVE, because DynamoDB and its emulators differ there"
+                )
             step.new = self._checked(wanted.applied(old or {"pk": {"S": key[0]}, "sk": {"S": key[1]}}, names, values))
         return step
 
@@ -220,19 +229,21 @@ class InMemoryDynamo:
     def _checked(self, row: Row) -> Row:
         for name in self._text_only & row.keys():
             if not row[name].get("S"):
-                raise Unsupported(f"{name} is an index's key: text that is not empty, not {row[name]!r}")
+                raise Unsupported(
+                    f"{name} is the key of an index and must be a text that is not empty, not {row[name]!r}"
+                )
         return row
 
     def _known(self, table: str) -> None:
         if table != self.table:
-            raise Unsupported(f"the table is {self.table!r}, not {table!r}")
+            raise Unsupported(f"the only table is {self.table!r}, not {table!r}")
 
     def _key(self, table: str, key: Mapping[str, Any]) -> Key:
         self._known(table)
         match key:
             case {"pk": {"S": str(partition)}, "sk": {"S": str(sort)}} if len(key) == 2 and partition and sort:
                 return partition, sort
-        raise Unsupported(f"a key is pk and sk, both text that is not empty: {key!r}")
+        raise Unsupported(f"a key must have pk and sk, both texts that are not empty, but is {key!r}")
 
 
 def _reason(step: Step) -> dict[str, Any]:
@@ -243,4 +254,4 @@ def _reason(step: Step) -> dict[str, Any]:
 
 def _one_of(given: str, *known: str) -> None:
     if given not in known:
-        raise Unsupported(f"{given!r}: only {known} is known here")
+        raise Unsupported(f"{given!r} is not supported, only {known}")

@@ -1,4 +1,4 @@
-"""The application's surroundings in memory: event bus, executions, queue, alerts, and presigned links."""
+"""In-memory services around the application: event bus, executions, queue, alerts, and presigned links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from darkroom.model import Alarm, JobDue, PollState, SourceObject, Upload, Warni
 
 @dataclass
 class Bus:
-    """Fulfils `ports.EventBus`; keeps what was sent."""
+    """Fulfils `ports.EventBus` and keeps the events that were sent."""
 
     sent: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
 
@@ -24,7 +24,7 @@ class Bus:
 
 @dataclass
 class Executions:
-    """Fulfils `ports.Executions`: a name is used once, and no execution ends by itself."""
+    """Fulfils `ports.Executions`. A second start with the same name changes nothing, and no execution ends by itself."""
 
     running: dict[tuple[str, int, int], PollState] = field(default_factory=dict)
 
@@ -34,7 +34,7 @@ class Executions:
 
 @dataclass
 class Queue:
-    """Fulfils `ports.IntakeQueue`; keeps what was sent, with its delay."""
+    """Fulfils `ports.IntakeQueue` and keeps each message that was sent, with its delay."""
 
     sent: list[tuple[Upload | JobDue, int]] = field(default_factory=list)
 
@@ -44,7 +44,7 @@ class Queue:
 
 @dataclass
 class RecordedAlerts:
-    """Fulfils `ports.Alerts`; keeps the alarms and the notes."""
+    """Fulfils `ports.Alerts` and keeps the alarms and the warnings."""
 
     rung: list[Alarm] = field(default_factory=list)
     noted: list[WarningMetric] = field(default_factory=list)
@@ -58,7 +58,7 @@ class RecordedAlerts:
 
 @dataclass
 class PresignedUrls:
-    """Fulfils `ports.PresignedUrls`; keeps each link's key, file name and lifetime."""
+    """Fulfils `ports.PresignedUrls` and keeps each link's key, file name and lifetime."""
 
     minted: list[tuple[str, str, int]] = field(default_factory=list)
 

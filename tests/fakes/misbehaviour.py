@@ -1,6 +1,6 @@
-"""The faults of the fake provider, and its downloads, which meet them too.
+"""The faults that a test can inject into the fake provider, and the provider's downloads, which can also meet these faults.
 
-Fault kinds have the simulators' names. A rule strikes one operation a number of times and then expires.
+The kinds of fault are named as in the simulators. A rule strikes one operation a number of times and then expires.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkroom.errors import (
 
 PIECE_BYTES = 256 * 1024
 
-# What any call answers before it has an effect.
+# The error that any call can raise before it has an effect, by the kind of the injected fault.
 REFUSALS: Mapping[str, Callable[[], DarkroomError]] = {
     "throttle": lambda: Throttled("HTTP 429: busy"),
     "auth": lambda: OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: unknown key"),
@@ -40,7 +40,7 @@ KINDS = frozenset({*REFUSALS, *NO_ANSWER_BEFORE, *NO_ANSWER_AFTER, *ON_SUBMIT, *
 
 @dataclass
 class Fault:
-    """One rule: strikes the operation `on` `times` times; None means always."""
+    """A rule: the next `times` calls of the operation `on` meet this fault. If `times` is None, every call meets it."""
 
     kind: str
     on: str
@@ -50,21 +50,21 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The rules in force, oldest first."""
+    """Holds the rules in force, oldest first."""
 
     rules: list[Fault] = field(default_factory=list)
 
     def add(self, kind: str, *, on: str = "submit", times: int | None = 1, seconds: float = 5.0) -> None:
-        """Put a rule in force.
+        """Add a rule, which is in force at once.
 
-        Operations: submit, status, list, download, result, estimate, cancel, delete, account.
+        `on` is one of these operations: submit, status, list, download, result, estimate, cancel, delete, account.
         """
         if kind not in KINDS:
-            raise ValueError(f"no fault {kind!r}; known: {', '.join(sorted(KINDS))}")
+            raise ValueError(f"unknown fault {kind!r}; choose one of {', '.join(sorted(KINDS))}")
         self.rules.append(Fault(kind, on, times, seconds))
 
     def take(self, on: str, *kinds: str) -> Fault | None:
-        """Use up one time of the oldest rule of these kinds, and return the rule."""
+        """Return the oldest rule for the operation `on` that has one of these kinds, or None. The rule loses one of its times."""
         for fault in self.rules:
             if fault.on == on and fault.kind in kinds:
                 if fault.times is not None:
@@ -76,7 +76,7 @@ class Faults:
 
 
 def submit_error(kind: str) -> DarkroomError:
-    """Return the error of a submit that meets a fault of this kind."""
+    """Return the error that submit raises when it meets a fault of this kind."""
     if kind in REFUSALS:
         return REFUSALS[kind]()
     if kind == "refused":
@@ -88,23 +88,23 @@ def submit_error(kind: str) -> DarkroomError:
 
 @dataclass
 class FakeLink:
-    """Fulfils `ports.ResultLink`. Every opening and reading may meet a fault on `result`."""
+    """Fulfils `ports.ResultLink`. Opening and reading it may meet a fault of the operation `result`."""
 
     content: bytes = field(repr=False)
     faults: Faults = field(repr=False)
     size_bytes: int = field(init=False)
 
     def open(self) -> None:
-        """Meet the faults of the first request to the link."""
+        """Make the first request to the link, which may meet a fault."""
         self._meet()
         self.size_bytes = len(self.content)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return a range of the bytes."""
+        """Return `length` bytes of the result from `offset` on."""
         return self._meet()[offset : offset + length]
 
     def stream(self) -> Iterator[bytes]:
-        """Yield all bytes in pieces; a cut link yields only half of them."""
+        """Yield all bytes in pieces. A link that is cut yields only half of them and then raises ResultNotReady."""
         cut = self.faults.take("result", "cut")
         content = self._meet()
         whole = len(content) // 2 if cut else len(content)

@@ -1,4 +1,4 @@
-"""A vendor behind httpx's mock transport. It sends answers from a list and keeps the requests. No sockets."""
+"""A vendor behind httpx's mock transport. It sends answers from a list and keeps the requests. No sockets are used."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from darkroom.providers.topaz import Topaz
 BASE = "https://api.example.test/image/v1"
 HANDLE = Handle("0123456789abcdef0123456789abcdef", 2, 3)
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading certificates would take longer than a test
-SENT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)  # when the run's credits were reserved
+SENT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)  # the time at which the run's credits were reserved
 PROCESS = "11111111-2222-4333-8444-555555555555"
 
 
 class Keys:
-    """The keys that successive reads of the secret return."""
+    """Holds the API keys that successive reads of the secret return."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)
 
     def get(self, provider: str) -> str:
-        """Return the key as last read."""
+        """Return the API key that was read last."""
         return self.keys[0]
 
     def refresh(self) -> None:
-        """Read the next key."""
+        """Make the next API key the current one."""
         if len(self.keys) > 1:
             self.keys.pop(0)
 
 
 class Vendor:
-    """Sends the answers of a list, repeats the last one, and keeps every request with its body."""
+    """Sends the given answers in their order, then repeats the last one. It keeps every request and its body."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
@@ -57,24 +57,24 @@ class Vendor:
 
 
 def adapter(vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_url: str = BASE) -> Topaz:
-    """Return the Topaz adapter in front of a vendor."""
+    """Return the Topaz adapter with `vendor` behind it."""
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
     return Topaz(base_url, Keys(*(keys or ("key-1",))), client, Downloads(client, local=False))
 
 
 def answer(body: Any = None, status: int = 200, **headers: str) -> httpx.Response:
-    """Return a JSON answer, made from the body as a vendor writes it."""
+    """Return an answer whose body is `body` as JSON, written by Python's json module."""
     return httpx.Response(status, text=json.dumps(body), headers=headers)
 
 
 def image_of(start: Callable[[], Any], size_bytes: int) -> ImageStream:
-    """Return a PNG to be sent as bytes. Nobody may ask for a link to it."""
+    """Return a PNG that is sent as bytes. Asking for a link to it fails the test."""
     return ImageStream(start, _no_link, size_bytes, "image/png", ".png")
 
 
 def refuse_to_keep(process_id: str, pieces: Iterator[bytes]) -> None:
-    """For calls that are not synchronous: nothing may be staged for them."""
-    raise AssertionError(f"a result of {process_id} was staged")
+    """Fail the test, because only the result of a synchronous call may be staged. Other calls get this function."""
+    raise AssertionError(f"a result of {process_id} was staged, but the call is not synchronous")
 
 
 def _no_link() -> NoReturn:

@@ -1,4 +1,5 @@
-"""An in-memory provider: it accepts submits, ends them by its clock, keeps a list, and fails on request.
+"""An in-memory provider. It accepts submits, ends their processes by its clock, keeps a list of them, and fails when a
+test asks for it.
 
 The contract suite checks that it does what real adapters promise, so that pipeline tests can trust it. Its faults are
 in `misbehaviour`. It must not import an adapter.
@@ -40,7 +41,7 @@ PIXELS_ADDED_BY_WRONG_SIZE = 16
 
 @dataclass
 class FakeProcess:
-    """One accepted, paid submit. It runs until `ends`, then has the state `state`."""
+    """A process that belongs to one accepted, paid submit. It runs until `ends` and then has the state `state`."""
 
     process_id: str
     handle: Handle
@@ -59,11 +60,11 @@ class FakeProcess:
 
 @dataclass
 class FakeProvider:
-    """Fulfils `ports.Provider`. `submits` are the accepted, paid ones; `calls` are all calls."""
+    """Fulfils `ports.Provider`. `submits` holds the accepted, paid submits, and `calls` holds all calls."""
 
     clock: Clock = field(default=lambda: datetime.now(UTC))
     key: str = field(default="fake-key-1", repr=False)
-    stored_key: str | None = field(default=None, repr=False)  # what a new read of the secret finds
+    stored_key: str | None = field(default=None, repr=False)  # the key that the next read of the secret returns
     name: str = "topaz"
     deletes_entries: bool = False
     given: Decimal = Decimal(10_000)
@@ -72,11 +73,11 @@ class FakeProvider:
     faults: Faults = field(default_factory=Faults)
     submits: list[FakeProcess] = field(default_factory=list)
     processes: dict[str, FakeProcess] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)  # operation, process id or handle
+    calls: list[tuple[str, str]] = field(default_factory=list)  # pairs of an operation and a process id or handle
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
-        """Accept and charge, unless a fault prevents it."""
+        """Accept the submit and charge for it, unless a fault prevents it."""
         self.calls.append(("submit", str(handle)))
         sent = image.link().encode() if plan.send_mode.by_link else _read_whole(image)
         fault = self.faults.take("submit", *REFUSALS, *ON_SUBMIT, *NO_ANSWER_BEFORE)
@@ -88,7 +89,7 @@ class FakeProvider:
         return Submission(process.process_id, min(process.ends, process.created_at + self.duration))
 
     def progress(self, process_id: str) -> Progress:
-        """Return the state by the clock."""
+        """Return the process's progress at the time that the clock shows."""
         with self._answering("status", process_id):
             process = self._known(process_id)
             odd = self.faults.take("status", "wrong_size") or process.wrong_size
@@ -107,7 +108,7 @@ class FakeProvider:
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """Yield a link to the result's bytes. Faults may strike when it is opened or read."""
+        """Yield a link to the result's bytes. A fault may strike when the link is opened or read."""
         with self._answering("download", process_id):
             process = self._known(process_id)
             if self._state(process) is not ProcessState.COMPLETED or self.faults.take("download", "not_ready"):
@@ -119,7 +120,7 @@ class FakeProvider:
         yield link
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
-        """Return the run's processes that the list shows now."""
+        """Return the processes of the handle's run that the provider's list shows by now."""
         with self._answering("list", str(handle)):
             now = self.clock()
             listed = [p for p in self.processes.values() if p.listed_from <= now and p.created_at >= since]
@@ -130,7 +131,7 @@ class FakeProvider:
             )
 
     def cancel(self, process_id: str) -> bool:
-        """End a running process without a charge."""
+        """End a running process without a charge. Return False if it was not running."""
         with self._answering("cancel", process_id):
             process = self._known(process_id)
             if self._state(process) is not ProcessState.RUNNING:
@@ -139,7 +140,7 @@ class FakeProvider:
             return True
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """Return what the plan says."""
+        """Return the plan's credits and the provider's fixed duration."""
         with self._answering("estimate", plan.model):
             return Estimate(int(self.duration.total_seconds()), plan.credits)
 
@@ -149,15 +150,17 @@ class FakeProvider:
             self.processes.pop(process_id, None)
 
     def key_fingerprint(self) -> str:
-        """Return twelve hex digits of the key's hash."""
+        """Return the first twelve hex digits of the key's hash."""
         return hashlib.sha256(f"fake:{self.key}".encode()).hexdigest()[:12]
 
     def refresh_key(self) -> None:
-        """Use the stored key, if there is a new one."""
+        """Use the stored key from now on, if there is one."""
         self.key = self.stored_key or self.key
 
     def balance(self) -> Balance:
-        """Return what was given minus what finished submits cost, forgotten ones included. Running ones are reserved."""
+        """Return the credits that are left: those given, less those spent and reserved. Completed processes are spent,
+        even if they were removed from the list. Running processes are reserved.
+        """
         with self._answering("account", ""):
             spent, reserved = Decimal(0), Decimal(0)
             for process in self.submits:
@@ -169,7 +172,7 @@ class FakeProvider:
     def finish(
         self, process_id: str, state: ProcessState = ProcessState.COMPLETED, result: bytes | None = None
     ) -> None:
-        """End a process now. For tests."""
+        """End a process now, because a test wants it."""
         process = self.processes[process_id]
         process.ends, process.state = self.clock(), state
         process.result = process.result if result is None else result
@@ -208,7 +211,7 @@ class FakeProvider:
 
     @contextmanager
     def _answering(self, operation: str, about: str) -> Iterator[None]:
-        """Wrap a call that is not a submit: refuse it before its effect, or lose its answer after it."""
+        """Wrap a call that is not a submit. A fault refuses the call before its effect or loses the answer after it."""
         self.calls.append((operation, about))
         fault = self.faults.take(operation, *REFUSALS, *NO_ANSWER_BEFORE, "moved", "refused")
         if fault:

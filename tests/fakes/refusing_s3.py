@@ -1,5 +1,5 @@
-"""An S3 client whose reads are refused as AWS refuses them, where neither moto nor the embedded cloud does. docs/testing.md lists
-the behaviours with AWS's pages.
+"""An S3 client that refuses reads as AWS does, in cases in which neither moto nor the embedded cloud refuses them.
+docs/testing.md lists these cases with AWS's pages about them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ KMS_DENIED = (
     "associated with this ciphertext because no identity-based policy allows the kms:Decrypt action"
 )
 INTERNAL_ERROR = ("InternalError", 500, "We encountered an internal error. Please try again.")
-# What each kind of object answers, by the client's method: error code, HTTP status, message. HeadObject has no body, so its code
-# is the status.
+# For each kind of object: the client's methods that are refused, with error code, HTTP status and message. The answer
+# of HeadObject has no body, so its error code is the HTTP status.
 KINDS: dict[str, dict[str, tuple[str, int, str]]] = {
     "archived": {
         "get_object": ("InvalidObjectState", 403, "The operation is not valid for the object's storage class")
@@ -40,7 +40,9 @@ KINDS: dict[str, dict[str, tuple[str, int, str]]] = {
 
 @dataclass
 class RefusingS3:
-    """Passes every call to `client`, but the reads of `kinds`: key → one of KINDS. `asked` has the refused calls."""
+    """Passes every call on to `client`, except reads of the keys in `kinds`, which it refuses. `kinds` maps a key to
+    the name of an entry of KINDS. `asked` holds the refused calls.
+    """
 
     client: Any
     kinds: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A host of results behind httpx's mock transport, and a resolver whose answers a test chooses. No sockets."""
+"""A server of results behind httpx's mock transport, and a name resolver whose answers a test chooses. No sockets are used."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.fakes.mock_vendor import NO_TLS
 
 PUBLIC = "93.184.215.14"
 LINK = "https://results.example.test/a%20b/c%2Bd.png?X-Amz-Credential=A%2F2026&X-Amz-Signature=s%2B%3D&e=a+b"
-CONTENT = bytes(range(256)) * 1200  # 307,200 bytes: longer than the head and than a piece
+CONTENT = bytes(range(256)) * 1200  # 307,200 bytes, which is longer than HEAD_BYTES and than one piece
 Resolver = Callable[..., None]
 
 
 class Host:
-    """A host of results. `changes` alter its answers."""
+    """Serves a result. `changes` alter its answers."""
 
     def __init__(self, **changes: Any) -> None:
         self.changes = {"ranges": True, "etag": '"v1"', "content": CONTENT, "sent": None, "length": None} | changes
@@ -44,7 +44,7 @@ class Host:
 
 
 class Pieces(httpx.SyncByteStream):
-    """A body in odd portions. It counts the bytes read from it."""
+    """Sends a body in portions of 40,000 bytes."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -59,14 +59,14 @@ def downloads(host: Callable[[httpx.Request], httpx.Response], local: bool = Fal
 
 
 def opened(host: Callable[[httpx.Request], httpx.Response], url: str = LINK, local: bool = False) -> Any:
-    """Return the opened link."""
+    """Open a link to the result and return it."""
     with downloads(host, local).open(url) as link:
         return link
 
 
 @pytest.fixture(autouse=True)
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolver:
-    """Make every host resolve to the given addresses; by default to a public one."""
+    """Make every host name resolve to the addresses that the test gives. Until then it resolves to a public address."""
 
     def to(*addresses: str) -> None:
         def answer(host: str, port: int, *rest: Any, **options: Any) -> list[Any]:

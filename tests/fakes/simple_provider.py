@@ -1,4 +1,4 @@
-"""A provider with a memory: it takes submits, lists what it accepted, and fails as a test asks."""
+"""A simple in-memory provider. It accepts submits, lists them, and fails when a test asks for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PIECE_BYTES = 64 * 1024
 
 @dataclass
 class Process:
-    """One accepted job. It is paid unless it is cancelled or fails."""
+    """A process that belongs to one accepted submit. It is paid unless it is cancelled or fails."""
 
     process_id: str
     handle: Handle
@@ -40,7 +40,7 @@ class Process:
 
 @dataclass
 class FakeLink:
-    """A download of `body`, cut after `cut_after` bytes if that is given."""
+    """A download of `body`. It breaks after `cut_after` bytes if that is given."""
 
     body: bytes
     cut_after: int | None = None
@@ -62,27 +62,30 @@ class FakeLink:
 
 @dataclass
 class SimpleProvider:
-    """Fulfils `ports.Provider`. The next submits raise `refusals` before they are accepted, or `losses` after."""
+    """Fulfils `ports.Provider`. The next submits raise the errors in `refusals` before they are accepted, and those in
+    `losses` after they are accepted.
+    """
 
     clock: Callable[[], datetime]
     draw: Callable[[Plan], bytes]
     name: str = "topaz"
     deletes_entries: bool = False
     key: str = "a-key"
-    next_key: str | None = None  # what a new read of the secret finds
+    next_key: str | None = None  # the key that the next read of the secret returns
     account: Balance | None = None
-    estimated: Decimal | None = None  # its estimate for a plan without a price
+    estimated: Decimal | None = None  # the credits that it estimates, instead of the plan's
     estimates: list[tuple[str, int, int]] = field(default_factory=list)  # model, width and height of each estimate
     lists: bool = True
     eta_after: timedelta = timedelta(seconds=30)
     listed_after: timedelta = timedelta(0)
     refusals: list[DarkroomError] = field(default_factory=list)
     losses: list[BaseException] = field(default_factory=list)
-    faults: dict[str, list[DarkroomError]] = field(default_factory=dict)  # of the calls that change nothing
-    cuts: list[int] = field(default_factory=list)  # where the next downloads are cut
+    # The errors that calls other than submit raise next, by the name of the call.
+    faults: dict[str, list[DarkroomError]] = field(default_factory=dict)
+    cuts: list[int] = field(default_factory=list)  # the number of bytes after which each of the next downloads breaks
     cancels: bool = True
     keeps: bool = True  # whether the answer of a synchronous call arrives and is staged
-    ends_as: ProcessState = ProcessState.EXPIRED  # what the list says of a synchronous call that has ended
+    ends_as: ProcessState = ProcessState.EXPIRED  # the state that a synchronous call has once it has ended
     charges: Decimal | None = None  # the cost in the answer of a synchronous call
     processes: dict[str, Process] = field(default_factory=dict)
 
@@ -173,7 +176,7 @@ class SimpleProvider:
         return self.account
 
     def become(self, state: ProcessState, process_id: str | None = None, credits: Decimal | None = None) -> None:
-        """Set the state of one process, or of all."""
+        """Set the state of one process, or of all processes if no id is given."""
         for known in self.processes.values():
             if process_id in (None, known.process_id):
                 known.progress = replace(known.progress, state=state, vendor_word=state.value)

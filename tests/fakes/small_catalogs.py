@@ -1,4 +1,4 @@
-"""Small catalogs of a vendor unlike Topaz, written like its file."""
+"""Small catalogs of a vendor that is unlike Topaz, written in the format of the catalog files."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ source = "page"
 
 
 def book(facts: str = "", *, own: str = "", **tables: str) -> Catalog:
-    """Return the catalog of a vendor with one model: the endpoint's facts, the model's own, and the parameters'
-    tables.
+    """Return a catalog with one model. `facts` are the facts of the endpoint, `own` those of the model, and `tables`
+    are the tables of the parameters.
     """
     names = ", ".join(f'"{name}"' for name in tables)
     written = "\n".join(f'[parameters.{name}]\n{table}\nsource = "page"' for name, table in tables.items())
@@ -49,6 +49,6 @@ def book(facts: str = "", *, own: str = "", **tables: str) -> Catalog:
 
 
 def use(patch: pytest.MonkeyPatch, known: Catalog) -> None:
-    """Make it the only catalog, in the place of Topaz."""
+    """Make `known` the only catalog, in place of the one of Topaz."""
     patch.setattr(catalog, "providers", lambda: ("topaz",))
     patch.setattr(catalog, "load", {"topaz": known}.__getitem__)

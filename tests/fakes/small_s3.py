@@ -1,8 +1,8 @@
-"""A small S3 on a loopback port: multipart uploads whose parts have trailing checksums, and their listing. It checks like S3,
-or misbehaves.
+"""A small S3 on a loopback port. It takes multipart uploads whose parts have trailing checksums, and lists those that
+are unfinished. It checks requests as S3 does, or misbehaves.
 
-Parts must be framed exactly and have the announced checksum. An upload is completed only from parts that are named by
-their ETags and checksums. `misdeeds` maps a part's number to what to do in its next answers.
+Parts must be framed exactly and have the announced checksum. An upload is completed only if the request names its parts
+by their ETags and checksums. `misdeeds` maps a part's number to the faults of its next answers.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from botocore.config import Config
 
 KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
 SEEN_BYTES = 2 * 1024 * 1024  # larger request bodies are not recorded; only the parts they contain are kept
-HANG_UP_NOW = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
+HANG_UP_NOW = struct.pack("ii", 1, 0)  # the value of SO_LINGER that makes the connection close with a reset
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as received, with lower-case header names. A large body is left out."""
+    """A request as it was received, with header names in lower case. A large body is left out."""
 
     method: str
     path: str
@@ -44,17 +44,19 @@ class Seen:
 
 @dataclass
 class SmallS3:
-    """What the server holds and what it received."""
+    """Holds what the server stores and the requests that it received."""
 
     url: str = ""
     authority: Path | None = None
     open_uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    begun: list[str] = field(default_factory=list)  # keys that the listing of unfinished uploads has, in pages of two
-    algorithms: dict[str, str | None] = field(default_factory=dict)  # that each upload was begun with
+    # The keys that the listing of unfinished uploads shows, two on each page.
+    begun: list[str] = field(default_factory=list)
+    # The checksum algorithm that each upload was begun with.
+    algorithms: dict[str, str | None] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     misdeeds: dict[int, list[str]] = field(default_factory=dict)
-    whole_checksum: str | None = None  # the answer in place of the right one
+    whole_checksum: str | None = None  # the checksum in the answer, instead of the right one
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, **more: Any) -> Any:
@@ -73,11 +75,11 @@ class SmallS3:
         )
 
     def requests(self, method: str) -> list[Seen]:
-        """Return the requests of one method."""
+        """Return the received requests that have this HTTP method."""
         return [one for one in self.seen if one.method == method]
 
     def misdeed(self, number: int) -> str:
-        """Return what to do wrong with this part now; empty means nothing."""
+        """Return the fault of the next answer for this part and use it up. An empty string means no fault."""
         with self.lock:
             left = self.misdeeds.get(number, [])
             return left.pop(0) if left else ""
@@ -85,7 +87,7 @@ class SmallS3:
 
 @contextmanager
 def small_s3(certificate: Path | None = None) -> Iterator[SmallS3]:
-    """Serve for the length of a block; over TLS if a PEM file with certificate and key is given."""
+    """Serve until the block ends. With `certificate`, a PEM file with a certificate and its key, the server uses TLS."""
     kept = SmallS3(authority=certificate)
     handler = type("Bound", (_Handler,), {"kept": kept})
     server = _Server(("127.0.0.1", 0), handler)
@@ -115,21 +117,21 @@ def decoded(framed: bytes) -> tuple[bytes, dict[str, str]]:
             break
         pieces.append(whole[at : at + size])
         if framed[at + size : at + size + 2] != b"\r\n":
-            raise ValueError(f"no line end behind a piece of {size} bytes")
+            raise ValueError(f"no line end follows a piece of {size} bytes")
         at += size + 2
     trailer, end, rest = framed[at:].partition(b"\r\n\r\n")
     if not end or rest:
-        raise ValueError("the trailer does not end the body")
+        raise ValueError("the body does not end after the trailer")
     return b"".join(pieces), dict(line.split(":", 1) for line in trailer.decode().split("\r\n"))
 
 
 def encode_crc(body: bytes) -> str:
-    """Return the CRC-32 as S3 writes it."""
+    """Return the CRC-32 of the body as S3 writes it."""
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
 
 
 def etag(body: bytes) -> str:
-    """Return a name that differs when the bytes differ."""
+    """Return an ETag for these bytes. Other bytes have another ETag."""
     return f'"{zlib.adler32(body):032x}"'
 
 
@@ -139,12 +141,12 @@ def _as_xml(key: str) -> str:
 
 
 class _Server(ThreadingHTTPServer):
-    """The connections of its handlers end with it."""
+    """A server that does not wait for open connections when it stops."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that hang up: tests do that."""
+        """Ignore clients that hang up, because tests do that on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -174,9 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._xml("CompleteMultipartUploadResult", ETag='"whole"', ChecksumCRC32=checksum, ChecksumType="FULL_OBJECT")
 
     def _put_together(self, parts: dict[int, bytes], named: str, algorithm: str | None) -> bytes | None:
-        """Join the parts. Return None unless each is named as it was acknowledged, and the announced size is right.
+        """Join the parts. Return None unless each part is named as it was acknowledged and the announced size is right.
 
-        Checksums must not be named if the upload was begun without one (S3 API reference, CompletedPart).
+        If the upload was begun without checksums, the request must not name any (S3 API reference, CompletedPart).
         """
         found = []
         for entry in re.findall("<Part>.*?</Part>", named, re.DOTALL):
@@ -194,8 +196,10 @@ class _Handler(BaseHTTPRequestHandler):
         return whole if in_order and announced == str(len(whole)) else None
 
     def do_GET(self) -> None:
-        """Answer ListMultipartUploads. A key that XML 1.0 cannot contain makes an answer that no parser takes, unless the keys
-        are requested URL-encoded (S3 API reference, ListMultipartUploads, encoding-type)."""
+        """Answer ListMultipartUploads. If a key has characters that XML 1.0 cannot contain, no parser can read the
+        answer. A client avoids this if it asks for URL-encoded keys (S3 API reference, ListMultipartUploads,
+        encoding-type).
+        """
         query = self._query()
         self._note(b"")
         shown = (lambda key: quote_plus(key, safe="/")) if query.get("encoding-type") == "url" else _as_xml

@@ -1,3 +1,3 @@
-"""Fault simulation: the real pipeline and ledger under a seeded scheduler that interleaves, delays, refuses and
-kills.
+"""Simulates faults. The real pipeline and ledger run under a scheduler that mixes the steps of workers, delays calls,
+injects errors and kills workers. A seed fixes every choice of the scheduler.
 """

@@ -1,4 +1,4 @@
-"""The bugs that the simulation must catch: each with the schedules that reveal it and the invariants that it breaks."""
+"""Lists the bugs that the simulation must catch. Each entry names schedules that reveal the bug and invariants it may break."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from tests.faults.world_shapes import HELD, UNREAD
 
 @dataclass(frozen=True)
 class Bug:
-    """A bug, the family of schedules that reveals it, the seed of one that does, and the invariants it may break first.
+    """Holds a bug and how to reveal it. The schedule of `seed` in `family` reveals the bug by breaking one of `laws` first.
 
-    A change of the runtime may move what happens in a schedule: then the test finds another seed, slowly, and names it.
+    A change of the runtime may change what happens in that schedule. Then the test searches for another seed, which takes
+    longer, and names the seed in a warning.
     """
 
     name: str
@@ -25,32 +26,32 @@ class Bug:
     laws: tuple[str, ...]
 
 
-ONE_PAID = "one accepted submit a run"
+ONE_PAID = "a run has at most one accepted submit"
 KNOWN = "a submit is made under the attempt that the ledger knows"
 BALANCE = "the books balance"
-COMMITTED = "committed is reserved and spent, none below 0"
-LIMIT = "no grant over the limit"
+COMMITTED = "committed is the sum of reserved and spent, and none is below 0"
+LIMIT = "no reservation passes the limit"
 TAKEOVER = "nobody takes over from a worker that lives"
-OVER = "what is over never changes"
-NEWER = "no older version's result over a newer one's"
+OVER = "a job that has ended never changes"
+NEWER = "an older version's result never replaces a newer one's"
 WHOLE = "a result is whole or not there"
 DELIVERED = "every completed job has its result"
-TOLD = "every end is told"
-RUN = "a run grows by an operator's rerun only"
-CHARGED = "spent is what the vendor charged"
+TOLD = "every end of a job has its event"
+RUN = "only an operator's rerun raises the run"
+CHARGED = "the ledger spent what the vendor charged"
 ENDS = "every job comes to an end"
 LOST = "no upload is lost"
-RETRY = "functions fail for reasons that a retry mends"
+RETRY = "a function fails only for reasons that a retry mends"
 REST = "everything comes to rest"
 OWN = "a job is bound to a process of its own run"
-ITS_OWN = "a result is its own process'"
-PUBLISHED = "what is staged is published, or withdrawn"
-STAYS = "what is staged stays until its result stands"
-GONE = "what is published is no longer staged"
-NO_WAIT = "nobody waits for what is staged"
+ITS_OWN = "a result is that of its own process"
+PUBLISHED = "a staged result is published or withdrawn"
+STAYS = "a staged result is kept until it is published"
+GONE = "a published result is no longer staged"
+NO_WAIT = "nobody polls a process whose result is staged"
 
 COST = "a broken upload costs at most 30 invocations a day"
-COUNTED = "a failure reaches the dead letters"
+COUNTED = "a lasting failure reaches the dead-letter queue"
 
 IN_GENERAL = (
     Bug(

@@ -1,6 +1,6 @@
-"""The random choices of a schedule: which worker runs next, and which worker dies where.
+"""Makes the random choices of a schedule: which worker runs next, and which worker dies at which point.
 
-Each choice keeps its own state here. The random number generator is passed in.
+The objects here keep the state of their choices. The caller passes in the random number generator.
 """
 
 from __future__ import annotations
@@ -16,28 +16,26 @@ class Picker(Protocol):
     """Chooses the worker that runs next."""
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """Return the index of one of the ready workers, which are in the order of their spawning. At least one is
-        ready.
-        """
+        """Return an index into `ready`. It has the names of the workers that can run, the oldest first, and is never empty."""
 
 
 class Uniform:
-    """Every ready worker is equally likely at every step."""
+    """Chooses at each step any ready worker with the same probability."""
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """Return any index."""
+        """Return a random index."""
         return int(rng.random() * len(ready))
 
 
 @dataclass
 class Bursts:
-    """The last worker continues with probability `stay`, so that workers make progress between switches."""
+    """Chooses the last worker again with probability `stay`, so that a worker makes several steps before the next switch."""
 
     stay: float = 0.8
     last: str = ""
 
     def pick(self, ready: Sequence[str], rng: Random) -> int:
-        """Return the last worker's index, or any."""
+        """Return the index of the last worker, or a random index."""
         goes_on = rng.random() < self.stay
         index = ready.index(self.last) if goes_on and self.last in ready else int(rng.random() * len(ready))
         self.last = ready[index]
@@ -46,10 +44,11 @@ class Bursts:
 
 @dataclass
 class Priorities:
-    """Each worker has a random rank, and the highest runs. `changes` times within `horizon` steps, it drops to the
-    lowest.
+    """Chooses the ready worker with the highest rank. Ranks are random. At `changes` of the first `horizon` steps, the
+    running worker gets the lowest rank.
 
-    This finds races of few ordered steps that uniform choice rarely hits (probabilistic concurrency testing).
+    This method, probabilistic concurrency testing, finds races that need a few steps in a certain order. A uniform choice
+    rarely finds them.
     """
 
     changes: int = 3
@@ -73,14 +72,14 @@ class Priorities:
 
 
 class Deaths(Protocol):
-    """Chooses which worker dies where."""
+    """Decides which worker dies, and at which point."""
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
-        """Say whether the worker dies at this point. `when` is `before`, `after` or `at`."""
+        """Say whether the worker dies at the point `label`. `when` is `before` or `after` a call's effect, or else `at`."""
 
 
 class Immortal:
-    """No worker dies."""
+    """Lets no worker die."""
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
         """Return False."""
@@ -89,7 +88,7 @@ class Immortal:
 
 @dataclass
 class RandomDeaths:
-    """Any worker may die at any point, at most `most` times in all. Shell patterns can limit the workers and points."""
+    """Lets workers die at random points, at most `most` of them. The shell patterns `worker` and `label` limit which ones."""
 
     chance: float = 0.01
     most: int = 3
@@ -97,7 +96,7 @@ class RandomDeaths:
     label: str = "*"
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
-        """Decide by chance."""
+        """Return True with probability `chance`, if worker and label match and fewer than `most` have died."""
         if rng.random() >= self.chance or self.most <= 0:
             return False
         struck = fnmatchcase(worker, self.worker) and fnmatchcase(label, self.label)
@@ -107,7 +106,7 @@ class RandomDeaths:
 
 @dataclass
 class DeathAt:
-    """One worker dies, at the `nth` point that matches."""
+    """Lets one worker die, at the `nth` point that matches the shell patterns."""
 
     label: str
     when: str = "*"
@@ -115,7 +114,7 @@ class DeathAt:
     nth: int = 1
 
     def strikes(self, worker: str, label: str, when: str, rng: Random) -> bool:
-        """Return True at that point only."""
+        """Return True at the `nth` matching point only."""
         if not (fnmatchcase(label, self.label) and fnmatchcase(when, self.when) and fnmatchcase(worker, self.worker)):
             return False
         self.nth -= 1

@@ -1,4 +1,4 @@
-"""Options that replay one schedule: `pytest tests/faults/test_schedules.py --seed 1234 --family doubts`."""
+"""Adds options that replay one schedule: `pytest tests/faults/test_schedules.py --seed 1234 --family doubts`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import thread_pool
-from tests.faults.world_shapes import FAMILIES, HELD
+from tests.faults.world_shapes import FAMILIES, HELD, UNREAD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options. Without a seed, all schedules run."""
-    parser.addoption("--seed", type=int, help="play this one schedule of the fault simulation, and print all of it")
-    parser.addoption("--family", choices=(*FAMILIES, HELD), help="of which family it is; else as the seed says")
-    parser.addoption("--larger", type=int, default=1, help="so many times as many uploads")
+    """Add the options. Without `--seed`, all schedules run."""
+    parser.addoption(
+        "--seed", type=int, help="run only the fault simulation's schedule with this seed, and print all its events"
+    )
+    parser.addoption(
+        "--family", choices=(*FAMILIES, HELD, UNREAD), help="the family of that schedule; the seed chooses it otherwise"
+    )
+    parser.addoption("--larger", type=int, default=1, help="multiply that schedule's number of uploads by this")
 
 
 @pytest.fixture(autouse=True)

@@ -9,23 +9,23 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Store:
-    """A port with state: it records what was done, and returns objects that can act later."""
+    """A port that records in `done` what was done. Some of its methods return objects that can act later."""
 
     name: str = "store"
     done: list[str] = field(default_factory=list)
 
     def write(self, what: str) -> str:
-        """Record an effect."""
+        """Record `what` as done."""
         self.done.append(what)
         return f"wrote {what}"
 
     def reader(self, base: int) -> Callable[[int], int]:
-        """Return a function that reads."""
+        """Return a function that records a read and returns `base` plus its argument."""
         return lambda offset: self.done.append("read") or base + offset
 
     @contextmanager
     def opened(self) -> Iterator[Store]:
-        """Yield a part of it that is open for a while."""
+        """Yield this store. Record when it is opened and when it is closed."""
         self.done.append("open")
         try:
             yield self
@@ -33,7 +33,7 @@ class Store:
             self.done.append("closed")
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield two pieces; each is read when it is asked for."""
+        """Yield two pieces. Each is recorded when the caller asks for it."""
         for piece in (b"a", b"b"):
             self.done.append("piece")
             yield piece

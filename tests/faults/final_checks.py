@@ -1,4 +1,4 @@
-"""The checks after a schedule has ended: nothing is lost, nothing is left over, and every payment is in the ledger."""
+"""Checks, after a schedule has ended, that nothing is lost or left over and that the ledger has every payment."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.faults.workers import Outage, WorkerDied
 if TYPE_CHECKING:
     from tests.faults.simulation import Simulation
 
-# The errors with which a function may end. A message is never refused for being early, so submit raises none of ours but
-# ClaimHeld, which keeps the message of a worker that died.
+# The errors with which each function may end. Of Darkroom's own errors, submit raises ClaimHeld only, which keeps the
+# message of a worker that died. It raises none for a message that comes too early.
 MAY_RAISE: dict[str, tuple[type[BaseException], ...]] = {
     "submit": (WorkerDied, Outage, MalformedMessage, ClaimHeld),
     "poll": (WorkerDied, Outage, DarkroomError),
@@ -30,16 +30,18 @@ MAY_RAISE: dict[str, tuple[type[BaseException], ...]] = {
 
 
 def ending(name: str, outcome: object) -> None:
-    """Check how a worker ended. Raises InvariantBroken for an error that no retry can mend."""
+    """Check how the worker `name` ended. Raises InvariantBroken for an error that no retry can mend."""
     kind = name.partition("-")[0]
     if isinstance(outcome, BaseException) and not isinstance(outcome, MAY_RAISE[kind]):
         if isinstance(outcome, AssertionError):
             raise outcome
-        raise InvariantBroken("functions fail for reasons that a retry mends", f"{name}: {outcome!r}") from outcome
+        raise InvariantBroken(
+            "a function fails only for reasons that a retry mends", f"{name}: {outcome!r}"
+        ) from outcome
 
 
 def check(simulation: Simulation) -> None:
-    """Check everything after a schedule. Raises InvariantBroken."""
+    """Check the whole state after a schedule has ended. Raises InvariantBroken for the first thing that is wrong."""
     for source in simulation.inputs.put_in:
         row = simulation.invariants.job(source.job_id)
         if row is None and simulation.inputs.holds(source):
@@ -56,16 +58,16 @@ def _job(simulation: Simulation, row: Row, *, current: bool) -> None:
     job_id, run, status = text(row, "job_id") or "", int(number(row, "run")), text(row, "status") or ""
     if status == "IN_DOUBT":
         if simulation.shape.operators or not simulation.alerts.rung[Alarm.IN_DOUBT]:
-            raise InvariantBroken("a doubt is resolved, or was alarmed", job_id)
+            raise InvariantBroken("a job in doubt is resolved, or an alarm was raised for it", job_id)
         return
     if status not in OVER:
         raise InvariantBroken("every job comes to an end", f"{job_id} is {status}")
     detail_type = queue_messages.DETAIL_TYPES.get(JobStatus(status))
     if detail_type and not simulation.bus.sent[job_id, run, detail_type]:
-        raise InvariantBroken("every end is told", f"{job_id} run {run} {status}")
+        raise InvariantBroken("every end of a job has its event", f"{job_id} run {run} {status}")
     if (job_id, run) in simulation.operators.abandoned:
         if not simulation.alerts.rung[Alarm.IN_DOUBT]:
-            raise InvariantBroken("what is abandoned was alarmed", job_id)
+            raise InvariantBroken("an abandoned job had its alarm", job_id)
     else:
         _paid(simulation, row, job_id, run)
     if current:
@@ -77,34 +79,36 @@ def _job(simulation: Simulation, row: Row, *, current: bool) -> None:
 
 
 def _told_among_the_dead(simulation: Simulation, row: Row, job_id: str) -> None:
-    """A failure of an unknown kind that lasts reaches the dead-letter queue, if the job lives longer than its message."""
+    """Check that a lasting failure of an unknown kind reached the dead-letter queue, if the job outlived its message."""
     trouble = simulation.inputs.troubles.get(job_id)
     if trouble is None or not trouble.is_lasting or trouble.kind not in ("outage", "deadly"):
         return
     if text(row, "error_code") == "TimedOut" and number(row, "run") == 1 and simulation.shape.deadline >= 3 * 3600:
         simulation.seen[f"{trouble.kind} until the deadline"] += 1
         if not any(simulation.job_named_by(message) == job_id for message in simulation.queue.dead):
-            raise InvariantBroken("a failure reaches the dead letters", f"{job_id}: {trouble.kind}")
+            raise InvariantBroken("a lasting failure reaches the dead-letter queue", f"{job_id}: {trouble.kind}")
 
 
 def _reported(simulation: Simulation, row: Row) -> None:
-    """A failed upload has a report, until a version that is at least as new has its result."""
+    """Check that a failed upload has a report, unless the same or a newer version has a result."""
     key, order = text(row, "source_key"), text(row, "source_order") or ""
     of_key = [one for one in simulation.invariants.rows.values() if text(one, "source_key") == key]
     mended = any(text(one, "status") == "COMPLETED" and (text(one, "source_order") or "") >= order for one in of_key)
     places = [one for one in simulation.invariants.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
-    mended |= any((text(one, "newest_order") or "") > order for one in places)  # its job may have been run again since
+    # A newer version was completed at this output key, even if its job has been run again since then.
+    mended |= any((text(one, "newest_order") or "") > order for one in places)
     if not mended and output_keys.report_key(text(row, "source_key") or "") not in simulation.outputs.reports:
         raise InvariantBroken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")
 
 
 def _paid(simulation: Simulation, row: Row, job_id: str, run: int) -> None:
-    """The ledger spent what the vendor charged for the run, and every process that no job waits for was recorded or
-    alarmed.
+    """Check that the ledger spent what the vendor charged for the run. Check, too, that every process for which no job waits
+    is recorded as an orphan, or that an alarm was raised.
     """
     bound, noted = text(row, "process_id"), row.get("orphans", {})
-    orphans = [*noted.get("SS", ()), *(one["S"] for one in noted.get("L", ()))]  # a finished run keeps them as a list
-    # The vendor may have made two processes of one call. Of those two, the job gets the one that was charged.
+    # A set of strings in the job's row, and a list in the row of an earlier run.
+    orphans = [*noted.get("SS", ()), *(one["S"] for one in noted.get("L", ()))]
+    # If the vendor made two processes of one call, the job is not charged for the duplicate, unless its result was lost.
     is_lost = bound is None and text(row, "error_code") == "ResultLost"
     charged, loose = Decimal(0), []
     for process in simulation.vendor.of_run(Handle(job_id, run, 0)):
@@ -115,13 +119,13 @@ def _paid(simulation: Simulation, row: Row, job_id: str, run: int) -> None:
             loose.append(process.process_id)
     if charged != number(row, "credits"):
         raise InvariantBroken(
-            "spent is what the vendor charged", f"{job_id} run {run}: {number(row, 'credits')}, not {charged}"
+            "the ledger spent what the vendor charged", f"{job_id} run {run}: {number(row, 'credits')}, not {charged}"
         )
     simulation.seen["orphan"] += len(orphans)
-    # If a result was staged, nobody reads the list, and the comparison with the account has to show the process.
+    # If a result was staged, Darkroom does not read the vendor's list. Only reconcile can then find the second process.
     answered = (job_id, run) in simulation.invariants.staged
     if loose and not answered and not simulation.alerts.rung[Alarm.IN_DOUBT]:
-        raise InvariantBroken("what nobody waits for is alarmed", f"{job_id} run {run}: {loose}")
+        raise InvariantBroken("a process for which no job waits has its alarm", f"{job_id} run {run}: {loose}")
 
 
 def _delivered(simulation: Simulation, row: Row) -> None:
@@ -131,7 +135,7 @@ def _delivered(simulation: Simulation, row: Row) -> None:
             output_keys.superseded_key(key, text(row, "job_id") or "") if key not in simulation.outputs.results else key
         )
     elif simulation.invariants.newest.get(key, "") > order:
-        return  # a newer version's result has replaced it
+        return  # a newer version's result has replaced this job's result
     receipt = simulation.outputs.receipt(key)
     if receipt.get("darkroom-process-id") != text(row, "process_id"):
         raise InvariantBroken("every completed job has its result", f"{text(row, 'job_id')} at {key}: {dict(receipt)}")
@@ -148,20 +152,19 @@ def _rest(simulation: Simulation) -> None:
         if message.body != "{}" and not all(
             isinstance(why, WorkerDied | Outage | ClaimHeld) for why in message.endings
         ):
-            raise InvariantBroken("no message is dead for being early", message.body)
+            raise InvariantBroken("no message reaches the dead-letter queue for coming too early", message.body)
         if message.body != "{}" and isinstance(message.endings[0], ClaimHeld):
-            raise InvariantBroken("a message is kept for its own worker's lease only", message.body)
+            raise InvariantBroken("a message is kept only because of its own worker's lease", message.body)
     if simulation.invariants.due:
-        raise InvariantBroken("nothing is left to be looked at", str(simulation.invariants.due))
+        raise InvariantBroken("no job is left that is due", str(simulation.invariants.due))
     if running := [one.name for one in simulation.step_functions.executions.values() if one.status == "RUNNING"]:
         raise InvariantBroken("no execution runs for ever", str(running))
     disturbances = {"died", "killed", "refused", "lost"} & {event.what for event in simulation.scheduler.trace}
-    for kept in (
-        () if disturbances else simulation.staging.kept.values()
-    ):  # after a disturbance, a leftover expires within a day
+    # After a disturbance, a staged result may be left behind. The bucket deletes it within a day.
+    for kept in () if disturbances else simulation.staging.kept.values():
         handle = simulation.vendor.processes[kept.process_id].handle
         if text(simulation.invariants.run_of(handle.job_id, handle.run), "status") == "COMPLETED":
-            raise InvariantBroken("what is published is no longer staged", f"{handle}: {kept.process_id}")
+            raise InvariantBroken("a published result is no longer staged", f"{handle}: {kept.process_id}")
     if simulation.outputs.begun:
         raise InvariantBroken("no multipart upload is left", str(simulation.outputs.begun))
     doubts = [

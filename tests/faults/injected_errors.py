@@ -1,4 +1,4 @@
-"""The errors injected into calls while faults are on: errors before an effect, errors after it, and slow calls."""
+"""Injects errors into the calls of ports: errors instead of an effect, errors after it, and long delays."""
 
 from __future__ import annotations
 
@@ -72,27 +72,27 @@ LOSSES: Sequence[Maker] = (
 
 
 class InjectedErrors:
-    """Fulfils `port_proxies.Faults`. `over` ends all injected errors."""
+    """Fulfils `port_proxies.Faults` with random errors and delays. After a call of `over`, there are no more of them."""
 
     def __init__(self, scheduler: Scheduler, chance: float, slow: float, most: int = 12) -> None:
         self.scheduler, self.chance, self.slow, self.most = scheduler, chance, slow, most
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """Perhaps delay the call; perhaps return an error that replaces its effect."""
+        """Delay the call, with probability `slow`. Return an error that replaces its effect, with probability `chance`."""
         person = (self.scheduler.running or "").startswith("operator")
         if self.slow and rng.random() < self.slow * (8 if person else 1):
             self.scheduler.sleep(LONGEST_SECONDS * rng.random() ** (1 if person else 3))
         return self._one(REFUSED, label, rng)
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """Perhaps return an error although the effect happened.
+        """Return an error although the call had its effect, with probability `chance`.
 
-        This is more frequent for transactions, which are repeated with their token.
+        For transactions the probability is higher, because Darkroom repeats them safely with their token.
         """
         return self._one(LOST, label, rng, 4 if label == "dynamo.transact_write_items" else 1)
 
     def over(self) -> None:
-        """Stop injecting errors."""
+        """Stop injecting errors and delays."""
         self.chance = self.slow = 0.0
 
     def _one(

@@ -1,4 +1,4 @@
-"""The invariants that must hold after every step, checked at every write, submit, event and result."""
+"""Checks the invariants that must hold after every step. They are checked at every write, submit, event and result."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_vendor import Process, Vendor
 
 OVER = {status.value for status in TERMINAL}
-AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}  # or perhaps there
+# The statuses in which a process may exist at the provider.
+AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}
 AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
 NOTHING = Decimal(0)
 
 
 class InvariantBroken(AssertionError):
-    """An invariant was broken. Holds its name and how it was broken."""
+    """Raised when an invariant is broken. `law` is the name of the invariant."""
 
     def __init__(self, law: str, how: str) -> None:
         super().__init__(f"{law}: {how}")
@@ -32,39 +33,42 @@ class InvariantBroken(AssertionError):
 
 
 def text(row: Row | None, name: str) -> str | None:
-    """Return a text attribute of a row."""
+    """Return a text attribute of a row, or None if the row does not have it."""
     return row[name]["S"] if row and name in row else None
 
 
 def number(row: Row | None, name: str) -> Decimal:
-    """Return a number attribute of a row; 0 when absent."""
+    """Return a number attribute of a row, or 0 if the row does not have it."""
     return Decimal(row[name]["N"]) if row and name in row else NOTHING
 
 
 class Invariants:
-    """Watches the table, the vendor, the bus and the output bucket. `lives` says whether a worker may still act."""
+    """Checks what happens in the table, at the vendor, on the bus and in the output bucket.
+
+    `lives` says whether the worker of that name may still act.
+    """
 
     def __init__(self, scheduler: Scheduler, lives: Callable[[str], bool]) -> None:
         self.scheduler, self.lives = scheduler, lives
         self.seen: Counter[str] = Counter()
-        self.limit: Decimal | None = NOTHING  # the highest limit so far; None once there was no limit
+        self.limit: Decimal | None = NOTHING  # the highest monthly limit so far; None after a time without a limit
         self.rows: dict[Key, Row] = {}
-        # job or run → month, reserved, spent, dollars each
+        # the key of a job's or a run's row → the month, the credits reserved, the credits spent, and the dollars per credit
         self.booked: dict[Key, tuple[str, Decimal, Decimal, Decimal]] = {}
         self.owners: dict[str, str] = {}
         self.due: dict[str, float] = {}
         self.doubted: dict[str, float] = {}
         self.accepted: dict[tuple[str, int], list[Process]] = defaultdict(list)
-        self.newest: dict[str, str] = {}  # output key → order of the newest version whose result was settled there
-        self.staged: set[tuple[str, int]] = set()  # job and run, once a result of theirs was staged
+        self.newest: dict[str, str] = {}  # output key → source order of the newest version that was completed there
+        self.staged: set[tuple[str, int]] = set()  # the jobs and runs of which a result was staged
         self.shown: set[str] = set()  # processes whose result was published in the output bucket
         self.vendor: Vendor  # set after this object is made, because the vendor reports each submit to it
-        # The first breach. It is raised between steps, where no worker can swallow it.
+        # The first broken invariant. It is raised between two steps, so that no worker can catch it.
         self.broken: InvariantBroken | None = None
         self._unchecked = False
 
     def breach(self, law: str, how: str) -> None:
-        """Record that an invariant was broken."""
+        """Record that the invariant `law` was broken. Only the first one is kept."""
         self.broken = self.broken or InvariantBroken(law, how)
 
     def note(self, text: str) -> None:
@@ -72,16 +76,16 @@ class Invariants:
         self.scheduler.record("story", text)
 
     def job(self, job_id: str) -> Row | None:
-        """Return the job's row."""
+        """Return the row of a job, or None if there is none."""
         return self.rows.get((f"JOB#{job_id}", "JOB"))
 
     def run_of(self, job_id: str, run: int) -> Row | None:
-        """Return the row of one run, the current one or an earlier one."""
+        """Return the row of a job's current or earlier run, or None if there is none."""
         current = self.job(job_id)
         return current if number(current, "run") == run else self.rows.get((f"JOB#{job_id}", f"RUN#{run}"))
 
     def row_written(self, key: Key, old: Row | None, new: Row | None) -> None:
-        """Check a write of the table."""
+        """Check a write to the table. `new` is None if the row was deleted."""
         if new is None:
             self.breach("no row is ever deleted", str(key))
             return
@@ -98,7 +102,10 @@ class Invariants:
             self._circuit(old, new)
 
     def after_step(self) -> None:
-        """Check between steps, when every transaction is complete, that the budgets balance."""
+        """Check that the budgets equal their jobs. Raises InvariantBroken for the first broken invariant.
+
+        This is called between steps, when every transaction is complete.
+        """
         if self.broken is not None:
             raise self.broken
         if self._unchecked:
@@ -115,30 +122,32 @@ class Invariants:
         others.append(process)
         self.seen["accepted"] += 1
         if len(others) > 1:
-            self.breach("one accepted submit a run", f"{handle.prefix}: {[p.process_id for p in others]}")
+            self.breach("a run has at most one accepted submit", f"{handle.prefix}: {[p.process_id for p in others]}")
         told = (number(row, "run"), number(row, "attempt"), text(row, "status"))
         if told != (handle.run, handle.attempt, "SUBMITTING"):
             self.breach("a submit is made under the attempt that the ledger knows", f"{handle}, the ledger: {told}")
         if number(row, "credits_reserved") < process.plan.price:
-            self.breach("nothing is sent without its reservation", str(handle))
+            self.breach("nothing is sent before its credits are reserved", str(handle))
 
     def event_sent(self, detail_type: str, detail: dict[str, Any]) -> None:
-        """Check an event that is sent."""
+        """Check an event before it is sent."""
         status = text(self.run_of(detail["job_id"], detail["run"]), "status")
         if status is None or queue_messages.DETAIL_TYPES.get(JobStatus(status)) != detail_type:
-            self.breach("an event says what the ledger says", f"{detail_type}, the ledger: {status}")
+            self.breach("an event has the status that the ledger has", f"{detail_type}, the ledger: {status}")
 
     def result_published(self, key: str, before: Result | None, result: Result) -> None:
         """Check an object that becomes visible in the output bucket."""
         process = self.vendor.processes[result.receipt["darkroom-process-id"]]
         if result.body != process.picture:
             others = [one.process_id for one in self.vendor.processes.values() if one.picture == result.body]
-            law = "a result is its own process'" if others else "a result is whole or not there"
+            law = "a result is that of its own process" if others else "a result is whole or not there"
             self.breach(law, f"{key}, of {process.process_id}: {others}")
         self.shown.add(process.process_id)
         order = text(self.job(result.receipt["darkroom-job"]), "source_order") or ""
         if self.newest.get(key, "") > order:
-            self.breach("no older version's result over a newer one's", f"{key}: {order} after {self.newest[key]}")
+            self.breach(
+                "an older version's result never replaces a newer one's", f"{key}: {order} after {self.newest[key]}"
+            )
         self.seen["result replaced"] += before is not None
 
     def result_staged(self, process_id: str) -> None:
@@ -150,15 +159,16 @@ class Invariants:
     def staged_result_removed(self, process_id: str) -> None:
         """Check that a staged result is removed only after it was published."""
         if process_id not in self.shown:
-            self.breach("what is staged stays until its result stands", process_id)
+            self.breach("a staged result is kept until it is published", process_id)
 
     def _budget(self, key: Key, old: Row | None, new: Row) -> None:
         reserved, spent, committed = (number(new, name) for name in ("reserved", "spent", "committed"))
         if min(reserved, spent) < 0 or committed != reserved + spent:
-            self.breach("committed is reserved and spent, none below 0", f"{key}: {committed}, {reserved}, {spent}")
+            law = "committed is the sum of reserved and spent, and none is below 0"
+            self.breach(law, f"{key}: {committed}, {reserved}, {spent}")
         granted = reserved > number(old, "reserved")
         if granted and key[0] == "BUDGET#topaz" and self.limit and committed > self.limit:
-            self.breach("no grant over the limit", f"{key}: {committed} of {self.limit}")
+            self.breach("no reservation passes the limit", f"{key}: {committed} of {self.limit}")
         self._unchecked = True
 
     def _book(self, key: Key, row: Row) -> None:
@@ -197,11 +207,11 @@ class Invariants:
             return
         grown = number(new, "run") - number(old, "run")
         if grown and (grown != 1 or before not in OVER or not (self.scheduler.running or "").startswith("operator")):
-            self.breach("a run grows by an operator's rerun only", f"{job_id} {before} → {status}")
+            self.breach("only an operator's rerun raises the run", f"{job_id} {before} → {status}")
         if not grown and before in OVER and (status != before or old.get("credits") != new.get("credits")):
-            self.breach("what is over never changes", f"{job_id} {before} → {status}")
+            self.breach("a job that has ended never changes", f"{job_id} {before} → {status}")
         if "staged" in new and number(new, "polls"):
-            self.breach("nobody waits for what is staged", job_id)
+            self.breach("nobody polls a process whose result is staged", job_id)
         self._owner(job_id, old, new)
         if status != before:
             self._moved(job_id, old, new, before or "", status)
@@ -227,17 +237,17 @@ class Invariants:
         if status == "PROCESSING":
             self._bound(job_id, new)
         if (job_id, int(number(new, "run"))) in self.staged and status not in AFTER_STAGING:
-            self.breach("what is staged is published, or withdrawn", f"{job_id} {before} → {status}")
+            self.breach("a staged result is published or withdrawn", f"{job_id} {before} → {status}")
         if status == "COMPLETED" and "superseded" not in new:
             key, order = text(new, "output_key") or "", text(new, "source_order") or ""
             if self.newest.get(key, "") > order:
-                self.breach("no older version's result over a newer one's", f"{key}: {job_id} settled")
+                self.breach("an older version's result never replaces a newer one's", f"{key}: {job_id} settled")
             self.newest[key] = order
         self.seen["superseded"] += status == "COMPLETED" and "superseded" in new
         self.seen[f"cancelled from {before}"] += status == "CANCELLED" and "error_code" not in new
 
     def _whole(self, new: Row) -> None:
-        """What exists together is in the row together, and what a status promises is there."""
+        """Check that the row has the attributes that its status needs, and none that its status excludes."""
         try:
             job = items.job_of(new)
             if job.status in AT_THE_PROVIDER:
@@ -247,7 +257,7 @@ class Invariants:
             early = job.status in (JobStatus.CLAIMED, JobStatus.SUBMITTING) and job.process is not None
             waiting = job.status is JobStatus.CLAIMED and job.reservation is not None
         except (TypeError, ValueError) as lacking:
-            self.breach("a job has what its status promises", str(lacking))
+            self.breach("a job has all that its status needs", str(lacking))
         if early or waiting:
             self.breach("a job has nothing that its status excludes", f"{job.job_id} {job.status}")
 

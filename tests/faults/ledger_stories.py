@@ -1,4 +1,4 @@
-"""Typical histories of jobs in the ledger. Each is a function of a ledger, and leaves the same rows in any table."""
+"""Typical histories of jobs in the ledger. Each function plays one history, and leaves the same rows in any kind of table."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.integration.ledger_support import HOURS_24, LEASE, bound, claimed, pl
 
 
 def settles_below_its_price(ledger: DynamoLedger) -> None:
-    """Claim, reserve, bind, settle: the provider charges a part of what was reserved."""
+    """Claim, reserve, bind and settle a job. The provider charges less than was reserved."""
     ended = ledger.settle(bound(ledger, credits="3"), JobStatus.FAILED, Decimal(1), START, error_code="Expired")
     ledger.mark_published(ended, START)
 
 
 def fails_and_overruns(ledger: DynamoLedger) -> None:
-    """The provider charges more than was reserved."""
+    """Fail a job for which the provider charges more than was reserved."""
     job = bound(ledger, credits="2")
     ledger.record_orphan(job, "p-2")
     ledger.record_orphan(job, "p-1")
@@ -30,7 +30,7 @@ def fails_and_overruns(ledger: DynamoLedger) -> None:
 
 
 def is_released_and_taken_over(ledger: DynamoLedger) -> None:
-    """A throttled job waits and is claimed again; then its earlier owner can write nothing."""
+    """Release a throttled job and claim it again. After that, its earlier owner can write nothing."""
     stale = reserved(ledger, credits="2")
     ledger.release(stale, START + timedelta(seconds=30), error_code="Throttled", error="wait")
     later = START + timedelta(seconds=31)
@@ -43,7 +43,7 @@ def is_released_and_taken_over(ledger: DynamoLedger) -> None:
 
 
 def fills_the_budget(ledger: DynamoLedger) -> None:
-    """Reservations reach the limit. The next one is refused, and its job stays claimed."""
+    """Reserve credits up to the limit. The next reservation is refused, and its job is rejected."""
     for number in range(5):
         reserved(ledger, source(f"{number}.jpg"), credits="2", output_key=f"{number}.jpg")
     job = claimed(ledger, source("x.jpg"))

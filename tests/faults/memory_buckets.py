@@ -1,4 +1,6 @@
-"""The two buckets in memory. Versions may be deleted, results are complete or absent, and dead workers leave uploads."""
+"""The input bucket and the output bucket, in memory. As in S3, versions can be deleted, an object is complete or absent, and
+a dead worker leaves a multipart upload behind.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.workers import Outage
 from tests.faults.world_shapes import Trouble
 
-PAGE = 2  # versions on a page
+PAGE = 2  # object versions on one page of a listing
 LONGER_THAN_A_WORKER_LIVES = 1000.0
 SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
 SIZES = b"\x00\x06\x00\x08"  # height and width in a JPEG's frame header
@@ -29,7 +31,9 @@ SIZES = b"\x00\x06\x00\x08"  # height and width in a JPEG's frame header
 
 @lru_cache(maxsize=256)
 def drawn(width: int, height: int, form: ImageFormat, signed: str) -> bytes:
-    """Return a JPEG whose header has that size, and whose comment says who made it. No test decodes its pixels."""
+    """Return a picture whose header has this size and whose comment is `signed`. Its pixel data is that of a small picture,
+    because no test decodes it.
+    """
     small, name = SMALL[form], signed.encode()
     if form is ImageFormat.JPEG:
         comment = b"\xff\xfe" + struct.pack(">H", len(name) + 2) + name
@@ -44,7 +48,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Stored:
-    """One version of an object of the input bucket."""
+    """Holds one version of an object in the input bucket."""
 
     source: SourceObject
     body: bytes
@@ -52,18 +56,18 @@ class Stored:
 
 
 class InputBucket:
-    """Fulfils `ports.InputBucket`. Without versioning it keeps the last version of each key."""
+    """Fulfils `ports.InputBucket`. Without versioning, it keeps only the last object of each key."""
 
     def __init__(self, scheduler: Scheduler, *, versioned: bool) -> None:
         self.scheduler, self.versioned, self._numbers = scheduler, versioned, count(1)
         self.kept: dict[str, list[Stored]] = defaultdict(list)
-        self.hidden: set[str] = set()  # keys under a delete marker
+        self.hidden: set[str] = set()  # keys whose newest version is a delete marker
         self.put_in: list[SourceObject] = []  # every object that was ever uploaded
-        self.troubles: dict[str, Trouble] = {}  # of the jobs' sources, by job id
+        self.troubles: dict[str, Trouble] = {}  # job id → why the job's source cannot be read
         self.has_job: Callable[[str], bool] = lambda job_id: False
 
     def put(self, key: str, tags: Mapping[str, str], trouble: Trouble | None = None) -> Upload:
-        """Upload a picture; return the upload that its event would name."""
+        """Upload a picture. Return the upload as its event would name it."""
         number = next(self._numbers)
         body = SMALL[ImageFormat.PNG if key.endswith(".png") else ImageFormat.JPEG]
         at = self.scheduler.clock().replace(microsecond=0)
@@ -77,18 +81,18 @@ class InputBucket:
         return Upload(INPUT, key, version, etag, f"{number:016X}")
 
     def delete(self, source: SourceObject) -> None:
-        """Delete that version for good."""
+        """Delete this version of the object for good."""
         self.kept[source.key] = [one for one in self.kept[source.key] if one.source.job_id != source.job_id]
 
     def hide(self, source: SourceObject) -> None:
-        """Delete the object as its owner would; with versioning, a delete marker hides the versions."""
+        """Delete the object as its owner would. In a versioned bucket, a delete marker then hides the versions."""
         if self.versioned:
             self.hidden.add(source.key)
         else:
             self.delete(source)
 
     def holds(self, source: SourceObject) -> bool:
-        """Say whether that version still exists."""
+        """Say whether this version of the object still exists."""
         return any(one.source.job_id == source.job_id for one in self.kept[source.key])
 
     def find(self, upload: Upload) -> SourceObject:
@@ -96,7 +100,7 @@ class InputBucket:
         trouble = self._trouble(source)
         if trouble is not None and trouble.kind == "denied" and trouble.head:
             raise SourceDenied(f"{upload.key}: 403")
-        # What cannot even be found before it has a job ends among the dead letters alone.
+        # The outage begins only once the upload has a job. Otherwise the upload would never become a job.
         if trouble is not None and trouble.kind == "outage" and self.has_job(source.job_id):
             raise Outage
         return source
@@ -142,7 +146,9 @@ class InputBucket:
         return body
 
     def _trouble(self, source: SourceObject) -> Trouble | None:
-        """Return the object's trouble, if it lasts now. One that depends on the reader is submit's: only it reads all bytes."""
+        """Return why the object cannot be read now, or None. Outages and deadly reads happen to submit only, because no other
+        function reads all bytes.
+        """
         found = self.troubles.get(source.job_id)
         if found is not None and found.kind in ("outage", "deadly") and not self._is_submit():
             return None
@@ -164,7 +170,7 @@ def _place(source: SourceObject) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """An object of the output bucket."""
+    """Holds an object of the output bucket: its receipt and its bytes."""
 
     receipt: Mapping[str, str]
     body: bytes
@@ -197,7 +203,7 @@ class OutputBucket:
             body = b"".join(self._parts(link.stream()))
             self.scheduler.point("outputs.complete")
         finally:
-            if not self.scheduler.dying():  # a dead worker aborts nothing
+            if not self.scheduler.dying():  # a dead worker does not abort its upload
                 del self.begun[upload_id]
         self._appears(key, Result(dict(metadata), body))
 
@@ -226,6 +232,6 @@ class OutputBucket:
         self.aborted += self.begun.pop(upload.upload_id, None) is not None
 
     def oldest_left(self) -> timedelta | None:
-        """Return the age of the oldest unfinished upload; None if there is none."""
+        """Return the age of the oldest unfinished multipart upload, or None if there is none."""
         now = self.scheduler.clock()
         return max((now - one.initiated_at for one in self.begun.values()), default=None)

@@ -1,4 +1,4 @@
-"""SQS and EventBridge in memory, as clients of boto3 for the real adapters, and a recorder of alerts."""
+"""SQS and EventBridge in memory, with the methods of boto3's clients that the real adapters call, and a recorder of alarms."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ MOST_RECEIVES = 5
 
 @dataclass
 class Message:
-    """One message of the intake queue. It may be received several times."""
+    """Holds one message of the intake queue. It may be received several times."""
 
     number: int
     body: str
-    is_double: bool = False  # of a message that was delivered for the same reason
+    is_double: bool = False  # whether it is a copy of a message that was sent before
     received: int = 0
-    endings: list[BaseException] = field(default_factory=list)  # how the receives ended that did not acknowledge it
+    endings: list[BaseException] = field(default_factory=list)  # the error of each receive that failed
 
 
 @dataclass
 class Queue:
-    """Replaces SQS: delivers at least once, in any order. `deliver` makes a function receive a message after a delay."""
+    """Stands in for SQS. It delivers each message at least once, in any order.
+
+    `deliver` lets a function receive a message after a delay in seconds.
+    """
 
     scheduler: Scheduler
     deliver: Callable[[Message, float], None]
@@ -37,21 +40,21 @@ class Queue:
     made: int = 0
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:
-        """Send a message that appears after the delay."""
+        """Send a message that becomes visible after the delay."""
         if not 0 <= DelaySeconds <= 900:
-            raise AssertionError(f"SQS takes delays of 0 to 900 s, not {DelaySeconds}")
+            raise AssertionError(f"DelaySeconds must be from 0 to 900, as SQS requires, but is {DelaySeconds}")
         self.put(MessageBody, DelaySeconds)
         return {}
 
     def put(self, body: str, delay: float, *, is_double: bool = False) -> None:
-        """Deliver a message after the delay and a little more, and perhaps a second time."""
+        """Deliver a message after the delay and up to two seconds more. With probability `doubled`, deliver a copy, too."""
         rng = self.scheduler.rng
         self.deliver(self._new(body, is_double=is_double), delay + rng.random() * 2)
         if rng.random() < self.doubled:
             self.deliver(self._new(body, is_double=True), delay + rng.random() * 400)
 
     def not_acknowledged(self, message: Message, received_at: float, why: BaseException) -> None:
-        """Make the message visible again after the time-out, or move it to the dead-letter queue."""
+        """Make the message visible again after the visibility timeout. After too many receives, move it to `dead` instead."""
         message.endings.append(why)
         if message.received >= MOST_RECEIVES:
             self.dead.append(message)
@@ -65,13 +68,13 @@ class Queue:
 
 @dataclass
 class Bus:
-    """Replaces EventBridge. `on_event` is called for every event before it counts as sent."""
+    """Stands in for EventBridge. `on_event` is called for every event, before the event is counted in `sent`."""
 
     on_event: Callable[[str, dict[str, Any]], None]
-    sent: Counter[tuple[str, int, str]] = field(default_factory=Counter)  # job, run, detail type
+    sent: Counter[tuple[str, int, str]] = field(default_factory=Counter)  # counts events by job id, run and detail type
 
     def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:
-        """Accept the one entry."""
+        """Accept an event. Exactly one entry must be given."""
         (entry,) = Entries
         detail = json.loads(entry["Detail"])
         self.on_event(entry["DetailType"], detail)
@@ -81,7 +84,9 @@ class Bus:
 
 @dataclass
 class MemoryAlerts:
-    """Fulfils `ports.Alerts`. `on_doubt` is called when a job is in doubt, so that operators may act."""
+    """Fulfils `ports.Alerts` and counts the alarms. `on_doubt` is called for an alarm about a job in doubt, so that operators
+    can act.
+    """
 
     scheduler: Scheduler
     rung: Counter[Alarm] = field(default_factory=Counter)
@@ -95,8 +100,8 @@ class MemoryAlerts:
             self.on_doubt()
 
     def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
-        """Do nothing: a note calls nobody."""
+        """Do nothing. A warning is a metric without an alarm, and no schedule looks at it."""
 
     def alarmed_since(self, seconds: float) -> bool:
-        """Say whether a doubt was alarmed since then."""
+        """Say whether there was an alarm about a job in doubt at that second of the schedule or later."""
         return self.doubts_at >= seconds

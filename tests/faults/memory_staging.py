@@ -1,4 +1,4 @@
-"""The staged results of synchronous calls, in memory."""
+"""Keeps the staged results of synchronous calls in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.faults.simulated_vendor import Link
 
 @dataclass(frozen=True)
 class StagedResult:
-    """A staged result, and the handle and process it belongs to."""
+    """Holds a staged result, and the handle and the process to which it belongs."""
 
     handle: Handle
     process_id: str
@@ -22,8 +22,9 @@ class StagedResult:
 
 @dataclass
 class MemoryStagedResults:
-    """Fulfils `ports.StagedResults`: one result for each job. `on_keep` and `on_drop` are called when one comes or
-    goes.
+    """Fulfils `ports.StagedResults` with at most one result for each job.
+
+    `on_keep` is called when a result is staged, and `on_drop` when one is removed.
     """
 
     on_keep: Callable[[str], None]

@@ -1,4 +1,6 @@
-"""Step Functions in memory, as a client of boto3. It runs the application's own state machine from its file."""
+"""Step Functions in memory, with the methods of boto3's client that the adapter calls. It runs the application's own state
+machine from its file.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,19 @@ from tests.faults.scheduler import Scheduler
 FILE = Path(__file__).parents[2] / "statemachine" / "darkroom.asl.json"
 ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:darkroom"
 TASKS = {"${PollArn}": "poll", "${FinalizeArn}": "finalize"}
-Run = Callable[["Execution", str, float], None]  # makes a function run with the execution's data after a delay
+Run = Callable[["Execution", str, float], None]  # runs a named function with the execution's data after a delay
 
 
 @cache
 def definition() -> dict[str, Any]:
-    """Return the definition of the state machine."""
+    """Return the definition of the application's state machine."""
     found: dict[str, Any] = json.loads(FILE.read_text())
     return found
 
 
 @dataclass
 class Execution:
-    """One execution: its state and its data."""
+    """Holds one execution of the state machine: its current state and its data."""
 
     name: str
     data: dict[str, Any]
@@ -41,7 +43,7 @@ class Execution:
 
 @dataclass
 class MemoryStepFunctions:
-    """Replaces Step Functions. `run` starts the function of a task; `task_ended` receives its outcome."""
+    """Stands in for Step Functions. `run` starts the function of a task, and `task_ended` must be called with its outcome."""
 
     scheduler: Scheduler
     run: Run
@@ -49,9 +51,9 @@ class MemoryStepFunctions:
     executions: dict[str, Execution] = field(default_factory=dict)
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:
-        """Start an execution. A name can be used once.
+        """Start an execution. Each name can be used only once.
 
-        Step Functions also accepts the same name and input while the execution runs; no test needs that.
+        Step Functions would also accept the same name and input again while the execution runs, but no test needs that.
         """
         if name in self.executions:
             raise refusal("ExecutionAlreadyExists", "StartExecution")
@@ -61,16 +63,16 @@ class MemoryStepFunctions:
         return {}
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
-        """Return the execution's status."""
+        """Return the status of an execution."""
         return {"status": self.executions[executionArn.rsplit(":", 1)[1]].status}
 
     def abort(self, execution: Execution) -> None:
-        """Stop it as an operator would. A function that runs for it goes on."""
+        """Stop the execution as an operator would. A function that is running for it continues."""
         if execution.status == "RUNNING":
             execution.status = "ABORTED"
 
     def task_ended(self, execution: Execution, outcome: object) -> None:
-        """Continue after a function answered, failed or died."""
+        """Continue the execution after its function returned `outcome`, or failed or died with it."""
         if execution.status != "RUNNING":
             return
         state = definition()["States"][execution.state]
@@ -87,7 +89,7 @@ class MemoryStepFunctions:
         self._task(execution, state, self.rng.random() * min(wait, retry.get("MaxDelaySeconds", wait)))
 
     def _enter(self, execution: Execution, name: str, delay: float) -> None:
-        """Go to a state, and on through the states that take no time."""
+        """Enter the state `name`, and go on until a state runs a function or ends the execution."""
         state = definition()["States"][name]
         execution.state, execution.tries = name, 0
         match state["Type"]:
@@ -100,7 +102,7 @@ class MemoryStepFunctions:
             case "Succeed" | "Fail":
                 execution.status = "SUCCEEDED" if state["Type"] == "Succeed" else "FAILED"
             case other:
-                raise AssertionError(f"{name} is a state of type {other}")
+                raise AssertionError(f"the state {name} has the type {other}, which this class does not support")
 
     def _task(self, execution: Execution, state: dict[str, Any], delay: float) -> None:
         execution.tasks += 1

@@ -1,4 +1,4 @@
-"""Operators as workers: they pause, cancel, rerun, raise limits, stop executions, and read the vendor's account."""
+"""Operators as workers of the simulation. They pause, cancel, rerun, raise limits, stop executions, and decide jobs in doubt."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
 
 class RecheckingLedger:
-    """A ledger for an operator who has looked at a job in doubt. If the job has moved since, the operator looks
-    again.
+    """Wraps the ledger for an operator who has looked at a job in doubt. Refuses if the job has changed since then.
 
-    `wait_before_write` delays between the command's read of the job and its write, like a call that hangs or a laptop
-    that sleeps.
+    `wait_before_write` is called between a command's read and its write. It stands for a call that hangs or a laptop that
+    sleeps.
     """
 
     def __init__(self, ledger: Any, seen: tuple[Decimal, Decimal], wait_before_write: Callable[[], None]) -> None:
@@ -35,17 +34,17 @@ class RecheckingLedger:
         return getattr(self._ledger, name)
 
     def get(self, job_id: str) -> Job | None:
-        """Return the job if it is still at the attempt that the operator looked at."""
+        """Return the job. Raises Inapplicable if its run or attempt is not the one that the operator has seen."""
         job: Job | None = self._ledger.get(job_id)
         if job and (job.run, job.attempt) != self._seen:
-            raise Inapplicable("the job moved on since it was looked at")
+            raise Inapplicable("the job has changed since the operator looked at it")
         self._thinks()
         return job
 
 
 @dataclass
 class Operators:
-    """Operators decide by chance, except about doubts: there they know the vendor's true state."""
+    """Gives the operators' commands. Most are chosen at random. For jobs in doubt, operators know what the vendor really did."""
 
     simulation: Simulation
     abandoned: set[tuple[str, int]] = field(default_factory=set)
@@ -55,7 +54,7 @@ class Operators:
         self.rng = Random(f"{self.simulation.shape.seed} people")
 
     def act(self, ends: datetime) -> object:
-        """Give one command."""
+        """Give one random command."""
         doubtful = self._known_doubts() and self.rng.random() < 0.7
         acts = [
             self._cancel,
@@ -76,7 +75,7 @@ class Operators:
             self.simulation.stack.operate().resume(PROVIDER)
 
     def called(self) -> None:
-        """Answer an alarm: each operator may come and look, at about the same time."""
+        """React to an alarm. Each operator may start to decide a job in doubt within about ten minutes."""
         operators = self.simulation.shape.operators
         for _ in range(operators if operators < 2 else 3):
             if not self.simulation.calm and self.rng.random() < 0.85:
@@ -84,7 +83,7 @@ class Operators:
                 self.simulation.spawn("operator", self._resolve, when)
 
     def end_doubts(self) -> bool:
-        """Resolve every doubt that is left. Return False when there is none."""
+        """Let an operator decide every job that is still in doubt. Return False if there is none."""
         doubts = list(self.simulation.invariants.doubted)
         for job_id in doubts:
             self.simulation.spawn("operator", lambda ends, job_id=job_id: self._decide(job_id), 600.0)  # type: ignore[misc]
@@ -121,14 +120,14 @@ class Operators:
         return self._decide(self.rng.choice(doubts)) if doubts else None
 
     def _known_doubts(self) -> list[str]:
-        """Return the jobs in doubt that were alarmed."""
+        """Return the ids of the jobs in doubt for which an alarm was raised."""
         simulation = self.simulation
         return sorted(
             job_id for job_id, began in simulation.invariants.doubted.items() if simulation.alerts.alarmed_since(began)
         )
 
     def _decide(self, job_id: str) -> object:
-        """Look at the job and at the vendor's account, then decide."""
+        """Adopt, resubmit or abandon the job in doubt, as its row and the vendor's true state suggest."""
         row = self.simulation.invariants.job(job_id)
         if row is None or text(row, "status") != "IN_DOUBT":
             return None
@@ -163,5 +162,5 @@ class Operators:
         found = [text(row, "job_id") or "" for key, row in rows.items() if key[1] == "JOB" and fits(row)]
         staged = [job_id for job_id in found if job_id in self.simulation.staging.kept]
         if staged and self.rng.random() < 0.7:
-            found = staged  # where the next run could take the result of the last run for its own
+            found = staged  # in these jobs, the next run could mistake the staged result of the last run for its own
         return self.rng.choice(found) if found else None

@@ -1,7 +1,7 @@
-"""Proxies that put ports under the scheduler.
+"""Proxies through which workers call ports, so that the scheduler can interrupt each call.
 
-Each call has a point before its effect, perhaps an error instead of it, the effect, perhaps an error after it, and a
-point after it. Context managers, iterators and callables that a port returns are wrapped too; data is not.
+A call gives the scheduler a turn before its effect and another one after it. An injected error may replace the effect, or
+follow it. Context managers, iterators and functions that a port returns are wrapped as well, but plain data is not.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ DATA = (type(None), str, bytes, int, float, tuple, list, dict, set, frozenset)
 
 
 class Faults(Protocol):
-    """Chooses the errors of calls of a port. Labels are `port.method`."""
+    """Chooses the errors that are injected into the calls of a port. A label has the form `port.method`."""
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """Return the error that replaces the effect, or None."""
+        """Return the error that replaces the effect of the call, or None."""
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """Return the error that follows the effect, or None."""
+        """Return the error that follows the effect of the call, or None."""
 
 
 class NoFaults:
-    """Causes no errors."""
+    """Injects no errors."""
 
     def before(self, label: str, rng: Random) -> BaseException | None:
         """Return None."""
@@ -44,7 +44,10 @@ class NoFaults:
 
 @dataclass
 class RandomFaults:
-    """Errors by chance, `most` in all. The first pattern that matches the label gives the makers of errors."""
+    """Injects random errors, at most `most` in all.
+
+    `refused` and `lost` map shell patterns to functions that make an error. The first pattern that matches the label counts.
+    """
 
     refused: Mapping[str, Sequence[Maker]] = field(default_factory=dict)
     lost: Mapping[str, Sequence[Maker]] = field(default_factory=dict)
@@ -52,11 +55,11 @@ class RandomFaults:
     most: int = 10
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """Return one of `refused`, or None."""
+        """Return an error from `refused`, or None."""
         return self._one(self.refused, label, rng)
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """Return one of `lost`, or None."""
+        """Return an error from `lost`, or None."""
         return self._one(self.lost, label, rng)
 
     def _one(self, makers: Mapping[str, Sequence[Maker]], label: str, rng: Random) -> BaseException | None:
@@ -71,7 +74,7 @@ class RandomFaults:
 
 @dataclass
 class FaultAt:
-    """One error: at the `nth` call of that label, before or after its effect."""
+    """Injects one error, at the `nth` call that matches `label`, before or after its effect as `when` says."""
 
     label: str
     error: Maker
@@ -79,11 +82,11 @@ class FaultAt:
     nth: int = 1
 
     def before(self, label: str, rng: Random) -> BaseException | None:
-        """Return the error at that call only."""
+        """Return the error at the `nth` matching call, if `when` is `before`."""
         return self._strike(label) if self.when == "before" else None
 
     def after(self, label: str, rng: Random) -> BaseException | None:
-        """Return the error at that call only."""
+        """Return the error at the `nth` matching call, if `when` is `after`."""
         return self._strike(label) if self.when == "after" else None
 
     def _strike(self, label: str) -> BaseException | None:
@@ -94,7 +97,7 @@ class FaultAt:
 
 
 class Proxy:
-    """A port whose calls are under the scheduler. Attributes that are data, like `name`, are read from the port."""
+    """Wraps a port and gives the scheduler a turn at each call. Plain data, such as `name`, is read without a turn."""
 
     def __init__(self, port: Any, scheduler: Scheduler, label: str, faults: Faults | None = None) -> None:
         self._port, self._scheduler, self._label, self._faults = port, scheduler, label, faults or NoFaults()
@@ -107,7 +110,7 @@ class Proxy:
         return partial(self._answer, effect, f"{self._label}.{name}")
 
     def _answer(self, effect: Callable[..., Any], label: str, *args: Any, **named: Any) -> Any:
-        """Return the answer of a call. Wrap it if it can act later, like an open file."""
+        """Make a call and return its answer. If the answer can act later, as an open file can, wrap it."""
         answer = self._call(effect, label, *args, **named)
         kind = type(answer)
         if hasattr(kind, "__enter__") or hasattr(kind, "__next__"):
@@ -121,7 +124,7 @@ class Proxy:
     def _call(self, effect: Callable[..., Any], label: str, *args: Any, **named: Any) -> Any:
         scheduler = self._scheduler
         if scheduler.running is None:
-            return effect(*args, **named)  # the simulation itself reads
+            return effect(*args, **named)  # no worker is running, so the simulation itself calls
         scheduler.point(label, "before")
         if (refused := self._faults.before(label, scheduler.fault_rng)) is not None:
             scheduler.record("refused", f"{label}: {type(refused).__name__}")
@@ -141,7 +144,7 @@ class Proxy:
 
 
 class ManagerProxy(Proxy):
-    """A context manager or stream that a port returned. A worker that died does not close it."""
+    """Wraps a context manager or stream that a port returned. A worker that died does not close it."""
 
     def __enter__(self) -> Any:
         entered = self._call(self._port.__enter__, f"{self._label}.enter")
@@ -157,7 +160,7 @@ class ManagerProxy(Proxy):
 
 
 class IteratorProxy(Proxy):
-    """An iterator that a port returned. Reading each piece is a call."""
+    """Wraps an iterator that a port returned. Each piece that is read counts as a call of the port."""
 
     def __iter__(self) -> IteratorProxy:
         return self

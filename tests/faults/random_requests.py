@@ -1,4 +1,4 @@
-"""Random requests to the table, of every kind that the adapters make. They use only a few keys, so that they collide."""
+"""Makes random requests to the table, of every kind that the adapters make. They use few keys, so that requests conflict."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ NAMES = {
 
 @dataclass
 class Requests:
-    """Make requests. The same seed gives the same requests."""
+    """Makes random requests. The same seed of `random` gives the same requests."""
 
     random: Random
 
     def next(self) -> tuple[str, dict[str, Any]]:
-        """Return a method's name and its arguments."""
+        """Return the name of a client's method, and the arguments for it."""
         kinds = ("update", "update", "update", "put", "delete", "transact", "transact", "get", "batch")
         kind = self.random.choice(kinds)
         if kind == "transact":
@@ -52,7 +52,7 @@ class Requests:
         return f"{kind}_item", request
 
     def row(self) -> dict[str, Any]:
-        """Return a whole row with some of the attributes. No two rows have the same position in an index."""
+        """Return a whole row with random attributes. No two rows have the same position in an index."""
         placed: dict[str, Any] = {}
         for partition, sort in INDEXES.values():
             if self.random.random() < 0.7:
@@ -114,7 +114,7 @@ class Requests:
         return {"TableName": TABLE, "Key": key, **self._guard("")}
 
     def _guard(self, text: str, *, always: bool = False) -> dict[str, Any]:
-        """Return a condition, and the placeholders that it and the update use."""
+        """Return a condition, and the placeholders in it and in the update expression `text`."""
         clauses = self.random.sample(CLAUSES, self.random.randint(1 if always else 0, 2))
         condition = " AND ".join(f"({clause})" for clause in clauses)
         whole = f"{text} {condition}"

@@ -1,8 +1,8 @@
-"""A seeded scheduler of cooperating workers: one runs at a time, from point to point, and may die at any point.
+"""A scheduler that runs workers in an order that a seed fixes. One worker runs at a time, from one point to the next.
 
-Workers are plain callables, each on its own thread. A baton decides who runs: the thread that holds it chooses the
-next one by the seed, and hands the baton over. A schedule therefore depends on its seed alone, never on the timing of
-threads.
+A point is a place in a worker's run, such as a call of a port. There another worker may go on, or this one may die.
+Workers are plain functions, each on its own thread. Only the thread that holds the baton runs. It chooses the next worker
+by the seed and hands the baton over. A schedule therefore depends on its seed alone, never on the timing of threads.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from tests.faults.timeline import Event, timeline
 from tests.faults.workers import FOREVER, MAX_SKEW_SECONDS, Stalled, Worker, WorkerDied
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
-STALLED_SECONDS = 300.0  # real time within one step
+STALLED_SECONDS = 300.0  # a step that takes longer than this, in real time, has stalled
 
 
 class Scheduler:
-    """Runs workers by a seed. Use it as a context manager: it seeds `random` meanwhile, and leaves no worker behind.
+    """Runs workers in the order that a seed fixes. Use it as a context manager, because it seeds the module `random` for the
+    block and ends all workers after the block.
 
-    `rng` is for the simulation. The choices of the next worker and of deaths have their own generators, so that one
-    choice does not change the others. `after_step` is called between steps, where no worker runs; its reads through
-    proxies are not points.
+    `rng` is for the simulation. The choice of the next worker and the choice of deaths have their own generators, so that
+    one choice does not change the others. `after_step` is called between two steps, when no worker runs, so a call through
+    a proxy in it does not count as a point.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Scheduler:
         self.fault_rng = random.Random(f"{seed} faults")
         self._pick_rng = random.Random(f"{seed} picks")
         self.trace: list[Event] = []
-        self.ended: list[tuple[str, object]] = []  # name → what it returned, or the exception it ended with
+        self.ended: list[tuple[str, object]] = []  # a worker's name, and its result or its exception
         self.steps, self.seconds = 0, 0.0
         self._alive: list[Worker] = []
         self._names: set[str] = set()
@@ -64,7 +65,7 @@ class Scheduler:
 
     def __enter__(self) -> Scheduler:
         self._global_state = random.getstate()
-        random.seed(f"{self.seed} global")  # the adapters' jitter uses it
+        random.seed(f"{self.seed} global")  # the adapters use `random` for their jitter
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -73,34 +74,33 @@ class Scheduler:
 
     @property
     def running(self) -> str | None:
-        """Return the name of the worker that runs; None outside of workers."""
+        """Return the name of the worker that is running, or None if no worker is."""
         return self._running.name if self._running else None
 
     @property
     def alive(self) -> list[str]:
-        """Return the workers that have not ended."""
+        """Return the names of the workers that have not ended."""
         return [worker.name for worker in self._alive]
 
     def spawn(
         self, name: str, work: Callable[[], Any], *, skew: float = 0.0, delay: float = 0.0, lifetime: float = FOREVER
     ) -> None:
-        """Add a worker. It starts after `delay` seconds, its clock is off by `skew`, and it is killed after
-        `lifetime`.
+        """Add a worker that calls `work` after `delay` seconds. Its clock is `skew` seconds ahead, and it is killed when it
+        has lived for `lifetime` seconds.
         """
         if self.dying():
             raise WorkerDied(self.running)
         if abs(skew) > MAX_SKEW_SECONDS or name in self._names:
-            raise ValueError(f"{name}: a name once, a skew of at most {MAX_SKEW_SECONDS} s")
+            raise ValueError(f"{name}: each worker must have its own name, and a skew of at most {MAX_SKEW_SECONDS} s")
         self._names.add(name)
         begins = self.seconds + delay
         self._alive.append(Worker(name, work, skew, begins, begins + lifetime))
         self.record("spawned", f"{name} at {begins:+.3f}s", by=self.running or "")
 
     def run(self, *, until: Callable[[], bool] | None = None, max_steps: int = 100_000) -> int:
-        """Run until all workers ended, `until` is true (asked between steps), or `max_steps` were made. Return the
-        steps made.
+        """Run workers until all have ended, `until` returns True between two steps, or `max_steps` steps were made.
 
-        Raises what `after_step` or `until` raised.
+        Return the number of steps. Raises what `after_step` or `until` raised.
         """
         before = self.steps
         self._left, self._until = max_steps, until
@@ -108,7 +108,7 @@ class Scheduler:
         return self.steps - before
 
     def step(self, name: str | None = None) -> bool:
-        """Make one step, of the named worker if a name is given. Return False if nobody, or not that worker, can run."""
+        """Make one step of the worker `name`, or of any worker if no name is given. Return False if no such worker can run."""
         self._wanted = name
         try:
             return self.run(max_steps=1) == 1
@@ -116,7 +116,7 @@ class Scheduler:
             self._wanted = None
 
     def point(self, label: str, when: str = "at") -> None:
-        """Let others run, or let the worker die here. Outside of workers this does nothing."""
+        """Let other workers run, or let the running worker die here. Does nothing when no worker is running."""
         worker = self._running
         if worker is None:
             return
@@ -127,7 +127,7 @@ class Scheduler:
         self._yield(worker)
 
     def sleep(self, seconds: float) -> None:
-        """Continue when the clock has moved that far. Can replace `time.sleep` wherever that is injected."""
+        """Let the running worker wait for so many seconds of the simulated clock. Can be injected instead of `time.sleep`."""
         worker = self._running
         if worker is None:
             return
@@ -137,28 +137,28 @@ class Scheduler:
         self._yield(worker)
 
     def dying(self) -> bool:
-        """Say whether the running worker is dead and only unwinds, so that its calls must have no effect."""
+        """Say whether the running worker is dead. Its code is then only unwinding, and its calls must have no effect."""
         return self._running is not None and self._running.dead
 
     def keep(self, part: object) -> None:
-        """Keep what a port returned until the end, so that no finalizer runs because its worker died."""
+        """Keep an object that a port returned until the schedule ends, so that the death of a worker runs no finalizer."""
         self._kept.append(part)
 
     def kill(self, name: str) -> None:
-        """Make a worker die at its current point. One that has not started never starts."""
+        """Let a worker die at its current point. A worker that has not started will never start."""
         for worker in self._alive:
             if worker.name == name and not worker.dead:
                 self._die(worker, "killed", "")
 
     def clock(self) -> datetime:
-        """Return the time that the running worker sees; outside of workers, the time without skew."""
+        """Return the time on the running worker's clock. When no worker is running, return the time without skew."""
         skew = self._running.skew if self._running else 0.0
         return self.start + timedelta(seconds=self.seconds + skew)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock for all workers."""
+        """Move the clock of all workers forward."""
         if seconds < 0:
-            raise ValueError(f"time goes on, not back: {seconds}")
+            raise ValueError(f"the clock cannot move back; {seconds} s must not be negative")
         self.seconds += seconds
         self.record("clock", f"+{seconds:.3f}s", by="")
 
@@ -167,16 +167,16 @@ class Scheduler:
         self.record("note", text)
 
     def record(self, what: str, label: str, by: str | None = None) -> None:
-        """Record an event of the running worker, or of `by`."""
+        """Record an event of the worker `by`, or of the running worker if `by` is None."""
         worker = (self._running.name if self._running else "") if by is None else by
         self.trace.append(Event(self.steps, self.seconds, worker, what, label))
 
     def timeline(self, last: int = 60) -> str:
-        """Return the last events, to be printed with a failing seed."""
+        """Return the last events as text, to be printed with a seed that failed."""
         return f"seed {self.seed}, the last {last} of {len(self.trace)} events\n{timeline(self.trace[-last:])}"
 
     def close(self) -> None:
-        """End all workers that have not ended. Those that had started unwind without effects or records."""
+        """End all workers that have not ended. The code of those that had started unwinds, without effects or records."""
         self._closing = True
         for worker in [*self._alive]:
             worker.dead = True
@@ -189,7 +189,7 @@ class Scheduler:
 
     def _check(self, worker: Worker) -> None:
         if worker.ident != _thread.get_ident():
-            raise AssertionError(f"a thread of {worker.name}'s own, or none of a worker's, came to a point")
+            raise AssertionError(f"only the thread of {worker.name} may call a port now, but another thread did")
         if worker.dead:
             raise WorkerDied(worker.name)
 
@@ -210,7 +210,7 @@ class Scheduler:
         return self._ready()
 
     def _next(self) -> Worker | None:
-        """Return the worker that runs next, None when the run is over. The caller must hold the baton."""
+        """Return the worker that runs next, or None if the run is over. The caller must hold the baton."""
         if self._left <= 0 or (self._until is not None and self._until()):
             return None
         ready = self._ready()
@@ -225,7 +225,7 @@ class Scheduler:
         return chosen
 
     def _next_turn(self) -> Worker | None:
-        """After a step, call `after_step` and return the next worker."""
+        """Call `after_step` after a step, and return the worker that runs next, or None."""
         self._running = None
         if self._closing:
             return None
@@ -264,7 +264,7 @@ class Scheduler:
         except BaseException as error:
             outcome = error.with_traceback(None) if isinstance(error, WorkerDied) else error
         if worker.dead and not isinstance(outcome, WorkerDied):
-            outcome = WorkerDied(worker.name)  # it swallowed its own death
+            outcome = WorkerDied(worker.name)  # the worker's code caught the error that kills it
         if not self._closing:
             said = f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, BaseException) else ""
             self.record("ended", said)
@@ -274,7 +274,7 @@ class Scheduler:
         self._hand_to(self._next_turn())
 
     def _go(self, first: Worker | None) -> None:
-        """Hand the baton to the first worker and wait until it comes back."""
+        """Hand the baton to the first worker, and wait until the run is over."""
         if first is None:
             return
         self._hand_to(first)
@@ -299,8 +299,8 @@ class Scheduler:
         worker = self._running
         frame = sys._current_frames().get(worker.ident) if worker else None
         where = "".join(traceback.format_stack(frame)) if frame else ""
-        self._alive.clear()  # stalled threads cannot be ended; if one ever continues, it counts as dead
+        self._alive.clear()  # a stalled thread cannot be ended; if it ever continues, its worker counts as dead
         self._closing = True
         if worker:
             worker.dead = True
-        return Stalled(f"{worker.name if worker else 'nobody'} did not come to a point; it stands at\n{where}")
+        return Stalled(f"{worker.name if worker else 'nobody'} did not come to a point in time; it is at\n{where}")

@@ -1,4 +1,4 @@
-"""Bugs for the simulation to catch. Each is a small patch of the real runtime, like the mistake of a hurried change."""
+"""Bugs that the simulation must catch. Each function patches the real runtime with a mistake that a hurried change might make."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from darkroom import output_keys, queue_messages, timestamps
-from darkroom.aws import budgets, interventions, items, job_transitions, ledger, output_claims
+from darkroom.aws import budgets, items, job_transitions, ledger, operator_ledger, output_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
@@ -19,46 +19,46 @@ from darkroom.model import ImageFacts, ImageFormat
 from darkroom.pipeline import delivery, dispatch, finalize, in_doubt_lookup, submit, submit_retries, sweep
 from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
 from darkroom.pipeline.sweep import Sweep
 
 Patch = pytest.MonkeyPatch
 
 
 def _without(patch: Patch, clause: str, *modules: Any) -> None:
-    """Make the clause always true, while it still uses its placeholders."""
+    """Patch a clause of a condition so that it is always true. It must still use its placeholders, or DynamoDB refuses it."""
     for module in modules:
         patch.setattr(module, clause, f"attribute_exists(pk) OR {getattr(module, clause)}")
 
 
 def no_same_attempt(patch: Patch) -> None:
-    """SAME_ATTEMPT is missing: an outdated decision changes a job that has moved on."""
+    """Leave out SAME_ATTEMPT, so that an outdated decision changes a job that has moved on."""
     _without(patch, "SAME_ATTEMPT", job_transitions)
 
 
 def no_from_status(patch: Patch) -> None:
-    """FROM_STATUS is missing: a step starts from the wrong status."""
+    """Leave out FROM_STATUS, so that a step starts from the wrong status."""
     _without(patch, "FROM_STATUS", job_transitions)
 
 
 def no_lease_over(patch: Patch) -> None:
-    """LEASE_OVER is missing: a job is taken from a worker that still works on it."""
+    """Leave out LEASE_OVER, so that a job is taken from a worker that still works on it."""
     _without(patch, "LEASE_OVER", ledger)
 
 
 def lease_too_short(patch: Patch) -> None:
-    """The lease ends before the invocation does."""
+    """Let the lease end before the invocation ends."""
     patch.setattr(submit, "LEASE_MARGIN", timedelta(seconds=-240))
 
 
 def no_room_left(patch: Patch) -> None:
-    """ROOM_LEFT is missing: nothing enforces the limit."""
+    """Leave out ROOM_LEFT, so that nothing enforces the limit."""
     _without(patch, "ROOM_LEFT", budgets)
 
 
 def room_off_by_the_price(patch: Patch) -> None:
-    """The grant compares with the whole limit, not with the limit minus the price."""
+    """Grant a reservation whenever the committed credits are within the limit, even if its price then exceeds the limit."""
     grant = budgets._grant
 
     def off(unit: str, month: str, price: Any, limit: Any) -> Write:
@@ -69,7 +69,7 @@ def room_off_by_the_price(patch: Patch) -> None:
 
 
 def budget_read_then_written(patch: Patch) -> None:
-    """A read checks the limit, and the grant has no condition."""
+    """Check the limit with a read, and write the reservation without a condition."""
     reserve, grant = DynamoLedger.reserve, budgets._grant
 
     def checked(self: DynamoLedger, job: Any, plan: Any, *rest: Any) -> Any:
@@ -84,7 +84,7 @@ def budget_read_then_written(patch: Patch) -> None:
 
 
 def released_twice(patch: Patch) -> None:
-    """A release has neither a condition nor a token, so it is repeated when its answer is lost."""
+    """Release without a condition or a token, so that the release is made twice when its answer is lost."""
     move = ledger.move
 
     def unguarded(job: Any, sources: Any, target: Any, **parts: Any) -> Write:
@@ -107,7 +107,7 @@ def released_twice(patch: Patch) -> None:
 
 
 def reserved_beside_the_job(patch: Patch) -> None:
-    """The months are written first and the job after them: two writes instead of one transaction."""
+    """Write the months' rows first and the job's row after them, instead of all in one transaction."""
 
     def apart(self: DynamoLedger, step: Write, money: list[Write]) -> None:
         try:
@@ -121,7 +121,7 @@ def reserved_beside_the_job(patch: Patch) -> None:
 
 
 def sent_before_reserved(patch: Patch) -> None:
-    """The provider is called before the reservation."""
+    """Call the provider before the credits are reserved."""
     reserve = Dispatch._reserve
     answered: dict[str, Any] = {}
 
@@ -135,12 +135,12 @@ def sent_before_reserved(patch: Patch) -> None:
 
 
 def doubt_taken_for_not_sent(patch: Patch) -> None:
-    """A lost answer counts as a refusal, so the job is sent again without a lookup."""
+    """Take a lost answer for a refusal, so that the job is sent again without a lookup."""
     patch.setattr(InDoubt, "resolve", lambda self, job: None)
 
 
 def doubt_released_at_once(patch: Patch) -> None:
-    """A lost answer releases the reservation, as if no connection had been made."""
+    """Release the reservation after a lost answer, as if no connection had been made."""
     original = Dispatch._submit
 
     def calls(self: Dispatch, *given: Any) -> Any:
@@ -153,18 +153,18 @@ def doubt_released_at_once(patch: Patch) -> None:
 
 
 def no_grace(patch: Patch) -> None:
-    """The list is trusted although the vendor need not show the submit yet."""
+    """Believe the vendor's list before the time after which it must show the submit."""
     patch.setattr(in_doubt_lookup, "_visibility_grace", lambda job: timedelta(0))
 
 
 def no_wait_for_the_dead(patch: Patch) -> None:
-    """The end of the lease counts as the end of the request, without grace or margin."""
-    patch.setattr(InDoubt, "provable_at", lambda self, job: job.lease_until or job.next_attempt_at or job.created_at)
+    """Believe the vendor's list as soon as the answer is lost or the lease ends, without grace or margin."""
+    patch.setattr(InDoubt, "provable_at", lambda self, job: job.require_lost().lost_at)
     patch.setattr(submit, "LEASE_MARGIN", timedelta(0))
 
 
 def another_keys_list_believed(patch: Patch) -> None:
-    """An empty list counts as proof, whichever key was used."""
+    """Believe an empty list, even if the submit was made with another API key."""
     original = InDoubt.resolve
 
     def settle(self: InDoubt, job: Any) -> Any:
@@ -175,13 +175,13 @@ def another_keys_list_believed(patch: Patch) -> None:
 
 
 def nothing_released_when_it_fails(patch: Patch) -> None:
-    """The reservation of a job that was not charged is not released."""
+    """Keep the reservation of a job that ended without a charge."""
     settlements = budgets.settlements
     patch.setattr(budgets, "settlements", lambda job, credits: settlements(job, credits) if credits else [])
 
 
 def settled_twice(patch: Patch) -> None:
-    """Finalize settles the months again each time it finds the job over."""
+    """Book the settlement again each time that finalize finds the job ended."""
     publish_event = Settlement.publish_event
 
     def again(self: Settlement, job: Any) -> Any:
@@ -193,7 +193,7 @@ def settled_twice(patch: Patch) -> None:
 
 
 def marked_before_sent(patch: Patch) -> None:
-    """The event is marked as sent before it is sent."""
+    """Mark the event as sent before it is sent."""
 
     def publish_event(self: Settlement, job: Any) -> Any:
         detail_type = queue_messages.DETAIL_TYPES.get(job.status)
@@ -206,7 +206,7 @@ def marked_before_sent(patch: Patch) -> None:
 
 
 def sweep_raises_the_run(patch: Patch) -> None:
-    """A takeover starts a new run."""
+    """Let a takeover start a new run."""
     original = DynamoLedger._change
 
     def change(self: DynamoLedger, job: Any, sources: Any, **parts: Any) -> Any:
@@ -218,28 +218,28 @@ def sweep_raises_the_run(patch: Patch) -> None:
 
 
 def rerun_forgets_the_run(patch: Patch) -> None:
-    """A rerun keeps no row of the earlier run."""
-    original = interventions.DynamoInterventions._transact
+    """Rerun without keeping a row for the earlier run."""
+    original = operator_ledger.DynamoOperatorLedger._transact
     patch.setattr(
-        interventions.DynamoInterventions,
+        operator_ledger.DynamoOperatorLedger,
         "_transact",
         lambda self, *writes: original(self, *(write for write in writes if "RUN#" not in str(write.key))),
     )
 
 
 def no_not_older(patch: Patch) -> None:
-    """NOT_OLDER is missing: an old version's late result replaces the new one's."""
+    """Leave out NOT_OLDER, so that the late result of an old version replaces a newer version's result."""
     _without(patch, "NOT_OLDER", output_claims)
 
 
 def no_output_free(patch: Patch) -> None:
-    """OUTPUT_FREE and STILL_WRITER are missing: two versions write to one key at once."""
+    """Leave out OUTPUT_FREE and STILL_WRITER, so that two versions write to one key at the same time."""
     _without(patch, "OUTPUT_FREE", output_claims)
     _without(patch, "STILL_WRITER", output_claims)
 
 
 def broken_result_believed(patch: Patch) -> None:
-    """Whatever the link returns is published."""
+    """Publish a result without checking it."""
 
     def believed(link: Any, job: Any, progress: Any) -> ImageFacts:
         return ImageFacts(ImageFormat(job.dispatch.output_format), 1, 1)
@@ -248,7 +248,7 @@ def broken_result_believed(patch: Patch) -> None:
 
 
 def cancelled_by_word(patch: Patch) -> None:
-    """A cancellation counts as done when it was requested."""
+    """Take a cancellation for done as soon as it was requested."""
     original = finalize.Finalize._try_to_cancel
     patch.setattr(
         finalize.Finalize,
@@ -258,7 +258,7 @@ def cancelled_by_word(patch: Patch) -> None:
 
 
 def died_after_wake(patch: Patch) -> None:
-    """The sweep does not look at submits whose worker died."""
+    """Let the sweep ignore submits whose worker died."""
     original = Sweep._for_each_due
     patch.setattr(
         Sweep, "_for_each_due", lambda self, word, *rest: 0 if word == "SUBMITTING" else original(self, word, *rest)
@@ -266,7 +266,7 @@ def died_after_wake(patch: Patch) -> None:
 
 
 def waiting_counts_as_failing(patch: Patch) -> None:
-    """A message that comes too early raises an error, so that the queue sends it again."""
+    """Raise an error for a message that comes too early, so that the queue delivers it again."""
 
     def until(*given: Any) -> Any:
         raise dispatch.Throttled("too early")
@@ -275,23 +275,23 @@ def waiting_counts_as_failing(patch: Patch) -> None:
 
 
 def failing_is_due_at_once(patch: Patch) -> None:
-    """A failing job is due at once for the sweep too, which adds a message while the last one still goes round."""
+    """Make a failing job due at once, so that the sweep sends a message while the queue still redelivers the last one."""
     patch.setattr(submit_retries, "next_look_at", lambda since, now, deadline_at: now)
     patch.setattr(sweep, "next_look_at", lambda since, now, deadline_at: now)
 
 
 def denied_for_ever(patch: Patch) -> None:
-    """A denied read is tried again every 15 seconds, with no end but the deadline."""
+    """Try a denied read again every 15 seconds until the deadline."""
     patch.setattr(submit_retries, "next_read_at", lambda since, now: now + timedelta(seconds=15))
 
 
 def dead_workers_are_not_counted(patch: Patch) -> None:
-    """A job whose worker died is not known to be failing: the sweep sends it again whenever a lease ends."""
+    """Forget that the worker of a job died, so that the sweep sends the job again whenever a lease ends."""
     patch.setattr(ledger, "_after_takeover", lambda job, now, lease_until: (None, lease_until))
 
 
 def redelivery_taken_for_a_duplicate(patch: Patch) -> None:
-    """A message that comes again within its dead worker's lease is acknowledged."""
+    """Acknowledge a message that is redelivered while the lease of its dead worker still holds."""
     original = submit.Submit.__call__
     patch.setattr(
         submit.Submit, "__call__", lambda self, what, ends, is_repeated=False: original(self, what, ends, False)
@@ -299,7 +299,7 @@ def redelivery_taken_for_a_duplicate(patch: Patch) -> None:
 
 
 def failure_acknowledged(patch: Patch) -> None:
-    """A failure of an unknown kind is noted, and its message is acknowledged."""
+    """Acknowledge the message of a job that failed for an unknown reason."""
     original = submit.Submit._end_or_dispatch
 
     def swallowed(self: submit.Submit, job: Any, find: Any) -> Any:
@@ -312,7 +312,7 @@ def failure_acknowledged(patch: Patch) -> None:
 
 
 def deadline_after_reading(patch: Patch) -> None:
-    """The deadline is looked at once the object was found, so that a job whose object cannot be found never ends."""
+    """Check the deadline only after the object was found, so that a job whose object cannot be found never ends."""
     original = submit.Submit._end_or_dispatch
 
     def late(self: submit.Submit, job: Any, find: Any) -> Any:

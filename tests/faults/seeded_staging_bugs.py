@@ -1,4 +1,4 @@
-"""Bugs around synchronous calls: what is staged, what a lost answer means, and when the staged result is removed."""
+"""Bugs of synchronous calls that the simulation must catch. Each function patches the real runtime with one mistake."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from darkroom.model import NOTHING, ProcessState
 from darkroom.pipeline import dispatch
 from darkroom.pipeline.delivery import Delivery
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done
 from darkroom.pipeline.poll import Poll
-from darkroom.pipeline.submit_outcomes import Done
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.seeded_bugs import Patch
 
 
 class _Aside:
-    """An object with some of its methods replaced."""
+    """Wraps an object and replaces some of its methods."""
 
     def __init__(self, part: Any, **instead: Any) -> None:
         self.__dict__.update(instead)
@@ -29,21 +29,21 @@ class _Aside:
 
 
 def staged_not_looked_for(patch: Patch) -> None:
-    """A job in doubt looks at the provider's list before the staged result."""
+    """Resolve a job in doubt by the provider's list, without looking for a staged result."""
     settle = InDoubt.resolve
     blind = _Aside(None, find=lambda handle: None)
     patch.setattr(InDoubt, "resolve", lambda self, job: settle(replace(self, staging=blind), job))
 
 
 def another_runs_result_adopted(patch: Patch) -> None:
-    """A staged result of the job is taken for that of the current run."""
+    """Take any staged result of the job for that of the current run."""
     patch.setattr(
         MemoryStagedResults, "find", lambda self, handle: getattr(self.kept.get(handle.job_id), "process_id", None)
     )
 
 
 def kept_under_the_attempt(patch: Patch) -> None:
-    """Each attempt stages its result under its own name, and no other attempt looks there."""
+    """Stage the result under a name that contains the attempt, so that no other attempt finds it."""
     patch.setattr(
         dispatch,
         "partial",
@@ -52,7 +52,7 @@ def kept_under_the_attempt(patch: Patch) -> None:
 
 
 def dropped_before_the_copy(patch: Patch) -> None:
-    """The staged result is read, then removed, then published."""
+    """Remove the staged result before it is published."""
     write = Delivery._write
 
     def late(self: Delivery, key: str, link: Any, form: Any, job: Any, credits: Any) -> None:
@@ -64,12 +64,12 @@ def dropped_before_the_copy(patch: Patch) -> None:
 
 
 def never_dropped(patch: Patch) -> None:
-    """A published result stays staged."""
+    """Never remove a staged result, even after it was published."""
     patch.setattr(MemoryStagedResults, "drop", lambda self, job_id, process_id: None)
 
 
 def _adopting(patch: Patch, state: ProcessState, instead: Any) -> None:
-    """Replace the decision about a list whose first process of the run is in that state."""
+    """Replace the decision about a synchronous call, if the first process that the list shows for it is in `state`."""
     adopt = InDoubt._adopt
 
     def adopted(self: InDoubt, provider: Any, job: Any, found: Any) -> Any:
@@ -80,12 +80,12 @@ def _adopting(patch: Patch, state: ProcessState, instead: Any) -> None:
 
 
 def lost_answer_sent_again(patch: Patch) -> None:
-    """The call was charged and its result is lost: the job buys another by itself."""
+    """Send a call again automatically, although it was charged and its result is lost."""
     _adopting(patch, ProcessState.EXPIRED, lambda self, job: None)
 
 
 def lost_answer_released(patch: Patch) -> None:
-    """The call was charged and its result is lost: the job counts it as not charged."""
+    """Settle a call as not charged, although it was charged and its result is lost."""
 
     def released(self: InDoubt, job: Any) -> Any:
         return Done(self.settlement.fail(job, ErrorCode.RESULT_LOST, "lost", NOTHING))
@@ -94,12 +94,12 @@ def lost_answer_released(patch: Patch) -> None:
 
 
 def failed_call_sent_again(patch: Patch) -> None:
-    """A call that failed at the provider is repeated within the run."""
+    """Send a call that failed at the provider again within the same run."""
     _adopting(patch, ProcessState.FAILED, lambda self, job: None)
 
 
 def failed_call_charged(patch: Patch) -> None:
-    """A call that failed at the provider is settled at its reserved price."""
+    """Settle a call that failed at the provider at its reserved price."""
 
     def charged(self: InDoubt, job: Any) -> Any:
         return Done(self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, "failed", job.reservation.credits_reserved))
@@ -108,7 +108,7 @@ def failed_call_charged(patch: Patch) -> None:
 
 
 def polled_though_staged(patch: Patch) -> None:
-    """A job whose result is already staged is polled at the provider, which may not know it."""
+    """Poll the provider for a job whose result is already staged."""
     poll = Poll.__call__
 
     def asked(self: Poll, job_id: str, run: int) -> Any:
@@ -123,9 +123,7 @@ def polled_though_staged(patch: Patch) -> None:
 
 
 def whatever_is_staged_published(patch: Patch) -> None:
-    """Finalize publishes any staged result of the job, even if the job is not bound to it or it is of another
-    process.
-    """
+    """Publish any staged result of the job, even if it belongs to another process than the one the job is bound to."""
 
     def opened(self: Delivery, job: Any, provider: Any) -> Any:
         found = self.staging._port.kept.get(job.job_id)  # type: ignore[attr-defined]

@@ -1,4 +1,6 @@
-"""The application in the simulation: real use cases and adapters, with every port under the scheduler."""
+"""Runs the application in the simulation, with its real use cases and adapters. The scheduler may interrupt every call of a
+port.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from darkroom.aws.executions import poll_state_payload
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.container import Container
 from darkroom.model import Limits
+from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom.pipeline.submit_outcomes import RetryLater
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE
 from tests.faults.memory_step_functions import ARN
 from tests.faults.port_proxies import Faults, Proxy
@@ -22,13 +24,17 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
-# Adapters that a container makes from the cloud's clients. `cloud` has all others.
-REAL = ("circuits", "sweep_queries", "provider_accounts", "interventions", "intake", "events", "executions")
+# Names of the adapters that a real container makes from simulated clients. `Stack.cloud` has the other adapters.
+REAL = ("circuits", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions")
 
 
 @dataclass
 class Stack:
-    """The deployed stack. `cloud` has the bare ports and clients; `vendor_client` makes the provider of a container."""
+    """Stands in for the deployed stack and runs its functions.
+
+    `cloud` has the simulated ports and clients, which this class wraps in proxies. `vendor_client` returns a new client of
+    the vendor for each container.
+    """
 
     scheduler: Scheduler
     shape: Shape
@@ -37,7 +43,7 @@ class Stack:
     faults: Faults
     limits: Limits
     environment: dict[str, str] = field(init=False)
-    adapters: dict[str, Any] = field(init=False)  # what all containers share
+    adapters: dict[str, Any] = field(init=False)  # the adapters and settings that all containers share
 
     def __post_init__(self) -> None:
         self.environment = {
@@ -55,11 +61,11 @@ class Stack:
         self.adapters |= {name: getattr(real, name) for name in REAL}
 
     def allow(self, monthly_credits: Decimal) -> None:
-        """Deploy another limit. Functions that start from now on have it."""
+        """Change the monthly limit, as a deployment does. It holds for functions that start from now on."""
         self.limits = replace(self.limits, monthly_credits={PROVIDER: monthly_credits} if monthly_credits else {})
 
     def submit(self, body: str, ends: datetime, *, is_repeated: bool = False) -> list[str]:
-        """Run the submit function for one message, like its handler."""
+        """Run submit for one message as its handler does. Return the name of the outcome for each upload in the message."""
         application, verdicts = self._container(), []
         for what in queue_messages.parse_message(body):
             verdict = application.submit(what, ends, is_repeated=is_repeated)
@@ -69,23 +75,23 @@ class Stack:
         return verdicts
 
     def poll(self, data: Mapping[str, Any], ends: datetime) -> dict[str, object]:
-        """Run the poll function."""
+        """Run the poll function with the execution's data. Return its answer to the state machine."""
         return poll_state_payload(self._container().poll(data["job_id"], int(data["run"])))
 
     def finalize(self, data: Mapping[str, Any], ends: datetime) -> dict[str, object]:
-        """Run the finalize function."""
+        """Run the finalize function with the execution's data. Return its answer to the state machine."""
         return poll_state_payload(self._container().finalize(data["job_id"], int(data["run"]), ends))
 
     def sweep(self, ends: datetime) -> Mapping[str, int]:
-        """Run the sweep function."""
+        """Run the sweep function and return its counts."""
         return self._container().sweep(ends)
 
     def operate(self) -> OperatorCommands:
-        """Return the operator's commands."""
+        """Return the operator commands of a new container."""
         return self._container().operate
 
     def _container(self) -> Container:
-        """Return the container of one invocation, with its own provider and the current limits."""
+        """Return a new container for one invocation, with its own client of the vendor and the current limits."""
         provider = Proxy(self.vendor_client(), self.scheduler, "provider", self.faults)
         now = {"limits": self.limits, "providers": {PROVIDER: provider}}
         return Container(self.environment, replaced=self.adapters | now)

@@ -1,4 +1,4 @@
-"""A vendor with a memory: the submits it accepted, their progress by the clock, their charges, and its list."""
+"""Simulates a vendor: the submits that it accepted, their progress by the simulated clock, their charges, and its list."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.workers import WorkerDied
 from tests.faults.world_shapes import Shape
 
-LISTED_WITHIN = 60.0  # seconds after its request ended: the catalog's visibility_grace_seconds
+# Seconds after a request until the list shows it, as visibility_grace_seconds in the catalog promises.
+LISTED_WITHIN = 60.0
 TOP_UP = Decimal(1000)
 PIECE = 64
 
 
 class Fate(StrEnum):
-    """What happens to a process if nobody cancels it."""
+    """How a process ends if Darkroom does not cancel it."""
 
     COMPLETES = "completes"
     FAILS = "fails"
@@ -44,7 +45,7 @@ class Fate(StrEnum):
 
 @dataclass
 class Process:
-    """An accepted submit. It is paid when it completes."""
+    """Holds an accepted submit. The vendor charges for it when it completes."""
 
     process_id: str
     handle: Handle
@@ -57,43 +58,42 @@ class Process:
     charge: Decimal
     cannot_be_cancelled: bool
     says_charge: bool
-    expires: bool  # reported as expired after the retention, else as unknown
-    duplicate: bool = False  # the vendor made it by processing one request twice
-    only_once: bool = False  # of a synchronous call: the answer alone contains its result
+    expires: bool  # whether it is reported as expired for a day after the retention; otherwise it is unknown then
+    duplicate: bool = False  # whether the vendor made it by processing one request twice
+    only_once: bool = False  # whether only the answer to a synchronous call contains the result
     cancelled: bool = False
     forgotten: bool = False
 
     @property
     def picture(self) -> bytes:
-        """Return its result, which differs from that of every other process."""
+        """Return the result of this process, which differs from the result of every other process."""
         plan = self.plan
         return drawn(plan.output_width, plan.output_height, plan.output_format, self.process_id)
 
 
 @dataclass
 class Vendor:
-    """The vendor's account: all accepted submits, under any key. `rng` decides what happens to them."""
+    """Simulates the vendor's account, with the submits accepted for any of its API keys. `rng` decides what happens to them."""
 
     scheduler: Scheduler
     shape: Shape
     rng: Random
     on_accept: Callable[[Process], None]
     processes: dict[str, Process] = field(default_factory=dict)
-    in_flight: list[tuple[float, Plan, Handle, str, str]] = field(
-        default_factory=list
-    )  # sent by workers that died meanwhile
-    keys: list[str] = field(default_factory=lambda: ["key-1"])  # the last one is the newest
+    # Requests whose worker died while they were on the way.
+    in_flight: list[tuple[float, Plan, Handle, str, str]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=lambda: ["key-1"])  # the API keys; the last one is the newest
     valid: set[str] = field(default_factory=lambda: {"key-1"})
-    closed_until: float = -1.0  # until then its owner must act, e.g. pay
+    closed_until: float = -1.0  # until this second the account takes no submit, for example because it has no credits
     troubled: bool = True
 
     def rotate(self) -> None:
-        """Create a new key. The old one may stay valid for a while."""
+        """Create a new API key. With a probability of one half, the last key stays valid, too."""
         self.keys.append(f"key-{len(self.keys) + 1}")
         self.valid = {*self.keys[-2:]} if self.rng.random() < 0.5 else {self.keys[-1]}
 
     def accept(self, plan: Plan, handle: Handle, key: str, *, duplicate: bool = False) -> Process:
-        """Start a process. The list shows it within a minute after the request ended."""
+        """Start and return a process. The list shows it within a minute after the request ended."""
         rng, now = self.rng, self.scheduler.seconds
         lasts = 30.0 + rng.random() * 300.0
         if rng.random() < self.shape.hung:
@@ -115,7 +115,7 @@ class Vendor:
             expires=rng.random() < 0.5,
             duplicate=duplicate,
         )
-        if plan.send_mode.is_synchronous:  # its answer may be lost, so its price is the one agreed
+        if plan.send_mode.is_synchronous:  # the vendor charges the planned price, because the answer may be lost
             made.ends_at, made.charge, made.only_once = now + rng.random() * 230.0, plan.price, rng.random() < 0.5
         self.processes[made.process_id] = made
         if not duplicate:
@@ -123,7 +123,7 @@ class Vendor:
         return made
 
     def state(self, process: Process) -> ProcessState | None:
-        """Return its current state; None when the vendor forgot it."""
+        """Return the process's current state, or None if the vendor no longer knows the process."""
         now = self.scheduler.seconds
         if process.forgotten or now >= process.ends_at + self.shape.retention + (24 * 3600 if process.expires else 0):
             return None
@@ -137,26 +137,26 @@ class Vendor:
         return ProcessState.EXPIRED if gone else ProcessState.COMPLETED
 
     def charged(self, process: Process) -> Decimal:
-        """Return what it has been charged so far."""
+        """Return the credits that the vendor has charged for the process so far."""
         paid = not process.cancelled and process.fate is Fate.COMPLETES and self.scheduler.seconds >= process.ends_at
         return process.charge if paid else Decimal(0)
 
     def of_run(self, handle: Handle) -> list[Process]:
-        """Return everything that was accepted for a run, under any key."""
+        """Return all processes that the vendor accepted for the handle's run, with any API key."""
         return [p for p in self.processes.values() if (p.handle.job_id, p.handle.run) == (handle.job_id, handle.run)]
 
     def stop(self, process: Process) -> bool:
-        """Cancel it if that is possible. Return whether it was cancelled."""
+        """Cancel the process if it still runs and can be cancelled. Return whether it is cancelled now."""
         if self.state(process) is ProcessState.RUNNING and not process.cannot_be_cancelled:
             process.cancelled = True
         return process.cancelled
 
 
 class VendorClient:
-    """Fulfils `ports.Provider`: the vendor as seen by one Lambda container, with the key that the container has read."""
+    """Fulfils `ports.Provider` for one Lambda container. It calls the vendor with the API key that the container has read."""
 
     name = "topaz"
-    deletes_entries = False  # in the simulation nobody else uses the account
+    deletes_entries = False  # nobody except Darkroom deletes finished processes in the simulation
 
     def __init__(self, vendor: Vendor, key: str) -> None:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
@@ -173,12 +173,13 @@ class VendorClient:
             raise REFUSALS[int(rng.random() * len(REFUSALS))]()
         loses = vendor.troubled and rng.random() < vendor.shape.lost_submits
         if loses and rng.random() < 0.4:
-            raise self._lost(rng)  # before it was accepted
+            raise self._lost(rng)  # the request is lost before the vendor accepts it
         try:
             self._travels("provider.request", rng)
         except WorkerDied:
             if rng.random() < 0.7:
-                when = rng.choice([0.0, rng.random(), 0.99])  # the fraction of its invocation that is left
+                # The request arrives after this fraction of the invocation's remaining time.
+                when = rng.choice([0.0, rng.random(), 0.99])
                 vendor.in_flight.append((when, plan, handle, self.key, self.scheduler.running or ""))
             raise
         made = vendor.accept(plan, handle, self.key)
@@ -192,7 +193,9 @@ class VendorClient:
         return Submission(made.process_id, self.scheduler.clock() + timedelta(seconds=30))
 
     def _held(self, made: Process, keep: StageResult, *, loses: bool) -> Submission:
-        """Wait until the process ends. Its answer is lost, or an error, or its result."""
+        """Wait until the process ends, and stage its result with `keep`. Raises SubmitInDoubt or a similar error if the process
+        failed, or if its answer is lost.
+        """
         rng = self.scheduler.fault_rng
         self.scheduler.sleep(max(made.ends_at - self.scheduler.seconds, 0.0))
         if loses and rng.random() < 0.7:
@@ -202,8 +205,8 @@ class VendorClient:
         body = made.picture
         try:
             keep(made.process_id, Link(body).stream())
-        except Exception:  # like the adapters: a result that was not stored is looked up later
-            raise SubmitInDoubt("the result could not be kept") from None
+        except Exception:  # like the adapters, leave the job in doubt if its result could not be staged
+            raise SubmitInDoubt("the result could not be staged") from None
         if loses:
             raise self._lost(rng)
         return Submission(
@@ -219,7 +222,7 @@ class VendorClient:
             self.scheduler.sleep(rng.random() * 300.0)
 
     def _authorise(self) -> None:
-        """Read the key again if it is no longer valid, like the adapter."""
+        """Read the newest API key if this client's key is no longer valid, as the real adapter does."""
         if self.key not in self.vendor.valid:
             self.refresh_key()
 
@@ -294,7 +297,7 @@ class VendorClient:
 
 @dataclass(frozen=True)
 class Link:
-    """Fulfils `ports.ResultLink`."""
+    """Fulfils `ports.ResultLink` with bytes in memory."""
 
     body: bytes
 

@@ -1,4 +1,6 @@
-"""One schedule from start to end: everything acts by the seed, then the faults end, then the final checks run."""
+"""Runs one schedule from start to end. Faults happen for a while, then the work is finished without faults, and then the
+final checks run.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ DAY, MOST_IN_A_DAY = 24 * 3600.0, 30
 
 
 class Simulation:
-    """The simulation of one shape. `run` runs it and raises InvariantBroken."""
+    """Simulates the schedule that a shape describes. `run` raises InvariantBroken if an invariant does not hold."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
@@ -80,20 +82,19 @@ class Simulation:
         self._heard = 0
         self._ticks: set[int] = set()
         self._numbers: Counter[str] = Counter()
-        self.received: dict[tuple[str, int], list[float]] = defaultdict(
-            list
-        )  # job and run → when its messages were received
+        # job id and run → the seconds at which a message of the run was received
+        self.received: dict[tuple[str, int], list[float]] = defaultdict(list)
         self.inputs.has_job = lambda job_id: self.invariants.job(job_id) is not None
 
     @property
     def seen(self) -> Counter[str]:
-        """Count how often each thing happened."""
+        """Return how often each event happened."""
         return self.invariants.seen
 
     def run(self) -> None:
-        """Run with faults, then without, until nothing is left to do; then check everything."""
+        """Run the schedule until nothing is left to do, and check the end. Raises InvariantBroken."""
         with self.scheduler as scheduler:
-            self.stack.sweep(scheduler.clock() + timedelta(minutes=2))  # from here on the bucket is watched
+            self.stack.sweep(scheduler.clock() + timedelta(minutes=2))  # from now on, the sweep finds lost uploads
             self._plan()
             for _ in range(RESTS):
                 scheduler.run(max_steps=MOST_STEPS)
@@ -106,7 +107,7 @@ class Simulation:
             final_checks.check(self)
 
     def allow(self, monthly_credits: Decimal) -> None:
-        """Set the monthly limit."""
+        """Set the monthly limit in credits. 0 means no limit."""
         self.stack.allow(monthly_credits)
         if not monthly_credits:
             self.invariants.limit = None
@@ -116,8 +117,9 @@ class Simulation:
     def spawn(
         self, kind: str, work: Callable[[datetime], Any], delay: float, then: Callable[[object], None] | None = None
     ) -> None:
-        """Start a function or a command with its own clock and lifetime. `work` receives the time when the lifetime
-        ends.
+        """Start a worker, such as a function or an operator, after `delay` seconds. It has its own clock and lifetime.
+
+        `work` receives the time at which the lifetime ends. `then` receives the worker's outcome.
         """
         if self.shape.grid and kind != "sweep":
             delay = (
@@ -135,7 +137,7 @@ class Simulation:
         self.scheduler.spawn(name, lambda: work(ends_at), skew=skew, delay=delay, lifetime=LIFETIMES[kind])
 
     def at(self, delay: float, what: str, act: Callable[[], Any]) -> None:
-        """Schedule an event that happens at once, without steps."""
+        """Schedule an event after `delay` seconds. It happens in a single step."""
         self._numbers["world"] += 1
         self.scheduler.spawn(f"world-{self._numbers['world']} {what}", act, delay=max(delay, 0.0))
 
@@ -180,7 +182,7 @@ class Simulation:
             self.queue.put(self._event(upload), late, is_double=copy > 0)
 
     def _event(self, upload: Upload) -> str:
-        """Return S3's event in one of its forms."""
+        """Return the message of the upload's event, in one of the forms that S3 and EventBridge use."""
         if self.rng.random() < 0.1:
             upload = Upload(upload.bucket, upload.key, None, upload.etag, upload.sequencer)
         if self.rng.random() < 0.5:
@@ -192,7 +194,7 @@ class Simulation:
         return json.dumps({"Records": [record]})
 
     def _vendor_client(self) -> VendorClient:
-        """Return a client with the newest key, or with one that its container read long ago."""
+        """Return a client of the vendor. It has the newest API key, or the first one if its container read the key long ago."""
         return VendorClient(self.vendor, self.vendor.keys[-1] if self.rng.random() < 0.7 else self.vendor.keys[0])
 
     def _deliver(self, message: Message, delay: float) -> None:
@@ -209,7 +211,7 @@ class Simulation:
         self.spawn("submit", receive, delay, ended)
 
     def job_named_by(self, message: Message) -> str | None:
-        """Return the id of the job that a message concerns."""
+        """Return the id of the job that a message concerns, or None if it concerns no job."""
         try:
             (what,) = queue_messages.parse_message(message.body)
         except (queue_messages.MalformedMessage, ValueError):
@@ -221,7 +223,7 @@ class Simulation:
         return next(fitting, None)
 
     def _count_receive(self, message: Message) -> None:
-        """Check how often submit is invoked for an upload that can never be read. Duplicates of a message are not counted."""
+        """Check that submit is not invoked too often for an upload that can never be read. Copies of messages do not count."""
         job_id = self.job_named_by(message)
         trouble = self.inputs.troubles.get(job_id or "")
         if job_id is None or trouble is None or not trouble.is_lasting or message.is_double:
@@ -234,7 +236,7 @@ class Simulation:
 
     def _run_task(self, execution: Execution, function: str, delay: float) -> None:
         work = getattr(self.stack, function)
-        delay += 0.1 + self.rng.random() * 0.3  # the least time of a call, so that a loop of calls takes time
+        delay += 0.1 + self.rng.random() * 0.3  # each call takes some time, so that a loop of calls does, too
         self.spawn(
             function,
             lambda ends: work(execution.data, ends) if execution.status == "RUNNING" else None,
@@ -261,7 +263,7 @@ class Simulation:
             self._schedule_sweep(due)
 
     def _arrives_later(self) -> None:
-        """Schedule requests of dead workers: the vendor may accept them until the invocation would have ended."""
+        """Schedule the requests that dead workers sent. The vendor accepts each at the latest when its invocation would end."""
         flights, self.vendor.in_flight = self.vendor.in_flight, []
         for fraction, plan, handle, key, worker in flights:
             left = max(self._ends[worker] - self.scheduler.seconds, 0.0)
@@ -269,7 +271,7 @@ class Simulation:
             self.at(fraction * left, "arrives", lambda p=plan, h=handle, k=key: self.vendor.accept(p, h, k))  # type: ignore[misc]
 
     def _due(self) -> float | None:
-        """Return when a sweep would find something to do. Other sweeps are left out."""
+        """Return the next second at which a sweep would find something to do, or None. Other sweeps need not run."""
         found = [*self.invariants.due.values()]
         if any(not self.alerts.alarmed_since(began) for began in self.invariants.doubted.values()):
             found.append(self.scheduler.seconds)
@@ -287,7 +289,7 @@ class Simulation:
         return (datetime.fromisoformat(next_at) - self.shape.start).total_seconds() if next_at else 0.0
 
     def _schedule_sweep(self, seconds: float) -> None:
-        """Schedule a sweep at the first full minute after that time, unless there is one."""
+        """Schedule a sweep at the first full minute after that second, unless one is scheduled there already."""
         now = self.scheduler.seconds
         tick = max(math.ceil(seconds / TICK), math.floor(now / TICK) + 1)
         if tick not in self._ticks:

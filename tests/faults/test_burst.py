@@ -1,6 +1,6 @@
-"""A few hundred uploads within seconds, in virtual time: all of them are completed, whatever the burst meets.
+"""Tests bursts of a few hundred uploads within seconds of simulated time. All jobs end rightly, whatever slows the burst down.
 
-The large bursts are in `tests/soak/test_scale.py`; `make bench` prints the figures.
+Larger bursts are in `tests/soak/test_scale.py`, and `make bench` prints their figures.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_a_submit_that_gave_up_comes_back_by_its_own_message_and_not_by_the_swee
     simulation = burst(concurrent_submits=200, occupied=0.05)
     assert simulation.verdicts["RetryLater"] > 0
     assert simulation.sweeps["Claims"] == 0
-    assert max(simulation.ended_at) < limits.template().visibility  # none waited until its lease was over
+    assert max(simulation.ended_at) < limits.template().visibility  # no job waited until its lease was over
 
 
 def test_a_limit_in_the_middle_of_a_burst_is_filled_exactly_and_never_passed() -> None:

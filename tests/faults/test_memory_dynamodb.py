@@ -1,4 +1,4 @@
-"""The in-memory table answers each request like the DynamoDB emulator, and refuses what it does not support."""
+"""Tests that the in-memory table answers each request like the DynamoDB emulator, and refuses what it does not support."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNTOLD = {"ResponseMetadata", "Message", "ConsumedCapacity", "ItemCollectionMetr
 
 @pytest.fixture
 def emulated() -> Iterator[Any]:
-    """Yield the emulator's client."""
+    """Yield a client of the DynamoDB emulator."""
     with cloud(emulated=True) as account:
         yield account.dynamodb
 
@@ -38,7 +38,7 @@ def memory() -> InMemoryDynamo:
 
 
 def plain(value: Any) -> Any:
-    """Return an answer that can be compared: numbers as numbers, sets as sets, without metadata."""
+    """Return an answer in a form that can be compared. Numbers and sets become Python's, and metadata is left out."""
     if isinstance(value, dict):
         if len(value) == 1 and next(iter(value)) in ("S", "N", "SS", "NS", "BOOL", "NULL", "L", "M"):
             return PLAIN(value)
@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
 
 
 def answer(client: Any, method: str, request: dict[str, Any]) -> Any:
-    """Return what a client answers or raises, in a form that can be compared."""
+    """Call a method of a client. Return its answer or its error, in a form that can be compared."""
     try:
         found = plain(getattr(client, method)(**request))
     except ClientError as error:
@@ -59,14 +59,14 @@ def answer(client: Any, method: str, request: dict[str, Any]) -> Any:
 
 
 def rows(client: Any) -> dict[Any, Any]:
-    """Return the whole table by key."""
+    """Return all rows of the table by their key."""
     items = [plain(item) for item in client.scan(TableName=TABLE, ConsistentRead=True)["Items"]]
     return {(item["pk"], item["sk"]): item for item in items}
 
 
 def pages(client: Any, request: dict[str, Any]) -> list[Any]:
-    """Return all rows of a query, page by page. Rows of an index contain only the keys, like the template's
-    projection.
+    """Query all pages and return their rows. Rows of an index contain only the key attributes, because the template's
+    indexes project only these.
     """
     found, more = [], dict(request)
     keys = {"pk", "sk", *INDEXES.get(request.get("IndexName", ""), ())}

@@ -1,5 +1,5 @@
-"""The proxies of ports: a dead worker has no further effect, answers can be lost, and objects that a port returns are
-covered too.
+"""Tests the proxies of ports. A dead worker has no further effect, answers can be lost, and objects that a port returns are
+wrapped, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEY = {"pk": {"S": "COUNTER"}, "sk": {"S": "x"}}
 
 
 def cleaning(port: Any, log: list[str]) -> None:
-    """Run as a worker that would clean up, count its failure and go on, if it could."""
+    """Act as a worker that tries to clean up, to count its failure and to go on after it has died."""
     try:
         with port.opened() as part:
             part.write("inside")

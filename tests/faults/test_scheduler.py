@@ -1,5 +1,5 @@
-"""What the scheduler promises: one seed gives one schedule, races are found, and clocks, deaths and threads are
-correct.
+"""Tests that one seed of the scheduler gives one schedule, that races are found, and that clocks, deaths and threads work as
+promised.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def counter(client: Any, *, guarded: bool) -> None:
-    """Add one by reading and writing. With `guarded`, repeat when another worker was faster."""
+    """Read the counter and write it back plus one. With `guarded`, try again if another worker was faster."""
     while True:
         read = int(client.get_item(TableName="ledger", Key=KEY, ConsistentRead=True)["Item"]["n"]["N"])
         request = {"TableName": "ledger", "Item": {**KEY, "n": {"N": str(read + 1)}}}
@@ -45,7 +45,7 @@ def counter(client: Any, *, guarded: bool) -> None:
 
 
 def count(seed: int, *, guarded: bool, workers: int = 2, **choices: Any) -> tuple[int, Scheduler]:
-    """Return the counter after each worker added one."""
+    """Return the counter after each worker has added one, and the scheduler that ran the workers."""
     dynamo = InMemoryDynamo()
     dynamo.put_item(TableName="ledger", Item={**KEY, "n": {"N": "0"}})
     with Scheduler(seed, **choices) as scheduler:
@@ -57,7 +57,7 @@ def count(seed: int, *, guarded: bool, workers: int = 2, **choices: Any) -> tupl
 
 
 def busy(seed: int) -> Scheduler:
-    """Run a schedule with everything in it: deaths, errors, sleeps, clock skew and jitter."""
+    """Run a schedule that has deaths, errors, sleeps, clock skew and jitter. Return its scheduler."""
     store = Store()
     faults = RandomFaults({"store.w*": [TimeoutError]}, {"*": [ConnectionError]}, chance=0.1)
     with Scheduler(seed, deaths=RandomDeaths(0.05)) as scheduler:
@@ -66,7 +66,7 @@ def busy(seed: int) -> Scheduler:
         def work() -> None:
             import random
 
-            for word in {"alpha", "beta", "gamma"}:  # a set's order must not matter to the schedule
+            for word in {"alpha", "beta", "gamma"}:  # the order of a set must not change the schedule
                 port.write(str(len(word)))
                 scheduler.sleep(random.uniform(0, 3))
                 scheduler.note(scheduler.clock().isoformat())
@@ -144,7 +144,7 @@ def test_what_an_invariant_raises_comes_out_of_run_and_no_worker_goes_on() -> No
     store = Store()
 
     def invariant() -> None:
-        assert len(port.done) < 3, "too many"  # read through the proxy: no point here
+        assert len(port.done) < 3, "too many"  # reading an attribute through the proxy gives the scheduler no turn
 
     with Scheduler(1, after_step=invariant) as scheduler:
         port = Proxy(store, scheduler, "store")
@@ -153,7 +153,7 @@ def test_what_an_invariant_raises_comes_out_of_run_and_no_worker_goes_on() -> No
         with pytest.raises(AssertionError, match="too many"):
             scheduler.run()
         assert len(store.done) == 3
-    assert len(store.done) == 3  # closing had no effects either
+    assert len(store.done) == 3  # ending the other workers had no effect either
     assert "store.write" in scheduler.timeline(5)
 
 
@@ -224,7 +224,7 @@ def test_no_thread_is_left_whatever_happened() -> None:
     before = threading.active_count()
     for seed in range(20):
         schedule(seed)
-    assert threading.active_count() <= before + 5  # kept for the next schedule
+    assert threading.active_count() <= before + 5  # a few threads are kept for the next schedule
     thread_pool.dismiss()
     assert threading.active_count() == before
 

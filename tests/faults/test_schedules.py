@@ -1,7 +1,7 @@
-"""A thousand schedules in which everything fails: no upload is paid twice or lost, and no limit is passed.
+"""Tests, in a thousand schedules with all kinds of faults, that no upload is paid twice or lost and no limit is passed.
 
-A schedule that fails prints its seed, its shape, the broken invariant, the last events, and the command that replays
-it.
+If a schedule breaks an invariant, the test prints its seed, its shape, the invariant, the last events, and the command that
+replays the schedule.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from tests.faults.world_shapes import FAMILIES, shape_of
 SCHEDULES, CHUNK = 1000, 50
 HAPPENED: Counter[str] = Counter()
 
-# How often a thousand schedules must have each interesting event: about a third of how often they do.
+# The least number of times that each interesting event must happen in a thousand schedules, so that the schedules test
+# something. In fact, each happens about three times as often.
 NEEDED = {
     "accepted": 800, "bound by its own worker": 600, "PROCESSING → COMPLETED": 600, "PROCESSING → FAILED": 100,
     "adopted": 100, "sent again after a lookup": 100, "SUBMITTING → IN_DOUBT": 80, "PROCESSING → IN_DOUBT": 4,
@@ -34,17 +35,18 @@ NEEDED = {
     "cancel asked in IN_DOUBT": 3, "COMPLETED → CLAIMED": 30, "FAILED → CLAIMED": 10, "REJECTED → CLAIMED": 15,
     "CANCELLED → CLAIMED": 50,
 }  # fmt: skip
-# The possible ends of a lost answer. They depend on what the vendor's list shows: everything, nothing, or what the
-# newest key sent.
+# The least number of times that lost answers must end in each way, by the kind of vendor. The list of a vendor of the kind
+# `lists` shows every submit, `blind` shows none, and `rotates` shows only those that the current API key sent.
 BY_VENDOR = {
     "lists: schedules": 300, "lists: adopted": 80, "lists: sent again after a lookup": 100, "lists: orphan": 3,
     "blind: schedules": 200, "blind: SUBMITTING → IN_DOUBT": 100, "blind: adopted by a person": 100,
     "blind: resubmitted by a person": 90, "rotates: schedules": 150, "rotates: adopted": 30,
     "rotates: sent again after a lookup": 30, "rotates: SUBMITTING → IN_DOUBT": 25, "rotates: adopted by a person": 10,
 }  # fmt: skip
-# Synchronous calls have these: see test_synchronous_schedules.
+# Events that must never happen here. A blind vendor has no list that could cause the first two, and only synchronous calls
+# stage a result.
 NEVER = ("blind: sent again after a lookup", "blind: orphan", "staged")
-# Deaths around every effect of submit and finalize. Each group must have at least one of these points.
+# The least number of times that workers must die before or after each effect of submit and finalize.
 DEADLY = {
     "after dynamo.put_item": 3, "before dynamo.transact_write_items": 20, "after dynamo.transact_write_items": 10,
     "before provider.submit": 15, "at provider.request": 15, "after provider.submit": 8, "before dynamo.update_item": 30,
@@ -74,10 +76,10 @@ def test_schedules(first: int, request: pytest.FixtureRequest) -> None:
 
 def test_the_schedules_were_interesting() -> None:
     if HAPPENED["schedules"] < SCHEDULES:
-        pytest.skip("not all schedules were played")
+        pytest.skip("this test counts events over all schedules, and only some of them ran")
     needed = NEEDED | BY_VENDOR | {f"died {point}": times for point, times in DEADLY.items()}
     rare = {what: (HAPPENED[what], times) for what, times in needed.items() if HAPPENED[what] < times}
-    assert not rare, f"too rare, of how often it must be: {rare}"
+    assert not rare, f"these events happened too rarely (how often, how often needed): {rare}"
     assert not any(HAPPENED[what] for what in NEVER), {what: HAPPENED[what] for what in NEVER}
 
 

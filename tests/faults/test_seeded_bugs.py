@@ -1,4 +1,4 @@
-"""The simulation catches bugs: each of these bugs breaks an invariant within a few hundred schedules."""
+"""Tests that the simulation catches bugs. Each bug of the catalog breaks an invariant within a few hundred schedules."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MOST_SEEDS = 300
 @pytest.mark.filterwarnings("default:another seed:UserWarning")
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_the_simulation_catches(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kept seed first. When it misses the bug, search for another and name it among the warnings."""
+    """Try the catalog's seed first. If it misses the bug, search for another seed and name that one in a warning."""
     seeds = (bug.seed, *range(MOST_SEEDS))
     with monkeypatch.context() as patch:
         bug.seed_it(patch)
         caught = next((found for seed in seeds if (found := play(seed, bug.family)).law), None)
-    assert caught is not None, f"{bug.name} broke no law within {MOST_SEEDS} schedules of the family {bug.family}"
+    assert caught is not None, f"{bug.name} broke no invariant in {MOST_SEEDS} schedules of the family {bug.family}"
     if caught.shape.seed != bug.seed:
         warnings.warn(f"another seed catches {bug.name!r}: {caught.shape.seed}, not {bug.seed}", stacklevel=1)
     assert caught.law in bug.laws, caught.report

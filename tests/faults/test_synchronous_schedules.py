@@ -1,4 +1,4 @@
-"""Schedules of synchronous calls: a worker's death or a lost answer may destroy the only copy of the result."""
+"""Tests schedules of synchronous calls, in which a worker's death or a lost answer may destroy the only copy of the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.world_shapes import HELD
 
 SCHEDULES, CHUNK = 400, 50
 HAPPENED: Counter[str] = Counter()
-# As in test_schedules: about a third of how often so many schedules have each event.
+# The least number of times that each event must happen in these schedules. In fact, it happens about three times as often.
 NEEDED = {
     "staged": 200, "staged, and adopted": 20, "FAILED ResultLost": 20, "FAILED ProviderFailed": 45, "superseded": 5,
     "sent again after a lookup": 50, "SUBMITTING → IN_DOUBT": 60, "rerun paid again": 40, "accepted after death": 1,
@@ -36,7 +36,7 @@ def test_schedules_of_synchronous_calls(first: int) -> None:
 
 def test_the_schedules_were_interesting() -> None:
     if HAPPENED["schedules"] < SCHEDULES:
-        pytest.skip("not all schedules were played")
+        pytest.skip("this test counts events over all schedules, and only some of them ran")
     rare = {what: (HAPPENED[what], times) for what, times in NEEDED.items() if HAPPENED[what] < times}
-    assert not rare, f"too rare, of how often it must be: {rare}"
+    assert not rare, f"these events happened too rarely (how often, how often needed): {rare}"
     assert not any(HAPPENED[what] for what in NEVER), {what: HAPPENED[what] for what in NEVER}

@@ -1,6 +1,7 @@
-"""Schedules in which uploads cannot be read, for good or for a while, from the beginning or once they have waited.
+"""Tests schedules in which uploads cannot be read, for good or for a while, from the beginning or only later.
 
-Each comes to an end, reaches the dead letters if its failure is of an unknown kind, and costs a bounded number of invocations.
+Each upload comes to an end and costs a bounded number of invocations. If its failure is of an unknown kind, its message
+reaches the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tests.faults.world_shapes import UNREAD
 
 SCHEDULES, CHUNK = 200, 50
 HAPPENED: Counter[str] = Counter()
-# As in test_schedules: about a third of how often so many schedules have each event.
+# The least number of times that each event must happen in these schedules. In fact, it happens about three times as often.
 NEEDED = {
     "REJECTED SourceUnreadable": 60, "PROCESSING → COMPLETED": 80, "FAILED TimedOut": 70, "FAILED SourceUnreadable": 12,
     "outage until the deadline": 6, "deadly until the deadline": 4,
@@ -32,6 +33,6 @@ def test_schedules_of_unreadable_uploads(first: int) -> None:
 
 def test_the_schedules_were_interesting() -> None:
     if HAPPENED["schedules"] < SCHEDULES:
-        pytest.skip("not all schedules were played")
+        pytest.skip("this test counts events over all schedules, and only some of them ran")
     rare = {what: (HAPPENED[what], times) for what, times in NEEDED.items() if HAPPENED[what] < times}
-    assert not rare, f"too rare, of how often it must be: {rare}"
+    assert not rare, f"these events happened too rarely (how often, how often needed): {rare}"

@@ -1,4 +1,4 @@
-"""A pool of threads for workers. They are reused, because starting a thread costs more than most steps of a schedule."""
+"""A pool of threads on which workers run. Threads are reused, because starting one takes longer than most steps of a schedule."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class WorkerThread:
             if task is None:
                 return
             task()
-            del task  # and with it the worker
+            del task  # so that the worker which it holds can be freed
 
 
 _idle: list[WorkerThread] = []  # only the thread that holds the baton may touch it
 
 
 def take() -> WorkerThread:
-    """Return an idle thread, or start one."""
+    """Return an idle thread. Start a new one if there is none."""
     return _idle.pop() if _idle else WorkerThread()
 
 
 def give_back(thread: WorkerThread) -> None:
-    """Return a thread to the pool shortly before its task ends."""
+    """Put a thread back into the pool. Its task must be about to end."""
     _idle.append(thread)
 
 
 def dismiss() -> None:
-    """End all idle threads."""
+    """End all idle threads, and wait until they have ended."""
     while _idle:
         thread = _idle.pop()
         thread.turn.release()

@@ -1,4 +1,4 @@
-"""The timeline of a schedule: its events in order, for people to read and for comparing two runs."""
+"""The timeline of a schedule. It has the events in order, so that people can read them and two runs can be compared."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 
 class Event(NamedTuple):
-    """One line of the timeline. `seconds` since the start of the schedule, by the base clock."""
+    """Holds one event, which is one line of the timeline. `seconds` counts from the start of the schedule, without skew."""
 
     step: int
     seconds: float
     worker: str  # empty for events of the schedule itself
-    what: str  # spawned, before, after, at, refused, lost, raised, sleeps, killed, died, ended, clock, note
+    what: str  # spawned, before, after, at, refused, lost, raised, sleeps, killed, died, ended, clock, note or story
     label: str
 
 
 def timeline(events: Iterable[Event]) -> str:
-    """Return the events as lines: step, time, worker, what happened."""
+    """Return the events as text. Each line has the step, the time, the worker and what happened."""
     rows = list(events)
     width = max((len(event.worker) for event in rows), default=0)
     return "\n".join(

@@ -1,4 +1,4 @@
-"""A worker of a schedule, and the ways in which it can end badly."""
+"""Defines the workers of a schedule, and the errors with which a worker can end."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ FOREVER = float("inf")
 
 
 class WorkerDied(BaseException):
-    """A killed process, as seen from inside: nothing after it has an effect."""
+    """Raised in a worker that is killed. Nothing that the worker does after it has an effect."""
 
 
 class Outage(Exception):
-    """An error of a cloud service that does not answer. It is not one of our errors."""
+    """Stands for the error of a cloud service that does not answer. It is not one of Darkroom's own errors."""
 
 
 class Stalled(AssertionError):
-    """A worker did not reach its next point in time."""
+    """Raised when a worker does not reach its next point in time."""
 
 
 class Worker:
-    """One invocation, or one run of any function, from its first step to its end."""
+    """Holds one worker of a schedule: an invocation, or one run of any other function."""
 
     __slots__ = ("dead", "dies_at", "ident", "name", "skew", "thread", "wakes_at", "work")
 
     def __init__(self, name: str, work: Callable[[], Any], skew: float, wakes_at: float, dies_at: float) -> None:
         self.name, self.work, self.skew, self.wakes_at, self.dies_at = name, work, skew, wakes_at, dies_at
         self.dead, self.ident = False, 0
-        self.thread: WorkerThread | None = None  # None before its first step
+        self.thread: WorkerThread | None = None  # None before the worker's first step

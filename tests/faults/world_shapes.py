@@ -1,4 +1,4 @@
-"""The shape of a schedule: all settings that the seed fixes before anything happens."""
+"""Defines the shape of a schedule, which is all settings that the seed fixes before the first step."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
 PICKERS = {"uniform": Uniform, "bursts": Bursts, "priorities": Priorities}
-# Where workers die in a schedule: anywhere, or mostly at one kind of effect.
+# Where the workers of a schedule die, as a pattern of labels: at any call, or only at one kind of call.
 DEADLY = (
     "*", "*", "*", "dynamo.*", "dynamo.transact*", "dynamo.update*", "provider.*", "provider.submit", "provider.cancel",
     "outputs.*", "sfn.*", "bus.*", "sqs.*",
 )  # fmt: skip
-BIG = {"output_width": "6000", "output_height": "5000"}  # 30 megapixels: 2 credits
+BIG = {"output_width": "6000", "output_height": "5000"}  # 30 megapixels, which cost 2 credits
 ODD = ({"skip": "true"}, {"scale": "nonsense"})
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why an upload cannot be read, from and until which seconds of the schedule.
+    """Holds why an upload cannot be read, and at which seconds of the schedule that begins and ends.
 
-    archived: its bytes are; denied: its bytes, and if `head` also HeadObject; outage: any read of it fails for an unknown
-    reason; deadly: reading it takes longer than a worker lives.
+    `kind` is `archived` if the bytes are archived, `denied` if reading them is forbidden (with `head`, HeadObject too),
+    `outage` if any read fails for an unknown reason, and `deadly` if a read takes longer than a worker lives.
     """
 
     kind: str
@@ -41,13 +41,13 @@ class Trouble:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether it lasts from the beginning and for good."""
+        """Whether the upload can never be read, from its beginning to the end of the schedule."""
         return self.begins == 0 and math.isinf(self.ends)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A planned upload: its time, its key and its tags."""
+    """Holds a planned upload: its second in the schedule, its key, its tags, and why it cannot be read, if so."""
 
     at: float
     key: str
@@ -57,35 +57,36 @@ class Planned:
 
 @dataclass(frozen=True)
 class Shape:
-    """Everything that is fixed before the first step. Chances are per call, per message or per process."""
+    """Holds the settings of a schedule, which are fixed before its first step. Probabilities are per call, message or process."""
 
     seed: int
     family: str
-    # lists: its list shows handles; blind: it does not; rotates: the list is per key, and the key changes
+    # "lists" if the vendor's list shows handles, "blind" if it does not, "rotates" if each API key has its own list and the
+    # key changes
     vendor: str
     versioned: bool
     uploads: tuple[Planned, ...]
-    monthly_credits: Decimal  # 0 = no limit
+    monthly_credits: Decimal  # the monthly limit; 0 means no limit
     start: datetime
     deadline: float
     retention: float
-    fault_chance: float  # that a call fails
-    slow: float  # that a call takes long
-    lost_submits: float  # that the answer to a submit is lost
+    fault_chance: float  # probability that a call fails
+    slow: float  # probability that a call takes long
+    lost_submits: float  # probability that the answer to a submit is lost
     deaths: float
     most_deaths: int
-    deadly: str  # where workers die, as a pattern of labels
-    refusals: float  # that the vendor refuses a submit
-    hung: float  # that a process does not end in time by itself
+    deadly: str  # the points at which workers die, as a shell pattern of labels
+    refusals: float  # probability that the vendor refuses a submit
+    hung: float  # probability that a process runs much longer than usual
     events_lost: float
     operators: int
-    acts: int  # of each operator
+    acts: int  # number of commands that each operator gives
     picker: str
     chaos: float  # seconds until all faults end
-    grid: float  # functions start at multiples of it, so that they meet; 0 = at any time
+    grid: float  # functions start at multiples of these seconds, so that they overlap; 0 lets them start at any time
 
     def new_picker(self) -> Picker:
-        """Return the chooser of the next worker, with new state."""
+        """Return a new object that chooses the next worker."""
         return PICKERS[self.picker]()
 
     def __str__(self) -> str:
@@ -97,7 +98,7 @@ class Shape:
 
 
 def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
-    """Return the seed's shape. A family makes certain histories likely. `larger` multiplies the number of uploads."""
+    """Return the shape that `seed` gives. The family makes certain histories likely. `larger` multiplies the uploads."""
     rng = Random(f"{seed} shape")
     family = family or FAMILIES[seed % len(FAMILIES)]
     doubtful, operators, busy = family == "doubts", family == "people", False
@@ -113,7 +114,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     slow = 0.05 if operators else 0.03 if family == "versions" else rng.choice([0.0, 0.0, 0.01, 0.03])
     everywhere = deadly in ("*", "dynamo.*")
     deadline = rng.choice([180.0, 900.0, HOUR, HOUR, HOUR, 3 * HOUR]) if rng.random() < 0.95 else 24 * HOUR
-    deadline = max(deadline, HOUR) if operators or busy else deadline  # they need time to interfere with each other
+    deadline = max(deadline, HOUR) if operators or busy else deadline  # several workers need time to interfere
     versioned = rng.random() < (0.8 if family == "versions" else 0.5)
     uploads = _uploads(rng, family, count * larger)
     return Shape(
@@ -144,7 +145,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
 
 
 def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
-    """Return new keys, further versions of a key, and pairs with the same output key. No two are in the same second."""
+    """Plan uploads: new keys, further versions of a key, and pairs with the same output key. No two are in the same second."""
     spread = rng.choice([5.0, 120.0, 600.0])
     made: list[Planned] = []
     for number in range(count):
@@ -164,7 +165,7 @@ def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
 
 
 def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple[Planned, ...]:
-    """Give two of three uploads a trouble; most troubles last."""
+    """Make about two of three uploads unreadable. Most of these can never be read again."""
     rng = Random(f"{seed} unread")
     made = []
     for planned in uploads:
@@ -177,7 +178,7 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
 
 
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:
-    """Put the versions of a key in different seconds. S3 orders them by the second if the sequencer is not known."""
+    """Put all uploads in different seconds, because S3 orders versions only by the second if their sequencer is unknown."""
     taken: set[int] = set()
     apart = []
     for planned in made:

@@ -1,4 +1,4 @@
-"""Fixtures: an AWS account with versioned buckets, and the application in it."""
+"""Fixtures that set up an AWS account with versioned buckets, and the application that runs in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes.aws_account import Cloud, cloud
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "emulated: the ledger's table is moto's, not the one in memory")
+    config.addinivalue_line("markers", "emulated: the test needs moto's ledger table instead of the one in memory")
 
 
 @pytest.fixture

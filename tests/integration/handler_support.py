@@ -1,4 +1,6 @@
-"""The functions as Lambda runs them: environment, queue, bus and state machine in moto, and a simulated vendor."""
+"""Helpers that run the functions as Lambda does. Moto provides the queue, the bus and the state machine, and a simulator
+stands in for the vendor.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,12 @@ from darkroom.providers.registry import ADAPTERS
 from darkroom_local.simulators.topaz import TopazSimulator
 
 KEY = "handler-key-0123456789"
-CLOSED = "http://127.0.0.1:1"  # of the providers that no test here calls
+CLOSED = "http://127.0.0.1:1"  # base URL of the providers that no test here calls; nothing listens there
 MACHINE = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
 
 
 class Context:
-    """A Lambda context with five minutes left."""
+    """Stands in for a Lambda context in which five minutes of the invocation are left."""
 
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "test"
 
@@ -37,7 +39,7 @@ class Context:
 
 @dataclass
 class Stack:
-    """The deployed stack."""
+    """Holds the parts of a deployed stack: its AWS account, queue, state machine, simulated vendor and use cases."""
 
     cloud: Cloud
     queue_url: str
@@ -46,14 +48,14 @@ class Stack:
     application: Container
 
     def waiting(self) -> list[str]:
-        """Return the bodies in the intake queue, after checking their number, delayed ones included."""
+        """Return the bodies of the visible messages in the intake queue, and "delayed" for each delayed message."""
         numbers = client("sqs").get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])["Attributes"]
         delayed = int(numbers["ApproximateNumberOfMessagesDelayed"])
         visible = client("sqs").receive_message(QueueUrl=self.queue_url).get("Messages", [])
         return ["delayed"] * delayed + [message["Body"] for message in visible]
 
     def executions(self) -> list[dict[str, Any]]:
-        """Return the input of each execution."""
+        """Return the input of each execution of the state machine."""
         listed = client("stepfunctions").list_executions(stateMachineArn=self.machine_arn)["executions"]
         described = [client("stepfunctions").describe_execution(executionArn=e["executionArn"]) for e in listed]
         return [json.loads(execution["input"]) for execution in described]
@@ -65,7 +67,7 @@ class Stack:
 
 @contextmanager
 def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
-    """Yield the stack in an account. These environment variables override the usual ones."""
+    """Yield a stack deployed into `account`. The variables in `environment` override the stack's usual ones."""
     queue = client("sqs").create_queue(QueueName="intake")["QueueUrl"]
     secret = client("secretsmanager").create_secret(Name="keys", SecretString=json.dumps({"topaz": KEY}))["ARN"]
     role = "arn:aws:iam::123456789012:role/r"
@@ -79,7 +81,8 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         }  # fmt: skip
         for name, value in variables.items():
             patch.setenv(name, value)
-        for function in (submit, finalize, sweep):  # Powertools reads its environment when the function is imported
+        # Set the namespace here, because Powertools read the environment when the function was imported.
+        for function in (submit, finalize, sweep):
             patch.setattr(function.metrics.provider, "namespace", "Darkroom")
         application = Container(os.environ, clients=client)
         for function in (submit, poll, finalize, sweep):
@@ -89,7 +92,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
 
 
 def batch(*bodies: str) -> dict[str, Any]:
-    """Return an SQS event."""
+    """Return the SQS event that Lambda would pass for messages with these bodies."""
     return {
         "Records": [
             {

@@ -1,4 +1,6 @@
-"""The intake of a day: messages that come again, become visible, or die, and the sweep of every minute, over the tests' world."""
+"""A simulated intake queue for tests that run over hours. It delivers messages again until they reach the dead-letter queue,
+and runs a sweep every minute.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,15 @@ from tests.fakes.application import ApplicationUnderTest
 from tests.integration.time_support import WorkerDied
 
 from darkroom.model import JobDue, Upload
-from darkroom.pipeline.submit_outcomes import RetryLater
+from darkroom.pipeline.message_outcomes import RetryLater
 
-VISIBILITY, MOST_RECEIVES = timedelta(seconds=300), 10  # as the template sets them
+VISIBILITY, MOST_RECEIVES = timedelta(seconds=300), 10  # the values that the template gives the intake queue
 MINUTE = timedelta(minutes=1)
 
 
 @dataclass(order=True)
 class Message:
-    """A message of the intake queue and how often it was received."""
+    """Holds a message of the intake queue, when it becomes visible, and how often it was received."""
 
     visible_at: datetime
     number: int
@@ -30,7 +32,7 @@ class Message:
 
 @dataclass
 class Intake:
-    """Delivers like SQS and sweeps every minute. `invocations` counts the receives of each key."""
+    """Delivers messages like SQS and sweeps every minute. `invocations` counts how often each key's messages were received."""
 
     application: ApplicationUnderTest
     invocations: Counter[str] = field(default_factory=Counter)
@@ -40,12 +42,12 @@ class Intake:
     _keys: dict[str, str] = field(default_factory=dict)
 
     def put(self, what: Upload | JobDue, delay_seconds: float = 0) -> None:
-        """Send a message."""
+        """Put a message into the queue. It becomes visible after `delay_seconds`."""
         visible_at = self.application.clock() + timedelta(seconds=delay_seconds)
         heapq.heappush(self._waiting, Message(visible_at, next(self._numbers), what))
 
     def run(self, length: timedelta) -> None:
-        """Let that much time pass."""
+        """Let the time `length` pass, with the deliveries and sweeps that fall into it."""
         clock, ends = self.application.clock, self.application.clock() + length
         swept = clock()
         while True:
@@ -79,7 +81,7 @@ class Intake:
     def _sweep(self) -> None:
         due = [job.due_at for job in self.application.cloud.jobs() if job.due_at is not None]
         if min(due, default=self.application.clock() + MINUTE) > self.application.clock():
-            return  # it would find nothing
+            return  # no job is due, so a sweep would find nothing
         before = len(self.application.queue.sent)
         self.application.sweep()
         for what, delay in self.application.queue.sent[before:]:

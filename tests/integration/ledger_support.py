@@ -1,4 +1,4 @@
-"""Jobs in each state, made through the ledger itself."""
+"""Helpers that make jobs in each state, by calls to the ledger itself."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def limits(credits: str = "0", usd: str = "0") -> Limits:
 
 
 def make_ledger(cloud: Cloud, *, credits: str = "0", usd: str = "0") -> DynamoLedger:
-    """Return a ledger with these limits. It never really sleeps."""
+    """Return a ledger with these monthly limits. It repeats a failed write at once, without sleeping."""
     return DynamoLedger(LedgerTable(cloud.dynamodb, TABLE, lambda seconds: None), limits(credits, usd))
 
 
 def source(name: str = "a.jpg", version: str = "v1", second: int = 0) -> SourceObject:
-    """Return a version of an object. A higher `second` is a newer one."""
+    """Return a version of an object. A higher `second` makes a newer version."""
     return SourceObject(INPUT, name, version, "e", 100, UPLOADED + timedelta(seconds=second))
 
 
 def plan(credits: str = "1", price: str = "0.12") -> Plan:
-    """Return a plan of that price."""
+    """Return a plan that costs `credits`, at `price` dollars."""
     return Plan(
         provider="topaz",
         model="Standard V2",
@@ -53,7 +53,7 @@ def plan(credits: str = "1", price: str = "0.12") -> Plan:
 
 
 def claimed(ledger: DynamoLedger, what: SourceObject | None = None, now: datetime = START) -> Job:
-    """Return a newly claimed job. The claim must succeed."""
+    """Claim a source and return its job. Fails if another worker owns the job."""
     claim = ledger.claim(what or source(), now, now + LEASE, now + HOURS_24)
     assert claim.owned
     return claim.job
@@ -68,13 +68,13 @@ def reserved(
     output_key: str = "a.jpg",
     price: str = "0.12",
 ) -> Job:
-    """Return a job in SUBMITTING."""
+    """Return a job in the status SUBMITTING, with its credits reserved."""
     job = claimed(ledger, what, now)
     ledger.claim_output(job, OUTPUT, output_key)
     return ledger.reserve(job, plan(credits, price), OUTPUT, output_key, "f" * 12, now)
 
 
 def bound(ledger: DynamoLedger, what: SourceObject | None = None, process_id: str = "p-1", **more: object) -> Job:
-    """Return a job in PROCESSING."""
+    """Return a job in the status PROCESSING, bound to a process at the provider."""
     job = reserved(ledger, what, **more)  # type: ignore[arg-type]
     return ledger.bind(job, Submission(process_id, START + timedelta(seconds=30)), START)

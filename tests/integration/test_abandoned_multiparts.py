@@ -1,5 +1,5 @@
-"""Multipart uploads of staged results whose worker died are aborted after an hour, but never while a submit may use
-them.
+"""Tests that the sweep aborts the multipart upload of a dead worker after an hour, but never one that a submit may
+still use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECOND = timedelta(seconds=1)
 
 
 def begun(application: ApplicationUnderTest, key: str) -> None:
-    """Begin a multipart upload now, by the test's clock, and leave it."""
+    """Begin a multipart upload and leave it unfinished. Its listing says that it began now by the test's clock."""
     upload_id = application.cloud.s3.create_multipart_upload(Bucket=OUTPUT, Key=key)["UploadId"]
     whole, began = application.ports["outputs"], application.clock()
     application.ports["outputs"] = Replaced(whole, list_unfinished=lambda: [UnfinishedUpload(key, upload_id, began)])

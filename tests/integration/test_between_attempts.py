@@ -1,5 +1,5 @@
-"""What happens between two attempts: a published result is not lost, a failed claim is repeated, and a paid id is
-kept.
+"""Tests what one attempt leaves to the next. A published result is not lost, a failed claim is repeated, and the id of a
+paid process is kept.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tests.fakes.application import INVOCATION, MONTH, ApplicationUnderTest, pic
 from darkroom.errors import LedgerBusy, LostClaim, OutputBusy, ProcessUnknown, ResultNotReady
 from darkroom.model import Job, JobStatus, ProcessState
 from darkroom.pipeline.finalize import BUSY_RETRY, MAX_SILENCE
+from darkroom.pipeline.message_outcomes import Ignored, RetryLater
 from darkroom.pipeline.process_binding import BIND_ATTEMPTS
-from darkroom.pipeline.submit_outcomes import Ignored, RetryLater
 
 GONE = ProcessUnknown("HTTP 404")
 
@@ -29,7 +29,7 @@ def job(application: ApplicationUnderTest) -> Job:
 
 
 class Stubborn:
-    """A port of which one call fails a number of times, and then works."""
+    """Wraps a port. The method `name` raises each of `errors` once, and works after that."""
 
     def __init__(self, port: Any, name: str, errors: list[Exception]) -> None:
         self._port, self._name, self._errors = port, name, errors
@@ -101,7 +101,7 @@ def test_a_process_that_had_said_completed_is_settled_when_it_fails_after_all(
     application.assert_books_balance()
 
 
-# --- a key that another version is written to ------------------------------------------------------------------------
+# --- an output key to which another version is being written ---------------------------------------------------------
 
 
 def test_a_job_whose_key_is_being_written_looks_again_soon_and_not_by_failing(
@@ -141,7 +141,8 @@ def test_the_ledger_says_until_when_a_key_is_written(application: ApplicationUnd
 def test_a_submit_that_fails_unexpectedly_leaves_the_job_due_for_its_message(application: ApplicationUnderTest) -> None:
     upload = application.cloud.put("a.jpg", picture())
     application.ports["sources"] = Stubborn(application.ports["sources"], "tags", [RuntimeError("a bug")] * 3)
-    for _ in range(3):  # each receive fails, so that the queue counts it; none mistakes the job for another worker's
+    # Each delivery must fail, so that the queue counts it. None may be acknowledged as if another worker had the job.
+    for _ in range(3):
         with pytest.raises(RuntimeError, match="a bug"):
             application.submit(upload)
         application.clock.advance(INVOCATION)
@@ -169,7 +170,7 @@ def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(application: 
     assert len(application.provider.processes) == 1
 
 
-# --- a paid id -------------------------------------------------------------------------------------------------------
+# --- the id of a paid process ----------------------------------------------------------------------------------------
 
 
 def test_binding_is_repeated_for_longer_than_a_write_takes(application: ApplicationUnderTest) -> None:
@@ -209,7 +210,7 @@ def test_a_bind_that_lost_is_not_repeated(application: ApplicationUnderTest) -> 
     assert application.job().orphans
 
 
-# --- what the stack takes --------------------------------------------------------------------------------------------
+# --- suffixes that the stack accepts ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

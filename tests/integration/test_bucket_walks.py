@@ -1,4 +1,4 @@
-"""Walks through the input bucket: no upload waits behind objects that never get a job, and none is sent for ever."""
+"""Tests how the sweep walks through the input bucket. Objects that never get a job delay no upload, and are not sent for ever."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def watched(account: Cloud) -> ApplicationUnderTest:
 
 @pytest.fixture
 def unread(watched: ApplicationUnderTest) -> ApplicationUnderTest:
-    """Make submit unable to read anything under `enc/`."""
+    """Return a watched application whose input bucket refuses to read keys under `enc/`."""
     find = watched.ports["sources"].find
 
     def refused(upload: Upload) -> SourceObject:
@@ -42,7 +42,7 @@ def unread(watched: ApplicationUnderTest) -> ApplicationUnderTest:
 
 
 def walk(application: ApplicationUnderTest, count: int) -> None:
-    """Walk that many rounds and deliver the messages of each. Messages that fail are gone."""
+    """Run `count` rounds and deliver the messages of each. A message that fails is not delivered again."""
     for _ in range(count):
         application.clock.advance(EVERY)
         before = len(application.queue.sent)
@@ -144,7 +144,7 @@ def test_the_saved_position_of_a_walk_stays_small(watched: ApplicationUnderTest)
 
 @pytest.fixture
 def half_versioned() -> Iterator[ApplicationUnderTest]:
-    """`a.jpg` was there before versions were kept, so that its version is `null`."""
+    """Return an application whose bucket got versioning after `a.jpg` was put, so the version id of `a.jpg` is `null`."""
     with cloud(versioned=False) as account:
         application = ApplicationUnderTest(account)
         watch(application)
@@ -165,7 +165,7 @@ def test_a_version_without_an_id_that_is_not_the_latest_is_not_sent(half_version
 
 
 def two_versions(application: ApplicationUnderTest) -> list[Upload]:
-    """Return two versions of one second, with their sequencers."""
+    """Return two versions of one key, written in the same second, with their sequencers."""
     for number in count():
         key = f"{number}.jpg"
         uploads = [application.cloud.put(key, picture(noise=noise)) for noise in (1, 9)]
@@ -177,7 +177,7 @@ def two_versions(application: ApplicationUnderTest) -> list[Upload]:
             ]
         for one in uploads:
             application.cloud.s3.delete_object(Bucket=INPUT, Key=key, VersionId=one.version_id)
-    raise AssertionError("never reached")
+    raise AssertionError("the loop has no end, so this line is never reached")
 
 
 @pytest.mark.parametrize("lost", [[0], [1], [0, 1]], ids=["the older's event", "the newer's", "both"])

@@ -1,5 +1,5 @@
-"""Jobs cancelled in every state: unsent ones are not sent, running ones are cancelled at the provider, charges are
-booked.
+"""Tests that a job can be cancelled in every state. An unsent job is never sent, a running one is cancelled at the
+provider, and charges are booked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def upload(application: ApplicationUnderTest) -> Upload:
 
 
 def ask_to_cancel_during_the_call(application: ApplicationUnderTest, upload: Upload, fault: Exception) -> None:
-    """Cancel the job while the provider is called. The call then fails."""
+    """Submit the upload and cancel its job during the provider's call, which then fails with `fault`."""
 
     def slow(*_: object) -> Any:
         application.operate.cancel("a.jpg")
@@ -188,7 +188,7 @@ def test_deleting_the_version_before_its_submit_withdraws_the_job(
 def test_deleting_the_object_before_its_submit_withdraws_the_job_though_its_version_is_kept(
     application: ApplicationUnderTest, upload: Upload
 ) -> None:
-    application.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")  # leaves a delete marker
+    application.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg")  # adds a delete marker, as the bucket is versioned
     application.deliver(upload)
     assert (application.job().status, application.job().error_code) == (JobStatus.CANCELLED, ErrorCode.SOURCE_GONE)
     assert (application.provider.processes, application.cloud.keys(), application.cloud.budget("topaz", MONTH)) == (

@@ -1,5 +1,5 @@
-"""The circuit breaker: which jobs wait while a provider's account has a problem, which one probes, and what closes
-it.
+"""Tests the circuit breaker: which jobs wait while a provider's account has a problem, which job is the probe, and what
+lets jobs pass again.
 """
 
 from __future__ import annotations
@@ -7,12 +7,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.fakes.application import DEADLINE, MONTH, START, ApplicationUnderTest
+from tests.fakes.application import DEADLINE, MONTH, START, ApplicationUnderTest, picture
 from tests.integration.time_support import MINUTE, QUARTER, die, job_of, submit_and_die, uploads
 
 from darkroom.errors import (
     DarkroomError,
     ErrorCode,
+    KeyMissing,
     NothingSent,
     OperatorFault,
     ProviderRejected,
@@ -21,7 +22,7 @@ from darkroom.errors import (
 )
 from darkroom.model import Alarm, JobStatus, Upload
 from darkroom.pipeline.circuit_breaker import PROBE_WINDOW
-from darkroom.pipeline.submit_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 FAULTS = [
@@ -34,7 +35,7 @@ UNDECIDED: list[DarkroomError] = [Throttled("HTTP 429"), NothingSent("no connect
 
 
 def shut(application: ApplicationUnderTest, *, others: int = 2) -> tuple[Upload, list[Upload]]:
-    """Return an upload that met a fault, and others that came after it."""
+    """Open the circuit. Return the upload whose submit was refused for its key, and the others that came after it."""
     first, *rest = uploads(application, 1 + others)
     application.provider.refusals = [NO_KEY]
     for upload in (first, *rest):
@@ -275,3 +276,55 @@ def test_a_job_behind_a_fault_fails_at_its_deadline_with_the_faults_code(applica
     }
     assert application.provider.processes == {}
     application.assert_books_balance()
+
+
+def test_the_alarm_ends_when_no_job_waits_for_the_provider_any_more(application: ApplicationUnderTest) -> None:
+    first, rest = shut(application)
+    for upload in (first, *rest):
+        application.operate.cancel(upload.key)
+    application.alerts.rung.clear()
+    rings = []
+    for _ in range(30):
+        application.clock.advance(MINUTE)
+        application.sweep()
+        rings.append(len(application.alerts.rung))
+    assert rings[10] > rings[0] > 0
+    assert rings[20] == rings[-1]
+    assert application.ports["circuits"].get("topaz") is not None  # the next submit is still a probe
+
+
+def test_the_alarm_sounds_for_hours_while_a_job_waits(application: ApplicationUnderTest) -> None:
+    shut(application)
+    application.provider.refusals = [NO_KEY] * 100
+    for _ in range(180):
+        application.clock.advance(MINUTE)
+        application.alerts.rung.clear()
+        application.sweep_and_deliver()
+        assert Alarm.CIRCUIT_OPEN in application.alerts.rung
+
+
+def test_a_job_that_stops_waiting_leaves_no_mark_on_a_closed_circuit(application: ApplicationUnderTest) -> None:
+    application.ports["circuits"].note_waiting("topaz", START)
+    assert application.ports["circuits"].get("topaz") is None
+
+
+def test_an_upload_that_names_a_provider_without_a_key_is_refused_unpaid(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("named.jpg", picture(), tags="provider=topaz")
+    application.provider.refusals = [KeyMissing("the secret holds no key for topaz")]
+    container = application.make_container(PROVIDER="aimlapi", ALLOWED_PROVIDERS="aimlapi,topaz")
+    container.submit(upload, application.ends)
+    job, report = application.job(), application.cloud.report("named.jpg")
+    assert (job.status, job.error_code, job.credits) == (JobStatus.REJECTED, ErrorCode.INVALID_SETTING, 0)
+    assert report is not None
+    assert "no API key for topaz" in report["message"]
+    assert (reserved(application), application.provider.processes, application.alerts.rung) == (0, {}, [])
+    assert application.ports["circuits"].get("topaz") is None
+    application.assert_books_balance()
+
+
+def test_the_stacks_own_provider_without_a_key_is_the_operators_matter(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    application.provider.refusals = [KeyMissing("the secret holds no key for topaz")]
+    application.submit(upload)
+    assert (application.job().status, application.job().error_code) == (JobStatus.CLAIMED, ErrorCode.AUTH_FAILED)
+    assert application.alerts.rung == [Alarm.CIRCUIT_OPEN]

@@ -1,4 +1,4 @@
-"""When a connection to a bucket is cut, no upload is refused for it, and no paid result is given up."""
+"""Tests that Darkroom refuses no upload and gives up no paid result when the connection to a bucket is cut."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from darkroom.model import JobDue, JobStatus
 
 @dataclass
 class Cutting:
-    """A client whose next ranged reads are cut after 100 bytes, as the SDK reports it:
-    `tests/unit/test_input_bucket.py`.
+    """Wraps an S3 client. Its next `cuts` ranged reads end after 100 bytes.
+
+    `tests/unit/test_input_bucket.py` shows that the SDK reports a cut connection in this way.
     """
 
     s3: Any
@@ -51,7 +52,7 @@ def test_an_upload_that_cannot_be_read_now_is_sent_later_and_costs_nothing_until
 ) -> None:
     application.ports["sources"] = S3InputBucket(Cutting(application.cloud.s3, ATTEMPTS))  # type: ignore[arg-type]
     upload = application.cloud.put("a.jpg", picture(noise=30))
-    with pytest.raises(OSError, match="the source"):  # the queue sends the message again
+    with pytest.raises(OSError, match="the source"):  # after this error the queue delivers the message again
         application.submit(upload)
     assert (application.job().status, application.provider.processes) == (JobStatus.CLAIMED, {})
     application.assert_books_balance()

@@ -1,4 +1,4 @@
-"""Polling and the deadline: a late job is cancelled, adopted or left to an operator, and is never paid for unnoticed."""
+"""Tests polling and the deadline. A late job is cancelled, adopted or left to an operator, and no charge goes unnoticed."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_a_process_whose_entry_somebody_removed_is_delivered_while_its_result_ca
     assert (application.job().credits, application.cloud.keys()) == (
         1,
         {"a.jpg"},
-    )  # as reserved: nobody says what it was charged
+    )  # the reserved credit is booked, because the provider no longer says what it charged
     application.assert_books_balance()
 
 

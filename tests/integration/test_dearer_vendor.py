@@ -1,4 +1,6 @@
-"""A vendor that charges more than its catalog says, undetected: a limit is passed by no more than what was in flight."""
+"""Tests a vendor that charges more than its catalog says. Spending exceeds a limit at most by the extra charges of
+the jobs that run at that moment.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The adapters of Step Functions and EventBridge in moto: one running execution for each job, and restarts under the
+"""Tests the adapters of Step Functions and EventBridge in moto. A job has one running execution, and a restart uses the
 next name.
 """
 

@@ -1,5 +1,5 @@
-"""Finalize with real adapters: a result is published whole or not at all, and settled once, whatever the provider
-does.
+"""Tests finalize with real adapters. Whatever the provider does, a result is published whole or not at all, and is
+settled once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECOND = timedelta(seconds=1)
 
 
 def processing(application: ApplicationUnderTest, **put: object) -> Job:
-    """Return a job that runs at the provider."""
+    """Return a job whose process is running at the provider."""
     application.deliver(application.cloud.put("a.jpg", picture(), **put))  # type: ignore[arg-type]
     return application.job()
 
@@ -108,7 +108,7 @@ def test_a_cut_download_leaves_no_object_and_is_fetched_again(application: Appli
     with pytest.raises(ResultNotReady):
         application.finalize(job)
     assert (application.cloud.keys(), application.job().status) == (set(), JobStatus.PROCESSING)
-    application.finalize(job)  # at once: the failed attempt released its lease
+    application.finalize(job)  # possible at once, because the failed attempt released its lease
     assert outcome(application) == (JobStatus.COMPLETED, None)
     assert (application.job().error, application.cloud.body("a.jpg")) == (
         None,
@@ -122,7 +122,7 @@ def test_a_big_cut_download_leaves_no_multipart_upload_open(application: Applica
     assert len(big) > 8 * 1024 * 1024
     process = application.provider.processes["process-1"]
     process.result, process.progress = big, replace(process.progress, output_width=2600, output_height=2000)
-    application.cloud.dynamodb.update_item(  # the plan asked for png all along
+    application.cloud.dynamodb.update_item(  # let the job's plan ask for png, as if it had done so from the start
         TableName="ledger",
         Key={"pk": {"S": f"JOB#{job.job_id}"}, "sk": {"S": "JOB"}},
         UpdateExpression="SET output_format = :f",
@@ -190,7 +190,7 @@ def test_a_result_not_to_be_had_until_its_retention_ends_is_lost_and_settled(
 def test_a_process_that_took_longer_than_results_are_kept_has_more_than_one_try(
     application: ApplicationUnderTest,
 ) -> None:
-    """The provider keeps a result from its completion on, not from the submit on."""
+    """A provider keeps a result for a time that begins when the process completes, not when it was submitted."""
     application.retention = timedelta(hours=4)
     job = processing(application)
     application.clock.advance(timedelta(hours=5))
@@ -295,7 +295,7 @@ def test_while_another_version_is_written_finalize_waits(application: Applicatio
     application.clock.advance(INVOCATION - 2 * BUSY_RETRY)
     assert (
         application.finalize(new).poll_at == application.ends - INVOCATION + BUSY_RETRY
-    )  # when the other's lease ends at the latest
+    )  # finalize looks again no later than the end of the other version's lease
     assert application.cloud.keys() == set()
     application.clock.advance(BUSY_RETRY)
     application.finalize(new)

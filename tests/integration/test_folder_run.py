@@ -1,5 +1,5 @@
-"""What a folder of results contains at each moment of a run, however it is interrupted. The test writes the ledger's
-rows.
+"""Tests what the results folder of a local run contains at each moment, also when the run is interrupted. No function
+runs here, so the tests write the rows of the ledger themselves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.emulated
 
 
 class Functions:
-    """Says which queues the functions read."""
+    """Stands in for the Lambda client. Records which queues have an enabled event source mapping."""
 
     def __init__(self) -> None:
         self.enabled = {"intake": True, "other": True}
@@ -39,7 +39,7 @@ class Functions:
 
 @dataclass
 class Endpoint:
-    """Connects to the account of the test."""
+    """Makes clients for the test's AWS account. The Lambda client is the fake `functions`."""
 
     functions: Functions
 
@@ -48,7 +48,7 @@ class Endpoint:
 
 
 class Silent:
-    """Displays nothing."""
+    """Takes the place of the progress display and shows nothing."""
 
     def update(self, jobs: Mapping[str, Any]) -> None:
         return None
@@ -59,7 +59,7 @@ class Silent:
 
 @dataclass
 class Room:
-    """A stack whose jobs the test controls, and the folders of inputs and results."""
+    """Holds a stack whose jobs the test controls, the folder of input files and the folder of results."""
 
     account: Cloud
     stack: LocalStack
@@ -74,12 +74,12 @@ class Room:
     def run(
         self, items: list[Item], *moments: Callable[[], None], stall_seconds: float = 60
     ) -> list[result_downloads.Outcome]:
-        """Run with these moments: each time the run waits, the next one happens."""
+        """Run the items. Each time the run would wait, the next function of `moments` is called instead."""
         left = iter(moments)
         return run(self.stack, items, self.out, cast(Any, Silent()), lambda _: next(left)(), stall_seconds)
 
     def row(self, key: str, status: str, **more: str) -> None:
-        """Give the job of an upload's only version this status."""
+        """Write the ledger row of the job for `key`, with this status. The upload must have one version only."""
         version = self.account.s3.head_object(Bucket=INPUT, Key=key)["VersionId"]
         job = job_id(self.account.s3, INPUT, key, version)
         item = {
@@ -284,7 +284,7 @@ def test_no_part_of_a_result_is_left(room: Room, monkeypatch: pytest.MonkeyPatch
         room.run(room.items("a.jpg"), lambda: room.completes("a.jpg"))
     assert {path.name for path in room.out.iterdir()} == {"credits.csv"}
     assert "process-of-a.jpg" in raised.value.__notes__[0]
-    assert len(tries) == 2  # once more after the first interrupt
+    assert len(tries) == 2  # the run tried once more after the first interrupt
 
 
 def test_what_arrives_during_a_run_is_sent_and_a_changed_file_is_another_job(room: Room) -> None:

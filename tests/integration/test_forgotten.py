@@ -1,4 +1,4 @@
-"""A day after its end, a job's entry is deleted from the provider's list. Only entries of our own jobs are deleted."""
+"""Tests that a job's entry is deleted from the provider's list one day after the job ends, and no other entry is deleted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAY = timedelta(hours=24)
 
 
 def settled(application: ApplicationUnderTest) -> Job:
-    """Return a job that is settled and whose event was sent."""
+    """Return a job that has been settled and whose event has been published."""
     return application.complete(uploads(application, 1)[0])
 
 

@@ -1,4 +1,4 @@
-"""The handlers, from a queue message to a result, configured by environment variables as in Lambda."""
+"""Tests the Lambda handlers from a queue message to a result. Environment variables configure them, as in Lambda."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from darkroom.errors import ErrorCode
 from darkroom.model import JobDue, JobStatus, Upload
 from darkroom.queue_messages import to_message
 
-# Powertools warns when an invocation counted nothing, as for S3's test event.
+# Powertools warns when an invocation adds no metric. That is normal here, for example for S3's test event.
 pytestmark = [pytest.mark.emulated, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
 KEYS = ["a.jpg", "with space.jpg", "ünï/čødé.jpg", "a+b.jpg", "brackets (1) [2].jpg", "deep/er/a&b=c.jpg", "100%.jpg"]
 
@@ -36,7 +36,7 @@ def stack(account: Cloud) -> Iterator[Stack]:
 
 
 def bridged(upload: Upload) -> str:
-    """Return EventBridge's message, which has a raw key."""
+    """Return the message that EventBridge sends for an upload. The key in it is not URL-encoded."""
     s3_object = {"key": upload.key, "size": 1, "etag": upload.etag, "version-id": upload.version_id, "sequencer": "0A"}
     return json.dumps(
         {
@@ -48,7 +48,7 @@ def bridged(upload: Upload) -> str:
 
 
 def notified(*uploads: Upload) -> str:
-    """Return S3's own message, which has URL-encoded keys and may have several records."""
+    """Return the message that S3 itself sends. Its keys are URL-encoded, and it has a record for each of `uploads`."""
     return json.dumps(
         {
             "Records": [
@@ -71,7 +71,7 @@ def notified(*uploads: Upload) -> str:
 
 
 def handle(*bodies: str) -> list[str]:
-    """Run submit on one batch. Return the ids of the failed messages."""
+    """Call submit's handler with one batch of messages. Return the ids of those that failed."""
     answer = submit.handler(batch(*bodies), Context())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -159,7 +159,7 @@ def test_the_sweep_hands_a_dead_workers_job_to_the_queue_and_submit_goes_on_with
     assert sweep.handler({}, Context()) == {"Claims": 1}
     (body,) = stack.waiting()
     assert body == to_message(JobDue(stack.job().job_id))
-    assert sweep.handler({}, Context()) == {}  # already sent
+    assert sweep.handler({}, Context()) == {}  # the message of the due job was already sent
     assert handle(body) == []
     assert stack.job().status is JobStatus.PROCESSING
 

@@ -24,7 +24,7 @@ from tests.integration.worker_death_support import WorkerDied, kill
 
 from darkroom.model import JobStatus, ProcessState
 from darkroom_local import ledger_journal
-from darkroom_local.emulator_memory import _Tables
+from darkroom_local.emulator_persistence import _Tables
 
 LAG = timedelta(seconds=59)  # of the provider's list; Topaz' grace is 60 s
 

@@ -1,4 +1,4 @@
-"""The layer that `make install` builds, together with Lambda's runtime, is all that the handlers need."""
+"""Tests that the handlers need nothing except Lambda's runtime and the layer that `make install` builds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from darkroom_local.packaging import find_application
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / ".build" / "layer" / "python"
-# boto3 and its dependencies. Lambda's Python runtimes have them (Lambda developer guide, "Runtime-included SDK
+# boto3 and its dependencies, which Lambda's Python runtimes include (Lambda developer guide, "Runtime-included SDK
 # versions").
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 
 
 @pytest.fixture
 def lambda_like_path(tmp_path: Path) -> list[str]:
-    """Return folders with the layer, the runtime's own packages and the functions, and nothing of this environment."""
+    """Return an import path with the functions, the layer and the runtime's own packages, but no other installed package."""
     site = Path(sysconfig.get_paths()["purelib"])
     for name in RUNTIME:
         (tmp_path / name).symlink_to(site / name)
@@ -50,7 +50,7 @@ def test_the_layer_holds_no_compiled_code() -> None:
 def test_a_function_in_the_embedded_cloud_has_the_packages_of_the_layer_and_not_its_neighbours(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(find_application().layer_archive())) as layer:
         layer.extractall(tmp_path)
-    # As the emulator's worker does with a layer, in an interpreter that has these packages in its own site-packages, too.
+    # Add the layer as the emulator's worker does. The layer must win, although this interpreter has the same packages, too.
     program = (
         "import os, site; lib = os.path.join('python', 'lib'); "
         "[site.addsitedir(os.path.join(lib, version, 'site-packages')) for version in os.listdir(lib)]; "

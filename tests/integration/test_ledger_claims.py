@@ -1,4 +1,4 @@
-"""Claims: one owner for each upload, takeovers only after the lease, and no write by a worker that lost its claim."""
+"""Tests claims. An upload has one owner, is taken over only after its lease, and a worker that lost its claim writes nothing."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ def test_a_missing_job_is_none(ledger: DynamoLedger) -> None:
     assert ledger.get("f" * 32) is None
 
 
-# Every write that a worker may still try after it lost its claim, with the state in which the write is allowed.
+# Every write that a worker may still try after it lost its claim. Each entry has a function that makes a job in a state in
+# which the write is allowed, and a function that makes the write.
 WRITES: dict[str, tuple[Callable[..., Job], Callable[[DynamoLedger, Job], object]]] = {
     "claim_output": (claimed, lambda ledger, job: ledger.claim_output(job, OUTPUT, "stale.jpg")),
     "reserve": (claimed, lambda ledger, job: ledger.reserve(job, plan(), OUTPUT, "a.jpg", "0" * 12, LATER)),

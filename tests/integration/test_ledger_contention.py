@@ -1,4 +1,4 @@
-"""Conflicts and throttling. Moto never produces them, so a wrapper of the client injects them."""
+"""Tests the ledger under conflicts and throttling. Moto never produces them, so a wrapper of the client injects them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.integration.time_support import Replaced
 from darkroom.aws.ledger_table import MAX_ATTEMPTS
 from darkroom.errors import BudgetExceeded, LedgerBusy
 from darkroom.model import JobStatus, Submission
+from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.process_binding import BIND_ATTEMPTS
-from darkroom.pipeline.submit_outcomes import RetryLater
 
 pytestmark = pytest.mark.emulated
 
@@ -36,7 +36,7 @@ OVER_CAPACITY = error("ProvisionedThroughputExceededException")
 
 
 class Contended:
-    """A DynamoDB client whose calls named in `faults` fail that often, without effect."""
+    """Wraps a DynamoDB client. A method named in `faults` first raises each of its errors once, without any effect."""
 
     def __init__(self, client: Any, faults: dict[str, list[ClientError]]) -> None:
         self._client, self._faults = client, faults
@@ -165,7 +165,7 @@ def test_a_reservation_that_was_too_contended_leaves_no_lease_behind(application
     assert isinstance(verdict, RetryLater)
     assert (application.job().status, application.job().lease_until) == (JobStatus.CLAIMED, None)
     application.clock.advance(verdict.seconds)
-    application.deliver(upload)  # the message after that wait finds a job that is due
+    application.deliver(upload)  # the wait is over, so the job is due when the message comes again
     assert (application.job().status, application.provider.charged) == (JobStatus.PROCESSING, 1)
 
 
@@ -188,7 +188,10 @@ def test_a_write_whose_answer_was_lost_is_booked_once(account: Cloud, step: Call
 
 
 class Forgetful:
-    """Makes each write and loses its first answer. Like DynamoDB it honours ClientRequestToken (moto writes twice)."""
+    """Wraps a DynamoDB client. It makes each write, but answers the first time with an error.
+
+    Like DynamoDB, it makes a write with the same ClientRequestToken only once. Moto would make it twice.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client, self._made = client, set[str]()

@@ -1,4 +1,4 @@
-"""Money: no reservation exceeds a limit, each run is settled once, and budgets equal the sum of their jobs."""
+"""Tests that no reservation exceeds a limit, that each run is settled once, and that budgets equal the sum of their jobs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_first_reservation_of_a_month_makes_both_rows(account: Cloud) -> Non
 @pytest.mark.parametrize(("credits", "usd"), [("6", "0"), ("0", "0.72")], ids=["credits", "dollars"])
 def test_a_limit_is_filled_to_the_last_unit_and_not_beyond(account: Cloud, credits: str, usd: str) -> None:
     ledger = make_ledger(account, credits=credits, usd=usd)
-    for number in range(3):  # 3 × 2 credits fill it exactly
+    for number in range(3):  # 3 × 2 credits fill the limit exactly
         reserved(ledger, source(f"{number}.jpg"), credits="2", output_key=f"{number}.jpg")
     before = committed(account)
     with pytest.raises(BudgetExceeded):

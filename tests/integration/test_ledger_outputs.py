@@ -1,4 +1,4 @@
-"""Output keys: each belongs to one source, has one writer at a time, and never gets an older result over a newer one."""
+"""Tests output keys. Each belongs to one source and has one writer at a time, and an older result never replaces a newer one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ledger(account: Cloud) -> DynamoLedger:
 
 
 def version(ledger: DynamoLedger, number: int) -> Job:
-    """Return the job of the n-th version of one key, at the provider."""
+    """Return the job of version `number` of one key. Its process is running at the provider."""
     return bound(ledger, source(version=f"v{number}", second=number), process_id=f"p-{number}")
 
 

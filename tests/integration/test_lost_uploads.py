@@ -1,4 +1,4 @@
-"""Lost uploads and abandoned multipart uploads: the sweep finds them, sends each once, and touches nothing else."""
+"""Tests that the sweep sends each lost upload once, finds abandoned multipart uploads, and touches nothing else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[ApplicationUnderTest]:
 
 
 def note_jobs(application: ApplicationUnderTest, sources: Sequence[SourceObject]) -> None:
-    """Write rows of finished jobs for these objects."""
+    """Write the row of a finished job for each of `sources`."""
     like = {"sk": items.wire("JOB"), "status": items.wire("SKIPPED")}
     for one in sources:
         row = {**like, "pk": items.wire(f"JOB#{one.job_id}"), "job_id": items.wire(one.job_id)}
@@ -47,7 +47,7 @@ def test_a_lost_upload_is_sent_once_and_ends_as_one_job(either: ApplicationUnder
     rounds(either, 4)
     assert fed(either) == ["a.jpg"]
     assert either.job().status is JobStatus.PROCESSING
-    either.submit(upload)  # its event, late
+    either.submit(upload)  # the upload's own event arrives after all
     assert (len(either.cloud.jobs()), len(either.provider.processes)) == (1, 1)
     either.assert_books_balance()
 
@@ -163,7 +163,7 @@ def test_a_great_bucket_is_walked_over_several_rounds(
     assert len(listing.asked) == len(seen) // 1000 + 1
     watched.clock.advance(LATE)
     watched.sweep()
-    assert listing.asked[7:8] == [None]  # from the beginning again
+    assert listing.asked[7:8] == [None]  # the walk starts from the beginning again
 
 
 def test_a_round_that_is_full_goes_on_where_it_stopped(watched: ApplicationUnderTest) -> None:

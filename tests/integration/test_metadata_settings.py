@@ -1,5 +1,5 @@
-"""Object metadata as a layer of settings: from the upload to what the provider is sent, and what the job says of the
-plan.
+"""Tests settings that an upload carries in its object metadata: what is sent to the provider, what is refused, and what
+the job records.
 """
 
 from __future__ import annotations

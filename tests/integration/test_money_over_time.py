@@ -1,5 +1,5 @@
-"""Money over months and doubts: the month of the reservation, refunds, overruns, changed prices, and unknown
-outcomes.
+"""Tests the budgets over several months: refunds, overruns, changed prices, and submits whose outcome nobody knows. Each
+is booked in the month of its reservation.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def test_a_lost_submit_at_a_vendor_without_a_list_is_a_persons_and_stays_reserve
 
 
 def sent_with_a_newer_key(application: ApplicationUnderTest, upload: Upload, *, accepted: bool) -> None:
-    """Let another container, which had read the new key, send it; this one still holds the old key."""
+    """Submit the upload with a new API key, as another container might do. Afterwards, this container still has the old key."""
     application.provider.key = "new-key"
     application.provider.losses, application.provider.refusals = ([LOST], []) if accepted else ([], [LOST])
     application.submit(upload)

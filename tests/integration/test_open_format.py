@@ -1,5 +1,5 @@
-"""A provider that does not say its result's format: every possible output key is claimed, and the result gets the
-right one.
+"""Tests models whose result may have any format. Every possible output key is claimed, and the result gets the key of its
+own format.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def gives(application: ApplicationUnderTest, form: str) -> bytes:
 
 
 def sent(application: ApplicationUnderTest, key: str = "a.jpg", noise: int = 0) -> Job:
-    """Return the newest version's job, at the provider."""
+    """Upload a new version of `key` and return its job, which is running at the provider."""
     upload = application.cloud.put(key, picture(noise=noise))
     application.deliver(replace(upload, sequencer=f"{len(application.cloud.jobs()):02}"))
     return next(job for job in application.cloud.jobs() if job.source_version == upload.version_id)
@@ -71,7 +71,7 @@ def finished(application: ApplicationUnderTest, job: Job) -> Job:
     return ended
 
 
-# --- keys
+# --- output keys
 
 
 def test_the_ledger_says_that_any_format_may_come(application: ApplicationUnderTest) -> None:
@@ -176,7 +176,7 @@ def test_a_result_that_is_no_picture_of_a_result_s_format_is_never_published(
     assert (application.job().status, application.job().error_code) == (JobStatus.FAILED, "ResultLost")
 
 
-# --- versions
+# --- several versions of one key
 
 
 @FORMS
@@ -226,7 +226,7 @@ def test_an_older_late_superseded_result_may_die_before_it_is_settled(applicatio
     assert application.cloud.keys() == {"a.png", f"a.superseded-{older.job_id[:12]}.png"}
 
 
-# --- deaths
+# --- workers that die
 
 
 @TWO_FORMS

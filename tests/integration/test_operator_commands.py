@@ -1,4 +1,6 @@
-"""What an operator decides about doubts, which jobs a command means, and refusals that name the right command."""
+"""Tests the operator's commands. They decide jobs in doubt and find the job that a command names. A refusal names the command
+to use instead.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ def upload(application: ApplicationUnderTest) -> Upload:
 
 
 def in_doubt(application: ApplicationUnderTest, upload: Upload, *, accepted: bool = True) -> Job:
-    """Return a job whose submit was lost at a vendor without a list."""
+    """Return a job in doubt. The answer to its submit was lost, and the vendor has no list of processes to search."""
     lost = [SubmitInDoubt("lost")]
     application.provider.lists = False
     application.provider.losses, application.provider.refusals = (lost, []) if accepted else ([], lost)
@@ -34,7 +36,7 @@ def in_doubt(application: ApplicationUnderTest, upload: Upload, *, accepted: boo
 
 
 def late_in_doubt(application: ApplicationUnderTest, upload: Upload) -> Job:
-    """Return a job bound to a process that could not be cancelled at its deadline."""
+    """Return a job that is in doubt because its process could not be cancelled at the deadline."""
     application.deliver(upload)
     application.clock.advance(DEADLINE)
     application.provider.cancels = False
@@ -77,16 +79,16 @@ def test_an_adopted_process_is_followed_to_its_result(application: ApplicationUn
 
 
 def test_an_adoption_that_others_overtake_starts_nothing(application: ApplicationUnderTest, upload: Upload) -> None:
-    """Between its write and its second look, others may cancel the job and run it again, without a process yet."""
+    """After adopt has written, and before it reads the job again, other operators cancel the job and rerun it."""
     in_doubt(application, upload)
-    operate, interventions = application.operate, application.ports["interventions"]
+    operate, operator_ledger = application.operate, application.ports["operator_ledger"]
 
     def overtaken(*args: Any) -> Job:
-        job_id = interventions.adopt(*args).job_id
+        job_id = operator_ledger.adopt(*args).job_id
         operate.cancel(job_id)
         return operate.rerun(job_id)
 
-    application.ports["interventions"] = Replaced(interventions, adopt=overtaken)
+    application.ports["operator_ledger"] = Replaced(operator_ledger, adopt=overtaken)
     left = application.operate.adopt("a.jpg", "process-1", force=True)
     assert (left.status, left.run, len(application.executions.running)) == (JobStatus.CLAIMED, 2, 0)
 

@@ -1,5 +1,5 @@
-"""Presigned links to uploads: what a provider fetches with one, what its query contains, and how long its session
-lasts.
+"""Tests presigned links to uploads: the bytes that a provider gets with a link, the link's query, and the length of the
+session that signs it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 
 class Roles:
-    """An STS that counts its sessions. Each lasts an hour by the test's clock."""
+    """Stands in for STS and records each session that it begins. Sessions end by the test's clock."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.begun = clock, list[dict[str, Any]]()
@@ -106,7 +106,7 @@ def test_the_link_is_https_and_goes_to_the_buckets_own_host(links: S3PresignedUr
     assert (parts.scheme, parts.netloc) == ("https", f"{INPUT}.s3.eu-central-1.amazonaws.com")
 
 
-# --- sessions
+# --- sessions that sign the links
 
 
 def test_the_session_is_of_the_role_and_an_hour_long(links: S3PresignedUrls, roles: Roles) -> None:

@@ -1,5 +1,5 @@
-"""Real threads on one ledger that conflicts, throttles and loses answers: nothing is paid twice, and no limit is
-exceeded.
+"""Tests real threads that share one ledger, which conflicts, throttles and loses answers. Nothing is paid twice, and no
+limit is exceeded.
 """
 
 from __future__ import annotations
@@ -47,10 +47,9 @@ THROTTLED, LOST = error("ProvisionedThroughputExceededException"), error("Intern
 
 
 class Stormy:
-    """A DynamoDB client whose calls fail before or after their effect. It serves one call at a time, in any order of
-    threads.
+    """Wraps a DynamoDB client. Some calls fail at random, before or after their effect. One thread is served at a time.
 
-    A transaction that is repeated with its token is not made again, as DynamoDB promises (moto makes it again).
+    A transaction that comes again with the same token has no second effect, as DynamoDB promises. Moto would repeat it.
     """
 
     def __init__(self, client: Any, seed: int) -> None:
@@ -93,7 +92,7 @@ class Stormy:
 
 
 class Locked:
-    """Allows one call at a time to a client or port."""
+    """Wraps a client or port, and lets one thread at a time call it."""
 
     def __init__(self, real: Any) -> None:
         self._real, self._lock = real, threading.Lock()
@@ -111,7 +110,7 @@ class Locked:
 
 
 class Counted(SimpleProvider):
-    """Counts the submits it accepted, by job and run."""
+    """A simple provider that counts the submits that it accepts, by job and run."""
 
     def submit(self, *args: Any) -> Any:
         answer = super().submit(*args)
@@ -122,7 +121,7 @@ class Counted(SimpleProvider):
 
 
 class Storm:
-    """The application with a lock around every port, and an unreliable ledger."""
+    """Holds an application with an unreliable ledger and a lock around every other port, and runs its workers on threads."""
 
     def __init__(self, account: Cloud, seed: int) -> None:
         self.client = Stormy(account.dynamodb, seed)
@@ -135,7 +134,7 @@ class Storm:
             application.ports[name] = Locked(application.ports[name])
 
     def jobs(self) -> list[Any]:
-        """Return every job, while no thread runs."""
+        """Return every job. While they are read, no thread can write."""
         with self.client.lock:
             return self.account.jobs()
 
@@ -164,7 +163,7 @@ class Storm:
 
     def sweeper(self) -> None:
         for _ in range(2):
-            with suppress(SweepFailed):  # the next run tries again
+            with suppress(SweepFailed):  # the next sweep tries the failed steps again
                 self.application.sweep()
 
     def finisher(self) -> None:
@@ -185,7 +184,7 @@ class Storm:
             if len(jobs) == len(messages) and {job.status for job in jobs} <= ENDED:
                 return
             self.application.clock.advance(self.dice.choice([31, 61, LEASE.total_seconds()]))
-        raise AssertionError(f"undecided: {Counter(job.status for job in self.jobs())}")
+        raise AssertionError(f"some jobs are still undecided: {Counter(job.status for job in self.jobs())}")
 
     def finish_all(self) -> None:
         self.application.provider.become(ProcessState.COMPLETED)
@@ -194,7 +193,7 @@ class Storm:
             if {job.status for job in self.jobs()} <= TERMINAL:
                 return
             self.application.clock.advance(LEASE)
-        raise AssertionError(f"unfinished: {Counter(job.status for job in self.jobs())}")
+        raise AssertionError(f"some jobs have not ended: {Counter(job.status for job in self.jobs())}")
 
 
 @pytest.mark.parametrize("seed", [1])

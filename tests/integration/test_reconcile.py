@@ -1,4 +1,6 @@
-"""The provider's account compared with the ledger: only other users' charges are drift, until an operator accepts it."""
+"""Tests how reconcile compares a provider's account with the ledger. Only credits that Darkroom
+did not spend count as drift, and drift is shown until an operator accepts it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ HALF_HOUR = timedelta(minutes=30)
 
 
 def account_holds(application: ApplicationUnderTest, total: int) -> None:
-    """Set what the vendor's account shows."""
+    """Set the credits that the vendor's account shows."""
     application.provider.account = Balance(Decimal(total), Decimal(0), Decimal(total))
 
 
@@ -25,7 +27,7 @@ def held(application: ApplicationUnderTest) -> int:
 
 
 def look(application: ApplicationUnderTest) -> Decimal:
-    """Compare, half an hour after the last comparison, and return the drift."""
+    """Let half an hour pass, compare the account with the ledger, and return the drift."""
     application.clock.advance(HALF_HOUR)
     found = application.reconcile.compare("topaz")
     assert found is not None
@@ -33,20 +35,20 @@ def look(application: ApplicationUnderTest) -> Decimal:
 
 
 def at_work(application: ApplicationUnderTest, number: int = 1) -> Job:
-    """Return a job at the provider, which has not charged yet."""
+    """Return a job that is running at the provider. The provider has not charged for it yet."""
     application.deliver(application.cloud.put(f"{number}.jpg", picture()))
     return next(job for job in application.cloud.jobs() if job.source_key == f"{number}.jpg")
 
 
 def finish(application: ApplicationUnderTest, job: Job) -> None:
-    """Let the provider finish and charge."""
+    """Let the provider complete the job's process and charge one credit for it."""
     application.provider.become(ProcessState.COMPLETED, job.process.process_id)
     account_holds(application, held(application) - 1)
 
 
 @pytest.fixture
 def known(application: ApplicationUnderTest) -> ApplicationUnderTest:
-    """Return an application whose account of 100 credits was compared before."""
+    """Return an application whose provider has 100 credits, after a first comparison with the ledger."""
     account_holds(application, 100)
     assert application.reconcile.compare("topaz") is not None
     return application
@@ -67,7 +69,7 @@ def test_our_own_jobs_are_no_drift_before_and_after_they_are_charged_and_settled
     job = at_work(known)
     assert look(known) == 0
     finish(known, job)
-    assert look(known) == 0  # charged, not booked yet
+    assert look(known) == 0  # the provider has charged, but the ledger has not booked it yet
     known.finalize(job)
     assert look(known) == 0
     assert known.job().status is JobStatus.COMPLETED
@@ -134,7 +136,7 @@ def test_a_top_up_does_not_hide_a_drift_that_was_found(known: ApplicationUnderTe
 def test_a_top_up_between_a_charge_and_its_booking_makes_no_drift(known: ApplicationUnderTest) -> None:
     job = at_work(known)
     finish(known, job)
-    assert look(known) == 0  # charged, not booked yet
+    assert look(known) == 0  # the provider has charged, but the ledger has not booked it yet
     known.finalize(job)
     account_holds(known, held(known) + 50)
     assert (look(known), look(known)) == (0, 0)
@@ -145,7 +147,7 @@ def test_a_top_up_smaller_than_our_spending_hides_no_later_drift(known: Applicat
         job = at_work(known, number)
         finish(known, job)
         known.finalize(job)
-    account_holds(known, held(known) + 3)  # lower than at the last comparison all the same
+    account_holds(known, held(known) + 3)  # 98 credits, still fewer than the 100 of the last comparison
     assert look(known) == 0
     account_holds(known, held(known) - 3)
     assert look(known) == 3
@@ -188,7 +190,7 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(
     assert known.sweep() == {}
     assert (
         known.alerts.noted == [WarningMetric.ACCOUNT_UNREAD] * 3
-    )  # nothing else shows it, and a drift could stay unseen for weeks
+    )  # without this warning, nobody would know that the account cannot be read, and drift could stay unseen for weeks
     assert look(known) == 10
 
 

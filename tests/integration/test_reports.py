@@ -1,5 +1,5 @@
-"""Failure reports in the output bucket: the newest version of a key decides, and a removed report leaves nothing
-behind.
+"""Tests the failure reports in the output bucket. The newest version of a key decides whether it has a report, and a
+removed report leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def report(account: Cloud) -> Any:
 
 
 def markers(account: Cloud) -> int:
-    """Return the number of delete markers in the versioned bucket."""
+    """Return the number of delete markers in the output bucket, which is versioned."""
     return len(account.s3.list_object_versions(Bucket=OUTPUT).get("DeleteMarkers", []))
 
 
@@ -87,7 +87,7 @@ def test_a_report_without_an_order_is_older_than_all(outputs: S3OutputBucket, ac
 
 
 def two_versions(application: ApplicationUnderTest, old: bytes, new: bytes) -> tuple[str, str]:
-    """Deliver two versions, the newer one first. Return the ids of their jobs."""
+    """Deliver two versions of `a.jpg`, the newer one first. Return the job ids of the older and the newer version."""
     uploads = [replace(application.cloud.put("a.jpg", body), sequencer=f"0{n}") for n, body in enumerate((old, new))]
     for upload in reversed(uploads):
         application.deliver(upload)
@@ -101,7 +101,7 @@ def test_of_two_refused_versions_the_newer_ones_report_stands(application: Appli
     assert found is not None
     assert found["job_id"] == new
     assert {job.job_id: job.status for job in application.cloud.jobs()} == dict.fromkeys((old, new), JobStatus.REJECTED)
-    assert application.bus.kinds == ["Job Rejected"] * 2  # an event is sent for each all the same
+    assert application.bus.kinds == ["Job Rejected"] * 2  # each job has its own event, although there is one report
 
 
 def test_an_older_version_that_completes_leaves_the_newer_ones_report(application: ApplicationUnderTest) -> None:
@@ -116,7 +116,7 @@ def test_an_older_version_that_completes_leaves_the_newer_ones_report(applicatio
 
 
 def failing_first(application: ApplicationUnderTest) -> tuple[Job, Job]:
-    """Return the older version's job, which the provider will fail, and the newer one's, which is completed."""
+    """Return the jobs of an older and a newer version. The older job's process has failed, and the newer one's is completed."""
     uploads = [replace(application.cloud.put("a.jpg", picture(noise=n)), sequencer=f"0{n}") for n in (1, 2)]
     for upload in uploads:
         application.deliver(upload)
@@ -156,7 +156,7 @@ def test_another_sources_result_says_nothing_of_this_one(application: Applicatio
 
 
 class Meanwhile:
-    """A port that does something else once, just before or just after one of its calls."""
+    """Wraps a port. The first call of `method` also calls `happens`, just before or just after its own effect."""
 
     def __init__(self, port: Any, method: str, happens: Callable[[], object], *, after: bool) -> None:
         self._port, self._method, self._happens, self._after = port, method, [happens], after

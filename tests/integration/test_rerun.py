@@ -1,5 +1,5 @@
-"""Rerun: the next run is checked, reserved and paid anew; the earlier run is kept, and its workers can change
-nothing.
+"""Tests rerun. The next run is checked, reserved and paid anew. The earlier run is kept, and its workers can change
+nothing any more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def upload(application: ApplicationUnderTest) -> Upload:
 
 
 def fail(application: ApplicationUnderTest, upload: Upload) -> Job:
-    """Return a job that the provider failed."""
+    """Submit the upload, let its process fail at the provider, and return the failed job."""
     application.deliver(upload)
     application.provider.become(ProcessState.FAILED, application.job().process.process_id)
     application.finalize(application.job())
@@ -57,7 +57,7 @@ def count(application: ApplicationUnderTest, status: JobStatus, code: str | None
 
 
 def rerun_all(application: ApplicationUnderTest, first: date = DAY, last: date = DAY) -> int:
-    """Rerun every rejected job and deliver the messages. Return how many."""
+    """Rerun every job that was rejected for the budget, and deliver the messages. Return the number of jobs."""
     again = [
         application.operate.rerun(job.job_id)
         for job in list(application.operate.ended_with("BudgetExceeded", first, last))
@@ -154,7 +154,7 @@ def test_a_job_read_before_its_rerun_changes_nothing(application: ApplicationUnd
     assert application.finalize(old).status == "ABSENT"
     assert application.poll(old).status == "ended"
     with pytest.raises(LostClaim):
-        application.ports["interventions"].rerun(old, application.clock(), application.clock())
+        application.ports["operator_ledger"].rerun(old, application.clock(), application.clock())
     with pytest.raises(LostClaim):
         application.ledger.settle(
             replace(old, status=JobStatus.PROCESSING), JobStatus.FAILED, Decimal(0), application.clock()

@@ -1,4 +1,4 @@
-"""A source's tags on its result: they are kept where S3 accepts them, and never make a paid result fail."""
+"""Tests that a result gets the tags of its source where S3 accepts them, and that tags never make a paid result fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG = {f"鮮明{n}": "鮮明" * 90 for n in range(9)} | {"short": "v"}
 
 
 class Bytes:
-    """A result of a few bytes."""
+    """Stands in for the link to a result of five bytes."""
 
     size_bytes = 5
     has_parts = False
@@ -35,7 +35,7 @@ def tags_of(account: Cloud) -> dict[str, str]:
 
 
 class Strict:
-    """A client as strict as S3: no reserved tags, and no header of more than 8 KB."""
+    """Wraps an S3 client. Like S3, it refuses reserved tags and headers of more than 8 KB."""
 
     def __init__(self, client: Any, refused: str = "") -> None:
         self._client, self._refused = client, refused

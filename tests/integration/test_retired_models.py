@@ -1,4 +1,6 @@
-"""A clock that passes the day on which a model retires: new uploads are refused or replaced, running jobs are left alone."""
+"""Tests what happens when a model's retirement day comes. New uploads are refused or get the replacement, and running jobs
+are left alone.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from tests.fakes.aws_account import Cloud
 
 from darkroom.model import JobStatus, ProcessState, WarningMetric
 
-RETIRED = datetime(2027, 1, 1, tzinfo=UTC)  # by the later of two pages; the earlier says 2026-12-09
+# The vendor's pages name two retirement days, 2026-12-09 and this one. Darkroom takes the later day.
+RETIRED = datetime(2027, 1, 1, tzinfo=UTC)
 TAGS = "model=Denoise Normal"
 
 
@@ -75,12 +78,12 @@ def test_the_sweep_counts_yesterdays_jobs_on_models_that_retire_within_thirty_da
     world.clock.now = datetime(2026, 11, 9, 23, 0, tzinfo=UTC)
     for name in ("a", "b"):
         world.complete(world.cloud.put(f"{name}.jpg", picture(), tags=TAGS))
-    world.complete(world.cloud.put("c.jpg", picture(), tags="model=Wonder"))  # it retires later
+    world.complete(world.cloud.put("c.jpg", picture(), tags="model=Wonder"))  # this model retires later
     world.complete(world.cloud.put("d.jpg", picture()))
     world.clock.advance(timedelta(hours=2))
     assert world.sweep()["RetiringModels"] == 2
     assert world.alerts.noted == [WarningMetric.RETIRING_MODEL]
-    assert "RetiringModels" not in world.sweep()  # once a day
+    assert "RetiringModels" not in world.sweep()  # the jobs are counted once a day
 
 
 def test_the_sweep_counts_nothing_earlier(world: ApplicationUnderTest) -> None:

@@ -1,5 +1,5 @@
-"""Staged results of synchronous calls in the output bucket: complete or absent, each for its own run and process
-only.
+"""Tests the staged results of synchronous calls in the output bucket. Each is complete or absent, and only its own run and
+process can read it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KIB_256 = 256 * 1024
 
 
 class Cut(Exception):
-    """The vendor's connection broke."""
+    """Raised when the connection to the vendor breaks."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def staging(account: Cloud) -> S3StagedResults:
 
 
 def pattern(size: int) -> bytes:
-    """Return bytes in which all parts differ."""
+    """Return `size` bytes, made so that no two parts of them are equal."""
     return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
@@ -50,7 +50,7 @@ def read_back(staging: S3StagedResults, process_id: str = "p-1") -> bytes:
         return b"".join(link.stream())
 
 
-# --- what is kept
+# --- staging a result
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,8 @@ def test_empty_pieces_are_no_end(staging: S3StagedResults) -> None:
 
 def test_exactly_one_part_is_one_put(staging: S3StagedResults, account: Cloud) -> None:
     staging.stage(HANDLE, "p-1", pieces(pattern(PART_BYTES)))
-    assert "-" not in account.head(KEY)["ETag"]  # a multipart upload's has the number of its parts
+    # The ETag of a multipart upload would end with "-" and the number of its parts.
+    assert "-" not in account.head(KEY)["ETag"]
 
 
 def test_a_byte_more_than_a_part_is_a_second_part(staging: S3StagedResults, account: Cloud) -> None:
@@ -117,7 +118,7 @@ def test_a_later_result_takes_the_place_of_an_earlier(staging: S3StagedResults) 
     assert (staging.find(HANDLE), read_back(staging, "p-2")) == ("p-2", SMALL)
 
 
-# --- what is found
+# --- finding a staged result
 
 
 def test_nothing_is_found_where_nothing_was_kept(staging: S3StagedResults) -> None:
@@ -145,7 +146,7 @@ def test_an_object_that_says_nothing_of_its_owner_is_nobodys(staging: S3StagedRe
     assert staging.find(HANDLE) is None
 
 
-# --- what is opened
+# --- opening a staged result
 
 
 @pytest.mark.parametrize(("job_id", "process_id"), [(HANDLE.job_id, "p-2"), (HANDLE.job_id, ""), ("f" * 32, "p-1")])

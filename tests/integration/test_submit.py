@@ -1,4 +1,4 @@
-"""Submit with real adapters: what makes a job, what does not, and what each refusal leaves behind."""
+"""Tests submit with real adapters: which uploads become jobs, which do not, and what each refusal leaves behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.ledger_support import source
 from darkroom import queue_messages
 from darkroom.errors import CURES, ErrorCode, ProviderRejected
 from darkroom.model import JobStatus, Limits, SourceObject, Upload
-from darkroom.pipeline.submit_outcomes import Done, Ignored, RetryLater
+from darkroom.pipeline.message_outcomes import Done, Ignored, RetryLater
 
 
 def test_an_upload_becomes_a_result_with_everything_accounted_for(application: ApplicationUnderTest) -> None:
@@ -103,7 +103,7 @@ def test_an_unversioned_object_overwritten_since_is_left_to_its_own_event(plain:
 
 
 class Overwriting:
-    """An input bucket whose object is overwritten when it is opened to be sent."""
+    """Wraps the input bucket. When an object is opened to be sent, somebody overwrites it first."""
 
     def __init__(self, application: ApplicationUnderTest) -> None:
         self._world, self._sources = application, application.ports["sources"]

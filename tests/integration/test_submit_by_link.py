@@ -1,4 +1,6 @@
-"""Providers that fetch the image: each call gets a new link, which carries the job's handle and is stored nowhere."""
+"""Tests providers that fetch the image by a link. Each submit has a new link. The file name in it is the submit's handle, and
+the link is stored nowhere.
+"""
 
 from __future__ import annotations
 

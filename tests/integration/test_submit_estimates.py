@@ -1,4 +1,6 @@
-"""Models that only the vendor can price: its estimate is reserved. Without an estimate nothing is reserved or sent."""
+"""Tests models whose price only the vendor knows. Its estimate is reserved. Without an estimate, nothing is reserved or
+sent.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from tests.fakes.aws_account import Cloud
 from darkroom import catalog
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import JobStatus, Limits, Upload
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 
 TOPAZ = catalog.load("topaz")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")
@@ -128,7 +130,7 @@ def test_an_account_fault_in_an_estimate_opens_the_circuit(unpriced: Application
     assert (len(unpriced.provider.estimates), unpriced.provider.processes) == (
         1,
         {},
-    )  # the other waits and is not estimated
+    )  # the second job waits, so no estimate is asked for it
     unpriced.clock.advance(901)
     while any(job.status is JobStatus.CLAIMED for job in unpriced.cloud.jobs()):
         unpriced.sweep_and_deliver()

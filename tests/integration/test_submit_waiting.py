@@ -1,4 +1,6 @@
-"""Waiting is not failing: an unaccepted job is released, waits, and is sent once; a lost submit is looked up."""
+"""Tests jobs that have to wait. A job that the provider did not accept is released, waits, and is sent once. When the
+answer to a submit was lost, the provider's list is searched for it.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from darkroom.errors import (
     Throttled,
 )
 from darkroom.model import LEASE_MARGIN, Alarm, JobDue, JobStatus, Upload
-from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
+from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW, LOOKS_AFTER
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 
 NO_KEY = OperatorFault(ErrorCode.AUTH_FAILED, "HTTP 401: no such key")
 NO_FUNDS = OperatorFault(ErrorCode.OUT_OF_CREDITS, "HTTP 402: top up")
@@ -30,7 +32,7 @@ GRACE = timedelta(seconds=catalog.load("topaz").visibility_grace_seconds)
 
 
 class Killed(BaseException):
-    """The worker died after the provider had accepted."""
+    """Raised by the provider after it has accepted a submit, so that the worker dies."""
 
 
 @pytest.fixture
@@ -55,7 +57,8 @@ def test_an_unaccepted_job_is_released_and_sent_once_when_due(
     due_at = START + timedelta(seconds=seconds)
     assert (job.status, job.next_attempt_at, job.due_at) == (JobStatus.CLAIMED, due_at, due_at)
     assert application.cloud.budget("topaz", MONTH)["committed"] == 0
-    assert application.submit(upload) == Done(job)  # a duplicate changes nothing; the job's own message comes later
+    # A duplicate changes nothing, because the job's own message comes later.
+    assert application.submit(upload) == Done(job)
     application.clock.advance(seconds)
     application.submit(upload)
     assert_sent_once(application)
@@ -92,7 +95,7 @@ def test_a_job_that_waits_for_an_operator_is_released_and_sent_once_when_the_swe
 
 
 def assert_sent_once(application: ApplicationUnderTest) -> None:
-    """Check that the job is at the provider, as if it had never waited."""
+    """Check that the job is at the provider in its first run, with no trace of its wait."""
     job = application.job()
     assert (job.status, job.run, len(application.provider.processes)) == (JobStatus.PROCESSING, 1, 1)
     assert (job.error, job.error_code, job.next_attempt_at) == (None, None, None)
@@ -106,7 +109,7 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     application.provider.refusals = [answer]
     application.submit(upload)
     waiting = application.job()
-    application.provider.faults["find"] = [NO_KEY]  # a lookup that comes too early would use it up
+    application.provider.faults["find"] = [NO_KEY]  # a lookup that comes too early would take this error from the list
     for _ in range(3):
         assert application.submit(upload) == Done(waiting)
     assert (application.job(), application.queue.sent, len(application.provider.faults["find"])) == (waiting, [], 1)
@@ -115,9 +118,10 @@ def test_duplicates_of_a_waiting_job_are_acknowledged_and_the_sweep_brings_it_on
     application.clock.now = waiting.due_at
     verdict = application.sweep_and_deliver()
     assert [what for what, _ in application.queue.sent] == [JobDue(waiting.job_id)]
-    if answer is LOST:  # the list excludes it: released, and sent with the next message
+    # After the grace, the list still has no process for a lost submit. The job is released and sent with its next message.
+    if answer is LOST:
         assert isinstance(verdict, RetryLater)
-        application.submit(JobDue(waiting.job_id))
+        application.deliver(JobDue(waiting.job_id))
     assert_sent_once(application)
 
 
@@ -159,38 +163,50 @@ def test_a_claim_found_after_its_deadline_is_not_sent_any_more(
     assert (application.job().error_code, application.provider.processes) == (ErrorCode.TIMED_OUT, {})
 
 
-def test_a_lost_answer_is_looked_for_after_the_grace_and_adopted(
-    application: ApplicationUnderTest, upload: Upload
+@pytest.mark.parametrize(("listed_after", "latest"), [(0, 6), (4, 6), (14, 16), (40, 46), (60, 81)])
+def test_a_lost_answer_is_adopted_soon_after_the_list_shows_it(
+    application: ApplicationUnderTest, upload: Upload, listed_after: int, latest: int
 ) -> None:
-    application.provider.losses, application.provider.listed_after = [LOST], timedelta(seconds=60)
+    application.provider.losses, application.provider.listed_after = [LOST], timedelta(seconds=listed_after)
     first = application.submit(upload)
-    job = application.job()
     assert isinstance(first, RetryLater)
-    assert (job.status, first.seconds >= 60) == (JobStatus.SUBMITTING, True)
+    assert application.job().status == JobStatus.SUBMITTING
     assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
     application.clock.advance(first.seconds)
     application.deliver(upload)
     assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
+    assert application.clock() <= START + timedelta(seconds=latest)
     assert len(application.provider.processes) == len(application.executions.running) == 1
     application.assert_books_balance()
 
 
-def test_nothing_is_looked_for_before_the_grace_is_over(application: ApplicationUnderTest, upload: Upload) -> None:
-    application.provider.losses, application.provider.listed_after = [LOST], timedelta(seconds=60)
+def test_a_list_without_the_submit_proves_nothing_before_the_grace_is_over(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    application.provider.losses, application.provider.listed_after = [LOST], GRACE + CLOCK_SKEW
     application.submit(upload)
-    application.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
-    application.clock.advance(timedelta(seconds=59) + CLOCK_SKEW)
-    assert application.submit(upload) == Done(application.job())
-    assert application.sweep_and_deliver() is None
-    assert (application.job().status, len(application.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
-    application.provider.faults.clear()
-    application.clock.advance(1)
-    application.sweep_and_deliver()
+    looks = 0
+    while (left := application.job()).status is JobStatus.SUBMITTING:
+        assert left.next_attempt_at is not None
+        application.clock.now = left.next_attempt_at
+        application.submit(JobDue(left.job_id))
+        looks += 1
+    assert (application.clock(), looks) == (START + GRACE + CLOCK_SKEW, 4)
     assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
     assert len(application.provider.processes) == 1
 
 
-def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_grace_are_over(
+def test_nothing_is_looked_for_between_two_looks(application: ApplicationUnderTest, upload: Upload) -> None:
+    application.provider.losses, application.provider.listed_after = [LOST], timedelta(0)
+    application.submit(upload)
+    application.provider.faults["find"] = [NO_KEY]  # a lookup would take this error from the list
+    application.clock.advance(LOOKS_AFTER[0] - timedelta(seconds=1))
+    assert application.submit(upload) == Done(application.job())
+    assert application.sweep_and_deliver() is None
+    assert (application.job().status, len(application.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
+
+
+def test_a_dead_workers_submit_is_looked_for_when_its_lease_is_over_and_excluded_after_the_grace(
     application: ApplicationUnderTest, upload: Upload
 ) -> None:
     application.provider.losses, application.provider.listed_after = [Killed()], INVOCATION + LEASE_MARGIN + GRACE
@@ -198,17 +214,32 @@ def test_a_dead_workers_submit_is_looked_for_no_sooner_than_its_lease_and_the_gr
         application.submit(upload)
     left = application.job()
     assert left.lease_until == START + INVOCATION + LEASE_MARGIN
-    application.provider.faults["find"] = [NO_KEY]  # a lookup would use it up
-    application.clock.now = left.lease_until
-    for verdict in (application.sweep_and_deliver(), application.submit(upload)):
-        assert isinstance(verdict, RetryLater)
-        assert timedelta(seconds=verdict.seconds) >= GRACE
-    assert (application.job().status, len(application.provider.faults["find"])) == (JobStatus.SUBMITTING, 1)
+    application.provider.faults["find"] = [NO_KEY]  # a lookup would take this error from the list
+    application.clock.now = left.lease_until - timedelta(seconds=1)
+    assert application.submit(upload) == Done(left)
+    assert len(application.provider.faults["find"]) == 1
     application.provider.faults.clear()
-    application.clock.advance(GRACE + CLOCK_SKEW)
-    application.submit(JobDue(left.job_id))
+    application.clock.now = left.lease_until
+    verdict = application.sweep_and_deliver()
+    assert isinstance(verdict, RetryLater)
+    noted = application.job().lost
+    assert (noted.lost_at, noted.lost_attempt) == (left.lease_until, left.attempt)
+    application.clock.advance(verdict.seconds)
+    application.deliver(JobDue(left.job_id))
     assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
+    assert application.job().lost is None
     assert (application.provider.charged, len(application.executions.running)) == (1, 1)
+
+
+def test_a_dead_workers_submit_that_the_list_shows_is_adopted_when_its_lease_is_over(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    application.provider.losses, application.provider.listed_after = [Killed()], timedelta(0)
+    with pytest.raises(Killed):
+        application.submit(upload)
+    application.clock.now = application.job().lease_until
+    application.sweep_and_deliver()
+    assert (application.job().status, application.job().process.process_id) == (JobStatus.PROCESSING, "process-1")
 
 
 @pytest.mark.parametrize("answer", [LOST, ProviderUnavailable("HTTP 503")])

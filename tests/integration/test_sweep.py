@@ -1,5 +1,5 @@
-"""The sweep alone, with every message lost: whatever was left unfinished ends, is paid once, and nothing is done
-twice.
+"""Tests that the sweep brings every unfinished job to its end, even if all messages are lost. A job is paid once, and nothing
+is done twice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from darkroom.pipeline.sweep import MAX_REQUEUED_CLAIMS, SweepFailed
 
 DAY = timedelta(hours=24)
 Death = Callable[[ApplicationUnderTest], tuple[str, dict[str, Any]]]
-# Where the worker dies: the port, its method, and the expected end.
+# The places at which a worker dies. Each function returns the name of a port and the method of it that kills the worker.
 DEATHS: dict[str, Death] = {
     "after the claim": lambda application: ("sources", {"tags": die}),
     "after the reservation": lambda application: ("sources", {"open": die}),
@@ -48,7 +48,8 @@ def sweep_until(application: ApplicationUnderTest, *statuses: JobStatus, minutes
             return
         application.clock.advance(MINUTE)
         application.sweep_and_deliver()
-    raise AssertionError(f"still {[job.status for job in application.cloud.jobs()]} after {minutes} sweeps")
+    left = [job.status for job in application.cloud.jobs()]
+    raise AssertionError(f"after {minutes} sweeps, the jobs still have the statuses {left}")
 
 
 def sent(application: ApplicationUnderTest) -> list[str]:
@@ -56,7 +57,7 @@ def sent(application: ApplicationUnderTest) -> list[str]:
 
 
 def waiting_rows(application: ApplicationUnderTest, count: int, provider: str) -> None:
-    """Write claimed jobs that wait for a provider and are due."""
+    """Write `count` claimed jobs that wait for `provider` and are due."""
     like = Job(
         job_id="",
         run=1,
@@ -82,7 +83,7 @@ def test_a_job_whose_worker_died_is_ended_by_the_sweep_alone_paid_once(
 ) -> None:
     port, methods = DEATHS[where](application)
     submit_and_die(application, uploads(application, 1)[0], port, **methods)
-    application.clock.advance(MINUTE)  # the sweep's clock differs from the worker's
+    application.clock.advance(MINUTE)  # let the sweep's clock be a minute ahead of the dead worker's
     sweep_until(application, JobStatus.PROCESSING)
     application.clock.advance(LEASE)
     application.sweep()
@@ -237,7 +238,7 @@ def test_a_job_in_doubt_calls_for_a_person_at_every_run(application: Application
 
 
 class Counting:
-    """A client that counts its calls."""
+    """Wraps a client and counts its calls by name."""
 
     def __init__(self, client: Any) -> None:
         self._client, self.calls = client, Counter[str]()
@@ -258,7 +259,8 @@ def test_an_empty_sweep_makes_a_handful_of_calls_and_writes_nothing_but_its_turn
     application.sweep()
     assert account.rows() == before
     assert dynamodb.calls.total() + s3.calls.total() <= 12
-    assert dynamodb.calls.keys() <= {"query", "get_item"}  # a refused write would be charged too
+    # No write is tried, because AWS charges for a refused write, too.
+    assert dynamodb.calls.keys() <= {"query", "get_item"}
     application.clock.advance(timedelta(minutes=30))
     s3.calls.clear()
     dynamodb.calls.clear()

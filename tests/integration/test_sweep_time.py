@@ -1,4 +1,6 @@
-"""How long a sweep may take: a hanging provider delays no other step, and an idle run reads as much as the docs say."""
+"""Tests that a provider that hangs delays no other step of the sweep, and that an idle sweep reads and writes as much as the
+costs page says.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ class Vendors(ApplicationUnderTest):
 
 @dataclass
 class Slow:
-    """A provider that takes long to forget an entry, and may then fail."""
+    """A provider that needs 30 seconds to forget an entry, and then raises `trouble` if it is given."""
 
     application: ApplicationUnderTest
     trouble: Exception | None = None
@@ -55,7 +57,7 @@ class Slow:
 
 
 def due(application: ApplicationUnderTest, status: JobStatus, provider: str, count: int, start: int = 0) -> None:
-    """Write jobs that are due: finished ones to be forgotten, others to be continued."""
+    """Write `count` jobs with `status` that are due. The sweep forgets finished jobs at the provider and continues others."""
     like = Job(
         job_id="",
         run=1,
@@ -79,7 +81,7 @@ def due(application: ApplicationUnderTest, status: JobStatus, provider: str, cou
 
 @pytest.fixture
 def two(account: Cloud) -> Vendors:
-    """Return an application with two providers that have entries to forget, those of `slow` before those of `quick`."""
+    """Return an application with jobs of the providers `slow` and `quick`. The sweep reaches the jobs of `slow` first."""
     application = Vendors(account, ("slow", "quick"))
     due(application, JobStatus.COMPLETED, "slow", REMOVE_BATCH - 5)
     due(application, JobStatus.COMPLETED, "quick", 5, start=REMOVE_BATCH - 5)
@@ -97,7 +99,7 @@ def test_a_provider_that_hangs_is_asked_once_a_run_and_others_all_the_same(two: 
     assert slow.asked == 1
     two.clock.advance(MINUTE)
     two.sweep()
-    assert slow.asked == 1  # its entries wait for an hour
+    assert slow.asked == 1  # after the failure, its entries wait for an hour
     two.clock.advance(REMOVE_RETRY)
     slow.trouble = None
     for _ in range(3):
@@ -141,7 +143,7 @@ def test_a_queue_that_is_slow_ends_the_run_in_time_and_the_next_goes_on(two: Ven
 
 
 class Asked:
-    """A client that records its calls."""
+    """Wraps a client and counts its calls by name."""
 
     def __init__(self, client: Any) -> None:
         self._client, self.calls = client, Counter[str]()
@@ -172,7 +174,7 @@ def test_a_quiet_quarter_of_an_hour_writes_what_the_costs_page_counts(account: C
     application.clock.advance(MINUTE * 15)
     dynamodb.calls.clear()
     application.sweep()
-    quarter = dynamodb.calls["update_item"]  # a refused one is charged too
+    quarter = dynamodb.calls["update_item"]  # refused writes are counted, too, because AWS charges for them
     application.clock.advance(MINUTE * 15)
     dynamodb.calls.clear()
     application.sweep()

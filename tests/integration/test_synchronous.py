@@ -1,5 +1,5 @@
-"""Synchronous calls: the result comes with the answer, is staged, is published by finalize, and is paid once whatever
-dies.
+"""Tests synchronous calls. The result comes with the answer, is staged, and is published by finalize. It is paid once,
+whichever worker dies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from darkroom.errors import (
     Throttled,
 )
 from darkroom.model import Job, JobStatus, ProcessState, SendMode, Upload
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 
 PRICE = Decimal(2)
 CHARGE = Decimal("1.5")
@@ -50,7 +50,7 @@ def booked(application: ApplicationUnderTest) -> tuple[object, object]:
 
 
 def submitted(application: ApplicationUnderTest, upload: Upload) -> Job:
-    """Return a job whose result is staged."""
+    """Submit the upload and return its job, whose result is now staged."""
     verdict = application.submit(upload)
     assert isinstance(verdict, Done)
     assert verdict.job.process.staged
@@ -130,7 +130,7 @@ def test_a_job_sent_twice_by_its_event_is_called_once(application: ApplicationUn
     assert len(application.provider.processes) == 1
 
 
-# --- refusals before anything is accepted
+# --- the provider refuses, or nothing is sent
 
 
 def test_a_refused_call_is_no_payment(application: ApplicationUnderTest, upload: Upload) -> None:
@@ -163,7 +163,7 @@ def test_too_little_time_for_a_synchronous_call_waits_and_says_which_parameter_t
     assert (application.provider.processes, application.cloud.budget("topaz", MONTH)) == (
         {},
         {},
-    )  # nothing was ever reserved
+    )  # no row of the budget exists, because nothing was ever reserved
     assert "SubmitTimeoutSeconds must be at least 300" in (application.job().error or "")
     assert (application.job().status, application.job().dispatch) == (JobStatus.CLAIMED, None)
 

@@ -1,5 +1,5 @@
-"""The death of a worker at any point of a synchronous job: the staged result is adopted, published once and paid
-once.
+"""Tests workers that die at any step of a synchronous job. The next worker adopts the staged result, which is published
+once and paid once.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def test_submit_may_die_at_any_step(application: ApplicationUnderTest, step: tup
     upload = application.cloud.put("a.jpg", picture())
     kill(application, *step, after=after)
     deliver_until_done(application, upload)
-    if (step, after) == (("staging", "stage"), False):  # the answer died with its worker
+    if (step, after) == (("staging", "stage"), False):  # the worker died with the answer that it had received
         assert (application.job().status, application.job().error_code) == (JobStatus.FAILED, "ResultLost")
         assert len(application.provider.processes) == 1
         return

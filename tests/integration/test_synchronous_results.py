@@ -1,4 +1,4 @@
-"""A staged result that is wrong, or that is no longer wanted: it is charged, and never published wrongly."""
+"""Tests staged results that are wrong or no longer wanted. They are booked as charged, and nothing wrong is published."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from darkroom.errors import (
     SubmitInDoubt,
 )
 from darkroom.model import Job, JobStatus, ProcessState, Upload
-from darkroom.pipeline.submit_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done
 
 PRICE = Decimal(2)
 CHARGE = Decimal("1.5")
@@ -45,7 +45,7 @@ def booked(application: ApplicationUnderTest) -> tuple[object, object]:
 
 
 def submitted(application: ApplicationUnderTest, upload: Upload) -> Job:
-    """Return a job whose result is staged."""
+    """Submit the upload and return its job, whose result is now staged."""
     verdict = application.submit(upload)
     assert isinstance(verdict, Done)
     assert verdict.job.process.staged
@@ -163,7 +163,7 @@ def test_somebody_elses_object_in_its_place_is_never_published(
     assert application.cloud.body("a.jpg") is None
 
 
-# --- people
+# --- operators cancel or rerun the job
 
 
 def test_a_job_cancelled_after_its_result_was_staged_is_charged_and_not_published(

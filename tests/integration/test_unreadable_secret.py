@@ -1,4 +1,6 @@
-"""A secret that cannot be read, and a role that may not be assumed, are the operator's faults: jobs wait, and nothing storms."""
+"""Tests that jobs wait for an operator when the secret cannot be read or the role for links cannot be assumed. While they
+wait, they are tried only now and then.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ FOR_A_WHILE = ["ThrottlingException", "InternalServiceError"]
 
 
 class Secrets:
-    """A Secrets Manager that refuses with `code`, or answers."""
+    """Stands in for Secrets Manager. It refuses with the error `code`, or returns the secret if `code` is None."""
 
     code: str | None = None
 
@@ -43,7 +45,7 @@ def secrets() -> Secrets:
 
 @pytest.fixture
 def keyed(account: Cloud, secrets: Secrets) -> ApplicationUnderTest:
-    """A world whose provider reads its key from the secret."""
+    """Return an application whose provider reads its API key from the secret."""
     application = ApplicationUnderTest(Cloud(account.s3, InMemoryDynamo()))
 
     def fingerprint() -> str:
@@ -79,7 +81,8 @@ def test_uploads_wait_for_the_secret_behind_one_circuit_and_are_sent_when_it_can
     intake.run(4 * HOUR)
     assert {(job.status, job.error_code) for job in keyed.cloud.jobs()} == {(JobStatus.CLAIMED, ErrorCode.AUTH_FAILED)}
     assert (intake.dead, set(keyed.alerts.rung)) == ([], {Alarm.CIRCUIT_OPEN})
-    assert sum(intake.invocations.values()) <= 5 + 4 * 4 * 2  # a probe each quarter of an hour
+    # Each of the five uploads is received once. After that, each quarter of an hour has one probe, with at most two messages.
+    assert sum(intake.invocations.values()) <= 5 + 4 * 4 * 2
     secrets.code = None
     intake.run(HOUR)
     assert {job.status for job in keyed.cloud.jobs()} == {JobStatus.PROCESSING}
@@ -99,7 +102,7 @@ def test_an_upload_whose_secret_is_never_readable_fails_at_its_deadline(
 def test_a_lost_submit_waits_for_the_secret_and_is_a_persons_at_its_deadline(
     keyed: ApplicationUnderTest, secrets: Secrets
 ) -> None:
-    keyed.provider.losses = [SubmitInDoubt("time-out")]
+    keyed.provider.losses, keyed.provider.listed_after = [SubmitInDoubt("time-out")], timedelta(seconds=60)
     intake = Intake(keyed)
     intake.put(keyed.cloud.put("a.jpg", picture()))
     intake.run(timedelta(seconds=30))
@@ -108,11 +111,11 @@ def test_a_lost_submit_waits_for_the_secret_and_is_a_persons_at_its_deadline(
     assert (keyed.job().status, intake.dead) == (JobStatus.SUBMITTING, [])
     intake.run(DEADLINE)
     assert (keyed.job().status, intake.dead) == (JobStatus.IN_DOUBT, [])
-    assert intake.invocations["a.jpg"] < 130  # some while it is new, then one each quarter of an hour
+    assert intake.invocations["a.jpg"] < 130  # several at first, then one in each quarter of an hour
 
 
 class Sts:
-    """An STS that refuses with `code`."""
+    """Stands in for STS. It refuses every session with the error `code`."""
 
     def __init__(self, code: str) -> None:
         self.code = code

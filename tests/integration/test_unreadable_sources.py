@@ -1,4 +1,6 @@
-"""Objects that cannot be read: they end with a report or at their deadline, cost a bounded number of tries, and starve nobody."""
+"""Tests uploads that cannot be read. They end with a report or at their deadline, cost a bounded number of tries, and delay
+no other upload.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,16 @@ from tests.integration.time_support import LEASE, Replaced, WorkerDied, die
 from darkroom.aws.input_bucket import S3InputBucket
 from darkroom.errors import ClaimHeld, ErrorCode, SubmitInDoubt
 from darkroom.model import Alarm, Job, JobDue, JobStatus, ProcessState, Upload
-from darkroom.pipeline.submit_outcomes import Done, RetryLater
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
-MOST_INVOCATIONS = 30  # that a broken upload may cost in a day
+MOST_INVOCATIONS = 30  # a broken upload may cost no more invocations than this in a day
 WAITS = ("denied by a policy", "not scanned yet", "under a foreign KMS key", "under a disabled KMS key",
          "under its uploader's key")  # fmt: skip
 
 
 class Refusing(ApplicationUnderTest):
-    """A world whose input bucket refuses reads. Its table is in memory, which is faster than moto's."""
+    """An application whose input bucket refuses reads. Its table is in memory, because moto's is slower."""
 
     def __init__(self, account: Cloud) -> None:
         super().__init__(Cloud(account.s3, InMemoryDynamo()))
@@ -54,7 +56,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[Refusing]:
         yield Refusing(account)
 
 
-# --- archived
+# --- archived objects
 
 
 def test_an_archived_object_ends_at_once_with_a_report_that_says_who_must_act(refusing: Refusing) -> None:
@@ -81,7 +83,7 @@ def test_an_object_that_was_restored_is_sent_by_a_rerun(refusing: Refusing) -> N
     assert refusing.job().status is JobStatus.PROCESSING
 
 
-# --- denied
+# --- objects whose read is denied
 
 
 @pytest.mark.parametrize("kind", WAITS)
@@ -163,13 +165,14 @@ def test_duplicates_of_a_denied_upload_add_no_tries(refusing: Refusing) -> None:
     asked = len(refusing.s3.asked)
     for _ in range(3):
         assert refusing.submit(upload) == Done(refusing.job())
-    assert len(refusing.s3.asked) == asked + 3  # each looks once whether the object can be found, and reads nothing
+    # Each duplicate only checks that the object exists, and reads nothing else.
+    assert len(refusing.s3.asked) == asked + 3
     assert refusing.job().attempt == 1
 
 
 def test_an_object_that_may_not_be_looked_at_has_the_identity_that_head_and_the_listing_give(either: Refusing) -> None:
-    either.cloud.put("a.jpg.bak", picture())  # a key that begins like it
-    either.cloud.put("a.jpg", picture(noise=7))  # an older version
+    either.cloud.put("a.jpg.bak", picture())  # another key that begins with "a.jpg"
+    either.cloud.put("a.jpg", picture(noise=7))  # an older version of the same key
     upload = either.put("a.jpg")
     from_head = either.ports["sources"].find(upload)
     either.s3.kinds["a.jpg"] = "denied by a policy"
@@ -312,16 +315,17 @@ def test_a_message_that_comes_again_while_its_dead_workers_lease_lasts_is_not_ac
     with pytest.raises(WorkerDied):
         refusing.submit(upload)
     refusing.ports["sources"] = whole
-    refusing.clock.advance(INVOCATION)  # visible again, a minute before the lease ends
+    refusing.clock.advance(INVOCATION)  # the message is visible again, a minute before the lease ends
     with pytest.raises(ClaimHeld):
         refusing.submit(upload, is_repeated=True)
-    assert refusing.submit(upload) == Done(refusing.job())  # another message: a duplicate
+    # Another message for the same upload is a duplicate, and is acknowledged.
+    assert refusing.submit(upload) == Done(refusing.job())
     refusing.clock.advance(INVOCATION)
     refusing.submit(upload, is_repeated=True)
     assert refusing.job().status is JobStatus.PROCESSING
 
 
-# --- the deadline comes first
+# --- jobs that reach their deadline
 
 
 @pytest.mark.parametrize("kind", ["denied by a policy", "behind an outage"])
@@ -391,7 +395,7 @@ def test_a_paid_job_that_cannot_be_ended_while_the_provider_keeps_its_result_is_
     assert refusing.cloud.budget("topaz", MONTH)["reserved"] == 1
 
 
-# --- nobody waits for a broken upload
+# --- broken uploads delay no other upload
 
 
 def test_the_sweep_sends_no_message_for_a_failing_job_while_its_last_one_may_be_on_its_way(refusing: Refusing) -> None:

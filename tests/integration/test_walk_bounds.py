@@ -1,4 +1,4 @@
-"""The walk through the input bucket: how much one round reads, and what one bad object or page costs."""
+"""Tests the bounds of the walk through the input bucket: how many pages one round reads, and what a bad object or page delays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def watched(application: ApplicationUnderTest) -> ApplicationUnderTest:
 
 
 class SlowListing(Listing):
-    """A listing of which each page takes a while, as long as the bucket is watched."""
+    """A listing of which each page takes `seconds` by the test's clock."""
 
     def __init__(self, application: ApplicationUnderTest, objects: Sequence[SourceObject], seconds: float) -> None:
         super().__init__(objects)
@@ -87,7 +87,7 @@ def test_one_upload_that_the_queue_refuses_costs_only_itself(watched: Applicatio
         watched.sweep()
     assert sorted(fed(watched)) == sorted({keys[0], keys[2]})
     watched.clock.advance(LATE)
-    watched.sweep()  # the walk went on; what was refused is tried again a day later
+    watched.sweep()  # the walk went on after the refused upload, which it tries again a day later
     assert len(fed(watched)) == 2
     watched.ports["intake"] = watched.queue
     watched.clock.advance(RESEND_INTERVAL)

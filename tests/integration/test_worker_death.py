@@ -1,4 +1,4 @@
-"""The death of a worker before or after each effect: the next worker completes the job, and it is paid once."""
+"""Tests workers that die before or after each effect. The next worker completes the job, and the job is paid once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The death of a worker whose job waits for a lookup, an operator or a probe: only the sweep continues the job."""
+"""Tests workers that die while their job waits for a lookup, an operator or a probe. Only the sweep continues such a job."""
 
 from __future__ import annotations
 
@@ -94,6 +94,7 @@ def test_the_probe_of_an_open_circuit_may_die_at_any_step(
     kill(application, *step, after=after)
     sweep_until_done(application)
     finish(application)
-    application.deliver(application.cloud.put("b.jpg", picture()))  # the circuit closes at the latest for the next one
+    # This submit closes the circuit, if the probe's worker died before it did.
+    application.deliver(application.cloud.put("b.jpg", picture()))
     assert application.ports["circuits"].get("topaz") is None
     assert {job.status for job in application.cloud.jobs()} == {JobStatus.COMPLETED, JobStatus.PROCESSING}

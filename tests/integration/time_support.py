@@ -1,4 +1,4 @@
-"""Helpers for tests over days and months: checks of the budgets over every run, dying workers, and many uploads."""
+"""Helpers for tests that run over simulated days and months. They add uploads, let a worker die, and check the budgets."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ QUARTER = timedelta(minutes=15)
 
 
 class WorkerDied(BaseException):
-    """What a killed process looks like from outside: nothing after it runs."""
+    """Raised to kill a worker. It does not derive from Exception, so the code under test does not catch it."""
 
 
 def die(*_: Any, **__: Any) -> Any:
-    """Replace a method with this, and the worker dies before its effect."""
+    """Kill the worker. A test puts this function in the place of a method, whose effect then does not happen."""
     raise WorkerDied
 
 
 def dead_after(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that takes effect and then kills the worker."""
+    """Return a function that calls `method`, so that it has its effect, and then kills the worker."""
 
     def call(*args: Any, **named: Any) -> Any:
         method(*args, **named)
@@ -39,7 +39,7 @@ def dead_after(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Replaced:
-    """A port with some methods replaced. Raises AttributeError for a method that the port does not have."""
+    """Wraps a port and replaces some of its methods. Raises AttributeError for a method that the port does not have."""
 
     def __init__(self, port: Any, **methods: Any) -> None:
         for name in methods:
@@ -52,7 +52,7 @@ class Replaced:
 
 
 def submit_and_die(application: ApplicationUnderTest, what: Upload, port: str, **methods: Any) -> None:
-    """Deliver once, with a worker that dies in one of the methods. The message is gone with it."""
+    """Deliver `what` once to a worker that dies in one of `methods` of `port`. The message is not delivered again."""
     whole = application.ports[port]
     application.ports[port] = Replaced(whole, **methods)
     with pytest.raises(WorkerDied):
@@ -61,7 +61,7 @@ def submit_and_die(application: ApplicationUnderTest, what: Upload, port: str, *
 
 
 def uploads(application: ApplicationUnderTest, count: int, first: str = "") -> list[Upload]:
-    """Upload that many pictures, each under its own key."""
+    """Upload `count` pictures, each under its own key that begins with `first`."""
     body = picture()
     return [application.cloud.put(f"{first}{number:03}.jpg", body) for number in range(count)]
 
@@ -103,7 +103,7 @@ def _worth(run: Job, credits: Decimal | None, unit: str) -> Decimal:
 
 
 def follow(application: ApplicationUnderTest, polls: int = 5) -> Job:
-    """Do what the job's execution does, until the job has ended."""
+    """Poll and finalize the job as its execution would, until the job has ended or `polls` are used up."""
     for _ in range(polls):
         job = application.job()
         if job.is_terminal:

@@ -16,7 +16,7 @@ LATE = timedelta(minutes=16)
 
 
 def watch(application: ApplicationUnderTest) -> None:
-    """Let an hour pass since the bucket was first swept, so that objects made from here on are new."""
+    """Sweep the bucket for the first time and let an hour pass. Objects made after this call are new to the sweep."""
     application.clock.now = datetime.now(UTC) - HOUR
     application.sweep()
     application.clock.advance(HOUR)
@@ -27,7 +27,7 @@ def fed(application: ApplicationUnderTest) -> list[str]:
 
 
 def rounds(application: ApplicationUnderTest, count: int, **only: Any) -> None:
-    """Walk that many rounds, and deliver the messages of each."""
+    """Run `count` rounds of the sweep, and deliver the messages of each."""
     for _ in range(count):
         application.clock.advance(LATE)
         before = len(application.queue.sent)
@@ -37,7 +37,7 @@ def rounds(application: ApplicationUnderTest, count: int, **only: Any) -> None:
 
 
 class Listing:
-    """Fulfils the listing of `ports.InputBucket`, in pages of 1,000."""
+    """Stands in for `ports.InputBucket` and lists `objects` in pages of 1,000. `asked` records each cursor."""
 
     def __init__(self, objects: Sequence[SourceObject]) -> None:
         self.objects, self.asked = objects, list[str | None]()

@@ -1,4 +1,4 @@
-"""Helpers for workers that die: a port whose call kills, redeliveries after it, and what must be true in the end."""
+"""Helpers for tests in which workers die. They kill a worker at a call, deliver its message again, and check the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ LEASE = INVOCATION + timedelta(seconds=61)
 WHEN = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 PLANNED: list[Dying] = []
 
-# A worker that dies after the settlement leaves the staged result, which the bucket's lifecycle deletes.
+# The deaths after the settlement. They leave the staged result behind, and the bucket's lifecycle rule deletes it later.
+# Each entry is a port, its method, and whether the worker dies after the method's effect.
 LEAVES = {
     ("ledger", "settle", True), ("events", "publish", False), ("events", "publish", True), ("ledger", "mark_published", False),
     ("ledger", "mark_published", True), ("staging", "drop", False),
@@ -23,11 +24,11 @@ LEAVES = {
 
 
 class WorkerDied(BaseException):
-    """What a killed process looks like from outside: nothing after it runs."""
+    """Raised to kill a worker. It does not derive from Exception, so the code under test does not catch it."""
 
 
 class Dying:
-    """A port whose first call of `method` kills the worker, before or after its effect."""
+    """Wraps a port. The first call of `method` kills the worker, before or after the method's effect."""
 
     def __init__(self, port: Any, method: str, *, after: bool) -> None:
         self._port, self._method, self._after, self.struck = port, method, after, False
@@ -51,42 +52,42 @@ def ids(step: tuple[str, str]) -> str:
 
 
 def kill(application: ApplicationUnderTest, port: str, method: str, *, after: bool) -> None:
-    """Make the next worker that calls the port's method die. `deaths_happened` checks that it did."""
+    """Let the next worker that calls this method of the port die. `deaths_happened` checks that this took place."""
     application.ports[port] = Dying(application.ports[port], method, after=after)
     PLANNED.append(application.ports[port])
 
 
 def deaths_happened() -> bool:
-    """Say whether every planned death happened. A step that is never taken would prove nothing."""
+    """Say whether every planned death happened. If a step was never reached, its test would prove nothing."""
     struck = all(planned.struck for planned in PLANNED)
     PLANNED.clear()
     return struck
 
 
 def deliver_until_done(application: ApplicationUnderTest, upload: Upload) -> None:
-    """Deliver again after each death, when the message is visible again."""
+    """Deliver the upload's message until a worker survives. After each death, wait until the message is visible again."""
     for _ in range(3):
         try:
             application.deliver(upload)
             return
         except WorkerDied:
             application.clock.advance(LEASE)
-    raise AssertionError("died three times")
+    raise AssertionError("the worker died three times")
 
 
 def finalize_until_done(application: ApplicationUnderTest) -> None:
-    """Retry like the state machine, until the job has ended."""
+    """Call finalize until a worker survives, as the state machine's retries do."""
     for _ in range(3):
         try:
             application.finalize(application.job())
             return
         except WorkerDied:
             application.clock.advance(LEASE)
-    raise AssertionError("died three times")
+    raise AssertionError("the worker died three times")
 
 
 def sweep_until_done(application: ApplicationUnderTest, upload: Upload | None = None) -> None:
-    """Deliver at most one message, once; then sweep. Whatever dies, a later sweep continues."""
+    """Deliver `upload` once, if it is given, and then sweep until the job runs at the provider. Workers may die on the way."""
     with suppress(WorkerDied):
         application.submit(upload) if upload else application.sweep_and_deliver()
     for _ in range(12):
@@ -95,11 +96,11 @@ def sweep_until_done(application: ApplicationUnderTest, upload: Upload | None = 
         application.clock.advance(timedelta(minutes=5))
         with suppress(WorkerDied):
             application.sweep_and_deliver()
-    raise AssertionError(f"an hour of sweeps left it {application.job().status}")
+    raise AssertionError(f"after an hour of sweeps, the job is still {application.job().status}")
 
 
 def assert_a_person_is_called(application: ApplicationUnderTest) -> None:
-    """Check that the job is in doubt, keeps its reservation, and was alarmed, if need be by the sweep."""
+    """Check that the job is in doubt, keeps its reservation, and raised an alarm, at the latest in the next sweep."""
     application.sweep()
     assert (application.job().status, Alarm.IN_DOUBT in application.alerts.rung) == (JobStatus.IN_DOUBT, True)
     assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
@@ -118,7 +119,7 @@ def assert_paid_once_and_completed(application: ApplicationUnderTest) -> None:
 
 
 def finish(application: ApplicationUnderTest) -> None:
-    """Let the provider do its work, then finalize."""
+    """Let the provider complete the process, then call finalize until a worker survives."""
     application.provider.become(ProcessState.COMPLETED)
     finalize_until_done(application)
     assert_paid_once_and_completed(application)

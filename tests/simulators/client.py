@@ -1,6 +1,6 @@
-"""The HTTP clients with which these tests use any simulator.
+"""HTTP clients with which these tests use any simulator.
 
-The tests must not import the application: they check the simulators, not what the application does with them.
+These tests must not import the application, because they check the simulators alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Seen = TypeVar("Seen")
 
 KEY = "test-key-1"
 BEARER = {"Authorization": f"Bearer {KEY}"}
-# A client without a key. It loads no certificates, because everything here is plain HTTP.
+# A client without an API key. It loads no certificates, because all simulators here use plain HTTP.
 BARE = httpx.Client(verify=False, timeout=120, limits=httpx.Limits(max_keepalive_connections=0))
 
 
@@ -28,7 +28,7 @@ BARE = httpx.Client(verify=False, timeout=120, limits=httpx.Limits(max_keepalive
 def running(
     make: Callable[..., AnySimulator], headers: Mapping[str, str] = BEARER, /, **settings: Any
 ) -> Iterator[tuple[AnySimulator, httpx.Client]]:
-    """Yield a simulator with these settings, and a client with its key."""
+    """Yield a running simulator with these settings, and a client that sends its API key."""
     with make(api_key=KEY, **settings) as sim, client(sim.base_url, headers) as http:
         yield sim, http
 
@@ -38,16 +38,16 @@ def client(base_url: str, headers: Mapping[str, str] = BEARER, timeout: float = 
 
 
 def until(read: Callable[[], Seen], done: Callable[[Seen], bool], limit_seconds: float = 120) -> Seen:
-    """Read again and again until `done` is true of the value. Return the value."""
+    """Call `read` again and again until `done` returns True for the value that it returned. Return that value."""
     stop = time.time() + limit_seconds
     while not done(seen := read()):
-        assert time.time() < stop, f"to the end it was {seen!r}"
+        assert time.time() < stop, f"after {limit_seconds} s the value is still {seen!r}"
         time.sleep(0.01)
     return seen
 
 
 def hang_up(request: httpx.Request, when: Callable[[], bool]) -> None:
-    """Send a request, and close its connection without reading an answer once `when` is true."""
+    """Send a request and wait until `when` returns True. Then close the connection without reading the answer."""
     head = [f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"]
     head += [f"{name}: {value}" for name, value in request.headers.items()]
     with socket.create_connection((request.url.host, request.url.port)) as connection:
@@ -56,7 +56,7 @@ def hang_up(request: httpx.Request, when: Callable[[], bool]) -> None:
 
 
 def content(url: str) -> bytes:
-    """Return a result, read without a key."""
+    """Return the bytes of a result, read without an API key."""
     answer = BARE.get(url)
     assert answer.status_code == 200
     return answer.content

@@ -1,4 +1,4 @@
-"""Fixtures for each test: the simulator of its folder's vendor, a client with its key, and a server of pictures."""
+"""Fixtures: the simulator of the vendor that the test's folder names, a client with its key, and a server of pictures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def picture_server(session_picture_server: PictureServer) -> PictureServer:
 
 
 class SimulatorPool:
-    """Reuses simulators that are still as new: nothing was accepted, no fault struck and no setting changed."""
+    """Keeps simulators for later tests. It keeps one only if it accepted no submit, met no fault, and has its old settings."""
 
     def __init__(self) -> None:
         self._fresh: dict[str, tuple[Pair, ExitStack, dict[str, int]]] = {}

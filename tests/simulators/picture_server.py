@@ -1,6 +1,6 @@
 """A server of pictures, for simulators of vendors that fetch their input by URL.
 
-The tests of the simulators must not import the application: they check the simulators alone.
+The tests of the simulators must not import the application, because they check the simulators alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 
 
 def picture(width: int = 30, height: int = 20, name: str = "PNG", **save: Any) -> bytes:
-    """Return a picture of that size with a gradient."""
+    """Return a picture of this size that shows a gradient."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
     buffer = io.BytesIO()
     image.save(buffer, name, **save)
@@ -31,14 +31,14 @@ def opened(data: bytes) -> Image.Image:
 
 
 class PictureServer:
-    """Serves pictures by path, and records the requests exactly as they came."""
+    """Serves pictures by path, and records the path and the headers of each request exactly as they came."""
 
     def __init__(self) -> None:
         self.origin = ""
         self.renew()
 
     def renew(self) -> None:
-        """Reset to a picture of a cat and one of a dog, without requests."""
+        """Serve only `/cat.png` and `/dog.jpg` again, and forget all requests."""
         self.pictures: dict[str, bytes] = {"/cat.png": picture(), "/dog.jpg": picture(name="JPEG")}
         self.moved: dict[str, str] = {}
         self.asked: list[str] = []
@@ -49,7 +49,7 @@ class PictureServer:
         return self.origin + path
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        """Answer one GET."""
+        """Record and answer one GET request."""
         self.asked.append(request.path)
         self.headers.append(dict(request.headers))
         time.sleep(self.delay_seconds)
@@ -66,7 +66,7 @@ class PictureServer:
 
 @contextlib.contextmanager
 def serve_pictures() -> Iterator[PictureServer]:
-    """Serve pictures for the length of a block."""
+    """Run a picture server in the block, and yield it."""
     shown = PictureServer()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What every simulator promises about results: links without a key, ranges, preconditions and faulty transfers."""
+"""Tests what every simulator promises about results: links without a key, ranges, preconditions and broken transfers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from darkroom_local.simulators.framework.server import Simulator
 
 @dataclass(frozen=True)
 class SharedResult:
-    """A finished result that all tests of the module use."""
+    """Holds a finished result that all tests of the module share."""
 
     vendor: Vendor
     sim: Simulator[Any, Any]
     http: httpx.Client
-    job: Any  # its id in the journal
+    job: Any  # the id of its job in the simulator's journal
     url: str
     whole: bytes
 

@@ -1,4 +1,4 @@
-"""What every simulator promises: faults as a client sees them, the journal, the control endpoints and a clean end."""
+"""Tests what every simulator promises about injected faults, its journal, the endpoints that control it, and its clean end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NONSENSE = (
 
 @dataclass(frozen=True)
 class SharedSimulator:
-    """A simulator that all tests of the module use, and what a test can do with it."""
+    """Holds a simulator that all tests of the module share, and the objects with which a test uses it."""
 
     vendor: Vendor
     sim: Simulator[Any, Any]
@@ -45,7 +45,7 @@ class SharedSimulator:
         return self.vendor.requests[operation](self.http, self.picture_server)
 
     def await_charges(self, before: int) -> None:
-        """Wait until everything that was accepted has ended and was charged."""
+        """Wait until every accepted submit was charged. `before` is what the account had consumed before the test."""
         credits = sum(entry["credits"] for entry in self.sim.submits)
         until(lambda: self.sim.account.consumed_credits - before, lambda consumed: consumed == credits)
 
@@ -61,7 +61,7 @@ def module_simulator(
 
 @pytest.fixture
 def shared(module_simulator: SharedSimulator) -> SharedSimulator:
-    """Remove everything that earlier tests left."""
+    """Return the shared simulator, after removing everything that earlier tests left in it."""
     account = module_simulator.sim.account
     until(account.balance, lambda balance: balance["reserved_credits"] == 0)
     module_simulator.sim.faults.clear()
@@ -214,7 +214,7 @@ def test_faults_can_be_written_in_one_line(shared: SharedSimulator) -> None:
             parse(line)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.skipif(os.name == "nt", reason="this system has no POSIX signals")
 @pytest.mark.parametrize(("name", "number"), [*((name, signal.SIGTERM) for name in VENDORS), ("topaz", signal.SIGINT)])
 def test_serving_ends_cleanly_when_told_to(name: str, number: signal.Signals, picture_server: PictureServer) -> None:
     code = textwrap.dedent(f"""

@@ -1,4 +1,4 @@
-"""A simulator fetches a picture by https only from a host whose certificate it trusts."""
+"""Tests that a simulator fetches a picture by https only from a host whose certificate it trusts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from darkroom_local.simulators.framework.input_fetching import NotFetched, fetch
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves one picture."""
+    """Answers every GET request with a picture."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(HTTPServer):
-    """Ignores clients that hang up."""
+    """A server that reports no error when a client hangs up."""
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass

@@ -1,6 +1,6 @@
-"""The four simulators, for tests of what all of them promise: how to start them, send requests, and find results.
+"""Describes the four simulators for tests of what all of them promise: how to start them, send requests, and find results.
 
-A mark identifies a submit: it is in the journal's subject field and in the vendor's list.
+A mark is a text that identifies a submit. It is in the field `subject` of the journal, and in the vendor's list.
 """
 
 from __future__ import annotations
@@ -32,33 +32,34 @@ SendRequest = Callable[[httpx.Client, PictureServer], Answer]
 
 @dataclass(frozen=True)
 class Vendor:
-    """What a test needs to know about one simulator."""
+    """Holds what a test needs to know about one simulator."""
 
     name: str
     make: Callable[..., Simulator[Any, Any]]
     speed: float
-    submit: Callable[[httpx.Client, PictureServer, str], Answer]  # sends one accepted submit with that mark
+    # Sends a submit with this mark; the simulator accepts it.
+    submit: Callable[[httpx.Client, PictureServer, str], Answer]
     link: Callable[[httpx.Client, Answer], str]  # waits for the result and returns its URL
     marks: Callable[[httpx.Client], list[str | None]]  # the marks in the vendor's list
-    fetched: Callable[[httpx.Client, str], Answer]  # submits the picture at that URL
-    requests: Mapping[str, SendRequest]  # operation → a function that sends such a request
+    fetched: Callable[[httpx.Client, str], Answer]  # submits the picture at this URL
+    requests: Mapping[str, SendRequest]  # operation → a function that sends a request for it
     refusals: tuple[set[str], ...]  # the fields that an error answer may have
     unknown_faults: tuple[str, ...]  # fault rules that this simulator does not support
-    id_field: str  # the journal's field with the job's id
+    id_field: str  # the field of the journal that has the job's id
     reads: Mapping[str, Callable[[httpx.Client, Answer], Answer]] = field(
         default_factory=dict
-    )  # requests about one job
-    statuses: Mapping[str, int] = field(default_factory=dict)  # fault → status, where it differs between vendors
-    no_funds_status: int = 402  # the status when the account has no funds
+    )  # operation → a function that sends a request about one job
+    statuses: Mapping[str, int] = field(default_factory=dict)  # fault → HTTP status of its answer, where vendors differ
+    no_funds_status: int = 402  # the HTTP status when the account has no funds
     headers: Mapping[str, str] = field(default_factory=lambda: BEARER)
 
     def running(self, **settings: Any) -> AbstractContextManager[tuple[Simulator[Any, Any], httpx.Client]]:
-        """Yield a simulator and a client with its key."""
+        """Yield a running simulator with these settings, and a client that sends its API key."""
         return client.running(self.make, self.headers, **{"speed": self.speed, **settings})
 
 
 def marked(picture_server: PictureServer, mark: str) -> str:
-    """Return a URL that contains the mark."""
+    """Return a URL of the cat's picture that contains the mark."""
     return picture_server.url(f"/cat.png?mark={mark}")
 
 

@@ -1,10 +1,10 @@
-"""Checks the sources on every given version of Python that this machine has, and says which it does not have.
+"""Checks the sources on each given version of Python, and says which versions this machine does not have.
 
-Usage: python -m tests.smoke.python_versions 3.11 3.12. On each Python every source compiles, and the runtime, the functions and
-the command line are imported; warnings are errors. mypy checks the types once more for each. Imports use the packages of the
-environment that runs this script, so what needs compiled packages (the embedded cloud, the simulators) is compiled only.
-A Python that is missing is named and fails nothing. Prints one line for each version and exits 1 when one of them fails.
-Writes nothing but mypy's cache.
+Usage: python -m tests.smoke.python_versions 3.11 3.12. On each version all sources are compiled, and the runtime, the
+functions and the command line are imported. Warnings are errors. mypy then checks the types for that version. Imports
+use the packages of the environment that runs this script, so sources that need compiled packages (the embedded cloud,
+the simulators) are compiled but not imported. A missing version is named and is no failure. The script prints one line
+for each version and exits with 1 if one of them fails. It writes nothing but mypy's cache.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ print(len(names), "modules are imported", end=", ")
 
 
 def interpreter(version: str) -> str | None:
-    """A command that runs this version; None where there is none, or one that only says so, as the shims of pyenv do."""
+    """Return a command that runs this version of Python, or None. The command must really run, because pyenv has shims
+    even for missing versions.
+    """
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = sys.executable if version == own else f"python{version}"
     try:
@@ -48,7 +50,7 @@ def interpreter(version: str) -> str | None:
 
 
 def passes(python: str, version: str) -> bool:
-    """Whether the sources compile, are imported and have their types in order on this Python."""
+    """Say whether the sources compile, can be imported and pass the type check on this version of Python."""
     strict = [python, "-B", "-W", "error", "-c"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(IMPORT_PATH)}
     checks = (
@@ -60,11 +62,15 @@ def passes(python: str, version: str) -> bool:
 
 
 def main(versions: list[str]) -> int:
-    """Checks each version that is here; 1 when one of them fails."""
+    """Check each version that this machine has. Return 1 if one of them fails, or else 0."""
     failed = 0
     for version in versions:
         python = interpreter(version)
-        print(f"Python {version}: ", end="" if python else "not on this machine, not checked\n", flush=True)
+        print(
+            f"Python {version}: ",
+            end="" if python else "not checked, because this machine does not have it\n",
+            flush=True,
+        )
         failed += python is not None and not passes(python, version)
     return int(failed > 0)
 

@@ -1,7 +1,8 @@
-"""The real SAM CLI builds and deploys template.yaml to the embedded cloud, and an upload with tags is processed.
+"""Checks that the real SAM CLI builds template.yaml and deploys it to the embedded cloud, and that an upload with tags
+is processed.
 
-Usage: python -m tests.smoke.sam_deploy PATH-TO-SAM. Prints what it did, exits 1 on any difference, and leaves nothing
-behind.
+Usage: python -m tests.smoke.sam_deploy PATH-TO-SAM. The script prints what it did, exits with 1 if the result is not as
+expected, and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SHIPPED = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachi
 
 
 def copied(folder: Path) -> Path:
-    """Copy what `sam build` reads into a folder, so that nothing is left in the project."""
+    """Copy the files that `sam build` reads into a new folder, so that nothing is written into the project."""
     place = folder / "darkroom"
     place.mkdir()
     for name in SHIPPED:
@@ -40,7 +41,7 @@ def copied(folder: Path) -> Path:
 
 
 def sam(binary: str, endpoint: Endpoint, place: Path, *arguments: str) -> None:
-    """Run the SAM CLI as a user does in the project's root, with the embedded cloud as AWS."""
+    """Run the SAM CLI as a user does in the project's root. The embedded cloud takes the place of AWS."""
     environment = {
         **{name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "LANG", "LC_"))},
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -51,7 +52,7 @@ def sam(binary: str, endpoint: Endpoint, place: Path, *arguments: str) -> None:
 
 
 def main(binary: str) -> int:
-    """Build, deploy, upload and compare."""
+    """Build and deploy the template, upload a picture and check its result. Return the exit code."""
     with (
         tempfile.TemporaryDirectory(prefix="darkroom-smoke-") as folder,
         simulators("topaz", speed=20) as made,

@@ -1,4 +1,4 @@
-"""Carry pictures through the adapters of submit and finalize, and print the peak memory of each half (Linux only)."""
+"""Runs pictures through the adapters of submit and of finalize, and prints the peak memory of each of the two (Linux only)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import boto3
 
 from darkroom import images
 from darkroom.aws.input_bucket import S3InputBucket
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.model import Handle, ImageFormat, Plan, ProcessState, Upload
 from darkroom.ports import ImageStream
@@ -22,7 +22,7 @@ from darkroom.providers.topaz import Topaz
 
 
 class Keys:
-    """The one key."""
+    """Holds the only API key."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -31,22 +31,22 @@ class Keys:
         return self.key
 
     def refresh(self) -> None:
-        """Do nothing: the key never changes."""
+        """Do nothing, because the key never changes."""
 
 
 def peak_mib() -> float:
-    """Return the peak resident set since `forget_peak`, in MiB. getrusage would include the parent's peak."""
+    """Return the process's peak memory (resident set) since `forget_peak`, in MiB. getrusage would include the parent's peak."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def forget_peak() -> None:
-    """Reset the peak: see proc(5), clear_refs."""
+    """Reset the peak memory (proc(5), clear_refs)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def nothing(*arguments: object) -> NoReturn:
-    """Raise: an image that is sent as bytes needs no link and stages no result."""
+    """Fail. An image that is sent as bytes needs no link and stages no result, so nothing may call this."""
     raise AssertionError(arguments)
 
 
@@ -85,7 +85,7 @@ def main(job: dict[str, Any]) -> None:
     client, context = session.client("s3", endpoint_url=job["endpoint"]), http_client.tls_context()
     calls = http_client.new_client(context)
     topaz = Topaz(job["base_url"], Keys(job["api_key"]), calls, Downloads(calls, local=True, context=lambda: context))
-    outputs = S3OutputBucket(client, job["bucket"], MultipartCopy(client, session.get_credentials, lambda: context))
+    outputs = S3OutputBucket(client, job["bucket"], MultipartPut(client, session.get_credentials, lambda: context))
     for name in job["names"]:
         forget_peak()
         process_id = submit(topaz, S3InputBucket(client), job["bucket"], name)

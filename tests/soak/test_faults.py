@@ -1,4 +1,4 @@
-"""Ten thousand more schedules of the fault simulation, some with many more uploads."""
+"""Tests ten thousand more schedules of the fault simulation, some of them with many more uploads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many local runs of one folder whose processes are killed at random moments, twice in a row too."""
+"""Tests many local runs of one folder whose processes are killed at random moments, sometimes twice in a row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
 
 
 def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Random) -> None:
-    """Kill something of the run, and see the command end."""
+    """Interrupt or kill a randomly chosen process of the run. Then wait until the command has ended."""
     what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker"])
     match what:
         case "SIGINT" | "SIGTERM":

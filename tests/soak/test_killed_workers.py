@@ -1,9 +1,9 @@
-"""Never pay twice, on the embedded cloud: Lambda workers are killed at random while 60 uploads and duplicates are
-processed.
+"""Tests that nothing is paid twice on the embedded cloud while Lambda workers are killed at random. 60 uploads and
+their duplicates are processed.
 
-The cloud runs functions as its child processes, and this test kills one after the other. The simulator counts what it
-accepted: one paid submit for each upload, whatever died. Time-outs and leases are short, so that a dead worker's job
-is taken over within minutes instead of a quarter of an hour.
+The cloud runs functions as its child processes, and this test kills one after the other. The simulator counts the
+submits that it accepted. Each upload must have exactly one paid submit, whatever was killed. Time-outs and leases are
+short, so that a dead worker's job is taken over within minutes instead of a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from tests.e2e.deployed_application import Darkroom, picture, simulators
 from darkroom_local.local_stack import local_stack
 
 UPLOADS = 60
-DUPLICATES = 2  # more messages for each upload
+DUPLICATES = 2  # additional messages for each upload
 KILLING_SECONDS = 240.0  # long enough for some jobs to reach finalize
 PAUSES = (0.2, 1.8)  # seconds between two kills
-SUBMITS_SPARED = 0.75  # of the kills; otherwise hardly any job would reach poll and finalize
+# This share of the kills of submit is left out. With all of them, hardly any job would reach poll and finalize.
+SUBMITS_SPARED = 0.75
 PATIENCE_SECONDS = 900.0
 PROC = Path("/proc")
 
 
 @dataclass
 class Killer:
-    """Kills function workers of one cloud with SIGKILL, and counts them by function."""
+    """Kills function workers of one cloud with SIGKILL, and counts the kills by function."""
 
     cloud_pid: int
     dice: random.Random
@@ -49,7 +50,7 @@ class Killer:
             if workers:
                 function = self.dice.choice(
                     sorted({name for _, name in workers})
-                )  # each function is equally likely, whatever its number of workers
+                )  # each function is equally likely, however many workers it has
                 pid = self.dice.choice([pid for pid, name in workers if name == function])
                 if "-Submit-" in function and self.dice.random() < SUBMITS_SPARED:
                     continue
@@ -81,7 +82,9 @@ def killing(room: Darkroom, seed: int) -> Iterator[Killer]:
 
 
 def await_ends(room: Darkroom, keys: list[str]) -> dict[str, dict[str, object]]:
-    """Sweep every five seconds instead of every minute. Return the jobs when all have ended and sent their events."""
+    """Run the sweep every five seconds instead of every minute until all jobs have ended and sent their events. Return
+    the jobs.
+    """
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         room.sweep()
@@ -109,7 +112,7 @@ def room() -> Iterator[Darkroom]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.skipif(not PROC.exists(), reason="finds the workers in /proc")
+@pytest.mark.skipif(not PROC.exists(), reason="the test finds the workers in /proc")
 def test_killed_workers_cost_time_but_no_second_payment(room: Darkroom) -> None:
     dice = random.Random(20261121)
     keys = [f"held/{number:02}.png" for number in range(UPLOADS)]

@@ -1,7 +1,8 @@
-"""Constant memory: a large picture needs hardly more memory in the adapters of submit and finalize than a small one.
+"""Tests that memory stays constant. A large picture needs hardly more memory in the adapters of submit and finalize
+than a small one.
 
 The embedded cloud and the simulator are separate processes. A third process does the functions' work and reports its
-peak.
+peak memory.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from tests.e2e.deployed_application import API_KEY
 
 from darkroom_local.local_stack import local_stack
 
-MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}  # over a small picture, for a large one of any size
-SIDES = {"small.tif": 64, "medium.tif": 4730, "large.tif": 8200}  # as RGB 64 MiB and 200 MB; the results are as large
+# A large picture of any size may need this much more memory than a small one.
+MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}
+# The sides in pixels. As RGB, the medium picture has 64 MiB and the large one 200 MB.
+SIDES = {"small.tif": 64, "medium.tif": 4730, "large.tif": 8200}
 Report = dict[str, dict[str, float]]
 
 
 def tiff(side: int) -> bytes:
-    """Return noise in three different colours, which does not compress."""
+    """Return a square TIFF with noise in three colours, which does not compress."""
     buffer = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise((side, side), 120) for _ in "RGB"]).save(buffer, "TIFF")
     return buffer.getvalue()
@@ -32,19 +35,20 @@ def tiff(side: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    """Return the memory of each half for each picture, in one process that carried all pictures."""
+    """Return the peak memory of submit and of finalize for each picture. One process handles all pictures."""
     with local_stack(speed=200, parameters={"AllowedProviders": "topaz"}) as stack:
         s3 = stack.endpoint.client("s3")
         for name, side in SIDES.items():
-            s3.put_object(Bucket=stack.output_bucket, Key=name, Body=tiff(side))  # no event: it is not the input bucket
+            # S3 sends no event, because this is not the input bucket.
+            s3.put_object(Bucket=stack.output_bucket, Key=name, Body=tiff(side))
         job = {
             "bucket": stack.output_bucket, "base_url": stack.simulator_urls["topaz"], "api_key": API_KEY,
             "endpoint": stack.endpoint.url, "names": list(SIDES),
         }  # fmt: skip
-        trust = {"SSL_CERT_FILE": str(stack.endpoint.authority)}  # parts are sent without the SDK
+        trust = {"SSL_CERT_FILE": str(stack.endpoint.authority)}  # needed because upload parts are not sent by the SDK
         environment = {**stack.endpoint.environment(), **trust, "PYTHONPATH": ":".join(sys.path)}
         done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("carry.py")), json.dumps(job)],
+            [sys.executable, str(Path(__file__).with_name("memory_worker.py")), json.dumps(job)],
             env=environment,
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""The picture reader against many more mutations, cuts and trailers than the unit tests try."""
+"""Tests the picture reader with many more mutations, cuts and trailers than the unit tests do."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MUTATIONS = 100_000
 MAX_SECONDS = 0.2
 MAX_FILE_BYTES = 300_000
 MAX_TRAILER_BYTES = 6_000_000
-MAX_ACCEPTED_SHARE = 0.02  # of cut pictures with a video behind them
-MIN_ACCEPTED_SHARE = 0.97  # of whole pictures with a video behind them
+MAX_ACCEPTED_SHARE = 0.02  # the share of cut pictures with a video behind them that may be accepted
+MIN_ACCEPTED_SHARE = 0.97  # the share of whole pictures with a video behind them that must be accepted
 
 
 def originals() -> list[bytes]:
@@ -34,7 +34,7 @@ def originals() -> list[bytes]:
 def mutated(whole: bytes, chance: random.Random) -> bytes:
     data = bytearray(whole)
     for _ in range(chance.choice((1, 2, 8, 40))):
-        # Headers and directories are at either end, so most changes hit there.
+        # Headers and directories are at the two ends of a file, so most changes are made there.
         at = chance.choice(
             (chance.randrange(min(900, len(data))), chance.randrange(len(data)), -1 - chance.randrange(60))
         )

@@ -1,8 +1,8 @@
-"""Up to 10,000 uploads within a minute, simulated: none is lost, paid twice or dead-lettered, and no limit is
-exceeded.
+"""Tests up to 10,000 simulated uploads within a minute. No upload is lost, paid twice or sent to the dead-letter queue,
+and no limit is exceeded.
 
-The simulations are those of `benchmarks/scale.py`, at full size. The tests check what happens to the uploads, never
-how long it takes.
+The simulations are those of `benchmarks/scale.py`, at full size. The tests check what happens to the uploads, never how
+long it takes.
 """
 
 from __future__ import annotations

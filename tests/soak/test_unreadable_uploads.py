@@ -1,7 +1,7 @@
-"""15 uploads that cannot be read among 300 good ones, on the embedded cloud: the good ones end as if they were alone.
+"""Tests 15 unreadable uploads among 300 good ones, on the embedded cloud. They hardly slow the good ones down.
 
-Eight are archived, seven are encrypted with their uploader's own key (SSE-C). Each of the 15 ends with a report and costs at most
-30 invocations of submit.
+Eight of the 15 are archived, and seven are encrypted with their uploader's own key (SSE-C). Each of the 15 ends with a
+report and costs at most 30 invocations of submit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def put_unreadable(cloud: Darkroom, wave: str) -> list[str]:
 
 
 def seconds_for(cloud: Darkroom, wave: str, count: int = GOOD) -> float:
-    """Return how long it takes until every good upload of a wave is completed."""
+    """Upload a wave of good pictures. Return how many seconds pass until all of them are completed."""
     keys = [f"{wave}/good-{number:03}.jpg" for number in range(count)]
     began = time.monotonic()
     for key in keys:
@@ -64,7 +64,7 @@ def test_uploads_that_cannot_be_read_hold_up_nobody_and_end_with_a_report(cloud:
     unreadable = put_unreadable(cloud, "mixed")
     mixed = seconds_for(cloud, "mixed")
     after = seconds_for(cloud, "after")
-    alone = (before + after) / 2  # a machine that others use changes its speed
+    alone = (before + after) / 2  # the speed of a shared machine changes, so the time is measured before and after
     print(
         f"{GOOD} good uploads: {before:.1f} and {after:.1f} s alone, {mixed:.1f} s beside 15 unreadable ones",
         flush=True,

@@ -1,4 +1,6 @@
-"""Jobs in each state in a whole application in this process, and the command line that works on them."""
+"""Helpers for tests of the command line: the whole application in this process, and jobs in each state that a command
+can meet.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from darkroom_cli.main import app
 
 @dataclass(frozen=True)
 class Stack:
-    """Replaces `deployed_stack.Deployment`: real use cases with moto and a fake provider."""
+    """Replaces `deployed_stack.Deployment`. It has the real use cases, on moto and with a fake provider."""
 
     application: ApplicationUnderTest
     queues: tuple[Any, str, str]
@@ -34,8 +36,8 @@ class Stack:
         return self.application.operate
 
     @property
-    def interventions(self) -> Any:
-        return self.application.ports["interventions"]
+    def operator_ledger(self) -> Any:
+        return self.application.ports["operator_ledger"]
 
     @property
     def reconciliation(self) -> Reconcile:
@@ -44,7 +46,7 @@ class Stack:
 
 @contextmanager
 def deployed() -> Iterator[Stack]:
-    """Yield a stack that every command finds, whatever its name."""
+    """Yield a stack. Every command connects to it, whichever stack name the command is given."""
     with cloud() as account, pytest.MonkeyPatch.context() as patch:
         application = ApplicationUnderTest(account)
         application.clock.now = datetime.now(UTC)
@@ -56,19 +58,19 @@ def deployed() -> Iterator[Stack]:
 
 
 def run(*arguments: str, typed: str | None = None) -> Result:
-    """Run `darkroom` with these arguments."""
+    """Run `darkroom` with these arguments. `typed` is what the user types."""
     return CliRunner().invoke(app, list(arguments), input=typed)
 
 
 def sent(application: ApplicationUnderTest, key: str = "a.jpg") -> Job:
-    """Return a job at the provider."""
+    """Return a job that the provider has accepted and is processing."""
     upload = application.cloud.put(key, picture())
     application.deliver(upload)
     return next(j for j in application.cloud.jobs() if (j.source_key, j.source_version) == (key, upload.version_id))
 
 
 def failed(application: ApplicationUnderTest, key: str = "a.jpg") -> Job:
-    """Return a job that the provider accepted and failed."""
+    """Return a failed job. The provider accepted its submit, but the process then failed."""
     job = sent(application, key)
     application.provider.become(ProcessState.FAILED, job.process.process_id)
     application.clock.advance(60)
@@ -77,18 +79,18 @@ def failed(application: ApplicationUnderTest, key: str = "a.jpg") -> Job:
 
 
 def refused(application: ApplicationUnderTest, key: str) -> Job:
-    """Return a job that was never reserved."""
+    """Return a job that was refused before any credits were reserved, because its upload is not a picture."""
     application.deliver(application.cloud.put(key, b"no picture"))
     return next(job for job in application.cloud.jobs() if job.source_key == key)
 
 
 def doubted(application: ApplicationUnderTest) -> Job:
-    """Return a job in doubt, which an operator must decide."""
+    """Return a job in doubt that an operator must resolve. Its submit was accepted."""
     return application.ledger.mark_in_doubt(sent(application), "a person must resolve it", application.clock())
 
 
 def lost(application: ApplicationUnderTest) -> Job:
-    """Return a job whose submit was lost and which an operator must decide."""
+    """Return a job in doubt that an operator must resolve. Its submit's answer was lost, and the provider showed no list."""
     application.provider.lists = False
     application.provider.refusals = [SubmitInDoubt("lost")]
     application.deliver(application.cloud.put("a.jpg", picture()))

@@ -1,7 +1,7 @@
-"""Helpers for the tests of large results: a multipart copy from a provider's storage to a bucket, on loopback ports.
+"""Helpers for tests of large results: a multipart copy from a provider's storage to a bucket, on loopback ports.
 
-Its parts are a mebibyte long (two pieces each), where S3's have at least eight. The same code runs with an eighth of
-the bytes.
+The parts of these tests are one mebibyte long (two pieces each). S3's parts have at least eight mebibytes. The same
+code runs here with an eighth of the bytes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.mock_vendor import NO_TLS
 from tests.fakes.small_s3 import BUCKET, KEY_ID, SECRET, SmallS3, small_s3
 
-from darkroom.aws import multipart_copy as multipart_module
+from darkroom.aws import multipart_put as multipart_module
 from darkroom.aws import output_bucket as output_module
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
@@ -28,7 +28,7 @@ KEY = "photos/ö large.tif"
 PART = MIB
 SIZE = 4 * PART  # four parts, one for each worker
 BODY = content(SIZE)
-SECOND = PART  # the first byte of the second part
+SECOND = PART  # the offset of the second part's first byte
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def bucket() -> Iterator[SmallS3]:
 
 @pytest.fixture
 def mebibyte_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make parts at least a mebibyte long."""
+    """Let parts be as short as one mebibyte."""
     monkeypatch.setattr(multipart_module, "MIN_PART_BYTES", PART)
     monkeypatch.setattr(output_module, "SINGLE_PUT_BYTES", PART)
 
@@ -52,7 +52,7 @@ def source(mebibyte_parts: None) -> Iterator[LargeResult]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Check after each test that no thread of the copy and no open upload is left."""
+    """Check after each test that the copy has left no thread and no open upload behind."""
     bucket = request.getfixturevalue("bucket")
     yield
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("multipart")] == []
@@ -61,13 +61,13 @@ def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make parts at most a mebibyte long, so that one worker has several."""
+    """Make parts at most one mebibyte long, so that one worker copies several parts."""
     monkeypatch.setattr(multipart_module, "MAX_PART_BYTES", PART)
 
 
 @contextmanager
 def opened(source: LargeResult, fresh: Callable[[], str] | None = None) -> Iterator[Any]:
-    """Yield a link to the result. `fresh` creates the next link; by default the source does."""
+    """Yield a link to the result. `fresh` makes the next link when this one has expired. By default `source` makes it."""
     client = http_client.new_client(NO_TLS)
     with (
         client,
@@ -76,12 +76,12 @@ def opened(source: LargeResult, fresh: Callable[[], str] | None = None) -> Itera
         yield link
 
 
-def pump_into(bucket: SmallS3, workers: int = 4) -> MultipartCopy:
-    return MultipartCopy(bucket.client(), lambda: Credentials(KEY_ID, SECRET), lambda: NO_TLS, workers)
+def pump_into(bucket: SmallS3, workers: int = 4) -> MultipartPut:
+    return MultipartPut(bucket.client(), lambda: Credentials(KEY_ID, SECRET), lambda: NO_TLS, workers)
 
 
 def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callable[[], str] | None = None) -> None:
-    """Copy the result as finalize does."""
+    """Copy the result into the bucket, as finalize does."""
     with opened(source, fresh) as link:
         S3OutputBucket(bucket.client(), BUCKET, pump_into(bucket, workers)).write(
             KEY, link, "image/tiff", {"darkroom-job": "j1"}, {"team": "a b"}
@@ -89,5 +89,5 @@ def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callabl
 
 
 def stands(bucket: SmallS3) -> bytes | None:
-    """Return the published object."""
+    """Return the bytes of the published object, or None if there is no object."""
     return bucket.objects.get(f"/{BUCKET}/{KEY}")

@@ -1,5 +1,6 @@
-"""A generated corpus of pictures as phones, cameras and odd programs write them: for each layout some files, and whether they
-are pictures that may be sent to a provider. `docs/pictures.md` tells how many of each are accepted."""
+"""Generates pictures as phones, cameras and unusual programs write them. Each layout has some files and says whether
+Darkroom should accept them. docs/pictures.md shows how many files of each layout are accepted.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ SEEDS = range(10)
 
 @dataclass(frozen=True)
 class Layout:
-    """Files of one layout. `is_right` says whether they are to be accepted."""
+    """A kind of picture file. `is_right` says whether its files should be accepted."""
 
     name: str
     is_right: bool

@@ -1,4 +1,4 @@
-"""Helpers that make plans from tags and defaults, and the catalog's numbers that limit them."""
+"""Helpers that make plans from tags and defaults, and lists of the catalog's parameters with their limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from darkroom.planning import plan
 from darkroom.setting_layers import parse_defaults, resolve, tag_layer
 
 TOPAZ = catalog.load("topaz")
-SNAKE = {"topaz": Spelling.SNAKE}  # one name for each parameter; test_planning_spelling.py is about the others
+# Plans give each parameter one name only. test_planning_spelling.py tests the other ways to write names.
+SNAKE = {"topaz": Spelling.SNAKE}
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
 PHOTO = ImageFacts(ImageFormat.JPEG, 1200, 800)
 LOGO = ImageFacts(ImageFormat.PNG, 1200, 800, has_alpha=True)
@@ -60,5 +61,5 @@ def out_of_bounds(parameter: Parameter) -> tuple[str, str]:
 
 OUT_OF_BOUNDS = [(m, p, value) for m, p in NUMBERS for value in out_of_bounds(p)]
 TINY = ImageFacts(ImageFormat.PNG, 1, 1)
-# A side of 32,000 is only allowed for a narrow picture, because the other side follows in proportion.
+# A side of 32,000 pixels is only allowed for a narrow picture, because the other side grows in proportion.
 NARROW = {"output_width": ImageFacts(ImageFormat.PNG, 8000, 1), "output_height": ImageFacts(ImageFormat.PNG, 1, 8000)}

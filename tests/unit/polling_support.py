@@ -1,4 +1,6 @@
-"""A provider that consists of a job length and an eta, and the polls of its jobs. No clock and no waiting."""
+"""Computes when a job is polled. The provider is only a job length and an estimated time (eta). No clock is used, and
+nothing waits.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,18 @@ from random import Random
 from darkroom.poll_schedule import next_poll_at
 
 START = datetime(2026, 11, 21, 14, tzinfo=UTC)
-TICK = 1e-3  # the difference that datetimes and floats may have, in seconds
-Eta = Callable[[float], float | None]  # the job's age → its announced length, both in seconds; None: it announces none
-Maker = Callable[[float], Eta]  # takes the job's real length
+TICK = 1e-3  # the rounding difference between datetimes and floats that is allowed, in seconds
+# Takes the job's age and returns the job length that the provider announces, both in seconds. None: it announces none.
+Eta = Callable[[float], float | None]
+Maker = Callable[[float], Eta]  # takes the job's real length and returns its eta function
 
 
 @dataclass(frozen=True)
 class Found:
-    """How a job was polled."""
+    """Holds how long a job ran and when it was polled."""
 
     length: float
-    ages: tuple[float, ...]  # at each poll
+    ages: tuple[float, ...]  # the job's age in seconds at each poll
 
     @property
     def polls(self) -> int:
@@ -29,7 +32,7 @@ class Found:
 
     @property
     def late(self) -> float:
-        """Return the seconds between the end of the job and the poll that finds it."""
+        """Return how many seconds after the job's end the poll that notices it takes place."""
         return self.ages[-1] - self.length
 
     @property
@@ -38,7 +41,7 @@ class Found:
 
 
 def follow(length: float, eta: Eta) -> Found:
-    """Poll until the job is over. Like the ledger, keep an eta until the provider names another."""
+    """Poll until the job is over. An eta is kept until the provider names another one, as the ledger does."""
     ages: list[float] = []
     age, announced = 0.0, eta(0.0)
     while age < length:
@@ -55,7 +58,7 @@ def constant(announced: float) -> Eta:
 
 
 def honest(length: float) -> Eta:
-    """Return the eta of the simulator: whole seconds, rounded up."""
+    """Return an eta as a simulator announces it, in whole seconds, rounded up."""
     return constant(math.ceil(length + 0.05))
 
 
@@ -64,12 +67,12 @@ def times(factor: float) -> Maker:
 
 
 def corrected(length: float) -> Eta:
-    """Return an eta that is half the length at first, and exact (rounded up) from the first poll on."""
+    """Return an eta that is half the job's length at first. From the first poll on it is exact (rounded up)."""
     return lambda age: length / 2 if age == 0 else math.ceil(length)
 
 
 def slipping(seconds: float) -> Eta:
-    """Return an eta that is always that many seconds ahead."""
+    """Return an eta that always lies `seconds` after the present."""
     return lambda age: age + seconds
 
 
@@ -77,7 +80,7 @@ def none_at_all(age: float) -> None:
     return None
 
 
-# Lengths of jobs, drawn once: many short ones, many long ones, and all orders of magnitude equally.
+# Draw a job length in seconds: mostly short, mostly long, or evenly over all orders of magnitude.
 DISTRIBUTIONS: dict[str, Callable[[Random], float]] = {
     "mostly a quarter of a minute": lambda rng: min(max(rng.lognormvariate(math.log(15), 0.6), 5), 1800),
     "mostly a minute": lambda rng: min(max(rng.lognormvariate(math.log(60), 0.8), 5), 1800),

@@ -1,8 +1,8 @@
-"""The vendors' published example requests as data, each with its source, and the reasons where our requests differ.
+"""The example requests that vendors publish, as data. Each one has its source and the reasons why our request differs from it.
 
-Each field is as its page shows it. `differs` names every field of ours that differs or is missing; nothing else may
-differ. Fields of Topaz' forms are texts where its OpenAPI has numbers and switches, because multipart/form-data
-carries texts.
+Each field is written as on its page. `differs` names every field of ours that differs or is missing. No other field may
+differ. Fields in Topaz' forms are texts where its OpenAPI document has numbers and booleans, because
+multipart/form-data carries texts.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 from tests.unit.wire_support import LINK
 
 LEFT_OUT = object()
-IMAGE = "<the image>"  # a part with a filename
+IMAGE = "<the image>"  # stands for a part that has a filename
 INPUT_FIELDS = {"aimlapi": "image_url", "oxen": "input_image", "uwear": "image_url"}
 BEARER = {"authorization": "Bearer <KEY>", "content-type": "application/json"}
-# What HTTP itself and our client add to every request. No vendor's page mentions them.
+# Headers that HTTP itself or our client adds to every request. No vendor's page mentions them.
 TRANSPORT = frozenset({"host", "accept", "accept-encoding", "connection", "user-agent", "content-length"})
 
-OUR_LINK = (LINK, "our image stands behind a presigned link, not at the example's address")
-ALWAYS_NAMED = "a format that nobody asked for would depend on the vendor's default: ours is always said"
-TRACED = "the request log names a call by it: request tracing page, docs.aimlapi.com"
+OUR_LINK = (LINK, "our image is behind a presigned link, not at the example's address")
+ALWAYS_NAMED = "the vendor's default format could change, so our request always names a format"
+TRACED = "the request log shows it as the name of the call (request tracing page, docs.aimlapi.com)"
 
 
 @dataclass(frozen=True)
 class Published:
-    """A request as its vendor's page shows it, the tags that ask us for the same, and our differences with their
-    reasons.
+    """A request as its vendor's page shows it. `tags` are the upload's tags that make Darkroom send the same request.
+    The fields with `differ` in their names hold our differences with the reasons.
     """
 
     cited: str
@@ -40,15 +40,15 @@ class Published:
     headers: Mapping[str, str] = field(default_factory=lambda: BEARER)
     headers_differ: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     call: str = "submit"
-    url_differs: tuple[str, str] | None = None  # where ours goes instead, and why
+    url_differs: tuple[str, str] | None = None  # the URL that our request uses instead, and the reason
 
     def expected(self) -> dict[str, Any]:
-        """Return our expected fields: the published ones with the differences."""
+        """Return the fields that our request should have: the published ones, changed by the differences."""
         changed = {**self.fields, **{name: ours for name, (ours, _) in self.differs.items()}}
         return {name: value for name, value in changed.items() if value is not LEFT_OUT}
 
     def expected_headers(self) -> dict[str, str]:
-        """Return our expected headers, without those of the transport."""
+        """Return the headers that our request should have, without those in TRANSPORT."""
         return {**self.headers, **{name: ours for name, (ours, _) in self.headers_differ.items()}}
 
 
@@ -77,14 +77,17 @@ UWEAR_DEFAULTS = {
     "subject_detection": "Foreground", "face_enhancement_creativity": "0.5",
 }  # fmt: skip
 UWEAR_DIFFERS = {
-    "generation_result_id": (LEFT_OUT, "the page wants one of the two: ours is an image, no earlier result"),
+    "generation_result_id": (
+        LEFT_OUT,
+        "the page requires only one of the two fields, and we send an image, not an earlier result",
+    ),
     "image_url": OUR_LINK,
 }
 WITHOUT_PREFIX = (
     "https://api.uwear.ai/generation-upscale",
-    "the vendor's summary page: the /api/v1 aliases are not used for generation; ours tries them after a 404",
+    "the vendor's summary page says that /api/v1 is not used for generation; our adapter tries it after a 404",
 )
-UNSAID = "the skeleton's `Authorizations` say HTTPBearer; its samples forget it"
+UNSAID = "the page's `Authorizations` name HTTPBearer, but its samples leave it out"
 
 X_API_KEY = {"x-api-key": "<KEY>", "content-type": "multipart/form-data"}
 NAMED = {"output_format": ("jpeg", ALWAYS_NAMED)}
@@ -92,9 +95,9 @@ PROCESS_REQUEST = {
     "output_height": "1080", "output_width": "1920", "output_format": "jpeg", "crop_to_fill": "false",
     "face_enhancement": "true", "face_enhancement_creativity": "0",
 }  # fmt: skip
-# The example's face_enhancement is true. The newer pages want a strength with it.
+# The example sets face_enhancement to true. Newer pages require a strength with that setting.
 FACES = {"face_enhancement_strength": ("0.8", "newer pages of models require it with face_enhancement=true")}
-KIND = {"category": ("Enhance", "OpenAPI 1.2.0: it tells models of one name apart")}
+KIND = {"category": ("Enhance", "OpenAPI 1.2.0 has it to distinguish models with the same name")}
 NO_IMAGE_SENT = {"input_height": "1080", "input_width": "1920"}
 
 
@@ -106,7 +109,7 @@ def topaz(
     call: str = "submit",
     **how: str,
 ) -> Published:
-    """Return a form of Topaz. Its tags are its fields and `how` it is sent."""
+    """Return a published form of Topaz. Its tags are its fields and `how`, the tags that say how the image is sent."""
     tags = {name: value for name, value in fields.items() if value != IMAGE and name not in NO_IMAGE_SENT}
     url = f"https://api.topazlabs.com/image/v1/{path}"
     return Published(cited, "topaz", url, fields, {**tags, **how}, differs, X_API_KEY, call=call)
@@ -120,7 +123,7 @@ EXAMPLES: list[Published] = [
          "mode": "Super Focus V2", "strength": 0.6, "output_format": "jpeg"},
         {"model": "topaz-labs/sharpen-gen", "mode": "Super Focus V2", "strength": "0.6", "output_format": "jpeg"},
         {"image_url": OUR_LINK,
-         "model": ("topaz-labs/sharpen-gen", "the schema of the same page gives this mode to sharpen-gen alone")},
+         "model": ("topaz-labs/sharpen-gen", "in the schema of the same page only sharpen-gen has this mode")},
         headers_differ={"x-client-request-id": ("0123456789abcdef0123456789abcdef-2-3", TRACED)},
     ),
     Published(f"{OXEN_PAGE}, Async, Minimal", "oxen", QUEUE, OXEN_MINIMAL, {}, OXEN_MINIMAL_DIFFERS),
@@ -130,7 +133,7 @@ EXAMPLES: list[Published] = [
     Published(
         f"{UWEAR_PAGE}, model recraft", "uwear", "https://api.uwear.ai/api/v1/generation-upscale", UWEAR_SKELETON, {},
         {**UWEAR_DIFFERS, "model_name": ("recraft", "a placeholder on the page"),
-         "generation_settings": (LEFT_OUT, "the page: recraft does not accept custom generation_settings")},
+         "generation_settings": (LEFT_OUT, "the page says that recraft does not accept custom generation_settings")},
         {"content-type": "application/json"}, {"authorization": ("Bearer <KEY>", UNSAID)},
         url_differs=WITHOUT_PREFIX,
     ),
@@ -160,8 +163,8 @@ EXAMPLES: list[Published] = [
     topaz(
         f"{OPENAPI}, EnhanceRequest, with a link in the image's place", "enhance/async",
         {"model": "Standard V2", "image": IMAGE, **PROCESS_REQUEST},
-        {**FACES, "image": (LEFT_OUT, "the link stands in its place"),
-         "source_url": (LINK, "asked for by input_by=link; OpenAPI 1.0.0 has no such field")}, input_by="link",
+        {**FACES, "image": (LEFT_OUT, "source_url replaces it"),
+         "source_url": (LINK, "input_by=link asks for it; OpenAPI 1.0.0 has no such field")}, input_by="link",
     ),
     topaz(
         f"{OPENAPI}, EnhanceGenRequest, the example of every field", "enhance-gen/async",

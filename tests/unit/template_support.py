@@ -1,4 +1,4 @@
-"""template.yaml as data, and the questions that its tests ask."""
+"""Reads template.yaml as data and helps the tests to search it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FUNCTIONS = ("Submit", "Poll", "Finalize", "Sweep")
 
 
 class Loader(yaml.SafeLoader):
-    """Reads `!Ref x` as {"Ref": "x"} and `!Other x` as {"Fn::Other": x}."""
+    """Loads YAML. It reads `!Ref x` as {"Ref": "x"}, and any other tag `!Other x` as {"Fn::Other": x}."""
 
 
 def read_tag(loader: Loader, tag: str, node: yaml.Node) -> Any:
@@ -41,7 +41,7 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def mentions(node: Any, name: str) -> bool:
-    """Say whether a Ref, GetAtt or Sub anywhere below names the parameter or resource."""
+    """Say whether a Ref, GetAtt or Sub anywhere in `node` names this parameter or resource."""
     if isinstance(node, dict):
         return any(
             (key == "Ref" and value == name)
@@ -54,7 +54,7 @@ def mentions(node: Any, name: str) -> bool:
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:
-    """Yield the statements of a role's own policies and of those attached to it."""
+    """Yield all statements of a role: those of its own policies and of the policies attached to it."""
     apart = [
         it["Properties"] for it in of_type("AWS::IAM::Policy").values() if {"Ref": role} in it["Properties"]["Roles"]
     ]
@@ -79,8 +79,8 @@ def environment(function: str) -> set[str]:
 
 
 def target(statement: dict[str, Any]) -> str:
-    """Return the short name of a statement's one resource: `IntakeQueue.Arn`, `input bucket/*`, or the ARN after the
-    account.
+    """Return a short name for the statement's only resource: `IntakeQueue.Arn`, `input bucket/*`, or the part of the
+    ARN that follows the account id.
     """
     ((kind, value),) = statement["Resource"].items() if isinstance(statement["Resource"], dict) else (("", "*"),)
     if isinstance(value, list):
@@ -90,7 +90,9 @@ def target(statement: dict[str, Any]) -> str:
 
 
 def cited(name: str) -> list[dict[str, str]]:
-    """Return the rows of the first table of docs/<name> that has code in its first column: column title → text."""
+    """Return the rows of docs/<name> that begin with code. Each row is a dict from column title to text. The titles are
+    those of the page's first table.
+    """
     lines = (ROOT / "docs" / name).read_text().splitlines()
     header: list[str] = []
     found = []

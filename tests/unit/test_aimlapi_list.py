@@ -1,4 +1,4 @@
-"""The reads of the AI/ML API adapter: the request log, which decides whether a lost call was paid, and the account.
+"""Tests what the AI/ML API adapter reads: the request log, which decides whether a lost call was paid, and the account.
 
 Half a log must never look like a whole one. If it did, a call that is missing in it would be made and paid again.
 """
@@ -34,7 +34,7 @@ def aimlapi(vendor: Callable[[httpx.Request], httpx.Response]) -> Aimlapi:
 
 
 def row(name: object, status: object = "succeeded", **fields: Any) -> dict[str, Any]:
-    """Return a row of the log as the usage logs page shows it."""
+    """Return a row of the log, as the vendor's page about usage logs shows it."""
     return {
         "created": "2026-11-21T14:00:05.000Z",
         "status": status,
@@ -53,7 +53,7 @@ def page(rows: list[Any], more: object = False) -> httpx.Response:
 
 
 def full(number: int = 0) -> list[dict[str, Any]]:
-    """Return a full page of other people's rows."""
+    """Return a full page of the log, whose rows belong to other calls than ours."""
     return [row(f"other-{number}-{place}") for place in range(module.PAGE_LIMIT)]
 
 
@@ -105,7 +105,7 @@ def test_a_short_page_that_promises_more_is_not_the_end() -> None:
 
 @pytest.mark.parametrize("pages", [None, [], "text", 7, {}, {"total": 101}, {"has_more": None}])
 def test_a_log_that_does_not_say_whether_it_goes_on_ends_with_an_empty_page(pages: Any) -> None:
-    """A short page proves nothing, because the vendor may return fewer rows than were asked for."""
+    """A short page does not prove the end, because the vendor may return fewer rows than were requested."""
     short = answer({"data": [row("other-1"), row("other-2")], "pagination": pages})
     vendor = Vendor(short, *(answer({"data": rows, "pagination": pages}) for rows in ([row(str(HANDLE))], [])))
     (found,) = aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
@@ -172,7 +172,7 @@ def test_refused_attempts_are_among_them_as_failed_and_cost_nothing() -> None:
 
 @pytest.mark.parametrize("refused_first", [True, False])
 def test_a_refused_call_never_hides_the_one_of_the_same_name_that_was_taken(refused_first: bool) -> None:
-    """This happens after a 401, when the key is read again."""
+    """The log has both calls after a 401. The key is then read again, and the call is repeated under the same name."""
     rows = [row(str(HANDLE)), row(str(HANDLE), "failed", cost={"usd": 0, "credits": 0})]
     vendor = Vendor(page(rows if refused_first else rows[::-1]))
     (found,) = aimlapi(vendor).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)

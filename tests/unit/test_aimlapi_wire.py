@@ -1,6 +1,7 @@
-"""The exact bytes of the AI/ML API adapter: what it sends to which path, and what each answer means.
+"""Tests the exact bytes that the AI/ML API adapter sends, the paths that it sends them to, and what each answer means.
 
-The transport is httpx's mock. test_aimlapi_list.py tests the request log, and test_synchronous_calls.py the results.
+The transport is httpx's mock. test_aimlapi_list.py tests the request log, and test_synchronous_calls.py tests the
+results.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def submit(provider: Aimlapi, keep: Any = refuse_to_keep, image: ImageStream = L
 
 
 def submitted(body: Any, status: int = 200, **headers: str) -> tuple[Any, Kept]:
-    """Return what a submit with this answer came to, and what it staged."""
+    """Submit to a vendor that gives this answer. Return the submission and the store of staged results."""
     kept = Kept()
     return submit(aimlapi(split(Vendor(answer(body, status, **headers)), Host())), kept), kept
 

@@ -1,4 +1,4 @@
-"""The architecture, checked in the source: who may import what, where each concern lives, and how long files may be."""
+"""Tests the architecture in the source: which module may import which, where each concern lives, and how long files may be."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
     "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.queue_messages", "darkroom.images",
-    "darkroom.model_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
+    "darkroom.allowed_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
     "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
     "darkroom.timestamps",
 }  # fmt: skip
-# The packages of words, and what each may import besides itself.
+# The modules that define the domain's words, and the modules that each of them may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}
-ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.adapter_factory", "darkroom.container"}
-# Only retries of ledger writes, and of results that can be fetched only once, may wait.
+ROOMS = {"darkroom.aws", "darkroom.pipeline", "darkroom.providers", "darkroom.adapters", "darkroom.container"}
+# The calls that may wait. Only retries of ledger writes, and of results that can be fetched only once, may do so.
 SLEEPERS = {
     "layers/core/darkroom/aws/ledger_table.py": ["self.sleep"],
     "layers/core/darkroom/providers/synchronous.py": ["downloads.sleep"],
 }
-# Where `time.sleep` is the default of what they call.
+# The files in which `time.sleep` is the default of a field.
 SLEEP_DEFAULTS = {"layers/core/darkroom/aws/ledger_table.py", "layers/core/darkroom/providers/downloads.py"}
-MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # a file over 300 lines says why in its docstring
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # the docstring of a file over 300 lines says why
 
 
 @cache
@@ -55,7 +55,7 @@ def is_typing_only(node: ast.stmt) -> bool:
 
 
 def imports(path: Path, *, typing_too: bool = True) -> Iterator[str]:
-    """Yield every imported module by its full name; `from darkroom import events` gives `darkroom.events`."""
+    """Yield the full name of every imported module. `from darkroom import events` gives `darkroom.events`."""
     skipped = {
         id(inner)
         for node in ast.walk(parsed(path))
@@ -84,13 +84,13 @@ def _from(path: Path, node: ast.ImportFrom) -> Iterator[str]:
 
 
 def ours(path: Path, *, typing_too: bool = True) -> set[str]:
-    """Return what it imports of the runtime, as `darkroom.<name>`."""
+    """Return the parts of the runtime that the file imports, as `darkroom.<name>`."""
     found = (name for name in imports(path, typing_too=typing_too) if name.split(".")[0] == "darkroom")
     return {".".join(name.split(".")[:2]) for name in found}
 
 
 def foreign(path: Path) -> set[str]:
-    """Return the imported packages that are neither the standard library's nor ours."""
+    """Return the packages that the file imports and that are neither ours nor in the standard library."""
     tops = {name.split(".")[0] for name in imports(path)}
     return {top for top in tops if top not in sys.stdlib_module_names and not top.startswith("darkroom")}
 
@@ -116,7 +116,7 @@ def name(path: Path) -> str:
 
 
 def offenders(breaks: Callable[[Path], object], paths: Iterable[Path]) -> dict[str, object]:
-    """Return each file that breaks the rule, with what `breaks` found; empty means that nothing is wrong."""
+    """Return each file that breaks the rule, with what `breaks` found in it. The result is empty if no file breaks the rule."""
     return {name(path): wrong for path in paths if (wrong := breaks(path))}
 
 
@@ -153,7 +153,7 @@ def test_handlers_know_the_container_and_what_they_translate() -> None:
     known = {
         "darkroom.container",
         "darkroom.queue_messages",
-        "darkroom.pipeline.submit_outcomes",
+        "darkroom.pipeline.message_outcomes",
         "darkroom.aws.executions",
     }
 
@@ -198,7 +198,7 @@ def test_simulators_import_nothing_of_the_application() -> None:
 
 
 def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
-    """Two files name `time.sleep` as a default. Two files call the function they were given."""
+    """Two files name `time.sleep` as a default. Two files call the function that they were given."""
 
     def breaks(path: Path) -> list[str]:
         nodes = list(ast.walk(parsed(path)))
@@ -249,7 +249,7 @@ def test_no_provider_raises_with_the_vendors_exception_attached() -> None:
 
 
 def _is_sleep_parameter(node: ast.AST) -> TypeGuard[ast.AnnAssign]:
-    """Say whether it is `sleep: Callable[[float], None] = …`, the field of a dataclass."""
+    """Say whether the node is `sleep: Callable[[float], None] = …`, a field of a dataclass."""
     return isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "sleep"
 
 

@@ -1,4 +1,4 @@
-"""How later commands reach a stack that stays running. No stack is started."""
+"""Tests how later commands reach a stack that keeps running in the background. No stack is started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT = Path("/some where/authority.pem")
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """Return the state file of a running stack, whose one process is this one."""
+    """Return the folder with the state of a running stack. This test's own process plays the stack's only process."""
     note: dict[str, Any] = {
         "pids": {"python": os.getpid()}, "url": "https://127.0.0.1:1", "authority": str(KEPT), "access_key": "id",
         "secret_key": "secret", "outputs": {}, "simulator_urls": {}, "providers": ["topaz"],

@@ -1,4 +1,4 @@
-"""The cost benchmark counts DynamoDB's units as the developer guide describes."""
+"""Tests that the cost benchmark counts DynamoDB's capacity units as the developer guide describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalog is valid, its lookups work, and the page of models names everything in it."""
+"""Tests that the catalog is valid, that its lookups work, and that the page of models names every model and parameter."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def test_each_endpoint_has_exactly_one_default_model() -> None:
     ]
 
 
-OWN_FACTS = {  # model → rate, largest input, largest result, largest factor, where they differ from the endpoint's
+# The models whose facts differ from those of their endpoint: credit rate, largest input, largest result, largest factor.
+OWN_FACTS = {
     "Recovery": (4, 16, 256, None),
     "Recover 3": (4, 24, 384, None),
     "Standard MAX": (4, 24, 384, None),
@@ -251,7 +252,7 @@ def test_every_source_says_its_date_and_how_strong_it_is(provider: str) -> None:
 
 
 def of(provider: str) -> str:
-    """Return the page's text about one provider."""
+    """Return the part of the page that is about one provider."""
     return PAGE.split(f"\n## {provider}\n")[1].split("\n## ")[0]
 
 

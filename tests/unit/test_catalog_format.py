@@ -1,4 +1,4 @@
-"""The format of the catalogs: what an endpoint or a model may say, and the defaults."""
+"""Tests the format of the catalogs: which facts an endpoint or a model may state, and the defaults."""
 
 from __future__ import annotations
 

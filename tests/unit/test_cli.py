@@ -1,4 +1,4 @@
-"""The operator's command line and its output: options, missing extras, hostile names, final tables."""
+"""Tests the operator's command line and its output: options, missing extras, hostile names and final tables."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_a_job_that_waits_its_turn_is_still_open() -> None:
 
 def test_a_child_is_gone_when_its_block_ends(tmp_path: Path) -> None:
     with ending(start("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path)) as child:
-        # The process has this command line only after it has started.
+        # The process shows this command line only after it has started.
         child.wait_for(lambda: is_running(child.pid, "time.sleep"), 120)
     assert not is_running(child.pid, "time.sleep")
 

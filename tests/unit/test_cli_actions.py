@@ -1,4 +1,4 @@
-"""The operator's commands that change something: what they refuse, what they ask, and what they leave in the ledger."""
+"""Tests the operator's commands that change something: what they refuse, what they ask, and what they leave in the ledger."""
 
 from __future__ import annotations
 
@@ -168,14 +168,14 @@ def test_one_job_that_changed_meanwhile_does_not_stop_the_others(
     application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [refused(application, f"{name}.jpg") for name in "ab"]
-    own = application.ports["interventions"].rerun
+    own = application.ports["operator_ledger"].rerun
 
     def moves_first(self: object, job: Job, *more: Any) -> Job:
         if job.job_id == jobs[0].job_id:
             raise LostClaim("the job moved on")
         return own(job, *more)
 
-    monkeypatch.setattr(type(application.ports["interventions"]), "rerun", moves_first)
+    monkeypatch.setattr(type(application.ports["operator_ledger"]), "rerun", moves_first)
     answer = run("rerun", "--code", "UnsupportedFormat")
     assert (answer.exit_code, now(application, jobs[1]).run) == (1, 2)
     assert "1 of 2 run again" in answer.stdout

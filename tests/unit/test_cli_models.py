@@ -1,5 +1,5 @@
-"""`darkroom models` shows every provider and model, for people and for programs. For a wrong name it suggests the
-right one.
+"""Tests that `darkroom models` shows every provider and model, to people and to programs. For a wrong name it suggests
+the right one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog
 from darkroom.catalog.parameter_values import describe_allowed
-from darkroom_cli import catalog_wording, model_tables
+from darkroom_cli import model_tables, model_wording
 
 EVERY = [(provider, model) for provider in catalog.providers() for model in catalog.load(provider).models]
 PROVIDERS = pytest.mark.parametrize("provider", catalog.providers())
@@ -46,8 +46,8 @@ def test_a_provider_shows_all_its_models(provider: str) -> None:
     book = catalog.load(provider)
     shown = run("models", provider.upper()).stdout.splitlines()
     for model in book.models.values():
-        rows = [row for row in shown if f" {model.name} " in row and catalog_wording.price(book, model) in row]
-        assert any(catalog_wording.size(model) in row and catalog_wording.megapixels(model) in row for row in rows), (
+        rows = [row for row in shown if f" {model.name} " in row and model_wording.price(book, model) in row]
+        assert any(model_wording.size(model) in row and model_wording.megapixels(model) in row for row in rows), (
             model.name
         )
 
@@ -182,7 +182,7 @@ def test_a_narrow_terminal_loses_nothing(provider: str) -> None:
 )
 def test_the_rule_of_the_price_is_said_in_words(facts: str, words: str) -> None:
     book = catalog.parse(MINIMAL.replace("mp_per_credit = 0.5", facts))
-    assert catalog_wording.price(book, book.models["One"]) == words
+    assert model_wording.price(book, book.models["One"]) == words
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_the_rule_of_the_price_is_said_in_words(facts: str, words: str) -> None:
 )
 def test_what_a_model_gives_is_said_in_words(facts: str, size: str, synchronous: str, output: str) -> None:
     model = catalog.parse(MINIMAL.replace("max_input_mp = 10", f"max_input_mp = 10\n{facts}")).models["One"]
-    assert (catalog_wording.size(model), catalog_wording.synchronous(model), catalog_wording.output(model)) == (
+    assert (model_wording.size(model), model_wording.synchronous(model), model_wording.output(model)) == (
         size,
         synchronous,
         output,
@@ -204,7 +204,7 @@ def test_what_a_model_gives_is_said_in_words(facts: str, size: str, synchronous:
 
 
 def test_amounts_have_no_exponent() -> None:
-    assert [catalog_wording.amount(Decimal(text)) for text in ("1E+3", "0.50", "0.0000005")] == [
+    assert [model_wording.amount(Decimal(text)) for text in ("1E+3", "0.50", "0.0000005")] == [
         "1,000",
         "0.5",
         "0.0000005",

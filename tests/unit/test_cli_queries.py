@@ -1,4 +1,4 @@
-"""The operator's commands that only show something: what they show, how it is escaped, and their exit codes."""
+"""Tests the operator's commands that only show something: what they show, how they escape it, and their exit codes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""What a cold start loads: each handler in a new process, with its use case made. These are lists of modules, not
-times.
+"""Tests which modules a cold start loads. Each handler starts in a new process and makes its use case.
 
-benchmarks/cold_start.py measures the milliseconds.
+These tests check no times. benchmarks/cold_start.py measures the milliseconds.
 """
 
 from __future__ import annotations
@@ -18,15 +17,16 @@ from tests.unit.template_support import FUNCTIONS, ROOT
 from tests.unit.test_container import ENVIRONMENT
 
 HANDLERS = [name.lower() for name in FUNCTIONS]
-# Each costs between a tenth of a boto3 client and several of them, and no function needs it.
+# No function needs these modules. Loading one takes between a tenth of the time of making a boto3 client and several
+# times that time.
 NEVER = {
     "awscrt", "aws_xray_sdk", "pydantic", "PIL", "asyncio", "boto3.s3.inject", "darkroom_cli", "darkroom_local",
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
     "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands",
-    "darkroom.pipeline.probe", "darkroom.aws.interventions",
+    "darkroom.pipeline.spelling_probe", "darkroom.aws.operator_ledger",
 }  # fmt: skip
-# The modules of each function's use case; everything else in `pipeline` belongs to others.
+# The modules of `pipeline` that each function loads. The other modules there belong to other functions.
 STORIES = {
     "submit": {
         "process_binding",
@@ -37,10 +37,10 @@ STORIES = {
         "dispatch",
         "submit_retries",
         "submit",
-        "submit_outcomes",
+        "message_outcomes",
     },
     "poll": {"poll"},
-    "finalize": {"settlement", "delivery", "finalize", "submit_outcomes"},
+    "finalize": {"settlement", "delivery", "finalize", "message_outcomes"},
     "sweep": {
         "abandoned_multiparts",
         "process_binding",
@@ -49,23 +49,23 @@ STORIES = {
         "account_reconciliation",
         "retiring_models",
         "sweep",
-        "submit_outcomes",
+        "message_outcomes",
     },
 }
-# The pure packages that take time to import, and the functions that need them.
+# Modules of the runtime that take time to import, and the functions that need them.
 NEEDED_BY = {
     "darkroom.catalog": {"submit"},
     "darkroom.images": {"submit", "finalize"},
     "darkroom.planning": {"submit"},
     "darkroom.setting_layers": {"submit"},
-    "darkroom.aws.multipart_copy": {
+    "darkroom.aws.multipart_put": {
         "submit",
         "finalize",
         "sweep",
-    },  # behind the output bucket, to which all three may report
+    },  # the output bucket uses it, and all three functions may write reports there
     "darkroom.aws.presigned_urls": {"submit"},
     "darkroom.aws.staged_results": {"submit", "finalize"},
-    "darkroom.aws.sweep_records": {"sweep"},
+    "darkroom.aws.sweep_queries": {"sweep"},
 }
 OF_A_CALL = {
     "httpx",
@@ -103,14 +103,14 @@ adapters.providers["topaz"]
 adapter = sorted(sys.modules)
 from darkroom import catalog
 read = catalog.load.cache_info().currsize
-adapters.outputs.multipart_copy.context()
+adapters.outputs.multipart_put.context()
 print(json.dumps([use_case, adapter, made, frozen, len(sessions), read, len(contexts), len(clients)]))
 """
 
 
 class Start:
-    """One cold start: the modules after making the use case and after making the first adapter, and what was made
-    by then.
+    """Holds which modules one cold start had loaded after making the use case and after making the first adapter, and
+    how many clients and other objects were made by then.
     """
 
     def __init__(self, found: list[Any]) -> None:
@@ -120,7 +120,7 @@ class Start:
 
 @cache
 def start(handler: str) -> Start:
-    """Start the handler in a new process with this environment's packages, which are more than the layer's."""
+    """Start the handler in a new process. It may import all packages of this environment, which has more than the layer."""
     paths = os.pathsep.join(str(ROOT / name) for name in ("functions", "layers/core"))
     environment = {**ENVIRONMENT, "PYTHONPATH": paths, "PATH": os.defpath, "AWS_DEFAULT_REGION": "us-east-1"}
     program = PROGRAM.format(handler=handler)

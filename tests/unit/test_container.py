@@ -1,4 +1,4 @@
-"""The container: which environment it reads, how it makes clients, whom it alerts, which adapters it lets be replaced."""
+"""Tests the container: which environment it reads, how it makes clients, whom it alerts, and which adapters can be replaced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENVIRONMENT = {
 
 
 class Clients:
-    """Makes an object for a service, and records for which."""
+    """Makes an object for each requested service, and records the service's name."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
@@ -62,9 +62,9 @@ def test_the_operators_use_cases_are_made_of_that_environment_and_those_clients(
     assert operate is theirs.operate
     assert clients.made == []
     adapters: Any = theirs.adapters
-    parts = (adapters.intake, adapters.interventions.table, adapters.ledger.table, adapters.sources, adapters.staging)
+    parts = (adapters.intake, adapters.operator_ledger.table, adapters.ledger.table, adapters.sources, adapters.staging)
     assert [part.client.made_for for part in parts] == ["sqs", "dynamodb", "dynamodb", "s3", "s3"]
-    assert clients.made == ["sqs", "dynamodb", "s3"]  # one client for each service, made when it is first used
+    assert clients.made == ["sqs", "dynamodb", "s3"]  # each service has one client, made when it is first used
 
 
 def test_an_adapter_is_made_when_its_provider_is_first_named_and_once() -> None:
@@ -115,7 +115,9 @@ def test_no_text_form_shows_the_environment() -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> None:
-    """This covers the parts that are only made when they are used. The operator's commands run like Submit."""
+    """The test also makes the parts that are otherwise made only when they are used. The operator's commands use
+    Submit's environment.
+    """
     given = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"] | variables(function)
     values = {name: ENVIRONMENT.get(name, "") for name in given}
     made = Container(values, clients=Clients())

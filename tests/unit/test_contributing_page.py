@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names only files that exist."""
+"""Tests that CONTRIBUTING.md names only files that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a folder of results says about earlier runs, and which files a run leaves out. Nothing is uploaded."""
+"""Tests what credits.csv in a folder of results says about earlier runs, and which files a run leaves out. Nothing is
+uploaded.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def photo(tmp_path: Path) -> Item:
 
 
 def completed(item: Item, out: Path, result: str = "photo.jpg", real: set[str] = TOPAZ) -> None:
-    """Leave the result and its row, like a run."""
+    """Write a result into the folder and its row into credits.csv, as a run does."""
     out.mkdir(exist_ok=True)
     (out / result).write_bytes(b"better")
     job = JobView("1", JobStatus.COMPLETED, "topaz", "Standard V2")
@@ -205,7 +207,7 @@ def no_stack(**_: object) -> Iterator[None]:
 
 @pytest.fixture
 def asked(photo: Item, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run with a real key on a machine that cannot start a stack."""
+    """Return the arguments of a `local run` command. A real API key is set, and no stack can be started."""
     monkeypatch.setenv("TOPAZ_API_KEY", REAL)
     monkeypatch.setattr("darkroom_local.local_stack.local_stack", no_stack)
     return ["local", "run", str(photo.path.parent), "--out", str(out), "--set", "scale=2"]

@@ -1,4 +1,4 @@
-"""docs/decisions.md: the index is complete, and every decision has a date, a status and a rejected option."""
+"""Tests that docs/decisions.md has a complete index, and that every decision has a date, a status and a rejected option."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENTRIES = dict(entry.split("\n", 1) for entry in PAGE.split("\n## ")[1:])
 
 
 def anchor(title: str) -> str:
-    """Return the fragment that links to a heading."""
+    """Return the part of a link after `#` that leads to a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 

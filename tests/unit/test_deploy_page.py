@@ -1,4 +1,4 @@
-"""docs/deploy.md compared with template.yaml: the parameters, and what each role may do."""
+"""Tests that docs/deploy.md agrees with template.yaml about the parameters and about what each role may do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def said() -> dict[str, set[str]]:
-    """Return the actions by role. A row without a role belongs to the one above."""
+    """Return the actions that the page lists for each role. A row without a role belongs to the role above it."""
     found: dict[str, set[str]] = {}
     role = ""
     for named, listed, *_ in table("Permissions"):

@@ -1,7 +1,7 @@
-"""Downloads of results: where a link may lead, what is sent there, and that only complete results count.
+"""Tests downloads of results: where a link may lead, what is sent there, and that only complete results count.
 
-All tests patch the resolver (`socket.getaddrinfo`), because no test network has these addresses. The hosts are
-httpx's mock; test_downloads_sockets.py has real ones.
+All tests replace the resolver (`socket.getaddrinfo`), because no test network has these addresses. The hosts are
+httpx's mock. test_downloads_sockets.py uses real hosts.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def test_a_host_that_does_not_resolve_is_asked_again_later(monkeypatch: pytest.M
     resolve()
     with pytest.raises(ResultNotReady):
         opened(Host())
-    monkeypatch.setattr(socket, "getaddrinfo", fail)  # as above
+    monkeypatch.setattr(socket, "getaddrinfo", fail)  # no real resolver fails when a test asks for it
     with pytest.raises(ResultNotReady):
         opened(Host())
 
@@ -132,7 +132,7 @@ def test_a_port_is_named_in_the_host_header_unless_it_is_the_usual_one() -> None
 
 
 def redirecting(*locations: str | None) -> tuple[Callable[[httpx.Request], httpx.Response], list[httpx.Request]]:
-    """Return a host that redirects to each location in turn and then serves the content."""
+    """Return a host that redirects to each location in turn and then serves the content, and the list of its requests."""
     host, left, seen = Host(), list(locations), []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,6 @@
-"""A link's bytes: ranges, hosts without ranges, changed files, cut and overlong bodies. The hosts are httpx's mock."""
+"""Tests how a link's bytes are read: ranges, hosts without ranges, changed files, and bodies that are cut or too long.
+The hosts are httpx's mock.
+"""
 
 from __future__ import annotations
 
@@ -164,7 +166,7 @@ def test_the_text_of_a_link_shows_neither_its_address_nor_its_bytes() -> None:
 
 
 class Zeros(httpx.SyncByteStream):
-    """A hundred megabytes, made while they are read."""
+    """Sends a hundred megabytes of zeros, which are made only while they are read."""
 
     count = 100 * 1024 * 1024
 
@@ -199,4 +201,4 @@ def test_a_stream_left_early_closes_its_connection() -> None:
     pieces: Any = opened(host).stream()
     next(pieces)
     pieces.close()
-    assert len(closed) == 2  # the head's and the stream's
+    assert len(closed) == 2  # the bodies of the first request and of the stream

@@ -1,5 +1,5 @@
-"""Results that a vendor protects with its key: the key goes only to the API's own origin, and only if it is required
-there.
+"""Tests results that a vendor protects with its API key. The key goes only to the API's own origin, and only if that
+origin requires it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AS_STRANGERS = (401, 403, 404)
 
 
 class Hub:
-    """The vendor and all other hosts. It answers by URL, and records which requests had the key."""
+    """Plays the vendor and all other hosts. It answers by URL and records which requests carried the key."""
 
     def __init__(self, link: str, closed: tuple[str, ...] = (), moved: Mapping[str, str] | None = None) -> None:
         self.link, self.closed, self.moved, self.host = link, closed, moved or {}, Host()
@@ -45,7 +45,7 @@ class Hub:
 
 
 def opened(hub: Callable[[httpx.Request], httpx.Response], base_url: str = BASE, local: bool = False) -> bytes:
-    """Return the head of the result, read through the adapter."""
+    """Return the first ten bytes of the result, read through the adapter."""
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(hub))
     with Oxen(base_url, Keys("key-1"), client, Downloads(client, local=local)).result(PROCESS) as link:
         return link.read(0, 10)

@@ -1,4 +1,4 @@
-"""Downloads over real sockets and real TLS: the address is pinned, and the certificate is the host's own."""
+"""Tests downloads over real sockets and real TLS: the address is pinned, and the certificate must be the host's own."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NAME, OTHER_NAME = "results.test", "other.test"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves the content whole, half of it under /cut, and redirects /away to another name of the same address."""
+    """Serves the content, and only half of it under /cut. /away redirects to another name of the same address."""
 
-    protocol_version = "HTTP/1.1"  # clients may keep connections
+    protocol_version = "HTTP/1.1"  # clients may reuse a connection
 
     def do_GET(self) -> None:
         self.server.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))  # type: ignore[attr-defined]
@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Ignores clients that disconnect early: some tests read only a range."""
+    """Ignores clients that disconnect early, because some tests read only a range."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Write no log."""
@@ -72,13 +72,13 @@ def plain() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Return certificates for NAME alone."""
+    """Return certificates that are valid for NAME only."""
     return issue(tmp_path_factory.mktemp("tls"), NAME)
 
 
 @pytest.fixture
 def secure(certificates: Certificates) -> Iterator[Any]:
-    """Yield the server over TLS. `names` are the names that clients asked for."""
+    """Yield the server over TLS. Its `names` are the host names that clients asked for."""
     names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.chain, certificates.key)
@@ -90,10 +90,10 @@ def secure(certificates: Certificates) -> Iterator[Any]:
 
 @pytest.fixture
 def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names asked of the resolver. The first answer is loopback, later ones an inner address: a rebinding
-    attack.
+    """Return the list of names that the resolver is asked for. The first answer for a name is the loopback address, and
+    later answers are a private address. This is a rebinding attack.
 
-    It is patched because no real resolver does this on request. Numeric addresses go to the real one.
+    The resolver is replaced because no real one does this on request. Numeric addresses still go to the real one.
     """
     real: Callable[..., list[Any]] = socket.getaddrinfo
     asked: list[str] = []
@@ -116,7 +116,7 @@ def downloads(context: ssl.SSLContext = NO_TLS) -> Downloads:
 
 
 def fetch(url: str, context: ssl.SSLContext = NO_TLS) -> bytes:
-    """Read the head, which takes one lookup and one connection."""
+    """Return the body of one request, which takes one lookup and one connection."""
     found = downloads(context)
     response = found.follow_redirects(url, {})[0]
     try:

@@ -1,4 +1,4 @@
-"""The closed set of error codes, and its page for people."""
+"""Tests the closed set of error codes and the page that explains them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONTRACT = {
 
 
 def rows() -> dict[str, list[str]]:
-    """Return the table's rows by code: how the job ends, cause, cure, who acts."""
+    """Return the rows of the page's table by code. A row says how the job ends, the cause, the cure, and who must act."""
     found = {}
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]

@@ -1,5 +1,5 @@
-"""docs/glossary.md compared with the code: one line for each word, a line for each file of the pipeline, no unused
-word.
+"""Tests that docs/glossary.md agrees with the code: each word has one line, each file of the pipeline has a line, and
+every word is used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RETIRED = ("dead letter queue", "take-over", "verdict", "workflow")
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Return the word, meaning and file of every line."""
+    """Return the word, the meaning and the file of every line of the table."""
     lines = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| Word")]
     return [(word, meaning, file) for word, meaning, file in (_cells(line) for line in lines)]
 
@@ -36,8 +36,8 @@ WORDS = [word for word, _, _ in rows()]
 
 
 def code() -> str:
-    """Return the shipped code and the command line as lower-case text, in which `in_doubt` and `in-doubt` read `in
-    doubt`.
+    """Return the code of the application and of the command line as lower-case text. `in_doubt` and `in-doubt` become
+    `in doubt` in it.
     """
     texts = (path.read_text(encoding="utf-8") for tree in TREES for path in sorted((ROOT / tree).rglob("*.py")))
     return re.sub(r"[-_\s]+", " ", "\n".join(texts)).lower()

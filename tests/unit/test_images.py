@@ -1,4 +1,4 @@
-"""`inspect` agrees with Pillow about real pictures, and refuses other files with an error that names the problem."""
+"""Tests that `inspect` agrees with Pillow about real pictures, and refuses other files with an error that names the problem."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORIENTATION = 274
 
 
 class Meter:
-    """Serves ranges of bytes and counts them. Fails on a byte read twice or outside the object."""
+    """Serves ranges of bytes and records them. It fails if a byte is read twice or lies outside the object."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

@@ -1,4 +1,6 @@
-"""`inspect` answers any bytes with facts or a refusal, within its budget. Truncated pictures are refused."""
+"""Tests that `inspect` answers any bytes with facts or a refusal, within its limits of time and reads. Truncated
+pictures are refused.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from darkroom.images import MAX_BYTES, MAX_READS, inspect
 from darkroom.model import ImageFacts
 
 MUTATIONS = 400
-MAX_SECONDS = 1.0  # of CPU; a tenth of it suffices on an idle machine
+MAX_SECONDS = 1.0  # in CPU seconds; an idle machine needs a tenth of it
 
 
 def saved(image: Image.Image, image_format: str, **options: object) -> bytes:
@@ -93,7 +95,7 @@ def test_random_mutations_raise_nothing_but_a_refusal_and_stay_in_the_budget(nam
     for _ in range(MUTATIONS):
         data = bytearray(whole)
         for _ in range(chance.choice((1, 2, 8, 40))):
-            # Headers and directories are at either end, so most changes hit there.
+            # Headers and directories are at the two ends of a file, so most changes are made there.
             at = chance.choice((chance.randrange(64), chance.randrange(len(data)), -1 - chance.randrange(256)))
             data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
         if chance.random() < 0.3:

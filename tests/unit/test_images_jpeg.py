@@ -1,4 +1,4 @@
-"""JPEG segments: frames, orientation, the end of the scan, and what is refused."""
+"""Tests the segments of JPEG files: frames, orientation, the end of the scan, and what is refused."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_exif_directory_outside_its_segment_is_passed_over() -> None:
     inside = exif(6)
     outside = SOI + exif(6, offset=0x7FFFFFFF) + frame() + REST
     assert size(outside) == (4, 3)
-    # The offset points to a directory, but in the next segment.
+    # The offset points to a directory, but that directory is in the next segment.
     aimed = segment(0xE1, b"Exif\x00\x00II*\x00" + struct.pack("<I", 8 + 4 + 6 + 8))
     assert size(SOI + aimed + inside[:4] + b"Else\x00\x00" + inside[10:] + frame() + REST) == (4, 3)
 

@@ -1,4 +1,4 @@
-"""PNG chunks: which ones mean alpha, orientation and completeness, and what is refused."""
+"""Tests which chunks of a PNG file mean alpha, orientation and completeness, and what is refused."""
 
 from __future__ import annotations
 

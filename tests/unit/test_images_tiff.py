@@ -1,4 +1,4 @@
-"""TIFF and BigTIFF built by hand: directories anywhere, strips and tiles, pages, alpha, and what is refused."""
+"""Tests TIFF and BigTIFF files built by hand: directories at any place, strips and tiles, pages, alpha, and what is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tags = dict[int, tuple[int, list[int]]]
 
 
 class Builder:
-    """Writes a TIFF: pixels first, then the directories and what they point to."""
+    """Builds a TIFF file: first the pixels, then the directories and the data that they point to."""
 
     def __init__(self, order: str = "<", big: bool = False) -> None:
         self.order, self.big = order, big
@@ -48,7 +48,7 @@ class Builder:
 
 
 def page(order: str = "<", big: bool = False, pixels: int = 48, **changes: tuple[int, list[int]] | None) -> Builder:
-    """Return a 4 by 4 RGB picture in two strips of two rows. A change `t279=None` removes the tag."""
+    """Return a 4 by 4 RGB picture in two strips of two rows. An argument `t279=None` removes tag 279."""
     built = Builder(order, big)
     at = built.add(bytes(pixels))
     tags: Tags = {

@@ -1,4 +1,6 @@
-"""JPEGs with something behind them, as phones write them: the whole ones are accepted, the cut ones are not."""
+"""Tests JPEGs that have other data behind the picture, as phones write them. Whole pictures are accepted, and cut ones
+are not.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ PICTURES = {
 
 
 def video(length: int, seed: int = 1) -> bytes:
-    """Return a box of random bytes, as compressed video looks, then a box of tables of 32-bit numbers."""
+    """Return data like a video's: a box of random bytes, then a box with tables of 32-bit numbers."""
     chance = random.Random(seed)
     tables = b"".join(struct.pack(">I", number) for number in sorted(chance.randrange(length) for _ in range(3000)))
     media = chance.randbytes(length)
@@ -62,7 +64,7 @@ TRAILERS = {
 
 
 class Counted:
-    """Serves ranges of bytes and counts them."""
+    """Serves ranges of bytes and counts the reads and the bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.reads, self.bytes = data, 0, 0

@@ -1,4 +1,4 @@
-"""WebP and GIF: their readers agree with Pillow, refuse animations and refuse every cut file."""
+"""Tests that the readers of WebP and GIF agree with Pillow, refuse animations and refuse every cut file."""
 
 from __future__ import annotations
 

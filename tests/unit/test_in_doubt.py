@@ -1,4 +1,6 @@
-"""A job in doubt after a synchronous call, when the provider's log also shows refused attempts of the same run."""
+"""Tests how a job in doubt after a synchronous call is resolved if the provider's log also shows refused attempts of
+the same run.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,14 @@ from darkroom.model import (
     Handle,
     Job,
     JobStatus,
+    LostAnswer,
     ProcessState,
     Reservation,
     SendMode,
     Submission,
 )
 from darkroom.pipeline.in_doubt_lookup import InDoubt
-from darkroom.pipeline.submit_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 JOB_ID = "a" * 32
@@ -31,14 +34,14 @@ FAILED, LOST = ProcessState.FAILED, ProcessState.EXPIRED
 
 
 def found(attempt: int, state: ProcessState, suffix: str = "") -> FoundProcess:
-    """Return what a log shows of an attempt."""
+    """Return the entry that the provider's log shows for an attempt."""
     name = f"{JOB_ID}-1-{attempt}"
     return FoundProcess(name, name + suffix, state, None, NOW, PRICE if state is LOST else Decimal(0))
 
 
 @dataclass
 class Record:
-    """Replaces everything that a doubt may change, and a provider that shows a list."""
+    """Replaces the provider and all that resolving a doubt may change. It shows the list `shown` and records what was done."""
 
     shown: tuple[FoundProcess, ...] | None
     ended: list[tuple[object, ...]] = field(default_factory=list)
@@ -48,7 +51,7 @@ class Record:
         return "key"
 
     def find(self, handle: Handle, *rest: object) -> tuple[FoundProcess, ...] | None:
-        return self.shown if rest else None  # of the staged results: there is none
+        return self.shown if rest else None  # a call without `rest` asks for staged results, and there are none
 
     def orphan(self, provider: object, job: Job, process_id: str) -> None:
         self.ended.append(("orphan", process_id))
@@ -67,14 +70,15 @@ class Record:
 
 
 def settled(
-    *shown: FoundProcess, attempt: int = 4, send_mode: SendMode = SendMode.SYNCHRONOUS_LINK
+    *shown: FoundProcess, attempt: int = 4, send_mode: SendMode = SendMode.SYNCHRONOUS_LINK, looks: int = 1
 ) -> list[tuple[object, ...]] | None:
-    """Resolve a doubt about the attempt before this one. Return None if the call is proven absent."""
+    """Resolve the doubt about the attempt before `attempt`, after `looks` lookups. Return what was done; None if nothing was
+    accepted."""
     record: Any = Record(shown)
     job = Job(
         job_id=JOB_ID,
         run=1,
-        attempt=attempt,
+        attempt=attempt + looks - 1,
         status=JobStatus.SUBMITTING,
         source_bucket="in",
         source_key="a.png",
@@ -89,6 +93,7 @@ def settled(
         reservation=Reservation(
             credits_reserved=PRICE, credit_price_usd=Decimal(1), budget_month="2026-11", key_fingerprint="key"
         ),
+        lost=LostAnswer(lost_at=NOW - timedelta(hours=1), lost_attempt=attempt - 1),
     )
     in_doubt = InDoubt(
         ledger=record,
@@ -115,7 +120,7 @@ def test_a_refused_attempt_does_not_hide_one_that_runs() -> None:
 
 @pytest.mark.parametrize("attempts", [(1,), (2,), (1, 2)])
 def test_refused_attempts_alone_decide_nothing(attempts: tuple[int, ...]) -> None:
-    """The lost attempt may be any of them, or none of them, because other workers may have tried since."""
+    """The lost attempt may be one of these or none of them, because other workers may have tried since."""
     assert settled(*(found(attempt, FAILED) for attempt in attempts)) == [("doubt",)]
 
 
@@ -127,6 +132,12 @@ def test_an_empty_list_proves_the_call_absent() -> None:
 def test_the_failure_of_the_attempt_that_was_lost_ends_the_job(suffix: str) -> None:
     assert settled(found(1, FAILED), found(3, FAILED, suffix)) == [(ErrorCode.PROVIDER_FAILED, 0)]
     assert settled(found(9, FAILED), attempt=10) == [(ErrorCode.PROVIDER_FAILED, 0)]
+
+
+@pytest.mark.parametrize("looks", [1, 2, 7])
+def test_the_lost_attempt_is_known_however_often_was_looked_since(looks: int) -> None:
+    assert settled(found(3, FAILED), looks=looks) == [(ErrorCode.PROVIDER_FAILED, 0)]
+    assert settled(found(2, FAILED), looks=looks) == [("doubt",)]
 
 
 def test_an_attempt_whose_number_only_begins_alike_is_another() -> None:

@@ -1,4 +1,4 @@
-"""The input bucket over real sockets: a cut connection gives an error or all bytes, never fewer."""
+"""Tests reads of the input bucket over real sockets. A cut connection gives an error or all bytes, never fewer."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ from darkroom.errors import ResultNotReady
 from darkroom.model import SourceObject
 
 BODY = bytes(range(250)) * 20
-SENT = 400  # bytes of an answer that is cut
+SENT = 400  # how many bytes of an answer are sent before it is cut
 SOURCE = SourceObject("b", "a.jpg", "v1", "e", len(BODY), datetime(2026, 11, 21, tzinfo=UTC))
 
 
 @dataclass
 class Bucket:
-    """One object. The next `cuts` answers are cut: the socket closes after SENT bytes, as if that were all."""
+    """Serves one object. The next `cuts` answers are cut: the socket closes after SENT bytes, as if the answer had
+    ended there.
+    """
 
     url: str = ""
     cuts: int = 0
     honours_ranges: bool = True
-    announced: int | None = None  # instead of the right length
+    announced: int | None = None  # how many bytes an answer announces and has, if these are fewer than the right number
     asked: list[str] = field(default_factory=list)
 
     @property

@@ -1,4 +1,4 @@
-"""The ledger's items and clauses as text: nothing of a job is lost, times sort as text, and conditions are plain."""
+"""Tests the ledger's items and conditions: no part of a job is lost, times sort as text, and conditions are plain text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from darkroom.model import GROUPS, Job, JobStatus, SendMode
 
 
 def cut(moment: datetime) -> datetime:
-    """As the ledger keeps it: to the millisecond."""
+    """Return the time as the ledger keeps it, cut to the millisecond."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -34,7 +34,9 @@ OF_A_TYPE = {
 
 
 def any_of(kind: type) -> st.SearchStrategy[Any]:
-    """The dataclass with every value that its fields may have, absence too where they may be absent."""
+    """Return a strategy that makes the dataclass with any values that its fields may have. Fields that may be absent
+    sometimes are.
+    """
     return st.builds(kind, **{field.name: _values(str(field.type)) for field in fields(kind)})
 
 

@@ -1,5 +1,5 @@
-"""The layer's Makefile, with a replacement for pip's download. It compiles byte-code only with the runtime's own
-Python.
+"""Tests the layer's Makefile, with a replacement for pip's download. Byte-code is compiled only by the Python version
+of the runtime.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.unit.template_support import ROOT, TEMPLATE
 
 OURS = f"{sys.version_info[0]}.{sys.version_info[1]}"
 BUILDER = ROOT / "layers" / "core"
-# `-m pip install … --target FOLDER` puts a package there. Everything else goes to this Python.
+# Replaces Python. `-m pip install … --target FOLDER` puts a package into FOLDER. All other calls go to this Python.
 STAND_IN = f"""#!/bin/sh
 if [ "$2" != pip ]; then exec "{sys.executable}" "$@"; fi
 echo "$@" > "{{told}}"
@@ -27,7 +27,7 @@ touch "$2/package/__pycache__/left-over.pyc" "$2/bin/httpx"
 
 
 class Built:
-    """A build for a runtime of that version."""
+    """Builds the layer for a runtime of this version."""
 
     def __init__(self, folder: Path, runtime: str) -> None:
         python = folder / "python-and-pip"
@@ -67,7 +67,7 @@ def plain(tmp_path: Path) -> Built:
 
 
 def run(layer: Path, program: str) -> str:
-    """Run the program in this Python with the layer on its path. Nothing is written."""
+    """Run the program in this Python with the layer on its path, and return its output. No file is written."""
     code = f"import sys; sys.path.insert(0, {str(layer)!r}); {program}"
     done = subprocess.run([sys.executable, "-I", "-B", "-c", code], capture_output=True, text=True, check=True, cwd="/")
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""The journal of a folder's ledger: what of it counts after every process of a run was killed."""
+"""Tests which parts of a folder's ledger journal still count after every process of a run was killed."""
 
 from __future__ import annotations
 

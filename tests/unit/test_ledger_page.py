@@ -1,4 +1,4 @@
-"""docs/ledger.md says what the code does: every clause of a job's transition, every status, and every alarm."""
+"""Tests that docs/ledger.md agrees with the code about every clause of a job's transitions, every status and every alarm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from darkroom.model import JobStatus
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
 CLAUSE = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
-# Clauses of rows that are not a job's transition. The page does not list them.
+# Clauses of rows that are not jobs' rows. The page does not list them.
 ELSEWHERE = {"KNOWN", "STILL_DUE"}
 
 
@@ -28,7 +28,7 @@ def clauses() -> set[str]:
 
 
 def in_table() -> set[str]:
-    """Return everything in the transition table that is in code quotes and named like a clause."""
+    """Return every word of the transition table that is in code quotes and is written like the name of a clause."""
     table = PAGE.split("| Step | Transition |")[1].split("\n\n")[0]
     quoted = {word for word in re.findall(r"`([^`]+)`", table) if CLAUSE.fullmatch(word)}
     return quoted - {status.value for status in JobStatus}
@@ -45,7 +45,7 @@ def test_the_picture_of_a_jobs_life_shows_every_status(status: JobStatus) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["job_transitions", "output_claims", "budgets", "circuits", "sweep_records", "interventions"]
+    "name", ["job_transitions", "output_claims", "budgets", "circuits", "sweep_queries", "operator_ledger"]
 )
 def test_every_clause_says_which_history_it_covers(name: str) -> None:
     path = Path(job_transitions.__file__).with_name(f"{name}.py")

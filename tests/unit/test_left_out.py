@@ -1,4 +1,6 @@
-"""Each file of a folder is accounted for, by its content; and no file of the operator's is overwritten."""
+"""Tests that each file of a folder is either sent or counted as left out, by its content. No file of the operator is
+overwritten.
+"""
 
 from __future__ import annotations
 

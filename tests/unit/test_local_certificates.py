@@ -1,4 +1,6 @@
-"""Certificates of the embedded cloud: who shows them, who trusts them, and which files others can read."""
+"""Tests the certificates of the embedded cloud: which server shows them, which client trusts them, and which files
+others can read.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ HEADER = b"-----BEGIN CERTIFICATE-----"
 
 
 def greeted(server: Certificates, name: str, trusted: Path) -> bool:
-    """Say whether a strict client that trusts these certificates accepts the server as `name`."""
+    """Say whether a strict client that trusts the certificates in `trusted` accepts the server under this name."""
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(server.chain, server.key)
     trust = ssl.create_default_context(cafile=trusted)
@@ -83,7 +85,7 @@ def test_the_paths_of_the_certificates_work_from_any_folder(tmp_path: Path, monk
 
 
 def test_the_usual_roots_stay_trusted_beside_the_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function calls the embedded cloud and a provider's real API."""
+    """A function calls both the embedded cloud and a provider's real API."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     roots = issue(tmp_path).roots.read_bytes()

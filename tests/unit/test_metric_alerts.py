@@ -1,4 +1,4 @@
-"""Alerts to operators: each adds to the metric of the alarm of that name, even if the run fails."""
+"""Tests alerts to operators. Each alert adds to the metric of the alarm with the same name, even if the function then fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_alert_is_one_count_in_the_stacks_metric(
 ) -> None:
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: object) -> None:
-        MetricAlerts().call(alarm, "look", job_id="0" * 32)
+        MetricAlerts().call(alarm, "look", job_id="0" * 32, provider="topaz")
         if fails:
             raise RuntimeError
 
@@ -37,12 +37,29 @@ def test_an_alert_is_one_count_in_the_stacks_metric(
         handler({}, None)
     except RuntimeError:
         assert fails
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
-    sent = json.loads(line)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
+    (sent,) = [one for one in map(json.loads, lines) if "provider" not in one]
     (described,) = sent["_aws"]["CloudWatchMetrics"]
     assert described["Namespace"] == "Darkroom"
-    assert described["Dimensions"] == [["service"]]  # an alarm only sees a metric under exactly its own dimensions
+    assert described["Dimensions"] == [["service"]]  # an alarm sees a metric only if the dimensions are exactly its own
     assert (sent["service"], sent[alarm.value]) == ("a-stack", [1.0])
+
+
+def test_an_open_circuit_is_counted_for_its_provider_too(metrics: Metrics, capsys: pytest.CaptureFixture[str]) -> None:
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: object) -> None:
+        for provider in ("topaz", "uwear"):
+            MetricAlerts().call(Alarm.CIRCUIT_OPEN, "look", provider=provider)
+
+    handler({}, None)
+    sent = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"provider"' in line]
+    for one in sent:
+        (described,) = one["_aws"]["CloudWatchMetrics"]
+        assert (described["Namespace"], described["Dimensions"]) == ("Darkroom", [["service", "provider"]])
+    assert [(one["service"], one["provider"], one["CircuitOpen"]) for one in sent] == [
+        ("a-stack", "topaz", [1.0]),
+        ("a-stack", "uwear", [1.0]),
+    ]
 
 
 @pytest.mark.parametrize("note", WarningMetric)

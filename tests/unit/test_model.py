@@ -1,4 +1,4 @@
-"""Identity, order and handles: when two messages mean the same upload."""
+"""Tests the domain's objects: when two messages mean the same upload, how versions are ordered, and what a handle names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_job_id_is_32_hex_digits() -> None:
 
 
 def test_job_ids_never_change() -> None:
-    """Ledgers and receipts contain them: if a value changed, every object would be paid for again."""
+    """Ledgers and receipts contain job ids. If the id of an object changed, the object would be paid for again."""
     assert (VERSIONED.job_id, PLAIN.job_id) == ("be197c286fa2e2dc8aea30b929d1cbb1", "dde28172a2e7a687e9c3287f479f2c80")
 
 
@@ -62,7 +62,7 @@ def test_versions_sort_by_time_then_by_sequencer_as_s3_compares_them() -> None:
         replace(VERSIONED, last_modified=NOW - second, sequencer="FF"),
         replace(VERSIONED, sequencer=None),
         replace(VERSIONED, sequencer="0055AED6DCD90281E5"),
-        replace(VERSIONED, sequencer="0055AED6DCD902C1"),  # the shorter one is padded with zeros on the right
+        replace(VERSIONED, sequencer="0055AED6DCD902C1"),  # S3 pads the shorter one with zeros on the right
         replace(VERSIONED, sequencer="0055AED6DD"),
         replace(VERSIONED, sequencer=LATEST),
         replace(VERSIONED, last_modified=NOW + second, sequencer="01"),

@@ -1,4 +1,4 @@
-"""docs/models.md shows what the catalogs say, and docs/settings.md names Darkroom's own settings."""
+"""Tests that docs/models.md shows what the catalogs say, and that docs/settings.md names Darkroom's own settings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ source = "page"
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use one catalog of a vendor that does not exist."""
+    """Replace the catalogs by one of a vendor that does not exist."""
     holding(monkeypatch, SHELF)
 
 
@@ -69,7 +69,7 @@ def rows(page: str) -> list[list[str]]:
 
 def test_the_page_is_what_the_catalogs_say() -> None:
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    assert page == reference(), "the page is not up to date: `make docs` writes it anew"
+    assert page == reference(), "docs/models.md is out of date; run `make docs`"
 
 
 def test_the_page_is_written_where_make_wants_it(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_what_all_models_have_in_common_is_said_once() -> None:
 
 @pytest.mark.usefixtures("shelf")
 def test_every_source_is_numbered_and_listed() -> None:
-    assert "[1]" not in reference().split("## other\n")[1].split("###")[0]  # the account's facts name none
+    assert "[1]" not in reference().split("## other\n")[1].split("###")[0]  # the facts about the account have no source
     assert "### other: sources\n\n1. a page\n" in reference()
 
 
@@ -129,7 +129,7 @@ def test_a_catalogs_text_breaks_no_table_and_no_terminal(monkeypatch: pytest.Mon
 
 
 def test_the_settings_page_names_every_provider_and_every_key_of_our_own() -> None:
-    keys = SETTINGS.partition("| `MetadataSettings` |")[0]  # the table of that parameter's values comes last
+    keys = SETTINGS.partition("| `MetadataSettings` |")[0]  # the table about `MetadataSettings` comes last
     named = [line.split("|")[1].strip() for line in keys.splitlines() if line.startswith("| `")]
     assert set(named) == {f"`{key}`" for key in OUR_KEYS}
     (providers,) = [line for line in SETTINGS.splitlines() if line.startswith("| `provider`")]

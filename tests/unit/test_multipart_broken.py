@@ -1,4 +1,6 @@
-"""The multipart copy when links expire, hosts fail and S3 refuses: the same bytes by a new link, or nothing at all."""
+"""Tests the multipart copy when links expire, hosts fail and S3 refuses. The same bytes arrive by a new link, or
+nothing at all.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ from tests.unit.multipart_support import (
     stands,
 )
 
-from darkroom.aws.multipart_copy import ATTEMPTS, WORKERS, MultipartCopy
+from darkroom.aws.multipart_put import ATTEMPTS, WORKERS, MultipartPut
 from darkroom.aws.upload_part import Part
 from darkroom.errors import ResultNotReady, Throttled
 
@@ -158,7 +160,7 @@ def test_a_link_that_cannot_be_minted_anew_ends_it_with_what_the_minting_said(
 def test_an_upload_that_s3_does_not_complete_is_aborted(
     bucket: SmallS3, source: LargeResult, mistaken: Callable[[list[Part]], list[Part]]
 ) -> None:
-    class Mistaken(MultipartCopy):
+    class Mistaken(MultipartPut):
         def _complete(self, target: dict[str, Any], parts: list[Part]) -> None:
             super()._complete(target, mistaken(parts))
 
@@ -175,7 +177,7 @@ def test_an_abort_that_fails_does_not_hide_why(bucket: SmallS3, source: LargeRes
     pump.client.meta.events.register("before-call.s3.AbortMultipartUpload", denied)
     with opened(source) as link, pytest.raises(ResultNotReady):
         pump.write({"Bucket": BUCKET, "Key": KEY}, link)
-    assert len(bucket.open_uploads) == 1  # the sweep finds it
+    assert len(bucket.open_uploads) == 1  # the sweep finds it and aborts it
     bucket.open_uploads.clear()
 
 

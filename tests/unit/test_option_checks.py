@@ -1,4 +1,6 @@
-"""`--parameter` and `--set` that are wrong: one line with the right name, exit code 2, and nothing was started."""
+"""Tests wrong `--parameter` and `--set` options. The answer is one line with the right name and exit code 2, and
+nothing is started.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ WRONG_FAULTS = {
 
 
 def refused(tmp_path: Path, *options: str) -> str:
-    """Return the one line with which `local run` refuses the options."""
+    """Return the only line that `local run` prints when it refuses the options."""
     (tmp_path / "photo.jpg").write_bytes(b"picture")
     answer = CliRunner().invoke(app, ["local", "run", str(tmp_path), "--out", str(tmp_path / "out"), *options])
     assert answer.exit_code == 2

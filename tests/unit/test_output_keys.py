@@ -1,4 +1,4 @@
-"""The keys of the output bucket, and what S3 allows in them."""
+"""Tests the keys of the output bucket and S3's limits for them."""
 
 from __future__ import annotations
 

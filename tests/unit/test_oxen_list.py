@@ -1,5 +1,5 @@
-"""Oxen.ai's lists decide whether a lost submit was paid: first the queue, then the history. One of them alone proves
-nothing.
+"""Tests Oxen.ai's lists, which decide whether a lost submit was paid. The queue is read first, then the history. One of
+them alone proves nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EMPTY = {"count": 0, "generations": []}
 
 
 class Hub:
-    """Serves the lists by URL: `ai/queue?status=…` and pages of `ai/generations`."""
+    """Plays the vendor. It serves the queue at `ai/queue?status=…` and the pages of the history at `ai/generations`."""
 
     def __init__(self, **rows: list[Any]) -> None:
         self.rows, self.asked = rows, list[str]()
@@ -45,7 +45,7 @@ def oxen(vendor: Callable[[httpx.Request], httpx.Response]) -> Oxen:
 
 
 def row(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
-    """Return a row of the run as the async queue reference shows it, with its request's parameters."""
+    """Return a row of the run as the vendor's reference of the async queue shows it, with the parameters of its request."""
     return {
         "generation_id": f"g-{number}",
         "model_name": "topazlabs-image-upscale",
@@ -61,7 +61,7 @@ def row(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any
 
 
 def lean(number: object, **fields: Any) -> dict[str, Any]:
-    """Return a row that does not say what was submitted."""
+    """Return a row that does not name its input image."""
     return {name: value for name, value in row(number, **fields).items() if name != "input_image"}
 
 
@@ -99,7 +99,7 @@ def test_every_page_of_the_history_is_read() -> None:
 
 @pytest.mark.parametrize("pages", [None, "2", "many", [], {}, True, -1, float("nan")])
 def test_a_history_that_does_not_say_how_long_it_is_ends_with_an_empty_page(pages: object) -> None:
-    """A short page proves nothing, because the vendor may return fewer rows than were asked for."""
+    """A short page does not prove the end, because the vendor may return fewer rows than were requested."""
     hub = Hub()
     hub.pages = [{"generations": rows, "total_pages": pages} for rows in ([row(7, "x"), row(8, "x")], [row(1)], [])]
     assert found_in(hub) == ["g-1"]
@@ -169,7 +169,7 @@ def test_our_generation_without_a_usable_id_is_not_taken_for_absent(name: object
         found_in(Hub(history=[row(1, generation_id=name)]))
 
 
-# --- whose it is -----------------------------------------------------------------------------------------------
+# --- which generations are ours --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

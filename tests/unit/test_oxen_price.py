@@ -1,4 +1,6 @@
-"""Oxen.ai's models endpoint: what a picture costs, and whether the model still accepts what the plan says."""
+"""Tests what Oxen.ai says about prices: what a picture will cost, what a finished one has cost, and whether the model
+still accepts the plan's settings.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ def test_the_price_is_the_models_own_in_the_smallest_unit(pricing: Any, units: i
 
 
 class Hub:
-    """A generation that has succeeded, and its details."""
+    """Plays a vendor with one generation, by default a successful one, and its details."""
 
     def __init__(self, details: httpx.Response | Exception, status: str = "succeeded") -> None:
         self.details, self.status, self.asked = details, status, list[str]()
@@ -59,7 +61,7 @@ class Hub:
 
 
 def details(cost: Any) -> httpx.Response:
-    """Return the details as the page Get generation details shows them."""
+    """Return a generation's details as the vendor's page "Get generation details" shows them."""
     generation = {"generation_id": PROCESS, "cost": cost}
     return answer({"generation": generation, "status": "success", "status_message": "resource_found"})
 

@@ -1,6 +1,6 @@
-"""The exact bytes of the Oxen.ai adapter: what it sends to which path, and what each answer means.
+"""Tests the exact bytes that the Oxen.ai adapter sends, the paths that it sends them to, and what each answer means.
 
-The transport is httpx's mock. test_oxen_list.py tests the lists, and test_synchronous_calls.py the synchronous
+The transport is httpx's mock. test_oxen_list.py tests the lists, and test_synchronous_calls.py tests synchronous
 results.
 """
 

@@ -1,5 +1,5 @@
-"""Parts of a result by ranges: pinned addresses, the right certificate, one connection for each thread, only the
-asked part.
+"""Tests reading parts of a result by ranges: addresses are pinned, the certificate is the right one, each thread has
+one connection, and exactly the requested part is read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEY = "Bearer key-1"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves ranges. `/moved` redirects to `/kept`, which needs a key; `/as/<status>` answers with that status."""
+    """Serves ranges. `/moved` redirects to `/kept`, which needs a key. `/as/<status>` answers with that status."""
 
     protocol_version = "HTTP/1.1"
     server: Any
@@ -62,7 +62,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that disconnect early: tests do that."""
+        """Ignore clients that disconnect early, because tests do that on purpose."""
 
 
 def serving(context: ssl.SSLContext | None) -> Iterator[Any]:
@@ -249,7 +249,7 @@ def test_the_checked_address_is_dialled_and_the_certificate_must_be_the_hosts(
 
 @pytest.fixture
 def link_to(plain: Any) -> Iterator[Callable[..., Any]]:
-    """Return a function that opens links of the plain server. All are closed at the end."""
+    """Yield a function that opens links on the server without TLS. All links are closed after the test."""
     client = http_client.new_client(NO_TLS)
 
     def opened(path: str, **options: Any) -> Any:

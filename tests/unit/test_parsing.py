@@ -1,4 +1,4 @@
-"""Readers of vendors' JSON return the right type and range, or None. They never raise Python's own exceptions."""
+"""Tests that the readers of vendors' JSON return the right type and range, or None. They never raise Python's own exceptions."""
 
 from __future__ import annotations
 

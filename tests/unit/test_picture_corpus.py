@@ -1,4 +1,4 @@
-"""The generated corpus: which layouts are accepted, and that `docs/pictures.md` says so."""
+"""Tests which layouts of the generated corpus are accepted, and that docs/pictures.md says the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from darkroom.images import MAX_BYTES, MAX_READS, inspect
 
 PAGE = Path(__file__).parents[2] / "docs" / "pictures.md"
 ROW = re.compile(r"^\| (?P<name>[^|]+) \| (?P<right>accepted|refused) \| (?P<before>[^|]+) \| (?P<now>[^|]+) \|$", re.M)
-MAX_WRONG_SHARE = 0.02  # of cut pictures with a video behind them, which do not stand alone
+MAX_WRONG_SHARE = 0.02  # the share of cut pictures with a video behind them that may be accepted
 
 
 def is_accepted(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Which plans are allowed: models, parameters, formats, and what is sent."""
+"""Tests which plans are allowed: models, parameters, formats, and the values that are sent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def test_values_reach_the_wire_in_the_vendors_spelling_and_the_plan_in_ours() ->
         "prompt": "a cat",
         "output_width": "1200",
     }
-    told = {name: value for name, value in result.parameters.items() if name != "output_width"}  # which nobody set
+    # Nobody set output_width, so it is no setting.
+    told = {name: value for name, value in result.parameters.items() if name != "output_width"}
     assert result.settings == {
         **told,
         "subject_detection": "Foreground",

@@ -1,4 +1,6 @@
-"""Models that choose their own enlargement: `scale` and the vendor's parameter for it, from any layer."""
+"""Tests models that choose their own enlargement. The settings `scale` and the vendor's own parameter for it may come
+from any layer.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,7 @@ def test_what_was_asked_for_is_kept_with_its_layer() -> None:
     assert (plan.settings["scale"], plan.layers["scale"]) == ("4", "tags")
 
 
-# --- a factor that the vendor must be told
+# --- a factor that the vendor requires
 
 
 @pytest.fixture

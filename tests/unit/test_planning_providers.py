@@ -1,5 +1,5 @@
-"""Defaults of one provider with an upload that names another: they are dropped and noted, and nothing wrong is paid
-for.
+"""Tests defaults for one provider when an upload names another one. They are dropped with a note, so that nothing wrong
+is paid for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SMALL = ImageFacts(ImageFormat.PNG, 10, 10)
 
 @pytest.fixture(autouse=True)
 def two_providers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Add a second catalog beside Topaz', as if from its own file."""
+    """Use two catalogs, the one of Topaz and another one, as if each came from its own file."""
     monkeypatch.setattr(catalog, "providers", lambda: tuple(sorted(BOOKS)))
     monkeypatch.setattr(catalog, "load", BOOKS.__getitem__)
 

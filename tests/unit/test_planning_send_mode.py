@@ -1,5 +1,5 @@
-"""How a job is sent, which parameters are always sent and in which spelling, and what it costs. The models differ
-from Topaz'.
+"""Tests how a job is sent, which parameters are always sent, under which names, and what the job costs. The models are
+not those of Topaz.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def neither(monkeypatch: pytest.MonkeyPatch) -> None:
     small_catalogs.use(monkeypatch, small_catalogs.book("credits = 1"))
 
 
-# --- link or bytes, waiting or not
+# --- link or bytes, synchronous or not
 
 
 @pytest.mark.usefixtures("either")
@@ -124,7 +124,7 @@ def test_a_model_that_always_waits_cannot_be_asked_not_to(monkeypatch: pytest.Mo
     assert planned(defaults="synchronous=false").send_mode is SendMode.SYNCHRONOUS_UPLOAD
 
 
-# --- too large to wait for
+# --- too large for a synchronous call
 
 
 @pytest.mark.usefixtures("either")
@@ -146,7 +146,7 @@ def test_the_stacks_synchronous_mode_gives_way_to_a_large_result() -> None:
     assert "synchronous" not in plan.settings
 
 
-# --- what is always sent, and in whose words
+# --- what is always sent, and under which names
 
 
 def test_a_required_parameters_default_is_sent_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:

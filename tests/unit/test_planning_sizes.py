@@ -1,4 +1,4 @@
-"""Which sizes are allowed: sizes of the result, their limits, and prices."""
+"""Tests which sizes a result may have, their limits, and the prices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from darkroom.setting_layers import METADATA, Layer, resolve, tag_layer
         ((800, 1200), "2", {"output_height": "2400"}, (1600, 2400)),
         ((500, 500), "4", {"output_width": "2000"}, (2000, 2000)),
         ((1200, 800), "1", {"output_width": "1200"}, (1200, 800)),
-        ((101, 50), "1.5", {"output_width": "152"}, (152, 75)),  # 151.5 rounds up; 75.25 down
+        ((101, 50), "1.5", {"output_width": "152"}, (152, 75)),  # 151.5 rounds up, 75.25 rounds down
         ((1000, 1), "1.2", {"output_width": "1200"}, (1200, 1)),
         ((100, 10), "16", {"output_width": "1600"}, (1600, 160)),
     ],
@@ -47,7 +47,7 @@ def test_scale_sends_the_larger_displayed_side_only(
     ],
 )  # fmt: skip
 def test_with_no_size_set_the_vendor_is_told_the_pictures_own(size: tuple[int, int], sent: dict[str, str]) -> None:
-    """No page says which size the vendor would choose, and the price is for this size."""
+    """No page says which size the vendor would choose by itself, and the price is for this size."""
     for tags in ({}, {"crop_to_fill": "true"}):
         outcome = planned(tags, facts=ImageFacts(ImageFormat.JPEG, *size))
         assert outcome.parameters == {"model": "Standard V2", "output_format": "jpeg", **tags, **sent}
@@ -72,9 +72,9 @@ def test_scale_outside_1_to_16_is_refused(scale: str) -> None:
     [
         ({"output_width": "600"}, (600, 400)),
         ({"output_height": "400"}, (600, 400)),
-        ({"output_width": "601"}, (601, 401)),  # 400.67
+        ({"output_width": "601"}, (601, 401)),  # 400.67 rounds up
         ({"output_height": "1"}, (2, 1)),  # 1.5 rounds up
-        ({"output_width": "1"}, (1, 1)),  # 0.67
+        ({"output_width": "1"}, (1, 1)),  # 0.67 rounds up
         ({"output_width": "100", "output_height": "900"}, (100, 900)),
         ({"output_width": "100", "output_height": "900", "crop_to_fill": "true"}, (100, 900)),
     ],
@@ -158,7 +158,7 @@ def test_no_model_gives_an_image_above_its_output_limit(model: Model) -> None:
     at_limit = int(model.max_output_mp * 1_000_000) // 32_000
     tags = {"model": model.name, "output_width": "32000", "output_height": str(at_limit)}
     assert planned(tags, facts=facts).output_height == at_limit
-    # 1,024 MP are two sides of 32,000, the longest that a side may be.
+    # A result with two sides of 32,000, the longest that a side may be, has 1,024 MP.
     error, words = (InvalidSetting, "output_height") if at_limit == 32_000 else (ImageTooLarge, "the result")
     with pytest.raises(error, match=words):
         planned({**tags, "output_height": str(at_limit + 1)}, facts=facts)
@@ -261,7 +261,7 @@ def test_a_dearer_job_is_refused_with_both_numbers(tags: dict[str, str], limits:
 
 
 def test_the_price_follows_the_output_not_the_input() -> None:
-    assert planned({"scale": "8"}).credits == 3  # 61.44 megapixels, 24 for one credit
+    assert planned({"scale": "8"}).credits == 3  # 61.44 megapixels, and one credit pays for 24
     assert planned({"scale": "8", "model": "Redefine"}).credits == 16
 
 

@@ -1,4 +1,6 @@
-"""How the names of settings are spelt in a request, and what is filled in because the vendor wants it."""
+"""Tests how names of settings are written in a request (snake_case or camelCase), and which values are added because
+the vendor wants them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ BOTH = {"topaz": Spelling.BOTH}
 def test_a_setting_of_several_words_has_the_names_of_the_spelling(spelling: Spelling, names: set[str]) -> None:
     sent = planned(TAGS, spellings={"topaz": spelling}).parameters
     assert {name: sent[name] for name in names} == dict.fromkeys(names, "0.3")
-    others = {"model", "denoise", "crop_to_fill", "output_format", "output_width"}  # all pages spell these alike
+    # All of the vendor's pages write these names in the same way.
+    others = {"model", "denoise", "crop_to_fill", "output_format", "output_width"}
     assert set(sent) == names | others
 
 

@@ -1,5 +1,5 @@
-"""When the provider is polled: what the schedule promises, counted on a provider that consists of a length and an
-eta.
+"""Tests when the provider is polled. Polls and delays are counted with a provider that is only a job length and an
+estimated time (eta).
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from tests.unit.polling_support import (
 
 from darkroom.poll_schedule import OVERDUE_WAIT_SECONDS, next_poll_at
 
-SHORT_SECONDS = 10.0  # an acceptable delay for a job of any length
+SHORT_SECONDS = 10.0  # a delay that is acceptable for a job of any length
 LENGTHS = st.floats(5, 1800)
-counted = settings(deadline=None)  # the test counts polls and delays, not its own speed
+# There is no deadline, because the tests count polls and delays and do not measure their own speed.
+counted = settings(deadline=None)
 
 
 @pytest.fixture(params=DISTRIBUTIONS.values(), ids=list(DISTRIBUTIONS))
@@ -79,7 +80,7 @@ def test_the_median_job_that_takes_twice_its_eta_is_found_within_fifteen_percent
 def test_an_eta_that_is_up_to_half_too_short_costs_seven_polls_at_most(length: float, part: float) -> None:
     found = follow(length, times(part)(length))
     assert found.late <= max(0.15 * length, SHORT_SECONDS) + TICK
-    assert found.polls <= 7 + (length * part > 600)  # an eta beyond ten minutes takes two polls
+    assert found.polls <= 7 + (length * part > 600)  # an eta more than ten minutes away takes one more poll
 
 
 @counted

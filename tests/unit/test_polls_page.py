@@ -1,4 +1,4 @@
-"""The numbers about polling in docs/performance.md, computed again."""
+"""Tests that the numbers about polling in docs/performance.md are those that the benchmark computes."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def test_the_page_shows_what_the_schedule_does() -> None:
     (table,) = result.tables
     rows = ["| " + " | ".join(map(said, row)) + " |" for row in table.rows]
     assert [row for row in rows if row not in PAGE] == []
-    assert result.missed() == ["share the median job is late, eta half too long"]  # as the page says
+    assert result.missed() == ["share the median job is late, eta half too long"]  # the page names this missed goal too

@@ -1,4 +1,6 @@
-"""The question before a paid API is used: pictures, credits, dollars, and what the month's budget leaves."""
+"""Tests the question that is asked before a paid API is used. It shows pictures, credits, dollars, and what the month's
+budget leaves.
+"""
 
 from __future__ import annotations
 

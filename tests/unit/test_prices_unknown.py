@@ -1,4 +1,6 @@
-"""Models that only the vendor can price: they are planned without a price, then priced by its estimate or refused."""
+"""Tests models that only the vendor can price. They are planned without a price, and then priced by the vendor's
+estimate or refused.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,7 @@ def test_an_estimate_of_exactly_the_limit_is_paid(tags: dict[str, str], limits: 
 def test_an_estimate_above_a_limit_is_refused_with_both_numbers(
     tags: dict[str, str], limits: Limits, name: str, bound: str, credits: str
 ) -> None:
-    plan = planned(limits, **tags)  # no limit refuses what has no price yet
+    plan = planned(limits, **tags)  # no limit refuses a plan that has no price yet
     with pytest.raises(PriceAboveLimit, match=rf"costs {credits} credits .* {name} allows {bound}$"):
         planning.with_price(plan, Decimal(credits), limits)
 

@@ -1,4 +1,4 @@
-"""The vendor's published price tables, and where rounding up begins."""
+"""Tests prices against the vendor's published tables, and where rounding up begins."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from darkroom import catalog, pricing
 
 MEGAPIXELS = (1, 4, 8, 16, 24, 32, 40, 50, 64, 100)
-AT_24_A_CREDIT = (1, 1, 1, 1, 1, 2, 2, 3, 3, 5)  # Lens Blur 2 page, developer.topazlabs.com, 2026-11
-AT_4_A_CREDIT = (1, 1, 2, 4, 6, 8, 10, 13, 16, 25)  # Redefine page, developer.topazlabs.com, 2026-11
+AT_24_A_CREDIT = (1, 1, 1, 1, 1, 2, 2, 3, 3, 5)  # from the Lens Blur 2 page, developer.topazlabs.com, 2026-11
+AT_4_A_CREDIT = (1, 1, 2, 4, 6, 8, 10, 13, 16, 25)  # from the Redefine page, developer.topazlabs.com, 2026-11
 
 
 @pytest.mark.parametrize(("megapixels", "credits"), [*zip(MEGAPIXELS, AT_24_A_CREDIT, strict=True)])

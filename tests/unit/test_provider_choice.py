@@ -1,4 +1,4 @@
-"""Which provider a local stack uses, with which key, and which outcome the demo expects. No stack is started."""
+"""Tests which provider a local stack uses, with which key, and which outcome the demo expects. No stack is started."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_fault_of_nobody_is_refused() -> None:
 
 
 def outcomes(tmp_path: Path, **changed: JobView) -> list[Outcome]:
-    """Return the outcomes of a successful demo, with these samples changed."""
+    """Return the outcomes of a successful demo. `changed` gives other jobs to some samples."""
     made = []
     for sample in SAMPLES:
         good = JobView("1", JobStatus.COMPLETED, sample.provider)

@@ -1,4 +1,6 @@
-"""What all adapters share of HTTP: the meaning of each status, what an error may say, and what a client must not do."""
+"""Tests the HTTP code that all adapters share: what each status means, what an error may contain, and what a client
+must not do.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,14 @@ LINK = "https://cdn.example.test/r/1.png?X-Amz-Signature=abc123"
 
 
 def read_error(response: httpx.Response) -> DarkroomError:
-    """Return the error that a read call raises for an answer."""
+    """Return the error that a read call raises when it gets this answer."""
     with pytest.raises(DarkroomError) as caught:
         http_client.raise_for_read(response)
     return caught.value
 
 
 def submit_error(response: httpx.Response) -> DarkroomError:
-    """Return the error that a paid call raises for an answer."""
+    """Return the error that a paid call raises when it gets this answer."""
     with pytest.raises(DarkroomError) as caught:
         http_client.raise_for_submit(response)
     return caught.value
@@ -196,7 +198,7 @@ def test_no_connection_is_kept_for_the_next_call() -> None:
 
 
 class Endless(httpx.SyncByteStream):
-    """A body of 200 MB."""
+    """Sends a body of about 200 MB and counts how much was sent."""
 
     given = 0
 

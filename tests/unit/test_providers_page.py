@@ -1,4 +1,4 @@
-"""docs/providers.md compared with the code: the catalogs, and the capabilities that the contract suite tests."""
+"""Tests that docs/providers.md agrees with the catalogs, and with the capabilities that the contract suite tests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Our adapters' requests equal the published ones, field for field: from tags, through settings, planning and
-adapter.
+"""Tests that our adapters' requests equal the published ones, field for field. Each test goes from tags through
+settings and planning to the adapter.
 
-The published requests, and the few differences with their reasons, are data in `tests.unit.published_requests`.
+The published requests are data in `tests.unit.published_requests`, with the few differences and their reasons.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ADAPTERS: Mapping[str, Any] = {"aimlapi": Aimlapi, "oxen": Oxen, "topaz": Topaz,
 CONTENT = b"\xff\xd8\xff\xe0 not really"
 UPLOADED = ImageStream(lambda: io.BytesIO(CONTENT), LINKED.link, len(CONTENT), "image/jpeg", ".jpeg")
 RESULT = [{"url": "https://results.example.test/1.png"}]
-# One answer that contains the acceptance of every vendor.
+# One answer that the adapter of every vendor reads as an acceptance.
 ACCEPTED = {
     "data": RESULT, "images": RESULT, "generations": [{"generation_id": "g-1"}], "generation_id": 1, "process_id": "p-1",
     "duration": 30, "credits": 2,
@@ -54,12 +54,12 @@ EACH = pytest.mark.parametrize("published", EXAMPLES, ids=lambda published: publ
 
 
 def base_url(provider: str) -> str:
-    """Return the default base URL of that provider in the template."""
+    """Return the base URL that template.yaml has as the provider's default."""
     return str(TEMPLATE["Parameters"][f"{provider.capitalize()}BaseUrl"]["Default"])
 
 
 def sent_for(published: Published, **more: str) -> httpx.Request:
-    """Return the one request that an upload with these tags causes."""
+    """Return the only request that is sent for an upload with the tags of `published` and these further tags."""
     vendor = Vendor(answer(ACCEPTED, **{"X-Process-Id": "p-1"}))
     network: Callable[[httpx.Request], httpx.Response] = split(vendor, Host())
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(network))
@@ -77,7 +77,7 @@ def sent_for(published: Published, **more: str) -> httpx.Request:
 
 
 def fields_of(request: httpx.Request) -> dict[str, Any]:
-    """Return the body's fields: those of a JSON object, or a form's texts with a placeholder for the image."""
+    """Return the fields of the body: those of a JSON object, or the texts of a form, with a placeholder for the image."""
     kind = request.headers["content-type"]
     if kind == "application/json":
         fields = json.loads(request.content)
@@ -100,7 +100,7 @@ def _value(filename: str | None, payload: Any) -> str:
 
 
 def headers_of(request: httpx.Request) -> Mapping[str, str]:
-    """Return the headers without those of the transport and without a form's boundary."""
+    """Return the headers without those in TRANSPORT and without the boundary of a form."""
     named = {name: value for name, value in request.headers.items() if name not in TRANSPORT}
     return {**named, "content-type": named["content-type"].partition(";")[0]}
 

@@ -1,5 +1,5 @@
-"""Messages in and out: S3's two notifications become uploads, our own message names a due job, jobs become event
-details.
+"""Tests messages in and out. S3's two kinds of notification become uploads, our own message names a due job, and jobs
+become details of events.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def test_the_sample_of_eventbridge_is_read_with_its_raw_key() -> None:
 def test_the_sample_of_s3_is_read_with_its_decoded_keys_and_without_removals() -> None:
     first, second = queue_messages.parse_message(bodies("s3-notification.json")[0])
     assert (first.key, second.key) == ("holidays/été 2026/plage +1.jpg", "scans/negative-0042.tif")
-    assert second.version_id is None  # `null` is S3's word for none
+    assert second.version_id is None  # S3 writes `null` if there is no version
 
 
 def test_the_test_event_names_nothing() -> None:

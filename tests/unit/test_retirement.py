@@ -1,4 +1,6 @@
-"""A model that its vendor retires: warned of before the day, refused unpaid from it on, or replaced if the uploader wants."""
+"""Tests models that a vendor retires. There is a warning before the last day. After it, a job is refused unpaid or uses
+the successor if its settings ask for that.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,10 @@ from darkroom import catalog, retirement
 from darkroom.errors import InvalidSetting, UnknownModel
 from darkroom.model import ImageFacts, ImageFormat
 
-FIRST, LAST = date(2026, 12, 9), date(2027, 1, 1)  # two pages of Topaz give two days for its Denoise models
+# Two pages of Topaz name different days for the end of its Denoise models.
+FIRST, LAST = date(2026, 12, 9), date(2027, 1, 1)
 DAY = timedelta(days=1)
-LARGE = ImageFacts(ImageFormat.PNG, 5_500, 4_000)  # 22 MP: a credit of Denoise Normal, two of Denoise Max
+LARGE = ImageFacts(ImageFormat.PNG, 5_500, 4_000)  # 22 MP cost one credit with Denoise Normal and two with Denoise Max
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""When a job is tried again: a denied read eight times in a quarter of an hour, a failing job ever more seldom."""
+"""Tests when a job is tried again. A denied read is tried eight times in a quarter of an hour, a failing job less and
+less often.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from darkroom.retry_schedule import MESSAGE_LIFE, next_look_at, next_read_at
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 DAY = timedelta(hours=24)
-RECEIVES, LONGEST_VISIBILITY = 10, timedelta(seconds=900)  # maxReceiveCount and SubmitTimeoutSeconds at most
+RECEIVES, LONGEST_VISIBILITY = 10, timedelta(seconds=900)  # maxReceiveCount, and the largest SubmitTimeoutSeconds
 
 
 def test_a_denied_read_is_tried_eight_times_with_growing_pauses_within_a_quarter_of_an_hour() -> None:

@@ -1,4 +1,4 @@
-"""The demo's pictures are small, always the same, and readable by the application's own header reader."""
+"""Tests that the demo's pictures are small, always the same, and readable by the application's own header reader."""
 
 from __future__ import annotations
 

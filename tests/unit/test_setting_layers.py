@@ -1,4 +1,4 @@
-"""Keys, layers, prefixes and typos: how `resolve` handles them."""
+"""Tests how `resolve` treats keys, layers, prefixes and typos."""
 
 from __future__ import annotations
 

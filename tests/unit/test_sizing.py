@@ -1,4 +1,6 @@
-"""The size of a result: by a factor, by a side, by both, and what is too large. Pure arithmetic."""
+"""Tests the size of a result: by a factor, by one side, by both sides, and what is too large. The code under test is
+pure arithmetic.
+"""
 
 from __future__ import annotations
 

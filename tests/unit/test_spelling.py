@@ -1,4 +1,4 @@
-"""Which words count as misspelt settings, and which are left alone."""
+"""Tests which words count as misspelt settings and which do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state machine: its graph as written, and its runs in moto's strict interpreter."""
+"""Tests the state machine: its graph as written, and its executions in moto's strict interpreter."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TASKS = ("Poll", "Finalize")
 ENDS = ("Completed", "Failed")
 REGION = "eu-west-1"
 TICK = {"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": "running"}
-TOO_LARGE = "x" * 6_000_000  # Lambda answers this with its own error, so that a call fails in moto
-MOST_TRANSITIONS = 7  # the most transitions of a job that is done at its eta, including the start
+TOO_LARGE = "x" * 6_000_000  # Lambda answers a payload of this size with its own error, which makes a call fail in moto
+MOST_TRANSITIONS = 7  # including the start, for a job that is done at its estimated time (eta)
 
 
 def followers(state: dict[str, Any]) -> list[str]:
@@ -58,7 +58,7 @@ def test_an_end_can_be_reached_from_every_state() -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_retries_every_failure_and_every_time_out_with_jitter(name: str) -> None:
-    """States.TaskFailed matches every error, those of the Lambda service too, except States.Timeout (AWS, Handling errors)."""
+    """States.TaskFailed matches every error except States.Timeout, even errors of the Lambda service (AWS, Handling errors)."""
     (retry,) = STATES[name]["Retry"]
     assert retry["JitterStrategy"] == "FULL"
     assert retry["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
@@ -112,7 +112,7 @@ def deploy_functions(*names: str) -> None:
 
 
 def answer(*statuses: str) -> None:
-    """Set the functions' answers, in the order of their calls."""
+    """Set the answers of the functions, in the order of their calls."""
     results = [json.dumps({**TICK, "status": status}) for status in statuses]
     body = {"results": results, "region": REGION}
     requests.post("http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response", json=body, timeout=5)
@@ -129,7 +129,7 @@ def start(text: str = TEXT) -> str:
 
 
 def finish(run: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the end of a run, and the states it entered."""
+    """Wait until the execution has ended. Return its description and the states that it entered."""
     states = boto3.client("stepfunctions")
     until = time.monotonic() + 300
     while (end := states.describe_execution(executionArn=run))["status"] == "RUNNING":

@@ -1,5 +1,5 @@
-"""Bytes of any length go into a bucket by one PUT, or by parts that S3 joins only if they are named as they were
-sent.
+"""Tests that bytes of any length go into a bucket, by one PUT or in parts. S3 joins the parts only if they are named as
+they were sent.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def test_a_stream_that_breaks_leaves_nothing(secure: SmallS3) -> None:
 
 
 def test_a_part_that_is_refused_leaves_nothing(secure: SmallS3) -> None:
-    secure.misdeeds[2] = ["InternalError"] * 4  # more often than the SDK tries
+    secure.misdeeds[2] = ["InternalError"] * 4  # the fault lasts longer than the SDK retries
 
     with pytest.raises(ClientError, match="InternalError"):
         put(secure.client(), DESCRIBED, pieces_of(bytes(2 * PART_BYTES + 1)))

@@ -1,8 +1,8 @@
-"""Synchronous calls: the answer contains the result, in pieces of any size. It is staged whole, or the job is in
-doubt.
+"""Tests synchronous calls. The answer contains the result, in pieces of any size. The result is staged whole, or the
+job is in doubt.
 
-The adapter reads answers in pieces of PIECE_BYTES. A test sets that number to every size from one byte to the whole,
-so that the first cut falls at every place.
+The adapter reads answers in pieces of CHUNK_BYTES. A test sets this number to every size from one byte to the whole
+answer, so that the first cut falls at every place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from darkroom.providers import synchronous
 
 __all__ = ["resolve"]  # pytest must find this automatic fixture here
 
-PICTURE = bytes(range(256)) + b"\xfb\xff\xfe?"  # its base64 has both + and /
+PICTURE = bytes(range(256)) + b"\xfb\xff\xfe?"  # in base64 it has both + and /
 TEXT = base64.b64encode(PICTURE).decode()
 URL = "https://results.example.test/1.png?X-Amz-Signature=s"
 USAGE = {"usage": {"tokens_used": 210_000}}
@@ -45,7 +45,7 @@ SHAPES: dict[str, str] = {
 def taken(
     content: bytes | Iterator[bytes], keep: Any = None, host: Callable[[httpx.Request], httpx.Response] | None = None
 ) -> tuple[dict[str, Any], Kept]:
-    """Return the envelope of an answer, and what was staged of it."""
+    """Read an answer. Return its other fields (the envelope) and the store of staged results."""
     kept = keep or Kept()
     patience = Patience()
     links = patience.links(downloads(host or Host()))
@@ -63,7 +63,7 @@ def embedded(value: Any) -> bytes:
 def test_a_result_is_decoded_wherever_its_answer_is_cut(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = SHAPES[shape].encode()
     for size in range(1, len(content) + 1):
-        monkeypatch.setattr(synchronous, "CHUNK_BYTES", size)  # nothing else decides where httpx cuts
+        monkeypatch.setattr(synchronous, "CHUNK_BYTES", size)  # only this number decides where httpx cuts an answer
         envelope, kept = taken(content)
         assert kept.results == {"p-1": PICTURE}, size
         assert envelope["meta"] == USAGE, size
@@ -83,7 +83,7 @@ def test_the_envelope_comes_back_without_the_picture() -> None:
 
 
 class Counting(Kept):
-    """Counts what it receives and stores nothing."""
+    """Counts the bytes that it receives and stores nothing."""
 
     total = 0
 
@@ -95,7 +95,7 @@ class Counting(Kept):
 def large(megabytes: int) -> Iterator[bytes]:
     yield b'{"meta": {}, "data": [{"b64_json": "'
     for _ in range(megabytes * 16):
-        yield b"AAAA" * 16_384  # 64 KiB
+        yield b"AAAA" * 16_384  # 64 KiB of base64
     yield b'"}]}'
 
 
@@ -160,7 +160,7 @@ def test_base64_that_ends_early_is_not_kept() -> None:
 def test_a_whole_picture_stays_kept_though_the_answer_breaks_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         synchronous, "CHUNK_BYTES", 1
-    )  # or the end of so small an answer would be lost with its connection
+    )  # with larger pieces, the end of so small an answer would be lost with its connection
     kept = Kept()
     with pytest.raises(SubmitInDoubt):
         taken(breaking(embedded(TEXT)[:-5]), kept)

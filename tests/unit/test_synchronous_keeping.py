@@ -1,5 +1,5 @@
-"""Synchronous calls: a result that arrived is staged or the job is in doubt, links are retried while time is left,
-and no connection stays open.
+"""Tests synchronous calls. A result that arrived is staged or the job is in doubt, links are retried while time is
+left, and no connection stays open.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def taken(
     patience: Patience | None = None,
     took: float = 0.0,
 ) -> Kept:
-    """Return what was staged of an answer that took that many seconds."""
+    """Read an answer that took `took` seconds. Return the store of staged results."""
     kept, patience = keep or Kept(), patience or Patience()
     links = patience.links(downloads(host or Host()))
     synchronous.stage_from_json(streamed(content), links, kept, "p-1", "data", patience.now - took)
@@ -46,11 +46,11 @@ def taken(
 def large(megabytes: int) -> Iterator[bytes]:
     yield b'{"data": [{"b64_json": "'
     for _ in range(megabytes * 16):
-        yield b"AAAA" * 16_384  # 64 KiB
+        yield b"AAAA" * 16_384  # 64 KiB of base64
     yield b'"}]}'
 
 
-# --- keeping it ------------------------------------------------------------------------------------------------
+# --- staging the result ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), RuntimeError("bucket"), ValueError("x"), KeyError("x")])
@@ -82,7 +82,7 @@ def test_storing_a_result_never_raises_an_error_that_releases_the_reservation(er
 
 
 class Flaky:
-    """A host that fails a number of times, at its head or in its stream, and then serves."""
+    """A host that answers the first requests with `failures` and then serves the result."""
 
     def __init__(self, failures: list[httpx.Response | Exception]) -> None:
         self.failures, self.host, self.seen = failures, Host(), 0

@@ -1,4 +1,4 @@
-"""What template.yaml promises about least privilege, encryption, transport and retention."""
+"""Tests what template.yaml promises about least privilege, encryption, transport and retention."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_role_names_its_resources_and_actions(role: str) -> None:
 
 def test_the_ledger_is_never_scanned_and_nothing_in_it_is_deleted() -> None:
     rows = {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
-    assert granted("Submit", "dynamodb") == rows | {"dynamodb:PutItem"}  # a claim is a new row
+    assert granted("Submit", "dynamodb") == rows | {"dynamodb:PutItem"}  # claiming a job writes a new row
     assert granted("Finalize", "dynamodb") == rows
     assert granted("Poll", "dynamodb") == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
     assert not rows & (granted("Sweep", "dynamodb") - granted("Poll", "dynamodb"))
@@ -262,7 +262,7 @@ def test_the_ledger_is_kept_recoverable_and_forgets_by_expires_at() -> None:
 def test_the_secret_is_kept_and_starts_as_an_empty_form() -> None:
     secret = RESOURCES["ApiKeys"]
     assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
-    # Never change this text: an update of the stack would overwrite the user's keys with it.
+    # Never change this text, because an update of the stack would then overwrite the user's keys with it.
     assert secret["Properties"]["SecretString"] == '{"topaz":"","aimlapi":"","oxen":"","uwear":""}'
 
 
@@ -284,3 +284,11 @@ def test_a_task_waits_longer_than_its_function_may_run() -> None:
     states = json.loads((ROOT / "statemachine" / "darkroom.asl.json").read_text())["States"]
     for name in ("Poll", "Finalize"):
         assert states[name]["TimeoutSeconds"] > RESOURCES[name]["Properties"]["Timeout"]
+
+
+@pytest.mark.parametrize("role", of_type("AWS::IAM::Role"))
+def test_every_permission_on_buckets_is_for_this_account_alone(role: str) -> None:
+    """The name of a deleted bucket may be taken by a stranger, who would be sent the results."""
+    own = {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+    on_buckets = [s for s in statements(role) if any(action.startswith("s3:") for action in actions(s))]
+    assert [s["Sid"] for s in on_buckets if s.get("Condition") != own] == []

@@ -1,5 +1,5 @@
-"""The account of the Topaz API: one GET to the origin of the base URL, which returns numbers or counts as
-unavailable.
+"""Tests how the Topaz adapter reads the account: by one GET to the origin of the base URL. Without valid numbers the
+account counts as unavailable.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The status list decides whether a lost submit was paid: an incomplete list must never look complete."""
+"""Tests the status list, which decides whether a lost submit was paid. An incomplete list must never look complete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from darkroom.providers import topaz
 
 
 def entry(number: int, **fields: Any) -> dict[str, Any]:
-    """Return an entry of the list with our handle."""
+    """Return an entry of the status list that has our handle."""
     return {
         "process_id": f"process-{number}",
         "filename": f"{HANDLE.prefix}{number}.png",
@@ -25,7 +25,7 @@ def entry(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def page(entries: list[Any], cursor: str | None = None, more: bool = False) -> httpx.Response:
-    """Return a page in the shape of version 1.2.0."""
+    """Return a page of the list in the form of the vendor's API version 1.2.0."""
     return answer({"data": entries, "pagination": {"next_cursor": cursor, "has_next_page": more}})
 
 

@@ -1,4 +1,4 @@
-"""The Topaz adapter's synchronous calls: what it stages of an answer, and what it does where the endpoint is missing."""
+"""Tests the Topaz adapter's synchronous calls: what it stages of an answer, and what it does if the vendor lacks the endpoint."""
 
 from __future__ import annotations
 

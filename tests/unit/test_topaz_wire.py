@@ -1,7 +1,7 @@
-"""The exact bytes of the Topaz adapter: what it sends to which path, and what each answer means.
+"""Tests the exact bytes that the Topaz adapter sends, the paths that it sends them to, and what each answer means.
 
-The transport is httpx's mock, so these tests need no socket. The contract suite repeats the essentials over real
-ones.
+The transport is httpx's mock, so these tests need no socket. The contract suite tests the most important
+requests again over real sockets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The state transitions that an execution costs, counted on the application's own state machine."""
+"""Tests how many state transitions an execution costs, counted on the application's own state machine."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_a_call_that_is_repeated_takes_one_more(before: tuple[str, ...]) -> None
 
 
 def test_polls_that_all_fail_until_the_longest_deadline_stay_inside_an_executions_history() -> None:
-    """The limit is 25,000 events. Each state has two, an entry and an exit, and each call of a function has three."""
-    cycles = 12 * 24 * 4  # one every five minutes, for 96 hours
+    """The limit is 25,000 events. Each state has two events, an entry and an exit, and each call of a function has three."""
+    cycles = 12 * 24 * 4  # one cycle every five minutes, for 96 hours
     failing = walk(*[FAILS] * 4 * cycles, "ended", "COMPLETED")
     assert failing.path.count("WaitAfterFailure") == cycles
     calls = failing.path.count("Poll") + failing.path.count("Finalize") + failing.retries
@@ -49,6 +49,6 @@ def test_an_honest_eta_costs_what_its_length_is_worth(announced: float, most: in
 
 
 def test_a_synchronous_job_takes_what_any_other_takes() -> None:
-    """Its result is there before its execution begins, so Poll answers without a call to the provider."""
+    """The result of such a job is there before its execution begins, so Poll answers without a call to the provider."""
     assert walk("ended", "COMPLETED").path.count("Poll") == 1
     assert walk("ended", "COMPLETED").transitions <= MOST_AT_ITS_ETA

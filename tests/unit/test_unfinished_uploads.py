@@ -1,4 +1,4 @@
-"""The listing of unfinished multipart uploads over real sockets: no key keeps it from being read."""
+"""Tests the listing of unfinished multipart uploads over real sockets. No key in the listing can make it unreadable."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def test_every_key_is_listed_as_it_is_over_several_pages(bucket: SmallS3) -> Non
 
 
 def test_without_an_encoding_the_sdk_cannot_read_such_a_listing(bucket: SmallS3) -> None:
-    with pytest.raises(ClientError, match="500"):  # the SDK takes what it cannot parse for a broken answer
+    with pytest.raises(ClientError, match="500"):  # the SDK reports an answer that it cannot parse as a server error
         bucket.client().list_multipart_uploads(Bucket=BUCKET)

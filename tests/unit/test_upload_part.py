@@ -1,4 +1,6 @@
-"""One part on the wire: it equals the SDK's own request, has a Content-Length, and is exactly as long as announced."""
+"""Tests one upload part on the wire. It equals the SDK's own request, has a Content-Length, and is exactly as long as
+announced.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from darkroom.aws.upload_part import CHUNK_BYTES, framed_size, upload_url
 
 __all__ = ["bucket", "certificate", "secure"]  # pytest must find these fixtures here
 
-# Headers that differ in each request: the sender, the number of the try, and the framing of the body.
+# Headers that differ in each request, because they name the sender, the number of the try or the framing of the body.
 NOT_COMPARED = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "connection", "accept-encoding", "expect"}
 SIZES = [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 3 * CHUNK_BYTES + 17]
 
@@ -78,7 +80,7 @@ def test_the_signature_is_the_one_that_the_bucket_would_compute(secure: SmallS3,
 
 
 def test_another_secret_gives_another_signature(secure: SmallS3) -> None:
-    """This shows that the test above can fail."""
+    """This shows that the comparison of signatures above can fail."""
     sender = sender_of(secure, begun(secure))
     sender.credentials = lambda: Credentials(KEY_ID, "another")
     sender.send(2, reader(b"x"), 1)
@@ -91,7 +93,7 @@ def signed_names(seen: Seen) -> set[str]:
 
 
 def signature_of(seen: Seen, origin: str) -> str:
-    """Compute the signature again from what arrived."""
+    """Compute the signature of a received request again."""
     auth = S3SigV4Auth(Credentials(KEY_ID, SECRET), "s3", REGION)
     request = AWSRequest(
         seen.method, origin + seen.path, headers={name: seen.headers[name] for name in signed_names(seen)}
@@ -104,7 +106,7 @@ def signature_of(seen: Seen, origin: str) -> str:
 @pytest.mark.parametrize("name", ["plain-bucket", "with.dots"])
 @pytest.mark.parametrize("style", ["auto", "virtual", "path"])
 def test_parts_go_where_the_sdk_would_send_them(region: str, name: str, style: Any) -> None:
-    """They go to the region's own host, because the global one redirects requests for a new bucket."""
+    """Parts go to the region's own host, because the global host redirects requests for a new bucket."""
     client: Any = boto3.client(
         "s3",
         region_name=region,
@@ -128,7 +130,7 @@ def test_parts_go_where_the_sdk_would_send_them(region: str, name: str, style: A
 
 
 class NoBody:
-    """The empty body of an answer."""
+    """Replaces an answer's body, which is empty."""
 
     def stream(self, *rest: Any, **more: Any) -> Iterator[bytes]:
         return iter(())

@@ -1,4 +1,6 @@
-"""A part that fails: the error says which side failed, nothing of the part is stored, and it can be sent again."""
+"""Tests an upload part that fails. The error says which side failed, nothing of the part is stored, and the part can be
+sent again.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def test_a_part_that_the_bucket_does_not_take_can_be_sent_again(bucket: SmallS3,
 
 
 def test_a_part_that_changed_on_its_way_is_refused_by_its_checksum(bucket: SmallS3) -> None:
-    """The bytes change after the checksum was computed, as memory or a network could do it."""
+    """The bytes change after the checksum was computed, as a fault of memory or network could change them."""
     target = begun(bucket)
     sender = sender_of(bucket, target)
     plain = sender._send_body
@@ -57,7 +59,7 @@ def test_a_reader_that_ends_early_makes_no_part(bucket: SmallS3, count: int) -> 
     with pytest.raises(PartNotSent, match="ended early"):
         sender.send(1, reader(body_of(count)), 300_000)
     assert bucket.open_uploads[target["UploadId"]] == {}
-    assert sender.send(1, reader(b"x" * 10), 10).size_bytes == 10  # over its own connection
+    assert sender.send(1, reader(b"x" * 10), 10).size_bytes == 10  # this part uses a new connection
     sender.close()
 
 

@@ -1,4 +1,4 @@
-"""uwear.ai with and without the prefix of its paths: the form that took a submit stays with the job."""
+"""Tests uwear.ai's paths with and without their prefix. The later calls for a job use the form that accepted its submit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOTHING = {"data": [], "total_count": 0, "current_page": 1, "max_page": 1}
 
 
 class Forms:
-    """A vendor that answers by the whole URL. `asked` are the URLs in order; other URLs are a 404."""
+    """Plays a vendor with URLs of two forms. `asked` lists the requests in their order. A form that has no answer returns 404."""
 
     def __init__(self, **answers: tuple[int, object]) -> None:
         self.answers, self.asked = answers, list[str]()

@@ -1,7 +1,7 @@
-"""uwear.ai's list decides whether a lost submit was paid: an incomplete list must never look complete.
+"""Tests uwear.ai's list, which decides whether a lost submit was paid. An incomplete list must never look complete.
 
-A list that does not name its inputs must never look as if it did. These are the two shapes that clients have seen;
-test_uwear_pages.py tests the published one.
+A list that does not name its inputs is no proof either. These tests use the two forms of the list that clients of the API
+have seen. test_uwear_pages.py tests the published form.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from darkroom.providers import uwear as module
 from darkroom.providers.uwear import Uwear
 
 BASE = "https://api.uwear.example.test/api/v1"
-OTHER = Handle("f" * 32, 1, 1)  # of another job
+OTHER = Handle("f" * 32, 1, 1)  # the handle of another job
 RESULT = "https://results.example.test/1.png?X-Amz-Signature=s"
 
 
 def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
-    """Return an entry of the run."""
+    """Return an entry of the list that belongs to the run."""
     return {
         "generation_id": number,
         "model_name": "topaz",
@@ -38,12 +38,14 @@ def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, A
 
 
 def silent(number: int) -> dict[str, Any]:
-    """Return an entry that does not name its input, like entries of other kinds of generation."""
+    """Return an entry that does not name its input, as some kinds of generation do not."""
     return {name: value for name, value in entry(number).items() if name != "image_url"}
 
 
 def listed(*answers: httpx.Response) -> tuple[list[str] | None, Vendor]:
-    """Return what is found when the first, published request is answered with an array."""
+    """Return the process ids that are found, and the vendor. The vendor answers the first request, in the published
+    form, with an empty array.
+    """
     vendor = Vendor(NOTHING, *answers)
     found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     return None if found is None else [process.process_id for process in found], vendor
@@ -57,7 +59,7 @@ NOTHING = answer([])
 
 
 def test_parts_are_asked_for_until_nothing_comes() -> None:
-    """Each part begins where the last one ended, because a vendor may return fewer entries than were asked for."""
+    """Each part of the list begins where the last one ended, because a vendor may return fewer entries than requested."""
     found, vendor = listed(answer([entry(4), entry(3)]), answer([entry(2)]), answer([entry(1)]), NOTHING)
     assert found == ["1", "2", "3", "4"]
     assert [str(request.url) for request in vendor.requests] == [
@@ -67,7 +69,9 @@ def test_parts_are_asked_for_until_nothing_comes() -> None:
 
 
 def test_a_list_that_begins_anew_is_not_known_to_be_whole() -> None:
-    """A vendor that ignores `limit` and `offset` repeats its first part, which need not be everything."""
+    """A vendor that ignores `limit` and `offset` repeats the first part of its list. Nobody knows whether that part is
+    the whole list.
+    """
     same = answer([entry(2, "cat"), entry(1, "cat")])
     found, vendor = listed(same, same)
     assert (found, len(vendor.requests)) == (None, 3)
@@ -164,7 +168,7 @@ def test_an_address_beside_which_no_results_are_told_may_be_the_results(results:
 
 
 def test_a_list_that_never_showed_a_link_of_ours_may_show_others_in_their_place() -> None:
-    """A vendor that copies its inputs would name the copy, and our entry would look like anybody's."""
+    """If a vendor copied its inputs, the list would name the copy, and our entry would look like any other entry."""
     foreign = "https://somebody.example.test/cat.png"
     assert found_by(answer([entry(1, image_url=foreign)]), NOTHING) is None
     assert found_by(answer([entry(2, image_url=foreign), entry(1, OTHER)]), NOTHING) == []

@@ -1,5 +1,5 @@
-"""uwear.ai's list as its page Get All Generations shows it: numbered pages, and entries that hold their request as
-text.
+"""Tests uwear.ai's list as its page "Get All Generations" shows it: pages have numbers, and entries hold their request
+as text.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from darkroom.providers import uwear as module
 from darkroom.providers.uwear import Uwear
 
 BASE = "https://api.uwear.example.test/api/v1"
-OTHER = Handle("f" * 32, 1, 1)  # of another job
+OTHER = Handle("f" * 32, 1, 1)  # the handle of another job
 ASKED = "/generations?page={}&items_per_page=100"
 
 
 def payload(handle: object = HANDLE) -> str:
-    """Return a request as text."""
+    """Return a request as the text that an entry holds."""
     return json.dumps({"image_url": link_of(str(handle)), "model_name": "topaz"})
 
 
 def entry(number: object, handle: object = HANDLE, **fields: Any) -> dict[str, Any]:
-    """Return an entry of the run, as published."""
+    """Return an entry of the run, as the vendor's page shows it."""
     return {
         "generation_id": number,
         "clothing_item_id": None,
@@ -47,7 +47,7 @@ def page(number: object, last: object, *entries: object, total: object = None) -
 
 
 def listed(*answers: httpx.Response) -> tuple[list[str] | None, list[str]]:
-    """Return what is found, and the requests."""
+    """Return the process ids that are found, and the requested paths."""
     vendor = Vendor(*answers)
     found = adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT)
     asked = [str(request.url).removeprefix(BASE) for request in vendor.requests]
@@ -108,7 +108,7 @@ def test_a_page_that_is_not_the_one_asked_for_ends_nothing() -> None:
     first = page(1, 3, entry(9, OTHER))
     assert listed(first, first) == (None, [ASKED.format(1), ASKED.format(2)])
     assert found_by(page(0, 1, entry(9, OTHER))) is None
-    assert found_by(page(1, 0, entry(9, OTHER))) is None  # a last page before it
+    assert found_by(page(1, 0, entry(9, OTHER))) is None  # the answer says that page 0 is the last one
     assert found_by(page(1, 3, entry(1)), page(1, 3, entry(1))) == ["1"]
 
 

@@ -1,4 +1,4 @@
-"""The exact bytes of the uwear.ai adapter: what it sends to which path, and what each answer means.
+"""Tests the exact bytes that the uwear.ai adapter sends, the paths that it sends them to, and what each answer means.
 
 The transport is httpx's mock. test_uwear_list.py tests the list.
 """

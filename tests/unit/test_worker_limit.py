@@ -1,4 +1,6 @@
-"""How the embedded cloud lends the processes of its functions. The pool is the emulator's own; no process is started."""
+"""Tests how the embedded cloud lends the processes of its functions to invocations. The pool is the emulator's own. No
+process is started.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ PATIENCE_SECONDS = 0.5
 
 
 def started(name: str, lend: Callable[..., Any]) -> Any:
-    """A worker of the function, as one that is ready for its invocation."""
+    """Return a worker of the function that is ready for its invocation."""
     config = {"FunctionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{name}"}
     worker, _ = lend(name, config, b"", qualifier="$LATEST")
     worker._start_time = time.time()
@@ -45,7 +47,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 class Invocation:
-    """Has a worker in a thread of its own until it is told to give it back."""
+    """Holds a worker in its own thread until `end` is called."""
 
     def __init__(self, limit: WorkerLimit, threads: ThreadPoolExecutor, name: str = "submit") -> None:
         self._ends = threading.Event()

@@ -1,7 +1,7 @@
-"""A model of the state machine: which states an execution enters, and how many transitions AWS counts.
+"""Models the state machine: which states an execution enters, and how many transitions AWS counts.
 
-Standard workflows are charged for each state transition: each entered state and each retry. The start is counted as
-one too, so the estimate is rather too high.
+AWS charges a standard workflow for each state transition, that is for each entered state and each retry. The start is
+counted too, so the estimate is slightly too high.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 
 FILE = Path(__file__).parents[2] / "statemachine" / "darkroom.asl.json"
 START = 1
-FAILS = "fails"  # instead of a status: this call of the function fails
+FAILS = "fails"  # stands for a call that fails, in place of the status that it returns
 CARRIED = {"job_id", "run", "poll_at", "status"}
 
 
 @dataclass
 class Walk:
-    """One execution: the states it entered, the failed calls that were repeated, and its data."""
+    """Holds one execution: the states that it entered, the number of repeated calls, and its data."""
 
     data: dict[str, Any]
     path: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ def machine() -> dict[str, Any]:
 
 
 def walk(*answers: str, status: str = "running") -> Walk:
-    """Run the execution of a job whose functions answer with these statuses, in the order of their calls."""
+    """Follow the execution of a job. `answers` are the statuses that its functions return, in the order of their calls."""
     left = iter(answers)
     done = Walk({"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": status})
     name: str | None = machine()["StartAt"]
@@ -53,12 +53,12 @@ def walk(*answers: str, status: str = "running") -> Walk:
 
 
 def at_its_eta(polls: int = 1) -> Walk:
-    """Run the execution of a job that is over at the last of so many polls."""
+    """Follow the execution of a job that is over when it is polled for the last of `polls` times."""
     return walk(*["running"] * (polls - 1), "ended", "COMPLETED")
 
 
 def _after(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str | None:
-    """Return the state that follows; None at an end."""
+    """Return the name of the next state, or None at the end."""
     match state["Type"]:
         case "Wait":
             return str(state["Next"])
@@ -70,7 +70,7 @@ def _after(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str | None
         case "Succeed" | "Fail":
             return None
         case other:
-            raise AssertionError(f"a state of type {other}")
+            raise AssertionError(f"this model does not support states of type {other}")
 
 
 def _task(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str:

@@ -1,4 +1,4 @@
-"""Helpers for tests of upload parts: a bucket on a loopback port, plain or over TLS, and a sender of parts."""
+"""Helpers for tests of upload parts: a bucket on a loopback port, with or without TLS, and a sender of parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = "a b/é+c%&=~'()!.tif"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a PEM file with the key, the certificate, and the certificate to trust."""
+    """Return a PEM file with the key, the certificate, and the authority's certificate, which clients trust."""
     folder = tmp_path_factory.mktemp("tls")
     own, all_of_it = issue(folder), folder / "all.pem"
     all_of_it.write_bytes(b"".join(path.read_bytes() for path in (own.key, own.chain, own.authority)))
@@ -56,7 +56,7 @@ def sender_of(bucket: SmallS3, target: dict[str, Any], token: str | None = None)
 
 
 def reader(body: bytes) -> Any:
-    """Return a reader that gives at most 100,000 bytes at a time, like a connection."""
+    """Return a reader that gives at most 100,000 bytes for each read, as a connection does."""
 
     class Slow(io.BytesIO):
         def readinto(self, buffer: Any) -> int:

@@ -1,4 +1,6 @@
-"""Helpers for tests of the adapters' bytes: plans made from tags, an image behind a link, and answers of vendors."""
+"""Helpers for tests of the bytes that adapters send and receive: plans made from tags, an image behind a link, and
+vendors' answers.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ READ_TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 10.0}
 SUBMIT_TIMEOUT = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 10.0}
 HELD_TIMEOUT = {"connect": 10.0, "read": 240.0, "write": 60.0, "pool": 10.0}
 
-# Bodies of a 2xx answer that no adapter may accept as an answer: (name, bytes).
+# Bodies of 2xx answers that no adapter may accept, as pairs of a name and the bytes.
 NO_OBJECTS: list[tuple[str, bytes]] = [
     ("nothing", b""), ("null", b"null"), ("a number", b"7"), ("a text", b'"fine"'), ("true", b"true"), ("NaN", b"NaN"),
     ("a page", b"<!doctype html><title>Bad gateway</title>"), ("half an object", b'{"data": ['), ("two", b"{} {}"),
@@ -37,7 +39,7 @@ NO_OBJECTS: list[tuple[str, bytes]] = [
     ("too many digits", b'{"generation_id": ' + b"9" * 5_000 + b"}"), ("a list of texts", b'["a", "b"]'),
     ("over 8 MiB", json.dumps({"padding": "x" * http_client.MAX_ANSWER_BYTES}).encode()),
 ]  # fmt: skip
-# Values of the wrong type or range.
+# Values whose type or range is wrong.
 WRONG: list[Any] = [
     None, True, 7, -1, 0.5, 10**40, float("nan"), float("inf"), "", "text", "a/b", "..", [], {}, [None], [[]], [7],
     {"id": 1}, "x" * 5_000,
@@ -45,7 +47,7 @@ WRONG: list[Any] = [
 
 
 def link_of(handle: Handle | str, suffix: str = ".png") -> str:
-    """Return a presigned link to an input, without the parts that no reader looks at."""
+    """Return a presigned link to an input, without the parameters that no code reads."""
     named = f"attachment%3B%20filename%3D%22{handle}{suffix}%22"
     return (
         f"https://in.s3.eu-central-1.amazonaws.com/cats/a%20b.png?versionId=v%2B1&response-content-disposition={named}"
@@ -57,7 +59,7 @@ LINK = link_of(HANDLE)
 
 
 def _no_bytes() -> NoReturn:
-    raise AssertionError("the image was opened though the vendor fetches it")
+    raise AssertionError("the image was opened, although the vendor fetches it by its link")
 
 
 LINKED = ImageStream(_no_bytes, lambda: LINK, 1_000, "image/png", ".png")
@@ -74,9 +76,9 @@ def planned(provider: str, facts: ImageFacts = PNG, **tags: str) -> Plan:
 def adapter_of(
     kind: Callable[..., Adapter], vendor: Callable[[httpx.Request], httpx.Response], *keys: str, base_url: str
 ) -> Adapter:
-    """Return an adapter in front of a vendor."""
+    """Return an adapter of this kind with `vendor` behind it."""
     client = http_client.new_client(NO_TLS, transport=httpx.MockTransport(vendor))
-    links = Downloads(client, local=False, sleep=lambda seconds: None)  # retry without delay
+    links = Downloads(client, local=False, sleep=lambda seconds: None)  # wait no time between retries
     return kind(base_url, Keys(*(keys or ("key-1",))), client, links)
 
 
@@ -91,17 +93,19 @@ def raw(content: bytes, status: int = 200, **headers: str) -> httpx.Response:
 
 
 def split(vendor: Vendor, host: Host) -> Callable[[httpx.Request], httpx.Response]:
-    """Return a network in which results have their own host; see `tests.fakes.result_server.resolve`."""
+    """Return a network that sends requests for results to `host` and all others to `vendor`. See
+    `tests.fakes.result_server.resolve`.
+    """
     return lambda request: (host if request.url.host == PUBLIC else vendor)(request)
 
 
 def headers_of(request: httpx.Request) -> dict[str, str]:
-    """Return all headers except the one with the library's version."""
+    """Return all headers except User-Agent, which contains the library's version."""
     return {name: value for name, value in request.headers.items() if name != "user-agent"}
 
 
 class Streamed(httpx.SyncByteStream):
-    """An answer's body, which records whether its connection was released."""
+    """Sends the body of an answer and records whether its connection was released."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self.pieces, self.is_closed = pieces, False
@@ -114,19 +118,19 @@ class Streamed(httpx.SyncByteStream):
 
 
 def streamed(content: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
-    """Return a 2xx answer whose body is not yet read."""
+    """Return an answer with status 200 whose body has not been read."""
     pieces = iter([content]) if isinstance(content, bytes) else content
     return httpx.Response(200, headers=headers, stream=Streamed(pieces))
 
 
 def breaking(content: bytes, error: Exception | None = None) -> Iterator[bytes]:
-    """Yield the content, then break the connection."""
+    """Yield the content, then raise an error as a broken connection does."""
     yield content
     raise error or httpx.ReadError("reset")
 
 
 class Patience:
-    """A clock that only waiting moves. It records how long was waited."""
+    """A clock that only waiting moves. It records the length of each wait."""
 
     def __init__(self) -> None:
         self.now, self.waited = 1_000.0, list[float]()
@@ -141,7 +145,7 @@ class Patience:
 
 
 class Kept:
-    """Stores results as the staged results are: completely, or not at all."""
+    """Replaces the store of staged results. It stores each result completely or not at all."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.calls = list(failures), 0

@@ -37,13 +37,13 @@ class Configuration:
         return self.text("PROVIDER", "topaz")
 
     def allowed_providers(self, known: Collection[str]) -> tuple[str, ...]:
-        """Return the providers that uploads may name: those of AllowedProviders that are known, or all known ones if the
+        """Return the providers that uploads may name: those of AllowedProviders that are known, or Provider alone if the
         parameter is empty."""
         given = [name.strip().lower() for name in self.text("ALLOWED_PROVIDERS", "").split(",") if name.strip()]
         allowed = tuple(name for name in given if name in known)
         if given and not allowed:
             raise BadConfiguration(f"AllowedProviders names none of {', '.join(known)}; correct it and deploy again")
-        return allowed or tuple(known)
+        return allowed or (self.provider,)
 
     @property
     def tag_prefix(self) -> str:

@@ -1,4 +1,4 @@
-"""The container: the use cases of one process, made of their adapters. No other module reads the environment.
+"""Makes the use cases of one process, with the adapters that each needs. No other module reads the environment.
 
 A module is imported where its part is made, so that a cold start loads only what its function needs.
 """
@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from darkroom.adapter_factory import Adapters
+from darkroom.adapters import Adapters
 from darkroom.configuration import Configuration
 from darkroom.providers.registry import ADAPTERS
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from darkroom.pipeline.in_doubt_lookup import InDoubt
     from darkroom.pipeline.operator_commands import OperatorCommands
     from darkroom.pipeline.poll import Poll
-    from darkroom.pipeline.probe import Probe
     from darkroom.pipeline.process_binding import Binding
     from darkroom.pipeline.quote import Quote
     from darkroom.pipeline.retiring_models import RetiringModels
     from darkroom.pipeline.settlement import Settlement
+    from darkroom.pipeline.spelling_probe import Probe
     from darkroom.pipeline.submit import Submit
     from darkroom.pipeline.submit_retries import Retries
     from darkroom.pipeline.sweep import Sweep
@@ -36,7 +36,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Container:
-    """The use cases of one process. Each part is made when it is first used, once; a new container has made and read nothing.
+    """Holds the use cases of one process. Each is made once, at its first use; a new container has read nothing yet.
 
     A part raises BadConfiguration if what it needs of the environment is missing or malformed.
 
@@ -151,7 +151,7 @@ class Container:
 
     @cached_property
     def retiring_models(self) -> RetiringModels:
-        """The count of jobs on models that retire soon, for the sweep."""
+        """What counts the jobs on models that retire soon, for the sweep."""
         from darkroom.pipeline.retiring_models import RetiringModels
 
         return RetiringModels(
@@ -160,7 +160,7 @@ class Container:
 
     @cached_property
     def reconciliation(self) -> Reconcile:
-        """The comparison of the ledger with the providers' accounts, for the sweep and for an operator's command."""
+        """What compares the ledger with the providers' accounts, for the sweep and for an operator's command."""
         from darkroom.pipeline.account_reconciliation import Reconcile
 
         return Reconcile(
@@ -177,7 +177,7 @@ class Container:
 
         return OperatorCommands(
             ledger=self.adapters.ledger,
-            interventions=self.adapters.interventions,
+            operator_ledger=self.adapters.operator_ledger,
             circuits=self.adapters.circuits,
             intake=self.adapters.intake,
             binding=self.binding,
@@ -191,7 +191,7 @@ class Container:
 
     @cached_property
     def dispatch(self) -> Dispatch:
-        """The dispatch of a claimed job to its provider."""
+        """What sends a claimed job to its provider: it quotes, reserves, submits and binds."""
         from darkroom.pipeline.circuit_breaker import CircuitBreaker
         from darkroom.pipeline.dispatch import Dispatch
 
@@ -215,7 +215,7 @@ class Container:
 
     @cached_property
     def quote(self) -> Quote:
-        """The quote of an upload: its settings, plan and price."""
+        """What finds an upload's settings, its plan and its price, without spending anything."""
         from darkroom.pipeline.quote import Quote
 
         return Quote(
@@ -232,8 +232,8 @@ class Container:
 
     @cached_property
     def probe(self) -> Probe:
-        """The probe of a provider's spelling, for an operator's command. It needs the environment of submit."""
-        from darkroom.pipeline.probe import Probe, TellingQuote
+        """What finds out which spelling a provider honours, for an operator's command. It needs the environment of submit."""
+        from darkroom.pipeline.spelling_probe import Probe, TellingQuote
 
         told = {field.name: getattr(self.quote, field.name) for field in fields(self.quote)}
         return Probe(
@@ -246,7 +246,7 @@ class Container:
 
     @cached_property
     def binding(self) -> Binding:
-        """The binding of a process to its job."""
+        """What writes an accepted process id to its job and starts the job's execution."""
         from darkroom.pipeline.process_binding import Binding
 
         return Binding(
@@ -258,7 +258,7 @@ class Container:
 
     @cached_property
     def settlement(self) -> Settlement:
-        """The settlement of a job."""
+        """What ends a job: it settles the credits, writes the report and publishes the event."""
         from darkroom.pipeline.settlement import Settlement
 
         return Settlement(
@@ -271,14 +271,14 @@ class Container:
 
     @cached_property
     def retries(self) -> Retries:
-        """When a job is tried again."""
+        """What decides when a job that has to wait is tried again, and writes it to the ledger."""
         from darkroom.pipeline.submit_retries import Retries
 
         return Retries(self.adapters.ledger, self.settlement, self.adapters.clock)
 
     @cached_property
     def in_doubt(self) -> InDoubt:
-        """The resolution of a submit whose answer was lost."""
+        """What finds out whether a submit whose answer was lost reached the provider."""
         from darkroom.pipeline.in_doubt_lookup import InDoubt
 
         return InDoubt(

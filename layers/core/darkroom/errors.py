@@ -183,6 +183,13 @@ class OperatorFault(ProviderSilent):
         self.code = code
 
 
+class KeyMissing(OperatorFault):
+    """The secret holds no usable API key for the vendor, so nothing can be sent to it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ErrorCode.AUTH_FAILED, message)
+
+
 class Throttled(ProviderSilent):
     """The vendor asks to retry later (429). Nothing was accepted."""
 

@@ -12,7 +12,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from darkroom import catalog, model_settings, pricing, retirement, sizing
+from darkroom import allowed_settings, catalog, pricing, retirement, sizing
+from darkroom.allowed_settings import CONDITIONAL_KEYS, DEFAULT_LAYER
 from darkroom.catalog import Catalog, Model
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
 from darkroom.model import (
@@ -25,7 +26,6 @@ from darkroom.model import (
     SendMode,
     Spelling,
 )
-from darkroom.model_settings import CONDITIONAL_KEYS, DEFAULT_LAYER
 from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, REPLACE, Settings, did_you_mean, quoted
 from darkroom.spelling import closest
 
@@ -81,10 +81,10 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
     """Return the plan with that model. `notes` grow by what is dropped or filled in."""
     settings, facts, limits = wanted.settings, wanted.facts, wanted.limits
     book = catalog.load(settings.provider)
-    accepted = model_settings.accepted_settings(settings, book, model, notes)
-    model_settings.resolve_size_conflict(accepted, model, settings.layers, notes)
-    values = {name: model_settings.check_value(name, resolved, model) for name, resolved in accepted.items()}
-    model_settings.fill_in_needs(model, accepted, values, notes)
+    accepted = allowed_settings.accepted_settings(settings, book, model, notes)
+    allowed_settings.resolve_size_conflict(accepted, model, settings.layers, notes)
+    values = {name: allowed_settings.check_value(name, resolved, model) for name, resolved in accepted.items()}
+    allowed_settings.fill_in_needs(model, accepted, values, notes)
     output_format = _output_format(model, facts, accepted, values, notes)
     sides = sizing.size_parameters(model, values, facts)
     width, height = sizing.check_size(book, model, sides, facts, wanted.size_bytes)
@@ -126,10 +126,10 @@ def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, sett
     if settings.retired != REPLACE:
         raise UnknownModel(f"{refused}. Set model={successor.name}, or retired=replace to let it take the place")
     for name, resolved in settings.values.items():
-        if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and model_settings.takes(model, name):
-            if not model_settings.takes(successor, name):
+        if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name):
+            if not allowed_settings.takes(successor, name):
                 raise UnknownModel(f"{refused}. {successor.name} cannot take its place: it does not take {name}")
-            model_settings.check_value(name, resolved, successor)
+            allowed_settings.check_value(name, resolved, successor)
     return successor
 
 

@@ -1,6 +1,6 @@
-"""The providers that the contract suite tests. Each can be made to misbehave.
+"""Lists the providers that the contract suite tests. Tests can inject faults into each of them.
 
-To add a vendor, add a file here and a line below.
+To add a vendor, add a file to this folder and a line below.
 """
 
 from __future__ import annotations

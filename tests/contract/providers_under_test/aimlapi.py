@@ -1,4 +1,4 @@
-"""AI/ML API."""
+"""Sets up AI/ML API for the contract tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from darkroom_local.simulators.aimlapi.published_facts import MODELS
 
 
 class AimlapiUnderTest(SimulatedProvider):
-    """Takes the input by link in a synchronous call, and logs what it cost."""
+    """AI/ML API. It fetches the input by link, answers a synchronous call with the result, and logs the cost of each call."""
 
     name = vendor = "aimlapi"
     capabilities = frozenset(
@@ -62,7 +62,7 @@ class AimlapiUnderTest(SimulatedProvider):
     }
 
     def keep_next_running(self) -> None:
-        raise AssertionError("nothing of this vendor's runs once it was answered")
+        raise AssertionError("no process of this vendor runs on, because each has ended when its call is answered")
 
     def await_end(self, process_id: str) -> None:
-        """Do nothing: the process had ended when the call was answered."""
+        """Do nothing, because the process had ended when the call was answered."""

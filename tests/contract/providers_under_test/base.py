@@ -1,7 +1,7 @@
-"""A provider under test: what a contract test may know and do.
+"""Defines what a contract test may know about a provider and do with it.
 
-Its data say what the vendor can do. Its methods send pictures, cause faults, wait for the end of a process, and count
-what was paid for.
+The attributes of `ProviderUnderTest` say what the vendor can do. Its methods send pictures, inject faults, wait for the end
+of a process, and count the submits that were paid.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ KEY = "contract-key-0123456789"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 FREE = Limits({}, Decimal(0), {}, {})
 NO_ANSWER = ("reset_before", "error_before", "error_after", "lost_answer", "garbage")
-ACCEPTED = frozenset({"error_after", "lost_answer", "garbage"})  # faults that strike after the request was carried out
+ACCEPTED = frozenset({"error_after", "lost_answer", "garbage"})  # faults that happen after the vendor has done the work
 
-# The calls of the port that only read, by the names that tests use.
+# The names that tests use for the calls of the port, apart from submit. Each function makes its call for a process.
 CALLS: Mapping[str, Callable[[ProviderUnderTest, str], Any]] = {
     "status": lambda under_test, process_id: under_test.provider.progress(process_id),
     "list": lambda under_test, process_id: under_test.find(),
@@ -43,38 +43,41 @@ CALLS: Mapping[str, Callable[[ProviderUnderTest, str], Any]] = {
 
 
 class ProviderUnderTest(ABC):
-    """One provider, set up for tests. Tests read the data of its class through the marks `needs` and `per_provider`."""
+    """One provider, set up for tests. The marks `needs` and `per_provider` use the attributes of its class."""
 
     name: ClassVar[str]
-    vendor: ClassVar[str]  # whose catalog its plans use
+    vendor: ClassVar[str]  # the vendor whose catalog the plans use
     capabilities: ClassVar[frozenset[str]]
-    # The calls that reach the vendor: name → the call of CALLS, and the vendor's operation that faults strike.
+    # The calls that reach the vendor. Each name has the call of CALLS to make, and the vendor's operation that faults affect.
     reads: ClassVar[Mapping[str, tuple[str, str]]]
-    status_only_reads: ClassVar[frozenset[str]] = frozenset()  # the reads of which the adapter only looks at the status
+    # The reads for which the adapter looks only at the HTTP status.
+    status_only_reads: ClassVar[frozenset[str]] = frozenset()
     operator_faults: ClassVar[Mapping[str, ErrorCode]]
-    refusals: ClassVar[tuple[str, ...]]  # what `refused` can make
+    refusals: ClassVar[tuple[str, ...]]  # the arguments that `refused` takes
     download_faults: ClassVar[tuple[str, ...]] = (
         "cut",
         "expired",
         "reset_before",
         "error_before",
-    )  # of results
+    )  # faults of the requests that fetch a result
     ending_faults: ClassVar[Mapping[str, str]] = {}  # fault → the state that it gives a process
     delay_faults: ClassVar[tuple[str, ...]] = ()  # faults that make a process end later
-    # what may be wrong with the list → a function that changes its answer so
+    # what is wrong with the vendor's list → a function that changes the list's answer in this way
     malformed: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
-    operations_naming_inputs: ClassVar[tuple[str, ...]] = ()  # operations that usually name the inputs of processes
-    faults_hiding_inputs: ClassVar[tuple[str, ...]] = ()  # faults that make them not name the inputs
+    # Operations whose answers usually name the inputs of processes.
+    operations_naming_inputs: ClassVar[tuple[str, ...]] = ()
+    # Faults that remove the names of the inputs from these answers.
+    faults_hiding_inputs: ClassVar[tuple[str, ...]] = ()
     unknown_ids: ClassVar[tuple[str, ...]] = (UNKNOWN, "", "..", "../status", "a/b")
     unknown_status_word: ClassVar[str] = ""  # the word that the fault `unknown_status` sends
-    side: ClassVar[int] = 256  # of the usual picture, in pixels
-    factor: ClassVar[int] = 1  # how many times as long the sides of its result are
-    price: ClassVar[Decimal] = Decimal(1)  # of its result
+    side: ClassVar[int] = 256  # the side of the usual picture, in pixels
+    factor: ClassVar[int] = 1  # the side of its result, divided by the side of the usual picture
+    price: ClassVar[Decimal] = Decimal(1)  # the price of its result, in the vendor's credits
     synchronous_tags: ClassVar[Mapping[str, str]] = {}  # tags of an upload that is sent by a synchronous call
     link_tags: ClassVar[Mapping[str, str]] = {}  # tags of an upload that is sent by link
 
     provider: Provider
-    secrets: tuple[str, ...]  # what no error may contain; the key first
+    secrets: tuple[str, ...]  # texts that no error may contain; the API key is the first
 
     def __init__(self) -> None:
         self.job_id = uuid.uuid4().hex
@@ -85,11 +88,11 @@ class ProviderUnderTest(ABC):
 
     @abstractmethod
     def add_fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:
-        """Add a fault rule for an operation, or for a call of `reads`."""
+        """Inject a fault into the next `times` requests of an operation, or of a call in `reads`. None means all requests."""
 
     @abstractmethod
     def keep_next_running(self) -> None:
-        """Keep the next process from ending by itself."""
+        """Let the next process run on without an end."""
 
     @abstractmethod
     def await_end(self, process_id: str) -> None:
@@ -97,19 +100,19 @@ class ProviderUnderTest(ABC):
 
     @abstractmethod
     def paid(self) -> int:
-        """Return the number of accepted submits."""
+        """Return the number of submits that the vendor accepted."""
 
     @abstractmethod
     def rotate_key(self, key: str = "another-key") -> None:
-        """Store another key."""
+        """Store another API key. The adapter uses it once it reads the key again."""
 
     @abstractmethod
     def unreachable(self) -> Provider:
-        """Return the provider, unable to connect to its vendor."""
+        """Return an adapter that cannot connect to its vendor."""
 
     @abstractmethod
     def strict(self) -> Provider:
-        """Return the provider as it runs in the cloud: it accepts only public https links to results."""
+        """Return an adapter as it runs in the cloud, where it accepts only public https links to results."""
 
     @abstractmethod
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
@@ -121,25 +124,25 @@ class ProviderUnderTest(ABC):
 
     @property
     def result_side(self) -> int:
-        """Return the side of the usual picture's result, in pixels."""
+        """Return the side of the result of the usual picture, in pixels."""
         return self.side * self.factor
 
     def handle(self, attempt: int = 1, run: int = 1, job_id: str | None = None) -> Handle:
-        """Return a handle of the test's job."""
+        """Return a handle for a submit of the test's job."""
         return Handle(job_id or self.job_id, run, attempt)
 
     def plan(self, **tags: str) -> Plan:
-        """Return the plan for the usual picture with these tags."""
+        """Return the plan for the usual picture, uploaded with these tags."""
         return self.plan_for(ImageFacts(ImageFormat.PNG, self.side, self.side), **tags)
 
     def plan_for(self, facts: ImageFacts, **tags: str) -> Plan:
-        """Return the plan for a picture with these tags."""
+        """Return the plan for a picture with these facts, uploaded with these tags."""
         layer = setting_layers.tag_layer(tags)
         resolved = setting_layers.resolve([layer], default_provider=self.vendor, allowed_providers=[self.vendor])
         return planning.plan(resolved, facts, 200_000, FREE, TODAY)
 
     def image(self, content: bytes | None = None, attempt: int = 1, run: int = 1) -> ImageStream:
-        """Return the image to send, as an adapter receives it."""
+        """Return the image to send, in the form in which an adapter receives it."""
         sent = noise(self.side) if content is None else content
         handle = self.handle(attempt, run)
         return ImageStream(lambda: io.BytesIO(sent), lambda: self.link(sent, handle), len(sent), "image/png", ".png")
@@ -158,7 +161,7 @@ class ProviderUnderTest(ABC):
         return self.provider.submit(plan, self.image(None, attempt, run), self.handle(attempt, run), self.keep)
 
     def submit_synchronous(self, provider: Provider | None = None, content: bytes | None = None) -> Submission:
-        """Submit by a synchronous call, which returns the result."""
+        """Submit a picture by a synchronous call. Its result is in `kept` afterwards."""
         plan = self.plan(**self.synchronous_tags)
         if content is not None:
             facts = images.inspect(lambda offset, length: content[offset : offset + length], len(content))
@@ -180,10 +183,10 @@ class ProviderUnderTest(ABC):
     def find(
         self, attempt: int = 1, run: int = 1, job_id: str | None = None, provider: Provider | None = None, **tags: str
     ) -> tuple[FoundProcess, ...] | None:
-        """Return what the vendor's own list shows of a run."""
+        """Return the processes that the vendor's list shows for a run, or None if the list cannot tell."""
         send_mode = self.plan(**tags).send_mode
         return (provider or self.provider).find(self.handle(attempt, run, job_id), send_mode, self.since)
 
     def ask(self, read: str, process_id: str) -> Any:
-        """Make one of the calls in `reads`."""
+        """Make one of the calls in `reads` for the process, and return its answer."""
         return CALLS[self.reads[read][0]](self, process_id)

@@ -1,4 +1,4 @@
-"""The in-memory provider, whose clock the test sets."""
+"""Sets up the in-memory provider, whose clock the test sets, for the contract tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from darkroom.ports import ImageStream, Provider
 
 
 class FakeProviderUnderTest(ProviderUnderTest):
-    """It stands for any vendor; its plans are those of Topaz."""
+    """The in-memory provider. It stands for any vendor, and uses the plans of Topaz."""
 
     name, vendor = "fake", "topaz"
     capabilities = frozenset(
@@ -68,4 +68,4 @@ class FakeProviderUnderTest(ProviderUnderTest):
         return self.plan(), self.image()
 
     def link(self, content: bytes, handle: Handle) -> str:
-        raise AssertionError("a link was minted for an upload that is sent as bytes")
+        raise AssertionError("a link was made for an upload that is sent as bytes")

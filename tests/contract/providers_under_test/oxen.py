@@ -1,4 +1,4 @@
-"""Oxen.ai."""
+"""Sets up Oxen.ai for the contract tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from darkroom_local.simulators.oxen.published_facts import MODELS
 
 
 class OxenUnderTest(SimulatedProvider):
-    """Has a queue and a synchronous call that leaves no trace, both by link, and a price that can be read."""
+    """Oxen.ai. It has a queue, and synchronous calls that no list shows. Both fetch the input by link. Its API also returns
+    the prices.
+    """
 
     name = vendor = "oxen"
     capabilities = frozenset(
@@ -57,9 +59,9 @@ class OxenUnderTest(SimulatedProvider):
     synchronous_tags: ClassVar = {"synchronous": "true"}
     adapter = Oxen
     page_limit = (oxen, "PAGE_SIZE")
-    answers_before_second_page = 3  # two of the queue, which has no pages, and one of the history
+    answers_before_second_page = 3  # two answers of the queue, which has no pages, and the history's first page
     simulator_class = OxenSimulator
-    # The API does not run on the host that serves the results.
+    # As at the vendor, the results are served by another host than the API.
     settings: ClassVar = {"available_credits": 10**9, "result_lifetime_seconds": 10.0**8, "result_host": "localhost"}
     base_path = "/api"
     endless_fault = ("hold", "seconds")

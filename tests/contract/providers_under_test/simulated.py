@@ -1,4 +1,4 @@
-"""A real adapter that talks to its vendor's simulator over real sockets."""
+"""Sets up a real adapter that talks to its vendor's simulator over real sockets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from darkroom.providers.downloads import Downloads
 
 FINISH_SECONDS = 120.0
 HOLD_SECONDS = 600.0
-# The duration of intended delays: long enough to notice, short enough for a test.
+# How long an injected delay takes. It is long enough to be noticed, and short enough for a test.
 SECONDS = {kind: {"seconds": 0.1} for kind in ("delay", "late_job", "fetch_late", "hold")}
 OPTIONS: Mapping[str, dict[str, float]] = {
     **SECONDS,
@@ -31,7 +31,7 @@ OPTIONS: Mapping[str, dict[str, float]] = {
 
 
 class Keys:
-    """The keys that an adapter reads. `stored` is the key that a refresh reads."""
+    """Stands in for the store of API keys. An adapter gets the key that was read last. A refresh reads `stored`."""
 
     def __init__(self, key: str) -> None:
         self.stored = self._read = key
@@ -46,7 +46,7 @@ class Keys:
 
 
 class SimulatedProvider(ProviderUnderTest):
-    """What the simulated providers of all vendors share."""
+    """Base class of the providers that run against a simulator."""
 
     adapter: ClassVar[Callable[[str, http_client.Keys, httpx.Client, Downloads], Provider]]
     simulator_class: ClassVar[type[AnySimulator]]
@@ -55,16 +55,18 @@ class SimulatedProvider(ProviderUnderTest):
     endless_fault: ClassVar[tuple[str, str]]  # the fault that keeps a process from ending, and its option
     operations: ClassVar[Mapping[str, str]] = {
         "synchronous": "submit"
-    }  # the test's name of an operation → the vendor's
-    page_limit: ClassVar[tuple[ModuleType, str]]  # the module and name of the adapter's page limit
+    }  # a test's name for an operation → the vendor's name for it
+    # The adapter's module, and the constant in it that says how many entries a page of the list has.
+    page_limit: ClassVar[tuple[ModuleType, str]]
     answers_before_second_page: ClassVar[int] = 1  # how many answers come before the second page
     inline_fault: ClassVar[str] = ""  # the fault that makes a synchronous call answer with base64
-    published: ClassVar[frozenset[tuple[str, str]]]  # the models of the simulator: path, the vendor's name
-    # Values that the vendor accepts and the catalog refuses: (model, parameter) → why.
+    # The simulator's models: the path of each, and the vendor's name for it.
+    published: ClassVar[frozenset[tuple[str, str]]]
+    # (model, parameter) → why the vendor accepts values that the catalog refuses
     accepted_beyond: ClassVar[Mapping[tuple[str, str], str]] = {}
     shapes: ClassVar[
         Mapping[str, tuple[int, int]]
-    ] = {}  # parameter → the size of a picture at which its bounds can be reached
+    ] = {}  # parameter → the size of a picture for which the parameter may have its extreme values
     download_faults = (
         "cut",
         "expired",
@@ -89,19 +91,19 @@ class SimulatedProvider(ProviderUnderTest):
         self._others: list[SimulatedProvider] = []
 
     def at(self, base_url: str, client: httpx.Client | None = None, local: bool = True) -> Provider:
-        """Return the adapter for that base URL."""
+        """Return an adapter that calls the vendor at `base_url`."""
         client = client or self.site.client
-        links = Downloads(client, local=local, sleep=lambda seconds: None)  # retry without delay
+        links = Downloads(client, local=local, sleep=lambda seconds: None)  # retries do not wait
         return type(self).adapter(base_url, self.keys, client, links)
 
     def set_up(self, **settings: Any) -> Self:
-        """Return the same provider with a simulator of these settings."""
+        """Return the same provider with another simulator, which has these settings."""
         other = type(self)(self.site, **settings)
         self._others.append(other)
         return other
 
     def close(self) -> None:
-        """Remove the simulator's faults and journal, and record which faults were met."""
+        """Remove the faults and the journal from the simulator, and record which faults the test met."""
         for other in self._others:
             other.close()
         self.count_faults_met()
@@ -109,7 +111,7 @@ class SimulatedProvider(ProviderUnderTest):
         self.simulator.journal.clear()
 
     def count_faults_met(self) -> None:
-        """Record the faults met so far as provoked by a test."""
+        """Record that a test met the faults that have happened so far."""
         met = {kind for request in self.simulator.requests for kind in request["faults"]}
         self.site.faults_met[self.name] |= met
 
@@ -119,15 +121,15 @@ class SimulatedProvider(ProviderUnderTest):
 
     @staticmethod
     def duration_option(kind: str, seconds: float) -> dict[str, float]:
-        """Return the option that sets how long a fault lasts."""
+        """Return the option that lets a fault of this kind last for `seconds`."""
         (option,) = OPTIONS[kind]
         return {option: seconds}
 
     def await_fault(self, kind: str) -> None:
-        """Wait until the fault has struck. One that strikes after the work does so only when the work is done."""
+        """Wait until the fault has happened. Some faults happen only after the vendor has done the work."""
         deadline = time.monotonic() + FINISH_SECONDS
         while not any(kind in request["faults"] for request in self.requests()):
-            assert time.monotonic() < deadline, f"nothing met {kind}"
+            assert time.monotonic() < deadline, f"the fault {kind} did not happen in time"
             time.sleep(0.005)
 
     def keep_next_running(self) -> None:
@@ -137,14 +139,14 @@ class SimulatedProvider(ProviderUnderTest):
     def await_end(self, process_id: str) -> None:
         deadline = time.monotonic() + FINISH_SECONDS
         while self.provider.progress(process_id).state is ProcessState.RUNNING:
-            assert time.monotonic() < deadline, "the simulator did not finish the job"
+            assert time.monotonic() < deadline, "the simulator did not finish the job in time"
             time.sleep(0.005)
 
     def paid(self) -> int:
         return len(self.simulator.submits)
 
     def requests(self, *operations: str) -> list[dict[str, Any]]:
-        """Return the requests that arrived, of these operations or of all."""
+        """Return the requests that arrived. If `operations` are given, return only theirs."""
         return [entry for entry in self.simulator.requests if not operations or entry["operation"] in operations]
 
     def rotate_key(self, key: str = "another-key") -> None:
@@ -160,11 +162,11 @@ class SimulatedProvider(ProviderUnderTest):
         return self.at(self.simulator.base_url, local=False)
 
     def impatient(self) -> Provider:
-        """Return the provider with a very short time-out."""
+        """Return an adapter with a very short timeout."""
         return self._through(Impatient(verify=False, limits=NO_IDLE))
 
     def changing(self, endings: tuple[str, ...], change: Callable[[Any], Any]) -> Provider:
-        """Return the provider with a transport that changes its answers."""
+        """Return an adapter that receives changed answers from paths that end with one of `endings`."""
         return self._through(Changing(endings, change, verify=False, limits=NO_IDLE))
 
     def _through(self, transport: httpx.HTTPTransport) -> Provider:
@@ -175,7 +177,7 @@ class SimulatedProvider(ProviderUnderTest):
         return self.links_created[-1]
 
     def fetched(self) -> list[str]:
-        """Return the URLs of the inputs that were fetched."""
+        """Return the URLs of the test's inputs that the simulator fetched."""
         return [self.site.picture_server.url(path) for path, _ in self.site.input_requests(self.job_id)]
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:

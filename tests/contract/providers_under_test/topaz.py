@@ -1,4 +1,4 @@
-"""Topaz Labs."""
+"""Sets up Topaz for the contract tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ REQUEST_LIMIT_BYTES = 12_000_000
 
 
 class TopazUnderTest(SimulatedProvider):
-    """Has a list by file name, an account, and synchronous calls that return the picture itself."""
+    """Topaz. Its list shows file names, its API returns the account's credits, and its synchronous calls return the picture
+    itself.
+    """
 
     name = vendor = "topaz"
     capabilities = frozenset(
@@ -63,7 +65,7 @@ class TopazUnderTest(SimulatedProvider):
         ("Super Focus V2", "seed"): "the vendor publishes no bounds",
         ("Text Refine", "strength"): "the simulator does not know which models of enhance take a strength",
     }
-    # Only a picture that is already as long may reach the longest side; otherwise the result would be too large.
+    # Only a result that is one pixel high or wide can have the longest allowed side. Any other result would be too large.
     shapes: ClassVar = {"output_width": (32_000, 1), "output_height": (1, 32_000)}
 
     def __init__(self, site: Site, **settings: Any) -> None:
@@ -71,14 +73,15 @@ class TopazUnderTest(SimulatedProvider):
         self.clear_list()
 
     def clear_list(self) -> None:
-        """Delete the jobs of earlier tests, because the list shows a whole week."""
+        """Delete the jobs of earlier tests from the vendor's list, because it shows a whole week."""
         url = f"{self.simulator.base_url}/status"
         httpx.delete(url, headers={"X-API-Key": KEY}, verify=False, trust_env=False).raise_for_status()
         self.simulator.journal.clear()
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
         plan = self.plan()
-        no_width = noise(self.side)[:16] + bytes(4) + noise(self.side)[20:]  # the width in IHDR is 0
+        # A PNG whose header says that its width is 0.
+        no_width = noise(self.side)[:16] + bytes(4) + noise(self.side)[20:]
         return {
             "400": (replace(plan, parameters={**plan.parameters, "output_width": "0"}), self.image()),
             "413": (plan, self.image(bytes(REQUEST_LIMIT_BYTES))),

@@ -1,4 +1,4 @@
-"""uwear.ai."""
+"""Sets up uwear.ai for the contract tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from darkroom_local.simulators.uwear.published_facts import CREDITS
 
 
 class UwearUnderTest(SimulatedProvider):
-    """Takes inputs by link only. Its list names the inputs. It has no call for the account."""
+    """uwear.ai. It fetches inputs by link only, its list names the inputs, and its API does not return the account's credits."""
 
     name = vendor = "uwear"
     capabilities = frozenset(
@@ -65,5 +65,5 @@ class UwearUnderTest(SimulatedProvider):
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
         plan, image = super().refused(what)
-        taking = {} if what.startswith("model=") else {"model": "topaz"}  # the only model that takes settings
+        taking = {} if what.startswith("model=") else {"model": "topaz"}  # topaz is the only model that takes settings
         return replace(plan, parameters={**plan.parameters, **taking}), image

@@ -1,4 +1,4 @@
-"""The requests that these tests send to the AI/ML API simulator, and the log."""
+"""Sends the requests of these tests to the AI/ML API simulator, and reads its request log."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ STRONG = {"model": "topaz-labs/sharpen", "mode": "Strong"}
 
 
 def generate(http: httpx.Client, image_url: str, client_id: str | None = None, /, **body: Any) -> httpx.Response:
-    """Send one generation. Keyword arguments are fields of the body."""
+    """Send a request for one generation. Keyword arguments are fields of its body."""
     headers = {} if client_id is None else {"X-Client-Request-Id": client_id}
     return http.post(GENERATIONS, json={**SUPER, "image_url": image_url, **body}, headers=headers)
 
 
 def link(answer: httpx.Response) -> str:
-    """Return the result's URL."""
+    """Return the URL of the result that an answer names. The request must have succeeded."""
     assert answer.status_code == 200, answer.text
     return str(answer.json()["data"][0]["url"])
 
@@ -40,7 +40,7 @@ def result_of(answer: httpx.Response) -> bytes:
 
 
 def log(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
-    """Return the log's rows of the last day."""
+    """Return the rows that the request log shows for the last day."""
     answer = http.get("/v2/logs", params={"period": "24h", **query})
     assert answer.status_code == 200, answer.text
     rows: list[dict[str, Any]] = answer.json()["data"]
@@ -48,12 +48,12 @@ def log(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
 
 
 def logged(http: httpx.Client, number: int = 1) -> list[dict[str, Any]]:
-    """Wait until the log has that many rows, and return them."""
+    """Wait until the request log has at least `number` rows, and return all rows."""
     return until(lambda: log(http), lambda rows: len(rows) >= number)
 
 
 def blurred(name: str = "PNG") -> bytes:
-    """Return a picture with soft edges."""
+    """Return a picture of a dark rectangle with soft edges."""
     image = Image.new("RGB", (60, 40), "white")
     image.paste((20, 40, 60), (15, 10, 45, 30))
     buffer = io.BytesIO()
@@ -62,7 +62,7 @@ def blurred(name: str = "PNG") -> bytes:
 
 
 def steepest(data: bytes) -> int:
-    """Return the largest difference between two neighbours in the middle row of a picture."""
+    """Return the largest difference between two neighbouring pixels in the middle row of a picture."""
     image = opened(data).convert("L")
     row = list(image.crop((0, image.height // 2, image.width, image.height // 2 + 1)).tobytes())
     return max(abs(left - right) for left, right in itertools.pairwise(row))

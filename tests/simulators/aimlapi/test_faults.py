@@ -1,4 +1,4 @@
-"""The faults of the AI/ML API simulator as a client sees them, and its control endpoints."""
+"""Tests the injected faults of the AI/ML API simulator as a client sees them, and the endpoints that control it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_generation_can_fail_and_costs_nothing(
     answer = generate(http, picture_server.url(), "job-1")
     assert (answer.status_code, answer.json()["message"]) == (status, message)
     assert answer.headers["x-client-request-id"] == "job-1"
-    assert picture_server.asked == ["/cat.png"]  # the simulator tried it
+    assert picture_server.asked == ["/cat.png"]  # the simulator did fetch the picture
     assert (sim.account.available_credits, sim.account.consumed_credits) == (PURSE, 0)
     (row,) = logged(http)
     assert (row["status"], row["inference_id"]) == ("failed", answer.headers["x-inference-id"])

@@ -1,4 +1,4 @@
-"""The request log of the AI/ML API simulator: rows, filters, periods, pages, and what it does not show."""
+"""Tests the request log of the AI/ML API simulator: its rows, filters, periods and pages, and the requests it does not show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.simulators.client import KEY
 from tests.simulators.picture_server import PictureServer
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
-from darkroom_local.simulators.aimlapi.request_log import RateLimit
+from darkroom_local.simulators.aimlapi.usage_log import RateLimit
 from darkroom_local.simulators.framework.refusals import Refusal
 
 
@@ -39,7 +39,7 @@ def test_a_row_has_the_published_fields(
     }
     assert created.endswith("Z")
     first, last = before - timedelta(milliseconds=1), after - timedelta(milliseconds=290)
-    assert first <= datetime.fromisoformat(created) <= last  # when it was requested, not when it ended
+    assert first <= datetime.fromisoformat(created) <= last  # the time of the request, not that of its end
 
 
 def test_a_failed_request_is_listed_and_cost_nothing(
@@ -76,7 +76,7 @@ def test_refused_requests_are_listed_as_failed_and_cost_nothing(
 def test_a_request_that_never_reached_the_account_is_not_listed(
     sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    """A wrong key names no account, and a gateway's errors and cut connections never reach the log."""
+    """A request with a wrong key belongs to no account. Errors of a gateway and cut connections are never logged."""
     with httpx.Client(base_url=sim.base_url, headers={"Authorization": "Bearer other"}, verify=False) as stranger:
         assert generate(stranger, picture_server.url(), "stranger").status_code == 401
     sim.faults.add("error_before")
@@ -233,7 +233,7 @@ def test_more_than_200_questions_a_minute_are_too_many() -> None:
 
 
 def test_after_a_minute_one_may_ask_again() -> None:
-    rate_limit = RateLimit(speed=60)  # a minute is a second
+    rate_limit = RateLimit(speed=60)  # at this speed, a minute takes a second
     for _ in range(200):
         rate_limit.record_call()
     with pytest.raises(Refusal):

@@ -1,4 +1,4 @@
-"""The AI/ML API simulator does what the vendor publishes: the examples of its pages, fields, headers and charges."""
+"""Tests that the AI/ML API simulator does what the vendor publishes: examples, fields, headers and charges."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def test_the_connection_is_synchronous_as_long_as_the_picture_takes(picture_serv
 
 def test_a_link_lives_seven_days(http: httpx.Client, picture_server: PictureServer) -> None:
     expires = int(parse_qs(urlsplit(link(generate(http, picture_server.url()))).query)["expires"][0])
-    assert abs(expires - time.time() - 604_800 / 1000) < 5  # the clock is that much faster here
+    assert abs(expires - time.time() - 604_800 / 1000) < 5  # the simulator's clock is a thousand times as fast
 
 
 def test_a_link_ends(picture_server: PictureServer) -> None:

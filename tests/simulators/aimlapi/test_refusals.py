@@ -1,4 +1,4 @@
-"""The AI/ML API simulator refuses bad bodies, bad keys and empty accounts. Inputs that it cannot fetch cost nothing."""
+"""Tests that the AI/ML API simulator refuses bad bodies, bad keys and empty accounts. Inputs it cannot fetch cost nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests that these tests send to the Oxen.ai simulator, with the bodies of the vendor's page."""
+"""Sends the requests of these tests to the Oxen.ai simulator, with the bodies that the vendor's page shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from darkroom_local.simulators.oxen import OxenSimulator
 
 running = partial(client.running, OxenSimulator, BEARER, speed=50)
 MODEL = "topazlabs-image-upscale"
-# The page's two bodies, with another URL of the picture.
+# The two bodies that the vendor's page shows. The picture's URL is left out, because each test gives its own.
 MINIMAL = {"model": MODEL}
 ALL = {**MINIMAL, "enhance_model": "High Fidelity V2", "upscale_factor": "2x", "output_format": "png"}
 ENDED = ("succeeded", "failed", "cancelled")
@@ -21,7 +21,7 @@ PRICE, PURSE = 500, 1_000_000
 
 
 def submit(http: httpx.Client, url: str, **body: Any) -> httpx.Response:
-    """Submit to the queue. Keyword arguments are further fields of the body."""
+    """Submit the picture at `url` to the queue. Keyword arguments are further fields of the body."""
     return http.post("/ai/queue", json={**MINIMAL, "input_image": url, **body})
 
 
@@ -32,7 +32,7 @@ def submitted(http: httpx.Client, url: str, **body: Any) -> str:
 
 
 def edit(http: httpx.Client, url: str, **body: Any) -> httpx.Response:
-    """Make one synchronous call."""
+    """Make one synchronous call for the picture at `url`."""
     return http.post("/ai/images/edit", json={**MINIMAL, "input_image": url, **body})
 
 
@@ -51,7 +51,7 @@ def finished(http: httpx.Client, generation_id: str) -> dict[str, Any]:
 
 
 def link(http: httpx.Client, generation_id: str) -> str:
-    """Wait for the generation and return its result's URL. It must have succeeded."""
+    """Wait until the generation has ended, and return the URL of its result. It must have succeeded."""
     body = finished(http, generation_id)
     assert body["status"] == "succeeded", body
     return str(body["result_url"])

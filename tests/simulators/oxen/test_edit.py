@@ -1,4 +1,4 @@
-"""The synchronous call of the Oxen.ai simulator: it waits for the picture, and charges like the queue."""
+"""Tests the synchronous call of the Oxen.ai simulator. It waits until the picture is made, and charges like the queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_call_is_synchronous_until_the_picture_is_made(picture_server: Pictu
     with running(speed=20) as (_, http):
         start = time.time()
         assert edit(http, picture_server.url()).status_code == 200
-        assert time.time() - start >= 0.25  # five seconds at twenty times the speed
+        assert time.time() - start >= 0.25  # the call takes five seconds, at twenty times the speed
 
 
 def test_the_picture_comes_inline_when_asked_for(http: httpx.Client, picture_server: PictureServer) -> None:

@@ -1,4 +1,4 @@
-"""The events of the Oxen.ai simulator: the vendor's example, and what causes no event."""
+"""Tests the events of the Oxen.ai simulator: the vendor's example, and the requests that cause no event."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_event_example_hears_of_its_generation(
             elif line.startswith("data: ") and name == "media_generation_completed":
                 payload = json.loads(line.removeprefix("data: "))
                 break
-    assert f'"generation_id":"{generation_id}"' in line  # the page's shell example searches for exactly this
+    assert f'"generation_id":"{generation_id}"' in line  # the shell example on the vendor's page searches for this text
     assert payload.keys() == {"generation_id", "status", "media_type", "model", "url"}
     assert (payload["status"], payload["media_type"], payload["model"]) == ("succeeded", "image", MODEL)
     assert opened(BARE.get(payload["url"]).content).size == (60, 40)
@@ -45,7 +45,7 @@ def test_events_tell_of_failures_keep_alive_and_repeat_nothing(
         sim.faults.add("cancelled_job")
         finished(http, submitted(http, picture_server.url()))
         http.delete(f"/ai/queue/{submitted(http, picture_server.url())}")
-        edit(http, picture_server.url())  # none of these three causes an event
+        edit(http, picture_server.url())  # none of these three requests causes an event
         failed = submitted(http, picture_server.url(), upscale_factor="8x")
         data = next(line for line in lines if line.startswith("data: "))
     payload = json.loads(data.removeprefix("data: "))

@@ -1,4 +1,4 @@
-"""The faults of the Oxen.ai simulator as a client sees them, and its control endpoints."""
+"""Tests the injected faults of the Oxen.ai simulator as a client sees them, and the endpoints that control it."""
 
 from __future__ import annotations
 

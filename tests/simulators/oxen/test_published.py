@@ -1,4 +1,4 @@
-"""The Oxen.ai simulator answers the example requests of the vendor's page as published."""
+"""Tests that the Oxen.ai simulator answers the example requests of the vendor's page as the page says."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_exif_orientation_is_honoured(http: httpx.Client, picture_server: Pictur
 
 
 def test_a_generation_is_queued_then_processing_then_succeeded(picture_server: PictureServer) -> None:
-    """Watch until a generation shows all its statuses: on a busy machine a short one may pass between two looks."""
+    """Watch new generations until one shows all its statuses. On a busy machine, a short status may pass between two polls."""
     with running(speed=10) as (_, http):
 
         def watched() -> dict[str, tuple[bool, ...]]:
@@ -237,7 +237,7 @@ def test_a_generation_can_be_cancelled_while_it_is_active_and_costs_nothing(
         assert status(http, generation_id)["status"] == "cancelled"
         assert status(http, generation_id)["completed_at"] is not None
     assert sim.account.balance() == {"available_credits": PURSE, "reserved_credits": 0, "total_credits": PURSE}
-    time.sleep(2.2)  # the work that was going on does not bring them back
+    time.sleep(2.2)  # the work that was going on must not change the cancelled generations
     assert status(http, processing)["status"] == "cancelled"
     assert sim.account.available_credits == PURSE
 

@@ -1,4 +1,4 @@
-"""The Oxen.ai simulator refuses few requests at once. Other bad requests end as failed, with a reason and uncharged."""
+"""Tests that the Oxen.ai simulator refuses few requests at once. Other bad requests fail later, with a reason and no charge."""
 
 from __future__ import annotations
 

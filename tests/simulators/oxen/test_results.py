@@ -1,4 +1,4 @@
-"""The results of the Oxen.ai simulator: presigned links, and the URL that needs the key first."""
+"""Tests the result URLs of the Oxen.ai simulator. Some are presigned links, and others need the API key and then redirect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.simulators.picture_server import PictureServer, opened
 
 
 def test_a_link_ends_and_a_new_one_is_given_each_time_it_is_asked_for(picture_server: PictureServer) -> None:
-    with running(result_lifetime_seconds=150) as (_, http):  # three seconds at this speed
+    with running(result_lifetime_seconds=150) as (_, http):  # a link lives for three seconds at this speed
         generation_id = submitted(http, picture_server.url())
         old = link(http, generation_id)
         assert BARE.get(old).status_code == 200

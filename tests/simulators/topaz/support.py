@@ -1,6 +1,6 @@
-"""The requests that these tests send to the Topaz simulator, and the pictures they send.
+"""Sends the requests of these tests to the Topaz simulator, and makes the pictures in them.
 
-The tests must not import the application: they check the simulators alone.
+These tests must not import the application, because they check the simulators alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ running = partial(client.running, TopazSimulator, HEADERS)
 
 
 def picture(width: int = 60, height: int = 40, name: str = "PNG", mode: str = "RGB", **save: Any) -> bytes:
-    """Return a picture of that size with a gradient."""
+    """Return a picture of this size that shows a gradient."""
     image = Image.linear_gradient("L").resize((width, height)).convert(mode)
     buffer = io.BytesIO()
     image.save(buffer, name, **save)

@@ -1,4 +1,4 @@
-"""The estimates of the Topaz simulator: by category, generative or not, and many in one request."""
+"""Tests the estimates of the Topaz simulator: by category, for generative models and others, and several in one request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.simulators.topaz.support import balance
 
 from darkroom_local.simulators.topaz import TopazSimulator
 
-SIZE = {"input_width": "6000", "input_height": "8000"}  # 48 MP
+SIZE = {"input_width": "6000", "input_height": "8000"}  # 48 megapixels
 
 
 def asked(http: httpx.Client, path: str, **fields: Any) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""The faults of the Topaz simulator as a client sees them."""
+"""Tests the injected faults of the Topaz simulator as a client sees them."""
 
 from __future__ import annotations
 

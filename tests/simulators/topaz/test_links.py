@@ -1,4 +1,4 @@
-"""The result links of the Topaz simulator: one for each method, and how they expire."""
+"""Tests the result links of the Topaz simulator. A result has one link for each HTTP method, and links expire."""
 
 from __future__ import annotations
 

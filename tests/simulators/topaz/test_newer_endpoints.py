@@ -1,4 +1,4 @@
-"""The later endpoints of the Topaz simulator: how each changes a picture, what it costs, and what it refuses."""
+"""Tests the newer endpoints of the Topaz simulator: how each changes a picture, what it costs, and what it refuses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PNG_ONLY = ("matting", "tool")
 
 
 def square() -> bytes:
-    """Return a dark square with a white spot of one pixel on a bright ground: an object with dust on it."""
+    """Return a picture of a dark square on bright ground. A white pixel on the square stands for dust on an object."""
     image = Image.new("RGB", (60, 40), (230, 220, 210))
     image.paste((40, 60, 90), (20, 10, 40, 30))
     image.putpixel((30, 20), (255, 255, 255))
@@ -42,7 +42,7 @@ def square() -> bytes:
 
 
 def made(http: httpx.Client, endpoint: str, data: bytes | None = None, **fields: Any) -> Image.Image:
-    """Return what an endpoint makes of the square, as PNG."""
+    """Send the picture of the square, or `data`, to an endpoint. Return the result, which is a PNG."""
     wishes = {"data": data or square(), "output_format": "png", **fields}
     return opened(result_of(http, submitted(http, path=f"/{endpoint}/async", **wishes)))
 

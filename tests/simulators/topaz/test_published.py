@@ -1,4 +1,4 @@
-"""The Topaz simulator does what the vendor publishes."""
+"""Tests that the Topaz simulator does what the vendor publishes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_job_goes_from_submit_to_a_picture_of_the_announced_size(sim: TopazSim
 
 
 def test_a_job_is_pending_then_processing_then_completed_by_its_eta() -> None:
-    """Watch until a job shows all its statuses in time: a busy machine may look, or answer, too late."""
+    """Watch new jobs until one shows all its statuses in time. On a busy machine, a poll or an answer may come too late."""
     with running(speed=2) as (_, http):
 
         def watched() -> tuple[list[str], bool]:

@@ -1,4 +1,4 @@
-"""The Topaz simulator refuses what the vendor refuses."""
+"""Tests that the Topaz simulator refuses what the vendor refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Topaz simulator with a picture given by URL, and its synchronous answer cut short."""
+"""Tests how the Topaz simulator takes a picture by its URL, and what remains of a synchronous answer that is cut short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests that these tests send to the uwear.ai simulator, and how they wait for it."""
+"""Sends the requests of these tests to the uwear.ai simulator, and waits for its results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDED = ("Done", "Error", "Failed")
 
 
 def submit(http: httpx.Client, image_url: str | None, model: str = "recraft", **body: Any) -> httpx.Response:
-    """Send one submit. Keyword arguments are further fields of the body."""
+    """Submit the picture at `image_url`. Keyword arguments are further fields of the body."""
     given = {} if image_url is None else {"image_url": image_url}
     return http.post("/generation-upscale", json={**given, "model_name": model, **body})
 
@@ -29,7 +29,7 @@ def submitted(http: httpx.Client, image_url: str | None, model: str = "recraft",
 
 
 def listed(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
-    """Return the entries of one page of the list."""
+    """Return the entries on one page of the vendor's list."""
     answer = http.get("/generations", params=query)
     assert answer.status_code == 200, answer.text
     entries: list[dict[str, Any]] = answer.json()["data"]
@@ -37,7 +37,7 @@ def listed(http: httpx.Client, **query: Any) -> list[dict[str, Any]]:
 
 
 def given(http: httpx.Client, **query: Any) -> list[str]:
-    """Return the inputs that one page of the list names."""
+    """Return the URLs of the inputs that one page of the vendor's list names."""
     return [json.loads(entry["payload"])["image_url"] for entry in listed(http, **query)]
 
 
@@ -50,7 +50,7 @@ def finished(http: httpx.Client, generation_id: int) -> dict[str, Any]:
 
 
 def link(http: httpx.Client, generation_id: int) -> str:
-    """Wait until the generation is done, and return its result's URL."""
+    """Wait until the generation has ended, and return the URL of its result. It must have succeeded."""
     body = finished(http, generation_id)
     assert body["status"] == "Done", body
     return str(body["generation_results"][0]["image_url"])

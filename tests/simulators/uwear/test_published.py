@@ -1,4 +1,4 @@
-"""The uwear.ai simulator does what the vendor publishes, and what clients have seen."""
+"""Tests that the uwear.ai simulator does what the vendor publishes, and what clients have observed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_published_example_has_placeholders_that_are_refused(http: httpx.Cli
 
 
 def test_a_generation_is_created_then_ongoing_then_done(picture_server: PictureServer) -> None:
-    """Watch until a generation shows all its statuses: on a busy machine a short one may pass between two looks."""
+    """Watch new generations until one shows all its statuses. On a busy machine, a short status may pass between two polls."""
     with running(speed=10) as (_, http):
 
         def watched() -> dict[str, list[tuple[str, bool]]]:
@@ -220,7 +220,7 @@ def test_the_list_can_be_set_to_name_no_input(picture_server: PictureServer) -> 
 
 
 def test_results_end_four_hours_after_they_were_made(picture_server: PictureServer) -> None:
-    with running(speed=4_800) as (_, http):  # four hours are three seconds
+    with running(speed=4_800) as (_, http):  # at this speed, four hours take three seconds
         body = finished(http, submitted(http, picture_server.url()))
         url = body["generation_results"][0]["image_url"]
         assert BARE.get(url).status_code == 200

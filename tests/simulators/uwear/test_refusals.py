@@ -1,4 +1,6 @@
-"""The uwear.ai simulator refuses bad bodies, bad keys and empty accounts. Inputs that it cannot fetch end as Error."""
+"""Tests that the uwear.ai simulator refuses bad bodies, bad keys and empty accounts. Jobs whose input it cannot fetch end with
+the status Error.
+"""
 
 from __future__ import annotations
 

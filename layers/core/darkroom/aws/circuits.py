@@ -15,7 +15,9 @@ from darkroom.timestamps import moment
 TIME_TO_TRY = "#retry_at <= :now"
 # The provider is not paused. Only an operator ends a pause, never a submit that succeeds.
 NOT_PAUSED = "attribute_not_exists(#paused_at)"
-OPENED = ("retry_at", "opened_at", "error_code", "error")
+# The circuit is open: a job that still waits when it is closed must not leave a mark on it.
+STILL_OPEN = "attribute_exists(#retry_at)"
+OPENED = ("retry_at", "opened_at", "waiting_at", "error_code", "error")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class DynamoCircuits:
     def get(self, provider: str) -> Circuit | None:
         """Return the circuit if it is open, None if submits are allowed."""
         item = self.table.read(_key(provider)) or {}
-        retry_at, paused_at, opened_at = (items.text(item, name) for name in ("retry_at", "paused_at", "opened_at"))
+        retry_at, paused_at, opened_at, waiting_at = (
+            items.text(item, name) for name in ("retry_at", "paused_at", "opened_at", "waiting_at")
+        )
         if not (retry_at or paused_at):
             return None
         return Circuit(
@@ -35,6 +39,7 @@ class DynamoCircuits:
             paused=paused_at is not None,
             retry_at=moment(retry_at) if retry_at else None,
             opened_at=moment(paused_at or opened_at or retry_at or ""),
+            waiting_at=moment(waiting_at) if waiting_at else None,
             error_code=None if paused_at else items.text(item, "error_code"),
             error=items.text(item, "paused_why") if paused_at else items.text(item, "error"),
         )
@@ -47,8 +52,12 @@ class DynamoCircuits:
 
     def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
         """Open the circuit: nothing is submitted before `retry_at`."""
-        changes = {"retry_at": retry_at, "opened_at": now, "error_code": error_code, "error": error}
+        changes = {"retry_at": retry_at, "opened_at": now, "waiting_at": now, "error_code": error_code, "error": error}
         self._update(Write(_key(provider), set=changes))
+
+    def note_waiting(self, provider: str, now: datetime) -> None:
+        """Store that a job waits for the provider now, unless its circuit was closed meanwhile."""
+        self._update(Write(_key(provider), set={"waiting_at": now}, when=[STILL_OPEN]))
 
     def close(self, provider: str) -> None:
         """Allow submits again, unless the provider is paused."""

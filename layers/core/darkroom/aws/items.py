@@ -19,6 +19,7 @@ TIMES = frozenset(
         "reserved_at",
         "deadline_at",
         "lease_until",
+        "lost_at",
         "next_attempt_at",
         "denied_since",
         "failing_since",
@@ -30,8 +31,11 @@ TIMES = frozenset(
         "due_at",
     }
 )
-WHOLE = frozenset({"run", "attempt", "polls"})
+WHOLE = frozenset({"run", "attempt", "lost_attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
+
+OWN_FIELDS = tuple(field.name for field in fields(Job))
+GROUP_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in GROUPS.values()}
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -39,9 +43,11 @@ _deserialize = TypeDeserializer().deserialize
 
 def wire(value: object) -> dict[str, Any]:
     """Return an attribute value in DynamoDB's typed form."""
+    if type(value) is str:  # most values are texts, and boto3 asks a dozen questions first
+        return {"S": value}
     match value:
         case datetime():
-            value = stamp(value)
+            return {"S": stamp(value)}
         case tuple():
             value = list(value)
         case Mapping():
@@ -100,17 +106,21 @@ def is_absent(value: object) -> bool:
 def job_of(item: Mapping[str, Any]) -> Job:
     """Return the job in an item. Attributes of the indexes and the TTL are ignored. Raises TypeError if a group is
     incomplete."""
-    row = {name: _typed(name, _deserialize(value)) for name, value in item.items()}
+    row = {name: _typed(name, _plain(value)) for name, value in item.items()}
     groups = {name: _group(kind, row) for name, kind in GROUPS.items()}
-    own = {field.name: row[field.name] for field in fields(Job) if row.get(field.name) is not None}
+    own = {name: row[name] for name in OWN_FIELDS if row.get(name) is not None}
     unversioned = {"source_version": None}  # the attribute is absent if the bucket is unversioned
     return Job(**{**unversioned, **own, **groups})
 
 
 def _group(kind: type[JobGroup], row: Mapping[str, Any]) -> JobGroup | None:
     """Return the group in an item, None if the item has none of its attributes."""
-    found = {field.name: row[field.name] for field in fields(kind) if row.get(field.name) is not None}
+    found = {name: row[name] for name in GROUP_FIELDS[kind] if row.get(name) is not None}
     return kind(**found) if found else None
+
+
+def _plain(value: Any) -> Any:
+    return value["S"] if "S" in value else _deserialize(value)
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -7,7 +7,7 @@ over has an old `attempt`, so that none of its writes can change anything.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +15,13 @@ from darkroom import queue_messages
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import LostClaim
-from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus
+from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
+
+OF_A_LOST_ANSWER = tuple(
+    field.name for field in fields(LostAnswer)
+)  # removed when it is known what became of the submit
 
 EXECUTION_GRACE = timedelta(minutes=15)  # after this delay the sweep restarts an execution that should have acted
 PUBLISHING_GRACE = timedelta(minutes=2)  # after this delay the sweep sends an event; the worker needs only seconds

@@ -21,6 +21,7 @@ from darkroom.aws.job_transitions import (
     KNOWN,
     LEASE_OVER,
     NOT_PUBLISHED,
+    OF_A_LOST_ANSWER,
     SAME_RUN,
     after_publishing,
     after_settling,
@@ -38,6 +39,7 @@ from darkroom.model import (
     Job,
     JobStatus,
     Limits,
+    LostAnswer,
     Plan,
     ProviderProcess,
     Reservation,
@@ -100,7 +102,9 @@ class DynamoLedger:
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
-            set=present(lease_until=lease_until, due_at=look_at, failing_since=failing_since),
+            set=present(
+                lease_until=lease_until, due_at=look_at, failing_since=failing_since, **_lost_with_its_worker(job)
+            ),
             add={"attempt": 1},
             remove=["next_attempt_at"],
             when=[LEASE_OVER, DUE],
@@ -162,7 +166,7 @@ class DynamoLedger:
             word=JobStatus.CLAIMED,
             due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, **told),
-            remove=["lease_until", "failing_since", *budgets.OF_A_RESERVATION, *_stale(**told)],
+            remove=["lease_until", "failing_since", *OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION, *_stale(**told)],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
@@ -177,12 +181,15 @@ class DynamoLedger:
         denied_since: datetime | None = None,
         failing_since: datetime | None = None,
         look_at: datetime | None = None,
+        lost: LostAnswer | None = None,
     ) -> Job:
         """End the lease. The status stays, and the job is due at `next_attempt_at`; for the sweep, at `look_at`."""
         watched = job.status is JobStatus.PROCESSING  # its execution continues it, so the sweep waits longer
         look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
         told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
         changes = _known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
+        if lost is not None:
+            changes |= vars(lost)
         gone = ["lease_until", *_stale(**told)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
@@ -203,7 +210,7 @@ class DynamoLedger:
             word=JobStatus.PROCESSING,
             due_at=now + EXECUTION_STARTS,
             set=present(**vars(process), polls=0),
-            remove=["lease_until", "next_attempt_at", "error", "error_code", *TROUBLE],
+            remove=["lease_until", "next_attempt_at", "error", "error_code", *OF_A_LOST_ANSWER, *TROUBLE],
         )
         try:
             return items.job_of(self.table.update(step))
@@ -274,7 +281,15 @@ class DynamoLedger:
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
         stale = {"error", "error_code"} - changes.keys()
-        gone = ["lease_until", "next_attempt_at", *TROUBLE, "key_fingerprint", "credits_charged", "staged"]
+        gone = [
+            "lease_until",
+            "next_attempt_at",
+            *OF_A_LOST_ANSWER,
+            *TROUBLE,
+            "key_fingerprint",
+            "credits_charged",
+            "staged",
+        ]
         gone += sorted(stale)
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
@@ -340,6 +355,14 @@ class DynamoLedger:
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
             raise LostClaim("taken over right after the write")
         return current
+
+
+def _lost_with_its_worker(job: Job) -> dict[str, object]:
+    """Return the lost answer of a job that is taken over from a worker that died with its request; nothing if it is noted."""
+    if job.status is not JobStatus.SUBMITTING or job.lost is not None:
+        return {}
+    ended = job.lease_until or job.next_attempt_at or job.created_at
+    return vars(LostAnswer(lost_at=ended, lost_attempt=job.attempt))
 
 
 def _known_settings(job: Job) -> dict[str, object]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from aws_lambda_powertools import Metrics
+from aws_lambda_powertools import Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from darkroom.model import Alarm, WarningMetric
+
+APART = frozenset({Alarm.CIRCUIT_OPEN})  # each provider has its own alarm: one must not hide another
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +20,21 @@ class MetricAlerts:
     """Alerts inside a handler at whose end Powertools sends the metrics; fulfils `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
-        """Add 1 to the metric with the alarm's name, and log an error."""
+        """Add 1 to the metric with the alarm's name, and log an error. An alarm of APART needs the fact `provider`, and adds 1
+        to the provider's own metric too."""
         log.error(message, extra={"alarm": alarm.value, **facts})
-        Metrics().add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
+        metrics = Metrics()
+        metrics.add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
+        if alarm in APART:
+            apart = {"service": metrics.service or "", "provider": facts["provider"]}
+            with single_metric(
+                name=alarm.value,
+                unit=MetricUnit.Count,
+                value=1,
+                namespace=metrics.namespace,
+                default_dimensions=apart,
+            ):
+                pass
 
     def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
         """Add `count` to the metric, and log a warning."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode
 from botocore.exceptions import ClientError
 
 from darkroom.aws import streaming_put
-from darkroom.aws.multipart_copy import MultipartCopy
+from darkroom.aws.multipart_put import MultipartPut
 from darkroom.model import UnfinishedUpload
 from darkroom.ports import ResultLink
 
@@ -34,7 +34,7 @@ class S3OutputBucket:
 
     client: S3Client
     bucket: str
-    multipart_copy: MultipartCopy | None = (
+    multipart_put: MultipartPut | None = (
         None  # for results larger than SINGLE_PUT_BYTES; if None, those are streamed too
     )
 
@@ -59,10 +59,10 @@ class S3OutputBucket:
         header = urlencode({name: value for name, value in tags.items() if not name.startswith(RESERVED_TAG_PREFIX)})
         if header and len(header) <= MAX_TAGGING_BYTES:
             parameters["Tagging"] = header
-        if link.size_bytes <= SINGLE_PUT_BYTES or self.multipart_copy is None:
+        if link.size_bytes <= SINGLE_PUT_BYTES or self.multipart_put is None:
             streaming_put.put(self.client, parameters, link.stream())
         else:
-            self.multipart_copy.write(parameters, link)
+            self.multipart_put.write(parameters, link)
         if len(header) > MAX_TAGGING_BYTES:
             self._tag(key, dict(parse_qsl(header, keep_blank_values=True)))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from darkroom.model import RESULT_FORMATS, ImageFormat, Spelling
 
@@ -164,7 +165,7 @@ class Catalog:
         wanted = normalize_name(name)
         return next((model for model in self.models.values() if normalize_name(model.name) == wanted), None)
 
-    @property
+    @cached_property
     def parameter_names(self) -> frozenset[str]:
         """Our names of all parameters of all models."""
         return frozenset(name for model in self.models.values() for name in model.parameters)

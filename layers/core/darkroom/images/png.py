@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.png_text import TEXT_KINDS, text_orientation
+from darkroom.images.png_text_exif import TEXT_KINDS, text_orientation
 from darkroom.images.ranged_reader import (
     MAX_PARTS,
     RangedReader,

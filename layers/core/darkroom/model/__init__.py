@@ -13,6 +13,7 @@ from darkroom.model.jobs import (
     Job,
     JobGroup,
     JobStatus,
+    LostAnswer,
     PollState,
     PollStatus,
     ProviderProcess,
@@ -20,16 +21,8 @@ from darkroom.model.jobs import (
     WarningMetric,
 )
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
-from darkroom.model.provider_state import (
-    AccountSnapshot,
-    Balance,
-    Circuit,
-    Estimate,
-    FoundProcess,
-    ProcessState,
-    Progress,
-    Submission,
-)
+from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
+from darkroom.model.provider_processes import Estimate, FoundProcess, ProcessState, Progress, Submission
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
     RESULT_FORMATS,
@@ -66,6 +59,7 @@ __all__ = [
     "JobGroup",
     "JobStatus",
     "Limits",
+    "LostAnswer",
     "Plan",
     "PollState",
     "PollStatus",

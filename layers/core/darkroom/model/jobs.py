@@ -90,6 +90,16 @@ class ProviderProcess:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LostAnswer:
+    """The submit whose answer was lost. The next reservation, bind or end of the job removes it."""
+
+    lost_at: datetime  # the request had ended by then, so the time within which the vendor's list may lag begins
+    lost_attempt: (
+        int  # the attempt that sent the request: its handle is in the vendor's list, if the request was accepted
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A job, as in its ledger row `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
 
@@ -119,6 +129,7 @@ class Job:
     label: str | None = None
     dispatch: DispatchRecord | None = None
     reservation: Reservation | None = None
+    lost: LostAnswer | None = None
     process: ProviderProcess | None = None
     polls: int = 0  # of this run
     credits: Decimal | None = None  # what was charged; only a job that ends with a reservation has it
@@ -172,6 +183,10 @@ class Job:
         """Return what is reserved for the job."""
         return self._required(self.reservation, "reservation")
 
+    def require_lost(self) -> LostAnswer:
+        """Return what is known of the submit whose answer was lost."""
+        return self._required(self.lost, "lost submit")
+
     def require_process(self) -> ProviderProcess:
         """Return the process that is bound to the job."""
         return self._required(self.process, "process")
@@ -182,11 +197,12 @@ class Job:
         return value
 
 
-JobGroup = DispatchRecord | Reservation | ProviderProcess
+JobGroup = DispatchRecord | Reservation | LostAnswer | ProviderProcess
 # The fields of a job that are groups. A row has all attributes of a group, apart from optional ones, or none of them.
 GROUPS: Mapping[str, type[JobGroup]] = {
     "dispatch": DispatchRecord,
     "reservation": Reservation,
+    "lost": LostAnswer,
     "process": ProviderProcess,
 }
 

@@ -15,6 +15,8 @@ from functools import partial
 from darkroom import catalog, output_keys
 from darkroom.errors import (
     DarkroomError,
+    InvalidSetting,
+    KeyMissing,
     NothingSent,
     OperatorFault,
     ProviderUnavailable,
@@ -28,10 +30,10 @@ from darkroom.errors import (
 from darkroom.model import LEASE_MARGIN, RESULT_FORMATS, ImageFacts, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
 
@@ -93,6 +95,8 @@ class Dispatch:
             plan = self._with_price(plan, facts)
             fingerprint = self.providers[plan.provider].key_fingerprint()
         except OperatorFault as fault:
+            if refusal := self._refusal_without_key(plan.provider, fault):
+                raise refusal from fault
             retry_at = self.circuit_breaker.open(plan.provider, fault)
             return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
         except (Throttled, ProviderUnavailable) as early:
@@ -126,6 +130,8 @@ class Dispatch:
         except (Throttled, NothingSent) as early:
             return self._wait(job, _wait_seconds(job, early), str(early))
         except OperatorFault as fault:
+            if refusal := self._refusal_without_key(plan.provider, fault):
+                return self.settlement.reject(job, refusal)
             return self._wait_for_operator(job, plan.provider, fault)
         except SourceGone as gone:
             return self.settlement.source_gone(job, str(gone))
@@ -173,6 +179,16 @@ class Dispatch:
         """Release the reservation and let the job wait for its next attempt. Nothing was accepted."""
         self.ledger.release(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
+
+    def _refusal_without_key(self, provider: str, fault: OperatorFault) -> Refusal | None:
+        """Return the refusal of an upload that names a provider for which the stack has no key. For the stack's own provider
+        there is none: its key is the operator's matter, and uploads wait for it."""
+        if not isinstance(fault, KeyMissing) or provider == self.quote.default_provider:
+            return None
+        return InvalidSetting(
+            f"provider={provider}: this stack has no API key for {provider}. Name another provider, or ask whoever runs the "
+            "stack to put one into its secret (stack output ApiKeysSecretArn)"
+        )
 
     def _wait_for_operator(self, job: Job, provider: str, fault: OperatorFault) -> Outcome:
         """Release the reservation and open the circuit. The sweep sends the job again when the provider may be tried."""

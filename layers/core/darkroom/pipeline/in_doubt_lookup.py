@@ -1,4 +1,8 @@
-"""In doubt: resolves a submit whose answer was lost, by the provider's own list. If that cannot tell, an operator decides."""
+"""In doubt: resolves a submit whose answer was lost, by the provider's own list. If that cannot tell, an operator decides.
+
+A process in the list proves at once that the submit was accepted. That the list lacks it proves something only after a while,
+because the list may lag. So the list is read soon, and again, until it must show every submit.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,17 @@ from datetime import datetime, timedelta
 
 from darkroom import catalog
 from darkroom.errors import ErrorCode, ProviderSilent
-from darkroom.model import FoundProcess, Handle, Job, JobStatus, ProcessState, Submission
+from darkroom.model import FoundProcess, Handle, Job, LostAnswer, ProcessState, Submission
+from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, Outcome, RetryLater
 from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
 # The shortest and the longest pause between two lookups while the list cannot be read: half of the time since the reservation.
 LOOKUP_RETRY, MAX_LOOKUP_RETRY = timedelta(minutes=1), timedelta(minutes=15)
-CLOCK_SKEW = timedelta(seconds=20)  # between two workers; a lookup too early would prove nothing
+CLOCK_SKEW = timedelta(seconds=20)  # between two workers
+# When the list is read after a request that ended without an answer. The last time is when the list must show the submit.
+LOOKS_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45, 120, 300, 900))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,21 +37,17 @@ class InDoubt:
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Outcome:
-        """Leave the job `SUBMITTING` and its reservation as it is, until the vendor's list must show an accepted submit."""
-        due = self.clock() + _visibility_grace(job)
-        self.ledger.postpone(job, due, error=why)
-        return RetryLater.until(due, self.clock(), why)
+        """Leave the job `SUBMITTING` and its reservation as it is, until the vendor's list is read for the first time."""
+        now = self.clock()
+        return self._look_later(job, LostAnswer(lost_at=now, lost_attempt=job.attempt), now, why)
 
     def provable_at(self, job: Job) -> datetime:
-        """Return the time from which a lookup proves something: after the lease, within which a dead worker's call must have
-        ended, and the time that the vendor's list may lag."""
-        if job.status is not JobStatus.SUBMITTING or job.lease_until is None:
-            return job.next_attempt_at or job.created_at
-        return job.lease_until + _visibility_grace(job)
+        """Return the time from which the vendor's list must show the lost submit if it was accepted."""
+        return job.require_lost().lost_at + _visibility_grace(job)
 
     def resolve(self, job: Job) -> Outcome | None:
-        """Adopt the staged result, or the process that the provider's list shows. Return None if the list proves that nothing
-        was accepted: it was read with the API key of the submit."""
+        """Adopt the staged result, or the process that the provider's list shows; or look again later. Return None if the list
+        proves that nothing was accepted: it had to show the submit, and was read with the submit's API key."""
         provider = self.providers[job.require_provider()]
         key_fingerprint = job.require_reservation().key_fingerprint
         process_id = self.staging.find(job.handle)
@@ -57,13 +59,15 @@ class InDoubt:
             found = find_processes(provider, job)
         except ProviderSilent as unknown:
             return self._retry_lookup(job, str(unknown))
-        if found is None:
-            return Done(
-                self.settlement.leave_in_doubt(job, f"{provider.name} has no list that would show the lost submit")
-            )
-        chargeable = chargeable_processes(job, found)
+        chargeable = chargeable_processes(job, found or ())
         if chargeable:
             return self._adopt(provider, job, chargeable)
+        now = self.clock()
+        if now < self.provable_at(job):
+            return self._look_later(job, job.require_lost(), now, f"{provider.name} does not list the lost submit yet")
+        if found is None:
+            why = f"{provider.name} has no list that would show the lost submit"
+            return Done(self.settlement.leave_in_doubt(job, why))
         if found:
             why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
             return Done(self.settlement.leave_in_doubt(job, why))
@@ -71,6 +75,13 @@ class InDoubt:
             why = "the API key changed since the submit, so this account's list proves nothing"
             return Done(self.settlement.leave_in_doubt(job, why))
         return None
+
+    def _look_later(self, job: Job, lost: LostAnswer, now: datetime, why: str) -> Outcome:
+        """Read the list at the next time of the schedule, at the latest when it must show the submit."""
+        last = lost.lost_at + _visibility_grace(job)
+        due = next((lost.lost_at + after for after in LOOKS_AFTER if now < lost.lost_at + after < last), last)
+        self.ledger.postpone(job, due, error=why, lost=lost)
+        return RetryLater.until(due, now, why)
 
     def _adopt(self, provider: Provider, job: Job, found: tuple[FoundProcess, ...]) -> Outcome:
         first, *others = found
@@ -103,13 +114,12 @@ def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[Fou
     A failed process with the same handle as one that may have been charged is returned too, after it.
 
     The log of a synchronous provider also shows refused calls, as failed. The failures of earlier attempts say nothing of the
-    attempt that was lost, which is the one before this worker's. If other workers have looked since without a result, the
-    lost attempt is not known, and a failure proves nothing.
+    attempt that was lost.
     """
     if not job.require_dispatch().send_mode.is_synchronous:
         return tuple(sorted(found, key=_has_failed))
     alive = [process for process in found if not _has_failed(process)]
-    sent = Handle(job.job_id, job.run, job.attempt - 1)
+    sent = Handle(job.job_id, job.run, job.lost.lost_attempt if job.lost else job.attempt)
     handles = {_handle_of(process) for process in alive} or {str(sent)}
     return (*alive, *(process for process in found if _has_failed(process) and _handle_of(process) in handles))
 

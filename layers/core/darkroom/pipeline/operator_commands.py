@@ -25,7 +25,7 @@ from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Circuits, Clock, IntakeQueue, Interventions, Ledger, Provider
+from darkroom.ports import Circuits, Clock, IntakeQueue, Ledger, OperatorLedger, Provider
 
 ATTEMPTS = 5  # how often a job is read again if a worker changes it at the same time
 INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
@@ -38,7 +38,7 @@ class OperatorCommands:
     then."""
 
     ledger: Ledger
-    interventions: Interventions
+    operator_ledger: OperatorLedger
     circuits: Circuits
     intake: IntakeQueue
     binding: Binding
@@ -56,7 +56,7 @@ class OperatorCommands:
             return job
         named = reference.removeprefix("s3://")
         for uri in dict.fromkeys((named, f"{self.input_bucket}/{named}")):
-            if found := list(self.interventions.jobs(source_uri=uri)):
+            if found := list(self.operator_ledger.jobs(source_uri=uri)):
                 return found[-1]
         raise Inapplicable(f"no job {reference!r}: give its id, or the key of its upload")
 
@@ -78,7 +78,7 @@ class OperatorCommands:
                     "result would be published as this upload's. Look at it in the provider's account, then use --force"
                 )
         now = self.clock()
-        adopted = self.interventions.adopt(job, process_id, now, now + self.deadline)
+        adopted = self.operator_ledger.adopt(job, process_id, now, now + self.deadline)
         if adopted.status is JobStatus.PROCESSING:  # others may have ended it since that write, or run it again
             self.binding.start(adopted)
         return adopted
@@ -100,7 +100,7 @@ class OperatorCommands:
                 f"{job.provider} lists process {chargeable[0].process_id} for this job: use --adopt with it"
             )
         now = self.clock()
-        return self._send(self.interventions.resubmit(job, now, now + self.deadline))
+        return self._send(self.operator_ledger.resubmit(job, now, now + self.deadline))
 
     def abandon(self, reference: str, credits: Decimal = NOTHING, *, attempt: int | None = None) -> Job:
         """Resolve a doubt without a result: end the job as `CANCELLED`, or as `FAILED` with ResultLost if credits were
@@ -136,7 +136,7 @@ class OperatorCommands:
         """Yield every job that ended with that code and was created within those days. This takes one query a day."""
         for number in range((last_day - first_day).days + 1):
             day = (first_day + timedelta(days=number)).isoformat()
-            for job in self.interventions.jobs(day=day):
+            for job in self.operator_ledger.jobs(day=day):
                 if job.is_terminal and job.error_code == error_code:
                     yield job
 
@@ -171,7 +171,7 @@ class OperatorCommands:
             raise Inapplicable("the job is IN_DOUBT: end it with `darkroom resolve JOB --abandon`")
         if job.status is JobStatus.CLAIMED:
             return self.settlement.cancel(job, "cancelled by an operator before it was sent").job
-        asked = self.interventions.request_cancel(job, self.clock())
+        asked = self.operator_ledger.request_cancel(job, self.clock())
         if asked.status is JobStatus.PROCESSING:
             self.finalize(asked.job_id, asked.run, self._invocation_ends)
         return self.ledger.get(job.job_id) or asked
@@ -179,7 +179,7 @@ class OperatorCommands:
     def _rerun(self, job: Job) -> Job:
         self.settlement.publish_event(job)  # now, if it was not sent yet, because the next run would forget it
         now = self.clock()
-        return self._send(self.interventions.rerun(job, now, now + self.deadline))
+        return self._send(self.operator_ledger.rerun(job, now, now + self.deadline))
 
     def _send(self, job: Job) -> Job:
         self.intake.requeue(JobDue(job.job_id), 0)

@@ -10,7 +10,7 @@ from datetime import datetime
 from darkroom import poll_schedule
 from darkroom.errors import DarkroomError, LedgerBusy, LostClaim
 from darkroom.model import Alarm, Job, PollState, PollStatus, Submission
-from darkroom.pipeline.submit_outcomes import Done, Ignored, Outcome
+from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
 BIND_ATTEMPTS = 4  # each lasts some seconds, see aws/ledger_table.py

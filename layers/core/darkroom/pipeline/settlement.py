@@ -11,7 +11,7 @@ from typing import Any
 from darkroom import output_keys, queue_messages
 from darkroom.errors import CURES, ErrorCode, Refusal
 from darkroom.model import NOTHING, Alarm, Job, JobStatus
-from darkroom.pipeline.submit_outcomes import Done, Outcome
+from darkroom.pipeline.message_outcomes import Done, Outcome
 from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
 
 

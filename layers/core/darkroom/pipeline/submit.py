@@ -17,9 +17,9 @@ from darkroom.errors import ClaimHeld, LedgerBusy, LostClaim, SourceDenied, Sour
 from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, InputBucket, Ledger
 
@@ -157,9 +157,6 @@ class Submit:
         waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=now)
         if job.status is JobStatus.IN_DOUBT or waits_until > now:
             return Done(job)  # an operator must decide, or it is not due: the sweep sends it again when it is
-        provable_at = self.in_doubt.provable_at(job)
-        if provable_at > now:
-            return RetryLater.until(provable_at, now, "the provider's list need not show a lost submit yet")
         job = self.ledger.take_over(job, now, receive.invocation_ends + LEASE_MARGIN)
         if job.status is JobStatus.CLAIMED:
             return self._end_or_dispatch(job, lambda: self._source_of(job))

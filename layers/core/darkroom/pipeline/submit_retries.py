@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from darkroom.errors import ErrorCode, LedgerBusy, LostClaim, SourceDenied, SourceUnreadable
 from darkroom.model import Job, JobStatus
+from darkroom.pipeline.message_outcomes import Outcome, RetryLater
 from darkroom.pipeline.settlement import Settlement
-from darkroom.pipeline.submit_outcomes import Outcome, RetryLater
 from darkroom.ports import Clock, Ledger
 from darkroom.retry_schedule import next_look_at, next_read_at
 

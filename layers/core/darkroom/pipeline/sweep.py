@@ -30,6 +30,7 @@ REMOVE_RETRY = timedelta(hours=1)  # the wait before an entry is removed if the 
 REMOVE_BATCH = 20  # the most entries that one sweep removes, with one call to a provider for each
 REQUEUE_INTERVAL = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
 PAUSED_RECHECK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
+WAIT_NOTED = PAUSED_RECHECK + timedelta(minutes=5)  # so long a circuit alarms after the last job that waits was seen
 TIME_TO_STOP = timedelta(seconds=20)  # no job is begun with less of the invocation left
 # No provider is called with less of the invocation left: it may take 10 s to connect and 30 s to answer.
 TIME_TO_ASK = timedelta(seconds=45)
@@ -61,14 +62,15 @@ class Sweep:
         """Run all steps. Return the number of items that each step handled, without steps that found nothing. Raises
         SweepFailed."""
         stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
+        waiting: set[str] = set()  # the providers that jobs were seen to wait for
         circuit = cache(self.circuits.get)  # each circuit is read once in a sweep
         steps: dict[str, Callable[[], int]] = {
             "Submits": lambda: self._for_each_due(JobStatus.SUBMITTING, self._requeue, stop),
-            "Claims": lambda: self._requeue_claims(circuit, stop),
+            "Claims": lambda: self._requeue_claims(circuit, waiting, stop),
             "Runs": lambda: self._for_each_due(JobStatus.PROCESSING, self._restart_execution, stop),
             "Events": lambda: self._for_each_due(UNPUBLISHED, self.settlement.publish_event, stop),
             "InDoubt": self._alert_doubts,
-            "CircuitsOpen": lambda: self._alert_circuits(circuit),
+            "CircuitsOpen": lambda: self._alert_circuits(circuit, waiting),
             **{task: self._task_step(task, last_call) for task in self.rounds},
             "Forgotten": lambda: self._remove_entries(last_call),
         }
@@ -113,9 +115,9 @@ class Sweep:
         until = next_look_at(failing_since, now, job.deadline_at) if failing_since else now + REQUEUE_INTERVAL
         self.queries.reschedule(job, until)
 
-    def _requeue_claims(self, circuit: Callable[[str], Circuit | None], stop: datetime) -> int:
+    def _requeue_claims(self, circuit: Callable[[str], Circuit | None], waiting: set[str], stop: datetime) -> int:
         """Send claimed jobs whose worker died or whose next attempt is due, and return their number. Jobs of a provider whose
-        circuit is open go on waiting."""
+        circuit is open go on waiting, and the provider is added to `waiting`."""
         requeued = 0
         circuits = {name: circuit(name) for name in self.providers}
         for job in self._due_claims():
@@ -129,6 +131,7 @@ class Sweep:
                     if requeued == MAX_REQUEUED_CLAIMS:
                         break
                 else:
+                    waiting.add(job.require_provider())
                     self.queries.reschedule(job, until)
         return requeued
 
@@ -190,8 +193,13 @@ class Sweep:
             self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
         return len(doubts)
 
-    def _alert_circuits(self, circuit: Callable[[str], Circuit | None]) -> int:
+    def _alert_circuits(self, circuit: Callable[[str], Circuit | None], waiting: set[str]) -> int:
+        """Raise the alarm of each open circuit that jobs wait for. Each of them is seen at least every quarter of an hour."""
+        now = self.clock()
+        for provider in waiting:
+            self.circuits.note_waiting(provider, now)
         found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
+        found = [one for one in found if one.provider in waiting or now - (one.waiting_at or now) < WAIT_NOTED]
         for one in found:
             why = f"{one.provider} takes no submits: {one.error}"
             self.alerts.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)

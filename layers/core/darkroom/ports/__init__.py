@@ -12,14 +12,14 @@ from darkroom.ports.event_bus import EventBus
 from darkroom.ports.executions import Executions
 from darkroom.ports.input_bucket import InputBucket
 from darkroom.ports.intake_queue import IntakeQueue
-from darkroom.ports.interventions import Interventions
 from darkroom.ports.ledger import Claim, Ledger
+from darkroom.ports.operator_ledger import OperatorLedger
 from darkroom.ports.output_bucket import OutputBucket
 from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import Provider
 from darkroom.ports.staged_results import StagedResults
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
-from darkroom.ports.sweep_records import SweepQueries
+from darkroom.ports.sweep_queries import SweepQueries
 
 __all__ = [
     "Alerts",
@@ -31,8 +31,8 @@ __all__ = [
     "ImageStream",
     "InputBucket",
     "IntakeQueue",
-    "Interventions",
     "Ledger",
+    "OperatorLedger",
     "OutputBucket",
     "PresignedUrls",
     "Provider",

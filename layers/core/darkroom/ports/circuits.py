@@ -20,6 +20,9 @@ class Circuits(Protocol):
     def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
         """Open the circuit: nothing is submitted before `retry_at`. A pause stays. Repeat safe."""
 
+    def note_waiting(self, provider: str, now: datetime) -> None:
+        """Store that a job waits for the provider now. Repeat safe."""
+
     def close(self, provider: str) -> None:
         """Allow submits again, unless the provider is paused. Repeat safe."""
 

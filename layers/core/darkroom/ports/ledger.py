@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from darkroom.model import Job, JobStatus, Plan, SourceObject, Submission
+from darkroom.model import Job, JobStatus, LostAnswer, Plan, SourceObject, Submission
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,12 @@ class Ledger(Protocol):
         denied_since: datetime | None = None,
         failing_since: datetime | None = None,
         look_at: datetime | None = None,
+        lost: LostAnswer | None = None,
     ) -> Job:
         """End the lease of a job that is not over. The status stays, and a message may continue the job from `next_attempt_at`
         on. The sweep looks at it then too, or at `look_at`.
 
-        The provider, model, settings and label of `job` are stored.
+        The provider, model, settings and label of `job` are stored, and `lost` if it is given.
         """
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:

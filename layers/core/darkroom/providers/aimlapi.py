@@ -23,8 +23,9 @@ import httpx
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady
 from darkroom.model import Balance, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
-from darkroom.providers import http_client, parsing, payloads, synchronous
+from darkroom.providers import http_client, parsing, synchronous
 from darkroom.providers.adapter_base import Adapter
+from darkroom.providers.json_fields import json_fields
 
 NAME = "aimlapi"
 CREDITS_PER_USD = 2_000_000
@@ -52,7 +53,7 @@ class Aimlapi(Adapter):
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
         """POST with a link to the image, wait for the result and stage it. Spends money; see `ports.Provider`."""
         started_at = self._downloads.clock()
-        request = {**payloads.json_fields(plan), "image_url": image.link()}
+        request = {**json_fields(plan), "image_url": image.link()}
         headers = {"X-Client-Request-Id": str(handle)}
         answer = self._api.post_paid(
             plan.endpoint,

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from darkroom.errors import ErrorCode, OperatorFault, ProcessUnknown, ProviderUnavailable
+from darkroom.errors import KeyMissing, ProcessUnknown, ProviderUnavailable
 from darkroom.providers import http_client
 
 
@@ -90,7 +90,7 @@ class AuthenticatedClient:
 
     def call_with_key(self, send: Callable[[str], httpx.Response]) -> httpx.Response:
         """Return what `send(key)` returns. After a 401 the key is read again, and the call is repeated once if the key has
-        changed. Raises OperatorFault if there is no usable key, and what `send` raises."""
+        changed. Raises KeyMissing if there is no usable key, and what `send` raises."""
         http_client.check_base_url(self.name, self.base_url)
         key = self.keys.get(self.name)
         response = send(key) if http_client.is_sendable(key) else None
@@ -100,10 +100,7 @@ class AuthenticatedClient:
         new_key = self.keys.get(self.name)
         if not http_client.is_sendable(new_key):
             what = "a key that no header can carry" if new_key else "no key"
-            raise OperatorFault(
-                ErrorCode.AUTH_FAILED,
-                f"the secret holds {what} for {self.name}: put one in (stack output ApiKeysSecretArn)",
-            )
+            raise KeyMissing(f"the secret holds {what} for {self.name}: put one in (stack output ApiKeysSecretArn)")
         return send(new_key) if response is None or new_key != key else response
 
     def fingerprint(self) -> str:

@@ -33,10 +33,11 @@ from darkroom.errors import (
 )
 from darkroom.model import Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
-from darkroom.providers import http_client, parsing, payloads, synchronous
+from darkroom.providers import http_client, link_handles, parsing, synchronous
 from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
 from darkroom.providers.downloads import Downloads
+from darkroom.providers.json_fields import json_fields
 
 NAME = "oxen"
 UNITS_PER_USD = 10_000
@@ -79,7 +80,7 @@ class Oxen(Adapter):
         """POST a link to the image to /ai/queue, or to /ai/images/edit if the plan is synchronous: then wait for the result
         and stage it. Spends money; see `ports.Provider`."""
         started_at = self._downloads.clock()
-        body = {**payloads.json_fields(plan), "input_image": image.link()}
+        body = {**json_fields(plan), "input_image": image.link()}
         if plan.send_mode.is_synchronous:
             answer = self._api.post_paid(
                 plan.endpoint, body, timeout=http_client.SYNCHRONOUS_TIMEOUT, send=synchronous.send_unread
@@ -125,7 +126,7 @@ class Oxen(Adapter):
                 continue
             given = row.get("input_image")
             (with_input if isinstance(given, str) and given else without_input).add(str(row.get("generation_id")))
-            name = payloads.find_handle(given, handle)
+            name = link_handles.find_handle(given, handle)
             if name is not None:
                 process = _to_found_process(row, name)
                 found[process.process_id] = process

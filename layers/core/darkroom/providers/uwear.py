@@ -29,7 +29,7 @@ import httpx
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
 from darkroom.model import FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
-from darkroom.providers import http_client, parsing, payloads
+from darkroom.providers import http_client, link_handles, parsing
 from darkroom.providers.adapter_base import Adapter
 
 NAME = "uwear"
@@ -97,12 +97,12 @@ class Uwear(Adapter):
         entries, is_whole, base = self._all_generations()
         given = [_input_links(entry) for entry in entries]
         for entry, links in zip(entries, given, strict=True):
-            name = next(filter(None, (payloads.find_handle(link, handle) for link in links)), None)
+            name = next(filter(None, (link_handles.find_handle(link, handle) for link in links)), None)
             if name is not None:
                 process = _to_found_process(entry, name, self._process_id(base, str(_generation_id(entry))))
                 found[process.process_id] = process
         # The list shows links unchanged if any entry shows one of Darkroom's.
-        echoes_links = not entries or any(map(payloads.has_any_handle, itertools.chain(*given)))
+        echoes_links = not entries or any(map(link_handles.has_any_handle, itertools.chain(*given)))
         if not found and not (is_whole and all(given) and echoes_links):
             return None
         return tuple(sorted(found.values(), key=lambda process: int(_number(process.process_id))))
@@ -236,8 +236,8 @@ def _input_links(entry: Mapping[str, Any]) -> list[str]:
     """
     url, results = entry.get("image_url"), entry.get("generation_results")
     result_urls = {_without_query(url) for url in _result_urls(entry)}
-    image_links = payloads.find_links(url) if isinstance(url, str) and isinstance(results, list) else []
-    links = [*payloads.find_links(entry.get("payload")), *image_links]
+    image_links = link_handles.find_links(url) if isinstance(url, str) and isinstance(results, list) else []
+    links = [*link_handles.find_links(entry.get("payload")), *image_links]
     return [link for link in links if _without_query(link) not in result_urls]
 
 

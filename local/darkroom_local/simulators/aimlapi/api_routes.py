@@ -22,9 +22,9 @@ from darkroom_local.simulators.aimlapi.published_facts import (
     OTHER_MODEL,
 )
 from darkroom_local.simulators.aimlapi.request_checks import SharpenRequest, check_request
-from darkroom_local.simulators.aimlapi.request_log import log_rows, page_body, read_query
 from darkroom_local.simulators.aimlapi.responses import B64, AnswerShape, picture_answer, usd
 from darkroom_local.simulators.aimlapi.simulator_state import AimlapiExchange, take_answer_shape, take_misbehaviour
+from darkroom_local.simulators.aimlapi.usage_log import log_rows, page_body, read_query
 from darkroom_local.simulators.framework.input_urls import query_of
 from darkroom_local.simulators.framework.refusals import ConnectionCut, Refusal
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from darkroom_local.simulators.aimlapi import api_routes
 from darkroom_local.simulators.aimlapi.faults import SUPPORTED_FAULTS
 from darkroom_local.simulators.aimlapi.generations import GenerationStore
-from darkroom_local.simulators.aimlapi.request_log import RateLimit, RefusedRequests
 from darkroom_local.simulators.aimlapi.simulator_state import AimlapiSettings, AimlapiState
+from darkroom_local.simulators.aimlapi.usage_log import RateLimit, RefusedRequests
 from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.framework.presigned_links import PresignedUrls
 from darkroom_local.simulators.framework.server import Route, Simulator

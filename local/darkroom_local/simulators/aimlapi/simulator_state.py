@@ -27,7 +27,6 @@ from darkroom_local.simulators.aimlapi.published_facts import (
     LOG_DELAY_SECONDS,
     RESULT_LIFETIME_SECONDS,
 )
-from darkroom_local.simulators.aimlapi.request_log import RateLimit, RefusedRequests
 from darkroom_local.simulators.aimlapi.responses import (
     B64,
     CREDITS,
@@ -39,6 +38,7 @@ from darkroom_local.simulators.aimlapi.responses import (
     USD,
     AnswerShape,
 )
+from darkroom_local.simulators.aimlapi.usage_log import RateLimit, RefusedRequests
 from darkroom_local.simulators.framework import simulator_state
 from darkroom_local.simulators.framework.exchange import Exchange
 from darkroom_local.simulators.framework.refusals import Refusal

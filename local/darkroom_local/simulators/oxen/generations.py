@@ -20,7 +20,7 @@ from darkroom_local.simulators.framework.account import Account
 from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, ResultFile
 from darkroom_local.simulators.framework.input_fetching import NotFetched
 from darkroom_local.simulators.framework.job_workers import JobWorkers, find_by_file_name, sleep_until
-from darkroom_local.simulators.oxen.pictures import recipe_for
+from darkroom_local.simulators.oxen.input_pictures import recipe_for
 from darkroom_local.simulators.oxen.published_facts import (
     ACTIVE,
     CANCELLED,

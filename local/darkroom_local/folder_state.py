@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from darkroom_local import emulator_memory, ledger_journal
+from darkroom_local import emulator_persistence, ledger_journal
 from darkroom_local.disk_sync import sync_folder
 from darkroom_local.folder_uploads import Item
 
@@ -56,7 +56,7 @@ class FolderAccount:
     @property
     def environment(self) -> dict[str, str]:
         """What the embedded cloud must know to keep the account."""
-        kept = {emulator_memory.JOURNAL: str(self.journal), emulator_memory.RESULTS: str(self.results)}
+        kept = {emulator_persistence.JOURNAL: str(self.journal), emulator_persistence.RESULTS: str(self.results)}
         return {MARKER: str(self.root), **kept}
 
     def in_order(self, items: Iterable[Item]) -> list[Item]:

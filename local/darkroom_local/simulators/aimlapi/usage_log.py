@@ -94,7 +94,7 @@ class LogQuery:
     offset: int
 
     def wants(self, row: LogRow) -> bool:
-        """Say whether a row matches the query, on any page."""
+        """Say whether a row matches the query's time range, models and statuses. The page does not matter."""
         model, moment = row.model or "", datetime.fromtimestamp(row.created, UTC)
         names = (model, model.rpartition("/")[2])  # source/alias, or the bare alias
         return (

@@ -29,11 +29,11 @@ def run(provider: str, stack: str, sure: bool) -> None:
         typer.confirm(f"This sends one small picture to {provider} and costs one credit. Go on?", abort=True)
     deployed = deployed_stack.connect(stack)
     from darkroom.model import Upload
-    from darkroom.pipeline import probe
+    from darkroom.pipeline import spelling_probe
 
     key = f"{FOLDER}{datetime.now(UTC):%Y%m%dT%H%M%S}.png"
     prefix = deployed.container.configuration.tag_prefix
-    tags = {f"{prefix}{name}": value for name, value in probe.TAGS.items()}
+    tags = {f"{prefix}{name}": value for name, value in spelling_probe.TAGS.items()}
     put = deployed.client("s3").put_object(
         Bucket=deployed.input_bucket, Key=key, Body=picture(), Tagging=urlencode(tags)
     )
@@ -51,11 +51,11 @@ def run(provider: str, stack: str, sure: bool) -> None:
 
 
 def _read(vendor: object, process_id: str) -> str | None:
-    from darkroom.pipeline import probe
+    from darkroom.pipeline import spelling_probe
 
     for _ in range(TRIES):
         try:
-            found = probe.spelling_in(vendor.echoed_settings(process_id))  # type: ignore[attr-defined]
+            found = spelling_probe.spelling_in(vendor.echoed_settings(process_id))  # type: ignore[attr-defined]
         except (ProcessUnknown, ProviderUnavailable, Throttled):
             found = None
         if found is not None:

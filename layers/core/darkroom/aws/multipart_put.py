@@ -32,7 +32,7 @@ Span = tuple[int, int, int]  # a part's number, offset and length in bytes
 
 
 @dataclass(frozen=True)
-class MultipartCopy:
+class MultipartPut:
     """Writes results through one S3 client. `context` is the TLS context for the bucket's host."""
 
     client: S3Client

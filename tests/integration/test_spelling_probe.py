@@ -1,4 +1,6 @@
-"""The probe of a vendor's spelling is a job like any other: in the ledger, under its limits, paid once."""
+"""Tests that the probe, which finds out how a vendor spells the names of settings, is a job like any other. It is in the
+ledger, respects the limits, and is paid once.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from tests.fakes.aws_account import Cloud
 
 from darkroom.errors import Inapplicable
 from darkroom.model import Job, JobStatus, Limits, Plan, ProcessState, Spelling
-from darkroom.pipeline.probe import TAGS, spelling_in
-from darkroom.pipeline.submit_outcomes import Ignored
-from darkroom_cli.probe import FOLDER, picture
+from darkroom.pipeline.message_outcomes import Ignored
+from darkroom.pipeline.spelling_probe import TAGS, spelling_in
+from darkroom_cli.spelling_probe import FOLDER, picture
 
 KEY = f"{FOLDER}now.png"
 

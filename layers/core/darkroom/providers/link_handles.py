@@ -1,39 +1,17 @@
-"""Request payloads: turns a plan's parameters into typed JSON, and finds our handle in the links of an earlier request. It
-must not know a vendor."""
+"""Finds the handle of a job in the presigned links of a request that a vendor lists. It must not know a vendor."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from darkroom import catalog
-from darkroom.catalog import Kind
-from darkroom.model import Handle, Plan
+from darkroom.model import Handle
 
 WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 HANDLE = re.compile(r"[0-9a-f]{32}-[0-9]+-[0-9]+")
 HANDLE_PARAMETER = "response-content-disposition"  # the query parameter that carries the handle in a link to the input
-
-
-def json_fields(plan: Plan) -> dict[str, Any]:
-    """Return wire name → value, with numbers and booleans typed as the catalog says."""
-    model = catalog.load(plan.provider).models[plan.model]
-    kinds = {parameter.wire: parameter.kind for parameter in model.parameters.values()}
-    return {name: _typed(value, kinds.get(name, Kind.TEXT)) for name, value in plan.parameters.items()}
-
-
-def _typed(value: str, kind: Kind) -> str | bool | int | float:
-    match kind:
-        case Kind.BOOL:
-            return value == "true"
-        case Kind.INTEGER:
-            return int(value)
-        case Kind.DECIMAL:
-            return float(value)
-    return value
 
 
 def find_handle(url: object, handle: Handle) -> str | None:

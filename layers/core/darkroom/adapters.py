@@ -95,16 +95,16 @@ class Adapters:
         return DynamoLedger(self.ledger_table, self.limits)
 
     @cached_property
-    def interventions(self) -> ports.Interventions:
+    def operator_ledger(self) -> ports.OperatorLedger:
         """The ledger as operators change it."""
-        from darkroom.aws.interventions import DynamoInterventions
+        from darkroom.aws.operator_ledger import DynamoOperatorLedger
 
-        return DynamoInterventions(self.ledger_table)
+        return DynamoOperatorLedger(self.ledger_table)
 
     @cached_property
     def sweep_queries(self) -> ports.SweepQueries:
         """The ledger as the sweep queries it."""
-        from darkroom.aws.sweep_records import DynamoSweepQueries
+        from darkroom.aws.sweep_queries import DynamoSweepQueries
 
         return DynamoSweepQueries(self.ledger_table)
 
@@ -132,12 +132,12 @@ class Adapters:
     @cached_property
     def outputs(self) -> ports.OutputBucket:
         """The output bucket."""
-        from darkroom.aws.multipart_copy import MultipartCopy
+        from darkroom.aws.multipart_put import MultipartPut
         from darkroom.aws.output_bucket import S3OutputBucket
 
         client = self.client("s3")
-        multipart_copy = MultipartCopy(client, self._credentials, lambda: self.tls_context)
-        return S3OutputBucket(client, self.configuration.output_bucket, multipart_copy)
+        multipart_put = MultipartPut(client, self._credentials, lambda: self.tls_context)
+        return S3OutputBucket(client, self.configuration.output_bucket, multipart_put)
 
     @cached_property
     def staging(self) -> ports.StagedResults:

@@ -1,4 +1,4 @@
-"""The emulator's tables on disk: nobody hears of a write that a kill could undo."""
+"""Tests that the emulator writes its tables to the disk before it answers, so that no answered write is lost in a kill."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from darkroom_local.emulator_memory import _Tables
+from darkroom_local.emulator_persistence import _Tables
 from darkroom_local.ledger_journal import rows_of
 
 
 class Service(SimpleNamespace):
-    """The part of the emulator's DynamoDB that has a table: a request sets two items."""
+    """Replaces the emulator's DynamoDB service. It has one table, and each request sets two items in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Service(SimpleNamespace):
 
 @contextlib.contextmanager
 def kept(service: Service, path: Path) -> Iterator[None]:
-    """Keep the service's table in a journal."""
+    """Keep the service's table in a journal until the block ends."""
     with contextlib.closing(_Tables(service, path)) as tables:
         tables.attach()
         yield
@@ -66,7 +66,8 @@ def test_the_emulator_ends_before_it_answers_if_a_write_cannot_be_kept(
         raise SystemExit(code)
 
     monkeypatch.setattr("os._exit", ends)
-    monkeypatch.setattr("darkroom_local.emulator_memory.rows_of", lambda path: {})  # /dev/full has no end
+    # This replaces reading the file, because /dev/full has no end.
+    monkeypatch.setattr("darkroom_local.emulator_persistence.rows_of", lambda path: {})
     service = Service()
     with kept(service, Path("/dev/full")), pytest.raises(SystemExit):
         asyncio.run(service.handle_request({"S": "x"}))

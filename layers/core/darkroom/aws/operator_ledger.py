@@ -1,4 +1,4 @@
-"""Interventions on DynamoDB: operators' reruns, decisions about doubts, and cancellations. Every write is conditional."""
+"""OperatorLedger on DynamoDB: operators' reruns, decisions about doubts, and cancellations. Every write is conditional."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from darkroom.aws import budgets, items
 from darkroom.aws.expressions import Write
-from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, guarded, move, present
+from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, OF_A_LOST_ANSWER, guarded, move, present
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
@@ -23,8 +23,8 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 
 
 @dataclass(frozen=True)
-class DynamoInterventions:
-    """Operators' writes of the ledger's table; fulfils `ports.Interventions`."""
+class DynamoOperatorLedger:
+    """Operators' writes of the ledger's table; fulfils `ports.OperatorLedger`."""
 
     table: LedgerTable
 
@@ -62,7 +62,7 @@ class DynamoInterventions:
             due_at=now,
             set=bound,
             add={"attempt": 1},
-            remove=["error", "error_code", "cancel_requested_at", "staged"],
+            remove=["error", "error_code", "cancel_requested_at", "staged", *OF_A_LOST_ANSWER],
         )
         self._transact(step)
         return self._reread(job)
@@ -79,7 +79,7 @@ class DynamoInterventions:
             set={"deadline_at": deadline_at, "next_attempt_at": now},
             add={"attempt": 1},
             when=[NO_PROCESS],
-            remove=["error", "error_code", "cancel_requested_at", *budgets.OF_A_RESERVATION],
+            remove=["error", "error_code", "cancel_requested_at", *OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION],
         )
         self._transact(step, *budgets.releases(job))
         return self._reread(job)

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from darkroom.errors import Inapplicable
 from darkroom.model import LEASE_MARGIN, ImageFacts, Job, Plan, SourceObject, Spelling, Upload
 from darkroom.pipeline.dispatch import Dispatch
+from darkroom.pipeline.message_outcomes import Done, Outcome
 from darkroom.pipeline.quote import Quote
-from darkroom.pipeline.submit_outcomes import Done, Outcome
 from darkroom.ports import Clock, InputBucket, Ledger
 from darkroom.setting_layers import Settings
 

@@ -1,4 +1,4 @@
-"""The multipart copy over real sockets: the right bytes, parts that are retried, and no upload or thread left behind."""
+"""Tests the multipart copy over real sockets: the bytes are right, parts are retried, and no upload or thread is left behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.multipart_support import (
     stands,
 )
 
-from darkroom.aws.multipart_copy import ATTEMPTS, MAX_PART_BYTES, MIN_PART_BYTES, WORKERS, ChunkReader, split_into_parts
+from darkroom.aws.multipart_put import ATTEMPTS, MAX_PART_BYTES, MIN_PART_BYTES, WORKERS, ChunkReader, split_into_parts
 from darkroom.errors import ResultNotReady
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "source",
 ]  # pytest must find these fixtures here
 
-FOUR = 4 * MIN_PART_BYTES  # for each worker a part of the smallest size that S3 allows
+FOUR = 4 * MIN_PART_BYTES  # the smallest size that gives each of four workers a part that S3 allows
 
 
 def parts_sent(bucket: SmallS3) -> list[int]:

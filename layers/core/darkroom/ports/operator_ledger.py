@@ -1,4 +1,4 @@
-"""The port for interventions: the changes to the ledger that operators make."""
+"""The port for the operators' ledger: the changes to the ledger that operators make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from darkroom.model import Job
 
 
-class Interventions(Protocol):
+class OperatorLedger(Protocol):
     """Operators' changes to jobs. Each is conditional on the job as it was read, and raises LostClaim if it has changed: read
     it again then."""
 

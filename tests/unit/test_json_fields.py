@@ -1,4 +1,4 @@
-"""JSON bodies: every parameter has its own type, and the handle can be read back from the link sent to a vendor."""
+"""Tests JSON bodies: every parameter has its own type, and the handle can be read back from the link that a vendor was sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from darkroom import catalog
 from darkroom.aws.presigned_urls import S3PresignedUrls
 from darkroom.catalog import Kind, Model, Parameter
 from darkroom.model import Handle, SourceObject
-from darkroom.providers.payloads import find_handle, json_fields
+from darkroom.providers.json_fields import json_fields
+from darkroom.providers.link_handles import find_handle
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 PARAMETERS = [
@@ -31,7 +32,7 @@ TYPES = {Kind.BOOL: bool, Kind.INTEGER: int, Kind.DECIMAL: float, Kind.TEXT: str
 
 
 def values(parameter: Parameter) -> Iterator[tuple[str, str]]:
-    """Yield values as a plan has them, and their JSON."""
+    """Yield pairs of a value as a plan holds it and the same value as JSON."""
     match parameter.kind:
         case Kind.BOOL:
             yield from (("true", "true"), ("false", "false"))
@@ -67,7 +68,7 @@ def test_an_unknown_parameter_is_sent_as_text() -> None:
 
 
 class Sts:
-    """Returns credentials for an hour."""
+    """Plays AWS STS. It returns credentials that are valid for an hour."""
 
     def assume_role(self, **asked: Any) -> Mapping[str, Any]:
         secrets = {"AccessKeyId": "AKIAEXAMPLE", "SecretAccessKey": "secret", "SessionToken": "to/ken+with=signs"}
@@ -76,7 +77,9 @@ class Sts:
 
 @pytest.fixture(scope="module")
 def links() -> Iterator[S3PresignedUrls]:
-    """Yield links as in production, signed with credentials of nobody. They share a client, which is slow to make."""
+    """Yield an adapter that signs links as in production, with invented credentials. The tests share it, because its
+    client is slow to make.
+    """
     sts: Any = Sts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -93,7 +96,7 @@ def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: s
     url = links.sign(source, f"{HANDLE}{suffix}", 900)
     assert "response-content-disposition=attachment%3B%20filename%3D%22" in url
     assert find_handle(url, HANDLE) == str(HANDLE)
-    assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # another way to write a space
+    assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # `+` is another way to write a space
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 10, 99])

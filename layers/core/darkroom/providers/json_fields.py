@@ -1,0 +1,27 @@
+"""Turns the parameters of a plan into typed JSON fields of a request. It must not know a vendor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darkroom import catalog
+from darkroom.catalog import Kind
+from darkroom.model import Plan
+
+
+def json_fields(plan: Plan) -> dict[str, Any]:
+    """Return wire name → value, with numbers and booleans typed as the catalog says."""
+    model = catalog.load(plan.provider).models[plan.model]
+    kinds = {parameter.wire: parameter.kind for parameter in model.parameters.values()}
+    return {name: _typed(value, kinds.get(name, Kind.TEXT)) for name, value in plan.parameters.items()}
+
+
+def _typed(value: str, kind: Kind) -> str | bool | int | float:
+    match kind:
+        case Kind.BOOL:
+            return value == "true"
+        case Kind.INTEGER:
+            return int(value)
+        case Kind.DECIMAL:
+            return float(value)
+    return value
