@@ -19,6 +19,7 @@ from darkroom_local.ledger_journal import Change, Journal, rows_of
 
 JOURNAL, RESULTS = "DARKROOM_JOURNAL", "DARKROOM_RESULTS"  # the environment variables: a file, a folder
 VERSION_HEADER = "x-darkroom-version-id"  # of PutObject: the id that the new version gets
+_UNWRITABLE = "The account of this folder cannot be written: {}. Make room on the disk, or make the folder writable."
 _SEED = "lasting"  # of the physical names of buckets, which are otherwise different in each cloud
 _RESULT_BUCKET = "outputbucket"  # in the physical name of the bucket whose objects are kept
 
@@ -140,7 +141,7 @@ class _Tables:
         try:
             self._journal.append(changes)
         except OSError as error:
-            print(f"The account of this folder cannot be written: {error}", file=sys.stderr, flush=True)
+            print(_UNWRITABLE.format(error), file=sys.stderr, flush=True)
             os._exit(1)
 
     def _fill(self) -> None:

@@ -4,8 +4,11 @@ for the vendor.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +54,23 @@ class Operator:
         for number in range(count):
             (self.folder / f"{prefix}{number}.jpg").write_bytes(picture())
 
+    def kills(self, what: str) -> None:
+        """Kill all processes of that kind."""
+        for pid in self.processes[what]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def fills_the_disk(self) -> None:
+        """Let the ledger's journal grow no more, as on a full disk."""
+        size = self.journal.stat().st_size
+        for pid in self.processes["emulator"]:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, size))
+
+    @property
+    def journal(self) -> Path:
+        return self.out / ".darkroom" / "real" / "ledger.jsonl"
+
     @property
     def processes(self) -> dict[str, list[int]]:
         """Return the operating system's ids of the run's processes, by kind: `emulator` and `worker`."""
@@ -72,7 +92,7 @@ class Operator:
     @property
     def spent(self) -> Decimal:
         """Return the credits that the ledger in the results folder has booked as spent."""
-        rows = rows_of(self.out / ".darkroom" / "real" / "ledger.jsonl")
+        rows = rows_of(self.journal)
         return sum((Decimal(row["spent"]["N"]) for key, row in rows.items() if key[0] == "BUDGET#topaz"), Decimal(0))
 
     @property

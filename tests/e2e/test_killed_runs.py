@@ -6,8 +6,6 @@ The API key looks real, but a simulator stands in for the vendor, and its journa
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -42,8 +40,10 @@ def killed_while_it_submits(operator: Operator, victim: str) -> subprocess.Popen
     operator.add(PICTURES)
     process = operator.starts()
     until(lambda: operator.paid >= 2)
-    for pid in [process.pid] if victim == "command" else operator.processes[victim]:
-        os.kill(pid, signal.SIGKILL)
+    if victim == "command":
+        process.kill()
+    else:
+        operator.kills(victim)
     return process
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -33,7 +32,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
 
 def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Random) -> None:
     """Interrupt or kill a randomly chosen process of the run. Then wait until the command has ended."""
-    what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker"])
+    what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker", "full disk"])
     match what:
         case "SIGINT" | "SIGTERM":
             process.send_signal(signal.Signals[what])
@@ -43,10 +42,10 @@ def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Rand
             process.send_signal(signal.SIGINT)
         case "command":
             process.kill()
+        case "full disk":
+            operator.fills_the_disk()
         case _:
-            for pid in operator.processes[what]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            operator.kills(what)
             if what == "worker" and chance.random() < 0.5:  # else the command goes on by itself
                 time.sleep(chance.random())
                 process.kill()
