@@ -79,6 +79,12 @@ def test_an_unknown_fault_is_refused_by_name(command: CliRunner, vendor: str) ->
     assert "nonsense" in answer.output
 
 
+def test_a_run_says_its_first_line_before_it_imports_what_is_slow() -> None:
+    code = "import sys, darkroom_cli.local_run; print({'boto3', 'botocore', 'cryptography'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_run_refuses_to_write_results_over_the_originals(command: CliRunner, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"")
     answer = command.invoke(app, ["local", "run", str(tmp_path), "--out", str(tmp_path)])
