@@ -1,1 +1,4 @@
-"""Benchmarks of every claim about speed, size and price. `make bench` measures both sides of a comparison in one run."""
+"""Benchmarks that measure every claim about speed, size and price. `make bench` runs them.
+
+One run measures both sides of each comparison.
+"""

@@ -1,8 +1,9 @@
-"""Counts the capacity units that DynamoDB bills for a request, from the rows before and after it.
+"""Counts the capacity units that DynamoDB bills for a request, from the rows before and after the request.
 
 A write costs one unit for each KB of the larger row, and at least one. In a transaction, writes and condition checks cost
-twice as much. Each index entry that appears or disappears costs one more unit; an entry that moves costs two. A read costs
-one unit for each 4 KB, or half a unit if it may be inconsistent. assumed: index entries in a transaction cost no double.
+twice as much. Each index entry that appears or disappears costs one more unit, so an entry that moves costs two. A read
+costs one unit for each 4 KB, or half of that if it need not be consistent. It is assumed that the price of index entries
+does not double in a transaction.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Row = Mapping[str, Any]  # in DynamoDB's typed form; empty if there is no row
+Row = Mapping[str, Any]  # a row in DynamoDB's typed form; empty if there is no row
 
 
 def size_bytes(row: Row) -> int:
@@ -39,14 +40,14 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
 
 @dataclass
 class Units:
-    """The capacity units used so far."""
+    """Counts the capacity units that were used so far."""
 
     writes: float = 0
     reads: float = 0
-    of_indexes: float = 0  # the part of `writes` for index entries
-    in_transactions: float = 0  # the part of `writes` that transactions doubled
+    of_indexes: float = 0  # the part of `writes` that index entries cost
+    in_transactions: float = 0  # the part of `writes` that transactions cost, without index entries
     largest_row_bytes: int = 0
-    indexes: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name → its two key attributes
+    indexes: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name of an index → its two key attributes
 
     def read(self, row: Row, *, consistent: bool) -> None:
         """Count the read of one row."""
@@ -68,5 +69,5 @@ class Units:
 
 
 def _entry(keys: tuple[str, str], row: Row) -> tuple[Any, ...] | None:
-    """Return a row's entry in an index that holds keys only. None: the row is not in the index."""
+    """Return a row's entry in an index that holds keys only, or None if the row is not in the index."""
     return tuple(row[key] for key in keys) if all(key in row for key in keys) else None

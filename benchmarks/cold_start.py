@@ -1,8 +1,9 @@
-"""Measures what a new container does before its first invocation: each handler beside bare Python and one boto3 client.
+"""Measures how long a new container takes before its first invocation, compared with bare Python and one boto3 client.
 
-Every figure is a whole fresh process, from its start to its end. Its path has the layer, the handlers and the packages of
-Lambda's runtime, and nothing else. The layer is measured twice: with byte-code, as a build by the runtime's own Python
-leaves it, and without. The process makes clients but calls nothing, so it needs no network.
+Every figure is the time of a whole new process, from its start to its end. The import path of the process has the layer,
+the handlers and the packages of Lambda's runtime, and nothing else. The layer is measured twice: with byte-code, as after a
+build with the Python of the runtime, and without byte-code. The process makes clients but calls no service, so it needs no
+network.
 """
 
 from __future__ import annotations
@@ -25,17 +26,19 @@ from pathlib import Path
 from benchmarks.support.reporting import Plot, Result, Table
 
 NAME = "cold start"
-QUESTION = "How long until a new container of each function can work, beside making one boto3 client?"
+QUESTION = (
+    "How long does a new container of each function take until it can work, compared with making one boto3 client?"
+)
 ROOT = Path(__file__).parents[1]
-# Packages of Lambda's Python runtimes (Lambda developer guide, "Runtime-included SDK versions").
+# The packages that Lambda's Python runtimes contain (Lambda developer guide, "Runtime-included SDK versions").
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 BARE, CLIENT, GOAL = "bare Python", "one boto3 s3 client", 1.5
-# The clients of each function's first invocation, and whether it also makes the provider's adapter, for a Topaz job.
+# For each function: the AWS clients that its first invocation makes for a Topaz job, and whether it makes the adapter too.
 ASKED: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "submit": (("s3", "dynamodb", "secretsmanager", "stepfunctions"), True),
     "poll": (("dynamodb", "secretsmanager"), True),
     "finalize": (("dynamodb", "secretsmanager", "s3", "events"), True),
-    "sweep": (("dynamodb",), False),  # in a minute in which nothing is due
+    "sweep": (("dynamodb",), False),  # if no job is due
 }
 S3 = "import boto3; boto3.client('s3')"
 PARTS: Mapping[str, str] = {
@@ -63,14 +66,14 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Times:
-    """The times of one process, in milliseconds."""
+    """The wall time and the CPU time of one process, in milliseconds."""
 
     wall: float
     cpu: float
 
 
 def first_invocation(handler: str) -> str:
-    """Return a program that imports the handler and makes everything that its first invocation makes."""
+    """Return a program that imports the handler and makes all clients and adapters that its first invocation makes."""
     services, asks_provider = ASKED[handler]
     made = f"[application.adapters.client(service).meta for service in {services}]"
     adapter = "; application.adapters.providers['topaz']" if asks_provider else ""
@@ -78,7 +81,7 @@ def first_invocation(handler: str) -> str:
 
 
 def laid_out(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the import path of a container with byte-code in its layer, and of a container without it."""
+    """Copy the layer into `folder`. Return the import path of a container with byte-code, and of one without byte-code."""
     runtime = folder / "runtime"
     runtime.mkdir()
     for name in RUNTIME:
@@ -108,7 +111,7 @@ def run_once(program: str, path: list[str]) -> Times:
 
 
 def interleaved(programs: Mapping[str, tuple[str, list[str]]], rounds: int) -> dict[str, list[Times]]:
-    """Run each program once a round, in rotating order. A round before them warms the disk and does not count."""
+    """Run each program once in each round, in rotating order. A first round warms the disk cache and is not counted."""
     names = list(programs)
     found: dict[str, list[Times]] = {name: [] for name in names}
     for name in names:
@@ -121,22 +124,22 @@ def interleaved(programs: Mapping[str, tuple[str, list[str]]], rounds: int) -> d
 
 
 def wall(times: list[Times]) -> float:
-    """Return the median wall time."""
+    """Return the median wall time in milliseconds."""
     return statistics.median(one.wall for one in times)
 
 
 def cpu(times: list[Times]) -> float:
-    """Return the median CPU time."""
+    """Return the median CPU time in milliseconds."""
     return statistics.median(one.cpu for one in times)
 
 
 def ratio(times: list[Times], base: list[Times]) -> float:
-    """Return the median of each round's ratio of wall times. Both runs of a round meet the same load on the machine."""
+    """Return the median of all rounds' ratios of wall times. Within a round, the load of the machine is about the same."""
     return statistics.median(one.wall / other.wall for one, other in zip(times, base, strict=True))
 
 
 def run(quick: bool = False) -> Result:
-    """Measure fifteen rounds, or three if `quick`."""
+    """Measure fifteen rounds, or three rounds with `quick`."""
     with tempfile.TemporaryDirectory(prefix="cold-start-") as folder:
         compiled, plain = laid_out(Path(folder))
         programs = {BARE: ("", compiled), CLIENT: (S3, compiled)}
@@ -195,7 +198,7 @@ def _parts(found: Mapping[str, list[Times]]) -> Table:
 
 def _notes(found: Mapping[str, list[Times]]) -> list[str]:
     return [
-        f"Medians of {len(found[BARE])} fresh processes each, interleaved. A ratio is the median of each round's own ratio.",
+        f"Medians of {len(found[BARE])} fresh processes each, interleaved. A ratio is the median of the ratios of all rounds.",
         "An import that two parts share is counted in both, so the parts add up to more than the whole.",
     ]
 

@@ -1,7 +1,7 @@
 """Works out what a thousand pictures cost on AWS: `python -m benchmarks.cost`.
 
-It counts the requests and capacity units of one job (see `counting`), and the transitions of the application's own state
-machine. How long functions run is modelled, because nothing here runs on Lambda. The vendor's credits are left out.
+It counts the requests and capacity units of one job (see `counting`) and the transitions of Darkroom's state machine. The
+run times of the functions are assumed, because nothing here runs on Lambda. The vendor's credits are left out.
 """
 
 from __future__ import annotations
@@ -24,29 +24,33 @@ from darkroom_local.stack_deployment import read_template
 
 NAME = "cost"
 IMAGES = 1000
-GOAL_USD = 0.25  # transitions and Lambda of a thousand pictures that are done at their eta
+GOAL_USD = 0.25  # for transitions and Lambda, if each of the thousand jobs is done at its estimated time (eta)
 GOAL = "USD of transitions and Lambda, 1,000 pictures, one poll"
 
-# Seconds that an invocation runs, without INIT. Modelled; a synchronous submit waits for the provider.
+# Seconds that an invocation runs, without INIT. Assumed. The third number is for a synchronous submit, which waits for the
+# provider.
 RUNS_SECONDS = {"Submit": 3.0, "Poll": 0.4, "Finalize": 4.0}
 HELD_SUBMIT_SECONDS = 30.0
-# Seconds of INIT, billed since August 2025, in every invocation that starts a container. Assumed.
+# Seconds of INIT in every invocation that starts a container. Assumed. AWS bills INIT since August 2025.
 INIT_SECONDS = {"Submit": 0.8, "Poll": 0.6, "Finalize": 0.8}
-COLD_SHARE = 1.0  # every invocation, as for pictures that come hours apart; AWS says under 0.01 of all invocations
-PLATFORM_LOG_BYTES = 800  # Lambda's own lines about an invocation. Assumed.
-QUEUE_REQUESTS = 3  # the bus sends, the poller receives and deletes
-UPLOAD_EVENTS = 1  # S3's own, to the event bus
-LINK_FETCHES = 1  # the provider's GET of the link
-SENT_MB, RESULT_MB = 5, 20  # a picture, and the same four times as large. Assumed.
+COLD_SHARE = 1.0  # the share of cold starts if pictures come hours apart; AWS says that it is usually under 0.01
+PLATFORM_LOG_BYTES = 800  # the log lines that Lambda itself writes about an invocation. Assumed.
+QUEUE_REQUESTS = 3  # the event bus sends the message, and Lambda's poller receives and deletes it
+UPLOAD_EVENTS = 1  # the event that S3 sends to the event bus
+LINK_FETCHES = 1  # the provider fetches the link once
+SENT_MB, RESULT_MB = (
+    5,
+    20,
+)  # the file sizes of a picture and of its result, which has four times as many pixels. Assumed.
 
 TRANSITIONS, LAMBDA = "Step Functions", "Lambda"
-ALWAYS_COLD = ", always cold"  # marks what only a container's first invocation requests
+ALWAYS_COLD = ", always cold"  # marks a line of the bill that is only due when an invocation starts a container
 SUMS = {"**Transitions and Lambda**": (TRANSITIONS, LAMBDA), "**Together**": ()}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the bill for `IMAGES` pictures."""
+    """One line of the bill for `IMAGES` pictures: a service, the unit that it bills, how many units, and the price."""
 
     service: str
     what: str
@@ -55,7 +59,7 @@ class Line:
 
 
 def memory_gb() -> Mapping[str, float]:
-    """Return the memory of each function, as deployed."""
+    """Return the memory of each function in GB, as the template sets it."""
     resources = read_template(find_application())["Resources"]
     return {name: resources[name]["Properties"]["MemorySize"] / 1024 for name in RUNS_SECONDS}
 
@@ -67,7 +71,10 @@ def invocations(scenario: Scenario) -> dict[str, int]:
 
 
 def gb_seconds(scenario: Scenario, *, of_init: bool) -> float:
-    """Return Lambda's GB-seconds for one picture: of INIT, if every invocation starts a container, or of the rest."""
+    """Return Lambda's GB-seconds for one picture, without INIT. With `of_init`, return those of INIT instead.
+
+    For INIT, every invocation is taken to start a container.
+    """
     seconds = INIT_SECONDS if of_init else RUNS_SECONDS
     if scenario.is_synchronous and not of_init:
         seconds = {**seconds, "Submit": HELD_SUBMIT_SECONDS}
@@ -76,7 +83,7 @@ def gb_seconds(scenario: Scenario, *, of_init: bool) -> float:
 
 
 def bill(scenario: Scenario, counted: Counted) -> list[Line]:
-    """Return every line of the bill for `IMAGES` pictures."""
+    """Return the lines of the bill for `IMAGES` pictures, except those that depend on the size of the pictures."""
     runs = sum(invocations(scenario).values())
     s3 = _by_class(counted, scenario)
     asked = counted.once_a_container["secretsmanager:GetSecretValue"] * runs * COLD_SHARE
@@ -120,12 +127,12 @@ def _line(service: str, price: str, a_picture: float, what: str = "") -> Line:
 
 
 def total(lines: Iterable[Line], *services: str) -> float:
-    """Return the sum of these services in US dollars, or of all services if none is named."""
+    """Return the sum of the lines for these services in US dollars, or of all lines if no service is given."""
     return sum(line.usd for line in lines if not services or line.service in services)
 
 
 def price(bills: Mapping[str, list[Line]]) -> Table:
-    """Return the table of all scenarios side by side, in US dollars for `IMAGES` pictures."""
+    """Return the table of the bill for `IMAGES` pictures in US dollars, with a column for each scenario."""
     rows = _side_by_side(bills, lambda line: f"{line.usd:.4f}")
     rows += [[name, *(f"{total(lines, *of):.3f}" for lines in bills.values())] for name, of in SUMS.items()]
     warm = (total(line for line in lines if ALWAYS_COLD not in line.what) for lines in bills.values())
@@ -134,7 +141,7 @@ def price(bills: Mapping[str, list[Line]]) -> Table:
 
 
 def amounts(bills: Mapping[str, list[Line]]) -> Table:
-    """Return the table of how much of each unit one picture uses."""
+    """Return the table of the units that one picture uses, with a column for each scenario."""
     rows = _side_by_side(bills, lambda line: f"{line.amount / IMAGES:.3g}")
     return Table("Amounts for one picture", ["", *bills], rows)
 
@@ -156,7 +163,7 @@ def _side_by_side(bills: Mapping[str, list[Line]], cell: Callable[[Line], str]) 
 
 
 def requests_of(found: Mapping[str, Counted]) -> Table:
-    """Return the table of the first scenario's requests by function."""
+    """Return the table of the requests in the first scenario, by function."""
     name, counted = next(iter(found.items()))
     rows: list[list[object]] = [
         [function, ", ".join(f"{times} {request}" for request, times in sorted(asked.items()))]
@@ -166,12 +173,12 @@ def requests_of(found: Mapping[str, Counted]) -> Table:
 
 
 def result_of(found: Mapping[str, Counted]) -> Result:
-    """Return tables, ratio and plot."""
+    """Return the result of the benchmark for the counts of all scenarios."""
     bills = {scenario.name: bill(scenario, found[scenario.name]) for scenario in SCENARIOS}
     used = next(iter(found.values())).units
     return Result(
         name=NAME,
-        question="What do a thousand pictures cost on AWS, beside the vendor's credits?",
+        question="What do a thousand pictures cost on AWS, without the vendor's credits?",
         tables=[price(bills), sizes(), amounts(bills), requests_of(found)],
         ratios={GOAL: total(bills[SCENARIOS[0].name], TRANSITIONS, LAMBDA)},
         goals={GOAL: GOAL_USD},
@@ -195,12 +202,12 @@ def _plot(bills: Mapping[str, list[Line]]) -> Plot:
 
 
 def counted_on(room: Darkroom) -> dict[str, Counted]:
-    """Count every scenario on a deployed stack whose own rule ignores uploads under `held/`."""
+    """Count every scenario on a deployed stack. The stack's event rule must ignore uploads under `held/`."""
     return {scenario.name: count(room, scenario) for scenario in SCENARIOS}
 
 
 def run(quick: bool = False) -> Result:
-    """Deploy onto the embedded cloud and count. `quick` changes nothing, because the run takes only half a minute."""
+    """Deploy Darkroom onto the embedded cloud and count. `quick` changes nothing, as a run takes only half a minute."""
     parameters = {"InputPrefix": "photos/", "DefaultSettings": "face_enhancement=false"}
     with issued() as own, simulators(*vendors(), speed=20, authorities=own.authority) as made:
         urls = {name: it.base_url for name, it in made.items()}

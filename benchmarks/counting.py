@@ -1,7 +1,8 @@
-"""Counts every request that one job makes to AWS, with the real handlers against the embedded cloud.
+"""Counts every request that one job makes to AWS. The real handlers run against the embedded cloud.
 
-The emulator gives the template's own environment and buckets. The functions run in this process, so that their clients'
-requests can be counted. `cost` adds what AWS does by itself: the queue's poller and the event bus.
+The buckets and the environment of the functions come from the deployed template. The functions run in this process, so that
+the requests of their clients can be counted. `cost` adds the requests that AWS makes by itself: those of the queue's poller
+and of the event bus.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from darkroom.model import ProcessState
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 WAITING = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 PATIENCE_SECONDS = 600
-LATE_SECONDS = (2.0, 10.0, 60.0)  # that a job ends late, so that polls find it running
+LATE_SECONDS = (2.0, 10.0, 60.0)  # how late the job ends in each try, so that polls find it running
 WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """An upload to count: its tags, and how many polls find its process running."""
+    """A kind of upload whose requests are counted: its tags, and how many polls find its process running."""
 
     name: str
     tags: str
@@ -59,7 +60,7 @@ SCENARIOS = (
 
 @dataclass
 class Counted:
-    """What one job used in warm containers: requests as `service:Operation`, capacity units and bytes of log."""
+    """The requests (as `service:Operation`), capacity units and bytes of log that one job used in warm containers."""
 
     requests: Counter[str] = field(default_factory=Counter)
     by_function: dict[str, Counter[str]] = field(default_factory=dict)
@@ -74,13 +75,13 @@ class Counted:
 
 
 class Meter:
-    """Makes an application, counts its requests, and reads each row before and after a write to size it."""
+    """Makes an application and counts its requests. To count capacity units, it reads each row before and after a write."""
 
     def __init__(self, room: Darkroom, environment: Mapping[str, str]) -> None:
         self.room, self.function = room, ""
         self.application = Container(environment, clients=self.client)
         self.counted = Counted()
-        self._plain = room.client("dynamodb")  # its requests are not counted
+        self._plain = room.client("dynamodb")  # a client whose requests are not counted
         self._table = room.stack.outputs["LedgerTable"]
         self._indexes = {
             index["IndexName"]: tuple(part["AttributeName"] for part in index["KeySchema"])
@@ -113,13 +114,13 @@ class Meter:
 
     def _weigh(self, model: Any, **_: Any) -> None:
         if model.name == "Query":
-            self.counted.units.reads += 0.5  # a page of keys from an index
+            self.counted.units.reads += 0.5  # one page of keys from an index
         for key, before in self._before:
             if model.name in WRITES or model.name.startswith("Transact"):
                 transacted = model.name.startswith("Transact")
                 self.counted.units.write(before, self._row(key), transacted=transacted)
             else:
-                self.counted.units.read(before, consistent=True)  # the ledger reads in no other way
+                self.counted.units.read(before, consistent=True)  # all reads of rows by the ledger are consistent
 
     def _row(self, key: Row) -> Row:
         found = self._plain.get_item(TableName=self._table, Key=key, ConsistentRead=True)
@@ -138,7 +139,7 @@ def _keys(operation: str, params: Mapping[str, Any]) -> list[Row]:
 
 
 class Context:
-    """A stand-in for a Lambda context, with five minutes left."""
+    """Stands in for the context of a Lambda invocation that has five minutes left."""
 
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "counted"
 
@@ -148,13 +149,15 @@ class Context:
 
 @contextlib.contextmanager
 def counting(room: Darkroom) -> Iterator[Meter]:
-    """Run the application in this process with the deployed functions' environment, and yield the meter of its requests."""
+    """Run the application in this process with the environment of the deployed functions. Yield the meter of its requests."""
     environment: dict[str, str] = {}
     for name in ("Submit", "Poll", "Finalize", "Sweep"):
         found = room.client("lambda").get_function_configuration(FunctionName=room.function(name))
         environment |= found["Environment"]["Variables"]
-    environment |= room.stack.endpoint.environment()  # the signer of links makes its own client
-    environment["SSL_CERT_FILE"] = str(room.stack.endpoint.authority)  # parts are sent without the SDK
+    environment |= room.stack.endpoint.environment()  # for the signer of links, which makes its own client
+    environment["SSL_CERT_FILE"] = str(
+        room.stack.endpoint.authority
+    )  # for parts of results, which are sent without boto3
     environment |= {"STATE_MACHINE_ARN": _idle_machine(room), "LINK_ROLE_ARN": _signing_role(room)}
     with patch.dict(os.environ, environment):
         yield Meter(room, environment)
@@ -172,7 +175,7 @@ def _idle_machine(room: Darkroom) -> str:
 
 
 def _signing_role(room: Darkroom) -> str:
-    """Create a role that signs links. This process may assume it; the stack's own role trusts submit only. Return its ARN."""
+    """Create a role that signs links, and return its ARN. The stack has such a role, but only submit may assume that one."""
     name, bucket = f"signer-{time.time_ns()}", room.stack.input_bucket
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     grant = {"Effect": "Allow", "Action": ["s3:GetObject*"], "Resource": f"arn:aws:s3:::{bucket}/*"}
@@ -187,7 +190,10 @@ def _policy(statement: Mapping[str, Any]) -> str:
 
 
 def count(room: Darkroom, scenario: Scenario) -> Counted:
-    """Count a job in warm containers. `once_a_container` has what the job before it requested in addition."""
+    """Return the requests of a job in warm containers.
+
+    `once_a_container` has the requests that only the job before it made, because it ran in new containers.
+    """
     with counting(room) as meter:
         cold = _one_job(meter, scenario, "first")
         warm = _one_job(meter, scenario, "second")
@@ -196,15 +202,18 @@ def count(room: Darkroom, scenario: Scenario) -> Counted:
 
 
 def _one_job(meter: Meter, scenario: Scenario, which: str) -> Counted:
-    """Count one job of the scenario. On a slow machine the provider must take longer to be found running."""
+    """Count one job of the scenario. If a poll finds the job ended too early, try again with a job that ends later.
+
+    This happens on slow machines. Raises AssertionError if the last try fails too.
+    """
     for late_seconds in LATE_SECONDS:
         if _took_all_polls(meter, scenario, which, late_seconds):
             return meter.counted
-    raise AssertionError(f"{scenario}: the job ended before its polls, though {late_seconds} s late")
+    raise AssertionError(f"{scenario}: the job ended before its polls, although it ended {late_seconds} s late")
 
 
 def _took_all_polls(meter: Meter, scenario: Scenario, which: str, late_seconds: float) -> bool:
-    """Count one job, and say whether each of the scenario's polls found it running."""
+    """Count one job. Return whether as many polls as the scenario wants found the job running."""
     room, key = meter.room, f"held/{which}-{scenario.vendor}-{time.time_ns()}.jpg"
     room.upload(key, picture(), scenario.tags)
     if scenario.running_polls:
@@ -237,7 +246,7 @@ def _called(meter: Meter, function: str, event: Mapping[str, Any], written: io.S
 
 
 def _remove_entry(meter: Meter, job_id: str) -> None:
-    """Do what the sweep does for a job a day after its end: forget the provider's entry."""
+    """Let the sweep remove the provider's entry of the job, as it does a day after the job's end."""
     meter.room.client("dynamodb").update_item(
         TableName=meter.room.stack.outputs["LedgerTable"],
         Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
@@ -249,18 +258,18 @@ def _remove_entry(meter: Meter, job_id: str) -> None:
 
 
 def _await_end(meter: Meter, job: Mapping[str, Any]) -> None:
-    """Wait until the provider is done. This costs nothing on AWS."""
+    """Wait until the provider has finished the job. The waiting makes no requests to AWS."""
     if job.get("staged"):
         return
     provider = meter.application.adapters.providers[str(job["provider"])]
     until = time.monotonic() + PATIENCE_SECONDS
     while provider.progress(str(job["process_id"])).state is ProcessState.RUNNING:
-        assert time.monotonic() < until, f"not done after {PATIENCE_SECONDS} s: {job}"
+        assert time.monotonic() < until, f"the provider has not finished the job after {PATIENCE_SECONDS} s: {job}"
         time.sleep(0.1)
 
 
 def _message(room: Darkroom, key: str) -> dict[str, Any]:
-    """Return the SQS event of the upload's message."""
+    """Return the event with which SQS would deliver the message about the upload."""
     record = {
         "eventName": "ObjectCreated:Put",
         "s3": {
@@ -285,7 +294,7 @@ def _message(room: Darkroom, key: str) -> dict[str, Any]:
 
 @cache
 def _module(name: str) -> Any:
-    """Load a function's module from its file, once."""
+    """Load the module of a function from its file. Every further call returns the same module."""
     spec = importlib.util.spec_from_file_location(f"counted_{name}", FUNCTIONS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,7 +1,8 @@
-"""Measures how finalize copies a result into the bucket, beside other ways and a bare loop of the standard library.
+"""Measures how fast finalize copies a result into the bucket, compared with other ways and with a plain loop.
 
-Source and bucket are nginx on this machine, both with TLS. Each way runs in its own process; its imports and the making of
-its clients are not counted. "Raw pump" is the least that Python can do: one connection at each end, no check, no signature.
+The source and the bucket are nginx servers on this machine, both with TLS. Each way runs in its own process. Its imports and
+the making of its clients are not counted. "Raw pump" is the least that Python can do: one connection at each end, no checks
+and no signatures, only the standard library.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Prepared = Callable[[], object]
 
 
 def raw(url: str, sink: str, authority: str) -> Prepared:
-    """Pass the pieces of a GET on to a PUT, with http.client."""
+    """Copy with http.client: read pieces from a GET and send them in a PUT."""
     context = ssl.create_default_context(cafile=authority)
 
     def work() -> None:
@@ -50,7 +51,7 @@ def raw(url: str, sink: str, authority: str) -> Prepared:
 
 
 def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
-    """Copy with the application's own adapters, put together as in finalize."""
+    """Copy with Darkroom's adapters, put together as in finalize."""
     from botocore.credentials import Credentials
 
     from darkroom.aws.multipart_put import MultipartPut
@@ -73,7 +74,7 @@ def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
 
 
 def put_object(url: str, sink: str, authority: str) -> Prepared:
-    """Hold the whole result in memory."""
+    """Copy with httpx and boto3's `put_object`. The whole result is held in memory."""
     import httpx
 
     client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
@@ -81,7 +82,7 @@ def put_object(url: str, sink: str, authority: str) -> Prepared:
 
 
 def upload_file(url: str, sink: str, authority: str) -> Prepared:
-    """Write the result to a temporary file first. Where the temporary folder is in memory, so is the file."""
+    """Copy with httpx and boto3's `upload_file`, through a temporary file. The temporary folder may be in memory."""
     import httpx
 
     client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
@@ -97,13 +98,13 @@ def upload_file(url: str, sink: str, authority: str) -> Prepared:
 
 
 def upload_fileobj(url: str, sink: str, authority: str) -> Prepared:
-    """Feed the SDK's own transfer from httpx: ten threads with parts of 8 MiB."""
+    """Copy with httpx and boto3's `upload_fileobj`, which uses ten threads and parts of 8 MiB."""
     import httpx
 
     client, calls = s3(sink, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority))
 
     class Body:
-        """The file object that `upload_fileobj` reads."""
+        """A file object for `upload_fileobj`. It returns the pieces that httpx receives."""
 
         def __init__(self, pieces: Any) -> None:
             self.pieces, self.left = pieces, b""
@@ -125,7 +126,7 @@ def upload_fileobj(url: str, sink: str, authority: str) -> Prepared:
 
 
 def smart_open(url: str, sink: str, authority: str) -> Prepared:
-    """Stream at both ends, one part after the other."""
+    """Copy with smart_open, which streams at both ends and sends one part after the other."""
     import smart_open as library
 
     client = s3(sink, authority)
@@ -148,7 +149,7 @@ WORK: Mapping[str, Callable[..., Prepared]] = {
 
 
 def s3(endpoint: str, authority: str) -> Any:
-    """Return an S3 client of the sink."""
+    """Return an S3 client for the server at `endpoint`."""
     import boto3
     from botocore.config import Config
 
@@ -165,7 +166,7 @@ def s3(endpoint: str, authority: str) -> Any:
 
 
 def run(quick: bool = False) -> Result:
-    """Measure 64 MiB and 1 GiB (only 64 MiB if `quick`), then connections with a limited rate."""
+    """Measure 64 MiB and 1 GiB, or only 64 MiB with `quick`. Then measure connections with a limited rate."""
     sizes = [SMALL] if quick else [SMALL, LARGE]
     with servers({*sizes, HELD}) as at:
         trust = (("REQUESTS_CA_BUNDLE", str(at.authority)), ("NO_PROXY", "localhost"))
@@ -206,8 +207,8 @@ def _result(found: Mapping[int, dict[str, list[Sample]]], shaped: Mapping[str, l
         ratios,
         goals,
         [
-            "A ratio is the median of each round's own ratio. Seconds and MiB are medians.",
-            "Extra memory is the peak beyond what the process took after its imports and clients were made.",
+            "A ratio is the median of the ratios of all rounds. Seconds and MiB are medians.",
+            "Extra memory is how much the process grew at its peak, after its imports and clients were made.",
             "Goals are for the largest size. "
             "At 64 MiB, the three requests about the upload and the eight connections count for more.",
         ],

@@ -1,8 +1,8 @@
-"""`darkroom local run` over a folder of small pictures, and how long it takes to end, beside a script that does no more than
-call the provider: one picture after the other, no ledger, no retries.
+"""Measures `darkroom local run` over a folder of small pictures, compared with a script that only calls the provider.
 
-The whole application runs here, functions, queue, state machine and tables, on an emulator on this machine. The provider is a
-simulator that takes no time, so that what is measured is the rest. CPU seconds are those of every process that a run starts.
+The script sends one picture after the other, without a ledger and without retries. For `darkroom local run`, the whole
+application runs on an emulator on this machine: functions, queue, state machine and tables. The provider is a simulator that
+takes almost no time, so that only the rest is measured. CPU seconds are those of all processes that a run starts.
 """
 
 from __future__ import annotations
@@ -24,19 +24,26 @@ from benchmarks.support.reporting import Plot, Result, Table
 from darkroom_local.simulators.topaz import TopazSimulator
 
 NAME = "local_run"
-QUESTION = "How many pictures a second does one machine take through the whole application, at what CPU, and how soon is it over?"
+QUESTION = (
+    "How many pictures a second does the whole application process on one machine, how much CPU does it use, and how soon "
+    "does a run end?"
+)
 SPEED = 1_000.0  # the simulated provider needs milliseconds for a small picture
 COUNT, QUICK_COUNT, ROUNDS = 100, 20, 3
-INTERRUPTED_AFTER = 0.4  # of the pictures
+INTERRUPTED_AFTER = 0.4  # the share of pictures that have a result when a run is interrupted
 FORM = {"model": "Standard V2", "output_format": "jpeg"}
-SENT, DONE = "UPLOADED", "USD:"  # in the lines that a run prints; a price stands in the line of a result that is ready
+# Words in the lines that a run prints when a picture is sent, and when its result is ready (that line has the price).
+SENT, DONE = "UPLOADED", "USD:"
 OURS, SCRIPT = "darkroom local run", "a script"
 INTERRUPTS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way through all pictures, in seconds: until the first upload, from there to the last result, and to the end."""
+    """The times of one run over all pictures, in seconds.
+
+    `start` ends with the first upload, `work` with the last result, and `end` with the last process. `cpu` is CPU time.
+    """
 
     start: float
     work: float
@@ -45,7 +52,7 @@ class Way:
 
 
 def run(quick: bool = False) -> Result:
-    """Both ways in turn, then runs that are broken off."""
+    """Measure Darkroom and the script in turns, and then runs of Darkroom that are interrupted."""
     count = QUICK_COUNT if quick else COUNT
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "in"
@@ -61,7 +68,7 @@ def run(quick: bool = False) -> Result:
 
 
 def by_script(folder: str) -> None:
-    """The other way: each picture is sent, asked for until it is done, and brought."""
+    """Process the pictures without Darkroom: send each picture, ask for its status until it is done, and fetch the result."""
     with (
         TopazSimulator(api_key="key", speed=SPEED) as vendor,
         httpx.Client(base_url=vendor.base_url, headers={"X-API-Key": "key"}) as topaz,
@@ -102,7 +109,7 @@ def _script(pictures: Path, count: int) -> Way:
 
 
 def _broken_off(pictures: Path, count: int, signal_number: int) -> float:
-    """Seconds from the signal to the end of the command and all its processes, once so many results are there."""
+    """Send the signal once enough results are there. Return the seconds until the command and all its processes have ended."""
     done: list[str] = []
 
     def enough(line: str) -> bool:
@@ -150,8 +157,10 @@ def _result(count: int, ours: list[Way], script: list[Way], ends: dict[str, floa
         ratios,
         goals={name: 5.0 for name in ratios if name.startswith("seconds to the end")},
         notes=[
-            "CPU of the simulated provider is in both. Start and end are in the CPU, and not in the pictures a second.",
-            f"The signals come when {INTERRUPTED_AFTER:.0%} of the results are there; what is ready then is still brought.",
+            "Both CPU figures include the simulated provider. Starting and ending count for the CPU, but not for the pictures a "
+            "second.",
+            f"The signals are sent when {INTERRUPTED_AFTER:.0%} of the results are there. Results that are ready by then are "
+            "still fetched.",
         ],
         plot=Plot(
             "CPU of one picture", "bar", "", "seconds", {"CPU": [(str(row[0]), float(str(row[2]))) for row in rows]}

@@ -1,8 +1,8 @@
-"""Finds the memory size for each function: measures CPU and peak memory, and models Lambda's duration and bill at each size.
+"""Finds the best memory size for each function. CPU time and peak memory are measured; run time and price are worked out.
 
-Each handler runs in its own process, with the layer and the runtime's packages only, against the embedded cloud and Topaz'
-simulator. Pictures of 20 MB are submitted, polled and finalized; then the sweep runs. CPU seconds are measured. The seconds
-at a memory size are modelled: Lambda gives CPU in proportion to memory, one vCPU at 1,769 MB.
+Each handler runs in its own process, with only the layer and the packages of Lambda's runtime, against the embedded cloud
+and the Topaz simulator. Pictures of 20 MB are submitted, polled and finalized, and then the sweep runs. The run time at a
+memory size is worked out from the measured CPU time, because Lambda gives CPU in proportion to memory: one vCPU at 1,769 MB.
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ from darkroom_local.simulator_processes import simulated_key
 from darkroom_local.simulators.topaz import TopazSimulator
 
 NAME = "memory"
-QUESTION = "Which memory size costs least for each function, and does its work fit?"
+QUESTION = "Which memory size costs least for each function, and does the function's work fit into it?"
 HANDLERS = ("submit", "poll", "finalize", "sweep")
 SIZES_MB = (128, 192, 256, 512, 1024)
-VCPU_MB = 1769  # one full vCPU (Lambda developer guide, "Configure Lambda function memory")
-OVERHEAD_MIB = 35  # assumed: memory of Lambda's runtime client and sandbox beside the handler's own process
-# Seconds that an invocation waits for the vendor and S3 and does not compute. Assumed: memory does not change them.
+VCPU_MB = (
+    1769  # with this memory, a function has one full vCPU (Lambda developer guide, "Configure Lambda function memory")
+)
+OVERHEAD_MIB = 35  # memory that Lambda's runtime client and sandbox need in addition to the handler's process; assumed
+# Seconds that an invocation waits for the vendor and S3 without computing. It is assumed that memory does not change them.
 WAITS = {"submit": 2.0, "poll": 0.3, "finalize": 3.0, "sweep": 0.2}
-SIDE = 2900  # pixels; noise of this size is a PNG of 20 MB
+SIDE = 2900  # in pixels; a square PNG of random noise with this side has 20 MB
 WAIT_ONLY = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 CHILD = """
 import importlib, json, resource, sys, time
@@ -61,7 +63,7 @@ for line in sys.stdin:
 
 @dataclass
 class Worker:
-    """One handler's process. The CPU seconds of the first invocation include its start."""
+    """Runs one handler in its own process. The CPU seconds of the first invocation include the start of the process."""
 
     process: subprocess.Popen[str]
     cpu_seconds: list[float] = field(default_factory=list)
@@ -74,27 +76,27 @@ class Worker:
         print(json.dumps(event), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit("a handler's process ended")
+            raise SystemExit("the process of a handler ended without an answer")
         answer, cpu, self.peak_mib = json.loads(line)
         self.cpu_seconds.append(cpu)
         return answer
 
     @property
     def later(self) -> float:
-        """Return the median CPU seconds of all invocations but the first."""
+        """Return the median of the CPU seconds of all invocations except the first."""
         return statistics.median(self.cpu_seconds[1:])
 
 
 @contextmanager
 def workers(stack: LocalStack, path: list[str], machine: str) -> Iterator[dict[str, Worker]]:
-    """Start each handler's process with the environment that the template gives it."""
+    """Start the process of each handler with the environment that the template gives it. End the processes after the block."""
     found = stack.endpoint.client("lambda").list_functions()["Functions"]
     with ExitStack() as ends:
         made: dict[str, Worker] = {}
         for handler in HANDLERS:
             (given,) = [f["Environment"]["Variables"] for f in found if f["Handler"] == f"{handler}.handler"]
             environment = {**ENVIRONMENT, **given, **stack.endpoint.environment(), "STATE_MACHINE_ARN": machine}
-            environment["SSL_CERT_FILE"] = str(stack.endpoint.authority)  # parts are sent without the SDK
+            environment["SSL_CERT_FILE"] = str(stack.endpoint.authority)  # for parts of results, sent without boto3
             command = [sys.executable, "-I", "-S", "-B", "-c", CHILD, handler, json.dumps(path)]
             process = subprocess.Popen(
                 command,
@@ -111,7 +113,7 @@ def workers(stack: LocalStack, path: list[str], machine: str) -> Iterator[dict[s
 
 
 def carry(stack: LocalStack, handlers: Mapping[str, Worker], machine: str, name: str, picture: bytes) -> None:
-    """Bring one picture from the input bucket to the output bucket, then run the sweep once."""
+    """Process one picture from the input bucket to the output bucket. Then run the sweep once."""
     s3, states = stack.endpoint.client("s3"), stack.endpoint.client("stepfunctions")
     put = s3.put_object(Bucket=stack.input_bucket, Key=name, Body=picture, Tagging="scale=1&output_format=png")
     pinned = {"key": name, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"], "sequencer": "0A"}
@@ -130,14 +132,14 @@ def carry(stack: LocalStack, handlers: Mapping[str, Worker], machine: str, name:
 
 
 def run(quick: bool = False) -> Result:
-    """Measure eight pictures, or three if `quick`."""
+    """Measure eight pictures, or three with `quick`."""
     noise = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise((SIDE, SIDE), 200) for _ in range(3)]).save(noise, "PNG", compress_level=1)
     with (
         tempfile.TemporaryDirectory(prefix="memory-") as folder,
         TopazSimulator(simulated_key("topaz"), speed=50) as simulator,
         local_stack(
-            # The stack's own rule looks under another prefix, so an upload starts nothing by itself.
+            # The event rule of the stack only matches another prefix, so an upload does not start a job automatically.
             parameters={"InputPrefix": "nothing/", "AllowedProviders": "topaz"},
             simulator_urls={"topaz": simulator.base_url},
         ) as stack,
@@ -156,8 +158,10 @@ def run(quick: bool = False) -> Result:
         tables=[_measured(handlers), *(_model(h, handlers[h]) for h in HANDLERS)],
         ratios={},
         notes=[
-            f"A picture has {len(noise.getvalue()) / 1e6:.0f} MB; the embedded cloud speaks TLS, the simulator plain http.",
-            f"assumed: {OVERHEAD_MIB} MiB of Lambda's own beside the process; the seconds an invocation waits for others.",
+            f"A picture has {len(noise.getvalue()) / 1e6:.0f} MB. "
+            "The embedded cloud uses TLS, and the simulator uses plain http.",
+            f"assumed: {OVERHEAD_MIB} MiB that Lambda needs in addition to the process, "
+            "and the seconds for which an invocation waits.",
         ],
     )
 
@@ -172,7 +176,7 @@ def _measured(handlers: Mapping[str, Worker]) -> Table:
 
 
 def _model(name: str, worker: Worker) -> Table:
-    """Return the table of an invocation's seconds and GB-seconds at each memory size."""
+    """Return the table of the seconds and GB-seconds that an invocation takes at each memory size."""
     rows: list[list[object]] = []
     for size in SIZES_MB:
         first, later = (cpu / min(size / VCPU_MB, 1) + WAITS[name] for cpu in (worker.cpu_seconds[0], worker.later))

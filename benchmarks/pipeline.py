@@ -1,7 +1,7 @@
-"""Measures the whole pipeline on the embedded cloud: uploads a second, and a job's time beyond the provider's own.
+"""Measures the whole pipeline on the embedded cloud: uploads a second, and the time of a job without the provider's time.
 
-It also measures how much of that time is the emulator's. Template, functions and state machine are the real ones. The
-provider is a simulator at high speed.
+It also measures how much of that time the emulator itself takes. Template, functions and state machine are the real ones.
+The provider is a simulator at high speed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from benchmarks.support.reporting import Plot, Result, Table
 from darkroom_local.local_stack import local_stack
 
 NAME = "pipeline"
-QUESTION = "How many uploads a second go the whole way on one machine, and what does a job take beyond the provider's own time?"
+QUESTION = (
+    "How many uploads a second does the pipeline process on one machine, and how long does a job take without the "
+    "provider's time?"
+)
 SPEED = 1_000.0  # the simulated provider needs milliseconds for a small picture
 COUNTS, QUICK_COUNTS = (1, 10, 50), (1, 5)
 CONCURRENCY = 10
@@ -33,25 +36,28 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Burst:
-    """A number of uploads at once. Times in seconds: `wall` until all are done, the others as medians of one job."""
+    """The times of a number of uploads at once, in seconds.
+
+    `wall` is the time until all jobs are done. The times up to `provider` are medians over the jobs.
+    """
 
     uploads: int
     wall: float
-    to_claim: float  # from the upload to the job's row
-    to_submit: float  # from the row to the submit
-    to_result: float  # from the submit to the settlement, without the provider's own time
-    provider: float
-    floor_events: float  # the emulator's time for as many objects and a function that does nothing
-    floor_states: float  # the emulator's time for as many executions with functions that do nothing
+    to_claim: float  # from the upload until the job's row was written
+    to_submit: float  # from then until the submit
+    to_result: float  # from the submit until the settlement, without the provider's time
+    provider: float  # the time that the provider needs for one picture
+    floor_events: float  # how long the emulator takes for the same number of objects, with a function that does nothing
+    floor_states: float  # how long the emulator takes for the same number of executions, with functions that do nothing
 
     @property
     def overhead(self) -> float:
-        """Return the seconds that a job took in all, less those that the provider needed."""
+        """Return the seconds that a job took in all, without those that the provider needed."""
         return self.to_claim + self.to_submit + self.to_result
 
 
 def run(quick: bool = False) -> Result:
-    """Measure bursts on one warm stack. The emulator's own time is measured after each burst."""
+    """Measure bursts of uploads on one warm stack. After each burst, the time of the emulator itself is measured."""
     counts = QUICK_COUNTS if quick else COUNTS
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": str(CONCURRENCY), "AllowedProviders": "topaz"}
     with (
@@ -75,8 +81,9 @@ def _burst(room: Darkroom, floor: Floor, count: int, name: str) -> Burst:
     jobs = _ended(room, keys)
     wall = max(_at(job, "completed_at") for job in jobs.values()) - min(sent.values())
     if any(job["status"] != "COMPLETED" for job in jobs.values()) or len(room.simulator.submits) - before != count:
-        raise RuntimeError(f"{count} uploads in {time.monotonic() - began:.0f} s, and not each completed by one submit")
-    provider = 1.0 / SPEED  # the simulator's time for a picture of 0.006 megapixels
+        seconds = time.monotonic() - began
+        raise RuntimeError(f"{count} uploads, {seconds:.0f} s: not every job was completed by exactly one submit")
+    provider = 1.0 / SPEED  # the time that the simulator takes for a picture of 0.006 megapixels
     events, states = floor.seconds(count)
     return Burst(
         count,
@@ -91,7 +98,7 @@ def _burst(room: Darkroom, floor: Floor, count: int, name: str) -> Burst:
 
 
 def _ended(room: Darkroom, keys: list[str]) -> dict[str, dict[str, Any]]:
-    """Wait until the jobs of all keys have ended, and return them by key. It polls seldom, because its load counts too."""
+    """Wait until the jobs of all keys have ended, and return their rows by key. Polls are rare, because they are load too."""
     client, until, table = room.client("dynamodb"), time.monotonic() + PATIENCE, room.stack.outputs["LedgerTable"]
     ids = {room.job_id(key): key for key in keys}
     asked = [{"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}} for job_id in ids]
@@ -109,7 +116,7 @@ def _at(job: Mapping[str, Any], name: str) -> float:
 
 
 def _memory(cloud: int) -> Iterator[tuple[str, float]]:
-    """Yield each function with the peak memory of its largest process, in MiB (Linux only)."""
+    """Yield the name of each function with the peak memory of its largest process, in MiB. Works on Linux only."""
     found: dict[str, float] = {}
     for entry in PROC.iterdir() if PROC.exists() else ():
         with suppress(OSError, ValueError, IndexError):
@@ -146,7 +153,7 @@ def _result(bursts: list[Burst], memory: list[tuple[str, float]]) -> Result:
         Table("Processes of the functions", ["function", "peak memory, MiB"], [[name, most] for name, most in memory]),
     ]
     notes = [
-        f"The provider needs {1_000 / SPEED:.0f} ms a picture; Darkroom asks {WAIT_SECONDS} s after the submit at the earliest.",
+        f"The provider needs {1_000 / SPEED:.0f} ms a picture; Darkroom polls {WAIT_SECONDS} s after the submit at the earliest.",
         "The emulator's own time: as many objects through S3, EventBridge and SQS to a function that does nothing, then as many "
         "executions of the same states with such functions.",
         "Functions, provider and emulator share one machine. On AWS, functions have their own processors.",

@@ -1,7 +1,7 @@
 """Works out how late results are found, and after how many polls: `python -m benchmarks.polls`.
 
-It compares Darkroom's schedule with usual ones, on jobs of five seconds to half an hour whose eta is honest, too short, too
-long or missing. It only computes; nothing waits.
+It compares Darkroom's poll schedule with common schedules. The jobs take from five seconds to half an hour, and their eta is
+honest, too short, too long or missing. Everything is computed; nothing really waits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAME = "polls"
 SEED, JOBS, QUICK_JOBS = 7, 4001, 1001
 FIRST = at_its_eta(1).transitions
 FURTHER = at_its_eta(2).transitions - FIRST
-PLOTTED = [math.exp(at / 8) for at in range(13, 46)]  # 5 s to 5 min
+PLOTTED = [math.exp(at / 8) for at in range(13, 46)]  # lengths of jobs for the plot, from 5 s to 5 min
 ETAS: dict[str, Maker] = {
     "honest": honest,
     "half too short": times(0.5),
@@ -45,18 +45,18 @@ Schedule = Callable[[float, Maker], Found]
 
 
 def darkroom(length: float, eta: Maker) -> Found:
-    """Poll by Darkroom's own schedule."""
+    """Return how a job of this length is found by Darkroom's poll schedule. Lengths are in seconds."""
     return follow(length, eta(length))
 
 
 def every_ten_seconds(length: float, eta: Maker) -> Found:
-    """Poll every ten seconds, whatever the eta says."""
+    """Return how a job of this length is found by polls every ten seconds. The eta is ignored."""
     polls = max(math.ceil(length / 10), 1)
     return Found(length, tuple(10.0 * (n + 1) for n in range(polls)))
 
 
 def doubling(length: float, eta: Maker) -> Found:
-    """Poll after 2, 4, 8, … seconds, whatever the eta says."""
+    """Return how a job of this length is found by polls whose waits double: 2, 4, 8, … seconds. The eta is ignored."""
     ages = [2.0]
     while ages[-1] < length:
         ages.append(ages[-1] + 2.0 * 2 ** len(ages))
@@ -67,7 +67,7 @@ SCHEDULES: dict[str, Schedule] = {"Darkroom": darkroom, "every 10 s": every_ten_
 
 
 def transitions(found: Found) -> int:
-    """Return how many transitions the job's execution takes."""
+    """Return how many state transitions the execution of the job takes."""
     return FIRST + FURTHER * (found.polls - 1)
 
 
@@ -86,7 +86,7 @@ def _row(name: str, schedule: Schedule, eta: Maker, lengths: list[float]) -> lis
 
 
 def run(quick: bool = False) -> Result:
-    """Follow thousands of jobs for each kind of eta."""
+    """Compute the polls of thousands of jobs for each kind of eta and each schedule. `quick` takes a quarter of the jobs."""
     rng = Random(SEED)
     draw = DISTRIBUTIONS["five seconds to half an hour"]
     lengths = [draw(rng) for _ in range(QUICK_JOBS if quick else JOBS)]

@@ -1,7 +1,8 @@
 """`make bench`: runs the benchmarks one after the other, each in its own process, and writes down the results.
 
-Every module of this folder with a `NAME` and a `run` is a benchmark. results.json keeps the last full run of each,
-results.md shows it, and docs/plots has the plots. A quick run or a failed run is printed and not kept.
+Every module of this folder that has a `NAME` and a `run` is a benchmark. results.json keeps the last full run of each
+benchmark, results.md shows these runs, and docs/plots has the plots. A quick run is printed but not kept. The result of a
+failed run is not kept either.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ one run measured both sides of each ratio, in turns.
 
 
 def benchmarks() -> list[str]:
-    """Return the names of all benchmarks: those in `FIRST`, then the others by name."""
+    """Return the names of all benchmarks: first those in `FIRST`, then the others in alphabetical order."""
     found = {path.stem for path in HERE.glob("*.py") if IS_ONE.search(path.read_text())}
     return [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]
 
 
 def measured(module: str, quick: bool) -> dict[str, Any] | None:
-    """Run a benchmark, print its output and return its result. None: it failed."""
+    """Run a benchmark in its own process and print its output. Return its result, or None if it failed."""
     program = f"from benchmarks.{module} import run; run(quick={quick}).show()"
     running = subprocess.Popen([sys.executable, "-c", program], cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
     assert running.stdout
@@ -66,7 +67,7 @@ def write(kept: dict[str, Any]) -> None:
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """Run the named benchmarks and return the exit code: 1 if one failed. A missed goal is printed, but it is no failure."""
+    """Run the named benchmarks. Return the exit code, 1 if a benchmark failed. A missed goal is printed, but is no failure."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measures every claim about speed, size and price.")
     parser.add_argument("--quick", action="store_true", help="use small sizes and few rounds, and keep no results")
     parser.add_argument("names", nargs="*", help=f"the benchmarks to run: {', '.join(benchmarks())} [all]")

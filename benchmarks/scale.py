@@ -1,7 +1,7 @@
-"""Plays 10,000 uploads within a minute in virtual time: do all of them end, how fast, and what slows them down?
+"""Simulates 10,000 uploads within a minute, in virtual time. It shows whether all jobs end, how fast, and what slows them.
 
-Use cases, ledger and state machine are the application's own. The limits of AWS and of the provider are modelled
-(`benchmarks/scaling`). `--quick` plays a tenth of the uploads.
+Use cases, ledger and state machine are Darkroom's real ones. The limits of AWS and of the provider are simulated
+(`benchmarks/scaling`). `--quick` simulates a tenth of the uploads.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ NAME = "scale"
 QUESTION = (
     "Do 10,000 uploads within a minute drain at the provider's pace, without one lost, paid twice or dead-lettered?"
 )
-MOST_DRAIN = 1.25  # times the shortest time that the provider's pace or the permitted concurrency allows
+MOST_DRAIN = (
+    1.25  # the longest time allowed, as a multiple of the shortest time that is possible at the pace or concurrency
+)
 NOTES = [
     "Time is virtual, and the same seed gives the same run. The figures do not depend on the machine.",
-    "Modelled after AWS' documents: StartExecution's bucket of 1,300 and 300 a second, the pollers' 5 and 300 more a minute, "
-    "1,000 write units a second of a key and of an index' partition and 4,000 of a new table, visibility and receives as in "
-    "the template.",
+    "From the AWS documentation: StartExecution has a token bucket of 1,300, refilled by 300 a second. Lambda starts with 5 "
+    "pollers and adds 300 a minute. A key and a partition of an index take 1,000 write units a second, and a new table takes "
+    "4,000. Visibility timeout and number of receives are those of the template.",
     "Assumed: how long calls take (benchmarks/scaling/limits.py), and that a transaction holds its items for 10 ms.",
-    "`pace` is the least a burst can take: the provider's submits a minute, or submit's own time at the permitted concurrency.",
+    "`pace` is the shortest time that a burst can take, by the provider's submits a minute or by submit's run time at the "
+    "permitted concurrency.",
 ]
 
 
 def run(quick: bool = False) -> Result:
-    """Play all bursts."""
+    """Simulate all bursts, with a tenth of the uploads if `quick`."""
     times = 10 if quick else 1
     played = play_all([smaller(scenario, times) for scenario in (*SCENARIOS, *CONTENTION)])
     bursts, contention = played[: len(SCENARIOS)], played[len(SCENARIOS) :]
@@ -40,7 +43,7 @@ def run(quick: bool = False) -> Result:
         "drain ÷ pace, throttling provider": bursts[3].figures.drain_seconds / bursts[3].figures.pace_seconds,
     }
     goals = {"promises broken": 0.0}
-    if not quick:  # a small burst is over so soon that its last picture sets the time
+    if not quick:  # a small burst ends so soon that the time depends mostly on its last picture
         goals |= {name: MOST_DRAIN for name in ratios if name.startswith("drain")}
     broken = [f"{one.figures.scenario}: {what} ({cases})" for one in played for what, cases in one.broken.items()]
     return Result(

@@ -1,7 +1,7 @@
-"""Measures how submit sends a picture from the bucket to the provider, beside other ways and a bare loop.
+"""Measures how fast submit sends a picture from the bucket to the provider, compared with other ways and a plain loop.
 
-Bucket and provider are nginx on this machine, both with TLS. Each way runs in its own process; its imports and the making of
-its clients are not counted. "Raw pump" is http.client at both ends, with the same multipart form around the bytes.
+The bucket and the provider are nginx servers on this machine, both with TLS. Each way runs in its own process. Its imports
+and the making of its clients are not counted. "Raw pump" uses http.client at both ends and sends the same multipart form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.support.reporting import Plot, Result, Table
 NAME = "submit"
 QUESTION = "How long does a large picture take from the bucket to the provider, at what cost in CPU and memory?"
 MIB = 1024 * 1024
-SMALL, LARGE = 64 * MIB, 512 * MIB  # Topaz takes 500 MB
+SMALL, LARGE = 64 * MIB, 512 * MIB  # Topaz accepts up to 500 MB
 PIECE_BYTES = 256 * 1024
 RAW, OURS = "raw pump", "Darkroom"
 
@@ -31,7 +31,7 @@ Prepared = Callable[[], object]
 
 
 def raw(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """Pass the pieces of a GET on to a POST inside a form, with http.client."""
+    """Send with http.client: read pieces from a GET and send them in a POST, inside a form."""
     context = ssl.create_default_context(cafile=authority)
     before = (
         b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.tiff"\r\nContent-Type: image/tiff\r\n\r\n'
@@ -56,7 +56,7 @@ def raw(source: str, size: int, sink: str, authority: str) -> Prepared:
 
 
 def darkroom(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """Send with the application's own adapters, put together as in submit."""
+    """Send with Darkroom's adapters, put together as in submit."""
     from darkroom.aws.input_bucket import S3InputBucket
     from darkroom.model import Handle, ImageFormat, Plan, SourceObject
     from darkroom.ports import ImageStream
@@ -95,22 +95,22 @@ def darkroom(source: str, size: int, sink: str, authority: str) -> Prepared:
 
 
 class OneKey:
-    """A key store with the same key for every provider."""
+    """A key store that has the same key for every provider."""
 
     def get(self, provider: str) -> str:
         return "key"
 
     def refresh(self) -> None:
-        """Do nothing: the key never changes."""
+        """Do nothing, because the key never changes."""
 
 
 def nothing(*rest: object) -> NoReturn:
-    """Fail if called: a picture sent as bytes needs no link and stages no result."""
+    """Raise AssertionError. It must not be called, because a picture sent as bytes needs no link and stages no result."""
     raise AssertionError(rest)
 
 
 def requests_files(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """Give requests' `files=` the bucket's stream."""
+    """Send with the library requests. Its `files=` gets the stream from the bucket."""
     import requests
 
     client, session = s3(source, authority), requests.Session()
@@ -124,7 +124,7 @@ def requests_files(source: str, size: int, sink: str, authority: str) -> Prepare
 
 
 def httpx_bytes(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """Give httpx' `files=` all bytes in memory."""
+    """Send with httpx. Its `files=` gets all bytes in memory."""
     import httpx
 
     client, calls = s3(source, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority), timeout=60)
@@ -137,7 +137,7 @@ def httpx_bytes(source: str, size: int, sink: str, authority: str) -> Prepared:
 
 
 def httpx_stream(source: str, size: int, sink: str, authority: str) -> Prepared:
-    """Give httpx' `files=` the bucket's stream as it is."""
+    """Send with httpx. Its `files=` gets the stream from the bucket."""
     import httpx
 
     client, calls = s3(source, authority), httpx.Client(verify=ssl.create_default_context(cafile=authority), timeout=60)
@@ -156,13 +156,13 @@ WORK: Mapping[str, Callable[..., Prepared]] = {
 
 
 def framing(answer: bytes) -> str:
-    """Return how the body was framed, `Content-Length` or `chunked`, from the sink's answer."""
+    """Return how the request body was framed, `Content-Length` or `chunked`. `answer` is the answer of the sink."""
     said = json.loads(answer)
     return "Content-Length" if said["length"] else said["framing"]
 
 
 def run(quick: bool = False) -> Result:
-    """Measure 64 MiB and 512 MiB, or only 64 MiB if `quick`."""
+    """Measure 64 MiB and 512 MiB, or only 64 MiB with `quick`."""
     sizes = [SMALL] if quick else [SMALL, LARGE]
     with servers(sizes) as at:
         found = {
@@ -195,8 +195,8 @@ def _result(found: Mapping[int, dict[str, list[Sample]]]) -> Result:
         ratios,
         goals,
         [
-            "A ratio is the median of each round's own ratio. Seconds and MiB are medians.",
-            "Extra memory is the peak beyond what the process took after its imports and clients were made.",
+            "A ratio is the median of the ratios of all rounds. Seconds and MiB are medians.",
+            "Extra memory is how much the process grew at its peak, after its imports and clients were made.",
             "Goals are for the largest size. At 64 MiB, the fixed cost of a call counts for more.",
         ],
         _plot(of, largest),

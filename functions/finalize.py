@@ -1,4 +1,4 @@
-"""The handler of finalize, the state machine's last step."""
+"""The handler of the function finalize, the last step of the state machine."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ application = container.of_this_process()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Settle the job of `{job_id, run, …}`. Return `{job_id, run, poll_at, status}`, where `status` is the job's, or `running`
-    if it must be polled again. The state machine retries after an error."""
+    """Deliver the result of a job, or write its report, and settle the job. The event is `{job_id, run, …}`.
+
+    Return `{job_id, run, poll_at, status}`. `status` is that of the job, or `running` if the job must be polled again. The
+    state machine tries again after an error.
+    """
     invocation_ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
     poll_state = application.finalize(event["job_id"], int(event["run"]), invocation_ends)
     metrics.add_metric(name=f"Finalize{poll_state.status}", unit=MetricUnit.Count, value=1)

@@ -1,4 +1,4 @@
-"""The handler of poll, the state machine's step that asks the provider about a job."""
+"""The handler of the function poll, the step of the state machine that asks the provider about a job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ application = container.of_this_process()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Poll the job of `{job_id, run, …}`. Return `{job_id, run, poll_at, status}`, where `status` is `running` or `ended`."""
+    """Ask the provider about a job. The event is `{job_id, run, …}`.
+
+    Return `{job_id, run, poll_at, status}`, where `status` is `running` or `ended`.
+    """
     poll_state = application.poll(event["job_id"], int(event["run"]))
     logger.info(
         "poll", step="Poll", job_id=poll_state.job_id, status=poll_state.status, poll_at=poll_state.poll_at.isoformat()

@@ -1,5 +1,5 @@
-"""Simulates a burst of uploads through the application, in virtual time and under modelled limits of AWS and a provider.
+"""Simulates a burst of uploads to Darkroom in virtual time, with the limits of AWS and of a provider.
 
-These parts are real: the use cases, the DynamoDB adapters with their conditions and retries, the state machine's file and
-the template's numbers. These parts are modelled: how long calls take, and how AWS and the provider refuse them.
+Real are the use cases, the DynamoDB adapters with their conditions and retries, the definition of the state machine and the
+numbers of the template. Simulated are the time that calls take, and the calls that AWS and the provider refuse.
 """

@@ -1,4 +1,4 @@
-"""In-memory buckets for thousands of copies of one picture. The input keeps no old versions, the output no bodies."""
+"""In-memory buckets for thousands of copies of one picture. To save memory, the output bucket does not keep the results."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ BODY = SMALL[ImageFormat.JPEG]
 
 
 class InputBucket:
-    """Fulfils `ports.InputBucket`. Every upload carries `tags`."""
+    """Implements `ports.InputBucket` in memory. Every upload has the same tags. Old versions are not kept."""
 
     def __init__(self, world: World, tags: Mapping[str, str]) -> None:
         self.world, self.every_tag = world, dict(tags)
         self.kept: dict[str, SourceObject] = {}
 
     def put(self, number: int) -> Upload:
-        """Upload a picture, and return the upload that its event would name."""
+        """Upload the picture number `number`, and return the upload as the event of S3 would name it."""
         at, key = self.world.clock().replace(microsecond=0), f"burst/{number:06}.jpg"
         self.kept[key] = SourceObject(INPUT, key, f"v{number}", f"etag-{number}", len(BODY), at)
         return Upload(INPUT, key, f"v{number}", f"etag-{number}", f"{number:016X}")
@@ -51,13 +51,15 @@ class InputBucket:
         return io.BytesIO(BODY)
 
     def page(self, bucket: str, prefix: str, cursor: str | None) -> tuple[list[SourceObject], str | None]:
-        keys = [key for key in self.kept if cursor is None or key > cursor]  # uploads come in the order of their keys
+        keys = [
+            key for key in self.kept if cursor is None or key > cursor
+        ]  # the dict is sorted, as uploads come by key
         page = [self.kept[key] for key in keys[:PAGE]]
         return page, page[-1].key if len(keys) > PAGE else None
 
 
 class OutputBucket:
-    """Fulfils `ports.OutputBucket`. `writes` counts how often each key was written."""
+    """Implements `ports.OutputBucket` in memory. `writes` counts how often each key was written."""
 
     bucket = OUTPUT
 
@@ -86,7 +88,7 @@ class OutputBucket:
         return []
 
     def abort(self, upload: UnfinishedUpload) -> None:
-        """Do nothing: there is no unfinished upload."""
+        """Do nothing, because there is never an unfinished multipart upload."""
 
     def oldest_left(self) -> timedelta | None:
         return None

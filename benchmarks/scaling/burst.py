@@ -1,4 +1,4 @@
-"""Plays one burst, from its first upload until nothing is left to do, and keeps what happened."""
+"""Simulates one burst from its first upload until no work is left, and counts what happens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TERMINAL = frozenset(
 
 @dataclass(frozen=True)
 class Scenario:
-    """A burst and its conditions. The uploads come within `within` seconds. `monthly_credits` 0 means no limit."""
+    """A burst and its conditions. All uploads come within `within` seconds. `monthly_credits` 0 means no limit."""
 
     name: str
     uploads: int = 10_000
@@ -48,23 +48,23 @@ class Scenario:
     monthly_credits: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     doubled: float = 0.005  # the share of uploads whose event comes twice
-    elsewhere: bool = False  # in a Region other than the three with the larger token bucket for StartExecution
-    paused_until: float = 0.0  # seconds; above 0, the provider is paused before the first upload and resumed then
-    occupied: float = limits.OCCUPIED  # seconds for which a transaction holds its items
+    elsewhere: bool = False  # True in a Region with the smaller quota for StartExecution
+    paused_until: float = 0.0  # above 0: the provider is paused before the first upload and resumed at this second
+    occupied: float = limits.OCCUPIED  # how many seconds a transaction holds its items
     deadline: float = 24 * 3600.0
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The two times, in seconds, that the fault simulation's stack reads."""
+    """The two times in seconds that `Stack`, a part of the fault simulation, needs to know."""
 
     deadline: float
     retention: float
 
 
 class Burst:
-    """One run of a scenario: the application, the modelled services, and counts of what happened."""
+    """Runs one scenario with the application and the simulated services, and counts what happens."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -102,7 +102,7 @@ class Burst:
         self.sweeps: Counter[str] = Counter()
 
     def run(self) -> Burst:
-        """Run until nothing is left to do, and return this burst."""
+        """Run until no work is left, and return this burst."""
         logging.disable(logging.CRITICAL)
         try:
             self._sweep()
@@ -118,7 +118,7 @@ class Burst:
         return self
 
     def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:
-        """Take events, as a client of the event bus."""
+        """Receive events, as the event bus does, and count them."""
         for entry in Entries:
             detail = json.loads(entry["Detail"])
             self.events[detail["job_id"], entry["DetailType"]] += 1
@@ -129,7 +129,7 @@ class Burst:
         return [row for (_, sort), row in self.dynamo.peek().items() if sort == "JOB"]
 
     def budget(self) -> dict[str, Decimal]:
-        """Return the numbers in the provider's month row."""
+        """Return the numbers in the row of the provider's month."""
         found = [row for (pk, _), row in self.dynamo.peek().items() if pk == f"BUDGET#{PROVIDER}"]
         return {name: Decimal(value["N"]) for row in found for name, value in row.items() if "N" in value}
 

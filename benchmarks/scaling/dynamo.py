@@ -1,7 +1,7 @@
-"""DynamoDB under load: an in-memory table whose calls take time, whose transactions conflict and whose keys are throttled.
+"""Simulates DynamoDB under load: a table in memory whose calls take time, with conflicts of transactions and throttling.
 
-A transaction holds its items for a while. Like DynamoDB, the table refuses every other write of a held item at once and
-never lets it wait. Throttled calls are retried as by boto3 in `standard` mode with four tries.
+A transaction holds its items for a while. As in DynamoDB, every other write of a held item is refused at once and does not
+wait. Throttled calls are tried up to four times, as by boto3 in `standard` mode.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from benchmarks.scaling.limits import Bucket
 from benchmarks.scaling.world import World
 from darkroom.aws.ledger_table import MAX_ATTEMPTS
 
-CLIENT_TRIES = 4  # as the container configures boto3
+CLIENT_TRIES = 4  # as Darkroom's container sets up boto3
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
 def patiently(world: World, call: Callable[[], Any], is_throttled: Callable[[Exception], bool]) -> Any:
-    """Call as boto3's standard mode does: up to four tries, with a random part of 1, 2 and 4 s between them."""
+    """Call with up to four tries, as boto3 does in standard mode. The waits are random, at most 1, 2 and 4 s."""
     for attempt in range(CLIENT_TRIES):
         try:
             return call()
@@ -38,9 +38,10 @@ def patiently(world: World, call: Callable[[], Any], is_throttled: Callable[[Exc
 
 
 class LoadedDynamo(InMemoryDynamo):
-    """A table that takes `TABLE_WRITES` units a second, and `PARTITION_WRITES` for each key and each partition of an index.
+    """A table with two limits on writes: `TABLE_WRITES` units a second for all, and `PARTITION_WRITES` for each partition.
 
-    `counts` has units written, reads, conflicts, throttles, transactions, and transactions that were given up.
+    Each partition key of the table or of an index is a partition. `counts` has the units written, reads, conflicts,
+    throttles, transactions, and transactions that were given up.
     """
 
     def __init__(self, world: World, on_write: Listener, occupied: float = limits.OCCUPIED) -> None:
@@ -49,13 +50,13 @@ class LoadedDynamo(InMemoryDynamo):
         self.counts: Counter[str] = Counter()
         self.conflicts_of: Counter[str] = Counter()
         self._held: set[Key] = set()
-        self._tries: Counter[str] = Counter()  # refused tries, by the transaction's token
+        self._tries: Counter[str] = Counter()  # token of a transaction → how many of its tries were refused
         self._buckets: dict[str, Bucket] = {}
         self._words: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
         self._partitions: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
 
     def get_item(self, **request: Any) -> dict[str, Any]:
-        """Read one row. Reads are not limited here."""
+        """Read one row. The simulation does not limit reads."""
         self._travels(limits.TRAVEL * 2)
         answer = super().get_item(**request)
         self.counts["reads"] += 1
@@ -68,7 +69,7 @@ class LoadedDynamo(InMemoryDynamo):
         return super().batch_get_item(RequestItems=RequestItems)
 
     def query(self, *, TableName: str, **request: Any) -> dict[str, Any]:
-        """Return a page of an index or of one partition. It looks only at rows that the page can contain."""
+        """Return a page of an index or of one partition. To be fast, only rows that can be on the page are looked at."""
         self._travels(limits.TRAVEL * 3)
         self.counts["reads"] += 1
         values = request["ExpressionAttributeValues"]
@@ -95,7 +96,7 @@ class LoadedDynamo(InMemoryDynamo):
     def transact_write_items(
         self, *, TransactItems: Iterable[Mapping[str, Any]], ClientRequestToken: str | None = None
     ) -> dict[str, Any]:
-        """Make all writes or none. Each write costs two units."""
+        """Make all writes or none. Each write costs twice as many units as a single write."""
         items = list(TransactItems)
         parts = [(kind, request) for item in items for kind, request in item.items()]
         keys = [(request["Key"]["pk"]["S"], request["Key"]["sk"]["S"]) for _, request in parts]
@@ -153,7 +154,7 @@ class LoadedDynamo(InMemoryDynamo):
         self.conflicts_of.update(key[0].split("#")[0] for key in keys if key in self._held)
 
     def _takes(self, key: Key, values: Mapping[str, Any], times: int) -> bool:
-        """Take the units of a write from the key, the table and the index' partition. False: one of them has too few."""
+        """Take the units of a write from the limits. Return False if the key, the table or the index has too few left."""
         units = times * (1 + _size(self._rows.get(key) or {}) // 1024)
         now, word = self.world.seconds, (values.get(":set_open_status") or values.get("open_status") or {}).get("S")
         if word and not self._bucket(f"word {word}", limits.PARTITION_WRITES).holds(now):
@@ -187,7 +188,7 @@ class LoadedDynamo(InMemoryDynamo):
         self.heard(key, old, new)
 
     def _pay_for_the_index(self, old: Row, new: Row) -> None:
-        """Charge index entries. An entry that moves costs one unit in its old partition and one in its new partition."""
+        """Count the units for index entries. An entry that moves costs one unit in its old and one in its new partition."""
         before, after = (tuple(row.get(name, {}).get("S") for name in ("open_status", "due_at")) for row in (old, new))
         if before == after:
             return
@@ -203,5 +204,5 @@ class LoadedDynamo(InMemoryDynamo):
 
 
 def _size(row: Row) -> int:
-    """Return about how many bytes a row has."""
+    """Return roughly how many bytes a row has."""
     return sum(len(name) + len(str(*value.values())) for name, value in row.items())

@@ -1,4 +1,4 @@
-"""Step Functions under load: the application's own state machine, with throttled starts and counted transitions."""
+"""Simulates Step Functions under load: it runs Darkroom's state machine, throttles starts and counts transitions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THROTTLED = "ThrottlingException"
 
 
 class Executions(MemoryStepFunctions):
-    """Runs executions. `transitions` counts entered states, retries, and one for each start."""
+    """Runs executions. `transitions` counts the starts, the states that were entered, and the retries."""
 
     def __init__(self, world: World, functions: Functions, elsewhere: bool) -> None:
         super().__init__(world, self._invoke, world.rng)  # type: ignore[arg-type]
@@ -34,7 +34,7 @@ class Executions(MemoryStepFunctions):
         self.stack: Any = None  # set after the application is made
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:
-        """Start an execution if the account's token bucket has a token."""
+        """Start an execution, or raise a throttling error if the account starts too many (token bucket)."""
 
         def once() -> dict[str, Any]:
             self.world.sleep(self.world.spread(limits.STARTING))
@@ -74,7 +74,7 @@ class Executions(MemoryStepFunctions):
             then(TooManyRequests(function))
 
     def task_ended(self, execution: Execution, outcome: object) -> None:
-        """End a task. A retry counts as a transition too."""
+        """End a task with its outcome. If the task is tried again, this counts as a transition too."""
         tries = execution.tries
         super().task_ended(execution, outcome)
         self.transitions += execution.tries == tries + 1

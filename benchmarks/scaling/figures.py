@@ -1,4 +1,4 @@
-"""Sums up a burst: the promises that were broken, and the figures."""
+"""Sums up a simulated burst: which promises of Darkroom were broken, and the figures for the report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.scaling.burst import TERMINAL, Burst
 from darkroom.aws import items
 from darkroom.model import Job, JobStatus
 
-# us-east-1, arm, on demand, in US dollars.
+# Prices in US dollars, for us-east-1, arm64 and an on-demand table.
 TRANSITION, REQUEST, GB_SECOND = 0.025 / 1_000, 0.20 / 1_000_000, 0.0000133334
 WRITE_UNIT, READ_UNIT, MESSAGE = 0.625 / 1_000_000, 0.125 / 1_000_000, 3 * 0.40 / 1_000_000
 
@@ -25,15 +25,15 @@ class Figures:
     completed: int
     rejected: int
     drain_seconds: float
-    half_seconds: float  # until half of the jobs had ended
+    half_seconds: float  # the time until half of the jobs had ended
     pace_seconds: float  # the shortest time that the provider's pace or the permitted concurrency allows
     submits: int
-    wasted_submits: int  # invocations of submit beyond one an upload
+    wasted_submits: int  # invocations of submit in addition to one for each upload
     refused_submits: int  # submits that the provider answered with 429
     receives_a_message: float
     transactions: int
     conflicts: int
-    gave_up: int  # transactions whose last try was refused: LedgerBusy
+    gave_up: int  # transactions that ended with LedgerBusy, because the last try was refused too
     ledger_throttles: int
     lambda_throttles: int
     start_throttles: int
@@ -45,12 +45,12 @@ class Figures:
     usd_ledger_and_queue: float
 
     def as_dict(self) -> dict[str, object]:
-        """Return the figures for JSON."""
+        """Return the figures as a dict that can be written as JSON."""
         return asdict(self)
 
 
 def figures(burst: Burst) -> Figures:
-    """Reduce a burst that has ended to its counts, times and costs for the report."""
+    """Return the counts, times and costs of a burst that has ended."""
     scenario, functions, executions = burst.scenario, burst.functions, burst.executions
     statuses, ended = burst.statuses, sorted(burst.ended_at)
     done, uploads = max(statuses["COMPLETED"], 1), scenario.uploads
@@ -83,7 +83,7 @@ def figures(burst: Burst) -> Figures:
 
 
 def broken(burst: Burst) -> dict[str, int]:
-    """Return each broken promise with the number of its cases. An empty answer means that all were kept."""
+    """Return each promise that was broken, with the number of cases. The dict is empty if all promises were kept."""
     scenario, vendor = burst.scenario, burst.vendor
     jobs = [items.job_of(row) for row in burst.jobs()]
     budget, limit = burst.budget(), Decimal(scenario.monthly_credits)
@@ -114,7 +114,10 @@ def _stands(burst: Burst, job: Job) -> bool:
 
 
 def _pace(burst: Burst) -> float:
-    """Return the least seconds that a burst can take: the slowest of uploads, provider's pace, and submit at its concurrency."""
+    """Return the shortest time that a burst can take, in seconds.
+
+    The slowest of three things sets it: the uploads, the provider's pace, and submit at its allowed concurrency.
+    """
     scenario, functions = burst.scenario, burst.functions
     wanted = min(scenario.monthly_credits or scenario.uploads, scenario.uploads)
     rate = scenario.pace.submits_a_minute

@@ -1,4 +1,4 @@
-"""Measures the embedded cloud's own time: the pipeline's path with functions that do nothing. It uses no code of Darkroom."""
+"""Measures the time that the embedded cloud itself takes, with functions that do nothing instead of Darkroom's."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from darkroom_local.local_stack import LocalStack
 
 CODE = "import time\ndef handler(event, context):\n    return {'status': 'ended', 'at': time.time()}\n"
-PREFIX = "floor/"  # in the input bucket; the stack's own rule ignores it
-WAIT_SECONDS = 2  # the shortest wait of Darkroom before a poll
+PREFIX = "floor/"  # the keys in the input bucket begin with this; the event rule of the stack ignores such keys
+WAIT_SECONDS = 2  # the shortest time that Darkroom waits before a poll
 STATES = {
     "StartAt": "Wait",
     "States": {
@@ -38,11 +38,11 @@ TRUSTED = ("lambda.amazonaws.com", "states.amazonaws.com")
 
 @dataclass
 class Floor:
-    """A queue with a function that does nothing, and a state machine shaped like Darkroom's. Make only one for each stack."""
+    """Deploys a queue with a function that does nothing, and a state machine shaped like Darkroom's. Use one for each stack."""
 
     stack: LocalStack
     concurrency: int
-    clients: dict[str, Any] = field(default_factory=dict)  # making one takes longer than most calls
+    clients: dict[str, Any] = field(default_factory=dict)  # kept, because making a client takes longer than most calls
 
     def __post_init__(self) -> None:
         self.queue, function, self.machine = self._deploy()
@@ -56,8 +56,8 @@ class Floor:
     def seconds(self, count: int) -> tuple[float, float]:
         """Return two times in seconds for `count` objects at once.
 
-        The first is from the first upload until the queue is empty. The second is from the first start of an execution
-        until the last one has ended.
+        The first is the time from the first upload until the queue is empty. The second is the time from the start of the
+        first execution until the last one has ended.
         """
         s3, states, began = self._client("s3"), self._client("stepfunctions"), time.monotonic()
         for number in range(count):

@@ -1,4 +1,4 @@
-"""Lambda: cold and warm containers, in an account with limited concurrency."""
+"""Simulates Lambda: cold and warm containers, in an account with limited concurrency."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Then = Callable[[object], None]
 
 
 class TooManyRequests(Exception):
-    """Stands for Lambda.TooManyRequestsException: the account has no concurrency left."""
+    """Stands for Lambda's TooManyRequestsException: the account's limit on concurrency is reached."""
 
 
 class Functions:
-    """The account's functions. `billed` has seconds by function, including cold starts."""
+    """Runs and counts the invocations of all functions. `billed` has the seconds of each function, with its cold starts."""
 
     def __init__(self, world: World, account_concurrency: int) -> None:
         self.world, self.most, self.running = world, account_concurrency, 0
@@ -35,7 +35,10 @@ class Functions:
         self._warm: Counter[str] = Counter()
 
     def invoke(self, kind: str, work: Callable[[datetime], Any], then: Then) -> bool:
-        """Run `work` with the end of its invocation, then `then` with its outcome. False: the account has no concurrency left."""
+        """Invoke a function. Return False and do nothing if the account's limit on concurrency is reached.
+
+        `work` gets the time at which the invocation times out. `then` gets the outcome of `work`.
+        """
         world = self.world
         if self.running >= self.most:
             self.throttles[kind] += 1

@@ -1,4 +1,7 @@
-"""The intake queue and Lambda's pollers. A message shows again after its visibility time, and dies of too many receives."""
+"""Simulates the intake queue and Lambda's pollers.
+
+A message that was received shows again after its visibility timeout. After too many receives it becomes a dead letter.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,19 @@ LONGEST_BACKOFF = 60.0
 
 @dataclass
 class Message:
-    """One message over all its receives."""
+    """One message of the queue. It may be received several times."""
 
     body: str
     received: int = 0
     deleted: bool = False
-    showing: bool = False  # visible in the queue
+    showing: bool = False  # whether the message is visible in the queue
 
 
 class IntakeQueue:
-    """A stand-in for the client of SQS and for the event source mapping. Each invocation gets one message.
+    """Stands in for the SQS client and for Lambda's event source mapping. Each invocation gets one message.
 
-    As in Lambda, a poller keeps a message whose invocation is throttled, and tries again until its visibility time is over.
+    As in Lambda, a poller keeps a message whose invocation is throttled, and tries again until the message's visibility
+    timeout ends.
     """
 
     def __init__(self, world: World, functions: Functions, most: int, submit: Callable[[str, datetime], Any]) -> None:
@@ -36,17 +40,17 @@ class IntakeQueue:
         self.visible: deque[Message] = deque()
         self.dead: list[Message] = []
         self.made = self.alive = self.in_work = 0
-        self.receives: Counter[int] = Counter()  # deleted messages, by how often they were received
+        self.receives: Counter[int] = Counter()  # number of receives → how many deleted messages had so many
         self._busy_since: float | None = None
         self._timed = False
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> dict[str, Any]:
-        """Send a message that appears after the delay."""
+        """Send a message that becomes visible after the delay."""
         self.put(MessageBody, DelaySeconds)
         return {}
 
     def put(self, body: str, delay: float) -> None:
-        """Send a new message that appears after `delay` seconds."""
+        """Send a new message that becomes visible after `delay` seconds."""
         self.made += 1
         self.alive += 1
         self.world.at(delay, lambda: self._appears(Message(body)))
@@ -57,7 +61,7 @@ class IntakeQueue:
         self._pump()
 
     def _allowed(self) -> int:
-        """Return how many pollers work now: five at first, and 300 more each minute while there is work."""
+        """Return how many pollers may work now: five at first, and 300 more with each minute in which there is work."""
         if self._busy_since is None:
             self._busy_since = self.world.seconds
         minutes = (self.world.seconds - self._busy_since) / 60
@@ -96,7 +100,7 @@ class IntakeQueue:
 
     def _try(self, message: Message, receipt: int, attempt: int) -> None:
         if message.deleted or message.received != receipt or message.showing:
-            self._leaves()  # its visibility time ended before an invocation could start
+            self._leaves()  # the message's visibility timeout ended before an invocation could start
         elif not self.functions.invoke("submit", lambda ends: self.submit(message.body, ends), self._ended(message)):
             wait = self.world.spread(min(2.0**attempt, LONGEST_BACKOFF), 0.5)
             self.world.at(wait, lambda: self._try(message, receipt, attempt + 1))

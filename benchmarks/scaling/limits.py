@@ -1,4 +1,4 @@
-"""The numbers of the simulation: AWS' quotas, how long calls take, and the template's values. Times are in seconds."""
+"""The numbers of the simulation: the quotas of AWS, the times that calls take, and the template's values, in seconds."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import yaml
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
-# Step Functions quotas, "API action throttling", Standard, us-east-1: token bucket's size and refill a second.
+# Quotas of Step Functions, "API action throttling", Standard, us-east-1: size of the token bucket, and refill a second.
 START_BUCKET, START_REFILL = 1_300, 300
-# The same page gives most other Regions these.
+# The quotas of most other Regions, from the same page.
 START_BUCKET_ELSEWHERE, START_REFILL_ELSEWHERE = 800, 150
 # Lambda, "Configuring scaling behavior for SQS event source mappings": five pollers at first, at most 300 more a minute.
 POLLERS_AT_FIRST, POLLERS_A_MINUTE = 5, 300
-# DynamoDB: write units a second of one partition (and so of one key), and of a whole new on-demand table.
+# DynamoDB: the write units a second of one partition (and so of one key), and of a whole new on-demand table.
 PARTITION_WRITES, TABLE_WRITES = 1_000, 4_000
 
-# Assumed: how long the modelled calls take, about as long as these services take within one Region.
+# How long each simulated call takes. Assumed; it is about as long as these services take within one Region.
 DURATIONS: Mapping[str, float] = {
     "sources.find": 0.03, "sources.tags": 0.025, "sources.is_deleted": 0.02, "sources.reader.call": 0.03,
     "sources.open": 0.03, "links.sign": 0.01, "staging.stage": 1.0, "staging.find": 0.02, "staging.open.enter": 0.03,
@@ -29,18 +29,18 @@ DURATIONS: Mapping[str, float] = {
     "outputs.write": 2.5, "outputs.remove_report": 0.02, "outputs.write_report": 0.04, "provider.progress": 0.25,
     "provider.result.enter": 0.3, "provider.result.enter.read": 0.03, "provider.balance": 0.25,
 }  # fmt: skip
-UPLOADING, BY_LINK, REFUSED = 2.2, 0.4, 0.4  # a submit with bytes, with a link, with 429 as its answer
-TRAVEL = 0.003  # one way to or from DynamoDB
-OCCUPIED = 0.010  # for so long, a transaction holds its items
-WRITING = 0.003
-BEGINNING = 1.0  # a container's cold start, which is billed too
+UPLOADING, BY_LINK, REFUSED = 2.2, 0.4, 0.4  # a submit with bytes, a submit with a link, and a submit answered with 429
+TRAVEL = 0.003  # the way to DynamoDB, and the way back
+OCCUPIED = 0.010  # how long a transaction holds its items
+WRITING = 0.003  # how long DynamoDB takes to write one row
+BEGINNING = 1.0  # the cold start of a container, which is billed too
 STARTING = 0.04  # a call of StartExecution
-EVENT_LATE = 1.0  # an event's way from S3 through EventBridge to SQS
+EVENT_LATE = 1.0  # the way of an event from S3 through EventBridge to SQS
 
 
 @dataclass(frozen=True)
 class Template:
-    """The template's numbers for the queue and the functions."""
+    """The numbers of the template for the queue and the functions. Times are in seconds."""
 
     visibility: float
     most_receives: int
@@ -51,7 +51,7 @@ class Template:
 
 @cache
 def template() -> Template:
-    """Read the template's numbers, with its parameters at their defaults."""
+    """Read the numbers from template.yaml. All parameters have their defaults."""
     loader = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", _constructed)  # type: ignore[attr-defined]
     found: Any = yaml.load(TEMPLATE.read_text(), loader)
@@ -66,7 +66,9 @@ def template() -> Template:
     functions = {kind: resources[name]["Properties"] for kind, name in names.items()}
     mapping = functions["submit"]["Events"]["Intake"]["Properties"]
     if mapping["BatchSize"] != 1:
-        raise AssertionError("the simulation gives each invocation one message, as the template does")
+        raise AssertionError(
+            "the template's BatchSize must be 1, because the simulation gives each invocation one message"
+        )
     return Template(
         number(queue["VisibilityTimeout"]),
         int(queue["RedrivePolicy"]["maxReceiveCount"]),
@@ -86,7 +88,7 @@ def _constructed(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
 
 @dataclass
 class Bucket:
-    """A token bucket with at most `size` tokens, which gains `refill` tokens a second."""
+    """A token bucket that has at most `size` tokens and gets `refill` tokens a second."""
 
     size: float
     refill: float
@@ -97,13 +99,13 @@ class Bucket:
         self.tokens = self.size
 
     def holds(self, now: float, wanted: float = 1.0) -> bool:
-        """Say whether the bucket has `wanted` tokens."""
+        """Return whether the bucket has `wanted` tokens at the second `now`."""
         self.tokens = min(self.size, self.tokens + (now - self.at) * self.refill)
         self.at = now
         return self.tokens >= wanted
 
     def takes(self, now: float, wanted: float = 1.0) -> bool:
-        """Take `wanted` tokens. False: the bucket has too few, and none is taken."""
+        """Take `wanted` tokens at the second `now`. Return False and take none if the bucket has too few."""
         if not self.holds(now, wanted):
             return False
         self.tokens -= wanted

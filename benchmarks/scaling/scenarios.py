@@ -1,4 +1,4 @@
-"""The bursts to play. Each is played in its own process, because a simulation takes one core and no network."""
+"""The bursts that are simulated. Each simulation runs in its own process, so that all cores are used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCENARIOS = (
     Scenario("held by link, 100 at once", tags=HELD | LINKED, concurrent_submits=100),
 )
 
-# AWS promises nothing about how long a transaction holds its rows. So the same burst is played at half and at twice the time.
+# AWS does not say how long a transaction holds its rows. So these bursts are also simulated with half and twice the time.
 CONTENTION = tuple(
     Scenario(f"{concurrent} at once, {milliseconds} ms", 3_000, 18.0, concurrent, occupied=milliseconds / 1_000)
     for concurrent in (10, 100, 1_000)
@@ -42,20 +42,20 @@ CONTENTION = tuple(
 
 @dataclass(frozen=True)
 class Played:
-    """A burst that has ended."""
+    """The figures and broken promises of a burst that has ended."""
 
     figures: Figures
     broken: dict[str, int]
 
 
 def play(scenario: Scenario) -> Played:
-    """Play one burst to its end."""
+    """Simulate one burst to its end."""
     burst = Burst(scenario).run()
     return Played(figures(burst), broken(burst))
 
 
 def smaller(scenario: Scenario, times: int) -> Scenario:
-    """Return the same burst with `times` times fewer uploads, at the same rate."""
+    """Return a scenario with the uploads, their time and the credits divided by `times`. The rate of uploads stays."""
     return replace(
         scenario,
         uploads=scenario.uploads // times,
@@ -65,6 +65,6 @@ def smaller(scenario: Scenario, times: int) -> Scenario:
 
 
 def play_all(scenarios: Sequence[Scenario]) -> list[Played]:
-    """Play all bursts, one on each core. Their time is virtual, so a busy machine changes no figure."""
+    """Simulate all bursts, one on each core. Time is virtual, so a busy machine does not change the figures."""
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         return list(pool.map(play, scenarios))

@@ -1,6 +1,6 @@
-"""A simulated provider that takes a limited number of submits a minute and needs time for each picture.
+"""A simulated provider that accepts a limited number of submits a minute and needs time for each picture.
 
-It never loses an answer; the fault simulation covers lost answers.
+It never loses an answer. The tests in tests/faults cover lost answers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ ACCOUNT = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a provider works. Times are in seconds. `submits_a_minute` 0 means no limit."""
+    """How fast a provider works, with times in seconds. `submits_a_minute` 0 means no limit.
+
+    A process takes from `shortest` to `longest`.
+    """
 
     shortest: float = 5.0
     longest: float = 60.0
@@ -38,7 +41,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Process:
-    """A process, made by an accepted submit."""
+    """A process at the provider. Each accepted submit makes one."""
 
     process_id: str
     handle: Handle
@@ -47,13 +50,13 @@ class Process:
 
     @property
     def picture(self) -> bytes:
-        """Return the process' result."""
+        """Return the bytes of the result."""
         return drawn(self.plan.output_width, self.plan.output_height, self.plan.output_format, "scale")
 
 
 @dataclass
 class Vendor:
-    """Fulfils `ports.Provider` for all containers. It keeps the account, all processes, and the number of 429 answers."""
+    """Implements `ports.Provider`. It keeps the account, all processes, and the number of 429 answers."""
 
     world: World
     pace: Pace
@@ -134,13 +137,13 @@ class Vendor:
         return Estimate(30, plan.credits)
 
     def forget(self, process_id: str) -> None:
-        """Do nothing: no burst reads the list after a job's end."""
+        """Do nothing, because no burst reads the provider's list after the end of a job."""
 
     def key_fingerprint(self) -> str:
         return "0123456789ab"
 
     def refresh_key(self) -> None:
-        """Do nothing: the key never changes here."""
+        """Do nothing, because the key never changes."""
 
     def balance(self) -> Balance:
         total = ACCOUNT - self.spent

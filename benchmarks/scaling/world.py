@@ -1,7 +1,7 @@
-"""Virtual time: events wait on a heap, and workers are threads that sleep in virtual time. Only one runs at a time.
+"""Runs events and workers in virtual time. Workers are threads, and only one of them runs at a time.
 
-No real clock is read. The world replaces the fault simulation's scheduler behind its proxies: each call of a port takes
-virtual time of its worker.
+No real clock is read. Future events wait on a heap. The proxies of the fault simulation (tests/faults) call this world
+instead of their scheduler, so that each call of a port takes virtual time.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
 
 class Overtime(RuntimeError):
-    """Work was left when the given virtual time was over."""
+    """The virtual time allowed for a run is over, but there is still work."""
 
 
 class Worker:
-    """One invocation: a callable that runs on its own thread."""
+    """One invocation of a function. It runs on its own thread."""
 
     __slots__ = ("name", "thread", "work")
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name, self.work = name, work
-        self.thread: thread_pool.WorkerThread | None = None  # None before its first step
+        self.thread: thread_pool.WorkerThread | None = None  # None until the worker runs for the first time
 
 
 class World:
-    """The clock and the events of one simulation.
+    """Holds the clock and the events of one simulation.
 
-    `durations` maps the label of a port's call to its virtual seconds; any other call takes no time. `rng` decides
-    everything that is random, so the same seed gives the same run.
+    `durations` maps the label of a port's call to the virtual seconds that it takes. Any other call takes no time. All random
+    numbers come from `rng`, so the same seed gives the same run.
     """
 
     def __init__(self, seed: int, durations: Mapping[str, float]) -> None:
@@ -56,7 +56,7 @@ class World:
 
     @property
     def running(self) -> str | None:
-        """Return the name of the running worker. None: no worker runs."""
+        """Return the name of the running worker, or None if no worker runs."""
         return self._running.name if self._running else None
 
     def clock(self) -> datetime:
@@ -64,11 +64,11 @@ class World:
         return self.start + timedelta(seconds=self.seconds)
 
     def at(self, delay: float, act: Callable[[], None]) -> None:
-        """Call `act` in `delay` seconds. It runs to its end without a break."""
+        """Call `act` in `delay` virtual seconds. No worker runs until `act` has returned."""
         self._push(delay, act)
 
     def spawn(self, name: str, work: Callable[[], Any], then: Callable[[object], None], delay: float = 0.0) -> None:
-        """Start a worker after `delay` seconds. `then` gets what it returned, or the exception that ended it."""
+        """Run `work` on a worker after `delay` virtual seconds. `then` gets the value that it returned or the exception."""
 
         def whole() -> None:
             try:
@@ -81,7 +81,7 @@ class World:
         self._push(delay, Worker(name, whole))
 
     def sleep(self, seconds: float) -> None:
-        """Let the running worker sleep. Outside of workers this does nothing."""
+        """Let the running worker sleep for virtual seconds. Does nothing if no worker runs."""
         worker = self._running
         if worker is None or seconds <= 0:
             return
@@ -93,14 +93,17 @@ class World:
         self._running = worker
 
     def spread(self, seconds: float, share: float = 0.3) -> float:
-        """Return a random time, evenly distributed within ± `share` of `seconds`."""
+        """Return a random time that differs from `seconds` by at most `share` of it, evenly distributed."""
         return seconds * (1 + share * (2 * self.rng.random() - 1))
 
     def run(self, until: Callable[[], bool], most_seconds: float) -> None:
-        """Run until `until` is true; it is asked after each event. Raises Overtime, and any error of an event."""
+        """Run until `until` returns True. It is called after each event.
+
+        Raises Overtime if there is still work after `most_seconds`, and any error that an event raised.
+        """
         self._until, self._latest = until, most_seconds
         before = random.getstate()
-        random.seed(self.rng.random())  # the adapters take their jitter from the global generator
+        random.seed(self.rng.random())  # the adapters take random waits from the global generator
         try:
             first = self._turn()
             if first is not None:
@@ -112,36 +115,36 @@ class World:
             raise self._failure
 
     def point(self, label: str, when: str = "at") -> None:
-        """Mark a call of a port. Its time passes before its effect."""
+        """Count a call of a port and let its time pass. The proxies call this before and after the port does its work."""
         if when == "before":
             self.counts[label] += 1
             if label in self.durations:
                 self.sleep(self.spread(self.durations[label]))
 
     def record(self, what: str, label: str) -> None:
-        """Count errors that ports raise."""
+        """Count the errors that ports raise. Other records are ignored."""
         if what == "raised":
             self.counts[f"{label} raised"] += 1
 
     def dying(self) -> bool:
-        """Return False: no worker dies here. The fault simulation covers that."""
+        """Return False, because no worker dies in this simulation. The tests in tests/faults cover that."""
         return False
 
     def keep(self, part: object) -> None:
-        """Do nothing: what a port returns belongs to the worker."""
+        """Do nothing. The fault simulation needs this call for workers that die, but none dies here."""
 
     def _push(self, delay: float, what: Callable[[], None] | Worker) -> None:
         self._number += 1
         heapq.heappush(self._heap, (self.seconds + max(delay, 0.0), self._number, what))
 
     def _turn(self) -> Worker | None:
-        """Run events until the next worker's turn, and return that worker. None: the run is over."""
+        """Run events until the turn of a worker comes, and return that worker, or None if the run is over."""
         self._running = None
         try:
             while self._heap and self._failure is None and not self._until():
                 at, _, what = heapq.heappop(self._heap)
                 if at > self._latest:
-                    raise Overtime(f"not at rest after {self._latest:.0f} s")
+                    raise Overtime(f"there is still work after {self._latest:.0f} virtual seconds")
                 self.seconds = at
                 self.steps += 1
                 if isinstance(what, Worker):

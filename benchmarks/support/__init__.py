@@ -1,1 +1,1 @@
-"""Shared by the benchmarks: local TLS servers, measured child processes, tables and plots."""
+"""The parts that benchmarks share: local TLS servers, measured child processes, tables and plots."""

@@ -1,7 +1,7 @@
-"""Measures work in child processes: wall time, CPU time, and peak memory beyond the memory before the work began.
+"""Measures work in child processes: wall time, CPU time, and by how much the memory grew at its peak.
 
-A child calls `module.WORK[name](*arguments)`, which returns the work as a function. Only that function is measured, not the
-call before it with its imports and clients. Rounds are interleaved, because a machine's speed changes over time.
+A child calls `module.WORK[name](*arguments)`, which imports modules, makes clients and returns a function. Only that
+function is measured. All tasks run once in each round, because the speed of a machine changes over time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Sample:
-    """The figures of one run. `says` is what the work returned."""
+    """The figures of one run. `says` is the value that the measured function returned."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -34,7 +34,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Task:
-    """What a child runs: a module, a name in its `WORK`, arguments, and additions to the environment."""
+    """A task for a child process: a module, a name in the module's `WORK`, arguments, and more environment variables."""
 
     module: str
     name: str
@@ -54,7 +54,7 @@ def sample(task: Task) -> Sample:
 
 
 def interleaved(tasks: Mapping[str, Task], rounds: int) -> dict[str, list[Sample]]:
-    """Run each task once a round, in rotating order. A round before them warms the caches and does not count."""
+    """Run each task once in each round, in rotating order. A first round warms the caches and is not counted."""
     names = list(tasks)
     found: dict[str, list[Sample]] = {name: [] for name in names}
     for name in names:
@@ -67,12 +67,12 @@ def interleaved(tasks: Mapping[str, Task], rounds: int) -> dict[str, list[Sample
 
 
 def median(samples: Sequence[Sample], what: Callable[[Sample], float]) -> float:
-    """Return the median of one figure."""
+    """Return the median of one figure of the samples. `what` takes the figure from a sample."""
     return statistics.median(map(what, samples))
 
 
 def ratio(samples: Sequence[Sample], base: Sequence[Sample], what: Callable[[Sample], float]) -> float:
-    """Return the median of each round's own ratio. Both runs of a round meet the same load on the machine."""
+    """Return the median of all rounds' ratios of one figure. Within a round, the load of the machine is about the same."""
     return statistics.median(what(one) / what(other) for one, other in zip(samples, base, strict=True))
 
 
@@ -87,12 +87,12 @@ def cpu(one: Sample) -> float:
 
 
 def extra(one: Sample) -> float:
-    """Return the peak memory beyond the memory at the beginning, in MiB."""
+    """Return by how many MiB the memory grew from the beginning to its peak."""
     return one.extra_mib
 
 
 def main(module: str, name: str, arguments: str) -> None:
-    """Prepare and run the work in the child, and print its sample."""
+    """Prepare and run the work in this child process, and print the sample as JSON."""
     work = importlib.import_module(module).WORK[name](*json.loads(arguments))
     before = _resident_mib("VmRSS")
     _forget_peak()
@@ -110,13 +110,13 @@ def _cpu_seconds() -> float:
 
 
 def _resident_mib(field: str) -> float:
-    """Return a memory figure of this process from /proc, in MiB, or 0 where there is no /proc (only Linux has it)."""
+    """Return a memory figure of this process in MiB. It comes from /proc, which only Linux has; else return 0."""
     status = Path("/proc/self/status")
     return int(status.read_text().split(f"{field}:")[1].split()[0]) / 1024 if status.exists() else 0.0
 
 
 def _forget_peak() -> None:
-    """Reset the kernel's peak figure VmHWM (Linux: proc(5), clear_refs)."""
+    """Reset the peak of the memory, VmHWM, in the kernel (see clear_refs in proc(5)). Does nothing if this is not Linux."""
     if Path("/proc/self/clear_refs").exists():
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -1,4 +1,4 @@
-"""Draws plots as small SVG files with real text. The same numbers give the same bytes."""
+"""Draws plots as small SVG files whose labels are text. The same numbers always give the same file."""
 
 from __future__ import annotations
 

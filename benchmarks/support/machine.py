@@ -1,4 +1,4 @@
-"""Describes the machine of a benchmark."""
+"""Describes the machine on which a benchmark runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def described() -> str:
-    """Describe processor, cores, kernel, Python and the machine's load."""
+    """Return a text with the machine's processor, cores, kernel, Python and load."""
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}; load {os.getloadavg()[0]:.1f} at the start"

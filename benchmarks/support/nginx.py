@@ -1,6 +1,6 @@
-"""Runs nginx on free loopback ports with TLS and a fresh certificate: a source of files, and a sink that answers like S3.
+"""Runs two nginx servers with TLS on free loopback ports: a source of files, and a sink that answers like S3.
 
-The sink reads every request's body to its end, drops it and then answers. It checks nothing.
+The sink reads the body of every request to its end, drops it and then answers. It checks nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 from darkroom_local.certificates import issue
 
 MISSING = (
-    "nginx is not installed; these measurements need it for TLS at both ends.\n"
+    "nginx is not installed. These measurements need it as a server with TLS. Install it:\n"
     "  Debian, Ubuntu: apt-get install nginx-light   Fedora: dnf install nginx   macOS: brew install nginx"
 )
 STARTED_WITHIN_SECONDS = 10
 BLOCK_BYTES = 8 * 1024 * 1024
-HELD_TO = 8  # MiB/s for each connection under /held/
-PROCESS = "11111111-2222-4333-8444-555555555555"  # the sink's answer to a POST that is not S3's
+HELD_TO = 8  # the speed limit of each connection under /held/, in MiB/s
+PROCESS = "11111111-2222-4333-8444-555555555555"  # the process id in the sink's answer to a POST that is not for S3
 CONFIGURATION = """
 worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/error.log; daemon off;
 events {{ worker_connections 512; }}
@@ -63,7 +63,7 @@ http {{
 
 @dataclass(frozen=True)
 class Servers:
-    """The URLs of source and sink. `authority` is the file with the certificate to trust."""
+    """The URLs of the source and the sink. `authority` is the file with the certificate that clients must trust."""
 
     source: str
     sink: str
@@ -76,17 +76,17 @@ class Servers:
 
 @contextmanager
 def servers(sizes: Sequence[int]) -> Iterator[Servers]:
-    """Run source and sink for the length of a block.
+    """Run the source and the sink for the length of a block.
 
-    The source's path `/<size in bytes>` is a file of that size. `/held/<size>` is the same file, and each connection to it
-    is limited to HELD_TO MiB/s. Raises SystemExit if nginx is missing; the message says what to install.
+    The path `/<size in bytes>` of the source is a file of that size. `/held/<size>` is the same file, but each connection is
+    limited to HELD_TO MiB/s. Raises SystemExit with a message that says what to install if nginx is missing.
     """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
     if program is None:
         raise SystemExit(MISSING)
     with tempfile.TemporaryDirectory(prefix="darkroom-bench-", dir=_roomy()) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # nginx' workers may run as another user
+        folder.chmod(0o755)  # the workers of nginx may run as another user
         _write_files(folder / "files", sizes)
         own = issue(folder)
         source, sink, inner = _free_ports(3)

@@ -1,6 +1,7 @@
-"""Runs a command and measures it: what it prints and when, and the CPU seconds of all processes under it.
+"""Runs a command, keeps each line that it prints with its time, and measures the CPU seconds of all its processes.
 
-Linux only: a process whose parent ends before it becomes a child of this process, so that its CPU counts, too.
+It works on Linux only. There, a process whose parent has ended can become a child of this process, so that its CPU seconds
+are counted too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 @dataclass(frozen=True)
 class Trace:
-    """One run of a command. Times are seconds since its start."""
+    """One run of a command. Times are in seconds since its start. `lines` are the printed lines with their times."""
 
     code: int
     wall_seconds: float
@@ -35,11 +36,14 @@ def trace(
     signal_number: int = signal.SIGINT,
     when: Callable[[str], bool] = lambda line: False,
 ) -> Trace:
-    """Runs a command to its end; sends it the signal once `when` is true of a line. This process must have no other children."""
+    """Run a command to its end. Send it the signal once, after the first line for which `when` returns True.
+
+    This process must have no other children. Raises OSError if this is not Linux.
+    """
     if ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError("prctl: this is not Linux")
+        raise OSError("CPU seconds of all processes can be measured on Linux only: prctl failed")
     used, began, lines, signalled = _children_cpu_seconds(), time.monotonic(), [], None
-    # A group of its own: no Ctrl-C of this terminal reaches it by another way.
+    # The command gets a session of its own, so that a Ctrl-C in this terminal does not reach it.
     with subprocess.Popen(
         command,
         env=dict(environment),

@@ -1,4 +1,4 @@
-"""Holds a benchmark's results: tables, ratios with their goals, and a plot. Shows them on a terminal, as JSON and as Markdown."""
+"""Holds the results of a benchmark: tables, ratios with goals, and a plot. Shows them on a terminal, as JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 
 @dataclass(frozen=True)
 class Table:
-    """A table. Numbers are shown with three digits."""
+    """A table. Decimal numbers are shown with three digits."""
 
     title: str
     columns: list[str]
@@ -22,7 +22,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot. Each series is a list of (x, y)."""
+    """A plot. Each series has a name and a list of (x, y)."""
 
     title: str
     kind: Literal["bar", "line"]
@@ -33,7 +33,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Result:
-    """The results of one benchmark. `goals` has the highest allowed value of the ratio of the same name."""
+    """The results of one benchmark. `goals` has the highest allowed values of the ratios with the same names."""
 
     name: str
     question: str
@@ -67,7 +67,7 @@ class Result:
         print(self.as_json())
 
     def markdown(self, plot: str, told: str) -> str:
-        """Return a section of a page. `plot` is the path of the picture; `told` says when and where the benchmark ran."""
+        """Return a section of a Markdown page. `plot` is the path of the plot; `told` says when and where the benchmark ran."""
         parts = [f"## {self.name}", self.question, told]
         parts += [f"![{self.plot.title}]({plot})"] if self.plot else []
         for table in [*self.tables, *self._goals()]:
@@ -76,7 +76,7 @@ class Result:
         return "\n\n".join(parts) + "\n"
 
     def _goals(self) -> list[Table]:
-        """Return the table of ratios and their goals, or nothing if there are no goals."""
+        """Return a list with the table of ratios and goals, or an empty list if there are no goals."""
         rows: list[list[object]] = [
             [name, self.ratios[name], goal, "missed" if name in self.missed() else "met"]
             for name, goal in self.goals.items()
@@ -85,7 +85,7 @@ class Result:
 
 
 def said(value: object) -> str:
-    """Return a cell's text. A decimal number gets three significant digits and no exponent."""
+    """Return the text of a table cell. A decimal number has three significant digits and no exponent."""
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return "" if value is None else str(value)

@@ -1,1 +1,1 @@
-"""The operator's command line. It parses arguments, calls one use case and prints. Use cases live in `darkroom`."""
+"""The command line for operators. A command parses its arguments, calls a use case of `darkroom` and prints the result."""

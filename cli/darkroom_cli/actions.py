@@ -1,4 +1,4 @@
-"""Commands that act on jobs and providers. Each command checks its arguments, calls one use case and prints the result."""
+"""Commands that change jobs and providers. Each command checks its arguments, calls one use case and prints the result."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from darkroom_cli.error_handling import reported, say
 app = typer.Typer()
 
 Reference = Annotated[
-    str, typer.Argument(metavar="JOB", help="The job's id, its key, or s3://bucket/key (the newest upload).")
+    str,
+    typer.Argument(
+        metavar="JOB", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
+    ),
 ]
-Provider = Annotated[str, typer.Argument(help="A provider, e.g. topaz.")]
+Provider = Annotated[str, typer.Argument(help="The name of a provider, for example topaz.")]
 
 
 def _credits(text: str) -> Decimal:
@@ -25,40 +28,65 @@ def _credits(text: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or number < 0:
-        raise typer.BadParameter(f"{text!r} is not a number of 0 or more")
+        raise typer.BadParameter(f"{text!r} must be a number of at least 0")
     return number
+
+
+Adopt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROCESS_ID",
+        help="Use it if the provider has this process for the job. Darkroom waits for its result.",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="With --adopt: even if the provider's list does not show the process. With --resubmit: without reading the list.",
+    ),
+]
+Resubmit = Annotated[
+    bool,
+    typer.Option(
+        "--resubmit",
+        help="Use it if the provider has no process for the job. The job is sent again. If you are wrong, you pay twice.",
+    ),
+]
+Abandon = Annotated[bool, typer.Option("--abandon", help="End the job without a result.")]
+Credits = Annotated[
+    Decimal | None,
+    typer.Option(parser=_credits, metavar="N", help="With --abandon: the credits that the provider charged. [0]"),
+]
+Attempt = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Do nothing unless the job still has this attempt number (`darkroom job` shows it)."
+    ),
+]
 
 
 @app.command()
 def resolve(
     reference: Reference,
-    adopt: Annotated[
-        str | None, typer.Option(metavar="PROCESS_ID", help="The provider has this process: follow it to its result.")
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Adopt a process that the list does not show, or resubmit without the list."),
-    ] = False,
-    resubmit: Annotated[
-        bool, typer.Option("--resubmit", help="The provider has no process: send the job again. May pay twice.")
-    ] = False,
-    abandon: Annotated[bool, typer.Option("--abandon", help="End the job without a result.")] = False,
-    credits: Annotated[
-        Decimal | None, typer.Option(parser=_credits, metavar="N", help="With --abandon: the credits charged. [0]")
-    ] = None,
-    attempt: Annotated[
-        int | None, typer.Option(metavar="N", help="Only while the job is at this attempt, as `darkroom job` shows it.")
-    ] = None,
+    adopt: Adopt = None,
+    force: Force = False,
+    resubmit: Resubmit = False,
+    abandon: Abandon = False,
+    credits: Credits = None,
+    attempt: Attempt = None,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Decide a job that is IN_DOUBT.
+    """Decide what happens to a job that is IN_DOUBT: nobody knows whether the provider accepted it.
 
-    Give exactly one of --adopt, --resubmit and --abandon. Look into the provider's account first.
+    Look into the provider's account first. Then give exactly one of --adopt, --resubmit and --abandon.
     """
     if (adopt is not None) + resubmit + abandon != 1:
         raise typer.BadParameter("give exactly one of --adopt PROCESS_ID, --resubmit, --abandon")
     if (force and abandon) or (credits is not None and not abandon):
-        raise typer.BadParameter("--force goes with --adopt or --resubmit, --credits with --abandon")
+        raise typer.BadParameter(
+            "--force can only be used with --adopt or --resubmit, and --credits only with --abandon"
+        )
     with reported():
         operate = deployed_stack.connect(stack).operate
         from darkroom_cli.job_tables import one_line
@@ -75,7 +103,7 @@ def resolve(
 def cancel(reference: Reference, stack: Stack = DEFAULT_STACK) -> None:
     """End an unfinished job.
 
-    A job at the provider is cancelled there too. What the provider has finished is charged all the same.
+    If the provider works on the job, it is cancelled there too. If the provider has finished it, the credits are charged.
     """
     with reported():
         ended = deployed_stack.connect(stack).operate.cancel(reference)
@@ -83,18 +111,20 @@ def cancel(reference: Reference, stack: Stack = DEFAULT_STACK) -> None:
 
         say(one_line(ended))
         if not ended.is_terminal:
-            say("the cancellation is noted; it takes effect as soon as the provider answers")
+            say("the cancellation is saved; the job ends as soon as the provider has answered")
 
 
 @app.command()
 def pause(
     provider: Provider,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason. Waiting jobs show it.")] = "by an operator",
+    why: Annotated[
+        str, typer.Option(metavar="TEXT", help="The reason. It is shown with waiting jobs.")
+    ] = "by an operator",
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Submit nothing to PROVIDER for now.
+    """Stop submits to PROVIDER until `resume`.
 
-    Jobs at the provider continue. New uploads wait for `resume`, at most until their deadline.
+    Jobs that the provider already works on continue. New uploads wait for `resume`, but not longer than their deadline.
     """
     with reported():
         deployed_stack.connect(stack).operate.pause(provider, why)
@@ -104,23 +134,23 @@ def pause(
 
 @app.command()
 def resume(provider: Provider, stack: Stack = DEFAULT_STACK) -> None:
-    """Submit to PROVIDER again.
+    """Allow submits to PROVIDER again.
 
-    This ends a pause, or the wait after a fault of the account.
+    This ends a pause. It also ends the waiting after a problem with the account, for example a wrong key or no credits.
     """
     with reported():
         deployed_stack.connect(stack).operate.resume(provider)
-        say(f"submits to {provider} pass again; waiting jobs follow by themselves, `darkroom jobs` says when")
+        say(f"submits to {provider} are allowed again; waiting jobs continue automatically, `darkroom jobs` shows when")
 
 
 @app.command()
 def redrive(stack: Stack = DEFAULT_STACK) -> None:
-    """Send dead letters back to the intake.
+    """Send the messages of the dead-letter queue back to the intake queue.
 
-    Each message is received, sent and deleted before the next one. If the command dies in between, one message is
-    sent twice, which is harmless. AWS' own StartMessageMoveTask would do as well, but the embedded cloud of
-    `darkroom local` does not have it.
+    Each message is received, sent and deleted before the next one. If the command is stopped in between, one message may be
+    sent twice, which does no harm.
     """
+    # StartMessageMoveTask of AWS would do the same, but the embedded cloud of `darkroom local` does not have it.
     with reported():
         sqs, dead_letters, intake = deployed_stack.connect(stack).queues
         moved = 0
@@ -130,11 +160,11 @@ def redrive(stack: Stack = DEFAULT_STACK) -> None:
                 sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
                 moved += 1
         finally:
-            say(f"{moved} sent again")
+            say(f"messages sent again: {moved}")
 
 
 def _received(sqs: object, queue: str) -> list[dict[str, str]]:
-    """Return at most one message. Waiting 2 s makes SQS ask all of the queue's servers, not only some."""
+    """Return at most one message. With a wait of 2 s, SQS asks all servers of the queue and not only some."""
     answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1, WaitTimeSeconds=2)  # type: ignore[attr-defined]
     found: list[dict[str, str]] = answer.get("Messages", [])
     return found

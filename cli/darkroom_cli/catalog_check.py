@@ -1,7 +1,7 @@
-"""`darkroom models --check`: compares the catalogs with the calendar and with what the vendors publish to a key. It is free.
+"""`darkroom models --check`: compares the catalogs with today's date and with the vendors' own lists of models. It is free.
 
-A vendor is asked if the environment has its key (`TOPAZ_API_KEY`, `OXEN_API_KEY`, `AIMLAPI_API_KEY`), at the URL in its
-`…_BASE_URL` or else at its own. No stack is needed. Nothing is submitted.
+A vendor is asked if the environment has its key (`TOPAZ_API_KEY`, `OXEN_API_KEY`, `AIMLAPI_API_KEY`). The URL is the one in
+`…_BASE_URL`, or else the vendor's. No stack is needed, and nothing is submitted.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from darkroom.drift import Drift, Question
 from darkroom.errors import ProviderUnavailable
 from darkroom.model import Estimate
 
-AT_ONCE = 100  # estimates in one request
+AT_ONCE = 100  # the most estimates that one request asks for
 PREFIXES = {"aimlapi": "topaz-labs/", "oxen": "topazlabs-"}
 
 
 @dataclass(frozen=True)
 class EnvironmentKeys:
-    """Reads API keys from the environment; fulfils `http_client.Keys`."""
+    """Reads API keys from environment variables. It implements `http_client.Keys`."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     def get(self, provider: str) -> str:
-        """Return the provider's key, or an empty text."""
+        """Return the provider's API key, or an empty text if the environment does not have it."""
         return self.environment.get(f"{provider.upper()}_API_KEY", "")
 
     def refresh(self) -> None:
-        """Do nothing: a process's environment does not change."""
+        """Do nothing, because the environment of a process does not change."""
 
 
 def adapter(book: Catalog, keys: EnvironmentKeys) -> Any:
-    """Return the adapter for a vendor's own URL, or for the one that the environment names."""
+    """Return the adapter for a vendor. Its URL is the one in the environment, or else the one in the catalog."""
     from darkroom.providers import http_client, registry
 
     url = keys.environment.get(f"{book.provider.upper()}_BASE_URL", book.base_url)
@@ -46,7 +46,10 @@ def adapter(book: Catalog, keys: EnvironmentKeys) -> Any:
 
 
 def found(book: Catalog, vendor: Any, today: date) -> list[Drift]:
-    """Return what has changed at a vendor that can be asked. Raises OperatorFault, Throttled, ProviderUnavailable."""
+    """Return the differences between a catalog and the vendor's answers; an empty list if the vendor cannot be asked.
+
+    Raises OperatorFault, Throttled or ProviderUnavailable if the vendor does not answer properly.
+    """
     ask = ASKED.get(book.provider)
     return list(ask(book, vendor, today)) if ask else []
 
@@ -75,8 +78,11 @@ def _topaz(book: Catalog, vendor: Any, today: date) -> Iterator[Drift]:
 
 
 def _estimates(vendor: Any, questions: Sequence[Question]) -> Iterator[tuple[Question, Estimate | None]]:
-    """Yield each question with its estimate, None if the vendor refuses it. Many are asked at once; where the vendor does not
-    answer such a list, one by one, to see which of them it refuses."""
+    """Yield each question with the vendor's estimate, or with None if the vendor refuses the question.
+
+    Many questions are sent in one request. If the vendor does not answer it, they are sent one by one, to find those that the
+    vendor refuses.
+    """
     for start in range(0, len(questions), AT_ONCE):
         part = questions[start : start + AT_ONCE]
         try:

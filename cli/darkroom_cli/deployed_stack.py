@@ -1,6 +1,7 @@
-"""Finds the deployed stack that a command works on, by its name and with the operator's own AWS configuration.
+"""Finds the deployed stack that a command works on, by its name and with the operator's AWS configuration.
 
-It reads names and limits from the deployed submit function's environment, so nobody configures anything twice.
+It reads all names and limits from the environment of the deployed function submit. So operators need no settings of their
+own.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ Stack = Annotated[str, typer.Option("--stack", envvar="DARKROOM_STACK", metavar=
 
 
 class NoDeployment(Exception):
-    """No stack has that name, or the stack is not Darkroom. The message says what to do."""
+    """No stack with this name contains Darkroom, or its configuration cannot be read. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack's use cases with the operator's permissions. Each use case is made when it is first needed."""
+    """The use cases of a deployed stack, run with the operator's permissions. Each is made when it is first needed."""
 
     container: Container
     outputs: Mapping[str, str]
@@ -41,12 +42,12 @@ class Deployment:
 
     @property
     def operator_ledger(self) -> OperatorLedger:
-        """Return the part of the ledger that finds and changes jobs for people."""
+        """Return the part of the ledger that finds and changes jobs for operators."""
         return self.container.adapters.operator_ledger
 
     @property
     def reconciliation(self) -> Reconcile:
-        """Return the use case that compares providers' accounts with the ledger."""
+        """Return the use case that compares the providers' accounts with the ledger."""
         return self.container.reconciliation
 
     @property
@@ -61,7 +62,10 @@ class Deployment:
 
 
 def connect(stack: str) -> Deployment:
-    """Connect to the stack of that name. Call it once a process. Raises NoDeployment, and boto3's errors without access."""
+    """Connect to the stack called `stack`. Call this function only once in a process.
+
+    Raises NoDeployment if there is no such stack of Darkroom, and errors of boto3 if AWS gives no access.
+    """
     import boto3
 
     from darkroom.aws.clients import AWS_CONFIG
@@ -78,7 +82,10 @@ def connect(stack: str) -> Deployment:
     configuration = client("lambda").get_function_configuration(FunctionName=function)
     environment = configuration.get("Environment", {}).get("Variables")
     if not environment:
-        raise NoDeployment(f"the environment of {function} cannot be read: may you use the key it is encrypted with?")
+        raise NoDeployment(
+            f"the environment variables of the function {function} cannot be read. Check that you may use (kms:Decrypt) the "
+            "KMS key that encrypts them"
+        )
     container = Container(environment, clients=client, credentials=session.get_credentials, interactive=True)
     return Deployment(container, outputs, client)
 
@@ -90,7 +97,7 @@ def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
 
 def _submit_function(cloudformation: Any, stack: str) -> str:
     described = _described(
-        f"{stack} of Darkroom",
+        f"{stack} that contains Darkroom",
         cloudformation,
         lambda: cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=SUBMIT),
     )
@@ -106,6 +113,6 @@ def _described(what: str, cloudformation: Any, call: Callable[[], Any]) -> Any:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         raise NoDeployment(
-            f"there is no stack {what} in {cloudformation.meta.region_name} with these credentials: name it with "
+            f"there is no stack {what} in {cloudformation.meta.region_name} with these credentials. Name the stack with "
             "--stack or DARKROOM_STACK, or choose another AWS_PROFILE or AWS_DEFAULT_REGION"
         ) from None

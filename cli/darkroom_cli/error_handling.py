@@ -1,6 +1,7 @@
-"""Ends a command that failed with one sentence on standard error and an exit code, never with a traceback.
+"""Ends a command that failed with a message on standard error and an exit code, never with a traceback.
 
-Exit code 2: the command cannot be done as given. 1: the command may be repeated. 130: it was interrupted.
+The exit code is 2 if the command cannot work as it was given, 1 if the same command may be tried again, and 130 if it was
+interrupted.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ HOW = "see docs/commands.md"
 
 
 def visible(text: object) -> str:
-    """Return a text that is safe to print. Control characters and changes of direction are written out, as `\\x1b`."""
+    """Return the text so that it is safe to print. Characters that cannot be seen are replaced by escapes such as `\\x1b`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def say(text: str) -> None:
-    """Print one line on standard output, safe for a terminal."""
+    """Print one line on standard output. Characters that could change the terminal are escaped."""
     typer.echo(visible(text))
 
 
@@ -42,8 +43,8 @@ class _Visible(logging.Formatter):
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """Wrap a whole command: print errors and log lines for people, and end with the matching exit code."""
-    handler = logging.StreamHandler()  # alarms that call for a person are log lines here
+    """Run a whole command inside this block. Errors and log lines are printed as text, and set the exit code."""
+    handler = logging.StreamHandler()  # alarms are log lines in this process, and the operator must see them
     handler.setFormatter(_Visible("%(message)s"))
     logging.getLogger().addHandler(handler)
     try:
@@ -80,9 +81,9 @@ def _foreseen() -> Iterator[None]:
 def _refusal(error: ClientError) -> str:
     code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     if code in DENIED:
-        return f"AWS denies you {error.operation_name}: {message}. Ask for that permission, {HOW}"
+        return f"AWS does not allow you to call {error.operation_name}: {message}. Ask for that permission, {HOW}"
     if code in BAD_CREDENTIALS:
-        return f"AWS does not take your credentials ({code}): sign in again or choose another AWS_PROFILE, {HOW}"
+        return f"AWS does not accept your credentials ({code}). Sign in again or choose another AWS_PROFILE, {HOW}"
     return f"AWS refused {error.operation_name} ({code}): {message}"
 
 

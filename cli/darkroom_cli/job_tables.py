@@ -1,6 +1,7 @@
-"""Shows jobs and accounts to the operator: tables for people, JSON for programs.
+"""Shows jobs and accounts to the operator, as tables for people and as JSON for programs.
 
-Texts in the ledger come from uploaders and providers. So every cell is escaped and holds no markup.
+Texts in the ledger come from uploaders and providers and may be harmful. So every cell is escaped, and rich reads no markup
+in it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from darkroom.pipeline.account_reconciliation import Comparison
 from darkroom.queue_messages import event_detail, plain
 from darkroom_cli.error_handling import visible
 
-# The attributes of a job that events do not carry, in the order in which they are shown.
+# The attributes of a job that are not in Darkroom's events, in the order in which they are shown.
 INTERNAL = (
     "source_order", "deadline_at", "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "reserved_at",
     "output_format", "send_mode", "staged", "published_at", "cancel_requested_at", "due_at", "orphans",
 )  # fmt: skip
-WIDE = 4000  # columns of output to a file or pipe: each row stays on one line, so that grep finds it
+WIDE = 4000  # the width of output to a file or pipe, so that each row stays on one line and grep finds it
 STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red", JobStatus.CANCELLED: "red",
     JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
@@ -33,7 +34,7 @@ STYLES = {
 
 
 def console() -> Console:
-    """Return a console on standard output."""
+    """Return a console that writes to standard output. Output to a file or pipe is not broken into several lines."""
     made = Console(highlight=False)
     return made if made.is_terminal else Console(highlight=False, width=WIDE)
 
@@ -66,7 +67,7 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
 
 
 def job_table(job: Job) -> Table:
-    """Return a table with a line for each known attribute of a job."""
+    """Return a table with a line for each attribute that the job has."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -79,14 +80,17 @@ def job_table(job: Job) -> Table:
 
 
 def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
-    """Return a table of each provider's account beside the ledger, in the account's unit. None: the account cannot be read."""
+    """Return a table that compares the account of each provider with the ledger, in the account's unit.
+
+    `compared` has None for an account that cannot be read.
+    """
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("provider")
     for name in ("account total", "available", "reserved", "ledger reserved", "ledger spent", "drift"):
         table.add_column(name, justify="right")
     for provider, found in compared.items():
         if found is None:
-            table.add_row(_cell(provider), Text("shows no account, or not now", "dim"))
+            table.add_row(_cell(provider), Text("the account cannot be read", "dim"))
             continue
         numbers = (found.balance.total, found.balance.available, found.balance.reserved, found.reserved, found.spent)
         drift = Text(_amount(found.drift), "bold red" if found.drift else "")
@@ -95,20 +99,21 @@ def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
 
 
 def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
-    """Yield a JSON object for each job, with its public attributes as in events."""
+    """Yield a JSON object for each job. It has the same public attributes as Darkroom's events."""
     return (json.dumps(event_detail(job), ensure_ascii=True) for job in jobs)
 
 
 def everything(job: Job) -> dict[str, object]:
-    """Return all attributes in JSON's types, the public ones first. Absent attributes are left out."""
-    known = event_detail(job) | {"handle_prefix": job.handle.prefix}  # the provider's list shows this prefix
+    """Return all attributes of a job as JSON values, the public ones first. Attributes without a value are left out."""
+    # In the provider's list, the names of the job's processes begin with this prefix.
+    known = event_detail(job) | {"handle_prefix": job.handle.prefix}
     attributes = job.attributes
     more = {name: plain(attributes[name]) for name in INTERNAL if attributes[name] not in (None, (), {}, "")}
     return known | more
 
 
 def one_line(job: Job) -> str:
-    """Say in one line how a job stands."""
+    """Return one line with the key, status, run, credits and error of a job."""
     words = [f"{job.source_key}: {job.status}"]
     words += [f"run {job.run}"] if job.run > 1 else []
     words += [f"{_amount(job.credits)} credits"] if job.credits is not None else []
@@ -129,14 +134,14 @@ def _model(job: Job) -> str:
 
 
 def _credits(job: Job) -> str:
-    """Say what the job cost, or what is reserved for it."""
+    """Return the credits that the job cost, or else those that are reserved for it."""
     if job.credits is not None or job.reservation is None:
         return _amount(job.credits)
     return f"{_amount(job.reservation.credits_reserved)} reserved"
 
 
 def _when(job: Job) -> str:
-    """Say since when the job has its status. For a waiting job, say when it is tried next."""
+    """Return the time since which the job has its status. For a waiting job, return the time of its next try."""
     if job.next_attempt_at and job.status in (JobStatus.CLAIMED, JobStatus.SUBMITTING):
         return f"next  {_moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}"
     doubted_at = job.due_at if job.status is JobStatus.IN_DOUBT else None

@@ -1,6 +1,6 @@
-"""`darkroom local`: runs the whole application on this machine, once over a folder or as a stack that stays.
+"""`darkroom local`: runs the whole application on this machine, once over a folder or as a stack that keeps running.
 
-This module reads options and the environment, and prints. `darkroom_local` does the work.
+This module reads the options and the environment, and prints. The package `darkroom_local` does the work.
 """
 
 from __future__ import annotations
@@ -19,27 +19,33 @@ from darkroom_cli.optional_packages import local_extras
 
 KEY_VARIABLE = "TOPAZ_API_KEY"
 app = typer.Typer(
-    help=f"Run Darkroom on this machine with simulated providers. With {KEY_VARIABLE} set, Darkroom uses the real Topaz API, "
-    "which charges you, and no other provider: the others fetch pictures by link and cannot reach this machine. "
-    "To simulate others beside Topaz, name them: --parameter AllowedProviders=topaz,uwear.",
+    help=f"Run Darkroom on this machine with simulated providers. If {KEY_VARIABLE} is set, Darkroom uses the real Topaz API, "
+    "which charges you. The other real providers cannot be used, because they fetch pictures by link and cannot reach this "
+    "machine. To simulate other providers together with the real Topaz, name them: --parameter AllowedProviders=topaz,uwear.",
     no_args_is_help=True,
 )
 
-Speed = Annotated[float, typer.Option(min=0.1, help="How many times faster a simulator is than its provider.")]
+Speed = Annotated[
+    float, typer.Option(min=0.1, help="How many times faster the simulators are than the real providers.")
+]
 Faults = Annotated[
     list[str] | None,
     typer.Option(
         "--fault",
         metavar="[VENDOR/]KIND[:ON[:TIMES]]",
-        help="A simulator's fault, as in oxen/failed_job. Without a vendor it is Topaz', as in cut:result:2. Repeatable.",
+        help="A fault that a simulator injects, for example oxen/failed_job. Without a vendor, the Topaz simulator injects "
+        "it, for example cut:result:2. May be given several times.",
     ),
 ]
 Parameters = Annotated[
-    list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="A stack parameter. Repeatable.")
+    list[str] | None,
+    typer.Option("--parameter", metavar="NAME=VALUE", help="A stack parameter. May be given several times."),
 ]
 State = Annotated[
     Path | None,
-    typer.Option("--state", envvar="DARKROOM_LOCAL_STATE", help="The folder that notes the stack of `up`."),
+    typer.Option(
+        "--state", envvar="DARKROOM_LOCAL_STATE", help="The folder in which `up` saves how to find its stack."
+    ),
 ]
 
 
@@ -50,19 +56,24 @@ def run(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="A setting, as in scale=2 or 'prompt=sharp, clear'. Repeatable."
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting, for example scale=2 or 'prompt=sharp, clear'. May be given several times.",
         ),
     ] = None,
     parameter: Parameters = None,
     speed: Speed = 10.0,
     fault: Faults = None,
-    again: Annotated[bool, typer.Option("--again", help="Do pictures again that are in --out already.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a paid API is used.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also enhance pictures that have a result in --out.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for consent before a paid API is used.")] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Then wait for more: each picture once it stopped growing, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--watch", help="Then wait for new pictures until Ctrl-C. A picture is sent once its file stopped growing."
+        ),
     ] = False,
 ) -> None:
-    """Enhance every picture of FOLDER that is not in --out yet. The exit code is 1 if any has no result."""
+    """Enhance every picture in FOLDER that has no result in --out yet. The exit code is 1 if a picture has no result."""
     with local_extras("local run"):
         from darkroom_cli.local_run import Request, run_folder
     with reported():
@@ -74,12 +85,12 @@ def run(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(file_okay=False, help="The folder for pictures and table.")] = Path(
+    out: Annotated[Path, typer.Option(file_okay=False, help="The folder for the pictures and the table.")] = Path(
         "demo-results"
     ),
     speed: Speed = 10.0,
 ) -> None:
-    """Draw sample pictures and enhance them by every provider. One has a typo in its tag and is refused."""
+    """Draw sample pictures and enhance them with every provider. One picture has a typo in its tag and is refused."""
     typer.echo(f"Starting the embedded cloud with {local_words.providers(_api_key())} …")
     with local_extras("local demo"):
         from darkroom_local import progress_display
@@ -93,7 +104,7 @@ def demo(
 
 @app.command()
 def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, state: State = None) -> None:
-    """Start a stack that stays until `down`, and print how to reach it. If it is up already, only print."""
+    """Start a stack that runs until `down`, and print how to reach it. If the stack already runs, only print."""
     with local_extras("local up"):
         from darkroom_local import background_stack, folder_uploads, option_checks, simulator_processes
     with reported():
@@ -105,7 +116,7 @@ def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, 
         stands = background_stack.up(
             _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
         )
-    typer.echo("# started" if stands.started else "# already up")
+    typer.echo("# started" if stands.started else "# already running")
     for line in stands.differs:
         typer.echo(f"# with another {visible(line)}", err=True)
     if stands.differs:
@@ -121,10 +132,10 @@ def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, 
 
 @app.command()
 def down(state: State = None) -> None:
-    """End the stack that `up` started, and remove everything that it kept."""
+    """End the stack that `up` started, and delete its data."""
     with local_extras("local down"):
         from darkroom_local import background_stack
-    typer.echo("ended" if background_stack.down(_state(state)) else "there was none")
+    typer.echo("ended" if background_stack.down(_state(state)) else "no stack was running")
 
 
 def _api_key() -> str | None:

@@ -1,4 +1,4 @@
-"""How a local command ends: with a sentence for an expected failure, and with nothing running after a termination signal."""
+"""Ends a local command cleanly: with a message for an expected error, and without running processes after a signal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Errors = tuple[type[Exception], ...]
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """End the command with a sentence for an expected failure. A termination signal leaves nothing running."""
+    """Run a local command inside this block. An expected error ends the command with a message and an exit code.
+
+    SIGTERM is turned into SystemExit, so that the command still stops all its processes.
+    """
     from darkroom_local.progress_display import visible
 
     before = signal.signal(signal.SIGTERM, _terminated)
@@ -41,7 +44,10 @@ def reported() -> Iterator[None]:
 
 
 def _expected() -> tuple[Errors, Errors]:
-    """The errors of wrong options, and those of all that can fail. They need the optional packages."""
+    """Return the error types of wrong options (exit code 2), and those of everything else that may fail (exit code 1).
+
+    The optional packages must be installed.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom_local.child_processes import ChildFailed
@@ -54,7 +60,7 @@ def _expected() -> tuple[Errors, Errors]:
     from darkroom_local.stack_deployment import DeploymentFailed
 
     wrong = (NotServed, UnknownVendor, UnusableSetting)
-    # A BotoCoreError says that the embedded cloud answers no more, a ClientError that it refuses.
+    # A BotoCoreError means that the embedded cloud no longer answers, a ClientError that it refuses a call.
     return wrong, (
         AccountInUse,
         AccountUnwritable,
@@ -68,7 +74,7 @@ def _expected() -> tuple[Errors, Errors]:
 
 
 def _echo_notes(error: BaseException) -> None:
-    """Print the notes of a run that ended early: the pictures that it submitted without a result."""
+    """Print the notes of the error. If a run ended early, they name the pictures that were submitted and have no result."""
     for note in getattr(error, "__notes__", ()):
         typer.echo(note, err=True)
 

@@ -1,4 +1,4 @@
-"""`darkroom local run`: checks what was asked, asks before it pays, runs, and prints how each picture ended."""
+"""`darkroom local run`: checks the options, asks for consent before it pays, runs, and prints how each picture ended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from darkroom_local.provider_choice import Cast, cast
 
 @dataclass(frozen=True)
 class Request:
-    """The options of the command, and the real key if there is one."""
+    """The options of the command. `key` is the real API key of Topaz if there is one."""
 
     folder: Path
     out: Path
@@ -49,7 +49,10 @@ class Request:
 
 
 def run_folder(request: Request) -> int:
-    """Enhances the pictures that have no result yet; answers the exit code."""
+    """Enhance the pictures that have no result yet, and return the exit code of the command.
+
+    Raises `typer.Exit` if the operator does not agree to pay, and UnusableSetting or NotServed for wrong options.
+    """
     parameters = folder_uploads.parse_parameters(request.parameters)
     who, items = _checked(request, parameters)
     real = set(who.providers) - set(who.simulated)
@@ -71,7 +74,7 @@ def run_folder(request: Request) -> int:
     with folder_state.opened(request.out, who.simulated, is_real=bool(real)) as account:
         if request.watch:
             return _run(request, parameters, account, _arrivals(request, parameters, account, real, paid))
-        # Looked at once more: another run may have ended since.
+        # The files are checked once more, because another run may have ended since the first check.
         files = file_screening.screen(account.in_order(items), request.out, real, request.again, paid)
         return _run(request, parameters, account, files)
 
@@ -79,7 +82,7 @@ def run_folder(request: Request) -> int:
 def _arrivals(
     request: Request, parameters: Mapping[str, str], account: FolderAccount, real: set[str], paid: set[str]
 ) -> Iterator[Arrival]:
-    """The pictures of the folder as they come, without end; a None when there is none."""
+    """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
     settings = folder_uploads.parse_settings(request.settings, parameters)
     find = partial(file_screening.found, request.folder, request.out, settings, parameters)
     for ready in hot_folder.arrivals(find):
@@ -90,7 +93,7 @@ def _arrivals(
 
 
 def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, list[Item]]:
-    """Who serves, and the pictures. Raises UnusableSetting, NotServed."""
+    """Return the providers that are used, and the pictures. Raises UnusableSetting or NotServed if the options are wrong."""
     if request.watch and request.again:
         raise UnusableSetting("--watch and --again do not go together. Run --again first, and then --watch.")
     option_checks.check_parameters(parameters)
@@ -134,16 +137,18 @@ def _run(
 
 
 def _agree_to_pay(question: str, yes: bool) -> None:
-    """Say what is about to be paid for. End the command before anything is sent, unless the operator agrees."""
+    """Print what must be paid for, and ask the operator. If the operator does not agree, end the command; nothing is sent."""
     if not question:
         return
     typer.echo(question)
     if yes:
         return
     if not _is_terminal():
-        typer.echo("Nothing was sent: there is no terminal to ask for your consent. Add --yes to give it.", err=True)
+        typer.echo(
+            "Nothing was sent, because there is no terminal to ask for your consent. Add --yes to agree.", err=True
+        )
         raise typer.Exit(1)
-    if not typer.confirm("Go on?"):
+    if not typer.confirm("Do you agree?"):
         typer.echo("Nothing was sent.", err=True)
         raise typer.Exit(1)
 

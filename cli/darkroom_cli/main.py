@@ -1,4 +1,4 @@
-"""The command `darkroom` and its groups. This module must stay importable without the local extras."""
+"""The command `darkroom` and its groups of commands. It must be possible to import this module without optional packages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from darkroom_cli import actions, local, models, queries, rerun, simulate
 app = typer.Typer(
     help="Drop an image into a bucket; find the enhanced one in another; every credit accounted for.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,  # locals hold API keys
+    pretty_exceptions_show_locals=False,  # local variables may hold API keys
     rich_markup_mode=None,
 )
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.

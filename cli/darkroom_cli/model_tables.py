@@ -1,6 +1,6 @@
-"""Shows catalogs as tables for people and as JSON for programs. The caller chooses what is shown.
+"""Shows catalogs as tables for people and as JSON for programs. The caller chooses which catalogs and models are shown.
 
-Many people may edit the catalogs' files. So every cell is escaped and holds no markup.
+Many people may edit the files of the catalogs. So every cell is escaped, and rich reads no markup in it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ def providers_table(books: Iterable[Catalog]) -> Table:
 
 
 def models_table(book: Catalog) -> Table:
-    """Return a table with a row for each model of the provider. It has columns for ends and doubts if there are any."""
+    """Return a table with a row for each model of the provider.
+
+    The columns `retires` and `doubtful` are only there if a model has something in them.
+    """
     ages: dict[str, Callable[[Model], str]] = {"retires": model_wording.end, "doubtful": lambda model: model.doubt}
     told = {name: say for name, say in ages.items() if any(map(say, book.models.values()))}
     table = _listing("model", "price", "input", "output", "size", "MP in / out", "sent by", "synchronous", *told)
@@ -59,7 +62,7 @@ def models_table(book: Catalog) -> Table:
 
 
 def model_page(book: Catalog, model: Model) -> Group:
-    """Return everything known about a model: facts, parameters, and the sources that both cite by number."""
+    """Return all facts about a model, its parameters, and the numbered sources that facts and parameters refer to."""
     citations = Citations()
     parts = [_facts(book, model, citations), _parameters(model, citations), _sources(citations)]
     return Group(*parts)
@@ -95,7 +98,7 @@ def _facts(book: Catalog, model: Model, citations: Citations) -> Table:
 
 
 def _life(model: Model) -> dict[str, tuple[str, str | None]]:
-    """Return what is announced of the model's life, and what is doubtful about it; nothing for a fact that nobody knows."""
+    """Return the days on which the model came or retires, its successor and its doubts. Unknown facts are left out."""
     life = model.lifecycle
     facts: dict[str, tuple[str, str | None]] = {}
     if life.since:
@@ -136,7 +139,7 @@ def _sources(citations: Citations) -> Table:
 
 
 def provider_facts(book: Catalog) -> dict[str, object]:
-    """Return a provider in JSON's types. `models` are names; `sources` maps the name of a fact to its source."""
+    """Return the facts about a provider as JSON values. `models` are names. `sources` maps the name of a fact to its source."""
     return {
         "provider": book.provider,
         "unit": book.unit,
@@ -150,7 +153,7 @@ def provider_facts(book: Catalog) -> dict[str, object]:
 
 
 def model_facts(book: Catalog, model: Model) -> dict[str, object]:
-    """Return a model in JSON's types. Every model has the same keys; a key without a value is null."""
+    """Return the facts about a model as JSON values. Every model has the same keys. A key without a value is null."""
     return {
         "provider": book.provider,
         "model": model.name,

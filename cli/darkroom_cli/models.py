@@ -1,20 +1,21 @@
-"""`darkroom models`: shows what models take, cost and give. It reads the catalogs and needs neither a stack nor AWS.
+"""`darkroom models`: shows each model's inputs, prices and results. It reads the catalogs and needs neither a stack nor AWS.
 
-`--json` prints one object a line. An object always has all of these keys; a key without a value is null:
+With `--json`, each line is one JSON object. An object always has all keys of its list below. A key without a value is null.
 
 - a provider: provider, unit, credit_price_usd, default_model, models (names), result_retention_hours, max_file_bytes,
   sources (name of a fact → its source)
-- a model: provider, model, wire_name, endpoint, is_default (the provider's default model), credits (of a step; of a job
-  if mp_per_credit is null; null if only the vendor's estimate has the price), mp_per_credit, input_formats,
-  output_formats, output_format_is_open (the vendor decides between them), takes_sides, factor (by which a side grows if
-  no setting says otherwise), factors (which a setting may choose), max_scale, max_input_mp, max_output_mp,
-  max_side_pixels, inputs (`upload`, `link`; the default first), synchronous (`no`, `on request`, `always`),
-  max_synchronous_output_mp, since, retires (a list of on and source, one for each page that gives a day), replaced_by,
-  doubt (what nobody has verified), sources (of model, price, limits, size, synchronous), parameters
-- a parameter: name, wire_name, wire_values (Darkroom's → the vendor's), kind (`bool`, `integer`, `decimal`, `text`,
+- a model: provider, model, wire_name, endpoint, is_default (whether it is the provider's default model), credits (the price
+  of each mp_per_credit megapixels; the price of a job if mp_per_credit is null; null if only the vendor's estimate has the
+  price), mp_per_credit, input_formats, output_formats, output_format_is_open (whether the vendor chooses the format),
+  takes_sides, factor (by which a side grows without a setting), factors (which a setting may choose), max_scale,
+  max_input_mp, max_output_mp, max_side_pixels, inputs (`upload`, `link`; the default comes first), synchronous (`no`,
+  `on request`, `always`), max_synchronous_output_mp, since, retires (a list of objects with on and source, one for each page
+  that gives a day), replaced_by, doubt (a text that says what nobody has verified), sources (of model, price, limits, size,
+  synchronous), parameters
+- a parameter: name, wire_name, wire_values (Darkroom's value → the vendor's), kind (`bool`, `integer`, `decimal`, `text`,
   `choice`), minimum, maximum, max_length, choices, default, required, source
 
-An unknown name ends the command with code 2. The message has the nearest known names.
+An unknown name ends the command with code 2. The message has the known names that are most similar.
 """
 
 from __future__ import annotations
@@ -38,26 +39,33 @@ app = typer.Typer()
 
 
 Provider = Annotated[
-    str | None, typer.Argument(metavar="PROVIDER", help="Show this provider's models. [all providers]")
+    str | None, typer.Argument(metavar="PROVIDER", help="Show the models of this provider. [all providers]")
 ]
 Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="MODEL", help="Show everything about this model. Case, spaces, - and _ do not matter."),
+    typer.Argument(
+        metavar="MODEL", help="Show all facts about this model. Upper or lower case, spaces, - and _ do not matter."
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of tables, one object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables, one object on each line.")]
 Check = Annotated[
     bool,
     typer.Option(
-        "--check", help="Compare the catalogs with today and with the vendors whose key is in the environment."
+        "--check",
+        help="Check for models that have retired, and for changes at the vendors. A vendor is asked if its API key is in the "
+        "environment.",
     ),
 ]
 Asked = Annotated[
     str | None,
     typer.Option(
-        "--probe", metavar="PROVIDER", help="Ask a live account which spelling of settings it reads. Costs one credit."
+        "--probe",
+        metavar="PROVIDER",
+        help="Send a small picture to find out whether the provider reads setting names in snake_case or camelCase. Costs one "
+        "credit.",
     ),
 ]
-Sure = Annotated[bool, typer.Option("--yes", "-y", help="With --probe: do not ask.")]
+Sure = Annotated[bool, typer.Option("--yes", "-y", help="With --probe: do not ask for consent.")]
 
 
 @app.command()
@@ -70,10 +78,10 @@ def models(
     yes: Sure = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Show what providers offer: models, parameters, limits, prices.
+    """Show the providers' models, parameters, limits and prices.
 
-    The facts and their sources come from the catalogs in Darkroom. Only --probe needs a stack. --check ends with code 1 if a
-    model is past its date or a vendor has changed.
+    The facts and their sources come from Darkroom's catalogs. Only --probe needs a stack. --check ends with code 1 if a model
+    has retired or a vendor has changed something.
     """
     if probe is not None:
         from darkroom_cli import spelling_probe
@@ -99,7 +107,7 @@ def _show_providers(books: Sequence[Catalog], as_json: bool) -> None:
 
 
 def _show_models(book: Catalog, name: str, as_json: bool) -> None:
-    """Show all models of the provider, or everything about the model of that name if there is one."""
+    """Show all models of the provider, or all facts about one model if `name` is given."""
     from darkroom_cli import job_tables, model_tables
 
     found = [_model(book, name)] if name else list(book.models.values())
@@ -111,7 +119,10 @@ def _show_models(book: Catalog, name: str, as_json: bool) -> None:
 
 
 def _check(books: Sequence[Catalog]) -> None:
-    """Print every drift. Exits with code 1 if there is any, or if a vendor could not be asked."""
+    """Print each difference between the catalogs and the vendors.
+
+    Ends the command with code 1 if there is a difference or a vendor could not be asked.
+    """
     from darkroom import drift
     from darkroom.errors import OperatorFault, ProviderUnavailable, Throttled
     from darkroom_cli import catalog_check
@@ -149,7 +160,10 @@ def _show(objects: Iterable[dict[str, object]]) -> None:
 
 
 def _provider(name: str, rest: list[str]) -> Catalog:
-    """Return the provider's catalog. Raises BadParameter. `rest` are the words after it, in case they all name a model."""
+    """Return the catalog of the provider. Raises BadParameter with suggestions if there is no such provider.
+
+    `rest` are the words after `name`. All words together may be the name of a model, which the message then suggests.
+    """
     known = catalog.providers()
     wanted = name.strip().lower()
     if wanted in known:
@@ -157,26 +171,26 @@ def _provider(name: str, rest: list[str]) -> Catalog:
     sentence = f"{quoted(name)} is not a provider"
     for words in (" ".join([name, *rest]), name):
         if commands := _commands(words):
-            raise _unknown("PROVIDER", f"{sentence}; {quoted(words)} is a model, its provider comes first: {commands}")
+            raise _unknown("PROVIDER", f"{sentence}; {quoted(words)} is a model. Give its provider first: {commands}")
     near = did_you_mean(closest(wanted, known)) or _model_meant(name)
     raise _unknown("PROVIDER", f"{sentence}{near or '.'} Providers: {', '.join(known)}")
 
 
 def _model(book: Catalog, name: str) -> Model:
-    """Return the provider's model of that name. Raises BadParameter."""
+    """Return the model of the provider. Raises BadParameter with suggestions if the provider has no such model."""
     found = book.find_model(name)
     if found:
         return found
     sentence = f"{quoted(name)} is not a model of {book.provider}"
     if commands := _commands(name):
-        raise _unknown("MODEL", f"{sentence}; elsewhere it is: {commands}")
+        raise _unknown("MODEL", f"{sentence}. Another provider has it: {commands}")
     near = did_you_mean(closest(catalog.normalize_name(name), book.models))
     listed = f". Models: {', '.join(book.models)}"
     raise _unknown("MODEL", f"{sentence}{near or listed}")
 
 
 def _commands(name: str) -> str:
-    """Return the commands that show a model of that name, for every provider that has one."""
+    """Return the commands that show the model called `name`, one for each provider that has it."""
     books = [catalog.load(provider) for provider in catalog.providers()]
     found = [(book, book.find_model(name)) for book in books]
     lines = [f"darkroom models {book.provider} {shlex.quote(model.name)}" for book, model in found if model]
@@ -184,7 +198,7 @@ def _commands(name: str) -> str:
 
 
 def _model_meant(name: str) -> str:
-    """Return the command for the model with the nearest name, of any provider, or nothing if no name is near."""
+    """Return a question that suggests the model with the most similar name, or an empty text if no name is similar."""
     names = [model for provider in catalog.providers() for model in catalog.load(provider).models]
     near = closest(name, names, n=1)
     return f"; did you mean a model: {_commands(near[0])}?" if near else ""

@@ -1,6 +1,6 @@
-"""Makes the page docs/models.md, with every provider's models and parameters, from the catalogs alone.
+"""Makes the page docs/models.md from the catalogs. The page lists the models and parameters of every provider.
 
-`python -m darkroom_cli.models_page FILE` writes it. The page says nothing about a provider that its catalog does not say.
+`python -m darkroom_cli.models_page FILE` writes the page. All facts about a provider come from its catalog.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from darkroom_cli import model_wording
 from darkroom_cli.error_handling import visible
 from darkroom_cli.model_wording import Citations, amount
 
-FEW = 2  # a row names up to so many models that do not take a key; beyond that, it names those that do
+FEW = 2  # a row says "except" for at most so many models; if there are more, it names the models that accept the key
 
 HEAD = f"""# Models and parameters
 
@@ -69,7 +69,7 @@ def _provider(book: Catalog) -> str:
 
 
 def _account(book: Catalog, citations: Citations) -> Iterable[str]:
-    """Yield a line for each fact about the account, with its source, and for each fact that all models share."""
+    """Yield a line for each fact about the provider, with its source, and a line for each fact that all its models share."""
     facts = {
         "credit_price_usd": f"Price of one: {model_wording.price_of_one(book)}, unless the stack's `CreditPriceUsd` says "
         "otherwise",
@@ -96,13 +96,13 @@ COLUMNS: Mapping[str, Callable[[Model], str]] = {
 
 
 def _common(book: Catalog) -> Mapping[str, str]:
-    """Return the columns that have the same value for every model, with that value."""
+    """Return the headings of the columns that have the same value for every model, each with this value."""
     said = {heading: {words(model) for model in book.models.values()} for heading, words in COLUMNS.items()}
     return {heading: words.pop() for heading, words in said.items() if len(words) == 1}
 
 
 def _models(book: Catalog, citations: Citations) -> str:
-    """Return the table of models. Models that differ in name only share a row."""
+    """Return the table of models. Models that differ only in their name share a row."""
     common = _common(book)
     shown = [heading for heading in COLUMNS if heading not in common]
     rows: dict[tuple[str, ...], list[str]] = {}
@@ -120,7 +120,10 @@ def _models(book: Catalog, citations: Citations) -> str:
 
 
 def _ages(book: Catalog, citations: Citations) -> list[str]:
-    """Return a section about models that came or go on an announced day, and about doubtful ones; nothing without any."""
+    """Return a section about models that came or retire on an announced day, and about doubtful models.
+
+    Return an empty list if there are no such models.
+    """
     rows = []
     for model in book.models.values():
         life = model.lifecycle
@@ -134,7 +137,7 @@ def _ages(book: Catalog, citations: Citations) -> list[str]:
 
 
 def _sources(model: Model, citations: Citations) -> str:
-    """Cite the model's source, then the sources of price, limits, size and synchronous use that differ from it."""
+    """Return the number of the model's source. Add the sources of price, limits, size and synchronous use that differ."""
     own = citations.number(model.source)
     named = {"price": model.price_source, "limits": model.limits_source, "size": model.size_source}
     if model.synchronous_endpoint:
@@ -144,8 +147,10 @@ def _sources(model: Model, citations: Citations) -> str:
 
 
 def _parameters(book: Catalog, citations: Citations) -> str:
-    """Return the table of parameters. Keys of the same models with the same values share a row. A key whose values depend on
-    the model has several rows."""
+    """Return the table of parameters.
+
+    Keys that have the same values for the same models share a row. A key whose values depend on the model has several rows.
+    """
     takers: dict[tuple[str, tuple[str, ...]], list[Model]] = {}
     for model in book.models.values():
         for parameter in model.parameters.values():
@@ -163,7 +168,7 @@ def _parameters(book: Catalog, citations: Citations) -> str:
 
 
 def _said(parameter: Parameter, citations: Citations) -> tuple[str, str, str]:
-    """Return the cells of a parameter: value, default and source."""
+    """Return three cells for a parameter: its values, its default and its source."""
     is_choice = parameter.kind is Kind.CHOICE
     words = ", ".join(map(_code, parameter.choices)) if is_choice else _text(model_wording.value(parameter))
     default = "" if parameter.default is None else _code(parameter.default)
@@ -171,7 +176,7 @@ def _said(parameter: Parameter, citations: Citations) -> tuple[str, str, str]:
 
 
 def _who(book: Catalog, name: str, models: Sequence[Model]) -> str:
-    """Name these models briefly: `all`, whole endpoints, an endpoint except a few models, or model by model."""
+    """Return a short text that names the models: `all`, names of endpoints, an endpoint except a few models, or model names."""
     if len(models) == len(book.models):
         return "all"
     taken = {model.name for model in models}
@@ -199,12 +204,12 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _text(words: object) -> str:
-    """Escape a catalog's text for Markdown, also inside a table's cell."""
+    """Escape a text of a catalog for Markdown. The result is also safe in a cell of a table."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in visible(words))
 
 
 def _code(words: object) -> str:
-    """Quote a catalog's text as Markdown code. A bar is escaped, because it would end a table's cell even there."""
+    """Return a text of a catalog as Markdown code. The character | is escaped, because it would end a cell of a table."""
     return f"`{visible(words).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 

@@ -1,4 +1,4 @@
-"""Ends a command whose optional package is missing with a sentence that says what to install."""
+"""Ends a command if it needs an optional package that is missing. The message says what to install."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import typer
 
-ADVICE = "needs the local extras, which are not installed here; install them from the checkout: pip install '.[local]'"
+ADVICE = (
+    "needs optional packages that are not installed. Install them in the checkout of Darkroom: pip install '.[local]'"
+)
 
 
 @contextlib.contextmanager
 def local_extras(command: str) -> Iterator[None]:
-    """Wrap imports of `darkroom_local`. If a third-party package is missing, the command ends with code 2."""
+    """Import `darkroom_local` inside this block. If a third-party package is missing, the command ends with code 2."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,7 @@
-"""Commands that show jobs, one job, and the providers' accounts beside the ledger. Only `reconcile --accept` changes anything."""
+"""Commands that list jobs, show one job, and compare the providers' accounts with the ledger.
+
+Only `reconcile --accept` changes anything.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +23,34 @@ OPEN = tuple(status for status in JobStatus if status not in TERMINAL)
 DAY = "%Y-%m-%d"
 app = typer.Typer()
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command()
 def jobs(
     status: Annotated[
         JobStatus | None,
-        typer.Option(case_sensitive=False, metavar="STATUS", help="Only jobs of this status, as in FAILED."),
+        typer.Option(
+            case_sensitive=False, metavar="STATUS", help="List only jobs with this status, for example FAILED."
+        ),
     ] = None,
     day: Annotated[
         datetime | None,
         typer.Option(
-            formats=[DAY], metavar="YYYY-MM-DD", help="Only uploads of that day (UTC). [today, for a final status]"
+            formats=[DAY],
+            metavar="YYYY-MM-DD",
+            help="List only jobs of uploads on this day (UTC). [today if STATUS is final, else any day]",
         ),
     ] = None,
-    key: Annotated[str | None, typer.Option(help="Only uploads of this key, or of bucket/key.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="List only jobs of uploads with this key. bucket/key works too.")
+    ] = None,
     as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """List unfinished jobs, or the jobs of a status, day or key.
+    """List unfinished jobs, or the jobs with a status, of a day or of a key.
 
-    --json prints one object a line.
+    With --json, each line is one JSON object.
     """
     with reported():
         deployed = deployed_stack.connect(stack)
@@ -60,12 +69,15 @@ def jobs(
 @app.command()
 def job(
     reference: Annotated[
-        str, typer.Argument(metavar="JOB", help="The job's id, its key, or s3://bucket/key (the newest upload).")
+        str,
+        typer.Argument(
+            metavar="JOB", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
+        ),
     ],
     as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Show everything about one job."""
+    """Show all facts about one job."""
     with reported():
         found = deployed_stack.connect(stack).operate.find(reference)
         from darkroom_cli import job_tables
@@ -81,13 +93,17 @@ def job(
 @app.command()
 def reconcile(
     accept: Annotated[
-        bool, typer.Option("--accept", help="The drift is explained: compare with the account as it is now.")
+        bool,
+        typer.Option(
+            "--accept",
+            help="Use it if you know why there is drift. The next comparison starts from the account as it is now.",
+        ),
     ] = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Show accounts beside the ledger.
+    """Compare the providers' accounts with the ledger, and show drift.
 
-    Drift is credits that left a provider's account and that no job explains.
+    Drift means that credits left a provider's account although no job in the ledger explains it.
     """
     with reported():
         reconciliation = deployed_stack.connect(stack).reconciliation
@@ -97,11 +113,14 @@ def reconcile(
         job_tables.console().print(job_tables.accounts_table(compared))
         for name in [name for name, found in compared.items() if found is not None] if accept else []:
             reconciliation.accept(name)
-            say(f"{name}: accepted; the next comparison starts from the account as it is now")
+            say(f"{name}: the drift is accepted; the next comparison starts from the account as it is now")
 
 
 def _found(deployed: Deployment, status: JobStatus | None, day: str | None, key: str | None) -> Iterator[Job]:
-    """Find jobs by the narrowest index. An index may lag, so each job's row is checked again."""
+    """Yield the jobs that match all conditions. The index that gives the fewest jobs is read.
+
+    An index may be out of date for a moment, so the conditions are checked again in the row of each job.
+    """
     if status in TERMINAL and not key:
         day = day or f"{datetime.now(UTC):{DAY}}"
     wanted = {status} if status else set(JobStatus) if day or key else set(OPEN)

@@ -1,4 +1,4 @@
-"""`darkroom rerun`: runs one ended job again, or every job that ended with one error code."""
+"""`darkroom rerun`: runs one ended job again, or all jobs that ended with the same error code."""
 
 from __future__ import annotations
 
@@ -18,35 +18,47 @@ if TYPE_CHECKING:
 
 DAY = "%Y-%m-%d"
 LOOK_BACK = timedelta(days=31)
-UNASKED = 20  # up to so many jobs run again without a question
+UNASKED = 20  # the command asks before it runs more jobs than this
 app = typer.Typer()
+
+Reference = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[JOB]", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
+    ),
+]
+Completed = Annotated[
+    bool, typer.Option("--completed", help="Run JOB again even if it already has a result. You pay for it again.")
+]
+Code = Annotated[
+    ErrorCode | None,
+    typer.Option(case_sensitive=False, metavar="CODE", help="Run all jobs again that ended with this error code."),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=[DAY],
+        metavar="YYYY-MM-DD",
+        help="With --code: only jobs of uploads since this day (UTC). [31 days ago]",
+    ),
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help=f"With --code: do not ask before more than {UNASKED} jobs run again.")
+]
 
 
 @app.command()
 def rerun(
-    reference: Annotated[
-        str | None, typer.Argument(metavar="[JOB]", help="The job's id, its key, or s3://bucket/key (the newest).")
-    ] = None,
-    completed: Annotated[
-        bool, typer.Option("--completed", help="Run a job that has its result too. It is paid again.")
-    ] = False,
-    code: Annotated[
-        ErrorCode | None, typer.Option(case_sensitive=False, metavar="CODE", help="Run all jobs with this error code.")
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=[DAY], metavar="YYYY-MM-DD", help="With --code: only uploads since that day (UTC). [31 days ago]"
-        ),
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help=f"With --code: do not ask, even for more than {UNASKED}.")
-    ] = False,
+    reference: Reference = None,
+    completed: Completed = False,
+    code: Code = None,
+    since: Since = None,
+    yes: Yes = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Run ended jobs again. Each one is checked and paid again.
+    """Run ended jobs again. Each job is checked again, and you pay for it again.
 
-    Give one JOB, or --code for every job that ended with that code.
+    Give either one JOB, or --code for all jobs that ended with this error code.
     """
     first = _first_day(since)
     _check(reference is not None, completed, code is not None, bool(since or yes))
@@ -66,21 +78,24 @@ def _check(by_job: bool, completed: bool, by_code: bool, narrowed: bool) -> None
     if by_job == by_code:
         raise typer.BadParameter("give either a JOB or --code CODE")
     if narrowed and by_job:
-        raise typer.BadParameter("--since and --yes go with --code")
+        raise typer.BadParameter("--since and --yes can only be used with --code")
     if completed and by_code:
-        raise typer.BadParameter("--completed goes with a JOB")
+        raise typer.BadParameter("--completed can only be used with a JOB")
 
 
 def _first_day(since: datetime | None) -> date:
     today = datetime.now(UTC).date()
     first = since.date() if since else today - LOOK_BACK
     if first > today:
-        raise typer.BadParameter(f"{first} is yet to come", param_hint="--since")
+        raise typer.BadParameter(f"{first} is in the future; give today or an earlier day", param_hint="--since")
     return first
 
 
 def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
-    """Run exactly these jobs again. A job that changed meanwhile is skipped and reported. Ends with code 1 if any was."""
+    """Run exactly these jobs again, after a question if they are many.
+
+    A job that has changed in the meantime is skipped and reported, and the command then ends with code 1.
+    """
     say(f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} {what}{_price(jobs)}")
     if len(jobs) > UNASKED and not yes:
         typer.confirm("Run them again?", abort=True)
@@ -100,9 +115,12 @@ def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
 
 
 def _price(jobs: list[Job]) -> str:
-    """Say what the jobs' last runs reserved, if all of them did so in one unit. The new price is known only after the check."""
+    """Return a text with the credits that the last runs of the jobs reserved. The new price is not known before the check.
+
+    The text is empty if a job reserved nothing or the jobs have different providers, because credits then differ in value.
+    """
     known = [job.reservation.credits_reserved for job in jobs if job.reservation]
     providers = {job.provider for job in jobs}
     if len(known) < len(jobs) or len(providers) != 1:
         return ""
-    return f"; their last runs had reserved {sum(known, Decimal(0)).normalize():f} credits of {providers.pop()}"
+    return f"; their last runs reserved {sum(known, Decimal(0)).normalize():f} credits of {providers.pop()}"

@@ -1,4 +1,4 @@
-"""`darkroom simulate`: runs a provider's simulator in the foreground, by hand or for the local stack."""
+"""`darkroom simulate`: runs the simulator of a provider in the foreground. An operator or the local stack calls it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ import typer
 from darkroom_cli.optional_packages import local_extras
 
 VENDORS = {
-    "topaz": "Serve the Topaz Labs image API until interrupted. It really processes pictures.",
-    "uwear": "Serve the uwear.ai upscale API until interrupted. It really fetches and enlarges pictures.",
-    "aimlapi": "Serve AI/ML API's Topaz models until interrupted. A picture costs 210,000 credits.",
-    "oxen": "Serve the Oxen.ai image upscaler until interrupted. A picture costs 500 credits of 0.0001 US dollars.",
+    "topaz": "Simulate the Topaz Labs image API until interrupted. Pictures are really processed.",
+    "uwear": "Simulate the uwear.ai upscale API until interrupted. Pictures are really fetched and enlarged.",
+    "aimlapi": "Simulate the Topaz models of AI/ML API until interrupted. A picture costs 210,000 credits.",
+    "oxen": "Simulate the image upscaler of Oxen.ai until interrupted. A picture costs 500 credits of 0.0001 US dollars.",
 }
 app = typer.Typer(help="Run a provider's simulator on this machine.", no_args_is_help=True)
 
 ApiKey = Annotated[str, typer.Option(help="The key that callers must send.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on. 0 means any free port.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Speed = Annotated[float, typer.Option(min=0.001, help="How many times faster the simulator is than its provider.")]
+Speed = Annotated[float, typer.Option(min=0.001, help="How many times faster the simulator is than the real provider.")]
 Credits = Annotated[
-    int | None, typer.Option("--credits", min=0, help="The credits in the account.", show_default="enough for a while")
+    int | None,
+    typer.Option(
+        "--credits", min=0, help="The credits in the simulated account.", show_default="enough for many pictures"
+    ),
 ]
 FaultLines = Annotated[
     list[str] | None,
-    typer.Option(metavar="KIND[:ON[:TIMES]]", help="A fault, as in cut:result:2. TIMES may be *. Repeatable."),
+    typer.Option(
+        metavar="KIND[:ON[:TIMES]]",
+        help="A fault to inject: its kind, the operation and how often (* means always), for example cut:result:2. May be given "
+        "several times.",
+    ),
 ]
 
 
@@ -37,7 +44,7 @@ def simulate() -> None:
 
 
 def _command(vendor: str) -> Callable[..., None]:
-    """Return the command that serves one vendor's simulator. All of them take the same options."""
+    """Return the command that runs the simulator of one vendor. All these commands have the same options."""
 
     def serve(
         api_key: ApiKey,
@@ -66,7 +73,7 @@ def _command(vendor: str) -> Callable[..., None]:
 
 
 def _parsed(parse: Callable[[str], Any], lines: list[str] | None) -> list[Any]:
-    """Parse fault rules. Raises BadParameter for a line that is none."""
+    """Parse the values of --fault. Raises BadParameter for a value that is not a valid fault."""
     try:
         return [parse(line) for line in lines or []]
     except ValueError as error:

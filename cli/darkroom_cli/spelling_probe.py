@@ -1,4 +1,7 @@
-"""`darkroom models --probe topaz`: asks a live account how it spells settings. It costs one credit and asks first."""
+"""`darkroom models --probe topaz`: finds out whether the provider reads setting names in snake_case or in camelCase.
+
+The command sends a small picture to the provider's real API, which costs one credit. It asks for consent first.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,23 @@ from darkroom.errors import ProcessUnknown, ProviderUnavailable, Throttled
 from darkroom_cli import deployed_stack
 from darkroom_cli.error_handling import say
 
-PROVIDERS = ("topaz",)  # whose status repeats the settings
-FOLDER = "_darkroom/probe/"  # no upload of a user's: the functions leave it alone, and lifecycle removes the result
+PROVIDERS = ("topaz",)  # the providers whose status reports back which settings they used
+# Objects in this folder are not uploads of users. The functions ignore them, and a lifecycle rule deletes the result.
+FOLDER = "_darkroom/probe/"
 SIDE_PIXELS = 64
 INVOCATION = timedelta(minutes=10)
 TRIES, WAIT_SECONDS = 30, 2.0
 
 
 def run(provider: str, stack: str, sure: bool) -> None:
-    """Send the picture and say which spelling the provider read. Exits with code 1 if that cannot be told."""
+    """Send the picture and print which form of setting names the provider read. Ends with code 1 if it does not say so."""
     if provider not in PROVIDERS:
-        raise typer.BadParameter(f"only {', '.join(PROVIDERS)} repeats which settings it used", param_hint="--probe")
+        raise typer.BadParameter(
+            f"give {' or '.join(PROVIDERS)}: no other provider reports back which settings it used",
+            param_hint="--probe",
+        )
     if not sure:
-        typer.confirm(f"This sends one small picture to {provider} and costs one credit. Go on?", abort=True)
+        typer.confirm(f"This sends one small picture to {provider} and costs one credit. Do you agree?", abort=True)
     deployed = deployed_stack.connect(stack)
     from darkroom.model import Upload
     from darkroom.pipeline import spelling_probe
@@ -45,9 +52,9 @@ def run(provider: str, stack: str, sure: bool) -> None:
     say(f"sent: job {job.job_id}, process {process_id}, {reserved} credits reserved")
     spelling = _read(deployed.container.adapters.providers[provider], process_id)
     if spelling is None:
-        say(f"{provider} does not say which spelling it read; both names go on being sent")
+        say(f"{provider} does not say whether it read snake_case or camelCase; Darkroom continues to send both names")
         raise typer.Exit(1)
-    say(f"{provider} reads {spelling}: deploy with SettingSpelling={provider}={spelling}")
+    say(f"{provider} reads setting names in {spelling} case: deploy with SettingSpelling={provider}={spelling}")
 
 
 def _read(vendor: object, process_id: str) -> str | None:
@@ -65,7 +72,7 @@ def _read(vendor: object, process_id: str) -> str | None:
 
 
 def picture() -> bytes:
-    """Return a small grey PNG, the same every time."""
+    """Return a small black PNG. The bytes are always the same."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,7 +1,8 @@
-"""A local stack that outlives the command: `up` starts it, `down` ends it. A state folder holds at most one.
+"""Keeps a local stack running after a command has ended: `up` starts it, and `down` ends it. A state folder has at most one
+stack.
 
-Its file stack.json tells later commands where the stack is. Process ids are used again, so a process is ended only if its
-command line shows that it belongs to the stack.
+The file stack.json in the folder tells later commands where the stack is. The system may give a process id to another process,
+so a process is ended only if its command line shows that it belongs to the stack.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _NOTE, _WORK = "stack.json", "darkroom-stack"
 
 @dataclass(frozen=True)
 class Standing:
-    """The stack of a state folder, whether this call started it, and if not, which of its options are not those of the call."""
+    """The stack of a state folder. `started` is true if this call started the stack. Otherwise `differs` has a line for each
+    option that the running stack has not."""
 
     stack: LocalStack
     started: bool
@@ -42,16 +44,16 @@ def up(
     faults: Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
 ) -> Standing:
-    """Return the stack of the state folder; start it if it does not run. Repeat safe.
+    """Return the stack of the state folder. Start the stack if it does not run. Repeat safe.
 
-    Raises ChildFailed, DeploymentFailed, UnknownVendor; nothing runs then.
+    Raises ChildFailed, DeploymentFailed, UnknownVendor. After an error, no process of the stack runs.
     """
     note, asked = _read(state), _options(topaz_api_key, speed, faults, parameters or {})
     if note is not None and _is_alive(note):
         return Standing(_stack_of(note), started=False, differs=_differences(note.get("options", {}), asked))
     down(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    work = state.resolve() / _WORK  # children run there, wherever this command was given
+    work = state.resolve() / _WORK  # an absolute path, because the children run there
     work.mkdir(mode=0o700)
     children: dict[str, Child] = {}
     try:
@@ -83,26 +85,26 @@ def down(state: Path) -> bool:
 
 
 def standing_stack(state: Path) -> LocalStack | None:
-    """Return the stack; None if there is none, or if one of its processes has ended."""
+    """Return the stack of the state folder, or None if there is none or if one of its processes has ended."""
     note = _read(state)
     return _stack_of(note) if note is not None and _is_alive(note) else None
 
 
 def _options(key: str | None, speed: float, faults: Sequence[str], parameters: Mapping[str, str]) -> dict[str, str]:
-    """The options of a call as texts. Of the key only a hash."""
+    """Return the options of a call as texts. Of the key, only a hash is kept."""
     said = {f"--parameter {name}": value for name, value in parameters.items()}
     whose = f"one with the fingerprint {hashlib.sha256(key.encode()).hexdigest()[:12]}" if key else "none"
     return {"--speed": f"{speed:g}", "--fault": " ".join(sorted(faults)) or "none", "the real key": whose, **said}
 
 
 def _differences(stands: Mapping[str, str], asked: Mapping[str, str]) -> tuple[str, ...]:
-    """What stands and what is asked, for each option where they are not alike; nothing for a note without options."""
+    """Return a line for each option that is not as asked. An older note has no options, and gives no line."""
     names = [name for name in {**stands, **asked} if stands and stands.get(name) != asked.get(name)]
     return tuple(f"{name}: {stands.get(name, 'not given')} (asked: {asked.get(name, 'not given')})" for name in names)
 
 
 def _pids(children: Mapping[str, Child]) -> dict[str, int]:
-    """Return the process ids by the text that is in each command line."""
+    """Return the process ids of the children. Each key is a text that is in the process's command line."""
     return {marker: child.pid for marker, child in children.items()}
 
 

@@ -1,6 +1,6 @@
-"""Certificates for servers on this machine, and for their clients what to trust.
+"""Makes certificates for servers on this machine, and the files of trusted certificates for their clients.
 
-Each call makes a new authority, whose own key is never written: nobody can sign anything else in its name.
+Each call makes a new certificate authority. Its key is never written, so nobody can sign anything else in its name.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ _HASHED = "*.[0-9]"  # the names OpenSSL looks for in SSL_CERT_DIR
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files: what a server shows, and what its clients trust."""
+    """The PEM files of a server's certificate and of the certificates that its clients trust."""
 
     chain: Path
     key: Path  # readable by its owner only
-    authority: Path  # for clients of this server alone
-    roots: Path  # for clients of others too: the usual roots and the authority
+    authority: Path  # for clients that call only this server
+    roots: Path  # for clients that call other servers too: the usual roots and the authority
 
 
 @contextlib.contextmanager
 def issued() -> Iterator[Certificates]:
-    """Provide certificates for the length of a block, then remove them."""
+    """Provide certificates while a block runs, then remove them."""
     with tempfile.TemporaryDirectory(prefix="darkroom-certificates-") as folder:
         yield issue(Path(folder))
 
 
 def issue(folder: Path, *names: str) -> Certificates:
-    """Write certificates of a new server into `folder`. It has this machine's names unless `names` are given.
+    """Write certificates for a new server into `folder`. They are for `names`, or for this machine's names if none are given.
 
-    The caller removes the files. Raises FileExistsError if the folder has some already, OSError if the operator's own
+    The caller removes the files. Raises FileExistsError if the folder has certificates already, and OSError if the operator's own
     SSL_CERT_FILE cannot be read.
     """
-    folder = folder.resolve()  # the paths go to processes that run elsewhere
+    folder = folder.resolve()  # because the paths are passed to processes with another working folder
     made = Certificates(*(folder / name for name in ("server.pem", "server-key.pem", "authority.pem", "roots.pem")))
     authority = trustme.CA(organization_name="Darkroom, on this machine", path_length=0)
     server = authority.issue_cert(*(names or NAMES))
@@ -55,7 +55,8 @@ def issue(folder: Path, *names: str) -> Certificates:
 
 
 def usual_roots(environment: Mapping[str, str]) -> bytes:
-    """Return what httpx trusts in that environment: SSL_CERT_FILE, else SSL_CERT_DIR, else certifi's. Raises OSError."""
+    """Return the certificates that httpx trusts with these environment variables: those of SSL_CERT_FILE, otherwise of
+    SSL_CERT_DIR, otherwise certifi's. Raises OSError."""
     if file := environment.get("SSL_CERT_FILE"):
         return Path(file).read_bytes()
     if folder := environment.get("SSL_CERT_DIR"):

@@ -1,6 +1,6 @@
-"""Child processes that leave nothing behind. Each leads a process group of its own and is ended together with the group.
+"""Starts and ends child processes that leave nothing behind. Each leads its own process group and is ended with the whole group.
 
-This module does not know what the children do, and passes nothing of the environment on: callers say what a child sees.
+This module does not know what the children do. A child gets only the environment variables that the caller passes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TAIL_BYTES = 4000
 
 
 class ChildFailed(Exception):
-    """A child ended or was not ready in time. The message holds the end of its log."""
+    """A child process ended, or was not ready in time. The message contains the end of its log."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """A running child and its log."""
+    """A running child process and its log file."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -34,15 +34,15 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The id of the process and of its group."""
+        """The id of the process, which is also the id of its group."""
         return self.process.pid
 
     def log_text(self) -> str:
-        """Return what it has written so far, standard output and error together."""
+        """Return what the child has written so far to standard output and standard error."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def wait_for(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ready` is true. Raises ChildFailed if the child ends first or the time runs out."""
+        """Wait until `ready` returns True. Raises ChildFailed if the child ends first or the time runs out."""
         until = time.monotonic() + seconds
         while not ready():
             self.check()
@@ -51,7 +51,7 @@ class Child:
             time.sleep(_LOOK_SECONDS)
 
     def check(self) -> None:
-        """Raises ChildFailed if it has ended."""
+        """Raise ChildFailed if the child has ended."""
         code = self.process.poll()
         if code is not None:
             raise self._failed(f"ended {_by(code)}")
@@ -62,7 +62,8 @@ class Child:
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
-    """Start a child in `folder`, where its log is, too. The terminal's Ctrl-C does not reach it: the caller ends it."""
+    """Start a child in `folder`. Its log is written there too. The terminal's Ctrl-C does not reach the child, so the caller must
+    end it."""
     log = folder / f"{name.replace(' ', '-')}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -79,7 +80,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], fol
 
 @contextlib.contextmanager
 def ending(child: Child) -> Iterator[Child]:
-    """End the child and its group when the block ends, also by an exception."""
+    """End the child and its group when the block ends, also after an exception."""
     with ending_all() as one:
         one[child.name] = child
         yield child
@@ -87,7 +88,7 @@ def ending(child: Child) -> Iterator[Child]:
 
 @contextlib.contextmanager
 def ending_all() -> Iterator[dict[str, Child]]:
-    """End the children that the block has put into the mapping, all at once, when the block ends, also by an exception."""
+    """Yield a mapping for children. When the block ends, also after an exception, end all children in the mapping at once."""
     started: dict[str, Child] = {}
     try:
         yield started
@@ -98,9 +99,9 @@ def ending_all() -> Iterator[dict[str, Child]]:
 
 
 def end_groups(ended: Mapping[int, Callable[[], bool]]) -> None:
-    """Send SIGTERM to the groups, wait 1.5 s at most for their leaders, then kill what is left. Repeat safe.
+    """Send SIGTERM to process groups, wait up to 1.5 s for their leaders, then kill all that are left. Repeat safe.
 
-    `ended` maps the id of each group to a function that says whether its leader has ended.
+    `ended` maps the id of each group to a function that returns True if the group's leader has ended.
     """
     for pid in ended:
         _signal_group(pid, signal.SIGTERM)
@@ -112,7 +113,8 @@ def end_groups(ended: Mapping[int, Callable[[], bool]]) -> None:
 
 
 def is_running(pid: int, marker: str) -> bool:
-    """Return whether the process runs and has `marker` in its command line. Another process may have the id by now."""
+    """Return whether a process with that id runs and has `marker` in its command line. By now, the id may belong to another
+    process."""
     command_file = Path(f"/proc/{pid}/cmdline")
     if Path("/proc/self/cmdline").exists():
         with contextlib.suppress(OSError):
@@ -123,7 +125,7 @@ def is_running(pid: int, marker: str) -> bool:
 
 
 def _by(code: int) -> str:
-    """How a process ended, by its return code."""
+    """Return how a process ended, from its return code."""
     return f"with code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
 
 

@@ -23,8 +23,8 @@ _WIDE = 130  # columns that the whole table needs
 
 
 def closing_table(outcomes: Iterable[Outcome], width: int = _WIDE) -> Table:
-    """Files, sizes, models, credits and dollars; then each provider's sum in its own unit, and one sum of dollars. A terminal
-    that is not `width` columns wide has no room for the files' lengths, and for the provider in each row."""
+    """Return the table of files, sizes, models, credits and dollars. At its end are each provider's sum in the provider's unit,
+    and the sum of dollars. If `width`, in columns, is small, the rows have neither the files' lengths nor the provider."""
     rows, is_wide = list(outcomes), width >= _WIDE
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False, padding=(0, 1 if is_wide else 0))
     table.add_column("file", _files(rows), overflow="fold")
@@ -45,7 +45,7 @@ def closing_table(outcomes: Iterable[Outcome], width: int = _WIDE) -> Table:
 
 
 def sums(outcomes: Iterable[Outcome]) -> list[str]:
-    """The sums of the closing table as lines: each provider's, then all."""
+    """Return the sums of the closing table as lines: one for each provider, then one for all files."""
     rows = list(outcomes)
     lines = [
         f"{visible(provider)}: {amount(_total(o.job.credits for o in its), provider)}, "
@@ -81,7 +81,7 @@ def _size(size: Size | None, is_wide: bool) -> str:
 
 
 def _by_provider(rows: Iterable[Outcome]) -> dict[str, list[Outcome]]:
-    """The outcomes of each provider that charged."""
+    """Return the outcomes of each provider that charged."""
     found: dict[str, list[Outcome]] = {}
     for row in sorted(rows, key=lambda row: row.job.provider or ""):
         if row.job.provider and row.job.credits is not None:
@@ -94,7 +94,7 @@ def _done(rows: Sequence[Outcome], is_wide: bool) -> str:
 
 
 def _sums(rows: Sequence[Outcome], is_wide: bool) -> tuple[str, ...]:
-    """One provider's line of sums, from the column of credits on."""
+    """Return the cells of one provider's line of sums, from the column `credits` on."""
     return (
         number(_total(o.job.credits for o in rows)),
         dollars(_total(o.job.cost_usd for o in rows)),
@@ -107,7 +107,7 @@ def _total(amounts: Iterable[Decimal | None]) -> Decimal:
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[Text]:
-    """For each file without a result: its code, the message, and what to do."""
+    """Return a text for each file without a result. It has the error code, the message, and what to do."""
     texts: list[Text] = []
     for outcome in outcomes:
         if outcome.is_failure:
@@ -118,18 +118,18 @@ def failures(outcomes: Iterable[Outcome]) -> list[Text]:
 
 
 def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path) -> str:
-    """What a run that ended early says: how much is saved and what it cost, and which pictures are with a provider and may be
-    charged."""
+    """Return the message of a run that ended early. It says how many results are saved, what they cost, and which pictures a
+    provider has and may charge."""
     cost = dollars(_total(outcome.job.cost_usd for outcome in done))
     lines = [f"{len(done)} done for {cost} USD, in {visible(out)}."]
     if charged:
         lines.append(
-            f"{len(charged)} submitted and not finished. They may be charged; the same command brings them home:"
+            f"{len(charged)} submitted and not finished. They may be charged. Run the same command again to get their results:"
         )
         lines += [f"  {visible(o.item.key)}  {_process(o.job)}" for o in charged[:_LEFT_SHOWN]]
         if len(charged) > _LEFT_SHOWN:
             lines.append(f"  and {len(charged) - _LEFT_SHOWN} more, all in credits.csv")
-    return "\n".join([*lines, "The same command does the rest, and pays for nothing twice."])
+    return "\n".join([*lines, "Run the same command again for the rest. It pays for nothing twice."])
 
 
 def _process(job: JobView) -> str:

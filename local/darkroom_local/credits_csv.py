@@ -1,6 +1,7 @@
-"""The rows of `credits.csv`: what became of each file, what it cost, and by which source and settings a later run knows it.
+"""Reads and writes `credits.csv`. A row says what became of a file, what it cost, and from which source and settings it was made.
 
-A row is on disk as soon as its file is done, and is never changed: a later run adds its own. It must not decide what runs.
+A row is written as soon as its file is done, and is never changed, because a later run adds new rows. This module must not decide
+which files a run sends.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ _NEEDED = frozenset(
         "settings",
     }
 )
-_DECIDING_PARAMETERS = ("DefaultSettings", "Provider")  # of the stack: they change what a result is
+_DECIDING_PARAMETERS = ("DefaultSettings", "Provider")  # the stack parameters that change the results
 
 
 class Unwritable(Exception):
-    """The folder for results, or its `credits.csv`, cannot be written."""
+    """The folder for results or its `credits.csv` cannot be written."""
 
 
 class Receipts:
@@ -59,7 +60,7 @@ class Receipts:
         self._settled = {row["job_id"] for row in _rows_of(out) if row["credits"]}
 
     def add(self, outcome: Outcome) -> None:
-        """A row for an outcome, handed to the disk at once. Raises Unwritable."""
+        """Write a row for an outcome immediately. Raises Unwritable."""
         with _told(self._out):
             _write(self._file, [_cell(value) for value in self._row(outcome)])
         if outcome.job.credits is not None:
@@ -69,7 +70,7 @@ class Receipts:
         job, source = outcome.job, outcome.source
         api = (REAL if job.provider in self._real else SIMULATED) if job.provider else ""
         result = outcome.result.relative_to(self._out).as_posix() if outcome.result else ""
-        is_counted = job.job_id in self._settled  # by an earlier row: the column sums to what the account has spent
+        is_counted = job.job_id in self._settled  # an earlier row has the credits, so that no sum counts them twice
         return (
             outcome.item.key,
             stamp(datetime.now(UTC)),
@@ -96,8 +97,8 @@ class Receipts:
 
 @contextlib.contextmanager
 def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
-    """`credits.csv` of a folder, to add rows to; made with the folder if there is none. `real` are the providers that are no
-    simulators. A file with other columns, an older version's, is kept beside it. Raises Unwritable."""
+    """Open `credits.csv` of a folder to add rows. The folder and the file are made if they do not exist. `real` has the providers
+    that are not simulated. A file with the columns of an older version is renamed and kept. Raises Unwritable."""
     with _told(out):
         file = _opened(out)
     with file:
@@ -107,29 +108,29 @@ def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
 
 
 def ended_jobs(out: Path, again: bool = False) -> set[str]:
-    """The jobs that have a row with their end: a result in the folder, or the reason why there is none. With `again`, those
-    whose result could not be saved too."""
+    """Return the ids of jobs that have a row with their end: a result in the folder, or the reason why there is none. With
+    `again`, also return jobs whose result could not be saved."""
     words = {status.value for status in TERMINAL} | ({NOT_SAVED} if again else set())
     return {row["job_id"] for row in _rows_of(out) if row["status"] in words}
 
 
 def named_results(out: Path) -> frozenset[str]:
-    """The files of the folder that a row names, as keys. Any other file there is the operator's."""
+    """Return the keys of the results that a row names. Any other file in the folder belongs to the operator."""
     return frozenset(row["result"].removeprefix("'") for row in _rows_of(out) if row["result"])
 
 
 class Done:
-    """What earlier runs left in a folder, as its `credits.csv` tells."""
+    """Knows the results of earlier runs in a folder, from the rows of its `credits.csv`."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        # The newest row of each file that is there.
+        # If several rows name the same result, the newest row counts.
         rows = (row for row in _rows_of(out) if row["status"] == JobStatus.COMPLETED.value)
         self._by_result = {row["result"] or "": row for row in rows}
 
     def has(self, item: Item, real: Collection[str] = ()) -> bool:
-        """Whether the result of this very file, by the same settings, is there. One that was simulated does not stand for one
-        by a `real` provider. Raises OSError when the file cannot be asked."""
+        """Return whether the result of this unchanged file with the same settings is in the folder. A simulated result does not
+        count if a provider in `real` would make it now. Raises OSError if the file cannot be read."""
         return any(self._is_of(item, key, real) for key in result_keys(item.key))
 
     def _is_of(self, item: Item, result: str, real: Collection[str]) -> bool:
@@ -146,19 +147,19 @@ class Done:
 
 
 def asked_for(item: Item) -> str:
-    """All that the operator said about how the result is to be, as one line."""
+    """Return the settings and the stack parameters that decide the result, as one line."""
     said = {canonical(key): value for key, value in item.settings.items()}
     stack = {name: item.parameters[name] for name in _DECIDING_PARAMETERS if item.parameters.get(name)}
     return json.dumps(said | stack, sort_keys=True)
 
 
 def _rows_of(out: Path) -> list[dict[str, str]]:
-    """The rows of all files that were ever `credits.csv` here and have the columns that tell a picture again."""
+    """Return the rows of `credits.csv` and of its renamed older versions, if they have the columns that identify a picture."""
     rows: list[dict[str, str]] = []
     for path in (*sorted(out.glob("credits.*.csv")), out / CREDITS_FILE):
         if path.exists() and set(_columns(path)) >= _NEEDED:
             with path.open(newline="", encoding="utf-8", errors="replace") as file:
-                lines = (line.replace("\0", "") for line in file)  # which a machine that stopped may leave
+                lines = (line.replace("\0", "") for line in file)  # a machine that stopped may leave zero bytes
                 rows += csv.DictReader(lines)
     return rows
 
@@ -168,7 +169,7 @@ def _opened(out: Path) -> FileIO:
     path = out / CREDITS_FILE
     if path.exists() and path.stat().st_size and not _is_ours(path):
         path.rename(next(p for n in itertools.count(1) if not (p := out / f"credits.{n}.csv").exists()))
-    return path.open("ab", buffering=0)  # a buffer would be written, and fail, once more when it is closed
+    return path.open("ab", buffering=0)  # after a failed write, a buffer would be written again at close
 
 
 def _begin(file: FileIO, path: Path) -> None:
@@ -211,6 +212,6 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """Return the value as the text of a cell that no spreadsheet takes for a formula."""
     text = "" if value is None else progress_display.visible(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

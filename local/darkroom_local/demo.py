@@ -1,6 +1,6 @@
-"""The demo: the project's own pictures through the whole application, with results to look at.
+"""The demo: sends the project's own pictures through the whole application, and keeps the results to look at.
 
-It is one run over the samples. It must not know how a stack is made or how a job is followed.
+The demo is one run over the samples. It must not know how a stack is made or how a job is followed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
 
 
 def demo(stack: LocalStack, out: Path, to: Console) -> bool:
-    """Run the samples of the stack's providers into `out`. Return whether each came out as it should."""
+    """Send the samples of the stack's providers, and save the results in `out`. Return whether each sample ended as expected."""
     samples = [sample for sample in SAMPLES if sample.provider in stack.providers]
     items = draw(samples, out / ORIGINALS)
     with progress_display.progress(to) as show:
@@ -37,19 +37,19 @@ def demo(stack: LocalStack, out: Path, to: Console) -> bool:
 
 
 def draw(samples: Sequence[Sample], folder: Path) -> list[Item]:
-    """Draws the samples into `folder`."""
+    """Draw the samples into `folder`, and return them as items to upload."""
     return [Item(sample.write(folder), sample.name, sample.settings) for sample in samples]
 
 
 def as_meant(samples: Sequence[Sample], outcomes: Sequence[Outcome]) -> bool:
-    """Whether exactly the sample with the misspelt tag was rejected, and each other one completed by its own provider."""
+    """Return whether only the sample with the misspelt tag was rejected, and every other sample was completed by its provider."""
     rejected = {o.item.key for o in outcomes if o.job.status is JobStatus.REJECTED}
     completed = {o.item.key: o.job.provider for o in outcomes if o.is_completed}
     return rejected == {"typo.jpg"} and completed == {s.name: s.provider for s in samples if s.name != "typo.jpg"}
 
 
 def write_report(outcomes: Sequence[Outcome], out: Path) -> None:
-    """The closing table and the reasons of failures, as text."""
+    """Write the closing table and the reasons of failures into `out`, as text."""
     with (out / REPORT).open("w", encoding="utf-8") as file:
         page = Console(file=file, width=170, highlight=False)
         page.print(closing_report.closing_table(outcomes))

@@ -1,7 +1,7 @@
-"""The embedded cloud: an AWS emulator as a child process on loopback, over TLS, with IAM enforced.
+"""Starts the embedded cloud, an AWS emulator in a child process on a loopback address, with TLS and enforced IAM.
 
-It starts and reaches the emulator. It must not know Darkroom's template, nor let the operator's AWS configuration,
-keys or proxies into the emulator or its clients.
+This module starts the emulator and makes clients for it. It must not know Darkroom's template. The operator's AWS configuration,
+keys and proxies must not reach the emulator or its clients.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 MARKER = (
-    "darkroom_local.emulator_program"  # an emulator's command line contains this name, by which `down` recognises it
+    "darkroom_local.emulator_program"  # an emulator's command line contains this name, so that `down` recognises it
 )
 _READY_SECONDS = 60.0
-# What the emulator and the functions in it may see of the operator's environment.
+# The operator's environment variables that the emulator and the functions in it may see.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an embedded cloud answers, its administrator's key, and the certificate to trust."""
+    """The URL of an embedded cloud, its administrator's key, and the certificate that its clients trust."""
 
     url: str
     authority: Path
@@ -50,13 +50,13 @@ class Endpoint:
     region: str = REGION
     check: Callable[[], None] | None = field(
         default=None, repr=False, compare=False
-    )  # raises if it does not run any more
+    )  # raises if the cloud does not run any more
     _making: threading.Lock = field(
         default_factory=threading.Lock, repr=False, compare=False
-    )  # sessions know no threads
+    )  # a session must not be used by two threads at once
 
     def client(self, service: str, **config: Any) -> Any:
-        """A new boto3 client of one service, e.g. `s3`; `config` as for botocore's Config."""
+        """Return a new boto3 client of one service, e.g. `s3`. `config` has options for botocore's Config."""
         with self._making:
             session: Any = self._session
             client = session.client(
@@ -67,7 +67,7 @@ class Endpoint:
         return client
 
     def _check_before_a_request(self, **_: object) -> None:
-        """Ends a call at once, instead of after all its retries, if nobody can answer it."""
+        """End a call at once, and not after all its retries, if the cloud's process has ended."""
         if self.check is not None:
             self.check()
 
@@ -91,7 +91,7 @@ class Endpoint:
         )
 
     def environment(self) -> dict[str, str]:
-        """What makes the AWS command line and SDKs talk to it."""
+        """Return the environment variables that make the AWS command line and SDKs use this cloud."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_CA_BUNDLE": str(self.authority),
@@ -111,9 +111,10 @@ class Cloud:
 
 @contextlib.contextmanager
 def embedded_cloud(*, wait_scale: float = 1.0, certificates: Certificates | None = None) -> Iterator[Cloud]:
-    """An embedded cloud for the length of a block; nothing of it is left. `wait_scale` stretches workflow waits.
+    """Provide an embedded cloud while a block runs. Nothing of it is left afterwards. The waits of executions are multiplied by
+    `wait_scale`.
 
-    Its certificates are its own, unless somebody must trust them before it starts. Raises ChildFailed.
+    Pass `certificates` if somebody must trust them before the cloud starts; otherwise new ones are made. Raises ChildFailed.
     """
     from darkroom_local.certificates import issue
 
@@ -127,8 +128,8 @@ def embedded_cloud(*, wait_scale: float = 1.0, certificates: Certificates | None
 def launch(
     folder: Path, certificates: Certificates, *, wait_scale: float = 1.0, more: Mapping[str, str] | None = None
 ) -> Cloud:
-    """Starts the emulator with its files in `folder` and `more` in its environment; the caller ends it. Not ready yet: see
-    `await_ready`."""
+    """Start the emulator, with its files in `folder` and with the environment variables `more`. The caller must wait for it by
+    `await_ready`, and must end it."""
     port = free_port()
     url, secret = f"https://{HOST}:{port}", secrets.token_hex(20)
     endpoint = Endpoint(url, certificates.authority, access_key="test", secret_key=secret)
@@ -138,10 +139,10 @@ def launch(
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(certificates.chain),
         "MINISTACK_SSL_KEY": str(certificates.key),
-        "AWS_CA_BUNDLE": str(certificates.authority),  # of the functions, too, which know no other AWS
-        "SSL_CERT_FILE": str(certificates.roots),  # with the usual roots: functions may call a provider's real API
-        "AUTH": "true",  # every function runs as its own role, and is refused what its policy does not grant
-        "AWS_ACCESS_KEY_ID": endpoint.access_key,  # the emulator's administrator; functions get their roles' keys
+        "AWS_CA_BUNDLE": str(certificates.authority),  # also for the functions, which call no other AWS
+        "SSL_CERT_FILE": str(certificates.roots),  # has the usual roots, because functions may call real providers
+        "AUTH": "true",  # every function runs with its own role and may do only what its policy grants
+        "AWS_ACCESS_KEY_ID": endpoint.access_key,  # the administrator's key; functions get their roles' keys
         "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
         "MINISTACK_REGION": endpoint.region,
         "AWS_DEFAULT_REGION": endpoint.region,
@@ -151,7 +152,7 @@ def launch(
         "TMPDIR": str(folder),
         "STATE_DIR": str(folder / "state"),
         "S3_DATA_DIR": str(folder / "s3"),
-        "IOT_MTLS_ENABLED": "false",  # would listen on every interface
+        "IOT_MTLS_ENABLED": "false",  # otherwise the emulator would listen on every network interface
         "LOG_LEVEL": "WARNING",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -162,14 +163,14 @@ def launch(
 
 
 def await_ready(cloud: Cloud) -> None:
-    """Returns once the emulator answers. Raises ChildFailed."""
+    """Wait until the emulator answers. Raises ChildFailed."""
     port = int(cloud.endpoint.url.rpartition(":")[2])
     trust = ssl.create_default_context(cafile=cloud.endpoint.authority)
     cloud.child.wait_for(lambda: answers(port, trust), _READY_SECONDS)
 
 
 def answers(port: int, trust: ssl.SSLContext) -> bool:
-    """Whether an emulator on that port, and one that is trusted, says it is ready."""
+    """Return whether an emulator on that port, with a certificate that `trust` accepts, says that it is ready."""
     connection = http.client.HTTPSConnection(HOST, port, timeout=2, context=trust)
     try:
         connection.request("GET", "/_ministack/ready")
@@ -181,7 +182,7 @@ def answers(port: int, trust: ssl.SSLContext) -> bool:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
+    """Return a loopback port on which no process listens at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -191,6 +192,6 @@ def free_port() -> int:
 def _client_config(more: dict[str, Any]) -> Config:
     from botocore.config import Config
 
-    # `proxies={}` keeps proxies of the environment away from loopback.
+    # With `proxies={}`, a proxy from the environment is not used for the loopback address.
     options: dict[str, Any] = {"proxies": {}, "retries": {"mode": "standard", "total_max_attempts": 4}, **more}
     return Config(**options)

@@ -1,4 +1,4 @@
-"""Corrects what the emulator gets wrong in a deployment. It uses the AWS API only, and does not change the application.
+"""Corrects the emulator's mistakes in a deployment. It uses only the AWS API and does not change the application.
 
 Each correction names the emulator's version and the symptom, so that it can be removed when a newer version is pinned.
 """
@@ -9,11 +9,11 @@ from darkroom_local.embedded_cloud import Endpoint
 
 
 def mend(endpoint: Endpoint) -> None:
-    """Correct the deployed stack. Repeat safe; on AWS it would change nothing.
+    """Correct the deployed stack. Repeat safe. On AWS it would change nothing.
 
-    ministack 1.5.33 stores an event source mapping's MaximumConcurrency as a text if it comes from a Number parameter by
-    `!Ref`. Its poller then fails ("'>=' not supported between 'int' and 'str'"). CloudFormation makes it a number. Here the
-    same number is set through the API, which stores a number.
+    ministack 1.5.33 stores the MaximumConcurrency of an event source mapping as a text if it comes from a Number parameter by
+    `!Ref`. Its poller then fails ("'>=' not supported between 'int' and 'str'"). CloudFormation makes it a number. So this
+    function sets the same number through the API, which stores it as a number.
     """
     lambdas = endpoint.client("lambda")
     for mapping in lambdas.list_event_source_mappings()["EventSourceMappings"]:

@@ -1,7 +1,7 @@
-"""What lets an embedded cloud forget nothing when it is killed: its tables have a journal, and the results are files.
+"""Keeps the data of an embedded cloud on disk, so that nothing is lost if it is killed: tables in a journal, results in files.
 
-`keep` changes ministack 1.5.33 from inside. Nobody hears of a write to a table before the write is on the disk; if it cannot be
-written, the cloud ends at once, so that nothing is paid for that no disk knows. It must not know what the rows mean.
+`keep` changes ministack 1.5.33 from inside. A write to a table is on the disk before the cloud answers. If it cannot be written,
+the cloud ends immediately, so that every paid job is on the disk. This module must not know what the rows mean.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import Any
 from darkroom_local.emulator_version import require
 from darkroom_local.ledger_journal import Change, Journal, rows_of
 
-JOURNAL, RESULTS = "DARKROOM_JOURNAL", "DARKROOM_RESULTS"  # the environment variables: a file, a folder
-VERSION_HEADER = "x-darkroom-version-id"  # of PutObject: the id that the new version gets
-_UNWRITABLE = "The account of this folder cannot be written: {}. Make room on the disk, or make the folder writable."
-_SEED = "lasting"  # of the physical names of buckets, which are otherwise different in each cloud
-_RESULT_BUCKET = "outputbucket"  # in the physical name of the bucket whose objects are kept
+JOURNAL, RESULTS = "DARKROOM_JOURNAL", "DARKROOM_RESULTS"  # environment variables with the paths of a file and a folder
+VERSION_HEADER = "x-darkroom-version-id"  # a header of PutObject with the id for the new version
+_UNWRITABLE = "The run's saved state cannot be written: {}. Make room on the disk, or make the folder writable."
+_SEED = "lasting"  # the seed for the physical names of buckets, which would otherwise differ in each cloud
+_RESULT_BUCKET = "outputbucket"  # is in the physical name of the bucket whose objects are kept
 
 
 def keep(journal: Path, results: Path) -> None:
-    """Keeps tables in `journal`, and the result bucket's objects below `results`. Once, before the cloud serves."""
+    """Keep the tables in `journal`, and the objects of the result bucket below `results`. Call this once, before the cloud
+    serves."""
     from ministack.services import dynamodb, s3
 
     require(dynamodb, {"handle_request": "headers", "_set_item": "item", "_remove_item": "sk_val"}, ("_tables",))
@@ -44,7 +45,7 @@ def keep(journal: Path, results: Path) -> None:
 
 
 def name_versions() -> None:
-    """Lets a PutObject say which id its version gets, so that one upload has one id in each cloud."""
+    """Let a PutObject choose the id of its version, so that one upload has the same version id in each cloud."""
     from ministack.services import s3
 
     require(s3, {"_put_object": "headers", "_record_object_version": "obj"}, ("new_uuid", "_object_versions"))
@@ -62,7 +63,7 @@ def name_versions() -> None:
     def record_version(bucket_name: str, key: str, prior: Any, obj: Any, data: Any) -> Any:
         version = wanted.get()
         known = s3._object_versions.get((bucket_name, key), []) if version else []
-        known[:] = [one for one in known if one["version_id"] != version]  # a repeated request is the same version
+        known[:] = [one for one in known if one["version_id"] != version]  # a repeated request replaces its version
         token = naming.set(version)
         try:
             return record(bucket_name, key, prior, obj, data)
@@ -74,7 +75,8 @@ def name_versions() -> None:
 
 
 def name_buckets_alike() -> None:
-    """Gives the buckets of a stack the same physical names in each cloud: a job's id has its bucket's name in it."""
+    """Give the buckets of a stack the same physical names in each cloud, because a job's id is computed from its bucket's
+    name."""
     from ministack.services.cloudformation import provisioners
 
     require(provisioners, attributes=("_RESOURCE_HANDLERS", "_NAME_SEED"))
@@ -89,12 +91,12 @@ def name_buckets_alike() -> None:
 
 
 class _Tables:
-    """Writes down each change of an item, and fills each table from the journal when it is first asked for anything."""
+    """Writes each change of an item to the journal, and fills the tables from the journal before the first request."""
 
     def __init__(self, dynamodb: Any, path: Path) -> None:
         self._dynamodb, self._rows, self._journal = dynamodb, rows_of(path), Journal(path)
         self._handle, self._set, self._remove = dynamodb.handle_request, dynamodb._set_item, dynamodb._remove_item
-        self._changes: list[Change] | None = None  # of the request that is handled now; requests come one by one
+        self._changes: list[Change] | None = None  # the changes of the present request; requests come one by one
 
     def attach(self) -> None:
         self._dynamodb.handle_request = self.handle_request
@@ -104,7 +106,7 @@ class _Tables:
         self._journal.close()
 
     async def handle_request(self, *request: Any) -> Any:
-        """As ministack's, but what it changed is on the disk before it answers."""
+        """Handle a request as ministack does, but write its changes to the disk before the answer."""
         self._fill()
         with self._as_one():
             return await self._handle(*request)
@@ -125,7 +127,7 @@ class _Tables:
 
     @contextlib.contextmanager
     def _as_one(self) -> Iterator[None]:
-        """All changes of the block become one line of the journal; a block in a block belongs to it."""
+        """Write all changes of the block as one line of the journal. An inner block adds its changes to the outer block."""
         if self._changes is not None:
             yield
             return
@@ -154,12 +156,12 @@ class _Tables:
 
 
 def _keep_results(s3: Any, results: Path) -> None:
-    """Keeps the result bucket's objects as files, and gives them to the bucket when it is first asked for anything."""
+    """Keep the objects of the result bucket as files, and load them into the bucket before its first request."""
     persist, displaced, handle = s3._persist_object, s3._persist_displaced_version, s3.handle_request
     s3.DATA_DIR, s3.S3_PERSIST = (
         str(results),
         True,
-    )  # not by the environment: then buckets would be there before the stack
+    )  # not by environment variables, because then the buckets would exist before the stack
     waiting = {path.name: path for path in results.glob("*/*") if path.is_dir()}
 
     def persist_object(bucket: str, key: str, obj: Any) -> None:

@@ -1,15 +1,15 @@
 """The program of the embedded cloud's process: ministack, with few workers for each function and a quick end.
 
-`python -m darkroom_local.emulator_program` serves until SIGTERM. `embedded_cloud` starts it and tells it everything by its
-environment. Some things differ from ministack's own program, version 1.5.33:
+`python -m darkroom_local.emulator_program` serves until SIGTERM. `embedded_cloud` starts it and passes it everything in
+environment variables. Some things differ from ministack's own program, version 1.5.33:
 
-- ministack starts a process for each invocation that finds none idle, and so 67 for a hundred pictures. Here an invocation
-  waits while its function has four (`worker_limit`).
-- ministack waits up to 30 s, when it ends, for clients that keep a TLS connection open. Here it waits a tenth of a second.
-- ministack lets leases and messages of a worker process that died run out. Here they end with it (`worker_deaths`).
+- ministack starts a process for each invocation that finds no idle one, and so 67 processes for a hundred pictures. Here an
+  invocation waits while its function has up to four processes (`worker_limit`).
+- When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
+- When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
-It must not change what a caller of the cloud can see but how long things take.
+The callers of the cloud must see no difference except in how long things take.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
 
 _TLS_END_SECONDS = 0.1
-_LAST_ANSWERS_SECONDS = 0.5  # at the end, for requests that are under way
+_LAST_ANSWERS_SECONDS = 0.5  # at the end, the wait for requests that are under way
 _KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT. With another version of the emulator it says so and ends."""
-    # Not at the top: ministack reads the environment and sets up logging when it is imported.
+    """Serve until SIGTERM or SIGINT. If ministack has another version, print that and end."""
+    # Not at the top, because ministack reads the environment and sets up logging when it is imported.
     from ministack import app
     from ministack.core import lambda_runtime
     from ministack.services import dynamodb, lambda_svc
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def limit_workers(lambda_service: Any) -> None:
-    """Lets `worker_limit` lend the workers of ministack's Lambda. Raises EmulatorChanged."""
+    """Let `worker_limit` lend the workers of ministack's Lambda. Raises EmulatorChanged."""
     require(lambda_service, {"acquire_worker": "max_concurrency", "release_worker": "worker"})
     limit = WorkerLimit(lambda_service.acquire_worker, lambda_service.release_worker)
     lambda_service.acquire_worker, lambda_service.release_worker = limit.acquire, limit.release
@@ -65,11 +65,11 @@ class _PromptLoop(asyncio.SelectorEventLoop):
     """An event loop whose TLS servers do not wait for idle clients when they end."""
 
     async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
-        """As the standard loop's, but with a short end of each connection."""
+        """Create a server as the standard loop does, but let each TLS connection end quickly."""
         return await super().create_server(*args, **options, ssl_shutdown_timeout=_TLS_END_SECONDS)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """As the standard loop's, but says nothing of a connection that was cut because its client did not end it."""
+        """Report errors as the standard loop does, except for a connection that was cut because its client did not end it."""
         if not isinstance(context.get("exception"), TimeoutError):
             super().call_exception_handler(context)
 

@@ -1,6 +1,6 @@
-"""Which files of a folder are worth an upload: looked at before the first one, while nothing costs anything.
+"""Decides which files of a folder are uploaded. It looks at all files before the first upload, when nothing has cost anything.
 
-It must not upload, nor judge pictures and settings: submit does, and charges nothing for what it refuses.
+It must not upload files or check pictures and settings. Submit checks them, and a file that it rejects costs nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from darkroom_local.folder_uploads import Item, UnusableSetting, items_in
 from darkroom_local.result_downloads import Outcome, UnsafeKey
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
-_RENAME = "Rename the file, or move it away. It costs nothing as it is."
+_RENAME = "Rename the file, or move it away. It has cost nothing."
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,18 @@ class Screened:
 
     to_do: list[Item] = field(default_factory=list)
     done_before: list[Item] = field(default_factory=list)
-    # Each alone: of 40,000 photos 39,999 are wanted all the same, and a second run brings the one for no more than its own
-    # price. To refuse them all for one would only make the operator come back.
+    # One unusable file does not stop the others. Of 40,000 photos, the operator still wants 39,999, and a second run pays only
+    # for the one that was missing.
     unusable: list[Outcome] = field(default_factory=list)
 
 
 def pictures(
     folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str], may_be_none: bool = False
 ) -> list[Item]:
-    """As `found`. Raises UnusableSetting: there are none, or results would replace them."""
+    """Return the pictures below `folder`. If `out` is below `folder`, the results in it are left out. Raises UnusableSetting if
+    there is no picture, or if `out` is `folder`, because results would replace the pictures."""
     if out.resolve() == folder.resolve():
-        raise UnusableSetting("--out is FOLDER itself: results would replace the originals.")
+        raise UnusableSetting("--out is FOLDER itself, so results would replace the originals. Give another folder.")
     items = found(folder, out, settings, parameters)
     if not items and not may_be_none:
         suffixes = taken_formats.suffixes(taken_formats.provider_of(settings, parameters))
@@ -45,21 +46,21 @@ def pictures(
 
 
 def found(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
-    """The pictures below `folder` now, without the results that lie there when `out` does."""
+    """Return the pictures below `folder`, without the results in `out`, if `out` is below `folder`. There may be none."""
     base = out.resolve()
     return [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
 
 
 def is_paid(item: Item, real: Collection[str]) -> bool:
-    """Whether a real provider is asked for the item: the one that is named, or the stack's default."""
+    """Return whether a real provider gets the item: the one that its settings name, or the stack's default."""
     return taken_formats.provider_of(item.settings, item.parameters) in real
 
 
 def screen(
     items: Iterable[Item], out: Path, real: Collection[str], again: bool = False, paid: Collection[str] = ()
 ) -> Screened:
-    """Sorts the items; with `again`, nothing counts as done. `real` are the providers that are no simulators, `paid` the keys
-    that a provider has or had: their results may lie in `out` although no row says so yet."""
+    """Sort the items. With `again`, no item counts as done. `real` has the providers that are not simulated. `paid` has the keys
+    of pictures that a provider has or had; their results may be in `out` although no row names them yet."""
     done, sorted_out, ours = Done(out), Screened(), named_results(out)
     for item in items:
         why_not = unusable(item, out) or (None if item.key in paid else _in_the_way(item, out, ours))
@@ -73,7 +74,7 @@ def screen(
 
 
 def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
-    """Why an item is left out whose result would overwrite a file of the operator's."""
+    """Return the outcome of an item whose result would overwrite a file of the operator; None for any other item."""
     for key in result_keys(item.key):
         if key not in ours and (out / key).exists():
             why = f"{str(out / key)!r} is in the way: no row of credits.csv names it, so it is no result of Darkroom."
@@ -82,13 +83,16 @@ def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
 
 
 def unusable(item: Item, out: Path) -> Outcome | None:
-    """Why an item cannot be uploaded, or its result not be written below `out`; None when both can."""
+    """Return the outcome of an item that cannot be uploaded, or whose result cannot be written below `out`; None for any other
+    item."""
     if len(item.key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES:
         return result_downloads.not_sent(
-            item, f"S3 takes paths of up to {output_keys.S3_KEY_LIMIT_BYTES} bytes.", _RENAME
+            item, f"Its path is too long: S3 takes paths of up to {output_keys.S3_KEY_LIMIT_BYTES} bytes.", _RENAME
         )
     if not output_keys.is_upload(item.key):
-        return result_downloads.not_sent(item, "Folders of this name are Darkroom's own, and never enhanced.", _RENAME)
+        return result_downloads.not_sent(
+            item, "Darkroom writes to a folder of this name, so it sends no files from it.", _RENAME
+        )
     try:
         result_downloads.check_targets(out, item.key)
         with item.path.open("rb") as file:
@@ -99,8 +103,8 @@ def unusable(item: Item, out: Path) -> Outcome | None:
     except OSError as error:
         return result_downloads.unreadable(item, error)
     if not size_bytes:
-        return result_downloads.not_sent(item, "It is empty.", "Bring the whole file, then run again.")
+        return result_downloads.not_sent(item, "The file is empty.", "Copy the whole file here, then run again.")
     if size_bytes > _MAX_UPLOAD_BYTES:
-        why = f"Its {size_bytes} bytes are more than one upload takes."
-        return result_downloads.not_sent(item, why, f"At most {_MAX_UPLOAD_BYTES} bytes can go.")
+        why = f"The file has {size_bytes} bytes, which is more than one upload to S3 may have ({_MAX_UPLOAD_BYTES})."
+        return result_downloads.not_sent(item, why, "Make the file smaller, then run again.")
     return None

@@ -1,7 +1,6 @@
-"""One run: uploads in, each job followed to its end, each result out as soon as it is there. The story of `darkroom local run`
-and of the demo.
+"""One run of `darkroom local run` or of the demo: uploads files, follows each job to its end, and saves each result immediately.
 
-It works on a stack that stands. It must not start or stop one.
+It works on a stack that runs already. It must not start or stop a stack.
 """
 
 from __future__ import annotations
@@ -26,12 +25,13 @@ from darkroom_local.result_downloads import Outcome
 from darkroom_local.upload_identity import version_of
 
 _LOOK_SECONDS = 0.25
-_PAUSE_SHARE = 4  # after a look the uploads, and the functions on this machine, get four times the seconds that it took
-_SAVED_A_LOOK = 8  # results brought before the next look, so that what is shown stays fresh
-_STALL_SECONDS = 1800.0  # nothing changed for any job: polls come at least every 600 s
-_INTAKE_SECONDS = 120.0  # no upload at all was taken in: the intake itself does not work
-# At a second Ctrl-C, for the answers of submits that are under way. The next run looks up the others.
-_SUBMIT_SECONDS = 2.5
+_PAUSE_SHARE = 4  # the pause after a look is four times as long as the look, so that uploads and functions get CPU time
+_SAVED_A_LOOK = 8  # at most so many results are saved before the next look, so that the display stays up to date
+_STALL_SECONDS = 1800.0  # the run ends if no job changes for so long; polls come at least every 600 s
+_INTAKE_SECONDS = 120.0  # the run ends if no upload is taken in for so long, because then the intake does not work
+_SUBMIT_SECONDS = (
+    2.5  # after a second Ctrl-C, the longest wait for answers of submits; the next run looks up the others
+)
 
 
 Arrival = Item | Outcome | None
@@ -51,12 +51,12 @@ def run(
     again: bool = False,
     is_leaving: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
-    """Uploads the items and follows their jobs. Each result is in `out`, and its row in `credits.csv`, soon after its job ended.
-    An outcome among the items is a file that cannot be uploaded; at a None it looks after the jobs instead.
+    """Upload the items and follow their jobs. Soon after a job's end, its result is in `out` and its row in `credits.csv`.
+    An outcome among the items is that of a file that cannot be uploaded. A None means that no item is there now.
 
-    Once `is_leaving`, it sends no more and follows only what a provider has. With `again`, what an earlier run paid for and
-    could not save is made anew. However the run ends early, what is paid and ready is saved first, and the exception carries a
-    note of what is not. Raises Stalled, Unwritable.
+    Once `is_leaving` returns True, the run sends no more, and follows only jobs that a provider has. With `again`, results that
+    an earlier run paid for and could not save are made again. If the run ends early, all paid results that are ready are saved
+    first, and the exception has a note about the others. Raises Stalled, Unwritable.
     """
     real = set(stack.providers) - set(stack.simulator_urls)
     with credits_csv.adding(out, real) as rows:
@@ -68,7 +68,7 @@ def run(
                 jobs.take(item, stall_seconds)
             jobs.follow(stall_seconds, is_leaving)
         except BaseException as error:
-            with contextlib.suppress(Exception, KeyboardInterrupt):  # a stack that is gone; a second Ctrl-C
+            with contextlib.suppress(Exception, KeyboardInterrupt):  # the stack may be gone, or Ctrl-C come again
                 jobs.save_what_is_there()
             error.add_note(jobs.left_behind())
             raise
@@ -83,7 +83,8 @@ def run_over(
     again: bool = False,
     is_leaving: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
-    """As `run`, on a stack that stands only while it is needed; files that cannot be uploaded are outcomes too."""
+    """Do the same as `run`, but start the stack only if there are files to send, and end it afterwards. Files that cannot be
+    uploaded are also among the outcomes."""
     with credits_csv.adding(out) as rows:
         for outcome in files.unusable:
             rows.add(outcome)
@@ -100,13 +101,13 @@ def watch(
     show: progress_display.Progress,
     is_leaving: Callable[[], bool],
 ) -> list[Outcome]:
-    """As `run`, with items that may come without end, until `is_leaving`."""
+    """As `run`, on a stack that stands as long, with items that come without end. It ends after `is_leaving` is true."""
     with stack as standing, show:
         return run(standing, arrivals, out, show, is_leaving=is_leaving)
 
 
 class _Jobs:
-    """The uploads of one run: which jobs they are, how each stands, and what is saved of them."""
+    """Keeps the uploads of one run: their jobs, the state of each job, and which results are saved."""
 
     def __init__(
         self,
@@ -123,19 +124,19 @@ class _Jobs:
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
         self._sent: dict[str, Sent] = {}
         self._views: dict[str, JobView] = {}
-        self._saved: dict[str, Outcome] = {}  # by job; by key where there is none
-        self._order: dict[str, None] = {}  # of the items: their jobs or keys
+        self._saved: dict[str, Outcome] = {}  # the id of a job, or the key of an item without one → its outcome
+        self._order: dict[str, None] = {}  # the same ids and keys, in the order of the items
         self._sending: Item | None = None
         self._has_lost = False
         self._look_at = self._changed_at = time.monotonic()
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What is saved, in the order of the items."""
+        """The outcomes that are saved, in the order of the items."""
         return [self._saved[one] for one in self._order if one in self._saved]
 
     def take(self, arrival: Arrival, stall_seconds: float) -> None:
-        """Uploads an item, notes the outcome of one that cannot be uploaded, or looks after the jobs. Raises Stalled."""
+        """Upload an item, keep the outcome of one that cannot be uploaded, or look at the jobs. Raises Stalled."""
         if isinstance(arrival, Item):
             self.send(arrival)
         elif arrival is not None:
@@ -146,11 +147,13 @@ class _Jobs:
             self._wait(_LOOK_SECONDS)
 
     def send(self, item: Item) -> None:
-        """Uploads one item, and looks after the others when it is time. Once a result could not be written, no more are paid for:
-        the next would most likely be lost as well."""
+        """Upload one item. If it is time, also look at the other jobs. Once a result could not be written, nothing more is sent,
+        because the next result would most likely be lost too."""
         if self._has_lost:
             why = "An earlier result could not be written, so nothing more was sent."
-            return self._keep(result_downloads.not_sent(item, why, "Mend that, then run again."))
+            return self._keep(
+                result_downloads.not_sent(item, why, "Make that result's place writable, then run again.")
+            )
         self._sending = item
         try:
             version = version_of(item, self._stack.input_bucket, self._ended)
@@ -162,14 +165,15 @@ class _Jobs:
         return None
 
     def follow(self, stall_seconds: float, is_leaving: Callable[[], bool]) -> None:
-        """Returns once each job is over and saved; when leaving, once each that was submitted is. Raises Stalled."""
+        """Wait until each job is over and saved. When the run is leaving, wait only for jobs that were submitted. Raises
+        Stalled."""
         is_draining = False
         while True:
             if is_leaving() and not is_draining:
                 is_draining = True
                 _end_intake(self._stack)
                 self._show.draining()
-            in_work = is_draining and _messages_in_work(self._stack)  # before the look, which sees what became of them
+            in_work = is_draining and _messages_in_work(self._stack)  # read before the look, which then sees their jobs
             self._look(_SAVED_A_LOOK)
             awaited = [
                 job for job in self._views.values() if not job.is_over and (job.may_be_charged or not is_draining)
@@ -188,14 +192,14 @@ class _Jobs:
             raise Stalled(_why_stalled(self._stack, what))
 
     def save_what_is_there(self) -> None:
-        """After this nothing more is submitted, and what is over is saved. For a run that ends early."""
-        with contextlib.suppress(Exception):  # what is over is saved even where this cannot be done
+        """Stop submits and save the results of jobs that are over. Use this for a run that ends early."""
+        with contextlib.suppress(Exception):  # results are saved even if the submits cannot be stopped
             _end_intake(self._stack)
         if self._sending and (sent := folder_uploads.uploaded(self._s3, self._stack.input_bucket, self._sending)):
             self._note(sent)
         until = time.monotonic() + _SUBMIT_SECONDS
         while True:
-            in_work = _messages_in_work(self._stack)  # before the look, which then sees what became of them
+            in_work = _messages_in_work(self._stack)  # read before the look, which then sees their jobs
             self._look(None)
             is_submitting = in_work > 0 or any(job.is_submitting for job in self._views.values())
             if not is_submitting or time.monotonic() > until:
@@ -203,7 +207,7 @@ class _Jobs:
             self._wait(_LOOK_SECONDS)
 
     def left_behind(self) -> str:
-        """What the operator should know of a run that ended early; what may be charged gets its row."""
+        """Return the message about a run that ended early. Each job that may be charged gets its row in `credits.csv`."""
         lost = [outcome for outcome in self._saved.values() if outcome.is_lost]
         unsaved = [job for job in self._views.values() if job.may_be_charged and not self._is_saved(job)]
         sent = [self._sent[job.job_id] for job in unsaved]
@@ -219,7 +223,7 @@ class _Jobs:
             self._look(_SAVED_A_LOOK)
 
     def _look(self, at_most: int | None) -> None:
-        """Reads the open jobs' rows, shows them, and saves up to so many of those that are over."""
+        """Read the rows of the open jobs, show them, and save the results of at most `at_most` jobs that are over."""
         began = time.monotonic()
         open_jobs = [job_id for job_id, job in self._views.items() if not job.is_over]
         fresh = read_jobs(self._dynamodb, self._stack.outputs["LedgerTable"], open_jobs)
@@ -239,7 +243,7 @@ class _Jobs:
 
     def _note(self, sent: Sent) -> None:
         if sent.job_id in self._views and self._views[sent.job_id].is_over:
-            return  # the same content again, which has its result
+            return  # the same content was sent before, and has its result
         self._order[sent.job_id] = None
         self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
         self._changed_at = time.monotonic()
@@ -261,7 +265,7 @@ class _Jobs:
 
 
 def _end_intake(stack: LocalStack) -> None:
-    """What waits in the intake queue, or comes to it, is submitted no more; what is under way is."""
+    """Stop submits: messages that wait in the intake queue or come to it stay there. Submits that are under way go on."""
     functions, queue = stack.endpoint.client("lambda"), stack.outputs["IntakeQueueUrl"].rpartition("/")[2]
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         if mapping.get("EventSourceArn", "").endswith(f":{queue}"):
@@ -269,7 +273,7 @@ def _end_intake(stack: LocalStack) -> None:
 
 
 def _messages_in_work(stack: LocalStack) -> int:
-    """Uploads that submit has at this moment; each may become a paid job."""
+    """Return the number of uploads that submit has at this moment. Each may become a paid job."""
     name = "ApproximateNumberOfMessagesNotVisible"
     sqs = stack.endpoint.client("sqs")
     answer = sqs.get_queue_attributes(QueueUrl=stack.outputs["IntakeQueueUrl"], AttributeNames=[name])
@@ -277,13 +281,13 @@ def _messages_in_work(stack: LocalStack) -> int:
 
 
 def _why_stalled(stack: LocalStack, what: str) -> str:
-    """What stands still, and the end of the embedded cloud's log where this process has it."""
+    """Return the message `what`, with the end of the embedded cloud's log if this process has the log."""
     log = stack.cloud.child.log_text()[-2000:] if stack.cloud else ""
     return f"{what} The end of the embedded cloud's log:\n{log}" if log else what
 
 
 def close(outcomes: Iterable[Outcome], out: Path, to: Console) -> int:
-    """Prints the closing table, or where there is no terminal the sums; then the reasons of failures. Answers their number."""
+    """Print the closing table, or the sums if there is no terminal, then the reasons of failures. Return their number."""
     done = list(outcomes)
     if to.is_terminal:
         to.print(closing_report.closing_table(done, to.width))

@@ -1,7 +1,8 @@
-"""The account of a folder of results: what its runs have submitted, reserved and spent, kept in `.darkroom` below it.
+"""Keeps the saved state ("account") of a folder of results in `.darkroom` below it: what runs submitted, reserved and spent.
 
-One run at a time has an account. An account survives the end of any process at any moment: its journal has every row of the
-ledger, and the results that are not in the folder yet are beside it. It must not decide what a row means.
+Only one run at a time has the account open. An account survives if a process is killed at any moment, because its journal has
+every row of the ledger, and it also keeps the results that are not in the folder yet. This module must not decide what a row
+means.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from darkroom_local.disk_sync import sync_folder
 from darkroom_local.folder_uploads import Item
 
 FOLDER = ".darkroom"
-MARKER = "DARKROOM_ACCOUNT"  # the environment variable of every process of a run: its account
+MARKER = "DARKROOM_ACCOUNT"  # every process of a run has this environment variable, with the path of its account
 _JOURNAL = "ledger.jsonl"
 _WORK = "darkroom-stack-"
-_ABOUT = """This folder is the account of the results beside it: what was submitted, what it cost, and what is left of the month.
-Keep it with them. Without it, a run cannot know what an earlier one has paid for.
+_ABOUT = """This folder holds the saved state of the runs that made the results next to it: what was submitted, what it cost,
+and what is left of the month's budget. Keep it with the results. Without it, a run cannot know what an earlier run has paid for.
 
   real/ledger.jsonl       each write of the ledger, one a line, for runs with a real key; simulated/ for all others
-  real/results/           results that are paid and not in the folder beside it yet
+  real/results/           results that are paid but not in the folder of results yet
   lock, work              the run that is at work, and its temporary folder
 """
 
@@ -45,8 +46,8 @@ class AccountUnwritable(Exception):
 
 @dataclass(frozen=True)
 class FolderAccount:
-    """The open account: its journal, its results that are not home, and the keys of the jobs that an earlier run left
-    at a provider: they are uploaded first."""
+    """An open account: its journal, and the results that are not in the folder yet. `left_open` has the keys of pictures that an
+    earlier run left at a provider; they are uploaded first."""
 
     root: Path
     journal: Path
@@ -55,38 +56,41 @@ class FolderAccount:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the embedded cloud must know to keep the account."""
+        """The environment variables with which the embedded cloud keeps the account."""
         kept = {emulator_persistence.JOURNAL: str(self.journal), emulator_persistence.RESULTS: str(self.results)}
         return {MARKER: str(self.root), **kept}
 
     def in_order(self, items: Iterable[Item]) -> list[Item]:
-        """The items, those first that a provider may have: a lost submit is resolved best while its picture is there."""
+        """Return the items. Those that a provider may have come first, because a lost submit is resolved best while its picture
+        is in the bucket."""
         return sorted(items, key=lambda item: item.key not in self.left_open)
 
     def forget_results(self) -> None:
-        """Removes the results that were kept until they are in the folder: all are."""
+        """Remove the kept results. Call this once all of them are in the folder."""
         shutil.rmtree(self.results, ignore_errors=True)
 
     def note_work(self, folder: Path) -> None:
-        """Notes a temporary folder, which the next run removes if this one cannot."""
+        """Note a temporary folder, so that the next run removes it if this run cannot."""
         (self.root / "work").write_text(str(folder))
 
 
 def paid_keys(out: Path, *, is_real: bool) -> set[str]:
-    """The keys of the pictures that a provider has or had, as the account tells now. Changes nothing."""
+    """Return the keys of the pictures that a provider has or had, by the present account of `out`. Changes nothing."""
     return ledger_journal.paid_keys(_home(out, is_real=is_real) / _JOURNAL)
 
 
 def rows(out: Path) -> dict[ledger_journal.Key, ledger_journal.Row]:
-    """The ledger of the runs with a real key, as the account tells now. Changes nothing."""
+    """Return the ledger's rows of the runs with a real key, from the present account of `out`. Changes nothing."""
     return ledger_journal.rows_of(_home(out, is_real=True) / _JOURNAL)
 
 
 @contextlib.contextmanager
 def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[FolderAccount]:
-    """The account of `out` for the length of a block; made if there is none. What lives of a killed run is ended first.
+    """Open the account of `out` while a block runs. It is made if there is none. Processes that are left of a killed run are
+    ended first.
 
-    Runs with a real key have an account of their own: simulated money is none. Raises AccountInUse, AccountUnwritable.
+    Runs with a real key and simulated runs have separate accounts, so that simulated money never counts. Raises AccountInUse,
+    AccountUnwritable.
     """
     home = _home(out, is_real=is_real)
     root, journal = home.parent, home / _JOURNAL
@@ -107,7 +111,7 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
 
 
 def end_survivors(root: Path) -> None:
-    """Ends every process that has this account in its environment, and returns once none is left."""
+    """Kill every process that has this account in its environment, and return once none is left."""
     while pids := _processes_of(root):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -143,7 +147,7 @@ def _locked(path: Path, out: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AccountInUse(
-                f"Another run is at work in {str(out)!r}. Wait for its end, or take another --out."
+                f"Another run is at work in {str(out)!r}. Wait until it ends, or give another --out."
             ) from None
         yield
 

@@ -1,6 +1,6 @@
-"""From files to uploads: which files of a folder are pictures, under which keys, with which tags and metadata.
+"""Uploads the pictures of a folder: finds them, and gives each its key, tags and metadata.
 
-It puts objects into the input bucket and answers which jobs they are. It must not check settings: submit does.
+It puts objects into the input bucket and returns the ids of their jobs. It must not check settings, because submit does.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from darkroom_local import taken_formats
 from darkroom_local.emulator_persistence import VERSION_HEADER
 
 _PUT = "before-call.s3.PutObject"
-_MAX_TAGS = 10  # an object; S3 user guide, "Categorizing your objects using tags"
+_MAX_TAGS = 10  # for one object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128
 _MAX_TAG_VALUE = 256
-_MAX_METADATA_BYTES = 2048  # an object, names and values; S3 user guide, "Working with object metadata"
-_TAG_VALUE = re.compile(r"[\w .:/=+\-@]*")  # the ASCII part of what S3 takes; Unicode letters and digits are \w
+_MAX_METADATA_BYTES = 2048  # names and values of one object; S3 user guide, "Working with object metadata"
+_TAG_VALUE = re.compile(r"[\w .:/=+\-@]*")  # the characters that S3 takes; \w includes Unicode letters and digits
 
 
 class UnusableSetting(ValueError):
-    """A `key=value` that neither an object tag nor object metadata can carry."""
+    """A setting or a parameter that the operator gave cannot be used, for example because no tag can carry its value."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One file to enhance: where it is, the key it gets, its settings, and the parameters of the stack it goes to."""
+    """One file to enhance: its path, the key of its upload, its settings, and the parameters of the stack that enhances it."""
 
     path: Path
     key: str
@@ -45,21 +45,21 @@ class Item:
 
     @property
     def prefixes(self) -> tuple[str, str | None]:
-        """What the stack wants before the key of a setting, in tags and in metadata; see `prefixes_of`."""
+        """The prefixes of settings in tags and in metadata; see `prefixes_of`."""
         return prefixes_of(self.parameters)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file as it was at one moment; a picture that was edited since differs."""
+    """The size and the time of a file at one moment. They differ after the picture was edited."""
 
     size_bytes: int
-    modified_ns: int  # since 1970
+    modified_ns: int  # nanoseconds since 1970
 
 
 @dataclass(frozen=True)
 class Sent:
-    """An item that is in the input bucket, as its job."""
+    """An item that was uploaded, with the id of its job."""
 
     job_id: str
     item: Item
@@ -67,7 +67,7 @@ class Sent:
 
 
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """The pictures below `folder` that the run's provider takes, by key; hidden files and folders are passed over."""
+    """Return the pictures below `folder` that the run's provider takes, sorted by path. Hidden files and folders are left out."""
     suffixes = taken_formats.suffixes(taken_formats.provider_of(settings, parameters or {}))
     return [
         Item(path, path.relative_to(folder).as_posix(), settings, parameters or {})
@@ -77,8 +77,8 @@ def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str,
 
 
 def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
-    """Uploads an item with its settings. Raises OSError when the file cannot be read. Again: another job, unless the embedded
-    cloud was told the id of the `version`."""
+    """Upload an item with its settings. Raises OSError if the file cannot be read. A second upload makes another job, unless it
+    has the same `version`, which becomes the id of the object's version in the embedded cloud."""
     tags, metadata = carriers(item.settings, *item.prefixes)
     with item.path.open("rb") as body:
         source = source_of(os.fstat(body.fileno()))
@@ -96,7 +96,7 @@ def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
 
 @contextlib.contextmanager
 def _version_named(s3: Any, version: str) -> Iterator[None]:
-    """Within the block, PutObject names the id of its version, which `emulator_persistence` understands."""
+    """Within the block, let PutObject send the id for its version in a header that `emulator_persistence` understands."""
 
     def add(params: dict[str, Any], **_: object) -> None:
         params["headers"][VERSION_HEADER] = version
@@ -109,7 +109,7 @@ def _version_named(s3: Any, version: str) -> Iterator[None]:
 
 
 def uploaded(s3: Any, bucket: str, item: Item) -> Sent | None:
-    """An item whose upload was broken off, if it is in the bucket all the same."""
+    """Return an item whose upload was broken off, if its object is in the bucket even so; otherwise None."""
     from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
 
     try:
@@ -120,12 +120,12 @@ def uploaded(s3: Any, bucket: str, item: Item) -> Sent | None:
 
 
 def source_of(stat: os.stat_result) -> Source:
-    """What is kept of a file to know it again. Not a hash: reading 40,000 photos takes longer than it saves."""
+    """Return the facts by which a file is recognised again. A hash is not used, because reading 40,000 photos takes too long."""
     return Source(stat.st_size, stat.st_mtime_ns)
 
 
 def job_id(s3: Any, bucket: str, key: str, version_id: str | None) -> str:
-    """The job that an uploaded object is, by the one function that the application uses itself."""
+    """Return the id of an uploaded object's job, by the same function that the application uses."""
     version = {"VersionId": version_id} if version_id and version_id != "null" else {}
     head = s3.head_object(Bucket=bucket, Key=key, **version)
     source = SourceObject(
@@ -140,14 +140,14 @@ def job_id(s3: Any, bucket: str, key: str, version_id: str | None) -> str:
 
 
 def parse_settings(pairs: Iterable[str], parameters: Mapping[str, str] | None = None) -> dict[str, str]:
-    """`key=value` texts as settings, for a stack with those parameters. Raises UnusableSetting."""
+    """Return the settings from `key=value` texts, for a stack with those parameters. Raises UnusableSetting."""
     settings = parse_parameters(pairs)
     carriers(settings, *prefixes_of(parameters or {}))
     return settings
 
 
 def parse_parameters(pairs: Iterable[str]) -> dict[str, str]:
-    """`NAME=VALUE` texts as a mapping. Raises UnusableSetting."""
+    """Return a mapping from `NAME=VALUE` texts. Raises UnusableSetting."""
     parsed: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -158,8 +158,8 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def prefixes_of(parameters: Mapping[str, str]) -> tuple[str, str | None]:
-    """The prefixes of settings in tags and in metadata, on a stack with those parameters; None if it reads no metadata.
-    Raises UnusableSetting."""
+    """Return the prefixes of settings in tags and in metadata, on a stack with those parameters. The second one is None if the
+    stack reads no metadata. Raises UnusableSetting."""
     chosen = {
         "TAG_PREFIX": parameters.get("TagPrefix", ""),
         "METADATA_SETTINGS": parameters.get("MetadataSettings", ""),
@@ -173,8 +173,8 @@ def prefixes_of(parameters: Mapping[str, str]) -> tuple[str, str | None]:
 def carriers(
     settings: Mapping[str, str], tag_prefix: str = "", metadata_prefix: str | None = ""
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings as (tags, metadata): tags while S3 takes them, metadata for the rest, which is a layer of settings too unless its
-    prefix is None. There what is not ASCII goes as an encoded word (RFC 2047), which submit reads. Raises UnusableSetting."""
+    """Return the tags and the metadata that carry the settings. Settings that no tag can carry go into metadata, if its prefix is
+    not None. Text that is not ASCII goes there as an encoded word (RFC 2047), which submit reads. Raises UnusableSetting."""
     tags: dict[str, str] = {}
     metadata: dict[str, str] = {}
     for key, value in settings.items():
@@ -190,12 +190,12 @@ def carriers(
                 value if value.isascii() and "=?" not in value else _encoded_word(value)
             )
         else:
-            raise UnusableSetting(f"{key}: S3 carries no such value. It must be one line without control characters.")
+            raise UnusableSetting(f"{key}: S3 cannot store this value. It must be one line without control characters.")
     size = sum(len(key.encode()) + len(value) for key, value in metadata.items())
     if size > _MAX_METADATA_BYTES:
         raise UnusableSetting(
-            f"{', '.join(metadata)}: too long. What object tags cannot hold (10 tags; up to {_MAX_TAG_VALUE} letters, digits, "
-            f"spaces and . : / = + - @ _) goes into metadata, which holds {_MAX_METADATA_BYTES} bytes; this takes {size}."
+            f"{', '.join(metadata)}: too long. Settings that no object tag can hold (10 tags; up to {_MAX_TAG_VALUE} letters, "
+            f"digits, spaces and . : / = + - @ _) go into metadata, which holds {_MAX_METADATA_BYTES} bytes; these take {size}."
         )
     return tags, metadata
 

@@ -1,4 +1,4 @@
-"""Follows jobs by reading their rows of the ledger, as the documented table has them. It never writes there."""
+"""Follows jobs by reading their rows in the ledger, whose table is documented. It never writes to the ledger."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import Any
 from darkroom.errors import ErrorCode
 from darkroom.model import TERMINAL, JobStatus
 
-_BATCH = 100  # DynamoDB, BatchGetItem: items a call
-# A claimed job with one of these waits for the operator for up to JobDeadlineHours: on one machine, say so and stop.
+_BATCH = 100  # the most items of one BatchGetItem call of DynamoDB
+# A claimed job with one of these codes waits for the operator, for up to JobDeadlineHours. A run on one machine does not wait
+# for the operator, but reports the job and stops.
 _NEEDS_OPERATOR = frozenset({ErrorCode.AUTH_FAILED, ErrorCode.OUT_OF_CREDITS})
 _MAY_BE_CHARGED = frozenset({JobStatus.SUBMITTING, JobStatus.IN_DOUBT, JobStatus.PROCESSING, JobStatus.COMPLETED})
 
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as its row says now. Before submit has taken the upload there is no row, and `status` is None."""
+    """A job as its row is now. As long as submit has not taken the upload, there is no row, and `status` is None."""
 
     job_id: str
     status: JobStatus | None = None
@@ -29,44 +30,44 @@ class JobView:
     polls: int = 0
     eta: datetime | None = None
     credits_reserved: Decimal | None = None
-    credits: Decimal | None = None  # settled
+    credits: Decimal | None = None  # the settled charge
     cost_usd: Decimal | None = None
     output_bucket: str | None = None
     output_key: str | None = None
-    process_id: str | None = None  # the provider's, once it took the picture
+    process_id: str | None = None  # the provider's process id, once the provider has accepted the picture
     error_code: str | None = None
     error: str | None = None
 
     @property
     def is_over(self) -> bool:
-        """Nothing more happens to it by itself."""
+        """True if the job does not change any more unless the operator acts."""
         return self.status in TERMINAL or self.status is JobStatus.IN_DOUBT or self.needs_operator
 
     @property
     def is_submitting(self) -> bool:
-        """The provider's answer is not known yet, and so no process id."""
+        """True if the provider's answer to the submit is not known yet."""
         return self.status is JobStatus.SUBMITTING
 
     @property
     def may_be_charged(self) -> bool:
-        """The provider has the picture, or may have it."""
+        """True if the provider has the picture or may have it."""
         return self.status in _MAY_BE_CHARGED
 
     @property
     def needs_operator(self) -> bool:
-        """It waits for the owner of the provider's account."""
+        """True if the job waits for the owner of the account at the provider."""
         return self.status is JobStatus.CLAIMED and self.error_code in _NEEDS_OPERATOR
 
     @property
     def word(self) -> str:
-        """Its state in one word for people."""
+        """The job's state as a word for people."""
         if self.status is None:
             return "UPLOADED"
         return f"{self.status.value} ({self.error_code})" if self.needs_operator else self.status.value
 
 
 def read_jobs(dynamodb: Any, table: str, job_ids: Iterable[str]) -> dict[str, JobView]:
-    """Each job as it stands now, by job id. `dynamodb` is a boto3 client, `table` the ledger."""
+    """Return job id → the job as it is now. `dynamodb` is a boto3 client, and `table` is the ledger's name."""
     wanted = list(job_ids)
     views = {job_id: JobView(job_id) for job_id in wanted}
     for row in _rows(dynamodb, table, wanted):
@@ -75,7 +76,7 @@ def read_jobs(dynamodb: Any, table: str, job_ids: Iterable[str]) -> dict[str, Jo
 
 
 def view_of(row: Mapping[str, Any]) -> JobView:
-    """A row of the ledger as a JobView; what it does not say is None."""
+    """Return a row of the ledger as a JobView. An attribute that the row lacks becomes None."""
     return JobView(
         job_id=row["job_id"],
         status=JobStatus(row["status"]),

@@ -1,4 +1,4 @@
-"""Leaving a run: the first Ctrl-C or SIGTERM asks it to send no more and to wait for what is under way; the second ends it."""
+"""Lets a run be stopped. After the first Ctrl-C or SIGTERM it sends no more and waits for open jobs; the second one ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class Leaving:
-    """Whether a run was asked to leave, and by which signal."""
+    """Holds the signal that asked a run to leave; 0 if there was none. Calling the object returns whether there was one."""
 
     signal_number: int = 0
 
@@ -21,11 +21,11 @@ class Leaving:
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a command that ended by the signal."""
+        """The exit code that shells use for a command that was ended by the signal."""
         return 128 + self.signal_number
 
     def heard(self, number: int, _: object) -> None:
-        """Notes the first signal. Raises KeyboardInterrupt at the second."""
+        """Note the first signal. Raises KeyboardInterrupt at the second signal."""
         if self.signal_number:
             raise KeyboardInterrupt
         self.signal_number = number
@@ -33,7 +33,7 @@ class Leaving:
 
 @contextlib.contextmanager
 def heeded() -> Iterator[Leaving]:
-    """Listens to both signals for the length of a block, which belongs to the main thread."""
+    """Handle both signals while a block runs. The block must run in the main thread."""
     leaving = Leaving()
     before = {number: signal.signal(number, leaving.heard) for number in _SIGNALS}
     try:

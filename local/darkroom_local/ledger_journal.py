@@ -1,7 +1,7 @@
-"""The ledger's rows on disk: a journal with a line for each write, forced to the disk before anyone hears of the write.
+"""Keeps the ledger's rows in a journal on disk. Each write is one line, which is on the disk before the write is acknowledged.
 
-A journal outlives the embedded cloud, whose table is memory. It must not know who writes rows, but it knows what a row is worth
-after all processes of a run are gone: see `prepare`.
+A journal outlives the embedded cloud, which has its table only in memory. This module must not know who writes rows. But it knows
+which rows still count after all processes of a run have ended, see `prepare`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
 from darkroom.timestamps import stamp
 from darkroom_local.disk_sync import sync_folder
 
-Key = tuple[str, str]  # pk, sk
+Key = tuple[str, str]  # the pk and the sk of a row
 Row = Mapping[str, Any]  # an item in DynamoDB's typed form
 _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
@@ -30,24 +30,24 @@ LEASES = ("lease_until", "writer_until")
 
 @dataclass(frozen=True)
 class Change:
-    """A row after a write; None if the write removed it."""
+    """One change of a write. `row` is the row after the write, or None if the write removed it."""
 
     key: Key
     row: Row | None
 
 
 class Journal:
-    """Appends writes to a journal. One process may have it at a time."""
+    """Appends writes to a journal. Only one process at a time may have it open."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
 
     def close(self) -> None:
-        """Ends it. What was appended is on the disk already."""
+        """Close the journal's file. All appended changes are on the disk already."""
         self._file.close()
 
     def append(self, changes: Iterable[Change]) -> None:
-        """Adds the changes of one write, all or none, and returns once they are on the disk. Raises OSError."""
+        """Append the changes of one write, all or none, and return once they are on the disk. Raises OSError."""
         line = json.dumps([[*change.key, change.row] for change in changes]).encode() + b"\n"
         if self._file.write(line) != len(line):
             raise OSError("the disk is full")
@@ -55,7 +55,7 @@ class Journal:
 
 
 def rows_of(path: Path) -> dict[Key, Row]:
-    """The rows as the last write of each left them. A last line that is cut counts for nothing: nobody heard of that write."""
+    """Return the rows after the last write. A last line that is cut is ignored, because that write was never acknowledged."""
     rows: dict[Key, Row] = {}
     if not path.exists():
         return rows
@@ -68,11 +68,11 @@ def rows_of(path: Path) -> dict[Key, Row]:
 
 
 def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
-    """Makes the journal ready for a new run, when no process of an earlier one lives. Repeat safe.
+    """Make the journal ready for a new run. No process of an earlier run may live. Repeat safe.
 
-    Claims are dropped: nothing was sent for them. Leases end now: their holders are dead. The sweep's notes and open circuits
-    are dropped: they are about the former run. What was sent to one of the `simulated` providers is dropped with its
-    reservation, because the simulator is gone with its account.
+    Claimed jobs are dropped, because nothing was sent for them. Leases end now, because their owners are dead. The sweep's
+    records and open circuits are dropped, because they are about the earlier run. Jobs at a provider in `simulated` are dropped
+    with their reservations, because the simulator has ended and its account with it.
     """
     rows = rows_of(path)
     for key, row in list(rows.items()):
@@ -89,25 +89,25 @@ def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
 
 
 def after_death(row: Row, now: datetime) -> Row:
-    """The row after the process that held its leases has ended: they ended before the time by which two workers' clocks may
-    differ, since all processes have one clock here."""
+    """Return the row with every lease ended, because the process that held it has ended. A lookup adds the seconds by which two
+    workers' clocks may differ. Here all processes have one clock, so those seconds are taken off."""
     end = stamp(now - CLOCK_SKEW)
     return {**row, **{name: {"S": end} for name in LEASES if _text(row, name) > end}}
 
 
 def open_keys(path: Path) -> set[str]:
-    """The source keys of jobs that a provider has, or may have, taken."""
+    """Return the source keys of open jobs that a provider has or may have."""
     return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in _AT_A_PROVIDER}
 
 
 def paid_keys(path: Path) -> set[str]:
-    """The source keys of all jobs that a provider has, had, or may have."""
+    """Return the source keys of all jobs that a provider has, had, or may have."""
     paid = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
     return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in paid}
 
 
 def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:
-    """Whether the row says nothing to a later run."""
+    """Return whether the row has no meaning for a later run."""
     status = _status(key, row)
     if status is JobStatus.CLAIMED or (status in _OPEN and _text(row, "provider") in simulated):
         return True
@@ -115,7 +115,7 @@ def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:
 
 
 def _release(rows: dict[Key, Row], job: Row) -> None:
-    """Takes what is reserved for a job out of both months."""
+    """Subtract the job's reservation from the month's two rows, in the provider's unit and in dollars."""
     if "credits_reserved" not in job:
         return
     credits, price = _number(job, "credits_reserved"), _number(job, "credit_price_usd")

@@ -1,4 +1,4 @@
-"""The files of a folder that a run leaves out: how many of each kind, and why. It looks at their first bytes, not at names."""
+"""Lists the files of a folder that a run leaves out: how many of each kind, and why. Their first bytes show the kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from darkroom_local.folder_uploads import Item
 
 _HEAD_BYTES = 16
 _HIDDEN, _UNREADABLE, _EMPTY, _OTHER = "hidden", "unreadable", "empty", "no picture"
-_NOT_TAKEN = "Darkroom takes no such pictures. Convert them first."
+_NOT_TAKEN = "Darkroom does not take this format. Convert the files first."
 _READ = {
     "JPEG": ImageFormat.JPEG,
     "PNG": ImageFormat.PNG,
@@ -23,8 +23,8 @@ _READ = {
 }
 _WHY = dict.fromkeys(_READ, "") | {
     "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "BMP": _NOT_TAKEN,
-    _HIDDEN: "Names and folders that begin with a dot are passed over.",
-    _UNREADABLE: "They cannot be read.", _EMPTY: "They hold nothing.", _OTHER: "",
+    _HIDDEN: "Files and folders whose names begin with a dot are not sent.",
+    _UNREADABLE: "The files cannot be read.", _EMPTY: "The files have no content.", _OTHER: "",
 }  # fmt: skip
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF", b"BM": "BMP",
@@ -34,8 +34,8 @@ _NAMES_SHOWN = 3
 
 
 def lines(folder: Path, out: Path, taken: Iterable[Item], provider: str) -> list[str]:
-    """A line for each kind of file below `folder` that is not `taken` and no result in `out`: number, kind, why, examples.
-    `provider` is the run's."""
+    """Return a line for each kind of file below `folder` that is not in `taken` and no result in `out`. It has the number, the
+    kind, examples and the reason. `provider` is the run's."""
     known, base = {item.path for item in taken}, out.resolve()
     kinds: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
@@ -47,7 +47,7 @@ def lines(folder: Path, out: Path, taken: Iterable[Item], provider: str) -> list
 
 
 def kind_of(path: Path) -> str:
-    """What a file is by its first bytes (the formats' specifications; ISO/IEC 14496-12 for HEIC and AVIF)."""
+    """Return the kind of a file by its first bytes (the formats' specifications; ISO/IEC 14496-12 for HEIC and AVIF)."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -63,14 +63,14 @@ def kind_of(path: Path) -> str:
 
 
 def _why(kind: str, provider: str) -> str:
-    """Why files of a kind are left out, and what to do."""
+    """Return why files of a kind are left out, and what to do."""
     form = _READ.get(kind)
     if form is None:
         return _WHY[kind]
     if form in taken_formats.formats(provider):
         return f"Give the name one of these endings: {' '.join(sorted(SUFFIXES[form]))}."
     others = " or ".join(f"--set provider={name}" for name in taken_formats.takers(form))
-    return f"{provider} takes none. Convert them first, or use {others}."
+    return f"{provider} does not take this format. Convert the files first, or use {others}."
 
 
 def _line(kind: str, names: list[str], why: str) -> str:

@@ -1,6 +1,6 @@
-"""The local stack: embedded cloud, providers (simulated or real) and the deployed application, together.
+"""Starts a local stack: the embedded cloud, the simulators of providers, and the deployed application.
 
-It must not upload or follow anything, nor decide which providers serve.
+It must not upload files, follow jobs, or decide which providers a stack has.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LocalStack:
-    """A deployed stack: how to reach it, its CloudFormation outputs, and the base URLs of the simulators that serve it."""
+    """A deployed stack: its endpoint, its CloudFormation outputs, and the base URLs of its simulators."""
 
     endpoint: Endpoint
     outputs: Mapping[str, str]
     simulator_urls: Mapping[str, str]
-    providers: tuple[str, ...]  # that uploads may name
+    providers: tuple[str, ...]  # the providers that uploads may name
     cloud: Cloud | None = field(default=None, repr=False)
 
     @property
     def input_bucket(self) -> str:
-        """Where uploads go."""
+        """The name of the bucket for uploads."""
         return self.outputs["InputBucket"]
 
     @property
     def output_bucket(self) -> str:
-        """Where results and failure reports go."""
+        """The name of the bucket for results and failure reports."""
         return self.outputs["OutputBucket"]
 
 
@@ -56,12 +56,12 @@ def local_stack(
     wait_scale: float = 1.0,
     account: FolderAccount | None = None,
 ) -> Iterator[LocalStack]:
-    """A stack for the length of a block; nothing of it is left but what an `account` keeps.
+    """Provide a stack while a block runs. Nothing of it is left afterwards, except the data that `account` keeps.
 
-    With `topaz_api_key` the real API serves. Every other provider that uploads may name is simulated: where
-    `simulator_urls` says, else by a child with `speed` (how many times faster than a real provider) and its own of the
-    `faults`. Simulators fetch pictures from the cloud: those of `simulator_urls` trust it by the `certificates` that they
-    and it were given. Raises ChildFailed, DeploymentFailed, UnknownVendor.
+    With `topaz_api_key`, the real Topaz API is used. Every other provider that uploads may name is simulated. The simulator is
+    the one in `simulator_urls`, or a new child process with `speed` (how many times faster than a real provider) and with those
+    of `faults` that are for its vendor. Simulators fetch pictures from the embedded cloud. Those in `simulator_urls` trust its
+    certificate only if they and the cloud got the same `certificates`. Raises ChildFailed, DeploymentFailed, UnknownVendor.
     """
     with tempfile.TemporaryDirectory(prefix="darkroom-stack-") as folder, child_processes.ending_all() as children:
         if account:
@@ -93,9 +93,9 @@ def start(
     wait_scale: float = 1.0,
     account: FolderAccount | None = None,
 ) -> LocalStack:
-    """Starts all processes side by side, with their files in `folder`, and deploys. See `local_stack`.
+    """Start all processes at the same time, with their files in `folder`, and deploy the application. See `local_stack`.
 
-    The caller ends the children: each is put into `children` as soon as it runs, by what its command line has in it.
+    The caller must end the children. Each is put into `children` as soon as it runs. The key is a text in its command line.
     """
     from darkroom_local.certificates import issue  # not at the top: it imports cryptography
 
@@ -117,7 +117,7 @@ def start(
 
 
 def _install(endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
-    """Deploys the application and stores the API keys; answers the stack's outputs. Repeat safe."""
+    """Deploy the application, store the API keys, and return the stack's outputs. Repeat safe."""
     outputs = stack_deployment.deploy(endpoint, find_application(), {**who.parameters(urls), **parameters})
     stack_deployment.put_api_keys(endpoint, outputs["ApiKeysSecretArn"], who.keys)
     return outputs

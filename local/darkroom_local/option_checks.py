@@ -1,7 +1,7 @@
-"""Checks `--parameter` and `--set` before anything starts: names and values, by the template and the catalog.
+"""Checks the names and values of `--parameter` and `--set` before anything starts.
 
-It decides nothing itself: the template says what a parameter may be, and the application's own rules say what a setting may be.
-Its errors are one line each and name the nearest right name.
+The template decides which parameters are valid, and the application's own rules decide which settings are. Each error is one line
+and names the nearest valid name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from darkroom_local import price_estimate, stack_deployment
 from darkroom_local.folder_uploads import UnusableSetting
 from darkroom_local.packaging import find_application
 
-# A setting is wrong if neither a tiny picture nor a photo may have it. What depends on the picture, submit checks.
+# A setting is invalid if neither a tiny picture nor a photo may have it. Submit checks everything that depends on the picture.
 _SAMPLES = (ImageFacts(ImageFormat.JPEG, 64, 64), ImageFacts(ImageFormat.JPEG, 4000, 3000))
 _SAMPLE_BYTES = 100_000
 _OF_BUCKETS = frozenset({"InputBucketName", "OutputBucketName", "InputPrefix", "InputSuffixes"})
@@ -31,9 +31,10 @@ _NO_LIMITS = Limits({}, Decimal(0), {}, {})
 
 
 def check_parameters(parameters: Mapping[str, str]) -> None:
-    """Raises UnusableSetting for the first stack parameter that the template does not have, or whose value it refuses."""
+    """Raise UnusableSetting for the first stack parameter that the template does not have, or whose value the template or the
+    application refuses."""
     if not parameters:
-        return  # to read the template takes a tenth of a second
+        return  # reading the template takes a tenth of a second
     known = stack_deployment.read_template(find_application())["Parameters"]
     for name, value in parameters.items():
         if name not in known:
@@ -51,13 +52,13 @@ def check_parameters(parameters: Mapping[str, str]) -> None:
 
 
 def check_for_a_run(parameters: Mapping[str, str]) -> None:
-    """Raises UnusableSetting for a stack parameter that has no sense where a folder is sent and fetched."""
+    """Raise UnusableSetting for a stack parameter that makes no sense for a run over a folder."""
     for name in _OF_BUCKETS & parameters.keys():
         raise UnusableSetting(f"--parameter {name}: not for a local run, whose buckets are its own. Leave it out.")
 
 
 def check_faults(faults: Mapping[str, Iterable[str]]) -> None:
-    """Raises UnusableSetting for a fault that the vendor's simulator does not know. `faults` are each vendor's lines."""
+    """Raise UnusableSetting for a fault that the vendor's simulator does not know. `faults` has each vendor's lines."""
     for vendor, lines in faults.items():
         supported = import_module(f"darkroom_local.simulators.{vendor}.faults").SUPPORTED_FAULTS
         for line in lines:
@@ -68,7 +69,7 @@ def check_faults(faults: Mapping[str, Iterable[str]]) -> None:
 
 
 def check_settings(settings: Mapping[str, str], parameters: Mapping[str, str], providers: tuple[str, ...]) -> None:
-    """Raises UnusableSetting for a setting that no picture can have: an unknown key or model, or a value that is not allowed."""
+    """Raise UnusableSetting for a setting that no picture can have: an unknown key or model, or a value that is not allowed."""
     try:
         given = setting_layers.Layer(setting_layers.TAGS, settings, carried_by_object=True, closed=True)
         defaults = setting_layers.parse_defaults(parameters.get("DefaultSettings", ""))
@@ -82,20 +83,20 @@ def check_settings(settings: Mapping[str, str], parameters: Mapping[str, str], p
 
 
 def _said_of_setting(wrong: str) -> str:
-    """A refusal with the option that is wrong, instead of the layer that the application names."""
+    """Return a refusal that names the wrong option, and not the layer that the application names."""
     option = "--parameter DefaultSettings" if re.search(f" (in|from) {setting_layers.STACK}", wrong) else "--set"
     return f"{option}: {re.sub(f' (in|from) ({setting_layers.TAGS}|{setting_layers.STACK})', '', wrong)}"
 
 
 def _providers_named(name: str, value: str) -> list[str]:
-    """The providers that the value of a parameter names."""
+    """Return the providers that the value of a parameter names."""
     if name not in ("Provider", "AllowedProviders"):
         return []
     return [part.strip().lower() for part in value.split(",") if part.strip()]
 
 
 def _plan_any(resolved: setting_layers.Settings) -> None:
-    """Raises the refusal of the last sample if all are refused."""
+    """Plan the samples. If every sample is refused, raise the last refusal if it is about the settings."""
     for sample in _SAMPLES[:-1]:
         with suppress(Refusal):
             planning.plan(resolved, sample, _SAMPLE_BYTES, _NO_LIMITS, datetime.now(UTC).date())
@@ -105,7 +106,7 @@ def _plan_any(resolved: setting_layers.Settings) -> None:
     except (InvalidSetting, UnknownModel):
         raise
     except Refusal:
-        return  # too large, too dear, or a format: that depends on the picture
+        return  # the size, the price or the format is refused, and that depends on the picture
 
 
 def _hint(name: str, known: Collection[str]) -> str:
@@ -114,7 +115,7 @@ def _hint(name: str, known: Collection[str]) -> str:
 
 
 def _is_allowed(parameter: Mapping[str, Any], value: str) -> bool:
-    """Whether CloudFormation takes the value (user guide, "CloudFormation template Parameters syntax")."""
+    """Return whether CloudFormation takes the value (user guide, "CloudFormation template Parameters syntax")."""
     if "AllowedValues" in parameter and value not in {_word(one) for one in parameter["AllowedValues"]}:
         return False
     if parameter["Type"] == "Number" and not _is_in_range(parameter, value):

@@ -1,6 +1,6 @@
 """Finds the application's template and code on disk, and makes the archives that a deployment uploads.
 
-It reads files only; it talks to no cloud.
+It only reads files and calls no cloud.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import darkroom
 
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same files give the same archive, hence the same name
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same files always give the same archive with the same name
 _LEFT_OUT = frozenset({"__pycache__"})
 # The runtime treats this folder of a layer as site-packages, and so reads the .pth files in it (site module, "addsitedir").
 _SITE_FOLDER = "python/lib/python3/site-packages"
@@ -24,8 +24,8 @@ _SITE_FOLDER = "python/lib/python3/site-packages"
 class Application:
     """`root` holds template.yaml, functions/ and statemachine/; `runtime` is the package `darkroom`.
 
-    `dependencies` is the folder of the layer's third-party packages as `make install` builds it. Without it the
-    interpreter's own site-packages serve: the emulator runs handlers in the interpreter that runs it.
+    `dependencies` is the folder with the layer's third-party packages that `make install` builds. Without it, the interpreter's
+    own site-packages are used, because the emulator runs handlers with its own interpreter.
     """
 
     root: Path
@@ -38,14 +38,14 @@ class Application:
         return self.root / "template.yaml"
 
     def code_archive(self, path: Path) -> bytes:
-        """Return a zip of the files below `path`, as a function's code."""
+        """Return a zip with the files below `path`, for use as a function's code."""
         return _archive(_files(path))
 
     def layer_archive(self) -> bytes:
         """Return a zip with one .pth file, which puts the folders of the layer's packages first on a function's import path.
 
-        The layer on AWS holds the packages themselves. Here each worker of a function would unpack its thousand files and
-        compile them, which takes half a second of CPU. The folders are compiled once. The code that runs is the same.
+        The layer on AWS contains the packages themselves. Here, each worker of a function would have to unpack and compile its
+        thousand files, which takes half a second of CPU time. The folders are compiled only once. The code that runs is the same.
         """
         folders = [path for path in (self.dependencies, self.runtime.parent) if path is not None]
         line = f"import sys; sys.path[:0] = {[str(path) for path in folders]!a}\n"
@@ -53,7 +53,7 @@ class Application:
 
 
 def find_application() -> Application:
-    """Return the application of the checkout that this package lies in, else the copy in the installed package."""
+    """Return the application of the checkout that this package is in, otherwise the copy in the installed package."""
     runtime = Path(darkroom.__file__).resolve().parent
     here = Path(__file__).resolve().parent
     checkout = here.parents[1]
@@ -64,7 +64,7 @@ def find_application() -> Application:
 
 
 def _files(base: Path) -> dict[str, bytes]:
-    """Return the contents of the files below `base` by their paths, in the same order on every machine."""
+    """Return path → content of the files below `base`, in the same order on every machine."""
     found: dict[str, bytes] = {}
     for folder, folders, names in os.walk(base):
         folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)

@@ -1,4 +1,4 @@
-"""What people want to know of a picture file: its size as displayed. It reads headers only, and judges nothing."""
+"""Reads the sizes of picture files from their headers, as displayed. It does not check the pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True)
 class Size:
-    """Width and height in pixels as displayed, and the file's length in bytes."""
+    """The width and height of a picture in pixels as displayed, and the length of its file in bytes."""
 
     width: int
     height: int
@@ -30,7 +30,7 @@ class Size:
 
 
 def size_of(path: Path) -> Size | None:
-    """The picture's size; None where the file is no picture."""
+    """Return the picture's size, or None if the file is no picture."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures, but only the header is read

@@ -1,6 +1,6 @@
-"""What a run is about to cost, for the question before a paid API is used: by the application's own plan of each picture.
+"""Estimates the cost of a run, for the question before a paid API is used. The application's own code plans each picture.
 
-It reads headers only. It is an estimate: submit plans again, and the month's budget decides.
+It reads only the headers of the pictures. The cost is an estimate, because submit plans again, and the month's budget decides.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from darkroom_local.provider_choice import CAN_BE_REAL
 _FORMATS = {
     ".png": ImageFormat.PNG, ".tif": ImageFormat.TIFF, ".tiff": ImageFormat.TIFF, ".webp": ImageFormat.WEBP,
     ".gif": ImageFormat.GIF,
-}  # fmt: skip # any other suffix is JPEG's
+}  # fmt: skip # any other suffix counts as JPEG
 _VARIABLES = {
     "MonthlyCreditLimit": "MONTHLY_CREDIT_LIMIT", "MonthlyBudgetUsd": "MONTHLY_BUDGET_USD", "CreditPriceUsd": "CREDIT_PRICE_USD",
     "Provider": "PROVIDER",
@@ -33,7 +33,7 @@ _VARIABLES = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """The pictures that a paid provider may get, and the price of those whose price is known."""
+    """The number of pictures that a paid provider may get, and the price of the pictures whose price is known."""
 
     pictures: int
     unpriced: int
@@ -50,7 +50,8 @@ class Estimate:
 def question(
     items: Sequence[Item], parameters: Mapping[str, str], allowed: tuple[str, ...], rows: Mapping[Key, Row]
 ) -> str:
-    """What is about to be paid, and what the budget leaves by the account's `rows`; empty if nothing is."""
+    """Return the text that says what the run will cost and what is left of the budget, or an empty text if there are no items.
+    `rows` are the ledger's rows of earlier runs."""
     if not items:
         return ""
     left = budget_left(rows, parameters, CAN_BE_REAL)
@@ -58,7 +59,7 @@ def question(
 
 
 def estimate(items: Iterable[Item], parameters: Mapping[str, str], allowed: tuple[str, ...]) -> Estimate:
-    """The catalog's price of each item, in the provider's credits and in dollars."""
+    """Return the sum of the items' prices by the catalog, in the provider's credits and in dollars."""
     prices = [_price(item, parameters, allowed, limits(parameters)) for item in items]
     known = [price for price in prices if price is not None]
     credits, usd = sum((one[0] for one in known), Decimal(0)), sum((one[1] for one in known), Decimal(0))
@@ -66,13 +67,14 @@ def estimate(items: Iterable[Item], parameters: Mapping[str, str], allowed: tupl
 
 
 def limits(parameters: Mapping[str, str]) -> Limits:
-    """The limits and prices that the stack parameters set, as the application reads them. Raises BadConfiguration."""
+    """Return the limits and prices that the stack parameters set, as the application reads them. Raises BadConfiguration."""
     environment = {_VARIABLES[name]: value for name, value in parameters.items() if name in _VARIABLES}
     return Configuration(environment).limits(providers())
 
 
 def budget_left(rows: Mapping[Key, Row], parameters: Mapping[str, str], provider: str) -> str:
-    """What this month's limits leave of the account, as a phrase; empty where there is no limit."""
+    """Return a sentence that says what is left of this month's limits, or an empty text if there is no limit. `rows` are the
+    ledger's rows of earlier runs."""
     allowed, month = limits(parameters), f"{datetime.now(UTC):%Y-%m}"
     units = {
         f"{provider} credits": (provider, allowed.monthly_credits.get(provider)),
@@ -97,7 +99,7 @@ def _price(
     if size is None:
         return None
     facts = ImageFacts(_FORMATS.get(item.path.suffix.lower(), ImageFormat.JPEG), size.width, size.height)
-    with suppress(Refusal):  # it is refused unpaid
+    with suppress(Refusal):  # a refused picture costs nothing
         layers = [
             setting_layers.tag_layer(item.settings),
             setting_layers.parse_defaults(parameters.get("DefaultSettings", "")),

@@ -1,6 +1,6 @@
-"""What the operator sees of a run: live rows on a terminal, and elsewhere a line for each picture when it is over.
+"""Shows a run to the operator: live rows on a terminal, and elsewhere a line for each picture when its job is over.
 
-Every text that came from a file name, a bucket or a provider is escaped: no control characters, no markup.
+Every text from a file name, a bucket or a provider is escaped, so that it shows no control characters and no markup.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from darkroom.model import JobStatus
 from darkroom_local.folder_uploads import Item
 from darkroom_local.job_views import JobView
 
-_PLAIN_WIDTH = 170  # columns where there is no terminal
+_PLAIN_WIDTH = 170  # the width of a line in characters, if there is no terminal
 _ROWS_SHOWN = 15
-_DRAINING = "Nothing more is sent. Waiting for what is under way; Ctrl-C leaves at once."
+_DRAINING = "Nothing more is sent. Waiting for the jobs that were submitted; press Ctrl-C to leave immediately."
 STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red",
     JobStatus.CANCELLED: "red", JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
@@ -36,10 +36,10 @@ class Progress(Protocol):
     """Shows jobs while they run."""
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
-        """Shows each job as it stands now."""
+        """Show the present state of each job."""
 
     def draining(self) -> None:
-        """Shows from now on how many of the submitted jobs are over: the run leaves after them."""
+        """From now on, show how many of the submitted jobs are over. The run leaves after the last of them."""
 
     def __enter__(self) -> Self: ...
 
@@ -49,23 +49,24 @@ class Progress(Protocol):
 
 
 def visible(text: object) -> str:
-    """A text with what a terminal would obey (control characters, changes of direction) written out, as `\\x1b`."""
+    """Return the text with every character that a terminal would obey (a control character, a change of direction) as an escape
+    such as `\\x1b`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def console(stream_is_terminal: bool | None = None) -> Console:
-    """A console on standard output; wide where no terminal sets the width."""
+    """Return a console on standard output. Without a terminal, it has a fixed large width."""
     made = Console(highlight=False, soft_wrap=False, force_terminal=stream_is_terminal)
     return made if made.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
 def progress(to: Console) -> Progress:
-    """Live rows on a terminal, plain lines elsewhere."""
+    """Return the display for that console: live rows on a terminal, plain lines elsewhere."""
     return LiveProgress(to) if to.is_terminal else PlainProgress(to)
 
 
 class PlainProgress:
-    """One line for each job, when it is over."""
+    """Prints one line for each job, when the job is over."""
 
     def __init__(self, to: Console) -> None:
         self._console = to
@@ -81,7 +82,7 @@ class PlainProgress:
         return None
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
-        """Prints the jobs that have ended since the last call."""
+        """Print a line for each job that has ended since the last call."""
         for job_id, (item, job) in jobs.items():
             if job.is_over and job_id not in self._shown:
                 self._shown.add(job_id)
@@ -89,12 +90,12 @@ class PlainProgress:
                 self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"), soft_wrap=True)
 
     def draining(self) -> None:
-        """Prints what is awaited."""
+        """Print that the run waits for the submitted jobs."""
         self._console.print(_DRAINING, soft_wrap=True)
 
 
 class LiveProgress:
-    """A table that redraws itself: jobs still open first, then a line of totals."""
+    """Shows a table that is drawn again and again: open jobs first, and a line of totals at the end."""
 
     def __init__(self, to: Console) -> None:
         self._live = Live(console=to, refresh_per_second=8, transient=True)
@@ -110,12 +111,12 @@ class LiveProgress:
         self._live.__exit__(kind, error, trace)
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
-        """Redraws."""
+        """Draw the table again."""
         shown = list(jobs.values())
         self._live.update(Group(_live_view(shown), *(_drain_bar(shown) if self._is_draining else ())))
 
     def draining(self) -> None:
-        """Adds a bar to what is drawn."""
+        """Add a progress bar to the table."""
         self._is_draining = True
 
 
@@ -149,7 +150,7 @@ def _end(job: JobView) -> str:
 
 
 def amount(credits: Decimal | None, provider: str | None) -> str:
-    """Credits with their unit, as in `2 credits` or `500 × 0.0001 USD`."""
+    """Return credits with their unit, as in `2 credits` or `500 × 0.0001 USD`."""
     unit = unit_of(provider) or "credits"
     word = unit.removesuffix("s") if credits == 1 else unit
     return f"{number(credits)} {word if unit.isalpha() else f'× {unit}'}"
@@ -167,15 +168,15 @@ def _until(moment: datetime) -> str:
 
 
 def unit_of(provider: str | None) -> str:
-    """What a provider's credits are, in the catalog's word; empty for a provider it does not know."""
+    """Return the catalog's word for the provider's unit, or an empty text for an unknown provider."""
     return catalog.load(provider).unit if provider in catalog.providers() else ""
 
 
 def number(value: Decimal | None) -> str:
-    """An amount without needless zeroes; empty for None."""
+    """Return an amount without needless zeroes; an empty text for None."""
     return "" if value is None else f"{value.normalize():f}"
 
 
 def dollars(value: Decimal | None) -> str:
-    """Cents at least; the fractions of a cent that a credit may cost are kept."""
+    """Return dollars as text, with at least two decimals. Fractions of a cent, which a credit may cost, are kept."""
     return "" if value is None else f"{value:.2f}" if value == round(value, 2) else number(value)

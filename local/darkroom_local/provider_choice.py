@@ -1,6 +1,6 @@
-"""Decides which providers a local stack has, which of them are simulated, and with which keys. It starts nothing.
+"""Decides which providers a local stack has, which of them are simulated, and which keys they get. It starts nothing.
 
-Only Topaz can be real here. The other providers fetch a picture by a link, and none can reach a bucket on this machine.
+Only Topaz can be real here. The other providers fetch pictures by a link, and they cannot reach a bucket on this machine.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from darkroom_local import simulator_processes
 
 CAN_BE_REAL = "topaz"
-ALONE = "With a real Topaz key, Topaz serves alone: the others fetch pictures by link, and none can reach this machine."
+ALONE = (
+    "With a real Topaz key, only Topaz is used, because the other providers could not fetch pictures from this machine."
+)
 
 
 class NotServed(ValueError):
@@ -20,7 +22,7 @@ class NotServed(ValueError):
 
 @dataclass(frozen=True)
 class Cast:
-    """The providers of a stack, and the key of the real one if there is one."""
+    """The providers of a stack, and the API key of the real provider if there is one."""
 
     providers: tuple[str, ...]
     topaz_api_key: str | None = field(default=None, repr=False)
@@ -32,7 +34,7 @@ class Cast:
 
     @property
     def keys(self) -> dict[str, str]:
-        """The API keys for the stack's secret, by provider."""
+        """Provider → API key, for the stack's secret."""
         real = {CAN_BE_REAL: self.topaz_api_key} if self.topaz_api_key else {}
         return {name: simulator_processes.simulated_key(name) for name in self.simulated} | real
 
@@ -42,19 +44,22 @@ class Cast:
         return bases | {"AllowedProviders": ",".join(self.providers)}
 
     def check(self, settings: Mapping[str, str]) -> None:
-        """Raises NotServed if the settings of a run ask for what this machine cannot have."""
+        """Raise NotServed if the settings name a provider or a way of sending that this stack does not have."""
         said = {key.lower().replace("-", "_"): value.lower() for key, value in settings.items()}
         asked = said.get("provider", CAN_BE_REAL)
         if asked in simulator_processes.vendors() and asked not in self.providers:
-            why = f"{ALONE} To have {asked} simulated beside it" if self.topaz_api_key else "To have it"
+            why = f"{ALONE} To simulate {asked} too" if self.topaz_api_key else "To add it"
             names = ",".join([*self.providers, asked])
-            raise NotServed(f"provider={asked} is not served. {why}: --parameter AllowedProviders={names}.")
+            raise NotServed(
+                f"This stack does not have provider={asked}. {why}, give --parameter AllowedProviders={names}."
+            )
         if self.topaz_api_key and asked == CAN_BE_REAL and said.get("input_by") == "link":
-            raise NotServed("input_by=link cannot work here: the real Topaz reaches no bucket of this machine.")
+            raise NotServed("input_by=link cannot work here, because the real Topaz reaches no bucket on this machine.")
 
 
 def cast(topaz_api_key: str | None, parameters: Mapping[str, str]) -> Cast:
-    """Return the choice: all simulated without a key, Topaz alone with one, unless the stack parameters name others."""
+    """Return the providers of a stack. The stack parameters may name them. Otherwise they are all providers, simulated, or only
+    the real Topaz if there is a key."""
     named = {name.strip().lower() for name in parameters.get("AllowedProviders", "").split(",")} - {""}
     if not named and topaz_api_key:
         named = {CAN_BE_REAL, parameters.get("Provider", CAN_BE_REAL)}

@@ -1,6 +1,6 @@
-"""Brings results and failure reports from the output bucket to a folder of the operator's machine.
+"""Downloads results and failure reports from the output bucket into a folder on the operator's machine.
 
-Keys come from the bucket and are not trusted: none leaves the folder, by `..`, an absolute path, or a link in it.
+Keys come from the bucket and are not trusted. No key may lead out of the folder by `..`, an absolute path or a symbolic link.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from darkroom_local.job_views import JobView
 
 NOT_SENT = "NOT SENT"
 _MISSING = frozenset({"NoSuchKey", "404"})
-_PAY_AGAIN = "Look for it where you put it. `--again` makes it anew, and pays again."
+_PAY_AGAIN = "Look for the file where you moved it. With `--again`, the picture is made and paid again."
 NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
 class UnsafeKey(Exception):
-    """A key that would be written outside of the chosen folder."""
+    """A result must not be written under its key, because that would lead out of the folder or replace another file."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item: its job, the sizes before and after, the file or the reason there is none."""
+    """The outcome of one item: its job, the sizes before and after, and the result's file or the reason why there is none."""
 
     item: Item
     job: JobView
@@ -47,54 +47,54 @@ class Outcome:
 
     @property
     def word(self) -> str:
-        """What became of it, in a word or two."""
+        """The outcome in a word or two, for people."""
         if not self.job.job_id:
             return NOT_SENT
         return NOT_SAVED if self.is_lost else self.job.word
 
     @property
     def label(self) -> str:
-        """The label among its settings, empty when there is none."""
+        """The label in the item's settings, or an empty text."""
         return next((value for key, value in self.item.settings.items() if canonical(key) == "label"), "")
 
     @property
     def is_lost(self) -> bool:
-        """Whether there is a result that is not in the folder."""
+        """True if there is a result that is not in the folder."""
         return self.job.status is JobStatus.COMPLETED and not self.is_completed
 
     @property
     def is_completed(self) -> bool:
-        """Whether the result is in the folder."""
+        """True if the result is in the folder."""
         return self.result is not None
 
     @property
     def is_failure(self) -> bool:
-        """Whether the uploader asked for a result and got none."""
+        """True if the uploader asked for a result and got none."""
         return not self.is_completed and self.job.status is not JobStatus.SKIPPED
 
     @property
     def code(self) -> str:
-        """The closed error code, empty when there is none."""
+        """The public error code, or an empty text."""
         return str(self.report.get("code") or self.job.error_code or "")
 
     @property
     def message(self) -> str:
-        """Why there is no result."""
+        """The reason why there is no result."""
         return str(self.report.get("message") or self.job.error or "")
 
     @property
     def cure(self) -> str:
-        """What to do about it."""
+        """The advice what to do, or an empty text."""
         if self.code in set(ErrorCode):
             return local_cures.CURES[ErrorCode(self.code)]
         return local_cures.IN_DOUBT if self.job.status is JobStatus.IN_DOUBT else str(self.report.get("cure", ""))
 
 
 def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Collection[str] = frozenset()) -> Outcome:
-    """Brings what a job left in the output bucket: the result, into `out`, or the failure report. Repeat safe.
+    """Download the result of a job into `out`, or read its failure report, and return the outcome. Repeat safe.
 
-    A result that cannot be written is an outcome too, so that those of other files are still brought. Files in `out` that are
-    not `ours` are the operator's: none is overwritten.
+    If a result cannot be written, that is an outcome too, so that the results of other files are still saved. Files in `out`
+    whose keys are not in `ours` belong to the operator and are never overwritten.
     """
     from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
 
@@ -110,7 +110,7 @@ def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Colle
         if error.response["Error"]["Code"] not in _MISSING:
             raise
         report = {
-            "message": "The result was paid by an earlier run, and is not kept here any more.",
+            "message": "An earlier run paid for the result, and Darkroom no longer has it.",
             "cure": _PAY_AGAIN,
         }
         return Outcome(item, job, size, report=report, source=sent.source)
@@ -118,22 +118,22 @@ def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Colle
 
 
 def not_sent(item: Item, why: str, cure: str) -> Outcome:
-    """The outcome of a file that was not uploaded, and so costs nothing."""
+    """Return the outcome of a file that was not uploaded and so costs nothing."""
     return Outcome(item, JobView(""), picture_sizes.size_of(item.path), report={"message": why, "cure": cure})
 
 
 def unreadable(item: Item, error: OSError) -> Outcome:
-    """The outcome of a file that could not be uploaded because it cannot be read."""
-    return not_sent(item, f"It cannot be read: {error}", "Make it readable, then run again.")
+    """Return the outcome of a file that was not uploaded because it cannot be read."""
+    return not_sent(item, f"The file cannot be read: {error}", "Make it readable, then run again.")
 
 
 def _where_else(job: JobView) -> str:
-    return f"Make room or give another --out. {job.provider} keeps the result for a while, as process {job.process_id}."
+    return f"Free some space or give another --out. {job.provider} keeps the result for a while (process {job.process_id})."
 
 
 def check_targets(out: Path, key: str) -> None:
-    """Raises UnsafeKey when a result of the upload, in whatever format, could not be written below `out`; OSError when its
-    name is none that the disk takes."""
+    """Raise UnsafeKey if a result of the upload, in any format, could not be written below `out`. Raises OSError if the disk
+    does not take the result's name."""
     target = safe_target(out, key)
     if not target.parent.is_dir():
         in_the_way = [above for above in target.parents if above.exists() and not above.is_dir()]
@@ -141,19 +141,19 @@ def check_targets(out: Path, key: str) -> None:
         possible = [target.with_name(PurePosixPath(other).name) for other in result_keys(key)]
         in_the_way = [path for path in possible if path.is_symlink() or path.is_dir()]
     if in_the_way:
-        raise UnsafeKey(f"The result cannot be {str(target)!r}: {str(in_the_way[0])!r} is in the way.")
+        raise UnsafeKey(f"The result cannot be written to {str(target)!r}: {str(in_the_way[0])!r} is in the way.")
 
 
 def safe_target(out: Path, key: str) -> Path:
-    """The path below `out` that a key names. Raises UnsafeKey."""
+    """Return the path below `out` that a key names. Raises UnsafeKey."""
     parts = key.split("/")
     odd = not all(parts) or {".", ".."} & set(parts) or "\\" in key or not key.isprintable()
     if odd or PurePosixPath(key).is_absolute():
-        raise UnsafeKey(f"The key {key!r} is not written to disk: it is no plain path below a folder.")
+        raise UnsafeKey(f"The key {key!r} is not written to disk, because it is no plain path below a folder.")
     base = out.resolve()
     target = base.joinpath(*parts)
     if not target.parent.resolve().is_relative_to(base) or target.is_symlink():
-        raise UnsafeKey(f"The key {key!r} is not written to disk: a link in {str(out)!r} leads outside of it.")
+        raise UnsafeKey(f"The key {key!r} is not written to disk, because a link in {str(out)!r} leads out of it.")
     return target
 
 
@@ -162,15 +162,15 @@ def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) 
 
     target = safe_target(out, key)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Not the name with more behind it: that may be longer than a file system takes.
+    # A hash of the name, because the name with a suffix may be too long for the file system.
     partial = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial")
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:
-            # The bucket is on this machine: threads would cost more than they bring.
+            # The bucket is on this machine, so threads would cost more time than they save.
             s3.download_fileobj(bucket, key, file, Config=TransferConfig(use_threads=False))
             os.fsync(file.fileno())  # the account forgets a result that is home
-        # A file with these bytes is this result: the run that brought it was killed before it could say so.
+        # A file with the same bytes is this result. The run that saved it was killed before it could write the row.
         if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
             raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
         os.replace(partial, target)

@@ -1,6 +1,6 @@
-"""Pictures that the project draws itself: text, edges, gradients and noise, where an enlargement can be judged.
+"""Draws pictures by which an enlargement can be judged: text, edges, gradients and noise.
 
-The same pixels come out every time. It must not read a picture from anywhere.
+Every call draws the same pixels. This module must not read any picture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PANGRAM = "Sphinx of black quartz, judge my vow. 0123456789"
 
 
 def lettering() -> Picture:
-    """A page of text at falling sizes, with hairlines."""
+    """Draw a page of text in smaller and smaller sizes, with hairlines."""
     page = Image.new("RGB", (480, 360), _PAPER)
     pen = ImageDraw.Draw(page)
     top = 14.0
@@ -31,7 +31,7 @@ def lettering() -> Picture:
 
 
 def zone_plate() -> Picture:
-    """Rings that grow finer outwards (every edge direction and spacing), beside bars and a fan of lines."""
+    """Draw rings that become finer towards the rim, with edges in every direction, next to bars and a fan of lines."""
     side = 256
     rings = Image.new("L", (side, side))
     rings.putdata([_ring(x - side / 2, y - side / 2, side) for y in range(side) for x in range(side)])
@@ -46,7 +46,7 @@ def zone_plate() -> Picture:
 
 
 def gradients() -> Picture:
-    """Smooth colour ramps: an enlargement that bands or rings shows it here."""
+    """Draw smooth colour ramps, in which a bad enlargement shows bands or rings."""
     across = Image.linear_gradient("L").rotate(90).resize((480, 320), Image.Resampling.BICUBIC)
     down = Image.linear_gradient("L").resize((480, 320), Image.Resampling.BICUBIC)
     round_one = Image.radial_gradient("L").resize((480, 320), Image.Resampling.BICUBIC)
@@ -58,7 +58,7 @@ def gradients() -> Picture:
 
 
 def blurred_street() -> Picture:
-    """House fronts with lettered signs, out of focus: something to sharpen."""
+    """Draw house fronts with lettered signs, out of focus, as a picture to sharpen."""
     page = Image.new("RGB", (480, 320), (150, 180, 205))
     pen = ImageDraw.Draw(page)
     chance = random.Random(_SEED)  # noqa: S311 (a drawing)
@@ -75,7 +75,7 @@ def blurred_street() -> Picture:
 
 
 def tiny_face() -> Picture:
-    """A drawn face of few pixels with grain: something for a generative model to work out."""
+    """Draw a face of few pixels with grain, for a generative model."""
     big = Image.new("RGB", (480, 480), (92, 120, 150))
     pen = ImageDraw.Draw(big)
     pen.ellipse((90, 60, 390, 440), fill=(236, 200, 172), outline=(120, 84, 60), width=6)
@@ -90,7 +90,7 @@ def tiny_face() -> Picture:
 
 
 def jumper() -> Picture:
-    """Knitwear on a hanger: rows of small stitches, ribs at the hem, a pattern across the chest."""
+    """Draw a jumper on a hanger, with rows of small stitches, ribs at the hem and a pattern across the chest."""
     page = Image.new("RGB", (320, 320), _PAPER)
     pen = ImageDraw.Draw(page)
     pen.arc((148, 8, 172, 36), 180, 450, fill=_INK, width=2)
@@ -112,7 +112,7 @@ def jumper() -> Picture:
 
 
 def badge() -> Picture:
-    """A small emblem of flat colours: edges that an enlargement should keep as crisp as if they were drawn anew."""
+    """Draw a small emblem of flat colours, whose edges an enlargement should keep crisp."""
     page = Image.new("RGB", (120, 120), _PAPER)
     pen = ImageDraw.Draw(page)
     pen.ellipse((6, 6, 114, 114), fill=(20, 88, 120), outline=_INK, width=3)
@@ -123,7 +123,7 @@ def badge() -> Picture:
 
 
 def planets() -> Picture:
-    """A rendered sky: shaded balls with hard rims before a field of stars, as digital art has them."""
+    """Draw a sky as in digital art: shaded balls with hard rims in front of many stars."""
     page = Image.new("RGB", (360, 240), _NIGHT)
     pen = ImageDraw.Draw(page)
     chance = random.Random(_SEED)  # noqa: S311 (a drawing)
@@ -140,7 +140,7 @@ def planets() -> Picture:
 
 
 def blurred_clock() -> Picture:
-    """A clock's face with numerals and ticks, out of focus: detail that has to be worked out anew."""
+    """Draw a clock's face with numerals and ticks, out of focus."""
     page = Image.new("RGB", (320, 320), (74, 88, 96))
     pen = ImageDraw.Draw(page)
     pen.ellipse((14, 14, 306, 306), fill=_PAPER, outline=_INK, width=8)

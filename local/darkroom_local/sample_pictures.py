@@ -1,6 +1,6 @@
-"""Pictures to try Darkroom on, one a case: what is drawn, how it is saved, with which settings it is uploaded.
+"""The sample pictures, one for each case to try: how each is drawn and saved, and the settings of its upload.
 
-The same files come out every time. It must not draw, nor judge what came out.
+Every call makes the same files. This module must not draw pictures or judge results.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from darkroom_local import sample_drawings
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture to make: how it is drawn and saved, the settings it is uploaded with, and what to look for."""
+    """A sample picture: how it is drawn and saved, the settings of its upload, and what to look for in the result."""
 
     name: str
     draw: Callable[[], sample_drawings.Picture]
@@ -25,11 +25,11 @@ class Sample:
 
     @property
     def provider(self) -> str:
-        """Who is to enhance it."""
+        """The provider that enhances the picture."""
         return self.settings.get("provider", "topaz")
 
     def write(self, folder: Path) -> Path:
-        """Draws it into `folder`."""
+        """Draw the picture, save it in `folder`, and return its path."""
         path = folder / self.name
         path.parent.mkdir(parents=True, exist_ok=True)
         self.draw().save(path, **self.save)

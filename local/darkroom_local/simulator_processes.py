@@ -1,6 +1,6 @@
-"""The providers' simulators as child processes, each started through the same command an operator types.
+"""Starts the providers' simulators as child processes, each by the same command that an operator types.
 
-It must not import a simulator: what is simulated is another program, reached over HTTP.
+It must not import a simulator, because a simulator is another program that is reached over HTTP.
 """
 
 from __future__ import annotations
@@ -15,33 +15,34 @@ from darkroom import catalog
 from darkroom_local import child_processes
 
 DEFAULT_SPEED = 10.0
-FAULTS_OF = "topaz"  # whose a fault is that names no vendor
-_ACCOUNT_USD = Decimal(1200)  # what each simulated account holds, at the catalog's price of its unit
+FAULTS_OF = "topaz"  # an injected fault that names no vendor is for this vendor
+_ACCOUNT_USD = Decimal(1200)  # the balance of each simulated account in dollars, at the catalog's price of a credit
 _READY_SECONDS = 30.0
 _READY_WORD = "ready at "
 
 
 class UnknownVendor(ValueError):
-    """A fault for a vendor that has no simulator."""
+    """An injected fault names a vendor that has no simulator."""
 
 
 def vendors() -> tuple[str, ...]:
-    """Whom `darkroom simulate` can stand in for: every provider of the catalog."""
+    """Return the vendors that `darkroom simulate` can simulate: every provider of the catalog."""
     return catalog.providers()
 
 
 def marker(vendor: str) -> str:
-    """What is in the command line of that vendor's simulator."""
+    """Return a text that is in the command line of that vendor's simulator."""
     return f"simulate {vendor}"
 
 
 def simulated_key(vendor: str) -> str:
-    """The key that vendor's simulator wants."""
+    """Return the API key that the vendor's simulator accepts."""
     return f"simulated-{vendor}-key"
 
 
 def faults_by_vendor(lines: Iterable[str]) -> dict[str, list[str]]:
-    """`[VENDOR/]KIND[:ON[:TIMES]]` lines as each vendor's own; without a vendor they are Topaz'. Raises UnknownVendor."""
+    """Return vendor → its injected faults, from lines such as `[VENDOR/]KIND[:ON[:TIMES]]`. A line without a vendor is for Topaz.
+    Raises UnknownVendor."""
     found: dict[str, list[str]] = {}
     for line in lines:
         head, slash, rest = line.partition("/")
@@ -49,7 +50,7 @@ def faults_by_vendor(lines: Iterable[str]) -> dict[str, list[str]]:
         vendor, fault = (head, rest) if is_named else (FAULTS_OF, line)
         if vendor not in vendors():
             raise UnknownVendor(
-                f"The fault {line!r} is for {vendor!r}; there are simulators of {', '.join(vendors())}."
+                f"The injected fault {line!r} is for {vendor!r}, which has no simulator. Allowed: {', '.join(vendors())}."
             )
         found.setdefault(vendor, []).append(fault)
     return found
@@ -63,9 +64,10 @@ def launch(
     faults: Sequence[str],
     more: Mapping[str, str] | None = None,
 ) -> child_processes.Child:
-    """Starts a vendor's simulator on a free loopback port; the caller ends it. Not ready yet: see `base_url`.
+    """Start a vendor's simulator on a free loopback port. The caller must wait for it by `base_url`, and must end it.
 
-    `roots` are the certificates it trusts when it fetches a picture by https; `more` is added to its environment.
+    `roots` is the file of certificates that the simulator trusts when it fetches a picture by https. `more` has additional
+    environment variables.
     """
     credits = int(_ACCOUNT_USD / catalog.load(vendor).credit_price_usd)
     command = [
@@ -80,13 +82,13 @@ def launch(
 
 
 def base_url(child: child_processes.Child) -> str:
-    """Waits until the simulator serves and answers its base URL. Raises ChildFailed."""
+    """Wait until the simulator serves, and return its base URL. Raises ChildFailed."""
     child.wait_for(lambda: bool(_announced(child.log_text())), _READY_SECONDS)
     return _announced(child.log_text())
 
 
 def announcement(url: str) -> str:
-    """The line the simulator's command prints once it serves."""
+    """Return the line that the simulator's command prints once it serves."""
     return _READY_WORD + url
 
 

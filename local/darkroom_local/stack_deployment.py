@@ -1,6 +1,6 @@
-"""Deploys template.yaml through a CloudFormation change set, as `sam package` and `sam deploy` do to AWS.
+"""Deploys template.yaml through a CloudFormation change set, as `sam package` and `sam deploy` do on AWS.
 
-Of the template only the paths of code are changed, into addresses of uploaded archives.
+Only the paths of code in the template are changed. The addresses of the uploaded archives replace them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _CHANGE_SET = "deploy"
 _LOOK_SECONDS, _PATIENCE_SECONDS = 0.2, 120
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _FUNCTION, _LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
-# Resource types with code on disk, and the property that says where; `sam package` rewrites the same ones.
+# Resource type → the property with the path of its code on disk. `sam package` changes the same properties.
 _CODE_PROPERTY = {_FUNCTION: "CodeUri", _LAYER: "ContentUri", "AWS::Serverless::StateMachine": "DefinitionUri"}
 
 
 class DeploymentFailed(Exception):
-    """CloudFormation did not bring the stack up. The message holds the resources and reasons that it gave."""
+    """CloudFormation could not deploy the stack. The message names the resources that failed, and the reasons."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,7 +39,7 @@ _Loader.add_multi_constructor("!", intrinsics_multi_constructor)
 
 
 def read_template(application: Application) -> dict[str, Any]:
-    """The template as data, short tags in their long forms."""
+    """Return the parsed template, with CloudFormation's short tags in their long forms."""
     template: dict[str, Any] = yaml.load(application.template.read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     return template
 
@@ -68,7 +68,8 @@ def put_api_keys(endpoint: Endpoint, secret_arn: str, keys: Mapping[str, str]) -
 
 
 def _code_places(template: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Every property that names code on disk: the mapping that holds it, its name, and the resource type."""
+    """Yield every property that names code on disk, as (the mapping with the property, the property's name, the resource
+    type)."""
     for resource in template["Resources"].values():
         name = _CODE_PROPERTY.get(resource["Type"])
         if name is not None and name in resource.get("Properties", {}):

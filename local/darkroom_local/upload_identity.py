@@ -1,6 +1,7 @@
-"""Which version an upload is: the same file with the same settings is the same version, and so the same job, in every run.
+"""Computes the version of an upload. The same file with the same settings gets the same version, and so the same job, in every
+run.
 
-That is what lets a repeated command find what an earlier one paid for. It must not upload.
+So a repeated command finds the jobs that an earlier command paid for. This module must not upload.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _ANY_TIME = datetime.fromtimestamp(0, UTC)  # the id of a version's job does not
 
 
 def version_of(item: Item, bucket: str, ended: Collection[str]) -> str:
-    """The version of the item's upload: the first whose job is none of the `ended` ones. Those have their result or their
-    reason, and to ask again is to begin anew. Raises OSError when the file cannot be read."""
+    """Return the version for the item's upload. It is the first version whose job is not in `ended`, because a job that has ended
+    cannot be continued, so that a new job must begin. Raises OSError if the file cannot be read."""
     return next(version for version in _versions(item) if _job_id(bucket, item.key, version) not in ended)
 
 

@@ -1,6 +1,6 @@
-"""Limits the worker processes of each Lambda function in the emulator. An invocation waits while all of them are lent.
+"""Limits the worker processes of each Lambda function in the emulator. If all of them are busy, an invocation waits.
 
-No invocation is refused: on AWS a function is not throttled at so few.
+No invocation is refused, because on AWS so few invocations would not be throttled.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-MOST_WORKERS = 4  # of one function. To start one takes half a second of CPU, an invocation a hundredth of that
-SHORT_PATIENCE_SECONDS = 0.25  # before a further one of those is started: quick invocations need no second
-PATIENCE_SECONDS = 3.0  # before there are more than those, on a machine with a core for each process that wants one
-_LOOK_SECONDS = 0.2  # the emulator may drop a worker, which frees its place, without telling
+MOST_WORKERS = 4  # for each function; a start takes half a second of CPU time, and an invocation a hundredth of that
+# Both on a machine with a free core for each busy process.
+SHORT_PATIENCE_SECONDS = 0.25  # the wait before one more of them is started, because quick invocations can share one
+PATIENCE_SECONDS = 3.0  # the wait before more than those are started
+_LOOK_SECONDS = 0.2  # the emulator may drop a worker, which frees a place, without a notification
 
 
 class Worker(Protocol):
-    """What is used of the emulator's worker."""
+    """The part of the emulator's worker that this module uses."""
 
     _start_time: float | None  # None until its process is ready for its first invocation
 
@@ -30,7 +31,8 @@ Release = Callable[[Worker | None], None]
 
 @dataclass
 class _Function:
-    """One function: how many workers it may have, which are lent (by the borrowing thread), and when that last changed."""
+    """The state of one function: how many workers it may have, thread id → lent worker, and when the lent workers last
+    changed."""
 
     most: int = 1
     lent: dict[int, Worker] = field(default_factory=dict)
@@ -40,24 +42,24 @@ class _Function:
         self.moved_at = time.monotonic()
 
     def is_stuck(self, seconds: float) -> bool:
-        """Return whether no worker came free for so long, although all have started."""
+        """Return whether no worker has become free for `seconds`, although all workers have started."""
         if any(worker._start_time is None for worker in self.lent.values()):
             self.moved()
         return time.monotonic() - self.moved_at > seconds
 
 
 def overload() -> float:
-    """Return how many processes wanted each core during the last minute; at least 1."""
+    """Return the average number of busy processes for each core in the last minute, at least 1."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class WorkerLimit:
-    """Lends one worker of a function as long as it comes free every quarter of a second, else one more, up to four as long as one
-    of them comes free every three seconds.
+    """Lends one worker of a function, and one more whenever none has become free for a quarter of a second, up to four. Lends at
+    most four, as long as one of them becomes free every three seconds.
 
-    If none does, the invocations are slow, or they wait for one that waits here. Then the function may have twice as many
-    workers. So nothing waits for ever, and ten slow invocations soon run side by side. On an overloaded machine all is slow,
-    and more processes would make it slower: both patiences are multiplied by the load of a core.
+    If none becomes free, the invocations are slow, or they wait for an invocation that waits here. Then the function may have
+    twice as many workers. So nothing waits for ever, and ten slow invocations soon run at the same time. On an overloaded
+    machine everything is slow, and more processes would make it slower. So both waits are multiplied by the load of a core.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class WorkerLimit:
         self._functions: dict[str, _Function] = {}
 
     def acquire(self, name: str, *details: Any, **more: Any) -> tuple[Worker, str]:
-        """Lend a worker as the emulator's `acquire_worker` does, but wait where that one refuses. Blocks the thread."""
+        """Lend a worker as the emulator's `acquire_worker` does, but wait if that function refuses. This blocks the thread."""
         with self._changed:
             function = self._functions.setdefault(name, _Function())
             while True:
@@ -100,7 +102,8 @@ class WorkerLimit:
             function.moved()
 
     def release(self, worker: Worker | None) -> None:
-        """Take a worker back, from the thread that borrowed it. None: the emulator has dropped the worker meanwhile."""
+        """Take a worker back from the thread that borrowed it. `worker` is None if the emulator has dropped it in the
+        meantime."""
         with self._changed:
             self._release(worker)
             for function in self._functions.values():

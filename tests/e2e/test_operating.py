@@ -183,7 +183,7 @@ def test_dead_letters_are_sent_again_once_the_cause_is_mended(darkroom: Darkroom
     finally:
         sqs.set_queue_attributes(QueueUrl=queue, Attributes=own)
     assert darkroom.job(key) == {}
-    assert "1 sent again" in operator("redrive")
+    assert "messages sent again: 1" in operator("redrive")
     assert darkroom.ended([key])[key]["status"] == "COMPLETED"
     assert dead_letters(darkroom) == 0
 

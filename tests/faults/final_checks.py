@@ -59,6 +59,8 @@ def _job(simulation: Simulation, row: Row, *, current: bool) -> None:
     if status == "IN_DOUBT":
         if simulation.shape.operators or not simulation.alerts.rung[Alarm.IN_DOUBT]:
             raise InvariantBroken("a job in doubt is resolved, or an alarm was raised for it", job_id)
+        if not simulation.bus.sent[job_id, run, queue_messages.DETAIL_TYPES[JobStatus.IN_DOUBT]]:
+            raise InvariantBroken("every doubt has its event", f"{job_id} run {run}")
         return
     if status not in OVER:
         raise InvariantBroken("every job comes to an end", f"{job_id} is {status}")

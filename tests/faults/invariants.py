@@ -58,6 +58,7 @@ class Invariants:
         self.owners: dict[str, str] = {}
         self.due: dict[str, float] = {}
         self.doubted: dict[str, float] = {}
+        self.were_in_doubt: set[str] = set()
         self.accepted: dict[tuple[str, int], list[Process]] = defaultdict(list)
         self.newest: dict[str, str] = {}  # output key → source order of the newest version that was completed there
         self.staged: set[tuple[str, int]] = set()  # the jobs and runs of which a result was staged
@@ -131,6 +132,8 @@ class Invariants:
 
     def event_sent(self, detail_type: str, detail: dict[str, Any]) -> None:
         """Check an event before it is sent."""
+        if detail_type == queue_messages.DETAIL_TYPES[JobStatus.IN_DOUBT] and detail["job_id"] in self.were_in_doubt:
+            return  # a person may have resolved the doubt since the worker read the row
         status = text(self.run_of(detail["job_id"], detail["run"]), "status")
         if status is None or queue_messages.DETAIL_TYPES.get(JobStatus(status)) != detail_type:
             self.breach("an event has the status that the ledger has", f"{detail_type}, the ledger: {status}")
@@ -275,6 +278,7 @@ class Invariants:
         self.doubted.pop(job_id, None)
         if word == "IN_DOUBT":
             self.doubted[job_id] = self.scheduler.seconds
+            self.were_in_doubt.add(job_id)
         elif word is not None:
             self.due[job_id] = (datetime.fromisoformat(due_at or "") - self.scheduler.start).total_seconds()
 

@@ -77,7 +77,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
             "LEDGER_TABLE": TABLE, "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "API_KEYS_SECRET_ARN": secret,
             "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
             "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in ADAPTERS), CLOSED),
-            "TOPAZ_BASE_URL": simulator.base_url, **environment,
+            "TOPAZ_BASE_URL": simulator.base_url, "POWERTOOLS_METRICS_NAMESPACE": "Darkroom", **environment,
         }  # fmt: skip
         for name, value in variables.items():
             patch.setenv(name, value)

@@ -40,10 +40,10 @@ def test_a_waiting_job_is_cancelled_at_once(application: ApplicationUnderTest, u
     application.clock.advance(timedelta(hours=1))
     application.submit(upload)
     application.sweep_and_deliver()
-    assert (application.job().status, application.provider.processes, application.bus.sent) == (
+    assert (application.job().status, application.provider.processes, application.bus.kinds) == (
         JobStatus.CANCELLED,
         {},
-        [],
+        ["Job Cancelled"],
     )
     application.assert_books_balance()
 
@@ -128,7 +128,7 @@ def test_what_the_provider_had_finished_is_charged_and_not_published(
         1,
         1,
     )
-    assert (application.cloud.keys(), application.bus.sent) == (set(), [])
+    assert (application.cloud.keys(), application.bus.kinds) == (set(), ["Job Cancelled"])
     application.assert_books_balance()
 
 
@@ -182,7 +182,7 @@ def test_deleting_the_version_before_its_submit_withdraws_the_job(
     application.clock.advance(MINUTE)
     application.sweep_and_deliver()
     assert (application.job().status, application.job().error_code) == (JobStatus.CANCELLED, ErrorCode.SOURCE_GONE)
-    assert (application.provider.processes, application.bus.sent, committed(application)) == ({}, [], 0)
+    assert (application.provider.processes, application.bus.kinds, committed(application)) == ({}, ["Job Cancelled"], 0)
 
 
 def test_deleting_the_object_before_its_submit_withdraws_the_job_though_its_version_is_kept(

@@ -49,14 +49,14 @@ def test_a_limit_is_filled_to_the_last_unit_and_not_beyond(account: Cloud, credi
 def test_a_refusal_says_what_was_left_and_what_was_asked(account: Cloud) -> None:
     ledger = make_ledger(account, credits="10")
     reserved(ledger, credits="7")
-    with pytest.raises(BudgetExceeded, match=r"topaz limit of 2026-11 is 10: 3 left, this job asks for 4"):
+    with pytest.raises(BudgetExceeded, match=r"topaz limit of 2026-11 is 10: 3 left, this job costs 4"):
         reserved(ledger, source("b.jpg"), credits="4", output_key="b.jpg")
 
 
 def test_a_dollar_refusal_names_the_dollars(account: Cloud) -> None:
     ledger = make_ledger(account, credits="100", usd="1")
     reserved(ledger, credits="5")
-    with pytest.raises(BudgetExceeded, match=r"usd limit of 2026-11 is 1: 0\.40 left, this job asks for 0\.60"):
+    with pytest.raises(BudgetExceeded, match=r"usd limit of 2026-11 is 1: 0\.40 left, this job costs 0\.60"):
         reserved(ledger, source("b.jpg"), credits="5", output_key="b.jpg")
     assert committed(account) == 5
 
@@ -65,7 +65,7 @@ def test_a_dollar_refusal_names_the_dollars(account: Cloud) -> None:
 def test_a_price_above_the_whole_limit_is_refused_in_a_month_without_rows(
     account: Cloud, credits: str, usd: str
 ) -> None:
-    with pytest.raises(BudgetExceeded, match="this job alone asks for"):
+    with pytest.raises(BudgetExceeded, match="this job alone costs"):
         reserved(make_ledger(account, credits=credits, usd=usd), credits="6")
     assert committed(account) == 0
 

@@ -68,7 +68,11 @@ def test_a_version_deleted_before_its_event_has_a_job_that_says_so(application: 
         assert isinstance(application.submit(upload), Done)
     job = application.job()
     assert (job.status, job.error_code, job.source_version) == (JobStatus.CANCELLED, "SourceGone", upload.version_id)
-    assert (application.provider.processes, application.cloud.keys(), application.bus.sent) == ({}, set(), [])
+    assert (application.provider.processes, application.cloud.keys(), application.bus.kinds) == (
+        {},
+        set(),
+        ["Job Cancelled"],
+    )
 
 
 def test_an_object_without_a_version_that_is_gone_before_its_event_makes_no_job(plain: ApplicationUnderTest) -> None:

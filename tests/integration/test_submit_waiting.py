@@ -331,7 +331,11 @@ def test_a_source_deleted_while_its_job_waits_is_withdrawn(application: Applicat
     application.cloud.s3.delete_object(Bucket=INPUT, Key="a.jpg", VersionId=upload.version_id)
     application.deliver(upload)
     assert (application.job().status, application.job().error_code) == (JobStatus.CANCELLED, ErrorCode.SOURCE_GONE)
-    assert (application.cloud.keys(), application.bus.sent, application.provider.processes) == (set(), [], {})
+    assert (application.cloud.keys(), application.bus.kinds, application.provider.processes) == (
+        set(),
+        ["Job Cancelled"],
+        {},
+    )
 
 
 def test_a_source_deleted_while_its_submit_is_in_doubt_is_still_adopted(

@@ -69,7 +69,7 @@ def test_without_the_local_extras_a_command_says_what_to_install(arguments: list
     environment = {**os.environ, "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "from the checkout: pip install '.[local]'" in done.stderr
+    assert "in the checkout of Darkroom: pip install '.[local]'" in done.stderr
 
 
 @pytest.mark.parametrize("vendor", vendors())

@@ -101,7 +101,7 @@ def test_a_running_job_is_cancelled(application: ApplicationUnderTest) -> None:
 def test_a_cancellation_that_must_wait_is_said_to_be_noted(application: ApplicationUnderTest) -> None:
     job = sent(application)
     application.provider.cancels = False
-    assert "noted" in run("cancel", job.job_id).stdout
+    assert "saved" in run("cancel", job.job_id).stdout
     assert now(application, job).cancel_requested_at is not None
 
 
@@ -134,7 +134,7 @@ def test_all_that_ended_with_a_code_are_run_again(application: ApplicationUnderT
     other = refused(application, "c.jpg")
     answer = run("rerun", "--code", "providerfailed")
     assert "2 jobs ended with ProviderFailed" in answer.stdout
-    assert "had reserved 2 credits of topaz" in answer.stdout
+    assert "last runs reserved 2 credits of topaz" in answer.stdout
     assert {now(application, job).run for job in jobs} == {2}
     assert now(application, other).run == 1
 
@@ -185,7 +185,7 @@ def test_dead_letters_are_sent_again_until_there_are_none(stack: Stack) -> None:
     sqs, dead, intake = stack.queues
     for number in range(3):
         sqs.send_message(QueueUrl=dead, MessageBody=f"letter {number}")
-    assert "3 sent again" in run("redrive").stdout
+    assert "messages sent again: 3" in run("redrive").stdout
     found = sqs.receive_message(QueueUrl=intake, MaxNumberOfMessages=10)["Messages"]
     assert sorted(message["Body"] for message in found) == ["letter 0", "letter 1", "letter 2"]
     assert "Messages" not in sqs.receive_message(QueueUrl=dead)

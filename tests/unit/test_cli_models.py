@@ -119,7 +119,7 @@ def test_a_name_of_several_words_needs_no_quotes() -> None:
         (["standard", "v2"], "darkroom models topaz 'Standard V2'"),
         (["redefine", "topaz"], "darkroom models topaz Redefine"),
         (["Redefinee"], "did you mean a model: darkroom models topaz Redefine?"),
-        (["uwear", "Redefine"], "elsewhere it is: darkroom models topaz Redefine"),
+        (["uwear", "Redefine"], "Another provider has it: darkroom models topaz Redefine"),
         ([""], "Providers: "),
     ],
 )

@@ -101,7 +101,7 @@ def test_accounts_are_shown_and_a_drift_is_accepted(application: ApplicationUnde
 def test_a_vendor_that_shows_no_account_is_no_failure(application: ApplicationUnderTest) -> None:
     answer = run("reconcile", "--accept")
     assert answer.exit_code == 0
-    assert "shows no account" in answer.stdout
+    assert "the account cannot be read" in answer.stdout
 
 
 def refusal(code: str) -> ClientError:

@@ -35,8 +35,9 @@ def test_uploads_that_name_no_provider_get_the_stacks(environment: dict[str, str
 
 @pytest.mark.parametrize(
     ("text", "allowed"),
-    [("", ("topaz",)), ("topaz", ("topaz",)), ("topaz,aimlapi", ("topaz", "aimlapi")), (" topaz , aimlapi ", ("topaz", "aimlapi")),
-     ("topaz,unheard", ("topaz",)), ("Topaz", ("topaz",)), (",topaz,", ("topaz",)), (" , ", ("topaz",))],
+    [("", ("topaz",)), ("topaz", ("topaz",)), ("topaz,aimlapi", ("topaz", "aimlapi")),
+     (" topaz , aimlapi ", ("topaz", "aimlapi")), ("topaz,unheard", ("topaz",)),
+     ("Topaz", ("topaz",)), (",topaz,", ("topaz",)), (" , ", ("topaz",))],
 )  # fmt: skip
 def test_the_providers_that_uploads_may_name(text: str, allowed: tuple[str, ...]) -> None:
     assert Configuration({"ALLOWED_PROVIDERS": text}).allowed_providers(KNOWN) == allowed

@@ -145,7 +145,7 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("key", "why"), [("b\\c.jpg", "no plain path"), ("_failed/a.jpg", "own"), ("in the way/a.jpg", "in the way"),
+    ("key", "why"), [("b\\c.jpg", "no plain path"), ("_failed/a.jpg", "Darkroom writes"), ("in the way/a.jpg", "in the way"),
                      (f"{'x' * 300}.jpg", "name"), ("d/" * 600 + "a.jpg", "1024 bytes")],
 )  # fmt: skip
 def test_a_file_whose_result_has_no_place_is_left_out_alone(photo: Item, out: Path, key: str, why: str) -> None:

@@ -77,7 +77,7 @@ def test_a_row_is_flat() -> None:
     assert BARE.attributes.keys() == {
         "job_id", "run", "attempt", "status", "source_bucket", "source_key", "source_version", "source_order",
         "created_at", "deadline_at", "lease_until", "next_attempt_at", "denied_since",
-        "failing_since", "provider", "model", "settings", "label",
+        "failing_since", "provider", "model", "settings", "label", "lost_at", "lost_attempt",
         "process_id", "key_fingerprint", "credits_reserved", "credits_charged", "credits", "credit_price_usd", "cost_usd",
         "budget_month", "reserved_at", "output_bucket", "output_key", "output_format", "send_mode", "staged", "superseded",
         "error_code", "error", "submitted_at", "eta", "completed_at", "published_at", "cancel_requested_at", "due_at",

@@ -25,8 +25,8 @@ def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path)
         "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 WebP: web", "left out: 1 HEIC: phone",
         "left out: 1 hidden: ", "left out: 1 empty: empty", "left out: 1 no picture: notes",
     ]  # fmt: skip
-    assert said[2].endswith("topaz takes none. Convert them first, or use --set provider=oxen.")
-    assert "Convert them first." in said[3]
+    assert said[2].endswith("topaz does not take this format. Convert the files first, or use --set provider=oxen.")
+    assert "Convert the files first." in said[3]
 
 
 def test_a_format_that_the_provider_takes_is_a_picture(tmp_path: Path) -> None:

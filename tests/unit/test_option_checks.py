@@ -35,12 +35,12 @@ WRONG_SETTINGS = {
     "provider=topas": "--set: provider='topas' is not known; did you mean topaz?",
     "max_credits=few": "--set: max_credits='few' is not valid; allowed: a plain number of credits, 0 or more",
     "scale": "'scale' is not of the form key=value, as in scale=2.",
-    "prompt=two\nlines": "prompt: S3 carries no such value.",
+    "prompt=two\nlines": "prompt: S3 cannot store this value.",
 }
 WRONG_FAULTS = {
-    "nonsense": "--fault topaz/nonsense: unknown fault 'nonsense'; known: ",
-    "failed_job:submitt": "--fault topaz/failed_job:submitt: failed_job strikes submit, not 'submitt'",
-    "topas/failed_job": "The fault 'topas/failed_job' is for 'topas'; there are simulators of aimlapi, oxen, topaz, uwear.",
+    "nonsense": "--fault topaz/nonsense: unknown fault 'nonsense'; use one of ",
+    "failed_job:submitt": "--fault topaz/failed_job:submitt: the fault failed_job cannot strike 'submitt'; use one of submit",
+    "topas/failed_job": "The injected fault 'topas/failed_job' is for 'topas', which has no simulator. Allowed: ",
 }
 
 

@@ -60,7 +60,7 @@ def test_the_real_key_is_in_no_text() -> None:
 
 @pytest.mark.parametrize("settings", [{"provider": "oxen"}, {"Provider": "Oxen"}])
 def test_a_provider_that_is_not_served_is_refused_with_the_reason_and_the_cure(settings: dict[str, str]) -> None:
-    with pytest.raises(NotServed, match=r"fetch pictures by link.*AllowedProviders=topaz,oxen"):
+    with pytest.raises(NotServed, match=r"fetch pictures from this machine.*AllowedProviders=topaz,oxen"):
         cast(REAL, {}).check(settings)
 
 

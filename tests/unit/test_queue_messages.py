@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom import queue_messages, timestamps
-from darkroom.model import Job, JobDue, JobStatus, ProviderProcess, Reservation, Upload
+from darkroom.model import TERMINAL, Job, JobDue, JobStatus, ProviderProcess, Reservation, Upload
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2] / "events"
@@ -157,6 +157,6 @@ def test_every_public_name_is_an_attribute_of_a_job() -> None:
 
 
 @pytest.mark.parametrize("status", JobStatus)
-def test_only_completed_failed_and_rejected_jobs_have_events(status: JobStatus) -> None:
+def test_every_end_but_a_skip_and_every_doubt_has_an_event(status: JobStatus) -> None:
     announced = replace(JOB, status=status).status in queue_messages.DETAIL_TYPES
-    assert announced == (status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.REJECTED))
+    assert announced == (status is JobStatus.IN_DOUBT or (status in TERMINAL and status is not JobStatus.SKIPPED))

@@ -1,6 +1,6 @@
-"""The adapters of one process: what fulfils each port, and what adapters share. It must not know the use cases.
+"""Makes the adapters of one process, one for each port, and the parts that adapters share. It must not know the use cases.
 
-A module is imported where its adapter is made, so that a cold start loads only what its function needs.
+Each module is imported where its adapter is made, so that a cold start loads only what its function needs.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from darkroom.configuration import Configuration
     from darkroom.model import Limits
 
-# Libraries that print whole URLs or headers below WARNING: httpx logs every request's URL at INFO.
+# Libraries that log whole URLs or headers below WARNING. For example, httpx logs the URL of every request at INFO.
 CHATTY_LOGGERS = ("httpx", "httpcore", "urllib3", "botocore", "boto3", "s3transfer")
 
 
 def quiet_loggers() -> None:
-    """Keep links and keys out of the logs, whatever the root logger's level is."""
+    """Keep links and keys out of the logs, at any level of the root logger."""
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def utc_now() -> datetime:
-    """Return the time of this machine."""
+    """Return the current time of this machine, as aware UTC."""
     return datetime.now(UTC)
 
 
 class Adapters:
-    """One property for each adapter, which is made when it is first used, once. `Container` explains the arguments."""
+    """Has one property for each adapter. An adapter is made once, when it is first used. `Container` explains the arguments."""
 
     def __init__(
         self,
@@ -60,10 +60,11 @@ class Adapters:
         self._made = cache(self._make)
         if unknown := replaced.keys() - vars(Adapters).keys():
             raise TypeError(f"there is no adapter named {', '.join(sorted(unknown))}")
-        vars(self).update(replaced)  # as if these properties had been read before
+        vars(self).update(replaced)  # a cached_property takes its value from here
 
     def client(self, service: str) -> Any:
-        """Return the service's client, which is made when it is first used, once: an idle sweep uses one of six."""
+        """Return a client of the AWS service. It is made once, when it is first used, because an idle sweep uses only one of six
+        clients."""
         return LazyClient(service, self._made)
 
     def _make(self, service: str) -> Any:
@@ -72,7 +73,7 @@ class Adapters:
 
     @cached_property
     def clock(self) -> ports.Clock:
-        """The clock."""
+        """The clock of this machine."""
         return utc_now
 
     @cached_property
@@ -82,35 +83,35 @@ class Adapters:
 
     @cached_property
     def ledger_table(self) -> LedgerTable:
-        """The ledger's table, which all DynamoDB adapters share."""
+        """The ledger's DynamoDB table, which several adapters share."""
         from darkroom.aws.ledger_table import LedgerTable
 
         return LedgerTable(self.client("dynamodb"), self.configuration.text("LEDGER_TABLE"))
 
     @cached_property
     def ledger(self) -> ports.Ledger:
-        """The ledger as workers write it."""
+        """The adapter through which workers write the ledger."""
         from darkroom.aws.ledger import DynamoLedger
 
         return DynamoLedger(self.ledger_table, self.limits)
 
     @cached_property
     def operator_ledger(self) -> ports.OperatorLedger:
-        """The ledger as operators change it."""
+        """The adapter through which operators change the ledger."""
         from darkroom.aws.operator_ledger import DynamoOperatorLedger
 
         return DynamoOperatorLedger(self.ledger_table)
 
     @cached_property
     def sweep_queries(self) -> ports.SweepQueries:
-        """The ledger as the sweep queries it."""
+        """The adapter through which the sweep queries the ledger."""
         from darkroom.aws.sweep_queries import DynamoSweepQueries
 
         return DynamoSweepQueries(self.ledger_table)
 
     @cached_property
     def provider_accounts(self) -> ports.ProviderAccounts:
-        """The ledger's sums for the providers' accounts."""
+        """The adapter for the ledger's sums and the comparisons with the providers' accounts."""
         from darkroom.aws.account_comparisons import DynamoProviderAccounts
 
         return DynamoProviderAccounts(self.ledger_table)
@@ -169,14 +170,14 @@ class Adapters:
 
     @cached_property
     def events(self) -> ports.EventBus:
-        """Where the ends of jobs are published."""
+        """The event bus on which the ends of jobs are published."""
         from darkroom.aws.event_bus import EventBridgeBus
 
         return EventBridgeBus(self.client("events"))
 
     @cached_property
     def alerts(self) -> ports.Alerts:
-        """Calls for a person, printed if one runs this process, else counted."""
+        """The alerts. They are logged if a person runs this process, and otherwise counted as metrics."""
         from darkroom.aws.metric_alerts import LoggedAlerts, MetricAlerts
 
         return LoggedAlerts() if self._interactive else MetricAlerts()
@@ -190,7 +191,8 @@ class Adapters:
 
     @cached_property
     def tls_context(self) -> ssl.SSLContext:
-        """The context of all connections: loading its certificates takes as long as making a client."""
+        """The TLS context of all connections. They share it, because loading its certificates takes as long as making a
+        client."""
         from darkroom.providers.http_client import tls_context
 
         return tls_context()
@@ -205,7 +207,7 @@ class Adapters:
 
     @cached_property
     def providers(self) -> Mapping[str, ports.Provider]:
-        """The providers by name. Each is made when a job first needs it: a run seldom needs more than one."""
+        """The providers by name. Each is made when it is first used, because an invocation seldom needs more than one."""
         urls = {name: self.configuration.text(f"{name.upper()}_BASE_URL") for name in ADAPTERS}
         return LazyMapping(
             urls, lambda name: build(name, urls[name], self.api_keys, self.http, lambda: self.tls_context)
@@ -213,7 +215,7 @@ class Adapters:
 
     @cached_property
     def retention(self) -> Mapping[str, timedelta]:
-        """How long each provider keeps a result. A catalog is read when it is first needed: poll and sweep need none."""
+        """Provider → how long it keeps a result. A catalog is read when it is first used, because poll and sweep need none."""
         return LazyMapping(ADAPTERS, _retention)
 
 

@@ -1,7 +1,7 @@
-"""Model settings: which of the resolved settings a model takes, and whether it takes their values. Pure.
+"""Checks which of the resolved settings a model takes, and whether it takes their values. All functions are pure.
 
-A setting that the object itself carries must fit, or it raises InvalidSetting; one that a stack default gives may be dropped
-with a note. This module must not choose the model, and must not know sizes of images or prices.
+A setting on the object itself must fit the model; otherwise InvalidSetting is raised. A setting from the stack's defaults that
+does not fit is dropped, and a note says so. This module must not choose the model, and must not know sizes of images or prices.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from darkroom.errors import InvalidSetting
 from darkroom.model import ResolvedSetting
 from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, quoted
 
-DEFAULT_LAYER = "default"  # the layer of a value that no layer gave and the catalog does
-# The bounds of `scale` are ours: below 1 the job would pay to lose pixels, and no model takes more than 16.
+DEFAULT_LAYER = "default"  # the layer's name for a value that comes from the catalog
+# The bounds of `scale` are our own choice. Below 1, the job would pay to lose pixels, and no model takes more than 16.
 OUR_CHOICE = "our own choice, 2026-11"
 SCALE = Parameter("scale", "scale", Kind.DECIMAL, Decimal(1), Decimal(16), source=OUR_CHOICE)
 SYNCHRONOUS = Parameter("synchronous", "", Kind.BOOL, source=OUR_CHOICE)
@@ -27,8 +27,8 @@ CONDITIONAL_KEYS = frozenset({"scale", "input_by", "synchronous"})  # Darkroom's
 def accepted_settings(
     settings: Settings, provider_catalog: Catalog, model: Model, notes: list[str]
 ) -> dict[str, ResolvedSetting]:
-    """Return the settings that the model takes, with the defaults of its required ones. Any other setting raises
-    InvalidSetting if the object itself has it; otherwise it is dropped and noted."""
+    """Return the settings that the model takes, and the defaults of its required parameters. Any other setting is dropped, and a
+    note is added to `notes`. Raises InvalidSetting if the object itself carries such a setting."""
     required = [parameter for parameter in model.parameters.values() if parameter.required]
     accepted = {parameter.name: ResolvedSetting(parameter.default or "", DEFAULT_LAYER) for parameter in required}
     for name, resolved in settings.values.items():
@@ -61,12 +61,12 @@ def takes(model: Model, name: str) -> bool:
 def resolve_size_conflict(
     accepted: dict[str, ResolvedSetting], model: Model, layers: Sequence[str], notes: list[str]
 ) -> None:
-    """Drop the weaker of `scale` and another setting of size, which exclude each other. Raises InvalidSetting if both come
-    from the same layer, or both from the object itself."""
+    """If `scale` and another setting of size are both set, drop the one from the weaker layer, because they exclude each other.
+    Raises InvalidSetting if both come from the same layer, or both from the object itself."""
     for side in (*sizing.SIZE_KEYS, *filter(None, [model.factor_parameter])):
         if "scale" not in accepted or side not in accepted:
             continue
-        if accepted[side].layer == DEFAULT_LAYER:  # it is only the default of a required parameter
+        if accepted[side].layer == DEFAULT_LAYER:  # nobody set it; it is the default of a required parameter
             del accepted[side]
             continue
         ranks = {name: layers.index(accepted[name].layer) for name in ("scale", side)}
@@ -94,17 +94,17 @@ def check_value(name: str, resolved: ResolvedSetting, model: Model) -> str:
 
 
 def fill_in_needs(model: Model, accepted: dict[str, ResolvedSetting], values: dict[str, str], notes: list[str]) -> None:
-    """Add what the vendor wants with a parameter that is true and nobody has set: without it, the vendor may ignore the
-    parameter and bill the job."""
+    """Add the parameters that the vendor requires together with a parameter that is true, unless they are set. Without them, the
+    vendor may ignore the parameter and still bill the job."""
     for name in [name for name, value in values.items() if value == "true" and name in model.parameters]:
         for needed, value in model.parameters[name].needs.items():
             if needed in model.parameters and needed not in values:
                 accepted[needed], values[needed] = ResolvedSetting(value, DEFAULT_LAYER), value
-                notes.append(f"{name}=true needs {needed}; {value} is filled in")
+                notes.append(f"{name}=true needs {needed}; {needed}={value} is added")
 
 
 def _parameter(name: str, model: Model) -> Parameter:
-    """Return the parameter that describes the key: one of the model's or of Darkroom's own."""
+    """Return the parameter for the key `name`. It is one of the model's parameters or one of Darkroom's own."""
     match name:
         case "scale":
             return SCALE

@@ -1,4 +1,4 @@
-"""The configuration: reads and checks the values of a function's environment variables. Pure; the caller passes them in."""
+"""Reads and checks the values of a function's environment variables. All functions are pure; the caller passes the variables."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from decimal import Decimal, InvalidOperation
 
 from darkroom.model import Limits, Spelling
 
-# A number of the ledger has at most 38 digits. A price times an amount has as many as both together.
+# A number of the ledger has at most 38 digits. The product of a price and an amount has up to the sum of their digits.
 MAX_DIGITS = 18
 
 
 class BadConfiguration(RuntimeError):
-    """A stack parameter is malformed. The operator must correct it and deploy again; uploads wait in the queue meanwhile."""
+    """A stack parameter is malformed. The operator must correct it and deploy again. Until then, uploads wait in the queue."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A function's environment variables, as the template sets them. Each property and method raises BadConfiguration for a
-    malformed value."""
+    """Gives the values of a function's environment variables, which the template sets. Each property and method raises
+    BadConfiguration for a malformed value."""
 
     environment: Mapping[str, str] = field(repr=False)
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Return a variable, or the default. Raises BadConfiguration if there is neither."""
+        """Return the variable `name`, or `default` if it is not set. Raises BadConfiguration if there is no default either."""
         value = self.environment.get(name, default)
         if value is None:
             raise BadConfiguration(f"the function has no environment variable {name}; deploy the template again")
@@ -33,12 +33,12 @@ class Configuration:
 
     @property
     def provider(self) -> str:
-        """The provider of uploads that name none."""
+        """The provider of uploads that name no provider."""
         return self.text("PROVIDER", "topaz")
 
     def allowed_providers(self, known: Collection[str]) -> tuple[str, ...]:
-        """Return the providers that uploads may name: those of AllowedProviders that are known, or Provider alone if the
-        parameter is empty."""
+        """Return the providers that uploads may name. They are the known ones among AllowedProviders, or only the stack's default
+        provider if that parameter is empty."""
         given = [name.strip().lower() for name in self.text("ALLOWED_PROVIDERS", "").split(",") if name.strip()]
         allowed = tuple(name for name in given if name in known)
         if given and not allowed:
@@ -47,12 +47,12 @@ class Configuration:
 
     @property
     def tag_prefix(self) -> str:
-        """The prefix of the tags that are settings; empty = all tags."""
+        """The prefix of tags that are settings; empty = all tags may be settings."""
         return self.text("TAG_PREFIX", "")
 
     @property
     def metadata_prefix(self) -> str | None:
-        """The prefix of the metadata names that are settings; empty = all names, None = metadata is not read."""
+        """The prefix of metadata names that are settings; empty = all names may be settings, None = metadata is not read."""
         choice = self.text("METADATA_SETTINGS", "").strip().lower()
         if choice not in ("", "on", "prefixed", "off"):
             raise BadConfiguration(
@@ -66,12 +66,12 @@ class Configuration:
 
     @property
     def prefix(self) -> str:
-        """The prefix that keys of uploads must have; empty = none."""
+        """The prefix that the keys of uploads must have; empty = any key is allowed."""
         return self.text("INPUT_PREFIX", "")
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """The suffixes of which keys of uploads must have one; empty = any."""
+        """The allowed suffixes of the keys of uploads; empty = any suffix is allowed."""
         return tuple(filter(None, (part.strip() for part in self.text("INPUT_SUFFIXES", "").split(","))))
 
     @property
@@ -81,7 +81,8 @@ class Configuration:
 
     @property
     def output_bucket(self) -> str:
-        """The bucket for results. Raises BadConfiguration if it is also the input bucket: each result would be an upload."""
+        """The bucket for results. Raises BadConfiguration if it is also the input bucket, because then each result would be a new
+        upload."""
         bucket = self.text("OUTPUT_BUCKET")
         if bucket == self.text("INPUT_BUCKET", ""):
             raise BadConfiguration(
@@ -91,8 +92,8 @@ class Configuration:
         return bucket
 
     def limits(self, known: Collection[str]) -> Limits:
-        """Return the stack's spending limits. `known` are the names of all providers: a limit for any other name raises
-        BadConfiguration, because it would limit nothing."""
+        """Return the stack's spending limits. `known` has the names of all providers. A limit for any other name would limit
+        nothing, so it raises BadConfiguration."""
         return Limits(
             monthly_credits=self._limits_by_provider("MonthlyCreditLimit", "MONTHLY_CREDIT_LIMIT", known),
             monthly_usd=_parse_number("MonthlyBudgetUsd", self.text("MONTHLY_BUDGET_USD", "0")),
@@ -101,8 +102,8 @@ class Configuration:
         )
 
     def spellings(self, known: Collection[str]) -> dict[str, Spelling]:
-        """Return provider → spelling of its settings, as SettingSpelling says: `topaz=snake,…`. Raises BadConfiguration for an
-        unknown provider or spelling, and for a provider that is named twice."""
+        """Return provider → spelling of its settings, from the stack parameter SettingSpelling (`topaz=snake,…`). Raises
+        BadConfiguration for an unknown provider or spelling, and for a provider that is named twice."""
         spellings: dict[str, Spelling] = {}
         for part in filter(None, (part.strip() for part in self.text("SETTING_SPELLING", "").split(","))):
             name, _, word = (piece.strip().lower() for piece in part.partition("="))
@@ -115,7 +116,7 @@ class Configuration:
         return spellings
 
     def _limits_by_provider(self, parameter: str, name: str, known: Collection[str]) -> dict[str, Decimal]:
-        """Return the limits that are not 0, which means no limit."""
+        """Return the limits of the providers that have one. The value 0 means no limit."""
         return {
             provider: amount for provider, amount in self._amounts_by_provider(parameter, name, known).items() if amount
         }
@@ -127,8 +128,8 @@ class Configuration:
 def parse_amounts_by_provider(
     parameter: str, text: str, default_provider: str, known: Collection[str]
 ) -> dict[str, Decimal]:
-    """Parse `500`, an amount for the default provider, or `topaz=500,aimlapi=20000000`. Raises BadConfiguration for an invalid
-    amount, and for a provider that is not known or is named twice."""
+    """Return provider → amount from a text such as `topaz=500,aimlapi=20000000`. In `500`, the amount is for the default
+    provider. Raises BadConfiguration for an invalid amount, and for a provider that is unknown or named twice."""
     amounts: dict[str, Decimal] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, amount = part.rpartition("=")
@@ -156,8 +157,8 @@ def _parse_number(parameter: str, text: str) -> Decimal:
 
 
 def _count_digits(number: Decimal) -> int:
-    """Return the number of digits of the number when it is written out, without leading zeros and trailing zeros of its
-    fraction."""
+    """Return the number of digits of the number when it is written without an exponent. Leading zeros, and trailing zeros of the
+    fraction, are not counted."""
     if not number:
         return 1
     fraction = max(-number.normalize().as_tuple().exponent, 0)  # type: ignore[operator]  # finite: an integer

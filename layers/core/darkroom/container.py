@@ -1,6 +1,6 @@
-"""Makes the use cases of one process, with the adapters that each needs. No other module reads the environment.
+"""Makes the use cases of one process, each with the adapters that it needs. No other module reads the environment.
 
-A module is imported where its part is made, so that a cold start loads only what its function needs.
+Each module is imported where its part is made, so that a cold start loads only what its function needs.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Container:
-    """Holds the use cases of one process. Each is made once, at its first use; a new container has read nothing yet.
+    """Holds the use cases of one process. Each use case is made once, when it is first used.
 
-    A part raises BadConfiguration if what it needs of the environment is missing or malformed.
+    A property raises BadConfiguration if an environment variable that it needs is missing or malformed.
 
-    `clients` makes the client of an AWS service, and `credentials` returns the credentials of these clients; by default, both
-    come from one botocore session. `interactive` says that a person runs the process: alerts are printed, not counted.
-    `replaced` has adapters under their names in `Adapters`; they are used as they are. Raises TypeError for an unknown name.
+    `clients` makes the client of an AWS service, and `credentials` returns the credentials of these clients. By default, both
+    come from one botocore session. If `interactive` is true, a person runs the process, so alerts are logged and not counted.
+    `replaced` maps names of properties of `Adapters` to objects that are used in their place. Raises TypeError for an unknown
+    name.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class Container:
 
     @cached_property
     def retiring_models(self) -> RetiringModels:
-        """What counts the jobs on models that retire soon, for the sweep."""
+        """Counts the jobs on models that retire soon. The sweep uses it."""
         from darkroom.pipeline.retiring_models import RetiringModels
 
         return RetiringModels(
@@ -160,7 +161,7 @@ class Container:
 
     @cached_property
     def reconciliation(self) -> Reconcile:
-        """What compares the ledger with the providers' accounts, for the sweep and for an operator's command."""
+        """Compares the ledger with the providers' accounts. The sweep and an operator's command use it."""
         from darkroom.pipeline.account_reconciliation import Reconcile
 
         return Reconcile(
@@ -172,7 +173,7 @@ class Container:
 
     @cached_property
     def operate(self) -> OperatorCommands:
-        """The operator's commands. They need the environment of submit."""
+        """The operator's commands. They need the environment variables of the submit function."""
         from darkroom.pipeline.operator_commands import OperatorCommands
 
         return OperatorCommands(
@@ -191,7 +192,7 @@ class Container:
 
     @cached_property
     def dispatch(self) -> Dispatch:
-        """What sends a claimed job to its provider: it quotes, reserves, submits and binds."""
+        """Sends a claimed job to its provider: it quotes, reserves, submits and binds."""
         from darkroom.pipeline.circuit_breaker import CircuitBreaker
         from darkroom.pipeline.dispatch import Dispatch
 
@@ -215,7 +216,7 @@ class Container:
 
     @cached_property
     def quote(self) -> Quote:
-        """What finds an upload's settings, its plan and its price, without spending anything."""
+        """Works out an upload's settings, plan and price, without spending anything."""
         from darkroom.pipeline.quote import Quote
 
         return Quote(
@@ -232,7 +233,8 @@ class Container:
 
     @cached_property
     def probe(self) -> Probe:
-        """What finds out which spelling a provider honours, for an operator's command. It needs the environment of submit."""
+        """Finds out whether a provider honours setting names in snake_case or camelCase. An operator's command uses it. It needs
+        the environment variables of the submit function."""
         from darkroom.pipeline.spelling_probe import Probe, TellingQuote
 
         told = {field.name: getattr(self.quote, field.name) for field in fields(self.quote)}
@@ -246,7 +248,7 @@ class Container:
 
     @cached_property
     def binding(self) -> Binding:
-        """What writes an accepted process id to its job and starts the job's execution."""
+        """Writes an accepted process id to its job and starts the job's execution."""
         from darkroom.pipeline.process_binding import Binding
 
         return Binding(
@@ -258,7 +260,7 @@ class Container:
 
     @cached_property
     def settlement(self) -> Settlement:
-        """What ends a job: it settles the credits, writes the report and publishes the event."""
+        """Ends jobs: it settles the credits, writes the report and publishes the event."""
         from darkroom.pipeline.settlement import Settlement
 
         return Settlement(
@@ -271,14 +273,14 @@ class Container:
 
     @cached_property
     def retries(self) -> Retries:
-        """What decides when a job that has to wait is tried again, and writes it to the ledger."""
+        """Decides when a job is tried again, and writes that time to the ledger."""
         from darkroom.pipeline.submit_retries import Retries
 
         return Retries(self.adapters.ledger, self.settlement, self.adapters.clock)
 
     @cached_property
     def in_doubt(self) -> InDoubt:
-        """What finds out whether a submit whose answer was lost reached the provider."""
+        """Finds out whether the provider accepted a submit whose answer was lost."""
         from darkroom.pipeline.in_doubt_lookup import InDoubt
 
         return InDoubt(
@@ -292,5 +294,5 @@ class Container:
 
 
 def of_this_process() -> Container:
-    """Return a container of this process's environment, which is read when the parts are made."""
+    """Return a container for this process's environment. The environment is read when a part is made."""
     return Container(os.environ)

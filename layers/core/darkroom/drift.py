@@ -1,7 +1,7 @@
-"""Drift: compares a catalog with what its vendor says today, and with the calendar. Pure.
+"""Finds drift of a catalog: differences between the catalog and its vendor's answers of today or the calendar. Pure functions.
 
-The caller hands in today and the vendor's answers. What cannot be compared is no drift: a vendor that publishes no price has none
-here. This module must not ask a vendor.
+The caller passes today's date and the vendor's answers; this module must not ask a vendor. A fact that cannot be compared counts
+as no drift, for example the price if the vendor publishes none.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from darkroom.model import Estimate, ImageFacts, ImageFormat, Limits, Plan
 from darkroom.setting_layers import resolve, tag_layer
 
 SMALL = ImageFacts(ImageFormat.PNG, 24, 16)
-LARGE_MEGAPIXELS = Decimal(96)  # of a result: a rate that differs shows in its price
+LARGE_MEGAPIXELS = Decimal(
+    96
+)  # a result of this size; its price shows if the vendor's price for a megapixel has changed
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
 
 
 class Kinds(StrEnum):
-    """What has changed."""
+    """The kinds of drift: what has changed at the vendor."""
 
     PAST = "past its date"
     NEW = "new"
@@ -37,7 +39,7 @@ class Kinds(StrEnum):
 
 @dataclass(frozen=True)
 class Drift:
-    """One difference between the catalog and the vendor or the calendar."""
+    """One difference between the catalog and its vendor or the calendar."""
 
     kind: Kinds
     provider: str
@@ -47,16 +49,16 @@ class Drift:
 
 @dataclass(frozen=True)
 class Question:
-    """A plan whose estimate tells whether the vendor still takes it, and at which price."""
+    """A plan to ask the vendor's estimate about. The answer shows whether the vendor still takes the plan, and its price."""
 
     model: Model
-    what: str  # which bound it tries; empty for the plain model
+    what: str  # the bound of a parameter that the plan tries; empty for the model without settings
     plan: Plan
     facts: ImageFacts
 
 
 def past_dates(book: Catalog, today: date) -> list[Drift]:
-    """Return the models of the catalog that are past the first day on which they may be gone."""
+    """Return a drift for each model of the catalog whose first announced day of retirement has come."""
     return [
         Drift(Kinds.PAST, book.provider, model.name, f"announced for {model.lifecycle.warns_on}")
         for model in book.models.values()
@@ -65,7 +67,8 @@ def past_dates(book: Catalog, today: date) -> list[Drift]:
 
 
 def names(book: Catalog, offered: Iterable[str], prefix: str) -> list[Drift]:
-    """Compare the models' names with those that the vendor lists. Names that do not begin with the prefix are not for us."""
+    """Compare the names of the catalog's models with the names that the vendor lists. Listed names without `prefix` are
+    ignored."""
     ours, theirs = {model.wire for model in book.models.values()}, {name for name in offered if name.startswith(prefix)}
     return [
         *(Drift(Kinds.GONE, book.provider, name, "the vendor does not list it") for name in sorted(ours - theirs)),
@@ -74,7 +77,7 @@ def names(book: Catalog, offered: Iterable[str], prefix: str) -> list[Drift]:
 
 
 def schema(book: Catalog, model: Model, properties: Mapping[str, Any]) -> list[Drift]:
-    """Compare a model's parameters with the properties of the vendor's JSON schema for it."""
+    """Compare a model's parameters with `properties`, those of the vendor's JSON schema for the model."""
 
     def narrower(what: str) -> Drift:
         return Drift(Kinds.NARROWER, book.provider, model.name, what)
@@ -101,7 +104,8 @@ def _wire_words(parameter: Parameter) -> set[str]:
 
 
 def questions(book: Catalog, today: date) -> Iterator[Question]:
-    """Yield what to ask the vendor's estimate: every model that is not retired, at its rate, and every bound of it."""
+    """Yield the questions for the vendor's estimate: each model that is not retired, at its smallest price and for a large
+    result, and each bound of its parameters."""
     for model in book.models.values():
         if model.lifecycle.is_retired(today):
             continue
@@ -119,7 +123,7 @@ def questions(book: Catalog, today: date) -> Iterator[Question]:
 
 def _bounds(parameter: Parameter) -> list[str]:
     if parameter.name in ("output_width", "output_height", "output_format"):
-        return []  # the sides are tried by their product; formats are settled by planning
+        return []  # `questions` tries both sides together, and planning checks the formats
     match parameter.kind:
         case Kind.BOOL:
             return ["true", "false"]
@@ -139,12 +143,13 @@ def _asked(
     try:
         plan = planning.plan(settings, facts, 1, NO_LIMITS, today)
     except Refusal:
-        return  # the catalog itself does not allow this combination
+        return  # the catalog does not allow this combination, so there is nothing to ask
     yield Question(model, what, plan, facts)
 
 
 def verdict(book: Catalog, question: Question, estimate: Estimate | None) -> Drift | None:
-    """Return the drift that an estimate shows; None if it shows none. None as the estimate: the vendor refused."""
+    """Return the drift that the vendor's estimate shows, or None if it shows none. `estimate` is None if the vendor refused the
+    question."""
     drift = Drift(Kinds.GONE, book.provider, question.model.name, "the vendor refuses an estimate for it")
     if estimate is None:
         narrower = f"the vendor refuses {question.what}"

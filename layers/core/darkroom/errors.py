@@ -1,6 +1,6 @@
-"""The errors: every way in which a job can go wrong, with its public error code. Nothing here knows a vendor or AWS.
+"""The exceptions of Darkroom, and the public error codes of jobs. This module knows no vendor and no part of AWS.
 
-The tree, by who must act::
+The tree of exceptions. The middle column says who must act::
 
     DarkroomError
     ├── Refusal                a job is rejected or ends; has an ErrorCode
@@ -10,17 +10,18 @@ The tree, by who must act::
     │   ├── ImageTooLarge          uploader   more bytes or megapixels than the model's limit
     │   ├── PriceAboveLimit        uploader   costs more than max_credits or MaxCreditsPerJob
     │   ├── OutputCollision        uploader   another source has claimed the output key
-    │   ├── SourceUnreadable       operator   the object is archived, or nobody lets Darkroom read it
+    │   ├── SourceUnreadable       operator   the object is archived, or Darkroom is not allowed to read it
     │   ├── BudgetExceeded         operator   the rest of the month's budget is less than the price
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
-    ├── ProviderSilent         –          the vendor did not answer the question, for one of three reasons
+    ├── ProviderSilent         –          the vendor did not answer the request, for one of three reasons
     │   ├── OperatorFault          operator   AuthFailed or OutOfCredits; the job waits
+    │   │   └── KeyMissing             operator   the secret has no usable API key for the vendor
     │   ├── Throttled              nobody     the vendor asks to retry later; nothing was accepted
     │   └── ProviderUnavailable    nobody     a read got no usable answer; repeat it
     ├── NothingSent            nobody     no byte reached the vendor
-    ├── SubmitInDoubt          us         the vendor may or may not have accepted
+    ├── SubmitInDoubt          us         the vendor may or may not have accepted the submit
     ├── ProcessUnknown         us         the vendor does not know this process id
-    ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch it again
+    ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch the result again
     │   └── OutputBusy             nobody     another version's result is being written to the same key
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── LostClaim              nobody     another worker owns the job now; change nothing
@@ -30,11 +31,12 @@ The tree, by who must act::
     ├── SourceDenied           operator   the object may not be read now; the job is tried again for a while
     └── SourceGone             uploader   the object or its version does not exist any more
 
-A read of a process, a list or an account handles all three kinds of ProviderSilent alike. A submit, or the estimate before it,
-does not: OperatorFault opens the provider's circuit. Throttled lets the job wait. ProviderUnavailable lets the job wait if
-nothing was sent yet, and counts as a doubt afterwards.
+Reads of a process, a list or an account handle the three kinds of ProviderSilent in the same way. Submits, and the estimates
+before them, handle each kind differently. OperatorFault opens the provider's circuit. Throttled lets the job wait.
+ProviderUnavailable lets the job wait if nothing was sent yet; after the submit, nobody knows whether the vendor accepted it.
 
-A message names the key, the value, what is allowed and the nearest valid value. No message contains a link or an API key.
+The message about a setting names its key, its value, the allowed values and the nearest valid one. No message contains a link or
+an API key.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class ErrorCode(StrEnum):
     OUTPUT_COLLISION = "OutputCollision"
 
 
-# What a person does about each code; reports carry it as `cure`, docs/errors.md repeats it (a test compares).
+# Each code → what a person must do. Reports contain the text as `cure`. A test checks that docs/errors.md has the same texts.
 CURES: dict[ErrorCode, str] = {
     ErrorCode.INVALID_SETTING: "Correct the tag or setting named in the message and upload the object again.",
     ErrorCode.UNKNOWN_MODEL: "Set `model` to one of the names in the message and upload the object again.",
@@ -90,7 +92,7 @@ CURES: dict[ErrorCode, str] = {
         "Put a valid API key into the stack's secret. Then run `darkroom rerun --code AuthFailed`."
     ),
     ErrorCode.TIMED_OUT: (
-        "The job was not done within JobDeadlineHours. Raise it if necessary. "
+        "The job was not done within JobDeadlineHours. Raise that parameter if necessary. "
         "Then run `darkroom rerun --code TimedOut`."
     ),
     ErrorCode.RESULT_LOST: (
@@ -117,13 +119,13 @@ class Refusal(DarkroomError):
 
 
 class InvalidSetting(Refusal):
-    """A setting's key or value is wrong. The message says which, what is allowed, and the closest valid names."""
+    """A setting's key or value is wrong. The message names it, and says which keys or values are allowed or nearest."""
 
     code = ErrorCode.INVALID_SETTING
 
 
 class UnknownModel(Refusal):
-    """The setting `model` is not a model that the chosen provider offers, or no longer."""
+    """The setting `model` does not name a model that the chosen provider offers, or the provider has retired the model."""
 
     code = ErrorCode.UNKNOWN_MODEL
 
@@ -159,24 +161,24 @@ class OutputCollision(Refusal):
 
 
 class SourceUnreadable(Refusal):
-    """The object is archived, or could not be read for a quarter of an hour. The message says who must do what."""
+    """The object is archived, or Darkroom could not read it for a quarter of an hour. The message says who must do what."""
 
     code = ErrorCode.SOURCE_UNREADABLE
 
 
 class ProviderRejected(Refusal):
-    """The vendor refused the submit with a 4xx for which a retry does not help. It accepted and charged nothing."""
+    """The vendor refused the submit, and a retry would not help. It accepted and charged nothing."""
 
     code = ErrorCode.PROVIDER_REJECTED
 
 
 class ProviderSilent(DarkroomError):
-    """The vendor did not answer the question. That proves nothing about earlier submits."""
+    """The vendor did not answer the request. That proves nothing about earlier submits."""
 
 
 class OperatorFault(ProviderSilent):
-    """The owner of the vendor's account must act: AuthFailed (401, 403) or OutOfCredits (402, 412, 425). Nothing was
-    accepted."""
+    """The owner of the account at the vendor must act. The code is AuthFailed (401, 403) or OutOfCredits (402, 412, 425). Nothing
+    was accepted."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -199,7 +201,7 @@ class Throttled(ProviderSilent):
 
 
 class ProviderUnavailable(ProviderSilent):
-    """A call that spends nothing got no usable answer. It may be repeated."""
+    """A call that spends nothing got no usable answer. The call may be repeated."""
 
 
 class NothingSent(DarkroomError):
@@ -207,7 +209,7 @@ class NothingSent(DarkroomError):
 
 
 class SubmitInDoubt(DarkroomError):
-    """A submit timed out, broke off or was answered with a 5xx after its first byte: the vendor may have accepted it."""
+    """A submit timed out, broke off or got a 5xx after its first byte was sent, so the vendor may have accepted it."""
 
 
 class ProcessUnknown(DarkroomError):
@@ -215,7 +217,8 @@ class ProcessUnknown(DarkroomError):
 
 
 class ResultNotReady(DarkroomError):
-    """The result or its link is not available or not complete yet. Nothing was published; fetch it again with a new link."""
+    """The result or its link is not available or not complete yet. Nothing was published. The caller may fetch the result again
+    with a new link."""
 
 
 class OutputBusy(ResultNotReady):
@@ -231,17 +234,17 @@ class UnsafeLink(DarkroomError):
 
 
 class LostClaim(DarkroomError):
-    """A conditional write found another run, attempt or status: another worker owns the job now."""
+    """A conditional write found another run, attempt or status, so another worker owns the job now."""
 
 
 class ClaimHeld(DarkroomError):
-    """The message is delivered again while the lease of the worker that received it before is not over. If it were acknowledged,
-    nobody would count that the worker died."""
+    """SQS delivered a message again, although the lease of the worker that received it before is not over. The message is not
+    acknowledged, so that it comes once more after the lease. Only then the death of that worker is counted."""
 
 
 class LedgerBusy(DarkroomError):
-    """DynamoDB's conflicts, throttling or errors lasted longer than the retries of one invocation. After an error of DynamoDB
-    the write may have been made all the same: read the row."""
+    """DynamoDB's conflicts, throttling or errors lasted longer than the retries of one invocation. After an error, the write may
+    have been made even so. So the caller must read the row."""
 
 
 class Inapplicable(DarkroomError):
@@ -249,7 +252,8 @@ class Inapplicable(DarkroomError):
 
 
 class SourceDenied(DarkroomError):
-    """The source object may not be read now: a policy, a key or a scan forbids it. The message says who must do what."""
+    """The source object may not be read now, because a policy, a KMS key or a scan forbids it. The message says who must do
+    what."""
 
 
 class SourceGone(DarkroomError):

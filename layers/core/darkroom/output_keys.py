@@ -1,5 +1,5 @@
-"""Output keys: the keys of results, failure reports and staged results, and a result's receipt metadata. Pure; it must not
-touch a bucket."""
+"""The keys of results, failure reports and staged results in the output bucket, and the receipts of results. All functions are
+pure; this module must not touch a bucket."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ OWN_PREFIX = "_darkroom/"
 RECEIPT_JOB, RECEIPT_PROCESS = "darkroom-job", "darkroom-process-id"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
-SUPERSEDED_MARK = re.compile(r"\.superseded-[0-9a-f]{12}")  # see superseded_key
-MAX_SUFFIX_BYTES = 16  # longer text after the last dot counts as part of the name, not as a suffix
-MAX_SOURCE_BYTES = 900  # a longer percent-encoded source is replaced by its hash, so that the whole receipt fits
+SUPERSEDED_MARK = re.compile(r"\.superseded-[0-9a-f]{12}")  # `superseded_key` adds this mark
+MAX_SUFFIX_BYTES = 16  # a longer text after the last dot counts as part of the name, not as a suffix
+MAX_SOURCE_BYTES = 900  # a longer source is replaced by its hash, so that the receipt fits into the metadata
 
 SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
     ImageFormat.JPEG: (".jpeg", ".jpg", ".jpe", ".jfif"),
@@ -33,15 +33,15 @@ SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
 
 
 def is_upload(key: str, prefix: str = "", suffixes: Sequence[str] = ()) -> bool:
-    """Whether an object with that key is an upload: it has the stack's prefix and one of its suffixes, and is neither a folder
-    marker nor an object that Darkroom itself wrote."""
+    """Return whether an object with that key is an upload. Its key has the stack's prefix and one of the stack's suffixes, and it
+    is neither a folder marker nor an object that Darkroom itself wrote."""
     is_ours = bool(key) and not key.endswith("/") and not key.startswith((FAILED_PREFIX, OWN_PREFIX))
     return is_ours and key.startswith(prefix) and key.endswith(tuple(suffixes) or "")
 
 
 def output_key(source_key: str, source_format: ImageFormat, output_format: ImageFormat) -> str:
-    """Return the source's key, with another suffix only if the format changes. Raises InvalidSetting if it becomes too long
-    for S3."""
+    """Return the key of the result. It is the source's key, with a new suffix if the format changes. Raises InvalidSetting if the
+    new key is too long for S3."""
     if source_format is output_format:
         return source_key
     stem, suffix = posixpath.splitext(source_key)
@@ -56,10 +56,10 @@ def output_key(source_key: str, source_format: ImageFormat, output_format: Image
 
 
 def key_in_format(source_key: str, form: ImageFormat) -> str:
-    """Return the key of a result that came in format `form`, with a suffix of that format.
+    """Return the key of a result that came in the format `form`, with a suffix of that format.
 
-    If that key is too long for S3, return the source's key unchanged: the result is paid for and must be stored, and its
-    Content-Type is right in any case.
+    If that key is too long for S3, return the source's key unchanged, because the result is paid for and must be stored. Its
+    Content-Type is right with either key.
     """
     try:
         return exact_key_in_format(source_key, form)
@@ -68,15 +68,15 @@ def key_in_format(source_key: str, form: ImageFormat) -> str:
 
 
 def exact_key_in_format(source_key: str, form: ImageFormat) -> str:
-    """Return the same as `key_in_format`, but raise InvalidSetting if the key is too long for S3. For checks before money is
-    spent."""
+    """Return the same key as `key_in_format`, but raise InvalidSetting if it is too long for S3. Use this for checks before money
+    is spent."""
     suffix = posixpath.splitext(source_key)[1].lower()
     named = next((known for known, suffixes in SUFFIXES.items() if suffix in suffixes), form)
     return output_key(source_key, named, form)
 
 
 def result_keys(source_key: str) -> tuple[str, ...]:
-    """Return all keys that a result of any version of the source may have, except those of superseded results."""
+    """Return all keys under which a result of the source may be stored, except the keys of superseded results."""
     stem, suffix = posixpath.splitext(source_key)
     is_known = any(suffix.lower() in suffixes for suffixes in SUFFIXES.values())
     others = (
@@ -86,7 +86,7 @@ def result_keys(source_key: str) -> tuple[str, ...]:
 
 
 def superseded_key(key: str, job_id: str) -> str:
-    """Return the key for the result of an older version if the result of a newer one is already at `key`."""
+    """Return the key for the result of an older version, for use if the result of a newer version is already at `key`."""
     stem, suffix = posixpath.splitext(key)
     if len(suffix.encode()) > MAX_SUFFIX_BYTES:
         stem, suffix = key, ""
@@ -95,8 +95,8 @@ def superseded_key(key: str, job_id: str) -> str:
 
 
 def check_key_fits_a_link(key: str) -> None:
-    """Raise InvalidSetting for a key with a folder `.` or `..`: HTTP clients remove those from a URL, so that its signature
-    is wrong."""
+    """Raise InvalidSetting for a key with a folder `.` or `..`. HTTP clients remove such folders from a URL, and then its
+    signature is wrong."""
     if {".", ".."} & set(key.split("/")):
         raise InvalidSetting(
             "the provider fetches by URL, and the key has a folder named `.` or `..`: upload it under another key"
@@ -109,12 +109,12 @@ def incoming_key(job_id: str) -> str:
 
 
 def plain_key(key: str) -> str:
-    """Return the key without the mark of a superseded result: the one that is claimed in the ledger."""
+    """Return the key without the mark of a superseded result. This is the key that is claimed in the ledger."""
     return SUPERSEDED_MARK.sub("", key)
 
 
 def report_key(source_key: str) -> str:
-    """Return `_failed/<key>.json`. A key that is too long for that is cut and gets a hash."""
+    """Return the report's key, `_failed/<key>.json`. If it is too long for S3, it is cut and a hash is added."""
     key = f"{FAILED_PREFIX}{source_key}.json"
     if len(key.encode()) <= S3_KEY_LIMIT_BYTES:
         return key
@@ -129,15 +129,16 @@ def upload_of(job: Job) -> Upload:
 
 
 def missing_source(upload: Upload, now: datetime) -> SourceObject | None:
-    """Return a stand-in for an object that no longer exists, with which its job id can be computed; None if the event has no
-    version."""
+    """Return a stand-in for an object that no longer exists, from which its job id can be computed. Return None if the upload has
+    no version id."""
     if not upload.version_id:
         return None
     return SourceObject(upload.bucket, upload.key, upload.version_id, upload.etag or "", 0, now)
 
 
 def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dict[str, str]:
-    """Return the metadata of a result: the receipt, then the user's metadata as far as it is ASCII and fits into S3's 2 KB."""
+    """Return the metadata of a result: the receipt, and the user's metadata. Of the latter, only ASCII entries that still fit
+    into S3's limit of 2 KB are kept."""
     source = quote(job.source_uri, safe="/")
     if len(source) > MAX_SOURCE_BYTES:
         source = "sha256:" + hashlib.sha256(job.source_uri.encode()).hexdigest()

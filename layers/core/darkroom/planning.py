@@ -1,7 +1,8 @@
-"""Planning: turns the resolved settings and the image's facts into a plan, or raises the reason for a rejection. Pure.
+"""Turns the resolved settings and the image's facts into a plan, or raises the reason for a rejection. All functions are pure.
 
-It checks, in this order: the model and whether it is still offered, which settings it takes, their values, the output format, the
-sizes, and the price of this job. It must not know the month's budgets, which belong to the ledger, and it reads no clock.
+The checks come in this order: the model and whether it is still offered, which settings it takes, their values, the output
+format, the sizes, and the price of this job. This module must not know the month's budgets, which belong to the ledger, and no
+clock.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ def plan(
     today: date,
     spellings: Mapping[str, Spelling] = NO_SPELLINGS,
 ) -> Plan:
-    """Return the plan for one upload, as the provider's models are on that day. Nothing is spent. Do not call it for skipped
-    uploads. `spellings` maps a provider to the spelling of its settings, for those that differ from the catalog.
+    """Return the plan for one upload, with the models that the provider offers on the day `today`. This spends nothing. It must
+    not be called for skipped uploads. `spellings` maps providers to the spellings that replace the catalog's.
 
-    Raises UnknownModel, also for a retired model, InvalidSetting, UnsupportedFormat, ImageTooLarge, PriceAboveLimit.
+    Raises UnknownModel (also for a retired model), InvalidSetting, UnsupportedFormat, ImageTooLarge, PriceAboveLimit.
     """
     book = catalog.load(settings.provider)
     notes = list(settings.notes)
@@ -67,7 +68,7 @@ def plan(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is to be planned, whichever model takes it."""
+    """Holds the inputs of a plan, apart from the model."""
 
     settings: Settings
     facts: ImageFacts
@@ -78,7 +79,7 @@ class _Wanted:
 
 
 def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
-    """Return the plan with that model. `notes` grow by what is dropped or filled in."""
+    """Return the plan with that model. A note is added to `notes` for each setting that is dropped or filled in."""
     settings, facts, limits = wanted.settings, wanted.facts, wanted.limits
     book = catalog.load(settings.provider)
     accepted = allowed_settings.accepted_settings(settings, book, model, notes)
@@ -115,8 +116,8 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
 
 
 def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, settings: Settings, today: date) -> Model:
-    """Return the model that takes a retired model's place. Raises UnknownModel unless `retired` is `replace` and the successor
-    takes every setting that the retired model took."""
+    """Return the model that replaces a retired model. Raises UnknownModel unless the setting `retired` is `replace` and the
+    successor takes every setting that the retired model took."""
     refused = (
         f"model={quoted(model_setting.value)} in {model_setting.layer}: {retirement.refusal(model, book.provider)}"
     )
@@ -124,7 +125,7 @@ def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, sett
     if successor is None:
         raise UnknownModel(f"{refused}. Models: {', '.join(book.models)}")
     if settings.retired != REPLACE:
-        raise UnknownModel(f"{refused}. Set model={successor.name}, or retired=replace to let it take the place")
+        raise UnknownModel(f"{refused}. Set model={successor.name}, or set retired=replace to use it automatically")
     for name, resolved in settings.values.items():
         if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name):
             if not allowed_settings.takes(successor, name):
@@ -134,7 +135,7 @@ def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, sett
 
 
 def _check_no_dearer(replaced: Plan, planned: Plan) -> None:
-    """Raise UnknownModel if the successor costs more than the retired model did, or if nobody can tell."""
+    """Raise UnknownModel if the successor costs more than the retired model, or if one of the two prices is unknown."""
     if replaced.credits is None or planned.credits is None or planned.credits > replaced.credits:
         raise UnknownModel(
             f"{replaced.provider} has retired {replaced.model}. {planned.model} cannot take its place: it costs "
@@ -143,8 +144,8 @@ def _check_no_dearer(replaced: Plan, planned: Plan) -> None:
 
 
 def with_price(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
-    """Return the plan with that price. Raises PriceAboveLimit if it is above `max_credits` or the stack's limit for one job;
-    a stack limit of 0 means no limit."""
+    """Return the plan with `credits` as its price. Raises PriceAboveLimit if the price is above `max_credits` or the stack's
+    limit for one job. A stack limit of 0 means no limit."""
     per_job = limits.credits_per_job.get(plan.provider) or None
     bounds = {"max_credits": plan.max_credits, "MaxCreditsPerJob": per_job}
     present = {name: bound for name, bound in bounds.items() if bound is not None}
@@ -157,8 +158,8 @@ def with_price(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
 
 
 def _model_setting(settings: Settings, provider_catalog: Catalog, notes: list[str]) -> ResolvedSetting:
-    """Return the `model` setting, or the provider's default model if there is none. A stack default that names another
-    provider's model is dropped and noted."""
+    """Return the setting `model`, or the provider's default model if there is none. A stack default that names another provider's
+    model is dropped, and a note says so."""
     default = ResolvedSetting(provider_catalog.default_model, DEFAULT_LAYER)
     model_setting = settings.values.get("model", default)
     if model_setting.layer in OBJECT_LAYERS or provider_catalog.find_model(model_setting.value):
@@ -189,21 +190,21 @@ def _find_model(provider_catalog: Catalog, model_setting: ResolvedSetting) -> Mo
 
 
 def _ledger_settings(settings: Settings) -> dict[str, ResolvedSetting]:
-    """Return the settings that the ledger keeps although no vendor is sent them."""
+    """Return the settings that are kept in the ledger but not sent to a vendor."""
     kept = ("provider", "max_credits", "label", "retired")
     return {name: settings.values[name] for name in kept if name in settings.values}
 
 
 def _other_formats(model: Model, expected: ImageFormat) -> tuple[ImageFormat, ...]:
-    """Return the formats in which the result may come instead of the expected one."""
+    """Return the formats that the result may have instead of the expected format."""
     return tuple(form for form in model.output_formats if form is not expected) if model.format_is_open else ()
 
 
 def _send_mode(
     model: Model, accepted: dict[str, ResolvedSetting], values: dict[str, str], output_pixels: int, notes: list[str]
 ) -> SendMode:
-    """Return how the plan is sent. If the result is too large for a synchronous call, `synchronous` raises ImageTooLarge if
-    the object itself has it; otherwise it is dropped and noted."""
+    """Return how the plan is sent. If the result is too large for a synchronous call, the setting `synchronous` is dropped and a
+    note says so. Raises ImageTooLarge if the object itself carries that setting."""
     by_link = values.get("input_by", model.inputs[0]) == catalog.LINK
     is_wanted = values.get("synchronous") == "true"
     limit_mp = model.synchronous_max_output_mp
@@ -218,8 +219,8 @@ def _send_mode(
 
 
 def _endpoints(model: Model, send_mode: SendMode) -> dict[str, Any]:
-    """Return the fields of a plan that say where it is sent. A synchronous plan also has the model's queue, in case the
-    synchronous endpoint no longer exists."""
+    """Return the fields of a plan that say where it is sent. A synchronous plan also has the asynchronous endpoint, for use if
+    the synchronous endpoint no longer exists."""
     if send_mode.is_synchronous and model.synchronous_endpoint:
         return {"endpoint": model.synchronous_endpoint, "queue_endpoint": model.endpoint}
     return {"endpoint": model.endpoint}
@@ -232,10 +233,10 @@ def _output_format(
     values: Mapping[str, str],
     notes: list[str],
 ) -> ImageFormat:
-    """Return the output format: the one in the settings, else the input's, else the model's first.
+    """Return the output format: the format in the settings, otherwise the input's, otherwise the model's first one.
 
-    Raises InvalidSetting for a format that the model does not give, and for a stack default of jpeg that would remove the
-    image's transparency. Only the object itself may ask for that.
+    Raises InvalidSetting for a format that the model does not give, and for a stack default of jpeg that would remove the image's
+    transparency. Only a setting on the object itself may remove it.
     """
     default = facts.format if facts.format in model.output_formats else model.output_formats[0]
     word = values.get("output_format", default.value)
@@ -255,8 +256,8 @@ def _output_format(
 
 
 def _wire_parameters(model: Model, values_to_send: Mapping[str, str], spelling: Spelling) -> dict[str, str]:
-    """Return the vendor's name → the vendor's value of each parameter, and of the model. Darkroom's own keys are left out. With
-    the spelling `both`, a parameter appears under two names."""
+    """Return the parameters and the model by the vendor's names, with the vendor's values. Darkroom's own keys are left out. With
+    the spelling `both`, a parameter may appear under two names."""
     accepted = [(model.parameters[name], value) for name, value in values_to_send.items() if name in model.parameters]
     return {"model": model.wire} | {
         wire: parameter.wire_values.get(value, value)

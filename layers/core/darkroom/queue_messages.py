@@ -1,4 +1,4 @@
-"""Messages: reads the intake queue's messages and writes them, and writes the details of events about jobs. Pure functions."""
+"""Reads and writes the messages of the intake queue, and writes the details of events about jobs. All functions are pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from darkroom.timestamps import stamp
 
 MAX_DELAY_SECONDS = 900  # the longest delay of a message that SQS allows (DelaySeconds)
 
-EVENT_SOURCE = "darkroom"  # of our events and of our own messages
+EVENT_SOURCE = "darkroom"  # the source field of our events and of our own messages
 JOB_ID = re.compile("[0-9a-f]{32}")
-JOB_DUE = "Job Due"  # our own message on the intake queue: it names a job by its id, since its object may be gone
+JOB_DUE = "Job Due"  # our own message on the intake queue; it has the job's id, because the object may be gone
 
 DETAIL_TYPES = {
     JobStatus.COMPLETED: "Job Completed",
     JobStatus.FAILED: "Job Failed",
     JobStatus.REJECTED: "Job Rejected",
+    JobStatus.CANCELLED: "Job Cancelled",
+    JobStatus.IN_DOUBT: "Job In Doubt",
 }
 
 # The public attributes of a job. Events and reports show no others.
@@ -36,11 +38,12 @@ PUBLIC = (
 
 
 class MalformedMessage(ValueError):
-    """The message is none that the intake queue may contain. SQS moves it to the dead-letter queue."""
+    """The intake queue must not contain such a message. SQS moves the message to the dead-letter queue."""
 
 
 def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
-    """Return the uploads or the due job that a queue message names; nothing for `s3:TestEvent`. Raises MalformedMessage.
+    """Return the uploads or the due job that a queue message names. Return an empty tuple for any other event. Raises
+    MalformedMessage.
 
     EventBridge's "Object Created" event has one key, which is not encoded. S3's own notification has records with URL-encoded
     keys.
@@ -62,7 +65,7 @@ def parse_message(body: str) -> tuple[Upload | JobDue, ...]:
 
 
 def is_repeated(record: Mapping[str, Any]) -> bool:
-    """Whether the record of an SQS batch was received before, and not acknowledged."""
+    """Return whether SQS has delivered this record before. Then the earlier receive did not acknowledge it."""
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")) > 1
 
 
@@ -111,7 +114,7 @@ def _etag(value: str | None) -> str | None:
 def to_message(what: Upload | JobDue) -> str:
     """Return the queue message for an upload, in EventBridge's form, or for a due job. `parse_message` reads it back.
 
-    The text is ASCII: SQS refuses some characters that a key may have, such as U+FFFE (SQS API reference, SendMessage).
+    The text is ASCII, because SQS refuses some characters that a key may have, such as U+FFFE (SQS API reference, SendMessage).
     """
     if isinstance(what, JobDue):
         detail = {"job_id": what.job_id} | ({"after_failure": True} if what.after_failure else {})
@@ -132,9 +135,9 @@ def _object_created_event(upload: Upload) -> str:
 
 
 def event_detail(job: Job) -> dict[str, object]:
-    """Return the job's public attributes for events and reports, as JSON types, without absent ones.
+    """Return the job's public attributes for events and reports, as JSON types. Attributes without a value are left out.
 
-    If the job's model is to retire, `retires` says on which day at the earliest, and `replaced_by` names its successor.
+    If an end of the job's model is announced, `retires` is the earliest announced day, and `replaced_by` names its successor.
     """
     attributes = job.attributes
     detail = {name: plain(attributes[name]) for name in PUBLIC} | _end_of_model(job)
@@ -142,7 +145,7 @@ def event_detail(job: Job) -> dict[str, object]:
 
 
 def _end_of_model(job: Job) -> dict[str, object]:
-    from darkroom import catalog  # not at the top: poll reads no catalog, and sweep seldom does
+    from darkroom import catalog  # not at the top, because poll reads no catalog, and sweep seldom does
 
     known = job.provider in catalog.providers() and job.model
     model = catalog.load(job.provider or "").models.get(job.model or "") if known else None

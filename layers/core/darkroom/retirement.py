@@ -1,6 +1,7 @@
-"""Retirement: whether a model is still offered on a day, which model follows it, and how messages say so. Pure.
+"""Knows which models retire, when, and which model follows them, and writes messages about it. All functions are pure.
 
-The catalog announces the days; the caller hands in today. This module must not plan, and must not know settings or layers.
+The catalog has the announced days, and the caller passes today's date. This module must not plan, and must not know settings or
+layers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from darkroom.catalog import Announcement, Catalog, Model
 
 
 def note(model: Model, today: date) -> str | None:
-    """Say until when a model can be used that is to retire; None for a model whose end nobody announced."""
+    """Return a note about the announced retirement of a model; None if no retirement is announced."""
     life = model.lifecycle
     if life.warns_on is None:
         return None
@@ -21,13 +22,13 @@ def note(model: Model, today: date) -> str | None:
 
 
 def refusal(model: Model, provider: str) -> str:
-    """Say that the provider has retired the model, since when, by which page, and which model follows it."""
+    """Return the message that the provider has retired the model. It names the day, its source and the successor."""
     last = model.lifecycle.retires[-1]
     return f"{provider} has retired {model.name} on {last.on.isoformat()} ({last.source}); {_named_successor(model)}"
 
 
 def successor(book: Catalog, model: Model, today: date) -> Model | None:
-    """Return the first model in the line of successors that is not retired on that day; None if there is none."""
+    """Return the first model in the chain of successors that is not retired on the day `today`. Return None if there is none."""
     seen = {model.name}
     while model.lifecycle.is_retired(today):
         name = model.lifecycle.replaced_by
@@ -39,7 +40,7 @@ def successor(book: Catalog, model: Model, today: date) -> Model | None:
 
 
 def retiring(books: Iterable[Catalog], today: date, within: timedelta) -> Mapping[tuple[str, str], date]:
-    """Return provider and name → first announced day of every model that is gone by then or was gone before."""
+    """Return (provider, name) → first announced day, for every model whose first day is past or comes within `within`."""
     return {
         (book.provider, model.name): model.lifecycle.warns_on
         for book in books

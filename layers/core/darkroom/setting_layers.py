@@ -1,7 +1,7 @@
-"""Setting layers: resolves tags, metadata and stack defaults to one value for each key. Pure functions.
+"""Resolves tags, metadata and stack defaults to one value for each setting. All functions are pure.
 
-It checks all keys, and the values of `provider`, `skip`, `max_credits`, `label` and `retired`. It must not check the value of
-a vendor's parameter, which depends on the model: `planning` does that.
+This module checks all keys, and the values of `provider`, `skip`, `max_credits`, `label` and `retired`. It must not check the
+value of a vendor's parameter, because that depends on the model; `planning` checks it.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 TAGS = "tags"
 METADATA = "metadata"
 STACK = "stack"
-OBJECT_LAYERS = frozenset({TAGS, METADATA})  # the layers of the object itself, which its uploader wrote
+OBJECT_LAYERS = frozenset({TAGS, METADATA})  # the layers that are on the object itself; its uploader wrote them
 
 OUR_KEYS = frozenset(
     {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip", "retired"}
 )
-REFUSE, REPLACE = "refuse", "replace"  # what becomes of an upload whose model the provider has retired
+REFUSE, REPLACE = "refuse", "replace"  # the values of `retired`, for an upload whose model the provider has retired
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
-NO_HEADER_NAME = re.compile("[:/@]")  # of the characters of a tag's key (RFC 9110, section 5.1)
+NO_HEADER_NAME = re.compile("[:/@]")  # characters that a tag's key may have and a header's name not (RFC 9110, 5.1)
 LABEL_MAX_CHARACTERS = 256  # S3's limit for a tag value
 MAX_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One source of settings, with its keys as written.
+    """One source of settings, with its keys as they were written.
 
-    With a `prefix`, only keys that begin with it are settings, in any case; the prefix is removed. In a `closed` layer every
-    key must be a known setting, because only Darkroom's operator writes there.
+    With a `prefix`, only keys that begin with it are settings. Upper and lower case are equal, and the prefix is removed. In a
+    `closed` layer, every key must be a known setting, because only Darkroom's operator writes there.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Settings:
-    """The resolved settings of one upload. `layers` are the names of all layers that were read, strongest first."""
+    """The resolved settings of one upload. `layers` has the names of all layers that were read, the strongest first."""
 
     provider: str
     values: Mapping[
         str, ResolvedSetting
-    ]  # canonical key → value; empty if skipped, else with `provider`, without `skip`
+    ]  # canonical key → value; empty if skipped, otherwise with `provider` and without `skip`
     skip: bool
     max_credits: Decimal | None  # the lowest of all layers; None = no limit
     label: str | None
@@ -67,7 +67,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One key that a layer sets: as written, in canonical form, and its value."""
+    """One setting of a layer: its key as it was written, the key in canonical form, and the value."""
 
     written: str
     key: str
@@ -76,26 +76,27 @@ class _Entry:
 
 
 def canonical(key: str) -> str:
-    """Return a key in its canonical form: lower case, `_` for `-`."""
+    """Return a key in its canonical form: in lower case, with `_` in place of `-`."""
     return key.lower().replace("-", "_")
 
 
 def known_keys() -> frozenset[str]:
-    """Return the keys of all settings: Darkroom's own, and all parameters of all catalogs."""
+    """Return the keys of all settings: Darkroom's own keys, and all parameters of all catalogs."""
     return OUR_KEYS.union(*(catalog.load(provider).parameter_names for provider in catalog.providers()))
 
 
 def tag_layer(tags: Mapping[str, str], prefix: str = "") -> Layer:
-    """Return the layer of an object's tags. It is not closed, even with a prefix, because others may use that prefix too."""
+    """Return the layer of an object's tags. Even with a prefix, the layer is not closed, because other programs may use that
+    prefix too."""
     return Layer(TAGS, dict(tags), carried_by_object=True, prefix=prefix)
 
 
 def metadata_layer(metadata: Mapping[str, str], prefix: str = "") -> Layer:
-    """Return the layer of an object's user metadata, with keys as HeadObject gives them, without `x-amz-meta-`.
+    """Return the layer of an object's user metadata. The keys are as HeadObject gives them, without `x-amz-meta-`.
 
-    With a `prefix`, only keys that begin with it are settings; a character of the prefix that a header's name cannot hold
-    counts as `-`. Without one it leaves out Darkroom's receipts, and a number under `mode`, where file tools keep a file's
-    permissions.
+    With a `prefix`, only keys that begin with it are settings. A character of the prefix that a header's name cannot contain
+    counts as `-`. Without a prefix, two kinds of entries are left out: Darkroom's receipts, and a number under the key `mode`,
+    where file tools keep a file's permissions.
     """
     values = {key: decode_metadata_value(value) for key, value in metadata.items()}
     if not prefix:
@@ -104,7 +105,7 @@ def metadata_layer(metadata: Mapping[str, str], prefix: str = "") -> Layer:
 
 
 def metadata_name(key: str, prefix: str) -> str:
-    """Return the name, without `x-amz-meta-`, of the metadata that holds the setting `key` under that prefix."""
+    """Return the name of the metadata entry for the setting `key` with that prefix, without `x-amz-meta-`."""
     return NO_HEADER_NAME.sub("-", prefix) + key
 
 
@@ -113,8 +114,8 @@ def _is_of_a_tool(key: str, value: str) -> bool:
 
 
 def decode_metadata_value(value: str) -> str:
-    """Decode a metadata value: S3 gives text that is not ASCII as encoded words, `=?UTF-8?B?…?=` (RFC 2047). A value that
-    cannot be decoded is returned unchanged."""
+    """Return a metadata value, decoded. S3 gives text that is not ASCII as encoded words, `=?UTF-8?B?…?=` (RFC 2047). A value
+    that cannot be decoded is returned unchanged."""
     if "=?" not in value:
         return value
     try:
@@ -124,9 +125,9 @@ def decode_metadata_value(value: str) -> str:
 
 
 def parse_defaults(text: str) -> Layer:
-    """Return the layer of the stack parameter DefaultSettings, `key=value,key=value`. A value cannot contain a comma.
+    """Return the layer of the stack parameter DefaultSettings (`key=value,key=value`). A value cannot contain a comma.
 
-    Raises InvalidSetting if the text has another form or a key twice.
+    Raises InvalidSetting if the text has another form or has a key twice.
     """
     values: dict[str, str] = {}
     for part in (part.strip() for part in text.split(",")) if text.strip() else ():
@@ -142,7 +143,7 @@ def parse_defaults(text: str) -> Layer:
 
 
 def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers: Sequence[str]) -> Settings:
-    """Take each key's value from the strongest layer that has it. `layers` are in order, the strongest first.
+    """Return the settings, each with the value from the strongest layer that has it. `layers` begins with the strongest layer.
 
     If `skip` is true, nothing else is checked. Raises InvalidSetting for a key that is twice in a layer, a misspelt key, an
     unknown key in a closed layer, an empty value, a `preset`, a provider that is unknown or not allowed, and for an invalid
@@ -175,7 +176,7 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
 
 
 def quoted(value: str) -> str:
-    """Return a value for a message: in quotes, with control characters escaped, cut after MAX_SHOWN_CHARACTERS."""
+    """Return a value as text for a message: in quotes, with escaped control characters, cut after MAX_SHOWN_CHARACTERS."""
     return repr(value if len(value) <= MAX_SHOWN_CHARACTERS else value[:MAX_SHOWN_CHARACTERS] + "…")
 
 
@@ -185,7 +186,7 @@ def did_you_mean(names: Sequence[str]) -> str:
 
 
 def _entries_of(layer: Layer) -> list[_Entry]:
-    """Return the entries of a layer whose keys have its prefix."""
+    """Return the entries of a layer whose keys begin with the layer's prefix."""
     prefix = canonical(layer.prefix)
     return [
         _Entry(written, canonical(written)[len(prefix) :], value.strip(), layer)
@@ -195,11 +196,11 @@ def _entries_of(layer: Layer) -> list[_Entry]:
 
 
 def _near_miss_targets(entries_by_layer: Sequence[Sequence[_Entry]], default_provider: str) -> frozenset[str]:
-    """Return the keys that a misspelt key is compared with: Darkroom's own, those of the chosen provider, and the long ones
-    of all others.
+    """Return the keys with which unknown keys are compared: Darkroom's own, the chosen provider's, and the long ones of all other
+    providers.
 
-    Short keys of other providers are left out, since too many foreign tags resemble them: a tag `node` resembles AI/ML API's
-    `mode`, but means nothing for Topaz. A key such as `upscale_facter` can only be misspelt.
+    Short keys of other providers are left out, because too many foreign tags resemble them. For example, a tag `node` resembles
+    AI/ML API's `mode`, but means nothing for Topaz. A long key such as `upscale_facter` can only be a misspelling.
     """
     named = next(
         (entry.value.lower() for entries in entries_by_layer for entry in entries if entry.key == "provider"), ""
@@ -211,15 +212,15 @@ def _near_miss_targets(entries_by_layer: Sequence[Sequence[_Entry]], default_pro
 
 
 def _is_setting(entry: _Entry, known: frozenset[str], near_miss_targets: frozenset[str]) -> bool:
-    """Whether the entry is a setting, or a misspelt or unknown one that must be rejected. Foreign tags are neither."""
+    """Return whether the entry is a setting, or a misspelt or unknown setting that must be rejected. A foreign tag is neither."""
     if entry.key in known or entry.layer.closed:
         return True
     return entry.layer.carried_by_object and is_near_miss(entry.key, near_miss_targets)
 
 
 def _wants_skip(entries: Sequence[Sequence[_Entry]]) -> bool:
-    """Whether `skip` is true in the strongest layer that has it. Raises InvalidSetting for an invalid or doubled `skip`
-    only."""
+    """Return whether `skip` is true in the strongest layer that has it. Raises InvalidSetting if that layer has an invalid `skip`
+    or has it twice."""
     for layer_entries in entries:
         found = [entry for entry in layer_entries if entry.key == "skip"]
         _refuse_duplicates(found)
@@ -232,11 +233,11 @@ def _wants_skip(entries: Sequence[Sequence[_Entry]]) -> bool:
 
 
 def _check_entries(entries: Sequence[_Entry], known: frozenset[str]) -> None:
-    """Raise InvalidSetting for an unknown or doubled key, an empty value, or a `preset`, even if a stronger layer overrides
-    it."""
+    """Raise InvalidSetting for an unknown key, a key that is there twice, an empty value, or a `preset`. This also checks entries
+    that a stronger layer overrides."""
     for entry in entries:
         if entry.key not in known:
-            valid = sorted(known - {"preset"})  # which is always rejected, see below
+            valid = sorted(known - {"preset"})  # `preset` is always rejected, see below
             where = f"setting {quoted(entry.written)} in {entry.layer.name} is not known"
             hint = did_you_mean(closest(entry.key, valid)) or f"; valid keys: {', '.join(valid)}"
             raise InvalidSetting(f"{where}{hint}")
@@ -272,8 +273,8 @@ def _check_provider(setting: ResolvedSetting, allowed_providers: Sequence[str]) 
 
 
 def _lowest_max_credits(entries: Sequence[_Entry]) -> ResolvedSetting | None:
-    """Return the lowest `max_credits` of all layers. Raises InvalidSetting for an invalid one in any layer, because it might
-    have been the lowest."""
+    """Return the lowest `max_credits` of all layers. Raises InvalidSetting for an invalid value in any layer, because it might
+    have been meant as the lowest."""
     lowest: tuple[Decimal, str] | None = None
     for entry in (entry for entry in entries if entry.key == "max_credits"):
         number = read_decimal(entry.value)

@@ -1,4 +1,5 @@
-"""How large a result becomes, and whether that is allowed. Pure; it must not know prices or layers."""
+"""Computes how large a result becomes, and checks that the size is allowed. Pure functions; they must not know prices or
+layers."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ SIZE_KEYS = ("output_width", "output_height")
 
 
 def factor_choice(model: Model, scale: Decimal) -> str | None:
-    """Return the choice of the model's factor parameter that enlarges by `scale`, or None if there is none."""
+    """Return the choice of the model's factor parameter that enlarges by `scale`, or None if there is no such choice."""
     return next((word for word, factor in model.factors.items() if factor == scale), None)
 
 
 def size_parameters(model: Model, values: Mapping[str, str], facts: ImageFacts) -> dict[str, str]:
     """Return the parameters of size to send: the factor, or the given sides, or the longer side times `scale`.
 
-    With `scale` only one side is sent, so that the vendor does not letterbox the result. Without any setting of size the
-    image's own longer side is sent: a vendor that gets no size chooses one by itself and charges for it.
+    With `scale`, only one side is sent, so that the vendor does not letterbox the result. Without any setting of size, the
+    image's own longer side is sent, because a vendor that gets no size chooses one and charges for it.
     """
     if model.factor_parameter:
         word = (
@@ -37,8 +38,8 @@ def size_parameters(model: Model, values: Mapping[str, str], facts: ImageFacts) 
 
 
 def output_size(model: Model, sides: Mapping[str, str], facts: ImageFacts) -> tuple[int, int]:
-    """Return width and height of the result in pixels: both sides as sent, or one side and the other in proportion, or the
-    image's sides times the factor."""
+    """Return the width and the height of the result in pixels. If one side is sent, the other is in proportion. If no side is
+    sent, they are the image's sides times the factor."""
     width, height = (int(sides[side]) if side in sides else None for side in SIZE_KEYS)
     if width and height:
         return width, height
@@ -51,12 +52,13 @@ def output_size(model: Model, sides: Mapping[str, str], facts: ImageFacts) -> tu
 
 
 def _scale_side(side: int, numerator: int, denominator: int) -> int:
-    """Return side * numerator / denominator, rounded half up, at least 1."""
+    """Return side * numerator / denominator, rounded half up, and at least 1."""
     return max(1, (2 * side * numerator + denominator) // (2 * denominator))
 
 
 def _refused_format(model: Model, facts: ImageFacts) -> str:
-    """Return the message for a format that the model does not take: what it takes, who takes it, how to convert it."""
+    """Return the message for a format that the model does not take. It names the model's formats, the providers that take this
+    format, and a command to convert it."""
     takers = [
         name for name in providers() if any(facts.format in other.input_formats for other in load(name).models.values())
     ]
@@ -69,8 +71,8 @@ def _refused_format(model: Model, facts: ImageFacts) -> str:
 def check_size(
     provider_catalog: Catalog, model: Model, sides: Mapping[str, str], facts: ImageFacts, size_bytes: int
 ) -> tuple[int, int]:
-    """Return width and height of the result in pixels. Raises UnsupportedFormat if the model does not take the image's
-    format, ImageTooLarge if the image or the result exceeds a limit."""
+    """Return the width and the height of the result in pixels. Raises UnsupportedFormat if the model does not take the image's
+    format, and ImageTooLarge if the image or the result exceeds a limit."""
     if facts.format not in model.input_formats:
         raise UnsupportedFormat(_refused_format(model, facts))
     width, height = output_size(model, sides, facts)

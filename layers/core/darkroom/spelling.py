@@ -1,7 +1,8 @@
-"""Spelling: finds misspelt setting keys among other tags, and the nearest valid names for a message. Pure functions.
+"""Finds misspelt setting keys among other tags, and the nearest valid names for a message. All functions are pure.
 
-A vendor would ignore a misspelt key and bill the job, so Darkroom rejects it. But objects also carry tags of other programs.
-So the bounds are small, and common tag keys never count as misspelt. (difflib's ratio takes `Project` for `prompt`.)
+A vendor would ignore a misspelt key and bill the job, so Darkroom rejects it. But objects also carry tags of other programs. So
+only few edits are allowed, and common tag keys never count as misspelt. The module difflib is not used, because its ratio takes
+`Project` for `prompt`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ COMMON_PREFIXES = ("cost", "aws:")
 
 
 def distance(left: str, right: str) -> int:
-    """Return the unrestricted Damerau-Levenshtein distance: the number of insertions, deletions, substitutions and swaps of
-    neighbours. Swapped letters may have others between them: `output_wdxith` is two edits from `output_width`."""
+    """Return the unrestricted Damerau-Levenshtein distance: the smallest number of insertions, deletions, substitutions and
+    swaps of neighbours. Other letters may be inserted between swapped letters, so `output_wdxith` is two edits from
+    `output_width`."""
     infinity = len(left) + len(right)
-    # The first row and column hold a value that is never the least; the second ones stand for the empty word.
+    # The first row and column hold a value that is never the smallest. The second row and column stand for the empty word.
     table: list[list[int]] = [[infinity] * (len(right) + 2), [infinity, *range(len(right) + 1)]]
     last_row: dict[str, int] = {}  # letter → the last row in which `left` has it
     for row, left_letter in enumerate(left, 1):
@@ -43,8 +45,8 @@ def distance(left: str, right: str) -> int:
 
 
 def closest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]:
-    """Return up to `n` candidates, the nearest first and equal ones by name. Case does not count. A candidate with more edits
-    than half the letters of the longer word is left out."""
+    """Return up to `n` candidates, the nearest first; equally near ones are in alphabetical order. Upper and lower case are
+    equal. A candidate is left out if it needs more edits than half the letters of the longer word."""
     ranked = []
     for candidate in set(candidates):
         edits = distance(word.lower(), candidate.lower())
@@ -54,9 +56,9 @@ def closest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]
 
 
 def is_near_miss(key: str, known: Iterable[str]) -> bool:
-    """Whether the key is a misspelt known one: at most 1 edit away for keys of up to 7 characters, at most 2 for longer ones.
+    """Return whether `key` is a misspelt known key. A key of up to 7 characters may have 1 edit, and a longer one 2 edits.
 
-    `key` and `known` are in canonical form (lower case, `_`). A known key is not misspelt, nor is a common tag key.
+    `key` and `known` are in canonical form (lower case, `_`). Known keys and common tag keys never count as misspelt.
     """
     names = frozenset(known)
     if key in names or key in COMMON_TAG_KEYS or key.startswith(COMMON_PREFIXES):

@@ -1,4 +1,4 @@
-"""Timestamps: times as text, in one form for ledger, events, reports, state machine and command line. Pure functions."""
+"""Times as text, in one form for the ledger, events, reports, the state machine and the command line. All functions are pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 
 def stamp(moment: datetime) -> str:
-    """Return `2026-11-21T14:00:00.000Z`: UTC with milliseconds. All have the same length, so that they compare as text."""
+    """Return the time as text such as `2026-11-21T14:00:00.000Z`, in UTC with milliseconds. All texts have the same length, so
+    that they can be compared as texts."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:
-    """Return the time that a text of `stamp` stands for. Raises ValueError for any other text."""
+    """Return the time from a text that `stamp` made. Raises ValueError for a text that is no time."""
     return datetime.fromisoformat(text)

@@ -1,1 +1,1 @@
-"""Stand-ins for the vendors, each a real server on a real socket, for tests and for local runs."""
+"""Simulators of the vendors, for tests and for local runs. Each simulator is a real server on a real socket."""

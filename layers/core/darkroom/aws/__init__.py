@@ -1,1 +1,2 @@
-"""Adapters to AWS: the ledger, the buckets, the queue, the state machine and the API keys. boto3 is imported only here."""
+"""The adapters to AWS: the ledger, the buckets, the queue, the state machine and the API keys. Only this package imports
+boto3."""

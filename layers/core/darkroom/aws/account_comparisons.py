@@ -1,4 +1,4 @@
-"""Provider accounts on DynamoDB: sums up a provider's budgets, and stores the last comparison with its account."""
+"""Provider accounts in DynamoDB: sums up a provider's budgets, and stores the last comparison with the provider's account."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from darkroom.timestamps import moment
 
 @dataclass(frozen=True)
 class DynamoProviderAccounts:
-    """The accounts in the ledger's table; fulfils `ports.ProviderAccounts`."""
+    """Reads and writes provider accounts in the ledger's table; implements `ports.ProviderAccounts`."""
 
     table: LedgerTable
 
     def booked(self, provider: str) -> tuple[Decimal, Decimal]:
-        """Return the credits reserved and spent over all months, of which each has one row."""
+        """Return the reserved and the spent credits of all months. Each month has one row."""
         months = self.table.partition(f"BUDGET#{provider}")
         reserved = sum((items.number(month, "reserved") for month in months), Decimal(0))
         return reserved, sum((items.number(month, "spent") for month in months), Decimal(0))
 
     def last_comparison(self, provider: str) -> AccountSnapshot | None:
-        """Return the last comparison, None if there was none."""
+        """Return the last comparison, or None if there was none."""
         item = self.table.read(_key(provider))
         if item is None:
             return None

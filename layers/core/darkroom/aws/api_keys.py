@@ -1,4 +1,4 @@
-"""API keys: reads the providers' keys from one Secrets Manager secret, a JSON object from provider to key."""
+"""Reads the providers' API keys from one Secrets Manager secret. The secret is a JSON object of provider → key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-# Secrets Manager's errors that pass by themselves (its API reference, "Common Errors"); all others need the operator.
+# Secrets Manager's temporary errors (its API reference, "Common Errors"). For all other errors the operator must act.
 PASSING_CODES = frozenset(
     {"InternalServiceError", "InternalFailure", "ServiceUnavailable", "ThrottlingException", "RequestTimeout"}
 )
@@ -21,14 +21,14 @@ PASSING_CODES = frozenset(
 
 @dataclass
 class ApiKeys:
-    """The keys, read at first use and cached until `refresh`. Its text form shows no key."""
+    """Gives the providers' keys. They are read when they are first used, and cached until `refresh`. `repr` shows no key."""
 
     client: SecretsManagerClient
     secret_arn: str
     _keys: dict[str, str] | None = field(default=None, repr=False)
 
     def get(self, provider: str) -> str:
-        """Return the provider's key, empty if the secret has none."""
+        """Return the provider's key, or an empty string if the secret has none."""
         if self._keys is None:
             self.refresh()
         return (self._keys or {}).get(provider, "")
@@ -36,7 +36,7 @@ class ApiKeys:
     def refresh(self) -> None:
         """Read the secret again, so that a rotated key is used without a redeploy. A malformed secret counts as empty.
 
-        Raises OperatorFault if the secret may not be read or is not there, ProviderUnavailable if it cannot be read now.
+        Raises OperatorFault if the secret may not be read or is missing, and ProviderUnavailable if it cannot be read now.
         """
         text = self._read()
         try:

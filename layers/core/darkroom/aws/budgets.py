@@ -1,7 +1,7 @@
-"""Budgets: the writes of the month's rows, which are made only in one transaction with the job.
+"""Makes the writes of the month's budget rows. Each is written only in one transaction with the job.
 
 A row has `committed` = `reserved` + `spent`, because a DynamoDB condition cannot add. Only a reservation may fail. A settlement
-and a release have no condition, because what was charged must be booked.
+and a release have no condition, because every charge must be booked.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ USD = "usd"
 # The attributes that a job has only while credits are reserved for it.
 OF_A_RESERVATION = tuple(field.name for field in fields(Reservation))
 
-# The month has no row yet, so nothing is committed. That the price alone fits is checked before the write.
+# The month has no row yet, so nothing is committed. Whether the price alone fits the limit is checked before the write.
 FIRST_OF_PERIOD = "attribute_not_exists(#committed)"
 # The committed credits leave room for the price: `room` = limit - price, because a condition cannot add.
 ROOM_LEFT = "#committed <= :room"
 
 
 def reservations(plan: Plan, limits: Limits, month: str) -> list[Write]:
-    """Return the writes that reserve the plan's price, in the provider's unit and in dollars. Raises BudgetExceeded if the
-    price alone is above a limit."""
+    """Return the writes that reserve the plan's price, one in the provider's unit and one in dollars. Raises BudgetExceeded if
+    the price alone is above a limit."""
     provider_limit = limits.monthly_credits.get(plan.provider, Decimal(0))
     return [
         _grant(plan.provider, month, plan.price, provider_limit),
@@ -45,12 +45,12 @@ def _grant(unit: str, month: str, price: Decimal, limit: Decimal) -> Write:
     if not limit:
         return Write(**changed)
     if price > limit:
-        raise BudgetExceeded(f"the {unit} limit of {month} is {limit}; this job alone asks for {price}")
+        raise BudgetExceeded(f"the {unit} limit of {month} is {limit}; this job alone costs {price}")
     return Write(**changed, when=[f"{FIRST_OF_PERIOD} OR {ROOM_LEFT}"], values={"room": limit - price})
 
 
 def settlements(job: Job, credits: Decimal) -> list[Write]:
-    """Return the writes that end the job's reservation and book the charged credits, in the month of the reservation."""
+    """Return the writes that end the job's reservation and book the charged credits. They change the month of the reservation."""
     reservation = job.reservation
     if reservation is None:
         return []
@@ -73,12 +73,12 @@ def _settle(unit: str, month: str, reserved: Decimal, spent: Decimal) -> Write:
 
 
 def explain(write: Write, item: Mapping[str, Any]) -> None:
-    """Raise BudgetExceeded if the failed write was a reservation; the message gives what is left and the price."""
+    """Raise BudgetExceeded if the failed write was a reservation. The message names the rest of the budget and the price."""
     if "room" not in write.values:
         return
     unit = (items.text(write.key, "pk") or "").removeprefix("BUDGET#")
     limit, price = Decimal(str(write.set["limit"])), Decimal(str(write.add["reserved"]))
     left = max(limit - items.number(item, "committed"), Decimal(0))
     raise BudgetExceeded(
-        f"the {unit} limit of {items.text(write.key, 'sk')} is {limit}: {left} left, this job asks for {price}"
+        f"the {unit} limit of {items.text(write.key, 'sk')} is {limit}: {left} left, this job costs {price}"
     )

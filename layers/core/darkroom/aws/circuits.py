@@ -1,4 +1,4 @@
-"""Circuits on DynamoDB: one row for each provider, `CIRCUIT#<provider>`, with when a submit may be tried."""
+"""Circuits in DynamoDB. Each provider has one row, `CIRCUIT#<provider>`, with the time when a submit may be tried."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.model import Circuit
 from darkroom.timestamps import moment
 
-# The time for a probe has come. The first worker moves the time on, so that no other may try.
+# The time for a probe has come. The first worker sets a later time, so that no other worker may try.
 TIME_TO_TRY = "#retry_at <= :now"
-# The provider is not paused. Only an operator ends a pause, never a submit that succeeds.
+# The provider is not paused. Only an operator may end a pause; a submit that succeeds must not.
 NOT_PAUSED = "attribute_not_exists(#paused_at)"
-# The circuit is open: a job that still waits when it is closed must not leave a mark on it.
+# The circuit must still be open. A job that waits although the circuit was closed must not leave `waiting_at` in the row.
 STILL_OPEN = "attribute_exists(#retry_at)"
 OPENED = ("retry_at", "opened_at", "waiting_at", "error_code", "error")
 
 
 @dataclass(frozen=True)
 class DynamoCircuits:
-    """The circuits in the ledger's table; fulfils `ports.Circuits`."""
+    """Reads and writes the circuits in the ledger's table; implements `ports.Circuits`."""
 
     table: LedgerTable
 
     def get(self, provider: str) -> Circuit | None:
-        """Return the circuit if it is open, None if submits are allowed."""
+        """Return the circuit if it is open, or None if submits are allowed."""
         item = self.table.read(_key(provider)) or {}
         retry_at, paused_at, opened_at, waiting_at = (
             items.text(item, name) for name in ("retry_at", "paused_at", "opened_at", "waiting_at")
@@ -45,18 +45,18 @@ class DynamoCircuits:
         )
 
     def probe(self, provider: str, now: datetime, until: datetime) -> bool:
-        """Return whether this caller may try one submit now. If so, no other may before `until`."""
+        """Return whether this caller may try one submit now. After True, no other caller may try before `until`."""
         return self._update(
             Write(_key(provider), set={"retry_at": until}, when=[TIME_TO_TRY, NOT_PAUSED], values={"now": now})
         )
 
     def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
-        """Open the circuit: nothing is submitted before `retry_at`."""
+        """Open the circuit, so that nothing is submitted before `retry_at`."""
         changes = {"retry_at": retry_at, "opened_at": now, "waiting_at": now, "error_code": error_code, "error": error}
         self._update(Write(_key(provider), set=changes))
 
     def note_waiting(self, provider: str, now: datetime) -> None:
-        """Store that a job waits for the provider now, unless its circuit was closed meanwhile."""
+        """Store that a job waits for the provider now, unless the provider's circuit was closed in the meantime."""
         self._update(Write(_key(provider), set={"waiting_at": now}, when=[STILL_OPEN]))
 
     def close(self, provider: str) -> None:

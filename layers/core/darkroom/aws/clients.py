@@ -1,4 +1,4 @@
-"""Clients of AWS services from one botocore session, and the client that is made when it is first used."""
+"""Makes the clients of AWS services from one botocore session, each when it is first used."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ AWS_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_tim
 
 
 class Session:
-    """The session of all clients, opened when the first is made. boto3's layer over it would only make clients slower to make."""
+    """The botocore session of all clients, opened with the first client. boto3 is not used, because its clients take longer to
+    make."""
 
     @cached_property
     def _session(self) -> botocore.session.Session:
-        gc.freeze()  # a third of the time to make a client was garbage collection of imported modules, which stay
+        gc.freeze()  # otherwise the garbage collection of imported modules takes a third of the time to make a client
         return botocore.session.get_session()
 
     def client(self, service: str) -> Any:
@@ -27,13 +28,13 @@ class Session:
         return self._session.create_client(service, config=AWS_CONFIG)
 
     def credentials(self) -> Any:
-        """Return the credentials of the clients; None when there are none."""
+        """Return the credentials of the clients, or None if there are none."""
         return self._session.get_credentials()
 
 
 @dataclass(frozen=True)
 class LazyClient:
-    """Stands for the client of a service. `make` is called at the first use, and must return the same client each time."""
+    """Stands for the client of a service. Each use of an attribute calls `make`, which must always return the same client."""
 
     service: str
     make: Callable[[str], Any]

@@ -1,4 +1,4 @@
-"""The event bus on EventBridge: publishes events about jobs."""
+"""Publishes events about jobs on EventBridge."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class EventNotSent(RuntimeError):
-    """EventBridge did not accept the event. The caller raises it, and its retry sends the event again."""
+    """EventBridge did not accept the event. The invocation fails, and its retry sends the event again."""
 
 
 @dataclass(frozen=True)
 class EventBridgeBus:
-    """The account's default bus; fulfils `ports.EventBus`."""
+    """Sends events to the account's default bus; implements `ports.EventBus`."""
 
     client: EventBridgeClient
 

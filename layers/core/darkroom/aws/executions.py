@@ -1,4 +1,4 @@
-"""Executions on Step Functions: starts one execution of the state machine for each run that is at a provider."""
+"""Starts executions of the state machine in Step Functions, one for each run that is at a provider."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 
-MAX_RESTARTS = 20  # the most executions of one run; another is started if the last one ended but not the job
+MAX_RESTARTS = 20  # the most executions of one run; a new one starts if the last one ended before the job did
 
 
 def poll_state_payload(tick: PollState) -> dict[str, object]:
-    """Return the data of an execution: four keys, and no links, settings or secrets."""
+    """Return the input of an execution. It has four keys, and no links, settings or secrets."""
     return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status.value}
 
 
 @dataclass(frozen=True)
 class StepFunctionsExecutions:
-    """The state machine's executions; fulfils `ports.Executions`."""
+    """Starts executions of the state machine; implements `ports.Executions`."""
 
     client: SFNClient
     state_machine_arn: str
 
     def start(self, tick: PollState, attempt: int) -> None:
-        """Start the execution `<job_id>-<run>-<n>`. If that name exists and the execution runs, do nothing; if it has ended,
-        try the next n. Raises RuntimeError after MAX_RESTARTS."""
+        """Start the execution `<job_id>-<run>-<n>`, where n begins with `attempt`. If an execution with that name runs, do
+        nothing. If it has ended, try the next n. Raises RuntimeError after MAX_RESTARTS."""
         for number in range(attempt, attempt + MAX_RESTARTS):
             name = f"{tick.job_id}-{tick.run}-{number}"
             try:

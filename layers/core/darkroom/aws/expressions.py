@@ -1,7 +1,7 @@
-"""Expressions: builds conditional DynamoDB writes from clauses, as single updates or parts of a transaction.
+"""Builds conditional DynamoDB writes from clauses, as single updates or parts of a transaction.
 
-A clause is the text of a condition with `#attribute` and `:value` placeholders. Conditions never contain arithmetic: DynamoDB
-refuses it, although some emulators accept it.
+A clause is the text of a condition with `#attribute` and `:value` placeholders. Conditions never contain arithmetic, because
+DynamoDB refuses it, although some emulators accept it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Write:
-    """An update of one row. `set`, `add` and `remove` change attributes. `when` has the clauses of the condition, which must
-    all be true; `values` are their values."""
+    """An update of one row. `set`, `add` and `remove` change attributes. `when` has the clauses of the condition, which must all
+    be true. `values` has the values for the placeholders in the clauses."""
 
     key: Mapping[str, Any]
     set: Mapping[str, object] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Write:
         return request
 
     def check(self, table: str) -> dict[str, Any]:
-        """Return the parameters of a ConditionCheck in a transaction: the condition must be true, and nothing is changed."""
+        """Return the parameters of a ConditionCheck in a transaction. The condition must be true, and nothing is changed."""
         condition = " AND ".join(f"({clause})" for clause in self.when)
         return {
             "TableName": table,
@@ -68,7 +68,7 @@ class Write:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the write is only a condition."""
+        """True if the write has only a condition."""
         return not (self.set or self.add or self.remove)
 
 

@@ -1,4 +1,4 @@
-"""The input bucket, read only: reads one version of an object, its metadata and tags, and lists versions."""
+"""Reads the input bucket: one version of an object, its metadata and tags, and lists of versions. It writes nothing."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ ATTEMPTS = 3  # for a ranged read whose connection breaks
 
 @dataclass(frozen=True)
 class S3InputBucket:
-    """Reads uploads from S3; fulfils `ports.InputBucket`.
+    """Reads uploads from S3; implements `ports.InputBucket`.
 
-    Every method may raise SourceDenied; those that read bytes may raise SourceUnreadable (archived).
+    Every method may raise SourceDenied. Methods that read bytes may raise SourceUnreadable if the object is archived.
     """
 
     client: S3Client
 
     def find(self, upload: Upload) -> SourceObject:
-        """HeadObject of the event's version. If the event has none: of the current version, which must have the event's
-        ETag. Raises SourceGone."""
+        """Return the event's version, by HeadObject. If the event has no version, return the current version, which must have the
+        event's ETag. Raises SourceGone."""
         wanted = {"VersionId": upload.version_id} if upload.version_id else {}
         head = self._get("HeadObject", self.client.head_object, Bucket=upload.bucket, Key=upload.key, **wanted)
         etag = head["ETag"].strip('"')
@@ -52,8 +52,8 @@ class S3InputBucket:
         )
 
     def identify(self, upload: Upload) -> SourceObject:
-        """Return the event's version from ListObjectVersions, which asks for no permission of the object: its identity is the
-        one that `find` gives. Raises SourceGone."""
+        """Return the event's version by ListObjectVersions, which needs no permission for the object itself. Its job id is the
+        same as from `find`. Raises SourceGone."""
         for entry in self._versions(upload.bucket, upload.key):
             if upload.version_id in (None, entry["VersionId"]) and (upload.version_id or entry["IsLatest"]):
                 source = _to_source_object(upload.bucket, entry)
@@ -62,7 +62,7 @@ class S3InputBucket:
         raise SourceGone(f"{upload.bucket}/{upload.key} is no longer there")
 
     def _versions(self, bucket: str, key: str) -> Iterator[dict[str, Any]]:
-        """Yield the versions of that key alone. It is the first of the keys that begin with it, and its newest version comes
+        """Yield only the versions of that key, the newest first. The listing has all keys that begin with it, but this key comes
         first (S3 API reference, ListObjectVersions)."""
         markers: dict[str, str] = {}
         while True:
@@ -76,7 +76,7 @@ class S3InputBucket:
             markers = {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
 
     def tags(self, source: SourceObject) -> dict[str, str]:
-        """GetObjectTagging of that version. Raises SourceGone."""
+        """Return the tags of that version, by GetObjectTagging. Raises SourceGone."""
         wanted = {"VersionId": source.version_id} if source.version_id else {}
         answer = self._get(
             "GetObjectTagging", self.client.get_object_tagging, Bucket=source.bucket, Key=source.key, **wanted
@@ -84,8 +84,8 @@ class S3InputBucket:
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def is_deleted(self, source: SourceObject) -> bool:
-        """HeadObject of the key, which finds nothing if the latest version is a delete marker. A latest version that may not be
-        read stands there."""
+        """Return whether the object is deleted, by HeadObject. It finds nothing if the latest version is a delete marker. A
+        latest version that may not be read is not deleted."""
         try:
             self._get("HeadObject", self.client.head_object, Bucket=source.bucket, Key=source.key)
         except SourceGone:
@@ -95,10 +95,10 @@ class S3InputBucket:
         return False
 
     def reader(self, source: SourceObject) -> Callable[[int, int], bytes]:
-        """Return `read(offset, length)`, which makes one ranged GET, and another one if it breaks.
+        """Return a function `read(offset, length)`. It makes one ranged GET, and another one if the connection breaks.
 
-        It raises OSError after ATTEMPTS. It never returns fewer bytes than the object has, which the caller would take for
-        the object's end.
+        The function raises OSError after ATTEMPTS. It never returns fewer bytes than the object has there, because the caller
+        would take that for the object's end.
         """
 
         def read(offset: int, length: int) -> bytes:
@@ -118,11 +118,11 @@ class S3InputBucket:
         answer = self._object(source, Range=f"bytes={offset}-{offset + length - 1}")
         with closing(S3Stream(answer["Body"], length)) as stream:
             if not answer.get("ContentRange", "").startswith(f"bytes {offset}-{offset + length - 1}/"):
-                raise OSError("the bucket answered with another part than was asked for")
+                raise OSError("the bucket answered with another part than was requested")
             yield stream
 
     def open(self, source: SourceObject) -> IO[bytes]:
-        """Return a stream of the whole object. The GET is made at once, so that a missing object is noticed before money is
+        """Return a stream of the whole object. The GET is made immediately, so that a missing object is noticed before money is
         spent. Raises SourceGone."""
         return cast(IO[bytes], S3Stream(self._object(source)["Body"], source.size_bytes))
 
@@ -173,10 +173,11 @@ def _to_source_object(bucket: str, entry: dict[str, Any]) -> SourceObject:
 
 
 def _read_exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:
-    """Return the requested bytes, even if the server ignored the Range and sends all (ministack 1.5.33 does, for versions).
+    """Return the requested bytes, even if the server ignores the Range header and sends the whole object. ministack 1.5.33 does
+    that for versions.
 
-    Raises OSError if fewer come. The SDK returns the bytes that came before a connection was closed as if they were all, and
-    raises only at the next read (botocore 1.43 with urllib3 1.26 and 2.8).
+    Raises OSError if fewer bytes come. After a closed connection, the SDK first returns the bytes that came as if they were all,
+    and raises only at the next read (botocore 1.43 with urllib3 1.26 and 2.8).
     """
     to_skip = 0 if answer.get("ContentRange") else offset
     with closing(S3Stream(answer["Body"], to_skip + length)) as stream:
@@ -189,15 +190,15 @@ def _read_exactly(answer: dict[str, Any], offset: int, length: int) -> bytes:
 
 
 class S3Stream:
-    """A body of known length, whose bytes are counted.
+    """A body of known length that counts its bytes.
 
-    httpx measures it by `seek` and `tell`, and then sends it with a Content-Length and without a copy. Given the SDK's own
-    body, httpx would use chunked framing, which many APIs refuse (measured 2026-11).
+    httpx finds the length by `seek` and `tell`, and then sends the body with a Content-Length and without a copy. With the SDK's
+    own body, httpx would use chunked framing, which many APIs refuse (measured 2026-11).
     """
 
     def __init__(self, body: Any, size_bytes: int) -> None:
         self._body, self._size_bytes, self._position = body, size_bytes, 0
-        self._seek_position: int | None = None  # where `seek` went; the body itself cannot move
+        self._seek_position: int | None = None  # the position that `seek` noted; the body itself cannot move
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes. Raises OSError if the body breaks or ends early, so that a truncated upload never looks
@@ -209,11 +210,11 @@ class S3Stream:
         chunk = cast(bytes, self._call(self._body.read, size if size >= 0 else None))
         self._count(len(chunk))
         if size < 0 and self._position < self._size_bytes:
-            self._count(0)  # the body had to return all bytes, but has returned too few
+            self._count(0)  # the body should have returned all bytes, but has returned too few
         return chunk
 
     def readinto(self, buffer: memoryview) -> int:
-        """Read the next bytes into the buffer and return their number. Raises the same as `read`."""
+        """Read the next bytes into `buffer` and return their number. Raises the same errors as `read`."""
         if self._position >= self._size_bytes:
             return 0
         count = cast(int, self._call(self._body.readinto, buffer))
@@ -238,9 +239,9 @@ class S3Stream:
         return self._seek_position
 
     def tell(self) -> int:
-        """Return the position that `seek` noted, or that reading has reached."""
+        """Return the position that `seek` noted, otherwise the position that reading has reached."""
         return self._position if self._seek_position is None else self._seek_position
 
     def close(self) -> None:
-        """Close the body, which returns its connection."""
+        """Close the body, which gives its connection back to the pool."""
         self._body.close()

@@ -1,4 +1,4 @@
-"""The intake queue on SQS: sends messages to it for uploads and jobs that must wait or are due."""
+"""Sends messages to the intake queue in SQS, for uploads and jobs that must wait or are due."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SqsIntakeQueue:
-    """The intake queue; fulfils `ports.IntakeQueue`."""
+    """Sends messages to the intake queue; implements `ports.IntakeQueue`."""
 
     client: SQSClient
     queue_url: str
 
     def requeue(self, what: Upload | JobDue, delay_seconds: int) -> None:
-        """Send a new message. The caller deletes the old one, so that waiting never counts as a failed receive."""
+        """Send a new message. The caller deletes the old message, so that waiting never counts as a failed receive."""
         delay = min(max(delay_seconds, 0), queue_messages.MAX_DELAY_SECONDS)
         self.client.send_message(
             QueueUrl=self.queue_url, MessageBody=queue_messages.to_message(what), DelaySeconds=delay

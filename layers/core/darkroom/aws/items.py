@@ -1,4 +1,4 @@
-"""Items: converts jobs to DynamoDB items and back, and makes the keys of all rows. Pure; it must not call AWS."""
+"""Converts jobs to DynamoDB items and back, and makes the keys of all rows. All functions are pure and must not call AWS."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _deserialize = TypeDeserializer().deserialize
 
 def wire(value: object) -> dict[str, Any]:
     """Return an attribute value in DynamoDB's typed form."""
-    if type(value) is str:  # most values are texts, and boto3 asks a dozen questions first
+    if type(value) is str:  # most values are texts, and boto3 would check a dozen other types first
         return {"S": value}
     match value:
         case datetime():
@@ -65,7 +65,7 @@ def job_key(job_id: str) -> dict[str, Any]:
 
 
 def budget_key(unit: str, month: str) -> dict[str, Any]:
-    """Return the key of a month's budget, in a provider's own unit or in `usd`."""
+    """Return the key of a month's budget row. `unit` is the provider's name, or `usd` for the dollars of all providers."""
     return {"pk": wire(f"BUDGET#{unit}"), "sk": wire(month)}
 
 
@@ -80,12 +80,12 @@ def own_key(kind: str, name: str) -> dict[str, Any]:
 
 
 def output_row_key(bucket: str, key: str) -> dict[str, Any]:
-    """Return the key of an output key's row."""
+    """Return the key of the row that belongs to an output key."""
     return {"pk": wire(f"OUTPUT#{bucket}/{key}"), "sk": wire("OUTPUT")}
 
 
 def job_item(job: Job) -> dict[str, Any]:
-    """Return the whole item of a new job, with the attributes of its sparse indexes."""
+    """Return the whole item of a new job, including the attributes of the sparse indexes."""
     item = {name: wire(value) for name, value in job.attributes.items() if not is_absent(value)}
     return (
         item
@@ -99,13 +99,13 @@ def job_item(job: Job) -> dict[str, Any]:
 
 
 def is_absent(value: object) -> bool:
-    """Whether an attribute with that value is left out of an item. 0 credits are stored."""
+    """Return whether an attribute with that value is left out of an item. The number 0 is not left out."""
     return value is None or value is False or value in ((), {})
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
-    """Return the job in an item. Attributes of the indexes and the TTL are ignored. Raises TypeError if a group is
-    incomplete."""
+    """Return the job from an item. The attributes of the indexes and the TTL are ignored. Raises TypeError if a group of
+    attributes is incomplete."""
     row = {name: _typed(name, _plain(value)) for name, value in item.items()}
     groups = {name: _group(kind, row) for name, kind in GROUPS.items()}
     own = {name: row[name] for name in OWN_FIELDS if row.get(name) is not None}
@@ -114,7 +114,7 @@ def job_of(item: Mapping[str, Any]) -> Job:
 
 
 def _group(kind: type[JobGroup], row: Mapping[str, Any]) -> JobGroup | None:
-    """Return the group in an item, None if the item has none of its attributes."""
+    """Return the group of attributes from an item, or None if the item has none of them."""
     found = {name: row[name] for name in GROUP_FIELDS[kind] if row.get(name) is not None}
     return kind(**found) if found else None
 
@@ -124,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(name: str, value: Any) -> Any:
-    """Return the value of an attribute in the type that a job has."""
+    """Return the value of an attribute in the type that the field of `Job` has."""
     if value is None:
         return None
     if name in TIMES:
@@ -141,11 +141,11 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def number(item: Mapping[str, Any], name: str) -> Decimal:
-    """Return a number attribute, 0 if it is absent."""
+    """Return a number attribute, or 0 if it is absent."""
     value = _deserialize(item[name]) if name in item else Decimal(0)
     return Decimal(value)
 
 
 def text(item: Mapping[str, Any], name: str) -> str | None:
-    """Return a text attribute, None if it is absent."""
+    """Return a text attribute, or None if it is absent."""
     return str(_deserialize(item[name])) if name in item else None

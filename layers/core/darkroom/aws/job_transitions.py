@@ -1,7 +1,7 @@
-"""Job transitions: the conditional writes that take a job from one status to another. Pure; it must not call AWS.
+"""Makes the conditional writes that take a job from one status to another. All functions are pure and must not call AWS.
 
-Each clause of a condition has a name and a comment that says which event it protects against. A worker whose job was taken
-over has an old `attempt`, so that none of its writes can change anything.
+Each clause of a condition has a name, and a comment that says against which event it protects. If a worker's job was taken over,
+the worker has an old `attempt`, so that none of its writes can change anything.
 """
 
 from __future__ import annotations
@@ -19,33 +19,32 @@ from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
 
-OF_A_LOST_ANSWER = tuple(
-    field.name for field in fields(LostAnswer)
-)  # removed when it is known what became of the submit
+# The attributes of a lost answer. They are removed when it is known whether the submit was accepted.
+OF_A_LOST_ANSWER = tuple(field.name for field in fields(LostAnswer))
 
 EXECUTION_GRACE = timedelta(minutes=15)  # after this delay the sweep restarts an execution that should have acted
 PUBLISHING_GRACE = timedelta(minutes=2)  # after this delay the sweep sends an event; the worker needs only seconds
-LISTED_KEPT = timedelta(hours=24)  # how long a settled job's entry stays in the provider's list, for people to see
+LISTED_KEPT = timedelta(hours=24)  # for so long, a settled job's process stays in the provider's list for people
 
-# The worker is still the owner: neither a rerun nor a takeover has happened since it read the row.
+# Neither a rerun nor a takeover has happened since the worker read the row. So the worker is still the owner.
 SAME_ATTEMPT = "#run = :run AND #attempt = :attempt"
 # No rerun has begun since the row was read. Which worker owns the run does not matter for this write.
 SAME_RUN = "#run = :run"
-# The job still has the status that it was read with. A duplicate of the same step finds another one.
+# The job still has the status that it was read with. A duplicate of the same step finds another status.
 FROM_STATUS = "#status = :from"
-# The earlier owner's lease has ended: its invocation ended at least LEASE_MARGIN ago, or it ended the lease itself.
+# The earlier owner's lease has ended. Its invocation ended at least LEASE_MARGIN ago, or the owner ended the lease itself.
 LEASE_OVER = "attribute_not_exists(#lease_until) OR #lease_until <= :now"
-# The job is due: it does not wait for a throttled provider, an operator, or a provider's list that lags.
+# The job is due. It does not wait for a throttled provider, an operator, or a provider's list that lags.
 DUE = "attribute_not_exists(#next_attempt_at) OR #next_attempt_at <= :now"
-# The job's row exists: an orphan is not recorded for a job that does not exist.
+# The job's row must exist, because no orphan is recorded for a job that does not exist.
 KNOWN = "attribute_exists(pk)"
-# The event is not marked as sent yet: a second mark must not put the job back into the index.
+# The event must not be marked as sent yet, because a second mark would put the job back into the index.
 NOT_PUBLISHED = "attribute_not_exists(#published_at)"
-# No other sweep has sent the job on meanwhile: of two sweeps at once, one does.
+# No other sweep has rescheduled the job in the meantime. So only one of two simultaneous sweeps does it.
 STILL_DUE = "#due_at = :due_at"
-# No process was ever bound to the run: a run that was paid for must not be sent again.
+# No process may ever have been bound to the run, because a run that was paid for must not be sent again.
 NO_PROCESS = "attribute_not_exists(#process_id)"
-# The run's row was not stored before: a rerun that is repeated after a lost answer stores it once.
+# The row of the earlier run is not stored yet. So a rerun that is repeated after a lost answer stores it only once.
 NOT_KEPT = "attribute_not_exists(pk)"
 
 
@@ -56,8 +55,8 @@ def guarded(
     values: Mapping[str, object] | None = None,
     **parts: Any,
 ) -> Write:
-    """Return a write of the job's row that only its owner may make, and only from the status that it was read with. Raises
-    LostClaim if that status does not allow it."""
+    """Return a write of the job's row that succeeds only for the job's owner, and only if the status is still the one that was
+    read. Raises LostClaim if that status is none of `sources`."""
     if job.status not in sources:
         raise LostClaim(f"{job.status} does not allow this step")
     guard = {"run": job.run, "attempt": job.attempt, "from": job.status, **(values or {})}
@@ -73,30 +72,35 @@ def move(
     due_at: datetime | None,
     **parts: Any,
 ) -> Write:
-    """Return a guarded write to the status `target`, with the job under `word` and `due_at` in the index of open jobs."""
+    """Return a guarded write that sets the status `target`, and lists the job under `word` and `due_at` in the index of open
+    jobs."""
     return placed(guarded(job, sources, **parts), word, due_at, status=target)
 
 
 def placed(write: Write, word: str | None, due_at: datetime | None, **more: object) -> Write:
-    """Return the write with the job under `word` in the index of open jobs, or out of it if `word` is None."""
+    """Return the write, extended so that it lists the job under `word` in the index of open jobs. If `word` is None, it takes the
+    job out of the index."""
     if word is None:
         return replace(write, set={**write.set, **more}, remove=[*write.remove, "open_status", "due_at"])
     return replace(write, set={**write.set, **more, "open_status": word, "due_at": due_at})
 
 
 def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | None, datetime | None]:
-    """Return the word and the time under which a terminal job is in the index: until its event is sent, then until its entry
-    is removed from the provider's list."""
+    """Return the word and the time under which the index lists a terminal job. It is listed until its event is sent, and then
+    until its process is removed from the provider's list."""
     if status in queue_messages.DETAIL_TYPES:
         return UNPUBLISHED, now + PUBLISHING_GRACE
     return after_publishing(job, now)
 
 
 def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | None]:
-    """Return the word and the time for a job whose event was sent: it stays in the index if the provider lists its process."""
+    """Return the word and the time for a job whose event was sent. It stays in the index if it is in doubt, or if the provider
+    lists its process."""
+    if job.status is JobStatus.IN_DOUBT:
+        return JobStatus.IN_DOUBT, job.due_at
     return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process else (None, None)
 
 
 def present(**changes: object) -> dict[str, object]:
-    """Return the changes whose values are stored: those that are not absent."""
+    """Return those of the changes whose values are stored in an item."""
     return {name: value for name, value in changes.items() if not items.is_absent(value)}

@@ -1,6 +1,7 @@
-"""The ledger on DynamoDB, as workers write it: jobs, output keys and budgets. Every write is conditional.
+"""The ledger in DynamoDB, through which workers write jobs, output keys and budgets. Every write is conditional.
 
-The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`. The rows of budgets are in `budgets`.
+The conditions on jobs are in `job_transitions`, and those on output keys in `output_claims`. The rows of budgets are in
+`budgets`.
 """
 
 from __future__ import annotations
@@ -50,21 +51,21 @@ from darkroom.ports import Claim
 from darkroom.retry_schedule import next_look_at
 from darkroom.timestamps import moment, stamp
 
-EXECUTION_STARTS = timedelta(minutes=5)  # after the bind; the sweep then starts an execution that never started
-# The TTL of `SKIPPED` rows, the only ones with a TTL, because nothing was spent on them.
+EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
+# The TTL of `SKIPPED` rows. Only these rows have a TTL, because nothing was spent on them.
 SKIPPED_KEPT = timedelta(days=90)
-TROUBLE = ("denied_since", "failing_since")  # removed when an attempt succeeds
+TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
 
 
 @dataclass(frozen=True)
 class DynamoLedger:
-    """The ledger in one table; fulfils `ports.Ledger`."""
+    """Keeps the ledger in one table; implements `ports.Ledger`."""
 
     table: LedgerTable
     limits: Limits
 
     def get(self, job_id: str) -> Job | None:
-        """Return the job, read consistently; None if there is none."""
+        """Return the job by a consistent read, or None if there is none."""
         item = self.table.read(items.job_key(job_id))
         return items.job_of(item) if item else None
 
@@ -121,7 +122,8 @@ class DynamoLedger:
     def reserve(
         self, job: Job, plan: Plan, output_bucket: str, output_key: str, fingerprint: str, now: datetime
     ) -> Job:
-        """`CLAIMED` → `SUBMITTING`, with the month's reservations. Raises BudgetExceeded, LostClaim, LedgerBusy."""
+        """`CLAIMED` → `SUBMITTING`, in one transaction with the month's reservations. Raises BudgetExceeded, LostClaim,
+        LedgerBusy."""
         reservation = Reservation(
             credits_reserved=plan.price,
             credit_price_usd=plan.credit_price_usd,
@@ -157,7 +159,7 @@ class DynamoLedger:
         error: str | None = None,
         denied_since: datetime | None = None,
     ) -> Job:
-        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`, with the reservation released."""
+        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The same transaction releases the reservation."""
         told = {"error_code": error_code, "error": error, "denied_since": denied_since}
         step = move(
             job,
@@ -183,8 +185,8 @@ class DynamoLedger:
         look_at: datetime | None = None,
         lost: LostAnswer | None = None,
     ) -> Job:
-        """End the lease. The status stays, and the job is due at `next_attempt_at`; for the sweep, at `look_at`."""
-        watched = job.status is JobStatus.PROCESSING  # its execution continues it, so the sweep waits longer
+        """End the lease. The status stays. A message may continue the job at `next_attempt_at`, and the sweep at `look_at`."""
+        watched = job.status is JobStatus.PROCESSING  # the execution continues such a job, so the sweep waits longer
         look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
         told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
         changes = _known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
@@ -194,8 +196,8 @@ class DynamoLedger:
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
-        """`SUBMITTING` → `PROCESSING`. If the job is already bound to that process, an earlier write's answer was lost, and this
-        call succeeds too. Raises LostClaim, LedgerBusy."""
+        """`SUBMITTING` → `PROCESSING`. This also succeeds if the job is already bound to that process, because the answer to an
+        earlier write may have been lost. Raises LostClaim, LedgerBusy."""
         process = ProviderProcess(
             process_id=submission.process_id,
             eta=submission.eta,
@@ -219,10 +221,10 @@ class DynamoLedger:
             bound = current.process if current and current.run == job.run else None
             if current and bound and bound.process_id == process.process_id:
                 return current
-            raise LostClaim("the job was bound or taken over meanwhile") from None
+            raise LostClaim("the job was bound or taken over in the meantime") from None
 
     def record_orphan(self, job: Job, process_id: str) -> None:
-        """Add a process that no job waits for to the job's orphans."""
+        """Add a process that no job waits for to the `orphans` of `job`."""
         self.table.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
@@ -245,8 +247,8 @@ class DynamoLedger:
         return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
-        """Become the only writer of the output key. Return False if a newer version's result is there. Raises OutputBusy,
-        LostClaim."""
+        """Make the job the only writer of the output key. Return False if the result of a newer version is there. Raises
+        OutputBusy, LostClaim."""
         try:
             self._write_with_job(
                 job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
@@ -289,6 +291,7 @@ class DynamoLedger:
             "key_fingerprint",
             "credits_charged",
             "staged",
+            "published_at",  # of the event that told of a doubt
         ]
         gone += sorted(stale)
         word, due_at = after_settling(job, status, now)
@@ -299,12 +302,12 @@ class DynamoLedger:
         return self._reread(job)
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
-        """Whether a newer version's result is at one of the keys. This takes one consistent read for each key."""
+        """Return whether one of the keys holds the result of a newer version. This takes one consistent read for each key."""
         found = (self.table.read(items.output_row_key(bucket, key)) for key in keys)
         return any(row is not None and output_claims.has_newer(row, job) for row in found)
 
     def mark_published(self, job: Job, now: datetime) -> None:
-        """Mark the event as sent. If a rerun has begun since, nothing is written."""
+        """Mark the event as sent. If a rerun has begun since then, nothing is written."""
         word, due_at = after_publishing(job, now)
         mark = Write(
             key=items.job_key(job.job_id),
@@ -318,8 +321,8 @@ class DynamoLedger:
             return
 
     def _write_with_job(self, job: Job, sources: Collection[JobStatus], write: Write, **noted: object) -> None:
-        """Write another row, and `noted` on the job, in one transaction that only the job's owner may make. Raises LostClaim,
-        and ConditionFailed for the other row."""
+        """Make `write`, which changes another row, in one transaction with the attributes `noted` of the job. Raises LostClaim if
+        this worker no longer owns the job, and ConditionFailed if the condition of `write` is false."""
         try:
             self.table.transact([write, guarded(job, sources, set=noted)])
         except ConditionFailed as failed:
@@ -353,12 +356,13 @@ class DynamoLedger:
     def _reread(self, job: Job) -> Job:
         current = self.get(job.job_id)
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
-            raise LostClaim("taken over right after the write")
+            raise LostClaim("another worker took the job over right after the write")
         return current
 
 
 def _lost_with_its_worker(job: Job) -> dict[str, object]:
-    """Return the lost answer of a job that is taken over from a worker that died with its request; nothing if it is noted."""
+    """Return the attributes of the lost answer, if the job is taken over from a worker that died during its request. Return
+    nothing if they are stored already."""
     if job.status is not JobStatus.SUBMITTING or job.lost is not None:
         return {}
     ended = job.lease_until or job.next_attempt_at or job.created_at
@@ -366,18 +370,19 @@ def _lost_with_its_worker(job: Job) -> dict[str, object]:
 
 
 def _known_settings(job: Job) -> dict[str, object]:
-    """Return what the worker knows of how the job would be sent. For a rejected job no earlier write has stored it."""
+    """Return the job's provider, model, label and settings, as far as they are known. A rejected job has not stored them
+    before."""
     return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
 
 
 def _stale(**told: object) -> list[str]:
-    """Return the attributes about an earlier attempt that this write does not replace."""
+    """Return the names of attributes about an earlier attempt that this write does not replace."""
     return [name for name, value in told.items() if value is None]
 
 
 def _after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:
-    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out was a dead
-    worker's, because a worker that lives ends its lease itself."""
+    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out shows that
+    its worker died, because a living worker ends its lease itself."""
     failing_since = job.failing_since or (now if job.lease_until else None)
     if job.status is JobStatus.PROCESSING or failing_since is None:
         return None, lease_until

@@ -1,4 +1,5 @@
-"""The ledger's DynamoDB table: conditional writes, consistent reads and index queries, with retries of contention."""
+"""Reads and writes the ledger's DynamoDB table: conditional writes, consistent reads and queries, with retries after
+conflicts."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ BUSY_ERRORS = frozenset(
     }
 )  # fmt: skip
 MAX_ATTEMPTS = 8
-MAX_BATCH = 100  # keys of one BatchGetItem
-FIRST_WAIT_SECONDS = 0.05  # full jitter over 0.05, 0.1, 0.2 … 3.2 s: at most 6.4 s in all
+MAX_BATCH = 100  # the most keys of one BatchGetItem call
+FIRST_WAIT_SECONDS = 0.05  # waits with full jitter over 0.05, 0.1, 0.2 … 3.2 s, at most 6.4 s in all
 
 
 def _key(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def _id(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class ConditionFailed(Exception):
-    """A condition was false. `index` is the number of the write, `item` the row as it is, empty if it is absent."""
+    """The condition of a write was false. `index` is the number of the write. `item` is the present row, empty if there is
+    none."""
 
     def __init__(self, index: int, item: Mapping[str, Any]) -> None:
         super().__init__(f"condition of write {index} failed")
@@ -59,7 +61,7 @@ class LedgerTable:
     sleep: Callable[[float], None] = time.sleep
 
     def update(self, write: Write) -> dict[str, Any]:
-        """Make one conditional update and return the row as it is then. Raises ConditionFailed, LedgerBusy."""
+        """Make one conditional update and return the updated row. Raises ConditionFailed, LedgerBusy."""
         request = write.request(self.name) | {"ReturnValues": "ALL_NEW"}
         answer: dict[str, Any] = self._with_retries(lambda: self.client.update_item(**request))
         attributes: dict[str, Any] = answer.get(
@@ -68,21 +70,21 @@ class LedgerTable:
         return attributes
 
     def put_new(self, item: Mapping[str, Any]) -> None:
-        """Write a whole new row. Raises ConditionFailed if its key exists, LedgerBusy."""
+        """Write a new row. Raises ConditionFailed if its key exists, LedgerBusy."""
         self._with_retries(
             lambda: self.client.put_item(TableName=self.name, Item=item, ConditionExpression="attribute_not_exists(pk)")
         )
 
     def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return a row, read consistently; None if it does not exist. Raises LedgerBusy."""
+        """Return a row by a consistent read, or None if it does not exist. Raises LedgerBusy."""
         request: dict[str, Any] = {"TableName": self.name, "Key": dict(key), "ConsistentRead": True}
         item: dict[str, Any] | None = self._with_retries(lambda: self.client.get_item(**request)).get("Item")
         return item
 
     def rows(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return the existing rows of at most 100 keys, read consistently, in the order of the keys. Raises LedgerBusy.
+        """Return the existing rows of at most 100 keys, in the order of the keys, by consistent reads. Raises LedgerBusy.
 
-        Keys that DynamoDB leaves unprocessed are requested again, so that no row counts as missing.
+        Keys that DynamoDB leaves unprocessed are requested again, so that no row counts as missing by mistake.
         """
         found: dict[tuple[str, str], dict[str, Any]] = {}
         pending = [dict(key) for key in keys]
@@ -98,7 +100,8 @@ class LedgerTable:
         return {self.name: {"Keys": keys, "ConsistentRead": True}}
 
     def due(self, word: str, now: datetime, limit: int) -> list[dict[str, Any]]:
-        """Return keys from the index OpenJobs under a word that are due now, the longest due first. Raises LedgerBusy."""
+        """Return the keys that the index OpenJobs lists under `word` and that are due at `now`, the longest due first. Raises
+        LedgerBusy."""
         request: Any = {
             "TableName": self.name, "IndexName": "OpenJobs", "Limit": limit,
             "KeyConditionExpression": "open_status = :word AND due_at <= :now",
@@ -107,7 +110,7 @@ class LedgerTable:
         return [_key(item) for item in self._with_retries(lambda: self.client.query(**request))["Items"]]
 
     def pages(self, index: str, attribute: str, value: str) -> Iterator[list[dict[str, Any]]]:
-        """Yield all keys of an index under a value, at most 100 at a time. Raises LedgerBusy."""
+        """Yield all keys that the index lists under `value`, in lists of at most 100. Raises LedgerBusy."""
         request: Any = {
             "TableName": self.name, "IndexName": index, "Limit": MAX_BATCH,
             "KeyConditionExpression": "#attribute = :value", "ExpressionAttributeNames": {"#attribute": attribute},
@@ -121,7 +124,8 @@ class LedgerTable:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def partition(self, pk: str) -> list[dict[str, Any]]:
-        """Return the rows of one partition, read consistently. It must be small: only one page is read. Raises LedgerBusy."""
+        """Return the rows of one partition by a consistent read. The partition must be small, because only one page is read.
+        Raises LedgerBusy."""
         request: Any = {
             "TableName": self.name, "ConsistentRead": True, "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": wire(pk)},
@@ -130,11 +134,11 @@ class LedgerTable:
         return items
 
     def transact(self, writes: Sequence[Write]) -> None:
-        """Make all writes or none. A write that changes nothing is only a condition. Raises ConditionFailed for the first
-        condition that is false, LedgerBusy.
+        """Make all writes or none. A write that changes nothing only checks its condition. Raises ConditionFailed for the first
+        false condition, LedgerBusy.
 
-        All attempts have the same idempotency token, so that an attempt whose answer was lost is not mistaken for another
-        worker's write.
+        All attempts have the same idempotency token. So if the answer to an attempt was lost, the next attempt does not take its
+        write for another worker's.
         """
         items: Any = [
             {"ConditionCheck": write.check(self.name)}
@@ -154,7 +158,7 @@ class LedgerTable:
             except ClientError as error:
                 _raise_unless_busy(error)
         raise LedgerBusy(
-            "the ledger's table is contended, throttled or failing, and the write may have been made all the same: "
+            "the ledger's table is contended, throttled or failing, and the write may have been made even so: "
             "try again later"
         )
 

@@ -1,4 +1,4 @@
-"""Alerts: counts an alarm's metric, which the template's alarms watch, and writes a line to the log."""
+"""Raises alerts: adds to the metric of an alarm, which the template's CloudWatch alarms watch, and writes a line to the log."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from darkroom.model import Alarm, WarningMetric
 
-APART = frozenset({Alarm.CIRCUIT_OPEN})  # each provider has its own alarm: one must not hide another
+APART = frozenset({Alarm.CIRCUIT_OPEN})  # each provider has a separate alarm, so that none hides another
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class MetricAlerts:
-    """Alerts inside a handler at whose end Powertools sends the metrics; fulfils `ports.Alerts`."""
+    """Counts alerts inside a Lambda handler. Powertools sends the metrics when the handler ends. Implements `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
-        """Add 1 to the metric with the alarm's name, and log an error. An alarm of APART needs the fact `provider`, and adds 1
-        to the provider's own metric too."""
+        """Add 1 to the metric with the alarm's name, and log an error. An alarm in APART needs the fact `provider`, and also
+        adds 1 to that provider's separate metric."""
         log.error(message, extra={"alarm": alarm.value, **facts})
         metrics = Metrics()
         metrics.add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
@@ -44,7 +44,7 @@ class MetricAlerts:
 
 @dataclass(frozen=True)
 class LoggedAlerts:
-    """Alerts on an operator's machine, as lines in the log; fulfils `ports.Alerts`."""
+    """Writes alerts to the log, on an operator's machine; implements `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Log the alarm as a warning."""

@@ -1,7 +1,8 @@
-"""Multipart copies: writes a large result into a bucket in constant memory, several parts at a time.
+"""Writes a large result into a bucket in constant memory, several parts at a time.
 
 If the source does not support ranges, one download is split into parts instead. S3 compares the checksum of each part with the
-bytes that it received, and completes the upload only if all are right. So the object is exactly what was read, or absent.
+bytes that it received, and completes the upload only if all are right. So the object has exactly the bytes that were read, or
+there is no object.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 WORKERS = 4
-ATTEMPTS = 3  # for each part, which is read again each time
-MIN_PART_BYTES = 8 * 1024 * 1024  # S3 requires 5 MiB
-MAX_PART_BYTES = 64 * 1024 * 1024  # a larger part costs more when it fails; 10,000 parts of this size are 640 GiB
+ATTEMPTS = 3  # the attempts for each part; the part is read again for each attempt
+MIN_PART_BYTES = 8 * 1024 * 1024  # S3 requires at least 5 MiB
+MAX_PART_BYTES = 64 * 1024 * 1024  # a larger part costs more if it fails; 10,000 parts of this size are 640 GiB
 
 Span = tuple[int, int, int]  # a part's number, offset and length in bytes
 
@@ -41,9 +42,9 @@ class MultipartPut:
     workers: int = WORKERS
 
     def write(self, parameters: Mapping[str, Any], link: ResultLink) -> None:
-        """Copy all bytes of the link to an object. `parameters` are those of CreateMultipartUpload, with Bucket and Key.
+        """Copy all bytes of the link to an object. `parameters` has the parameters of CreateMultipartUpload, with Bucket and Key.
 
-        Raises ResultNotReady and what S3 raises; the upload is then aborted, and there is no object. Repeat safe.
+        Raises ResultNotReady and what S3 raises. Then the upload is aborted, and there is no object. Repeat safe.
         """
         upload = self.client.create_multipart_upload(
             **parameters, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT"
@@ -58,7 +59,8 @@ class MultipartPut:
             raise
 
     def _copy_in_parallel(self, url: str, link: ResultLink) -> list[Part]:
-        """Copy parts in several threads, which take them from one list. All threads have ended when this returns or raises."""
+        """Copy the parts in several threads, which take them from one list. When this returns or raises, all threads have
+        ended."""
         pending = deque(split_into_parts(link.size_bytes, self.workers))
         count = min(self.workers, len(pending))
         with ThreadPoolExecutor(count, "multipart") as pool:
@@ -70,11 +72,11 @@ class MultipartPut:
             try:
                 return [_send_with_retries(sender, link, span) for span in _take_spans(pending)]
             except BaseException:
-                pending.clear()  # the copy has failed, so that no thread begins another part
+                pending.clear()  # the copy has failed, so no thread must begin another part
                 raise
 
     def _copy_in_sequence(self, url: str, link: ResultLink) -> list[Part]:
-        """Copy one download, split into parts. If a part fails, the whole copy fails, because it cannot be read again."""
+        """Copy one download, split into parts. If a part fails, the whole copy fails, because the part cannot be read again."""
         with closing(self._new_sender(url)) as sender, closing(ChunkReader(link.stream())) as reader:
             try:
                 parts = [
@@ -91,8 +93,8 @@ class MultipartPut:
     def _complete(self, target: dict[str, Any], parts: list[Part]) -> None:
         """Complete the upload. S3 refuses unless the parts have these checksums and this total size.
 
-        It must be S3 that compares, before the object exists: once it exists with its receipt, the next attempt takes it for
-        delivered.
+        S3 must compare them before the object exists, because once an object exists with its receipt, the next attempt takes it
+        for delivered.
         """
         listed: Any = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumCRC32": encode_crc(part.crc)} for part in parts
@@ -106,8 +108,8 @@ class MultipartPut:
 
 
 def split_into_parts(size_bytes: int, workers: int) -> Iterator[Span]:
-    """Yield number, offset and length of each part. The parts are equal and as many for each worker as for any other, unless
-    that would make them smaller than MIN_PART_BYTES. None is larger than MAX_PART_BYTES."""
+    """Yield the number, the offset and the length of each part. The parts have equal lengths, and each worker gets the same
+    number of them, unless they would be smaller than MIN_PART_BYTES. No part is larger than MAX_PART_BYTES."""
     parts_per_worker = -(-size_bytes // (workers * MAX_PART_BYTES))
     length = max(-(-size_bytes // (workers * parts_per_worker)), MIN_PART_BYTES)
     for number, offset in enumerate(range(0, size_bytes, length), start=1):
@@ -136,13 +138,14 @@ def _send_with_retries(sender: PartSender, link: ResultLink, span: Span) -> Part
 
 @dataclass
 class ChunkReader:
-    """Reads from an iterator of chunks; fulfils `ports.Reader`."""
+    """Reads from an iterator of chunks; implements `ports.Reader`."""
 
     chunks: Iterator[bytes]
     _unread: memoryview = field(default_factory=lambda: memoryview(b""), init=False)
 
     def readinto(self, buffer: memoryview) -> int:
-        """Read from the current chunk, or from the next one if none of it is left. Return the number of bytes, 0 at the end."""
+        """Read from the current chunk, or from the next chunk if nothing is left of it. Return the number of bytes, or 0 at the
+        end."""
         while not self._unread:
             chunk = next(self.chunks, None)
             if chunk is None:
@@ -154,7 +157,7 @@ class ChunkReader:
         return count
 
     def finish(self) -> None:
-        """Read to the end of the iterator, which may raise there. Raises ResultNotReady if bytes are left."""
+        """Read to the end of the iterator, because the iterator may raise there. Raises ResultNotReady if bytes are left."""
         if self._unread or any(map(len, self.chunks)):
             raise ResultNotReady("more bytes of the result came than were announced")
 

@@ -1,4 +1,4 @@
-"""OperatorLedger on DynamoDB: operators' reruns, decisions about doubts, and cancellations. Every write is conditional."""
+"""Writes operators' reruns, cancellations and decisions about jobs in doubt to DynamoDB. Every write is conditional."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 
 @dataclass(frozen=True)
 class DynamoOperatorLedger:
-    """Operators' writes of the ledger's table; fulfils `ports.OperatorLedger`."""
+    """Writes operators' changes to the ledger's table; implements `ports.OperatorLedger`."""
 
     table: LedgerTable
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """Terminal → `CLAIMED` with the next run and attempt 1. The earlier run is kept in its own row. Raises LostClaim."""
+        """Terminal → `CLAIMED` with the next run and attempt 1. The earlier run is kept in a separate row. Raises LostClaim."""
         changes = {
             "run": job.run + 1, "attempt": 1, "polls": 0, "deadline_at": deadline_at, "next_attempt_at": now,
         }  # fmt: skip
@@ -62,14 +62,14 @@ class DynamoOperatorLedger:
             due_at=now,
             set=bound,
             add={"attempt": 1},
-            remove=["error", "error_code", "cancel_requested_at", "staged", *OF_A_LOST_ANSWER],
+            remove=["error", "error_code", "cancel_requested_at", "published_at", "staged", *OF_A_LOST_ANSWER],
         )
         self._transact(step)
         return self._reread(job)
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """`IN_DOUBT` without a process → `CLAIMED`, with the reservation released. An earlier request to cancel is dropped.
-        Raises LostClaim."""
+        """`IN_DOUBT` without a process → `CLAIMED`. The same transaction releases the reservation. An earlier request to cancel
+        is dropped. Raises LostClaim."""
         step = move(
             job,
             [JobStatus.IN_DOUBT],
@@ -79,7 +79,14 @@ class DynamoOperatorLedger:
             set={"deadline_at": deadline_at, "next_attempt_at": now},
             add={"attempt": 1},
             when=[NO_PROCESS],
-            remove=["error", "error_code", "cancel_requested_at", *OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION],
+            remove=[
+                "error",
+                "error_code",
+                "cancel_requested_at",
+                "published_at",
+                *OF_A_LOST_ANSWER,
+                *budgets.OF_A_RESERVATION,
+            ],
         )
         self._transact(step, *budgets.releases(job))
         return self._reread(job)
@@ -92,7 +99,8 @@ class DynamoOperatorLedger:
     def jobs(
         self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None
     ) -> Iterator[Job]:
-        """Yield the jobs under exactly one of the three, in the order of the index."""
+        """Yield the jobs with that status, source or day, in the order of the index. The caller gives exactly one of the
+        three."""
         ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
         for keys in self.table.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
             yield from (items.job_of(item) for item in self.table.rows(keys))
@@ -111,5 +119,5 @@ class DynamoOperatorLedger:
 
 
 def _kept(job: Job) -> dict[str, Any]:
-    """Return the attributes of the run as it ended, without those of the indexes."""
+    """Return the attributes of the run that has ended, without the attributes of the indexes."""
     return {name: value for name, value in present(**job.attributes).items() if name != "due_at"}

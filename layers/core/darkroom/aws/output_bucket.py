@@ -1,4 +1,4 @@
-"""The output bucket: writes results and failure reports, reads receipts, and aborts unfinished uploads."""
+"""Writes results and failure reports to the output bucket, reads receipts, and aborts unfinished multipart uploads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 SINGLE_PUT_BYTES = streaming_put.PART_BYTES  # a result up to this size is written by one PUT
-MAX_UNFINISHED = 10_000  # unfinished multipart uploads that are listed at once
+MAX_UNFINISHED = 10_000  # the most unfinished multipart uploads that are listed at once
 RESERVED_TAG_PREFIX = "aws:"  # only AWS itself may set such tags
 MAX_TAGGING_BYTES = 4096  # S3 allows 8 KiB of headers, of which the user's metadata takes 2 KiB
 REPORT_ORDER = "darkroom-order"  # metadata with the order of the version that failed, see `SourceObject.order`
@@ -30,25 +30,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class S3OutputBucket:
-    """One output bucket; fulfils `ports.OutputBucket`."""
+    """Reads and writes one output bucket; implements `ports.OutputBucket`."""
 
     client: S3Client
     bucket: str
     multipart_put: MultipartPut | None = (
-        None  # for results larger than SINGLE_PUT_BYTES; if None, those are streamed too
+        None  # writes results larger than SINGLE_PUT_BYTES; if None, they are streamed too
     )
 
     def receipt(self, key: str) -> Mapping[str, str]:
-        """Return the user metadata of the object at the key, empty if there is none."""
+        """Return the user metadata of the object at the key, or an empty mapping if there is no object."""
         return self._metadata(key) or {}
 
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """Write all bytes of the link with their metadata and tags, or nothing.
+        """Write all bytes of the link with metadata and tags, or nothing.
 
-        Tags that are too long for a header are set after the object is written. If the process dies in between, the result
-        stays without them: it is settled all the same, because the picture is paid for, and no retry copies it again.
+        Tags that are too long for a header are set after the object is written. If the process dies in between, the result stays
+        without tags. The job is still settled, because the picture is paid for, and no retry copies it again.
         """
         parameters: dict[str, Any] = {
             "Bucket": self.bucket,
@@ -67,7 +67,7 @@ class S3OutputBucket:
             self._tag(key, dict(parse_qsl(header, keep_blank_values=True)))
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write the report to `key`, unless there is one of a newer version of the source."""
+        """Write the report to `key`, unless a report of a newer version of the source is there."""
         if self._report_order(key) > order:
             return
         body = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True).encode()
@@ -75,7 +75,7 @@ class S3OutputBucket:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **parameters)
 
     def remove_report(self, key: str, order: str) -> None:
-        """Delete the report if there is one and it is not a newer version's. Without the check, each call would leave a delete
+        """Delete the report if there is one, unless it is of a newer version. Without the check, each call would leave a delete
         marker."""
         if "" < self._report_order(key) <= order:
             self.client.delete_object(Bucket=self.bucket, Key=key)
@@ -83,8 +83,9 @@ class S3OutputBucket:
     def list_unfinished(self) -> list[UnfinishedUpload]:
         """Return up to MAX_UNFINISHED uploads from ListMultipartUploads.
 
-        The keys are requested URL-encoded: XML 1.0 cannot contain some control characters, with which the SDK cannot parse the
-        response (S3 API reference, ListMultipartUploads, encoding-type). The SDK does this by itself for other listings only.
+        The keys are requested URL-encoded. Otherwise the SDK could not parse a response with some control characters, because XML
+        1.0 cannot contain them (S3 API reference, ListMultipartUploads, encoding-type). The SDK does this automatically only for
+        other listings.
         """
         uploads: list[UnfinishedUpload] = []
         markers: dict[str, str] = {}
@@ -99,7 +100,7 @@ class S3OutputBucket:
         return uploads[:MAX_UNFINISHED]
 
     def abort(self, upload: UnfinishedUpload) -> None:
-        """AbortMultipartUpload. An upload that no longer exists counts as aborted."""
+        """Abort the multipart upload. An upload that no longer exists counts as aborted."""
         try:
             self.client.abort_multipart_upload(Bucket=self.bucket, Key=upload.key, UploadId=upload.upload_id)
         except ClientError as error:
@@ -113,10 +114,11 @@ class S3OutputBucket:
             self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging={"TagSet": tag_set})
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            log.warning("a result stands without its source's tags", extra={"key": key, "why": code})
+            log.warning("a result was written without its source's tags", extra={"key": key, "why": code})
 
     def _report_order(self, key: str) -> str:
-        """Return the order of the version that the report is about: empty if there is no report, "0" if it has no order."""
+        """Return the order of the version that the report is about. Return "" if there is no report, and "0" if it has no
+        order."""
         metadata = self._metadata(key)
         return "" if metadata is None else metadata.get(REPORT_ORDER, "0")
 

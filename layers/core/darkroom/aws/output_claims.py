@@ -1,6 +1,6 @@
-"""Output claims: the writes of an output key's row. Pure; it must not call AWS.
+"""Makes the writes of the rows of output keys. All functions are pure and must not call AWS.
 
-A row has the source that owns the key, the job that is writing it now, and the version whose result is there.
+A row has the source that owns the output key, the job that is writing its object now, and the version whose result is there.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from darkroom.aws.expressions import Write
 from darkroom.errors import OutputCollision
 from darkroom.model import Job
 
-# The output key is free, or already belongs to this source, whose versions and reruns share it.
+# The output key is free, or already belongs to this source. All versions and reruns of a source share it.
 OWN_OUTPUT = "attribute_not_exists(#source_uri) OR #source_uri = :source_uri"
-# No other job is writing the output object, or its time for that is over.
+# No other job is writing the output object, or the other job's time for that is over.
 OUTPUT_FREE = "attribute_not_exists(#writer) OR #writer = :writer OR #writer_until <= :now"
-# No result of a newer version of the source is there.
+# The output key holds no result of a newer version of the source.
 NOT_OLDER = "attribute_not_exists(#newest_order) OR #newest_order <= :order"
-# This job is still the writer, so that the object is its own.
+# This job must still be the writer, because only then the object at the key is its result.
 STILL_WRITER = "#writer = :writer"
 
 
@@ -49,7 +49,7 @@ def taking(job: Job, key: str, now: datetime, until: datetime) -> Write:
 
 
 def in_place(job: Job, key: str) -> Write:
-    """Return the write that records the job's result as the newest version's, and that the job no longer writes."""
+    """Return the write that records the job's result as that of the newest version, and ends the job's time as the writer."""
     return Write(
         key=items.output_row_key(job.require_dispatch().output_bucket, key),
         set={"newest_order": job.source_order, "newest_job": job.job_id},
@@ -60,6 +60,6 @@ def in_place(job: Job, key: str) -> Write:
 
 
 def has_newer(row: Mapping[str, Any], job: Job) -> bool:
-    """Whether the row says that the result of a newer version of the job's source is there."""
+    """Return whether the row says that the result of a newer version of the job's source is there."""
     is_own = items.text(row, "source_uri") == job.source_uri
     return is_own and (items.text(row, "newest_order") or "") > job.source_order

@@ -1,7 +1,7 @@
-"""Presigned URLs of uploads, signed with a role that can only read the input bucket.
+"""Makes presigned URLs of uploads. They are signed with a role that can only read the input bucket.
 
-A link expires with the session that signed it, even if its own expiry is later. So a session is renewed before a link would
-outlive it. A function may assume a role for one hour at most (AWS STS API reference, AssumeRole).
+A link expires with the session that signed it, even if the link's own expiry is later. So a new session is begun if a link would
+outlive the present one. A function may assume a role for at most one hour (AWS STS API reference, AssumeRole).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException"})
 SESSION_SECONDS = 3600
 CLOCK_SKEW = timedelta(seconds=60)
-# The regional host is needed: the global one answers with a redirect, for which the signature is not valid.
+# The regional host is needed, because the global host answers with a redirect for which the signature is not valid.
 SIGNING_CONFIG = Config(
     signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
 )
@@ -40,7 +40,7 @@ def new_signer(credentials: Mapping[str, Any]) -> S3Client:
 
 @dataclass
 class S3PresignedUrls:
-    """Signs links to uploads; fulfils `ports.PresignedUrls`. Its text form shows no credentials."""
+    """Signs links to uploads; implements `ports.PresignedUrls`. Its `repr` shows no credentials."""
 
     sts: STSClient
     role_arn: str
@@ -50,8 +50,9 @@ class S3PresignedUrls:
     _session_ends_at: datetime | None = field(default=None, init=False)
 
     def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
-        """Return a presigned GET of that version. For an unversioned object, the link leads to the object that is at the key
-        when it is fetched. Raises OperatorFault if the role may not be assumed, NothingSent if no session can be had now."""
+        """Return a presigned URL for a GET of that version. In an unversioned bucket, the link leads to the object that is at the
+        key when the link is fetched. Raises OperatorFault if the role may not be assumed, and NothingSent if no session can be
+        begun now."""
         version = {"VersionId": source.version_id} if source.version_id else {}
         try:
             signer = self._signer_until(self.clock() + timedelta(seconds=valid_seconds))
@@ -72,7 +73,7 @@ class S3PresignedUrls:
         )
 
     def _signer_until(self, moment: datetime) -> S3Client:
-        """Return a client whose session lasts longer than that."""
+        """Return a client whose session lasts beyond `moment`."""
         if self._signer is None or self._session_ends_at is None or self._session_ends_at < moment + CLOCK_SKEW:
             answer = self.sts.assume_role(
                 RoleArn=self.role_arn, RoleSessionName="darkroom-link", DurationSeconds=SESSION_SECONDS

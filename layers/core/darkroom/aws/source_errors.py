@@ -1,4 +1,4 @@
-"""What S3 says when an object of the input bucket cannot be read, in Darkroom's errors. Pure; it must not call AWS."""
+"""Translates S3's errors about objects of the input bucket into Darkroom's errors. All functions are pure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
 GONE_CODES = frozenset(
     {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed", "412", "PreconditionFailed"}
 )
-# The object is archived and not restored (S3 API reference, GetObject). Its storage class does not tell: a restored object
-# keeps it, and so does one of the archive tiers of Intelligent-Tiering.
+# The object is archived and not restored (S3 API reference, GetObject). Its storage class does not show that, because a restored
+# object keeps its class, and an object in an archive tier of Intelligent-Tiering does too.
 ARCHIVED_CODE = "InvalidObjectState"
-# A policy, a scan's missing tag, or a KMS key that the role may not use. HeadObject answers without a body, so with the
-# status alone (S3 API reference, HeadObject).
+# A policy, a missing tag of a scan, or a KMS key forbids the access. HeadObject answers without a body, so its code is only the
+# status (S3 API reference, HeadObject).
 DENIED_CODES = frozenset({"403", "AccessDenied", "Forbidden", "AllAccessDisabled"})
-KMS_PREFIX = "KMS."  # KMS.DisabledException and others: the object's key is disabled, or about to be deleted
+KMS_PREFIX = "KMS."  # KMS.DisabledException and others: the object's KMS key is disabled or will soon be deleted
 # The object is encrypted with a key that S3 does not keep (SSE-C), and the request did not bring it (S3 user guide, "Using
 # server-side encryption with customer-provided keys").
 UPLOADERS_KEY_CODES = frozenset({"400", "InvalidRequest", "BadRequest", "Bad Request"})
 
 
 def as_source_error(error: ClientError, operation: str, bucket: str, key: str) -> Exception:
-    """Return the SourceGone, SourceUnreadable or SourceDenied that the error means; any other error as it is."""
+    """Return the SourceGone, SourceUnreadable or SourceDenied that the error means. Return any other error unchanged."""
     code, place = error.response["Error"]["Code"], f"{bucket}/{key}"
     if code in GONE_CODES:
         return SourceGone(f"{place} is no longer there")
@@ -47,5 +47,5 @@ def _who_allows(error: ClientError, code: str) -> str:
         return "the operator must name the object's KMS key in KmsKeyArns, enable that key, and allow it in its policy"
     return (
         "the operator must let the stack's submit role read it, in the bucket's policy and by the object's KMS key (KmsKeyArns); "
-        "if a scan must tag the object first, look why it did not"
+        "if a scan must tag the object first, find out why it did not"
     )

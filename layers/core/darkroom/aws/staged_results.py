@@ -1,4 +1,4 @@
-"""Staged results: keeps the result of a synchronous call in the output bucket until finalize has published it."""
+"""Keeps the result of a synchronous call in the output bucket until finalize has published it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHUNK_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class S3StagedResults:
-    """Keeps staged results under `_darkroom/incoming/`, which the bucket's lifecycle clears after a day; fulfils
+    """Keeps staged results under `_darkroom/incoming/`, where the bucket's lifecycle removes objects after a day. Implements
     `ports.StagedResults`."""
 
     client: S3Client
@@ -41,7 +41,7 @@ class S3StagedResults:
         streaming_put.put(self.client, parameters, chunks)
 
     def find(self, handle: Handle) -> str | None:
-        """Return the process id in the object's metadata, if it belongs to the handle's run."""
+        """Return the process id from the object's metadata, or None unless the object belongs to the handle's run."""
         staged_object = self._find_object(handle.job_id)
         if staged_object is None or not staged_object.metadata.get(HANDLE, "").startswith(handle.prefix):
             return None
@@ -49,14 +49,15 @@ class S3StagedResults:
 
     @contextmanager
     def open(self, job_id: str, process_id: str) -> Iterator[StagedResult]:
-        """Open the result of that process. Raises ResultNotReady if there is none, or only another process'."""
+        """Open the staged result of that process. Raises ResultNotReady if there is none, or only a result of another process."""
         staged_object = self._find_object(job_id)
         if staged_object is None or staged_object.metadata.get(PROCESS) != process_id:
             raise ResultNotReady("the result that was staged is no longer there")
         yield StagedResult(S3InputBucket(self.client), staged_object, staged_object.size_bytes)
 
     def drop(self, job_id: str, process_id: str) -> None:
-        """Delete the result if it is that process'. In a versioned bucket, the lifecycle removes the old version later."""
+        """Delete the staged result if it is the result of that process. In a versioned bucket, the lifecycle removes the old
+        version later."""
         staged_object = self._find_object(job_id)
         if staged_object is not None and staged_object.metadata.get(PROCESS) == process_id:
             self.client.delete_object(Bucket=self.bucket, Key=output_keys.incoming_key(job_id))
@@ -81,7 +82,7 @@ class S3StagedResults:
 
 @dataclass
 class StagedResult:
-    """A staged result, read only as long as its ETag stays the same; fulfils `ports.ResultLink`."""
+    """Reads a staged result, as long as its ETag stays the same; implements `ports.ResultLink`."""
 
     objects: S3InputBucket
     staged_object: SourceObject

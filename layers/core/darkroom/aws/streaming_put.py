@@ -1,4 +1,4 @@
-"""Streaming PUT: writes bytes of unknown length into a bucket in constant memory, by one PUT or a multipart upload."""
+"""Writes bytes of unknown length into a bucket in constant memory, by one PUT or a multipart upload."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ABSENT_CODES = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})  # S3
 
 
 def put(client: S3Client, parameters: Mapping[str, Any], chunks: Iterator[bytes]) -> None:
-    """Write all chunks to an object. `parameters` has Bucket, Key, and parameters of both PutObject and
-    CreateMultipartUpload.
+    """Write all chunks to an object. `parameters` has Bucket, Key, and parameters that both PutObject and CreateMultipartUpload
+    take.
 
-    Raises what the iterator and S3 raise; a multipart upload is then aborted, and no object is written. Repeat safe.
+    Raises what the iterator and S3 raise. Then a multipart upload is aborted, and no object is written. Repeat safe.
     """
     parts = _gather_parts(chunks)
     first, is_all = next(parts)
@@ -30,7 +30,7 @@ def put(client: S3Client, parameters: Mapping[str, Any], chunks: Iterator[bytes]
 def _multipart(
     client: S3Client, parameters: Mapping[str, Any], first: io.BytesIO, rest: Iterator[tuple[io.BytesIO, bool]]
 ) -> None:
-    # Completing the upload names the parts' checksums. S3 keeps those only if this call names the algorithm.
+    # The call that completes the upload names the parts' checksums. S3 keeps them only if this call names the algorithm.
     upload_id = client.create_multipart_upload(**parameters, ChecksumAlgorithm="CRC32")["UploadId"]
     target: Any = {"Bucket": parameters["Bucket"], "Key": parameters["Key"], "UploadId": upload_id}
     try:
@@ -43,16 +43,16 @@ def _multipart(
 
 
 def _upload_part(client: S3Client, target: Mapping[str, Any], number: int, part: io.BytesIO) -> Any:
-    """Upload the part. Return its entry for CompleteMultipartUpload, with the ETag and the checksum that S3 answered."""
+    """Upload the part. Return its entry for CompleteMultipartUpload, with the ETag and the checksum from S3's answer."""
     answer = client.upload_part(PartNumber=number, Body=part, **target)
     checksums = {name: value for name, value in answer.items() if name == "ETag" or name.startswith("ChecksumCRC")}
     return {"PartNumber": number, **checksums}
 
 
 def _gather_parts(chunks: Iterator[bytes]) -> Iterator[tuple[io.BytesIO, bool]]:
-    """Gather chunks into parts of PART_BYTES. Yield each part and whether it is the last, which may be shorter or empty.
+    """Gather chunks into parts of PART_BYTES. Yield each part, and True for the last one, which may be shorter or empty.
 
-    All parts use the same buffer: the caller must send a part before it takes the next one.
+    All parts use the same buffer, so the caller must send a part before it takes the next one.
     """
     part = io.BytesIO()
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Sweep queries on DynamoDB: finds due jobs by the sparse index, and stores the sweep's own progress."""
+"""Finds due jobs by DynamoDB's sparse index, and stores the sweep's own progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from darkroom.model import Job
 from darkroom.timestamps import moment, stamp
 
 SWEEP = "SWEEP"
-# The task was never run, or is due again. Of two sweeps at once, one runs it.
+# The task was never run, or is due again. Only one of two simultaneous sweeps runs it.
 MY_TURN = "attribute_not_exists(#next_at) OR #next_at <= :now"
 # The bucket was never swept. The time of its first sweep is never changed.
 FIRST_SWEEP = "attribute_not_exists(#since)"
@@ -23,19 +23,19 @@ FIRST_SWEEP = "attribute_not_exists(#since)"
 
 @dataclass(frozen=True)
 class DynamoSweepQueries:
-    """The sweep's queries of the ledger's table; fulfils `ports.SweepQueries`."""
+    """Queries the ledger's table for the sweep; implements `ports.SweepQueries`."""
 
     table: LedgerTable
 
     def due(self, word: str, now: datetime, limit: int) -> list[Job]:
-        """Return due jobs, by one query of the index and one read of the rows. The index may lag, so the rows decide."""
+        """Return due jobs by one query of the index and one read of the rows. The index may lag, so the rows decide."""
         keys = self.table.due(word, now, limit)
         jobs = [items.job_of(item) for item in self.table.rows(keys) if items.text(item, "open_status") == word]
         due = [job for job in jobs if job.due_at is not None and job.due_at <= now]
         return sorted(due, key=lambda job: (job.due_at or now, job.job_id))
 
     def of_day(self, day: str) -> Iterator[Job]:
-        """Yield the jobs of a day, by one query of the index and one read of the rows for each 100 of them."""
+        """Yield the jobs of a day. Each 100 jobs take one query of the index and one read of the rows."""
         for keys in self.table.pages("JobsByDay", "day", day):
             yield from map(items.job_of, self.table.rows(keys))
 
@@ -50,10 +50,10 @@ class DynamoSweepQueries:
         try:
             self.table.update(write)
         except ConditionFailed:
-            raise LostClaim("the job moved on, or another sweep woke it") from None
+            raise LostClaim("the job moved on, or another sweep rescheduled it") from None
 
     def mark_forgotten(self, job: Job) -> None:
-        """Take a terminal job out of the index. If a rerun has begun since, nothing is written."""
+        """Take a terminal job out of the index. If a rerun has begun since then, nothing is written."""
         write = Write(
             key=items.job_key(job.job_id), when=[FROM_STATUS, SAME_RUN], values={"from": job.status, "run": job.run}
         )
@@ -63,13 +63,13 @@ class DynamoSweepQueries:
             return
 
     def find_without_job(self, job_ids: Sequence[str]) -> set[str]:
-        """Return those of at most 100 ids that have no row."""
+        """Return those of `job_ids` (at most 100) that have no row."""
         found = self.table.rows([items.job_key(job_id) for job_id in job_ids])
         return set(job_ids) - {items.text(item, "job_id") for item in found}
 
     def take_turn(self, task: str, now: datetime, every: timedelta) -> bool:
-        """Return whether the task is due, and if so, take it. The row is read first, because a write costs the same even if its
-        condition fails."""
+        """Return whether the task is due. If it is, this caller takes it. The row is read first, because a write costs the same
+        even if its condition fails."""
         key = items.own_key(SWEEP, f"TASK#{task}")
         if (items.text(self.table.read(key) or {}, "next_at") or "") > stamp(now):
             return False
@@ -97,7 +97,7 @@ class DynamoSweepQueries:
         self.table.update(moved)
 
     def is_being_written(self, bucket: str, key: str, now: datetime) -> bool | None:
-        """Whether a worker is writing that output key now; None if no job ever claimed it."""
+        """Return whether a worker is writing that output key now. Return None if no job ever claimed the key."""
         item = self.table.read(items.output_row_key(bucket, key))
         if item is None:
             return None

@@ -1,8 +1,8 @@
-"""UploadPart: sends one part of a multipart upload while it is read, in chunks, with its CRC-32 after the body.
+"""Sends one part of a multipart upload (UploadPart) in chunks, while the part is read, with its CRC-32 after the body.
 
 The SDK copies each chunk several times. This module sends the same request as the SDK without those copies, and with a
 Content-Length (SigV4 with a trailing checksum: S3 API reference, "Signature calculations: including trailing headers"). S3
-compares the checksum with the bytes that it received, so a part that it acknowledges is the part that was read.
+compares the checksum with the bytes that it received, so a part that it acknowledges has exactly the bytes that were read.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 512 * 1024
 TIMEOUT_SECONDS = 60.0
 TRAILER = "x-amz-checksum-crc32"
-FRAMING_BYTES = 16  # around a chunk: its length in hexadecimal before it, the line's end after it
+FRAMING_BYTES = 16  # the bytes around a chunk: its length in hexadecimal before it, a line end after it
 GLOBAL_HOST = "s3.amazonaws.com"
 
 
 class PartNotSent(Exception):
-    """S3 did not take the part and keeps nothing of it. It may be sent again."""
+    """S3 did not take the part and keeps nothing of it. The part may be sent again."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Part:
 
 @dataclass
 class PartSender:
-    """Sends the parts of one upload, one after the other, over one connection. Each thread needs its own. `credentials` is
-    called for each part, because they change."""
+    """Sends parts of one upload, one after the other, over one connection. Each thread needs its own sender. `credentials` is
+    called for each part, because credentials change."""
 
-    url: str  # see `upload_url`
+    url: str  # the result of `upload_url`
     region: str
     credentials: Callable[[], Any]
     context: ssl.SSLContext
@@ -59,8 +59,8 @@ class PartSender:
     _buffer: bytearray = field(default_factory=lambda: bytearray(CHUNK_BYTES + FRAMING_BYTES), init=False, repr=False)
 
     def send(self, number: int, reader: Reader, size_bytes: int) -> Part:
-        """Send exactly `size_bytes` of the reader as part `number`. Raises PartNotSent, also for the reader's OSError, and the
-        reader's other errors."""
+        """Send exactly `size_bytes` of the reader as part `number`. Raises PartNotSent, also in place of an OSError of the
+        reader. Other errors of the reader are not caught."""
         crc: int | None = None
         try:
             connection = self._connect()
@@ -81,7 +81,7 @@ class PartSender:
         return Part(number, response.getheader("ETag") or "", crc, size_bytes)
 
     def close(self) -> None:
-        """Close the connection. The next part opens another."""
+        """Close the connection. The next part opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -109,7 +109,7 @@ class PartSender:
                 "X-Amz-Decoded-Content-Length": str(size_bytes),
             },
         )
-        # The signature then covers the words "a checksum follows the body" instead of the body's hash.
+        # With this, the signature covers a note that a checksum follows the body, instead of the body's hash.
         request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
         S3SigV4Auth(self.credentials().get_frozen_credentials(), "s3", self.region).add_auth(request)
         parts = urlsplit(url)
@@ -140,8 +140,9 @@ class PartSender:
 def upload_url(client: S3Client, target: Mapping[str, Any]) -> str:
     """Return the URL for the parts of an upload, as the SDK resolves it. `target` has Bucket, Key and UploadId.
 
-    The path and the host are those of a presigned URL. But that has the global host even if the client uses the region's. The
-    global host answers with a redirect for a new bucket, after which the body could not be sent again. So it is replaced.
+    The URL has the path and the host of a presigned URL. But a presigned URL has the global host even if the client uses the
+    region's host. For a new bucket, the global host answers with a redirect, after which the body could not be sent again. So
+    the region's host replaces it.
     """
     parts = urlsplit(client.generate_presigned_url("upload_part", Params={**target, "PartNumber": 1}))
     host = parts.netloc
@@ -151,7 +152,7 @@ def upload_url(client: S3Client, target: Mapping[str, Any]) -> str:
 
 
 def framed_size(size_bytes: int) -> int:
-    """Return the length of a body of that size with its framing and its trailing checksum."""
+    """Return the length of a body of `size_bytes` together with its framing and its trailing checksum."""
     chunks = [(CHUNK_BYTES, size_bytes // CHUNK_BYTES), (size_bytes % CHUNK_BYTES, 1)]
     framed = sum((len(b"%x" % size) + size + 4) * count for size, count in chunks if size)
     return framed + len(b"0\r\n") + len(TRAILER) + 1 + len(encode_crc(0)) + 4
@@ -175,5 +176,5 @@ def _read_into(reader: Reader, view: memoryview) -> None:
 
 
 def _error_code(body: bytes) -> str:
-    """Return S3's error code."""
+    """Return the error code from S3's answer, or `no reason given`."""
     return body.partition(b"<Code>")[2].partition(b"</Code>")[0][:60].decode("ascii", "replace") or "no reason given"

@@ -1,4 +1,4 @@
-"""The catalog of vendors' models, parameters, prices and limits: one `<provider>.toml` each, its facts, and the loader."""
+"""The catalog of vendors' models, parameters, prices and limits. Each provider has one file, `<provider>.toml`."""
 
 from darkroom.catalog.facts import (
     LINK,

@@ -1,4 +1,4 @@
-"""The loader of the catalog: reads each provider's `<provider>.toml` into frozen dataclasses.
+"""Reads each provider's catalog file, `<provider>.toml`, into frozen dataclasses.
 
 A catalog holds a vendor's published models, parameters, ranges, prices and limits, each with a source and a date. The loader
 reads only the packaged files. It must not decide anything about an upload.
@@ -6,32 +6,35 @@ reads only the packaged files. It must not decide anything about an upload.
 The tables of a file:
 
 - `[sources]` maps short names to citations, each with its date and, in brackets, its strength: `official`, `several clients`,
-  `one client`, `assumed` or `ours`. Every fact names one of them in `source`; `price_source`, `limits_source`, `size_source` and
-  `synchronous_source` name another one for those facts.
-- `[spelling]` says how the vendor spells settings of several words: `settings` is `snake`, `camel` or `both`; `fixed` lists the
-  parameters that are spelt as in the catalog in any case. Without this table all are.
-- `[endpoints.x]` holds what the endpoint's models share.
-- `[[models]]` has one entry for each model. It adds parameters (`parameters = [names]`), may leave out some of its endpoint's
-  (`leaves_out = [names]`), may replace any fact of its endpoint, and may have a `wire_name`. Endpoint and model may each change a
-  shared parameter (`overrides = { name = { maximum = … } }`). `doubt` says what nobody has verified about the model.
-- `[parameters.x]` describes a parameter. `x` is our name for it. `needs = { other = "value" }` names parameters that the vendor
-  wants with it when it is true, and the values that Darkroom fills in.
+  `one client`, `assumed` or `ours`. Every fact names its citation in `source`. If the citation of the price, the limits, the size
+  or the synchronous call is another one, `price_source`, `limits_source`, `size_source` or `synchronous_source` names it.
+- `[spelling]` says how the vendor writes setting names with several words. `settings` is `snake`, `camel` or `both`. `fixed`
+  lists the parameters that are always written as in the catalog. Without this table, all parameters are.
+- `[endpoints.x]` holds the facts that the endpoint's models share.
+- `[[models]]` has one entry for each model. An entry may add parameters (`parameters = [names]`), leave out parameters of its
+  endpoint (`leaves_out = [names]`), replace any fact of its endpoint, and have a `wire_name`, the vendor's name for the model.
+  The endpoint and the model may each change a shared parameter (`overrides = { name = { maximum = … } }`). `doubt` says what
+  nobody has verified about the model.
+- `[parameters.x]` describes a parameter. `x` is our name for it. `needs = { other = "value" }` names other parameters that the
+  vendor requires if this one is true, and the values that Darkroom sends if nobody sets them.
 
-A model's life: `since = { on = DAY, source = "…" }`; `retires = [{ on = DAY, source = "…" }, …]`, one entry for each page that
-gives a day; `replaced_by = "another model"` with `replaced_by_source`. All are left out where no page says anything.
+These keys of a model give its announced days: `since = { on = DAY, source = "…" }`; `retires = [{ on = DAY, source = "…" }, …]`
+with one entry for each page that gives a day; `replaced_by = "another model"` with `replaced_by_source`. A key is left out if no
+page says anything.
 
 The keys of an endpoint or a model:
 
 - `path`: the endpoint's path below the vendor's base URL.
-- `mp_per_credit`, `credits`: the price. With both, each step of `mp_per_credit` megapixels of output costs `credits` (default
-  1). With `credits` alone, a job costs that. With neither, only the vendor's estimate gives the price.
+- `mp_per_credit`, `credits`: the price. With `mp_per_credit`, each step of so many megapixels of output costs `credits` (default
+  1). With `credits` alone, each job costs `credits`. With neither key, only the vendor's estimate gives the price.
 - `max_input_mp`, `max_output_mp`, `max_side_pixels`, `max_scale`: the limits.
 - `input_formats`, `output_formats`: default jpeg, png, tiff. `format_is_open = true` if the vendor does not say beforehand
   which of its output formats the result has.
-- `inputs`: `upload`, `link` or both, the preferred first.
+- `inputs`: `upload`, `link` or both, the preferred one first.
 - `is_synchronous = true` if `path` is synchronous. `synchronous_path` and `synchronous_max_output_mp` describe a synchronous
   path that exists besides an asynchronous one.
-- `factor_parameter`: the parameter whose choices (`2x`) enlarge. `factor`: how much a model enlarges always.
+- `factor_parameter`: the parameter whose choices (`2x`) say how much the model enlarges. `factor`: the factor of a model that
+  always enlarges by the same factor.
 """
 
 from __future__ import annotations
@@ -66,14 +69,14 @@ def providers() -> tuple[str, ...]:
 
 @cache
 def load(provider: str) -> Catalog:
-    """Return the provider's catalog, which is read once. Raises KeyError for a name not among `providers()`."""
+    """Return the provider's catalog. Its file is read once. Raises KeyError if `providers()` does not have the name."""
     if provider not in providers():
         raise KeyError(provider)
     return parse(resources.files("darkroom.catalog").joinpath(f"{provider}.toml").read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> Catalog:
-    """Return the catalog in a TOML text. Raises KeyError or ValueError if the text breaks the format above."""
+    """Return the catalog that a TOML text describes. Raises KeyError or ValueError if the text breaks the format above."""
     data = tomllib.loads(text, parse_float=Decimal)
     limits = data["limits"]
     models = [_model(entry, data) for entry in data["models"]]
@@ -96,7 +99,7 @@ def parse(text: str) -> Catalog:
 
 
 def _check(catalog: Catalog, entries: int) -> None:
-    """Raise ValueError unless the models' names differ, include the default, and every successor is another model."""
+    """Raise ValueError unless all names differ, the default model exists, and each `replaced_by` names another model."""
     names = {normalize_name(name) for name in catalog.models}
     if len(names) != entries or catalog.default_model not in catalog.models:
         raise ValueError(f"{catalog.provider}: model names must differ and include default_model")
@@ -163,7 +166,7 @@ def _lifecycle(entry: Mapping[str, Any], sources: Mapping[str, str]) -> Lifecycl
 def _described(
     name: str, data: Mapping[str, Any], endpoint: Mapping[str, Any], entry: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return a parameter's table with the changes of the endpoint and then of the model."""
+    """Return a parameter's table after the overrides of the endpoint and then those of the model."""
     fixed = data["spelling"]["fixed"] if "spelling" in data else [name]
     described = {"spells": name not in fixed, **data["parameters"][name]}
     for changes in (endpoint, entry):
@@ -176,7 +179,7 @@ def _default_factor(parameters: Mapping[str, Parameter], name: str | None) -> st
 
 
 def _result_format(word: str) -> ImageFormat:
-    """Return the format. Raises ValueError if it is none that a result may have."""
+    """Return the format that `word` names. Raises ValueError if no result may have it."""
     return RESULT_FORMATS[RESULT_FORMATS.index(ImageFormat(word))]
 
 
@@ -185,7 +188,7 @@ def _decimal(facts: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def _sources(data: Mapping[str, Any]) -> dict[str, str]:
-    """Return the citations of the price and of those limits that name a source."""
+    """Return name → citation, for the price and for each limit that names a source."""
     short_names = {"credit_price_usd": data["price"].get("source")}
     for name in data["limits"]:
         if not name.endswith("_source"):

@@ -1,7 +1,7 @@
-"""Parameter values: checks whether a parameter takes a text as its value, and converts it to the vendor's form.
+"""Checks whether a text is a valid value of a parameter, and converts it to the vendor's form.
 
-The checks are strict, because a vendor may ignore a value that it does not understand and bill the job all the same: no NaN,
-no exponent, no hexadecimal, no underscores, no `3.0` for an integer. This module must not know layers, models or errors.
+The checks are strict, because a vendor may ignore a value that it does not understand and still bill the job. They allow no NaN,
+exponent, hexadecimal number or underscore, and no `3.0` for an integer. This module must not know layers, models or errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BOOLEANS = "true or false (also yes/no, 1/0, on/off)"
 
 
 def read_bool(text: str) -> bool | None:
-    """Return True or False for one of the eight accepted words, in any case; None for anything else."""
+    """Return True or False for one of the eight accepted words, in upper or lower case; None for anything else."""
     word = text.strip().lower()
     if word in _TRUE:
         return True
@@ -34,7 +34,7 @@ def read_decimal(text: str) -> Decimal | None:
 
 
 def to_wire_value(parameter: Parameter, text: str) -> str | None:
-    """Return the value in the form that the vendor takes, or None if the parameter does not take it."""
+    """Return the value in the vendor's form, or None if the parameter does not take the value."""
     text = text.strip()
     match parameter.kind:
         case Kind.BOOL:
@@ -55,7 +55,7 @@ def to_wire_value(parameter: Parameter, text: str) -> str | None:
 
 
 def describe_allowed(parameter: Parameter) -> str:
-    """Describe for a message what the parameter takes: `a decimal from 0.01 to 1`."""
+    """Return the parameter's valid values as words for a message, e.g. `a decimal from 0.01 to 1`."""
     match parameter.kind:
         case Kind.BOOL:
             return BOOLEANS

@@ -1,4 +1,4 @@
-"""Images: reads format, size and completeness from an object's bytes. Call `inspect`; there is one module per format."""
+"""Reads the format and the size of images from their bytes, and checks that they are complete. The entry point is `inspect`."""
 
 from darkroom.images.inspection import inspect, sniff
 from darkroom.images.ranged_reader import MAX_BYTES, MAX_READS

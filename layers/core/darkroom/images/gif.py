@@ -1,7 +1,7 @@
-"""GIF: walks the blocks up to the trailer, and refuses animations. It never decodes pixels.
+"""Reads the facts of GIF files: walks the blocks up to the trailer, and refuses animations. It never decodes pixels.
 
-Data come in blocks of at most 255 bytes, each with its length, so the whole file is read. A file larger than the reader's
-budget is refused. Section numbers are those of the GIF89a specification.
+The data of a GIF are blocks of at most 255 bytes, each with its length, so the whole file must be read. A file larger than the
+reader's budget is refused. Section numbers are those of the GIF89a specification.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B  # sections 20, 23, 27
 GRAPHIC_CONTROL = 0xF9  # section 23
 HAS_TABLE, TABLE_SIZE = 0x80, 0x07  # sections 18 and 20
 TRANSPARENT = 0x01  # section 23
-CODE_SIZES = range(1, 12)  # appendix F: the least size of a code is 2 to 8 bits; decoders take a little more
+CODE_SIZES = range(1, 12)  # appendix F: the smallest size of a code is 2 to 8 bits; decoders accept a few more values
 
 
 def inspect_gif(reader: RangedReader) -> ImageFacts:
-    """Return the facts of a complete GIF of one image, whatever follows it. Raises UnsupportedFormat."""
+    """Return the facts of a complete GIF with one image. Bytes after its end are ignored. Raises UnsupportedFormat."""
     if reader.size > MAX_BYTES:
         raise UnsupportedFormat(
             f"The GIF has more than {MAX_BYTES // 1024} KiB, too many to check. "
@@ -45,7 +45,7 @@ def inspect_gif(reader: RangedReader) -> ImageFacts:
 
 @dataclass
 class _Walk:
-    """The walk over the blocks of `data`. A position past the end raises IndexError."""
+    """Walks over the blocks of `data`. A position past the end raises IndexError."""
 
     data: bytes
     is_transparent: bool = False

@@ -1,8 +1,8 @@
-"""The inspection of an image: reads its format, displayed size and transparency, and checks that it is complete.
+"""Inspects an image: reads its format, displayed size and transparency, and checks that it is complete.
 
-It reads an object's bytes through `read(offset, length)`, with at most 512 calls for at most 1 MiB. It never looks at the
-object's name, never decodes pixels and never holds a whole image. It trusts nothing that it reads: for any bytes it returns
-facts or raises UnsupportedFormat, whose message contains none of the bytes.
+The inspection reads an object's bytes through `read(offset, length)`, with at most 512 calls for at most 1 MiB. It never looks at
+the object's name, never decodes pixels and never holds a whole image. It trusts no byte: for any bytes it returns facts or raises
+UnsupportedFormat, whose message contains none of the bytes.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ _INSPECTORS: dict[ImageFormat, Callable[[RangedReader], ImageFacts]] = {
 
 
 def inspect(read: ReadRange, size_bytes: int) -> ImageFacts:
-    """Return the facts of the image that `read` reads from. Raises UnsupportedFormat unless it is one complete image.
+    """Return the facts of the image whose bytes `read` returns. Raises UnsupportedFormat unless it is one complete image.
 
-    `read(offset, length)` must return exactly `length` bytes; fewer count as truncation. Its errors pass through.
+    `read(offset, length)` must return exactly `length` bytes. Fewer bytes mean that the image is cut short. Exceptions of `read`
+    are not caught.
     """
     if size_bytes <= 0:
         raise UnsupportedFormat("The object is empty. Upload a whole JPEG, PNG or TIFF.")
@@ -49,7 +50,8 @@ def inspect(read: ReadRange, size_bytes: int) -> ImageFacts:
 
 
 def sniff(head: bytes) -> ImageFormat | None:
-    """Return the format that an object's first bytes announce, None for any that no provider takes. 12 bytes suffice."""
+    """Return the format that an object's first bytes announce, or None for a format that no provider takes. `head` must have at
+    least 12 bytes."""
     if head.startswith(JPEG_SIGNATURE):
         return ImageFormat.JPEG
     if head.startswith(PNG_SIGNATURE):

@@ -1,6 +1,7 @@
-"""JPEG: reads the segments up to the first scan and has `jpeg_scan` look for the scan's end. It never decodes the scan.
+"""Reads the facts of JPEG files: reads the segments up to the first scan, and lets `jpeg_scan` look for the end of the scan.
 
-Section numbers are those of ITU-T T.81. What follows the picture is ignored: phones append a second one (MPF) or a video.
+It never decodes the scan. Bytes after the picture are ignored, because phones append a second picture (MPF) or a video. Section
+numbers are those of ITU-T T.81.
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ from darkroom.model import ImageFacts, ImageFormat
 SOI, EOI, SOS, DHT, JPG, DAC, DHP, APP1 = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC, 0xDE, 0xE1
 DECODABLE_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended sequential, progressive; Huffman coded
 OTHER_FRAMES = frozenset({0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), DHP, 0xF7})  # F7: JPEG-LS
-STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # B.1.1.3: TEM and RSTm have no length
+STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # B.1.1.3: the markers TEM and RSTm have no length field
 
 MIN_LENGTH = 2  # B.1.1.4: a length counts its own two bytes
 FRAME_FIXED, FRAME_PER_COMPONENT = 6, 3  # B.2.2, bytes
-MAX_COMPONENTS = 4  # as CMYK has; B.2.3 allows no scan to interleave more
+MAX_COMPONENTS = 4  # the number of CMYK; B.2.3 allows no scan to interleave more
 PRECISION, RARE_PRECISION = 8, 12  # table B.2, bits
-MAX_STRAY = 16  # our limit; decoders step over any number of bytes that stand where a marker should
+MAX_STRAY = 16  # our limit on stray bytes before a marker; decoders step over any number of them
 
 
 @dataclass(frozen=True)
 class _Segment:
     marker: int
-    at: int  # where its payload begins
+    at: int  # the offset of the segment's payload
     end: int
 
 
 def inspect_jpeg(reader: RangedReader) -> ImageFacts:
-    """Return the facts of a complete JPEG, whatever follows it. Raises UnsupportedFormat."""
+    """Return the facts of a complete JPEG. Bytes after its end are ignored. Raises UnsupportedFormat."""
     size: tuple[int, int] | None = None
     orientation: int | None = None
     for segment in _segments(reader):
@@ -69,7 +70,8 @@ def inspect_jpeg(reader: RangedReader) -> ImageFacts:
 
 
 def _segments(reader: RangedReader) -> Iterator[_Segment]:
-    """Yield the segments after SOI, found by their lengths. The caller stops at the scan, or UnsupportedFormat is raised."""
+    """Yield the segments after SOI; each one's length leads to the next. The caller must stop at the scan. Raises
+    UnsupportedFormat if no scan is found."""
     at = 2
     for _ in range(MAX_PARTS):
         marker, at = _read_marker(reader, at)
@@ -90,8 +92,8 @@ def _segments(reader: RangedReader) -> Iterator[_Segment]:
 
 
 def _read_marker(reader: RangedReader, at: int) -> tuple[int, int]:
-    """Return the marker at `at`, after any fill bytes (B.1.1.2) and a few stray ones, and the offset of the byte after
-    it."""
+    """Return the next marker from `at` on, and the offset of the byte after it. Any fill bytes (B.1.1.2) and a few stray bytes
+    are skipped."""
     stray = 0
     while stray <= MAX_STRAY:
         if reader.skim(at, 1, "scan") == b"\xff":
@@ -105,7 +107,7 @@ def _read_marker(reader: RangedReader, at: int) -> tuple[int, int]:
 
 
 def _skip_fill(reader: RangedReader, at: int) -> int:
-    """Return the offset of the first byte from `at` that is not FF."""
+    """Return the offset of the first byte that is not FF, from `at` on."""
     while reader.skim(at, 1, "scan") == b"\xff":
         block = reader.read(at, min(READ_AHEAD, reader.size - at), "scan")
         at += len(block) - len(block.lstrip(b"\xff"))

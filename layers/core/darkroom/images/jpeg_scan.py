@@ -1,8 +1,8 @@
-"""The end of a JPEG's scan data: found without reading the data as a whole, whatever follows the picture.
+"""Finds the end of a JPEG's scan data without reading all of the data, even if other data follow the picture.
 
-Phones append videos, gain maps and their makers' records to a JPEG. In scan data FF is followed only by a few bytes (ITU-T T.81
-F.1.2.3, B.1.1.3), in other data by any. So a window of 8 KiB, which holds about 32 FFs, tells whether it is scan data, and
-a binary search finds where the scan data ends. An EOI must stand there.
+Phones append videos, gain maps and their makers' records to a JPEG. In scan data, only a few values may follow the byte FF (ITU-T
+T.81 F.1.2.3, B.1.1.3); in other data, any value may. A window of 8 KiB holds about 32 FFs, so it shows whether it is scan data. A
+binary search over such windows finds the end of the scan data, where an EOI (end of image) marker must stand.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from darkroom.images.ranged_reader import EDGE_BYTES, RangedReader
 
 END_MARKER = b"\xff\xd9"
 WINDOW = 8 * 1024
-PLAIN_WINDOW = 16 * 1024  # read after a window without any FF
+PLAIN_WINDOW = 16 * 1024  # so many bytes more are read if a window has too few FFs
 RESERVED_BYTES = 4 * WINDOW  # the search stops when fewer bytes of the budget are left
-MIN_PAIRS = 2  # the least number of FF 00 and RSTm that make a window scan data
-MAX_ZERO_SHARE = 4  # a table of 32-bit numbers holds many FF 00 as well, but a quarter of it are zeroes
+MIN_PAIRS = 2  # a window with fewer FF 00 and RSTm pairs does not count as scan data
+MAX_ZERO_SHARE = 4  # if more than a quarter are zeros, it may be a table of 32-bit numbers, which has many FF 00 too
 
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # anything but stuffing, RSTm and fill bytes
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # any marker except stuffing (FF 00), RSTm and fill bytes
 _PAIR = re.compile(rb"\xff[\x00\xd0-\xd7]")
-# The segments that stand between the scans of a progressive JPEG, and their legal lengths: SOS (B.2.3), DHT (B.2.4.2),
+# The segments that may be between the scans of a progressive JPEG, and their legal lengths: SOS (B.2.3), DHT (B.2.4.2),
 # DQT (B.2.4.1), DRI (B.2.4.4), DNL (B.2.5).
 _SEGMENT_LENGTHS: dict[int, range] = {
     0xDA: range(8, 15, 2),
@@ -43,7 +43,8 @@ class _Kind(Enum):
 
 @dataclass(frozen=True)
 class _Finding:
-    """What a stretch of bytes is. `at` is where the EOI or the foreign bytes begin, or where the next stretch must begin."""
+    """Says what a range of bytes is. `at` is the offset of the EOI or of the foreign bytes. For scan data and unclear bytes, it
+    is the offset at which the next range must begin."""
 
     kind: _Kind
     at: int
@@ -52,12 +53,13 @@ class _Finding:
 def check_scan_end(reader: RangedReader, scan_at: int) -> None:
     """Raise UnsupportedFormat unless the scan data that begins at `scan_at` ends in an EOI.
 
-    A picture that ends with its EOI takes no read beyond the first and the last 64 KiB. A cut picture with nothing behind it
-    is always refused. Where nearly no FF tells scan data from what follows, any EOI in the last 64 KiB suffices.
+    If the file ends with the picture's EOI, only the first and the last 64 KiB are read. A cut picture with nothing behind it is
+    always refused. If there are too few FFs to tell scan data from other data, any EOI in the last 64 KiB is accepted.
     """
     if reader.size < scan_at + 1 + len(END_MARKER) or not _has_end(reader, scan_at):
         raise UnsupportedFormat(
-            "The JPEG is cut short: no EOI stands where its scan data ends. Upload it again, whole and as a plain still picture."
+            "The JPEG is cut short: no EOI (end of image) marker ends its scan data. "
+            "Upload it again, whole and as a plain still picture."
         )
 
 
@@ -79,8 +81,8 @@ def _has_end(reader: RangedReader, scan_at: int) -> bool:
 
 
 def _search(reader: RangedReader, scan_at: int, low: int, high: int, unclear_is_scan: bool) -> bool | None:
-    """Whether the scan data that reaches from before `low` to before `high` ends in an EOI. Return None if that depends on
-    whether unclear windows are scan data."""
+    """Return whether the scan data ends in an EOI. Its end is searched between `low` and `high`. Return None if the answer
+    depends on unclear windows."""
     is_certain = True
     while high - low > WINDOW:
         if reader.bytes_left < RESERVED_BYTES:
@@ -96,7 +98,7 @@ def _search(reader: RangedReader, scan_at: int, low: int, high: int, unclear_is_
             low = finding.at
         else:
             high = (low + high - WINDOW) // 2
-    if high < low:  # an unclear window was taken for the wrong thing
+    if high < low:  # an unclear window was classified wrongly
         return None
     last = _confirm(reader, scan_at, _examine(reader, low, min(high + len(END_MARKER), reader.size)))
     if last.kind is _Kind.END:
@@ -105,7 +107,7 @@ def _search(reader: RangedReader, scan_at: int, low: int, high: int, unclear_is_
 
 
 def _window(reader: RangedReader, scan_at: int, at: int, limit: int) -> _Finding:
-    """Return what the window at `at` is; a larger one, up to `limit`, if it is unclear."""
+    """Return what the window at `at` is. If that is unclear, examine a larger window, up to `limit`."""
     finding = _examine(reader, at, at + WINDOW)
     if finding.kind is _Kind.UNCLEAR and reader.bytes_left > RESERVED_BYTES + PLAIN_WINDOW:
         finding = _examine(reader, at, min(at + WINDOW + PLAIN_WINDOW, limit))
@@ -113,7 +115,8 @@ def _window(reader: RangedReader, scan_at: int, at: int, limit: int) -> _Finding
 
 
 def _confirm(reader: RangedReader, scan_at: int, finding: _Finding) -> _Finding:
-    """Return the finding, but not an EOI that follows less than a window of scan data: two bytes of a video look like one."""
+    """Return the finding. But if it is an EOI, and the window before it holds other data, return that window's finding, because
+    two bytes of a video may look like an EOI."""
     if finding.kind is not _Kind.END:
         return finding
     before = _examine(reader, max(scan_at, finding.at - WINDOW), finding.at)
@@ -121,7 +124,7 @@ def _confirm(reader: RangedReader, scan_at: int, finding: _Finding) -> _Finding:
 
 
 def _examine(reader: RangedReader, start: int, end: int) -> _Finding:
-    """Return what the bytes from `start` to `end` are, in which scan data goes on. Segments between scans are stepped over."""
+    """Return what the bytes from `start` to `end` are, if scan data precedes them. Segments between two scans are skipped."""
     data = reader.read(start, end - start, "end")
     at = 0
     while match := _MARKER.search(data, at):

@@ -1,4 +1,4 @@
-"""The formats that no provider takes: names them by their first bytes and says how to convert them. For messages only."""
+"""Names the formats that no provider takes by their first bytes, and says how to convert them. Only messages use this."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\x0a", "a JPEG XL"),
     (0, b"\x00\x00\x01\x00", "an icon"),
     (0, b"\x8aMNG", "an animated MNG"),
-    (0, b"IIU\x00", "a camera raw file"),  # Panasonic
-    (0, b"IIRO", "a camera raw file"),  # Olympus
+    (0, b"IIU\x00", "a camera raw file"),  # of Panasonic cameras
+    (0, b"IIRO", "a camera raw file"),  # of Olympus cameras
     (0, b"FUJIFILM", "a camera raw file"),
 )
-# ISO/IEC 23008-12: major and compatible brands of the first box. AVIF first: its files often name the general brands too.
+# ISO/IEC 23008-12: major and compatible brands of the first box. AVIF comes first, because its files often name HEIC's too.
 _BRANDS: tuple[tuple[str, frozenset[bytes]], ...] = (
     ("an AVIF", frozenset({b"avif", b"avis", b"avio"})),
     ("a HEIC", frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})),
@@ -42,7 +42,7 @@ _TEXT_CONTROLS = frozenset("\t\n\r\f")
 
 
 def refusal(head: bytes) -> str:
-    """Return the message that names the format of an object with these first bytes, and the command that converts it."""
+    """Return the message for an object with these first bytes. It names the format and, if known, a command that converts it."""
     name = _name(head)
     command = f" Convert it, for instance with `{_COMMANDS[name]}`." if name in _COMMANDS else ""
     return f"The object looks like {name}, which no provider takes.{command} Upload a JPEG, PNG or TIFF instead."

@@ -1,4 +1,4 @@
-"""PNG: reads the chunks up to the pixels and looks for the trailer. It never reads or inflates pixel data.
+"""Reads the facts of PNG files: reads the chunks up to the pixels, and looks for the trailer. It never inflates pixel data.
 
 Section numbers are those of the PNG specification, third edition.
 """
@@ -24,7 +24,7 @@ from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # 5.2
-TRAILER = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # 11.2.5: without data, so these 12 bytes are always the same
+TRAILER = b"\x00\x00\x00\x00IEND\xaeB`\x82"  # 11.2.5: it has no data, so its 12 bytes are always the same
 
 MAX_CHUNK_LENGTH = 2**31 - 1  # 5.3
 HEADER_LENGTH = 13  # 11.2.2
@@ -36,12 +36,12 @@ ALPHA_COLOUR_TYPES = frozenset({4, 6})
 @dataclass(frozen=True)
 class _Chunk:
     kind: bytes
-    at: int  # where its data begins
+    at: int  # the offset of the chunk's data
     length: int
 
     @property
     def end(self) -> int:
-        """The first byte after its CRC."""
+        """The offset of the first byte after the chunk's CRC."""
         return self.at + self.length + 4
 
 
@@ -53,7 +53,7 @@ class _Header:
 
 
 def inspect_png(reader: RangedReader) -> ImageFacts:
-    """Return the facts of a complete, still PNG, whatever follows it. Raises UnsupportedFormat."""
+    """Return the facts of a complete, still PNG. Bytes after its end are ignored. Raises UnsupportedFormat."""
     chunks = _chunks(reader, len(SIGNATURE))
     header = _read_header(reader, next(chunks))
     before: dict[bytes, _Chunk] = {}  # the first of each kind
@@ -79,7 +79,7 @@ def inspect_png(reader: RangedReader) -> ImageFacts:
 
 
 def _check_still(reader: RangedReader, before: Mapping[bytes, _Chunk]) -> None:
-    """Raise UnsupportedFormat if the PNG is animated (14.2). One whose only frame are the pixels is a still picture."""
+    """Raise UnsupportedFormat if the PNG is animated (14.2). A PNG whose only frame is its ordinary pixels is still."""
     control = before.get(b"acTL")
     if control is None:
         return
@@ -89,7 +89,8 @@ def _check_still(reader: RangedReader, before: Mapping[bytes, _Chunk]) -> None:
 
 
 def _chunks(reader: RangedReader, at: int) -> Iterator[_Chunk]:
-    """Yield the chunks, found by their lengths. The caller stops at the pixels, or UnsupportedFormat is raised."""
+    """Yield the chunks from `at` on; each one's length leads to the next. The caller must stop at the pixels. Raises
+    UnsupportedFormat if none are found."""
     for _ in range(MAX_PARTS):
         chunk = _chunk_at(reader, at, "pixel data")
         yield chunk
@@ -121,8 +122,8 @@ def _read_header(reader: RangedReader, chunk: _Chunk) -> _Header:
 
 
 def _check_trailer(reader: RangedReader, pixels: _Chunk) -> _Chunk | None:
-    """Return the EXIF chunk between `pixels` and IEND, which any bytes may follow. If IEND is not in the last 64 KiB, the
-    chunks are walked. Raises UnsupportedFormat if there is no IEND."""
+    """Return the EXIF chunk between `pixels` and the IEND chunk, or None. Bytes after IEND are ignored. If IEND is not in the
+    last 64 KiB, the chunks are read one by one. Raises UnsupportedFormat if there is no IEND."""
     trailer_at = reader.tail_offset + reader.tail().rfind(TRAILER)
     if trailer_at >= max(pixels.end, reader.tail_offset):
         return _find_late_exif(reader, pixels.end, trailer_at)
@@ -137,8 +138,8 @@ def _check_trailer(reader: RangedReader, pixels: _Chunk) -> _Chunk | None:
 
 
 def _last_alike(reader: RangedReader, chunk: _Chunk) -> _Chunk:
-    """Return the last of a row of chunks of the same kind and length, as encoders write for pixels. It steps over ever more
-    of them, then over fewer: a row of thousands takes some twenty reads."""
+    """Return the last of a row of chunks of the same kind and length. Encoders write such rows for pixels. The search steps over
+    more and more chunks, and at the end over fewer and fewer, so a row of thousands takes about twenty reads."""
     header, stride = struct.pack(">I4s", chunk.length, chunk.kind), chunk.length + 12
     at, step, is_growing = chunk.at - 8, 1, True
     while step:
@@ -152,8 +153,8 @@ def _last_alike(reader: RangedReader, chunk: _Chunk) -> _Chunk:
 
 
 def _find_late_exif(reader: RangedReader, after: int, trailer_at: int) -> _Chunk | None:
-    """Return the EXIF chunk that follows the pixels (11.3.4.5 allows it), if it lies in the last 64 KiB. A valid CRC tells it
-    from pixel data that look alike."""
+    """Return the EXIF chunk that follows the pixels, as 11.3.4.5 allows, if it lies in the last 64 KiB. Pixel data may look like
+    an EXIF chunk, so its CRC is checked."""
     tail, begin = reader.tail(), reader.tail_offset
     found = tail.rfind(b"eXIf", max(0, after - begin), trailer_at - begin)
     if found < 4:
@@ -164,7 +165,7 @@ def _find_late_exif(reader: RangedReader, after: int, trailer_at: int) -> _Chunk
 
 
 def _has_valid_crc(reader: RangedReader, chunk: _Chunk) -> bool:
-    """Whether the CRC of the chunk's type and data is right (5.5). Call it only for chunks that are small or already
-    read."""
+    """Return whether the CRC of the chunk's type and data is right (5.5). This reads the chunk, so it must be small or read
+    already."""
     data = reader.read(chunk.at - 4, chunk.length + 8, "header")
     return zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "big")

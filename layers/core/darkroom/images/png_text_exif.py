@@ -1,6 +1,6 @@
-"""EXIF in a PNG's text chunks, as ImageMagick and exiftool wrote it before PNG had a chunk for it: hexadecimal digits.
+"""Reads EXIF data from a PNG's text chunks. ImageMagick and exiftool wrote it there before PNG had a chunk for EXIF.
 
-The text is a line feed, the profile's name, its length in decimal, and lines of digits. Decoders read it still.
+The text is a line feed, the profile's name, its length in decimal, and lines of hexadecimal digits. Decoders still read it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from darkroom.images.tiff_directories import exif_orientation
 
 TEXT_KINDS = frozenset({b"tEXt", b"zTXt", b"iTXt"})  # PNG specification 11.3.3
 KEYWORD = b"Raw profile type exif\x00"
-MAX_TEXT = 64 * 1024  # our limit, bytes; the orientation stands near the beginning
-TITLE_LINES = 3  # the empty one, the name, the length
+MAX_TEXT = 64 * 1024  # our limit in bytes; the orientation stands near the beginning
+TITLE_LINES = 3  # the empty line, the profile's name and its length
 
 
 def text_orientation(reader: RangedReader, kind: bytes, at: int, length: int) -> int | None:
-    """Return the orientation, 1 to 8, in the text chunk whose data are `length` bytes at `at`. It is None if the text is no
-    EXIF profile, and 1 if the profile is broken. Of a long text only the first 8 KiB are read."""
+    """Return the orientation, 1 to 8, from the text chunk with `length` bytes of data at `at`. Return None if the text is no EXIF
+    profile, and 1 if the profile is broken. Only the first 8 KiB of a long text are read."""
     if length <= len(KEYWORD) or reader.skim(at, len(KEYWORD), "metadata") != KEYWORD:
         return None
     data = reader.read(at, min(length, READ_AHEAD), "metadata")[len(KEYWORD) :]
@@ -44,7 +44,7 @@ def _text(kind: bytes, data: bytes) -> bytes:
 
 
 def _profile(text: bytes) -> bytes:
-    """Return the bytes that the digits after the title lines stand for, as far as they are digits."""
+    """Return the bytes that the hexadecimal digits after the title lines encode; no bytes if the digits are invalid."""
     digits = b"".join(text.split(b"\n")[TITLE_LINES:])
     try:
         return bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))

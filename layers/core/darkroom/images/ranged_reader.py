@@ -1,4 +1,4 @@
-"""A reader of parts of an object, within a fixed budget of reads and bytes. It knows no image format."""
+"""Reads parts of an object within a fixed budget of reads and bytes. This module knows no image format."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ ReadRange = Callable[[int, int], bytes]  # (offset, length) → exactly that man
 MAX_READS = 512
 MAX_BYTES = 1024 * 1024
 EDGE_BYTES = 64 * 1024  # the size of the first and of the last read
-READ_AHEAD = 8 * 1024  # the least that any other read fetches; a full TIFF directory of 512 entries fits into it
-SKIM_AHEAD = 512  # the least that a skimming read fetches, after the first LARGE_SKIMS reads
-LARGE_SKIMS = 16  # one large read often spares several; a long row of large metadata needs many small ones
+READ_AHEAD = 8 * 1024  # other reads fetch at least so many bytes; a TIFF directory of 512 entries fits into them
+SKIM_AHEAD = 512  # after the first LARGE_SKIMS reads, `skim` fetches at least so many bytes
+LARGE_SKIMS = 16  # at first, a large read often saves others; a long row of metadata then needs many small reads
 
-MAX_PARTS = 10_000  # our limit on segments or chunks, which may be empty: reading them costs time, not bytes
+MAX_PARTS = 10_000  # our limit on segments or chunks; even empty ones cost time
 MAX_DIMENSION = 2**31 - 1  # PNG specification 11.2.2; JPEG allows less, and no real TIFF has more
 
 
 class RangedReader:
-    """Reads an object's bytes on demand, each once, with at most MAX_READS calls for at most MAX_BYTES bytes in all."""
+    """Reads an object's bytes on demand. It fetches each byte once, with at most MAX_READS calls for at most MAX_BYTES in all."""
 
     def __init__(self, read: ReadRange, size: int) -> None:
         self.size = size
@@ -35,20 +35,21 @@ class RangedReader:
 
     @property
     def tail_offset(self) -> int:
-        """The offset of the last EDGE_BYTES."""
+        """The offset at which the last EDGE_BYTES of the object begin."""
         return max(0, self.size - EDGE_BYTES)
 
     def tail(self) -> bytes:
-        """Return the last EDGE_BYTES, or all bytes of a smaller object."""
+        """Return the last EDGE_BYTES of the object, or all bytes of a smaller object."""
         return self.read(self.tail_offset, self.size - self.tail_offset, "end")
 
     def skim(self, offset: int, length: int, what: str) -> bytes:
-        """Do as `read` does for the header of a segment or chunk whose data is skipped: many of them cost few bytes."""
+        """Read like `read`, but fetch fewer bytes ahead once many reads were made. It is meant for the header of a segment or
+        chunk whose data is skipped."""
         return self.read(offset, length, what, READ_AHEAD if len(self._spans) < LARGE_SKIMS else SKIM_AHEAD)
 
     def read(self, offset: int, length: int, what: str, ahead: int = READ_AHEAD) -> bytes:
-        """Return exactly `length` bytes from `offset`, of which any that are missing come with at least `ahead` bytes. Raises
-        UnsupportedFormat if they pass the object's end or the budget; its message calls them `what`."""
+        """Return exactly `length` bytes from `offset`. Each fetch of missing bytes gets at least `ahead` bytes. Raises
+        UnsupportedFormat if the bytes pass the object's end or the budget. The error's message names the bytes by `what`."""
         end = offset + length
         if offset < 0 or length < 0 or end > self.size:
             raise truncated_error(what)
@@ -67,7 +68,7 @@ class RangedReader:
         return None
 
     def _fetch(self, offset: int, end: int, what: str, ahead: int) -> tuple[int, bytes]:
-        """Fetch bytes from `offset` up to `end` or a little further, but none that were fetched before."""
+        """Fetch the bytes from `offset` to `end` or a little further. Stop before bytes that were fetched earlier."""
         known = min((start for start, _ in self._spans if start > offset), default=self.size)
         needed = min(end, known) - offset
         length = max(needed, min(ahead, known - offset, self._bytes_left))
@@ -102,5 +103,5 @@ def check_dimensions(width: int, height: int) -> None:
 
 
 def apply_orientation(width: int, height: int, orientation: int) -> tuple[int, int]:
-    """Return width and height as displayed: orientations 5 to 8 swap them (EXIF 2.32, 4.6.4 A, tag 274)."""
+    """Return the width and the height as displayed. The orientations 5 to 8 swap them (EXIF 2.32, 4.6.4 A, tag 274)."""
     return (height, width) if 5 <= orientation <= 8 else (width, height)

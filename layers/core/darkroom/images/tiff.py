@@ -1,6 +1,6 @@
-"""TIFF: reads the directories, wherever they lie, and checks that all strips or tiles lie inside the file.
+"""Reads the facts of TIFF files: reads the directories, wherever they lie, and checks that all pixel data lie inside the file.
 
-It never reads pixel data and never follows sub-directories. `tiff_samples` says which samples decoders read.
+It never reads pixel data and never follows sub-directories. The module `tiff_samples` knows which samples decoders can read.
 
 Section numbers are those of TIFF 6.0.
 """
@@ -23,7 +23,7 @@ from darkroom.images.tiff_samples import Samples, has_alpha, read_samples
 from darkroom.model import ImageFacts, ImageFormat
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")  # section 2; BigTIFF design
-MIN_DATA_OFFSET = 8  # section 2: the header
+MIN_DATA_OFFSET = 8  # section 2: the header takes the first 8 bytes
 
 # Tags: section 8; those of tiles: section 15
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT = 254, 255, 256, 257
@@ -52,8 +52,8 @@ def inspect_tiff(reader: RangedReader) -> ImageFacts:
 
 
 def _check_single(block: TaggedBlock, page: Directory) -> None:
-    """Raise UnsupportedFormat if there is a second page, if the first is only a preview, or if the directories form a
-    loop. A directory that names itself as the next is the last."""
+    """Raise UnsupportedFormat if there is a second page, if the first page is only a preview, or if the directories form a loop.
+    But a directory that names itself as the next one counts as the last."""
     if _is_secondary(block, page):
         raise UnsupportedFormat(
             "The TIFF begins with a preview or a mask, as camera raw files do. Save it as a plain, flat TIFF."
@@ -74,11 +74,12 @@ def _check_single(block: TaggedBlock, page: Directory) -> None:
 
 
 def _is_reduced_copy(block: TaggedBlock, page: Directory, larger: Directory) -> bool:
-    """Whether the page has the shape of the larger one and at most half its sides, as in pyramids and unmarked previews."""
+    """Return whether `page` has the proportions of `larger` and at most half its width and height. Image pyramids and unmarked
+    previews are such copies."""
     width, height = block.first_value(page, WIDTH), block.first_value(page, HEIGHT)
     large_width, large_height = block.first_value(larger, WIDTH), block.first_value(larger, HEIGHT)
     is_small = 0 < 2 * width <= large_width + 1 and 0 < 2 * height <= large_height + 1
-    # Both sides of the copy are rounded, each by less than one pixel.
+    # The width and the height of the copy are rounded, each by less than one pixel.
     return is_small and abs(width * large_height - height * large_width) <= large_width + large_height
 
 
@@ -92,8 +93,8 @@ def _is_secondary(block: TaggedBlock, read_directory: Directory) -> bool:
 def _check_data(block: TaggedBlock, page: Directory, samples: Samples, width: int, height: int) -> None:
     """Raise UnsupportedFormat if strips or tiles are too few, empty, shorter than their rows, or pass the end of the file.
 
-    If the lists of offsets and lengths do not fit into the rest of the byte budget, only their beginnings and ends are
-    checked. That still finds a truncated file: it lacks the end of the data, which the last or the first entries point to.
+    If the lists of offsets and lengths do not fit into the rest of the byte budget, only their beginnings and ends are checked.
+    That still finds a truncated file. It lacks the end of the data, to which the last or the first entries point.
     """
     tiled = TILE_WIDTH in page.entries or TILE_OFFSETS in page.entries
     offsets = page.entries.get(TILE_OFFSETS if tiled else STRIP_OFFSETS)
@@ -121,16 +122,17 @@ def _check_data(block: TaggedBlock, page: Directory, samples: Samples, width: in
 
 
 def _check_lengths(lengths: tuple[int, ...], first: int, each: int, full: int, last: int) -> None:
-    """Raise UnsupportedFormat if a strip has less than `full` bytes, or than `last` bytes if it is the last of its plane.
-    A plane has `each` strips; `first` is the index of the first length."""
+    """Raise UnsupportedFormat if a strip has fewer than `full` bytes. The last strip of a plane needs only `last` bytes. A plane
+    has `each` strips, and `first` is the index of the first strip in `lengths`."""
     for index, length in enumerate(lengths, first):
         if length < full and (length < last or (index + 1) % each != 0):
             raise damaged_error("its uncompressed strips are shorter than their rows")
 
 
 def _check_uncounted_strip(block: TaggedBlock, offsets: Entry, length: int | None) -> None:
-    """Raise UnsupportedFormat unless the only strip, whose length the file does not give, lies inside it. The strip takes
-    `length` bytes; if that is None, the directory must stand behind it, or a truncation could not be noticed."""
+    """Raise UnsupportedFormat unless the only strip lies inside the file, which does not give the strip's length. The strip must
+    have `length` bytes. If `length` is None, the directory must follow the strip, because otherwise nothing would show that the
+    file is cut short."""
     (start,) = block.integers(offsets, 0, 1)
     if start < MIN_DATA_OFFSET:
         raise damaged_error("some of its strips or tiles were never written")
@@ -155,8 +157,8 @@ def _count_tiles(block: TaggedBlock, page: Directory, width: int, height: int) -
 
 
 def _checked_ranges(reader: RangedReader, offsets: Entry, counts: Entry, number: int) -> list[tuple[int, int]]:
-    """Return the parts (first index, number of entries) of both lists that fit into the byte budget: one part with all
-    entries, or the beginning and the end."""
+    """Return the parts of both lists that fit into the byte budget, each as (first index, number of entries). There is one part
+    with all entries, or one part at the beginning and one at the end."""
     pair = TYPE_SIZES.get(offsets.type, 8) + TYPE_SIZES.get(counts.type, 8)
     half = max(1, (reader.bytes_left - 4 * READ_AHEAD) // pair // 2)
     return [(0, number)] if number <= 2 * half else [(0, half), (number - half, half)]

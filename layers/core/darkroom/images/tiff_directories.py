@@ -1,6 +1,6 @@
-"""TIFF directories: reads the tag directories of TIFF files and EXIF blocks, within given bounds.
+"""Reads the tag directories of TIFF files and EXIF blocks, within given bounds.
 
-The only tag that it interprets is the orientation, for JPEG and PNG. It follows no chain of directories by itself.
+The only tag that this module interprets is the orientation. It follows no chain of directories by itself.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ SIGNED = {6: "b", 8: "h", 9: "i", 17: "q"}
 
 
 class BrokenDirectory(UnsupportedFormat):
-    """A directory breaks the format's rules. A TIFF is then refused; an EXIF block is ignored."""
+    """A directory breaks the format's rules. If it is a TIFF's, the file is refused; if it is an EXIF block's, it is ignored."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag's type, number of values, and the offset of the values from the beginning of the object."""
+    """The type of one tag, the number of its values, and the values' offset from the beginning of the object."""
 
     type: int
     count: int
@@ -38,13 +38,14 @@ class Entry:
 
     @property
     def length(self) -> int:
-        """The number of bytes of all values; 0 for an unknown type."""
+        """The number of bytes of all values together; 0 for an unknown type."""
         return TYPE_SIZES.get(self.type, 0) * self.count
 
 
 @dataclass(frozen=True)
 class Directory:
-    """The entries by tag, the first of two with the same tag, and the position of the next directory's offset."""
+    """The entries of a directory by tag, and the position of the next directory's offset. Of two entries with the same tag, the
+    first one counts."""
 
     entries: Mapping[int, Entry]
     next_at: int
@@ -59,11 +60,11 @@ class TaggedBlock:
     end: int
     order: str  # byte order, `<` or `>` as in `struct`
     big: bool
-    first: int  # offset of its first directory
+    first: int  # the offset of the first directory
 
     @classmethod
     def open(cls, reader: RangedReader, start: int, end: int) -> TaggedBlock:
-        """Read the header. Raises BrokenDirectory if it is not one of TIFF or BigTIFF."""
+        """Read the header and return the block. Raises BrokenDirectory unless the header is TIFF's or BigTIFF's."""
         if end - start < 8:
             raise BrokenDirectory("The file is cut short: its TIFF header is incomplete. Upload it again, whole.")
         head = reader.read(start, min(16, end - start), "header")
@@ -78,8 +79,8 @@ class TaggedBlock:
         return cls(reader, start, end, order, True, struct.unpack(f"{order}Q", head[8:16])[0])
 
     def read_directory(self, offset: int, may_be_cut: bool = False) -> Directory:
-        """Read the directory at `offset`. Raises BrokenDirectory unless all its entries lie inside the block. If it may be
-        cut, its first entries suffice."""
+        """Read the directory at `offset`. Raises BrokenDirectory unless all its entries lie inside the block. If `may_be_cut` is
+        true, the first entries are enough."""
         count_code, entry_code = ("Q", "HHQQ") if self.big else ("H", "HHII")
         count_size, entry_size = struct.calcsize(f"={count_code}"), struct.calcsize(f"={entry_code}")
         (count,) = self._unpack(count_code, offset, count_size)
@@ -97,7 +98,8 @@ class TaggedBlock:
         return Directory(entries, offset + count_size + count * entry_size)
 
     def next_offset(self, read_directory: Directory) -> int:
-        """Return the offset of the next directory. It is 0 if there is none, also if the offset is missing or past the end."""
+        """Return the offset of the next directory, or 0 if there is none. An offset that is missing or past the end counts as
+        none."""
         code, length = ("Q", 8) if self.big else ("I", 4)
         if self.start + read_directory.next_at + length > self.end:
             return 0
@@ -105,12 +107,12 @@ class TaggedBlock:
         return offset if self.start + offset < self.end else 0
 
     def contains(self, entry: Entry) -> bool:
-        """Whether all the entry's values lie inside the block."""
+        """Return whether all values of the entry lie inside the block."""
         return self.start <= entry.at and entry.at + entry.length <= self.end
 
     def first_value(self, read_directory: Directory, tag: int, default: int | None = None) -> int:
-        """Return the tag's first value, or the default if the tag is missing. Raises UnsupportedFormat if there is
-        neither."""
+        """Return the tag's first value, or `default` if the tag is missing. Raises UnsupportedFormat if there is no default
+        either."""
         if values := self.values(read_directory, tag, 1):
             return values[0]
         if default is None:
@@ -118,7 +120,7 @@ class TaggedBlock:
         return default
 
     def values(self, read_directory: Directory, tag: int, most: int) -> tuple[int, ...]:
-        """Return the tag's values, at most `most`; none if the tag is missing."""
+        """Return at most `most` values of the tag, or an empty tuple if the tag is missing."""
         entry = read_directory.entries.get(tag)
         return () if entry is None else self.integers(entry, 0, min(entry.count, most))
 
@@ -144,8 +146,8 @@ class TaggedBlock:
 
 
 def exif_orientation(reader: RangedReader, start: int, end: int) -> int:
-    """Return the orientation, 1 to 8, in the EXIF block between `start` and `end`. It is 1 if the block has none or is
-    broken, as decoders assume too."""
+    """Return the orientation, 1 to 8, from the EXIF block between `start` and `end`. Like decoders, return 1 if the block is
+    broken or has no orientation."""
     if reader.read(start, min(len(EXIF_PREFIX), end - start), "metadata") == EXIF_PREFIX:
         start += len(EXIF_PREFIX)
     try:
@@ -156,7 +158,7 @@ def exif_orientation(reader: RangedReader, start: int, end: int) -> int:
 
 
 def orientation_of(block: TaggedBlock, read_directory: Directory) -> int:
-    """Return the directory's orientation, 1 to 8. It is 1 if there is none or an unknown one."""
+    """Return the directory's orientation, 1 to 8. Return 1 if the orientation is missing or unknown."""
     entry = read_directory.entries.get(ORIENTATION)
     codes = UNSIGNED | SIGNED  # some cameras write a signed type
     if entry is None or entry.type not in codes or entry.count < 1:

@@ -1,4 +1,4 @@
-"""TIFF samples: whether decoders read a page's pixels, how many bytes a row takes, and whether there is alpha.
+"""Reads how a TIFF page stores its samples: whether decoders can read them, the bytes of a row, and whether there is alpha.
 
 Section numbers are those of TIFF 6.0.
 """
@@ -18,27 +18,27 @@ UNCOMPRESSED = 1
 # Section 8 and libtiff's tiff.h: the compressions that libtiff decodes in its usual builds
 COMPRESSIONS = frozenset({UNCOMPRESSED, *range(2, 9), 32771, 32773, 32809, 32946, 34676, 34677, 34925, 50000, 50001})
 DEPTHS = frozenset({1, 2, 4, 8, 16})
-FLOAT, FLOAT_DEPTH = 3, 32  # section 19, and the only depth of it that decoders share
+FLOAT, FLOAT_DEPTH = 3, 32  # section 19, and the only depth of floats that all decoders support
 RGB, YCBCR = 2, 6  # section 8, section 21
 RAW_PHOTOMETRICS = frozenset({32803, 34892})  # DNG 1.6, chapter 4: colour filter array, linear raw
 RAW_MARKS = (b"IIIITwaR", b"MMMMRawT", b"CR\x02\x00")  # at offset 8: Phase One, Canon
 SEPARATE_PLANES = 2  # section 8, PlanarConfiguration
 ALPHA_SAMPLES = frozenset({1, 2})  # section 18: associated, unassociated
-MAX_SAMPLES = 64  # our limit
+MAX_SAMPLES = 64  # our limit on the samples of a pixel
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of a page: bits of each, samples per pixel, and how they are stored."""
+    """The samples of a page: the bits of each sample, the number of samples of a pixel, and how they are stored."""
 
     depths: tuple[int, ...]
     number: int
     compression: int
     photometric: int | None
-    is_separate: bool  # whether each sample has a plane of its own
+    is_separate: bool  # true if each sample has a separate plane
 
     def row_bytes(self, width: int) -> int | None:
-        """Return the number of bytes of a row in a strip, None if the samples are compressed or subsampled."""
+        """Return the number of bytes of a row in a strip, or None if the samples are compressed or subsampled."""
         if self.compression != UNCOMPRESSED or self.photometric == YCBCR:
             return None
         whole = sum(self.depths) if len(self.depths) == self.number else self.depths[0] * self.number
@@ -46,7 +46,8 @@ class Samples:
 
 
 def read_samples(block: TaggedBlock, page: Directory) -> Samples:
-    """Return the page's samples. Raises UnsupportedFormat if they are a camera's raw ones or if no decoder reads them."""
+    """Return the page's samples. Raises UnsupportedFormat if they are raw data of a camera or if hardly any decoder reads
+    them."""
     _check_not_raw(block, page)
     depths = block.values(page, BITS_PER_SAMPLE, MAX_SAMPLES) or (1,)
     compression = block.first_value(page, COMPRESSION, UNCOMPRESSED)
@@ -73,7 +74,8 @@ def read_samples(block: TaggedBlock, page: Directory) -> Samples:
 
 
 def has_alpha(block: TaggedBlock, page: Directory, samples: Samples) -> bool:
-    """Whether one sample is alpha. Of four RGB samples without ExtraSamples the last one is, as decoders assume too."""
+    """Return whether one sample is alpha. Without the tag ExtraSamples, the last of four RGB samples is alpha, as decoders
+    assume too."""
     if EXTRA_SAMPLES not in page.entries:
         return samples.photometric == RGB and samples.number == 4
     return not ALPHA_SAMPLES.isdisjoint(block.values(page, EXTRA_SAMPLES, MAX_SAMPLES))

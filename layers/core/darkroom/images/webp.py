@@ -1,4 +1,4 @@
-"""WebP: reads the RIFF chunks up to the picture's data, which must lie inside the file. It never decodes pixels.
+"""Reads the facts of WebP files from their RIFF chunks, which must lie inside the file. It never decodes pixels.
 
 Section names are those of the WebP container specification (RFC 9649).
 """
@@ -18,9 +18,9 @@ from darkroom.images.ranged_reader import (
 from darkroom.images.tiff_directories import exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
-RIFF, WEBP = b"RIFF", b"WEBP"  # "WebP File Header"
+RIFF, WEBP = b"RIFF", b"WEBP"  # section "WebP File Header"
 HEADER_BYTES = 12
-MAX_CHUNKS = 64  # our limit; a still picture has six kinds
+MAX_CHUNKS = 64  # our limit; a still picture has chunks of at most six kinds
 ANIMATION, EXIF, ALPHA = 0x02, 0x08, 0x10  # "Extended File Format": flags of VP8X
 LOSSY_START = b"\x9d\x01\x2a"  # RFC 6386, 9.1
 LOSSLESS_START = 0x2F  # "Lossless Bitstream", 3.4
@@ -55,7 +55,8 @@ def inspect_webp(reader: RangedReader) -> ImageFacts:
 
 
 def _chunks(reader: RangedReader, end: int) -> dict[bytes, tuple[int, int]]:
-    """Return kind → offset and length of the data, the first of each kind. Raises UnsupportedFormat if one passes `end`."""
+    """Return the kinds of chunks → offset and length of their data. The first chunk of each kind counts. Raises UnsupportedFormat
+    if a chunk passes `end`."""
     found: dict[bytes, tuple[int, int]] = {}
     at, number = HEADER_BYTES, 0
     while at + 8 <= end:
@@ -71,7 +72,7 @@ def _chunks(reader: RangedReader, end: int) -> dict[bytes, tuple[int, int]]:
 
 
 def _canvas(reader: RangedReader, at: int, length: int) -> tuple[int, int, int]:
-    """Return the flags, width and height of VP8X."""
+    """Return the flags, the width and the height from the VP8X chunk."""
     if length < 10:
         raise damaged_error("its WebP header is too short")
     data = reader.read(at, 10, "header")
@@ -80,7 +81,8 @@ def _canvas(reader: RangedReader, at: int, length: int) -> tuple[int, int, int]:
 
 
 def _lossy(reader: RangedReader, at: int, length: int) -> tuple[int, int]:
-    """Return width and height of VP8 data (RFC 6386, 9.1), whose first partition must lie inside."""
+    """Return the width and the height of VP8 data (RFC 6386, 9.1). Raises UnsupportedFormat if the first partition does not lie
+    inside the data."""
     if length < 10:
         raise damaged_error("its WebP pixels are too short")
     data = reader.read(at, 10, "header")
@@ -93,7 +95,7 @@ def _lossy(reader: RangedReader, at: int, length: int) -> tuple[int, int]:
 
 
 def _lossless(reader: RangedReader, at: int, length: int) -> tuple[int, int, bool]:
-    """Return width, height and whether alpha is used, of VP8L data ("Lossless Bitstream", 3.4)."""
+    """Return the width and the height of VP8L data ("Lossless Bitstream", 3.4), and True if it uses alpha."""
     if length < 5:
         raise damaged_error("its WebP pixels are too short")
     data = reader.read(at, 5, "header")

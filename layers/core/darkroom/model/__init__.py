@@ -1,4 +1,4 @@
-"""The words of the domain, frozen data and closed enums: uploads, plans, processes, jobs. Standard library only."""
+"""The data types of Darkroom, as frozen dataclasses and enums: uploads, plans, processes and jobs. Standard library only."""
 
 from darkroom.model.jobs import (
     GROUPS,

@@ -1,4 +1,4 @@
-"""Jobs: a job as the ledger stores it, with its status, its handle, and the alarms about it. Standard library only."""
+"""Jobs as the ledger stores them, with their statuses and handles, and the alarms. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Value = TypeVar("Value")
 class JobStatus(StrEnum):
     """A job's status in the ledger. A terminal status never changes within a run."""
 
-    CLAIMED = "CLAIMED"  # a worker has it, or it waits for its next attempt; nothing was sent
+    CLAIMED = "CLAIMED"  # a worker has the job, or the job waits for its next attempt; nothing was sent
     SUBMITTING = "SUBMITTING"  # credits are reserved, and the provider may have been called
-    IN_DOUBT = "IN_DOUBT"  # whether the provider accepted cannot be found out; an operator decides
+    IN_DOUBT = "IN_DOUBT"  # nobody knows whether the provider accepted the submit; an operator decides
     PROCESSING = "PROCESSING"  # bound to the provider's process
     COMPLETED = "COMPLETED"  # the result is in place and the credits are booked
     FAILED = "FAILED"  # ended without a result
@@ -32,17 +32,17 @@ TERMINAL = frozenset(
     {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.REJECTED, JobStatus.SKIPPED}
 )
 
-# The index of open jobs has them under their status, and terminal jobs that need one more step under these words.
-UNPUBLISHED = "UNPUBLISHED"  # the event is not sent yet
+# The index of open jobs lists a job under its status. It also lists terminal jobs that need one more step, under these words.
+UNPUBLISHED = "UNPUBLISHED"  # the event about the job's end is not sent yet
 LISTED = "LISTED"  # the event is sent, but the provider's list still has the process
 
-LEASE_MARGIN = timedelta(seconds=60)  # a lease lasts so long past its invocation's end, so that clocks may differ
-NOTHING = Decimal(0)  # credits: released, or not charged
+LEASE_MARGIN = timedelta(seconds=60)  # a lease ends this long after its invocation, because clocks may differ
+NOTHING = Decimal(0)  # the credits of a job that was released or not charged
 
 
 @dataclass(frozen=True)
 class Handle:
-    """The name `<job_id>-<run>-<attempt>` that a submit carries, so that the provider's list can show a lost one."""
+    """The name `<job_id>-<run>-<attempt>` that a submit carries. By it, a lost submit is found in the provider's list."""
 
     job_id: str
     run: int
@@ -59,43 +59,43 @@ class Handle:
 
 @dataclass(frozen=True, kw_only=True)
 class DispatchRecord:
-    """How a run is sent and where its result goes. Each reservation writes it; a release keeps it."""
+    """Says how a run is sent and where its result goes. Each reservation writes this record, and a release keeps it."""
 
     output_bucket: str
     output_key: str  # the key of the result, once the job is completed
     output_format: str  # an ImageFormat, or ANY_FORMAT
     send_mode: SendMode
-    reserved_at: datetime  # the run's first reservation: nothing of the run was sent before
+    reserved_at: datetime  # the time of the run's first reservation; nothing of the run was sent earlier
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """What the month's budgets reserve for a job. A release removes it; a settled job keeps it."""
+    """The credits that the month's budgets reserve for a job. A release removes the reservation; a settled job keeps it."""
 
     credits_reserved: Decimal
     credit_price_usd: Decimal
-    budget_month: str  # YYYY-MM: the month of the reservation, whenever the job ends
-    key_fingerprint: str | None = None  # of the API key of the submit; the settlement removes it
+    budget_month: str  # YYYY-MM: the month of the reservation, even if the job ends in a later month
+    key_fingerprint: str | None = None  # the fingerprint of the submit's API key; the settlement removes it
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderProcess:
-    """The provider's process that is bound to a job, from the bind or an adoption on."""
+    """The provider's process that is bound to a job, since the job was bound or an operator adopted the process."""
 
     process_id: str
     eta: datetime
     submitted_at: datetime
-    credits_charged: Decimal | None = None  # what the provider said it charges; the settlement removes it
+    credits_charged: Decimal | None = None  # the charge that the provider named; the settlement removes it
     staged: bool = False  # a synchronous call's result waits in the output bucket; the settlement removes this
 
 
 @dataclass(frozen=True, kw_only=True)
 class LostAnswer:
-    """The submit whose answer was lost. The next reservation, bind or end of the job removes it."""
+    """A submit whose answer was lost. This record is removed when the job is bound, released or ended."""
 
-    lost_at: datetime  # the request had ended by then, so the time within which the vendor's list may lag begins
+    lost_at: datetime  # the request had ended by then; from then on, the vendor's list may lag for a while
     lost_attempt: (
-        int  # the attempt that sent the request: its handle is in the vendor's list, if the request was accepted
+        int  # the attempt that sent the request; if it was accepted, the vendor's list shows this attempt's handle
     )
 
 
@@ -104,7 +104,7 @@ class Job:
     """A job, as in its ledger row `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
 
     A `SUBMITTING`, `PROCESSING` or `IN_DOUBT` job has a provider, a model, a dispatch and a reservation. A `PROCESSING` job has
-    a process too. A job that ends keeps what it has. The `require_…` methods raise ValueError when the job lacks the part.
+    a process too. A job that ends keeps these parts. A `require_…` method raises ValueError if the job lacks the part.
     """
 
     job_id: str
@@ -119,10 +119,10 @@ class Job:
     deadline_at: datetime
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
-    denied_since: datetime | None = None  # since when every attempt was denied the source object
-    failing_since: datetime | None = None  # since when every attempt has failed for an unknown reason
-    # What the upload asks for. These are no group, because they become known one after the other, and because a rerun keeps only
-    # `settings` and `label`.
+    denied_since: datetime | None = None  # every attempt since then was denied access to the source object
+    failing_since: datetime | None = None  # every attempt since then has failed for an unknown reason
+    # The next four fields say what the upload asks for. They do not form a group, because they become known one after the other,
+    # and because a rerun keeps only `settings` and `label`.
     provider: str | None = None
     model: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -131,8 +131,8 @@ class Job:
     reservation: Reservation | None = None
     lost: LostAnswer | None = None
     process: ProviderProcess | None = None
-    polls: int = 0  # of this run
-    credits: Decimal | None = None  # what was charged; only a job that ends with a reservation has it
+    polls: int = 0  # how often this run was polled
+    credits: Decimal | None = None  # the charge; only a job that ended with a reservation has one
     cost_usd: Decimal | None = None
     superseded: bool = False
     error_code: str | None = None
@@ -150,7 +150,7 @@ class Job:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether this run has ended."""
+        """True if this run has ended."""
         return self.status in TERMINAL
 
     @property
@@ -160,7 +160,8 @@ class Job:
 
     @property
     def attributes(self) -> dict[str, object]:
-        """All attributes under the ledger's names, without groups. Those of an absent group have their defaults, or None."""
+        """All attributes by their names in the ledger, on one level. The attributes of an absent group have their defaults or
+        None."""
         flat: dict[str, object] = {}
         for name, value in vars(self).items():
             group = GROUPS.get(name)
@@ -168,27 +169,27 @@ class Job:
         return flat
 
     def require_provider(self) -> str:
-        """Return the provider of a job that is sent."""
+        """Return the provider's name. Raises ValueError if the job has none."""
         return self._required(self.provider, "provider")
 
     def require_model(self) -> str:
-        """Return the model of a job that is sent."""
+        """Return the model's name. Raises ValueError if the job has none."""
         return self._required(self.model, "model")
 
     def require_dispatch(self) -> DispatchRecord:
-        """Return how the job is sent, and where its result goes."""
+        """Return how the job is sent and where its result goes. Raises ValueError if the job was never reserved."""
         return self._required(self.dispatch, "dispatch")
 
     def require_reservation(self) -> Reservation:
-        """Return what is reserved for the job."""
+        """Return the reservation. Raises ValueError if nothing is reserved for the job."""
         return self._required(self.reservation, "reservation")
 
     def require_lost(self) -> LostAnswer:
-        """Return what is known of the submit whose answer was lost."""
+        """Return the record of the submit whose answer was lost. Raises ValueError if there is none."""
         return self._required(self.lost, "lost submit")
 
     def require_process(self) -> ProviderProcess:
-        """Return the process that is bound to the job."""
+        """Return the process that is bound to the job. Raises ValueError if there is none."""
         return self._required(self.process, "process")
 
     def _required(self, value: Value | None, what: str) -> Value:
@@ -198,7 +199,7 @@ class Job:
 
 
 JobGroup = DispatchRecord | Reservation | LostAnswer | ProviderProcess
-# The fields of a job that are groups. A row has all attributes of a group, apart from optional ones, or none of them.
+# The fields of `Job` that are groups of attributes. A row has either all required attributes of a group, or none of the group.
 GROUPS: Mapping[str, type[JobGroup]] = {
     "dispatch": DispatchRecord,
     "reservation": Reservation,
@@ -213,16 +214,16 @@ def _flat(group: type[JobGroup], value: JobGroup | None) -> dict[str, object]:
 
 
 class PollStatus(StrEnum):
-    """A status that poll and finalize return to the state machine instead of a job's own."""
+    """A status that poll and finalize return to the state machine in place of a `JobStatus`."""
 
-    RUNNING = "running"  # poll again at `poll_at`; the state machine compares with this word only
-    ENDED = "ended"  # only poll returns this: finalize must find out how the job ended
-    ABSENT = "ABSENT"  # only finalize returns this: the job does not exist, or is at another run
+    RUNNING = "running"  # poll again at `poll_at`; the state machine knows only this word
+    ENDED = "ended"  # only poll returns this word; finalize then finds out how the job ended
+    ABSENT = "ABSENT"  # only finalize returns this word: the job does not exist, or is at another run
 
 
 @dataclass(frozen=True)
 class PollState:
-    """The data of an execution, which poll and finalize return to the state machine."""
+    """The data that one execution of the state machine holds. Poll and finalize return it."""
 
     job_id: str
     run: int
@@ -231,7 +232,7 @@ class PollState:
 
 
 class Alarm(StrEnum):
-    """The alarms, which call a person. Each is a metric of that name with an alarm, see docs/operations.md."""
+    """The metrics that call a person. Each has a CloudWatch alarm; docs/operations.md describes them."""
 
     IN_DOUBT = "JobInDoubt"
     ORPHAN = "OrphanedProcess"
@@ -241,8 +242,8 @@ class Alarm(StrEnum):
 
 
 class WarningMetric(StrEnum):
-    """The warnings, which are only counted. Each is a metric of that name without an alarm, see docs/operations.md."""
+    """The metrics that are only counted and call nobody. They have no alarm; docs/operations.md describes them."""
 
     ACCOUNT_UNREAD = "AccountUnread"
-    RETIRING_MODEL = "RetiringModelJobs"  # jobs of a day on models that retire soon
+    RETIRING_MODEL = "RetiringModelJobs"  # how many of a day's jobs use a model that retires soon
     WALK_LATE = "InputWalkLate"  # the input bucket is larger than the search for lost uploads can cover in a day

@@ -1,4 +1,4 @@
-"""Plans: how an upload is to be enhanced and what it may cost. Standard library only."""
+"""Plans, which say how an upload is to be enhanced and what it may cost. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -12,65 +12,65 @@ from darkroom.model.uploads import ImageFormat
 
 @dataclass(frozen=True)
 class ResolvedSetting:
-    """One resolved setting: its value as text, and the layer it comes from (`tags`, `stack`, …)."""
+    """The value of one setting, as text, and the layer that gave it (`tags`, `stack`, …)."""
 
     value: str
     layer: str
 
 
 class Spelling(StrEnum):
-    """How a vendor spells the names of settings with several words."""
+    """Says how a vendor writes the names of settings with several words: in snake_case, in camelCase, or both."""
 
-    SNAKE = "snake"  # face_enhancement, the name in the catalog
-    CAMEL = "camel"  # faceEnhancement
-    BOTH = "both"  # the pages disagree: the request has both
+    SNAKE = "snake"  # e.g. face_enhancement; the catalog writes all names so
+    CAMEL = "camel"  # e.g. faceEnhancement
+    BOTH = "both"  # the vendor's pages disagree, so the request has both names
 
 
 class SendMode(StrEnum):
-    """How a plan is sent: whether the provider gets bytes or a link, and whether it answers with a process id or the result."""
+    """Says how a plan is sent: as bytes or by a link. In a synchronous mode, the provider answers with the result."""
 
-    UPLOAD = "upload"  # the bytes; the answer is a process id
-    LINK = "link"  # a presigned GET; the answer is a process id
+    UPLOAD = "upload"  # sends the bytes; the answer is a process id
+    LINK = "link"  # sends a presigned URL; the answer is a process id
     SYNCHRONOUS_UPLOAD = "synchronous upload"  # sends the bytes; the answer is the result
-    SYNCHRONOUS_LINK = "synchronous link"  # a presigned GET; the answer is the result
+    SYNCHRONOUS_LINK = "synchronous link"  # sends a presigned URL; the answer is the result
 
     @property
     def by_link(self) -> bool:
-        """Whether the provider fetches the image itself."""
+        """True if the provider fetches the image itself."""
         return self in (SendMode.LINK, SendMode.SYNCHRONOUS_LINK)
 
     @property
     def is_synchronous(self) -> bool:
-        """Whether the provider answers with the result."""
+        """True if the provider answers with the result."""
         return self in (SendMode.SYNCHRONOUS_UPLOAD, SendMode.SYNCHRONOUS_LINK)
 
     @classmethod
     def of(cls, *, by_link: bool, is_synchronous: bool) -> SendMode:
-        """Return the send mode with these two properties."""
+        """Return the send mode for which `by_link` and `is_synchronous` have these values."""
         return next(
             send_mode for send_mode in cls if (send_mode.by_link, send_mode.is_synchronous) == (by_link, is_synchronous)
         )
 
 
-ANY_FORMAT = "any"  # instead of a format: the provider chooses it and does not say beforehand
+ANY_FORMAT = "any"  # stands for an unknown format: the provider chooses it and does not say beforehand
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A checked and complete description of a submit. `planning` makes it, a provider's adapter sends it."""
+    """A checked and complete description of a submit. The module `planning` makes it, and a provider's adapter sends it."""
 
     provider: str
     model: str
     endpoint: str  # the vendor's path below its base URL, e.g. `enhance/async`
-    parameters: Mapping[str, str]  # wire name → wire value
-    settings: Mapping[str, str]  # our name → value, kept in the ledger
-    layers: Mapping[str, str]  # our name → layer
-    notes: tuple[str, ...]  # what was dropped, and why
+    parameters: Mapping[str, str]  # the vendor's name of a parameter → its value as the vendor writes it
+    settings: Mapping[str, str]  # Darkroom's name of a setting → its value; the ledger keeps them
+    layers: Mapping[str, str]  # Darkroom's name of a setting → the layer that gave its value
+    notes: tuple[str, ...]  # which settings were dropped, and why
     source_format: ImageFormat
     output_format: ImageFormat
     output_width: int
     output_height: int
-    credits: Decimal | None  # the price; None until the vendor's estimate gives it, if the catalog has none
+    credits: Decimal | None  # the price; None if the catalog has none and the vendor's estimate has not given one yet
     credit_price_usd: Decimal
     send_mode: SendMode = SendMode.UPLOAD
     queue_endpoint: str | None = None  # the asynchronous endpoint to use if the synchronous one no longer exists
@@ -80,22 +80,22 @@ class Plan:
 
     @property
     def price(self) -> Decimal:
-        """The credits to reserve. Raises ValueError if they are not known yet."""
+        """The credits to reserve. Raises ValueError if the price is not known yet."""
         if self.credits is None:
             raise ValueError("the plan is not priced yet")
         return self.credits
 
     @property
     def cost_usd(self) -> Decimal:
-        """Credits × price of a credit, in US dollars."""
+        """The price in US dollars."""
         return self.price * self.credit_price_usd
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The stack's spending limits and prices. A limit of 0 or an absent one means no limit; a price of 0 means free."""
+    """The stack's spending limits and prices. A limit that is 0 or absent means no limit. A price of 0 means free."""
 
-    monthly_credits: Mapping[str, Decimal]  # provider → credits in its own unit
+    monthly_credits: Mapping[str, Decimal]  # provider → credits in the provider's own unit
     monthly_usd: Decimal  # for all providers together
-    credits_per_job: Mapping[str, Decimal]  # provider → credits in its own unit
-    credit_price_usd: Mapping[str, Decimal]  # provider → price of a credit, which overrides the catalog's
+    credits_per_job: Mapping[str, Decimal]  # provider → credits in the provider's own unit
+    credit_price_usd: Mapping[str, Decimal]  # provider → price of one credit; it replaces the catalog's price

@@ -1,4 +1,4 @@
-"""What is known of an account at a provider: its balance, its last comparison, its circuit. Standard library only."""
+"""The data about an account at a provider: its balance, its last comparison and its circuit. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class Balance:
-    """The balance of an account in the provider's unit. `total` = available + reserved; it falls when the provider charges."""
+    """The balance of an account in the provider's unit. `total` = `available` + `reserved`. The provider's charges lower it."""
 
     available: Decimal
     reserved: Decimal
@@ -18,12 +18,12 @@ class Balance:
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """The last comparison of the ledger with a provider's account, in the provider's unit.
+    """The last comparison of the ledger with a provider's account. All amounts are in the provider's unit.
 
-    The baseline is the first comparison, or the one that an operator accepted last.
+    The baseline is the comparison that an operator accepted last, or else the first comparison.
     """
 
-    baseline_total: Decimal  # the account's total at the baseline, plus all top-ups since
+    baseline_total: Decimal  # the account's total at the baseline, plus all top-ups since then
     baseline_spent: Decimal  # the credits that the ledger had booked as spent at the baseline
     total: Decimal  # the account's total at the last comparison
     spent: Decimal  # the credits that the ledger had booked as spent at the last comparison
@@ -32,12 +32,12 @@ class AccountSnapshot:
 
 @dataclass(frozen=True)
 class Circuit:
-    """An open circuit: nothing is submitted to the provider, because its account needs its owner or an operator paused it."""
+    """An open circuit: nothing is submitted to the provider. The account's owner must act, or an operator paused the provider."""
 
     provider: str
-    paused: bool  # by an operator, until an operator resumes it
-    retry_at: datetime | None  # from then on one submit may be tried; None = none may
+    paused: bool  # true if an operator paused the provider and has not resumed it
+    retry_at: datetime | None  # from this time on, one submit may be tried; None = no submit may be tried
     opened_at: datetime | None
-    waiting_at: datetime | None = None  # when a job was last seen that waits for the provider
+    waiting_at: datetime | None = None  # when a job that waits for the provider was last seen
     error_code: str | None = None
     error: str | None = None

@@ -1,4 +1,4 @@
-"""What a provider says of a process: its id, state, progress, time and price. Standard library only."""
+"""The data that a provider gives about a process: its id, state, progress, time and price. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from darkroom.model.uploads import ImageFormat
 
 
 class ProcessState(StrEnum):
-    """The state of a process at the provider. Adapters map each vendor's words to these five."""
+    """The state of a process at the provider. Adapters map each vendor's status words to these five states."""
 
-    RUNNING = "running"  # also any word that the vendor has not published
+    RUNNING = "running"  # also stands for any status word that the vendor has not published
     COMPLETED = "completed"
-    FAILED = "failed"  # not charged
+    FAILED = "failed"  # failed, and nothing is charged
     CANCELLED = "cancelled"
     EXPIRED = "expired"  # finished and charged, but the provider no longer has the result
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A provider's answer to an accepted submit. `staged` means that the answer contained the result, which is staged."""
+    """A provider's answer to an accepted submit. `staged` is true if the answer contained the result and it was staged."""
 
     process_id: str
     eta: datetime
-    credits: Decimal | None = None  # what it charged, if the answer says so
+    credits: Decimal | None = None  # the charge, if the answer names it
     staged: bool = False
 
 
@@ -39,12 +39,12 @@ class FoundProcess:
     state: ProcessState
     eta: datetime | None
     created_at: datetime | None
-    credits: Decimal | None = None  # what it charges, if the list says so
+    credits: Decimal | None = None  # the charge, if the list names it
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A provider's status of one process. `credits` is what it charges or will charge, None if it does not say."""
+    """A provider's answer about one process. `credits` is the charge now or later, or None if the provider does not say."""
 
     state: ProcessState
     eta: datetime | None = None
@@ -52,8 +52,8 @@ class Progress:
     output_width: int | None = None
     output_height: int | None = None
     output_format: ImageFormat | None = None
-    vendor_word: str = ""
-    reason: str = ""  # why it failed, in the vendor's words
+    vendor_word: str = ""  # the vendor's own status word
+    reason: str = ""  # why the process failed, in the vendor's words
 
 
 @dataclass(frozen=True)

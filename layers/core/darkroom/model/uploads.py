@@ -1,4 +1,4 @@
-"""Uploads: an input object, its identity and order, and the facts of its image. Standard library only."""
+"""Uploads: input objects, with their identity, their order and the facts of their images. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PIXELS_PER_MEGAPIXEL = 1_000_000
 
 
 class ImageFormat(StrEnum):
-    """The image formats that Darkroom reads. Only those of RESULT_FORMATS may be a result's."""
+    """The image formats that Darkroom reads. A result has one of those in RESULT_FORMATS."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -37,20 +37,20 @@ class Upload:
     key: str
     version_id: str | None = None
     etag: str | None = None
-    sequencer: str | None = None  # hexadecimal; orders S3's events of one key
+    sequencer: str | None = None  # hexadecimal; S3's events of one key are ordered by it
 
 
 @dataclass(frozen=True)
 class JobDue:
-    """A job that is due again, as a message of the sweep or of an operator names it."""
+    """A job that is due again. The sweep or an operator's command puts it into a message."""
 
     job_id: str
-    after_failure: bool = False  # the job's last tries failed, and a message of theirs has told so
+    after_failure: bool = False  # true if the message follows failed attempts
 
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An upload with all that S3 says about it."""
+    """An upload with everything that S3 says about its object."""
 
     bucket: str
     key: str
@@ -62,12 +62,12 @@ class SourceObject:
     metadata: Mapping[str, str] = field(default_factory=dict)
     sequencer: str | None = None
     is_latest: bool | None = (
-        None  # whether the listing showed no newer version; None if it does not come from a listing
+        None  # true if the listing showed no newer version; None if the object was not found by a listing
     )
 
     @property
     def job_id(self) -> str:
-        """The id of the upload's job, 32 hex digits. It is the same whether an event, the sweep or a command found it."""
+        """The id of the upload's job, 32 hex digits. An event, the sweep and a command all give the same id for one upload."""
         if self.version_id:
             parts = [self.bucket, self.key, self.version_id]
         else:
@@ -76,14 +76,14 @@ class SourceObject:
 
     @property
     def order(self) -> str:
-        """A text by which the versions of one key sort, oldest first: the time to the second, then S3's sequencer, padded on
-        its right (S3 user guide, "Event message structure")."""
+        """A text that sorts the versions of one key from oldest to newest. It holds the time in seconds, then S3's sequencer,
+        padded on the right (S3 user guide, "Event message structure")."""
         return f"{self.last_modified.isoformat(timespec='seconds')}#{(self.sequencer or '').ljust(40, '0')}"
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """The facts that an image's bytes give. Width and height are in pixels as displayed, after EXIF orientation."""
+    """The facts that are read from an image's bytes. Width and height are in pixels as displayed, after EXIF orientation."""
 
     format: ImageFormat
     width: int

@@ -1,1 +1,1 @@
-"""The pipeline: what happens to an upload, one module for each use case. It uses only ports and pure modules."""
+"""The pipeline that handles uploads, with one module for each use case. It uses only ports and pure modules."""

@@ -1,4 +1,4 @@
-"""Abandoned multiparts: aborts multipart uploads whose worker died. A task of the sweep, every 15 minutes."""
+"""Aborts multipart uploads to the output bucket whose worker died. The sweep runs this task every 15 minutes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class AbandonedMultiparts:
-    """Finds multipart uploads that are older than an hour, belong to Darkroom, and are written by no worker.
+    """Finds and aborts multipart uploads of Darkroom that are older than an hour and that no worker is writing.
 
-    An upload belongs to Darkroom if its key is Darkroom's own or claimed by a job.
+    An upload belongs to Darkroom if its key begins with `_darkroom/` or is claimed by a job.
     """
 
     outputs: OutputBucket
@@ -28,9 +28,10 @@ class AbandonedMultiparts:
     bucket: str
 
     def __call__(self) -> int:
-        """Abort them and return their number. Repeat safe. Uploads of other programs to the same bucket are left alone.
+        """Abort the abandoned uploads and return their number. Repeat safe. Uploads of other programs to the same bucket are left
+        alone.
 
-        If one cannot be aborted, the others are still handled before the error is raised.
+        If an upload cannot be aborted, the other uploads are aborted before the error is raised.
         """
         aborted, error = 0, None
         for upload in self.outputs.list_unfinished():
@@ -40,7 +41,7 @@ class AbandonedMultiparts:
                 if self._is_abandoned(upload.key):
                     self.outputs.abort(upload)
                     aborted += 1
-            except Exception as failed:  # of any type: it is raised after the other uploads
+            except Exception as failed:  # any error is raised after the other uploads were handled
                 log.exception("an abandoned multipart upload could not be aborted", extra={"key": upload.key})
                 error = failed
         if error:
@@ -49,5 +50,5 @@ class AbandonedMultiparts:
 
     def _is_abandoned(self, key: str) -> bool:
         if key.startswith(output_keys.OWN_PREFIX):
-            return True  # submit writes it, and no submit lasts an hour
+            return True  # submit writes these keys, and no submit lasts an hour
         return self.queries.is_being_written(self.bucket, output_keys.plain_key(key), self.clock()) is False

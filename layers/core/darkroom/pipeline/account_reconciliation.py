@@ -1,8 +1,8 @@
-"""Reconcile: compares the credits that the ledger booked with the provider's account. A task of the sweep, every 30 minutes.
+"""Compares the credits that the ledger booked with the provider's account. The sweep runs this task every 30 minutes.
 
-A provider charges when it finishes, and the ledger books when it settles. So the account may have lost up to the reserved
-credits more than the ledger has booked. What it lost beyond that is drift: no job explains it. A balance that has risen means a
-top-up, which never hides a drift.
+A provider charges when a process finishes, and the ledger books when the job settles. So the account may have lost more than the
+ledger has booked, but only up to the reserved credits. Any further loss is drift, because no job explains it. A balance that has
+risen means a top-up, which never hides a drift.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EVERY = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Comparison:
-    """One provider's account and the ledger's sums, in the provider's unit. `drift` is what was charged without a job."""
+    """One provider's account and the ledger's sums, in the provider's unit. `drift` has the credits that no job explains."""
 
     provider: str
     balance: Balance
@@ -32,7 +32,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconcile:
-    """The use case with its dependencies. Repeat safe. It writes only its own comparison."""
+    """Compares the providers' accounts with the ledger. Repeat safe. The only thing that it writes is the comparison."""
 
     accounts: ProviderAccounts
     providers: Mapping[str, Provider]
@@ -40,21 +40,21 @@ class Reconcile:
     clock: Clock
 
     def __call__(self) -> int:
-        """Compare all accounts. Raise an alarm for each that drifted, and return their number. An account that cannot be read
-        is counted and left for the next time."""
+        """Compare all accounts. Raise an alarm for each account that drifted, and return the number of these accounts. An account
+        that cannot be read is counted by a warning and compared the next time."""
         drifted = [found for found in map(self.compare, self.providers) if found is not None and found.drift > 0]
         for found in drifted:
-            why = f"{found.provider}'s account lost {found.drift} credits that no job here explains"
+            why = f"{found.provider}'s account lost {found.drift} credits that no job of this ledger explains"
             self.alerts.call(Alarm.DRIFT, why, provider=found.provider)
         return len(drifted)
 
     def compare(self, provider: str) -> Comparison | None:
-        """Compare one account with the ledger now. Return None if the vendor publishes no balance, or if it cannot be read,
-        which is counted."""
+        """Compare one account with the ledger now. Return None if the vendor publishes no balance. Also return None, after a
+        warning, if the balance cannot be read."""
         try:
             balance = self.providers[provider].balance()
         except (ProviderSilent, ProcessUnknown) as unread:
-            why = f"{provider}'s account could not be read, so nobody can tell whether it drifted: {unread}"
+            why = f"{provider}'s account could not be read, so Darkroom could not check it for drift: {unread}"
             self.alerts.warn(WarningMetric.ACCOUNT_UNREAD, why, provider=provider)
             return None
         if balance is None:
@@ -66,8 +66,8 @@ class Reconcile:
             last = AccountSnapshot(balance.total, spent, balance.total, spent, now)
         topped_up = max(balance.total - last.total, NOTHING)
         booked = spent - last.baseline_spent
-        # The account must have lost at least what was booked. If it seems to have lost less, the difference was a top-up
-        # between charges, or was charged before the baseline. Without this, it would hide a later drift of that size.
+        # The account must have lost at least the booked credits. If it seems to have lost less, somebody topped it up between
+        # charges, or credits were charged before the baseline. Without the correction, that difference would hide a later drift.
         baseline_total = max(last.baseline_total + topped_up, balance.total + booked)
         reckoning = replace(last, baseline_total=baseline_total, total=balance.total, spent=spent, checked_at=now)
         self.accounts.save_comparison(provider, reckoning)

@@ -1,6 +1,6 @@
-"""The circuit breaker: stops submits to a provider whose account needs its owner, or that an operator paused.
+"""The circuit breaker stops submits to a provider if the account's owner must act, or if an operator paused the provider.
 
-After a while one submit at a time is admitted as a probe. If the provider accepts it, all submits are admitted again.
+After a while, one submit at a time is admitted as a probe. If the provider accepts the probe, all submits are admitted again.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from darkroom.errors import OperatorFault
 from darkroom.model import Alarm
 from darkroom.ports import Alerts, Circuits, Clock
 
-RETRY_AFTER = timedelta(minutes=15)  # from the failure to the first probe: nobody corrects an account within minutes
-PROBE_WINDOW = timedelta(minutes=5)  # from one probe to the next, in case the first one's worker died
+RETRY_AFTER = timedelta(minutes=15)  # from the failure to the first probe; nobody corrects an account within minutes
+PROBE_WINDOW = timedelta(minutes=5)  # from one probe to the next, in case the first probe's worker died
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """The submit may be made. `probing` means that it is the probe."""
+    """Says that the submit may be made. `probing` is true if the submit is the probe."""
 
     probing: bool
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """No submit may be made before `until`. The code and the reason say what the operator must do."""
+    """Says that no submit may be made before `until`. The error code and the reason say what the operator must do."""
 
     until: datetime
     error_code: str | None
@@ -34,7 +34,8 @@ class Blocked:
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitBreaker:
-    """Decides before every reservation whether a submit may be made. Repeat safe: after an unused probe, another is admitted."""
+    """Decides before every reservation whether a submit may be made. Repeat safe, because another probe is admitted after an
+    unused one."""
 
     circuits: Circuits
     alerts: Alerts
@@ -54,13 +55,14 @@ class CircuitBreaker:
         return Blocked(now + PROBE_WINDOW, circuit.error_code, circuit.error or "")
 
     def open(self, provider: str, fault: OperatorFault) -> datetime:
-        """Stop submits because the account needs its owner. Return the time of the next probe."""
+        """Stop submits, because the account's owner must act. Return the time of the next probe."""
         now = self.clock()
         self.circuits.open(provider, fault.code, str(fault), now, now + RETRY_AFTER)
-        self.alerts.call(Alarm.CIRCUIT_OPEN, f"{provider} takes no submits: {fault}", provider=provider)
+        self.alerts.call(Alarm.CIRCUIT_OPEN, f"no jobs are sent to {provider}: {fault}", provider=provider)
         return now + RETRY_AFTER
 
     def report_success(self, provider: str, admission: Admitted) -> None:
-        """Admit all submits again if the probe was accepted or rejected: the account is usable."""
+        """Admit all submits again if this submit was the probe. The caller calls this after the provider accepted or rejected the
+        submit, because both show that the account is usable."""
         if admission.probing:
             self.circuits.close(provider)

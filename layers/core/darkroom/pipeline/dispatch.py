@@ -1,7 +1,8 @@
-"""Dispatch: sends a claimed job to the provider, so that it is paid for once.
+"""Sends a claimed job to the provider, so that it is paid for only once.
 
-It checks everything that can be checked before money is spent, reserves the credits, calls the provider, and binds the process
-that the provider answers with. However the call ends, the job is left in a state from which the next worker can continue.
+Dispatch checks everything that can be checked before money is spent, reserves the credits, calls the provider, and binds the
+process that the provider answers with. However the call ends, the job is left in a state from which the next worker can
+continue.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
 
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this much of the invocation is left
-# The same for a synchronous call: it may take 240 s, and then its result is staged.
+# The same limit for a synchronous call, which may take 240 s, and whose result must then be staged.
 MIN_TIME_FOR_SYNCHRONOUS_CALL = timedelta(seconds=270)
-TOO_LATE = "too little time left in this invocation to send the job; it is sent by a later one"
+TOO_LATE = "too little time is left in this invocation to send the job; a later one sends it"
 TOO_LATE_FOR_SYNCHRONOUS_CALL = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
 THROTTLED_WAIT_SECONDS = 30
 MAX_WAIT_SECONDS = 900
@@ -48,7 +49,7 @@ MAX_WAIT_SECONDS = 900
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatch:
-    """Sends jobs. Only the owner of a `CLAIMED` job may call it, once for each claim."""
+    """Sends jobs to their providers. Only the owner of a `CLAIMED` job may call it, once for each claim."""
 
     sources: InputBucket
     links: PresignedUrls
@@ -65,12 +66,12 @@ class Dispatch:
     quote: Quote
 
     def __call__(self, job: Job, source: SourceObject) -> Outcome:
-        """Check, reserve and send. Raises LostClaim, LedgerBusy."""
+        """Check the job, reserve its credits and send it. Raises LostClaim, LedgerBusy."""
         try:
             asked = self.quote.settings(source)
             if asked.skip:
                 return self.settlement.skip(job)
-            # The job carries what is known of it, so that a rejection records it too.
+            # The job gets every fact as soon as it is known, so that a rejection stores it too.
             values = {name: resolved.value for name, resolved in asked.values.items()}
             job = replace(job, provider=asked.provider, settings=values, label=asked.label)
             if self.sources.is_deleted(source):
@@ -101,12 +102,12 @@ class Dispatch:
             return Done(self.ledger.postpone(job, retry_at, error_code=fault.code, error=str(fault)))
         except (Throttled, ProviderUnavailable) as early:
             return self._postpone(job, _wait_seconds(job, early), str(early))
-        if late := self._too_late(job, plan):  # checked before a reservation, which would have to be released again
+        if late := self._too_late(job, plan):  # checked before the reservation, so that none must be released
             return self._postpone(job, THROTTLED_WAIT_SECONDS, late)
         return self._send(self._reserve(job, plan, source, fingerprint), plan, source, admission)
 
     def _with_price(self, plan: Plan, facts: ImageFacts) -> Plan:
-        """Return the plan with its price: the catalog's, or the vendor's estimate if the catalog has none."""
+        """Return the plan with its price. It is the catalog's price, or the vendor's estimate if the catalog has none."""
         if plan.credits is not None:
             return plan
         estimate = self.providers[plan.provider].estimate(plan, facts.width, facts.height)
@@ -137,7 +138,7 @@ class Dispatch:
             return self.settlement.source_gone(job, str(gone))
         except SourceDenied as denied:
             return self.retries.read_later(job, denied)
-        except SourceUnreadable as unreadable:  # this says nothing about the provider
+        except SourceUnreadable as unreadable:  # this shows nothing about the provider's account
             return self.settlement.reject(job, unreadable)
         except Refusal as refusal:
             self.circuit_breaker.report_success(plan.provider, admission)
@@ -149,7 +150,7 @@ class Dispatch:
         return outcome
 
     def _too_late(self, job: Job, plan: Plan) -> str | None:
-        """Return why this invocation has too little time left for the call; None if it has enough."""
+        """Return the message that this invocation has too little time left for the call; None if it has enough time."""
         needed = MIN_TIME_FOR_SYNCHRONOUS_CALL if plan.send_mode.is_synchronous else MIN_TIME_TO_SEND
         if job.lease_until is not None and job.lease_until - LEASE_MARGIN - self.clock() >= needed:
             return None
@@ -171,18 +172,18 @@ class Dispatch:
         return self.links.sign(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
 
     def _postpone(self, job: Job, seconds: int, why: str) -> Outcome:
-        """Let the job wait for its next attempt. Nothing was reserved."""
+        """Let the job wait for its next attempt. Use this if nothing was reserved."""
         self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Outcome:
-        """Release the reservation and let the job wait for its next attempt. Nothing was accepted."""
+        """Release the reservation and let the job wait for its next attempt. Use this if the provider accepted nothing."""
         self.ledger.release(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
 
     def _refusal_without_key(self, provider: str, fault: OperatorFault) -> Refusal | None:
-        """Return the refusal of an upload that names a provider for which the stack has no key. For the stack's own provider
-        there is none: its key is the operator's matter, and uploads wait for it."""
+        """Return the refusal of an upload that names a provider for which the stack has no key. Return None for the stack's
+        default provider, because its uploads wait until the operator adds the key."""
         if not isinstance(fault, KeyMissing) or provider == self.quote.default_provider:
             return None
         return InvalidSetting(
@@ -191,7 +192,7 @@ class Dispatch:
         )
 
     def _wait_for_operator(self, job: Job, provider: str, fault: OperatorFault) -> Outcome:
-        """Release the reservation and open the circuit. The sweep sends the job again when the provider may be tried."""
+        """Release the reservation and open the circuit. The sweep sends the job again when a submit may be tried."""
         waiting = self.ledger.release(job, self.clock() + RETRY_AFTER, error_code=fault.code, error=str(fault))
         self.circuit_breaker.open(provider, fault)
         return Done(waiting)
@@ -202,11 +203,11 @@ def _suffix(plan: Plan) -> str:
 
 
 def _output_keys(source_key: str, plan: Plan) -> list[str]:
-    """Return all output keys that the result may get, the likeliest first. All of them are claimed, so that no result ever
-    overwrites another source's.
+    """Return all output keys that the result may get, the likeliest first. The job claims all of them, so that no result ever
+    overwrites the result of another source.
 
-    There is more than one key if the provider chooses the format. Raises InvalidSetting if the first key is too long for S3;
-    of the others, one that is too long is replaced by the source's key.
+    There is more than one key if the provider chooses the format. Raises InvalidSetting if the first key is too long for S3. If
+    another key is too long, the source's key stands in its place.
     """
     if not plan.other_formats:
         return [output_keys.output_key(source_key, plan.source_format, plan.output_format)]
@@ -216,9 +217,9 @@ def _output_keys(source_key: str, plan: Plan) -> list[str]:
 
 
 def _wait_seconds(job: Job, early: DarkroomError) -> int:
-    """Return the seconds to wait: the provider's Retry-After or a default, but no more than the queue can delay a message.
+    """Return the seconds to wait: the provider's Retry-After or a default, but at most the longest delay of a queue message.
 
-    Up to 30 s are added, which depend on the job's handle, so that jobs that were throttled together do not return together.
+    Up to 30 s are added. They depend on the job's handle, so that jobs that were throttled together do not come back together.
     """
     asked = early.retry_after_seconds if isinstance(early, Throttled) else None
     spread = zlib.crc32(str(job.handle).encode()) % THROTTLED_WAIT_SECONDS

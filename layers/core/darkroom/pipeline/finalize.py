@@ -1,4 +1,4 @@
-"""Finalize: ends a job, whatever its outcome. A result is published complete or not at all, and settled once."""
+"""Ends jobs, with a result or without one. A result is published complete or not at all, and a job is settled once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from darkroom.pipeline.delivery import Delivery, charged_credits
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider
 
-MAX_SILENCE = timedelta(hours=1)  # after the deadline, while no answer or a 404 is not acted upon
+MAX_SILENCE = timedelta(hours=1)  # for so long after the deadline, no answer or a 404 leads to no decision
 BUSY_RETRY = timedelta(seconds=60)  # the longest wait while another version's result is being written to the same key
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Finalize:
-    """The use case with its dependencies. Repeat safe. It raises only if a retry may help."""
+    """Ends jobs that are no longer running at the provider. Repeat safe. It raises only if a retry may help."""
 
     ledger: Ledger
     providers: Mapping[str, Provider]
@@ -42,7 +42,7 @@ class Finalize:
     clock: Clock
 
     def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> PollState:
-        """End the job. Return its terminal status, `IN_DOUBT`, or `running` if it must be polled again."""
+        """End the job. Return its terminal status, `IN_DOUBT`, or `running` if the job must be polled again."""
         job = self.ledger.get(job_id)
         if job is None or job.run != run:
             return PollState(job_id, run, PollStatus.ABSENT, self.clock())
@@ -68,7 +68,7 @@ class Finalize:
             if current is None or current.run != job.run:
                 raise
             if current.status is JobStatus.PROCESSING:
-                return current  # another worker has it; look again when its lease is over
+                return current  # another worker has the job; look at it again when that worker's lease is over
             return self.settlement.publish_event(current)
         except OutputBusy as busy:
             return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_RETRY), error=str(busy))
@@ -77,11 +77,11 @@ class Finalize:
                 self._end_lease(job, error)
                 raise
             log.exception("a job that is long over could not be ended", extra={"job_id": job.job_id})
-            why = f"it could not be ended while the provider kept its result ({type(error).__name__})"
+            why = f"the job could not be ended while the provider kept its result ({type(error).__name__})"
             return self.settlement.leave_in_doubt(job, why)
 
     def _is_long_over(self, job: Job) -> bool:
-        """Whether another retry cannot help: the deadline is over, and the provider keeps no result any more."""
+        """Return whether another retry is useless, because the deadline is over and the provider no longer keeps any result."""
         return self.clock() >= job.deadline_at + MAX_SILENCE and not self.delivery.may_still_be_available(job)
 
     def _end_lease(self, job: Job, error: Exception) -> None:
@@ -93,7 +93,7 @@ class Finalize:
     def _deliver_or_settle(self, job: Job, provider: Provider) -> Job:
         charged = job.require_process().credits_charged
         if charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
-            # An earlier attempt died before it settled. The result is in place, whatever the provider says by now.
+            # An earlier attempt put the result in place and died before it settled. So the provider's answer no longer matters.
             return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=charged))
         try:
             progress = self._read_progress(job, provider)
@@ -107,10 +107,10 @@ class Finalize:
         return self._settle_by_state(job, provider, progress)
 
     def _read_progress(self, job: Job, provider: Provider) -> Progress | None:
-        """Return what the provider says of the process; None if it does not know it.
+        """Return the provider's progress of the process; None if the provider does not know the process.
 
-        A process that somebody else removed from the list may still have a result. So the result is requested too, once the
-        process must have finished or the deadline has passed, and if it is there, the process counts as completed.
+        A process that somebody else removed from the list may still have a result. So once the process must have finished or the
+        deadline has passed, the result is requested too. If the result is there, the process counts as completed.
         """
         process = job.require_process()
         try:
@@ -122,8 +122,8 @@ class Finalize:
             return None
 
     def _progress_or_cancel(self, job: Job, provider: Provider) -> Progress:
-        """Return the progress of the process. If it still runs, but the deadline has passed or an operator cancelled the job,
-        try to cancel it first."""
+        """Return the progress of the process. If the process still runs, but the deadline has passed or an operator cancelled the
+        job, try to cancel the process first."""
         process_id = job.require_process().process_id
         progress = provider.progress(process_id)
         unwanted = job.cancel_requested_at is not None or self.clock() >= job.deadline_at
@@ -153,15 +153,15 @@ class Finalize:
                 return self.delivery.fail_as_lost(
                     job, charged_credits(job, progress), "the provider no longer keeps the result"
                 )
-            case _:  # it failed, or somebody else cancelled it
+            case _:  # the process failed, or somebody else cancelled it
                 reason = f": {progress.reason}" if progress.reason else " and gives no reason"
                 said = f"the provider says `{progress.vendor_word}`{reason}"
                 if charged is not None:
-                    return self.delivery.fail_as_lost(job, charged, f"{said}, and had said before that it was finished")
+                    return self.delivery.fail_as_lost(job, charged, f"{said}, but had said before that it was finished")
                 return self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
     def _settle_cancelled(self, job: Job, progress: Progress) -> Job:
-        """End a job that an operator cancelled. If the provider had finished it before, it is charged all the same."""
+        """End a job that an operator cancelled. If the provider had finished the process before, the job is still charged."""
         if progress.state in (ProcessState.COMPLETED, ProcessState.EXPIRED):
             credits = charged_credits(job, progress)
             why = f"cancelled by an operator, too late: the provider had finished and charges {credits}"
@@ -173,7 +173,7 @@ class Finalize:
         if charged is None and self.clock() < job.deadline_at:
             return self.ledger.postpone(job, self.clock(), error="the provider does not know the process yet")
         if self.clock() < job.deadline_at + MAX_SILENCE:
-            # A single 404 proves nothing: it may come from a gateway or a wrong base URL.
+            # A single 404 proves nothing, because it may come from a gateway or a wrong base URL.
             raise ResultNotReady(
                 "the provider does not know the process; it is asked again until an hour after the deadline"
             )
@@ -194,8 +194,8 @@ class Finalize:
         return self.settlement.leave_in_doubt(job, why)
 
     def _try_to_cancel(self, provider: Provider, process_id: str) -> bool:
-        """Cancel the process and return whether the provider confirms it. A process that it does not know may still run and
-        be charged, so that returns False."""
+        """Cancel the process and return whether the provider confirms that. Return False for a process that the provider does not
+        know, because it may still run and be charged."""
         try:
             return provider.cancel(process_id)
         except ProcessUnknown:
@@ -203,7 +203,7 @@ class Finalize:
 
 
 def has_result(provider: Provider, process: ProviderProcess) -> bool:
-    """Whether the provider gives the process's result, whatever its status is."""
+    """Return whether the provider gives the result of the process. The status of the process does not matter."""
     try:
         with provider.result(process.process_id):
             return True
@@ -212,8 +212,8 @@ def has_result(provider: Provider, process: ProviderProcess) -> bool:
 
 
 def asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Whether the API key is not the submit's, so that it may be of another account, which does not know the process. Raises
-    ResultNotReady if the submit's key was read only now."""
+    """Return whether the API key has changed since the submit. A new key may belong to another account, which does not know the
+    process. Raises ResultNotReady if the submit's key is found only after the key was read again."""
     key_fingerprint = job.require_reservation().key_fingerprint
     if provider.key_fingerprint() == key_fingerprint:
         return False
@@ -226,8 +226,8 @@ def asks_with_another_key(provider: Provider, job: Job) -> bool:
 
 
 def staged_progress(process: ProviderProcess, provider: Provider) -> Progress:
-    """Return the progress of a synchronous call whose result is staged: it is completed, whatever the provider says by now.
-    If the answer did not say what was charged, the provider is asked."""
+    """Return the progress of a synchronous call whose result is staged. The call counts as completed. The provider is asked only
+    for the charge, and only if its answer did not name the charge."""
     credits = process.credits_charged
     if credits is None:
         with suppress(DarkroomError):

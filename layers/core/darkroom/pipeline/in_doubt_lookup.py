@@ -1,7 +1,7 @@
-"""In doubt: resolves a submit whose answer was lost, by the provider's own list. If that cannot tell, an operator decides.
+"""Resolves submits whose answer was lost, by the provider's own list. If the list is no proof, an operator decides.
 
-A process in the list proves at once that the submit was accepted. That the list lacks it proves something only after a while,
-because the list may lag. So the list is read soon, and again, until it must show every submit.
+A process in the list proves that the submit was accepted. But a list without the process proves nothing for a while, because the
+list may lag. So the list is read soon, and then again and again, until the time when it must show every submit.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
-# The shortest and the longest pause between two lookups while the list cannot be read: half of the time since the reservation.
+# While the list cannot be read, the pause until the next lookup is half of the time since the reservation. These are its shortest
+# and its longest value.
 LOOKUP_RETRY, MAX_LOOKUP_RETRY = timedelta(minutes=1), timedelta(minutes=15)
-CLOCK_SKEW = timedelta(seconds=20)  # between two workers
-# When the list is read after a request that ended without an answer. The last time is when the list must show the submit.
+CLOCK_SKEW = timedelta(seconds=20)  # how far two workers' clocks may differ
+# The list is read at these times after a request that ended without an answer. It is read for the last time when it must show the
+# submit.
 LOOKS_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45, 120, 300, 900))
 
 
 @dataclass(frozen=True, kw_only=True)
 class InDoubt:
-    """Resolves doubts by lookup. It never submits."""
+    """Looks lost submits up in the provider's list. It never submits."""
 
     ledger: Ledger
     staging: StagedResults
@@ -37,7 +39,7 @@ class InDoubt:
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Outcome:
-        """Leave the job `SUBMITTING` and its reservation as it is, until the vendor's list is read for the first time."""
+        """Keep the job `SUBMITTING`, with its reservation, until the vendor's list is read for the first time."""
         now = self.clock()
         return self._look_later(job, LostAnswer(lost_at=now, lost_attempt=job.attempt), now, why)
 
@@ -46,8 +48,9 @@ class InDoubt:
         return job.require_lost().lost_at + _visibility_grace(job)
 
     def resolve(self, job: Job) -> Outcome | None:
-        """Adopt the staged result, or the process that the provider's list shows; or look again later. Return None if the list
-        proves that nothing was accepted: it had to show the submit, and was read with the submit's API key."""
+        """Adopt the staged result, or the process that the provider's list shows, or look again later. Return None if the list
+        proves that nothing was accepted. It is a proof only from `provable_at` on, and only if it was read with the submit's API
+        key."""
         provider = self.providers[job.require_provider()]
         key_fingerprint = job.require_reservation().key_fingerprint
         process_id = self.staging.find(job.handle)
@@ -69,7 +72,9 @@ class InDoubt:
             why = f"{provider.name} has no list that would show the lost submit"
             return Done(self.settlement.leave_in_doubt(job, why))
         if found:
-            why = f"{provider.name} lists failed calls of this run alone, and none is known to be the one that was lost"
+            why = (
+                f"{provider.name} lists only failed calls of this run, and none of them is known to be the lost submit"
+            )
             return Done(self.settlement.leave_in_doubt(job, why))
         if provider.key_fingerprint() != key_fingerprint:
             why = "the API key changed since the submit, so this account's list proves nothing"
@@ -77,7 +82,7 @@ class InDoubt:
         return None
 
     def _look_later(self, job: Job, lost: LostAnswer, now: datetime, why: str) -> Outcome:
-        """Read the list at the next time of the schedule, at the latest when it must show the submit."""
+        """Let the list be read again at the next time of LOOKS_AFTER, at the latest when it must show the submit."""
         last = lost.lost_at + _visibility_grace(job)
         due = next((lost.lost_at + after for after in LOOKS_AFTER if now < lost.lost_at + after < last), last)
         self.ledger.postpone(job, due, error=why, lost=lost)
@@ -89,7 +94,7 @@ class InDoubt:
             self.binding.orphan(provider, job, other.process_id)
         if first.state is ProcessState.EXPIRED:
             charged = first.credits if first.credits is not None else job.require_reservation().credits_reserved
-            why = f"charged as {first.process_id}, but its answer was lost and cannot be had again"
+            why = f"charged as {first.process_id}, but the answer with the result was lost and cannot be fetched again"
             return Done(self.settlement.fail(job, ErrorCode.RESULT_LOST, why, charged))
         if first.state is ProcessState.FAILED and job.require_dispatch().send_mode.is_synchronous:
             why = f"the provider failed at {first.process_id}; it was not charged"
@@ -109,12 +114,12 @@ class InDoubt:
 
 
 def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[FoundProcess, ...]:
-    """Return the processes that may have been charged. If none may have been, return the failure of the lost attempt.
+    """Return the processes that may have been charged. If there are none, return the failed process of the lost attempt.
 
-    A failed process with the same handle as one that may have been charged is returned too, after it.
+    A failed process is also returned, at the end, if it has the same handle as a process that may have been charged.
 
-    The log of a synchronous provider also shows refused calls, as failed. The failures of earlier attempts say nothing of the
-    attempt that was lost.
+    The log of a synchronous provider also shows refused calls, as failed. The failures of earlier attempts say nothing about the
+    lost attempt.
     """
     if not job.require_dispatch().send_mode.is_synchronous:
         return tuple(sorted(found, key=_has_failed))
@@ -125,7 +130,7 @@ def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[Fou
 
 
 def _handle_of(process: FoundProcess) -> str:
-    """Return the process's handle, without the suffix of a filename."""
+    """Return the handle of the process, without the suffix of a filename."""
     return process.handle.partition(".")[0]
 
 
@@ -134,11 +139,12 @@ def _has_failed(process: FoundProcess) -> bool:
 
 
 def find_processes(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
-    """Return what the provider's list shows of the job's run. Raises what `Provider.find` raises."""
+    """Return the processes of the job's run from the provider's list, or None if the list is no proof. Raises what
+    `Provider.find` raises."""
     sent = job.require_dispatch()
     return provider.find(job.handle, sent.send_mode, sent.reserved_at)
 
 
 def _visibility_grace(job: Job) -> timedelta:
-    """Return how long the provider's list may lack a submit after its request has ended, plus the difference of clocks."""
+    """Return for how long after a submit the provider's list may lack it. The possible difference of clocks is included."""
     return timedelta(seconds=catalog.load(job.require_provider()).visibility_grace_seconds) + CLOCK_SKEW

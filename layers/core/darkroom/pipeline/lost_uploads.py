@@ -1,4 +1,4 @@
-"""Lost uploads: finds uploads whose event was lost, and sends them to the intake queue. A task of the sweep, every 15 minutes."""
+"""Finds uploads whose event was lost, and sends them to the intake queue. The sweep runs this task every 15 minutes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from darkroom.model import SourceObject, Upload, WarningMetric
 from darkroom.ports import Alerts, Clock, InputBucket, IntakeQueue, SweepQueries
 
 EVERY = timedelta(minutes=15)
-PAGES = 100  # the most pages, of at most 1,000 versions each, that one call reads; the next call continues there
+PAGES = 100  # the most pages, of at most 1,000 versions each, that one call reads; the next call continues after them
 MAX_SENT = 100  # the most uploads that one call sends to the intake queue
 LOOKUP_BATCH = 100  # job ids in one query
 EVENT_DELAY = timedelta(minutes=15)  # an event may take a minute; after this time it counts as lost
 MAX_AGE = timedelta(days=30)  # older objects are ignored; `SKIPPED` rows are kept longer than this
 RESEND_INTERVAL = timedelta(
     days=1
-)  # when an upload that still has no job is sent again, such as one that cannot be read
-LATEST = "f" * 40  # stands for the sequencer, which a listing lacks: sorts after all earlier versions of the key
+)  # after this time, an upload that still has no job is sent again, such as one that cannot be read
+LATEST = "f" * 40  # stands for the sequencer, which a listing lacks; it sorts after all earlier versions of the key
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +35,21 @@ class Walk:
     """One pass through the whole bucket, which may take several calls."""
 
     began: datetime
-    since: datetime  # objects that are older were handled by an earlier walk
-    whole: datetime  # when the last walk began that handled all objects again
-    page: str | None = None  # the listing's cursor
+    since: datetime  # an earlier walk has handled the objects that are older
+    whole: datetime  # the beginning of the last walk that handled all objects
+    page: str | None = None  # the listing's cursor of the page to read next
     after: str | None = None  # the job id of the last object on that page that was sent to the queue, if any
     is_over: bool = False
 
     @property
     def text(self) -> str:
-        """The walk as JSON, as it is stored between two calls."""
+        """The walk as JSON, which is stored between two calls."""
         return json.dumps(asdict(self), default=datetime.isoformat)
 
 
 def next_walk(text: str | None, now: datetime) -> Walk:
-    """Return the unfinished walk. If there is none, return a new one: for the objects since the last walk began, and once a
-    day for all objects."""
+    """Return the unfinished walk, or a new walk if there is none. A new walk handles the objects since the beginning of the last
+    walk. Once a day, it handles all objects."""
     last = _stored_walk(text)
     if last is None or (last.is_over and now - last.whole >= RESEND_INTERVAL):
         return Walk(now, now - MAX_AGE, now)
@@ -61,7 +61,7 @@ def _stored_walk(text: str | None) -> Walk | None:
         stored = json.loads(text or "null")
         times = {name: datetime.fromisoformat(stored[name]) for name in ("began", "since", "whole")}
         return Walk(**{**stored, **times})
-    except (ValueError, TypeError, KeyError):  # there is none, or another release stored it
+    except (ValueError, TypeError, KeyError):  # no walk is stored, or another release stored it
         return None
 
 
@@ -79,10 +79,11 @@ class LostUploads:
     suffixes: Sequence[str]
 
     def __call__(self, until: datetime) -> int:
-        """Send lost uploads to the intake queue, from as many pages as can be read until then, and return their number. Repeat
-        safe: two messages for one upload make one job.
+        """Send lost uploads to the intake queue and return their number. Pages are read until `until`. Repeat safe, because two
+        messages for one upload make one job.
 
-        The place in the bucket is stored whatever happens. Raises UploadsNotSent after all others were sent.
+        The place in the bucket is always stored, also after an error. Raises UploadsNotSent if the queue refused an upload, but
+        only after all others were sent.
         """
         since = self.queries.first_swept_at(self.bucket, self.clock())
         walk = next_walk(self.queries.cursor(self.bucket), self.clock())
@@ -97,7 +98,7 @@ class LostUploads:
                 chosen, is_full = lost[: MAX_SENT - sent], len(lost) > MAX_SENT - sent
                 refused += sum(not self._send(one) for one in chosen)
                 sent += len(chosen)
-                if is_full:  # the next call continues after them, whether or not they have jobs by then
+                if is_full:  # the next call continues after these uploads, even if they have no jobs by then
                     walk = replace(walk, after=chosen[-1].job_id if chosen else walk.after)
                 else:
                     walk = replace(walk, page=next_page, after=None, is_over=next_page is None)
@@ -111,10 +112,10 @@ class LostUploads:
         return sent
 
     def _send(self, source: SourceObject) -> bool:
-        """Return whether the queue took the upload. One that it refuses must not keep the others from being sent."""
+        """Send the upload, and return whether the queue took it. A refused upload must not keep the others from being sent."""
         try:
             self.intake.requeue(_upload(source), 0)
-        except Exception:  # of any type: an error is raised after the other uploads
+        except Exception:  # UploadsNotSent is raised after the other uploads were sent
             log.exception("a lost upload could not be sent to the intake queue", extra={"key": source.key})
             return False
         return True
@@ -125,7 +126,7 @@ class LostUploads:
             self.alerts.warn(WarningMetric.WALK_LATE, why, bucket=self.bucket)
 
     def _is_lost(self, source: SourceObject, since: datetime) -> bool:
-        """Whether it is an upload of this stack whose event must have arrived by now."""
+        """Return whether the object is an upload of this stack whose event must have arrived by now."""
         now = self.clock()
         is_upload = output_keys.is_upload(source.key, self.prefix, self.suffixes)
         is_late = max(since, now - MAX_AGE) <= source.last_modified <= now - EVENT_DELAY
@@ -139,17 +140,18 @@ class LostUploads:
 
 
 def _can_be_named(source: SourceObject) -> bool:
-    """Whether a message can name this version: it has an id, or it is the latest, which is found by its key alone."""
+    """Return whether a message can name this version. That is so if it has a version id, or if it is the latest version, which is
+    found by its key alone."""
     return source.version_id is not None or source.is_latest is not False
 
 
 def _upload(source: SourceObject) -> Upload:
-    """Return the upload as its event would have named it. The latest version gets a sequencer that sorts it after others of
-    the same second."""
+    """Return the upload as its event would have named it. The latest version gets a sequencer that sorts it after other versions
+    of the same second."""
     return Upload(source.bucket, source.key, source.version_id, source.etag, LATEST if source.is_latest else None)
 
 
 def _after(page: Sequence[SourceObject], job_id: str | None) -> Sequence[SourceObject]:
-    """Return the objects after the one with that job id; the whole page if it is no longer there."""
+    """Return the objects after the one with that job id, or the whole page if that object is no longer there."""
     places = (place for place, one in enumerate(page, start=1) if one.job_id == job_id)
     return page[next(places, 0) :]

@@ -1,6 +1,6 @@
-"""Outcomes: what submit returns for a message. It raises only if delivering the message again may help.
+"""The outcomes that submit returns for a message. Submit raises only if delivering the message again may help.
 
-As text an outcome is one word for metrics and logs: the job's status, `Ignored` or `Later`.
+As text, an outcome is one word for metrics and logs: the job's status, `Ignored` or `Later`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Done:
     """The message is done. The job has the status that the message led to."""
 
     job: Job
-    reason = None  # the job's row contains it
+    reason = None  # the job's row contains the reason
 
     def __str__(self) -> str:
         return self.job.status.value
@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Ignored:
-    """The message is done, because it names no upload of this stack or one that another worker owns."""
+    """The message is done without work, because it names no upload of this stack, or one that another worker owns."""
 
     reason: str
 
@@ -36,7 +36,7 @@ class Ignored:
 
 @dataclass(frozen=True)
 class RetryLater:
-    """It is too early: the message must be delivered again after `seconds` (0–900). This does not count as a failure."""
+    """The message came too early, so it must be delivered again after `seconds` (0–900). This does not count as a failure."""
 
     seconds: int
     reason: str
@@ -46,7 +46,7 @@ class RetryLater:
 
     @classmethod
     def until(cls, due: datetime, now: datetime, reason: str) -> RetryLater:
-        """Return the delay until `due`, or the longest that the queue allows."""
+        """Return the outcome with the delay until `due`, or with the longest delay that the queue allows."""
         seconds = math.ceil((due - now).total_seconds()) + 1
         return cls(min(max(seconds, 0), MAX_DELAY_SECONDS), reason)
 

@@ -1,7 +1,7 @@
-"""Operator commands: resolve doubts, cancel and rerun jobs, pause and resume providers.
+"""The operator's commands: they resolve jobs in doubt, cancel and rerun jobs, and pause and resume providers.
 
-Every command reads the job again. If the command does not fit, its error names the one that does. If a command is interrupted,
-the sweep finishes what it began.
+Every command reads the job again. If the command does not fit the job, its error names the command that does. If a command is
+interrupted, the sweep finishes the work that the command began.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ JOB_ID_DIGITS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorCommands:
-    """The operator's use cases with their dependencies. Any command may raise LostClaim or LedgerBusy; it may be repeated
-    then."""
+    """Carries out the operator's commands. Any command may raise LostClaim or LedgerBusy. Then it may be repeated."""
 
     ledger: Ledger
     operator_ledger: OperatorLedger
@@ -50,19 +49,19 @@ class OperatorCommands:
     deadline: timedelta
 
     def find(self, reference: str) -> Job:
-        """Return the job with that id, or the newest job of a key (`key`, `bucket/key` or `s3://bucket/key`). Raises
-        Inapplicable if there is none."""
+        """Return the job with the id `reference`, or the newest job of an upload's key (`key`, `bucket/key` or
+        `s3://bucket/key`). Raises Inapplicable if there is none."""
         if len(reference) == JOB_ID_DIGITS and (job := self.ledger.get(reference)):
             return job
         named = reference.removeprefix("s3://")
         for uri in dict.fromkeys((named, f"{self.input_bucket}/{named}")):
             if found := list(self.operator_ledger.jobs(source_uri=uri)):
                 return found[-1]
-        raise Inapplicable(f"no job {reference!r}: give its id, or the key of its upload")
+        raise Inapplicable(f"there is no job {reference!r}: give a job's id, or the key of its upload")
 
     def adopt(self, reference: str, process_id: str, *, force: bool = False, attempt: int | None = None) -> Job:
-        """Resolve a doubt: bind the job to the process. Raises Inapplicable, also, unless `force`, for a process that the
-        provider does not list under the job's handle."""
+        """Resolve a job in doubt by binding it to the process `process_id`. Raises Inapplicable if the command does not fit.
+        Without `force`, also raises Inapplicable for a process that the provider does not list under the job's handle."""
         job = self._in_doubt(reference, attempt)
         provider = self.providers[job.require_provider()]
         try:
@@ -71,29 +70,29 @@ class OperatorCommands:
             raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
         is_bound = job.process is not None and job.process.process_id == process_id
         if not is_bound and not force:
-            listed = _find_or_explain(provider, job, "nobody can tell whether that process is this job's") or ()
+            listed = _find_or_explain(provider, job, "it is not known whether the process belongs to this job") or ()
             if process_id not in {found.process_id for found in listed}:
                 raise Inapplicable(
-                    f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…; its "
-                    "result would be published as this upload's. Look at it in the provider's account, then use --force"
+                    f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…, so its "
+                    "result may belong to another image. Check it in the provider's account. If it is this job's, use --force"
                 )
         now = self.clock()
         adopted = self.operator_ledger.adopt(job, process_id, now, now + self.deadline)
-        if adopted.status is JobStatus.PROCESSING:  # others may have ended it since that write, or run it again
+        if adopted.status is JobStatus.PROCESSING:  # otherwise others have ended the job since then, or run it again
             self.binding.start(adopted)
         return adopted
 
     def resubmit(self, reference: str, *, force: bool = False, attempt: int | None = None) -> Job:
-        """Resolve a doubt: nothing was accepted, so the job is sent again. Raises Inapplicable if a process is known, and,
-        unless `force`, if the provider's list cannot be read."""
+        """Resolve a job in doubt whose submit was not accepted: send the job again. Raises Inapplicable if a process is known.
+        Without `force`, also raises Inapplicable if the provider's list cannot be read."""
         job = self._in_doubt(reference, attempt)
         if job.process:
             raise Inapplicable(
-                f"process {job.process.process_id} is bound to this run, which may be paid once: use --adopt, or --abandon and "
-                "then `darkroom rerun`"
+                f"process {job.process.process_id} is bound to this run, and a run may be paid only once: use --adopt, or use "
+                "--abandon and then `darkroom rerun`"
             )
         provider = self.providers[job.require_provider()]
-        listed = _find_or_explain(provider, job, "nobody can tell whether the job was accepted", force=force)
+        listed = _find_or_explain(provider, job, "it is not known whether the job was accepted", force=force)
         chargeable = chargeable_processes(job, listed or ())
         if chargeable:
             raise Inapplicable(
@@ -103,7 +102,7 @@ class OperatorCommands:
         return self._send(self.operator_ledger.resubmit(job, now, now + self.deadline))
 
     def abandon(self, reference: str, credits: Decimal = NOTHING, *, attempt: int | None = None) -> Job:
-        """Resolve a doubt without a result: end the job as `CANCELLED`, or as `FAILED` with ResultLost if credits were
+        """Resolve a job in doubt without a result: end it as `CANCELLED`, or as `FAILED` with ResultLost if credits were
         charged."""
         job = self._in_doubt(reference, attempt)
         if job.process:
@@ -114,17 +113,17 @@ class OperatorCommands:
         return self.settlement.cancel(job, "abandoned by an operator; not charged").job
 
     def cancel(self, reference: str) -> Job:
-        """Cancel a job that is not over, also at the provider. If the provider charges it all the same, that is settled."""
+        """Cancel a job that is not over, also at the provider. If the provider still charges the job, the charge is settled."""
         for _ in range(ATTEMPTS):
             job = self.find(reference)
             try:
                 return self._cancel(job)
             except LostClaim:
-                reference = job.job_id  # a worker has changed it: read it again
-        raise Inapplicable("the job is being worked on: try again in a moment")
+                reference = job.job_id  # a worker has changed the job, so it is read again
+        raise Inapplicable("a worker keeps changing the job: try again in a moment")
 
     def rerun(self, reference: str, *, completed: bool = False) -> Job:
-        """Start the next run of a job that is over. It is checked, reserved and paid for again. Raises Inapplicable."""
+        """Start the next run of a job that is over. The run is checked, reserved and paid for again. Raises Inapplicable."""
         job = self.find(reference)
         if not job.is_terminal:
             raise Inapplicable(f"the job is {job.status}: only a job that is over can be run again")
@@ -133,7 +132,8 @@ class OperatorCommands:
         return self._rerun(job)
 
     def ended_with(self, error_code: str, first_day: date, last_day: date) -> Iterator[Job]:
-        """Yield every job that ended with that code and was created within those days. This takes one query a day."""
+        """Yield every job that ended with that code and was created from `first_day` to `last_day`. This takes one query for each
+        day."""
         for number in range((last_day - first_day).days + 1):
             day = (first_day + timedelta(days=number)).isoformat()
             for job in self.operator_ledger.jobs(day=day):
@@ -141,7 +141,7 @@ class OperatorCommands:
                     yield job
 
     def pause(self, provider: str, why: str) -> None:
-        """Stop submits to the provider until `resume`. Jobs that are already there go on. Raises Inapplicable."""
+        """Stop submits to the provider until `resume`. Jobs that were sent before go on. Raises Inapplicable."""
         self.circuits.pause(self._known(provider), why, self.clock())
 
     def resume(self, provider: str) -> None:
@@ -150,17 +150,19 @@ class OperatorCommands:
 
     def _known(self, provider: str) -> str:
         if provider not in self.providers:
-            raise Inapplicable(f"no provider {provider!r}; there are: {', '.join(sorted(self.providers))}")
+            raise Inapplicable(
+                f"{provider!r} is not a provider; the providers are: {', '.join(sorted(self.providers))}"
+            )
         return provider
 
     def _in_doubt(self, reference: str, attempt: int | None) -> Job:
-        """Return the job if it is `IN_DOUBT`. Raises Inapplicable otherwise, and if it is at another attempt than the operator
-        saw, because what they found out is about that attempt only."""
+        """Return the job if it is `IN_DOUBT`; otherwise raise Inapplicable. Also raise it if the job is at another attempt than
+        `attempt`, because the operator's decision is only about the attempt that they saw."""
         job = self.find(reference)
         if attempt is not None and job.attempt != attempt:
             raise Inapplicable(f"the job is at attempt {job.attempt}, not {attempt}, and {job.status}: look again")
         if job.status is not JobStatus.IN_DOUBT:
-            hint = "it can be run again with `darkroom rerun`" if job.is_terminal else "nothing is to be decided yet"
+            hint = "run it again with `darkroom rerun`" if job.is_terminal else "there is nothing to decide yet"
             raise Inapplicable(f"the job is {job.status}, not IN_DOUBT: {hint}")
         return job
 
@@ -177,7 +179,7 @@ class OperatorCommands:
         return self.ledger.get(job.job_id) or asked
 
     def _rerun(self, job: Job) -> Job:
-        self.settlement.publish_event(job)  # now, if it was not sent yet, because the next run would forget it
+        self.settlement.publish_event(job)  # if the event was not sent yet, because the next run would forget it
         now = self.clock()
         return self._send(self.operator_ledger.rerun(job, now, now + self.deadline))
 
@@ -191,12 +193,12 @@ class OperatorCommands:
 
 
 def _find_or_explain(provider: Provider, job: Job, so: str, *, force: bool = False) -> tuple[FoundProcess, ...] | None:
-    """Return what the provider's list shows of the run. If it cannot be read, return None if `force`, as for a provider
-    without a list, else raise Inapplicable, whose message contains `so`."""
+    """Return the processes of the job's run from the provider's list; None if the provider has no such list. If the list cannot
+    be read, return None with `force`, and otherwise raise Inapplicable. The clause `so` ends its reason."""
     try:
         return find_processes(provider, job)
     except ProviderSilent as unread:
         if force:
             return None
         why = f"{provider.name}'s list cannot be read ({unread}), so {so}"
-        raise Inapplicable(f"{why}: look in the provider's account, then use --force, or try again later") from None
+        raise Inapplicable(f"{why}: check the provider's account and then use --force, or try again later") from None

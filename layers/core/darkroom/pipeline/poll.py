@@ -1,4 +1,4 @@
-"""Poll: asks the provider for a job's progress and returns when to ask again. It spends nothing."""
+"""Asks the provider for a job's progress and decides when to ask again. This spends nothing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from darkroom.ports import Clock, Ledger, Provider
 
 @dataclass(frozen=True, kw_only=True)
 class Poll:
-    """The use case with its dependencies. Repeat safe."""
+    """Polls the providers for jobs. Repeat safe."""
 
     ledger: Ledger
     providers: Mapping[str, Provider]
     clock: Clock
 
     def __call__(self, job_id: str, run: int) -> PollState:
-        """Return `running` with the time of the next poll, or `ended`. Then finalize finds out how the job ended.
+        """Return `running` with the time of the next poll, or `ended`. After `ended`, finalize finds out how the job ended.
 
-        A job whose provider gives no usable answer counts as running until its deadline.
+        If the provider gives no usable answer, the job counts as running until its deadline.
         """
         job = self.ledger.get(job_id)
         now = self.clock()
@@ -41,7 +41,7 @@ class Poll:
         return PollState(job_id, run, PollStatus.ENDED, now)
 
     def _try_to_cancel(self, job: Job) -> bool:
-        """Cancel the process if an operator requested it. Return whether the provider confirms it."""
+        """Cancel the process if an operator requested that. Return whether the provider confirms the cancellation."""
         if job.cancel_requested_at is None:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Binding: writes the provider's process id to the ledger, and starts the execution that waits for the process."""
+"""Writes the provider's process id to the ledger, and starts the execution that waits for the process."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from darkroom.model import Alarm, Job, PollState, PollStatus, Submission
 from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
-BIND_ATTEMPTS = 4  # each lasts some seconds, see aws/ledger_table.py
-FIRST_EXECUTION = 1  # not the job's `attempt`, which grows while an execution runs and would start a second one
+BIND_ATTEMPTS = 4  # each attempt lasts some seconds, see aws/ledger_table.py
+FIRST_EXECUTION = 1  # not the job's `attempt`, which grows during an execution, so that a second one would start
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """Binds processes to jobs. Repeat safe: of several binds, the ledger's condition lets one succeed."""
+    """Binds processes to jobs. Repeat safe, because a condition of the ledger lets only one of several binds succeed."""
 
     ledger: Ledger
     executions: Executions
@@ -35,7 +35,7 @@ class Binding:
             bound = self._bind_with_retries(job, submission)
         except LostClaim:
             self.orphan(provider, job, submission.process_id)
-            return Ignored("another attempt owns the job; this one's process was cancelled")
+            return Ignored("another attempt owns the job; the process of this attempt was cancelled")
         return self.start(bound)
 
     def _bind_with_retries(self, job: Job, submission: Submission) -> Job:
@@ -60,9 +60,9 @@ class Binding:
         return Done(job)
 
     def orphan(self, provider: Provider, job: Job, process_id: str) -> None:
-        """Raise an alarm for a process that no job waits for, record it, and cancel it. It is cancelled even if it cannot be
-        recorded."""
-        why = "orphaned process: check in the provider's account that it was not charged"
+        """Raise an alarm for a process that no job waits for, record the process, and cancel it. It is cancelled even if it
+        cannot be recorded."""
+        why = "a process runs for which no job waits: check in the provider's account that it was not charged"
         self.alerts.call(Alarm.ORPHAN, why, process_id=process_id, job_id=job.job_id)
         try:
             self.ledger.record_orphan(job, process_id)
@@ -73,11 +73,14 @@ class Binding:
         try:
             provider.cancel(process_id)
         except DarkroomError as error:
-            log.error("orphaned process could not be cancelled", extra={"process_id": process_id, "why": str(error)})
+            log.error(
+                "a process for which no job waits could not be cancelled",
+                extra={"process_id": process_id, "why": str(error)},
+            )
 
 
 def first_poll_state(job: Job, now: datetime) -> PollState:
-    """Return the first state of the job's execution."""
+    """Return the state with which the job's execution begins."""
     process = job.require_process()
     if job.cancel_requested_at or process.staged:
         return PollState(job.job_id, job.run, PollStatus.RUNNING, now)

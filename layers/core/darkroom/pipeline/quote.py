@@ -1,4 +1,4 @@
-"""Quote: reads an upload's settings and image, and makes the plan with its price. It reserves and writes nothing."""
+"""Reads an upload's settings and image, and makes the plan with its price. It reserves and writes nothing."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """Makes the settings and the plan of an upload, under the stack's parameters. Repeat safe."""
+    """Makes the settings and the plan of an upload, by the stack's parameters. Repeat safe."""
 
     sources: InputBucket
     default_provider: str
     allowed_providers: Sequence[str]
-    stack_defaults: str  # the stack parameter, `key=value,key=value`
+    stack_defaults: str  # the stack parameter DefaultSettings, `key=value,key=value`
     tag_prefix: str
     metadata_prefix: str | None  # None = metadata holds no settings
     limits: Limits
-    spellings: Mapping[str, Spelling]  # provider → how it spells settings, where the stack's parameter says so
+    spellings: Mapping[str, Spelling]  # provider → spelling of its settings, from the stack parameter SettingSpelling
     clock: Clock
 
     def settings(self, source: SourceObject) -> Settings:
-        """Resolve the settings from tags, metadata and stack defaults. Raises SourceGone, InvalidSetting."""
+        """Return the settings, resolved from tags, metadata and stack defaults. Raises SourceGone, InvalidSetting."""
         layers = [tag_layer(self.sources.tags(source), self.tag_prefix)]
         if self.metadata_prefix is not None:
             layers.append(metadata_layer(source.metadata, self.metadata_prefix))
@@ -46,12 +46,12 @@ class Quote:
         return plan, facts
 
     def with_price(self, plan: Plan, credits: Decimal) -> Plan:
-        """Return the plan with the price that the vendor estimates. Raises PriceAboveLimit."""
+        """Return the plan with the price `credits`, which the vendor estimated. Raises PriceAboveLimit."""
         return planning.with_price(plan, credits, self.limits)
 
 
 def _log_plan(job: Job, plan: Plan) -> None:
-    """Log which layer each setting comes from, and which settings were dropped. The ledger does not keep this: a job's row is
-    close to 1 KB, above which each write costs twice as much."""
+    """Log which layer each setting comes from, and which settings were dropped. The ledger does not keep this, because a job's
+    row has nearly 1 KB, and each write of a larger row costs twice as much."""
     details = {"provider": plan.provider, "model": plan.model, "layers": dict(plan.layers), "notes": list(plan.notes)}
     log.info("planned", extra={"job_id": job.job_id, "run": job.run, **details})

@@ -1,6 +1,6 @@
-"""Retiring models: counts yesterday's jobs on models that retire soon, so that somebody changes the settings in time.
+"""Counts yesterday's jobs on models that retire soon, so that somebody changes the settings in time.
 
-Part of the sweep, once a day. It only counts: it changes nothing, and refuses nothing.
+The sweep runs this task once a day. It only counts jobs; it changes and refuses nothing.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from darkroom.ports import Alerts, Clock, SweepQueries
 
 EVERY = timedelta(days=1)
 SOON = timedelta(days=30)
-MOST_JOBS = 2_000  # of a day are looked at; with more, the count is a lower bound
+MOST_JOBS = 2_000  # at most so many jobs of a day are read; if there are more, the count is too low
 
 
 @dataclass(frozen=True)
 class RetiringModels:
-    """The use case with its dependencies. Repeat safe: two looks count twice and change nothing."""
+    """Counts jobs on retiring models. Repeat safe, but a second call counts the jobs again."""
 
     queries: SweepQueries
     alerts: Alerts
     clock: Clock
 
     def __call__(self) -> int:
-        """Return how many of yesterday's jobs used a model that is gone within 30 days; note each such model."""
-        from darkroom import catalog, retirement  # not at the top: no other step of the sweep reads a catalog
+        """Return how many of yesterday's jobs used a model that retires within 30 days, and add a warning for each such model."""
+        from darkroom import catalog, retirement  # not at the top, because no other step of the sweep reads a catalog
 
         now = self.clock()
         soon = retirement.retiring(map(catalog.load, catalog.providers()), now.date(), SOON)

@@ -1,5 +1,4 @@
-"""Settlement: ends jobs. First the result or the report is written, then the terminal status with the credits, then the event
-is sent."""
+"""Ends jobs. First the result or the report is written, then the terminal status with the credits. At last the event is sent."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ from darkroom.ports import Alerts, Clock, EventBus, Ledger, OutputBucket
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """Ends jobs in all possible ways. Every method is repeat safe: the ledger's condition lets one call settle, and reports
-    and events may be written twice."""
+    """Ends jobs in all possible ways. Every method is repeat safe, because a condition of the ledger lets only one call settle,
+    and reports and events may be written twice."""
 
     ledger: Ledger
     outputs: OutputBucket
@@ -27,47 +26,48 @@ class Settlement:
     clock: Clock
 
     def reject(self, job: Job, refusal: Refusal) -> Outcome:
-        """End the job as `REJECTED`, unpaid, with a report."""
+        """End the job as `REJECTED`, with a report and without a charge."""
         return Done(self._end(job, JobStatus.REJECTED, refusal.code, str(refusal), NOTHING))
 
     def fail(self, job: Job, code: ErrorCode, message: str, credits: Decimal = NOTHING) -> Job:
-        """End the job as `FAILED`, with a report, settled at the credits that the provider charged."""
+        """End the job as `FAILED`, with a report, and book `credits`, the provider's charge."""
         return self._end(job, JobStatus.FAILED, code, message, credits)
 
     def expire_unsent(self, job: Job) -> Outcome:
-        """End the job as `FAILED` at its deadline, with the reason why it was never sent."""
+        """End a job as `FAILED` that was not sent before its deadline, with the reason why it was not sent."""
         code = ErrorCode(job.error_code or ErrorCode.TIMED_OUT)
         return Done(self.fail(job, code, f"not sent before the job's deadline: {job.error or 'no worker finished it'}"))
 
     def leave_in_doubt(self, job: Job, why: str) -> Job:
-        """Set the job to `IN_DOUBT`, which only an operator can end, and raise an alarm. The reservation is kept."""
+        """Set the job to `IN_DOUBT` and raise an alarm, because only an operator can end such a job. The reservation is kept."""
         doubted = self.ledger.mark_in_doubt(job, f"{why}: a person must resolve it", self.clock())
         self.alerts.call(Alarm.IN_DOUBT, f"a job is in doubt: {why}", job_id=job.job_id)
-        return doubted
+        return self.publish_event(doubted)
 
     def skip(self, job: Job, why: str | None = None) -> Outcome:
-        """End the job as `SKIPPED`: its settings say `skip`, or it is an output of Darkroom's."""
+        """End the job as `SKIPPED`, because its settings say `skip` or its source is an output of Darkroom."""
         return Done(self._settle(job, JobStatus.SKIPPED, NOTHING, error=why))
 
     def cancel(self, job: Job, message: str, credits: Decimal = NOTHING) -> Done:
-        """End the job as `CANCELLED` by an operator, without a report, settled at the credits that the provider charged."""
-        return Done(self._settle(job, JobStatus.CANCELLED, credits, error=message))
+        """End a job that an operator cancelled as `CANCELLED`, without a report, and book `credits`, the provider's charge."""
+        return Done(self.publish_event(self._settle(job, JobStatus.CANCELLED, credits, error=message)))
 
     def source_gone(self, job: Job, message: str) -> Outcome:
         """End the job as `CANCELLED` without a report, because its object no longer exists."""
         code = ErrorCode.SOURCE_GONE
-        return Done(self._settle(job, JobStatus.CANCELLED, NOTHING, error_code=code, error=message))
+        ended = self._settle(job, JobStatus.CANCELLED, NOTHING, error_code=code, error=message)
+        return Done(self.publish_event(ended))
 
     def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool) -> Job:
         """End the job as `COMPLETED` with its result at `output_key`, and remove the report of an earlier failure."""
         self._remove_report(job, superseded)
         ended = self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
-        # A second time, because an older version may have failed meanwhile and written its report just before the settlement.
+        # A second time, because an older version may have failed in the meantime and written its report before the settlement.
         self._remove_report(job, superseded)
         return self.publish_event(ended)
 
     def publish_event(self, job: Job) -> Job:
-        """Send the terminal job's event unless it was sent. It may be sent twice, but is never lost."""
+        """Send the event of a job that has ended or is in doubt, unless it was sent. It may be sent twice, but is never lost."""
         detail_type = queue_messages.DETAIL_TYPES.get(job.status)
         if detail_type and job.published_at is None:
             self.events.publish(detail_type, queue_messages.event_detail(job))
@@ -77,7 +77,7 @@ class Settlement:
     def _end(self, job: Job, status: JobStatus, code: ErrorCode, message: str, credits: Decimal) -> Job:
         report = queue_messages.event_detail(job) | {
             "status": status.value,
-            "error_code": code.value,  # replaces that of an earlier attempt
+            "error_code": code.value,  # replaces the error code of an earlier attempt
             "error": message,
             "code": code.value,
             "message": message,
@@ -87,10 +87,10 @@ class Settlement:
         return self.publish_event(self._settle(job, status, credits, error_code=code, error=message))
 
     def _write_report(self, job: Job, report: Mapping[str, object]) -> None:
-        """Write the report unless there is a newer version's result.
+        """Write the report unless a newer version has a result.
 
-        The check is made again afterwards: a newer result that was settled in between is found by it, and one that is settled
-        later removes the report itself.
+        The check is made again afterwards. It finds a newer result that was settled in between. A newer result that is settled
+        later removes the report by itself.
         """
         if self._has_newer_result(job):
             return

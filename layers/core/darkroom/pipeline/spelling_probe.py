@@ -1,8 +1,8 @@
-"""The spelling probe: sends one small picture with a telling setting, to learn how a vendor spells settings. It costs a credit.
+"""Sends one small picture to learn whether a vendor reads setting names in snake_case or camelCase. It costs one credit.
 
 The picture is a job like any other: claimed, reserved under the limits, sent, and finished by its execution. Only its request
-differs: the same setting has one value under its name in snake_case and another under its name in camelCase. What the vendor says
-that it used tells which name it read.
+differs. One setting is in it twice, with one value under its name in snake_case and another value under its name in camelCase.
+The vendor reports back the value that it used, and so shows which name it read.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ TAGS = {"provider": "topaz", "model": "Standard V2", "max_credits": "1", "label"
 
 
 class Echoes(Protocol):
-    """A provider that repeats which settings it used."""
+    """A provider that reports back which settings it used."""
 
     def echoed_settings(self, process_id: str) -> Mapping[str, Any]:
-        """Return the settings of a process. Repeat safe."""
+        """Return the settings that the provider used for a process. Repeat safe."""
 
 
 @dataclass(frozen=True)
 class TellingQuote(Quote):
-    """A quote whose plans carry the telling setting under both names."""
+    """Makes plans that contain the setting of the probe under both names."""
 
     def plan(self, job: Job, asked: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
-        """Return the plan with the two values. Raises SourceGone, and a Refusal when it cannot be had."""
+        """Return the plan with the two values. Raises SourceGone, and a Refusal if the job must be rejected."""
         plan, facts = super().plan(job, asked, source)
         told = {NAMES[spelling]: VALUES[spelling] for spelling in NAMES}
         return replace(plan, parameters={**plan.parameters, **told}), facts
@@ -46,16 +46,17 @@ class TellingQuote(Quote):
 
 @dataclass(frozen=True)
 class Probe:
-    """The use case with its dependencies. Every call is a new job, paid once."""
+    """Sends the picture of the probe. Every call makes a new job, which is paid once."""
 
     sources: InputBucket
     ledger: Ledger
-    dispatch: Dispatch  # with a TellingQuote
+    dispatch: Dispatch  # its quote is a TellingQuote
     clock: Clock
     deadline: timedelta
 
     def __call__(self, upload: Upload, invocation_ends: datetime) -> Job:
-        """Claim and send the picture. Raises SourceGone, LostClaim, LedgerBusy, and Inapplicable if it was not sent."""
+        """Claim the job of the picture and send it. Raises SourceGone, LostClaim, LedgerBusy, and Inapplicable if it was not
+        sent."""
         source, now = self.sources.find(upload), self.clock()
         claim = self.ledger.claim(source, now, invocation_ends + LEASE_MARGIN, now + self.deadline)
         outcome: Outcome = self.dispatch(claim.job, source)
@@ -66,7 +67,7 @@ class Probe:
 
 
 def spelling_in(echoed: Mapping[str, Any]) -> Spelling | None:
-    """Return the spelling whose value the vendor used, `both` if it used both, None if it used neither."""
+    """Return the spelling whose value the vendor used; `both` if it used both values, None if it used neither."""
     used = [_number(value) for value in echoed.values()]
     read = [spelling for spelling, value in VALUES.items() if Decimal(value) in used]
     return Spelling.BOTH if len(read) > 1 else next(iter(read), None)

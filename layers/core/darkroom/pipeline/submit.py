@@ -1,8 +1,8 @@
-"""Submit: takes an upload from the intake queue, claims its job, and has it dispatched to the provider.
+"""Takes an upload from the intake queue, claims its job, and lets dispatch send the job to the provider.
 
-It also continues jobs that an earlier attempt left unfinished. A job that is not due yet is left to the sweep. It never
-guesses whether money was spent. If an attempt fails for an unknown reason, its message fails too, until the queue moves it to
-the dead-letter queue.
+Submit also continues jobs that an earlier attempt left unfinished. A job that is not due yet is left to the sweep. Submit never
+guesses whether money was spent. If an attempt fails for an unknown reason, its message fails too. After ten failures, SQS moves
+the message to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Receive:
-    """One receive of a message. `is_repeated`: it was received before, and not acknowledged."""
+    """One receive of a message. `is_repeated` is true if the message was received before and not acknowledged."""
 
     invocation_ends: datetime
     is_repeated: bool
@@ -38,7 +38,7 @@ class Receive:
 
 @dataclass(frozen=True, kw_only=True)
 class Submit:
-    """The use case with its dependencies. Repeat safe: it may be called any number of times for one upload."""
+    """Handles the messages of the intake queue. Repeat safe: it may be called any number of times for one upload."""
 
     sources: InputBucket
     ledger: Ledger
@@ -53,9 +53,9 @@ class Submit:
     suffixes: Sequence[str] = ()  # checked here, because an event rule with a prefix cannot check them
 
     def __call__(self, what: Upload | JobDue, invocation_ends: datetime, is_repeated: bool = False) -> Outcome:
-        """Take the upload or the due job as far as is possible now. Raises only if delivering the message again may help.
+        """Bring the upload or the due job as far as is possible now. Raises only if delivering the message again may help.
 
-        `is_repeated` says that the message was received before, and not acknowledged.
+        `is_repeated` is true if the message was received before and not acknowledged.
         """
         receive = Receive(invocation_ends, is_repeated)
         try:
@@ -65,13 +65,13 @@ class Submit:
                 return Ignored("not an upload of this stack")
             return self._take_upload(what, receive)
         except (LostClaim, LedgerBusy) as error:
-            # The next attempt continues from what the ledger says. Even a paid submit is safe: its job is SUBMITTING until
-            # the provider's list shows it.
+            # The next attempt continues from the job's status in the ledger. Even a paid submit is safe, because its job stays
+            # SUBMITTING until the provider's list was read.
             return RetryLater(CONTENDED_WAIT_SECONDS, str(error))
 
     def _take_upload(self, upload: Upload, receive: Receive) -> Outcome:
-        """Claim the upload's job and dispatch it. An upload whose object is gone or may not be read has its job too, so that
-        people see it, if the job can be known."""
+        """Claim the upload's job and dispatch it. If the object is gone or may not be read, its job is still written, so that
+        people see it. That needs the object's version or its entry in the listing."""
         lost: SourceGone | SourceDenied | None
         try:
             source, lost = self._find_or_identify(upload)
@@ -93,7 +93,8 @@ class Submit:
             return self.sources.identify(upload), denied
 
     def _take_job(self, due: JobDue, receive: Receive) -> Outcome:
-        """Continue a job that is due. If it failed before, one more failure needs no dead letter: the sweep sends it again."""
+        """Continue a job that is due. If its last attempts failed, another failure does not fail this message, because the sweep
+        sends the job again."""
         job = self.ledger.get(due.job_id)
         if job is None:
             return Ignored("no such job")
@@ -110,9 +111,9 @@ class Submit:
             return Done(job)
 
     def _end_or_dispatch(self, job: Job, find: Callable[[], SourceObject]) -> Outcome:
-        """Take a job of this worker that is `CLAIMED` as far as is possible now. `find` returns its source."""
+        """Bring a `CLAIMED` job of this worker as far as is possible now. `find` returns its source."""
         try:
-            # What ends the job comes first, because it needs no object that can be read.
+            # A cancellation and the deadline come first, because they end the job without reading its object.
             if job.cancel_requested_at:
                 return self.settlement.cancel(job, "cancelled by an operator before it was sent")
             if self.clock() >= job.deadline_at:
@@ -138,14 +139,14 @@ class Submit:
         return self.dispatch(job, source)
 
     def _end_claim_early(self, job: Job, why: str) -> Outcome:
-        """End the claim early, so that the next message finds the job due instead of a lease that nobody uses. Raises
-        LostClaim if the job is past `CLAIMED`."""
+        """End the claim early, so that the next message does not have to wait for the end of an unused lease. Raises LostClaim
+        if the job is past `CLAIMED`."""
         due = self.clock() + timedelta(seconds=CONTENDED_WAIT_SECONDS)
         self.ledger.postpone(job, due, error=why)
         return RetryLater(CONTENDED_WAIT_SECONDS, why)
 
     def _resume(self, job: Job, receive: Receive) -> Outcome:
-        """Continue a job from its status in the ledger: after a duplicate message, or when it is due again."""
+        """Continue a job from its status in the ledger. The message is a duplicate, or the job is due again."""
         now = self.clock()
         if job.status is JobStatus.PROCESSING:
             return self.binding.start(job)
@@ -156,23 +157,23 @@ class Submit:
             raise ClaimHeld("the lease of the worker that received this message before is not over")
         waits_until = max(filter(None, (job.lease_until, job.next_attempt_at)), default=now)
         if job.status is JobStatus.IN_DOUBT or waits_until > now:
-            return Done(job)  # an operator must decide, or it is not due: the sweep sends it again when it is
+            return Done(job)  # an operator must decide, or the job is not due; the sweep sends it when it is due
         job = self.ledger.take_over(job, now, receive.invocation_ends + LEASE_MARGIN)
         if job.status is JobStatus.CLAIMED:
             return self._end_or_dispatch(job, lambda: self._source_of(job))
         return self._look_up(job)
 
     def _source_of(self, job: Job) -> SourceObject:
-        """Return the object that the job was made from, if it is still the same. Raises SourceGone, SourceDenied."""
+        """Return the object that the job was made from. Raises SourceGone if it is no longer the same object, SourceDenied."""
         if job.source_bucket != self.input_bucket:
             raise SourceGone(f"this stack no longer watches the bucket {job.source_bucket}")
         source = self.sources.find(output_keys.upload_of(job))
-        if source.job_id != job.job_id:  # an unversioned object was overwritten: the newer upload has a job of its own
+        if source.job_id != job.job_id:  # without versions, the object was overwritten; the newer one has its own job
             raise SourceGone(f"{job.source_uri} was overwritten since its upload")
         return source
 
     def _look_up(self, job: Job) -> Outcome:
-        """Resolve a lost submit. If that fails until the deadline, an operator decides."""
+        """Resolve a lost submit. If every attempt fails until the deadline, an operator must decide."""
         try:
             return self.in_doubt.resolve(job) or self._resend(job)
         except (LostClaim, LedgerBusy):
@@ -182,7 +183,7 @@ class Submit:
                 self.retries.note_failure(job, error)
                 raise
             log.exception("a lost submit could not be looked up", extra={"job_id": job.job_id})
-            why = f"its lookup failed until its deadline ({type(error).__name__})"
+            why = f"looking the submit up failed until the job's deadline ({type(error).__name__})"
             return Done(self.settlement.leave_in_doubt(job, why))
 
     def _resend(self, job: Job) -> Outcome:

@@ -1,4 +1,4 @@
-"""Retries: decides when a job is tried again whose source may not be read, or that fails for an unknown reason."""
+"""Decides when a job is tried again if its source may not be read, or if it failed for an unknown reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Clock, Ledger
 from darkroom.retry_schedule import next_look_at, next_read_at
 
-MESSAGE_LATE = timedelta(minutes=15)  # the job's own delayed message has come by then, or was lost
+MESSAGE_LATE = timedelta(minutes=15)  # after this time, the job's own delayed message counts as lost
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Retries:
     clock: Clock
 
     def read_later(self, job: Job, denied: SourceDenied) -> Outcome:
-        """Let the job wait, unpaid, until its source may be read. Reject it after a quarter of an hour."""
+        """Let the job wait until its source may be read, without a charge. Reject it after a quarter of an hour."""
         now = self.clock()
         since = job.denied_since or now
         again = next_read_at(since, now)
@@ -40,11 +40,11 @@ class Retries:
         return RetryLater.until(again, now, why)
 
     def note_failure(self, job: Job, error: Exception) -> None:
-        """End the claim after an error of an unknown kind, which the caller raises.
+        """End the claim after an error of an unknown kind. The caller then raises that error.
 
-        The message finds the job due when it is delivered again. Otherwise it would look like a duplicate and never reach the
-        dead-letter queue. The sweep waits until that message must be gone. A job past the status of `job` keeps its lease,
-        because a lookup at the provider proves something only after the lease.
+        When the message is delivered again, the job is due. With a lease, the message would look like a duplicate and never
+        reach the dead-letter queue. The sweep waits until that message must have left the queue. If the job's status has changed
+        since `job` was read, the lease is kept, because a lookup at the provider is a proof only after the lease.
         """
         now = self.clock()
         since = job.failing_since or now

@@ -1,8 +1,8 @@
-"""Sweep: finds jobs every minute that are due and that no worker has, and has them continued.
+"""Finds, every minute, the jobs that are due and that no worker has, and lets them be continued.
 
-It sends jobs to the intake queue or starts their execution, and never submits. It is bounded and idempotent, and costs a few
-queries if nothing is due. A step that fails does not stop the others. Steps that call a provider come last, and only if the
-time for an answer is left, so that a provider that hangs does not stop the others either.
+The sweep sends jobs to the intake queue or starts their executions, and never submits. It is bounded and idempotent, and costs a
+few queries if nothing is due. A step that fails does not stop the others. Steps that call a provider come last, and run only if
+there is time for an answer, so that a provider that hangs does not stop the other steps either.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, SweepQueries
 from darkroom.retry_schedule import next_look_at
 
-BATCH = 100  # the most jobs of one kind that one sweep handles, and that one query reads
-# The most claimed jobs that one sweep sends: a little more than ten concurrent submits take in a minute.
+BATCH = 100  # the most jobs of one kind that one sweep handles, and the most that one query reads
+# The most claimed jobs that one sweep sends. Ten concurrent submits handle a little less in a minute.
 MAX_REQUEUED_CLAIMS = 300
 PAGES = 5  # the most batches that are read to find claimed jobs whose provider is not blocked
-REMOVE_RETRY = timedelta(hours=1)  # the wait before an entry is removed if the provider does not answer now
-REMOVE_BATCH = 20  # the most entries that one sweep removes, with one call to a provider for each
+REMOVE_RETRY = timedelta(hours=1)  # if the provider does not answer, an entry is removed after this time
+REMOVE_BATCH = 20  # the most entries that one sweep removes; each takes one call to a provider
 REQUEUE_INTERVAL = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
 PAUSED_RECHECK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
-WAIT_NOTED = PAUSED_RECHECK + timedelta(minutes=5)  # so long a circuit alarms after the last job that waits was seen
-TIME_TO_STOP = timedelta(seconds=20)  # no job is begun with less of the invocation left
-# No provider is called with less of the invocation left: it may take 10 s to connect and 30 s to answer.
+WAIT_NOTED = PAUSED_RECHECK + timedelta(minutes=5)  # for so long, a circuit alarms after a waiting job was seen
+TIME_TO_STOP = timedelta(seconds=20)  # no job is begun if less time of the invocation is left
+# No provider is called if less time of the invocation is left, because it may take 10 s to connect and 30 s to answer.
 TIME_TO_ASK = timedelta(seconds=45)
 
 log = logging.getLogger(__name__)
 
 
 class SweepFailed(RuntimeError):
-    """Some steps failed; all others were run. The next sweep tries them again."""
+    """Some steps failed, and all others were run. The next sweep tries the failed steps again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """The use case with its dependencies. Repeat safe, also if two run at once."""
+    """Runs the steps of one sweep. Repeat safe, also if two sweeps run at the same time."""
 
     queries: SweepQueries
     circuits: Circuits
@@ -59,8 +59,7 @@ class Sweep:
     clock: Clock
 
     def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
-        """Run all steps. Return the number of items that each step handled, without steps that found nothing. Raises
-        SweepFailed."""
+        """Run all steps. Return step → number of items that it handled, without steps that found nothing. Raises SweepFailed."""
         stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
         waiting: set[str] = set()  # the providers that jobs were seen to wait for
         circuit = cache(self.circuits.get)  # each circuit is read once in a sweep
@@ -81,7 +80,7 @@ class Sweep:
                 break
             try:
                 done[name] += step()
-            except Exception:  # of any type: it is reported at the end, after all other steps
+            except Exception:  # any error is reported at the end, after all other steps
                 log.exception("a step of the sweep failed", extra={"step": name})
                 failed.append(name)
         if failed:
@@ -89,8 +88,8 @@ class Sweep:
         return {name: count for name, count in done.items() if count}
 
     def _for_each_due(self, word: str, act: Callable[[Job], object], stop: datetime) -> int:
-        """Call `act` for each due job under a word of the index, and return their number. If it fails for one job, the others
-        are still handled before the error is raised."""
+        """Call `act` for each due job that the index lists under `word`, and return the number of jobs. If `act` fails for a
+        job, the other jobs are handled before the error is raised."""
         done, error = 0, None
         for job in self.queries.due(word, self.clock(), BATCH):
             if self.clock() > stop:
@@ -99,8 +98,8 @@ class Sweep:
             try:
                 act(job)
             except LostClaim:
-                continue  # another worker has it
-            except Exception as failed:  # of any type: it is raised after the other jobs
+                continue  # another worker has the job
+            except Exception as failed:  # any error is raised after the other jobs were handled
                 log.exception("a due job could not be handled", extra={"job_id": job.job_id})
                 error = failed
         if error:
@@ -108,16 +107,16 @@ class Sweep:
         return done
 
     def _requeue(self, job: Job) -> None:
-        """Send the job to the intake queue, then note that in the ledger. If the worker dies in between, the job is sent
-        twice, which does no harm. A failing job is not sent again while this message may still be on its way."""
+        """Send the job to the intake queue, then set its next time in the ledger. If the worker dies in between, the job is sent
+        twice, which does no harm. A job whose attempts fail is not sent again while this message may still be in the queue."""
         now, failing_since = self.clock(), job.failing_since
         self.intake.requeue(JobDue(job.job_id, after_failure=failing_since is not None), 0)
         until = next_look_at(failing_since, now, job.deadline_at) if failing_since else now + REQUEUE_INTERVAL
         self.queries.reschedule(job, until)
 
     def _requeue_claims(self, circuit: Callable[[str], Circuit | None], waiting: set[str], stop: datetime) -> int:
-        """Send claimed jobs whose worker died or whose next attempt is due, and return their number. Jobs of a provider whose
-        circuit is open go on waiting, and the provider is added to `waiting`."""
+        """Send claimed jobs whose worker died or whose next attempt is due, and return their number. If a provider's circuit is
+        open, its jobs continue to wait, and the provider is added to `waiting`."""
         requeued = 0
         circuits = {name: circuit(name) for name in self.providers}
         for job in self._due_claims():
@@ -162,8 +161,9 @@ class Sweep:
         self.queries.reschedule(job, self.clock() + REQUEUE_INTERVAL)
 
     def _remove_entries(self, last_call: datetime | None = None) -> int:
-        """Remove the entries of jobs that were settled a day ago from the provider's list, one by one, and only those that
-        were bound here. A provider that does not answer is not called again in this sweep, and its entries wait an hour."""
+        """Remove the entries of jobs that were settled a day ago from the provider's list. Only processes that were bound to
+        jobs of this ledger are removed. A provider that does not answer is not called again in this sweep, and its entries wait
+        an hour."""
         forgotten, silent = 0, set[str | None]()
         for job in self.queries.due(LISTED, self.clock(), REMOVE_BATCH):
             if last_call is not None and self.clock() > last_call:
@@ -190,23 +190,26 @@ class Sweep:
     def _alert_doubts(self) -> int:
         doubts = self.queries.due(JobStatus.IN_DOUBT, self.clock(), BATCH)
         if doubts:
-            self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: `darkroom resolve` ends them")
+            self.alerts.call(Alarm.IN_DOUBT, f"{len(doubts)} jobs are in doubt: resolve them with `darkroom resolve`")
+        for job in doubts:
+            self.settlement.publish_event(job)  # in case the worker died before it
         return len(doubts)
 
     def _alert_circuits(self, circuit: Callable[[str], Circuit | None], waiting: set[str]) -> int:
-        """Raise the alarm of each open circuit that jobs wait for. Each of them is seen at least every quarter of an hour."""
+        """Raise the alarm of each open circuit for which jobs wait. The sweep sees each waiting job at least every quarter of an
+        hour."""
         now = self.clock()
         for provider in waiting:
             self.circuits.note_waiting(provider, now)
         found = [one for name in self.providers if (one := circuit(name)) and not one.paused]
         found = [one for one in found if one.provider in waiting or now - (one.waiting_at or now) < WAIT_NOTED]
         for one in found:
-            why = f"{one.provider} takes no submits: {one.error}"
+            why = f"no jobs are sent to {one.provider}: {one.error}"
             self.alerts.call(Alarm.CIRCUIT_OPEN, why, provider=one.provider)
         return len(found)
 
     def _task_step(self, task: str, last_call: datetime) -> Callable[[], int]:
-        """Return the step that runs a task if it is due. With too little time left it is left to the next sweep."""
+        """Return the step that runs a task if the task is due. If too little time is left, the next sweep runs it."""
         every, act = self.rounds[task]
         return lambda: (
             act(last_call) if self.clock() <= last_call and self.queries.take_turn(task, self.clock(), every) else 0

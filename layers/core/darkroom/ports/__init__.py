@@ -1,7 +1,7 @@
-"""Ports: the Protocols through which the pipeline uses providers and AWS. Adapters in `providers` and `aws` fulfil them; tests
-use fakes with state.
+"""Ports: the Protocols through which the pipeline uses providers and AWS. The adapters in `providers` and `aws` implement
+them, and so do the stateful fakes of the tests.
 
-Every method says which errors it raises and whether it may be repeated. Nothing here imports a vendor's or AWS's library.
+Every method says which errors it raises and whether it may be repeated. No port imports a vendor's or AWS's library.
 """
 
 from darkroom.ports.account_comparisons import ProviderAccounts

@@ -1,4 +1,4 @@
-"""The port for provider accounts: what the ledger has booked, to be compared with the providers' balances."""
+"""The port for provider accounts: the sums that the ledger has booked, and their last comparison with the balances."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from darkroom.model import AccountSnapshot
 
 
 class ProviderAccounts(Protocol):
-    """The ledger's sums for each provider, and the last comparison with the provider's balance."""
+    """Gives the ledger's sums for each provider, and keeps the last comparison with the provider's balance."""
 
     def booked(self, provider: str) -> tuple[Decimal, Decimal]:
-        """Return the credits reserved and spent over all months, in the provider's unit."""
+        """Return the reserved and the spent credits of all months, in the provider's unit."""
 
     def last_comparison(self, provider: str) -> AccountSnapshot | None:
         """Return the last comparison, None if there was none."""

@@ -8,7 +8,7 @@ from darkroom.model import Alarm, WarningMetric
 
 
 class Alerts(Protocol):
-    """Raises alarms, and counts warnings that may explain something later."""
+    """Raises alarms that call a person, and counts warnings that call nobody."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         """Count the alarm's metric, which calls a person, and log an error. Repeat safe."""

@@ -9,16 +9,17 @@ from darkroom.model import Circuit
 
 
 class Circuits(Protocol):
-    """One circuit for each provider, which is open while nothing may be submitted. Any method may raise LedgerBusy."""
+    """Keeps one circuit for each provider. While it is open, nothing is submitted. Any method may raise LedgerBusy."""
 
     def get(self, provider: str) -> Circuit | None:
         """Return the circuit if it is open, None if submits are allowed."""
 
     def probe(self, provider: str, now: datetime, until: datetime) -> bool:
-        """Return whether this caller may try one submit now. If so, no other may before `until`. False if paused."""
+        """Return whether this caller may try one submit now. After True, no other caller may try before `until`. Return False
+        if the provider is paused."""
 
     def open(self, provider: str, error_code: str, error: str, now: datetime, retry_at: datetime) -> None:
-        """Open the circuit: nothing is submitted before `retry_at`. A pause stays. Repeat safe."""
+        """Open the circuit, so that nothing is submitted before `retry_at`. A pause stays. Repeat safe."""
 
     def note_waiting(self, provider: str, now: datetime) -> None:
         """Store that a job waits for the provider now. Repeat safe."""

@@ -5,4 +5,4 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-Clock = Callable[[], datetime]  # aware UTC
+Clock = Callable[[], datetime]  # returns the current time as aware UTC

@@ -1,4 +1,4 @@
-"""The port for the event bus, on which other programs learn of jobs."""
+"""The port for the event bus, which tells other programs about jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class EventBus(Protocol):
-    """The default event bus."""
+    """Sends events to the account's default event bus."""
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        """Send one event. It may arrive more than once."""
+        """Send one event. The event may arrive more than once."""

@@ -8,7 +8,7 @@ from darkroom.model import PollState
 
 
 class Executions(Protocol):
-    """The state machine."""
+    """Starts executions of the state machine."""
 
     def start(self, tick: PollState, attempt: int) -> None:
-        """Start the job's execution unless one is running. Repeat safe."""
+        """Start an execution for the job's run, unless one is running. Repeat safe."""

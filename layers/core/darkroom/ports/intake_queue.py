@@ -8,8 +8,8 @@ from darkroom.model import JobDue, Upload
 
 
 class IntakeQueue(Protocol):
-    """The intake queue."""
+    """Sends messages to the intake queue."""
 
     def requeue(self, what: Upload | JobDue, delay_seconds: int) -> None:
-        """Send it as a new message, which is delivered after 0–900 s. A new message has no failed receives, so that waiting
-        never leads to the dead-letter queue."""
+        """Send a new message about the upload or job, to be delivered after `delay_seconds` (0–900). SQS counts no failed
+        receives for a new message, so waiting never leads to the dead-letter queue."""

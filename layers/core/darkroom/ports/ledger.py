@@ -1,4 +1,4 @@
-"""The port for the ledger, as workers write it: jobs, budgets and output keys."""
+"""The port for the ledger, through which workers write jobs, budgets and output keys."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from darkroom.model import Job, JobStatus, LostAnswer, Plan, SourceObject, Submi
 
 @dataclass(frozen=True)
 class Claim:
-    """The answer to a claim: the job as it is now, and whether this worker owns it."""
+    """The answer to a claim: the job as it is now. `owned` is true if this worker owns it."""
 
     job: Job
     owned: bool
 
 
 class Ledger(Protocol):
-    """The ledger of jobs, budgets and output keys, as workers write it. Every write is conditional on run and attempt, and
-    raises LostClaim if another worker owns the job.
+    """Writes jobs, budgets and output keys for workers. Every write names the job's run and attempt, and raises LostClaim if
+    another worker owns the job by now.
 
-    Any method may raise LedgerBusy. The write may have been made all the same, so read the job before you repeat a step.
+    Any method may raise LedgerBusy. The write may have been made even so, so the caller must read the job before it repeats a
+    step.
     """
 
     def get(self, job_id: str) -> Job | None:
-        """Return the job, read consistently; None if there is none."""
+        """Return the job by a consistent read, or None if there is none."""
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
         """Create the job as `CLAIMED`, or take over a `CLAIMED` one that is due. Repeat safe."""
@@ -36,8 +37,8 @@ class Ledger(Protocol):
         """Take over a `CLAIMED`, `SUBMITTING` or `PROCESSING` job that is due, with the next attempt number. Raises
         LostClaim.
 
-        If the last worker died, the job counts as failing. If this one dies too, its message comes again by itself, and the
-        sweep waits until it must be gone (`retry_schedule`).
+        If the last worker died, the job counts as failing from now on. If this worker dies too, SQS delivers its message again,
+        and the sweep waits until that message must have left the queue (`retry_schedule`).
         """
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
@@ -57,8 +58,8 @@ class Ledger(Protocol):
         error: str | None = None,
         denied_since: datetime | None = None,
     ) -> Job:
-        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The reservation is released in the same transaction, and the
-        lease ends now."""
+        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The same transaction releases the reservation and ends the
+        lease."""
 
     def postpone(
         self,
@@ -72,28 +73,29 @@ class Ledger(Protocol):
         look_at: datetime | None = None,
         lost: LostAnswer | None = None,
     ) -> Job:
-        """End the lease of a job that is not over. The status stays, and a message may continue the job from `next_attempt_at`
-        on. The sweep looks at it then too, or at `look_at`.
+        """End the lease of a job that is not over. The status stays. From `next_attempt_at` on, a message may continue the job.
+        The sweep looks at the job at `look_at`, or at `next_attempt_at` if `look_at` is None.
 
-        The provider, model, settings and label of `job` are stored, and `lost` if it is given.
+        This also stores the provider, model, settings and label of `job`, and `lost` if it is given.
         """
 
     def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
         """`SUBMITTING` → `PROCESSING`, with the provider's process id and eta."""
 
     def record_orphan(self, job: Job, process_id: str) -> None:
-        """Add a process that no job waits for to the job's `orphans`, in any status of the job. Repeat safe."""
+        """Add a process that no job waits for to the `orphans` of `job`, whatever the job's status is. Repeat safe."""
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
 
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
-        """Count a poll of a `PROCESSING` job and store the new eta. The next poll is expected at `due_at`; without it, the sweep
-        restarts the execution some time later."""
+        """Count a poll of a `PROCESSING` job and store the new eta. The next poll is expected at `due_at`. If it does not come,
+        the sweep restarts the execution some time later."""
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
-        """Become the only writer of the output key until `until`. Return False if a newer version's result is there already.
-        Raises OutputBusy while another job writes it. `charged` is stored, in case the provider later forgets the process."""
+        """Make this job the only writer of the output key until `until`. Return False if the result of a newer version is there
+        already. Raises OutputBusy while another job writes the key. This also stores `charged`, because the provider may
+        later forget the process."""
 
     def settle(
         self,
@@ -107,15 +109,15 @@ class Ledger(Protocol):
         output_key: str | None = None,
         superseded: bool = False,
     ) -> Job:
-        """Write the terminal status and the month's budgets in one transaction. `credits` are what the provider charges; 0
-        releases the reservation.
+        """Write the terminal status and the month's budgets in one transaction. `credits` is the provider's charge; 0 releases
+        the reservation.
 
-        The provider, model, settings and label of `job` are stored, because no earlier write stored those of a job that was
-        never reserved.
+        This also stores the provider, model, settings and label of `job`, because a job that was never reserved has not stored
+        them before.
         """
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
-        """Whether the result of a newer version of the job's source is at one of those output keys."""
+        """Return whether one of the output keys holds the result of a newer version of the job's source."""
 
     def mark_published(self, job: Job, now: datetime) -> None:
         """Mark the terminal job's event as sent. Repeat safe."""

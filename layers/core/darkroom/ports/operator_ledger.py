@@ -1,4 +1,4 @@
-"""The port for the operators' ledger: the changes to the ledger that operators make."""
+"""The port for the operators' ledger: the changes that operators make to jobs in the ledger."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from darkroom.model import Job
 
 
 class OperatorLedger(Protocol):
-    """Operators' changes to jobs. Each is conditional on the job as it was read, and raises LostClaim if it has changed: read
-    it again then."""
+    """Makes operators' changes to jobs. A change raises LostClaim if the job is no longer as the caller read it; the caller
+    must then read the job again."""
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """Terminal → `CLAIMED` with the next run. The earlier run is kept as a row of its own."""
+        """Terminal → `CLAIMED` with the next run. The earlier run is kept in a separate row."""
 
     def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
         """`IN_DOUBT` → `PROCESSING`, bound to a process that the operator found."""
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
-        """`IN_DOUBT` without a process → `CLAIMED`, with the reservation released: the operator knows that nothing was
-        accepted."""
+        """`IN_DOUBT` without a process → `CLAIMED`. The reservation is released, because the operator knows that the provider
+        accepted nothing."""
 
     def request_cancel(self, job: Job, now: datetime) -> Job:
         """Mark a `SUBMITTING` or `PROCESSING` job to be cancelled as soon as possible."""
@@ -29,5 +29,5 @@ class OperatorLedger(Protocol):
     def jobs(
         self, *, status: str | None = None, source_uri: str | None = None, day: str | None = None
     ) -> Iterator[Job]:
-        """Yield the jobs of an open status, of a source (`bucket/key`), or of a day of creation (`YYYY-MM-DD`), oldest first.
-        Exactly one of the three is given."""
+        """Yield jobs, oldest first: those with an open status, those of a source (`bucket/key`), or those created on a day
+        (`YYYY-MM-DD`). The caller gives exactly one of the three."""

@@ -10,26 +10,26 @@ from darkroom.ports.streams import ResultLink
 
 
 class OutputBucket(Protocol):
-    """The output bucket."""
+    """Reads and writes the output bucket."""
 
     @property
     def bucket(self) -> str:
-        """Its name."""
+        """The bucket's name."""
 
     def receipt(self, key: str) -> Mapping[str, str]:
-        """Return the user metadata of the object at the key, empty if there is none."""
+        """Return the user metadata of the object at the key, or an empty mapping if there is no object."""
 
     def write(
         self, key: str, link: ResultLink, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """Write all bytes or nothing, in constant memory. Raises ResultNotReady if the stream breaks. Repeat safe. Tags that
-        the bucket does not take are left out; they never prevent a result from being published."""
+        """Write all bytes of the result or nothing, in constant memory. Raises ResultNotReady if the download breaks. Repeat
+        safe. Tags that the bucket does not take are left out, so that they never prevent a result."""
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write `_failed/<key>.json`, unless there is one of a newer version (with a greater `order`). Repeat safe."""
+        """Write the report `_failed/<key>.json`, unless a report of a newer version (a greater `order`) is there. Repeat safe."""
 
     def remove_report(self, key: str, order: str) -> None:
-        """Remove `_failed/<key>.json`, unless it is of a newer version. Repeat safe."""
+        """Remove the report `_failed/<key>.json`, unless the report is of a newer version. Repeat safe."""
 
     def list_unfinished(self) -> list[UnfinishedUpload]:
         """Return up to 10,000 multipart uploads that are neither completed nor aborted, including those of other programs."""

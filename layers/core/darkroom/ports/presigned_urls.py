@@ -1,4 +1,4 @@
-"""The port for presigned URLs of uploads, which providers fetch."""
+"""The port for presigned URLs, by which providers fetch uploads."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from darkroom.model import SourceObject
 
 
 class PresignedUrls(Protocol):
-    """Presigned GETs for providers that fetch the image themselves instead of receiving its bytes."""
+    """Signs URLs for providers that fetch the image themselves."""
 
     def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
-        """Return a link to that version, valid for `valid_seconds` (1–1,800). Its query contains `filename`, by which the
-        provider's list shows the job. Raises NothingSent if the link cannot be signed."""
+        """Return a link to that version, valid for `valid_seconds` (1–1,800). The link's query contains `filename`, so that the
+        provider's list shows which job sent it. Raises NothingSent if the link cannot be signed."""

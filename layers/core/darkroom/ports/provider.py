@@ -14,13 +14,15 @@ class Provider(Protocol):
     """A vendor's API. Every call may also raise OperatorFault, Throttled or ProviderUnavailable."""
 
     name: str
-    deletes_entries: bool  # others may delete a finished process, so that an unknown one may have been charged
+    deletes_entries: (
+        bool  # true if others may delete a process from the list; then an unknown one may have been charged
+    )
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
-        """Submit the image. This spends money. Raises NothingSent, ProviderRejected, SubmitInDoubt. It never retries by itself
-        after the first byte was sent.
+        """Submit the image. This spends money, so nothing is sent a second time once the first byte was sent. Raises NothingSent,
+        ProviderRejected, SubmitInDoubt.
 
-        A synchronous call passes its result to `stage_result` before it returns a submission that is `staged`.
+        In a synchronous mode, the result goes to `stage_result` first; then the returned submission has `staged` set.
         """
 
     def progress(self, process_id: str) -> Progress:
@@ -30,21 +32,21 @@ class Provider(Protocol):
         """Open a new link to the result. Raises ResultNotReady, UnsafeLink, ProcessUnknown. Repeat safe."""
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
-        """Search the vendor's list for the run's processes, sent in `send_mode` and not before `since`. Return them, oldest
-        first.
+        """Search the vendor's list for the processes of the handle's run, and return them, oldest first. They were sent in
+        `send_mode`, not before `since`.
 
-        An empty result proves that nothing was accepted. Return None if the list cannot prove that. Repeat safe.
+        An empty tuple proves that nothing was accepted. Return None if the list cannot prove that. Repeat safe.
         """
 
     def cancel(self, process_id: str) -> bool:
-        """Cancel the process. Return True if the vendor confirms it, False if it is too late. Raises ProcessUnknown."""
+        """Cancel the process. Return True if the vendor confirms that, False if it is too late. Raises ProcessUnknown."""
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """Return the vendor's estimate for an image of that size in pixels. This costs nothing. Raises InvalidSetting for a
-        value that the vendor no longer takes."""
+        """Return the vendor's estimate for an image of that size in pixels. This costs nothing. Raises InvalidSetting if the
+        vendor no longer takes a value of the plan."""
 
     def forget(self, process_id: str) -> None:
-        """Remove a finished process from the vendor's list. Repeat safe, also for an unknown one."""
+        """Remove a finished process from the vendor's list. Repeat safe; an unknown process is no error."""
 
     def key_fingerprint(self) -> str:
         """Return 12 hex digits that change with the API key and do not reveal it."""
@@ -53,4 +55,4 @@ class Provider(Protocol):
         """Read the API key again. Repeat safe."""
 
     def balance(self) -> Balance | None:
-        """Return the account's credits, None if the vendor does not publish them. Repeat safe."""
+        """Return the account's credits, or None if the vendor does not publish them. Repeat safe."""

@@ -1,4 +1,4 @@
-"""The port for staged results: results of synchronous calls that wait in the output bucket."""
+"""The port for staged results: results of synchronous calls that wait in the output bucket for their delivery."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from darkroom.ports.streams import ResultLink
 
 
 class StagedResults(Protocol):
-    """Results of synchronous calls, from their arrival until they are published. Each job has one place for them."""
+    """Keeps results of synchronous calls until they are delivered. Each job has one place for its staged result."""
 
     def stage(self, handle: Handle, process_id: str, chunks: Iterator[bytes]) -> None:
-        """Stage all bytes or nothing, in constant memory. An earlier result of the job is replaced. Raises what the iterator
-        raises."""
+        """Stage all bytes or nothing, in constant memory. This replaces an earlier staged result of the job. Raises what
+        `chunks` raises."""
 
     def find(self, handle: Handle) -> str | None:
-        """Return the process id of the result that any attempt of the handle's run has staged, None if there is none."""
+        """Return the process id of the result that an attempt of the handle's run has staged, or None if there is none."""
 
     def open(self, job_id: str, process_id: str) -> AbstractContextManager[ResultLink]:
-        """Open that result. Raises ResultNotReady if it is not there."""
+        """Open the staged result of that process. Raises ResultNotReady if it is not there."""
 
     def drop(self, job_id: str, process_id: str) -> None:
-        """Remove that result. One of another process stays, such as a rerun's. Repeat safe."""
+        """Remove the staged result of that process. A result of another process, such as a rerun's, stays. Repeat safe."""

@@ -1,1 +1,1 @@
-"""Adapters to the vendors, one module each, and the HTTP client that they share. No other package imports httpx."""
+"""The adapters to the vendors, one module for each, and the HTTP client that they share. Only this package imports httpx."""

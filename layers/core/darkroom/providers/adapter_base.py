@@ -1,4 +1,4 @@
-"""The base class of all adapters: the client that calls the vendor, and defaults for what most vendors do not offer."""
+"""The base class of all adapters. It holds the client that calls the vendor, and defaults for calls that most vendors lack."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from darkroom.providers.downloads import Downloads
 
 
 class Adapter:
-    """The base class of every adapter; one instance per container. A vendor that offers more overrides the defaults."""
+    """The base class of every adapter, with one instance per container. A subclass overrides the defaults if its vendor offers
+    more."""
 
     name: str
     usual_seconds: int  # how long a picture usually takes, for vendors that give no estimate
-    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # the account lacks money or a subscription
-    deletes_entries: bool = False  # whether the vendor publishes a way to remove a finished process; see ports.Provider
+    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # statuses for no money or no subscription
+    deletes_entries: bool = False  # true if the vendor publishes a way to remove a process from its list
 
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:
         self._api = AuthenticatedClient(self.name, base_url, keys, client, self.key_header, self.out_of_funds)
@@ -31,7 +32,7 @@ class Adapter:
         return bearer(key)
 
     def key_fingerprint(self) -> str:
-        """Return the fingerprint by which the ledger tells keys apart."""
+        """Return the fingerprint of the API key. The ledger stores it to tell keys apart."""
         return self._api.fingerprint()
 
     def refresh_key(self) -> None:
@@ -39,12 +40,12 @@ class Adapter:
         self._api.keys.refresh()
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """Return the usual time and the catalog's price: the default for vendors without an estimate."""
+        """Return the usual time and the catalog's price. This is the default for vendors that give no estimate."""
         return Estimate(self.usual_seconds, plan.credits)
 
     def forget(self, process_id: str) -> None:
-        """Do nothing: the default for vendors that publish no way to remove an entry."""
+        """Do nothing. This is the default for vendors that publish no way to remove a process from their list."""
 
     def balance(self) -> Balance | None:
-        """Return None: the default for vendors that do not publish the account's balance."""
+        """Return None. This is the default for vendors that do not publish the account's balance."""
         return None

@@ -1,11 +1,11 @@
-"""The adapter for AI/ML API, which offers Topaz Labs' sharpening models by one synchronous call.
+"""The adapter for AI/ML API, which offers Topaz Labs' sharpening models through one synchronous call.
 
 It relies on these facts from docs.aimlapi.com (Sharpen Generative, request tracing and usage logs pages, 2026-11):
 
 - POST /v1/images/generations answers with the result, as a presigned URL or as base64.
 - The header X-Client-Request-Id (1–128 of `A-Za-z0-9._:-`) is for correlation only; the request log shows it.
-- The request log has one row for each request that has ended, with its cost, but without its result. Failed requests cost
-  nothing. assumed: refused requests are listed as failed.
+- The request log has one row for each request that has ended. The row has the cost but not the result. Failed requests cost
+  nothing. assumed: the log lists refused requests as failed.
 - 403 means that the account has no credits.
 """
 
@@ -38,16 +38,16 @@ CLOCK_SKEW = timedelta(minutes=2)
 LOG_WINDOW = timedelta(days=7)  # longer than any job's deadline
 
 STATES: Mapping[str, ProcessState] = {
-    "succeeded": ProcessState.EXPIRED,  # only the response to the call contained the result
+    "succeeded": ProcessState.EXPIRED,  # the result came only in the response to the call
     "failed": ProcessState.FAILED,
 }
 
 
 class Aimlapi(Adapter):
-    """AI/ML API; fulfils `ports.Provider`. One per container. A process id is the client request id, which is our handle."""
+    """Calls AI/ML API; implements `ports.Provider`. A process id is the X-Client-Request-Id, which is our handle."""
 
     name = NAME
-    usual_seconds = 60  # assumed: not published
+    usual_seconds = 60  # assumed, because the vendor publishes no time
     out_of_funds = http_client.OUT_OF_FUNDS_STATUSES | {httpx.codes.FORBIDDEN}
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
@@ -68,8 +68,8 @@ class Aimlapi(Adapter):
         return Submission(str(handle), datetime.now(UTC), _credits_in(body, response), staged=True)
 
     def progress(self, process_id: str) -> Progress:
-        """Read the request log, which lists the requests that have ended. Return a failure only if no other request has that
-        id."""
+        """Return the state of a request from the log, which lists only requests that have ended. If several rows have that id,
+        one that did not fail counts. Raises ProcessUnknown."""
         _check_process_id(process_id)
         failed: Progress | None = None
         for row in self._log_rows(datetime.now(UTC) - LOG_WINDOW):
@@ -81,30 +81,32 @@ class Aimlapi(Adapter):
                     return progress
                 failed = progress
         if failed is None:
-            raise ProcessUnknown("the provider's request log does not show it")
+            raise ProcessUnknown("the provider's request log does not show the request")
         return failed
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """Raise ResultNotReady, or ProcessUnknown: only the response to the call contained the result."""
+        """Raise ResultNotReady, because only the response to the call contained the result. Raises ProcessUnknown if the log
+        does not show the request."""
         self.progress(process_id)
-        raise ResultNotReady("the provider gives a result once, in its answer")
+        raise ResultNotReady("the provider gives a result only in its answer to the submit")
         yield
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
-        """Return the run's requests in the log, oldest first. Refused requests are among them, as failed."""
+        """Return the run's requests from the log, oldest first. Refused requests are included as failed."""
         found: dict[str, FoundProcess] = {}
         for row in self._log_rows(since - CLOCK_SKEW):
             if _belongs_to(row, handle):
                 process = _to_found_process(row)
-                # One id may appear twice: pages shift while they are read, and after a 401 the call is repeated with a new
-                # key, so that the refused one is listed too. The one that did not fail counts.
+                # One id may appear twice, because pages shift while they are read, and because a call that got a 401 is repeated
+                # with a new key. The row that did not fail counts.
                 known = found.get(process.process_id, process)
                 found[process.process_id] = process if known.state is ProcessState.FAILED else known
         return tuple(reversed(found.values()))
 
     def offered(self) -> frozenset[str]:
-        """GET /models: the names of all models that the vendor lists, an array or in `data`. Raises ProviderUnavailable."""
+        """GET /models and return the names of all models. The response is an array, or an object with the array in `data`.
+        Raises ProviderUnavailable."""
         answer = http_client.read_json(self._api.read("GET", "models"))
         entries = answer.get("data") if isinstance(answer, dict) else answer
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -112,12 +114,12 @@ class Aimlapi(Adapter):
         return frozenset(str(entry.get("id")) for entry in entries)
 
     def cancel(self, process_id: str) -> bool:
-        """Return False: every request in the log has ended. Raises ProcessUnknown for any other."""
+        """Return False, because every request in the log has ended. Raises ProcessUnknown for any other request."""
         self.progress(process_id)
         return False
 
     def balance(self) -> Balance:
-        """GET /v2/billing, which answers in dollars. assumed: what running calls cost is already taken off."""
+        """GET /v2/billing and return its dollars as credits. assumed: the cost of running calls is already deducted."""
         dollars = parsing.read_number(parsing.read_object(self._api.read("GET", "v2/billing")).get("current_balance"))
         if dollars is None:
             raise ProviderUnavailable("the provider's account names no balance")
@@ -125,10 +127,10 @@ class Aimlapi(Adapter):
         return Balance(available=credits, reserved=Decimal(0), total=credits)
 
     def _log_rows(self, since: datetime) -> Iterator[Mapping[str, Any]]:
-        """Yield every row of the log since then, newest first.
+        """Yield every row of the log since `since`, newest first.
 
-        The last page is the one that says so; an empty page if none says. Raises ProviderUnavailable instead of
-        ending early, because a request that is missing from the log counts as never made.
+        The last page is the one whose `has_more` is false, or an empty page if pages have no `has_more`. Raises
+        ProviderUnavailable instead of ending early, because a request that is missing from the log counts as never made.
         """
         window = {"start": _format_time(since), "end": _format_time(datetime.now(UTC) + CLOCK_SKEW)}
         offset = 0
@@ -147,8 +149,8 @@ class Aimlapi(Adapter):
 
 
 def _credits_in(body: Mapping[str, Any], response: httpx.Response) -> Decimal | None:
-    """Return the credits that the response says it cost: in `credits_used`, in its older name `tokens_used`, in the
-    headers, or in dollars in `usd_spent`."""
+    """Return the cost in credits that the response names. It is in `credits_used`, in `tokens_used` (the older name), in a
+    header, or in dollars."""
     meta = body.get("meta")
     usage = meta.get("usage") if isinstance(meta, dict) else None
     fields: Mapping[str, Any] = usage if isinstance(usage, dict) else {}

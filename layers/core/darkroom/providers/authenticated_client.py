@@ -1,4 +1,4 @@
-"""Calls to one vendor with its API key: a 401 re-reads the secret once, and every failure is one of our errors.
+"""Calls one vendor with its API key. After a 401 the key is read again once, and every failure becomes one of our errors.
 
 `http_client` knows what a status means. The adapter knows what a response body contains.
 """
@@ -16,31 +16,31 @@ from darkroom.providers import http_client
 
 
 def bearer(key: str) -> dict[str, str]:
-    """Return the header that most vendors expect the key in."""
+    """Return the Authorization header with the key, as most vendors expect it."""
     return {"Authorization": f"Bearer {key}"}
 
 
 @dataclass
 class AuthenticatedClient:
-    """Sends requests to one vendor with its key. One exists per container; its text form shows no key."""
+    """Sends requests to one vendor with its key. There is one instance per container. Its `repr` shows no key."""
 
     name: str
     base_url: str
     keys: http_client.Keys = field(repr=False)
     client: httpx.Client = field(repr=False)
     key_header: Callable[[str], dict[str, str]] = field(default=bearer, repr=False)
-    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # the account lacks money or a subscription
+    out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # statuses for no money or no subscription
 
     def read_process(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Return the 2xx response about one process. Raises ProcessUnknown for a 404, OperatorFault, Throttled,
-        ProviderUnavailable."""
+        """Return the 2xx response to a request about one process. Raises ProcessUnknown for a 404; for other failures
+        OperatorFault, Throttled or ProviderUnavailable."""
         response = self.call(method, path, **options)
         http_client.raise_for_read(response, self.out_of_funds)
         return response
 
     def read(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Return the 2xx response to a request that names no process. A 404 means a wrong base URL there, not an unknown
-        process. Raises OperatorFault, Throttled, ProviderUnavailable."""
+        """Return the 2xx response to a request that names no process. A 404 then means that the base URL is wrong. Raises
+        OperatorFault, Throttled, ProviderUnavailable."""
         try:
             return self.read_process(method, path, **options)
         except ProcessUnknown as not_found:
@@ -83,14 +83,14 @@ class AuthenticatedClient:
                     headers={**(headers or {}), **self.key_header(key)},
                 )
                 return send(self.client, request, key)
-            except Exception as error:  # only a connection that was never made proves that nothing was sent
+            except Exception as error:  # nothing was sent only if no connection was made; `submit_error` decides
                 raise http_client.submit_error(error) from None
 
         return self.call_with_key(post)
 
     def call_with_key(self, send: Callable[[str], httpx.Response]) -> httpx.Response:
-        """Return what `send(key)` returns. After a 401 the key is read again, and the call is repeated once if the key has
-        changed. Raises KeyMissing if there is no usable key, and what `send` raises."""
+        """Return the response of `send(key)`. After a 401 the key is read again. If the key has changed, `send` is called once
+        more. Raises KeyMissing if there is no usable key, and what `send` raises."""
         http_client.check_base_url(self.name, self.base_url)
         key = self.keys.get(self.name)
         response = send(key) if http_client.is_sendable(key) else None
@@ -100,9 +100,11 @@ class AuthenticatedClient:
         new_key = self.keys.get(self.name)
         if not http_client.is_sendable(new_key):
             what = "a key that no header can carry" if new_key else "no key"
-            raise KeyMissing(f"the secret holds {what} for {self.name}: put one in (stack output ApiKeysSecretArn)")
+            raise KeyMissing(
+                f"the secret holds {what} for {self.name}: put a key into the secret (stack output ApiKeysSecretArn)"
+            )
         return send(new_key) if response is None or new_key != key else response
 
     def fingerprint(self) -> str:
-        """Return the fingerprint by which the ledger tells keys apart."""
+        """Return the fingerprint of the API key. The ledger stores it to tell keys apart."""
         return http_client.fingerprint(self.keys.get(self.name))

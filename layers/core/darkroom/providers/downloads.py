@@ -1,8 +1,9 @@
-"""Downloads of results: opens a presigned link safely, reads it by ranges or streams it, and never shows it.
+"""Downloads results: opens a presigned link safely, reads it by ranges or as a stream, and never shows the link.
 
-Rules for a link: https; every address that its host resolves to is public; the connection goes to exactly the address that
-was checked, so that a second DNS answer cannot lead it into a private network; at most three redirects, each checked; no API
-key; no proxy. Plain http and loopback are allowed only if the provider's own base URL is such, as the simulators' are.
+A link must be https, and every address of its host must be public. The connection goes to exactly the address that was checked,
+so that a second DNS answer cannot lead it into a private network. At most three redirects are followed, and each is checked. No
+proxy is used, and no API key is sent (except by `key_headers_for`). Plain http and loopback addresses are allowed only if the
+provider's own base URL uses them, as the simulators do.
 """
 
 from __future__ import annotations
@@ -27,29 +28,29 @@ HEAD_BYTES = 64 * 1024
 CHUNK_BYTES = 256 * 1024
 DOWNLOAD_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)  # seconds
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# How a host may refuse a download that lacks the API key. No page publishes it; a 404 hides that the file exists.
+# The statuses by which a host may refuse a download without the API key. No page publishes them. A 404 may hide an existing file.
 MAY_WANT_KEY_STATUSES = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND})
 MAX_LENGTH_DIGITS = 15
 
 
 @dataclass(frozen=True)
 class Downloads:
-    """Opens result links. `local` allows plain http and loopback."""
+    """Opens result links. `local` allows plain http and loopback addresses."""
 
     client: httpx.Client
     local: bool
-    # Given an origin, `https://host`, that refused a download: the headers with the API key, or none. Only a vendor that
-    # keeps results behind its key sets this.
+    # Called with the origin (`https://host`) that refused a download. Returns the headers with the API key, or none. Set only by
+    # an adapter whose vendor requires the key for results.
     key_headers_for: Callable[[str], Mapping[str, str]] = field(default=lambda origin: {}, repr=False)
 
     context: Callable[[], ssl.SSLContext] = ssl.create_default_context  # for parts, which do not go through `client`
-    sleep: Callable[[float], None] = time.sleep  # seconds, between two downloads of a synchronous result
-    clock: Callable[[], float] = time.monotonic  # seconds
+    sleep: Callable[[float], None] = time.sleep  # waits some seconds before a download is tried again
+    clock: Callable[[], float] = time.monotonic  # returns seconds
 
     @contextmanager
     def open(self, url: str, renew_url: Callable[[], str] | None = None) -> Iterator[Link]:
-        """Open the link and read its size and first bytes. `renew_url` returns a new URL if this one expires while it is
-        read. Raises ResultNotReady, UnsafeLink."""
+        """Open the link, and read the result's size and first bytes. `renew_url` is called for a new URL if `url` expires during
+        the download. Raises ResultNotReady, UnsafeLink."""
         link = Link(self, url, renew_url)
         try:
             yield link
@@ -57,8 +58,9 @@ class Downloads:
             link.close()
 
     def follow_redirects(self, url: str, headers: dict[str, str]) -> tuple[httpx.Response, ResultLocation]:
-        """GET the URL. Return the unread response, which the caller closes, and the location that the redirects ended at.
-        After a redirect to another host the key is never sent. Raises ResultNotReady, UnsafeLink."""
+        """GET the URL and follow its redirects. Return the unread response and the location where the redirects ended. The
+        caller closes the response. After a redirect to another host, the API key is never sent. Raises ResultNotReady,
+        UnsafeLink."""
         left_host = False
         for _ in range(MAX_REDIRECTS + 1):
             key_headers: Mapping[str, str] = {}
@@ -95,8 +97,8 @@ class Downloads:
             raise ResultNotReady(f"the result's host did not answer ({type(error).__name__})") from None
 
     def _choose_address(self, host: str, port: int) -> str:
-        """Return the address to connect to, IPv4 first, because Lambda outside a VPC has no IPv6 route. Raises UnsafeLink
-        unless all addresses of the host are public, ResultNotReady if it has none."""
+        """Return the address to connect to, preferably IPv4, because Lambda outside a VPC has no IPv6 route. Raises UnsafeLink
+        unless all addresses of the host are public, and ResultNotReady if the host has no address."""
         try:
             found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
         except (OSError, UnicodeError):
@@ -110,7 +112,7 @@ class Downloads:
 
 @dataclass
 class Link:
-    """An open result link; fulfils `ports.ResultLink`. Its text form does not show the URL."""
+    """An open result link; implements `ports.ResultLink`. Its `repr` does not show the URL."""
 
     downloads: Downloads
     url: str = field(repr=False)
@@ -135,7 +137,7 @@ class Link:
 
     @contextmanager
     def part(self, offset: int, length: int) -> Iterator[Part]:
-        """Open one part by a ranged GET. If the link has expired, one thread renews it for all. Raises ResultNotReady,
+        """Open one part by a ranged GET. If the link has expired, one thread renews it for all threads. Raises ResultNotReady,
         UnsafeLink."""
         with self._lock:
             self._range_reader = self._range_reader or RangeReader(self.downloads.context())
@@ -150,12 +152,12 @@ class Link:
             yield part
 
     def close(self) -> None:
-        """Close the connections that parts were read over."""
+        """Close the connections that the parts used."""
         if self._range_reader is not None:
             self._range_reader.close()
 
     def _renew(self, expired: ResultLocation) -> None:
-        """Replace the expired link by a new one to the same bytes, unless another thread has replaced it already."""
+        """Replace the expired link by a new link to the same bytes, unless another thread has replaced it already."""
         with self._lock:
             if self._location is not expired:
                 return
@@ -175,7 +177,7 @@ class Link:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`. If the host does not support ranges, the bytes before `offset` are
-        read and dropped. Raises ResultNotReady, UnsafeLink."""
+        downloaded too and dropped. Raises ResultNotReady, UnsafeLink."""
         end = min(offset + length, self.size_bytes)
         if end <= offset:
             return b""
@@ -217,8 +219,8 @@ class Link:
 
 
 def _total_bytes(response: httpx.Response) -> int:
-    """Return the length of the whole result, whether the response contains all of it or a part. Raises ResultNotReady if
-    the response does not say."""
+    """Return the length of the whole result, also if the response contains only a part of it. Raises ResultNotReady if the
+    response's headers do not name the length."""
     is_part = response.status_code == httpx.codes.PARTIAL_CONTENT
     header = response.headers.get("content-range" if is_part else "content-length", "")
     total = header.rpartition("/")[2]
@@ -228,11 +230,11 @@ def _total_bytes(response: httpx.Response) -> int:
 
 
 def _read_exactly(response: httpx.Response, offset: int, length: int) -> bytes:
-    """Return `length` bytes of the result from `offset`, from a response with that range or with the whole result. Raises
-    ResultNotReady if it has fewer."""
+    """Return `length` bytes of the result from `offset`. The response holds a range that begins there, or the whole result.
+    Raises ResultNotReady if the response has fewer bytes."""
     is_part = response.status_code == httpx.codes.PARTIAL_CONTENT
     if is_part and not response.headers.get("content-range", "").startswith(f"bytes {offset}-"):
-        raise ResultNotReady("the result's host answered with another range than was asked for")
+        raise ResultNotReady("the result's host answered with another range than was requested")
     taken = b"".join(_slice(_read_chunks(response), 0 if is_part else offset, length))
     if len(taken) != length:
         raise ResultNotReady(f"the download was cut after {len(taken)} of {length} bytes")
@@ -247,7 +249,7 @@ def _read_chunks(response: httpx.Response) -> Iterator[bytes]:
 
 
 def _slice(chunks: Iterator[bytes], skip: int, length: int) -> Iterator[bytes]:
-    """Yield up to `length` bytes of the chunks, after the first `skip` bytes."""
+    """Skip the first `skip` bytes of the chunks, and yield up to `length` bytes after them."""
     if length <= 0:
         return
     for chunk in chunks:

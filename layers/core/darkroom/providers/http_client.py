@@ -1,6 +1,6 @@
-"""The HTTP client for vendors: no redirects, proxies or cookies, bounded responses, and errors without links or keys.
+"""The HTTP client for vendors. It follows no redirect, uses no proxy or cookie, and limits the size of responses.
 
-httpx's own exceptions contain whole URLs. So they are replaced by ours `from None` and never leave this package.
+The exceptions of httpx contain whole URLs. So they are replaced by our own exceptions `from None`, and never leave this package.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from darkroom.errors import (
 )
 
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)  # seconds
-SYNCHRONOUS_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; the vendor enhances
-SUBMIT_TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=10.0)  # seconds; the vendor decodes the image
-CHUNK_BYTES = 512 * 1024  # of an image that is sent
+SYNCHRONOUS_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; includes the enhancing
+SUBMIT_TIMEOUT = httpx.Timeout(connect=10.0, read=120.0, write=60.0, pool=10.0)  # seconds; includes decoding the image
+CHUNK_BYTES = 512 * 1024  # the image is sent in chunks of this size
 MAX_MESSAGE_CHARACTERS = 300
-MAX_ANSWER_BYTES = 8 * 1024 * 1024  # of a JSON response; the largest are pages of a status list
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # the limit of a JSON response; the largest ones are pages of a status list
 
 AUTH_STATUSES = frozenset({401, 403})
 OUT_OF_FUNDS_STATUSES = frozenset({402, 412, 425})
-UNCLEAR_STATUSES = frozenset({302, 303, 408})  # found elsewhere, see other, request time-out: it may have been accepted
+UNCLEAR_STATUSES = frozenset({302, 303, 408})  # Found, See Other, Request Timeout: the submit may have been accepted
 RETRY_AFTER_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 MAX_RETRY_AFTER_SECONDS = 999_999.0
 MAX_DATE_CHARACTERS = 64
 LINK_LIKE = re.compile(r"://|www\.|[?&;][\w.-]+=|signature=", re.IGNORECASE)
-# What httpx raises for one call. InvalidURL and StreamError are no subclasses of HTTPError.
+# The exceptions that httpx raises for one call. InvalidURL and StreamError are no subclasses of HTTPError.
 CALL_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
-# `read_bounded` leaves these out: it decodes the body, and httpx computes its length again.
+# `read_bounded` drops these headers, because it decodes the body and httpx computes the length anew.
 FRAMING_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
@@ -54,24 +54,24 @@ class Keys(Protocol):
     """A source of API keys."""
 
     def get(self, provider: str) -> str:
-        """Return the key, empty if there is none."""
+        """Return the provider's key, or an empty string if there is none."""
 
     def refresh(self) -> None:
         """Read the keys again."""
 
 
 def fingerprint(key: str) -> str:
-    """Return 12 hex digits that differ from key to key and do not reveal the key."""
+    """Return 12 hex digits that tell keys apart and do not reveal the key."""
     return hashlib.sha256(f"darkroom:{key}".encode()).hexdigest()[:12]
 
 
 def is_sendable(key: str) -> bool:
-    """Whether the key can be put into a header. The library would reject any other with a message that shows it."""
+    """Return whether the key can be put into a header. httpx would reject any other key with a message that shows the key."""
     return bool(key) and all("!" <= character <= "~" for character in key)
 
 
 def is_loopback(base_url: str) -> bool:
-    """Whether the base URL names this machine, as the simulators' do and no vendor's does."""
+    """Return whether the base URL names this machine. That is so for simulators, and never for a real vendor."""
     host = _host(base_url)
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -80,7 +80,7 @@ def is_loopback(base_url: str) -> bool:
 
 
 def origin(base_url: str) -> str:
-    """Return scheme, host and port of the base URL. The vendor's other URLs begin with them."""
+    """Return the scheme, host and port of the base URL. All other URLs of the vendor begin with them."""
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -93,11 +93,12 @@ def _host(base_url: str) -> str:
 
 
 def check_base_url(provider: str, base_url: str) -> None:
-    """Raise OperatorFault unless the base URL is https, or plain http to this machine: the API key is sent there."""
+    """Raise OperatorFault unless the base URL is https or plain http to this machine, because the API key is sent there."""
     scheme = base_url.partition("://")[0].lower()
     if not _host(base_url) or not (scheme == "https" or (scheme == "http" and is_loopback(base_url))):
         raise OperatorFault(
-            ErrorCode.AUTH_FAILED, f"the base URL of {provider} must begin with https://: an API key is sent there"
+            ErrorCode.AUTH_FAILED,
+            f"the base URL of {provider} must begin with https://, because an API key is sent there",
         )
 
 
@@ -110,8 +111,8 @@ def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTrans
     """Return a client that follows no redirect, reads no proxy from the environment, and keeps no cookie and no idle
     connection.
 
-    An idle connection that the vendor has just closed would make a submit look lost. An idle connection to an address that
-    several hosts share would be used for another host without a check of its certificate.
+    If the vendor has just closed an idle connection, a submit over it would look lost. If several hosts share an address, an
+    idle connection to one host would be used for another host without a check of the other host's certificate.
     """
     return httpx.Client(
         timeout=CALL_TIMEOUT,
@@ -126,14 +127,15 @@ def new_client(context: ssl.SSLContext | None = None, transport: httpx.BaseTrans
 
 
 def send_and_read(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
-    """Send the request and return the response, read as `read_bounded` does. Raises what httpx raises."""
+    """Send the request, read the response by `read_bounded`, and return it. Raises what httpx raises."""
     return read_bounded(client.send(request, stream=True), key)
 
 
 def read_bounded(response: httpx.Response, key: str) -> httpx.Response:
-    """Read the body of an unread response and return a response with all of it. The key is replaced if the vendor echoes it.
+    """Read the body of an unread response and return a response with the whole body. If the body contains the key, `<key>`
+    stands in its place.
 
-    A body over MAX_ANSWER_BYTES becomes empty, so that it counts as no JSON.
+    A body over MAX_ANSWER_BYTES becomes empty, so that it is no valid JSON.
     """
     body = bytearray()
     try:
@@ -149,18 +151,17 @@ def read_bounded(response: httpx.Response, key: str) -> httpx.Response:
 
 
 class ExactBody:
-    """A request body of known length. httpx measures a body by `seek` and uses chunked framing if it cannot.
+    """A request body of known length. httpx finds the length by `seek` and `tell`; without a length it would send chunked.
 
-    A stream that is shorter or longer breaks the call with OSError, so that no request ends complete but with bytes missing.
-    `read` returns larger chunks than httpx asks for, because its 64 KiB take a fifth more CPU (benchmarks/results.md).
+    If the stream is shorter or longer than announced, the call breaks with OSError, so that no incomplete image is accepted.
+    `read` returns larger chunks than the 64 KiB that httpx asks for, which take a fifth more CPU time (benchmarks/results.md).
     """
 
     def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
         self._stream, self._size_bytes, self._count = stream, size_bytes, 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next CHUNK_BYTES, whatever `size` is. Raises OSError if the stream is shorter or longer than
-        announced."""
+        """Return up to CHUNK_BYTES, whatever `size` is. Raises OSError if the stream is shorter or longer than announced."""
         chunk = self._stream.read(CHUNK_BYTES)
         self._count += len(chunk)
         if self._count > self._size_bytes or (not chunk and self._count < self._size_bytes):
@@ -168,11 +169,11 @@ class ExactBody:
         return chunk
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move nothing. Return the length if asked for the end."""
+        """Return the length if asked for the end, otherwise `offset`. Nothing is moved."""
         return self._size_bytes if whence == 2 else offset
 
     def tell(self) -> int:
-        """Return 0: httpx asks only before it reads."""
+        """Return 0, because httpx asks only before it reads."""
         return 0
 
     def as_file(self) -> IO[bytes]:
@@ -189,8 +190,8 @@ def read_json(response: httpx.Response) -> Any:
 
 
 def error_text(response: httpx.Response) -> str:
-    """Return the status and message of an error response. Vendors put the message into `message`, `detail` (a text or a
-    list), `error` or `title`."""
+    """Return the status and the message of an error response. Vendors put the message into `message`, `detail`, `error` or
+    `title`."""
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -212,14 +213,14 @@ def _error_message(body: object) -> str:
 
 
 def clean(text: str) -> str:
-    """Return the text printable, short, and without anything that looks like a link: a vendor may echo a presigned one."""
+    """Return the text without unprintable characters and links, cut to a limit. A vendor may echo a presigned link."""
     printable = "".join(c if c.isprintable() else " " for c in text)
     words = ["<link>" if LINK_LIKE.search(word) else word for word in printable.split()]
     return " ".join(words)[:MAX_MESSAGE_CHARACTERS]
 
 
 def raise_for_account(response: httpx.Response, out_of_funds: frozenset[int] = OUT_OF_FUNDS_STATUSES) -> None:
-    """Raise OperatorFault or Throttled for the statuses that mean the same in every response of a vendor."""
+    """Raise OperatorFault or Throttled if the status says that funds are missing, access is denied or calls are throttled."""
     status = response.status_code
     if status in out_of_funds:
         raise OperatorFault(ErrorCode.OUT_OF_CREDITS, error_text(response))
@@ -230,8 +231,8 @@ def raise_for_account(response: httpx.Response, out_of_funds: frozenset[int] = O
 
 
 def raise_for_read(response: httpx.Response, out_of_funds: frozenset[int] = OUT_OF_FUNDS_STATUSES) -> None:
-    """Raise for every status but 2xx of a call that spends nothing: what `raise_for_account` raises, ProcessUnknown for
-    404, ProviderUnavailable otherwise."""
+    """Raise unless a call that spends nothing got a 2xx status. Raises what `raise_for_account` raises, ProcessUnknown for a
+    404, and ProviderUnavailable for any other status."""
     raise_for_account(response, out_of_funds)
     if response.status_code == httpx.codes.NOT_FOUND:
         raise ProcessUnknown(error_text(response))
@@ -240,8 +241,8 @@ def raise_for_read(response: httpx.Response, out_of_funds: frozenset[int] = OUT_
 
 
 def raise_for_submit(response: httpx.Response, out_of_funds: frozenset[int] = OUT_OF_FUNDS_STATUSES) -> None:
-    """Raise for every status but 2xx of a call that spends money: what `raise_for_account` raises, ProviderRejected for
-    3xx and 4xx, which were never accepted, SubmitInDoubt for 5xx and the unclear ones."""
+    """Raise unless a call that spends money got a 2xx status. Raises what `raise_for_account` raises, SubmitInDoubt for a 5xx
+    or an unclear status, and ProviderRejected for any other 3xx or 4xx, which proves that nothing was accepted."""
     raise_for_account(response, out_of_funds)
     if response.is_server_error or response.status_code in UNCLEAR_STATUSES:
         raise SubmitInDoubt(error_text(response))
@@ -252,9 +253,9 @@ def raise_for_submit(response: httpx.Response, out_of_funds: frozenset[int] = OU
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that Retry-After asks for, rounded up to whole ones; None if it is missing or unreadable.
+    """Return the seconds that the Retry-After header asks for, rounded up; None if the header is missing or unreadable.
 
-    It may be a number or a date (RFC 9110, 10.2.3); a date is compared with our clock, and one in the past gives 0. assumed:
+    The header is a number or a date (RFC 9110, 10.2.3). A date is compared with our clock, and a past date gives 0. assumed:
     a number may have decimals, which no page publishes.
     """
     value = response.headers.get("retry-after", "").strip()
@@ -272,7 +273,8 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def submit_error(error: Exception) -> NothingSent | SubmitInDoubt:
-    """Return our error for an exception during a submit: NothingSent if no connection was made, SubmitInDoubt otherwise."""
+    """Return our error for an exception during a submit. It is NothingSent if no connection was made, otherwise
+    SubmitInDoubt."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return NothingSent(f"no connection to the provider ({type(error).__name__})")
     return SubmitInDoubt(f"the submit broke off or its answer was lost ({type(error).__name__})")

@@ -1,4 +1,4 @@
-"""Turns the parameters of a plan into typed JSON fields of a request. It must not know a vendor."""
+"""Turns the parameters of a plan into typed JSON fields of a request. This module must not know any vendor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from darkroom.model import Plan
 
 
 def json_fields(plan: Plan) -> dict[str, Any]:
-    """Return wire name → value, with numbers and booleans typed as the catalog says."""
+    """Return the vendor's parameter names → values. Numbers and booleans have the types that the catalog gives."""
     model = catalog.load(plan.provider).models[plan.model]
     kinds = {parameter.wire: parameter.kind for parameter in model.parameters.values()}
     return {name: _typed(value, kinds.get(name, Kind.TEXT)) for name, value in plan.parameters.items()}

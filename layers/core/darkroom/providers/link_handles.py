@@ -1,4 +1,4 @@
-"""Finds the handle of a job in the presigned links of a request that a vendor lists. It must not know a vendor."""
+"""Finds the handle of a job in the presigned links of a request that a vendor lists. This module must not know any vendor."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from darkroom.model import Handle
 
 WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 HANDLE = re.compile(r"[0-9a-f]{32}-[0-9]+-[0-9]+")
-HANDLE_PARAMETER = "response-content-disposition"  # the query parameter that carries the handle in a link to the input
+HANDLE_PARAMETER = "response-content-disposition"  # in a link to the input, this query parameter carries the handle
 
 
 def find_handle(url: object, handle: Handle) -> str | None:
-    """Return the handle that a link to an input carries, if it belongs to the run of `handle`; None otherwise."""
+    """Return the handle that a link to an input carries, if that handle is of the same run as `handle`; otherwise None."""
     name = _file_name(url)
     return name.partition(".")[0] if name.startswith(handle.prefix) else None
 
 
 def has_any_handle(url: object) -> bool:
-    """Whether a link carries the handle of any job of Darkroom's."""
+    """Return whether a link carries the handle of any job."""
     return HANDLE.fullmatch(_file_name(url).partition(".")[0]) is not None
 
 
 def find_links(request: object) -> list[str]:
-    """Return the web addresses in a request that a vendor echoes: as JSON, as JSON in a text, or as any other text."""
+    """Return the web addresses in a request that a vendor echoes. The request is JSON, a text that contains JSON, or any text."""
     return [link for text in _find_strings(request) for link in WEB_ADDRESS.findall(text)]
 
 
@@ -39,7 +39,7 @@ def _file_name(url: object) -> str:
 
 
 def _find_strings(request: object) -> Iterator[str]:
-    """Yield every string in the request. If the request is a text that contains JSON, the JSON is read first."""
+    """Yield every string in the request. A request that is JSON as text is parsed first."""
     try:
         pending = [json.loads(request) if isinstance(request, str) else request]
     except (ValueError, RecursionError):

@@ -1,12 +1,12 @@
-"""The adapter for Oxen.ai's image upscalers, by its queue or by its synchronous call.
+"""The adapter for Oxen.ai's image upscalers, which are called through a queue or synchronously.
 
 It relies on these facts from docs.oxen.ai (Topaz Image Upscaler page, async queue, image editing and models references, List
 past generations and Get generation details, 2026-11):
 
 - POST /ai/queue answers with a `generation_id`. The vendor checks the parameters only when the generation runs.
-- The rows of its lists contain the parameters of their request, `input_image` among them.
-- The models endpoint gives the price of a picture in dollars. A generation's details give what was charged, a decimal as
-  text. assumed: also in dollars.
+- The rows of the vendor's lists contain the parameters of their requests, among them `input_image`.
+- The models endpoint gives the price of a picture in dollars. A generation's details give the charge, a decimal number as
+  text. assumed: the charge is also in dollars.
 - A result URL on the vendor's own host may require the API key.
 """
 
@@ -47,7 +47,7 @@ MAX_PAGES = 100
 CLOCK_SKEW = timedelta(minutes=2)
 GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path
 
-# The statuses that the pages give to the types of errors that come before anything is accepted.
+# Error types of requests that were not accepted → the HTTP statuses that the vendor's pages give to them.
 ERROR_STATUSES: Mapping[str, int] = {
     "invalid_params": 400,
     "unauthenticated": 401,
@@ -67,18 +67,18 @@ STATES: Mapping[str, ProcessState] = {
 
 
 class Oxen(Adapter):
-    """Oxen.ai; fulfils `ports.Provider`. One per container."""
+    """Calls Oxen.ai; implements `ports.Provider`. There is one instance per container."""
 
     name = NAME
-    usual_seconds = 15  # typically 5 to 30
+    usual_seconds = 15  # a picture typically takes 5 to 30 seconds
 
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:
         super().__init__(base_url, keys, client, replace(downloads, key_headers_for=self._key_headers_for))
         self._models: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
-        """POST a link to the image to /ai/queue, or to /ai/images/edit if the plan is synchronous: then wait for the result
-        and stage it. Spends money; see `ports.Provider`."""
+        """POST a link to the image to /ai/queue. If the plan is synchronous, POST it to /ai/images/edit instead, wait for the
+        result and stage it. Spends money; see `ports.Provider`."""
         started_at = self._downloads.clock()
         body = {**json_fields(plan), "input_image": image.link()}
         if plan.send_mode.is_synchronous:
@@ -96,7 +96,7 @@ class Oxen(Adapter):
         return Submission(_generation_id(response), datetime.now(UTC) + timedelta(seconds=self.usual_seconds))
 
     def progress(self, process_id: str) -> Progress:
-        """GET /ai/queue/{id}, and the credits charged if it is completed. An unknown status word counts as running."""
+        """GET /ai/queue/{id}, and for a completed generation also its charge. An unknown status word counts as running."""
         row = self._row(process_id)
         word = str(row.get("status", ""))
         state = STATES.get(word, ProcessState.RUNNING)
@@ -106,15 +106,15 @@ class Oxen(Adapter):
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """Open the row's `result_url`."""
+        """GET /ai/queue/{id} and open its `result_url`."""
         with self._downloads.open(self._result_url(process_id), lambda: self._result_url(process_id)) as link:
             yield link
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
-        """Return the generations whose `input_image` is a link of the run's, oldest first.
+        """Return the generations whose `input_image` is a link to the run's image, oldest first.
 
-        Return None if nothing is found but that proves nothing: for a synchronous call, which has no row; if the lists may
-        be incomplete; or if some rows do not show their `input_image` in any list.
+        Return None if nothing is found and that is no proof. This is so for a synchronous call, which has no row, if the lists
+        may be incomplete, and if some row shows its `input_image` in no list.
         """
         if send_mode.is_synchronous:
             return None
@@ -135,20 +135,20 @@ class Oxen(Adapter):
         return parsing.oldest_first(found.values(), handle)
 
     def cancel(self, process_id: str) -> bool:
-        """DELETE /ai/queue/{id}, then read the row: the answer is the same whether or not the DELETE had an effect."""
+        """DELETE /ai/queue/{id}, then read the row, because the answer to the DELETE does not show if it had an effect."""
         self._row(process_id)
         self._api.read_process("DELETE", f"ai/queue/{process_id}")
         return STATES.get(str(self._row(process_id).get("status", ""))) is ProcessState.CANCELLED
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """Return the model's price, which is cached for an hour. Raises InvalidSetting if the model's schema no longer takes
-        a value of the plan."""
+        """Return the model's price from the vendor. It is cached for an hour. Raises InvalidSetting if the model's schema no
+        longer takes a value of the plan."""
         model = self._model(plan.parameters["model"])
         _check_schema(plan, model)
         return Estimate(self.usual_seconds, _price(model))
 
     def offered(self) -> Mapping[str, Mapping[str, Any]]:
-        """GET /ai/models: name → properties of its schema, of every model that the vendor lists."""
+        """GET /ai/models and return, for every model that the vendor lists, its name → the properties of its schema."""
         answer = parsing.read_object(self._api.read("GET", "ai/models"))
         entries = answer.get("data")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -167,8 +167,8 @@ class Oxen(Adapter):
         return parsing.read_object(self._api.read_process("GET", f"ai/queue/{process_id}"))
 
     def _charged_units(self, process_id: str) -> Decimal | None:
-        """Return what was charged, in units of 0.0001 USD, from the generation's details; None if they do not say or
-        cannot be read."""
+        """Return the charge in units of 0.0001 USD, from the generation's details. Return None if they name no charge or cannot
+        be read."""
         try:
             answer = parsing.read_object(self._api.read_process("GET", f"ai/generations/{process_id}"))
         except DarkroomError:
@@ -177,10 +177,10 @@ class Oxen(Adapter):
         return _dollars_to_units(parsing.read_amount(generation.get("cost"))) if isinstance(generation, dict) else None
 
     def _all_rows(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return all rows, and whether they are known to be all.
+        """Return the rows of the vendor's lists, and True if the lists are surely complete.
 
-        Running generations are read first: one that ends meanwhile then appears in the history. If the vendor has no
-        history, the queue is read by status instead, which does not say whether it shows all.
+        Running generations are read first, so that one that ends meanwhile still appears in the history. If the vendor has no
+        history, the queue is read by status instead. Then nothing shows that the rows are complete.
         """
         rows = [row for word in ("queued", "processing") for row in self._queue(word)]
         try:
@@ -194,10 +194,10 @@ class Oxen(Adapter):
         return _rows(parsing.read_object(self._api.read("GET", "ai/queue", params={"status": word})))
 
     def _history(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the rows of all pages, and whether they are known to be all.
+        """Return the rows of all pages of the history, and True if the history is surely complete.
 
-        They are, after as many pages as the vendor announces, or after an empty page if it announces none. They are not if
-        a page repeats earlier rows. Raises ProcessUnknown if the vendor has no history, ProviderUnavailable.
+        It is complete after as many pages as the vendor announces, or after an empty page if the vendor announces no number. It
+        is not if a page has only earlier rows. Raises ProcessUnknown if the vendor has no history, ProviderUnavailable.
         """
         past: list[dict[str, Any]] = []
         seen = set[str]()
@@ -206,7 +206,7 @@ class Oxen(Adapter):
             answer = parsing.read_object(self._api.read_process("GET", "ai/generations", params=page))
             rows, pages = _rows(answer), parsing.read_number(answer.get("total_pages"))
             new_ids = {str(row.get("generation_id")) for row in rows} - seen
-            past += rows  # duplicates too: rows without an id must not replace each other
+            past += rows  # duplicates are kept, because rows without an id must not replace each other
             seen |= new_ids
             if not rows if pages is None else number >= pages:
                 return past, True
@@ -222,17 +222,17 @@ class Oxen(Adapter):
         return model
 
     def _key_headers_for(self, origin: str) -> Mapping[str, str]:
-        """Return the header with the API key if the origin is the vendor's own; none for any other."""
+        """Return the header with the API key if the origin is the vendor's own, and no header for any other origin."""
         own = httpx.URL(self._api.base_url)
         is_own = origin == f"{own.scheme}://{own.netloc.decode('ascii')}"
         return bearer(self._api.keys.get(NAME)) if is_own else {}
 
 
 def _raise_for_error(body: object) -> None:
-    """Raise what the published status of the error would raise, if the body of a success is an error, as one client has seen
-    it.
+    """Raise for the body of a 2xx response if it is an error of a published type. One client has seen such a response.
 
-    Any other error leaves open whether something was accepted: the caller finds no generation and no picture in the body.
+    The exception is the one for the type's published status. After an error of any other type nobody knows whether the request
+    was accepted. Then nothing is raised here, and the caller finds no generation and no picture in the body.
     """
     match body:
         case {"generations": _} | {"images": _}:
@@ -242,8 +242,8 @@ def _raise_for_error(body: object) -> None:
 
 
 def _generation_id(response: httpx.Response) -> str:
-    """Return the id of the generation that was enqueued. Raises SubmitInDoubt if the response names none, or what an error in
-    it means."""
+    """Return the id of the generation that was enqueued. Raises SubmitInDoubt if the response names none, and what
+    `_raise_for_error` raises."""
     try:
         answer = http_client.read_json(response)
     except ProviderUnavailable:
@@ -252,7 +252,7 @@ def _generation_id(response: httpx.Response) -> str:
     match answer:
         case {"generations": [{"generation_id": str(generation_id)}, *_]} if GENERATION_ID.fullmatch(generation_id):
             return generation_id
-    raise SubmitInDoubt("the provider accepted without naming a generation")
+    raise SubmitInDoubt("the provider accepted the submit but named no generation")
 
 
 def _rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -263,7 +263,7 @@ def _rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _may_be_ours(row: Mapping[str, Any], since: datetime) -> bool:
-    """Whether the row may be one of ours: unless it says that it is no image, or was enqueued earlier."""
+    """Return False if the row says that it is no image or was enqueued before `since`; otherwise it may be ours."""
     enqueued_at = parsing.read_unix_time(row.get("enqueued_at"))
     return row.get("media_type", "image") == "image" and (enqueued_at is None or enqueued_at >= since)
 
@@ -290,15 +290,15 @@ def _check_schema(plan: Plan, model: Mapping[str, Any]) -> None:
 
 
 def _properties(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the properties of a model's schema, under either of its names; none if it has no schema."""
+    """Return the properties of a model's schema, which has one of two names; an empty mapping if there is no schema."""
     schema = model.get("json_request_schema") or model.get("request_schema")
     properties = schema.get("properties") if isinstance(schema, dict) else None
     return properties if isinstance(properties, dict) else {}
 
 
 def _price(model: Mapping[str, Any]) -> Decimal | None:
-    """Return the price of a picture in units of 0.0001 USD; the highest if it depends on facts that are unknown before the
-    call; None if the model has no price."""
+    """Return the price of a picture in units of 0.0001 USD, or None if the model has no price. If the model has several prices,
+    return the highest, because the right one is unknown before the call."""
     pricing = model.get("pricing")
     if not isinstance(pricing, dict):
         return None
@@ -310,5 +310,5 @@ def _price(model: Mapping[str, Any]) -> Decimal | None:
 
 
 def _dollars_to_units(dollars: Decimal | None) -> Decimal | None:
-    """Return whole units of 0.0001 USD, rounded up, so that no price above 0 becomes 0."""
+    """Return whole units of 0.0001 USD. They are rounded up, so that no price above 0 becomes 0."""
     return None if dollars is None else (dollars * UNITS_PER_USD).quantize(Decimal(1), ROUND_CEILING)

@@ -1,4 +1,4 @@
-"""Parsing of vendors' JSON into our types. A value of another type or range becomes None, so that it never reaches the
+"""Parses vendors' JSON into our types. A value of a wrong type or out of range becomes None, so that it never reaches the
 ledger."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from darkroom.providers import http_client
 
 ATTEMPT = re.compile(r"[0-9]{1,9}")
 DYNAMODB_DIGITS = 38  # the most that DynamoDB stores of one number
-MAX_NUMBER = Decimal(10) ** 15  # of credits or seconds; no vendor means more
+MAX_NUMBER = Decimal(10) ** 15  # the limit of credits and seconds; a larger number can only be a mistake
 AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
 
 
@@ -42,8 +42,8 @@ def read_number(value: object) -> Decimal | None:
 
 
 def read_amount(value: object) -> Decimal | None:
-    """Return an amount of dollars or credits without trailing zeros, from a number of 0 or more or from such a number as
-    text (`210000.0`); None for anything else."""
+    """Return an amount of dollars or credits; a whole amount has no decimals. `value` is a number of 0 or more, or such a number
+    as text (`210000.0`). Return None for anything else."""
     number = Decimal(value) if isinstance(value, str) and AMOUNT.fullmatch(value) else read_number(value)
     if number is None or _in_range(number) is None:
         return None
@@ -56,7 +56,7 @@ def _in_range(number: Decimal) -> Decimal | None:
 
 
 def read_unix_time(value: object) -> datetime | None:
-    """Return the time that Unix seconds, as a number or a text, stand for; None for anything else."""
+    """Return the time for Unix seconds, given as a number or as text; None for anything else."""
     if isinstance(value, bool):
         return None
     try:
@@ -66,7 +66,7 @@ def read_unix_time(value: object) -> datetime | None:
 
 
 def read_iso_time(value: object) -> datetime | None:
-    """Return an ISO 8601 time, taken as UTC if it names no zone; None for anything else."""
+    """Return the time for a text in ISO 8601; None for anything else. A text without a time zone means UTC."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -75,7 +75,7 @@ def read_iso_time(value: object) -> datetime | None:
 
 
 def oldest_first(found: Iterable[FoundProcess], handle: Handle) -> tuple[FoundProcess, ...]:
-    """Sort processes of one run by the vendor's time, which may be a whole second, then by our attempt number."""
+    """Sort the processes of one run by the vendor's time of creation. If two times are equal, the attempt number decides."""
 
     def age(process: FoundProcess) -> tuple[datetime, int]:
         attempt = ATTEMPT.match(process.handle.removeprefix(handle.prefix))

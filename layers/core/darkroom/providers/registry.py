@@ -1,6 +1,6 @@
-"""The registry of providers, and how their adapters are built. No other module knows all of them.
+"""The registry of providers, which builds their adapters. No other module knows all adapters.
 
-An adapter is imported, and httpx with it, when it is first built: no cold start pays for another vendor's adapter.
+An adapter and httpx are imported only when the adapter is first built, so that no cold start loads another vendor's adapter.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ ADAPTERS: Mapping[str, Callable[[], Adapter]] = {"topaz": _topaz, "aimlapi": _ai
 def build(
     name: str, base_url: str, keys: Keys, client: httpx.Client, context: Callable[[], ssl.SSLContext]
 ) -> Provider:
-    """Build the adapter of that provider. It accepts result links over plain http or to loopback only if its base URL is
-    such."""
+    """Build the adapter of the provider `name`. It accepts result links over plain http or to loopback addresses only if its base
+    URL leads to this machine."""
     from darkroom.providers.downloads import Downloads
     from darkroom.providers.http_client import is_loopback
 
@@ -63,7 +63,7 @@ def build(
 
 
 class LazyMapping(Mapping[str, Value]):
-    """A mapping whose names are known and whose values are each made once, when first read."""
+    """A mapping with known names. Each value is made once, when it is first read."""
 
     def __init__(self, names: Collection[str], make: Callable[[str], Value]) -> None:
         self._names, self._make = tuple(names), cache(make)
@@ -74,7 +74,7 @@ class LazyMapping(Mapping[str, Value]):
         return self._make(name)
 
     def __contains__(self, name: object) -> bool:
-        """Whether the name is known. Unlike `Mapping.__contains__`, this does not make the value."""
+        """Return whether the name is known. Unlike `Mapping.__contains__`, this method does not make the value."""
         return name in self._names
 
     def __iter__(self) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""Synchronous calls: the provider answers with the result, which is staged in constant memory as it arrives.
+"""Stages the results of synchronous calls in constant memory, as they arrive.
 
-The result is the response body itself, or it is in a JSON body: as a URL to download, or as base64 that is decoded while it
-streams. A call that was accepted is paid for. So a download that fails is tried again as long as the invocation lasts. If the
-result is lost all the same, SubmitInDoubt is raised: the vendor's own records decide what happens next.
+The response body is either the result itself or JSON. The JSON contains a URL to download, or base64 that is decoded while it
+arrives. A call that was accepted must be paid. So a download that fails is tried again as long as the invocation lasts. If the
+result is still lost, SubmitInDoubt is raised, and the vendor's own records decide what happens next.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 
 CHUNK_BYTES = 256 * 1024
-MAX_JSON_BYTES = 1024 * 1024  # of the JSON around a result; no such API sends more
+MAX_JSON_BYTES = 1024 * 1024  # the limit of the JSON without its base64; no such API sends more
 # A result link is valid for days, but its host may not serve it at once. When the call begins, at least 270 s of the invocation
 # are left (`dispatch.MIN_TIME_FOR_SYNCHRONOUS_CALL`). The provider may take 240 s of them (`http_client.SYNCHRONOUS_TIMEOUT`).
 # The last download begins at most 255 s after the call began, which leaves 15 s for it. If each download fails at once, that
@@ -32,21 +32,22 @@ RETRY_WAITS_SECONDS = (2.0, 5.0, 15.0, 30.0, 60.0)
 LAST_RETRY_SECONDS = 255.0
 BASE64_START = re.compile(rb'"b64_json"\s*:\s*"')
 ESCAPED_BYTE = re.compile(rb"\\u00([0-9a-fA-F]{2})")  # some JSON writers escape `+` and `=` like this
-UNFINISHED_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{0,3})?\Z")  # an escape that the next chunk completes
+UNFINISHED_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{0,3})?\Z")  # an escape sequence that continues in the next chunk
 
 
 class UnusableResponse(DarkroomError):
-    """The response broke off or is not what the API publishes. Raised and caught in this module."""
+    """The response broke off, or it is not as the API describes it. This module raises and catches this exception."""
 
 
 def send_unread(client: httpx.Client, request: httpx.Request, key: str) -> httpx.Response:
-    """Send the request. The body of a 2xx response is left unread; any other body is read in bounded memory."""
+    """Send the request and return the response. The body of a 2xx response is left unread; any other body is read in bounded
+    memory."""
     response = client.send(request, stream=True)
     return response if response.is_success else http_client.read_bounded(response, key)
 
 
 def read_body(response: httpx.Response) -> Iterator[bytes]:
-    """Yield all bytes of a response. Raises UnusableResponse unless exactly as many came as Content-Length announced."""
+    """Yield all bytes of a response. Raises UnusableResponse unless their number is exactly the Content-Length."""
     announced, count = response.headers.get("content-length", ""), 0
     for chunk in _read_chunks(response):
         count += len(chunk)
@@ -56,11 +57,11 @@ def read_body(response: httpx.Response) -> Iterator[bytes]:
 
 
 def try_to_stage(stage_result: StageResult, process_id: str, chunks: Iterator[bytes]) -> bool:
-    """Stage the result and return whether all of it is staged. Raises nothing: the call was paid for, and an error would
+    """Stage the result and return whether that succeeded. Raises nothing, because the call must be paid, and an exception would
     release its reservation."""
     try:
         stage_result(process_id, chunks)
-    except Exception:  # of the vendor's connection or of the bucket: the caller looks the result up at the vendor
+    except Exception:  # the vendor's connection or the bucket failed; the caller then asks the vendor for the result
         return False
     return True
 
@@ -74,11 +75,11 @@ def stage_from_json(
     started_at: float,
     raise_for_error: Callable[[object], None] = lambda body: None,
 ) -> dict[str, Any]:
-    """Stage the first result of a JSON response, and return the JSON without its base64. Raises SubmitInDoubt, and what
-    `raise_for_error` raises for a body without base64.
+    """Stage the first result of a JSON response, and return the JSON without its base64. Raises SubmitInDoubt if no result could
+    be staged, and what `raise_for_error` raises for a body without base64.
 
-    `results_field` names the field that holds the list of results, each with `url` or `b64_json`. `started_at` is when the
-    call began, in seconds of `downloads.clock`.
+    `results_field` names the field with the list of results. Each result has `url` or `b64_json`. `started_at` is the time when
+    the call began, in seconds of `downloads.clock`.
     """
     streamed = _StreamedJson(_read_chunks(response))
     try:
@@ -99,7 +100,7 @@ def stage_from_json(
 def _download_with_retries(
     url: str, downloads: Downloads, stage_result: StageResult, process_id: str, started_at: float
 ) -> bool:
-    """Download the URL into staging, as often as the time allows, and return whether that succeeded."""
+    """Download the URL and stage it. Try again as long as the time allows. Return whether that succeeded."""
     for wait in RETRY_WAITS_SECONDS:
         try:
             if _download_once(url, downloads, stage_result, process_id):
@@ -115,7 +116,7 @@ def _download_with_retries(
 
 
 def _download_once(url: str, downloads: Downloads, stage_result: StageResult, process_id: str) -> bool:
-    """Download the URL into staging once, and return whether that succeeded. Raises UnsafeLink."""
+    """Download the URL once and stage it. Return whether that succeeded. Raises UnsafeLink."""
     try:
         with downloads.open(url) as link:
             return try_to_stage(stage_result, process_id, link.stream())
@@ -140,16 +141,17 @@ def _read_chunks(response: httpx.Response) -> Iterator[bytes]:
 
 
 class _StreamedJson:
-    """JSON that arrives in chunks. At most one base64 string is taken out of it and decoded apart.
+    """Parses JSON that arrives in chunks. One base64 string may be taken out of it and decoded separately.
 
-    Call `find_base64`, then `decode_base64` if it found one, then `parse_rest`; each once.
+    The caller first calls `find_base64`, then `decode_base64` if a string was found, and then `parse_rest`, each of them once.
     """
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks, self._json, self._unread = chunks, bytearray(), b""
 
     def find_base64(self) -> bool:
-        """Read up to a base64 string that is not empty, or to the end if there is none. Raises UnusableResponse."""
+        """Read up to the first base64 string, or to the end if there is none. Return whether there is one that is not empty.
+        Raises UnusableResponse."""
         for chunk in self._chunks:
             self._append(chunk)
             found = BASE64_START.search(self._json)
@@ -160,7 +162,7 @@ class _StreamedJson:
         return False
 
     def decode_base64(self) -> Iterator[bytes]:
-        """Yield the decoded bytes of that string. Raises UnusableResponse if it is not base64 or does not end."""
+        """Yield the decoded bytes of the base64 string. Raises UnusableResponse if it is no base64 or does not end."""
         text, carry = self._unread, b""
         while b'"' not in text:
             carry = yield from _decode(carry + text, is_last=False)
@@ -197,8 +199,8 @@ class _StreamedJson:
 
 
 def _decode(text: bytes, *, is_last: bool) -> Generator[bytes, None, bytes]:
-    """Yield the decoded bytes of all complete groups of four characters. Return the characters that are left over, which
-    the caller puts before the next text."""
+    """Decode base64 text. Yield the bytes of all complete groups of four characters. Return the characters that are left over;
+    the caller puts them before the next text."""
     plain = ESCAPED_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), text)
     plain = plain.replace(b"\\/", b"/").replace(b"\\n", b"").replace(b"\\r", b"")
     unfinished = None if is_last else UNFINISHED_ESCAPE.search(plain)

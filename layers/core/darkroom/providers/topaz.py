@@ -6,9 +6,9 @@ It relies on these facts from the vendor's reference:
   late.
 - The status list shows the filename of the multipart upload, which is our handle.
 - `GET /status/{id}` gives no reason for a failure.
-- The links that `/download` returns are valid for one hour. 409 there means that the result is not ready.
+- The links that `/download` returns are valid for one hour. A 409 means that the result is not ready.
 
-It must never call `DELETE /status`, which clears the list for every user of the account.
+The adapter must never call `DELETE /status`, which clears the list for every user of the account.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
 
 NAME = "topaz"
-LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # such a key is sent as a Bearer token
+LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # a legacy key is sent as Bearer token
 ACCOUNT_PATH = "account/v1/credits/balance"
 PAGE_LIMIT = 100
-MAX_PAGES = 200  # 20,000 entries, more than a week of any account we know; a longer list counts as unavailable
+MAX_PAGES = 200  # 20,000 entries, more than any known account makes in a week; a longer list counts as unavailable
 
 REFUSING_STATUSES = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
 ENDPOINT_GONE_STATUSES = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.GONE})
 
 
 class Topaz(Adapter):
-    """Topaz Labs; fulfils `ports.Provider`. One per container."""
+    """Calls Topaz Labs; implements `ports.Provider`. There is one instance per container."""
 
     name = NAME
     deletes_entries = True  # anybody with a key of the account may call DELETE /status/{id} and DELETE /status (1.0.0)
@@ -60,11 +60,11 @@ class Topaz(Adapter):
         return bearer(key) if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
-        """POST the image to the plan's endpoint, streamed with an exact Content-Length, or a link to it. Spends money; see
-        `ports.Provider`.
+        """POST the image, streamed with an exact Content-Length, or a link to the image, to the plan's endpoint. Spends money;
+        see `ports.Provider`.
 
-        A synchronous endpoint answers with the picture, which is staged while it arrives. If that endpoint no longer
-        exists (1.2.0 has none), nothing was accepted, and the same plan is sent to the queue.
+        A synchronous endpoint answers with the picture, which is staged while it arrives. If the endpoint no longer exists
+        (1.2.0 has no synchronous one), nothing was accepted, and the same plan is sent to the asynchronous endpoint.
         """
         if plan.send_mode.is_synchronous:
             answer = self._post(plan, image, handle, synchronous.send_unread, http_client.SYNCHRONOUS_TIMEOUT)
@@ -86,7 +86,7 @@ class Topaz(Adapter):
         def post(key: str) -> httpx.Response:
             # A field with the filename None keeps the request multipart, even if no file is sent.
             fields: list[tuple[str, Any]] = [(name, (None, value)) for name, value in plan.parameters.items()]
-            # `link` may raise NothingSent, `open` SourceGone. Both do so before a connection is made.
+            # `link` may raise NothingSent, and `open` may raise SourceGone. Both are called before a connection is made.
             link, body = (image.link(), None) if plan.send_mode.by_link else (None, image.open())
             try:
                 if body is None:
@@ -102,7 +102,7 @@ class Topaz(Adapter):
                     timeout=timeout,
                 )
                 return send(self._api.client, request, key)
-            except Exception as error:  # only a connection that was never made proves that nothing was sent
+            except Exception as error:  # nothing was sent only if no connection was made; `submit_error` decides
                 raise http_client.submit_error(error) from None
             finally:
                 if body is not None:
@@ -111,13 +111,13 @@ class Topaz(Adapter):
         return self._api.call_with_key(post)
 
     def _stage_synchronous(self, answer: httpx.Response, stage_result: StageResult) -> Submission:
-        """Stage the picture that POST /enhance answers with, and return the submission. A body that breaks off, or that is
-        not `image/…`, is not staged: finalize downloads the result by its process id, which the headers contain."""
+        """Stage the picture that is the body of the answer, and return the submission. A body that breaks off or is not `image/…`
+        is not staged. Then finalize downloads the result by the process id from the headers."""
         with closing(answer) as response:
             http_client.raise_for_submit(response)
             process_id = response.headers.get("x-process-id")
             if not topaz_answers.is_process_id(process_id):
-                raise SubmitInDoubt("the provider accepted without naming a process id")
+                raise SubmitInDoubt("the provider accepted the submit but named no process id")
             is_picture = response.headers.get("content-type", "").lower().startswith("image/")
             chunks = synchronous.read_body(response)
             is_staged = is_picture and synchronous.try_to_stage(stage_result, process_id, chunks)
@@ -131,7 +131,7 @@ class Topaz(Adapter):
         fields = answer if isinstance(answer, dict) else {}
         process_id = fields.get("process_id") or response.headers.get("x-process-id")
         if not topaz_answers.is_process_id(process_id):
-            raise SubmitInDoubt("the provider accepted without naming a process id")
+            raise SubmitInDoubt("the provider accepted the submit but named no process id")
         eta = parsing.read_unix_time(fields.get("eta") or response.headers.get("x-eta"))
         return Submission(str(process_id), eta or datetime.now(UTC))
 
@@ -142,7 +142,8 @@ class Topaz(Adapter):
         )
 
     def echoed_settings(self, process_id: str) -> Mapping[str, Any]:
-        """GET /status/{id}: the settings that the vendor says it uses, `options_json`; none if it says nothing readable."""
+        """GET /status/{id} and return the settings that the vendor says it uses (`options_json`). Return an empty mapping if
+        they are missing or unreadable."""
         entry = parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
         try:
             options = json.loads(str(entry.get("options_json", "")))
@@ -152,7 +153,7 @@ class Topaz(Adapter):
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """GET /download/{id} for a new link, and open it. Raises ResultNotReady after a 409."""
+        """GET /download/{id} for a new link, and open the link. Raises ResultNotReady after a 409."""
         url = self._download_url(process_id)
         with self._downloads.open(url, lambda: self._download_url(process_id)) as link:
             yield link
@@ -170,18 +171,18 @@ class Topaz(Adapter):
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
         """Return the entries of GET /status whose filename begins with the run's handle, oldest first, each process once.
 
-        Return None if the image was sent by link and nothing is found: which filename such an entry has is not published,
-        so its absence proves nothing.
+        Return None if the image was sent by link and nothing is found. The vendor does not publish the filename of such an
+        entry, so an empty result would prove nothing.
         """
         ours = [entry for entry in self._status_entries() if str(entry.get("filename", "")).startswith(handle.prefix)]
-        # By id, because an entry may appear twice: pages shift while they are read.
+        # The key is the id, because an entry may appear twice when pages shift while they are read.
         found = {process.process_id: process for process in map(topaz_answers.to_found_process, ours)}
         if send_mode.by_link and not found:
             return None
         return parsing.oldest_first(found.values(), handle)
 
     def cancel(self, process_id: str) -> bool:
-        """DELETE /cancel/{id}. 204 confirms the cancellation; 409 means that it is too late."""
+        """DELETE /cancel/{id}. A 204 confirms the cancellation, and a 409 means that it is too late."""
         response = self._api.call("DELETE", _path("cancel", process_id))
         if response.status_code == httpx.codes.CONFLICT:
             return False
@@ -189,12 +190,12 @@ class Topaz(Adapter):
         return True
 
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
-        """POST /estimate-gen for a generative endpoint, /estimate for any other."""
+        """POST to /estimate-gen for a generative endpoint, and to /estimate for any other endpoint."""
         path, files = _estimate_request(plan, width, height)
         return topaz_answers.to_estimate(parsing.read_object(self._api.read("POST", path, files=files)))
 
     def estimate_unless_refused(self, plan: Plan, width: int, height: int) -> Estimate | None:
-        """Return the estimate, or None if the vendor refuses the request as it is."""
+        """Return the estimate, or None if the vendor answers that the request is invalid (400 or 422)."""
         path, files = _estimate_request(plan, width, height)
         response = self._api.call("POST", path, files=files)
         if response.status_code in REFUSING_STATUSES:
@@ -203,7 +204,8 @@ class Topaz(Adapter):
         return topaz_answers.to_estimate(parsing.read_object(response))
 
     def estimate_many(self, plans: Sequence[tuple[Plan, int, int]]) -> list[Estimate]:
-        """POST /estimate-bulk: the estimates for plans with the width and height of their images, in the same order. Free.
+        """POST /estimate-bulk and return one estimate for each plan, in the same order. `plans` holds each plan with the width
+        and height of its image. This costs nothing.
 
         Raises ProviderUnavailable unless the answer has one estimate for each plan.
         """
@@ -225,7 +227,7 @@ class Topaz(Adapter):
             return
 
     def balance(self) -> Balance:
-        """GET /account/v1/credits/balance, at the origin of the base URL."""
+        """GET /account/v1/credits/balance at the base URL's host, without the base URL's path."""
         http_client.check_base_url(NAME, self._api.base_url)
         answer = parsing.read_object(self._api.read("GET", ACCOUNT_PATH, base=http_client.origin(self._api.base_url)))
         numbers = [parsing.read_number(answer.get(f"{name}_credits")) for name in ("available", "reserved", "total")]
@@ -234,8 +236,8 @@ class Topaz(Adapter):
         return Balance(*(number for number in numbers if number is not None))
 
     def _status_entries(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every entry of the list. Raises ProviderUnavailable instead of ending early, because a process that
-        is missing from the list counts as never accepted."""
+        """Yield every entry of the status list. Raises ProviderUnavailable instead of ending early, because a process that is
+        missing from the list counts as never accepted."""
         cursor: str | None = None
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
@@ -255,7 +257,7 @@ class Topaz(Adapter):
 
 
 def _estimate_request(plan: Plan, width: int, height: int) -> tuple[str, dict[str, tuple[None, str]]]:
-    """Return the path and the form of an estimate. A field with the filename None keeps the form multipart without a file."""
+    """Return the path and the form of an estimate. A field with the filename None makes the form multipart without a file."""
     endpoint = plan.endpoint.removesuffix("/async")
     path = "estimate-gen" if endpoint.endswith(topaz_answers.GENERATIVE) else "estimate"
     fields = topaz_answers.estimate_fields(plan, width, height)
@@ -263,16 +265,16 @@ def _estimate_request(plan: Plan, width: int, height: int) -> tuple[str, dict[st
 
 
 def _check_no_content(response: httpx.Response) -> None:
-    """Raise unless the response is a 204, the only published confirmation. A 200 with some gateway's error page must not
-    count as a cancellation, which releases the reservation."""
+    """Raise unless the response is a 204, which is the only published confirmation. A 200 with a gateway's error page must not
+    count as a cancellation, because a cancellation releases the reservation."""
     http_client.raise_for_read(response)
     if response.status_code != httpx.codes.NO_CONTENT:
-        raise ProviderUnavailable(f"the provider answered {response.status_code} where only 204 confirms")
+        raise ProviderUnavailable(f"the provider answered {response.status_code} and not 204, so nothing is confirmed")
 
 
 def _path(operation: str, process_id: str) -> str:
-    """Return the path of one process. Raises ProcessUnknown for an empty id and for one with dots or slashes, which could
-    address the whole list."""
+    """Return the path of one process. Raises ProcessUnknown for an empty id or one with dots or slashes, because such a path
+    could address the whole list."""
     if not topaz_answers.is_process_id(process_id):
-        raise ProcessUnknown("the process id is not one of this provider")
+        raise ProcessUnknown("the process id does not have the form of this provider's ids")
     return f"{operation}/{process_id}"

@@ -1,4 +1,4 @@
-"""What Topaz' answers mean: entries of its status list, process ids and estimates. It must not send a request."""
+"""Interprets the answers of Topaz Labs: entries of the status list, process ids and estimates. This module sends no request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from darkroom.errors import ProviderUnavailable
 from darkroom.model import Estimate, FoundProcess, ImageFormat, Plan, ProcessState, Progress
 from darkroom.providers import parsing
 
-GENERATIVE = "-gen"  # ends the names of generative endpoints, which have estimates of their own
+GENERATIVE = "-gen"  # the names of generative endpoints end with this; they have a separate endpoint for estimates
 PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path
 
 
@@ -28,21 +28,22 @@ FORMATS = {
 
 
 def is_process_id(value: object) -> bool:
-    """Whether the value may be put into a path as the id of a process."""
+    """Return whether the value may be put into a path as the id of a process."""
     return isinstance(value, str) and PROCESS_ID.fullmatch(value) is not None
 
 
 def estimate_fields(plan: Plan, width: int, height: int) -> dict[str, str]:
-    """Return the fields of an estimate. The category tells models of one name apart: `Strong` sharpens, and denoises too.
+    """Return the form fields of an estimate. The category is needed because two models have one name, e.g. `Strong` for Sharpen
+    and for Denoise.
 
-    assumed: the words beside Enhance are the endpoints' names (Enhance is OpenAPI 1.2.0's).
+    assumed: each category is an endpoint's name (OpenAPI 1.2.0 shows only the category Enhance).
     """
     category = plan.endpoint.removesuffix("/async").removesuffix(GENERATIVE).capitalize()
     return {**plan.parameters, "category": category, "input_width": str(width), "input_height": str(height)}
 
 
 def to_estimate(answer: Mapping[str, Any]) -> Estimate:
-    """Return the estimate of an answer. Raises ProviderUnavailable if it names no duration."""
+    """Return the estimate from an answer. Raises ProviderUnavailable if the answer names no duration."""
     seconds = parsing.read_number(answer.get("duration"))
     if seconds is None:
         raise ProviderUnavailable("the provider's estimate names no duration")
@@ -50,7 +51,8 @@ def to_estimate(answer: Mapping[str, Any]) -> Estimate:
 
 
 def parse_page(body: object) -> tuple[list[Any], str | None]:
-    """Return the entries and the next page's cursor, from an array (1.0.0) or `{data, pagination}` (1.2.0)."""
+    """Return the entries of a page and the cursor of the next page, None at the end. The page is an array (OpenAPI 1.0.0) or an
+    object with `data` and `pagination` (1.2.0)."""
     match body:
         case list():
             return body, None
@@ -66,7 +68,7 @@ def parse_page(body: object) -> tuple[list[Any], str | None]:
 
 
 def to_progress(entry: Mapping[str, Any]) -> Progress:
-    """Return what an entry says. An unpublished status word counts as running."""
+    """Return the progress that an entry shows. An unpublished status word counts as running."""
     word = str(entry.get("status", ""))
     return Progress(
         state=STATES.get(word, ProcessState.RUNNING),
@@ -80,7 +82,7 @@ def to_progress(entry: Mapping[str, Any]) -> Progress:
 
 
 def to_found_process(entry: Mapping[str, Any]) -> FoundProcess:
-    """Return an entry that is one of ours. Raises ProviderUnavailable if it has no id."""
+    """Return one of our entries as a FoundProcess. Raises ProviderUnavailable if the entry has no id."""
     process_id = entry.get("process_id")
     if not is_process_id(process_id):
         raise ProviderUnavailable("the provider's status list shows our process without its id")

@@ -3,16 +3,16 @@
 It relies on these facts from the vendor's API reference (Create Upscale and Get All Generations, docs.dev.uwear.ai, 2026-11):
 
 - POST /generation-upscale with an `image_url` answers with a `generation_id`.
-- Settings are sent as texts, and only to the model topaz.
-- Results are kept for four hours.
-- The list comes in numbered pages that say how many there are. Its entries have a `payload`.
+- Settings are sent as strings, and only to the model topaz.
+- The vendor keeps results for four hours.
+- The list of generations has numbered pages, and each page names the last page's number. Its entries have a `payload`.
 
-How one generation is read, and two other shapes of the list, are not published; they are what clients have seen.
+The call that reads one generation, and two other shapes of the list, are not published. Clients have seen them.
 
-The vendor's summary says that the paths with the prefix `/api/v1` are not for generations; its reference has the prefix. So a
-submit goes to the configured base URL first. If that answers that there is no such path, nothing was accepted, and the submit
-goes to the other form of the URL, which the process id then names. An id that names none is unknown only after a 404 of both
-forms, because the configured form may have changed since.
+The vendor's pages disagree about the prefix `/api/v1`: the summary says that generations are not under it, but the reference uses
+it. So a submit goes to the configured base URL first. If the answer is that there is no such path, nothing was accepted, and the
+submit goes to the other form of the URL, with or without the prefix. The process id then names that form. A process id without a
+form is unknown only after a 404 of both forms, because the configured base URL may have changed in the meantime.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAGE_LIMIT = 100
 MAX_PAGES = 100
 PREFIX = "/api/v1"
 GENERATION_ID = re.compile(r"[0-9]{1,18}")  # published: a whole number. No other text may be put into a path
-PROCESS_ID = re.compile(r"(v1\.|root\.)?([0-9]{1,18})")  # a generation, and the form of the URL that took its submit
+PROCESS_ID = re.compile(r"(v1\.|root\.)?([0-9]{1,18})")  # the form of the URL that took the submit; the generation id
 NO_SUCH_PATH = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 
 STATES: Mapping[str, ProcessState] = {
@@ -51,10 +51,10 @@ STATES: Mapping[str, ProcessState] = {
 
 
 class Uwear(Adapter):
-    """uwear.ai; fulfils `ports.Provider`. One per container."""
+    """Calls uwear.ai; implements `ports.Provider`. There is one instance per container."""
 
     name = NAME
-    usual_seconds = 10  # most take 5 to 20
+    usual_seconds = 10  # most pictures take 5 to 20 seconds
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
         """POST /generation-upscale with a link to the image. Spends money; see `ports.Provider`."""
@@ -72,7 +72,7 @@ class Uwear(Adapter):
         except ProviderUnavailable:
             generation_id = None
         if generation_id is None:
-            raise SubmitInDoubt("the provider accepted without naming a generation")
+            raise SubmitInDoubt("the provider accepted the submit but named no generation")
         eta = datetime.now(UTC) + timedelta(seconds=self.usual_seconds)
         return Submission(self._process_id(base, generation_id), eta)
 
@@ -83,15 +83,15 @@ class Uwear(Adapter):
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
-        """Open the first of the generation's results."""
+        """GET /generation/{id} and open the first of its results."""
         with self._downloads.open(self._result_url(process_id), lambda: self._result_url(process_id)) as link:
             yield link
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
-        """Return the generations whose input is a link of the run's, oldest first.
+        """Return the generations whose input is a link to the run's image, oldest first.
 
-        Return None if nothing is found but that proves nothing: if the list may be incomplete, or if some entry does not
-        show its input link, or if no entry shows a link as Darkroom sends it.
+        Return None if nothing is found and that is no proof. This is so if the list may be incomplete, if some entry does not
+        show its input link, and if no entry shows a link as Darkroom sends it.
         """
         found: dict[str, FoundProcess] = {}
         entries, is_whole, base = self._all_generations()
@@ -101,14 +101,14 @@ class Uwear(Adapter):
             if name is not None:
                 process = _to_found_process(entry, name, self._process_id(base, str(_generation_id(entry))))
                 found[process.process_id] = process
-        # The list shows links unchanged if any entry shows one of Darkroom's.
+        # The list shows links unchanged if any entry shows a link with one of Darkroom's handles.
         echoes_links = not entries or any(map(link_handles.has_any_handle, itertools.chain(*given)))
         if not found and not (is_whole and all(given) and echoes_links):
             return None
         return tuple(sorted(found.values(), key=lambda process: int(_number(process.process_id))))
 
     def cancel(self, process_id: str) -> bool:
-        """Return False: the vendor publishes no way to cancel. Raises ProcessUnknown."""
+        """Return False, because the vendor publishes no way to cancel. Raises ProcessUnknown."""
         self._generation(process_id)
         return False
 
@@ -119,8 +119,8 @@ class Uwear(Adapter):
         return url
 
     def _generation(self, process_id: str) -> dict[str, Any]:
-        """Return the generation from the form of the URL that its id names, or from either. Raises ProcessUnknown after a 404 of
-        each."""
+        """Return the generation. It is read at the base URL whose form the process id names, or at both base URLs if it names
+        none. Raises ProcessUnknown if every base URL that was asked answers with a 404."""
         known = PROCESS_ID.fullmatch(process_id)
         if known is None:
             raise ProcessUnknown("the process id is not a generation id of this provider")
@@ -136,14 +136,14 @@ class Uwear(Adapter):
         return generation_id if base == self._api.base_url else f"{_form(base)}{generation_id}"
 
     def _bases(self) -> tuple[str, str]:
-        """Return the configured base URL, and the same with the prefix or without it."""
+        """Return both forms of the base URL, with and without the prefix. The configured form comes first."""
         base = self._api.base_url
         return (base, base.removesuffix(PREFIX) if base.endswith(PREFIX) else base + PREFIX)
 
     def _all_generations(self) -> tuple[list[dict[str, Any]], bool, str]:
-        """Return the list of generations, whether it is known to be complete, and the base URL that has it.
+        """Return the list of generations, True if the list is surely complete, and the base URL that has the list.
 
-        assumed: it shows the generations of both forms of the URL. Raises ProviderUnavailable if neither form has a list.
+        assumed: one list shows the generations of both forms of the URL. Raises ProviderUnavailable if neither form has a list.
         """
         for base in self._bases():
             try:
@@ -153,16 +153,16 @@ class Uwear(Adapter):
         raise ProviderUnavailable("the provider has no list of generations: check the base URL of uwear")
 
     def _list_generations(self, base: str) -> tuple[list[dict[str, Any]], bool]:
-        """Return the list of generations, in whichever shape it comes, and whether it is known to be complete. Raises
-        ProcessUnknown if there is none, ProviderUnavailable."""
+        """Return the list of generations, and True if the list is surely complete. Any of the known shapes is read. Raises
+        ProcessUnknown if there is no list, ProviderUnavailable."""
         first = self._read_page(base, page=1, items_per_page=PAGE_LIMIT)
         if isinstance(first, dict) and "data" in first:
             return self._list_by_page(base, first)
         return self._list_by_offset(base)
 
     def _list_by_page(self, base: str, first: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
-        """Read the published list of numbered pages. It is complete if the last page was reached and at least as many
-        entries were seen as the first page counted."""
+        """Read the list in its published shape, numbered pages. It is complete if the last page was reached and the number of
+        entries is at least the `total_count` of the first page."""
         seen: dict[str, dict[str, Any]] = {}
         total = parsing.read_number(first.get("total_count"))
         for number in range(1, MAX_PAGES + 1):
@@ -171,14 +171,14 @@ class Uwear(Adapter):
             known = len(seen)
             seen.update((str(_generation_id(entry)), entry) for entry in entries)
             if last is None or (entries and len(seen) == known):
-                return [*seen.values()], False  # not the page that was requested, or a repetition of an earlier one
+                return [*seen.values()], False  # this is not the requested page, or it repeats an earlier page
             if number >= last:
                 return [*seen.values()], total is None or len(seen) >= total
         raise ProviderUnavailable("the provider's list of generations does not end")
 
     def _list_by_offset(self, base: str) -> tuple[list[dict[str, Any]], bool]:
-        """Read the list as clients have seen it, an array or an object with `generations`. It is complete only if it ends
-        with an empty part."""
+        """Read the list in the shape that clients have seen: an array, or an object with `generations`. It is complete only if
+        the last response is empty."""
         seen: dict[str, dict[str, Any]] = {}
         offset = 0
         for _ in range(MAX_PAGES):
@@ -187,7 +187,7 @@ class Uwear(Adapter):
             seen.update((str(_generation_id(entry)), entry) for entry in entries)
             if len(seen) == known:
                 return [*seen.values()], not entries
-            offset += len(entries)  # a part may have fewer entries than requested
+            offset += len(entries)  # a response may have fewer entries than requested
         raise ProviderUnavailable("the provider's list of generations does not end")
 
     def _read_page(self, base: str, **query: int) -> Any:
@@ -196,7 +196,7 @@ class Uwear(Adapter):
 
 
 def _form(base: str) -> str:
-    """Return how process ids say that this form of the URL took the submit."""
+    """Return the prefix of process ids that names this form of the URL."""
     return "v1." if base.endswith(PREFIX) else "root."
 
 
@@ -205,7 +205,7 @@ def _number(process_id: str) -> str:
 
 
 def _parse_page(body: object, number: int) -> tuple[list[dict[str, Any]], int | None]:
-    """Return a page's entries and the number of the last page, or None for the latter if this is not page `number`. Raises
+    """Return the entries of a page and the number of the last page. That number is None if the body is not page `number`. Raises
     ProviderUnavailable."""
     match body:
         case {"data": list() as entries, "current_page": int(current), "max_page": int(last)}:
@@ -231,8 +231,8 @@ def _check_entries(entries: list[Any]) -> list[dict[str, Any]]:
 def _input_links(entry: Mapping[str, Any]) -> list[str]:
     """Return the links to the input that an entry shows.
 
-    They are in its `payload` (assumed: the request as text) or in its `image_url`. The latter may be the result's, so it
-    counts only if the entry lists its results, and only if it is none of them.
+    The links are in `payload` (assumed: the request as text) or in `image_url`. But `image_url` may also be the link to the
+    result. So it counts only if the entry lists its results and the link is none of them.
     """
     url, results = entry.get("image_url"), entry.get("generation_results")
     result_urls = {_without_query(url) for url in _result_urls(entry)}

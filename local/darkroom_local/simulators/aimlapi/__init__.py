@@ -1,7 +1,7 @@
 """A simulator of AI/ML API's Topaz image models, built from the vendor's pages alone.
 
-`AimlapiSimulator` runs it on a thread for tests; `serve` blocks and runs it for a command line. This package must
-import nothing from the application.
+`AimlapiSimulator` runs the simulator on a thread, for tests. `serve` runs it in the foreground, for the command line. This
+package must import nothing from the application.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The endpoints that make a picture and return the request log and the balance.
+"""The handlers of the endpoints that make a picture and return the usage log, the balance and the models.
 
-Each handler calls `begin` as soon as it knows which input the request is about, so that a fault rule can match that
-input. Result links and the control endpoints are in other modules.
+Each handler calls `begin` as soon as it knows which input the request is about, because a fault rule may apply to one
+input only. Result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _CLIENT_ID = re.compile(CLIENT_ID_PATTERN)
 
 
 async def submit(exchange: AimlapiExchange) -> web.StreamResponse:
-    """Answer POST /v1/images/generations when the picture is finished. The log lists a refused request as failed."""
+    """Answer POST /v1/images/generations. The answer comes when the picture is finished.
+
+    The usage log lists a request that is refused with 4xx as failed.
+    """
     state, entry = exchange.state, exchange.entry
     entry["client_request_id"] = _client_request_id(exchange.request)
     sender = Sender(entry["request_id"], entry["client_request_id"])
@@ -47,7 +50,7 @@ async def submit(exchange: AimlapiExchange) -> web.StreamResponse:
     entry["inference_id"] = generation.inference_id
     state.journal.record_submit(_submit_entry(generation))
     await generation.ended.wait()
-    if exchange.request.transport is None:  # the client has gone, but the generation was completed all the same
+    if exchange.request.transport is None:  # the client has hung up, but the generation was still completed
         raise ConnectionCut
     if generation.problem is not None:
         raise Refusal(generation.problem.status, generation.problem.message)
@@ -65,14 +68,17 @@ async def listing(exchange: AimlapiExchange) -> web.StreamResponse:
 
 
 async def balance(exchange: AimlapiExchange) -> web.StreamResponse:
-    """Answer GET /v2/billing, in USD. Assumed: it excludes the credits reserved for running generations."""
+    """Answer GET /v2/billing with the balance in USD.
+
+    It is assumed that the balance leaves out the credits that are reserved for running generations.
+    """
     await exchange.begin()
     body = {"current_balance": usd(exchange.state.account.available_credits), "currency": "USD"}
     return web.json_response(body, headers=id_headers(exchange.entry))
 
 
 async def models(exchange: AimlapiExchange) -> web.StreamResponse:
-    """Answer GET /models: every model that the vendor offers. Assumed: the fields beside `id`."""
+    """Answer GET /models with every model that the vendor offers. All fields except `id` are assumed."""
     await exchange.begin()
     settings = exchange.state.settings
     names = [name for name in MODELS if name not in settings.missing_models]
@@ -81,7 +87,7 @@ async def models(exchange: AimlapiExchange) -> web.StreamResponse:
 
 
 async def legacy_balance(exchange: AimlapiExchange) -> web.StreamResponse:
-    """Answer GET /v1/billing/balance, in credits."""
+    """Answer GET /v1/billing/balance with the balance in credits."""
     await exchange.begin()
     credits = exchange.state.account.available_credits
     body = {
@@ -97,7 +103,7 @@ async def legacy_balance(exchange: AimlapiExchange) -> web.StreamResponse:
 
 
 async def _check_and_reserve(exchange: AimlapiExchange) -> SharpenRequest:
-    """Return the checked request, after its credits are reserved."""
+    """Check the request, reserve its credits and return it. Raises Refusal if it is bad or the credits are too few."""
     body = await _body(exchange)
     await exchange.begin_with_body(body)
     request = check_request(body, exchange.state.settings.price_credits)
@@ -107,7 +113,7 @@ async def _check_and_reserve(exchange: AimlapiExchange) -> SharpenRequest:
 
 
 def _client_request_id(request: web.Request) -> str | None:
-    """Return the client's own id. As published, an invalid id is ignored."""
+    """Return the id that the client gave its request, or None. As published, an invalid id is ignored."""
     given = request.headers.get("X-Client-Request-Id", "")
     return given if _CLIENT_ID.fullmatch(given) else None
 
@@ -126,7 +132,7 @@ def _no_number(word: str) -> NoReturn:
 
 
 def _submit_entry(generation: Generation) -> dict[str, Any]:
-    """Return the journal's entry for a paid submit. `query` is the query of the image_url."""
+    """Return the journal's entry for a paid submit. Its field `query` holds the query of the URL in `image_url`."""
     request = generation.request
     return {
         "inference_id": generation.inference_id,

@@ -1,7 +1,7 @@
 """The error answers, and the headers that identify the request in every answer.
 
-There are two error bodies: the one of the page General Info (`message`, `path`, `requestId`, `statusCode` as text,
-`timestamp`), and the problem document that the live service returned in 2026-08.
+There are two shapes of the error body. One is on the page General Info (`message`, `path`, `requestId`, `statusCode` as
+text, `timestamp`). The other is the problem document that the real service returned in 2026-08.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aiohttp import web
 from darkroom_local.simulators.framework.refusals import Refusal
 from darkroom_local.simulators.framework.request_journal import Entry
 
-DOCUMENTED, PROBLEM = "documented", "problem"  # the two error bodies
+DOCUMENTED, PROBLEM = "documented", "problem"  # the two shapes of the error body
 _BILLING = "https://aimlapi.com/app/billing/"
 OUT_OF_CREDITS = (
     f"You've run out of credits. Please top up your balance or update your payment method to continue: {_BILLING}"
@@ -36,14 +36,14 @@ PARTNER_FAILED = "Something wrong with the server. Please, try again later."
 
 
 class InvalidRequest(Refusal):
-    """400: one line for each problem in a body or a query."""
+    """The request is answered with 400. The message has one line for each problem in the body or the query."""
 
     def __init__(self, part: str, problems: Sequence[str]) -> None:
         super().__init__(400, "\n".join([f"{part} validation error", *problems]))
 
 
 def error_response(refusal: Refusal, shape: str = DOCUMENTED) -> web.Response:
-    """Return the response for a refusal."""
+    """Return the error answer for a refusal. `shape` is one of the two shapes of the error body."""
     entry, status = refusal.entry, refusal.status
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
     message = refusal.message or MESSAGES.get(status, phrase)
@@ -65,7 +65,7 @@ def error_response(refusal: Refusal, shape: str = DOCUMENTED) -> web.Response:
 
 
 def id_headers(entry: Entry) -> dict[str, str]:
-    """Return the headers that name the request and its inference."""
+    """Return the headers that carry the ids of the request and its inference, as far as they are known."""
     names = {
         "x-request-id": "request_id",
         "x-inference-id": "inference_id",
@@ -75,5 +75,5 @@ def id_headers(entry: Entry) -> dict[str, str]:
 
 
 def format_time(moment: datetime) -> str:
-    """Return ISO 8601 in UTC, to the millisecond."""
+    """Return the moment as ISO 8601 text in UTC, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,9 +1,8 @@
-"""Generations: their times and charges, and the store that runs them to the end.
+"""The generations of the simulator, with their times and charges, and the store that runs them.
 
-A generation reserves its credits at the start. It fetches its input and makes its picture, and it ends when the
-picture is ready and its simulated time is over. It is charged only if it succeeds. It does not depend on the request
-that started it: if the client hangs up, the generation goes on and is charged. All state changes happen on the
-server's event loop, so no lock is needed.
+A generation reserves its credits at the start. It fetches its input and makes its picture. It ends when the picture is
+ready and the simulated time is over. It is charged only if it succeeds. If the client hangs up, the generation still goes on
+and is charged. All state changes happen on the server's event loop, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _ID_LETTERS, _ID_LENGTH = string.ascii_letters + string.digits, 21
 
 @dataclass(frozen=True)
 class Limits:
-    """What the store allows, and how fast simulated time runs."""
+    """The limits that the store applies to each generation, and how many times faster the simulated time runs."""
 
     speed: float
     result_lifetime_seconds: float
@@ -56,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a generation failed: the status of its answer, and the message if it is not the usual one."""
+    """The error answer of a generation that failed. Without a message, the usual message for the status is sent."""
 
     status: int
     message: str | None = None
@@ -64,7 +63,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """The faults of one generation, fixed when it is accepted."""
+    """The injected faults of one generation. They are decided when the generation is accepted."""
 
     problem: Problem | None = None
     late_seconds: float = 0.0
@@ -75,7 +74,7 @@ class Misbehaviour:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sent the request: the id of the request, and the client's own id if it is valid."""
+    """The ids of a request: the one that the vendor gave it, and the one that the client gave it if that id is valid."""
 
     request_id: str
     client_request_id: str | None
@@ -90,20 +89,20 @@ class Generation:
     sender: Sender
     misbehaviour: Misbehaviour
     created: float
-    status: str | None = None  # None while it runs
+    status: str | None = None  # None while the generation runs
     problem: Problem | None = None
     file: ResultFile | None = None
     expires: int = 0
-    logged: float = math.inf  # when it appears in the log
+    logged: float = math.inf  # the time from which the usage log shows the generation
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def has_result(self) -> bool:
-        """Say whether the picture exists and has not expired."""
+        """Return whether the picture exists and has not expired."""
         return self.file is not None and self.status == SUCCEEDED and time.time() < self.expires
 
 
 class GenerationStore:
-    """Every generation of the account, newest last."""
+    """Holds and runs every generation of the account. The newest generation comes last."""
 
     def __init__(self, account: Account, workers: JobWorkers, limits: Limits) -> None:
         self._account = account
@@ -120,11 +119,11 @@ class GenerationStore:
         return generation
 
     def find_by_file(self, name: str) -> Generation | None:
-        """Return the generation whose picture has that file name, even if it expired; None without one."""
+        """Return the generation whose picture has this file name, or None. A picture that has expired is found too."""
         return find_by_file_name(name, self._generations)
 
     def logged(self) -> list[Generation]:
-        """Return the generations that the log shows now, newest first."""
+        """Return the generations that the usage log shows now, newest first."""
         now = time.time()
         return [g for g in reversed(self._generations) if g.logged <= now]
 
@@ -146,7 +145,7 @@ class GenerationStore:
             self._end(generation, problem)
 
     async def _make(self, generation: Generation, source: Path) -> ResultFile:
-        """Return the finished picture when the simulated time is over."""
+        """Make the picture, and return it once the simulated time is over."""
         request, limits = generation.request, self._limits
         recipe = await self._workers.run_in_thread(partial(recipe_for, request, source))
         if recipe.size_mp > limits.input_mp:
@@ -171,12 +170,15 @@ class GenerationStore:
 
 
 def problem_for_status(status: int) -> Problem:
-    """Return the problem of a generation that failed. A 500 has the message for a failed partner service."""
+    """Return the problem of a generation that is answered with `status`. For 500, the message blames the vendor's partner."""
     return Problem(status, PARTNER_FAILED if status == 500 else None)
 
 
 def recipe_for(request: SharpenRequest, source: Path) -> Recipe:
-    """Return the recipe for a picture. This reads the picture's header, so run it in a worker thread."""
+    """Return the recipe for the picture that the request asks for.
+
+    The function reads the header of the input file, so run it in a worker thread.
+    """
     header = read_header(source)
     return Recipe(
         width=header.width,

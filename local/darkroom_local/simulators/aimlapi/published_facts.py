@@ -1,8 +1,9 @@
-"""What the vendor publishes, as data; and separately, what is assumed where the vendor is silent.
+"""The facts that the vendor publishes, as data. Where the vendor says nothing, assumed facts follow in their own section.
 
-Sources: docs.aimlapi.com, the pages Sharpen, Sharpen Generative, Request Tracing and Cost Headers, Usage Logs,
-Account Balance and Errors, as of 2026-11. This module holds facts only. It must not read requests or touch pictures,
-and it must not import the application: a simulator that shared the application's tables would repeat its mistakes.
+The sources, read in 2026-11, are the pages Sharpen, Sharpen Generative, Request Tracing and Cost Headers, Usage Logs,
+Account Balance and Errors on docs.aimlapi.com. This module holds facts only. It must not read requests or touch pictures.
+It must not import the application either, because a simulator that shared the application's tables would repeat the
+application's mistakes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Choice:
-    """A field that is one of a fixed set of words."""
+    """A field whose value must be one of the words."""
 
     words: tuple[str, ...]
     default: str | None = None
@@ -28,7 +29,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Number:
-    """A field within a closed range. `whole` allows whole numbers only."""
+    """A field that is a number from `lowest` to `highest`, both included. With `whole`, only whole numbers are allowed."""
 
     lowest: float | None = None
     highest: float | None = None
@@ -63,16 +64,16 @@ MODELS: Mapping[str, Mapping[str, Rule]] = {
         "minor_denoise": Number(0.01, 1.0),
     },
 }
-OTHER_MODEL = "flux/dev"  # the list has models of many makers
-# The page Sharpen Generative shows this pair in its example with a successful answer, although the schema of neither
-# model allows it. The simulator follows the example.
+OTHER_MODEL = "flux/dev"  # stands for the models of other makers, which the vendor's list has too
+# The page Sharpen Generative shows this model and mode in an example with a successful answer, although the schema of the
+# model does not allow the mode. The simulator follows the example.
 EXAMPLE_PAIR = (SHARPEN, "Super Focus V2")
 FORMATS: Mapping[str, str] = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png", "tiff": "tiff", "tif": "tiff"}
 
 CREDITS_PER_USD = 2_000_000
 EXAMPLE_CREDITS = 210_000  # the price of the published examples of both models
 RESULT_LIFETIME_SECONDS = 604_800.0  # X-Amz-Expires of the published links
-CLIENT_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"  # any other id is ignored
+CLIENT_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"  # an id from the client that does not match this is ignored
 SUCCEEDED, FAILED = "succeeded", "failed"
 LOG_LIMIT_DEFAULT, LOG_LIMIT_HIGHEST = 50, 100
 LOG_WINDOW_DAYS, LOG_MODELS_HIGHEST = 92, 50
@@ -81,16 +82,16 @@ LOW_BALANCE_CREDITS = 10_000
 
 # --- assumed ---
 
-# The pages give no price rule, only examples. Assumed: every picture costs the same.
+# The pages have examples of prices but no rule. It is assumed that every picture costs the same.
 AVAILABLE_CREDITS = 20_000_000
 SHORTEST_SECONDS: Mapping[str, float] = {SHARPEN: 5.0, SHARPEN_GEN: 10.0}
 LONGEST_SECONDS: Mapping[str, float] = {SHARPEN: 30.0, SHARPEN_GEN: 120.0}
 SECONDS_PER_MP: Mapping[str, float] = {SHARPEN: 0.5, SHARPEN_GEN: 2.0}
 LOG_DELAY_SECONDS = (
-    2.0  # the log comes "from the analytics pipeline", after the answer; the pages do not say how much later
+    2.0  # the log comes "from the analytics pipeline" after the answer; the pages do not say how long after
 )
-FETCH_LIMIT_SECONDS = 10.0  # for the whole picture
+FETCH_LIMIT_SECONDS = 10.0  # the longest time to fetch the whole picture
 FETCH_LIMIT_BYTES = 100_000_000
 INPUT_LIMIT_MP = 256.0
-KEY_PREFIX_LENGTH = 8  # as in the example of `key_prefix`
-DEFAULT_SHARPENING = 0.5  # used when the request names no strength, in place of the real model's choice
+KEY_PREFIX_LENGTH = 8  # as in the published example of `key_prefix`
+DEFAULT_SHARPENING = 0.5  # used if the request names no strength; the real model then chooses one

@@ -1,7 +1,7 @@
-"""Turn a JSON body into a checked request, by the published schemas. All problems are reported at once.
+"""Check a JSON body against the published schemas and turn it into a request. All problems are reported at once.
 
-Assumed where the pages are silent: unknown fields are ignored, null is an invalid value, and only http and https URLs
-without a user name are accepted. This module fetches and starts nothing.
+Assumed, because the vendor's pages do not say it: unknown fields are ignored, null is an invalid value, and only http and
+https URLs without a user name are accepted. This module fetches and starts nothing.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ class SharpenRequest:
 
     @property
     def format(self) -> str:
-        """Return the result's format."""
+        """Return the format of the result: jpeg, png or tiff."""
         return FORMATS[str(self.settings["output_format"])]
 
     @property
     def sharpening(self) -> float:
-        """Return how strongly to sharpen the picture, 0 to 1."""
+        """Return how strongly to sharpen the picture, from 0 to 1."""
         return float(self.settings.get("strength", DEFAULT_SHARPENING))
 
     @property
     def denoising(self) -> float:
-        """Return how strongly to denoise the picture, 0 to 1."""
+        """Return how strongly to denoise the picture, from 0 to 1."""
         return float(self.settings.get("minor_denoise", 0.0))
 
 
 def check_request(body: Any, credits: int) -> SharpenRequest:
-    """Return the checked request. Raises InvalidRequest that lists every problem."""
+    """Return the checked request, with its price. Raises InvalidRequest that lists every problem."""
     if not isinstance(body, dict):
         raise InvalidRequest("Body", [f"Expected object, received {_type_of(body)}"])
     model = body.get("model")
@@ -97,7 +97,7 @@ def _field_problems(body: Mapping[str, Any], rules: Mapping[str, Rule]) -> Itera
 
 
 def _problem(rule: Rule, value: Any) -> str | None:
-    """Return what is wrong with a value; None if nothing is."""
+    """Return a text that says why the value is wrong, or None if the value is right."""
     if isinstance(rule, Choice):
         known = isinstance(value, str) and value in rule.words
         return None if known else _wrong_word(rule.words, value)
@@ -119,7 +119,7 @@ def _number_problem(rule: Number, value: Any) -> str | None:
 
 
 def _wrong_word(words: tuple[str, ...], value: Any) -> str:
-    """Return the message for a wrong word, worded like the vendor's example."""
+    """Return the message for a value that is not one of the words. The wording is that of the vendor's example."""
     expected = " | ".join(f"'{word}'" for word in words)
     if isinstance(value, str):
         return f"Invalid enum value. Expected {expected}, received '{value}'"

@@ -1,6 +1,6 @@
-"""The answer for a generation that succeeded: the picture or its URL, and the cost.
+"""Make the answer for a generation that succeeded. It has the picture or its URL, and the cost.
 
-This module must not look at faults: the shape of the answer is fixed when the request is accepted.
+This module must not look at injected faults, because the shape of the answer is decided when the request is accepted.
 """
 
 from __future__ import annotations
@@ -23,18 +23,21 @@ TOKENS, CREDITS, TEXTS, USD, NULL, NOWHERE = "tokens_used", "credits_used", "tex
 
 @dataclass(frozen=True)
 class AnswerShape:
-    """The shape of an answer. The defaults are as published."""
+    """The shape of an answer. The defaults are the published shape."""
 
     answer_with: str = URL
     no_data: bool = False
     status: int = 200
     usage: str = TOKENS
     cost_headers: bool = True
-    credits_header: bool = True  # beside the header in dollars
+    credits_header: bool = True  # whether the cost headers include the one in credits, not only the one in dollars
 
 
 def picture_answer(entry: Entry, shape: AnswerShape, picture: str | bytes, credits: int) -> web.Response:
-    """Return the answer for a picture, given as its URL or as its bytes. With bytes, this blocks."""
+    """Return the answer that contains `picture`, which is a URL or the bytes.
+
+    With bytes the function blocks, so run it in a worker thread.
+    """
     found = {B64: base64.b64encode(picture).decode("ascii")} if isinstance(picture, bytes) else {URL: picture}
     body: dict[str, Any] = {"data": None if shape.no_data else [found]}
     if shape.usage != NOWHERE:

@@ -1,6 +1,7 @@
-"""The AI/ML API simulator as a running server.
+"""The server of the AI/ML API simulator.
 
-It simulates the Topaz image models, the request log and the balance. It must not import the application under test.
+It simulates the Topaz image models, the usage log, the balance and the list of models. This module must not import the
+application under test.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _ROUTES: tuple[Route[AimlapiState], ...] = (
 
 
 class AimlapiSimulator(Simulator[AimlapiState, AimlapiSettings]):
-    """AI/ML API on its own thread."""
+    """Runs the simulated AI/ML API on its own thread."""
 
     name = "aimlapi-simulator"
     base_path = ""
@@ -35,7 +36,7 @@ class AimlapiSimulator(Simulator[AimlapiState, AimlapiSettings]):
     routes = _ROUTES
 
     def make_state(self, workers: JobWorkers) -> AimlapiState:
-        """Return new state that uses these workers."""
+        """Return a new state object that uses these workers."""
         settings = self.settings
         links = PresignedUrls(settings.result_lifetime_seconds)
         generations = GenerationStore(self.account, workers, settings.limits)

@@ -1,6 +1,6 @@
-"""Everything that the parts of one running AI/ML API simulator share.
+"""The settings of an AI/ML API simulator, and the state that all requests to it share.
 
-It must not know routes.
+This module must not know routes.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ from darkroom_local.simulators.framework.simulator_state import FoundResult
 
 @dataclass(frozen=True)
 class AimlapiSettings(simulator_state.SimulatorSettings):
-    """How a simulator is set up. Whatever the pages do not say can be chosen here."""
+    """The settings of one AI/ML API simulator. Behaviour that the vendor's pages do not define can be chosen here."""
 
     available_credits: int = AVAILABLE_CREDITS
-    price_credits: int = EXAMPLE_CREDITS  # of one picture
-    missing_models: tuple[str, ...] = ()  # taken from the list since the pages were read
-    more_models: tuple[str, ...] = ()  # added to it
-    answer_with: str = URL  # or b64_json
-    errors_as: str = DOCUMENTED  # or problem
-    refuse_unknown_query: bool = False  # whether the log refuses unknown parameters
+    price_credits: int = EXAMPLE_CREDITS  # the price of one picture
+    missing_models: tuple[str, ...] = ()  # models that the vendor has removed since its pages were read
+    more_models: tuple[str, ...] = ()  # models that the vendor has added since then
+    answer_with: str = URL  # how an answer has the picture: "url" or "b64_json"
+    errors_as: str = DOCUMENTED  # the shape of error bodies: "documented" or "problem"
+    refuse_unknown_query: bool = False  # whether the usage log refuses unknown parameters
     log_delay_seconds: float = LOG_DELAY_SECONDS  # divided by `speed`, like all times
     result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
@@ -66,9 +66,9 @@ class AimlapiSettings(simulator_state.SimulatorSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.answer_with not in (URL, B64):
-            raise ValueError(f"answer_with is {URL} or {B64}")
+            raise ValueError(f"answer_with must be {URL} or {B64}")
         if self.errors_as not in (DOCUMENTED, PROBLEM):
-            raise ValueError(f"errors_as is {DOCUMENTED} or {PROBLEM}")
+            raise ValueError(f"errors_as must be {DOCUMENTED} or {PROBLEM}")
 
     @property
     def limits(self) -> Limits:
@@ -85,7 +85,7 @@ class AimlapiSettings(simulator_state.SimulatorSettings):
 
 @dataclass
 class AimlapiState(simulator_state.SimulatorState):
-    """The parts that live longer than one request."""
+    """Holds what all requests of one AI/ML API simulator share."""
 
     settings: AimlapiSettings
     generations: GenerationStore
@@ -93,16 +93,16 @@ class AimlapiState(simulator_state.SimulatorState):
     refusals: RefusedRequests
 
     def admit(self, entry: Entry) -> None:
-        """Give the request its id, then refuse a missing or wrong key."""
+        """Give the request its id. Then raise Refusal if the key is missing or wrong."""
         entry["request_id"] = str(uuid.uuid4())
         super().admit(entry)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """Return an answer with the vendor's error body."""
+        """Return the error answer for a refusal, in the shape that the settings choose."""
         return error_response(refusal, self.settings.errors_as)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the picture of that file name until it expires."""
+        """Return the result called `name` and the URL of its input. The result's `file` is None if it has expired."""
         generation = self.generations.find_by_file(name)
         if generation is None:
             return FoundResult(None, None)
@@ -123,7 +123,7 @@ _SILENT_HEADERS = ("usage_tokens_only", "usage_nowhere", "usage_texts", "usage_u
 
 
 def take_misbehaviour(exchange: AimlapiExchange) -> Misbehaviour:
-    """Use up the fault rules that match this request; return what they do to its generation."""
+    """Take the fault rules that match this request, and return what they do to its generation."""
     return Misbehaviour(
         late_seconds=exchange.fault_seconds("late_job"),
         fetch_late_seconds=exchange.fault_seconds("fetch_late"),
@@ -141,7 +141,7 @@ def _problem_of(exchange: AimlapiExchange) -> Problem | None:
 
 
 def take_answer_shape(exchange: AimlapiExchange) -> AnswerShape:
-    """Use up the fault rules that match this request; return the shape of the answer if a picture is made."""
+    """Take the fault rules that match this request, and return the shape that its answer has if a picture is made."""
     usage = exchange.take_fault("usage_tokens_only", *_USAGES)
     kind = usage.kind if usage else "as published"
     return AnswerShape(

@@ -1,9 +1,9 @@
-"""The request log: its query, its rows, and how often a client may read it.
+"""The usage log: the query of a client, the rows of the answer, and how often a client may read the log.
 
-As published, the log has no filter for the client's own id, so a client reads a period and compares. Failed requests
-are listed too, at no cost. The log therefore has a row for every generation that ended and for every request that was
-refused with 4xx. Assumed: it has no row for a request with a wrong key, because that names no account, and none for a
-request that a gateway answered or cut off. This module must not run or change generations.
+As published, the log has no filter for ids that clients gave. So a client must read a period and look for its id. Failed
+requests are listed too, with no cost. The log therefore has a row for every generation that has ended and for every request
+that was refused with 4xx. It is assumed that two kinds of requests have no row: a request with a wrong key, because it
+belongs to no account, and a request that a gateway answered or cut off. This module must not run or change generations.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True)
 class LogRow:
-    """One request that has ended. Times are Unix seconds."""
+    """One row of the usage log: a request that has ended. `created` is in Unix seconds."""
 
     created: float
     status: str
@@ -52,24 +52,24 @@ class LogRow:
 
 
 class RefusedRequests:
-    """The requests that were refused. The log shows each after a delay."""
+    """Holds the requests that were refused. The usage log shows each of them after a delay."""
 
     def __init__(self, delay_seconds: float) -> None:
         self._delay_seconds = delay_seconds
         self._rows: list[LogRow] = []
 
     def add(self, sender: Sender, model: object) -> None:
-        """Add a refused request, with the model that it named."""
+        """Add a refused request. `model` is the value that its body had for the model."""
         self._rows.append(LogRow(time.time(), FAILED, model if isinstance(model, str) else None, 0, sender))
 
     def logged(self) -> list[LogRow]:
-        """Return the refused requests that the log shows now."""
+        """Return the refused requests that the usage log shows now."""
         now = time.time()
         return [row for row in self._rows if row.created + self._delay_seconds <= now]
 
 
 def log_rows(generations: Iterable[Generation], refusals: RefusedRequests) -> list[LogRow]:
-    """Return everything that the log shows, newest first."""
+    """Return the rows for the ended generations and the refused requests, newest first."""
     ended = [_log_row(generation) for generation in generations]
     return sorted([*ended, *refusals.logged()], key=lambda row: row.created, reverse=True)
 
@@ -84,7 +84,7 @@ def _log_row(generation: Generation) -> LogRow:
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which rows the client asks for."""
+    """The query of a client: which rows of the usage log it asks for."""
 
     start: datetime
     end: datetime
@@ -94,9 +94,9 @@ class LogQuery:
     offset: int
 
     def wants(self, row: LogRow) -> bool:
-        """Say whether a row matches the query's time range, models and statuses. The page does not matter."""
+        """Return whether a row matches the query's period, models and statuses. Limit and offset play no role here."""
         model, moment = row.model or "", datetime.fromtimestamp(row.created, UTC)
-        names = (model, model.rpartition("/")[2])  # source/alias, or the bare alias
+        names = (model, model.rpartition("/")[2])  # a client may write `maker/model` or only `model`
         return (
             self.start <= moment <= self.end
             and (not self.models or any(name in self.models for name in names))
@@ -105,14 +105,14 @@ class LogQuery:
 
 
 class RateLimit:
-    """Refuse calls that come too often: count those within the last minute."""
+    """Counts the calls within the last minute and refuses a call if there were too many."""
 
     def __init__(self, speed: float) -> None:
         self._seconds = LOG_CALLS_SECONDS / speed
         self._calls: deque[float] = deque()
 
     def record_call(self) -> None:
-        """Count one more call. Raises Refusal 429 if there were too many."""
+        """Count one more call. Raises Refusal 429 if there were too many calls within the last minute."""
         now = time.monotonic()
         while self._calls and self._calls[0] <= now - self._seconds:
             self._calls.popleft()
@@ -122,7 +122,10 @@ class RateLimit:
 
 
 def read_query(request: web.Request, api_key: str, refuse_unknown: bool) -> LogQuery:
-    """Return the checked query. Raises InvalidRequest for a query that the pages do not allow."""
+    """Return the checked query. Raises InvalidRequest for a query that the vendor's pages do not allow.
+
+    Raises Refusal 403 if the query asks for another key than `api_key`.
+    """
     given = request.query
     unknown = [name for name in given if name not in PARAMETERS]
     if unknown and refuse_unknown:
@@ -143,7 +146,7 @@ def read_query(request: web.Request, api_key: str, refuse_unknown: bool) -> LogQ
 
 
 def page_body(shown: Iterable[LogRow], query: LogQuery) -> dict[str, Any]:
-    """Return the body of the answer."""
+    """Return the body of the answer: one page of the rows that the query asks for."""
     wanted = [row for row in shown if query.wants(row)]
     rows = [_row_body(row) for row in wanted[query.offset : query.offset + query.limit]]
     pagination = {
@@ -162,7 +165,7 @@ def _row_body(row: LogRow) -> dict[str, Any]:
         "origin": "api",
         "model": row.model,
         "cost": {"usd": usd(row.credits), "credits": row.credits},
-        "tokens": {"input": 0, "output": 0, "total": 0},  # as for any model that is not billed by the token
+        "tokens": {"input": 0, "output": 0, "total": 0},  # zero, as for all models that are not billed by tokens
         "request_id": row.sender.request_id,
         "inference_id": row.inference_id,
         "client_request_id": row.sender.client_request_id,
@@ -170,7 +173,10 @@ def _row_body(row: LogRow) -> dict[str, Any]:
 
 
 def _window(given: Mapping[str, str]) -> tuple[datetime, datetime]:
-    """Return the first and the last moment. The query gives either a period up to now, or both moments."""
+    """Return the first and the last moment of the rows that the query asks for.
+
+    The query must have either a period, which ends now, or both moments. Raises InvalidRequest if it has not.
+    """
     period, start, end = (given.get(name) for name in ("period", "start", "end"))
     if (period is None) == (start is None and end is None) or (start is None) != (end is None):
         raise InvalidRequest("Query", ["Provide either `period` or both `start` and `end`"])

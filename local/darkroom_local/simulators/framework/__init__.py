@@ -1,5 +1,5 @@
-"""The parts that every simulator shares: server, journal, faults, presigned links, picture processing and account.
+"""The parts that every simulator shares: server, journal, injected faults, presigned links, picture processing, account.
 
-Nothing here knows a vendor's paths, headers, fields or wording. A vendor's package adds its routes, its key check,
-its own fault kinds and the form of its error answers.
+Nothing here knows a vendor's paths, headers, fields or wording. The package of each vendor adds the routes, the check of
+the key, the fault kinds that only this vendor has, and the form of the error answers.
 """

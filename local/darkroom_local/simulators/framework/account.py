@@ -1,4 +1,4 @@
-"""The account's credits: reserved when a job is accepted, consumed or refunded when it ends.
+"""The credits of the simulated account. They are reserved when a job is accepted, and consumed or refunded when it ends.
 
 This module must not know what a job is. It only counts whole credits: available, reserved and consumed.
 """

@@ -1,7 +1,7 @@
-"""Control endpoints under /_simulator, for tests and tools in another process.
+"""Control endpoints under /_simulator, for tests and tools that run in another process than the simulator.
 
-They read the journal, set faults and set the account. They need no key and leave no entry in the journal. They are
-not part of the vendor's API, so an application must not call them.
+They read the journal, inject faults and set the credits of the account. They need no key and leave no entry in the
+journal. They are not part of the vendor's API, so an application must not call them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ControlHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def control_routes(state: SimulatorState) -> list[web.RouteDef]:
-    """Return the control routes; they read and change this simulator's state."""
+    """Return the control routes. They read and change the state that is given here."""
     control = _ControlEndpoints(state)
     return [
         web.get("/_simulator/requests", control.requests),
@@ -85,7 +85,7 @@ class _ControlEndpoints:
         try:
             self._state.account.set_available(int((await _json_object(request))["available_credits"]))
         except (ValueError, TypeError, KeyError) as error:
-            message = f"available_credits is needed: {error}"
+            message = f"The body must be a JSON object with a whole number `available_credits`: {error}"
             return web.json_response({"code": 400, "message": message}, status=400)
         return await self.account(request)
 
@@ -93,5 +93,5 @@ class _ControlEndpoints:
 async def _json_object(request: web.Request) -> dict[str, Any]:
     body = json.loads(await request.text())
     if not isinstance(body, dict):
-        raise TypeError("a JSON object is expected")
+        raise TypeError("the body must be a JSON object")
     return body

@@ -1,4 +1,4 @@
-"""One request and its response, and the faults that change how the response arrives.
+"""One request with its response, and the injected faults that change how the response arrives.
 
 This module must not know routes.
 """
@@ -26,7 +26,7 @@ Meant = TypeVar("Meant")
 
 @dataclass
 class Exchange(Generic[AnyState]):
-    """One request in progress."""
+    """One request while it is handled. `subject` is the name or URL of its picture, which fault rules can match."""
 
     state: AnyState
     request: web.Request
@@ -35,40 +35,47 @@ class Exchange(Generic[AnyState]):
     subject: str | None = None
 
     def take_fault(self, *kinds: str) -> Fault | None:
-        """Return a matching fault rule of these kinds, or None. Use up one of its times and note it in the journal."""
+        """Return a matching fault rule of these kinds, or None.
+
+        A match counts as one of the rule's `times`, and the journal notes the kind.
+        """
         fault = self.state.faults.take(kinds, self.operation, self.subject)
         if fault is not None:
             self.entry["faults"].append(fault.kind)
         return fault
 
     def has_fault(self, kind: str) -> bool:
-        """Say whether a fault rule of this kind matches. Use up one of its times."""
+        """Return whether a fault rule of this kind matches. A match counts as one of the rule's `times`."""
         return self.take_fault(kind) is not None
 
     def fault_seconds(self, kind: str) -> float:
-        """Return the `seconds` of a matching fault rule of this kind and use it up; without one, return 0."""
+        """Return the `seconds` of a matching fault rule of this kind, or 0. A match counts as one of the rule's `times`."""
         fault = self.take_fault(kind)
         return fault.option("seconds") if fault else 0.0
 
     def choose_by_fault(self, meanings: Mapping[str, Meant], otherwise: Meant) -> Meant:
-        """Return the value of the kind whose fault rule matches, and use the rule up. Without a match, return
-        `otherwise`.
+        """Return the value that `meanings` has for the kind of a matching fault rule, or `otherwise` if no rule matches.
+
+        A match counts as one of the rule's `times`.
         """
         fault = self.take_fault(*meanings)
         return meanings[fault.kind] if fault else otherwise
 
     def presigned_url(self, name: str, expires: int, method: str = "GET") -> str:
-        """Return a presigned URL of a result file, on the host to which the request was sent."""
+        """Return a presigned URL of the result file `name`. The URL has the host to which the request was sent."""
         return self.state.links.create(str(self.request.url.origin()), method, name, expires)
 
     async def begin_with_body(self, body: Any) -> None:
-        """Read the subject from a JSON body, then do as `begin`. The journal keeps the body if it is an object."""
+        """Read the subject from a JSON body, then call `begin`. The journal keeps the body if it is a JSON object."""
         self.entry["fields"] = fields = body if isinstance(body, dict) else {}
         subject = fields.get(self.state.journal.subject_field)
         await self.begin(subject if isinstance(subject, str) else None)
 
     async def begin(self, subject: str | None = None) -> None:
-        """Note what the request is about, and carry out the faults that strike before any work is done."""
+        """Write the subject into the journal: the name or URL of the request's picture.
+
+        Then carry out the faults that strike before any work is done. Raises Refusal, ConnectionCut or a redirect.
+        """
         self.subject = self.entry[self.state.journal.subject_field] = subject
         kinds = self.state.faults.supported_faults.kinds
         fault = self.take_fault(*kinds_before_work(kinds))
@@ -82,7 +89,10 @@ class Exchange(Generic[AnyState]):
             await self._delay()
 
     async def finish(self, response: web.StreamResponse) -> web.StreamResponse:
-        """Carry out the faults that strike after the work is done. Return the response to send."""
+        """Carry out the faults that strike after the work is done. Return the response to send.
+
+        Raises Refusal or ConnectionCut if a fault replaces the response by an error or cuts the connection.
+        """
         if self.operation == RESULT:
             return response
         await self._delay()
@@ -96,7 +106,7 @@ class Exchange(Generic[AnyState]):
         return web.Response(text="<html>upstream is warming up", content_type="text/html")
 
     def cut_connection(self, reset: bool) -> None:
-        """Close the connection, with a TCP reset if `reset`. Always raises ConnectionCut."""
+        """Close the connection at once. With `reset`, the client sees a TCP reset. Always raises ConnectionCut."""
         transport = self.request.transport
         if transport is not None:
             raw = transport.get_extra_info("socket")

@@ -1,8 +1,8 @@
-"""Fault rules: tests ask the simulator to misbehave a given number of times.
+"""Fault rules. With such a rule, a test asks the simulator to misbehave a given number of times.
 
-Each rule applies to one operation, and it expires after the given number of times. This module only decides *whether*
-a rule applies; the routes carry it out. It must not know about HTTP objects, pictures or jobs. The server's thread
-and the test's thread both use it, hence the lock.
+Each rule applies to one operation, and it ends after the given number of times. This module only decides *whether*
+a rule applies. The routes carry it out. This module must not know about HTTP objects, pictures or jobs. A lock protects
+the rules, because the thread of the server and the thread of the test both use them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ class FaultKind:
 
 @dataclass(frozen=True)
 class Fault:
-    """One rule. `times` None means every time. `match` is a text that the request's subject must contain."""
+    """One fault rule.
+
+    `on` is the operation that it strikes. `times` is how often it strikes; None means every time. With `match`, it strikes
+    only requests whose subject (the name or URL of the picture) contains this text.
+    """
 
     kind: str
     on: str
@@ -38,7 +42,7 @@ class Fault:
     defaults: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     def option(self, name: str) -> float:
-        """Return the option's value, or the kind's default."""
+        """Return the value of the option in this rule, or else the default that the fault kind gives it."""
         return float(self.options[name] if name in self.options else self.defaults[name])
 
 
@@ -56,18 +60,23 @@ class SupportedFaults:
         match: str | None = None,
         options: Mapping[str, float] | None = None,
     ) -> Fault:
-        """Return a checked rule. Raises ValueError that says what is wrong."""
+        """Check the values and return a rule. Raises ValueError that says what is wrong.
+
+        Without `on`, the rule strikes the first operation that the kind can strike.
+        """
         known = self.kinds.get(kind)
         if known is None:
-            raise ValueError(f"unknown fault {kind!r}; known: {', '.join(self.kinds)}")
+            raise ValueError(f"unknown fault {kind!r}; use one of {', '.join(self.kinds)}")
         on = on or known.operations[0]
         if on not in known.operations:
-            raise ValueError(f"{kind} strikes {', '.join(known.operations)}, not {on!r}")
+            raise ValueError(f"the fault {kind} cannot strike {on!r}; use one of {', '.join(known.operations)}")
         if times is not None and times < 1:
-            raise ValueError("times is at least 1, or None for always")
+            raise ValueError("times must be at least 1, or None (`*` in text) for every time")
         unknown = set(options or {}) - set(known.options)
         if unknown:
-            raise ValueError(f"{kind} has no option {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"the fault {kind} has no option {', '.join(sorted(unknown))}; it has {', '.join(known.options) or 'none'}"
+            )
         chosen = {name: float(value) for name, value in (options or {}).items()}
         return Fault(kind, on, times, match, chosen, known.options)
 
@@ -86,7 +95,7 @@ class SupportedFaults:
         for pair in rest[2:]:
             name, equals, value = pair.partition("=")
             if not equals:
-                raise ValueError(f"expected name=value, got {pair!r}")
+                raise ValueError(f"an option must be written as name=value, not as {pair!r}")
             if name == "match":
                 match = value
             else:
@@ -94,12 +103,12 @@ class SupportedFaults:
         return self.make(kind, times, on, match, options)
 
     def read(self, faults: Iterable[Fault | str]) -> tuple[Fault, ...]:
-        """Return rules; parse those that are given as text."""
+        """Return the rules, after those that are given as text have been parsed."""
         return tuple(self.parse(fault) if isinstance(fault, str) else fault for fault in faults)
 
 
 class Faults:
-    """The rules in force, oldest first. Taking a rule uses up one of its times."""
+    """Holds the rules in force, oldest first. Each rule is removed after it was taken as many times as it says."""
 
     def __init__(self, supported_faults: SupportedFaults) -> None:
         self._lock = threading.Lock()
@@ -124,7 +133,7 @@ class Faults:
         return fault
 
     def take(self, kinds: Collection[str], on: str, subject: str | None) -> Fault | None:
-        """Return the oldest rule of these kinds that applies and use up one of its times; None without such a rule."""
+        """Return the oldest rule of these kinds that applies, or None. This counts as one of the rule's `times`."""
         with self._lock:
             for place, (fault, left) in enumerate(self._rules):
                 if fault.kind not in kinds or fault.on != on:
@@ -142,7 +151,7 @@ class Faults:
             self._rules.clear()
 
     def remaining(self) -> list[dict[str, Any]]:
-        """Return the rules still in force, with the times that each has left."""
+        """Return the rules that are still in force. `times` says how often each may still strike; None means always."""
         with self._lock:
             return [
                 {

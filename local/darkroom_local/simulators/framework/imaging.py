@@ -1,9 +1,9 @@
 """Process real pictures with Pillow: read the header, then resize, sharpen, denoise and encode.
 
-The simulator returns a picture of exactly the size it announced, so that a client's checks on the result are
-meaningful. This module opens the three format classes directly. Thus no other format is accepted, and Pillow's
-process-wide pixel limit neither applies nor changes; a change of it would alter the application under test, which may
-share the process. Nothing here knows of jobs or HTTP.
+The simulator returns a picture of exactly the size that it announced, so that a client can really check the result.
+This module uses Pillow's classes for JPEG, PNG and TIFF directly, so no other format is accepted, and Pillow's
+process-wide pixel limit does not apply. That limit is not changed either, because the application under test may run in
+the same process. Nothing here knows of jobs or HTTP.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class NoArea(Exception):
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """What the header says. Width and height are as displayed, after the EXIF orientation is applied."""
+    """The format and the size from a picture's header. Width and height are as displayed, with the EXIF orientation applied."""
 
     format: str
     width: int
@@ -57,7 +57,7 @@ class PictureHeader:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to make of a picture: size, format, sharpening and denoising."""
+    """The picture that is to be made: its size and format, and how strongly it is sharpened and denoised (0 to 1)."""
 
     width: int
     height: int
@@ -82,7 +82,10 @@ class ResultFile:
 
 
 def read_header(path: Path) -> PictureHeader:
-    """Return the format and the displayed size. Raises NotAPicture or NoArea."""
+    """Return the format and the displayed size of a picture.
+
+    Raises NotAPicture if the format is not supported, and NoArea if a side has zero pixels.
+    """
     with path.open("rb") as file:
         name = _format_of(file.read(64))
         file.seek(0)
@@ -99,7 +102,7 @@ def read_header(path: Path) -> PictureHeader:
 
 
 def make_result(source: Path, target: Path, recipe: Recipe) -> ResultFile:
-    """Make the picture that the recipe describes, and write it to `target`. This blocks: run it in a worker thread."""
+    """Make the picture that the recipe describes, and write it to `target`. The work blocks, so run it in a thread."""
     with source.open("rb") as file:
         image = _open(file, _format_of(file.read(64)))
         picture = _plain_mode(ImageOps.exif_transpose(image))
@@ -136,9 +139,7 @@ def _open(file: IO[bytes], name: str) -> Image.Image:
 
 
 def _has_zero_side(file: IO[bytes], name: str) -> bool:
-    """Say whether the header names a side of zero pixels. Pillow reports such a picture as unknown, so this reads the
-    size.
-    """
+    """Return whether a side has zero pixels by the header. The bytes are read here, because Pillow does not open such files."""
     if name == "png":
         head = file.read(24)
         return head[12:16] == b"IHDR" and (head[16:20] == bytes(4) or head[20:24] == bytes(4))
@@ -187,7 +188,10 @@ def _resized(image: Image.Image, recipe: Recipe) -> Image.Image:
 
 
 def _fitting(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int]:
-    """Return the largest size of the same shape inside the wanted one. A difference of one pixel counts as equal."""
+    """Return the largest size with the aspect ratio of `have` that fits inside `want`.
+
+    If both sides differ from `want` by at most one pixel, return `want` itself.
+    """
     scale = min(want[0] / have[0], want[1] / have[1])
     inner = (max(1, round(have[0] * scale)), max(1, round(have[1] * scale)))
     if abs(inner[0] - want[0]) <= 1 and abs(inner[1] - want[1]) <= 1:

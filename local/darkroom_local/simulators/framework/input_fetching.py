@@ -1,7 +1,7 @@
-"""Fetch the input from the URL that a client gave: one GET, no redirects, a limit of time and of bytes.
+"""Fetch the input from the URL that a client gave, with one GET. Redirects are not followed; time and bytes are limited.
 
 Loopback addresses are allowed, because a simulator runs on the user's own machine. The URL is sent exactly as given,
-because any rewriting invalidates a presigned URL.
+because a presigned URL is no longer valid after any change.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ _HEADERS = {"Accept-Encoding": "identity"}
 
 
 class NotFetched(Exception):
-    """The URL did not return a picture."""
+    """The input could not be fetched from its URL. The text says why."""
 
 
 def tls_trust(authorities: Path | None) -> ssl.SSLContext | bool:
-    """Return the certificates to trust: those in the file, or without a file OpenSSL's default (SSL_CERT_FILE
-    applies).
+    """Return the certificates to trust: those in the file `authorities`.
+
+    Without a file, OpenSSL's default certificates are trusted, and the environment variable SSL_CERT_FILE applies.
     """
     return True if authorities is None else ssl.create_default_context(cafile=authorities)
 
 
 async def fetch(url: str, target: Path, limit_seconds: float, limit_bytes: int, trust: ssl.SSLContext | bool) -> None:
-    """Write the response's body to a file. Raises NotFetched."""
+    """Write the body of the response to the file `target`. Raises NotFetched if no 200 comes within the limits."""
     limit = aiohttp.ClientTimeout(total=limit_seconds)
     try:
         async with (

@@ -1,6 +1,6 @@
 """The workers of a simulator: tasks on the server's event loop, threads for pictures, and a folder for files.
 
-All of them end with the server. This module must not know what a job is, nor what it costs.
+Tasks, threads and the folder end when the server ends. This module must not know what a job is or what it costs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WRONG_PIXELS = 16
 
 
 class HasFile(Protocol):
-    """A job or generation that ends with a picture."""
+    """A job or generation that makes a picture. `file` is None until the picture is finished."""
 
     file: ResultFile | None
 
@@ -34,23 +34,23 @@ AnyHasFile = TypeVar("AnyHasFile", bound=HasFile)
 
 
 class JobWorkers:
-    """The tasks and threads that end with the server, and the folder they write to."""
+    """Runs the tasks and threads of one server. They write to `directory` and are stopped by `close`."""
 
     def __init__(self, name: str, directory: Path, trust: ssl.SSLContext | bool) -> None:
-        """`trust` is the result of `input_fetching.tls_trust`."""
+        """Start the threads. `name` is in their names. `trust` must come from `input_fetching.tls_trust`."""
         self.directory = directory
         self._trust = trust
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix=name)
 
     def start(self, job: Coroutine[Any, Any, None]) -> None:
-        """Run a job in the background."""
+        """Run a coroutine as a task in the background, until it ends or `close` cancels it."""
         task = asyncio.get_running_loop().create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def fetch(self, url: str, target: Path, limit_seconds: float, limit_bytes: int) -> None:
-        """Write the response of a URL to a file. Raises NotFetched."""
+        """Fetch a URL and write the body of the response to the file `target`. Raises NotFetched if that fails."""
         await fetch(url, target, limit_seconds, limit_bytes, self._trust)
 
     async def run_in_thread(self, function: Callable[[], Output]) -> Output:
@@ -58,8 +58,9 @@ class JobWorkers:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
     async def make_picture(self, source: Path, recipe: Recipe, *, wrong_size: bool) -> ResultFile:
-        """Make a picture by the recipe, under a unique file name. With `wrong_size`, make it 16 pixels wider and
-        higher.
+        """Make a picture by the recipe and store it under a unique file name.
+
+        With `wrong_size`, the picture is 16 pixels wider and higher than the recipe says.
         """
         if wrong_size:
             recipe = replace(recipe, width=recipe.width + _WRONG_PIXELS, height=recipe.height + _WRONG_PIXELS)
@@ -67,7 +68,7 @@ class JobWorkers:
         return await self.run_in_thread(partial(make_result, source, target, recipe))
 
     async def close(self) -> None:
-        """Stop every job."""
+        """Cancel every task and end the threads."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -75,11 +76,11 @@ class JobWorkers:
 
 
 def find_by_file_name(name: str, candidates: Iterable[AnyHasFile]) -> AnyHasFile | None:
-    """Return the candidate whose picture has that file name, or None."""
+    """Return the candidate whose picture has the file name `name`, or None."""
     return next((one for one in candidates if one.file is not None and one.file.path.name == name), None)
 
 
 async def sleep_until(moment: float) -> None:
-    """Wait until a Unix time; never return early."""
+    """Wait until the Unix time `moment`. The call never returns earlier."""
     while (left := moment - time.time()) > 0:
         await asyncio.sleep(left)

@@ -1,7 +1,6 @@
-"""Presigned result links: each is valid for one method, one file and a limited time, without a key.
+"""Presigned result links. Each link works without a key, for one HTTP method, one file and a limited time.
 
-A link is bound to its method, as presigned URLs of S3 are: a GET link does not answer HEAD. This module must not look
-at jobs or files.
+A link for GET does not work for HEAD, as with presigned URLs of S3. This module must not look at jobs or files.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from urllib.parse import urlencode
 
 
 class PresignedUrls:
-    """Create and check links with a secret that lives as long as the server."""
+    """Creates and checks links. They are signed with a secret that lasts as long as the server runs."""
 
     def __init__(self, lifetime_seconds: float) -> None:
         self._secret = secrets.token_bytes(32)
@@ -25,7 +24,7 @@ class PresignedUrls:
         return int(time.time() + self._lifetime_seconds)
 
     def create(self, origin: str, method: str, name: str, expires: int) -> str:
-        """Return the full URL for one method on one result file."""
+        """Return the full URL of the result file `name` for one HTTP method. `expires` is a Unix second."""
         query = urlencode(
             {
                 "expires": expires,
@@ -35,7 +34,7 @@ class PresignedUrls:
         return f"{origin}/results/{name}?{query}"
 
     def is_valid(self, method: str, name: str, expires: str, signature: str) -> bool:
-        """Say whether this server created the link for this method and file, and whether it is still valid."""
+        """Return True if this server created the link for this method and file, and the link has not expired."""
         if not hmac.compare_digest(self._signature(method, name, expires).encode(), signature.encode()):
             return False
         return time.time() < int(expires)

@@ -1,6 +1,6 @@
-"""The two ways a request ends without a normal answer: refused with an error status, or the connection is cut.
+"""The two ways in which a request ends without a normal answer: an error status, or a connection that is cut.
 
-The vendor's package decides the body of a refusal.
+The vendor's package decides the body of an error answer.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from darkroom_local.simulators.framework.request_journal import Entry
 
 
 class Refusal(Exception):
-    """The request gets an error status. Without a message, the vendor's usual one is sent.
+    """The request is answered with an error status. Without a message, the vendor's usual message for the status is sent.
 
-    `entry` is the journal's entry of the refused request, for vendors that name the request in their errors.
+    `entry` is the refused request's entry in the journal. Some vendors name the request in their error answers.
     """
 
     def __init__(self, status: int, message: str | None = None) -> None:
@@ -22,4 +22,4 @@ class Refusal(Exception):
 
 
 class ConnectionCut(Exception):
-    """The simulator cut the connection on purpose; there is no answer."""
+    """The simulator cut the connection on purpose, so the client gets no answer."""

@@ -1,7 +1,8 @@
-"""The record of what arrived: one entry for each request, and one for each accepted paid submit.
+"""The journal of a simulator. It has one entry for each request, and one for each paid submit that was accepted.
 
-An entry is opened when the request arrives and completed when it is answered, so it also shows requests that were cut
-off. It must never hold a key. It only says which header carried a key, and whether the key was right.
+The entry of a request is opened when the request arrives and completed when the answer is sent. So the journal also shows
+requests that were cut off. An entry must never hold a key. It only says which header carried a key, and whether the key
+was right.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Any
 from aiohttp import web
 
 Entry = dict[str, Any]
-# Returns the header that carried a key, and whether that is the right header with the right key.
+# A function that returns the name of the header that carried a key, and whether header and key are both right.
 KeyCheck = Callable[[web.Request], tuple[str | None, bool]]
 
 
 def check_bearer_key(request: web.Request, api_key: str) -> tuple[str | None, bool]:
-    """Say whether an Authorization header was sent, and whether it carries the right key."""
+    """Return "authorization" if this header was sent, else None, and whether the header carries the right bearer key."""
     header = request.headers.get("Authorization")
     if header is None:
         return None, False
@@ -29,11 +30,13 @@ def check_bearer_key(request: web.Request, api_key: str) -> tuple[str | None, bo
 
 
 class RequestJournal:
-    """Requests and paid submits, oldest first. Any thread may read them."""
+    """Holds the entries of requests and paid submits, oldest first. Any thread may read them."""
 
     def __init__(self, key_check: KeyCheck, subject_field: str, id_fields: Sequence[str]) -> None:
-        """`subject_field` is the field that says what a request is about. `id_fields` are further fields, for the
-        vendor's ids.
+        """Start an empty journal.
+
+        `subject_field` is the entry's field for the subject, the name or URL of the request's picture. `id_fields` are
+        further fields for the ids that the vendor gives.
         """
         self._lock = threading.Lock()
         self._key_check = key_check
@@ -43,7 +46,7 @@ class RequestJournal:
         self.subject_field = subject_field
 
     def open_entry(self, request: web.Request, operation: str) -> Entry:
-        """Start the entry of a request that has just arrived."""
+        """Add an entry for a request that has just arrived, and return it. The caller completes it later."""
         header, matched = self._key_check(request)
         length = request.headers.get("Content-Length")
         entry: Entry = {

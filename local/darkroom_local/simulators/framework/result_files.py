@@ -1,7 +1,7 @@
-"""Result files behind presigned links: GET, HEAD, ranges, preconditions and faulty transfers.
+"""Serve result files behind presigned links: GET, HEAD, ranges, preconditions and transfers with injected faults.
 
-No key is needed here. If a client sends one all the same, the journal notes it as leaked. This module must not create
-links or change jobs.
+No key is needed here. If a client sends a key anyway, the journal notes that the key has leaked. This module must not
+create links or change jobs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FILLER = b"This is not the picture you are looking for.\n"
 
 @dataclass(frozen=True)
 class Span:
-    """The bytes to send, from the first to the last, and whether the client asked for a range."""
+    """The positions of the first and last byte to send. `partial` says whether the client asked for a range."""
 
     first: int
     last: int
@@ -45,7 +45,7 @@ async def result(exchange: AnyExchange) -> web.StreamResponse:
     file = await _file_of(exchange)
     wanted = request.headers.get("If-Match")
     if wanted is not None and wanted != "*" and file.etag not in _listed(wanted):
-        raise Refusal(412, "The file is another one by now.")
+        raise Refusal(412, "The file no longer matches the ETag in If-Match.")
     span = _span(request, file)
     headers = {
         "ETag": file.etag,
@@ -72,7 +72,7 @@ async def _file_of(exchange: AnyExchange) -> ResultFile:
     query = request.query
     good = exchange.state.links.is_valid(request.method, name, query.get("expires", ""), query.get("signature", ""))
     if exchange.take_fault("expired") is not None or not good:
-        raise Refusal(403, "The link has expired or was never valid.")
+        raise Refusal(403, "The link has expired, or its signature is wrong. Ask for a new link.")
     if found.file is None:
         raise Refusal(404)
     return found.file
@@ -83,7 +83,7 @@ def _listed(header: str) -> list[str]:
 
 
 def _span(request: web.Request, file: ResultFile) -> Span | None:
-    """Return the span to send; None when the range lies outside the file."""
+    """Return the bytes to send, or None if the requested range lies outside the file."""
     whole = Span(0, file.size_bytes - 1, partial=False)
     match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     if match is None or not (match[1] or match[2]):
@@ -130,7 +130,7 @@ def _filler(position: int, length: int) -> bytes:
 
 
 def _close_after_sending(exchange: AnyExchange) -> None:
-    """Close the connection after the bytes written so far are sent."""
+    """Close the connection once the bytes that were written so far have been sent."""
     if exchange.request.transport is not None:
         exchange.request.transport.close()
     exchange.entry["aborted"] = True

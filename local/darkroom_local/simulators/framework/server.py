@@ -1,6 +1,6 @@
-"""A running simulator: it serves a vendor's routes, either on a thread or blocking.
+"""The server of a simulator. It serves the routes of a vendor, either on its own thread or in the foreground.
 
-It speaks plain HTTP and binds to the loopback address by default.
+It speaks plain HTTP and listens on the loopback address by default.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _SHARED_ROUTES: tuple[Route[SimulatorState], ...] = (
 
 
 def _bound(state: AnyState, operation: str, handler: Handler[AnyState]) -> Callable[..., Any]:
-    """Wrap a handler: open a journal entry, check the key, apply faults, and turn refusals into error answers."""
+    """Wrap a handler. The wrapper opens a journal entry, checks the key, applies faults and turns refusals into answers."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         entry = state.journal.open_entry(request, operation)
@@ -75,15 +75,16 @@ def _bound(state: AnyState, operation: str, handler: Handler[AnyState]) -> Calla
 
 
 class Simulator(ABC, Generic[AnyState, AnySettings]):
-    """A simulator that runs on its own thread inside a `with` block: `with XSimulator(api_key="k") as sim: ...`."""
+    """A simulator that runs on its own thread inside a `with` block, as in `with XSimulator(api_key="k") as sim:`."""
 
-    name: ClassVar[str]  # names the threads and the folder
+    name: ClassVar[str]  # is part of the names of the threads and the folder
     base_path: ClassVar[str]
     supported_faults: ClassVar[SupportedFaults]
-    subject_field: ClassVar[str]  # the journal's field that says what a request is about
-    id_fields: ClassVar[tuple[str, ...]]  # further fields of the journal, for the vendor's ids
+    subject_field: ClassVar[str]  # the journal's field for the name or URL of the request's picture
+    id_fields: ClassVar[tuple[str, ...]]  # further fields of the journal for the ids that the vendor gives
     settings_class: type[AnySettings]
-    routes: Sequence[Route[AnyState]]  # the vendor's endpoints; the server adds results, control and a 404 for the rest
+    # The vendor's endpoints. The server adds those for results and control, and answers 404 for all other paths.
+    routes: Sequence[Route[AnyState]]
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class Simulator(ABC, Generic[AnyState, AnySettings]):
         faults: Iterable[Fault | str] = (),
         **settings: Any,
     ) -> None:
-        """Further keyword arguments are fields of the vendor's settings class."""
+        """Prepare the simulator. The port 0 means any free port. `settings` are fields of the vendor's settings class."""
         self.settings = self.settings_class(api_key=api_key, faults=self.supported_faults.read(faults), **settings)
         self.host, self.port = host, port
         self.faults = Faults(self.supported_faults)
@@ -109,21 +110,21 @@ class Simulator(ABC, Generic[AnyState, AnySettings]):
 
     @abstractmethod
     def make_state(self, workers: JobWorkers) -> AnyState:
-        """Return new state that uses these workers. Called on the server's event loop."""
+        """Return a new state object that uses these workers. The server calls this on its event loop."""
 
     def check_key(self, request: web.Request) -> tuple[str | None, bool]:
-        """Return the header that carried a key, and whether that is the right header with the right key."""
+        """Return the name of the header that carried a key (None if no header did), and whether header and key are right."""
         return check_bearer_key(request, self.settings.api_key)
 
     @property
     def origin(self) -> str:
-        """Return the scheme, host and port."""
+        """Return the scheme, host and port of the server, as the start of a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def base_url(self) -> str:
-        """Return the base URL that a client is configured with."""
+        """Return the base URL that a client must be configured with."""
         return self.origin + self.base_path
 
     @property
@@ -133,7 +134,7 @@ class Simulator(ABC, Generic[AnyState, AnySettings]):
 
     @property
     def submits(self) -> list[dict[str, Any]]:
-        """Return every accepted paid submit so far, oldest first."""
+        """Return every paid submit that was accepted so far, oldest first."""
         return self.journal.submits()
 
     def __enter__(self) -> Self:
@@ -141,7 +142,7 @@ class Simulator(ABC, Generic[AnyState, AnySettings]):
         self._thread = threading.Thread(target=self._serve_thread, args=(started,), name=self.name, daemon=True)
         self._thread.start()
         if not started.wait(_START_LIMIT_SECONDS):
-            raise TimeoutError("the simulator did not start")
+            raise TimeoutError(f"the simulator did not start within {_START_LIMIT_SECONDS:g} s")
         if self._failure is not None:
             raise self._failure
         return self
@@ -167,7 +168,7 @@ class Simulator(ABC, Generic[AnyState, AnySettings]):
             started.set()
 
     async def run(self, on_ready: Callable[[], None]) -> None:
-        """Serve until `stop` is called."""
+        """Serve until `stop` is called. `on_ready` is called once the port is open."""
         self._loop = asyncio.get_running_loop()
         async with self._listening():
             on_ready()
@@ -179,7 +180,7 @@ class Simulator(ABC, Generic[AnyState, AnySettings]):
 
     @classmethod
     def serve(cls, *, on_ready: Callable[[str], None] | None = None, **options: Any) -> None:
-        """Serve until SIGTERM or SIGINT; this blocks. `on_ready` receives the base URL when the port is open."""
+        """Serve in the foreground until SIGTERM or SIGINT arrives. `on_ready` gets the base URL once the port is open."""
         simulator = cls(**options)
 
         def ready() -> None:

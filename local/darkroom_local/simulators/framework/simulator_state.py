@@ -1,6 +1,6 @@
-"""Everything that the parts of one running simulator share.
+"""The state that all requests to one running simulator share, and the settings of a simulator.
 
-A vendor's state class extends this one with its jobs and its error answers. It must not know routes.
+The state class of each vendor extends the one here with the vendor's jobs and error answers. It must not know routes.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from darkroom_local.simulators.framework.request_journal import Entry, RequestJo
 
 @dataclass(frozen=True)
 class SimulatorSettings:
-    """How a simulator is set up."""
+    """The settings of one simulator."""
 
     api_key: str
-    speed: float = 1.0
+    speed: float = 1.0  # how many times faster than the vendor the simulated time runs
     available_credits: int = 10_000
     faults: tuple[Fault, ...] = ()
     authorities: Path | None = None  # certificates to trust for inputs fetched by https; None means OpenSSL's default
 
     def __post_init__(self) -> None:
         if self.speed <= 0:
-            raise ValueError("speed is above zero")
+            raise ValueError("speed must be above zero")
 
 
 @dataclass(frozen=True)
 class FoundResult:
-    """What a result link leads to: the file if it exists, and what the request is about."""
+    """The file that a result link leads to (None if it does not exist), and the subject: the name or URL of the input."""
 
     file: ResultFile | None
     subject: str | None
@@ -45,7 +45,7 @@ class FoundResult:
 
 @dataclass
 class SimulatorState(ABC):
-    """The parts that live longer than one request."""
+    """Holds what all requests of one simulator share: the account, fault rules, journal, links and workers."""
 
     account: Account
     faults: Faults
@@ -59,9 +59,9 @@ class SimulatorState(ABC):
 
     @abstractmethod
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the result file of that name. May note in the journal's entry which job it belongs to."""
+        """Return the result called `name`. The method may write the id of the result's job into the journal's entry."""
 
     def admit(self, entry: Entry) -> None:
-        """Refuse a request whose key is missing or wrong."""
+        """Raise Refusal if the key of the request is missing or wrong."""
         if not entry["key_matched"]:
             raise Refusal(401)

@@ -1,7 +1,7 @@
-"""The endpoints that start, show or cancel a generation: enqueue, edit, status, cancel.
+"""The handlers of the endpoints that start, show or cancel a generation: enqueue, edit, status and cancel.
 
-Each handler calls `begin` as soon as it knows which input the request is about, so that a fault rule can match that
-input. Lists, the model and results are in other modules.
+Each handler calls `begin` as soon as it knows which input the request is about, because a fault rule may apply to one
+input only. Lists, the model and results are in other modules.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from darkroom_local.simulators.oxen.simulator_state import OxenExchange, take_mi
 
 
 async def submit(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer POST /ai/queue. Only a few checks run now; the others run with the generation."""
+    """Answer POST /ai/queue. Only a few checks run now. The other checks run when the generation starts."""
     request = read_request(await _body(exchange), exchange.state.settings.rules)
     if exchange.has_fault("error_in_200"):
         return _error_in_200()
@@ -44,7 +44,7 @@ async def submit(exchange: OxenExchange) -> web.StreamResponse:
 
 
 async def edit(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer POST /ai/images/edit when the picture is finished. All checks run first."""
+    """Answer POST /ai/images/edit. All checks run at once, and the answer comes when the picture is finished."""
     request = read_request(await _body(exchange), exchange.state.settings.rules)
     if exchange.has_fault("error_in_200"):
         return _error_in_200()
@@ -75,16 +75,17 @@ async def status(exchange: OxenExchange) -> web.StreamResponse:
 
 
 async def cancel(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer DELETE /ai/queue/{generation_id}. A generation that has ended is not changed, and the answer is the
-    same.
-    """
+    """Answer DELETE /ai/queue/{generation_id}. A generation that has ended does not change, but the answer is the same."""
     job = await _found(exchange)
     exchange.state.jobs.cancel(job)
     return web.json_response({"status": "success", "generation_id": job.generation_id})
 
 
 async def _found(exchange: OxenExchange) -> Job:
-    """Return the generation that the path names, after the early faults. Raises Refusal 404 if there is none."""
+    """Return the generation that the path names. Raises Refusal 404 if there is none.
+
+    Injected faults that strike before any work are carried out first.
+    """
     generation_id = exchange.request.match_info["generation_id"]
     job = exchange.state.jobs.find(generation_id)
     exchange.entry["generation_id"] = generation_id
@@ -95,7 +96,10 @@ async def _found(exchange: OxenExchange) -> Job:
 
 
 async def _body(exchange: OxenExchange) -> Any:
-    """Return the body, after the early faults; None if it is not JSON."""
+    """Return the JSON body, or None if the body is not JSON.
+
+    Injected faults that strike before any work are carried out first.
+    """
     try:
         body = json.loads(await exchange.request.text())
     except web.HTTPRequestEntityTooLarge:
@@ -107,7 +111,7 @@ async def _body(exchange: OxenExchange) -> Any:
 
 
 def _error_in_200() -> web.Response:
-    """Return an error with the status of a success, as one client has seen it. Nothing is accepted."""
+    """Return an answer with status 200 whose body is an error, as one client has seen it. Nothing is accepted."""
     refused = error_response(Refusal(402))
     return web.Response(body=refused.body, content_type="application/json")
 
@@ -118,7 +122,7 @@ def _reserve(exchange: OxenExchange, request: GenerationRequest) -> None:
 
 
 def _accept(exchange: OxenExchange, request: GenerationRequest, *, listed: bool) -> Job:
-    """Start one generation and record it as paid. `query` is the query of the input's URL."""
+    """Start one generation and record it as paid. The journal's field `query` holds the query of the input's URL."""
     state = exchange.state
     job = state.jobs.accept(request, state.settings.price(request.model), take_misbehaviour(exchange), listed=listed)
     state.journal.record_submit(

@@ -1,4 +1,4 @@
-"""The read-only endpoints: the queue, the history, the model, a result under the API's host, and events.
+"""The handlers of the read-only endpoints: the queue, the history, the models, results under the API's host, and events.
 
 Nothing here starts, ends or charges a generation.
 """
@@ -31,11 +31,11 @@ from darkroom_local.simulators.oxen.published_facts import (
 )
 from darkroom_local.simulators.oxen.simulator_state import OxenExchange
 
-_FOLDERS = (("repo", "repo"), ("directory", "folder"))  # the field's name after `target_`, and the name in the query
+_FOLDERS = (("repo", "repo"), ("directory", "folder"))  # (field of a request without `target_`, parameter of the query)
 
 
 async def listing(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer GET /ai/queue: all active generations, or all with one status."""
+    """Answer GET /ai/queue with all active generations, or with all that have the `status` in the query."""
     await exchange.begin()
     jobs = _chosen(exchange, ACTIVE)
     echo = exchange.state.settings.echo_input and not exchange.has_fault("no_echo")
@@ -45,7 +45,7 @@ async def listing(exchange: OxenExchange) -> web.StreamResponse:
 
 
 async def history(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer GET /ai/generations: all generations of any time, in pages, with their cost."""
+    """Answer GET /ai/generations with pages of all generations so far and their cost."""
     await exchange.begin()
     jobs = _chosen(exchange, STATUSES)
     page, size = (
@@ -96,7 +96,7 @@ async def model(exchange: OxenExchange) -> web.StreamResponse:
 
 
 async def models(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer GET /ai/models: every model."""
+    """Answer GET /ai/models with every model."""
     await exchange.begin()
     settings = exchange.state.settings
     entries = [
@@ -106,7 +106,7 @@ async def models(exchange: OxenExchange) -> web.StreamResponse:
 
 
 async def file(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer GET of a result under the API's own host: redirect a client with the key to a presigned link."""
+    """Answer GET of a result under the API's own host. A client that sends the key is redirected to a presigned link."""
     name = exchange.request.match_info["name"]
     job = exchange.state.jobs.find_by_file(name)
     exchange.entry["generation_id"] = job.generation_id if job and job.listed else None
@@ -118,7 +118,7 @@ async def file(exchange: OxenExchange) -> web.StreamResponse:
 
 
 async def events(exchange: OxenExchange) -> web.StreamResponse:
-    """Answer GET /events: server-sent events until the client disconnects, with regular comments as keep-alive."""
+    """Answer GET /events with server-sent events until the client disconnects. Comments are sent to keep the connection."""
     state = exchange.state
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     queue = state.listeners.join()
@@ -141,7 +141,7 @@ def _result(exchange: OxenExchange, job: Job) -> str | None:
 
 
 def _chosen(exchange: OxenExchange, statuses: Sequence[str]) -> list[Job]:
-    """Return the generations that match the query. Without a status in the query, `statuses` apply."""
+    """Return the generations that match the query. If the query has no status, those in `statuses` match."""
     query = exchange.request.query
     _one_of(exchange, "status", STATUSES)
     media_type = _one_of(exchange, "media_type", MEDIA_TYPES)

@@ -1,7 +1,8 @@
 """The error answers, in the two published shapes.
 
-Most errors are `{error: {type, title, detail?}, status: "error", status_message}`. Where a page shows a bare message,
-the error is `{error: {message}}`. The pages name four types; those for 402, 403 and 429 are assumed.
+Most errors have the shape `{error: {type, title, detail?}, status: "error", status_message}`. Where the vendor's page shows
+only a message, the shape is `{error: {message}}`. The pages name four error types. The types for 402, 403 and 429 are
+assumed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _OTHERWISE = ("unknown_error", "Something went wrong")
 
 
 class PlainRefusal(Refusal):
-    """A refusal whose body is only a message."""
+    """The request is refused with the short body `{error: {message}}`."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status, message)
@@ -35,7 +36,7 @@ class PlainRefusal(Refusal):
 
 
 def error_response(refusal: Refusal) -> web.Response:
-    """Return the response for a refusal."""
+    """Return the error answer for a refusal."""
     if isinstance(refusal, PlainRefusal):
         return web.json_response({"error": {"message": refusal.words}}, status=refusal.status)
     name, title = TYPES.get(refusal.status, _OTHERWISE)

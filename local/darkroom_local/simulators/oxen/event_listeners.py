@@ -1,4 +1,4 @@
-"""The clients that listen to events now. Events are not kept for clients that connect later.
+"""Send events to the clients that are connected now. Events are not kept for clients that connect later.
 
 A cancelled generation and a synchronous call cause no event.
 """
@@ -12,23 +12,23 @@ from darkroom_local.simulators.oxen.published_facts import CANCELLED
 
 
 class EventListeners:
-    """The connected clients, each with a queue of the events it has not read."""
+    """Holds one queue for each connected client, with the events that the client has not read."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Queue[Job]] = set()
 
     def notify(self, job: Job) -> None:
-        """Send a generation that ended to every listener."""
+        """Put a generation that has ended into the queue of every client, unless it causes no event."""
         if job.listed and job.status != CANCELLED:
             for queue in self._waiting:
                 queue.put_nowait(job)
 
     def join(self) -> asyncio.Queue[Job]:
-        """Add a listener."""
+        """Add a client. Return the queue from which it reads events."""
         queue: asyncio.Queue[Job] = asyncio.Queue()
         self._waiting.add(queue)
         return queue
 
     def leave(self, queue: asyncio.Queue[Job]) -> None:
-        """Remove a listener."""
+        """Remove the client that reads from this queue."""
         self._waiting.discard(queue)

@@ -1,4 +1,4 @@
-"""The JSON forms of a generation: a row of the queue, a row of the history, and an event.
+"""Return the JSON forms of a generation: a row of the queue, a row of the history, and an event.
 
 Nothing here changes a generation. Each answer contains a new link to the result.
 """
@@ -25,16 +25,16 @@ FILE_PATH = "/api/repos/{namespace}/generations/file/main/{name}"
 
 
 class ResultUrls:
-    """The URLs of results: presigned links, or URLs under the API's host that need the key first."""
+    """Makes the URLs of results. They are presigned links, or URLs under the API's host that need the key."""
 
     def __init__(self, links: PresignedUrls, *, wants_key: bool, host: str | None) -> None:
-        """`host` replaces the called host in presigned links; the port stays."""
+        """Keep the settings. `host` replaces the host in presigned links, but not the port. None changes nothing."""
         self._links = links
         self._wants_key = wants_key
         self._host = host
 
     def result(self, origin: URL, job: Job) -> str | None:
-        """Return the result's URL as the vendor gives it; None until there is a result."""
+        """Return the result's URL as the vendor gives it, or None as long as there is no result."""
         if job.file is None or job.status != SUCCEEDED:
             return None
         name = job.file.path.name
@@ -43,7 +43,7 @@ class ResultUrls:
         return self.presigned(origin, name)
 
     def presigned(self, origin: URL, name: str) -> str:
-        """Return a link that works for a limited time without a key."""
+        """Return a link to the result file `name` that works without a key for a limited time."""
         store = origin.with_host(self._host) if self._host else origin
         return self._links.create(str(store), "GET", name, self._links.expiry())
 
@@ -53,7 +53,7 @@ def queue_row(
 ) -> dict[str, Any]:
     """Return a row of the queue.
 
-    With `echo` it also contains what the model was given; with `null_input`, the input in it is null.
+    With `echo`, the row also contains the parameters that were submitted. With `null_input`, the input among them is null.
     """
     unknown_status = unknown_status or (job.misbehaviour.unknown_status and job.is_active)
     published = {
@@ -75,14 +75,14 @@ def queue_row(
 def history_row(
     job: Job, result_url: str | None, *, echo: bool, null_input: bool = False, priced: bool = True
 ) -> dict[str, Any]:
-    """Return a row of the history: a row of the queue, with its cost as decimal text and its user."""
+    """Return a row of the history. It is a row of the queue that also has the cost, as decimal text, and the user."""
     cost = dollars(job.units) if job.status == SUCCEEDED and priced else None
     whose = {"user_id": None, "username": NAMESPACE, "user_image": None}
     return {**queue_row(job, result_url, echo=echo, null_input=null_input), "cost": cost, **whose}
 
 
 def event_body(job: Job, result_url: str | None) -> dict[str, Any]:
-    """Return the event of a generation that ended."""
+    """Return the event for a generation that has ended."""
     news = {"generation_id": job.generation_id, "status": job.status, "media_type": MEDIA_TYPE}
     if job.status == SUCCEEDED:
         return {**news, "model": job.request.model, "url": result_url}
@@ -90,7 +90,7 @@ def event_body(job: Job, result_url: str | None) -> dict[str, Any]:
 
 
 def dollars(units: int) -> str:
-    """Return the units as a decimal number of US dollars, as text."""
+    """Return the value of the units in US dollars, as decimal text."""
     return str(Decimal(units) / UNITS_PER_USD)
 
 

@@ -1,7 +1,7 @@
-"""Generations: their states, times and charges, and the store that runs them.
+"""The generations of the simulator, with their states, times and charges, and the store that runs them.
 
 A generation is queued, then processing, then succeeded, failed or cancelled. While it runs, it checks its parameters,
-fetches its input and makes its picture. Only a generation that succeeds is charged. A synchronous call runs the same
+fetches its input and makes its picture. Only a generation that succeeds is charged. A synchronous call runs in the same
 way, but no list shows it. All state changes happen on the server's event loop, so no lock is needed.
 """
 
@@ -46,7 +46,7 @@ FAULT_MESSAGE = "The model failed to produce a result"
 
 @dataclass(frozen=True)
 class Limits:
-    """What the store allows, and how fast simulated time runs."""
+    """The limits that the store applies to each generation, and how many times faster the simulated time runs."""
 
     speed: float
     rules: Mapping[str, Rules]  # model → rules of its parameters
@@ -57,7 +57,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """The faults of one generation, fixed when it is accepted."""
+    """The injected faults of one generation. They are decided when the generation is accepted."""
 
     ending: str = SUCCEEDED
     late_seconds: float = 0.0
@@ -70,9 +70,10 @@ class Misbehaviour:
 
 @dataclass
 class Job:
-    """One accepted generation and its progress. Times are Unix seconds; `units` is its price.
+    """One accepted generation and its progress. Times are Unix seconds. `units` is its price.
 
-    `is_input_unusable` says that it failed because of what the client gave.
+    `listed` is False for a synchronous call. `is_input_unusable` says that the generation failed because of its parameters
+    or its picture.
     """
 
     generation_id: str
@@ -91,15 +92,15 @@ class Job:
 
     @property
     def is_active(self) -> bool:
-        """Say whether it may still change."""
+        """Return whether the generation is queued or processing, so that its status may still change."""
         return self.status in ACTIVE
 
 
 class JobStore:
-    """Every generation of the account, newest last."""
+    """Holds and runs every generation of the account. The newest generation comes last."""
 
     def __init__(self, account: Account, workers: JobWorkers, limits: Limits, notify: Callable[[Job], None]) -> None:
-        """`notify` is called with each generation that ended, unless a client cancelled it."""
+        """Start an empty store. `notify` is called with each generation that has ended, unless a client cancelled it."""
         self._account = account
         self._workers = workers
         self._limits = limits
@@ -107,29 +108,29 @@ class JobStore:
         self._jobs: dict[str, Job] = {}
 
     def accept(self, request: GenerationRequest, units: int, misbehaviour: Misbehaviour, *, listed: bool = True) -> Job:
-        """Start a generation whose units are already reserved."""
+        """Start a generation whose units are already reserved on the account."""
         job = Job(str(uuid.uuid4()), request, units, misbehaviour, listed, time.time())
         self._jobs[job.generation_id] = job
         self._workers.start(self._run(job))
         return job
 
     def find(self, generation_id: str) -> Job | None:
-        """Return the generation of that id, or None. Synchronous calls are not found."""
+        """Return the generation with this id, or None. Synchronous calls are not found."""
         job = self._jobs.get(generation_id)
         return job if job is not None and job.listed else None
 
     def find_by_file(self, name: str) -> Job | None:
-        """Return the generation whose picture has that file name, or None."""
+        """Return the generation whose picture has this file name, or None."""
         return find_by_file_name(name, self._jobs.values())
 
     def shown(self) -> list[Job]:
-        """Return the generations that the lists show now, newest first."""
+        """Return the generations that the client's lists show now, newest first."""
         now = time.time()
         jobs = reversed(self._jobs.values())
         return [job for job in jobs if job.listed and job.enqueued + job.misbehaviour.list_lag_seconds <= now]
 
     def cancel(self, job: Job) -> None:
-        """Cancel a generation that is still active. One that has ended does not change."""
+        """Cancel a generation that is still active. A generation that has ended does not change."""
         if job.is_active:
             self._end(job, CANCELLED)
 
@@ -153,14 +154,14 @@ class JobStore:
             self._notify(job)
 
     async def _make(self, job: Job, source: Path) -> ResultFile:
-        """Return the finished picture when the simulated time is over."""
+        """Make the picture, and return it once the simulated time is over. Raises UnusableInput if it cannot be made."""
         parameters = check_parameters(job.request.params, self._limits.rules[job.request.model])
         await sleep_until(time.time() + job.misbehaviour.fetch_late_seconds)
         await self._fetch(parameters, source)
         recipe = await self._workers.run_in_thread(partial(recipe_for, parameters, source))
         if recipe.size_mp > self._limits.output_mp:
             raise UnusableInput(
-                f"The output would have {recipe.size_mp:.1f} megapixels; {self._limits.output_mp:g} is the limit"
+                f"The output would have {recipe.size_mp:.1f} megapixels; the limit is {self._limits.output_mp:g}"
             )
         try:
             file = await self._workers.make_picture(source, recipe, wrong_size=job.misbehaviour.wrong_size)
@@ -185,7 +186,10 @@ class JobStore:
 
 
 def _complaint(reason: str, url: str) -> str:
-    """Return why the input was not fetched. It is worded as published for a URL that refuses, and names the full URL."""
+    """Return the error message for an input that could not be fetched from `url`.
+
+    If the URL answered with an error status, the message is the published one, which contains the full URL.
+    """
     _, found, digits = reason.partition("status ")
     if not found:
         return f"Could not download the image ({reason}) for url: {url}"

@@ -1,7 +1,7 @@
-"""Read the four published input formats, so that the shared code can process them.
+"""Read input pictures in the four published formats, so that the shared code can process them.
 
-JPEG and PNG are used as they are. GIF and WebP are converted to PNG first; an animation gives its first frame. Any
-other format is refused, TIFF too. This module must not know of jobs or HTTP.
+JPEG and PNG are used as they are. GIF and WebP are converted to PNG first, and only the first frame of an animation is
+used. Any other format is refused, also TIFF. This module must not know of jobs or HTTP.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _NOT_TAKEN = f"The image must be {', '.join(INPUT_FORMATS[:-1])}, or {INPUT_FORM
 
 
 def recipe_for(parameters: CheckedParameters, source: Path) -> Recipe:
-    """Return the recipe for a fetched picture. May rewrite the file as PNG. This blocks.
+    """Return the recipe for a fetched picture. The file `source` may be rewritten as a PNG.
 
-    Raises UnusableInput if the picture is in another format.
+    The function blocks, so run it in a worker thread. Raises UnusableInput if the picture has no accepted format.
     """
     header = _header(source)
     return Recipe(

@@ -1,7 +1,8 @@
-"""The description of a model at GET /ai/models/{id}: its price and its schema.
+"""Describe a model as GET /ai/models/{id} does, with its price and its schema.
 
-The schema is the vendor's own as of 2026-09 for the first model; the settings may narrow its choices or rename its field. The
-checks of a request must not read this module: they have the same facts from `published_facts`.
+For the first model, the schema is the one that the vendor had in 2026-09. The simulator's settings may allow fewer words for
+a choice and rename the field that holds the schema. The checks of requests must not read this module, because they take the
+same facts from `published_facts`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from darkroom_local.simulators.oxen.published_facts import (
 )
 from darkroom_local.simulators.oxen.request_checks import Rules
 
-_CREATED = 1_750_000_000  # Unix time, assumed
+_CREATED = 1_750_000_000  # a Unix time; assumed
 
 
 def model_entry(model: str, price_units: int, rules: Rules, schema_field: str) -> dict[str, Any]:
-    """Return the model object. The price is in US dollars for each image."""
+    """Return the JSON form of a model. Its `cost_per_image` is in US dollars; `price_units` is in units of 0.0001 dollars."""
     return {
         "id": model,
         "object": "model",

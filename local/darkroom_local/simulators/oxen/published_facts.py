@@ -1,9 +1,9 @@
-"""What the vendor publishes, as data; and separately, what is assumed where the vendor is silent.
+"""The facts that the vendor publishes, as data. Where the vendor says nothing, assumed facts follow in their own section.
 
-Sources, as of 2026-11: docs.oxen.ai, pages Topaz Image Upscaler, Async Queue, Image Editing, Models and Inference API
-Overview, and the OpenAPI file of hub.oxen.ai (0.243). This module holds facts only. It must not read requests or
-touch pictures, and it must not import the application: a simulator that shared the application's tables would repeat
-its mistakes.
+The sources, read in 2026-11, are docs.oxen.ai with the pages Topaz Image Upscaler, Async Queue, Image Editing, Models and
+Inference API Overview, and the OpenAPI file of hub.oxen.ai (0.243). This module holds facts only. It must not read requests
+or touch pictures. It must not import the application either, because a simulator that shared the application's tables would
+repeat the application's mistakes.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ QUEUED, PROCESSING, SUCCEEDED, FAILED, CANCELLED = "queued", "processing", "succ
 STATUSES = (QUEUED, PROCESSING, SUCCEEDED, FAILED, CANCELLED)
 ACTIVE = (QUEUED, PROCESSING)
 MEDIA_TYPES = ("image", "video")
-GENERATIONS_HIGHEST = 4  # of one submit
+GENERATIONS_HIGHEST = 4  # the most generations that one submit may ask for
 PAGE_SIZE_DEFAULT, PAGE_SIZE_HIGHEST = 50, 1_000
-AS_URL, AS_BASE64 = "url", "b64_json"  # what a synchronous call may return
+AS_URL, AS_BASE64 = "url", "b64_json"  # the two forms in which a synchronous call may return the picture
 EVENT = "media_generation_completed"
 KEEP_ALIVE_SECONDS = 15.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 5.0, 30.0  # how long an image usually takes
-SCHEMA_FIELDS = ("request_schema", "json_request_schema")  # the pages disagree about the name
-UNITS_PER_USD = 10_000  # our own unit, so that every price is a whole number
+SCHEMA_FIELDS = (
+    "request_schema",
+    "json_request_schema",
+)  # the names that pages give to the field with a model's schema
+UNITS_PER_USD = 10_000  # the simulator counts in this unit, so that every price is a whole number
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A parameter that is one of a fixed set of words."""
+    """A parameter whose value must be one of the words."""
 
     title: str
     description: str
@@ -56,7 +59,7 @@ CHOICES: Mapping[str, Choice] = {
 
 @dataclass(frozen=True)
 class Number:
-    """A parameter that is a whole number of a closed range."""
+    """A parameter that is a whole number from `lowest` to `highest`, both included."""
 
     title: str
     description: str
@@ -66,7 +69,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Text:
-    """A parameter that is a free text."""
+    """A parameter that is any text up to a greatest length."""
 
     title: str
     description: str
@@ -83,8 +86,8 @@ class Switch:
 
 Rule = Choice | Number | Text | Switch
 
-# The other models have pages of their own on docs.oxen.ai. Assumed, because what was read of the pages does not say it: the
-# words of `scale` (up to 6x), the ranges of numbers and the length of a prompt.
+# Each of the other models has its own page on docs.oxen.ai. The pages were not read completely. The words of `scale` (up to
+# 6x), the ranges of numbers and the greatest length of a prompt are therefore assumed.
 _SCALE = Choice("Scale", "How much to upscale the image", ("2x", "4x", "6x"), "2x")
 _STRENGTH = Choice("Enhancement Strength", "How much detail is added", ("low", "medium", "high"), "high")
 _PROMPT = Text("Prompt", "What guides the detail that is added", 1024)
@@ -101,19 +104,19 @@ MODELS: Mapping[str, Mapping[str, Rule]] = {
 }
 FACTOR_PARAMETERS = ("upscale_factor", "scale")
 
-# --- seen in the model's own entry, not on a page ---
+# --- seen in the answer of GET /ai/models/{id}, but on no page ---
 
 PRICE_UNITS = 500  # 0.05 USD for each image, at any factor
 
 # --- assumed ---
 
-OTHER_FACTOR = 2  # of a model without a parameter for it
+OTHER_FACTOR = 2  # how much a model enlarges if it has no parameter for the factor
 
-NAMESPACE = "simulated"  # the account's name
-UNKNOWN_STATUS = "expired"  # a word that is not among the five published ones
-RESULT_LIFETIME_SECONDS = 3_600.0  # "a temporary link"
+NAMESPACE = "simulated"  # the name of the account
+UNKNOWN_STATUS = "expired"  # a status word that is not among the five published ones
+RESULT_LIFETIME_SECONDS = 3_600.0  # the page only says "a temporary link"
 QUEUED_SECONDS = 1.0  # how long a generation waits before it is processed
 SECONDS_PER_OUTPUT_MP = 1.0
-FETCH_LIMIT_SECONDS = 10.0  # for the whole picture
+FETCH_LIMIT_SECONDS = 10.0  # the longest time to fetch the whole picture
 FETCH_LIMIT_BYTES = 100_000_000
 OUTPUT_LIMIT_MP = 512.0

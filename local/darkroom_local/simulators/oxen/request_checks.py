@@ -1,8 +1,8 @@
-"""Check a body: some checks run at once, as the vendor does, and the others when the generation runs.
+"""Check the body of a request. As with the vendor, some checks run at once and the others when the generation runs.
 
-Checked at once: the body is a JSON object, the model is known, and the number of generations is valid. The model's
-own parameters are passed on unchecked; `check_parameters` checks them when the generation runs. Assumed: unknown
-parameters are ignored. This module fetches and starts nothing.
+Three things are checked at once: the body is a JSON object, the model is known, and the number of generations is valid. The
+parameters of the model are passed on, and `check_parameters` checks them when the generation runs. It is assumed that
+unknown parameters are ignored. This module fetches and starts nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from darkroom_local.simulators.oxen.published_facts import (
 
 _SHARPENING: Mapping[str, float] = {"Standard V2": 0.3, "Low Resolution V2": 0.5, "High Fidelity V2": 0.2}
 _TARGETS = ("target_namespace", "target_repo", "target_directory")
-_NOT_FOR_MODEL = ("model", "num_generations", *_TARGETS)  # not passed on to the model
+_NOT_FOR_MODEL = ("model", "num_generations", *_TARGETS)  # fields of a body that are not passed on to the model
 _COUNT = f"num_generations must be an integer between 1 and {GENERATIONS_HIGHEST}"
 _FORMATS = {"jpg": "jpeg", "png": "png"}
 
@@ -39,12 +39,12 @@ Rules = Mapping[str, Rule]
 
 
 class UnusableInput(Exception):
-    """The model cannot use its parameters or its picture. The text is for the client."""
+    """The model cannot use the parameters or the picture of a request. The text tells the client why."""
 
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """An accepted body: the target, the number of generations, and the model's parameters as received."""
+    """An accepted body: the model, the number of generations, where results belong, and the model's parameters as received."""
 
     model: str
     count: int
@@ -53,28 +53,31 @@ class GenerationRequest:
 
     @property
     def input_image(self) -> str | None:
-        """Return the URL of the picture if it is text, else None."""
+        """Return the URL of the picture, or None if the body has no text in this place."""
         given = self.params.get(INPUT)
         return given if isinstance(given, str) else None
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return the model's settings as received, or their defaults. They are not checked."""
+        """Return the settings of the model as received, with defaults for those not given. They are not checked."""
         return _values(self.params, MODELS[self.model])
 
 
 @dataclass(frozen=True)
 class CheckedParameters:
-    """Checked parameters: the picture to enlarge, and how."""
+    """The checked parameters of the model: the URL of the picture, and how to enlarge it."""
 
     input_image: str
     factor: int
     format: str
-    sharpening: float  # how strongly to sharpen, in place of the real model's work
+    sharpening: float  # how strongly to sharpen, from 0 to 1; it stands for the real model's work
 
 
 def read_request(body: Any, models: Collection[str]) -> GenerationRequest:
-    """Return the request of a body for one of the models. Raises Refusal where the vendor refuses at once."""
+    """Return the request that a body asks for. Raises Refusal for the errors that the vendor refuses at once.
+
+    `models` are the names of the known models.
+    """
     if not isinstance(body, dict):
         raise Refusal(400, "the body must be a JSON object")
     model, count = body.get("model"), body.get("num_generations", 1)
@@ -93,7 +96,7 @@ def read_request(body: Any, models: Collection[str]) -> GenerationRequest:
 
 
 def check_parameters(params: Mapping[str, Any], rules: Rules) -> CheckedParameters:
-    """Return the parameters, checked by the model's rules. Raises UnusableInput that lists every problem."""
+    """Check the parameters by the model's rules and return them. Raises UnusableInput that lists every problem."""
     wrong = "; ".join(_problems(params, rules))
     if wrong:
         raise UnusableInput(wrong)
@@ -108,7 +111,7 @@ def check_parameters(params: Mapping[str, Any], rules: Rules) -> CheckedParamete
 
 
 def _values(params: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """Return the values of the model's parameters, or their defaults. Those with neither are left out."""
+    """Return the model's parameters with their values or defaults. A parameter with neither is left out."""
     defaults = {name: rule.default for name, rule in rules.items() if isinstance(rule, Choice)}
     return defaults | {name: params[name] for name in rules if name in params}
 
@@ -127,7 +130,7 @@ def _problems(params: Mapping[str, Any], rules: Rules) -> Iterator[str]:
 
 
 def _wrong(rule: Rule, value: Any) -> str:
-    """Return what the value must be, if it is not; an empty text otherwise."""
+    """Return a text that says what the value must be, or an empty text if the value is right."""
     if isinstance(rule, Choice):
         return "" if value in rule.words else f"one of: {', '.join(rule.words)}"
     if isinstance(rule, Number):

@@ -1,7 +1,7 @@
-"""The Oxen.ai simulator as a running server.
+"""The server of the Oxen.ai simulator.
 
-It simulates what upscaling an image needs: the queue, the synchronous call, the history, the model and the events. It
-must not import the application under test.
+It simulates the endpoints that are needed to upscale an image: the queue, the synchronous call, the history, the models and
+the events. This module must not import the application under test.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ROUTES: tuple[Route[OxenState], ...] = (
 
 
 class OxenSimulator(Simulator[OxenState, OxenSettings]):
-    """The Oxen.ai inference API on its own thread."""
+    """Runs the simulated Oxen.ai inference API on its own thread."""
 
     name = "oxen-simulator"
     base_path = BASE_PATH
@@ -47,7 +47,7 @@ class OxenSimulator(Simulator[OxenState, OxenSettings]):
     routes = _ROUTES
 
     def make_state(self, workers: JobWorkers) -> OxenState:
-        """Return new state that uses these workers."""
+        """Return a new state object that uses these workers."""
         settings = self.settings
         links = PresignedUrls(settings.result_lifetime_seconds / settings.speed)
         result_urls = ResultUrls(links, wants_key=settings.result_wants_key, host=settings.result_host)

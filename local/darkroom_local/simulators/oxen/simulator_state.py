@@ -1,6 +1,6 @@
-"""Everything that the parts of one running Oxen.ai simulator share.
+"""The settings of an Oxen.ai simulator, and the state that all requests to it share.
 
-It must not know routes.
+This module must not know routes.
 """
 
 from __future__ import annotations
@@ -38,24 +38,26 @@ from darkroom_local.simulators.oxen.request_checks import Rules
 
 @dataclass(frozen=True)
 class OxenSettings(simulator_state.SimulatorSettings):
-    """How a simulator is set up. Whatever the pages do not say can be chosen here.
+    """The settings of one Oxen.ai simulator. Behaviour that the vendor's pages do not define can be chosen here.
 
-    The account counts units of 0.0001 US dollars, so that prices are whole numbers.
+    The account counts in units of 0.0001 US dollars, so that prices are whole numbers.
     """
 
     available_credits: int = 1_000_000  # 100 US dollars
-    price_units: int = PRICE_UNITS  # for each image
-    prices: Mapping[str, int] = field(default_factory=dict)  # model → units, where they differ
-    missing_models: tuple[str, ...] = ()  # taken from the list since the pages were read
+    price_units: int = PRICE_UNITS  # the price of one image
+    prices: Mapping[str, int] = field(default_factory=dict)  # model → price of one image if it is not `price_units`
+    missing_models: tuple[str, ...] = ()  # models that the vendor has removed since its pages were read
     # parameter → the words that are still allowed
     narrowed_choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     schema_field: str = SCHEMA_FIELDS[0]  # the field that holds the model's schema
-    echo_input: bool = True  # whether the queue's rows repeat what was submitted; the history always does
-    result_wants_key: bool = False  # whether a result's first URL needs the key
-    status_without_key: int = 401  # the status for such a URL without the key; some hosts answer 403 or 404
-    page_size_limit: int | None = None  # the longest page of the history; published: 1,000
-    result_host: str | None = None  # the host in presigned links, if it is not the called one
-    result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # of a link; divided by `speed`, like all times
+    echo_input: bool = True  # whether rows of the queue report back what was submitted; rows of the history always do
+    result_wants_key: bool = False  # whether a result's URL is under the API's host and needs the key
+    status_without_key: int = 401  # the status for such a URL if the key is missing; some hosts answer 403 or 404
+    page_size_limit: int | None = None  # the most entries on a page of the history; None means the published 1,000
+    result_host: str | None = None  # the host in presigned links; None means the host that the client called
+    result_lifetime_seconds: float = (
+        RESULT_LIFETIME_SECONDS  # how long a link works; divided by `speed`, like all times
+    )
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
     fetch_limit_bytes: int = FETCH_LIMIT_BYTES
     output_limit_mp: float = OUTPUT_LIMIT_MP
@@ -63,14 +65,14 @@ class OxenSettings(simulator_state.SimulatorSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.schema_field not in SCHEMA_FIELDS:
-            raise ValueError(f"schema_field is one of {', '.join(SCHEMA_FIELDS)}")
+            raise ValueError(f"schema_field must be one of {', '.join(SCHEMA_FIELDS)}")
         for name, words in self.narrowed_choices.items():
             if name not in CHOICES or not words or not set(words) <= set(CHOICES[name].words):
-                raise ValueError(f"{name} cannot be narrowed to {words}")
+                raise ValueError(f"narrowed_choices must keep some of the published words; {name} cannot have {words}")
 
     @property
     def rules(self) -> Mapping[str, Rules]:
-        """Return each model with the rules of its parameters."""
+        """Return the rules for the parameters of each model, by the model's name."""
         narrowed = {
             name: replace(choice, words=tuple(self.narrowed_choices.get(name, choice.words)))
             for name, choice in CHOICES.items()
@@ -78,7 +80,7 @@ class OxenSettings(simulator_state.SimulatorSettings):
         return {name: rules for name, rules in {**MODELS, MODEL: narrowed}.items() if name not in self.missing_models}
 
     def price(self, model: str) -> int:
-        """Return the units that a picture costs."""
+        """Return the price of one image, in units."""
         return self.prices.get(model, self.price_units)
 
     @property
@@ -89,7 +91,7 @@ class OxenSettings(simulator_state.SimulatorSettings):
 
 @dataclass
 class OxenState(simulator_state.SimulatorState):
-    """The parts that live longer than one request."""
+    """Holds what all requests of one Oxen.ai simulator share."""
 
     settings: OxenSettings
     jobs: JobStore
@@ -97,19 +99,20 @@ class OxenState(simulator_state.SimulatorState):
     listeners: EventListeners
 
     def admit(self, entry: Entry) -> None:
-        """Refuse a missing or wrong key. For a result's URL, the settings choose the status, so that it may hide the
-        result.
+        """Raise Refusal if the key is missing or wrong.
+
+        For the URL of a result, the settings choose the status. It may be 404, as from a host that hides the result.
         """
         if entry["operation"] == "file" and not entry["key_matched"]:
             raise Refusal(self.settings.status_without_key)
         super().admit(entry)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """Return an answer with an `error`."""
+        """Return the error answer for a refusal. Its body has the field `error`."""
         return error_response(refusal)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the picture of that file name; it never expires."""
+        """Return the result called `name` and the URL of its input. Results never expire; only their links do."""
         job = self.jobs.find_by_file(name)
         if job is None:
             return FoundResult(None, None)
@@ -121,7 +124,7 @@ OxenExchange = Exchange[OxenState]
 
 
 def take_misbehaviour(exchange: OxenExchange) -> Misbehaviour:
-    """Use up the fault rules that match this request; return what they do to its generation."""
+    """Take the fault rules that match this request, and return what they do to its generation."""
     return Misbehaviour(
         ending=exchange.choose_by_fault({"failed_job": FAILED, "cancelled_job": CANCELLED}, SUCCEEDED),
         late_seconds=exchange.fault_seconds("late_job"),

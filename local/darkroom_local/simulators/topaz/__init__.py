@@ -1,7 +1,7 @@
 """A simulator of the Topaz Labs Image API, built from the vendor's pages alone.
 
-`TopazSimulator` runs it on a thread for tests; `serve` blocks and runs it for a command line. This package must
-import nothing from the application.
+`TopazSimulator` runs the simulator on a thread, for tests. `serve` runs it in the foreground, for the command line. This
+package must import nothing from the application.
 """
 
 from __future__ import annotations

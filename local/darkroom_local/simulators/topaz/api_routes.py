@@ -1,7 +1,7 @@
-"""The published endpoints: submit, status, download, cancel and balance.
+"""The handlers of the published endpoints for submit, status, download, cancel, delete and balance.
 
-Each handler calls `begin` as soon as it knows which upload the request is about, so that a fault rule can match that
-upload. Estimates, result links and the control endpoints are in other modules.
+Each handler calls `begin` as soon as it knows which upload the request is about, because a fault rule may apply to one
+upload only. Estimates, result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def submit_to(endpoint: Endpoint) -> Callable[[TopazExchange], Awaitable[web.Str
 
 
 async def enhance_now(exchange: TopazExchange) -> web.StreamResponse:
-    """Answer POST /enhance with the picture itself when it is ready."""
+    """Answer POST /enhance. The answer comes when the picture is ready, and it is the picture itself."""
     endpoint = replace(ENDPOINTS["enhance"], output_limit_mp=SYNC_OUTPUT_LIMIT_MP)
     job = await _submit(exchange, endpoint, sync=True)
     await job.finished.wait()
@@ -88,7 +88,7 @@ async def status_one(exchange: TopazExchange) -> web.StreamResponse:
 
 
 async def status_all(exchange: TopazExchange) -> web.StreamResponse:
-    """Answer GET /status: an array, or a page when the client asks for one."""
+    """Answer GET /status with an array of all jobs, or with one page of them if the client sends `paginated=true`."""
     await exchange.begin()
     query = exchange.request.query
     limit = _page_limit(query.get("limit"))
@@ -133,7 +133,7 @@ async def cancel(exchange: TopazExchange) -> web.StreamResponse:
 
 
 async def download(exchange: TopazExchange) -> web.StreamResponse:
-    """Answer GET /download/{process_id} with new links, until the result expires."""
+    """Answer GET /download/{process_id} with new links to the result. Raises Refusal 404 once the result has expired."""
     job = await _job_of(exchange, or_kept_result=True)
     if job.status != "Completed":
         raise Refusal(409)
@@ -197,17 +197,18 @@ async def _accept(exchange: TopazExchange, endpoint: Endpoint, form: Form, sync:
 
 
 async def _only_upload(exchange: TopazExchange, form: Form) -> Upload:
-    """Return the uploaded picture, or the one at `source_url`. The form keeps it, so that both are discarded
-    together.
+    """Return the uploaded picture, or else the picture fetched from `source_url`. It is kept in `form.upload`.
+
+    Raises Refusal 400 if there is no picture or more than one.
     """
     state, url = exchange.state, form.fields.get("source_url")
     if "source_id" in form.fields or (url and form.upload):
-        raise Refusal(400, "This simulator takes one image or one source_url, no source_id.")
+        raise Refusal(400, "This simulator accepts either `image` or `source_url`, and no `source_id`.")
     if url:
         is_named = not exchange.has_fault("unnamed")
         form.upload = await fetch_upload(url, state.workers, state.settings.request_limit_bytes, is_named)
     if form.upload is None:
-        raise Refusal(400, "The image is missing.")
+        raise Refusal(400, "The picture is missing: send `image` or `source_url`.")
     return form.upload
 
 
@@ -223,7 +224,7 @@ async def _read_upload_header(upload: Upload) -> PictureHeader:
 async def _job_of(exchange: TopazExchange, or_kept_result: bool = False) -> Job:
     """Return the job that the path names. Raises Refusal 400 if the id is not a UUID, and 404 if no job has it.
 
-    With `or_kept_result`, a deleted job whose result was kept is found too.
+    With `or_kept_result`, a deleted job is found too if its result was kept.
     """
     text = exchange.request.match_info["process_id"]
     try:
@@ -255,7 +256,7 @@ def _page_limit(text: str | None) -> int:
     if text is None:
         return _DEFAULT_PAGE_LIMIT
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= PAGE_LIMIT_HIGHEST):
-        raise Refusal(400, f"limit is 1 to {PAGE_LIMIT_HIGHEST}.")
+        raise Refusal(400, f"limit must be a whole number from 1 to {PAGE_LIMIT_HIGHEST}.")
     return int(text)
 
 
@@ -265,4 +266,4 @@ def _read_cursor(text: str | None) -> str | None:
     try:
         return str(uuid.UUID(base64.urlsafe_b64decode(text.encode()).decode()))
     except (ValueError, binascii.Error):
-        raise Refusal(400, "The cursor is not one of ours.") from None
+        raise Refusal(400, "The cursor is not valid. Use the next_cursor of an earlier answer.") from None

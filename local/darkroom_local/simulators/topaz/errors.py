@@ -1,7 +1,8 @@
-"""The error answers: a message for every published error, in the body shapes that clients have seen.
+"""The error answers: a message for every published error status, and four shapes of the body.
 
-The published body is `{code, message}`. Gateways in front of the service have answered in three other shapes, so
-overload and server errors alternate between all four. This module decides how a refusal looks, not when to refuse.
+The published shape is `{code, message}`. Clients have seen three other shapes, which come from gateways in front of the
+service. Therefore the answers for 429 and 5xx use all four shapes in turn. This module decides how an error answer looks,
+not when a request is refused.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ MESSAGES: dict[int, str] = {
     400: "A value in the request is not valid.",
     401: "The API key is missing or not known.",
     402: "The account has too few credits for this request.",
-    403: "This key may not do that.",
-    404: "No job with this process id.",
+    403: "This API key is not allowed to do that.",
+    404: "There is no job with this process id.",
     409: "The job's state does not allow this.",
     412: "No API subscription is active.",
     413: "The request is larger than the limit.",
-    415: "The picture is in no supported format.",
+    415: "The format of the picture is not supported.",
     416: "The range lies outside the file.",
     422: "The picture's width or height is zero.",
     425: "A credit top-up is in progress.",
@@ -36,13 +37,13 @@ MESSAGES: dict[int, str] = {
 
 
 class ErrorShapes:
-    """Make the error answers; overload and server errors use the four shapes in turn."""
+    """Makes the error answers. Those for 429 and 5xx use the four shapes of the body in turn."""
 
     def __init__(self) -> None:
         self._turns: Iterator[int] = itertools.cycle(range(4))
 
     def error_response(self, refusal: Refusal) -> web.Response:
-        """Return the response for a refusal."""
+        """Return the error answer for a refusal."""
         status = refusal.status
         message = refusal.message or MESSAGES.get(status, "Error.")
         body: dict[str, Any] = {"code": status, "message": message}

@@ -1,7 +1,8 @@
-"""The estimates: of one request, of one generative request, and of a list of requests. They are free and keep nothing.
+"""The handlers that estimate duration and credits: for one request, for one generative request, and for a list of requests.
 
-The category of a request and its model together name the endpoint. Assumed, because the pages do not say it: the words of
-the categories beside Enhance, the answer to a list (a list in the same order), and that one bad request spoils the list.
+Estimates are free and store nothing. The `category` and the `model` of a request together name the endpoint. Three things
+are assumed, because the vendor's pages do not say them: the names of all categories except Enhance; the answer to a list is
+a list in the same order; and if one request of a list is bad, the whole list is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ async def estimate_bulk(exchange: TopazExchange) -> web.StreamResponse:
     except ValueError:
         requests = None
     if not isinstance(requests, list) or not all(isinstance(request, dict) for request in requests) or not requests:
-        raise Refusal(400, "The body is to be a list of requests.")
+        raise Refusal(400, "The body must be a JSON list of at least one request.")
     as_text = [{name: _text(value) for name, value in request.items()} for request in requests]
     exchange.entry["fields"] = {"requests": len(as_text)}
     return web.json_response([_answer(exchange, fields, tuple(ENDPOINTS.values())) for fields in as_text])
@@ -67,11 +68,14 @@ def _answer(exchange: TopazExchange, fields: Mapping[str, str], candidates: tupl
 
 
 def _endpoint_of(fields: Mapping[str, str], candidates: tuple[Endpoint, ...]) -> Endpoint:
-    """Return the endpoint of the category that has the model, else the first of the category. Raises Refusal 400."""
+    """Return the endpoint of the request's category that has its model, or else the category's first endpoint.
+
+    Raises Refusal 400 if the category is unknown.
+    """
     category = fields.get("category", _DEFAULT_CATEGORY)
     found = [endpoint for endpoint in candidates if endpoint.category == category]
     if not found:
-        raise Refusal(400, f"category is one of {', '.join(_categories(candidates))}.")
+        raise Refusal(400, f"category must be one of {', '.join(_categories(candidates))}.")
     named = (endpoint for endpoint in found if endpoint.model(fields.get("model", "")) is not None)
     return next(named, found[0])
 

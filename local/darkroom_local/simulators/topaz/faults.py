@@ -1,6 +1,6 @@
-"""The fault kinds of this simulator: those of any service, and the vendor's own.
+"""The fault kinds of this simulator: the kinds of any HTTP service, and those of this vendor.
 
-This module only describes them; the routes and the jobs carry them out.
+This module only describes the kinds. The routes and the jobs carry them out.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ OPERATIONS = (
 )
 
 _REFUSING = {
-    "no_subscription": FaultKind("412", OPERATIONS, status=412),
-    "topping_up": FaultKind("425", OPERATIONS, status=425),
+    "no_subscription": FaultKind("the answer is 412", OPERATIONS, status=412),
+    "topping_up": FaultKind("the answer is 425", OPERATIONS, status=425),
 }
 _OWN = {
     "eta_early": FaultKind(
-        "eta says now + 1; the job ends `late_seconds` later than it should",
+        "the announced end (eta) is one second from now; the job ends `late_seconds` later than it should",
         ("submit",),
         {"late_seconds": 5.0},
     ),
-    "failed_job": FaultKind("the job ends Failed, credits refunded", ("submit",)),
-    "cancelled_job": FaultKind("the job ends Cancelled by itself", ("submit",)),
+    "failed_job": FaultKind("the job ends as Failed, and its credits are refunded", ("submit",)),
+    "cancelled_job": FaultKind("the job ends as Cancelled although nobody cancelled it", ("submit",)),
     "list_lag": delay_kind("the job is missing from the list for `seconds`", ("submit",)),
-    "wrong_size": FaultKind("status reports other dimensions than the result has", ("submit", "status")),
+    "wrong_size": FaultKind("the status reports another size than the result has", ("submit", "status")),
     "unknown_status": FaultKind("the status word is Queued2", ("status", "submit")),
-    "unnamed": FaultKind("the list does not name a picture that was fetched by its address", ("submit",)),
+    "unnamed": FaultKind("the job has no file name if its picture was fetched from a URL", ("submit",)),
     "own_size": FaultKind(
-        "where no size is asked for, the sides become `factor` times as long", ("submit",), {"factor": 4.0}
+        "if the request names no size, the sides become `factor` times as long", ("submit",), {"factor": 4.0}
     ),
-    "no_picture": FaultKind("a synchronous call ends with a page in place of the picture", ("submit",)),
-    "no_synchronous": FaultKind("404: there is no synchronous endpoint, as in 1.2.0", ("submit",)),
-    "kept_result": FaultKind("a deleted entry's picture can still be downloaded", ("delete",)),
-    "cut_answer": FaultKind("half of a synchronous call's picture, then closed", ("submit",)),
-    "list_shape": FaultKind("the list comes in the shape not asked for", ("list",)),
+    "no_picture": FaultKind("a synchronous call is answered with an HTML page instead of the picture", ("submit",)),
+    "no_synchronous": FaultKind("a synchronous call is answered with 404, as in OpenAPI 1.2.0", ("submit",)),
+    "kept_result": FaultKind("the picture of a deleted job can still be downloaded", ("delete",)),
+    "cut_answer": FaultKind("a synchronous call sends half of the picture, then the connection closes", ("submit",)),
+    "list_shape": FaultKind("the list has pages if the client asked for none, and the other way round", ("list",)),
 }
 
 SUPPORTED_FAULTS = supported_faults(OPERATIONS, _OWN, _REFUSING)

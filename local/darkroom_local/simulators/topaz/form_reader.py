@@ -1,7 +1,7 @@
-"""Read a multipart form: text fields as strings, the picture into a file; or fetch the picture from its URL.
+"""Read a multipart form, with text fields as strings and the picture as a file. Or fetch the picture from its URL.
 
-The picture is never held in memory as a whole. The size limit applies to Content-Length and to the bytes that really
-arrive, because a chunked request names no length. This module must not judge the values of the fields.
+The picture is never held in memory as a whole. The size limit applies to Content-Length and also to the bytes that really
+arrive, because a chunked request has no Content-Length. This module must not check the values of the fields.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PIECE_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Upload:
-    """The picture as received, with the name that the client gave it."""
+    """The picture as it was received: its name, its file and its size. `filename` is empty if it has no name."""
 
     filename: str
     path: Path
@@ -33,23 +33,26 @@ class Upload:
 
 @dataclass
 class Form:
-    """The fields of one request, all as text."""
+    """One multipart form: the fields, all as text, and the picture if there is one."""
 
     fields: dict[str, str] = field(default_factory=dict)
     upload: Upload | None = None
 
     def discard(self) -> None:
-        """Remove the picture from disk."""
+        """Delete the file of the picture, if there is one."""
         if self.upload is not None:
             self.upload.path.unlink(missing_ok=True)
 
 
 async def read_form(request: web.Request, directory: Path, limit_bytes: int) -> Form:
-    """Return the whole form. Raises Refusal 413 if it is too large and 400 if it is not a multipart form."""
+    """Return the whole form. The picture is written into `directory`.
+
+    Raises Refusal 413 if the request is too large, and 400 if it is not a multipart form or a text field is too long.
+    """
     if (request.content_length or 0) > limit_bytes:
         raise Refusal(413)
     if request.content_type != "multipart/form-data":
-        raise Refusal(400, "The body is to be multipart/form-data.")
+        raise Refusal(400, "The body must be multipart/form-data.")
     form = Form()
     try:
         await _read_parts(await request.multipart(), form, directory, limit_bytes)
@@ -63,9 +66,9 @@ async def read_form(request: web.Request, directory: Path, limit_bytes: int) -> 
 
 
 async def fetch_upload(url: str, workers: JobWorkers, limit_bytes: int, is_named: bool) -> Upload:
-    """Fetch the picture at a URL. Raises Refusal 400 if that fails.
+    """Fetch the picture at a URL. With `is_named`, it gets a file name. Raises Refusal 400 if the fetch fails.
 
-    Assumed: the vendor fetches it at once, and names it as the picture's host does.
+    Two things are assumed: the vendor fetches the picture at once, and takes the file name that the URL's host gives it.
     """
     path = workers.directory / f"upload-{uuid.uuid4()}"
     try:
@@ -80,7 +83,7 @@ async def fetch_upload(url: str, workers: JobWorkers, limit_bytes: int, is_named
 
 
 def _name_of(url: str) -> str:
-    """Return the file name that a presigned URL asks its host to send, else the last part of the path."""
+    """Return the file name in the URL's `response-content-disposition`, or else the last part of the URL's path."""
     parts = urlsplit(url)
     wanted = dict(parse_qsl(parts.query)).get("response-content-disposition", "")
     return wanted.partition('filename="')[2].partition('"')[0] or parts.path.rpartition("/")[2]
@@ -106,7 +109,7 @@ async def _read_text(part: BodyPartReader) -> bytes:
     while piece := await part.read_chunk(_PIECE_BYTES):
         text += piece
         if len(text) > _TEXT_LIMIT_BYTES:
-            raise Refusal(400, f"The field {part.name} is too long.")
+            raise Refusal(400, f"The field {part.name} is longer than {_TEXT_LIMIT_BYTES} bytes.")
     return text
 
 

@@ -1,7 +1,7 @@
-"""Jobs: their states, times and charges, and the store that runs them.
+"""The jobs of the simulator, with their states, times and charges, and the store that runs them.
 
-A job is Pending, then Processing, then Completed, Cancelled or Failed. A worker thread makes its picture, and it ends
-when the picture is ready and its simulated time is over. All state changes happen on the server's event loop, so no
+A job is Pending, then Processing, then Completed, Cancelled or Failed. A worker thread makes the picture. The job ends
+when the picture is ready and the simulated time is over. All state changes happen on the server's event loop, so no
 lock is needed. This module must not know HTTP.
 """
 
@@ -39,7 +39,7 @@ _RETOUCH_SECONDS_PER_MP = 0.4
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """The faults of one job, fixed when it is accepted."""
+    """The injected faults of one job. They are decided when the job is accepted."""
 
     late_seconds: float | None = None
     ending: str = "Completed"
@@ -49,7 +49,7 @@ class Misbehaviour:
 
 
 def duration_seconds(request: PricedRequest, speed: float) -> float:
-    """Return the simulated time, or the time of the real work where a high speed would be shorter than that."""
+    """Return how long a job takes: the simulated time, but at least as long as the real work will take."""
     sharpen, denoise = strengths(request.checked_fields)
     per_mp = _WORK_SECONDS_PER_MP
     per_mp += _RETOUCH_SECONDS_PER_MP if is_retouched(request.checked_fields) else 0.0
@@ -81,23 +81,26 @@ class Job:
 
     @property
     def result_name(self) -> str:
-        """Return the file name in the result link."""
+        """Return the file name of the result, as the result link has it."""
         return f"{self.process_id}.{self.request.output_format}"
 
     def change_status(self, status: str, progress: int | None = None) -> None:
-        """Set the status, the time of the change and, if given, the progress."""
+        """Set the status and the time of the change. Set the progress too if it is given."""
         self.status, self.modified = status, time.time()
         self.progress = self.progress if progress is None else progress
 
     def reported_progress(self, now: float) -> int:
-        """Return the percentage done; it is never 100 before the end."""
+        """Return how many per cent of the job are done. The number is never 100 before the job has ended."""
         if self.status != "Processing":
             return self.progress
         share = (now - self.created) / max(self.ends - self.created, 1e-6)
         return max(1, min(99, int(share * 100)))
 
     def status_body(self, word: str | None = None, wrong_size: bool = False) -> dict[str, Any]:
-        """Return the published status body. Faults set `word` and `wrong_size`."""
+        """Return the published JSON body of a status.
+
+        Injected faults set `word`, which replaces the status, and `wrong_size`, which adds 16 pixels to the output size.
+        """
         now = time.time()
         request, extra_pixels = self.request, 16 if wrong_size or self.misbehaviour.wrong_size else 0
         if word is None:
@@ -126,21 +129,21 @@ class Job:
         }
 
     def reported_eta(self, now: float) -> int:
-        """Return the announced end as a Unix second. It only moves if the real work takes longer."""
+        """Return the announced end (eta) as a Unix second. It only changes if the real work takes longer than planned."""
         if self.misbehaviour.late_seconds is None and self.status in RUNNING and now > self.ends:
             return max(self.eta, math.ceil(now))
         return self.eta
 
 
 class JobStore:
-    """Every job of the account, newest last."""
+    """Holds and runs every job of the account. The newest job comes last."""
 
     def __init__(self, account: Account, workers: JobWorkers, speed: float) -> None:
         self._account = account
         self._workers = workers
         self._speed = speed
         self._jobs: dict[str, Job] = {}
-        self._results: dict[str, Job] = {}  # the jobs of deleted entries whose result was kept
+        self._results: dict[str, Job] = {}  # deleted jobs whose result was kept
 
     def accept(
         self,
@@ -164,15 +167,15 @@ class JobStore:
         return job
 
     def find(self, process_id: str) -> Job | None:
-        """Return the job of that id; None if it is unknown or deleted."""
+        """Return the job with the id `process_id`, or None if the id is unknown or the job was deleted."""
         return self._jobs.get(process_id)
 
     def find_result(self, process_id: str) -> Job | None:
-        """Return the job of that id, also a deleted one whose result was kept; None without one."""
+        """Return the job with the id `process_id`, or None. A deleted job is found too if its result was kept."""
         return self._jobs.get(process_id) or self._results.get(process_id)
 
     def listed(self) -> list[Job]:
-        """Return the jobs that the list shows, newest first."""
+        """Return the jobs that the client's list shows now, newest first."""
         now = time.time()
         return [
             job
@@ -181,25 +184,28 @@ class JobStore:
         ]
 
     def has_result(self, job: Job) -> bool:
-        """Say whether the result exists and has not expired."""
+        """Return whether the result of the job exists and has not expired."""
         kept = time.time() - job.modified < RESULT_LIFETIME_SECONDS
         return job.status == "Completed" and job.result is not None and kept
 
     def cancel(self, job: Job) -> bool:
-        """Stop a running job and refund its credits. Return False if it is not running."""
+        """Stop a running job and refund its credits. Return False and change nothing if it is not running."""
         if job.status not in RUNNING:
             return False
         self._end(job, "Cancelled")
         return True
 
     def delete(self, job: Job, keeps_result: bool = False) -> None:
-        """Forget a job. The vendor does not publish whether its picture is deleted too."""
+        """Delete a job. With `keeps_result`, its picture can still be downloaded.
+
+        The vendor does not publish whether the picture is deleted too.
+        """
         self._jobs.pop(job.process_id, None)
         if keeps_result:
             self._results[job.process_id] = job
 
     def delete_all(self) -> None:
-        """Forget every job. Running jobs go on invisibly and are charged."""
+        """Delete every job. Jobs that still run go on to their end and are charged, but no list shows them."""
         self._jobs.clear()
 
     async def _run(self, job: Job) -> None:
@@ -237,7 +243,10 @@ class JobStore:
 
 
 def page(jobs: list[Job], limit: int, after: str | None) -> tuple[list[Job], str | None, Mapping[str, Any]]:
-    """Return one page after the given process id: its jobs, the id to continue after, and the pagination fields."""
+    """Return one page of `jobs`: those that follow the job with the id `after`, or the first ones if `after` is None.
+
+    Returned are the jobs of the page, the id to give as `after` for the next page (or None), and the pagination fields.
+    """
     start = 0
     if after is not None:
         start = next((i + 1 for i, job in enumerate(jobs) if job.process_id == after), len(jobs))

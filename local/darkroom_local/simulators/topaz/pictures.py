@@ -1,8 +1,8 @@
-"""How each endpoint changes a picture. The effects are simple and can be told apart; they are not what the models do.
+"""Change a picture as each endpoint does, but in a simple way. The real models do something else.
 
-The same upload and settings always give the same bytes, with or without a seed. The vendor does not publish how its
-values act on pixels, nor its defaults, so every number here is assumed. The work blocks: run it in a worker thread.
-This module must not know jobs or HTTP.
+The effects of the endpoints differ visibly. The same upload and settings always give the same bytes, with or without a
+seed. The vendor does not publish how its values act on pixels or what their defaults are, so every number here is assumed.
+The work blocks, so run it in a worker thread. This module must not know jobs or HTTP.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from darkroom_local.simulators.topaz.request_checks import CheckedFields, Priced
 _SUPER_FOCUS = 0.5
 _BOOST_SHARE = 0.5
 _DENOISE_OF_MODEL: Mapping[str, float] = {"Normal": 0.4, "Strong": 0.7, "Extreme": 1.0}
-_UNCHANGED = 1.0  # the neutral value of exposure, highlight and shadow
-_NEUTRAL, _WARM, _TINT = 0.5, 0.6, 0.3  # temperature: neutral value, default, and the largest change of red and blue
+_UNCHANGED = 1.0  # the value of exposure, highlight and shadow that changes nothing
+# Of the temperature: the value that changes nothing, the default value, and the largest change of red and blue.
+_NEUTRAL, _WARM, _TINT = 0.5, 0.6, 0.3
 _LEVELS = range(256)
 
 Retouch = Callable[[Image.Image, CheckedFields], Image.Image]
 
 
 def strengths(checked_fields: CheckedFields) -> tuple[float, float]:
-    """Return the amounts of sharpening and denoising, 0 to 1, for a model and its settings."""
+    """Return how strongly the model and its settings sharpen and denoise, each from 0 to 1."""
     amounts = checked_fields.amounts()
     match checked_fields.endpoint.name:
         case "sharpen-gen":
@@ -44,12 +45,12 @@ def strengths(checked_fields: CheckedFields) -> tuple[float, float]:
 
 
 def is_retouched(checked_fields: CheckedFields) -> bool:
-    """Say whether the endpoint does more than resize, sharpen and denoise; that takes longer."""
+    """Return whether the endpoint does more than resize, sharpen and denoise. Such a request takes longer."""
     return checked_fields.endpoint.name in _RETOUCHES
 
 
 def make_picture(source: Path, target: Path, request: PricedRequest) -> ResultFile:
-    """Make the picture that the request asks for."""
+    """Make the picture that the request asks for, and write it to `target`."""
     recipe = _recipe_of(request)
     if not is_retouched(request.checked_fields):
         return make_result(source, target, recipe)
@@ -79,7 +80,7 @@ def _recipe_of(request: PricedRequest) -> Recipe:
 
 
 def _change_light(picture: Image.Image, checked_fields: CheckedFields) -> Image.Image:
-    """Change the light of the colours. Transparency stays as it is."""
+    """Change the colours as the model of the endpoint `lighting` does. Transparency stays as it is."""
     lit = _LIGHT_MODELS[checked_fields.model.name](picture.convert("RGB"), checked_fields.settings)
     if picture.mode == "RGBA":
         lit.putalpha(picture.getchannel("A"))
@@ -87,7 +88,7 @@ def _change_light(picture: Image.Image, checked_fields: CheckedFields) -> Image.
 
 
 def _adjusted(colours: Image.Image, settings: Mapping[str, Value]) -> Image.Image:
-    """Multiply every level by the exposure. Highlight acts more on bright levels, and shadow more on dark ones."""
+    """Multiply every level by `exposure`. `highlight` changes bright levels most, and `shadow` changes dark levels most."""
     exposure, highlight, shadow = (
         float(settings.get(name, _UNCHANGED)) for name in ("exposure", "highlight", "shadow")
     )
@@ -101,7 +102,7 @@ def _adjusted(colours: Image.Image, settings: Mapping[str, Value]) -> Image.Imag
 
 
 def _balanced(colours: Image.Image, settings: Mapping[str, Value]) -> Image.Image:
-    """Add red and remove blue for a warm temperature; do the opposite for a cold one."""
+    """Add red and remove blue if the temperature is warm. Do the opposite if it is cold."""
     change = _TINT * (float(settings.get("temperature", _WARM)) - _NEUTRAL) / _NEUTRAL
     red, green, blue = ([min(255, round(level * gain)) for level in _LEVELS] for gain in (1 + change, 1, 1 - change))
     return Image.blend(colours, colours.point(red + green + blue), float(settings.get("opacity", 1.0)))
@@ -112,7 +113,11 @@ def _colorized(colours: Image.Image, settings: Mapping[str, Value]) -> Image.Ima
 
 
 def _cut_out(picture: Image.Image, checked_fields: CheckedFields) -> Image.Image:
-    """Make every pixel transparent that is, like the border, brighter (or darker) than the picture's mean."""
+    """Make the background transparent.
+
+    If the border is brighter than the picture's mean, all pixels brighter than the mean are background. If the border is
+    darker, all darker pixels are.
+    """
     grey = picture.convert("L")
     mean = round(ImageStat.Stat(grey).mean[0])
     border_is_bright = ImageStat.Stat(grey, _border(grey.size)).mean[0] >= mean
@@ -125,7 +130,7 @@ def _cut_out(picture: Image.Image, checked_fields: CheckedFields) -> Image.Image
 
 
 def _border(size: tuple[int, int]) -> Image.Image:
-    """Return a mask of the outermost pixels."""
+    """Return a mask that selects the outermost row or column of pixels on each side."""
     width, height = size
     mask = Image.new("L", size, 255)
     if min(size) > 2:

@@ -1,11 +1,12 @@
-"""What the vendor publishes, as data: endpoints, models, parameters, limits and prices.
+"""The facts that the vendor publishes, as data: endpoints, models, parameters, limits and prices.
 
-Source: the Topaz Labs Image API reference (OpenAPI 1.0.0) and the Lens Blur 2 model page,
-https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md ; the endpoints from
-sharpen-gen on come from the later reference, OpenAPI 1.2.0; later models come from their own pages on
-developer.topazlabs.com, read in November 2026. What no page of the vendor says is marked `assumed`. This module holds
-facts only. It must not read requests, touch pictures or know about faults, and it must not import the
-application: a simulator that shared the application's tables would repeat its mistakes.
+The sources are the Topaz Labs Image API reference (OpenAPI 1.0.0) and the page of the model Lens Blur 2,
+https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md . The endpoints from `sharpen-gen`
+on come from the later reference, OpenAPI 1.2.0. Later models come from their own pages on developer.topazlabs.com, read in
+November 2026. A fact that no page of the vendor states is marked `assumed`.
+
+This module holds facts only. It must not read requests, touch pictures or know about faults. It must not import the
+application either, because a simulator that shared the application's tables would repeat the application's mistakes.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ LINK_LIFETIME_SECONDS = 3_600.0
 RESULT_LIFETIME_SECONDS = 86_400.0
 LIST_WINDOW_SECONDS = 7 * 86_400.0
 PAGE_LIMIT_HIGHEST = 100
-FETCH_LIMIT_SECONDS = 10.0  # for a picture that is given by its URL; assumed
+FETCH_LIMIT_SECONDS = 10.0  # the longest time to fetch a picture from its URL; assumed
 
 
 @dataclass(frozen=True)
 class Number:
-    """A numeric parameter and its closed range."""
+    """A numeric parameter, from `lowest` to `highest`, both included. With `whole`, only whole numbers are allowed."""
 
     lowest: float
     highest: float
@@ -36,21 +37,21 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """A parameter that is one of a fixed set of words."""
+    """A parameter whose value must be one of the words."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Text:
-    """A free text parameter and its greatest length."""
+    """A parameter that is any text up to a greatest length."""
 
     longest_characters: int
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A parameter that is exactly `true` or `false`."""
+    """A parameter whose value must be the word `true` or `false`."""
 
 
 Parameter = Number | Choice | Text | Switch
@@ -58,7 +59,7 @@ Parameter = Number | Choice | Text | Switch
 
 @dataclass(frozen=True)
 class Model:
-    """One model: its settings, and what differs from its endpoint."""
+    """One model: its settings, and its limits and price where they differ from those of its endpoint."""
 
     name: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
@@ -66,12 +67,12 @@ class Model:
     output_limit_mp: float | None = None
     mp_per_credit: float | None = None
     longest_scale: float | None = None
-    takes_faces: bool = True  # whether the endpoint's settings of faces and subjects apply
+    takes_faces: bool = True  # whether the model accepts the settings for faces and subjects
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One submit endpoint. The first model is the default."""
+    """One endpoint that accepts submits. The first of its models is the default."""
 
     name: str
     models: tuple[Model, ...]
@@ -80,13 +81,13 @@ class Endpoint:
     output_limit_mp: float
     takes_size: bool
     output_formats: tuple[str, ...] = ("jpeg", "png", "tiff")  # the first is the default
-    longest_scale: float | None = None  # how many times as long a side may become
-    category: str = "Enhance"  # its word in estimates; assumed, but for Enhance
-    is_generative: bool = False  # whether /estimate-gen is for it, and not /estimate
+    longest_scale: float | None = None  # how many times as long a side may become; None means no such limit
+    category: str = "Enhance"  # the endpoint's category in estimates; every category except Enhance is assumed
+    is_generative: bool = False  # whether /estimate-gen estimates requests to the endpoint; else /estimate does
     takes_faces: bool = True
 
     def model(self, name: str) -> Model | None:
-        """Return the model of that exact name, or None."""
+        """Return the model that is called exactly `name`, or None."""
         return next((model for model in self.models if model.name == name), None)
 
 
@@ -107,11 +108,11 @@ COMMON_PARAMETERS: Mapping[str, Parameter] = {
     "face_enhancement": Switch(),
     "face_enhancement_creativity": UNIT,
     "face_enhancement_strength": UNIT,
-    # Some pages have the words with a capital, others without.
+    # Some pages write these words with a capital letter, others without.
     "subject_detection": Choice(("All", "Foreground", "Background", "all", "foreground", "background")),
 }
 FACE_PARAMETERS = tuple(name for name in COMMON_PARAMETERS if name != "output_format")
-# Spelt alike on all pages; other names of several words are in snake_case on some pages and in camelCase on others.
+# All pages write these names in the same way. Other names of several words are in snake_case or in camelCase, by page.
 FIXED_NAMES = ("output_format", "output_width", "output_height", "crop_to_fill", "input_width", "input_height")
 SIZE_PARAMETERS: Mapping[str, Parameter] = {
     "output_width": SIDE,
@@ -132,7 +133,7 @@ _CGI: Mapping[str, Parameter] = {"denoise": UNIT, "sharpen": UNIT}
 _REDEFINE: Mapping[str, Parameter] = {
     "prompt": Text(1024),
     "autoprompt": Switch(),
-    "creativity": Number(1, 9, whole=True),  # 1.0.0 says 6
+    "creativity": Number(1, 9, whole=True),  # OpenAPI 1.0.0 allows up to 6
     "texture": Number(1, 5, whole=True),
     "denoise": UNIT,
     "sharpen": UNIT,
@@ -142,7 +143,7 @@ _WONDER_3: Mapping[str, Parameter] = {"enhancement_strength": Choice(("low", "me
 _BLOOM: Mapping[str, Parameter] = {
     "prompt": Text(1024),
     "autoprompt": Switch(),
-    "creativity": Number(1, 9, whole=True),  # another page says 10
+    "creativity": Number(1, 9, whole=True),  # another page allows up to 10
     "color_preservation": Switch(),
 }
 _BLOOM_REALISM: Mapping[str, Parameter] = {
@@ -178,8 +179,8 @@ _ADJUST: Mapping[str, Parameter] = {
 }
 _WHITE_BALANCE: Mapping[str, Parameter] = {"temperature": STRENGTH, "opacity": STRENGTH}
 
-# Assumed: the vendor publishes no limits for the newer endpoints. The generative ones get those of enhance-gen, and
-# the others get those of enhance.
+# The vendor publishes no limits for the newer endpoints. Assumed: each generative endpoint has the limit of enhance-gen,
+# and each other endpoint has the input limit of enhance.
 _ASSUMED_GENERATIVE_LIMIT_MP = 256
 _ASSUMED_LIMIT_MP = 512
 
@@ -238,7 +239,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
                     "Portrait",
                 )
             ),
-            Model("Noise-Aware Sharpen", {"denoise_strength": UNIT}),  # assumed: the name, and no settings of its own
+            Model("Noise-Aware Sharpen", {"denoise_strength": UNIT}),  # the name and the settings are assumed
         ),
         category="Sharpen",
         mp_per_credit=24,
@@ -251,7 +252,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         models=(
             Model("Super Focus", _SUPER_FOCUS),
             Model("Super Focus V2", _SUPER_FOCUS),
-            Model("Super Focus V3"),  # assumed: the name, which clients use; its page says no settings
+            Model("Super Focus V3"),  # the name is assumed, because clients use it; its page names no settings
         ),
         category="Sharpen",
         is_generative=True,
@@ -274,7 +275,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         models=(Model("Denoise Max"),),
         category="Denoise",
         is_generative=True,
-        mp_per_credit=20,  # assumed: a reseller bills so
+        mp_per_credit=20,  # assumed, because a reseller charges this price
         input_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
         output_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
         takes_size=False,
@@ -285,7 +286,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         category="Restore",
         is_generative=True,
         models=(Model("Dust-Scratch"), Model("Dust-Scratch V2")),
-        mp_per_credit=24,  # assumed: clients agree
+        mp_per_credit=24,  # assumed, because several clients use this price
         input_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
         output_limit_mp=_ASSUMED_GENERATIVE_LIMIT_MP,
         takes_size=False,
@@ -299,7 +300,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             Model("White Balance", _WHITE_BALANCE),
             Model("Colorize"),
         ),
-        mp_per_credit=24,  # assumed: clients agree
+        mp_per_credit=24,  # assumed, because several clients use this price
         input_limit_mp=_ASSUMED_LIMIT_MP,
         output_limit_mp=_ASSUMED_LIMIT_MP,
         takes_size=False,
@@ -307,8 +308,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "matting": Endpoint(
         name="matting",
         category="Matting",
-        models=(Model("Object"), Model("RemoveBG")),  # assumed: the second name
-        mp_per_credit=24,  # assumed: one client says so
+        models=(Model("Object"), Model("RemoveBG")),  # the name RemoveBG is assumed
+        mp_per_credit=24,  # assumed, because one client uses this price
         input_limit_mp=_ASSUMED_LIMIT_MP,
         output_limit_mp=_ASSUMED_LIMIT_MP,
         takes_size=False,
@@ -318,7 +319,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         name="tool",
         category="Tool",
         models=(Model("Transparency Upscale"),),
-        mp_per_credit=24,  # assumed: clients agree
+        mp_per_credit=24,  # assumed, because several clients use this price
         input_limit_mp=_ASSUMED_LIMIT_MP,
         output_limit_mp=_ASSUMED_LIMIT_MP,
         takes_size=True,

@@ -1,9 +1,9 @@
-"""Turn the strings of a form into a checked and priced request, by the published tables.
+"""Check the text fields of a form against the published tables, and work out the size and price of the request.
 
 A known parameter with a bad value is refused with 400. A parameter that the endpoint or the model does not know is
-ignored, as the vendor does. When no size is asked for, the vendor chooses one and does not publish how; the simulator
-takes the size of the input, times `default_factor`. The vendor also does not publish what a PNG-only endpoint does
-with another format; the simulator refuses it. This module reads no picture and starts nothing.
+ignored, as the vendor does. If the request names no size, the vendor chooses one in an unpublished way; the simulator
+takes the size of the input times `default_factor`. The vendor does not publish what an endpoint that only makes PNG files
+does if another format is requested; the simulator refuses the request. This module reads no picture and starts nothing.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from darkroom_local.simulators.topaz.published_facts import (
 )
 
 Value = str | int | float | bool
-SNAKE, CAMEL, BOTH = "snake", "camel", "both"  # how the names of settings may be spelt
+SNAKE, CAMEL, BOTH = "snake", "camel", "both"  # which setting names are read: snake_case, camelCase or both
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class CheckedFields:
-    """The checked values of a form, before the picture is read."""
+    """The checked fields of a form: the endpoint's common parameters and the settings of the model."""
 
     endpoint: Endpoint
     model: Model
@@ -46,7 +46,7 @@ class CheckedFields:
     settings: Mapping[str, Value]
 
     def amounts(self) -> dict[str, float]:
-        """Return the numeric settings of the model."""
+        """Return the settings of the model that are numbers."""
         return {
             name: float(value)
             for name, value in self.settings.items()
@@ -56,7 +56,7 @@ class CheckedFields:
 
 @dataclass(frozen=True)
 class PricedRequest:
-    """A request with its sizes and its price."""
+    """A checked request whose input and output sizes are known, so that it has a price."""
 
     checked_fields: CheckedFields
     input_width: int
@@ -77,29 +77,31 @@ class PricedRequest:
 
     @property
     def credits(self) -> int:
-        """Return the price: output megapixels divided by the model's megapixels for one credit, rounded up."""
+        """Return the price in credits: the output megapixels divided by `mp_per_credit`, rounded up, and at least 1."""
         fields = self.checked_fields
         return max(1, math.ceil(self.output_mp / (fields.model.mp_per_credit or fields.endpoint.mp_per_credit)))
 
     @property
     def output_format(self) -> str:
-        """Return jpeg, png or tiff."""
+        """Return the format of the result: jpeg, png or tiff."""
         return FORMATS[
             str(self.checked_fields.common.get("output_format", self.checked_fields.endpoint.output_formats[0]))
         ]
 
     def switch(self, name: str, default: bool) -> bool:
-        """Return a common parameter that is true or false."""
+        """Return the value of a common true-or-false parameter, or `default` if the request does not name it."""
         return bool(self.checked_fields.common.get(name, default))
 
 
 def check_fields(endpoint: Endpoint, fields: Mapping[str, str], spelling: str = BOTH) -> CheckedFields:
-    """Check every known field. A setting whose name is spelt otherwise is ignored. Raises Refusal 400 that names the first
-    bad one."""
+    """Return the checked fields. Raises Refusal 400 that names the first bad field.
+
+    `spelling` says whether setting names are read in snake_case, in camelCase or both. Other names are ignored.
+    """
     named = fields.get("model")
     model = endpoint.models[0] if named is None else endpoint.model(named)
     if model is None:
-        raise Refusal(400, f"Unknown model {named!r} for {endpoint.name}.")
+        raise Refusal(400, f"The endpoint {endpoint.name} has no model {named!r}.")
     words = tuple(word for word, name in FORMATS.items() if name in endpoint.output_formats)
     common = {**COMMON_PARAMETERS, "output_format": Choice(words)}
     if endpoint.takes_size:
@@ -112,19 +114,22 @@ def check_fields(endpoint: Endpoint, fields: Mapping[str, str], spelling: str = 
 
 
 def read_input_size(fields: Mapping[str, str]) -> tuple[int, int]:
-    """Return the input size given for an estimate. Both sides are required."""
+    """Return the width and height of the input, as a request for an estimate gives them.
+
+    Raises Refusal 400 if one of them is missing.
+    """
     values = _checked(INPUT_SIZE_PARAMETERS, fields, BOTH)
     if len(values) < len(INPUT_SIZE_PARAMETERS):
-        raise Refusal(400, "input_width and input_height are both needed.")
+        raise Refusal(400, "input_width and input_height must both be given.")
     return int(values["input_width"]), int(values["input_height"])
 
 
 def price_request(
     checked_fields: CheckedFields, width: int, height: int, output_limit_mp: float, default_factor: float = 1.0
 ) -> PricedRequest:
-    """Return the request with its output size, checked against the limits. Raises Refusal 400 that names the limit.
+    """Return the request with its output size. Raises Refusal 400 that names the limit if a size is over a limit.
 
-    `default_factor` is how much the vendor enlarges an input when the endpoint takes a size and none is asked for.
+    `default_factor` is how much the vendor enlarges the input if the endpoint accepts a size and the request names none.
     """
     if not checked_fields.endpoint.takes_size:
         default_factor = 1.0
@@ -133,11 +138,11 @@ def price_request(
     input_limit_mp = checked_fields.model.input_limit_mp or checked_fields.endpoint.input_limit_mp
     output_limit_mp = checked_fields.model.output_limit_mp or output_limit_mp
     if request.input_mp > input_limit_mp:
-        raise Refusal(400, f"The input has over {input_limit_mp:g} megapixels.")
+        raise Refusal(400, f"The input has more than {input_limit_mp:g} megapixels.")
     if request.output_mp > output_limit_mp:
-        raise Refusal(400, f"The output would have over {output_limit_mp:g} megapixels.")
+        raise Refusal(400, f"The output would have more than {output_limit_mp:g} megapixels.")
     if max(out_width, out_height) > SIDE_LIMIT_PIXELS and changes_size(request):
-        raise Refusal(400, f"An output side would be over {SIDE_LIMIT_PIXELS} pixels.")
+        raise Refusal(400, f"A side of the output would have more than {SIDE_LIMIT_PIXELS} pixels.")
     _check_scale(request)
     return request
 
@@ -147,11 +152,11 @@ def _check_scale(request: PricedRequest) -> None:
     if longest is None:
         return
     if request.output_width > longest * request.input_width or request.output_height > longest * request.input_height:
-        raise Refusal(400, f"No side may become more than {longest:g} times as long.")
+        raise Refusal(400, f"A side of the output may be at most {longest:g} times as long as that of the input.")
 
 
 def changes_size(request: PricedRequest) -> bool:
-    """Say whether the output has another size than the input."""
+    """Return whether the output has another size than the input."""
     return (request.output_width, request.output_height) != (
         request.input_width,
         request.input_height,
@@ -179,7 +184,7 @@ def _checked(parameters: Mapping[str, Parameter], fields: Mapping[str, str], spe
 
 
 def _spellings(name: str, spelling: str) -> tuple[str, ...]:
-    """Return the names under which a setting is read; the first that is there counts."""
+    """Return the names under which the setting `name` is read. If a form has several of them, the first one counts."""
     first, *others = name.split("_")
     camel = first + "".join(word.capitalize() for word in others)
     if name in FIXED_NAMES or spelling == SNAKE:
@@ -192,14 +197,14 @@ def _value(name: str, parameter: Parameter, text: str) -> Value:
         return _number(name, parameter, text)
     if isinstance(parameter, Choice):
         if text not in parameter.words:
-            raise Refusal(400, f"{name} is one of {', '.join(parameter.words)}.")
+            raise Refusal(400, f"{name} must be one of {', '.join(parameter.words)}.")
         return text
     if isinstance(parameter, Switch):
         if text not in ("true", "false"):
-            raise Refusal(400, f"{name} is true or false.")
+            raise Refusal(400, f"{name} must be true or false.")
         return text == "true"
     if len(text) > parameter.longest_characters:
-        raise Refusal(400, f"{name} has over {parameter.longest_characters} characters.")
+        raise Refusal(400, f"{name} must have at most {parameter.longest_characters} characters.")
     return text
 
 
@@ -207,8 +212,8 @@ def _number(name: str, parameter: Number, text: str) -> int | float:
     pattern = _WHOLE if parameter.whole else _DECIMAL
     if len(text) > 32 or not pattern.fullmatch(text):
         kind = "a whole number" if parameter.whole else "a number"
-        raise Refusal(400, f"{name} is not {kind}.")
+        raise Refusal(400, f"{name} must be {kind}.")
     value = int(text) if parameter.whole else float(text)
     if not parameter.lowest <= value <= parameter.highest:
-        raise Refusal(400, f"{name} is not within {parameter.lowest:g} to {parameter.highest:g}.")
+        raise Refusal(400, f"{name} must be from {parameter.lowest:g} to {parameter.highest:g}.")
     return value

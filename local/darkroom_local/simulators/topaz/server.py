@@ -1,8 +1,8 @@
-"""The Topaz simulator as a running server.
+"""The server of the Topaz simulator.
 
-It simulates the Topaz Labs Image API as the vendor publishes it (OpenAPI 1.0.0 and the model page
-https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md), with later additions where
-version 1.0.0 is silent. It must not import the application under test.
+It simulates the Topaz Labs Image API as the vendor publishes it: OpenAPI 1.0.0 and the model page
+https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-blur-2.md . Endpoints and models that version
+1.0.0 lacks come from later pages. This module must not import the application under test.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ROUTES: tuple[Route[TopazState], ...] = (
 
 
 class TopazSimulator(Simulator[TopazState, TopazSettings]):
-    """The Topaz Labs Image API on its own thread."""
+    """Runs the simulated Topaz Labs Image API on its own thread."""
 
     name = "topaz-simulator"
     base_path = BASE_PATH
@@ -48,7 +48,10 @@ class TopazSimulator(Simulator[TopazState, TopazSettings]):
     routes = _ROUTES
 
     def check_key(self, request: web.Request) -> tuple[str | None, bool]:
-        """Check the key: a legacy key is a bearer token; any other key has its own header."""
+        """Return the header that carried a key, and whether header and key are right.
+
+        A legacy key must come as a bearer token. Any other key must come in the header X-API-Key.
+        """
         api_key = self.settings.api_key
         bearer, plain = request.headers.get("Authorization"), request.headers.get("X-API-Key")
         if api_key.startswith(LEGACY_KEY_PREFIX):
@@ -60,7 +63,7 @@ class TopazSimulator(Simulator[TopazState, TopazSettings]):
         return ("authorization" if bearer is not None else None), False
 
     def make_state(self, workers: JobWorkers) -> TopazState:
-        """Return new state that uses these workers."""
+        """Return a new state object that uses these workers."""
         links = PresignedUrls(self.settings.link_lifetime_seconds)
         jobs = JobStore(self.account, workers, self.settings.speed)
         return TopazState(self.account, self.faults, self.journal, links, workers, self.settings, jobs)

@@ -1,6 +1,6 @@
-"""Everything that the parts of one running Topaz simulator share.
+"""The settings of a Topaz simulator, and the state that all requests to it share.
 
-It must not know routes.
+This module must not know routes.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from darkroom_local.simulators.topaz.request_checks import BOTH
 
 @dataclass(frozen=True)
 class TopazSettings(simulator_state.SimulatorSettings):
-    """How a simulator is set up."""
+    """The settings of one Topaz simulator."""
 
     request_limit_bytes: int = REQUEST_LIMIT_BYTES
     link_lifetime_seconds: float = LINK_LIFETIME_SECONDS
-    spelling: str = BOTH  # how the names of settings must be spelt, or they are ignored: snake, camel or both
-    # What the vendor has changed since its pages were read.
-    missing_models: tuple[str, ...] = ()  # retired: requests for them fail
-    mp_per_credit: Mapping[str, float] = field(default_factory=dict)  # model → megapixels of a credit
+    spelling: str = BOTH  # "snake", "camel" or "both": setting names in another form are ignored
+    # The next three simulate changes that the vendor made after its pages were read.
+    missing_models: tuple[str, ...] = ()  # retired models; requests for them fail
+    mp_per_credit: Mapping[str, float] = field(default_factory=dict)  # model → megapixels that one credit buys
     output_limit_mp: Mapping[str, float] = field(default_factory=dict)  # model → megapixels of the largest result
 
     def endpoint(self, published: Endpoint) -> Endpoint:
-        """Return the endpoint as it is now."""
+        """Return the published endpoint with the changes that the settings make to its models."""
         models = tuple(
             replace(
                 model,
@@ -49,18 +49,18 @@ class TopazSettings(simulator_state.SimulatorSettings):
 
 @dataclass
 class TopazState(simulator_state.SimulatorState):
-    """The parts that live longer than one request."""
+    """Holds what all requests of one Topaz simulator share."""
 
     settings: TopazSettings
     jobs: JobStore
     shapes: ErrorShapes = field(default_factory=ErrorShapes)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """Return an answer in one of the four shapes that clients have seen."""
+        """Return the error answer for a refusal, in one of the four shapes that clients have seen."""
         return self.shapes.error_response(refusal)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the result of the job whose id begins the name, until it expires."""
+        """Return the result called `name` and the name of its upload. The result's `file` is None if it has expired."""
         entry["process_id"] = process_id = name.partition(".")[0]
         job = self.jobs.find_result(process_id)
         if job is None:
@@ -72,7 +72,7 @@ TopazExchange = Exchange[TopazState]
 
 
 def take_misbehaviour(exchange: TopazExchange) -> Misbehaviour:
-    """Use up the fault rules that match this request; return what they do to its job."""
+    """Take the fault rules that match this request, and return what they do to its job."""
     late = exchange.take_fault("eta_early")
     return Misbehaviour(
         late_seconds=late.option("late_seconds") if late else None,

@@ -1,7 +1,7 @@
 """A simulator of the uwear.ai upscale API, built from the vendor's page alone.
 
-`UwearSimulator` runs it on a thread for tests; `serve` blocks and runs it for a command line. This package must
-import nothing from the application.
+`UwearSimulator` runs the simulator on a thread, for tests. `serve` runs it in the foreground, for the command line. This
+package must import nothing from the application.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The endpoints that create an upscale and return a generation.
+"""The handlers of the endpoints that create an upscale and return one generation.
 
-Each handler calls `begin` as soon as it knows which input the request is about, so that a fault rule can match that
-input. The list, result links and the control endpoints are in other modules.
+Each handler calls `begin` as soon as it knows which input the request is about, because a fault rule may apply to one
+input only. The list, result links and the control endpoints are in other modules.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ async def _body(exchange: UwearExchange) -> Any:
 
 
 def _submit_entry(generation: Generation, request: UpscaleRequest) -> dict[str, Any]:
-    """Return the journal's entry for a paid submit. `query` is the query of the image_url."""
+    """Return the journal's entry for a paid submit. Its field `query` holds the query of the URL in `image_url`."""
     return {
         "generation_id": generation.generation_id,
         "image_url": request.image_url,

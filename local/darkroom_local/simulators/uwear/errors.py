@@ -1,6 +1,6 @@
-"""The error answers: `{detail: text}`, or `{detail: [{loc, msg, type}]}` for a bad body.
+"""The error answers. Their body is `{detail: text}`, or `{detail: [{loc, msg, type}]}` for a bad request.
 
-The page lists no errors. The shapes are those of FastAPI, from which its schemas come.
+The vendor's page lists no errors. The shapes are those of FastAPI, because the schemas on the page come from FastAPI.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ MESSAGES: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One error in a request, and where it is."""
+    """One error in a request. `where` is the path of the bad value, and `kind` is FastAPI's name for the error."""
 
     where: tuple[str | int, ...]
     message: str
     kind: str
 
     def body(self) -> dict[str, Any]:
-        """Return the problem as the answer lists it."""
+        """Return the JSON form of the problem."""
         return {"loc": list(self.where), "msg": self.message, "type": self.kind}
 
 
 class InvalidRequest(Refusal):
-    """422: everything that is wrong with a request."""
+    """The request is answered with 422. The answer lists everything that is wrong with the request."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(422)
@@ -49,7 +49,7 @@ class InvalidRequest(Refusal):
 
 
 def error_response(refusal: Refusal) -> web.Response:
-    """Return the response for a refusal."""
+    """Return the error answer for a refusal."""
     detail: Any = refusal.message or MESSAGES.get(refusal.status, "Error")
     if isinstance(refusal, InvalidRequest):
         detail = [problem.body() for problem in refusal.problems]

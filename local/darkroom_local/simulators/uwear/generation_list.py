@@ -1,11 +1,11 @@
-"""The list of generations: in the published shape, and on request in the two shapes that clients have seen.
+"""The list of generations, in the published shape or, by an injected fault, in one of two shapes that clients have seen.
 
-Published: numbered pages. `page` and `items_per_page` are at least 1. The answer is an object that says how many
-pages there are, and each entry holds its request as text. Assumed where the page is silent: this text is the body as
-JSON, the newest entry comes first, and a page holds 20 entries by default and at most 100.
+The published list has numbered pages. `page` and `items_per_page` must be at least 1. The answer is an object that says
+how many pages there are, and each entry holds its request as text. Assumed, because the vendor's page does not say it:
+this text is the body as JSON, the newest entry comes first, and a page holds 20 entries by default and at most 100.
 
-Seen by clients: an array, or an object with the field `generations`. Parts are chosen by `limit` and `offset`
-(assumed). An entry looks like a generation and adds its `image_url`.
+Clients have seen an array, and an object with the field `generations`. It is assumed that `limit` and `offset` choose the
+entries. Each entry looks like a generation and also has its `image_url`.
 """
 
 from __future__ import annotations

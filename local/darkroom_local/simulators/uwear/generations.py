@@ -1,8 +1,8 @@
-"""Generations: their states, times and charges, and the store that runs them.
+"""The generations of the simulator, with their states, times and charges, and the store that runs them.
 
-A generation is Created, then Ongoing, then Done or Error. It fetches its input and makes its picture, and it ends
-when the picture is ready and its simulated time is over. Only a generation that is Done is charged. All state changes
-happen on the server's event loop, so no lock is needed.
+A generation is Created, then Ongoing, then Done or Error. It fetches its input and makes its picture. It ends when the
+picture is ready and the simulated time is over. Only a generation that is Done is charged. All state changes happen on
+the server's event loop, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _FAILURES = (NotFetched, NotAPicture, NoArea, *DECODE_ERRORS)
 
 @dataclass(frozen=True)
 class Limits:
-    """What the store allows, and how fast simulated time runs."""
+    """The limits that the store applies to each generation, and how many times faster the simulated time runs."""
 
     speed: float
     result_lifetime_seconds: float
@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """The faults of one generation, fixed when it is accepted."""
+    """The injected faults of one generation. They are decided when the generation is accepted."""
 
     ending: str = DONE
     late_seconds: float = 0.0
@@ -79,10 +79,10 @@ class Generation:
     status: str = CREATED
     file: ResultFile | None = None
     expires: int = 0
-    prefix: str = ""  # of the path that took the request
+    prefix: str = ""  # the prefix of the path that the submit used
 
     def has_result(self) -> bool:
-        """Say whether the picture exists and has not expired."""
+        """Return whether the picture exists and has not expired."""
         return self.file is not None and self.status == DONE and time.time() < self.expires
 
     def change_status(self, status: str) -> None:
@@ -91,7 +91,7 @@ class Generation:
 
 
 class GenerationStore:
-    """Every generation of the account, newest last."""
+    """Holds and runs every generation of the account. The newest generation comes last."""
 
     def __init__(self, account: Account, workers: JobWorkers, limits: Limits) -> None:
         self._account = account
@@ -108,19 +108,19 @@ class GenerationStore:
         return generation
 
     def find(self, generation_id: int) -> Generation | None:
-        """Return the generation of that id, or None."""
+        """Return the generation with this id, or None."""
         return self._generations.get(generation_id)
 
     def find_by_result(self, result_id: int) -> Generation | None:
-        """Return the generation of that result until the result expires, else None."""
+        """Return the generation whose result has this id, or None if there is none or the result has expired."""
         return next((g for g in self._generations.values() if g.result_id == result_id and g.has_result()), None)
 
     def find_by_file(self, name: str) -> Generation | None:
-        """Return the generation whose picture has that file name, even if it expired; None without one."""
+        """Return the generation whose picture has this file name, or None. A picture that has expired is found too."""
         return find_by_file_name(name, self._generations.values())
 
     def listed(self) -> list[Generation]:
-        """Return the generations that the list shows now, newest first."""
+        """Return the generations that the client's list shows now, newest first."""
         now = time.time()
         return [g for g in reversed(self._generations.values()) if g.created + g.misbehaviour.list_lag_seconds <= now]
 
@@ -139,7 +139,10 @@ class GenerationStore:
             source.unlink(missing_ok=True)
 
     async def _input(self, generation: Generation, target: Path) -> Path:
-        """Return the picture to work on: fetch it, or take an earlier result."""
+        """Return the path of the input: the picture fetched from `image_url`, or an earlier result.
+
+        Raises NotFetched if there is no such picture.
+        """
         request, limits = generation.request, self._limits
         await sleep_until(time.time() + generation.misbehaviour.fetch_late_seconds)
         if request.image_url is not None:
@@ -151,7 +154,7 @@ class GenerationStore:
         return earlier.file.path
 
     async def _make(self, generation: Generation, source: Path) -> ResultFile:
-        """Return the finished picture when the simulated time is over."""
+        """Make the picture, and return it once the simulated time is over."""
         recipe = await self._workers.run_in_thread(partial(recipe_for, generation.request, source))
         if recipe.size_mp > self._limits.output_mp:
             raise NotAPicture
@@ -168,7 +171,10 @@ class GenerationStore:
 
 
 def recipe_for(request: UpscaleRequest, source: Path) -> Recipe:
-    """Return the recipe for a picture. This reads the picture's header, so run it in a worker thread."""
+    """Return the recipe for the picture that the request asks for.
+
+    The function reads the header of the input file, so run it in a worker thread.
+    """
     header = read_header(source)
     return Recipe(
         width=header.width * request.factor,

@@ -1,8 +1,8 @@
-"""Turn a JSON body into a checked request, by the published tables. All problems are reported at once.
+"""Check a JSON body against the published tables and turn it into a request. All problems are reported at once.
 
-Assumed where the page is silent: `model_name` is required. An empty `image_url` counts as missing. A request with
-both inputs is refused, and so are settings for a model that accepts none. Unknown settings are ignored. This module
-fetches and starts nothing.
+Assumed, because the vendor's page does not say it: `model_name` is required. An empty `image_url` counts as missing. A
+request with both `image_url` and `generation_result_id` is refused, and so are settings for a model that accepts none.
+Unknown settings are ignored. This module fetches and starts nothing.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class UpscaleRequest:
 
     @property
     def credits(self) -> int:
-        """Return the price in credits of a generation that ends Done."""
+        """Return the credits that the generation costs if it ends as Done."""
         return CREDITS[self.model]
 
     @property
     def sharpening(self) -> float:
-        """Return how strongly to sharpen the picture, in place of the real model's work."""
+        """Return how strongly to sharpen the picture, from 0 to 1. The sharpening stands for the real model's work."""
         return _SHARPENING[str(self.settings["enhance_model"])] if self.settings else 0.0
 
 
 def check_request(body: Any, recraft_factor: int) -> UpscaleRequest:
-    """Return the checked request. Raises InvalidRequest that lists every problem."""
+    """Return the checked request. Raises InvalidRequest that lists every problem. `recraft_factor` is recraft's enlargement."""
     if not isinstance(body, dict):
         raise InvalidRequest([Problem(("body",), "Input should be a valid dictionary", "model_attributes_type")])
     problems = [*_model_problems(body), *_source_problems(body), *_settings_problems(body)]
@@ -83,7 +83,7 @@ def _source_problems(body: Mapping[str, Any]) -> Iterator[Problem]:
     if result_id is not None and (not isinstance(result_id, int) or isinstance(result_id, bool)):
         yield Problem(("body", "generation_result_id"), "Input should be a valid integer", "int_type")
     if (url in (None, "")) == (result_id is None):
-        yield Problem(("body",), f"Value error, exactly one of {' and '.join(_SOURCES)} is needed", "value_error")
+        yield Problem(("body",), f"Value error, give exactly one of {' and '.join(_SOURCES)}", "value_error")
 
 
 def _settings_problems(body: Mapping[str, Any]) -> Iterator[Problem]:
@@ -94,7 +94,7 @@ def _settings_problems(body: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(where, "Input should be a valid dictionary", "dict_type")
         return
     if body.get("model_name") != CONFIGURABLE:
-        yield Problem(where, f"Value error, only {CONFIGURABLE} takes generation_settings", "value_error")
+        yield Problem(where, f"Value error, only the model {CONFIGURABLE} accepts generation_settings", "value_error")
         return
     for name, rule in SETTINGS.items():
         if name in given and (wrong := _wrong(rule, given[name])) is not None:
@@ -102,7 +102,7 @@ def _settings_problems(body: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _wrong(rule: Choice | Switch | Number, value: Any) -> tuple[str, str] | None:
-    """Return the message and the type of what is wrong with a setting's value; None if nothing is."""
+    """Return the message and the type of the error in a setting's value, or None if the value is right."""
     if isinstance(rule, Choice):
         if not isinstance(value, str) or value not in rule.words:
             return f"Input should be {_either(rule.words)}", "literal_error"
@@ -121,7 +121,7 @@ def _wrong(rule: Choice | Switch | Number, value: Any) -> tuple[str, str] | None
 
 
 def _value(rule: Choice | Switch | Number, value: Any) -> Value:
-    """Return the checked value of a setting."""
+    """Return the checked value of a setting as a word, a boolean or a number."""
     if isinstance(rule, Switch):
         return value is True or value == "true"
     return float(value) if isinstance(rule, Number) else str(value)

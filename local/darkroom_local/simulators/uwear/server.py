@@ -1,8 +1,9 @@
-"""The uwear.ai simulator as a running server.
+"""The server of the uwear.ai simulator.
 
-Creating an upscale and listing generations work as the vendor publishes them; reading one generation works as clients
-have seen it. Every path answers with and without the prefix: the reference publishes it, and the vendor's summary says that
-it is not for generations. The settings choose which forms there are. This module must not import the application under test.
+The endpoints that create an upscale and list generations work as the vendor publishes them. The endpoint that reads one
+generation works as clients have seen it. By default every path works with the prefix `/api/v1` and without it, because the
+vendor's pages disagree: the reference has the prefix, but the vendor's summary says that generations do not have it. The
+setting `prefixes` chooses which of the two work. This module must not import the application under test.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Handler = Callable[[UwearExchange], Awaitable[web.StreamResponse]]
 
 
 def _under(prefix: str, handler: Handler) -> Handler:
-    """Return the handler for paths with this prefix: a 404 if the settings have no such paths."""
+    """Return a handler for paths with this prefix. It answers 404 if the settings do not have the prefix."""
 
     async def handle(exchange: UwearExchange) -> web.StreamResponse:
         if prefix not in exchange.state.settings.prefixes:
@@ -48,7 +49,7 @@ _ROUTES: tuple[Route[UwearState], ...] = tuple(
 
 
 class UwearSimulator(Simulator[UwearState, UwearSettings]):
-    """The uwear.ai API on its own thread."""
+    """Runs the simulated uwear.ai API on its own thread."""
 
     name = "uwear-simulator"
     base_path = ""
@@ -59,7 +60,7 @@ class UwearSimulator(Simulator[UwearState, UwearSettings]):
     routes = _ROUTES
 
     def make_state(self, workers: JobWorkers) -> UwearState:
-        """Return new state that uses these workers."""
+        """Return a new state object that uses these workers."""
         links = PresignedUrls(self.settings.result_lifetime_seconds)
         generations = GenerationStore(self.account, workers, self.settings.limits)
         return UwearState(self.account, self.faults, self.journal, links, workers, self.settings, generations)

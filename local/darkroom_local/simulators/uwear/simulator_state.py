@@ -1,6 +1,6 @@
-"""Everything that the parts of one running uwear.ai simulator share.
+"""The settings of a uwear.ai simulator, and the state that all requests to it share.
 
-It must not know routes.
+This module must not know routes.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from darkroom_local.simulators.uwear.published_facts import (
 
 @dataclass(frozen=True)
 class UwearSettings(simulator_state.SimulatorSettings):
-    """How a simulator is set up. Whatever the page does not say can be chosen here."""
+    """The settings of one uwear.ai simulator. Behaviour that the vendor's page does not define can be chosen here."""
 
     result_lifetime_seconds: float = RESULT_LIFETIME_SECONDS  # divided by `speed`, like all times
     recraft_factor: int = RECRAFT_FACTOR
-    prefixes: tuple[str, ...] = PREFIXES  # the forms of the paths that there are
-    apart: bool = False  # whether a generation is shown only under the prefix that took it
-    echo_input: bool = True  # whether the list repeats what was submitted
+    prefixes: tuple[str, ...] = PREFIXES  # the prefixes with which paths exist
+    apart: bool = False  # whether a generation can only be read under the prefix that its submit used
+    echo_input: bool = True  # whether the list reports back what was submitted
     fetch_limit_seconds: float = FETCH_LIMIT_SECONDS
     fetch_limit_bytes: int = FETCH_LIMIT_BYTES
     output_limit_mp: float = OUTPUT_LIMIT_MP
@@ -56,23 +56,23 @@ class UwearSettings(simulator_state.SimulatorSettings):
 
 @dataclass
 class UwearState(simulator_state.SimulatorState):
-    """The parts that live longer than one request."""
+    """Holds what all requests of one uwear.ai simulator share."""
 
     settings: UwearSettings
     generations: GenerationStore
 
     def admit(self, entry: Entry) -> None:
-        """Refuse a missing key with 403 and a wrong one with 401. Assumed: these are FastAPI's usual answers."""
+        """Raise Refusal 403 if the key is missing, and 401 if it is wrong. This is assumed, because FastAPI does so."""
         if entry["auth_header"] is None:
             raise Refusal(403)
         super().admit(entry)
 
     def render(self, refusal: Refusal) -> web.Response:
-        """Return an answer with a `detail`."""
+        """Return the error answer for a refusal. Its body has the field `detail`."""
         return error_response(refusal)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the picture of that file name until it expires."""
+        """Return the result called `name` and the URL of its input. The result's `file` is None if it has expired."""
         generation = self.generations.find_by_file(name)
         if generation is None:
             return FoundResult(None, None)
@@ -84,7 +84,7 @@ UwearExchange = Exchange[UwearState]
 
 
 def take_misbehaviour(exchange: UwearExchange) -> Misbehaviour:
-    """Use up the fault rules that match this request; return what they do to its generation."""
+    """Take the fault rules that match this request, and return what they do to its generation."""
     return Misbehaviour(
         late_seconds=exchange.fault_seconds("late_job"),
         fetch_late_seconds=exchange.fault_seconds("fetch_late"),
