@@ -37,7 +37,7 @@ Darkroom's own.
 - **Default**: what the vendor does if the key is not set. If the key is required, Darkroom sends this value instead. An
   empty cell means that the vendor chooses. Darkroom always sends `output_format`.
 
-The table of models that come, go or are doubtful gives the days that pages announce. Before a model's day, Darkroom runs
+The table of models with a date or a doubt gives the days that pages announce. Before a model's day, Darkroom runs
 its jobs and says when it retires. From that day on, it refuses them unpaid and names the successor, or takes the
 successor if `retired=replace` is set. If pages give two days, the earlier one only warns. What stands under Doubtful has
 not been verified by anybody: try it with one picture first.
@@ -132,7 +132,7 @@ def _ages(book: Catalog, citations: Citations) -> list[str]:
         by = f"{_code(life.replaced_by)} [{citations.number(life.replaced_by_source)}]" if life.replaced_by else ""
         if since or ends or model.doubt:
             rows.append([_code(model.name), since, ends, by, _text(model.doubt)])
-    heading = f"### {_text(book.provider)}: models that come, go or are doubtful"
+    heading = f"### {_text(book.provider)}: models with a date or a doubt"
     return [heading, _table(["Model", "Since", "Retires", "Replaced by", "Doubtful"], rows)] if rows else []
 
 

@@ -112,7 +112,7 @@ def test_a_late_process_that_cannot_be_cancelled_goes_to_a_person(application: A
     application.provider.cancels = False
     assert application.finalize(job).status == "IN_DOUBT"
     assert (application.job().status, application.cloud.budget("topaz", MONTH)["reserved"]) == (JobStatus.IN_DOUBT, 1)
-    assert (application.bus.kinds, application.cloud.keys()) == ([], set())
+    assert (application.bus.kinds, application.cloud.keys()) == (["Job In Doubt"], set())
     assert application.finalize(job).status == "IN_DOUBT"
     application.assert_books_balance()
 

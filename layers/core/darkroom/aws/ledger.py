@@ -55,6 +55,11 @@ EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep s
 # The TTL of `SKIPPED` rows. Only these rows have a TTL, because nothing was spent on them.
 SKIPPED_KEPT = timedelta(days=90)
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
+# What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
+OF_WORK = (
+    "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", "published_at",
+    *OF_A_LOST_ANSWER, *TROUBLE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -283,17 +288,7 @@ class DynamoLedger:
         if status is JobStatus.SKIPPED:
             changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
         stale = {"error", "error_code"} - changes.keys()
-        gone = [
-            "lease_until",
-            "next_attempt_at",
-            *OF_A_LOST_ANSWER,
-            *TROUBLE,
-            "key_fingerprint",
-            "credits_charged",
-            "staged",
-            "published_at",  # of the event that told of a doubt
-        ]
-        gone += sorted(stale)
+        gone = [*OF_WORK, *sorted(stale)]
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         is_in_place = status is JobStatus.COMPLETED and not superseded
