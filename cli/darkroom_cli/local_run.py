@@ -68,6 +68,8 @@ def run_folder(request: Request) -> int:
     to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
     rows = folder_state.rows(request.out)
     question = [price_estimate.question(to_pay, parameters, who.providers, rows)]
+    if submitted := sum(item.key in paid for item in to_pay):
+        question.append(f"An earlier run submitted {submitted} of them. What has not changed since is not paid again.")
     if request.watch and real:
         question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
     _agree_to_pay("\n".join(filter(None, question)), request.yes)
@@ -112,6 +114,8 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
 def _run(
     request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened | Iterator[Arrival]
 ) -> int:
+    if request.watch:
+        typer.echo("Waiting for new pictures too. Press Ctrl-C to end.")
     if not request.key:  # with one, the question says so
         typer.echo(f"Starting {local_words.providers(None)} …")
     console = progress_display.console()
