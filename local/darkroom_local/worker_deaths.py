@@ -24,6 +24,7 @@ from darkroom_local.ledger_journal import LEASES, Key, Row, after_death
 _NAME = "AWS_SDK_UA_APP_ID"  # botocore puts it into the User-Agent of each request, as app/NAME
 # What the emulator's worker answers if its process ends during an invocation, or just before.
 _DEATHS = frozenset({"Worker process died", f"[Errno {errno.EPIPE}] {os.strerror(errno.EPIPE)}"})
+_ENDED_EARLY = "Worker process exited immediately"  # what it raises if its process ends before the first invocation
 _PATIENCE_SECONDS = 10.0  # for the event loop to end the leases
 
 Worker = Any  # the emulator's
@@ -55,7 +56,11 @@ class WorkerDeaths:
         def invoke_and_watch(worker: Worker, *details: Any, **more: Any) -> dict[str, Any]:
             if worker._proc is None or worker._proc.poll() is not None:  # its next process gets a name of its own
                 worker.config = _named(worker.config, uuid.uuid4().hex)
-            answer = invoke(worker, *details, **more)
+            try:
+                answer = invoke(worker, *details, **more)
+            except RuntimeError as error:  # the process ended while it started: it held nothing but its messages
+                self._seen.death = _ENDED_EARLY in str(error)
+                raise
             self._seen.death = answer.get("error") in _DEATHS
             if self._seen.death:
                 self._end_leases(_name_of(worker.config))

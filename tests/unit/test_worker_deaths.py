@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 import subprocess
 import sys
 import threading
@@ -37,6 +39,8 @@ class Worker:
         self._tables = tables
 
     def invoke(self, event: str, request_id: str) -> dict[str, Any]:
+        if request_id == "never starts":
+            raise RuntimeError("Worker process exited immediately. stderr: ")
         self._proc = self._proc or Process()
         name = self.config["Environment"]["Variables"]["AWS_SDK_UA_APP_ID"]
         self._tables.ask({"user-agent": f"Botocore/1 app/{name} x"}, event)
@@ -85,7 +89,9 @@ def worker_class(tables: Tables) -> type[Worker]:
         invoke = Worker.invoke
 
     def run_batch(esm: Any, func_rec: Any, event: str, batch: list[dict[str, Any]]) -> None:
-        func_rec.invoke(event, "dies" if event == "b" else "fails")
+        how = {"a": "fails", "b": "dies", "c": "never starts"}[event]
+        with contextlib.suppress(RuntimeError):  # as the emulator's does
+            func_rec.invoke(event, how)
 
     lambdas = SimpleNamespace(_run_sqs_batch=run_batch)
     WorkerDeaths().attach(Watched, lambdas, tables)
@@ -116,11 +122,12 @@ def test_a_lease_that_a_living_worker_took_over_stays(tables: Tables, worker_cla
 
 def test_only_a_death_makes_the_messages_visible_at_once(tables: Tables, worker_class: type[Worker]) -> None:
     later = time.time() + 300
-    messages = {event: [{"visible_at": later}] for event in "ab"}
+    messages = {event: [{"visible_at": later}] for event in "abc"}
     for event, batch in messages.items():
         worker_class.run_batch(None, worker_class(tables), event, batch)  # type: ignore[attr-defined]
     assert messages["a"][0]["visible_at"] == later
     assert messages["b"][0]["visible_at"] < later
+    assert messages["c"][0]["visible_at"] < later
 
 
 def test_an_emulator_without_what_is_changed_is_refused() -> None:
@@ -135,3 +142,4 @@ def test_the_installed_emulator_says_that_a_worker_died() -> None:
     command = [sys.executable, "-c", "input()"]  # it ends without an answer
     with subprocess.Popen(command, text=True, stdin=PIPE, stdout=PIPE, stderr=PIPE) as worker._proc:
         assert worker.invoke({}, "request")["error"] in worker_deaths._DEATHS
+    assert worker_deaths._ENDED_EARLY in inspect.getsource(Installed._spawn)
