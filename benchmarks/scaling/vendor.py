@@ -61,6 +61,7 @@ class Vendor:
     world: World
     pace: Pace
     name: str = "topaz"
+    inputs: None = None  # its list names what it fetched
     processes: dict[str, Process] = field(default_factory=dict)
     of_job: Counter[str] = field(default_factory=Counter)
     throttled: int = 0

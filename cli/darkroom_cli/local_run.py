@@ -22,7 +22,6 @@ from darkroom_local import (
     price_estimate,
     progress_display,
     simulator_processes,
-    taken_formats,
 )
 from darkroom_local.file_screening import Screened
 from darkroom_local.folder_run import Arrival, close, run_over, watch
@@ -56,8 +55,8 @@ def run_folder(request: Request) -> int:
     parameters = folder_uploads.parse_parameters(request.parameters)
     who, items = _checked(request, parameters)
     real = set(who.providers) - set(who.simulated)
-    provider = taken_formats.provider_of(folder_uploads.parse_parameters(request.settings), parameters)
-    for line in left_out.lines(request.folder, request.out, items, provider):
+    suffixes = folder_uploads.picture_suffixes(folder_uploads.parse_settings(request.settings, parameters), parameters)
+    for line in left_out.lines(request.folder, request.out, items, suffixes):
         typer.echo(progress_display.visible(line))
     paid = folder_state.paid_keys(request.out, is_real=bool(real))
     files = file_screening.screen(items, request.out, real, request.again, paid)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from darkroom import output_keys
 from darkroom.output_keys import result_keys
-from darkroom_local import result_downloads, taken_formats
+from darkroom.setting_layers import canonical
+from darkroom_local import result_downloads
 from darkroom_local.credits_csv import Done, named_results
-from darkroom_local.folder_uploads import Item, UnusableSetting, items_in
+from darkroom_local.folder_uploads import Item, UnusableSetting, items_in, picture_suffixes
 from darkroom_local.result_downloads import Outcome, UnsafeKey
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
@@ -40,8 +41,8 @@ def pictures(
         raise UnusableSetting("--out is FOLDER itself, so results would replace the originals. Give another folder.")
     items = found(folder, out, settings, parameters)
     if not items and not may_be_none:
-        suffixes = taken_formats.suffixes(taken_formats.provider_of(settings, parameters))
-        raise UnusableSetting(f"There is no picture in {folder} ({' '.join(sorted(suffixes))}).")
+        endings = " ".join(sorted(picture_suffixes(settings, parameters)))
+        raise UnusableSetting(f"There is no picture in {folder} ({endings}).")
     return items
 
 
@@ -52,8 +53,9 @@ def found(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapp
 
 
 def is_paid(item: Item, real: Collection[str]) -> bool:
-    """Return whether a real provider gets the item: the one that its settings name, or the stack's default."""
-    return taken_formats.provider_of(item.settings, item.parameters) in real
+    """Return whether a real provider may get the item, because the item names that provider or names none."""
+    named = next((value.lower() for key, value in item.settings.items() if canonical(key) == "provider"), None)
+    return bool(real) and (named is None or named in real)
 
 
 def screen(

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from darkroom import catalog, output_keys
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
-from darkroom.setting_layers import metadata_name
-from darkroom_local import taken_formats
+from darkroom.setting_layers import canonical, metadata_name
 from darkroom_local.emulator_persistence import VERSION_HEADER
 
+DEFAULT_PROVIDER = "topaz"  # of the stack's parameter Provider
 _PUT = "before-call.s3.PutObject"
 _MAX_TAGS = 10  # for one object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128
@@ -66,9 +67,19 @@ class Sent:
     source: Source
 
 
+def picture_suffixes(settings: Mapping[str, str], parameters: Mapping[str, str]) -> frozenset[str]:
+    """The endings of the formats that the run's provider takes, by its catalog."""
+    layers = (settings, dict(part.partition("=")[::2] for part in parameters.get("DefaultSettings", "").split(",")))
+    named = (value.strip().lower() for layer in layers for key, value in layer.items() if canonical(key) == "provider")
+    provider = next(named, parameters.get("Provider", DEFAULT_PROVIDER).lower())
+    book = catalog.load(provider if provider in catalog.providers() else DEFAULT_PROVIDER)
+    formats = {form for model in book.models.values() for form in model.input_formats}
+    return frozenset(suffix for form in formats for suffix in output_keys.SUFFIXES[form])
+
+
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """Return the pictures below `folder` that the run's provider takes, sorted by path. Hidden files and folders are left out."""
-    suffixes = taken_formats.suffixes(taken_formats.provider_of(settings, parameters or {}))
+    """Return the pictures below `folder` that the provider takes, sorted by path. Hidden files and folders are left out."""
+    suffixes = picture_suffixes(settings, parameters or {})
     return [
         Item(path, path.relative_to(folder).as_posix(), settings, parameters or {})
         for path in _visible_files(folder)

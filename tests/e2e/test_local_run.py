@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.e2e.deployed_application import API_KEY, picture, simulators
 
@@ -139,3 +140,29 @@ def test_whatever_was_paid_before_an_interrupt_is_there_or_is_reported(operator:
     assert len(operator.vendor.submits) < 12
     assert f"{statuses['COMPLETED']} done" in said
     assert f"{under_way} submitted and not finished" in said
+
+
+@pytest.mark.slow
+def test_webp_and_gif_go_to_the_provider_that_takes_them(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name, form in {"a.webp": "WEBP", "b.gif": "GIF", "c.tif": "TIFF", "d.webp": "JPEG"}.items():
+        (folder / name).write_bytes(picture(96, 64, form))
+    (folder / "e.webp").write_bytes(picture(96, 64, "WEBP")[:-40])
+    options = ["--out", str(out), "--set", "provider=oxen"]
+    command = [sys.executable, "-m", "darkroom_cli", "local", "run", str(folder), *options]
+    run = subprocess.run(command, text=True, capture_output=True, timeout=600, check=False)
+    assert "left out: 1 TIFF: c.tif. Use --set provider=" in run.stdout
+    with (out / "credits.csv").open(newline="") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "a.webp": "COMPLETED", "b.gif": "COMPLETED", "d.webp": "COMPLETED", "e.webp": "REJECTED",
+    }  # fmt: skip
+    assert run.returncode == 1  # for the one that was cut short
+    assert rows["e.webp"]["error"] == "UnsupportedFormat"
+    sizes = {}
+    for name in ("a.webp", "b.gif", "d.webp"):
+        with Image.open(out / rows[name]["result"]) as image:
+            image.load()
+            sizes[name] = (image.format in ("JPEG", "PNG"), image.size)
+    assert sizes == dict.fromkeys(("a.webp", "b.gif", "d.webp"), (True, (192, 128)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,7 +20,8 @@ import pytest
 from darkroom.adapters import utc_now
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.aws.ledger_table import LedgerTable
-from darkroom.model import Limits
+from darkroom.configuration import Configuration
+from darkroom.model import Limits, Spelling
 from tests.e2e.deployed_application import Darkroom, picture
 
 HELD_SECONDS = 15.0  # how long a job runs at the provider, so that a command finds it running
@@ -32,7 +34,8 @@ class Operator:
     room: Darkroom
     home: Path
 
-    def __call__(self, *arguments: str, expect: int = 0) -> str:
+    def __call__(self, *arguments: str, expect: int = 0, answer: str = "") -> str:
+        """Run a command, type the answer to its question, and return what it printed."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "AWS_EC2_METADATA_DISABLED": "true"}
         environment |= {
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
@@ -41,6 +44,7 @@ class Operator:
         done = subprocess.run(
             [sys.executable, "-m", "darkroom_cli", *arguments],
             env=environment,
+            input=answer,
             capture_output=True,
             text=True,
             check=False,
@@ -245,3 +249,34 @@ def test_drift_is_shown_until_it_is_accepted(darkroom: Darkroom, operator: Opera
 
 def test_a_stack_that_is_not_there_is_named(operator: Operator) -> None:
     assert "no stack elsewhere" in operator("jobs", "--stack", "elsewhere", expect=2)
+
+
+def test_the_probe_asks_first_and_then_spends_one_credit_in_the_ledger(darkroom: Darkroom, operator: Operator) -> None:
+    topaz = darkroom.simulator
+    paid = len(topaz.submits)
+    operator("models", "--probe", "topaz", expect=1, answer="n\n")
+    operator("models", "--probe", "topaz", expect=1)
+    assert len(topaz.submits) == paid
+
+    said = operator("models", "--probe", "topaz", answer="y\n")
+    assert "costs one credit. Do you agree?" in said
+    job_id, process_id = re.findall(r"sent: job (\w+), process ([\w-]+), 1 credits reserved", said)[0]
+    (sent,) = topaz.submits[paid:]
+    assert (sent["process_id"], sent["credits"]) == (process_id, 1)
+    assert (sent["fields"]["fix_compression"], sent["fields"]["fixCompression"]) == ("0.31", "0.62")
+    (spelling,) = re.findall(r"deploy with SettingSpelling=topaz=(\w+)", said)
+    pinned = Configuration({"SETTING_SPELLING": f"topaz={spelling}"}).spellings(["topaz"])
+    assert pinned == {"topaz": Spelling(spelling)}
+
+    ends = time.monotonic() + 120
+    while (job := darkroom.row(f"JOB#{job_id}", "JOB"))["status"] != "COMPLETED":
+        assert time.monotonic() < ends, job
+        time.sleep(0.25)
+    assert (job["label"], job["model"], job["credits"]) == ("darkroom-probe", "Standard V2", 1)
+    assert job["source_key"].startswith("_darkroom/probe/")
+    month = darkroom.row("BUDGET#topaz", job["budget_month"])
+    assert month["spent"] >= 1
+
+
+def test_a_provider_that_repeats_nothing_cannot_be_probed(operator: Operator) -> None:
+    assert "no other provider reports back which settings it used" in operator("models", "--probe", "oxen", expect=2)

@@ -23,7 +23,7 @@ from darkroom.errors import (
     UnsafeLink,
 )
 from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
-from darkroom.ports import Clock, ImageStream, ResultLink, StageResult
+from darkroom.ports import Clock, ImageStream, KeptInputs, ResultLink, StageResult
 from tests.fakes.misbehaviour import (
     NO_ANSWER_AFTER,
     NO_ANSWER_BEFORE,
@@ -67,6 +67,7 @@ class FakeProvider:
     stored_key: str | None = field(default=None, repr=False)  # the key that the next read of the secret returns
     name: str = "topaz"
     deletes_entries: bool = False
+    inputs: KeptInputs | None = None
     given: Decimal = Decimal(10_000)
     duration: timedelta = timedelta(seconds=30)
     make_result: Callable[[Plan, bytes], bytes] = field(default=lambda plan, sent: sent)

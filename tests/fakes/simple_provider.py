@@ -21,7 +21,7 @@ from darkroom.model import (
     SendMode,
     Submission,
 )
-from darkroom.ports import ImageStream, StageResult
+from darkroom.ports import ImageStream, KeptInputs, StageResult
 
 PIECE_BYTES = 64 * 1024
 
@@ -70,6 +70,7 @@ class SimpleProvider:
     draw: Callable[[Plan], bytes]
     name: str = "topaz"
     deletes_entries: bool = False
+    inputs: KeptInputs | None = None
     key: str = "a-key"
     next_key: str | None = None  # the key that the next read of the secret returns
     account: Balance | None = None

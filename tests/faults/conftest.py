@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import thread_pool
-from tests.faults.world_shapes import FAMILIES, HELD, UNREAD
+from tests.faults.world_shapes import FAMILIES, HELD, LINKED, UNREAD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,7 +16,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seed", type=int, help="run only the fault simulation's schedule with this seed, and print all its events"
     )
     parser.addoption(
-        "--family", choices=(*FAMILIES, HELD, UNREAD), help="the family of that schedule; the seed chooses it otherwise"
+        "--family",
+        choices=(*FAMILIES, HELD, UNREAD, LINKED),
+        help="the family of that schedule; the seed chooses it otherwise",
     )
     parser.addoption("--larger", type=int, default=1, help="multiply that schedule's number of uploads by this")
 

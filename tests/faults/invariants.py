@@ -10,7 +10,7 @@ from typing import Any
 
 from darkroom import queue_messages
 from darkroom.aws import items
-from darkroom.model import TERMINAL, JobStatus
+from darkroom.model import TERMINAL, Handle, JobStatus
 from tests.fakes.dynamodb_values import Row
 from tests.fakes.memory_dynamodb import Key
 from tests.faults.memory_buckets import Result
@@ -22,6 +22,7 @@ OVER = {status.value for status in TERMINAL}
 AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}
 AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
 NOTHING = Decimal(0)
+PROOF_LASTS = 30 * 60 + 900.0  # seconds that a proof counts, and the longest from reading it to the vendor's answer
 
 
 class InvariantBroken(AssertionError):
@@ -56,12 +57,14 @@ class Invariants:
         # the key of a job's or a run's row → the month, the credits reserved, the credits spent, and the dollars per credit
         self.booked: dict[Key, tuple[str, Decimal, Decimal, Decimal]] = {}
         self.owners: dict[str, str] = {}
+        self.bound: dict[str, tuple[str, int]] = {}  # process → the job and run that was bound to it
         self.due: dict[str, float] = {}
         self.doubted: dict[str, float] = {}
         self.were_in_doubt: set[str] = set()
         self.accepted: dict[tuple[str, int], list[Process]] = defaultdict(list)
         self.newest: dict[str, str] = {}  # output key → source order of the newest version that was completed there
         self.staged: set[tuple[str, int]] = set()  # the jobs and runs of which a result was staged
+        self.proven: list[float] = []  # seconds at which it was proven that results can be stored
         self.shown: set[str] = set()  # processes whose result was published in the output bucket
         self.vendor: Vendor  # set after this object is made, because the vendor reports each submit to it
         # The first broken invariant. It is raised between two steps, so that no worker can catch it.
@@ -127,6 +130,8 @@ class Invariants:
         told = (number(row, "run"), number(row, "attempt"), text(row, "status"))
         if told != (handle.run, handle.attempt, "SUBMITTING"):
             self.breach("a submit is made under the attempt that the ledger knows", f"{handle}, the ledger: {told}")
+        if not any(at > self.scheduler.seconds - PROOF_LASTS for at in self.proven):
+            self.breach("nothing is sent unless its result can be stored", f"{handle}: proven at {self.proven}")
         if number(row, "credits_reserved") < process.plan.price:
             self.breach("nothing is sent before its credits are reserved", str(handle))
 
@@ -145,6 +150,8 @@ class Invariants:
             others = [one.process_id for one in self.vendor.processes.values() if one.picture == result.body]
             law = "a result is that of its own process" if others else "a result is whole or not there"
             self.breach(law, f"{key}, of {process.process_id}: {others}")
+        if before is not None and not before.receipt:
+            self.breach("a foreign object stays whole", key)
         self.shown.add(process.process_id)
         order = text(self.job(result.receipt["darkroom-job"]), "source_order") or ""
         if self.newest.get(key, "") > order:
@@ -216,6 +223,8 @@ class Invariants:
         if "staged" in new and number(new, "polls"):
             self.breach("nobody polls a process whose result is staged", job_id)
         self._owner(job_id, old, new)
+        if grown == 0 and new.get("orphans") != old.get("orphans"):
+            self._orphaned(job_id, new)
         if status != before:
             self._moved(job_id, old, new, before or "", status)
 
@@ -266,11 +275,44 @@ class Invariants:
 
     def _bound(self, job_id: str, new: Row) -> None:
         process = self.vendor.processes.get(text(new, "process_id") or "")
+        mine_run = (job_id, int(number(new, "run")))
+        if process is not None and self.bound.setdefault(process.process_id, mine_run) != mine_run:
+            self.breach(
+                "a process has one job", f"{process.process_id}: {self.bound[process.process_id]} and {mine_run}"
+            )
+        elif process is not None and (process.handle.job_id, process.handle.run) != mine_run:
+            self._exchange(process, job_id, new)
         if process is None or (process.handle.job_id, process.handle.run) != (job_id, number(new, "run")):
             self.breach("a job is bound to a process of its own run", f"{job_id}: {text(new, 'process_id')}")
         mine = process.handle.attempt == number(new, "attempt")
         self.seen["bound by its own worker" if mine else "adopted"] += 1
         self.seen["staged" if mine else "staged, and adopted"] += "staged" in new
+
+    def _orphaned(self, job_id: str, new: Row) -> None:
+        """What a job gives up, and cancels, must be its own."""
+        for process_id in new["orphans"]["SS"]:
+            if self.vendor.processes[process_id].handle.job_id != job_id:
+                self.breach("an orphan is a process of its own job", f"{job_id}: {process_id}")
+
+    def _exchange(self, process: Process, job_id: str, new: Row) -> None:
+        """A job took the process of another one by its image. That is right if both asked for the same: then nothing tells the
+        two processes apart, and the simulation takes one for the other from here on.
+        """
+        own_run = (job_id, int(number(new, "run")))
+        other_run = (process.handle.job_id, process.handle.run)
+        row = self.run_of(*other_run)
+        same = row is not None and all(row.get(name) == new.get(name) for name in ("model", "settings"))
+        if self.vendor.shape.vendor != "unnamed" or not same:
+            return
+        own = [one for one in self.accepted[own_run] if not one.duplicate]
+        handle = process.handle
+        process.handle = own[0].handle if own else Handle(*own_run, int(number(new, "attempt")) - 1)
+        self.accepted[other_run] = [one for one in self.accepted[other_run] if one is not process]
+        self.accepted[own_run] = [one for one in self.accepted[own_run] if one not in own[:1]] + [process]
+        if own:
+            own[0].handle = handle
+            self.accepted[other_run].append(own[0])
+        self.seen["exchanged"] += 1
 
     def _place(self, job_id: str, row: Row) -> None:
         word, due_at = text(row, "open_status"), text(row, "due_at")

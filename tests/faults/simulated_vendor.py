@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 from darkroom.errors import ErrorCode, OperatorFault, ProcessUnknown, ResultNotReady, SubmitInDoubt
 from darkroom.model import (
@@ -21,6 +22,7 @@ from darkroom.model import (
     Progress,
     SendMode,
     Submission,
+    UnnamedProcess,
 )
 from darkroom.ports import ImageStream, StageResult
 from tests.faults.injected_errors import LOSSES, REFUSALS
@@ -59,10 +61,16 @@ class Process:
     cannot_be_cancelled: bool
     says_charge: bool
     expires: bool  # whether it is reported as expired for a day after the retention; otherwise it is unknown then
+    image: bytes = b""  # what was sent
     duplicate: bool = False  # whether the vendor made it by processing one request twice
     only_once: bool = False  # whether only the answer to a synchronous call contains the result
     cancelled: bool = False
     forgotten: bool = False
+
+    @property
+    def request(self) -> tuple[object, ...]:
+        """Return what was asked for. Two processes of one request can take each other's place."""
+        return self.image, self.plan.model, sorted(self.plan.parameters.items())
 
     @property
     def picture(self) -> bytes:
@@ -81,7 +89,7 @@ class Vendor:
     on_accept: Callable[[Process], None]
     processes: dict[str, Process] = field(default_factory=dict)
     # Requests whose worker died while they were on the way.
-    in_flight: list[tuple[float, Plan, Handle, str, str]] = field(default_factory=list)
+    in_flight: list[tuple[float, Plan, Handle, str, bytes, str]] = field(default_factory=list)
     keys: list[str] = field(default_factory=lambda: ["key-1"])  # the API keys; the last one is the newest
     valid: set[str] = field(default_factory=lambda: {"key-1"})
     closed_until: float = -1.0  # until this second the account takes no submit, for example because it has no credits
@@ -92,7 +100,7 @@ class Vendor:
         self.keys.append(f"key-{len(self.keys) + 1}")
         self.valid = {*self.keys[-2:]} if self.rng.random() < 0.5 else {self.keys[-1]}
 
-    def accept(self, plan: Plan, handle: Handle, key: str, *, duplicate: bool = False) -> Process:
+    def accept(self, plan: Plan, handle: Handle, key: str, image: bytes, *, duplicate: bool = False) -> Process:
         """Start and return a process. The list shows it within a minute after the request ended."""
         rng, now = self.rng, self.scheduler.seconds
         lasts = 30.0 + rng.random() * 300.0
@@ -113,6 +121,7 @@ class Vendor:
             cannot_be_cancelled=rng.random() < 0.2,
             says_charge=price != plan.price or rng.random() < 0.7,
             expires=rng.random() < 0.5,
+            image=image,
             duplicate=duplicate,
         )
         if plan.send_mode.is_synchronous:  # the vendor charges the planned price, because the answer may be lost
@@ -160,12 +169,12 @@ class VendorClient:
 
     def __init__(self, vendor: Vendor, key: str) -> None:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
+        self.kept_inputs: Any = KeptImages(self)
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
         vendor, rng = self.vendor, self.scheduler.fault_rng
-        body = image.open()
-        body.read()
-        body.close()
+        with closing(image.open()) as body:
+            sent = body.read()
         self._authorise()
         if vendor.scheduler.seconds < vendor.closed_until:
             raise OperatorFault(ErrorCode.OUT_OF_CREDITS, "402 Payment Required")
@@ -180,11 +189,11 @@ class VendorClient:
             if rng.random() < 0.7:
                 # The request arrives after this fraction of the invocation's remaining time.
                 when = rng.choice([0.0, rng.random(), 0.99])
-                vendor.in_flight.append((when, plan, handle, self.key, self.scheduler.running or ""))
+                vendor.in_flight.append((when, plan, handle, self.key, sent, self.scheduler.running or ""))
             raise
-        made = vendor.accept(plan, handle, self.key)
+        made = vendor.accept(plan, handle, self.key, sent)
         if loses and rng.random() < 0.05:
-            vendor.accept(plan, handle, self.key, duplicate=True).listed_at = made.listed_at
+            vendor.accept(plan, handle, self.key, sent, duplicate=True).listed_at = made.listed_at
         if plan.send_mode.is_synchronous:
             return self._held(made, keep, loses=loses)
         self._travels("provider.answer", rng)
@@ -257,13 +266,18 @@ class VendorClient:
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
         self._authorise()
         vendor = self.vendor
-        if vendor.shape.vendor == "blind":
+        if vendor.shape.vendor in ("blind", "unnamed"):
             return None
         return tuple(
             FoundProcess(p.process_id, str(p.handle), state, None, None)
             for p in vendor.of_run(handle)
             if p.key == self.key and vendor.scheduler.seconds >= p.listed_at and (state := vendor.state(p))
         )
+
+    @property
+    def inputs(self) -> Any:
+        """The images that a vendor keeps whose list names none of them."""
+        return self.kept_inputs if self.vendor.shape.vendor == "unnamed" else None
 
     def cancel(self, process_id: str) -> bool:
         self._authorise()
@@ -293,6 +307,43 @@ class VendorClient:
         if process is None or state is None:
             raise ProcessUnknown("HTTP 404")
         return process, state
+
+
+@dataclass(frozen=True)
+class KeptImages:
+    """Fulfils `ports.KeptInputs`: a list that names nothing, and the images that were sent."""
+
+    client: VendorClient
+
+    def unnamed(self, since: datetime) -> tuple[UnnamedProcess, ...]:
+        self.client._authorise()
+        vendor, start = self.client.vendor, self.client.scheduler.start
+        return tuple(
+            _unnamed(p, state, made_at)
+            for p in vendor.processes.values()
+            if vendor.scheduler.seconds >= p.listed_at
+            and (state := vendor.state(p))
+            and (made_at := start + timedelta(seconds=p.accepted_at)) >= since
+        )
+
+    @contextmanager
+    def open(self, process_id: str) -> Iterator[Link]:
+        self.client._authorise()
+        process, _ = self.client._known(process_id)
+        yield Link(process.image)
+
+
+def _unnamed(process: Process, state: ProcessState, made_at: datetime) -> UnnamedProcess:
+    plan = process.plan
+    return UnnamedProcess(
+        found=FoundProcess(process.process_id, "", state, None, made_at),
+        model=plan.model,
+        settings=plan.parameters,
+        output_width=plan.output_width,
+        output_height=plan.output_height,
+        output_format=plan.output_format,
+        is_synchronous=False,
+    )
 
 
 @dataclass(frozen=True)

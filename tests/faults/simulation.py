@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 from urllib.parse import quote_plus
@@ -55,7 +56,8 @@ class Simulation:
         self.invariants = Invariants(self.scheduler, self._is_alive)
         self.dynamo = InMemoryDynamo(on_write=self.invariants.row_written)
         self.inputs = InputBucket(self.scheduler, versioned=shape.versioned)
-        self.outputs = OutputBucket(self.scheduler, self.invariants.result_published)
+        self.outputs = OutputBucket(self.scheduler, self.invariants.result_published, refuses=shape.refuses)
+        self.invariants.proven = self.outputs.proven
         self.staging = MemoryStagedResults(self.invariants.result_staged, self.invariants.staged_result_removed)
         self.vendor = Vendor(
             self.scheduler, shape, Random(f"{shape.seed} vendor"), on_accept=self.invariants.submit_accepted
@@ -145,6 +147,8 @@ class Simulation:
         shape, rng = self.shape, self.rng
         for planned in shape.uploads:
             self.at(planned.at, "uploads", lambda planned=planned: self._upload(planned))  # type: ignore[misc]
+        for at, key in shape.foreign:
+            self.at(at, "writes a foreign object", lambda key=key: self.outputs.put_foreign(key))  # type: ignore[misc]
         if rng.random() < 0.1:
             self.at(rng.random() * 600, "poisons", lambda: self.queue.put(POISON, 0))
         if shape.vendor == "rotates":
@@ -265,10 +269,10 @@ class Simulation:
     def _arrives_later(self) -> None:
         """Schedule the requests that dead workers sent. The vendor accepts each at the latest when its invocation would end."""
         flights, self.vendor.in_flight = self.vendor.in_flight, []
-        for fraction, plan, handle, key, worker in flights:
+        for fraction, plan, handle, key, image, worker in flights:
             left = max(self._ends[worker] - self.scheduler.seconds, 0.0)
             self.seen["accepted after death"] += 1
-            self.at(fraction * left, "arrives", lambda p=plan, h=handle, k=key: self.vendor.accept(p, h, k))  # type: ignore[misc]
+            self.at(fraction * left, "arrives", partial(self.vendor.accept, plan, handle, key, image))
 
     def _due(self) -> float | None:
         """Return the next second at which a sweep would find something to do, or None. Other sweeps need not run."""

@@ -13,6 +13,8 @@ from tests.faults.choices import Bursts, Picker, Priorities, Uniform
 MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
 UNREAD = "unread"  # a separate family: some uploads cannot be read, for good or for a while
+LINKED = "linked"  # a separate family: every upload is sent by link, to a vendor whose list names nothing but which keeps images
+STORED = "stored"  # a separate family: the output bucket refuses for a while, and other programs write into it
 HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
@@ -62,7 +64,8 @@ class Shape:
     seed: int
     family: str
     # "lists" if the vendor's list shows handles, "blind" if it does not, "rotates" if each API key has its own list and the
-    # key changes
+    # key changes, "unnamed" if the list shows no handles but the vendor keeps the
+    # images
     vendor: str
     versioned: bool
     uploads: tuple[Planned, ...]
@@ -84,6 +87,11 @@ class Shape:
     picker: str
     chaos: float  # seconds until all faults end
     grid: float  # functions start at multiples of these seconds, so that they overlap; 0 lets them start at any time
+    refuses: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # the seconds from and until which the output bucket refuses to be written
+    foreign: tuple[tuple[float, str], ...] = ()  # the seconds at which another program writes an output key
 
     def new_picker(self) -> Picker:
         """Return a new object that chooses the next worker."""
@@ -108,6 +116,8 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     count = rng.randint(1, 3) if doubtful or operators else rng.randint(3, 6)
     money = family == "money"
     deadly = "provider.request" if doubtful and rng.random() < 0.4 else rng.choice(DEADLY)
+    if family == LINKED:
+        doubtful = True
     if family == HELD:
         held = Random(f"{seed} held")
         deadly, busy = "staging.*" if held.random() < 0.4 else deadly, held.random() < 0.5
@@ -117,10 +127,10 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     deadline = max(deadline, HOUR) if operators or busy else deadline  # several workers need time to interfere
     versioned = rng.random() < (0.8 if family == "versions" else 0.5)
     uploads = _uploads(rng, family, count * larger)
-    return Shape(
+    shape = Shape(
         seed=seed,
         family=family,
-        vendor=vendor,
+        vendor="unnamed" if family == LINKED else vendor,
         versioned=versioned,
         uploads=_troubled(seed, uploads, deadline) if family == UNREAD else uploads,
         monthly_credits=Decimal(rng.choice([1, 2, 3, 4]) if money else rng.choice([0, 0, 3, 8])),
@@ -142,6 +152,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
         chaos=rng.choice([0.5, 1, 2]) * HOUR,
         grid=rng.choice([0.0, 5.0, 20.0]),
     )
+    return _stored(shape) if family == STORED else shape
 
 
 def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
@@ -159,8 +170,8 @@ def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
         else:
             form = {"output_format": "png"} if rng.random() < 0.2 else {}
             made.append(Planned(at, f"{number}.jpg", {**tags, **form}))
-    if family == HELD:
-        made = [Planned(one.at, one.key, {**one.tags, "synchronous": "true"}) for one in made]
+    if sent := {HELD: {"synchronous": "true"}, LINKED: {"input_by": "link"}}.get(family):
+        made = [Planned(one.at, one.key, {**one.tags, **sent}) for one in made]
     return _apart(made)
 
 
@@ -175,6 +186,16 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
         trouble = Trouble(kind, rng.random() < 0.5, begins, ends)
         made.append(replace(planned, trouble=trouble if rng.random() < 0.67 else None))
     return tuple(made)
+
+
+def _stored(shape: Shape) -> Shape:
+    """Let the output bucket refuse, mostly from the beginning, and let another program write some of the output keys."""
+    rng = Random(f"{shape.seed} stored")
+    begins = 0.0 if rng.random() < 0.6 else rng.random() * 1800
+    ends = min(begins + rng.choice([0, 600, 2400, 5400]), shape.chaos)
+    near = [(planned.at - 5 + rng.random() * rng.choice([5, 120, 600]), planned.key) for planned in shape.uploads]
+    foreign = tuple(one for one in near if rng.random() < 0.4)
+    return replace(shape, refuses=(begins, ends), foreign=foreign)
 
 
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:

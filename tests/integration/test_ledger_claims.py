@@ -14,7 +14,7 @@ from tests.integration.ledger_support import HOURS_24, LEASE, bound, claimed, ma
 
 from darkroom.aws.job_transitions import EXECUTION_GRACE
 from darkroom.aws.ledger import DynamoLedger
-from darkroom.errors import LostClaim
+from darkroom.errors import LostClaim, ProcessTaken
 from darkroom.model import Job, JobStatus, Submission
 
 pytestmark = pytest.mark.emulated
@@ -212,3 +212,40 @@ def test_only_skipped_jobs_expire(ledger: DynamoLedger, account: Cloud) -> None:
     ledger.settle(claimed(ledger, source("b.jpg")), JobStatus.REJECTED, Decimal(0), START)
     expiring = [row["status"]["S"] for row in account.rows() if "expires_at" in row]
     assert expiring == ["SKIPPED"]
+
+
+def test_a_claimed_process_is_bound_to_one_run(ledger: DynamoLedger) -> None:
+    first, second = reserved(ledger), reserved(ledger, source("b.jpg"), output_key="b.jpg")
+    submission = Submission("p-1", LATER)
+    bound_first = ledger.bind(first, submission, START, claims_process=True)
+    assert bound_first.status is JobStatus.PROCESSING
+    assert ledger.bind(first, submission, START, claims_process=True) == bound_first
+    assert (ledger.is_taken(first, "p-1"), ledger.is_taken(second, "p-1"), ledger.is_taken(second, "p-2")) == (
+        False,
+        True,
+        False,
+    )
+    with pytest.raises(ProcessTaken):
+        ledger.bind(second, submission, START, claims_process=True)
+    assert ledger.get(second.job_id) == second
+    assert ledger.bind(second, Submission("p-2", LATER), START, claims_process=True).status is JobStatus.PROCESSING
+
+
+def test_a_claimed_process_is_nobody_elses_orphan(ledger: DynamoLedger) -> None:
+    first, second = reserved(ledger), reserved(ledger, source("b.jpg"), output_key="b.jpg")
+    ledger.record_orphan(first, "p-1", START)
+    ledger.record_orphan(first, "p-1", START)
+    with pytest.raises(ProcessTaken):
+        ledger.record_orphan(second, "p-1", START)
+    with pytest.raises(ProcessTaken):
+        ledger.bind(second, Submission("p-1", LATER), START, claims_process=True)
+    stored = ledger.get(second.job_id)
+    assert stored is not None
+    assert (stored.status, stored.orphans) == (JobStatus.SUBMITTING, ())
+
+
+def test_a_claim_is_of_its_run_and_its_provider(ledger: DynamoLedger) -> None:
+    job = reserved(ledger)
+    ledger.bind(job, Submission("p-1", LATER), START, claims_process=True)
+    assert ledger.is_taken(replace(job, run=2), "p-1")
+    assert not ledger.is_taken(replace(job, run=2, provider="oxen"), "p-1")

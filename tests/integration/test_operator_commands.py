@@ -83,8 +83,8 @@ def test_an_adoption_that_others_overtake_starts_nothing(application: Applicatio
     in_doubt(application, upload)
     operate, operator_ledger = application.operate, application.ports["operator_ledger"]
 
-    def overtaken(*args: Any) -> Job:
-        job_id = operator_ledger.adopt(*args).job_id
+    def overtaken(*args: Any, **named: Any) -> Job:
+        job_id = operator_ledger.adopt(*args, **named).job_id
         operate.cancel(job_id)
         return operate.rerun(job_id)
 

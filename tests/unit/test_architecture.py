@@ -15,8 +15,8 @@ TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroo
 PURE = {
     "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.queue_messages", "darkroom.images",
     "darkroom.allowed_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
-    "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing", "darkroom.spelling",
-    "darkroom.timestamps",
+    "darkroom.request_echo", "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing",
+    "darkroom.spelling", "darkroom.timestamps",
 }  # fmt: skip
 # The modules that define the domain's words, and the modules that each of them may import besides itself.
 WORDS = {"darkroom.model": set(), "darkroom.errors": set(), "darkroom.ports": {"darkroom.model", "darkroom.errors"}}

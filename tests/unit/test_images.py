@@ -104,7 +104,7 @@ def test_an_orientation_that_does_not_exist_turns_nothing(image_format: str, ori
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
-def test_a_small_picture_takes_one_read_and_a_large_one_two(image_format: str) -> None:
+def test_a_small_picture_takes_one_read_and_a_large_one_two_and_a_jpeg_one_for_its_middle(image_format: str) -> None:
     small = Meter(saved("RGB", image_format))
     inspect(small, len(small.data))
     assert len(small.ranges) == 1
@@ -114,7 +114,8 @@ def test_a_small_picture_takes_one_read_and_a_large_one_two(image_format: str) -
     large = Meter(out.getvalue())
     inspect(large, len(large.data))
     assert len(large.data) > 200_000
-    assert large.ranges == [(0, 65536), (len(large.data) - 65536, 65536)]
+    middle = [(65536, len(large.data) - 2 * 65536)] if image_format == "JPEG" else []
+    assert large.ranges == [(0, 65536), (len(large.data) - 65536, 65536), *middle]
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])

@@ -8,6 +8,8 @@ import struct
 import zlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.errors import UnsupportedFormat
@@ -207,3 +209,21 @@ def test_the_orientation_of_an_old_raw_profile_is_honoured_unless_there_is_a_chu
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
 def test_a_broken_raw_profile_turns_nothing(kind: bytes, data: bytes) -> None:
     assert facts(png(header(), chunk(kind, b"Raw profile type exif\x00" + data), PIXELS, END)).width == 4
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from((b"tEXt", b"iCCP", b"pHYs", b"prVt")), st.binary(max_size=400)), max_size=40),
+    st.integers(1, 12),
+    st.binary(max_size=300),
+    st.floats(0, 1, exclude_max=True),
+)
+@settings(deadline=None)
+def test_a_whole_png_is_accepted_whatever_chunks_and_bytes_it_has_and_a_cut_one_never(
+    metadata: list[tuple[bytes, bytes]], parts: int, trailer: bytes, share: float
+) -> None:
+    pixels = zlib.compress(bytes(40))
+    pieces = [pixels[at : at + len(pixels) // parts + 1] for at in range(0, len(pixels), len(pixels) // parts + 1)]
+    whole = png(header(), *(chunk(*told) for told in metadata), *(chunk(b"IDAT", piece) for piece in pieces), END)
+    assert facts(whole + trailer).width == 4
+    with pytest.raises(UnsupportedFormat):
+        facts(whole[: int(share * len(whole))] or b"\x89")

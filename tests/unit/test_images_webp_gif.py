@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from tests.unit.test_images_trailers import Counted
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import MAX_BYTES, inspect
@@ -124,8 +125,52 @@ def test_a_gif_that_disagrees_with_itself_is_refused() -> None:
     refused(screen + image[:10] + b"\x02\0" + trailer, "no pixels")
 
 
-def test_a_gif_larger_than_the_budget_is_refused_with_the_cure() -> None:
-    refused(SAMPLES["gif-large"] + bytes(MAX_BYTES), "Convert it, for instance")
+def large_gif(frames: int = 1, **options: object) -> bytes:
+    """Return a GIF of more than the budget, as Pillow writes it: in blocks of 255 bytes."""
+    images = [Image.effect_noise((1500, 1100), 90 + turn).convert("P") for turn in range(frames)]
+    more = {"save_all": True, "append_images": images[1:]} if frames > 1 else {}
+    data = saved(images[0], "GIF", **more, **options)
+    assert len(data) > MAX_BYTES
+    return data
+
+
+def in_blocks(whole: bytes, length: int) -> bytes:
+    """Return the GIF with its image data in blocks of another length."""
+    at = whole.index(b",\0\0\0\0") + 11
+    data, rest = b"", whole[at:]
+    while rest[0]:
+        data, rest = data + rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
+    parts = (data[begin : begin + length] for begin in range(0, len(data), length))
+    return whole[:at] + b"".join(bytes([len(part)]) + part for part in parts) + rest
+
+
+LARGE_GIF = large_gif()
+
+
+def test_a_gif_larger_than_the_budget_is_known_by_its_equal_blocks() -> None:
+    read = Counted(LARGE_GIF)
+    found = inspect(read, len(LARGE_GIF))
+    assert (found.width, found.height, found.has_alpha) == (1500, 1100, False)
+    assert (read.reads < 100, read.bytes < MAX_BYTES // 2) == (True, True)
+    assert facts(large_gif(transparency=3)).has_alpha
+    for data in (LARGE_GIF + bytes(40_000), large_gif(comment=b"a comment " * 500), in_blocks(LARGE_GIF, 254)):
+        assert facts(data).width == 1500
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 300, 70_000, 300_000])
+def test_a_large_gif_that_is_cut_is_refused(missing: int) -> None:
+    assert len(LARGE_GIF) - missing > MAX_BYTES
+    refused(LARGE_GIF[:-missing], "Convert it, for instance")
+
+
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_large_animation_is_refused(frames: int) -> None:
+    refused(large_gif(frames), "animated")
+
+
+def test_a_large_gif_whose_blocks_cannot_be_counted_is_refused_with_the_cure() -> None:
+    for data in (in_blocks(LARGE_GIF, 90), SAMPLES["gif-large"] + bytes(MAX_BYTES), LARGE_GIF[:1000] + LARGE_GIF):
+        refused(data, "Convert it, for instance")
 
 
 @pytest.mark.parametrize("name", SAMPLES)

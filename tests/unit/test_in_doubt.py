@@ -25,6 +25,7 @@ from darkroom.model import (
     Submission,
 )
 from darkroom.pipeline.in_doubt_lookup import InDoubt
+from darkroom.pipeline.kept_input_lookup import KeptInputLookup
 from darkroom.pipeline.message_outcomes import Done
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -46,6 +47,7 @@ class Record:
     shown: tuple[FoundProcess, ...] | None
     ended: list[tuple[object, ...]] = field(default_factory=list)
     name: str = "aimlapi"
+    inputs: None = None
 
     def key_fingerprint(self) -> str:
         return "key"
@@ -101,6 +103,7 @@ def settled(
         providers={"aimlapi": record},
         binding=record,
         settlement=record,
+        find_by_image=KeptInputLookup(sources=record, ledger=record, clock=lambda: NOW),
         clock=lambda: NOW,
     )
     verdict = in_doubt.resolve(job)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.aws import budgets, job_transitions, output_claims
+from darkroom.aws import budgets, job_transitions, output_claims, process_claims
 from darkroom.model import JobStatus
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ def clauses() -> set[str]:
     """Return the names of all conditions on jobs, output keys and budgets, as the modules define them."""
     named = {
         name: value
-        for module in (job_transitions, output_claims, budgets)
+        for module in (job_transitions, output_claims, process_claims, budgets)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and ("#" in value or "attribute_" in value)
     }

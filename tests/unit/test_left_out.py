@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from darkroom_local import file_screening
-from darkroom_local.folder_uploads import items_in
+from darkroom_local.folder_uploads import items_in, picture_suffixes
 from darkroom_local.left_out import lines
 
 
@@ -20,24 +22,37 @@ def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path)
         (tmp_path / name).write_bytes(content)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "credits.csv").touch()
-    said = lines(tmp_path, tmp_path / "out", items_in(tmp_path, {}), "topaz")
+    said = lines(tmp_path, tmp_path / "out", items_in(tmp_path, {}), picture_suffixes({}, {}))
     assert [line.partition(".")[0] for line in said] == [
-        "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 WebP: web", "left out: 1 HEIC: phone",
+        "left out: 1 JPEG: b", "left out: 1 PNG: c", "left out: 1 HEIC: phone", "left out: 1 WebP: web",
         "left out: 1 hidden: ", "left out: 1 empty: empty", "left out: 1 no picture: notes",
     ]  # fmt: skip
-    assert said[2].endswith("topaz does not take this format. Convert the files first, or use --set provider=oxen.")
-    assert "Convert the files first." in said[3]
+    assert "Convert the files first." in said[2]
+    assert said[3].endswith("Use --set provider=oxen, or convert the files first.")
+    assert said[0].endswith("endings: .jfif .jpe .jpeg .jpg .png .tif .tiff.")
 
 
-def test_a_format_that_the_provider_takes_is_a_picture(tmp_path: Path) -> None:
-    for name in ("a.webp", "b.gif", "c.jpg", "d"):
-        (tmp_path / name).write_bytes(b"RIFF\0\0\0\0WEBP")
-    assert [item.key for item in items_in(tmp_path, {"provider": "oxen"})] == ["a.webp", "b.gif", "c.jpg"]
-    assert [item.key for item in items_in(tmp_path, {})] == ["c.jpg"]
-    taken = items_in(tmp_path, {"provider": "oxen"})
-    assert lines(tmp_path, tmp_path / "out", taken, "oxen") == [
-        "left out: 1 WebP: d. Give the name one of these endings: .webp."
+@pytest.mark.parametrize(
+    ("settings", "parameters"),
+    [({"Provider": "Oxen"}, {}), ({}, {"Provider": "oxen"}), ({}, {"DefaultSettings": "provider=oxen"})],
+)  # fmt: skip
+def test_the_formats_of_the_runs_provider_are_taken(
+    tmp_path: Path, settings: dict[str, str], parameters: dict[str, str]
+) -> None:
+    for name, content in {"a.webp": b"RIFF\0\0\0\0WEBP", "b.GIF": b"GIF89a", "c.tif": b"II*\0", "d": b"GIF89a"}.items():
+        (tmp_path / name).write_bytes(content)
+    items = items_in(tmp_path, settings, parameters)
+    assert [item.key for item in items] == ["a.webp", "b.GIF"]
+    said = lines(tmp_path, tmp_path / "out", items, picture_suffixes(settings, parameters))
+    assert said == [
+        "left out: 1 TIFF: c.tif. Use --set provider=aimlapi or topaz or uwear, or convert the files first.",
+        "left out: 1 GIF: d. Give the name one of these endings: .gif .jfif .jpe .jpeg .jpg .png .webp.",
     ]
+
+
+def test_webp_and_gif_are_left_out_where_the_provider_does_not_take_them(tmp_path: Path) -> None:
+    (tmp_path / "a.webp").write_bytes(b"RIFF\0\0\0\0WEBP")
+    assert items_in(tmp_path, {}) == items_in(tmp_path, {"provider": "uwear"}) == []
 
 
 def test_a_file_that_no_row_names_keeps_its_picture_from_being_sent(tmp_path: Path) -> None:

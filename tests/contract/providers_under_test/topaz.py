@@ -32,7 +32,7 @@ class TopazUnderTest(SimulatedProvider):
         {
             "upload", "link", "queue", "synchronous", "picture answer", "cancel", "list", "forget", "account", "reserves",
             "estimate", "sides", "credits", "result", "listed by name", "list of two shapes", "faults", "legacy key",
-            "fetches at once", "size of its own", "removed entries", "no synchronous calls later",
+            "fetches at once", "size of its own", "removed entries", "no synchronous calls later", "kept inputs",
         }
     )  # fmt: skip
     reads: ClassVar = {call: (call, call) for call in CALLS}

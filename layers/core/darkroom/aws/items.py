@@ -69,6 +69,11 @@ def budget_key(unit: str, month: str) -> dict[str, Any]:
     return {"pk": wire(f"BUDGET#{unit}"), "sk": wire(month)}
 
 
+def process_row_key(provider: str, process_id: str) -> dict[str, Any]:
+    """Return the key of the row of a process that a run has claimed."""
+    return {"pk": wire(f"PROCESS#{provider}/{process_id}"), "sk": wire("PROCESS")}
+
+
 def run_key(job: Job) -> dict[str, Any]:
     """Return the key of the row that keeps the job's run after a rerun."""
     return {"pk": wire(f"JOB#{job.job_id}"), "sk": wire(f"RUN#{job.run}")}

@@ -104,3 +104,11 @@ def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | No
 def present(**changes: object) -> dict[str, object]:
     """Return those of the changes whose values are stored in an item."""
     return {name: value for name, value in changes.items() if not items.is_absent(value)}
+
+
+def lost_with_its_worker(job: Job) -> dict[str, object]:
+    """Return the lost answer of a job that is taken over from a worker that died with its request; nothing if it is noted."""
+    if job.status is not JobStatus.SUBMITTING or job.lost is not None:
+        return {}
+    ended = job.lease_until or job.next_attempt_at or job.created_at
+    return vars(LostAnswer(lost_at=ended, lost_attempt=job.attempt))

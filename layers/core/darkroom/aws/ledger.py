@@ -1,7 +1,8 @@
 """The ledger in DynamoDB, through which workers write jobs, output keys and budgets. Every write is conditional.
 
-The conditions on jobs are in `job_transitions`, and those on output keys in `output_claims`. The rows of budgets are in
-`budgets`.
+The conditions on jobs are in `job_transitions`, those on output keys in `output_claims`, and those on processes in
+`process_claims`. The rows of budgets are in `budgets`. This file is over 300 lines because every write of a job belongs to one
+port.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from darkroom.aws import budgets, items, output_claims
+from darkroom.aws import budgets, items, output_claims, process_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import (
     AT_THE_PROVIDER,
@@ -27,6 +28,7 @@ from darkroom.aws.job_transitions import (
     after_publishing,
     after_settling,
     guarded,
+    lost_with_its_worker,
     move,
     placed,
     present,
@@ -52,7 +54,7 @@ from darkroom.retry_schedule import next_look_at
 from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
-# The TTL of `SKIPPED` rows. Only these rows have a TTL, because nothing was spent on them.
+# The TTL of `SKIPPED` rows. Of all jobs, only these rows have a TTL, because nothing was spent on them.
 SKIPPED_KEPT = timedelta(days=90)
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
 # What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
@@ -109,7 +111,7 @@ class DynamoLedger:
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
             set=present(
-                lease_until=lease_until, due_at=look_at, failing_since=failing_since, **_lost_with_its_worker(job)
+                lease_until=lease_until, due_at=look_at, failing_since=failing_since, **lost_with_its_worker(job)
             ),
             add={"attempt": 1},
             remove=["next_attempt_at"],
@@ -200,9 +202,9 @@ class DynamoLedger:
         gone = ["lease_until", *_stale(**told)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
-    def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
+    def bind(self, job: Job, submission: Submission, now: datetime, *, claims_process: bool = False) -> Job:
         """`SUBMITTING` → `PROCESSING`. This also succeeds if the job is already bound to that process, because the answer to an
-        earlier write may have been lost. Raises LostClaim, LedgerBusy."""
+        earlier write may have been lost. Raises LostClaim, LedgerBusy, ProcessTaken."""
         process = ProviderProcess(
             process_id=submission.process_id,
             eta=submission.eta,
@@ -220,17 +222,32 @@ class DynamoLedger:
             remove=["lease_until", "next_attempt_at", "error", "error_code", *OF_A_LOST_ANSWER, *TROUBLE],
         )
         try:
-            return items.job_of(self.table.update(step))
+            if not claims_process:
+                return items.job_of(self.table.update(step))
+            self.table.transact([step, process_claims.claiming(job, process.process_id, now)])
+            current = self.get(job.job_id)
         except ConditionFailed as failed:
+            if failed.index > 0:
+                raise process_claims.taken(process.process_id) from None
             current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
-            bound = current.process if current and current.run == job.run else None
-            if current and bound and bound.process_id == process.process_id:
-                return current
-            raise LostClaim("the job was bound or taken over in the meantime") from None
+        bound = current.process if current and current.run == job.run else None
+        if current and bound and bound.process_id == process.process_id:
+            return current
+        raise LostClaim("the job was bound or taken over in the meantime")
 
-    def record_orphan(self, job: Job, process_id: str) -> None:
-        """Add a process that no job waits for to the `orphans` of `job`."""
-        self.table.update(Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN]))
+    def is_taken(self, job: Job, process_id: str) -> bool:
+        """Whether another run has claimed the process. This takes one consistent read."""
+        row = self.table.read(items.process_row_key(job.require_provider(), process_id))
+        return process_claims.is_anothers(row, job)
+
+    def record_orphan(self, job: Job, process_id: str, claimed_at: datetime | None = None) -> None:
+        """Add a process that no job waits for to the `orphans` of `job`. Raises ProcessTaken, LedgerBusy."""
+        record = Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN])
+        claims = [process_claims.claiming(job, process_id, claimed_at)] if claimed_at else []
+        try:
+            self.table.transact([*claims, record])
+        except ConditionFailed as failed:
+            raise process_claims.taken(process_id) if claims and failed.index == 0 else failed from None
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
@@ -264,6 +281,10 @@ class DynamoLedger:
                 return False
             ends = moment(items.text(failed.item, "writer_until") or stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
+
+    def has_result(self, bucket: str, key: str) -> bool:
+        """Whether a result was ever settled at that output key. This takes one consistent read."""
+        return output_claims.has_result(self.table.read(items.output_row_key(bucket, key)) or {})
 
     def settle(
         self,
@@ -353,15 +374,6 @@ class DynamoLedger:
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
             raise LostClaim("another worker took the job over right after the write")
         return current
-
-
-def _lost_with_its_worker(job: Job) -> dict[str, object]:
-    """Return the attributes of the lost answer, if the job is taken over from a worker that died during its request. Return
-    nothing if they are stored already."""
-    if job.status is not JobStatus.SUBMITTING or job.lost is not None:
-        return {}
-    ended = job.lease_until or job.next_attempt_at or job.created_at
-    return vars(LostAnswer(lost_at=ended, lost_attempt=job.attempt))
 
 
 def _known_settings(job: Job) -> dict[str, object]:

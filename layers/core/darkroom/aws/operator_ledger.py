@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from darkroom.aws import budgets, items
+from darkroom.aws import budgets, items, process_claims
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, OF_A_LOST_ANSWER, guarded, move, present
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
@@ -46,8 +46,11 @@ class DynamoOperatorLedger:
         self._transact(step, Write(items.run_key(job), set=_kept(job), when=[NOT_KEPT]))
         return self._reread(job)
 
-    def adopt(self, job: Job, process_id: str, now: datetime, deadline_at: datetime) -> Job:
-        """`IN_DOUBT` → `PROCESSING`, bound to the process. An earlier request to cancel is dropped. Raises LostClaim."""
+    def adopt(
+        self, job: Job, process_id: str, now: datetime, deadline_at: datetime, *, claims_process: bool = False
+    ) -> Job:
+        """`IN_DOUBT` → `PROCESSING`, bound to the process. An earlier request to cancel is dropped. Raises LostClaim,
+        ProcessTaken."""
         bound = {
             "process_id": process_id,
             "eta": now,
@@ -64,7 +67,12 @@ class DynamoOperatorLedger:
             add={"attempt": 1},
             remove=["error", "error_code", "cancel_requested_at", "published_at", "staged", *OF_A_LOST_ANSWER],
         )
-        self._transact(step)
+        try:
+            self.table.transact([step, process_claims.claiming(job, process_id, now)] if claims_process else [step])
+        except ConditionFailed as failed:
+            if failed.index > 0:
+                raise process_claims.taken(process_id) from None
+            raise _moved_on() from None
         return self._reread(job)
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
@@ -109,13 +117,17 @@ class DynamoOperatorLedger:
         try:
             self.table.transact(writes)
         except ConditionFailed:
-            raise LostClaim("the job moved on since it was read: look again") from None
+            raise _moved_on() from None
 
     def _reread(self, job: Job) -> Job:
         item = self.table.read(items.job_key(job.job_id))
         if item is None:
             raise LostClaim("the job's row vanished")
         return items.job_of(item)
+
+
+def _moved_on() -> LostClaim:
+    return LostClaim("the job moved on since it was read: look again")
 
 
 def _kept(job: Job) -> dict[str, Any]:

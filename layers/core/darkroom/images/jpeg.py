@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from darkroom.errors import UnsupportedFormat
+from darkroom.images.jpeg_appended import stated_starts
 from darkroom.images.jpeg_scan import check_scan_end
 from darkroom.images.ranged_reader import (
     MAX_PARTS,
@@ -25,7 +26,8 @@ from darkroom.images.tiff_directories import EXIF_PREFIX, exif_orientation
 from darkroom.model import ImageFacts, ImageFormat
 
 # Table B.1
-SOI, EOI, SOS, DHT, JPG, DAC, DHP, APP1 = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC, 0xDE, 0xE1
+SOI, EOI, SOS, DHT, JPG, DAC, DHP = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC, 0xDE
+APP1, APP2 = 0xE1, 0xE2
 DECODABLE_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended sequential, progressive; Huffman coded
 OTHER_FRAMES = frozenset({0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), DHP, 0xF7})  # F7: JPEG-LS
 STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # B.1.1.3: the markers TEM and RSTm have no length field
@@ -34,6 +36,7 @@ MIN_LENGTH = 2  # B.1.1.4: a length counts its own two bytes
 FRAME_FIXED, FRAME_PER_COMPONENT = 6, 3  # B.2.2, bytes
 MAX_COMPONENTS = 4  # the number of CMYK; B.2.3 allows no scan to interleave more
 PRECISION, RARE_PRECISION = 8, 12  # table B.2, bits
+MAX_STATED_STARTS = 4  # our limit on what metadata say of what is behind the picture
 MAX_STRAY = 16  # our limit on stray bytes before a marker; decoders step over any number of them
 
 
@@ -48,6 +51,7 @@ def inspect_jpeg(reader: RangedReader) -> ImageFacts:
     """Return the facts of a complete JPEG. Bytes after its end are ignored. Raises UnsupportedFormat."""
     size: tuple[int, int] | None = None
     orientation: int | None = None
+    appended: list[int] = []
     for segment in _segments(reader):
         if segment.marker in OTHER_FRAMES:
             raise UnsupportedFormat(
@@ -60,8 +64,10 @@ def inspect_jpeg(reader: RangedReader) -> ImageFacts:
             size = _frame_size(reader, segment)
         elif segment.marker == APP1 and orientation is None and _is_exif(reader, segment):
             orientation = exif_orientation(reader, segment.at, segment.end)
+        elif segment.marker in (APP1, APP2) and len(appended) < MAX_STATED_STARTS:
+            appended += stated_starts(reader, segment.at, segment.end)
         elif segment.marker == SOS:
-            check_scan_end(reader, segment.end)
+            check_scan_end(reader, segment.end, appended)
             break
     if size is None:
         raise damaged_error("its scan comes before its size")

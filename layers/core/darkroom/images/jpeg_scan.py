@@ -8,16 +8,21 @@ binary search over such windows finds the end of the scan data, where an EOI (en
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from darkroom.errors import UnsupportedFormat
-from darkroom.images.ranged_reader import EDGE_BYTES, RangedReader
+from darkroom.images.ranged_reader import EDGE_BYTES, MAX_BYTES, RangedReader
 
 END_MARKER = b"\xff\xd9"
+START = b"\xff\xd8\xff"  # how a JPEG begins: SOI and the next marker
+VIDEO_TYPE = b"ftyp"  # of the first box of a video, after its length (ISO/IEC 14496-12)
+BEGINNING_BYTES = 8
 WINDOW = 8 * 1024
 PLAIN_WINDOW = 16 * 1024  # so many bytes more are read if a window has too few FFs
 RESERVED_BYTES = 4 * WINDOW  # the search stops when fewer bytes of the budget are left
+MAX_STEPS = 2_000  # our limit on segments between scans, which cost time; a progressive picture has some dozens
 MIN_PAIRS = 2  # a window with fewer FF 00 and RSTm pairs does not count as scan data
 MAX_ZERO_SHARE = 4  # if more than a quarter are zeros, it may be a table of 32-bit numbers, which has many FF 00 too
 
@@ -50,17 +55,54 @@ class _Finding:
     at: int
 
 
-def check_scan_end(reader: RangedReader, scan_at: int) -> None:
-    """Raise UnsupportedFormat unless the scan data that begins at `scan_at` ends in an EOI.
+def check_scan_end(reader: RangedReader, scan_at: int, appended: Sequence[int] = ()) -> None:
+    """Raise UnsupportedFormat unless the scan data that begins at `scan_at` ends in an EOI. `appended` are the offsets at which
+    the metadata say that something begins behind the picture.
 
-    If the file ends with the picture's EOI, only the first and the last 64 KiB are read. A cut picture with nothing behind it is
-    always refused. If there are too few FFs to tell scan data from other data, any EOI in the last 64 KiB is accepted.
+    If a file of more than 1 MiB ends with the picture's EOI, only the first and the last 64 KiB are read. A smaller file is read
+    as a whole. A cut picture with nothing behind it is always refused. If there are too few FFs to tell scan data from other
+    data, any EOI in the last 64 KiB is accepted.
     """
-    if reader.size < scan_at + 1 + len(END_MARKER) or not _has_end(reader, scan_at):
+    if reader.size < scan_at + 1 + len(END_MARKER) or not _is_whole(reader, scan_at, appended):
         raise UnsupportedFormat(
             "The JPEG is cut short: no EOI (end of image) marker ends its scan data. "
             "Upload it again, whole and as a plain still picture."
         )
+
+
+def _is_whole(reader: RangedReader, scan_at: int, appended: Sequence[int]) -> bool:
+    for start in appended:
+        stated = _ends_before(reader, scan_at, start)
+        if stated is not None:
+            return stated
+    if not _has_end(reader, scan_at):
+        return False
+    # The end that was found may be a second picture's. A small file is looked at as a whole, because each byte is read once. Of a
+    # larger one, the rest of the budget is spent only if the metadata speak of a second picture.
+    if reader.size > MAX_BYTES and not appended:
+        return True
+    start = scan_at if reader.size <= MAX_BYTES else max(scan_at, reader.size - reader.bytes_left)
+    first = _examine(reader, start, reader.size)
+    return first.kind is not _Kind.FOREIGN or not _begins_jpeg(reader, first.at)
+
+
+def _ends_before(reader: RangedReader, scan_at: int, start: int) -> bool | None:
+    """Whether the scan data end in an EOI before what begins at `start`. Return None if nothing begins there, or if other bytes
+    are between the two."""
+    if not scan_at + 1 < start <= reader.size - BEGINNING_BYTES:
+        return None
+    window_at = max(scan_at, start - WINDOW)
+    reader.read(window_at, start + BEGINNING_BYTES - window_at, "end")  # all that follows in one read
+    if not (_begins_jpeg(reader, start) or reader.read(start + 4, 4, "end") == VIDEO_TYPE):
+        return None
+    finding = _confirm(reader, scan_at, _examine(reader, window_at, start))
+    if finding.kind in (_Kind.END, _Kind.SCAN):
+        return finding.kind is _Kind.END
+    return None
+
+
+def _begins_jpeg(reader: RangedReader, at: int) -> bool:
+    return at + len(START) <= reader.size and reader.read(at, len(START), "end") == START
 
 
 def _has_end(reader: RangedReader, scan_at: int) -> bool:
@@ -126,15 +168,15 @@ def _confirm(reader: RangedReader, scan_at: int, finding: _Finding) -> _Finding:
 def _examine(reader: RangedReader, start: int, end: int) -> _Finding:
     """Return what the bytes from `start` to `end` are, if scan data precedes them. Segments between two scans are skipped."""
     data = reader.read(start, end - start, "end")
-    at = 0
+    at = steps = 0
     while match := _MARKER.search(data, at):
-        at = match.start()
+        at, steps = match.start(), steps + 1
         code = data[at + 1]
         if data[at : at + 2] == END_MARKER:
             return _Finding(_Kind.END, start + at)
         is_whole, length = at + 4 <= len(data), int.from_bytes(data[at + 2 : at + 4], "big")
         legal = _SEGMENT_LENGTHS.get(code)
-        if legal is None or (is_whole and length not in legal):
+        if legal is None or (is_whole and length not in legal) or steps > MAX_STEPS:
             return _Finding(_Kind.FOREIGN, start + at)
         if not is_whole or at + 2 + length >= len(data):
             return _Finding(_scan_or_unclear(data), start + at)

@@ -22,10 +22,19 @@ from darkroom.model.jobs import (
 )
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
-from darkroom.model.provider_processes import Estimate, FoundProcess, ProcessState, Progress, Submission
+from darkroom.model.provider_processes import (
+    Estimate,
+    FoundProcess,
+    ProcessState,
+    Progress,
+    Submission,
+    UnnamedProcess,
+)
+from darkroom.model.storage import StorageCheck
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
     RESULT_FORMATS,
+    SERVING_HEADERS,
     ImageFacts,
     ImageFormat,
     JobDue,
@@ -42,6 +51,7 @@ __all__ = [
     "NOTHING",
     "PIXELS_PER_MEGAPIXEL",
     "RESULT_FORMATS",
+    "SERVING_HEADERS",
     "TERMINAL",
     "UNPUBLISHED",
     "AccountSnapshot",
@@ -71,8 +81,10 @@ __all__ = [
     "SendMode",
     "SourceObject",
     "Spelling",
+    "StorageCheck",
     "Submission",
     "UnfinishedUpload",
+    "UnnamedProcess",
     "Upload",
     "WarningMetric",
 ]

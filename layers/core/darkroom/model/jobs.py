@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime, timedelta
@@ -40,6 +41,9 @@ LEASE_MARGIN = timedelta(seconds=60)  # a lease ends this long after its invocat
 NOTHING = Decimal(0)  # the credits of a job that was released or not charged
 
 
+HANDLE = re.compile(r"[0-9a-f]{32}-[0-9]+-[0-9]+")
+
+
 @dataclass(frozen=True)
 class Handle:
     """The name `<job_id>-<run>-<attempt>` that a submit carries. By it, a lost submit is found in the provider's list."""
@@ -55,6 +59,11 @@ class Handle:
     def prefix(self) -> str:
         """The beginning of the handles of all attempts of one run."""
         return f"{self.job_id}-{self.run}-"
+
+    @staticmethod
+    def begins(name: str) -> bool:
+        """Whether the name begins with the handle of some job."""
+        return HANDLE.match(name) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +248,7 @@ class Alarm(StrEnum):
     OVERRUN = "BudgetOverrun"
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
+    STORAGE_REFUSED = "StorageRefused"
 
 
 class WarningMetric(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -40,6 +41,19 @@ class FoundProcess:
     eta: datetime | None
     created_at: datetime | None
     credits: Decimal | None = None  # the charge, if the list names it
+
+
+@dataclass(frozen=True)
+class UnnamedProcess:
+    """An entry of the provider's list whose name is no handle, with what it repeats of its request."""
+
+    found: FoundProcess
+    model: str  # the vendor's name for it
+    settings: Mapping[str, object]  # the vendor's names → values, as far as the entry repeats them
+    output_width: int | None
+    output_height: int | None
+    output_format: ImageFormat | None
+    is_synchronous: bool  # whether its call waits for the result
 
 
 @dataclass(frozen=True)

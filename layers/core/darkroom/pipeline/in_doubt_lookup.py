@@ -1,4 +1,5 @@
-"""Resolves submits whose answer was lost, by the provider's own list. If the list is no proof, an operator decides.
+"""Resolves submits whose answer was lost, by the provider's own list, or by the images that it keeps. If neither is a proof, an
+operator decides.
 
 A process in the list proves that the submit was accepted. But a list without the process proves nothing for a while, because the
 list may lag. So the list is read soon, and then again and again, until the time when it must show every submit.
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from darkroom import catalog
 from darkroom.errors import ErrorCode, ProviderSilent
 from darkroom.model import FoundProcess, Handle, Job, LostAnswer, ProcessState, Submission
+from darkroom.pipeline.kept_input_lookup import KeptInputLookup, Undecided
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
@@ -25,6 +27,7 @@ CLOCK_SKEW = timedelta(seconds=20)  # how far two workers' clocks may differ
 # The list is read at these times after a request that ended without an answer. It is read for the last time when it must show the
 # submit.
 LOOKS_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45, 120, 300, 900))
+KEY_CHANGED = "the API key changed since the submit, so this account's list proves nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,7 @@ class InDoubt:
     providers: Mapping[str, Provider]
     binding: Binding
     settlement: Settlement
+    find_by_image: KeptInputLookup
     clock: Clock
 
     def begin(self, job: Job, why: str) -> Outcome:
@@ -69,17 +73,28 @@ class InDoubt:
         if now < self.provable_at(job):
             return self._look_later(job, job.require_lost(), now, f"{provider.name} does not list the lost submit yet")
         if found is None:
-            why = f"{provider.name} has no list that would show the lost submit"
-            return Done(self.settlement.leave_in_doubt(job, why))
+            return self._resolve_by_image(provider, job)
         if found:
             why = (
                 f"{provider.name} lists only failed calls of this run, and none of them is known to be the lost submit"
             )
             return Done(self.settlement.leave_in_doubt(job, why))
         if provider.key_fingerprint() != key_fingerprint:
-            why = "the API key changed since the submit, so this account's list proves nothing"
-            return Done(self.settlement.leave_in_doubt(job, why))
+            return Done(self.settlement.leave_in_doubt(job, KEY_CHANGED))
         return None
+
+    def _resolve_by_image(self, provider: Provider, job: Job) -> Outcome:
+        """Adopt the one process that has the job's image, or leave the job in doubt. A found process is never cancelled, because
+        nothing but its bytes says whose it is."""
+        if provider.inputs is not None and provider.key_fingerprint() != job.require_reservation().key_fingerprint:
+            return Done(self.settlement.leave_in_doubt(job, KEY_CHANGED))
+        try:
+            found = self.find_by_image(provider, job, job.require_lost().lost_at + CLOCK_SKEW)
+        except ProviderSilent as unknown:
+            return self._retry_lookup(job, str(unknown))
+        if isinstance(found, Undecided):
+            return Done(self.settlement.leave_in_doubt(job, found.why))
+        return self._adopt(provider, job, (found,))
 
     def _look_later(self, job: Job, lost: LostAnswer, now: datetime, why: str) -> Outcome:
         """Let the list be read again at the next time of LOOKS_AFTER, at the latest when it must show the submit."""

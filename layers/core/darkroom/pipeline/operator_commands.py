@@ -17,13 +17,14 @@ from darkroom.errors import (
     ErrorCode,
     Inapplicable,
     LostClaim,
+    ProcessTaken,
     ProcessUnknown,
     ProviderSilent,
 )
 from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
-from darkroom.pipeline.process_binding import Binding
+from darkroom.pipeline.process_binding import Binding, claims_process
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import Circuits, Clock, IntakeQueue, Ledger, OperatorLedger, Provider
 
@@ -77,7 +78,12 @@ class OperatorCommands:
                     "result may belong to another image. Check it in the provider's account. If it is this job's, use --force"
                 )
         now = self.clock()
-        adopted = self.operator_ledger.adopt(job, process_id, now, now + self.deadline)
+        try:
+            adopted = self.operator_ledger.adopt(
+                job, process_id, now, now + self.deadline, claims_process=claims_process(provider, job)
+            )
+        except ProcessTaken as taken:
+            raise Inapplicable(f"{taken}, whose result it is: use --resubmit or --abandon") from None
         if adopted.status is JobStatus.PROCESSING:  # otherwise others have ended the job since then, or run it again
             self.binding.start(adopted)
         return adopted

@@ -79,11 +79,17 @@ class Ledger(Protocol):
         This also stores the provider, model, settings and label of `job`, and `lost` if it is given.
         """
 
-    def bind(self, job: Job, submission: Submission, now: datetime) -> Job:
-        """`SUBMITTING` → `PROCESSING`, with the provider's process id and eta."""
+    def bind(self, job: Job, submission: Submission, now: datetime, *, claims_process: bool = False) -> Job:
+        """`SUBMITTING` → `PROCESSING`, with the provider's process id and eta. With `claims_process` the process is claimed for
+        this run in the same transaction. Raises ProcessTaken if another run has claimed it."""
 
-    def record_orphan(self, job: Job, process_id: str) -> None:
-        """Add a process that no job waits for to the `orphans` of `job`, whatever the job's status is. Repeat safe."""
+    def is_taken(self, job: Job, process_id: str) -> bool:
+        """Whether another run than the job's has claimed that process of the job's provider. Repeat safe."""
+
+    def record_orphan(self, job: Job, process_id: str, claimed_at: datetime | None = None) -> None:
+        """Add a process that no job waits for to the `orphans` of `job`, whatever the job's status is. With `claimed_at` the
+        process is also claimed for this run, so that no job takes it from then on. Raises ProcessTaken if another run has it.
+        Repeat safe."""
 
     def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
         """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
@@ -96,6 +102,9 @@ class Ledger(Protocol):
         """Make this job the only writer of the output key until `until`. Return False if the result of a newer version is there
         already. Raises OutputBusy while another job writes the key. This also stores `charged`, because the provider may
         later forget the process."""
+
+    def has_result(self, bucket: str, key: str) -> bool:
+        """Whether a result was ever settled at that output key."""
 
     def settle(
         self,

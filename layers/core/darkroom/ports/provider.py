@@ -6,8 +6,31 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from darkroom.model import Balance, Estimate, FoundProcess, Handle, Plan, Progress, SendMode, Submission
+from darkroom.model import (
+    Balance,
+    Estimate,
+    FoundProcess,
+    Handle,
+    Plan,
+    Progress,
+    SendMode,
+    Submission,
+    UnnamedProcess,
+)
 from darkroom.ports.streams import ImageStream, ResultLink, StageResult
+
+
+class KeptInputs(Protocol):
+    """The images that a vendor keeps of its processes. Every call may also raise OperatorFault, Throttled or
+    ProviderUnavailable."""
+
+    def unnamed(self, since: datetime) -> tuple[UnnamedProcess, ...]:
+        """Return the processes of the vendor's list, made at `since` or later or at an unknown time, whose names are no
+        handles. Repeat safe."""
+
+    def open(self, process_id: str) -> AbstractContextManager[ResultLink]:
+        """Open a new link to the image of a process. Raises ResultNotReady, UnsafeLink, and ProcessUnknown if the vendor does
+        not keep it. Repeat safe."""
 
 
 class Provider(Protocol):
@@ -17,6 +40,10 @@ class Provider(Protocol):
     deletes_entries: (
         bool  # true if others may delete a process from the list; then an unknown one may have been charged
     )
+
+    @property
+    def inputs(self) -> KeptInputs | None:
+        """The images that the vendor keeps; None if it does not publish them."""
 
     def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
         """Submit the image. This spends money, so nothing is sent a second time once the first byte was sent. Raises NothingSent,

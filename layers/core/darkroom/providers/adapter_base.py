@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from darkroom.model import Balance, Estimate, Plan
+from darkroom.ports import KeptInputs
 from darkroom.providers import http_client
 from darkroom.providers.authenticated_client import AuthenticatedClient, bearer
 from darkroom.providers.downloads import Downloads
@@ -22,6 +23,11 @@ class Adapter:
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:
         self._api = AuthenticatedClient(self.name, base_url, keys, client, self.key_header, self.out_of_funds)
         self._downloads = downloads
+
+    @property
+    def inputs(self) -> KeptInputs | None:
+        """None: the default for vendors that do not publish the images that they keep."""
+        return None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._api.base_url!r})"

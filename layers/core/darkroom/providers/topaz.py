@@ -13,7 +13,6 @@ The adapter must never call `DELETE /status`, which clears the list for every us
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -37,6 +36,7 @@ from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, parsing, synchronous, topaz_answers
 from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
+from darkroom.providers.topaz_inputs import TopazInputs
 
 NAME = "topaz"
 LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # a legacy key is sent as Bearer token
@@ -144,22 +144,24 @@ class Topaz(Adapter):
     def echoed_settings(self, process_id: str) -> Mapping[str, Any]:
         """GET /status/{id} and return the settings that the vendor says it uses (`options_json`). Return an empty mapping if
         they are missing or unreadable."""
-        entry = parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
-        try:
-            options = json.loads(str(entry.get("options_json", "")))
-        except (ValueError, RecursionError):
-            return {}
-        return options if isinstance(options, dict) else {}
+        return topaz_answers.echoed_settings(
+            parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
+        )
 
     @contextmanager
     def result(self, process_id: str) -> Iterator[ResultLink]:
         """GET /download/{id} for a new link, and open the link. Raises ResultNotReady after a 409."""
-        url = self._download_url(process_id)
-        with self._downloads.open(url, lambda: self._download_url(process_id)) as link:
+        url = self._download_url("download", process_id)
+        with self._downloads.open(url, lambda: self._download_url("download", process_id)) as link:
             yield link
 
-    def _download_url(self, process_id: str) -> str:
-        response = self._api.call("GET", _path("download", process_id))
+    @property
+    def inputs(self) -> TopazInputs:
+        """The images that Topaz keeps for 7 days (1.2.0)."""
+        return TopazInputs(self._status_entries, self._download_url, self._downloads)
+
+    def _download_url(self, operation: str, process_id: str) -> str:
+        response = self._api.call("GET", _path(operation, process_id))
         if response.status_code == httpx.codes.CONFLICT:
             raise ResultNotReady("the provider does not offer the download yet")
         http_client.raise_for_read(response)
@@ -172,7 +174,7 @@ class Topaz(Adapter):
         """Return the entries of GET /status whose filename begins with the run's handle, oldest first, each process once.
 
         Return None if the image was sent by link and nothing is found. The vendor does not publish the filename of such an
-        entry, so an empty result would prove nothing.
+        entry, so an empty result would prove nothing; `inputs` may tell.
         """
         ours = [entry for entry in self._status_entries() if str(entry.get("filename", "")).startswith(handle.prefix)]
         # The key is the id, because an entry may appear twice when pages shift while they are read.

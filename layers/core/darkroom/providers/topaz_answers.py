@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from darkroom.errors import ProviderUnavailable
-from darkroom.model import Estimate, FoundProcess, ImageFormat, Plan, ProcessState, Progress
+from darkroom.model import Estimate, FoundProcess, ImageFormat, Plan, ProcessState, Progress, UnnamedProcess
 from darkroom.providers import parsing
 
 GENERATIVE = "-gen"  # the names of generative endpoints end with this; they have a separate endpoint for estimates
@@ -78,6 +79,29 @@ def to_progress(entry: Mapping[str, Any]) -> Progress:
         output_height=parsing.read_pixels(entry.get("output_height")),
         output_format=FORMATS.get(str(entry.get("output_format", "")).lower()),
         vendor_word=word[:40],
+    )
+
+
+def echoed_settings(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings that an entry repeats in `options_json`; none if it repeats nothing readable."""
+    try:
+        options = json.loads(str(entry.get("options_json", "")))
+    except (ValueError, RecursionError):
+        return {}
+    return options if isinstance(options, dict) else {}
+
+
+def to_unnamed_process(entry: Mapping[str, Any]) -> UnnamedProcess:
+    """Return an entry that may be one of ours, whatever its filename. Raises ProviderUnavailable if it has no id."""
+    progress = to_progress(entry)
+    return UnnamedProcess(
+        found=to_found_process(entry),
+        model=str(entry.get("model", "")),
+        settings=echoed_settings(entry),
+        output_width=progress.output_width,
+        output_height=progress.output_height,
+        output_format=progress.output_format,
+        is_synchronous=entry.get("sync") is True,
     )
 
 

@@ -50,7 +50,7 @@ async def result(exchange: AnyExchange) -> web.StreamResponse:
     headers = {
         "ETag": file.etag,
         "Accept-Ranges": "bytes",
-        "Content-Type": MEDIA_TYPES[file.path.suffix.removeprefix(".")],
+        "Content-Type": MEDIA_TYPES[request.match_info["name"].rpartition(".")[2]],
     }
     if span is None:
         headers["Content-Range"] = f"bytes */{file.size_bytes}"

@@ -139,11 +139,23 @@ async def download(exchange: TopazExchange) -> web.StreamResponse:
         raise Refusal(409)
     if not exchange.state.jobs.has_result(job):
         raise Refusal(404)
+    return _new_links(exchange, job.result_name)
+
+
+async def download_input(exchange: TopazExchange) -> web.StreamResponse:
+    """Answer GET /download/input/{process_id} with new links to the picture as it was received."""
+    job = await _job_of(exchange)
+    if exchange.state.jobs.kept_input(job) is None:
+        raise Refusal(404)
+    return _new_links(exchange, job.input_name)
+
+
+def _new_links(exchange: TopazExchange, name: str) -> web.Response:
     expires = exchange.state.links.expiry()
     return web.json_response(
         {
-            "download_url": exchange.presigned_url(job.result_name, expires),
-            "head_url": exchange.presigned_url(job.result_name, expires, "HEAD"),
+            "download_url": exchange.presigned_url(name, expires),
+            "head_url": exchange.presigned_url(name, expires, "HEAD"),
             "expiry": expires,
         }
     )

@@ -13,6 +13,7 @@ OPERATIONS = (
     "status",
     "list",
     "download",
+    "input",
     "result",
     "estimate",
     "cancel",

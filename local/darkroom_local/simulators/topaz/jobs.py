@@ -12,6 +12,7 @@ import json
 import math
 import time
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,10 +23,15 @@ from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, NotAPictu
 from darkroom_local.simulators.framework.job_workers import JobWorkers, sleep_until
 from darkroom_local.simulators.topaz.form_reader import Upload
 from darkroom_local.simulators.topaz.pictures import is_retouched, make_picture, strengths
-from darkroom_local.simulators.topaz.published_facts import LIST_WINDOW_SECONDS, RESULT_LIFETIME_SECONDS
+from darkroom_local.simulators.topaz.published_facts import (
+    INPUT_LIFETIME_SECONDS,
+    LIST_WINDOW_SECONDS,
+    RESULT_LIFETIME_SECONDS,
+)
 from darkroom_local.simulators.topaz.request_checks import PricedRequest
 
 RUNNING = ("Pending", "Processing")
+KEPT_INPUTS_BYTES = 1_000_000_000
 _PENDING_SHARE = 0.15
 _CANCELLED_SHARE = 0.5
 _ETA_SLACK_SECONDS = 0.05
@@ -83,6 +89,11 @@ class Job:
     def result_name(self) -> str:
         """Return the file name of the result, as the result link has it."""
         return f"{self.process_id}.{self.request.output_format}"
+
+    @property
+    def input_name(self) -> str:
+        """Return the file name in the link to the input."""
+        return f"{self.process_id}.input.{self.input_format}"
 
     def change_status(self, status: str, progress: int | None = None) -> None:
         """Set the status and the time of the change. Set the progress too if it is given."""
@@ -143,6 +154,7 @@ class JobStore:
         self._workers = workers
         self._speed = speed
         self._jobs: dict[str, Job] = {}
+        self._kept: deque[Job] = deque()  # jobs whose inputs are on the disk, the oldest first
         self._results: dict[str, Job] = {}  # deleted jobs whose result was kept
 
     def accept(
@@ -188,6 +200,12 @@ class JobStore:
         kept = time.time() - job.modified < RESULT_LIFETIME_SECONDS
         return job.status == "Completed" and job.result is not None and kept
 
+    def kept_input(self, job: Job) -> ResultFile | None:
+        """Return the picture as it was received; None once it has expired or was removed to make room."""
+        path = job.upload.path
+        kept = time.time() - job.created < INPUT_LIFETIME_SECONDS
+        return ResultFile(path, job.upload.size_bytes, f'"{job.input_name}"') if kept and path.exists() else None
+
     def cancel(self, job: Job) -> bool:
         """Stop a running job and refund its credits. Return False and change nothing if it is not running."""
         if job.status not in RUNNING:
@@ -231,7 +249,16 @@ class JobStore:
         except (NotAPicture, *DECODE_ERRORS):
             return None
         finally:
-            job.upload.path.unlink(missing_ok=True)
+            self._keep_input(job)
+
+    def _keep_input(self, job: Job) -> None:
+        """Keep the picture. The vendor keeps all for a week; the simulator only as many as the disk of a laptop takes."""
+        self._kept.append(job)
+        kept_bytes = sum(one.upload.size_bytes for one in self._kept)
+        while kept_bytes > KEPT_INPUTS_BYTES:
+            oldest = self._kept.popleft()
+            kept_bytes -= oldest.upload.size_bytes
+            oldest.upload.path.unlink(missing_ok=True)
 
     def _end(self, job: Job, status: str) -> None:
         if job.status not in RUNNING:

@@ -28,6 +28,7 @@ _ROUTES: tuple[Route[TopazState], ...] = (
     ("GET", BASE_PATH + "/status/{process_id}", "status", api_routes.status_one),
     ("DELETE", BASE_PATH + "/status/{process_id}", "delete", api_routes.delete_one),
     ("GET", BASE_PATH + "/download/{process_id}", "download", api_routes.download),
+    ("GET", BASE_PATH + "/download/input/{process_id}", "input", api_routes.download_input),
     ("POST", BASE_PATH + "/estimate", "estimate", estimate_routes.estimate),
     ("POST", BASE_PATH + "/estimate-gen", "estimate", estimate_routes.estimate_gen),
     ("POST", BASE_PATH + "/estimate-bulk", "estimate", estimate_routes.estimate_bulk),

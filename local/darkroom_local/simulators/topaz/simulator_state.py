@@ -60,11 +60,13 @@ class TopazState(simulator_state.SimulatorState):
         return self.shapes.error_response(refusal)
 
     def find_result(self, name: str, entry: Entry) -> FoundResult:
-        """Return the result called `name` and the name of its upload. The result's `file` is None if it has expired."""
+        """Return the result or the input called `name`, and the name of its upload. `file` is None if it has expired."""
         entry["process_id"] = process_id = name.partition(".")[0]
         job = self.jobs.find_result(process_id)
         if job is None:
             return FoundResult(None, None)
+        if name == job.input_name:
+            return FoundResult(self.jobs.kept_input(job), job.upload.filename)
         return FoundResult(job.result if self.jobs.has_result(job) else None, job.upload.filename)
 
 

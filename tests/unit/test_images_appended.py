@@ -1,0 +1,127 @@
+"""JPEGs whose metadata tell what is behind them: an MP index, a container directory, a video's offset."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.picture_corpus import container, index
+from tests.unit.test_images_jpeg import segment
+from tests.unit.test_images_trailers import PICTURES, Counted, is_accepted, scan_at, video
+
+from darkroom.errors import UnsupportedFormat
+from darkroom.images import inspect
+from darkroom.images.jpeg_appended import stated_starts
+from darkroom.images.ranged_reader import RangedReader
+
+LARGE, SMALL = PICTURES["large"], PICTURES["grey"]
+XMP = b"http://ns.adobe.com/xap/1.0/\x00"
+
+
+def starts(payload: bytes, size: int = 1000) -> tuple[int, ...]:
+    """Return what a segment with this payload says in a file of that size."""
+    data = (b"\xff\xd8\xff\xe2\x00\x00" + payload).ljust(size, b"\0")
+    return stated_starts(RangedReader(lambda at, length: data[at : at + length], size), 6, 6 + len(payload))
+
+
+def with_segment(told: bytes, first: bytes, behind: bytes) -> bytes:
+    return first[:2] + told + first[2:] + behind
+
+
+def test_an_index_says_where_the_second_picture_is_from_either_end() -> None:
+    payload = index(200, 50)[4:]
+    assert starts(payload) == (200 - 10 + 6 + 4, 950)
+
+
+@pytest.mark.parametrize(
+    ("xmp", "told"),
+    [
+        (b'<x Item:Length="300"/>', (700,)),
+        (b"<Item:Length>300</Item:Length>", (700,)),
+        (b'<x Item:Length="0"/><x Item:Length="100"/><x Item:Length = \'200\'/>', (700,)),
+        (b'<x GCamera:MicroVideoOffset="400"/>', (600,)),
+        (b'<x Item:Length="5000"/>', ()),
+        (b'<x Item:Length="-3"/>', ()),
+        (b"<x/>", ()),
+    ],
+)
+def test_a_container_says_how_long_what_follows_is(xmp: bytes, told: tuple[int, ...]) -> None:
+    assert starts(XMP + xmp) == told
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"MPF\0",
+        b"MPF\0II*\0",
+        b"MPF\0II*\0\xff\xff\xff\xff",
+        b"MPF\0MM\0*\0\0\0\x08\xff\xff",
+        index(200, 50)[4:-20],
+    ],
+)
+def test_a_damaged_index_says_nothing(payload: bytes) -> None:
+    assert starts(payload) == ()
+
+
+@given(st.binary(max_size=200))
+def test_no_index_raises_anything(index: bytes) -> None:
+    starts(b"MPF\0II*\0\x08\0\0\0" + index)
+
+
+@pytest.mark.parametrize("behind", [SMALL, LARGE], ids=["a small one", "a large one"])
+def test_a_whole_picture_takes_few_reads_where_its_metadata_tell_its_end(behind: bytes) -> None:
+    data = with_segment(container(len(behind)), LARGE, behind)
+    read = Counted(data)
+    inspect(read, len(data))
+    assert read.reads <= 4
+
+
+def test_a_video_that_the_metadata_tell_of_needs_no_search() -> None:
+    film = video(3_000_000)
+    told = segment(0xE1, XMP + f'GCamera:MicroVideoOffset="{len(film)}"'.encode())
+    read = Counted(with_segment(told, LARGE, film))
+    inspect(read, len(read.data))
+    assert read.reads <= 4
+    cut = LARGE[: len(LARGE) // 2]
+    assert not is_accepted(with_segment(told, cut, film))
+
+
+@pytest.mark.parametrize("told", [index(10_000, 5_000), container(5_000)], ids=["index", "container"])
+def test_metadata_that_are_out_of_date_refuse_no_whole_picture(told: bytes) -> None:
+    assert is_accepted(with_segment(told, LARGE, b""))
+    assert is_accepted(with_segment(told, LARGE, SMALL))
+    assert is_accepted(with_segment(told, SMALL, LARGE))
+    assert is_accepted(with_segment(told, LARGE, video(900_000)))
+
+
+@given(st.floats(0, 1), st.integers(-20_000, 20_000))
+@settings(max_examples=60, deadline=None)
+def test_a_cut_picture_whose_index_is_out_of_date_is_refused(share: float, edited: int) -> None:
+    cut = LARGE[: scan_at(LARGE) + 9 + int(share * (len(LARGE) - scan_at(LARGE) - 11))]
+    assert not is_accepted(with_segment(index(len(LARGE) + edited, len(SMALL)), cut, SMALL))
+
+
+def test_of_many_statements_a_few_are_looked_at() -> None:
+    data = with_segment(container(len(SMALL)) * 50, LARGE[:-2], SMALL)
+    read = Counted(data)
+    with pytest.raises(UnsupportedFormat):
+        inspect(read, len(data))
+    assert read.reads <= 6
+
+
+def test_an_offset_inside_the_picture_is_no_beginning() -> None:
+    for at in (0, 3, 2000, len(LARGE) - 3, 2**31):
+        told = bytearray(index(len(LARGE), 1))
+        told[-8:-4] = struct.pack(">I", at)
+        assert is_accepted(with_segment(bytes(told), LARGE, b""))
+
+
+@pytest.mark.parametrize("padding", [1, 100, 5_000, 40_000])
+def test_padding_before_the_second_picture_is_allowed(padding: int) -> None:
+    first = LARGE + bytes(padding)
+    lead = len(index(10, 0))
+    assert is_accepted(with_segment(index(lead + len(first), len(SMALL)), first, SMALL))
+    assert is_accepted(with_segment(container(len(SMALL)), first, SMALL))
