@@ -56,6 +56,7 @@ def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
 
     from darkroom.aws.multipart_put import MultipartPut
     from darkroom.aws.output_bucket import S3OutputBucket
+    from darkroom.ports import ResultHeaders
     from darkroom.providers import http_client as provider_http
     from darkroom.providers.downloads import Downloads
 
@@ -66,9 +67,11 @@ def darkroom(url: str, sink: str, authority: str, workers: int = 4) -> Prepared:
         client, "bucket", MultipartPut(client, lambda: Credentials("id", "secret"), lambda: context, workers)
     )
 
+    headers = ResultHeaders("image/tiff", {"darkroom-job": "0" * 32})
+
     def work() -> None:
         with downloads.open(url) as link:
-            outputs.write("key", link, "image/tiff", {"darkroom-job": "0" * 32}, {})
+            outputs.write("key", link, headers, None)
 
     return work
 

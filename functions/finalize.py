@@ -23,8 +23,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Deliver the result of a job, or write its report, and settle the job. The event is `{job_id, run, …}`.
 
     Return `{job_id, run, poll_at, status}`. `status` is that of the job, or `running` if the job must be polled again. The
-    state machine tries again after an error.
+    state machine tries again after an error. The event `{check: "storage"}` comes from submit: check whether results can be
+    stored, and return `{refusal}`, which is None if they can.
     """
+    if "check" in event:
+        return {"refusal": application.check_storage()}
     invocation_ends = datetime.now(UTC) + timedelta(milliseconds=context.get_remaining_time_in_millis())
     poll_state = application.finalize(event["job_id"], int(event["run"]), invocation_ends)
     metrics.add_metric(name=f"Finalize{poll_state.status}", unit=MetricUnit.Count, value=1)

@@ -15,6 +15,7 @@ from tests.faults.memory_buckets import SMALL
 from benchmarks.scaling.world import World
 from darkroom.errors import SourceGone
 from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
+from darkroom.ports import ResultHeaders, StandingObject
 
 PAGE = 1_000
 BODY = SMALL[ImageFormat.JPEG]
@@ -68,14 +69,16 @@ class OutputBucket:
         self.writes: Counter[str] = Counter()
         self.reports: set[str] = set()
 
-    def receipt(self, key: str) -> Mapping[str, str]:
-        return self.receipts.get(key, {})
+    def prove(self) -> None:
+        """Fulfil `ports.StorageProof`: it takes every result."""
 
-    def write(
-        self, key: str, link: Any, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
-    ) -> None:
+    def find(self, key: str) -> StandingObject | None:
+        receipt = self.receipts.get(key)
+        return None if receipt is None else StandingObject("etag", receipt)
+
+    def write(self, key: str, link: Any, headers: ResultHeaders, replaced: StandingObject | None) -> None:
         b"".join(link.stream())
-        self.receipts[key] = dict(metadata)
+        self.receipts[key] = dict(headers.receipt)
         self.writes[key] += 1
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:

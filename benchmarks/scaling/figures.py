@@ -110,7 +110,8 @@ def broken(burst: Burst) -> dict[str, int]:
 
 
 def _stands(burst: Burst, job: Job) -> bool:
-    return burst.outputs.receipt(job.dispatch.output_key).get("darkroom-process-id") == job.process.process_id
+    standing = burst.outputs.find(job.dispatch.output_key)
+    return standing is not None and standing.metadata["darkroom-process-id"] == job.process.process_id
 
 
 def _pace(burst: Burst) -> float:

@@ -25,7 +25,7 @@ PARTITION_WRITES, TABLE_WRITES = 1_000, 4_000
 DURATIONS: Mapping[str, float] = {
     "sources.find": 0.03, "sources.tags": 0.025, "sources.is_deleted": 0.02, "sources.reader.call": 0.03,
     "sources.open": 0.03, "links.sign": 0.01, "staging.stage": 1.0, "staging.find": 0.02, "staging.open.enter": 0.03,
-    "staging.drop": 0.02, "sqs.send_message": 0.015, "bus.put_events": 0.02, "outputs.receipt": 0.02,
+    "staging.drop": 0.02, "sqs.send_message": 0.015, "bus.put_events": 0.02, "outputs.find": 0.02,
     "outputs.write": 2.5, "outputs.remove_report": 0.02, "outputs.write_report": 0.04, "provider.progress": 0.25,
     "provider.result.enter": 0.3, "provider.result.enter.read": 0.03, "provider.balance": 0.25,
 }  # fmt: skip

@@ -31,11 +31,14 @@ RETENTION = timedelta(hours=168)
 WAITING = (JobStatus.CLAIMED, JobStatus.SUBMITTING)
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
 ENVIRONMENT = {
-    "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz",
+    "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz", "ACCOUNT_ID": "123456789012",
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
 # The adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all other adapters.
-REAL = ("sources", "folder_files", "staging", "circuits", "sweep_queries", "operator_ledger", "provider_accounts")
+REAL = (
+    "sources", "folder_files", "staging",
+    "circuits", "storage_checks", "storage_proof", "sweep_queries", "operator_ledger", "provider_accounts",
+)  # fmt: skip
 
 
 def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int = 0) -> bytes:
@@ -91,6 +94,7 @@ class ApplicationUnderTest:
             ENVIRONMENT, clients={"s3": cloud.s3}.__getitem__, replaced={"ledger_table": self.ledger.table}
         )
         self.ports |= {name: getattr(real.adapters, name) for name in REAL}
+        self.ports["storage_checker"] = self.check_storage
 
     def make_ledger(self, client: Any) -> DynamoLedger:
         """Return a ledger that uses `client`, for example a client whose calls fail."""
@@ -127,6 +131,10 @@ class ApplicationUnderTest:
     def finalize(self, job: Job) -> PollState:
         """Call finalize once for the job."""
         return self.make_container().finalize(job.job_id, job.run, self.ends)
+
+    def check_storage(self) -> None:
+        """Call finalize as submit does, to check the buckets."""
+        self.make_container().check_storage()
 
     @property
     def reconcile(self) -> Reconcile:

@@ -62,6 +62,6 @@ class PresignedUrls:
 
     minted: list[tuple[str, str, int]] = field(default_factory=list)
 
-    def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+    def sign(self, source: SourceObject, filename: str, content_type: str, valid_seconds: int) -> str:
         self.minted.append((source.key, filename, valid_seconds))
         return f"https://links.example.test/{source.key}?name={filename}&signature={len(self.minted)}"

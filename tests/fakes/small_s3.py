@@ -27,6 +27,8 @@ import boto3
 from botocore.config import Config
 
 KEY_ID, SECRET, REGION, BUCKET = "AKIDEXAMPLE", "wJalrXUtnFEMI", "eu-central-1", "results"
+MAX_HEADER_BYTES = 8192
+KEPT = ("x-amz-meta-", "content-type", "content-disposition", "content-language", "cache-control", "expires")
 SEEN_BYTES = 2 * 1024 * 1024  # larger request bodies are not recorded; only the parts they contain are kept
 HANG_UP_NOW = struct.pack("ii", 1, 0)  # the value of SO_LINGER that makes the connection close with a reset
 
@@ -54,14 +56,16 @@ class SmallS3:
     # The checksum algorithm that each upload was begun with.
     algorithms: dict[str, str | None] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
+    kept_headers: dict[str, dict[str, str]] = field(default_factory=dict)  # of each object or upload, as it was begun
+    tags: dict[str, str] = field(default_factory=dict)  # the bodies of PutObjectTagging
     seen: list[Seen] = field(default_factory=list)
     misdeeds: dict[int, list[str]] = field(default_factory=dict)
     whole_checksum: str | None = None  # the checksum in the answer, instead of the right one
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def client(self, **more: Any) -> Any:
-        """Return a client of this bucket that never retries."""
-        config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 1})
+    def client(self, attempts: int = 1, **more: Any) -> Any:
+        """Return a client of this bucket, which never retries unless it may make several attempts."""
+        config = Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": attempts})
         verify = {"verify": str(self.authority)} if self.authority else {}
         return boto3.client(
             "s3",
@@ -159,7 +163,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._note(body)
         key = unquote(urlsplit(self.path).path)
         if "uploads" in query:
+            if self._headers_are_too_long():
+                return
             upload_id = f"upload/{len(self.kept.open_uploads) + 1}+="
+            self.kept.kept_headers[upload_id] = self._kept_headers()
             self.kept.open_uploads[upload_id] = {}
             self.kept.algorithms[upload_id] = self.headers["x-amz-checksum-algorithm"]
             self._xml("InitiateMultipartUploadResult", UploadId=upload_id)
@@ -170,7 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
         if parts is None or whole is None:
             self._refuse(404 if parts is None else 400, "NoSuchUpload" if parts is None else "InvalidPart")
             return
-        self.kept.objects[key] = whole
+        if self._condition_fails(key):
+            return
+        self.kept.objects[key], self.kept.kept_headers[key] = whole, self.kept.kept_headers.pop(query["uploadId"])
         del self.kept.open_uploads[query["uploadId"]]
         checksum = self.kept.whole_checksum or encode_crc(whole)
         self._xml("CompleteMultipartUploadResult", ETag='"whole"', ChecksumCRC32=checksum, ChecksumType="FULL_OBJECT")
@@ -235,11 +244,29 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._take(query["uploadId"], number, misdeed)
 
+    def do_HEAD(self) -> None:
+        self._note(b"")
+        key = unquote(urlsplit(self.path).path)
+        if key.count("/") == 1:  # HeadBucket
+            self._answer(200, b"", {"x-amz-bucket-region": REGION})
+            return
+        body = self.kept.objects.get(key)
+        found = {} if body is None else {**self.kept.kept_headers.get(key, {}), "ETag": etag(body)}
+        self._answer(404 if body is None else 200, b"", found)
+
     def _whole(self) -> None:
         raw = self._body()
         self._note(raw)
+        key = unquote(urlsplit(self.path).path)
+        if "tagging" in self._query():
+            self.kept.tags[key] = raw.decode()
+            self._answer(200, b"", {})
+            return
+        if self._headers_are_too_long() or self._condition_fails(key):
+            return
+        self.kept.kept_headers[key] = self._kept_headers()
         body = decoded(raw)[0] if "aws-chunked" in self.headers.get("content-encoding", "") else raw
-        self.kept.objects[unquote(urlsplit(self.path).path)] = body
+        self.kept.objects[key] = body
         self._answer(200, b"", {"ETag": etag(body)})
 
     def _take(self, upload_id: str, number: int, misdeed: str) -> None:
@@ -263,8 +290,35 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._note(b"")
-        self.kept.open_uploads.pop(self._query()["uploadId"], None)
+        if "uploadId" in self._query():
+            self.kept.open_uploads.pop(self._query()["uploadId"], None)
+        else:
+            self.kept.objects.pop(unquote(urlsplit(self.path).path), None)
         self._answer(204, b"", {})
+
+    def _kept_headers(self) -> dict[str, str]:
+        return {name: value for name, value in self.headers.items() if name.lower().startswith(KEPT)}
+
+    def _headers_are_too_long(self) -> bool:
+        """Answer as S3 does if the headers have more than 8 KB together; return whether they have."""
+        total = sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers.items())
+        if total > MAX_HEADER_BYTES:
+            self._refuse(400, "RequestHeaderSectionTooLarge")
+        return total > MAX_HEADER_BYTES
+
+    def _condition_fails(self, key: str) -> bool:
+        """Answer as S3 does if the condition of a write is not met; return whether it fails."""
+        body, wanted = self.kept.objects.get(key), self.headers["If-Match"]
+        code = None
+        if self.headers["If-None-Match"] == "*" and body is not None:
+            code = "PreconditionFailed"
+        elif wanted and body is None:
+            code = "NoSuchKey"
+        elif wanted and body is not None and wanted != etag(body):
+            code = "PreconditionFailed"
+        if code is not None:
+            self._refuse(404 if code == "NoSuchKey" else 412, code)
+        return code is not None
 
     def _query(self) -> dict[str, str]:
         parsed = parse_qs(urlsplit(self.path).query, keep_blank_values=True)

@@ -99,7 +99,8 @@ def _reported(simulation: Simulation, row: Row) -> None:
     places = [one for one in simulation.invariants.rows.values() if text(one, "source_uri") == text(row, "source_uri")]
     # A newer version was completed at this output key, even if its job has been run again since then.
     mended |= any((text(one, "newest_order") or "") > order for one in places)
-    if not mended and output_keys.report_key(text(row, "source_key") or "") not in simulation.outputs.reports:
+    report = output_keys.report_key(text(row, "source_key") or "")
+    if not mended and report not in simulation.outputs.reports.keys() | simulation.outputs.unwritten:
         raise InvariantBroken("every failure has a report", f"{text(row, 'job_id')} {text(row, 'status')}")
 
 
@@ -138,7 +139,8 @@ def _delivered(simulation: Simulation, row: Row) -> None:
         )
     elif simulation.invariants.newest.get(key, "") > order:
         return  # a newer version's result has replaced this job's result
-    receipt = simulation.outputs.receipt(key)
+    standing = simulation.outputs.find(key)
+    receipt = standing.metadata if standing else {}
     if receipt.get("darkroom-process-id") != text(row, "process_id"):
         raise InvariantBroken("every completed job has its result", f"{text(row, 'job_id')} at {key}: {dict(receipt)}")
 
@@ -147,6 +149,11 @@ def _rest(simulation: Simulation) -> None:
     seen = simulation.seen
     seen["execution restarted"] += sum(not name.endswith("-1") for name in simulation.step_functions.executions)
     seen["poison in the dead-letter queue"] += sum(message.body == "{}" for message in simulation.queue.dead)
+    seen["refused for storage"] += simulation.alerts.rung[Alarm.STORAGE_REFUSED]
+    seen["foreign object"] += len(simulation.outputs.foreign)
+    for key in simulation.outputs.foreign:
+        if simulation.outputs.results[key].receipt:
+            raise InvariantBroken("a foreign object stays whole", key)
     seen["multipart upload aborted"] += simulation.outputs.aborted
     seen["month turned"] += len({key[1] for key in simulation.invariants.rows if key[0] == "BUDGET#topaz"}) > 1
     seen["rerun paid again"] += sum(run > 1 for _, run in simulation.invariants.accepted)

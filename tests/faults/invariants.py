@@ -22,6 +22,7 @@ OVER = {status.value for status in TERMINAL}
 AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}
 AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
 NOTHING = Decimal(0)
+PROOF_LASTS = 30 * 60 + 900.0  # seconds that a proof counts, and the longest from reading it to the vendor's answer
 
 
 class InvariantBroken(AssertionError):
@@ -63,6 +64,7 @@ class Invariants:
         self.accepted: dict[tuple[str, int], list[Process]] = defaultdict(list)
         self.newest: dict[str, str] = {}  # output key → source order of the newest version that was completed there
         self.staged: set[tuple[str, int]] = set()  # the jobs and runs of which a result was staged
+        self.proven: list[float] = []  # seconds at which it was proven that results can be stored
         self.shown: set[str] = set()  # processes whose result was published in the output bucket
         self.vendor: Vendor  # set after this object is made, because the vendor reports each submit to it
         # The first broken invariant. It is raised between two steps, so that no worker can catch it.
@@ -128,6 +130,8 @@ class Invariants:
         told = (number(row, "run"), number(row, "attempt"), text(row, "status"))
         if told != (handle.run, handle.attempt, "SUBMITTING"):
             self.breach("a submit is made under the attempt that the ledger knows", f"{handle}, the ledger: {told}")
+        if not any(at > self.scheduler.seconds - PROOF_LASTS for at in self.proven):
+            self.breach("nothing is sent unless its result can be stored", f"{handle}: proven at {self.proven}")
         if number(row, "credits_reserved") < process.plan.price:
             self.breach("nothing is sent before its credits are reserved", str(handle))
 
@@ -146,6 +150,8 @@ class Invariants:
             others = [one.process_id for one in self.vendor.processes.values() if one.picture == result.body]
             law = "a result is that of its own process" if others else "a result is whole or not there"
             self.breach(law, f"{key}, of {process.process_id}: {others}")
+        if before is not None and not before.receipt:
+            self.breach("a foreign object stays whole", key)
         self.shown.add(process.process_id)
         order = text(self.job(result.receipt["darkroom-job"]), "source_order") or ""
         if self.newest.get(key, "") > order:

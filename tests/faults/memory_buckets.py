@@ -15,14 +15,16 @@ from functools import lru_cache
 from itertools import count
 from typing import IO, Any
 
-from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
+from darkroom.errors import KeyTaken, SourceDenied, SourceGone, SourceUnreadable
 from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
+from darkroom.ports import ResultHeaders, StandingObject
 from tests.fakes.application import picture
 from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.faults.scheduler import Scheduler
 from tests.faults.workers import Outage
 from tests.faults.world_shapes import Trouble
 
+FOREIGN = b"another program's object"
 PAGE = 2  # object versions on one page of a listing
 LONGER_THAN_A_WORKER_LIVES = 1000.0
 SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
@@ -175,6 +177,10 @@ class Result:
     receipt: Mapping[str, str]
     body: bytes
 
+    @property
+    def etag(self) -> str:
+        return f'"{hash((tuple(sorted(self.receipt.items())), self.body)):x}"'
+
 
 @dataclass
 class OutputBucket:
@@ -187,15 +193,31 @@ class OutputBucket:
     begun: dict[str, UnfinishedUpload] = field(default_factory=dict)
     aborted: int = 0
     bucket: str = OUTPUT
+    refuses: tuple[float, float] = (0.0, 0.0)  # from and until which seconds it refuses to be written
+    foreign: set[str] = field(default_factory=set)  # keys that other programs wrote
+    unwritten: set[str] = field(default_factory=set)  # keys of the reports that it refused
+    proven: list[float] = field(default_factory=list)  # when it was proven that it takes results
 
-    def receipt(self, key: str) -> Mapping[str, str]:
-        return self.results[key].receipt if key in self.results else {}
+    @property
+    def is_refusing(self) -> bool:
+        """Whether it refuses to be written now."""
+        return self.refuses[0] <= self.scheduler.seconds < self.refuses[1]
 
-    def write(
-        self, key: str, link: Any, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
-    ) -> None:
+    def prove(self) -> str | None:
+        """Fulfil `ports.StorageProof`."""
+        self.scheduler.point("outputs.prove")
+        if self.is_refusing:
+            return "the bucket refuses"
+        self.proven.append(self.scheduler.seconds)
+        return None
+
+    def find(self, key: str) -> StandingObject | None:
+        found = self.results.get(key)
+        return None if found is None else StandingObject(found.etag, found.receipt)
+
+    def write(self, key: str, link: Any, headers: ResultHeaders, replaced: StandingObject | None) -> None:
         if self.scheduler.rng.random() < 0.5:
-            self._appears(key, Result(dict(metadata), b"".join(link.stream())))
+            self._appears(key, Result(dict(headers.receipt), b"".join(link.stream())), replaced)
             return
         upload_id = f"upload-{len(self.begun) + self.aborted}-{self.scheduler.steps}"
         self.begun[upload_id] = UnfinishedUpload(key, upload_id, self.scheduler.clock())
@@ -205,24 +227,38 @@ class OutputBucket:
         finally:
             if not self.scheduler.dying():  # a dead worker does not abort its upload
                 del self.begun[upload_id]
-        self._appears(key, Result(dict(metadata), body))
+        self._appears(key, Result(dict(headers.receipt), body), replaced)
 
     def _parts(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             self.scheduler.point("outputs.upload_part")
             yield piece
 
-    def _appears(self, key: str, result: Result) -> None:
+    def put_foreign(self, key: str) -> None:
+        """Write an object as another program does, unless there is one."""
+        if key not in self.results:
+            self.results[key] = Result({}, FOREIGN)
+            self.foreign.add(key)
+
+    def _appears(self, key: str, result: Result, replaced: StandingObject | None) -> None:
+        """Let the object stand if the condition of its write is met, like S3."""
         before = self.results.get(key)
+        if self.is_refusing:
+            raise Outage
+        if (before and before.etag) != (replaced and replaced.etag):
+            raise KeyTaken(f"another object came to {key}")
         self.results[key] = result
         self.on_result(key, before, result)
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
+        if self.is_refusing:
+            self.unwritten.add(key)
+            return
         if self.reports.get(key, ("", {}))[0] <= order:
             self.reports[key] = order, report
 
     def remove_report(self, key: str, order: str) -> None:
-        if key in self.reports and self.reports[key][0] <= order:
+        if key in self.reports and self.reports[key][0] <= order and not self.is_refusing:
             del self.reports[key]
 
     def list_unfinished(self) -> list[UnfinishedUpload]:

@@ -53,14 +53,14 @@ def kept_under_the_attempt(patch: Patch) -> None:
 
 def dropped_before_the_copy(patch: Patch) -> None:
     """Remove the staged result before it is published."""
-    write = Delivery._write
+    headers = Delivery._headers
 
-    def late(self: Delivery, key: str, link: Any, form: Any, job: Any, credits: Any) -> None:
+    def late(self: Delivery, job: Any, form: Any, credits: Any) -> Any:
         if job.process.staged:
             self.staging.drop(job.job_id, job.process.process_id)
-        write(self, key, link, form, job, credits)
+        return headers(self, job, form, credits)
 
-    patch.setattr(Delivery, "_write", late)
+    patch.setattr(Delivery, "_headers", late)
 
 
 def never_dropped(patch: Patch) -> None:

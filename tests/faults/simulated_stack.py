@@ -14,6 +14,7 @@ from darkroom import queue_messages
 from darkroom.aws.executions import poll_state_payload
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.container import Container
+from darkroom.errors import StorageUnproven
 from darkroom.model import Limits
 from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
@@ -26,7 +27,9 @@ from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
 # Names of the adapters that a real container makes from simulated clients. `Stack.cloud` has the other adapters.
-REAL = ("circuits", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions")
+REAL = (
+    "circuits", "storage_checks", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions",
+)  # fmt: skip
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Stack:
             "ALLOWED_PROVIDERS": PROVIDER, "JOB_DEADLINE_HOURS": str(self.shape.deadline / 3600),
         }  # fmt: skip
         under = {name: Proxy(port, self.scheduler, name, self.faults) for name, port in self.cloud.items()}
+        under["storage_proof"] = self.cloud["outputs"].prove  # it has a point of its own
         clients = {"sqs": under.pop("sqs"), "events": under.pop("bus"), "stepfunctions": under.pop("sfn")}
         table = LedgerTable(under.pop("dynamo"), TABLE, self.scheduler.sleep)  # type: ignore[arg-type]
         self.adapters = {
@@ -60,6 +64,7 @@ class Stack:
         }  # fmt: skip
         real = Container(self.environment, clients=clients.__getitem__, replaced=self.adapters).adapters
         self.adapters |= {name: getattr(real, name) for name in REAL}
+        self.adapters["storage_checker"] = self._check_storage
 
     def allow(self, monthly_credits: Decimal) -> None:
         """Change the monthly limit, as a deployment does. It holds for functions that start from now on."""
@@ -90,6 +95,13 @@ class Stack:
     def operate(self) -> OperatorCommands:
         """Return the operator commands of a new container."""
         return self._container().operate
+
+    def _check_storage(self) -> None:
+        """Run the finalize function as submit calls it."""
+        try:
+            self._container().check_storage()
+        except Exception as error:
+            raise StorageUnproven(f"finalize failed ({type(error).__name__})") from None
 
     def _container(self) -> Container:
         """Return a new container for one invocation, with its own client of the vendor and the current limits."""

@@ -56,7 +56,8 @@ class Simulation:
         self.invariants = Invariants(self.scheduler, self._is_alive)
         self.dynamo = InMemoryDynamo(on_write=self.invariants.row_written)
         self.inputs = InputBucket(self.scheduler, versioned=shape.versioned)
-        self.outputs = OutputBucket(self.scheduler, self.invariants.result_published)
+        self.outputs = OutputBucket(self.scheduler, self.invariants.result_published, refuses=shape.refuses)
+        self.invariants.proven = self.outputs.proven
         self.staging = MemoryStagedResults(self.invariants.result_staged, self.invariants.staged_result_removed)
         self.vendor = Vendor(
             self.scheduler, shape, Random(f"{shape.seed} vendor"), on_accept=self.invariants.submit_accepted
@@ -146,6 +147,8 @@ class Simulation:
         shape, rng = self.shape, self.rng
         for planned in shape.uploads:
             self.at(planned.at, "uploads", lambda planned=planned: self._upload(planned))  # type: ignore[misc]
+        for at, key in shape.foreign:
+            self.at(at, "writes a foreign object", lambda key=key: self.outputs.put_foreign(key))  # type: ignore[misc]
         if rng.random() < 0.1:
             self.at(rng.random() * 600, "poisons", lambda: self.queue.put(POISON, 0))
         if shape.vendor == "rotates":

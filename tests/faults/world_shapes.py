@@ -14,6 +14,7 @@ MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
 UNREAD = "unread"  # a separate family: some uploads cannot be read, for good or for a while
 LINKED = "linked"  # a separate family: every upload is sent by link, to a vendor whose list names nothing but which keeps images
+STORED = "stored"  # a separate family: the output bucket refuses for a while, and other programs write into it
 HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
@@ -86,6 +87,11 @@ class Shape:
     picker: str
     chaos: float  # seconds until all faults end
     grid: float  # functions start at multiples of these seconds, so that they overlap; 0 lets them start at any time
+    refuses: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # the seconds from and until which the output bucket refuses to be written
+    foreign: tuple[tuple[float, str], ...] = ()  # the seconds at which another program writes an output key
 
     def new_picker(self) -> Picker:
         """Return a new object that chooses the next worker."""
@@ -121,7 +127,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
     deadline = max(deadline, HOUR) if operators or busy else deadline  # several workers need time to interfere
     versioned = rng.random() < (0.8 if family == "versions" else 0.5)
     uploads = _uploads(rng, family, count * larger)
-    return Shape(
+    shape = Shape(
         seed=seed,
         family=family,
         vendor="unnamed" if family == LINKED else vendor,
@@ -146,6 +152,7 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
         chaos=rng.choice([0.5, 1, 2]) * HOUR,
         grid=rng.choice([0.0, 5.0, 20.0]),
     )
+    return _stored(shape) if family == STORED else shape
 
 
 def _uploads(rng: Random, family: str, count: int) -> tuple[Planned, ...]:
@@ -179,6 +186,18 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
         trouble = Trouble(kind, rng.random() < 0.5, begins, ends)
         made.append(replace(planned, trouble=trouble if rng.random() < 0.67 else None))
     return tuple(made)
+
+
+def _stored(shape: Shape) -> Shape:
+    """Let the output bucket refuse, mostly from the beginning, and let another program write some of the output keys."""
+    rng = Random(f"{shape.seed} stored")
+    begins = 0.0 if rng.random() < 0.6 else rng.random() * 1800
+    # What was paid before is tried again without an end, and clocks that differ make such tries more frequent than they are.
+    lasts = rng.choice([0, 600, 2400, 5400]) if begins == 0 else rng.choice([300, 600])
+    ends = min(begins + lasts, shape.chaos)
+    near = [(planned.at - 5 + rng.random() * rng.choice([5, 120, 600]), planned.key) for planned in shape.uploads]
+    foreign = tuple(one for one in near if rng.random() < 0.4)
+    return replace(shape, refuses=(begins, ends), foreign=foreign)
 
 
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:

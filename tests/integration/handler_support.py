@@ -4,6 +4,7 @@ stands in for the vendor.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from darkroom.model import Job
 from darkroom.providers.registry import ADAPTERS
 from darkroom_local.simulators.topaz import TopazSimulator
 
+FINALIZE = "the-finalize-function"
 KEY = "handler-key-0123456789"
 CLOSED = "http://127.0.0.1:1"  # base URL of the providers that no test here calls; nothing listens there
 MACHINE = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
@@ -35,6 +37,20 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return 300_000
+
+
+class InProcessLambda:
+    """A client of Lambda that calls finalize, the only function that another one calls. moto would need Docker."""
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+        assert FunctionName == FINALIZE
+        answer = finalize.handler(json.loads(Payload), Context())
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+def clients(service: str) -> Any:
+    """Return a client of the account."""
+    return InProcessLambda() if service == "lambda" else client(service)
 
 
 @dataclass
@@ -76,6 +92,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         variables = {
             "LEDGER_TABLE": TABLE, "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "API_KEYS_SECRET_ARN": secret,
             "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
+            "FINALIZE_FUNCTION": FINALIZE, "ACCOUNT_ID": "123456789012",
             "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in ADAPTERS), CLOSED),
             "TOPAZ_BASE_URL": simulator.base_url, "POWERTOOLS_METRICS_NAMESPACE": "Darkroom", **environment,
         }  # fmt: skip
@@ -84,7 +101,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         # Set the namespace here, because Powertools read the environment when the function was imported.
         for function in (submit, finalize, sweep):
             patch.setattr(function.metrics.provider, "namespace", "Darkroom")
-        application = Container(os.environ, clients=client)
+        application = Container(os.environ, clients=clients)
         for function in (submit, poll, finalize, sweep):
             patch.setattr(function, "application", application)
         yield Stack(account, queue, machine["stateMachineArn"], simulator, application)

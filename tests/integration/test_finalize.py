@@ -320,19 +320,19 @@ def test_a_job_that_runs_after_all_is_not_asked_about_at_once_again(application:
 
 def test_a_worker_overtaken_by_a_finished_one_answers_what_that_one_did(application: ApplicationUnderTest) -> None:
     job = completed(application)
-    receipt = application.ports["outputs"].receipt
+    find = application.ports["outputs"].find
     overtaken: list[bool] = []
 
     class Overtaken:
         def __getattr__(self, name: str) -> object:
             return getattr(outputs, name)
 
-        def receipt(self, key: str) -> object:
+        def find(self, key: str) -> object:
             if not overtaken:
                 overtaken.append(True)
                 application.clock.advance(INVOCATION + timedelta(seconds=61))
                 application.finalize(job)
-            return receipt(key)
+            return find(key)
 
     outputs, application.ports["outputs"] = application.ports["outputs"], Overtaken()
     assert application.finalize(job).status == "COMPLETED"

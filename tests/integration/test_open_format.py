@@ -34,7 +34,7 @@ FORMS = pytest.mark.parametrize(
 )
 TWO_FORMS = pytest.mark.parametrize(("form", "key"), [("png", "a.png"), ("jpeg", "a.jpg")], ids=["png", "jpeg"])
 FINALIZE_STEPS = [
-    ("ledger", "lock_output"), ("outputs", "receipt"), ("outputs", "write"), ("outputs", "remove_report"),
+    ("ledger", "lock_output"), ("outputs", "find"), ("outputs", "write"), ("outputs", "remove_report"),
     ("ledger", "settle"), ("events", "publish"), ("ledger", "mark_published"),
 ]  # fmt: skip
 

@@ -29,7 +29,7 @@ SUBMIT_STEPS = [
 ]  # fmt: skip
 ADOPT_STEPS = [("ledger", "take_over"), ("staging", "find"), ("ledger", "bind"), ("executions", "start")]
 FINALIZE_STEPS = [
-    ("ledger", "get"), ("ledger", "take_over"), ("ledger", "lock_output"), ("outputs", "receipt"), ("staging", "open"),
+    ("ledger", "get"), ("ledger", "take_over"), ("ledger", "lock_output"), ("outputs", "find"), ("staging", "open"),
     ("sources", "find"), ("outputs", "write"), ("outputs", "remove_report"), ("ledger", "settle"),
     ("events", "publish"), ("ledger", "mark_published"), ("staging", "drop"),
 ]  # fmt: skip

@@ -128,4 +128,4 @@ class Sts:
 def test_a_role_for_links_that_may_not_be_assumed_is_the_operators_fault(code: str, meaning: type[Exception]) -> None:
     links = S3PresignedUrls(Sts(code), "arn", lambda: START)  # type: ignore[arg-type]
     with pytest.raises(meaning):
-        links.sign(SourceObject("in", "a.jpg", "v1", "e", 9, START), "name", 60)
+        links.sign(SourceObject("in", "a.jpg", "v1", "e", 9, START), "name", "image/jpeg", 60)

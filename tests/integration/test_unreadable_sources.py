@@ -384,7 +384,7 @@ def test_a_paid_result_is_published_although_its_source_may_no_longer_be_read(re
 def test_a_paid_job_that_cannot_be_ended_while_the_provider_keeps_its_result_is_a_persons(refusing: Refusing) -> None:
     refusing.deliver(refusing.put("a.jpg"))
     refusing.provider.become(ProcessState.COMPLETED)
-    refusing.ports["outputs"] = Replaced(refusing.ports["outputs"], receipt=_bug)
+    refusing.ports["outputs"] = Replaced(refusing.ports["outputs"], find=_bug)
     refusing.clock.advance(DEADLINE + HOUR)
     with pytest.raises(RuntimeError, match="a bug"):
         refusing.finalize(refusing.job())

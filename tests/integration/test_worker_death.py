@@ -34,7 +34,7 @@ DOUBT_STEPS = [
 RESEND_STEPS = [("ledger", "take_over"), ("staging", "find"), ("provider", "find"), ("ledger", "release")]
 FINALIZE_STEPS = [
     ("ledger", "get"), ("ledger", "take_over"), ("provider", "progress"), ("ledger", "lock_output"),
-    ("outputs", "receipt"), ("provider", "result"), ("sources", "find"), ("sources", "tags"), ("outputs", "write"),
+    ("outputs", "find"), ("provider", "result"), ("sources", "find"), ("sources", "tags"), ("outputs", "write"),
     ("outputs", "remove_report"), ("ledger", "settle"), ("events", "publish"), ("ledger", "mark_published"),
 ]  # fmt: skip
 FINALIZE_DOUBT_STEPS = [

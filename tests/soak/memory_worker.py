@@ -15,7 +15,7 @@ from darkroom.aws.input_bucket import S3InputBucket
 from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.model import Handle, ImageFormat, Plan, ProcessState, Upload
-from darkroom.ports import ImageStream
+from darkroom.ports import ImageStream, ResultHeaders
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 from darkroom.providers.topaz import Topaz
@@ -76,7 +76,7 @@ def submit(topaz: Topaz, sources: S3InputBucket, bucket: str, name: str) -> str:
 def finalize(topaz: Topaz, outputs: S3OutputBucket, process_id: str, key: str) -> int:
     with topaz.result(process_id) as link:
         images.inspect(link.read, link.size_bytes)
-        outputs.write(key, link, "image/tiff", {}, {})
+        outputs.write(key, link, ResultHeaders("image/tiff", {}), outputs.find(key))
         return link.size_bytes
 
 

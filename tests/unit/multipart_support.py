@@ -21,6 +21,7 @@ from darkroom.aws import multipart_put as multipart_module
 from darkroom.aws import output_bucket as output_module
 from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
+from darkroom.ports import ResultHeaders
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 
@@ -84,7 +85,7 @@ def carry(source: LargeResult, bucket: SmallS3, workers: int = 4, fresh: Callabl
     """Copy the result into the bucket, as finalize does."""
     with opened(source, fresh) as link:
         S3OutputBucket(bucket.client(), BUCKET, pump_into(bucket, workers)).write(
-            KEY, link, "image/tiff", {"darkroom-job": "j1"}, {"team": "a b"}
+            KEY, link, ResultHeaders("image/tiff", {"darkroom-job": "j1"}, tags={"team": "a b"}), None
         )
 
 

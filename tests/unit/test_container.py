@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "LEDGER_TABLE": "their-ledger", "INPUT_BUCKET": "their-in", "OUTPUT_BUCKET": "their-out", "API_KEYS_SECRET_ARN": "arn:s",
     "STATE_MACHINE_ARN": "arn:m", "INTAKE_QUEUE_URL": "https://queue.test/q", "TOPAZ_BASE_URL": "https://api.example.test/v1",
     "JOB_DEADLINE_HOURS": "6", "ALLOWED_PROVIDERS": "topaz", "LINK_ROLE_ARN": "arn:r",
+    "FINALIZE_FUNCTION": "finalize", "ACCOUNT_ID": "123456789012",
     **{f"{name.upper()}_BASE_URL": f"https://{name}.example.test/v1" for name in ADAPTERS if name != "topaz"},
 }  # fmt: skip
 

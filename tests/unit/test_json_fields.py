@@ -93,7 +93,7 @@ def links() -> Iterator[S3PresignedUrls]:
 )
 def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: str, suffix: str) -> None:
     source = SourceObject("in", key, "v+1/2=", "etag", 1, NOW)
-    url = links.sign(source, f"{HANDLE}{suffix}", 900)
+    url = links.sign(source, f"{HANDLE}{suffix}", "image/png", 900)
     assert "response-content-disposition=attachment%3B%20filename%3D%22" in url
     assert find_handle(url, HANDLE) == str(HANDLE)
     assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # `+` is another way to write a space
@@ -102,7 +102,7 @@ def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: s
 @pytest.mark.parametrize("attempt", [1, 2, 10, 99])
 def test_any_attempt_of_the_run_is_the_runs(links: S3PresignedUrls, attempt: int) -> None:
     sent = Handle(HANDLE.job_id, HANDLE.run, attempt)
-    url = links.sign(SourceObject("in", "a.png", None, "etag", 1, NOW), f"{sent}.png", 900)
+    url = links.sign(SourceObject("in", "a.png", None, "etag", 1, NOW), f"{sent}.png", "image/png", 900)
     assert find_handle(url, HANDLE) == str(sent)
 
 

@@ -99,7 +99,8 @@ def test_long_keys_that_differ_at_their_end_have_different_reports() -> None:
 @pytest.mark.parametrize("key", ["a.jpg", "ü (1)+&=.jpg", "日本/語.png", "k" * 1024, "語" * 341])
 def test_the_receipt_is_ascii_within_two_kilobytes_whatever_the_key(key: str) -> None:
     user = {f"user-{n}": "v" * 90 for n in range(40)} | {"umlaut": "ü", "darkroom-credits": "0", "line": "a\nb"}
-    metadata = output_keys.receipt_metadata(job(key, "b" * 63), Decimal("2.5"), user)
+    receipt = output_keys.receipt(job(key, "b" * 63), Decimal("2.5"))
+    metadata = receipt | output_keys.kept_metadata(receipt, user)
     assert sum(len(name) + len(value) for name, value in metadata.items()) <= 2048
     assert all((name + value).isascii() for name, value in metadata.items())
     assert (metadata["darkroom-job"], metadata["darkroom-credits"]) == ("0" * 32, "2.5")
@@ -108,15 +109,15 @@ def test_the_receipt_is_ascii_within_two_kilobytes_whatever_the_key(key: str) ->
 
 
 def test_user_metadata_is_kept_to_the_last_byte() -> None:
-    receipt = output_keys.receipt_metadata(job(), Decimal(1), {})
+    receipt = output_keys.receipt(job(), Decimal(1))
     left = 2048 - sum(len(name) + len(value) for name, value in receipt.items())
-    assert "note" in output_keys.receipt_metadata(job(), Decimal(1), {"note": "v" * (left - 4)})
-    assert "note" not in output_keys.receipt_metadata(job(), Decimal(1), {"note": "v" * (left - 3)})
+    assert "note" in output_keys.kept_metadata(receipt, {"note": "v" * (left - 4)})
+    assert "note" not in output_keys.kept_metadata(receipt, {"note": "v" * (left - 3)})
 
 
 def test_the_source_is_percent_encoded_or_hashed() -> None:
-    assert output_keys.receipt_metadata(job("a b/ü.jpg"), Decimal(1), {})["darkroom-source"] == "in/a%20b/%C3%BC.jpg"
-    assert output_keys.receipt_metadata(job("ü" * 400), Decimal(1), {})["darkroom-source"].startswith("sha256:")
+    assert output_keys.receipt(job("a b/ü.jpg"), Decimal(1))["darkroom-source"] == "in/a%20b/%C3%BC.jpg"
+    assert output_keys.receipt(job("ü" * 400), Decimal(1))["darkroom-source"].startswith("sha256:")
 
 
 def test_a_vanished_version_still_names_its_job() -> None:
@@ -167,7 +168,7 @@ def test_the_keys_at_which_a_sources_results_may_stand(key: str, others: set[str
     [("210000.0", "210000"), ("1E-7", "0.0000001"), ("2.50", "2.5"), ("0", "0"), ("0E+3", "0"), ("2.1E+5", "210000"), ("7", "7")],
 )  # fmt: skip
 def test_the_receipt_has_credits_as_plain_decimals(credits: str, text: str) -> None:
-    assert output_keys.receipt_metadata(job(), Decimal(credits), {})["darkroom-credits"] == text
+    assert output_keys.receipt(job(), Decimal(credits))["darkroom-credits"] == text
 
 
 @pytest.mark.parametrize("key", ["a.jpg", "...", "a/.../b", ".a/b", "a./b", "a..b", "a//b", ".hidden", "%2e%2e/a"])

@@ -93,9 +93,9 @@ def test_every_statement_says_what_it_is_for_once() -> None:
         assert len(set(sids)) == len(sids)
 
 
-def test_submit_looks_at_failure_reports_and_at_no_result() -> None:
-    reads = {target(s) for s in statements("SubmitRole") if "s3:GetObject" in actions(s)}
-    assert reads == {"input bucket/*", "output bucket/_failed/*", "output bucket/_darkroom/incoming/*"}
+def test_submit_looks_at_reports_and_at_what_a_result_would_overwrite() -> None:
+    (looks,) = (s for s in statements("SubmitRole") if target(s) == "output bucket/*")
+    assert actions(looks) == ["s3:GetObject"]
     lists = {target(s) for s in statements("SubmitRole") if "s3:ListBucket" in actions(s)}
     assert lists == {"input bucket", "output bucket"}
 
@@ -116,7 +116,23 @@ def test_no_function_may_change_what_was_uploaded(function: str) -> None:
 )
 def test_only_reports_and_what_was_staged_are_removed(function: str, places: set[str]) -> None:
     removes = {target(s) for s in statements(f"{function}Role") if "s3:DeleteObject" in actions(s)}
-    assert removes == {f"output bucket/{place}/*" for place in places}
+    proven = {"output bucket/_darkroom/storage-check"} if function == "Finalize" else set()
+    assert removes == {f"output bucket/{place}/*" for place in places} | proven
+
+
+def test_only_what_proved_that_results_can_be_stored_is_removed_with_its_version() -> None:
+    versions = [
+        (role, target(s))
+        for role in of_type("AWS::IAM::Role")
+        for s in statements(role)
+        if "s3:DeleteObjectVersion" in actions(s)
+    ]
+    assert versions == [("FinalizeRole", "output bucket/_darkroom/storage-check")]
+
+
+def test_submit_may_have_finalize_check_the_storage_and_invokes_nothing_else() -> None:
+    invokes = [target(s) for s in statements("SubmitRole") if "lambda:InvokeFunction" in actions(s)]
+    assert invokes == ["Finalize.Arn"]
 
 
 def test_submit_writes_what_it_stages_and_reports_and_no_result() -> None:

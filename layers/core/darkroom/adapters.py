@@ -148,6 +148,28 @@ class Adapters:
         return S3OutputBucket(client, self.configuration.output_bucket, multipart_put)
 
     @cached_property
+    def storage_checks(self) -> ports.StorageChecks:
+        """What the ledger knows of the output bucket."""
+        from darkroom.aws.storage_checks import DynamoStorageChecks
+
+        return DynamoStorageChecks(self.ledger_table, self.configuration.output_bucket)
+
+    @cached_property
+    def storage_checker(self) -> ports.StorageChecker:
+        """How submit has finalize check the output bucket."""
+        from darkroom.aws.storage_checks import LambdaStorageChecker
+
+        return LambdaStorageChecker(self.client("lambda"), self.configuration.text("FINALIZE_FUNCTION"))
+
+    @cached_property
+    def storage_proof(self) -> ports.StorageProof:
+        """The proof that the output bucket takes results, made as finalize."""
+        from darkroom.aws.storage_proof import S3StorageProof
+
+        buckets = self.configuration.output_bucket, self.configuration.text("INPUT_BUCKET")
+        return S3StorageProof(self.client("s3"), *buckets, self.configuration.text("ACCOUNT_ID"))
+
+    @cached_property
     def staging(self) -> ports.StagedResults:
         """The staged results of synchronous calls."""
         from darkroom.aws.staged_results import S3StagedResults

@@ -1,7 +1,7 @@
 """Makes the use cases of one process, each with the adapters that it needs. No other module reads the environment.
 
-Each module is imported where its part is made, so that a cold start loads only what its function needs. The file is long because
-all parts are made in one place.
+Each module is imported where its part is made, so that a cold start loads only what its function needs. The file is longer than
+300 lines because each use case adds a property to it, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from darkroom.configuration import Configuration
 from darkroom.providers.registry import ADAPTERS
 
 if TYPE_CHECKING:
+    from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
     from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.dispatch import Dispatch
     from darkroom.pipeline.finalize import Finalize
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from darkroom.pipeline.retiring_models import RetiringModels
     from darkroom.pipeline.settlement import Settlement
     from darkroom.pipeline.spelling_probe import Probe
+    from darkroom.pipeline.storage_check import CheckStorage
+    from darkroom.pipeline.storage_gate import StorageGate
     from darkroom.pipeline.submit import Submit
     from darkroom.pipeline.submit_retries import Retries
     from darkroom.pipeline.sweep import Sweep
@@ -135,13 +138,36 @@ class Container:
         )
 
     @cached_property
+    def check_storage(self) -> CheckStorage:
+        """The check of the output bucket, which finalize makes."""
+        from darkroom.pipeline.storage_check import CheckStorage
+
+        return CheckStorage(
+            proof=self.adapters.storage_proof,
+            checks=self.adapters.storage_checks,
+            alerts=self.adapters.alerts,
+            clock=self.adapters.clock,
+        )
+
+    @cached_property
+    def storage_gate(self) -> StorageGate:
+        """What lets a job pass only while its result can be stored."""
+        from darkroom.pipeline.storage_gate import StorageGate
+
+        return StorageGate(
+            checks=self.adapters.storage_checks,
+            checker=self.adapters.storage_checker,
+            alerts=self.adapters.alerts,
+            clock=self.adapters.clock,
+        )
+
+    @cached_property
     def sweep(self) -> Sweep:
         """The use case of the sweep function."""
         from darkroom.pipeline import account_reconciliation, lost_uploads, retiring_models
-        from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
         from darkroom.pipeline.sweep import Sweep
 
-        adapters, configuration = self.adapters, self.configuration
+        adapters, configuration, abandoned = self.adapters, self.configuration, self.abandoned_multiparts
         lost = lost_uploads.LostUploads(
             sources=adapters.sources,
             queries=adapters.sweep_queries,
@@ -152,15 +178,10 @@ class Container:
             prefix=configuration.prefix,
             suffixes=configuration.suffixes,
         )
-        abandoned = AbandonedMultiparts(
-            outputs=adapters.outputs,
-            queries=adapters.sweep_queries,
-            clock=adapters.clock,
-            bucket=configuration.output_bucket,
-        )
         return Sweep(
             queries=adapters.sweep_queries,
             circuits=adapters.circuits,
+            storage_checks=adapters.storage_checks,
             intake=adapters.intake,
             binding=self.binding,
             settlement=self.settlement,
@@ -173,6 +194,18 @@ class Container:
             },
             alerts=adapters.alerts,
             clock=adapters.clock,
+        )
+
+    @cached_property
+    def abandoned_multiparts(self) -> AbandonedMultiparts:
+        """The clean-up of unfinished multipart uploads, for the sweep."""
+        from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
+
+        return AbandonedMultiparts(
+            outputs=self.adapters.outputs,
+            queries=self.adapters.sweep_queries,
+            clock=self.adapters.clock,
+            bucket=self.configuration.output_bucket,
         )
 
     @cached_property
@@ -237,7 +270,8 @@ class Container:
             retries=self.retries,
             hold=HoldForDefaults(ledger=self.adapters.ledger, alerts=self.adapters.alerts, clock=self.adapters.clock),
             clock=self.adapters.clock,
-            output_bucket=self.configuration.output_bucket,
+            outputs=self.adapters.outputs,
+            storage_gate=self.storage_gate,
             quote=self.quote,
         )
 

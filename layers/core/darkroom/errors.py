@@ -9,7 +9,7 @@ The tree of exceptions. The middle column says who must act::
     │   ├── UnsupportedFormat      uploader   not one complete JPEG, PNG or TIFF
     │   ├── ImageTooLarge          uploader   more bytes or megapixels than the model's limit
     │   ├── PriceAboveLimit        uploader   costs more than max_credits or MaxCreditsPerJob
-    │   ├── OutputCollision        uploader   another source has claimed the output key
+    │   ├── OutputCollision        uploader   the output key is another source's, or holds an object that is not Darkroom's
     │   ├── SourceUnreadable       operator   the object is archived, or Darkroom is not allowed to read it
     │   ├── BudgetExceeded         operator   the rest of the month's budget is less than the price
     │   └── ProviderRejected       provider   the vendor refused these bytes or values
@@ -22,7 +22,9 @@ The tree of exceptions. The middle column says who must act::
     ├── SubmitInDoubt          us         the vendor may or may not have accepted the submit
     ├── ProcessUnknown         us         the vendor does not know this process id
     ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch the result again
-    │   └── OutputBusy             nobody     another version's result is being written to the same key
+    │   ├── OutputBusy             nobody     another version's result is being written to the same key
+    │   └── KeyTaken               nobody     an object came to the output key while the result was copied
+    ├── StorageUnproven        operator   nobody can tell now whether the output bucket takes results; uploads wait
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── WrongDefaults          operator   the stack parameter DefaultSettings is wrong; uploads wait for another deployment
     ├── LostClaim              nobody     another worker owns the job now; change nothing
@@ -109,7 +111,10 @@ CURES: dict[ErrorCode, str] = {
         "Restore the object if it is archived. Otherwise let the stack read it: check the bucket's policy, the object's KMS key "
         "(KmsKeyArns) and the scan that tags it. Then run `darkroom rerun --code SourceUnreadable`."
     ),
-    ErrorCode.OUTPUT_COLLISION: "Rename one of the two sources, or give them different output formats.",
+    ErrorCode.OUTPUT_COLLISION: (
+        "Rename one of the two sources, or give them different output formats. If the message names an object that Darkroom did "
+        "not write, move that object away or upload under another key."
+    ),
 }
 
 
@@ -160,7 +165,7 @@ class BudgetExceeded(Refusal):
 
 
 class OutputCollision(Refusal):
-    """Another source has claimed the output key."""
+    """Another source has claimed the output key, or an object stands there that Darkroom did not write."""
 
     code = ErrorCode.OUTPUT_COLLISION
 
@@ -232,6 +237,15 @@ class OutputBusy(ResultNotReady):
     def __init__(self, message: str, until: datetime) -> None:
         super().__init__(message)
         self.until = until
+
+
+class KeyTaken(ResultNotReady):
+    """Another object came to the output key, or the one that was there is gone, while the result was copied. Nothing was
+    written. The next attempt looks at the key again."""
+
+
+class StorageUnproven(DarkroomError):
+    """Nobody can tell now whether the output bucket takes results: finalize could not be called, or S3 did not answer."""
 
 
 class UnsafeLink(DarkroomError):

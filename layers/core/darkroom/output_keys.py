@@ -17,6 +17,7 @@ from darkroom.model import RESULT_FORMATS, ImageFormat, Job, SourceObject, Uploa
 FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
 FOLDER_FILE = "darkroom.toml"  # the name of a file of settings in the input bucket, see folder_files
+STORAGE_CHECK_KEY = f"{OWN_PREFIX}storage-check"  # written and removed by finalize
 RECEIPT_JOB, RECEIPT_PROCESS = "darkroom-job", "darkroom-process-id"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
@@ -148,13 +149,12 @@ def missing_source(upload: Upload, now: datetime) -> SourceObject | None:
     return SourceObject(upload.bucket, upload.key, upload.version_id, upload.etag or "", 0, now)
 
 
-def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dict[str, str]:
-    """Return the metadata of a result: the receipt, and the user's metadata. Of the latter, only ASCII entries that still fit
-    into S3's limit of 2 KB are kept."""
+def receipt(job: Job, credits: Decimal) -> dict[str, str]:
+    """Return the metadata by which a result is known as this job's. It always fits into S3's 2 KB."""
     source = quote(job.source_uri, safe="/")
     if len(source) > MAX_SOURCE_BYTES:
         source = "sha256:" + hashlib.sha256(job.source_uri.encode()).hexdigest()
-    metadata = {
+    return {
         RECEIPT_JOB: job.job_id,
         "darkroom-source": source,
         "darkroom-source-version": job.source_version or "",
@@ -163,10 +163,15 @@ def receipt_metadata(job: Job, credits: Decimal, user: Mapping[str, str]) -> dic
         RECEIPT_PROCESS: job.require_process().process_id,
         "darkroom-credits": f"{credits.normalize():f}",
     }
-    left = S3_METADATA_LIMIT_BYTES - sum(len(k) + len(v) for k, v in metadata.items())
+
+
+def kept_metadata(written: Mapping[str, str], user: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's metadata as far as it is ASCII and fits into S3's 2 KB beside the receipt `written`."""
+    kept: dict[str, str] = {}
+    left = S3_METADATA_LIMIT_BYTES - sum(len(k) + len(v) for k, v in written.items())
     for name, value in user.items():
         size = len(name.encode()) + len(value.encode())
-        if name not in metadata and size <= left and name.isascii() and value.isascii() and value.isprintable():
-            metadata[name] = value
+        if name not in written and size <= left and name.isascii() and value.isascii() and value.isprintable():
+            kept[name] = value
             left -= size
-    return metadata
+    return kept

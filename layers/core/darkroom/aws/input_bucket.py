@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from darkroom.aws.result_headers import serving_headers
 from darkroom.aws.source_errors import as_source_error
 from darkroom.errors import SourceDenied, SourceGone
 from darkroom.model import SourceObject, Upload
@@ -48,6 +49,7 @@ class S3InputBucket:
             last_modified=head["LastModified"],
             content_type=head.get("ContentType"),
             metadata=head.get("Metadata", {}),
+            serving_headers=serving_headers(head),
             sequencer=upload.sequencer,
         )
 

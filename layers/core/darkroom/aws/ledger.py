@@ -283,6 +283,10 @@ class DynamoLedger:
             ends = moment(items.text(failed.item, "writer_until") or stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
 
+    def has_result(self, bucket: str, key: str) -> bool:
+        """Whether a result was ever settled at that output key. This takes one consistent read."""
+        return output_claims.has_result(self.table.read(items.output_row_key(bucket, key)) or {})
+
     def settle(
         self,
         job: Job,

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.aws.upload_part import Part, PartNotSent, PartSender, encode_crc, upload_url
+from darkroom.aws.sdk_upload_part import SdkPartSender
+from darkroom.aws.streaming_put import NO_CONDITION
+from darkroom.aws.upload_part import Part, PartNotSent, PartSender, Sender, encode_crc, signs_trailers, upload_url
 from darkroom.errors import ResultNotReady
 from darkroom.ports import ResultLink
 
@@ -41,8 +43,11 @@ class MultipartPut:
     context: Callable[[], ssl.SSLContext]
     workers: int = WORKERS
 
-    def write(self, parameters: Mapping[str, Any], link: ResultLink) -> None:
+    def write(
+        self, parameters: Mapping[str, Any], link: ResultLink, condition: Mapping[str, Any] = NO_CONDITION
+    ) -> None:
         """Copy all bytes of the link to an object. `parameters` has the parameters of CreateMultipartUpload, with Bucket and Key.
+        `condition` is the IfMatch or IfNoneMatch of CompleteMultipartUpload.
 
         Raises ResultNotReady and what S3 raises. Then the upload is aborted, and there is no object. Repeat safe.
         """
@@ -52,32 +57,32 @@ class MultipartPut:
         target = {"Bucket": parameters["Bucket"], "Key": parameters["Key"], "UploadId": upload["UploadId"]}
         try:
             copy = self._copy_in_parallel if link.has_parts else self._copy_in_sequence
-            self._complete(target, copy(upload_url(self.client, target), link))
+            self._complete({**target, **condition}, copy(target, link))
         except BaseException:
             with suppress(BotoCoreError, ClientError):  # if this fails, the sweep aborts the upload later
                 self.client.abort_multipart_upload(**target)
             raise
 
-    def _copy_in_parallel(self, url: str, link: ResultLink) -> list[Part]:
+    def _copy_in_parallel(self, target: Mapping[str, Any], link: ResultLink) -> list[Part]:
         """Copy the parts in several threads, which take them from one list. When this returns or raises, all threads have
         ended."""
         pending = deque(split_into_parts(link.size_bytes, self.workers))
         count = min(self.workers, len(pending))
         with ThreadPoolExecutor(count, "multipart") as pool:
-            workers = [pool.submit(self._send_pending, url, link, pending) for _ in range(count)]
+            workers = [pool.submit(self._send_pending, target, link, pending) for _ in range(count)]
             return sorted((part for worker in workers for part in worker.result()), key=lambda part: part.number)
 
-    def _send_pending(self, url: str, link: ResultLink, pending: deque[Span]) -> list[Part]:
-        with closing(self._new_sender(url)) as sender:
+    def _send_pending(self, target: Mapping[str, Any], link: ResultLink, pending: deque[Span]) -> list[Part]:
+        with closing(self._new_sender(target)) as sender:
             try:
                 return [_send_with_retries(sender, link, span) for span in _take_spans(pending)]
             except BaseException:
                 pending.clear()  # the copy has failed, so no thread must begin another part
                 raise
 
-    def _copy_in_sequence(self, url: str, link: ResultLink) -> list[Part]:
+    def _copy_in_sequence(self, target: Mapping[str, Any], link: ResultLink) -> list[Part]:
         """Copy one download, split into parts. If a part fails, the whole copy fails, because the part cannot be read again."""
-        with closing(self._new_sender(url)) as sender, closing(ChunkReader(link.stream())) as reader:
+        with closing(self._new_sender(target)) as sender, closing(ChunkReader(link.stream())) as reader:
             try:
                 parts = [
                     sender.send(number, reader, length) for number, _, length in split_into_parts(link.size_bytes, 1)
@@ -87,7 +92,10 @@ class MultipartPut:
             reader.finish()
         return parts
 
-    def _new_sender(self, url: str) -> PartSender:
+    def _new_sender(self, target: Mapping[str, Any]) -> Sender:
+        if not signs_trailers():
+            return SdkPartSender(self.client, target)
+        url = upload_url(self.client, target)
         return PartSender(url, self.client.meta.region_name, self.credentials, self.context())
 
     def _complete(self, target: dict[str, Any], parts: list[Part]) -> None:
@@ -123,7 +131,7 @@ def _take_spans(pending: deque[Span]) -> Iterator[Span]:
             yield pending.popleft()
 
 
-def _send_with_retries(sender: PartSender, link: ResultLink, span: Span) -> Part:
+def _send_with_retries(sender: Sender, link: ResultLink, span: Span) -> Part:
     """Send one part, and read it again for each attempt. Raises ResultNotReady after ATTEMPTS."""
     number, offset, length = span
     why = ""

@@ -59,6 +59,11 @@ def in_place(job: Job, key: str) -> Write:
     )
 
 
+def has_result(row: Mapping[str, Any]) -> bool:
+    """Whether the row says that a result was settled at its key."""
+    return "newest_job" in row
+
+
 def has_newer(row: Mapping[str, Any], job: Job) -> bool:
     """Return whether the row says that the result of a newer version of the job's source is there."""
     is_own = items.text(row, "source_uri") == job.source_uri

@@ -49,10 +49,14 @@ class S3PresignedUrls:
     _signer: S3Client | None = field(default=None, init=False, repr=False)
     _session_ends_at: datetime | None = field(default=None, init=False)
 
-    def sign(self, source: SourceObject, filename: str, valid_seconds: int) -> str:
+    def sign(self, source: SourceObject, filename: str, content_type: str, valid_seconds: int) -> str:
         """Return a presigned URL for a GET of that version. In an unversioned bucket, the link leads to the object that is at the
         key when the link is fetched. Raises OperatorFault if the role may not be assumed, and NothingSent if no session can be
-        begun now."""
+        begun now.
+
+        The answer has `content_type`. An object's own may be anything, and vendors refuse what does not call itself a picture
+        (S3 API reference, GetObject, response-content-type).
+        """
         version = {"VersionId": source.version_id} if source.version_id else {}
         try:
             signer = self._signer_until(self.clock() + timedelta(seconds=valid_seconds))
@@ -69,6 +73,7 @@ class S3PresignedUrls:
                 "Key": source.key,
                 **version,
                 "ResponseContentDisposition": f'attachment; filename="{filename}"',
+                "ResponseContentType": content_type,
             },
         )
 

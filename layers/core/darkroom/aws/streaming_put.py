@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,22 +14,34 @@ PART_BYTES = 8 * 1024 * 1024  # 10,000 parts allow 78 GiB; one part at a time is
 ABSENT_CODES = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})  # S3's error codes for what does not exist
 
 
-def put(client: S3Client, parameters: Mapping[str, Any], chunks: Iterator[bytes]) -> None:
+NO_CONDITION: Mapping[str, Any] = MappingProxyType({})
+
+
+def put(
+    client: S3Client,
+    parameters: Mapping[str, Any],
+    chunks: Iterator[bytes],
+    condition: Mapping[str, Any] = NO_CONDITION,
+) -> None:
     """Write all chunks to an object. `parameters` has Bucket, Key, and parameters that both PutObject and CreateMultipartUpload
-    take.
+    take. `condition` is the IfMatch or IfNoneMatch of PutObject and CompleteMultipartUpload.
 
     Raises what the iterator and S3 raise. Then a multipart upload is aborted, and no object is written. Repeat safe.
     """
     parts = _gather_parts(chunks)
     first, is_all = next(parts)
     if is_all:
-        client.put_object(Body=first, **parameters)
+        client.put_object(Body=first, **parameters, **condition)
     else:
-        _multipart(client, parameters, first, parts)
+        _multipart(client, parameters, first, parts, condition)
 
 
 def _multipart(
-    client: S3Client, parameters: Mapping[str, Any], first: io.BytesIO, rest: Iterator[tuple[io.BytesIO, bool]]
+    client: S3Client,
+    parameters: Mapping[str, Any],
+    first: io.BytesIO,
+    rest: Iterator[tuple[io.BytesIO, bool]],
+    condition: Mapping[str, Any],
 ) -> None:
     # The call that completes the upload names the parts' checksums. S3 keeps them only if this call names the algorithm.
     upload_id = client.create_multipart_upload(**parameters, ChecksumAlgorithm="CRC32")["UploadId"]
@@ -36,7 +49,7 @@ def _multipart(
     try:
         uploaded = [_upload_part(client, target, 1, first)]
         uploaded += [_upload_part(client, target, number, part) for number, (part, _) in enumerate(rest, start=2)]
-        client.complete_multipart_upload(MultipartUpload={"Parts": uploaded}, **target)
+        client.complete_multipart_upload(MultipartUpload={"Parts": uploaded}, **target, **condition)
     except BaseException:
         client.abort_multipart_upload(**target)
         raise

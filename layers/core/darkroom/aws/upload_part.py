@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import base64
 import http.client
+import logging
 import ssl
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from darkroom.ports import Reader
 
@@ -30,6 +33,19 @@ TIMEOUT_SECONDS = 60.0
 TRAILER = "x-amz-checksum-crc32"
 FRAMING_BYTES = 16  # the bytes around a chunk: its length in hexadecimal before it, a line end after it
 GLOBAL_HOST = "s3.amazonaws.com"
+# What a signed part must have (S3 API reference, "Signature calculations: including trailing headers").
+TRAILING_CHECKSUM = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+SIGNED_HEADERS = {
+    "host",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-security-token",
+    "x-amz-trailer",
+}
+EXAMPLE_URL = "https://example.s3.eu-central-1.amazonaws.com/key?uploadId=u&partNumber=1"
+
+log = logging.getLogger(__name__)
 
 
 class PartNotSent(Exception):
@@ -44,6 +60,16 @@ class Part:
     etag: str
     crc: int
     size_bytes: int
+
+
+class Sender(Protocol):
+    """Sends the parts of one upload, one after the other. Each thread needs its own."""
+
+    def send(self, number: int, reader: Reader, size_bytes: int) -> Part:
+        """Send exactly `size_bytes` of the reader as part `number`. Raises PartNotSent."""
+
+    def close(self) -> None:
+        """Give back what the sender holds."""
 
 
 @dataclass
@@ -99,19 +125,7 @@ class PartSender:
 
     def _send_headers(self, connection: http.client.HTTPConnection, number: int, size_bytes: int) -> None:
         url = f"{self.url}&partNumber={number}"
-        request = AWSRequest(
-            "PUT",
-            url,
-            headers={
-                "Content-Encoding": "aws-chunked",
-                "X-Amz-Trailer": TRAILER,
-                "X-Amz-Sdk-Checksum-Algorithm": "CRC32",
-                "X-Amz-Decoded-Content-Length": str(size_bytes),
-            },
-        )
-        # With this, the signature covers a note that a checksum follows the body, instead of the body's hash.
-        request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
-        S3SigV4Auth(self.credentials().get_frozen_credentials(), "s3", self.region).add_auth(request)
+        request = signed_request(url, self.region, self.credentials().get_frozen_credentials(), size_bytes)
         parts = urlsplit(url)
         connection.putrequest("PUT", f"{parts.path}?{parts.query}", skip_accept_encoding=True)
         for name, value in request.headers.items():
@@ -135,6 +149,44 @@ class PartSender:
             remaining -= length
         connection.send(b"0\r\n%s:%s\r\n\r\n" % (TRAILER.encode(), encode_crc(crc).encode()))
         return crc
+
+
+def signed_request(url: str, region: str, credentials: Any, size_bytes: int) -> AWSRequest:
+    """Return the request of a part, signed by the SDK, without its body."""
+    request = AWSRequest(
+        "PUT",
+        url,
+        headers={
+            "Content-Encoding": "aws-chunked",
+            "X-Amz-Trailer": TRAILER,
+            "X-Amz-Sdk-Checksum-Algorithm": "CRC32",
+            "X-Amz-Decoded-Content-Length": str(size_bytes),
+        },
+    )
+    # The signature then covers the words "a checksum follows the body" instead of the body's hash. This is a field of the SDK's
+    # own, which it may change: see `signs_trailers`.
+    request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
+    S3SigV4Auth(credentials, "s3", region).add_auth(request)
+    return request
+
+
+@cache
+def signs_trailers() -> bool:
+    """Whether the SDK of this process signs a part as S3 wants it. A made-up request is signed once; nothing is sent.
+
+    The Lambda runtime brings the SDK, and another one with each update of the runtime.
+    """
+    try:
+        request = signed_request(EXAMPLE_URL, "eu-central-1", Credentials("AKIDEXAMPLE", "secret", "token"), 1)
+        authorization = str(request.headers["Authorization"])
+        signed = set(authorization.partition("SignedHeaders=")[2].partition(",")[0].split(";"))
+        is_right = request.headers["X-Amz-Content-SHA256"] == TRAILING_CHECKSUM and signed >= SIGNED_HEADERS
+    except Exception:  # of any type: the SDK has changed
+        log.warning("the SDK does not sign trailing checksums any more", exc_info=True)
+        return False
+    if not is_right:
+        log.warning("the SDK signs trailing checksums otherwise: parts are sent by the SDK itself, which is slower")
+    return is_right
 
 
 def upload_url(client: S3Client, target: Mapping[str, Any]) -> str:

@@ -30,9 +30,11 @@ from darkroom.model.provider_processes import (
     Submission,
     UnnamedProcess,
 )
+from darkroom.model.storage import StorageCheck
 from darkroom.model.uploads import (
     PIXELS_PER_MEGAPIXEL,
     RESULT_FORMATS,
+    SERVING_HEADERS,
     ImageFacts,
     ImageFormat,
     JobDue,
@@ -49,6 +51,7 @@ __all__ = [
     "NOTHING",
     "PIXELS_PER_MEGAPIXEL",
     "RESULT_FORMATS",
+    "SERVING_HEADERS",
     "TERMINAL",
     "UNPUBLISHED",
     "AccountSnapshot",
@@ -79,6 +82,7 @@ __all__ = [
     "SendMode",
     "SourceObject",
     "Spelling",
+    "StorageCheck",
     "Submission",
     "UnfinishedUpload",
     "UnnamedProcess",

@@ -250,6 +250,7 @@ class Alarm(StrEnum):
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
     WRONG_DEFAULTS = "WrongDefaults"
+    STORAGE_REFUSED = "StorageRefused"
 
 
 class WarningMetric(StrEnum):

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 PIXELS_PER_MEGAPIXEL = 1_000_000
+# The HTTP headers that S3 keeps with an object and sends with its bytes, and that a result takes over from its source.
+SERVING_HEADERS = ("Cache-Control", "Content-Disposition", "Content-Language", "Expires")
 
 
 class ImageFormat(StrEnum):
@@ -60,6 +62,9 @@ class SourceObject:
     last_modified: datetime
     content_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    serving_headers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the HTTP headers among SERVING_HEADERS that it has
     sequencer: str | None = None
     is_latest: bool | None = (
         None  # true if the listing showed no newer version; None if the object was not found by a listing

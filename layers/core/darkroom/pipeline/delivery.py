@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -10,18 +11,40 @@ from decimal import Decimal
 
 from darkroom import images, output_keys
 from darkroom.errors import (
+    DarkroomError,
     ErrorCode,
+    KeyTaken,
     ProcessUnknown,
     ProviderSilent,
     ResultNotReady,
-    SourceDenied,
-    SourceGone,
     UnsafeLink,
     UnsupportedFormat,
 )
 from darkroom.model import ANY_FORMAT, RESULT_FORMATS, ImageFacts, ImageFormat, Job, ProcessState, Progress
+from darkroom.pipeline.foreign_objects import is_foreign
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Clock, InputBucket, Ledger, OutputBucket, Provider, ResultLink, StagedResults
+from darkroom.ports import (
+    Clock,
+    InputBucket,
+    Ledger,
+    OutputBucket,
+    Provider,
+    ResultHeaders,
+    ResultLink,
+    StagedResults,
+    StandingObject,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a result goes: its key, whether that is the job's own output key, and the object that it replaces there."""
+
+    key: str
+    newest: bool  # False = under a versioned key
+    standing: StandingObject | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +66,14 @@ class Delivery:
         credits = charged_credits(job, progress)
         known = self._known_key(job)
         expected = known or job.require_dispatch().output_key
-        key, newest = self._lock_key(job, expected, credits, lasting=known is not None)
+        place = self._take_place(job, expected, credits, lasting=known is not None)
         try:
-            if not self._is_at(key, job):
-                key, newest = self._copy_result(job, provider, progress, key, newest)
+            if not _is_result_of(place.standing, job):
+                place = self._copy_result(job, provider, progress, place)
         except NoUsableResult as broken:
             return self.fail_as_lost(job, credits, str(broken))
+        except KeyTaken:
+            raise  # the result is there; the next attempt finds what came, and writes to the versioned key
         except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
             if self.may_still_be_available(job):
                 raise ResultNotReady(str(error)) from None
@@ -57,7 +82,7 @@ class Delivery:
             if self.may_still_be_available(job):
                 raise
             return self.fail_as_lost(job, credits, str(silent))
-        completed = self.settlement.complete(job, credits, key, superseded=not newest)
+        completed = self.settlement.complete(job, credits, place.key, superseded=not place.newest)
         process = job.require_process()
         if process.staged:  # only now, because before it may have been the only copy that no other job can overwrite
             self.staging.drop(job.job_id, process.process_id)
@@ -80,30 +105,32 @@ class Delivery:
         places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
         return next((key for key, place in places if self._is_at(place, job)), None)
 
-    def _lock_key(self, job: Job, key: str, credits: Decimal, *, lasting: bool = True) -> tuple[str, bool]:
-        """Make this job the only writer of the key. Return the key to write, and True if no newer version has a result there.
+    def _take_place(self, job: Job, key: str, credits: Decimal, *, lasting: bool = True) -> Place:
+        """Make this job the only writer of the key. Return where to write: under a versioned key if the result of a newer version
+        or a foreign object is at the key.
 
         If `lasting` is false, only the charge is recorded, and other jobs may write the key.
         """
         now = self.clock()
         until = job.lease_until if lasting else None
-        newest = self.ledger.lock_output(job, key, credits, now, until or now)
-        return (key if newest else output_keys.superseded_key(key, job.job_id)), newest
+        if self.ledger.lock_output(job, key, credits, now, until or now):
+            standing = self.outputs.find(key)
+            if not is_foreign(standing, self.ledger, self.outputs.bucket, key):
+                return Place(key, newest=True, standing=standing)
+        versioned = output_keys.superseded_key(key, job.job_id)
+        return Place(versioned, newest=False, standing=self.outputs.find(versioned))
 
     def _is_at(self, key: str, job: Job) -> bool:
         """Return whether the object at that key is the result of the job's process."""
-        return self.outputs.receipt(key).get(output_keys.RECEIPT_PROCESS) == job.require_process().process_id
+        return _is_result_of(self.outputs.find(key), job)
 
-    def _copy_result(
-        self, job: Job, provider: Provider, progress: Progress, key: str, newest: bool
-    ) -> tuple[str, bool]:
-        """Copy the staged result, or the provider's result if none is staged. Return its key, and True if no newer version has a
-        result there.
+    def _copy_result(self, job: Job, provider: Provider, progress: Progress, place: Place) -> Place:
+        """Copy the staged result, or the provider's result if none is staged. Return where it is.
 
         If the staged result is broken, copy the provider's result instead. Raises NoUsableResult if the provider has none.
         """
         try:
-            return self._copy(self._open_result(job, provider), job, progress, key, newest)
+            return self._copy(self._open_result(job, provider), job, progress, place)
         except BrokenResult as broken:
             if not self._is_staged(job):
                 raise
@@ -112,43 +139,45 @@ class Delivery:
             if given is None:
                 raise NoUsableResult(str(broken)) from None
         given = replace(given, credits=progress.credits)
-        return self._copy(provider.result(job.require_process().process_id), job, given, key, newest)
+        return self._copy(provider.result(job.require_process().process_id), job, given, place)
 
     def _open_result(self, job: Job, provider: Provider) -> AbstractContextManager[ResultLink]:
         """Open the staged result, or the provider's result if none is staged."""
         process_id = job.require_process().process_id
         return self.staging.open(job.job_id, process_id) if self._is_staged(job) else provider.result(process_id)
 
-    def _copy(
-        self, opening: AbstractContextManager[ResultLink], job: Job, progress: Progress, key: str, newest: bool
-    ) -> tuple[str, bool]:
+    def _copy(self, opening: AbstractContextManager[ResultLink], job: Job, progress: Progress, place: Place) -> Place:
         credits = charged_credits(job, progress)
         with opening as link:
             facts = check_result(link, job, progress)
             if job.require_dispatch().output_format == ANY_FORMAT:
                 base = output_keys.result_base(job)
-                key, newest = self._lock_key(job, output_keys.key_in_format(base, facts.format), credits)
-                if self._is_at(key, job):
-                    return key, newest
-            self._write(key, link, facts.format, job, credits)
-        return key, newest
+                place = self._take_place(job, output_keys.key_in_format(base, facts.format), credits)
+                if _is_result_of(place.standing, job):
+                    return place
+            headers = self._headers(job, facts.format, credits)
+            self.outputs.write(place.key, link, headers, place.standing)
+        return place
 
     def _is_staged(self, job: Job) -> bool:
         process = job.require_process()
         return process.staged and self.staging.find(job.handle) == process.process_id
 
-    def _write(self, key: str, link: ResultLink, form: ImageFormat, job: Job, credits: Decimal) -> None:
-        metadata: Mapping[str, str] = {}
-        tags: Mapping[str, str] = {}
+    def _headers(self, job: Job, form: ImageFormat, credits: Decimal) -> ResultHeaders:
+        """Return the receipt, and what the source's owner put beside its bytes. The result is paid for, so that it is published
+        without what cannot be read any more, whatever the reason is."""
+        headers = ResultHeaders(form.content_type, output_keys.receipt(job, credits))
         try:
             source = self.sources.find(output_keys.upload_of(job))
-            if source.job_id == job.job_id:  # otherwise an object of an unversioned bucket was overwritten
-                metadata, tags = source.metadata, self.sources.tags(source)
-        except (SourceGone, SourceDenied):
-            pass  # the result is paid for, so it is published without the source's metadata and tags
-        if job.require_dispatch().drops_tags:
-            tags = {}
-        self.outputs.write(key, link, form.content_type, output_keys.receipt_metadata(job, credits, metadata), tags)
+            if source.job_id != job.job_id:
+                return headers  # an unversioned object was overwritten
+            metadata = output_keys.kept_metadata(headers.receipt, source.metadata)
+            headers = replace(headers, metadata=metadata, serving_headers=source.serving_headers)
+            return headers if job.require_dispatch().drops_tags else replace(headers, tags=self.sources.tags(source))
+        except Exception as error:  # of any type: the SDK has repeated the request already
+            why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
+            log.warning("a result lacks headers or tags of its source", extra={"job_id": job.job_id, "why": why})
+            return headers
 
     def may_still_be_available(self, job: Job) -> bool:
         """Return whether the provider may still have the result of a finished process. The provider keeps a result for some time
@@ -171,6 +200,12 @@ class Delivery:
 def charged_credits(job: Job, progress: Progress) -> Decimal:
     """Return the price of a finished process. It is the provider's number, or the reservation if the provider gives none."""
     return progress.credits if progress.credits is not None else job.require_reservation().credits_reserved
+
+
+def _is_result_of(standing: StandingObject | None, job: Job) -> bool:
+    """Whether the object is the result of the job's process."""
+    receipt = standing.metadata if standing else {}
+    return receipt.get(output_keys.RECEIPT_PROCESS) == job.require_process().process_id
 
 
 class BrokenResult(ResultNotReady):

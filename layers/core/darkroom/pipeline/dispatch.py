@@ -31,14 +31,16 @@ from darkroom.errors import (
 )
 from darkroom.model import LEASE_MARGIN, ImageFacts, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
+from darkroom.pipeline.foreign_objects import refuse_foreign_object
 from darkroom.pipeline.in_doubt_lookup import InDoubt
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
+from darkroom.pipeline.storage_gate import Refused, StorageGate
 from darkroom.pipeline.submit_retries import Retries
 from darkroom.pipeline.wrong_defaults import HoldForDefaults
-from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, PresignedUrls, Provider, StagedResults
+from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, OutputBucket, PresignedUrls, Provider, StagedResults
 
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this much of the invocation is left
 # The same limit for a synchronous call, which may take 240 s, and whose result must then be staged.
@@ -65,11 +67,17 @@ class Dispatch:
     retries: Retries
     hold: HoldForDefaults
     clock: Clock
-    output_bucket: str
+    outputs: OutputBucket
+    storage_gate: StorageGate
     quote: Quote
 
     def __call__(self, job: Job, source: SourceObject) -> Outcome:
-        """Check the job, reserve its credits and send it. Raises LostClaim, LedgerBusy."""
+        """Check the job, reserve its credits and send it. Raises LostClaim, LedgerBusy.
+
+        The bucket comes first: while it takes no result, it takes no report of a rejection either.
+        """
+        if refused := self.storage_gate.refusal():
+            return self._await_storage(job, refused)
         try:
             asked = self.quote.settings(source)
             if asked.skip:
@@ -124,9 +132,11 @@ class Dispatch:
         keys = output_templates.result_keys(source.key, plan)
         if plan.send_mode.by_link:
             output_keys.check_key_fits_a_link(source.key)
+        # The likeliest key only: where the provider gives another format, a foreign object sends the result to a versioned key.
+        refuse_foreign_object(self.outputs, self.ledger, keys[0])
         for key in keys:
-            self.ledger.claim_output(job, self.output_bucket, key)
-        return self.ledger.reserve(job, plan, self.output_bucket, keys[0], fingerprint, self.clock())
+            self.ledger.claim_output(job, self.outputs.bucket, key)
+        return self.ledger.reserve(job, plan, self.outputs.bucket, keys[0], fingerprint, self.clock())
 
     def _send(self, job: Job, plan: Plan, source: SourceObject, admission: Admitted) -> Outcome:
         if late := self._too_late(job, plan):
@@ -174,12 +184,17 @@ class Dispatch:
 
     def _link(self, job: Job, plan: Plan, source: SourceObject) -> str:
         valid_seconds = catalog.load(plan.provider).link_seconds
-        return self.links.sign(source, f"{job.handle}{_suffix(plan)}", valid_seconds)
+        return self.links.sign(source, f"{job.handle}{_suffix(plan)}", plan.source_format.content_type, valid_seconds)
 
     def _postpone(self, job: Job, seconds: int, why: str) -> Outcome:
         """Let the job wait for its next attempt. Use this if nothing was reserved."""
         self.ledger.postpone(job, self.clock() + timedelta(seconds=seconds), error=why)
         return RetryLater(seconds, why)
+
+    def _await_storage(self, job: Job, refused: Refused) -> Outcome:
+        """Let the job wait until results can be stored. The sweep sends it again, unless the wait is short."""
+        waiting = self.ledger.postpone(job, refused.until, error=refused.why)
+        return RetryLater.until(refused.until, self.clock(), refused.why) if refused.is_soon else Done(waiting)
 
     def _wait(self, job: Job, seconds: int, why: str) -> Outcome:
         """Release the reservation and let the job wait for its next attempt. Use this if the provider accepted nothing."""

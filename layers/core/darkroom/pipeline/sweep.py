@@ -19,7 +19,7 @@ from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, SweepQueries
+from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, StorageChecks, SweepQueries
 from darkroom.retry_schedule import next_look_at
 
 BATCH = 100  # the most jobs of one kind that one sweep handles, and the most that one query reads
@@ -48,6 +48,7 @@ class Sweep:
 
     queries: SweepQueries
     circuits: Circuits
+    storage_checks: StorageChecks
     intake: IntakeQueue
     binding: Binding
     settlement: Settlement
@@ -119,10 +120,14 @@ class Sweep:
         open, its jobs continue to wait, and the provider is added to `waiting`."""
         requeued = 0
         circuits = {name: circuit(name) for name in self.providers}
+        storage = _StorageTurn(self.storage_checks)
         for job in self._due_claims():
             if self.clock() > stop:
                 break
             until = self._blocked_until(job, circuits)
+            if until is not None:
+                waiting.add(job.require_provider())
+            until = until or storage.blocked_until(job, self.clock())
             with suppress(LostClaim):
                 if until is None:
                     self._requeue(job)
@@ -130,7 +135,6 @@ class Sweep:
                     if requeued == MAX_REQUEUED_CLAIMS:
                         break
                 else:
-                    waiting.add(job.require_provider())
                     self.queries.reschedule(job, until)
         return requeued
 
@@ -214,3 +218,26 @@ class Sweep:
         return lambda: (
             act(last_call) if self.clock() <= last_call and self.queries.take_turn(task, self.clock(), every) else 0
         )
+
+
+@dataclass
+class _StorageTurn:
+    """Holds claimed jobs back while the output bucket takes no results. When it is time for another check, one job is sent, whose
+    submit has it made."""
+
+    checks: StorageChecks
+    _is_read: bool = False
+    _until: datetime | None = None  # None: jobs may be sent
+
+    def blocked_until(self, job: Job, now: datetime) -> datetime | None:
+        """Return the time until which the job must wait; None if it may be sent now. The row is read for the first job only."""
+        if not self._is_read:
+            self._is_read, known = True, self.checks.last()
+            if known is not None and known.refusal:
+                self._until = max(known.next_check_at, now)
+        if self._until is None or job.deadline_at <= now:
+            return None
+        if self._until <= now:
+            self._until = now + REQUEUE_INTERVAL
+            return None
+        return min(self._until, job.deadline_at)

@@ -15,10 +15,11 @@ from darkroom.ports.input_bucket import InputBucket
 from darkroom.ports.intake_queue import IntakeQueue
 from darkroom.ports.ledger import Claim, Ledger
 from darkroom.ports.operator_ledger import OperatorLedger
-from darkroom.ports.output_bucket import OutputBucket
+from darkroom.ports.output_bucket import OutputBucket, ResultHeaders, StandingObject
 from darkroom.ports.presigned_urls import PresignedUrls
 from darkroom.ports.provider import KeptInputs, Provider
 from darkroom.ports.staged_results import StagedResults
+from darkroom.ports.storage_checks import StorageChecker, StorageChecks, StorageProof
 from darkroom.ports.streams import ImageStream, Reader, ResultLink, StageResult
 from darkroom.ports.sweep_queries import SweepQueries
 
@@ -42,8 +43,13 @@ __all__ = [
     "Provider",
     "ProviderAccounts",
     "Reader",
+    "ResultHeaders",
     "ResultLink",
     "StageResult",
     "StagedResults",
+    "StandingObject",
+    "StorageChecker",
+    "StorageChecks",
+    "StorageProof",
     "SweepQueries",
 ]

@@ -103,6 +103,9 @@ class Ledger(Protocol):
         already. Raises OutputBusy while another job writes the key. This also stores `charged`, because the provider may
         later forget the process."""
 
+    def has_result(self, bucket: str, key: str) -> bool:
+        """Whether a result was ever settled at that output key."""
+
     def settle(
         self,
         job: Job,

@@ -1,0 +1,28 @@
+"""Bugs of what surrounds a paid result in the output bucket, for the simulation to catch: mistakes of a hurried change."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from darkroom.pipeline import delivery, storage_check, storage_gate
+from darkroom.pipeline.storage_gate import StorageGate
+
+Patch = pytest.MonkeyPatch
+
+
+def foreign_object_overwritten(patch: Patch) -> None:
+    """Finalize replaces whatever stands at the output key."""
+    patch.setattr(delivery, "is_foreign", lambda *given: False)
+
+
+def storage_not_looked_at(patch: Patch) -> None:
+    """Submit sends without knowing whether the result can be stored."""
+    patch.setattr(StorageGate, "refusal", lambda self: None)
+
+
+def proof_for_ever(patch: Patch) -> None:
+    """What was proven once counts for a week."""
+    patch.setattr(storage_check, "CHECK_EVERY", timedelta(days=7))
+    patch.setattr(storage_gate, "TRUSTED_FOR", timedelta(days=7))
