@@ -24,7 +24,7 @@ WRONG_PARAMETERS = {
     "MonthlyCreditLimit=topas=5": (
         "--parameter MonthlyCreditLimit: 'topas' is not a provider; allowed: aimlapi, oxen, topaz, uwear"
     ),
-    "DefaultSettings=scael=2": "--parameter DefaultSettings: setting 'scael' is not known; did you mean scale?",
+    "DefaultSettings=scael=2": "--parameter DefaultSettings: setting scael='2' is not known; did you mean scale?",
     "NoEqualsSign": "'NoEqualsSign' is not of the form key=value, as in scale=2.",
 }
 OF_BUCKETS = "--parameter InputPrefix: not for a local run, whose buckets are its own. Leave it out."

@@ -249,8 +249,8 @@ class Alarm(StrEnum):
     OVERRUN = "BudgetOverrun"
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
-    WRONG_DEFAULTS = "WrongDefaults"
     STORAGE_REFUSED = "StorageRefused"
+    WRONG_DEFAULTS = "WrongDefaults"
 
 
 class WarningMetric(StrEnum):
