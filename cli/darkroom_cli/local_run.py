@@ -87,7 +87,7 @@ def _arrivals(
     """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
     settings = folder_uploads.parse_settings(request.settings, parameters)
     find = partial(file_screening.found, request.folder, request.out, settings, parameters)
-    for ready in hot_folder.arrivals(find):
+    for ready in hot_folder.arrivals(hot_folder.patient(find, lambda text: typer.echo(progress_display.visible(text)))):
         files = file_screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
         yield from files.unusable
         yield from files.to_do
