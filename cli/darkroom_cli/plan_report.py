@@ -50,7 +50,7 @@ class Report:
 
     @property
     def paid(self) -> list[Forecast]:
-        """The forecasts of the pictures to pay."""
+        """The forecasts of the pictures that are to be paid for."""
         return [each for each in self.forecasts if each.fate is Fate.PAID]
 
     @property

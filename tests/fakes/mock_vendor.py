@@ -73,7 +73,7 @@ def image_of(start: Callable[[], Any], size_bytes: int) -> ImageStream:
 
 
 def refuse_to_keep(process_id: str, pieces: Iterator[bytes]) -> None:
-    """Fail the test, because only the result of a synchronous call may be staged. Other calls get this function."""
+    """Fail the test. Calls that are not synchronous get this function, because only a synchronous call may stage its result."""
     raise AssertionError(f"a result of {process_id} was staged, but the call is not synchronous")
 
 

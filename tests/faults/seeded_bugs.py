@@ -84,7 +84,7 @@ def budget_read_then_written(patch: Patch) -> None:
 
 
 def released_twice(patch: Patch) -> None:
-    """Release without a condition or a token, so that the release is made twice when its answer is lost."""
+    """Release the reservation without a condition or a token, so that it is released twice if the first answer is lost."""
     move = ledger.move
 
     def unguarded(job: Any, sources: Any, target: Any, **parts: Any) -> Write:

@@ -12,8 +12,8 @@ from tests.faults.world_shapes import LINKED
 
 SCHEDULES, CHUNK = 300, 50
 HAPPENED: Counter[str] = Counter()
-# As in test_schedules: about a third of how often so many schedules have each event. `exchanged`: a job took the process of
-# another one that asked for the same.
+# The least number of times that each event must happen in these schedules. As in test_schedules, each in fact happens about
+# three times as often. `exchanged`: a job took the process of another run that had asked for the same model and settings.
 NEEDED = {
     "adopted": 75, "exchanged": 4, "SUBMITTING → IN_DOUBT": 90, "adopted by a person": 20, "resubmitted by a person": 80,
     "accepted after death": 1, "PROCESSING → COMPLETED": 150, "rerun paid again": 10,

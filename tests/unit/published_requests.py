@@ -14,7 +14,7 @@ from typing import Any
 from tests.unit.wire_support import LINK
 
 LEFT_OUT = object()
-IMAGE = "<the image>"  # stands for a part that has a filename
+IMAGE = "<the image>"  # stands for the content of a multipart form's part that has a filename
 INPUT_FIELDS = {"aimlapi": "image_url", "oxen": "input_image", "uwear": "image_url"}
 BEARER = {"authorization": "Bearer <KEY>", "content-type": "application/json"}
 # Headers that HTTP itself or our client adds to every request. No vendor's page mentions them.

@@ -23,7 +23,7 @@ S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Wor
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
 SUPERSEDED_MARK = re.compile(r"\.superseded-[0-9a-f]{12}")  # `superseded_key` adds this mark
 MAX_SUFFIX_BYTES = 16  # a longer text after the last dot counts as part of the name, not as a suffix
-MAX_SOURCE_BYTES = 900  # a longer source is replaced by its hash, so that the receipt fits into the metadata
+MAX_SOURCE_BYTES = 900  # a longer URI of a source is replaced by its hash, so that the receipt fits into the metadata
 
 SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
     ImageFormat.JPEG: (".jpeg", ".jpg", ".jpe", ".jfif"),

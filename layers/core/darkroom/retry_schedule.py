@@ -1,8 +1,9 @@
-"""Decides when a job is tried again if its source may not be read, or if it failed for an unknown reason. Pure functions.
+"""Decides when a job is tried again if reading its source is forbidden, or if it failed for an unknown reason. Pure functions.
 
-An object that may not be read is tried at most 8 times within a quarter of an hour. After an unknown failure, SQS delivers the
-same message again, and at last moves it to the dead-letter queue. Until then the sweep sends no other message for the job.
-Afterwards it sends messages at growing intervals. So an upload that always fails costs at most about 30 invocations a day.
+If reading an object is forbidden, it is tried at most 8 times within a quarter of an hour. After an unknown failure, SQS
+delivers the same message again, and at last moves it to the dead-letter queue. Until then the sweep sends no other message for
+the job. Afterwards it sends messages at growing intervals. So an upload that always fails costs at most about 30 invocations a
+day.
 """
 
 from __future__ import annotations

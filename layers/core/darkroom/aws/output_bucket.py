@@ -77,8 +77,8 @@ class S3OutputBucket:
             self._tag(key, tags)
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write the report to `key`, unless a report of a newer version of the source is there. A bucket that refuses the report
-        gets none."""
+        """Write the report to `key`, unless a report of a newer version of the source is there. If the bucket refuses the
+        report, it is left out, and no error is raised."""
         if self._report_order(key) > order:
             return
         body = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""Folder settings: finds the `darkroom.toml` files that count for an upload, and checks a file that was uploaded itself."""
+"""Folder settings: finds the `darkroom.toml` files that count for an upload, and checks a `darkroom.toml` when it is uploaded."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ class FolderFileCheck:
     prefix: str  # the stack's: a file that counts for no upload is not checked
 
     def __call__(self, upload: Upload) -> Ignored:
-        """Write a report if the file is wrong, else remove the report of an earlier one. The file itself is no upload. A file
-        that may not be read has no report: the uploads below it wait, and say why."""
+        """Write a report if this `darkroom.toml` is wrong; otherwise remove the report of an earlier version. No job is made for
+        the file. If it is forbidden to read it, there is no report: the uploads that it counts for wait, and their jobs say
+        why."""
         if not folder_files.governs(upload.key, self.prefix):
             return Ignored("a darkroom.toml outside of InputPrefix")
         try:

@@ -62,7 +62,8 @@ class Settlement:
         """End the job as `COMPLETED` with its result at `output_key`, and remove the report of an earlier failure."""
         self._remove_report(job, superseded)
         ended = self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
-        # A second time, because an older version may have failed in the meantime and written its report before the settlement.
+        # Remove the report again: an older version of the upload may have failed after the first removal, and written its
+        # report before this job was settled.
         self._remove_report(job, superseded)
         return self.publish_event(ended)
 

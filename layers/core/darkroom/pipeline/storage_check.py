@@ -22,8 +22,8 @@ class CheckStorage:
     clock: Clock
 
     def __call__(self) -> str | None:
-        """Check the buckets and record the result. Return what is wrong, after an alarm; None if nothing is. Raises
-        StorageUnproven."""
+        """Check the buckets and record the result. If something is wrong, raise an alarm and return the reason; otherwise
+        return None. Raises StorageUnproven."""
         refusal = self.proof()
         now = self.clock()
         self.checks.record(now, refusal, now + (REFUSED_CHECK_EVERY if refusal else CHECK_EVERY))

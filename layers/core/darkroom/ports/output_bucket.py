@@ -49,8 +49,8 @@ class OutputBucket(Protocol):
         """
 
     def write_report(self, key: str, report: Mapping[str, object], order: str) -> None:
-        """Write the report `_failed/<key>.json`, unless a report of a newer version (a greater `order`) is there. A bucket that
-        refuses the report gets none. Repeat safe."""
+        """Write the report `_failed/<key>.json`, unless a report of a newer version (a greater `order`) is there. If the bucket
+        refuses the report, it is left out, and no error is raised. Repeat safe."""
 
     def remove_report(self, key: str, order: str) -> None:
         """Remove the report `_failed/<key>.json`, unless the report is of a newer version. Repeat safe."""

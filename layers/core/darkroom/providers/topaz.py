@@ -136,7 +136,7 @@ class Topaz(Adapter):
         return Submission(str(process_id), eta or datetime.now(UTC))
 
     def progress(self, process_id: str) -> Progress:
-        """GET /status/{id}. An unpublished status word counts as running."""
+        """GET /status/{id}. A status word that the vendor's pages do not list counts as running."""
         return topaz_answers.to_progress(
             parsing.read_object(self._api.read_process("GET", _path("status", process_id)))
         )

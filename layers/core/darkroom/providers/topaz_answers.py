@@ -69,7 +69,7 @@ def parse_page(body: object) -> tuple[list[Any], str | None]:
 
 
 def to_progress(entry: Mapping[str, Any]) -> Progress:
-    """Return the progress that an entry shows. An unpublished status word counts as running."""
+    """Return the progress that an entry shows. A status word that the vendor's pages do not list counts as running."""
     word = str(entry.get("status", ""))
     return Progress(
         state=STATES.get(word, ProcessState.RUNNING),

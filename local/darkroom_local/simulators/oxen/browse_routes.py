@@ -31,7 +31,7 @@ from darkroom_local.simulators.oxen.published_facts import (
 )
 from darkroom_local.simulators.oxen.simulator_state import OxenExchange
 
-_FOLDERS = (("repo", "repo"), ("directory", "folder"))  # (field of a request without `target_`, parameter of the query)
+_FOLDERS = (("repo", "repo"), ("directory", "folder"))  # (request field without its prefix `target_`, query parameter)
 
 
 async def listing(exchange: OxenExchange) -> web.StreamResponse:
