@@ -1,6 +1,6 @@
 """Resolves tags, metadata and stack defaults to one value for each setting. All functions are pure.
 
-This module checks all keys, and the values of `provider`, `skip`, `max_credits`, `label` and `retired`. It must not check the
+This module checks all keys, and the values of Darkroom's own settings. It must not check the
 value of a vendor's parameter, because that depends on the model; `planning` checks it.
 """
 
@@ -16,7 +16,7 @@ from email.header import decode_header, make_header
 from darkroom import catalog
 from darkroom.catalog.parameter_values import BOOLEANS, read_bool, read_decimal
 from darkroom.errors import InvalidSetting
-from darkroom.model import ResolvedSetting
+from darkroom.model import IccRule, KeepMetadata, ResolvedSetting
 from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 
 TAGS = "tags"
@@ -26,7 +26,10 @@ OBJECT_LAYERS = frozenset({TAGS, METADATA})  # the layers that are on the object
 
 OUR_KEYS = frozenset(
     {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip", "retired"}
+    | {"keep_metadata", "icc"}
 )
+# Darkroom's own settings with a fixed list of values
+CHOICES: Mapping[str, tuple[str, ...]] = {"keep_metadata": tuple(KeepMetadata), "icc": tuple(IccRule)}
 REFUSE, REPLACE = "refuse", "replace"  # the values of `retired`, for an upload whose model the provider has retired
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
 NO_HEADER_NAME = re.compile("[:/@]")  # characters that a tag's key may have and a header's name not (RFC 9110, 5.1)
@@ -147,7 +150,7 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
 
     If `skip` is true, nothing else is checked. Raises InvalidSetting for a key that is twice in a layer, a misspelt key, an
     unknown key in a closed layer, an empty value, a `preset`, a provider that is unknown or not allowed, and for an invalid
-    `skip`, `max_credits`, `label` or `retired`.
+    `skip`, `max_credits`, `label`, `retired`, `keep_metadata` or `icc`.
     """
     names = tuple(layer.name for layer in layers)
     known = known_keys()
@@ -172,6 +175,7 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
     label, retired = _check_label(values.get("label")), _check_retired(values.get("retired"))
+    values |= {name: _check_choice(name, values[name]) for name in CHOICES if name in values}
     return Settings(provider, values, False, max_credits, label, (), names, retired)
 
 
@@ -302,6 +306,14 @@ def _check_retired(setting: ResolvedSetting | None) -> str:
         invalid = f"retired={quoted(setting.value)} from {setting.layer} is not valid"
         raise InvalidSetting(f"{invalid}; allowed: {REFUSE}, {REPLACE}")
     return word
+
+
+def _check_choice(name: str, setting: ResolvedSetting) -> ResolvedSetting:
+    word = setting.value.lower()
+    if word not in CHOICES[name]:
+        invalid = f"{name}={quoted(setting.value)} from {setting.layer} is not valid"
+        raise InvalidSetting(f"{invalid}; allowed: {', '.join(CHOICES[name])}")
+    return ResolvedSetting(word, setting.layer)
 
 
 def _invalid_value(entry: _Entry, why: str) -> InvalidSetting:
