@@ -196,6 +196,112 @@ class DynamoLedger:
         watched = job.status is JobStatus.PROCESSING  # the execution continues such a job, so the sweep waits longer
         look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
         told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
+        changes = _known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
+        if lost is not None:
+            changes |= vars(lost)
+        gone = ["lease_until", *_stale(**told)]
+        return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
+
+    def bind(self, job: Job, submission: Submission, now: datetime, *, claims_process: bool = False) -> Job:
+        """`SUBMITTING` → `PROCESSING`. This also succeeds if the job is already bound to that process, because the answer to an
+        earlier write may have been lost. Raises LostClaim, LedgerBusy, ProcessTaken."""
+        process = ProviderProcess(
+            process_id=submission.process_id,
+            eta=submission.eta,
+            submitted_at=now,
+            credits_charged=submission.credits,
+            staged=submission.staged,
+        )
+        step = move(
+            job,
+            [JobStatus.SUBMITTING],
+            JobStatus.PROCESSING,
+            word=JobStatus.PROCESSING,
+            due_at=now + EXECUTION_STARTS,
+            set=present(**vars(process), polls=0),
+            remove=["lease_until", "next_attempt_at", "error", "error_code", *OF_A_LOST_ANSWER, *TROUBLE],
+        )
+        try:
+            if not claims_process:
+                return items.job_of(self.table.update(step))
+            self.table.transact([step, process_claims.claiming(job, process.process_id, now)])
+            current = self.get(job.job_id)
+        except ConditionFailed as failed:
+            if failed.index > 0:
+                raise process_claims.taken(process.process_id) from None
+            current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
+        bound = current.process if current and current.run == job.run else None
+        if current and bound and bound.process_id == process.process_id:
+            return current
+        raise LostClaim("the job was bound or taken over in the meantime")
+
+    def is_taken(self, job: Job, process_id: str) -> bool:
+        """Whether another run has claimed the process. This takes one consistent read."""
+        row = self.table.read(items.process_row_key(job.require_provider(), process_id))
+        return process_claims.is_anothers(row, job)
+
+    def record_orphan(self, job: Job, process_id: str, claimed_at: datetime | None = None) -> None:
+        """Add a process that no job waits for to the `orphans` of `job`. Raises ProcessTaken, LedgerBusy."""
+        record = Write(key=items.job_key(job.job_id), add={"orphans": {process_id}}, when=[KNOWN])
+        claims = [process_claims.claiming(job, process_id, claimed_at)] if claimed_at else []
+        try:
+            self.table.transact([*claims, record])
+        except ConditionFailed as failed:
+            raise process_claims.taken(process_id) if claims and failed.index == 0 else failed from None
+
+    def mark_in_doubt(self, job: Job, error: str, now: datetime) -> Job:
+        """`SUBMITTING` or `PROCESSING` → `IN_DOUBT`. The reservation is kept."""
+        step = move(
+            job,
+            AT_THE_PROVIDER,
+            JobStatus.IN_DOUBT,
+            word=JobStatus.IN_DOUBT,
+            due_at=now,
+            set={"error": error},
+            remove=["lease_until", "next_attempt_at", *TROUBLE],
+        )
+        return self._updated(step)
+
+    def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
+        """Count a poll and store the new eta. If the execution does not poll again, the sweep restarts it some time after
+        `due_at`."""
+        changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
+        return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
+
+    def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
+        """Make the job the only writer of the output key. Return False if the result of a newer version is there. Raises
+        OutputBusy, LostClaim."""
+        try:
+            self._write_with_job(
+                job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
+            )
+            return True
+        except ConditionFailed as failed:
+            if output_claims.has_newer(failed.item, job):
+                return False
+            ends = moment(items.text(failed.item, "writer_until") or stamp(now))
+            raise OutputBusy("another version's result is being written to the same key", ends) from None
+
+    def has_result(self, bucket: str, key: str) -> bool:
+        """Whether a result was ever settled at that output key. This takes one consistent read."""
+        return output_claims.has_result(self.table.read(items.output_row_key(bucket, key)) or {})
+
+    def settle(
+        self,
+        job: Job,
+        status: JobStatus,
+        credits: Decimal,
+        now: datetime,
+        *,
+        error_code: str | None = None,
+        error: str | None = None,
+        output_key: str | None = None,
+        superseded: bool = False,
+        result_notes: str | None = None,
+    ) -> Job:
+        """Write the terminal status and the month's budgets in one transaction. Raises LostClaim, LedgerBusy."""
+        if status not in TERMINAL:
+            raise ValueError(f"{status} is not terminal")
         changes = _known_settings(job) | present(completed_at=now, error_code=error_code, error=error)
         changes |= present(output_key=output_key, superseded=superseded, result_notes=result_notes)
         if job.reservation:
