@@ -17,7 +17,7 @@ from darkroom.images.tiff_directories import ORIENTATION, UNSIGNED, Directory, T
 
 IMAGE_WIDTH, IMAGE_LENGTH = 0x0100, 0x0101  # EXIF 2.32, 4.6.4 A
 PIXEL_X, PIXEL_Y = 0xA002, 0xA003  # 4.6.5 C
-EXIF_DIRECTORY = 0x8769  # 4.6.3
+EXIF_DIRECTORY, GPS_DIRECTORY = 0x8769, 0x8825  # 4.6.3
 THUMBNAIL_AT, THUMBNAIL_BYTES = 0x0201, 0x0202  # 4.6.4 B
 STRIPS_AT, STRIP_BYTES = 0x0111, 0x0117  # 4.6.4 B
 BYTE, ASCII, SHORT, LONG = 1, 2, 3, 4
@@ -56,8 +56,9 @@ def carried(exif: bytes, turned: int, width: int, height: int) -> bytes:
         if second is not None:
             _set_numbers(changed, block, second, {PIXEL_X: width, PIXEL_Y: height})
         kept = bytes(changed[:end])
-        if _tags(_open(kept)) != _tags(block):
-            raise UnreadableMetadata("the thumbnail of an EXIF block lies over its tags")
+        tags = _tags(block)
+        if _tags(_open(kept)) != tags or not all(is_inside for _, is_inside in tags):
+            raise UnreadableMetadata("an EXIF block has values outside of it, or a thumbnail over its tags")
     except UnsupportedFormat:
         raise UnreadableMetadata("an EXIF block is damaged") from None
     return kept
@@ -103,10 +104,12 @@ def _exif_directory(block: TaggedBlock, first: Directory) -> Directory | None:
     return block.read_directory(offsets[0]) if offsets else None
 
 
-def _tags(block: TaggedBlock) -> tuple[frozenset[int], ...]:
+def _tags(block: TaggedBlock) -> list[tuple[int, bool]]:
+    """Return the tags of the directories that programs read, each with True if its values lie inside the block."""
     first = block.read_directory(block.first)
-    second = _exif_directory(block, first)
-    return frozenset(first.entries), frozenset(second.entries if second else ())
+    offsets = [offset for tag in (EXIF_DIRECTORY, GPS_DIRECTORY) for offset in block.values(first, tag, 1)]
+    directories = [first, *map(block.read_directory, offsets)]
+    return [(tag, block.contains(entry)) for each in directories for tag, entry in each.entries.items()]
 
 
 def _set_numbers(changed: bytearray, block: TaggedBlock, where: Directory, numbers: Mapping[int, int]) -> None:
