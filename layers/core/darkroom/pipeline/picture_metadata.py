@@ -15,6 +15,7 @@ from darkroom.ports import InputBucket, ResultLink
 FIRST_READ_BYTES = 64 * 1024  # most heads are shorter
 MAX_RESULT_HEAD_BYTES = 1024 * 1024  # a provider's head that is longer stays as it is
 GONE, UNREADABLE = "metadata=source-gone", metadata.UNREADABLE
+BEHIND_PIXELS = "metadata=behind-pixels"  # other pictures or a video stand behind the pixels, and stay there
 NOT_FOR_TIFF = "metadata=not-for-tiff"  # a TIFF result gets no metadata, and keeps its own
 FORMATS = (ImageFormat.JPEG, ImageFormat.PNG)
 NOTHING = metadata.Source(metadata.Blocks(), 1, 0, 0)
@@ -64,8 +65,16 @@ class PictureMetadata:
         if head is None:
             return Spliced(link, (*notes, UNREADABLE))
         new = metadata.new_head(given, head, keep=keep, icc_rule=rule, turns=_turns_pixels(job))
-        spliced = link if new.data is None else SplicedResult(link, new.data, new.cut)
-        return Spliced(spliced, (*notes, *new.notes))
+        end: metadata.NewEnd | None = metadata.UNCHANGED
+        if keep is not KeepMetadata.ALL:
+            tail_at = max(0, link.size_bytes - metadata.TAIL_BYTES)
+            end = metadata.new_end(head, link.read(tail_at, link.size_bytes - tail_at), link.size_bytes)
+        if end is None:
+            notes, end = (*notes, BEHIND_PIXELS), metadata.UNCHANGED
+        notes = (*notes, *new.notes)
+        if new.data is None and end == metadata.UNCHANGED:
+            return Spliced(link, notes)
+        return Spliced(SplicedResult(link, new.data or b"", new.cut, end.data, end.cut), notes)
 
     def _read_source(self, source: SourceObject | None) -> tuple[metadata.Source, tuple[str, ...]]:
         """Return what the result may take over, and notes. A source that cannot be read gives nothing."""
