@@ -136,6 +136,17 @@ def test_a_block_of_the_vendor_stays(form: str) -> None:
     assert b"tree &amp; sea" in published
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_block_that_encoders_write_by_themselves_gives_way(form: str, orientation: int) -> None:
+    own = Image.Exif()
+    own[0x0131], own[0x011A], own[ORIENTATION] = "an encoder", 72.0, orientation
+    own.get_ifd(0x8769)[0xA001] = 1
+    published, notes = spliced(SOURCES["JPEG"], pictures.plain(form, (80, 120), exif=own))
+    exif = opened(published).getexif()
+    assert (exif[0x013B], exif[ORIENTATION], notes) == (AUTHOR, orientation, ())
+
+
 SIDES = {"turned": (80, 120), "ignored": (120, 80)}
 
 

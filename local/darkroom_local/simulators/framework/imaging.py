@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from PIL import Image, ImageFilter, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
@@ -128,10 +128,7 @@ def make_result(source: Path, target: Path, recipe: Recipe) -> ResultFile:
     if recipe.sharpen > 0:
         percent = round(200 * recipe.sharpen)
         picture = picture.filter(ImageFilter.UnsharpMask(radius=2, percent=percent, threshold=2))
-    kept = Image.Exif()
-    if recipe.turning is Turning.KEPT:
-        kept[_ORIENTATION_TAG] = orientation
-    _save(picture, target, recipe.format, kept)
+    _save(picture, target, recipe.format, orientation if recipe.turning is Turning.KEPT else None)
     digest = hashlib.md5(usedforsecurity=False)
     with target.open("rb") as file:
         while block := file.read(1 << 20):
@@ -225,14 +222,19 @@ def _denoised(image: Image.Image, amount: float) -> Image.Image:
     return Image.blend(image, image.filter(ImageFilter.MedianFilter(3)), min(1.0, amount))
 
 
-def _save(image: Image.Image, target: Path, name: str, exif: Image.Exif) -> None:
+def _save(image: Image.Image, target: Path, name: str, orientation: int | None) -> None:
+    """Write the picture. With `orientation`, its EXIF has this tag alone."""
+    options: dict[str, Any] = {}
+    if orientation is not None:
+        options["exif"] = Image.Exif()
+        options["exif"][_ORIENTATION_TAG] = orientation
     if name == "jpeg":
         if image.mode == "RGBA":
             flat = Image.new("RGB", image.size, "white")
             flat.paste(image, mask=image.getchannel("A"))
             image = flat
-        image.save(target, "JPEG", quality=_JPEG_QUALITY, exif=exif)
+        image.save(target, "JPEG", quality=_JPEG_QUALITY, **options)
     elif name == "png":
-        image.save(target, "PNG", compress_level=1, exif=exif)
+        image.save(target, "PNG", compress_level=1, **options)
     else:
-        image.save(target, "TIFF", compression="tiff_lzw", exif=exif)
+        image.save(target, "TIFF", compression="tiff_lzw", **options)

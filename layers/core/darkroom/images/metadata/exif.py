@@ -27,6 +27,24 @@ MAX_STRIPS = 512  # our limit
 ARTIST, COPYRIGHT, XP_AUTHOR = 0x013B, 0x8298, 0x9C9D
 DATE_TIME = 0x0132
 EXIF_DATES = (0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292)  # 4.6.5 F
+# What encoders write by themselves: sizes, orientation, resolution, program, its date, sampling, colour space and versions.
+TECHNICAL = frozenset(
+    {
+        *range(0x0100, 0x0104),
+        0x0106,
+        ORIENTATION,
+        0x0115,
+        0x011A,
+        0x011B,
+        0x011C,
+        0x0128,
+        0x0131,
+        DATE_TIME,
+        0x0213,
+        0x0214,
+    }
+    | {EXIF_DIRECTORY, 0x9000, 0x9101, 0xA000, 0xA001, PIXEL_X, PIXEL_Y}
+)
 _DATE = re.compile(rb"[0-9:+\-. ]{1,32}")
 
 
@@ -39,6 +57,14 @@ def orientation(exif: bytes) -> int | None:
     except (UnsupportedFormat, UnreadableMetadata):
         return None
     return value if 1 <= value <= 8 else None
+
+
+def is_technical(exif: bytes) -> bool:
+    """Return whether the block says nothing but what encoders write by themselves. This holds for a block that does not parse."""
+    try:
+        return all(tag in TECHNICAL for tag, _ in _tags(_open(exif)))
+    except (UnsupportedFormat, UnreadableMetadata):
+        return True
 
 
 def carried(exif: bytes, turned: int, width: int, height: int) -> bytes:

@@ -134,23 +134,11 @@ class _Builder:
         return not any(self.form.is_block(piece, name) for name in self.replaced)
 
     def _take_all(self, turned: int) -> None:
-        """Take over each block that the result does not have. The result's EXIF is replaced if it lacks the orientation that is
-        needed."""
+        """Take over each block that the result does not have."""
         own, blocks, result = self.result.blocks, self.source.blocks, self.result
         if not self.source.is_complete:
             self._note(OVERSIZED)
-        is_right = exif.orientation(own.exif) is not None or turned == 1
-        if not own.exif or not is_right:
-            self.replaced.add("exif")
-            size = (result.width, result.height)
-            has_tag = turned == 1 or exif.orientation(blocks.exif) is not None
-            is_carried = (
-                bool(blocks.exif)
-                and has_tag
-                and self._write(self.form.write_exif, lambda: exif.carried(blocks.exif, turned, *size))
-            )
-            if not is_carried:
-                self._write(self.form.write_exif, exif.orientation_only(turned))
+        self._take_exif(turned)
         if blocks.xmp and not own.xmp:
             extended = blocks.extended_xmp if result.format is ImageFormat.JPEG else ()
             self._write(
@@ -159,6 +147,24 @@ class _Builder:
             )
         if blocks.iptc and not own.iptc:
             self._write(self.form.write_iptc, lambda: iptc.carried(blocks.iptc))
+
+    def _take_exif(self, turned: int) -> None:
+        """Take over EXIF, unless the result's own block says more than encoders write by themselves. A block must have the
+        orientation that is needed; otherwise the orientation alone is written."""
+        own, given, result = self.result.blocks.exif, self.source.blocks.exif, self.result
+        is_right = bool(own) and (turned == 1 or exif.orientation(own) is not None)
+        if is_right and not exif.is_technical(own):
+            return
+        has_tag = turned == 1 or exif.orientation(given) is not None
+        is_carried = (
+            bool(given)
+            and has_tag
+            and self._write(self.form.write_exif, lambda: exif.carried(given, turned, result.width, result.height))
+        )
+        if is_carried or not is_right:
+            self.replaced.add("exif")
+        if not is_carried and not is_right:
+            self._write(self.form.write_exif, exif.orientation_only(turned))
 
     def _take_rights(self, turned: int) -> None:
         """Write authors, rights and dates of each block: the result's own block, or the source's if the result has none."""
