@@ -19,13 +19,14 @@ from darkroom.model import Limits
 from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE
+from tests.fakes.folder_files import MemoryFolderFiles
 from tests.faults.memory_step_functions import ARN
 from tests.faults.port_proxies import Faults, Proxy
 from tests.faults.scheduler import Scheduler
 from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
-# Names of the adapters that a real container makes from simulated clients. `Stack.cloud` has the other adapters.
+# Names of the adapters that the application's `Container` makes, with simulated clients. `Stack.cloud` has the other adapters.
 REAL = (
     "circuits", "storage_checks", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions",
 )  # fmt: skip
@@ -58,7 +59,7 @@ class Stack:
         clients = {"sqs": under.pop("sqs"), "events": under.pop("bus"), "stepfunctions": under.pop("sfn")}
         table = LedgerTable(under.pop("dynamo"), TABLE, self.scheduler.sleep)  # type: ignore[arg-type]
         self.adapters = {
-            **under, "ledger_table": table, "clock": self.scheduler.clock,
+            **under, "folder_files": MemoryFolderFiles(), "ledger_table": table, "clock": self.scheduler.clock,
             "retention": {PROVIDER: timedelta(seconds=self.shape.retention)},
         }  # fmt: skip
         real = Container(self.environment, clients=clients.__getitem__, replaced=self.adapters).adapters

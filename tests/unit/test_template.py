@@ -125,9 +125,11 @@ def test_ten_suffixes_fit_the_rule_which_spends_no_wildcard() -> None:
     """EventBridge refuses rules with many wildcards. If there is a prefix, submit checks the suffixes instead of the rule."""
     key = RESOURCES["UploadRule"]["Properties"]["EventPattern"]["detail"]["object"]["key"]
     condition, suffixes, otherwise = key["Fn::If"]
+    *suffixes, folder_files = suffixes
     assert [set(matcher) for matcher in suffixes] == [{"suffix"}] * 10
     assert [matcher["suffix"]["Fn::Select"][0] for matcher in suffixes] == list(range(10))
-    assert (condition, otherwise) == ("SuffixesOnly", [{"prefix": {"Ref": "InputPrefix"}}])
+    assert (condition, otherwise) == ("SuffixesOnly", [{"prefix": {"Ref": "InputPrefix"}}, folder_files])
+    assert folder_files == {"suffix": "darkroom.toml"}
     assert "wildcard" not in keys(TEMPLATE)
 
 
@@ -205,8 +207,8 @@ def test_submit_may_send_to_its_own_queue_more_often_than_lambda_takes_for_an_ac
 
 
 def test_two_stacks_in_one_account_share_no_names() -> None:
-    """Schedules, metrics, log groups and queues all have different names. SAM would give the schedules of two stacks
-    the same name.
+    """Each stack has its own names for its schedule, metrics, log groups and queues. Without a name in the template, SAM would
+    give the schedules of two stacks the same name.
     """
     assert RESOURCES["Sweep"]["Properties"]["Events"]["EveryMinute"]["Properties"]["OmitName"] is True
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]

@@ -143,6 +143,7 @@ class DynamoLedger:
             output_format=ANY_FORMAT if plan.other_formats else plan.output_format.value,
             send_mode=plan.send_mode,
             reserved_at=job.dispatch.reserved_at if job.dispatch else now,
+            drops_tags=plan.output_rules.drop_tags,
         )
         decided = {"provider": plan.provider, "model": plan.model, "settings": dict(plan.settings)}
         step = move(
@@ -151,7 +152,7 @@ class DynamoLedger:
             JobStatus.SUBMITTING,
             word=JobStatus.SUBMITTING,
             due_at=job.lease_until or now,
-            set={**decided, **present(label=plan.label), **vars(dispatch), **vars(reservation)},
+            set={**decided, **present(label=plan.label), **present(**vars(dispatch)), **vars(reservation)},
             remove=["error", "error_code"],
         )
         self._with_budgets(step, budgets.reservations(plan, self.limits, reservation.budget_month))

@@ -20,7 +20,17 @@ from darkroom.model.jobs import (
     Reservation,
     WarningMetric,
 )
-from darkroom.model.plans import ANY_FORMAT, IccRule, KeepMetadata, Limits, Plan, ResolvedSetting, SendMode, Spelling
+from darkroom.model.plans import (
+    ANY_FORMAT,
+    IccRule,
+    KeepMetadata,
+    Limits,
+    OutputRules,
+    Plan,
+    ResolvedSetting,
+    SendMode,
+    Spelling,
+)
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
 from darkroom.model.provider_processes import (
     Estimate,
@@ -72,6 +82,7 @@ __all__ = [
     "KeepMetadata",
     "Limits",
     "LostAnswer",
+    "OutputRules",
     "Plan",
     "PollState",
     "PollStatus",
