@@ -86,10 +86,10 @@ def test_the_settings_say_what_is_kept(
 
 
 def test_a_wrong_value_costs_nothing_and_names_the_right_ones(application: ApplicationUnderTest) -> None:
-    application.deliver(application.cloud.put("a.jpg", SOURCE, tags="keep_metadata=some"))
+    application.deliver(application.cloud.put("a.jpg", SOURCE, tags="keep_metadata=rights"))
     job = application.job()
     assert (job.status, job.credits) == (JobStatus.REJECTED, None)
-    assert job.error == "keep_metadata='some' from tags is not valid; allowed: all, copyright, none"
+    assert job.error == "keep_metadata='rights' from tags is not valid; allowed: all, copyright, none"
 
 
 @pytest.mark.parametrize("keep", ["all", "none"])
