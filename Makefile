@@ -86,7 +86,7 @@ docs: $(INSTALLED) ## write docs/models.md from the catalogs
 smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and process an upload
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
 
-soak: install ## run the tests that take half an hour: 10,000 schedules, killed workers, large pictures
+soak: install ## run the tests that take half an hour: 10,000 schedules, killed workers, large pictures; needs exiftool
 	$(BIN)/pytest tests/soak
 
 bench: install $(BENCH_INSTALLED) ## measure what the pages claim about speed, size and price; needs nginx (BENCH=finalize QUICK=1)

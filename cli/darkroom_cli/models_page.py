@@ -74,6 +74,7 @@ def _account(book: Catalog, citations: Citations) -> Iterable[str]:
         "credit_price_usd": f"Price of one: {model_wording.price_of_one(book)}, unless the stack's `CreditPriceUsd` says "
         "otherwise",
         "max_request_bytes": f"Largest file: {model_wording.largest_file(book)}",
+        "turns_pixels": f"EXIF orientation: the vendor {'turns the pixels' if book.turns_pixels else 'ignores it'}",
         "result_retention_hours": f"Results can be fetched for {model_wording.retention(book)}",
     }
     yield f"- Default model: {_code(book.default_model)}"

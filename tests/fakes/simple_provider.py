@@ -44,6 +44,7 @@ class FakeLink:
 
     body: bytes
     cut_after: int | None = None
+    has_parts: bool = False
 
     @property
     def size_bytes(self) -> int:

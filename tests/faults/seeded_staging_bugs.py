@@ -55,10 +55,10 @@ def dropped_before_the_copy(patch: Patch) -> None:
     """Remove the staged result before it is published."""
     headers = Delivery._headers
 
-    def late(self: Delivery, job: Any, form: Any, credits: Any) -> Any:
+    def late(self: Delivery, job: Any, source: Any, given: Any) -> Any:
         if job.process.staged:
             self.staging.drop(job.job_id, job.process.process_id)
-        return headers(self, job, form, credits)
+        return headers(self, job, source, given)
 
     patch.setattr(Delivery, "_headers", late)
 

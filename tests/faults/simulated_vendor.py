@@ -351,6 +351,7 @@ class Link:
     """Fulfils `ports.ResultLink` with bytes in memory."""
 
     body: bytes
+    has_parts: bool = False
 
     @property
     def size_bytes(self) -> int:

@@ -45,7 +45,15 @@ STORIES = {
         "message_outcomes",
     },
     "poll": {"poll"},
-    "finalize": {"settlement", "delivery", "finalize", "foreign_objects", "message_outcomes"},
+    "finalize": {
+        "settlement",
+        "delivery",
+        "finalize",
+        "foreign_objects",
+        "message_outcomes",
+        "picture_metadata",
+        "spliced_result",
+    },
     "sweep": {
         "abandoned_multiparts",
         "process_binding",

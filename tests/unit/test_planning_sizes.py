@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from tests.fakes.calendar import TODAY
 from tests.unit.planning_support import MODELS, NO_LIMITS, PHOTO, TINY, TOPAZ, name_of, planned
 
+from darkroom import catalog
 from darkroom.catalog import Model
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
 from darkroom.model import ImageFacts, ImageFormat, Limits
@@ -279,3 +281,29 @@ def test_oxen_takes_webp_and_gif_and_gives_a_png(form: ImageFormat) -> None:
     made = plan(settings, ImageFacts(form, 300, 200, has_alpha=True), 1000, NO_LIMITS, TODAY, {})
     assert (made.source_format, made.output_format) == (form, ImageFormat.PNG)
     assert output_key(f"a.{form}", made.source_format, made.output_format) == "a.png"
+
+
+LYING = ImageFacts(ImageFormat.JPEG, 3000, 4000, orientation=6)  # stored as 4000 by 3000 pixels
+
+
+@pytest.mark.parametrize(
+    ("turns", "tags", "sent"),
+    [
+        (True, {"scale": "2"}, {"output_height": "8000"}),
+        (False, {"scale": "2"}, {"output_width": "8000"}),
+        (True, {"output_width": "1500"}, {"output_width": "1500"}),
+        (False, {"output_width": "1500"}, {"output_height": "1500"}),
+    ],
+)
+def test_the_sides_are_sent_as_the_vendor_sees_them(
+    monkeypatch: pytest.MonkeyPatch, turns: bool, tags: dict[str, str], sent: dict[str, str]
+) -> None:
+    book = replace(catalog.load("topaz"), turns_pixels=turns)
+    monkeypatch.setattr(catalog, "load", lambda provider: book)
+    outcome = planned(tags, facts=LYING)
+    sides = {
+        name: value for name, value in outcome.parameters.items() if name.startswith("output_") and "format" not in name
+    }
+    assert sides == sent
+    assert (outcome.output_width, outcome.output_height) == ((6000, 8000) if "scale" in tags else (1500, 2000))
+    assert any("assumed: topaz" in note for note in outcome.notes)

@@ -119,6 +119,7 @@ class Container:
         """The use case of the finalize function."""
         from darkroom.pipeline.delivery import Delivery
         from darkroom.pipeline.finalize import Finalize
+        from darkroom.pipeline.picture_metadata import PictureMetadata
 
         delivery = Delivery(
             sources=self.adapters.sources,
@@ -126,6 +127,7 @@ class Container:
             staging=self.adapters.staging,
             ledger=self.adapters.ledger,
             settlement=self.settlement,
+            picture_metadata=PictureMetadata(sources=self.adapters.sources),
             clock=self.adapters.clock,
             retention=self.adapters.retention,
         )

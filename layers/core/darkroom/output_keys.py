@@ -18,7 +18,7 @@ FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
 FOLDER_FILE = "darkroom.toml"  # the name of a file of settings in the input bucket, see folder_files
 STORAGE_CHECK_KEY = f"{OWN_PREFIX}storage-check"  # written and removed by finalize
-RECEIPT_JOB, RECEIPT_PROCESS = "darkroom-job", "darkroom-process-id"
+RECEIPT_JOB, RECEIPT_PROCESS, RECEIPT_NOTES = "darkroom-job", "darkroom-process-id", "darkroom-notes"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
 S3_KEY_LIMIT_BYTES = 1024  # UTF-8; S3 user guide, "Naming Amazon S3 objects"
 SUPERSEDED_MARK = re.compile(r"\.superseded-[0-9a-f]{12}")  # `superseded_key` adds this mark
@@ -149,8 +149,9 @@ def missing_source(upload: Upload, now: datetime) -> SourceObject | None:
     return SourceObject(upload.bucket, upload.key, upload.version_id, upload.etag or "", 0, now)
 
 
-def receipt(job: Job, credits: Decimal) -> dict[str, str]:
-    """Return the metadata by which a result is known as this job's. It always fits into S3's 2 KB."""
+def receipt(job: Job, credits: Decimal, notes: Sequence[str] = ()) -> dict[str, str]:
+    """Return the metadata by which a result is known as this job's. It always fits into S3's 2 KB. `notes` are a few short words
+    about what the result does not have of its source."""
     source = quote(job.source_uri, safe="/")
     if len(source) > MAX_SOURCE_BYTES:
         source = "sha256:" + hashlib.sha256(job.source_uri.encode()).hexdigest()
@@ -162,6 +163,7 @@ def receipt(job: Job, credits: Decimal) -> dict[str, str]:
         "darkroom-model": job.require_model(),
         RECEIPT_PROCESS: job.require_process().process_id,
         "darkroom-credits": f"{credits.normalize():f}",
+        **({RECEIPT_NOTES: ", ".join(notes)} if notes else {}),
     }
 
 

@@ -27,7 +27,7 @@ from darkroom.model import (
     SendMode,
     Spelling,
 )
-from darkroom.own_settings import REPLACE
+from darkroom.own_settings import CHOICES, REPLACE
 from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings
 from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
@@ -91,6 +91,9 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
     output_format = _output_format(model, facts, accepted, values, notes)
     sides = sizing.size_parameters(model, values, facts)
     width, height = sizing.check_size(book, model, sides, facts, wanted.size_bytes)
+    if facts.is_sideways and sides:
+        turns = "turns the pixels of" if book.turns_pixels else "ignores the EXIF orientation of"
+        notes.append(f"the image is stored with a quarter turn; assumed: {book.provider} {turns} such images")
     send_mode = _send_mode(model, accepted, values, width * height, notes)
     values_to_send = {**values, **sides, "output_format": output_format.value}
     recorded = {"model": ResolvedSetting(model.name, wanted.model_layer), **accepted, **_ledger_settings(settings)}
@@ -98,7 +101,7 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
         provider=settings.provider,
         model=model.name,
         **_endpoints(model, send_mode),
-        parameters=_wire_parameters(model, values_to_send, wanted.spelling),
+        parameters=_wire_parameters(model, sizing.sides_as_stored(book, values_to_send, facts), wanted.spelling),
         settings={name: values_to_send.get(name, resolved.value) for name, resolved in recorded.items()},
         layers={name: resolved.layer for name, resolved in recorded.items()},
         notes=tuple(notes),
@@ -194,7 +197,7 @@ def _find_model(provider_catalog: Catalog, model_setting: ResolvedSetting) -> Mo
 
 def _ledger_settings(settings: Settings) -> dict[str, ResolvedSetting]:
     """Return the settings that are kept in the ledger but not sent to a vendor."""
-    kept = ("provider", "preset", "max_credits", "label", "retired")
+    kept = ("provider", "preset", "max_credits", "label", "retired", *CHOICES)
     return {name: settings.values[name] for name in kept if name in settings.values}
 
 

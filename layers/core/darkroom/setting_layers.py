@@ -1,8 +1,7 @@
 """Resolves tags, metadata, folder files, presets and stack defaults to one value for each setting. All functions are pure.
 
-This module checks all keys, and the values of `provider`, `skip`, `max_credits`, `label` and `retired`. It must not check the
-value of a vendor's parameter, because that depends on the model; `planning` checks it. The file is long because the layers and
-their resolution are one rule.
+This module checks all keys, and the values of Darkroom's own settings. It must not check the value of a vendor's parameter,
+because that depends on the model; `planning` checks it. The file is long because the layers and their resolution are one rule.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from darkroom import catalog
 from darkroom.catalog.parameter_values import BOOLEANS, read_bool, read_decimal
 from darkroom.errors import InvalidSetting
 from darkroom.model import OutputRules, ResolvedSetting
-from darkroom.own_settings import REFUSE, check_label, check_provider, check_retired
+from darkroom.own_settings import CHOICES, REFUSE, check_choice, check_label, check_provider, check_retired
 from darkroom.setting_words import did_you_mean, quoted, written_key
 from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 
@@ -30,7 +29,19 @@ OBJECT_LAYERS = frozenset({COMMAND, TAGS, METADATA})  # the layers that somebody
 NO_PRESETS: Mapping[str, Mapping[str, str]] = {}
 
 OUR_KEYS = frozenset(
-    {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip", "retired"}
+    {
+        "provider",
+        "model",
+        "preset",
+        "scale",
+        "input_by",
+        "synchronous",
+        "max_credits",
+        "label",
+        "skip",
+        "retired",
+        *CHOICES,
+    }
 )
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
 NO_HEADER_NAME = re.compile("[:/@]")  # characters that a tag's key may have and a header's name not (RFC 9110, 5.1)
@@ -166,7 +177,8 @@ def resolve(
     The strongest `preset` becomes a layer of its own, right below the layer that names it. `presets` are the user's own, name →
     settings; they come before the built-in ones of the provider. If `skip` is true, nothing else is checked. Raises
     InvalidSetting for a key that is twice in a layer, a misspelt key, an unknown key in a closed layer, an empty value, an
-    unknown preset, a provider that is unknown or not allowed, and for an invalid `skip`, `max_credits`, `label` or `retired`.
+    unknown preset, a provider that is unknown or not allowed, and for an invalid value of
+    one of Darkroom's own settings.
     """
     known = known_keys()
     entries_by_layer = [_entries_of(layer) for layer in layers]
@@ -190,6 +202,7 @@ def resolve(
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
     label, retired = check_label(values.get("label")), check_retired(values.get("retired"))
+    values |= {name: check_choice(name, values[name]) for name in CHOICES if name in values}
     return Settings(provider, values, False, max_credits, label, notes, tuple(names), retired, overridden)
 
 

@@ -51,6 +51,15 @@ def output_size(model: Model, sides: Mapping[str, str], facts: ImageFacts) -> tu
     return int(facts.width * factor), int(facts.height * factor)
 
 
+def sides_as_stored(provider_catalog: Catalog, values: Mapping[str, str], facts: ImageFacts) -> dict[str, str]:
+    """Return the values to send. If the vendor ignores the EXIF orientation and the image is stored with a quarter turn, the
+    width and the height are swapped, because the vendor sees the stored sides. Otherwise the result would be too large."""
+    if provider_catalog.turns_pixels or not facts.is_sideways:
+        return dict(values)
+    swapped = dict(zip(SIZE_KEYS, reversed(SIZE_KEYS), strict=True))
+    return {swapped.get(name, name): value for name, value in values.items()}
+
+
 def _scale_side(side: int, numerator: int, denominator: int) -> int:
     """Return side * numerator / denominator, rounded half up, and at least 1."""
     return max(1, (2 * side * numerator + denominator) // (2 * denominator))

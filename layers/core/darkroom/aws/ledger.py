@@ -298,13 +298,13 @@ class DynamoLedger:
         error: str | None = None,
         output_key: str | None = None,
         superseded: bool = False,
+        result_notes: str | None = None,
     ) -> Job:
         """Write the terminal status and the month's budgets in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
-        changes = _known_settings(job) | present(
-            completed_at=now, error_code=error_code, error=error, output_key=output_key, superseded=superseded
-        )
+        changes = _known_settings(job) | present(completed_at=now, error_code=error_code, error=error)
+        changes |= present(output_key=output_key, superseded=superseded, result_notes=result_notes)
         if job.reservation:
             changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
         if status is JobStatus.SKIPPED:

@@ -159,6 +159,9 @@ class Catalog:
     sources: Mapping[str, str]  # name of a price or limit of the whole provider → its citation
     models: Mapping[str, Model]
     base_url: str = ""  # the vendor's base URL; a stack has a parameter that may replace it
+    turns_pixels: bool = (
+        True  # true if the vendor turns the pixels by the EXIF orientation; false if it ignores the tag
+    )
     setting_spelling: Spelling = Spelling.SNAKE  # the stack's SettingSpelling may replace it
 
     def find_model(self, name: str) -> Model | None:

@@ -10,6 +10,8 @@ The tables of a file:
   or the synchronous call is another one, `price_source`, `limits_source`, `size_source` or `synchronous_source` names it.
 - `[spelling]` says how the vendor writes setting names with several words. `settings` is `snake`, `camel` or `both`. `fixed`
   lists the parameters that are always written as in the catalog. Without this table, all parameters are.
+- `[orientation]` says with `turns_pixels` whether the vendor turns the pixels of a picture by its EXIF orientation
+  (the default), or ignores the tag.
 - `[endpoints.x]` holds the facts that the endpoint's models share.
 - `[[models]]` has one entry for each model. An entry may add parameters (`parameters = [names]`), leave out parameters of its
   endpoint (`leaves_out = [names]`), replace any fact of its endpoint, and have a `wire_name`, the vendor's name for the model.
@@ -92,6 +94,7 @@ def parse(text: str) -> Catalog:
         sources=MappingProxyType(_sources(data)),
         models=MappingProxyType({model.name: model for model in models}),
         base_url=data.get("base_url", ""),
+        turns_pixels=data.get("orientation", {}).get("turns_pixels", True),
         setting_spelling=Spelling(data.get("spelling", {}).get("settings", Spelling.SNAKE)),
     )
     _check(catalog, len(models))
@@ -190,6 +193,7 @@ def _decimal(facts: Mapping[str, Any], name: str) -> Decimal | None:
 def _sources(data: Mapping[str, Any]) -> dict[str, str]:
     """Return name → citation, for the price and for each limit that names a source."""
     short_names = {"credit_price_usd": data["price"].get("source")}
+    short_names["turns_pixels"] = data.get("orientation", {}).get("source")
     for name in data["limits"]:
         if not name.endswith("_source"):
             short_names[name] = data["limits"].get(f"{name}_source")

@@ -72,7 +72,7 @@ def inspect_jpeg(reader: RangedReader) -> ImageFacts:
     if size is None:
         raise damaged_error("its scan comes before its size")
     width, height = apply_orientation(*size, orientation or 1)
-    return ImageFacts(ImageFormat.JPEG, width, height)
+    return ImageFacts(ImageFormat.JPEG, width, height, orientation=orientation or 1)
 
 
 def _segments(reader: RangedReader) -> Iterator[_Segment]:

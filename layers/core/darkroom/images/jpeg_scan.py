@@ -70,6 +70,13 @@ def check_scan_end(reader: RangedReader, scan_at: int, appended: Sequence[int] =
         )
 
 
+def end_of_scan(data: bytes) -> int | None:
+    """Return the offset behind the EOI that ends the scan data. `data` begins inside of scan data, or with a scan's marker.
+    Return None if something else stands there first, or no EOI."""
+    finding = _examine(RangedReader(lambda offset, length: data[offset : offset + length], len(data)), 0, len(data))
+    return finding.at + len(END_MARKER) if finding.kind is _Kind.END else None
+
+
 def _is_whole(reader: RangedReader, scan_at: int, appended: Sequence[int]) -> bool:
     for start in appended:
         stated = _ends_before(reader, scan_at, start)

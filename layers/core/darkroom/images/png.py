@@ -75,7 +75,7 @@ def inspect_png(reader: RangedReader) -> ImageFacts:
         orientation = exif_orientation(reader, exif.at, exif.at + exif.length)
     width, height = apply_orientation(header.width, header.height, orientation or 1)
     has_alpha = header.colour_type in ALPHA_COLOUR_TYPES or (b"tRNS" in before and before[b"tRNS"].length > 0)
-    return ImageFacts(ImageFormat.PNG, width, height, has_alpha)
+    return ImageFacts(ImageFormat.PNG, width, height, has_alpha, orientation or 1)
 
 
 def _check_still(reader: RangedReader, before: Mapping[bytes, _Chunk]) -> None:

@@ -47,8 +47,9 @@ def inspect_tiff(reader: RangedReader) -> ImageFacts:
     check_dimensions(width, height)
     samples = read_samples(block, page)
     _check_data(block, page, samples, width, height)
-    shown_width, shown_height = apply_orientation(width, height, orientation_of(block, page))
-    return ImageFacts(ImageFormat.TIFF, shown_width, shown_height, has_alpha(block, page, samples))
+    orientation = orientation_of(block, page)
+    shown = apply_orientation(width, height, orientation)
+    return ImageFacts(ImageFormat.TIFF, *shown, has_alpha(block, page, samples), orientation)
 
 
 def _check_single(block: TaggedBlock, page: Directory) -> None:

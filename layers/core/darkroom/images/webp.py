@@ -51,7 +51,7 @@ def inspect_webp(reader: RangedReader) -> ImageFacts:
     if canvas is not None and canvas[0] & EXIF and b"EXIF" in chunks:
         at, size = chunks[b"EXIF"]
         orientation = exif_orientation(reader, at, at + size)
-    return ImageFacts(ImageFormat.WEBP, *apply_orientation(width, height, orientation), has_alpha)
+    return ImageFacts(ImageFormat.WEBP, *apply_orientation(width, height, orientation), has_alpha, orientation)
 
 
 def _chunks(reader: RangedReader, end: int) -> dict[bytes, tuple[int, int]]:

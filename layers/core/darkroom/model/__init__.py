@@ -20,7 +20,17 @@ from darkroom.model.jobs import (
     Reservation,
     WarningMetric,
 )
-from darkroom.model.plans import ANY_FORMAT, Limits, OutputRules, Plan, ResolvedSetting, SendMode, Spelling
+from darkroom.model.plans import (
+    ANY_FORMAT,
+    IccRule,
+    KeepMetadata,
+    Limits,
+    OutputRules,
+    Plan,
+    ResolvedSetting,
+    SendMode,
+    Spelling,
+)
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
 from darkroom.model.provider_processes import (
     Estimate,
@@ -62,12 +72,14 @@ __all__ = [
     "Estimate",
     "FoundProcess",
     "Handle",
+    "IccRule",
     "ImageFacts",
     "ImageFormat",
     "Job",
     "JobDue",
     "JobGroup",
     "JobStatus",
+    "KeepMetadata",
     "Limits",
     "LostAnswer",
     "OutputRules",

@@ -145,6 +145,7 @@ class Job:
     credits: Decimal | None = None  # the charge; only a job that ended with a reservation has one
     cost_usd: Decimal | None = None
     superseded: bool = False
+    result_notes: str | None = None  # what the result does not have of its source, e.g. `icc=lost, c2pa=dropped`
     error_code: str | None = None
     error: str | None = None
     completed_at: datetime | None = None

@@ -41,6 +41,21 @@ class Spelling(StrEnum):
     BOTH = "both"  # the vendor's pages disagree, so the request has both names
 
 
+class KeepMetadata(StrEnum):
+    """Says which metadata of its source a result keeps. The orientation and the colours do not count as metadata."""
+
+    ALL = "all"
+    COPYRIGHT = "copyright"  # authors, rights, credit lines and dates
+    NONE = "none"
+
+
+class IccRule(StrEnum):
+    """Says what happens if a result has no colour profile, but its source has one other than sRGB."""
+
+    AUTO = "auto"  # the result stays without a profile, and a note says so
+    KEEP = "keep"  # the result gets the source's profile
+
+
 class SendMode(StrEnum):
     """Says how a plan is sent: as bytes or by a link. In a synchronous mode, the provider answers with the result."""
 

@@ -94,6 +94,17 @@ class ImageFacts:
     width: int
     height: int
     has_alpha: bool = False
+    orientation: int = field(default=1, compare=False)  # 1 to 8: how the stored pixels are turned to be displayed
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """The width and the height of the stored pixels. The orientations 5 to 8 swap them."""
+        return (self.height, self.width) if self.is_sideways else (self.width, self.height)
+
+    @property
+    def is_sideways(self) -> bool:
+        """True if the stored pixels are displayed with a quarter turn."""
+        return self.orientation >= 5
 
 
 @dataclass(frozen=True)

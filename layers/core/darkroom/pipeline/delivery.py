@@ -20,8 +20,17 @@ from darkroom.errors import (
     UnsafeLink,
     UnsupportedFormat,
 )
-from darkroom.model import ANY_FORMAT, RESULT_FORMATS, ImageFacts, ImageFormat, Job, ProcessState, Progress
+from darkroom.model import (
+    ANY_FORMAT,
+    RESULT_FORMATS,
+    ImageFacts,
+    Job,
+    ProcessState,
+    Progress,
+    SourceObject,
+)
 from darkroom.pipeline.foreign_objects import is_foreign
+from darkroom.pipeline.picture_metadata import PictureMetadata
 from darkroom.pipeline.settlement import Settlement
 from darkroom.ports import (
     Clock,
@@ -45,6 +54,7 @@ class Place:
     key: str
     newest: bool  # False = under a versioned key
     standing: StandingObject | None
+    notes: str | None = None  # what the result does not have of its source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,7 @@ class Delivery:
     staging: StagedResults
     ledger: Ledger
     settlement: Settlement
+    picture_metadata: PictureMetadata
     clock: Clock
     retention: Mapping[str, timedelta]  # provider → how long it keeps a result
 
@@ -82,7 +93,9 @@ class Delivery:
             if self.may_still_be_available(job):
                 raise
             return self.fail_as_lost(job, credits, str(silent))
-        completed = self.settlement.complete(job, credits, place.key, superseded=not place.newest)
+        completed = self.settlement.complete(
+            job, credits, place.key, superseded=not place.newest, notes=place.notes or _notes_of(place.standing, job)
+        )
         process = job.require_process()
         if process.staged:  # only now, because before it may have been the only copy that no other job can overwrite
             self.staging.drop(job.job_id, process.process_id)
@@ -155,28 +168,37 @@ class Delivery:
                 place = self._take_place(job, output_keys.key_in_format(base, facts.format), credits)
                 if _is_result_of(place.standing, job):
                     return place
-            headers = self._headers(job, facts.format, credits)
-            self.outputs.write(place.key, link, headers, place.standing)
-        return place
+            source = self._find_source(job)
+            spliced = self.picture_metadata(job, source, link, facts.format)
+            receipt = output_keys.receipt(job, credits, spliced.notes)
+            headers = self._headers(job, source, ResultHeaders(facts.format.content_type, receipt))
+            self.outputs.write(place.key, spliced.link, headers, place.standing)
+        return replace(place, notes=", ".join(spliced.notes) or None)
 
     def _is_staged(self, job: Job) -> bool:
         process = job.require_process()
         return process.staged and self.staging.find(job.handle) == process.process_id
 
-    def _headers(self, job: Job, form: ImageFormat, credits: Decimal) -> ResultHeaders:
-        """Return the receipt, and what the source's owner put beside its bytes. The result is paid for, so that it is published
-        without what cannot be read any more, whatever the reason is."""
-        headers = ResultHeaders(form.content_type, output_keys.receipt(job, credits))
+    def _find_source(self, job: Job) -> SourceObject | None:
+        """Return the version that the job was made from. Return None if it is gone or cannot be read, whatever the reason is."""
         try:
             source = self.sources.find(output_keys.upload_of(job))
-            if source.job_id != job.job_id:
-                return headers  # an unversioned object was overwritten
+        except Exception as error:  # of any type: the SDK has repeated the request already
+            _log_missing(job, error)
+            return None
+        return source if source.job_id == job.job_id else None  # an unversioned object may have been overwritten
+
+    def _headers(self, job: Job, source: SourceObject | None, headers: ResultHeaders) -> ResultHeaders:
+        """Return the receipt, and what the source's owner put beside its bytes. The result is paid for, so that it is published
+        without what cannot be read any more, whatever the reason is."""
+        if source is None:
+            return headers
+        try:
             metadata = output_keys.kept_metadata(headers.receipt, source.metadata)
             headers = replace(headers, metadata=metadata, serving_headers=source.serving_headers)
             return headers if job.require_dispatch().drops_tags else replace(headers, tags=self.sources.tags(source))
         except Exception as error:  # of any type: the SDK has repeated the request already
-            why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
-            log.warning("a result lacks headers or tags of its source", extra={"job_id": job.job_id, "why": why})
+            _log_missing(job, error)
             return headers
 
     def may_still_be_available(self, job: Job) -> bool:
@@ -206,6 +228,16 @@ def _is_result_of(standing: StandingObject | None, job: Job) -> bool:
     """Whether the object is the result of the job's process."""
     receipt = standing.metadata if standing else {}
     return receipt.get(output_keys.RECEIPT_PROCESS) == job.require_process().process_id
+
+
+def _notes_of(standing: StandingObject | None, job: Job) -> str | None:
+    """Return the notes in the receipt of the job's own result."""
+    return standing.metadata.get(output_keys.RECEIPT_NOTES) if standing and _is_result_of(standing, job) else None
+
+
+def _log_missing(job: Job, error: Exception) -> None:
+    why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
+    log.warning("a result lacks headers or tags of its source", extra={"job_id": job.job_id, "why": why})
 
 
 class BrokenResult(ResultNotReady):

@@ -58,10 +58,12 @@ class Settlement:
         ended = self._settle(job, JobStatus.CANCELLED, NOTHING, error_code=code, error=message)
         return Done(self.publish_event(ended))
 
-    def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool) -> Job:
-        """End the job as `COMPLETED` with its result at `output_key`, and remove the report of an earlier failure."""
+    def complete(self, job: Job, credits: Decimal, output_key: str, superseded: bool, notes: str | None) -> Job:
+        """End the job as `COMPLETED` with its result at `output_key`, and remove the report of an earlier failure. `notes` say
+        what the result does not have of its source."""
         self._remove_report(job, superseded)
-        ended = self._settle(job, JobStatus.COMPLETED, credits, output_key=output_key, superseded=superseded)
+        place = {"output_key": output_key, "superseded": superseded}
+        ended = self._settle(job, JobStatus.COMPLETED, credits, **place, result_notes=notes)
         # Remove the report again: an older version of the upload may have failed after the first removal, and written its
         # report before this job was settled.
         self._remove_report(job, superseded)

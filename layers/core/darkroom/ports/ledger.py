@@ -117,6 +117,7 @@ class Ledger(Protocol):
         error: str | None = None,
         output_key: str | None = None,
         superseded: bool = False,
+        result_notes: str | None = None,
     ) -> Job:
         """Write the terminal status and the month's budgets in one transaction. `credits` is the provider's charge; 0 releases
         the reservation.

@@ -9,6 +9,7 @@ from darkroom_local.simulators.framework.fault_kinds import (
     delay_kind,
     late_fetch_kind,
     supported_faults,
+    turning_kinds,
     wrong_size_kind,
 )
 from darkroom_local.simulators.framework.faults import FaultKind
@@ -20,6 +21,7 @@ _REFUSING = {
     "no_funds": FaultKind("the answer is 403, as for an account without credits", OPERATIONS, status=403),
 }
 _OWN = {
+    **turning_kinds(_SUBMIT),
     "failed_job": FaultKind(
         "the generation fails and the answer is `status`; nothing is charged", _SUBMIT, {"status": 500}
     ),

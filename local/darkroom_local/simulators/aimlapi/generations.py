@@ -12,7 +12,7 @@ import math
 import secrets
 import string
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from darkroom_local.simulators.framework.imaging import (
     NotAPicture,
     Recipe,
     ResultFile,
+    Turning,
     read_header,
 )
 from darkroom_local.simulators.framework.input_fetching import NotFetched
@@ -70,6 +71,7 @@ class Misbehaviour:
     fetch_late_seconds: float = 0.0
     log_lag_seconds: float = 0.0
     wrong_size: bool = False
+    turning: Turning = Turning.TURNED
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ class GenerationStore:
         recipe = await self._workers.run_in_thread(partial(recipe_for, request, source))
         if recipe.size_mp > limits.input_mp:
             raise NotAPicture
+        recipe = replace(recipe, turning=generation.misbehaviour.turning)
         file = await self._workers.make_picture(source, recipe, wrong_size=generation.misbehaviour.wrong_size)
         seconds = min(
             LONGEST_SECONDS[request.model],

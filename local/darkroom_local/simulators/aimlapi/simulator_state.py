@@ -130,6 +130,7 @@ def take_misbehaviour(exchange: AimlapiExchange) -> Misbehaviour:
         log_lag_seconds=exchange.fault_seconds("list_lag"),
         problem=_problem_of(exchange),
         wrong_size=exchange.has_fault("wrong_size"),
+        turning=exchange.turning_by_fault(),
     )
 
 

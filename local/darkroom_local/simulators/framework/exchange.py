@@ -16,6 +16,7 @@ from aiohttp import web
 
 from darkroom_local.simulators.framework.fault_kinds import KINDS_AFTER_WORK, RESULT, kinds_before_work
 from darkroom_local.simulators.framework.faults import Fault
+from darkroom_local.simulators.framework.imaging import Turning
 from darkroom_local.simulators.framework.refusals import ConnectionCut, Refusal
 from darkroom_local.simulators.framework.request_journal import Entry
 from darkroom_local.simulators.framework.simulator_state import SimulatorState
@@ -60,6 +61,10 @@ class Exchange(Generic[AnyState]):
         """
         fault = self.take_fault(*meanings)
         return meanings[fault.kind] if fault else otherwise
+
+    def turning_by_fault(self) -> Turning:
+        """Return what becomes of the EXIF orientation of the picture in this request."""
+        return self.choose_by_fault({"turn_ignored": Turning.IGNORED, "turn_kept": Turning.KEPT}, Turning.TURNED)
 
     def presigned_url(self, name: str, expires: int, method: str = "GET") -> str:
         """Return a presigned URL of the result file `name`. The URL has the host to which the request was sent."""

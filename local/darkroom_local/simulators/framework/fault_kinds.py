@@ -39,6 +39,16 @@ def wrong_size_kind(operations: tuple[str, ...]) -> FaultKind:
     return FaultKind("the picture is 16 pixels wider and higher than it should be", operations)
 
 
+def turning_kinds(operations: tuple[str, ...]) -> dict[str, FaultKind]:
+    """Return the kinds for a vendor that does not turn the pixels by the EXIF orientation. See `Turning`."""
+    return {
+        "turn_ignored": FaultKind("the pixels are not turned by the EXIF orientation, and the tag is lost", operations),
+        "turn_kept": FaultKind(
+            "the pixels are not turned by the EXIF orientation, and the picture keeps the tag", operations
+        ),
+    }
+
+
 def refusing_kinds(operations: tuple[str, ...]) -> dict[str, FaultKind]:
     """Return the kinds that strike before any work is done."""
     return {

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from PIL import Image, ImageFilter, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
@@ -46,6 +47,14 @@ class NoArea(Exception):
     """The picture's header says that it is zero pixels wide or high."""
 
 
+class Turning(StrEnum):
+    """Says what becomes of a picture's EXIF orientation."""
+
+    TURNED = "turned"  # the pixels are turned, and the result has no tag
+    IGNORED = "ignored"  # the pixels stay as stored, and the result has no tag
+    KEPT = "kept"  # the pixels stay as stored, and the result has the tag
+
+
 @dataclass(frozen=True)
 class PictureHeader:
     """The format and the size from a picture's header. Width and height are as displayed, with the EXIF orientation applied."""
@@ -65,6 +74,7 @@ class Recipe:
     crop_to_fill: bool
     sharpen: float
     denoise: float
+    turning: Turning = Turning.TURNED
 
     @property
     def size_mp(self) -> float:
@@ -102,16 +112,23 @@ def read_header(path: Path) -> PictureHeader:
 
 
 def make_result(source: Path, target: Path, recipe: Recipe) -> ResultFile:
-    """Make the picture that the recipe describes, and write it to `target`. The work blocks, so run it in a thread."""
+    """Make the picture that the recipe describes, and write it to `target`. The work blocks, so run it in a thread.
+
+    The recipe's width and height are as displayed. They are swapped if the pixels stay stored with a quarter turn.
+    """
     with source.open("rb") as file:
         image = _open(file, _format_of(file.read(64)))
-        picture = _plain_mode(ImageOps.exif_transpose(image))
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        is_turned = recipe.turning is Turning.TURNED
+        picture = _plain_mode(ImageOps.exif_transpose(image) if is_turned else image)
+    if not is_turned and orientation in _SIDEWAYS:
+        recipe = replace(recipe, width=recipe.height, height=recipe.width)
     picture = _resized(picture, recipe)
     picture = _denoised(picture, recipe.denoise)
     if recipe.sharpen > 0:
         percent = round(200 * recipe.sharpen)
         picture = picture.filter(ImageFilter.UnsharpMask(radius=2, percent=percent, threshold=2))
-    _save(picture, target, recipe.format)
+    _save(picture, target, recipe.format, orientation if recipe.turning is Turning.KEPT else None)
     digest = hashlib.md5(usedforsecurity=False)
     with target.open("rb") as file:
         while block := file.read(1 << 20):
@@ -205,14 +222,19 @@ def _denoised(image: Image.Image, amount: float) -> Image.Image:
     return Image.blend(image, image.filter(ImageFilter.MedianFilter(3)), min(1.0, amount))
 
 
-def _save(image: Image.Image, target: Path, name: str) -> None:
+def _save(image: Image.Image, target: Path, name: str, orientation: int | None) -> None:
+    """Write the picture. With `orientation`, its EXIF has this tag alone."""
+    options: dict[str, Any] = {}
+    if orientation is not None:
+        options["exif"] = Image.Exif()
+        options["exif"][_ORIENTATION_TAG] = orientation
     if name == "jpeg":
         if image.mode == "RGBA":
             flat = Image.new("RGB", image.size, "white")
             flat.paste(image, mask=image.getchannel("A"))
             image = flat
-        image.save(target, "JPEG", quality=_JPEG_QUALITY)
+        image.save(target, "JPEG", quality=_JPEG_QUALITY, **options)
     elif name == "png":
-        image.save(target, "PNG", compress_level=1)
+        image.save(target, "PNG", compress_level=1, **options)
     else:
-        image.save(target, "TIFF", compression="tiff_lzw")
+        image.save(target, "TIFF", compression="tiff_lzw", **options)

@@ -10,6 +10,7 @@ from darkroom_local.simulators.framework.fault_kinds import (
     delay_kind,
     late_fetch_kind,
     supported_faults,
+    turning_kinds,
     wrong_size_kind,
 )
 from darkroom_local.simulators.framework.faults import FaultKind
@@ -20,6 +21,7 @@ _JOBS = ("submit", "edit")
 _ROWS = ("list", "history", "status")
 
 _OWN = {
+    **turning_kinds(_JOBS),
     "failed_job": FaultKind("the generation fails at its end; nothing is charged", _JOBS),
     "cancelled_job": FaultKind("the generation ends as cancelled although nobody cancelled it", _SUBMIT),
     "late_job": delay_kind("the generation ends `seconds` later than it should", _JOBS),

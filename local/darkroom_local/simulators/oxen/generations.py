@@ -11,13 +11,13 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 from darkroom_local.simulators.framework.account import Account
-from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, ResultFile
+from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, ResultFile, Turning
 from darkroom_local.simulators.framework.input_fetching import NotFetched
 from darkroom_local.simulators.framework.job_workers import JobWorkers, find_by_file_name, sleep_until
 from darkroom_local.simulators.oxen.input_pictures import recipe_for
@@ -65,6 +65,7 @@ class Misbehaviour:
     fetch_late_seconds: float = 0.0
     list_lag_seconds: float = 0.0
     wrong_size: bool = False
+    turning: Turning = Turning.TURNED
     unknown_status: bool = False
 
 
@@ -164,6 +165,7 @@ class JobStore:
                 f"The output would have {recipe.size_mp:.1f} megapixels; the limit is {self._limits.output_mp:g}"
             )
         try:
+            recipe = replace(recipe, turning=job.misbehaviour.turning)
             file = await self._workers.make_picture(source, recipe, wrong_size=job.misbehaviour.wrong_size)
         except DECODE_ERRORS as error:
             raise UnusableInput("The image could not be decoded") from error

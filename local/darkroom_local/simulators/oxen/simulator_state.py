@@ -132,5 +132,6 @@ def take_misbehaviour(exchange: OxenExchange) -> Misbehaviour:
         fetch_late_seconds=exchange.fault_seconds("fetch_late"),
         list_lag_seconds=exchange.fault_seconds("list_lag"),
         wrong_size=exchange.has_fault("wrong_size"),
+        turning=exchange.turning_by_fault(),
         unknown_status=exchange.has_fault("unknown_status"),
     )

@@ -5,7 +5,7 @@ This module only describes the kinds. The routes and the jobs carry them out.
 
 from __future__ import annotations
 
-from darkroom_local.simulators.framework.fault_kinds import delay_kind, supported_faults
+from darkroom_local.simulators.framework.fault_kinds import delay_kind, supported_faults, turning_kinds
 from darkroom_local.simulators.framework.faults import FaultKind
 
 OPERATIONS = (
@@ -26,6 +26,7 @@ _REFUSING = {
     "topping_up": FaultKind("the answer is 425", OPERATIONS, status=425),
 }
 _OWN = {
+    **turning_kinds(("submit",)),
     "eta_early": FaultKind(
         "the announced end (eta) is one second from now; the job ends `late_seconds` later than it should",
         ("submit",),

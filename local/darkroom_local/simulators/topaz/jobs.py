@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from darkroom_local.simulators.framework.account import Account
-from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, NotAPicture, ResultFile
+from darkroom_local.simulators.framework.imaging import DECODE_ERRORS, NotAPicture, ResultFile, Turning
 from darkroom_local.simulators.framework.job_workers import JobWorkers, sleep_until
 from darkroom_local.simulators.topaz.form_reader import Upload
 from darkroom_local.simulators.topaz.pictures import is_retouched, make_picture, strengths
@@ -50,6 +50,7 @@ class Misbehaviour:
     late_seconds: float | None = None
     ending: str = "Completed"
     wrong_size: bool = False
+    turning: Turning = Turning.TURNED
     unknown_status: bool = False
     list_lag_seconds: float = 0.0
 
@@ -243,7 +244,7 @@ class JobStore:
     async def _work(self, job: Job) -> ResultFile | None:
         """Return the finished picture, or None if the upload is broken."""
         target = self._workers.directory / job.result_name
-        make = partial(make_picture, job.upload.path, target, job.request)
+        make = partial(make_picture, job.upload.path, target, job.request, job.misbehaviour.turning)
         try:
             return await self._workers.run_in_thread(make)
         except (NotAPicture, *DECODE_ERRORS):

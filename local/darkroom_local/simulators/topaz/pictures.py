@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageOps, ImageStat
 from PIL.PngImagePlugin import PngImageFile
 
-from darkroom_local.simulators.framework.imaging import Recipe, ResultFile, make_result
+from darkroom_local.simulators.framework.imaging import Recipe, ResultFile, Turning, make_result
 from darkroom_local.simulators.topaz.request_checks import CheckedFields, PricedRequest, Value
 
 _SUPER_FOCUS = 0.5
@@ -49,11 +49,11 @@ def is_retouched(checked_fields: CheckedFields) -> bool:
     return checked_fields.endpoint.name in _RETOUCHES
 
 
-def make_picture(source: Path, target: Path, request: PricedRequest) -> ResultFile:
-    """Make the picture that the request asks for, and write it to `target`."""
+def make_picture(source: Path, target: Path, request: PricedRequest, turning: Turning = Turning.TURNED) -> ResultFile:
+    """Make the picture that the request asks for, and write it to `target`. Retouched pictures are always turned."""
     recipe = _recipe_of(request)
     if not is_retouched(request.checked_fields):
-        return make_result(source, target, recipe)
+        return make_result(source, target, replace(recipe, turning=turning))
     plain = target.with_suffix(".plain.png")
     try:
         make_result(source, plain, replace(recipe, format="png"))

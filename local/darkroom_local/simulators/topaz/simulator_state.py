@@ -81,5 +81,6 @@ def take_misbehaviour(exchange: TopazExchange) -> Misbehaviour:
         list_lag_seconds=exchange.fault_seconds("list_lag"),
         ending=exchange.choose_by_fault({"failed_job": "Failed", "cancelled_job": "Cancelled"}, "Completed"),
         wrong_size=exchange.has_fault("wrong_size"),
+        turning=exchange.turning_by_fault(),
         unknown_status=exchange.has_fault("unknown_status"),
     )

@@ -9,6 +9,7 @@ from darkroom_local.simulators.framework.fault_kinds import (
     delay_kind,
     late_fetch_kind,
     supported_faults,
+    turning_kinds,
     wrong_size_kind,
 )
 from darkroom_local.simulators.framework.faults import FaultKind
@@ -17,6 +18,7 @@ OPERATIONS = ("submit", "status", "list", "result")
 _SUBMIT = ("submit",)
 
 _OWN = {
+    **turning_kinds(_SUBMIT),
     "failed_job": FaultKind("the generation ends as Error; nothing is charged", _SUBMIT),
     "failed_word": FaultKind("the generation ends as Failed instead of Error; nothing is charged", _SUBMIT),
     "late_job": delay_kind("the generation ends `seconds` later than it should", _SUBMIT),

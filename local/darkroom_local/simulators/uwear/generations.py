@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from darkroom_local.simulators.framework.imaging import (
     NotAPicture,
     Recipe,
     ResultFile,
+    Turning,
     read_header,
 )
 from darkroom_local.simulators.framework.input_fetching import NotFetched
@@ -62,6 +63,7 @@ class Misbehaviour:
     fetch_late_seconds: float = 0.0
     list_lag_seconds: float = 0.0
     wrong_size: bool = False
+    turning: Turning = Turning.TURNED
     unknown_status: bool = False
     result_second: bool = False
 
@@ -158,6 +160,7 @@ class GenerationStore:
         recipe = await self._workers.run_in_thread(partial(recipe_for, generation.request, source))
         if recipe.size_mp > self._limits.output_mp:
             raise NotAPicture
+        recipe = replace(recipe, turning=generation.misbehaviour.turning)
         file = await self._workers.make_picture(source, recipe, wrong_size=generation.misbehaviour.wrong_size)
         seconds = min(LONGEST_SECONDS, SHORTEST_SECONDS + SECONDS_PER_OUTPUT_MP * recipe.size_mp)
         await sleep_until(generation.created + seconds / self._limits.speed + generation.misbehaviour.late_seconds)

@@ -91,6 +91,7 @@ def take_misbehaviour(exchange: UwearExchange) -> Misbehaviour:
         list_lag_seconds=exchange.fault_seconds("list_lag"),
         ending=exchange.choose_by_fault({"failed_job": ERROR, "failed_word": SEEN_FAILED}, DONE),
         wrong_size=exchange.has_fault("wrong_size"),
+        turning=exchange.turning_by_fault(),
         unknown_status=exchange.has_fault("unknown_status"),
         result_second=exchange.has_fault("result_second"),
     )
