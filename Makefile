@@ -83,7 +83,7 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 docs: $(INSTALLED) ## write docs/models.md from the catalogs
 	$(BIN)/python -m darkroom_cli.models_page docs/models.md
 
-smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and process an upload
+smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and update a stack at work
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
 
 soak: install ## run the tests that take half an hour: 10,000 schedules, killed workers, large pictures

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
-from darkroom.model import Limits, Spelling
+from darkroom.model import LedgerOwner, Limits, Spelling
 
 # A number of the ledger has at most 38 digits. The product of a price and an amount has up to the sum of their digits.
 MAX_DIGITS = 18
@@ -30,6 +30,16 @@ class Configuration:
         if value is None:
             raise BadConfiguration(f"the function has no environment variable {name}; deploy the template again")
         return value
+
+    @property
+    def stack(self) -> LedgerOwner:
+        """This stack, as the owner of its ledger."""
+        return LedgerOwner(self.text("STACK_NAME"), self.text("INPUT_BUCKET"))
+
+    @property
+    def ledger_is_given(self) -> bool:
+        """Whether the stack parameter LedgerTableName names an existing ledger."""
+        return self.text("LEDGER_IS_GIVEN", "false") == "true"
 
     @property
     def provider(self) -> str:

@@ -266,6 +266,11 @@ class LedgerBusy(DarkroomError):
     have been made even so. So the caller must read the row."""
 
 
+class LedgerNotOwned(DarkroomError):
+    """The ledger belongs to another stack, or it names no owner. Nothing was read or written. The message says what a person must
+    do. Until then, uploads wait."""
+
+
 class Inapplicable(DarkroomError):
     """An operator's command does not fit the job's status. The message names the command that does."""
 

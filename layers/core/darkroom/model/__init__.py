@@ -20,6 +20,7 @@ from darkroom.model.jobs import (
     Reservation,
     WarningMetric,
 )
+from darkroom.model.ledger_owner import LedgerOwner
 from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
 from darkroom.model.provider_processes import (
@@ -68,6 +69,7 @@ __all__ = [
     "JobDue",
     "JobGroup",
     "JobStatus",
+    "LedgerOwner",
     "Limits",
     "LostAnswer",
     "Plan",

@@ -249,6 +249,7 @@ class Alarm(StrEnum):
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
     STORAGE_REFUSED = "StorageRefused"
+    LEDGER_NOT_OWNED = "LedgerNotOwned"
 
 
 class WarningMetric(StrEnum):

@@ -19,7 +19,7 @@ from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, StorageChecks, SweepQueries
+from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, LedgerOwnership, Provider, StorageChecks, SweepQueries
 from darkroom.retry_schedule import next_look_at
 
 BATCH = 100  # the most jobs of one kind that one sweep handles, and the most that one query reads
@@ -46,6 +46,7 @@ class SweepFailed(RuntimeError):
 class Sweep:
     """Runs the steps of one sweep. Repeat safe, also if two sweeps run at the same time."""
 
+    ownership: LedgerOwnership
     queries: SweepQueries
     circuits: Circuits
     storage_checks: StorageChecks
@@ -60,7 +61,14 @@ class Sweep:
     clock: Clock
 
     def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
-        """Run all steps. Return step → number of items that it handled, without steps that found nothing. Raises SweepFailed."""
+        """Run all steps. Return step → number of items that it handled, without steps that found nothing. Raises SweepFailed.
+
+        If the ledger belongs to another stack, only the alarm is raised.
+        """
+        foreign = self.ownership.refusal()
+        if foreign is not None:
+            self.alerts.call(Alarm.LEDGER_NOT_OWNED, foreign)
+            return {}
         stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
         waiting: set[str] = set()  # the providers that jobs were seen to wait for
         circuit = cache(self.circuits.get)  # each circuit is read once in a sweep
