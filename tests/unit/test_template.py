@@ -39,6 +39,7 @@ DEFAULTS: dict[str, str | int] = {
     "InputPrefix": "",
     "InputSuffixes": "",
     "KmsKeyArns": "",
+    "RetainJobsDays": "0",
     "LogRetentionDays": 30,
     "AlarmEmail": "",
 }
@@ -103,6 +104,8 @@ def test_a_default_passes_its_own_pattern(name: str) -> None:
         ("InputSuffixes", ",".join(f".{n}" for n in range(10)), ",".join(f".{n}" for n in range(11))),
         ("InputPrefix", "été 2026/", "in*/"),
         ("KmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/0b1c-2d", "alias/mine"),
+        ("RetainJobsDays", "90", "89"),
+        ("RetainJobsDays", "0", "30"),
         ("LedgerTableName", "darkroom-LedgerTable-1ABC", "my table"),
         ("AlarmEmail", "ops@example.com", "ops"),
     ],

@@ -107,14 +107,14 @@ class Adapters:
         """The adapter through which workers write the ledger."""
         from darkroom.aws.ledger import DynamoLedger
 
-        return DynamoLedger(self.ledger_table, self.limits)
+        return DynamoLedger(self.ledger_table, self.limits, self.configuration.retain_jobs)
 
     @cached_property
     def operator_ledger(self) -> ports.OperatorLedger:
         """The adapter through which operators change the ledger."""
         from darkroom.aws.operator_ledger import DynamoOperatorLedger
 
-        return DynamoOperatorLedger(self.ledger_table)
+        return DynamoOperatorLedger(self.ledger_table, self.configuration.retain_jobs)
 
     @cached_property
     def sweep_queries(self) -> ports.SweepQueries:

@@ -271,6 +271,10 @@ class LedgerNotOwned(DarkroomError):
     do. Until then, uploads wait."""
 
 
+class JobExpired(DarkroomError):
+    """The upload's job has ended, and its row has expired. Nothing may be sent or paid for it again."""
+
+
 class Inapplicable(DarkroomError):
     """An operator's command does not fit the job's status. The message names the command that does."""
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from darkroom.aws import budgets, items, output_claims, process_claims
+from darkroom.aws import budgets, items, output_claims, process_claims, retention
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import (
     AT_THE_PROVIDER,
@@ -34,7 +34,7 @@ from darkroom.aws.job_transitions import (
     present,
 )
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
-from darkroom.errors import LostClaim, OutputBusy
+from darkroom.errors import JobExpired, LostClaim, OutputBusy
 from darkroom.model import (
     ANY_FORMAT,
     TERMINAL,
@@ -54,8 +54,6 @@ from darkroom.retry_schedule import next_look_at
 from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
-# The TTL of `SKIPPED` rows. Of all jobs, only these rows have a TTL, because nothing was spent on them.
-SKIPPED_KEPT = timedelta(days=90)
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
 # What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
 OF_WORK = (
@@ -66,10 +64,11 @@ OF_WORK = (
 
 @dataclass(frozen=True)
 class DynamoLedger:
-    """Keeps the ledger in one table; implements `ports.Ledger`."""
+    """Keeps the ledger in one table; implements `ports.Ledger`. `kept` is the retention of jobs, None = for ever."""
 
     table: LedgerTable
     limits: Limits
+    kept: timedelta | None = None
 
     def get(self, job_id: str) -> Job | None:
         """Return the job by a consistent read, or None if there is none."""
@@ -77,7 +76,10 @@ class DynamoLedger:
         return items.job_of(item) if item else None
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
-        """Create the job, or take over a `CLAIMED` one that is due and whose lease is over."""
+        """Create the job, or take over a `CLAIMED` one that is due and whose lease is over. Raises JobExpired."""
+        is_old = retention.may_have_expired(source, now)
+        if is_old and self.table.read(retention.ended_key(source.job_id)) and not self.get(source.job_id):
+            raise JobExpired("this upload's job ended and its row has expired; upload the object again to run it")
         job = Job(
             job_id=source.job_id,
             run=1,
@@ -306,15 +308,15 @@ class DynamoLedger:
         )
         if job.reservation:
             changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
-        if status is JobStatus.SKIPPED:
-            changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
+        ttl, stays = retention.at_the_end(job, status, now, self.kept)
+        changes |= ttl
         stale = {"error", "error_code"} - changes.keys()
         gone = [*OF_WORK, *sorted(stale)]
         word, due_at = after_settling(job, status, now)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         is_in_place = status is JobStatus.COMPLETED and not superseded
         in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if is_in_place else []
-        self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
+        self._with_budgets(step, [*budgets.settlements(job, credits), *in_place], stays)
         return self._reread(job)
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
@@ -355,9 +357,9 @@ class DynamoLedger:
         except ConditionFailed:
             raise LostClaim("another run, attempt or status: the job moved on") from None
 
-    def _with_budgets(self, step: Write, money: list[Write]) -> None:
+    def _with_budgets(self, step: Write, money: list[Write], more: Sequence[Write] = ()) -> None:
         try:
-            self.table.transact([step, *money])
+            self.table.transact([step, *money, *more])
         except ConditionFailed as failed:
             if failed.index > 0:
                 budgets.explain(money[failed.index - 1], failed.item)

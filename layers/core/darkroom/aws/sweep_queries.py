@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom.aws import items
+from darkroom.aws import items, retention
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import FROM_STATUS, SAME_ATTEMPT, SAME_RUN, STILL_DUE, placed
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
@@ -63,9 +63,11 @@ class DynamoSweepQueries:
             return
 
     def find_without_job(self, job_ids: Sequence[str]) -> set[str]:
-        """Return those of `job_ids` (at most 100) that have no row."""
+        """Return those of `job_ids` (at most 100) that have no row. A job whose row has expired has still the row that stays."""
         found = self.table.rows([items.job_key(job_id) for job_id in job_ids])
-        return set(job_ids) - {items.text(item, "job_id") for item in found}
+        missing = sorted(set(job_ids) - {items.text(item, "job_id") for item in found})
+        ended = self.table.rows([retention.ended_key(job_id) for job_id in missing]) if missing else []
+        return {*missing} - {(items.text(item, "pk") or "").removeprefix("JOB#") for item in ended}
 
     def take_turn(self, task: str, now: datetime, every: timedelta) -> bool:
         """Return whether the task is due. If it is, this caller takes it. The row is read first, because a write costs the same

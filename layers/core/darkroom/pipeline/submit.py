@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import output_keys
-from darkroom.errors import ClaimHeld, LedgerBusy, LedgerNotOwned, LostClaim, SourceDenied, SourceGone
+from darkroom.errors import ClaimHeld, JobExpired, LedgerBusy, LedgerNotOwned, LostClaim, SourceDenied, SourceGone
 from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.in_doubt_lookup import InDoubt
@@ -84,7 +84,10 @@ class Submit:
                 return Ignored(str(gone))
             source, lost = missing, gone
         now = self.clock()
-        claim = self.ledger.claim(source, now, receive.invocation_ends + LEASE_MARGIN, now + self.deadline)
+        try:
+            claim = self.ledger.claim(source, now, receive.invocation_ends + LEASE_MARGIN, now + self.deadline)
+        except JobExpired as expired:
+            return Ignored(str(expired))
         if not claim.owned:
             return self._resume(claim.job, receive)
         return self._end_or_dispatch(claim.job, lambda: _found(source, lost))
