@@ -20,6 +20,7 @@ from darkroom.model import TERMINAL, Job, JobDue, JobStatus, LedgerOwner, Limits
 from darkroom.pipeline.account_reconciliation import Reconcile
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
+from darkroom.providers.registry import FORGETTING
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.messaging import Bus, Executions, PresignedUrls, Queue, RecordedAlerts
 from tests.fakes.simple_provider import SimpleProvider
@@ -100,7 +101,7 @@ class ApplicationUnderTest:
 
     def make_ledger(self, client: Any) -> DynamoLedger:
         """Return a ledger that uses `client`, for example a client whose calls fail."""
-        return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits)
+        return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits, forgetting=FORGETTING)
 
     def make_ownership(self, stack: str = "darkroom", *, is_given: bool = False) -> DynamoLedgerOwnership:
         """Return what a new process of the stack knows about the ledger's owner."""

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.clients import LazyClient, Session
-from darkroom.providers.registry import ADAPTERS, LazyMapping, build
+from darkroom.providers.registry import ADAPTERS, FORGETTING, LazyMapping, build
 
 if TYPE_CHECKING:
     import ssl
@@ -107,7 +107,7 @@ class Adapters:
         """The adapter through which workers write the ledger."""
         from darkroom.aws.ledger import DynamoLedger
 
-        return DynamoLedger(self.ledger_table, self.limits, self.configuration.retain_jobs)
+        return DynamoLedger(self.ledger_table, self.limits, self.configuration.retain_jobs, FORGETTING)
 
     @cached_property
     def operator_ledger(self) -> ports.OperatorLedger:

@@ -85,20 +85,26 @@ def placed(write: Write, word: str | None, due_at: datetime | None, **more: obje
     return replace(write, set={**write.set, **more, "open_status": word, "due_at": due_at})
 
 
-def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | None, datetime | None]:
+def after_settling(
+    job: Job, status: JobStatus, now: datetime, forgetting: Collection[str]
+) -> tuple[str | None, datetime | None]:
     """Return the word and the time under which the index lists a terminal job. It is listed until its event is sent, and then
     until its process is removed from the provider's list."""
     if status in queue_messages.DETAIL_TYPES:
         return UNPUBLISHED, now + PUBLISHING_GRACE
-    return after_publishing(job, now)
+    return after_publishing(job, now, forgetting)
 
 
-def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | None]:
+def after_publishing(job: Job, now: datetime, forgetting: Collection[str]) -> tuple[str | None, datetime | None]:
     """Return the word and the time for a job whose event was sent. It stays in the index if it is in doubt, or if the provider
-    lists its process."""
+    lists its process and is one of `forgetting`, which can remove it from the list."""
     if job.status is JobStatus.IN_DOUBT:
         return JobStatus.IN_DOUBT, job.due_at
-    return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process else (None, None)
+    return (
+        (LISTED, (job.completed_at or now) + LISTED_KEPT)
+        if job.process and job.provider in forgetting
+        else (None, None)
+    )
 
 
 def present(**changes: object) -> dict[str, object]:

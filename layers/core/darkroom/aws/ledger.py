@@ -64,11 +64,12 @@ OF_WORK = (
 
 @dataclass(frozen=True)
 class DynamoLedger:
-    """Keeps the ledger in one table; implements `ports.Ledger`. `kept` is the retention of jobs, None = for ever."""
+    """Keeps the ledger in one table; implements `ports.Ledger`."""
 
     table: LedgerTable
     limits: Limits
-    kept: timedelta | None = None
+    kept: timedelta | None = None  # the retention of ended jobs, None = for ever
+    forgetting: Collection[str] = ()  # the providers that can remove a process from their list
 
     def get(self, job_id: str) -> Job | None:
         """Return the job by a consistent read, or None if there is none."""
@@ -312,7 +313,7 @@ class DynamoLedger:
         changes |= ttl
         stale = {"error", "error_code"} - changes.keys()
         gone = [*OF_WORK, *sorted(stale)]
-        word, due_at = after_settling(job, status, now)
+        word, due_at = after_settling(job, status, now, self.forgetting)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         is_in_place = status is JobStatus.COMPLETED and not superseded
         in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if is_in_place else []
@@ -326,7 +327,7 @@ class DynamoLedger:
 
     def mark_published(self, job: Job, now: datetime) -> None:
         """Mark the event as sent. If a rerun has begun since then, nothing is written."""
-        word, due_at = after_publishing(job, now)
+        word, due_at = after_publishing(job, now, self.forgetting)
         mark = Write(
             key=items.job_key(job.job_id),
             set={"published_at": now},
