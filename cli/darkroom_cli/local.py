@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from darkroom_cli import local_words
+from darkroom_cli.error_handling import visible
 from darkroom_cli.local_errors import reported
 from darkroom_cli.optional_packages import local_extras
 
@@ -64,12 +66,20 @@ def run(
     fault: Faults = None,
     again: Annotated[bool, typer.Option("--again", help="Also enhance pictures that have a result in --out.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for consent before a paid API is used.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Then wait for new pictures until Ctrl-C. A picture is sent once its file stopped growing."
+        ),
+    ] = False,
 ) -> None:
     """Enhance every picture in FOLDER that has no result in --out yet. The exit code is 1 if a picture has no result."""
     with local_extras("local run"):
         from darkroom_cli.local_run import Request, run_folder
     with reported():
-        request = Request(folder, out, settings or [], parameter or [], _api_key(), speed, fault or [], again, yes)
+        request = Request(
+            folder, out, settings or [], parameter or [], _api_key(), speed, fault or [], again, yes, watch
+        )
         raise typer.Exit(run_folder(request))
 
 
@@ -81,12 +91,12 @@ def demo(
     speed: Speed = 10.0,
 ) -> None:
     """Draw sample pictures and enhance them with every provider. One picture has a typo in its tag and is refused."""
+    typer.echo(f"Starting the embedded cloud with {local_words.providers(_api_key())} …")
     with local_extras("local demo"):
         from darkroom_local import progress_display
         from darkroom_local.demo import demo as run_demo
         from darkroom_local.local_stack import local_stack
     console = progress_display.console()
-    console.print("Starting the embedded cloud and deploying template.yaml …")
     with reported(), local_stack(topaz_api_key=_api_key(), speed=speed) as stack:
         as_meant = run_demo(stack, out, console)
     raise typer.Exit(0 if as_meant else 1)
@@ -96,14 +106,21 @@ def demo(
 def up(parameter: Parameters = None, speed: Speed = 10.0, fault: Faults = None, state: State = None) -> None:
     """Start a stack that runs until `down`, and print how to reach it. If the stack already runs, only print."""
     with local_extras("local up"):
-        from darkroom_local import background_stack, folder_uploads, option_checks
+        from darkroom_local import background_stack, folder_uploads, option_checks, simulator_processes
     with reported():
         chosen = folder_uploads.parse_parameters(parameter or [])
         option_checks.check_parameters(chosen)
+        option_checks.check_faults(simulator_processes.faults_by_vendor(fault or []))
+        if background_stack.standing_stack(_state(state)) is None:
+            typer.echo(f"# starting the embedded cloud with {local_words.providers(_api_key())} …")
         stands = background_stack.up(
             _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
         )
     typer.echo("# started" if stands.started else "# already running")
+    for line in stands.differs:
+        typer.echo(f"# with another {visible(line)}", err=True)
+    if stands.differs:
+        typer.echo("# To change that: darkroom local down, and then this command again.", err=True)
     for name, value in stands.stack.outputs.items():
         typer.echo(f"# {name}: {value}")
     for vendor, url in stands.stack.simulator_urls.items():

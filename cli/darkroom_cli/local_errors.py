@@ -21,11 +21,13 @@ def reported() -> Iterator[None]:
     """
     from darkroom_local.progress_display import visible
 
-    wrong, failed = _expected()
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         yield
-    except (*wrong, *failed) as error:
+    except Exception as error:
+        wrong, failed = _expected()
+        if not isinstance(error, (*wrong, *failed)):
+            raise
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
         _echo_notes(error)
@@ -46,20 +48,29 @@ def _expected() -> tuple[Errors, Errors]:
 
     The optional packages must be installed.
     """
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom_local.child_processes import ChildFailed
     from darkroom_local.credits_csv import Unwritable
     from darkroom_local.folder_run import Stalled
-    from darkroom_local.folder_state import AccountInUse
+    from darkroom_local.folder_state import AccountInUse, AccountUnwritable
     from darkroom_local.folder_uploads import UnusableSetting
     from darkroom_local.provider_choice import NotServed
     from darkroom_local.simulator_processes import UnknownVendor
     from darkroom_local.stack_deployment import DeploymentFailed
 
     wrong = (NotServed, UnknownVendor, UnusableSetting)
-    # A BotoCoreError means that the embedded cloud no longer answers.
-    return wrong, (AccountInUse, BotoCoreError, ChildFailed, DeploymentFailed, Stalled, Unwritable)
+    # A BotoCoreError means that the embedded cloud no longer answers, a ClientError that it refuses a call.
+    return wrong, (
+        AccountInUse,
+        AccountUnwritable,
+        BotoCoreError,
+        ClientError,
+        ChildFailed,
+        DeploymentFailed,
+        Stalled,
+        Unwritable,
+    )
 
 
 def _echo_notes(error: BaseException) -> None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from darkroom_cli import local_words
 from darkroom_local import (
     file_screening,
     folder_state,
     folder_uploads,
+    hot_folder,
     leaving,
     left_out,
     option_checks,
     price_estimate,
     progress_display,
+    simulator_processes,
 )
 from darkroom_local.file_screening import Screened
-from darkroom_local.folder_run import close, run_over
+from darkroom_local.folder_run import Arrival, close, run_over, watch
 from darkroom_local.folder_state import FolderAccount
-from darkroom_local.folder_uploads import Item
+from darkroom_local.folder_uploads import Item, UnusableSetting
 from darkroom_local.local_stack import local_stack
 from darkroom_local.provider_choice import Cast, cast
 
@@ -40,6 +44,7 @@ class Request:
     faults: Sequence[str]
     again: bool
     yes: bool
+    watch: bool = False
 
 
 def run_folder(request: Request) -> int:
@@ -57,28 +62,61 @@ def run_folder(request: Request) -> int:
     files = file_screening.screen(items, request.out, real, request.again, paid)
     if files.done_before:
         typer.echo(f"{len(files.done_before)} skipped: done before")
-    if not files.to_do and not files.unusable:
+    if not files.to_do and not files.unusable and not request.watch:
         return 0
     to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
     rows = folder_state.rows(request.out)
-    _agree_to_pay(price_estimate.question(to_pay, parameters, who.providers, rows), request.yes)
+    question = [price_estimate.question(to_pay, parameters, who.providers, rows)]
+    if submitted := sum(item.key in paid for item in to_pay):
+        question.append(f"An earlier run submitted {submitted} of them. What has not changed since is not paid again.")
+    if request.watch and real:
+        question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
+    _agree_to_pay("\n".join(filter(None, question)), request.yes)
     with folder_state.opened(request.out, who.simulated, is_real=bool(real)) as account:
+        if request.watch:
+            return _run(request, parameters, account, _arrivals(request, parameters, account, real, paid))
         # The files are checked once more, because another run may have ended since the first check.
         files = file_screening.screen(account.in_order(items), request.out, real, request.again, paid)
         return _run(request, parameters, account, files)
 
 
+def _arrivals(
+    request: Request, parameters: Mapping[str, str], account: FolderAccount, real: set[str], paid: set[str]
+) -> Iterator[Arrival]:
+    """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
+    settings = folder_uploads.parse_settings(request.settings, parameters)
+    find = partial(file_screening.found, request.folder, request.out, settings, parameters)
+    for ready in hot_folder.arrivals(find):
+        files = file_screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
+        yield from files.unusable
+        yield from files.to_do
+        yield None
+
+
 def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, list[Item]]:
     """Return the providers that are used, and the pictures. Raises UnusableSetting or NotServed if the options are wrong."""
+    if request.watch and request.again:
+        raise UnusableSetting("--watch and --again do not go together. Run --again first, and then --watch.")
     option_checks.check_parameters(parameters)
+    option_checks.check_for_a_run(parameters)
+    option_checks.check_faults(simulator_processes.faults_by_vendor(request.faults))
     settings = folder_uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)
     option_checks.check_settings(settings, parameters, who.providers)
-    return who, file_screening.pictures(request.folder, request.out, settings, parameters)
+    typer.echo(
+        f"Looking at {progress_display.visible(request.folder)} …"
+    )  # at once: to read 40,000 headers takes a while
+    return who, file_screening.pictures(request.folder, request.out, settings, parameters, request.watch)
 
 
-def _run(request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened) -> int:
+def _run(
+    request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened | Iterator[Arrival]
+) -> int:
+    if request.watch:
+        typer.echo("Waiting for new pictures too. Press Ctrl-C to end.")
+    if not request.key:  # with one, the question says so
+        typer.echo(f"Starting {local_words.providers(None)} …")
     console = progress_display.console()
     stack = local_stack(
         topaz_api_key=request.key,
@@ -89,11 +127,14 @@ def _run(request: Request, parameters: Mapping[str, str], account: FolderAccount
     )
     with leaving.heeded() as is_leaving:
         show = progress_display.progress(console)
-        outcomes = run_over(stack, files, request.out, show, request.again, is_leaving)
+        if isinstance(files, Screened):
+            outcomes = run_over(stack, files, request.out, show, request.again, is_leaving)
+        else:
+            outcomes = watch(stack, files, request.out, show, is_leaving)
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
-    if is_leaving():
+    if is_leaving() and not request.watch:  # which ends so
         return is_leaving.exit_code
     return 1 if failed else 0
 

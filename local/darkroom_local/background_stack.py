@@ -8,6 +8,7 @@ so a process is ended only if its command line shows that it belongs to the stac
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -27,10 +28,12 @@ _NOTE, _WORK = "stack.json", "darkroom-stack"
 
 @dataclass(frozen=True)
 class Standing:
-    """The stack of a state folder. `started` is true if this call started the stack."""
+    """The stack of a state folder. `started` is true if this call started the stack. Otherwise `differs` has a line for each
+    option that the running stack has not."""
 
     stack: LocalStack
     started: bool
+    differs: tuple[str, ...] = ()
 
 
 def up(
@@ -45,9 +48,9 @@ def up(
 
     Raises ChildFailed, DeploymentFailed, UnknownVendor. After an error, no process of the stack runs.
     """
-    note = _read(state)
+    note, asked = _read(state), _options(topaz_api_key, speed, faults, parameters or {})
     if note is not None and _is_alive(note):
-        return Standing(_stack_of(note), started=False)
+        return Standing(_stack_of(note), started=False, differs=_differences(note.get("options", {}), asked))
     down(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = state.resolve() / _WORK  # an absolute path, because the children run there
@@ -63,7 +66,7 @@ def up(
             parameters=parameters or {},
             simulator_urls={},
         )
-        _write(state, _note(stack, _pids(children)))
+        _write(state, _note(stack, _pids(children)) | {"options": asked})
     except BaseException:
         _end(_pids(children))
         shutil.rmtree(work, ignore_errors=True)
@@ -85,6 +88,19 @@ def standing_stack(state: Path) -> LocalStack | None:
     """Return the stack of the state folder, or None if there is none or if one of its processes has ended."""
     note = _read(state)
     return _stack_of(note) if note is not None and _is_alive(note) else None
+
+
+def _options(key: str | None, speed: float, faults: Sequence[str], parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a call as texts. Of the key, only a hash is kept."""
+    said = {f"--parameter {name}": value for name, value in parameters.items()}
+    whose = f"one with the fingerprint {hashlib.sha256(key.encode()).hexdigest()[:12]}" if key else "none"
+    return {"--speed": f"{speed:g}", "--fault": " ".join(sorted(faults)) or "none", "the real key": whose, **said}
+
+
+def _differences(stands: Mapping[str, str], asked: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a line for each option that is not as asked. An older note has no options, and gives no line."""
+    names = [name for name in {**stands, **asked} if stands and stands.get(name) != asked.get(name)]
+    return tuple(f"{name}: {stands.get(name, 'not given')} (asked: {asked.get(name, 'not given')})" for name in names)
 
 
 def _pids(children: Mapping[str, Child]) -> dict[str, int]:

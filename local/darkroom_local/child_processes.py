@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 1.5
 _LOOK_SECONDS = 0.02
 _TAIL_BYTES = 4000
 
@@ -45,11 +45,20 @@ class Child:
         """Wait until `ready` returns True. Raises ChildFailed if the child ends first or the time runs out."""
         until = time.monotonic() + seconds
         while not ready():
-            code = self.process.poll()
-            if code is not None or time.monotonic() > until:
-                why = "was not ready in time" if code is None else f"ended with code {code}"
-                raise ChildFailed(f"The {self.name} {why}. The end of its log:\n{self.log_text()[-_TAIL_BYTES:]}")
+            self.check()
+            if time.monotonic() > until:
+                raise self._failed("was not ready in time")
             time.sleep(_LOOK_SECONDS)
+
+    def check(self) -> None:
+        """Raise ChildFailed if the child has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise self._failed(f"ended {_by(code)}")
+
+    def _failed(self, why: str) -> ChildFailed:
+        log = self.log_text()[-_TAIL_BYTES:].strip()
+        return ChildFailed(f"The {self.name} {why}." + (f" The end of its log:\n{log}" if log else ""))
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
@@ -90,7 +99,7 @@ def ending_all() -> Iterator[dict[str, Child]]:
 
 
 def end_groups(ended: Mapping[int, Callable[[], bool]]) -> None:
-    """Send SIGTERM to process groups, wait up to three seconds for their leaders, then kill all that are left. Repeat safe.
+    """Send SIGTERM to process groups, wait up to 1.5 s for their leaders, then kill all that are left. Repeat safe.
 
     `ended` maps the id of each group to a function that returns True if the group's leader has ended.
     """
@@ -113,6 +122,11 @@ def is_running(pid: int, marker: str) -> bool:
         return False
     answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return marker in answer.stdout
+
+
+def _by(code: int) -> str:
+    """Return how a process ended, from its return code."""
+    return f"with code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
 
 
 def _is_over(child: Child) -> bool:

@@ -185,6 +185,7 @@ def _write(file: FileIO, cells: Sequence[str]) -> None:
     row = text.getvalue().encode()
     if file.write(row) != len(row):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from darkroom.model import JobStatus
-from darkroom_local import progress_display
+from darkroom_local import closing_report, progress_display
 from darkroom_local.folder_run import close, run
 from darkroom_local.folder_uploads import Item
 from darkroom_local.local_stack import LocalStack
@@ -52,6 +52,6 @@ def write_report(outcomes: Sequence[Outcome], out: Path) -> None:
     """Write the closing table and the reasons of failures into `out`, as text."""
     with (out / REPORT).open("w", encoding="utf-8") as file:
         page = Console(file=file, width=170, highlight=False)
-        page.print(progress_display.closing_table(outcomes))
-        for text in progress_display.failures(outcomes):
+        page.print(closing_report.closing_table(outcomes))
+        for text in closing_report.failures(outcomes):
             page.print(text, soft_wrap=True)

@@ -15,18 +15,19 @@ import ssl
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import boto3
-import botocore.session
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any
 
 from darkroom_local import child_processes
-from darkroom_local.certificates import Certificates, issue
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+
+    from darkroom_local.certificates import Certificates
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -47,6 +48,9 @@ class Endpoint:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     region: str = REGION
+    check: Callable[[], None] | None = field(
+        default=None, repr=False, compare=False
+    )  # raises if the cloud does not run any more
     _making: threading.Lock = field(
         default_factory=threading.Lock, repr=False, compare=False
     )  # a session must not be used by two threads at once
@@ -55,13 +59,24 @@ class Endpoint:
         """Return a new boto3 client of one service, e.g. `s3`. `config` has options for botocore's Config."""
         with self._making:
             session: Any = self._session
-            return session.client(
+            client = session.client(
                 service, endpoint_url=self.url, verify=str(self.authority), config=_client_config(config)
             )
+        if self.check is not None:
+            client.meta.events.register("before-send", self._check_before_a_request)
+        return client
+
+    def _check_before_a_request(self, **_: object) -> None:
+        """End a call at once, and not after all its retries, if the cloud's process has ended."""
+        if self.check is not None:
+            self.check()
 
     @cached_property
     def _session(self) -> boto3.Session:
         """The session that makes all clients. It reads neither the operator's AWS files nor AWS_PROFILE."""
+        import boto3  # not at the top: a command says its first line before AWS is imported
+        import botocore.session
+
         nowhere = (None, None, os.devnull, None)
         settings = {
             "profile": (None, None, None, None),
@@ -101,6 +116,8 @@ def embedded_cloud(*, wait_scale: float = 1.0, certificates: Certificates | None
 
     Pass `certificates` if somebody must trust them before the cloud starts; otherwise new ones are made. Raises ChildFailed.
     """
+    from darkroom_local.certificates import issue
+
     with tempfile.TemporaryDirectory(prefix="darkroom-cloud-") as folder:
         cloud = launch(Path(folder), certificates or issue(Path(folder)), wait_scale=wait_scale)
         with child_processes.ending(cloud.child):
@@ -141,7 +158,8 @@ def launch(
         "PYTHONUNBUFFERED": "1",
         **(more or {}),
     }
-    return Cloud(endpoint, child_processes.start("embedded cloud", [sys.executable, "-m", MARKER], environment, folder))
+    child = child_processes.start("embedded cloud", [sys.executable, "-m", MARKER], environment, folder)
+    return Cloud(replace(endpoint, check=child.check), child)
 
 
 def await_ready(cloud: Cloud) -> None:
@@ -172,6 +190,8 @@ def free_port() -> int:
 
 
 def _client_config(more: dict[str, Any]) -> Config:
+    from botocore.config import Config
+
     # With `proxies={}`, a proxy from the environment is not used for the loopback address.
     options: dict[str, Any] = {"proxies": {}, "retries": {"mode": "standard", "total_max_attempts": 4}, **more}
     return Config(**options)

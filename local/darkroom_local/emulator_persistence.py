@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from darkroom_local.emulator_version import require
 from darkroom_local.ledger_journal import Change, Journal, rows_of
 
 JOURNAL, RESULTS = "DARKROOM_JOURNAL", "DARKROOM_RESULTS"  # environment variables with the paths of a file and a folder
 VERSION_HEADER = "x-darkroom-version-id"  # a header of PutObject with the id for the new version
+_UNWRITABLE = "The run's saved state cannot be written: {}. Make room on the disk, or make the folder writable."
 _SEED = "lasting"  # the seed for the physical names of buckets, which would otherwise differ in each cloud
 _RESULT_BUCKET = "outputbucket"  # is in the physical name of the bucket whose objects are kept
 
@@ -27,6 +29,16 @@ def keep(journal: Path, results: Path) -> None:
     serves."""
     from ministack.services import dynamodb, s3
 
+    require(dynamodb, {"handle_request": "headers", "_set_item": "item", "_remove_item": "sk_val"}, ("_tables",))
+    require(
+        s3,
+        {
+            "_persist_object": "obj",
+            "_persist_displaced_version": "bucket_name",
+            "_load_persisted_bucket": "bucket_path",
+        },
+        ("handle_request", "DATA_DIR", "S3_PERSIST", "_buckets"),
+    )
     name_buckets_alike()
     _Tables(dynamodb, journal).attach()
     _keep_results(s3, results)
@@ -36,6 +48,7 @@ def name_versions() -> None:
     """Let a PutObject choose the id of its version, so that one upload has the same version id in each cloud."""
     from ministack.services import s3
 
+    require(s3, {"_put_object": "headers", "_record_object_version": "obj"}, ("new_uuid", "_object_versions"))
     wanted: contextvars.ContextVar[str] = contextvars.ContextVar("wanted", default="")
     put, record, new_id = s3._put_object, s3._record_object_version, s3.new_uuid
     naming: contextvars.ContextVar[str] = contextvars.ContextVar("naming", default="")
@@ -66,6 +79,7 @@ def name_buckets_alike() -> None:
     name."""
     from ministack.services.cloudformation import provisioners
 
+    require(provisioners, attributes=("_RESOURCE_HANDLERS", "_NAME_SEED"))
     handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
     create = handlers["create"]
 
@@ -129,7 +143,7 @@ class _Tables:
         try:
             self._journal.append(changes)
         except OSError as error:
-            print(f"The run's saved state cannot be written: {error}", file=sys.stderr, flush=True)
+            print(_UNWRITABLE.format(error), file=sys.stderr, flush=True)
             os._exit(1)
 
     def _fill(self) -> None:

@@ -4,8 +4,9 @@
 environment variables. Some things differ from ministack's own program, version 1.5.33:
 
 - ministack starts a process for each invocation that finds no idle one, and so 67 processes for a hundred pictures. Here an
-  invocation waits while its function has four processes (`worker_limit`).
+  invocation waits while its function has up to four processes (`worker_limit`).
 - When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
+- When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
 The callers of the cloud must see no difference except in how long things take.
@@ -14,8 +15,8 @@ The callers of the cloud must see no difference except in how long things take.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from darkroom_local import emulator_persistence
+from darkroom_local.emulator_version import EmulatorChanged, require
+from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
 
 _TLS_END_SECONDS = 0.1
@@ -30,34 +33,30 @@ _LAST_ANSWERS_SECONDS = 0.5  # at the end, the wait for requests that are under 
 _KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
 
 
-class EmulatorChanged(Exception):
-    """The installed ministack is not the version that this module was written for."""
-
-
 def main() -> None:
-    """Serve until SIGTERM or SIGINT. Raises EmulatorChanged."""
+    """Serve until SIGTERM or SIGINT. If ministack has another version, print that and end."""
     # Not at the top, because ministack reads the environment and sets up logging when it is imported.
     from ministack import app
-    from ministack.services import lambda_svc
+    from ministack.core import lambda_runtime
+    from ministack.services import dynamodb, lambda_svc
 
-    limit_workers(lambda_svc)
-    emulator_persistence.name_versions()
-    if emulator_persistence.JOURNAL in os.environ:
-        emulator_persistence.keep(
-            Path(os.environ[emulator_persistence.JOURNAL]), Path(os.environ[emulator_persistence.RESULTS])
-        )
+    try:
+        limit_workers(lambda_svc)
+        WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
+        emulator_persistence.name_versions()
+        if emulator_persistence.JOURNAL in os.environ:
+            emulator_persistence.keep(
+                Path(os.environ[emulator_persistence.JOURNAL]), Path(os.environ[emulator_persistence.RESULTS])
+            )
+    except EmulatorChanged as changed:
+        sys.exit(str(changed))
     with asyncio.Runner(loop_factory=_PromptLoop) as runner:
         runner.run(serve(app.app, _server_settings()))
 
 
 def limit_workers(lambda_service: Any) -> None:
     """Let `worker_limit` lend the workers of ministack's Lambda. Raises EmulatorChanged."""
-    for name, parameter in (("acquire_worker", "max_concurrency"), ("release_worker", "worker")):
-        lends = getattr(lambda_service, name, None)
-        if lends is None or parameter not in inspect.signature(lends).parameters:
-            raise EmulatorChanged(
-                f"This ministack has no {name}(… {parameter} …). Install 1.5.33, or change {__name__}."
-            )
+    require(lambda_service, {"acquire_worker": "max_concurrency", "release_worker": "worker"})
     limit = WorkerLimit(lambda_service.acquire_worker, lambda_service.release_worker)
     lambda_service.acquire_worker, lambda_service.release_worker = limit.acquire, limit.release
 

@@ -32,17 +32,24 @@ class Screened:
     unusable: list[Outcome] = field(default_factory=list)
 
 
-def pictures(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
+def pictures(
+    folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str], may_be_none: bool = False
+) -> list[Item]:
     """Return the pictures below `folder`. If `out` is below `folder`, the results in it are left out. Raises UnusableSetting if
     there is no picture, or if `out` is `folder`, because results would replace the pictures."""
-    base = out.resolve()
-    if base == folder.resolve():
+    if out.resolve() == folder.resolve():
         raise UnusableSetting("--out is FOLDER itself, so results would replace the originals. Give another folder.")
-    items = [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
-    if not items:
+    items = found(folder, out, settings, parameters)
+    if not items and not may_be_none:
         endings = " ".join(sorted(picture_suffixes(settings, parameters)))
         raise UnusableSetting(f"There is no picture in {folder} ({endings}).")
     return items
+
+
+def found(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
+    """Return the pictures below `folder`, without the results in `out`, if `out` is below `folder`. There may be none."""
+    base = out.resolve()
+    return [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
 
 
 def is_paid(item: Item, real: Collection[str]) -> bool:

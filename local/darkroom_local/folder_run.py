@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from darkroom_local import credits_csv, folder_uploads, progress_display, result_downloads
+from darkroom_local import closing_report, credits_csv, folder_uploads, progress_display, result_downloads
 from darkroom_local.credits_csv import CREDITS_FILE, Receipts
 from darkroom_local.file_screening import Screened
 from darkroom_local.folder_uploads import Item, Sent
@@ -29,7 +29,12 @@ _PAUSE_SHARE = 4  # the pause after a look is four times as long as the look, so
 _SAVED_A_LOOK = 8  # at most so many results are saved before the next look, so that the display stays up to date
 _STALL_SECONDS = 1800.0  # the run ends if no job changes for so long; polls come at least every 600 s
 _INTAKE_SECONDS = 120.0  # the run ends if no upload is taken in for so long, because then the intake does not work
-_SUBMIT_SECONDS = 10.0  # after an interrupt, the longest wait for the answers of submits that are under way
+_SUBMIT_SECONDS = (
+    2.5  # after a second Ctrl-C, the longest wait for answers of submits; the next run looks up the others
+)
+
+
+Arrival = Item | Outcome | None
 
 
 class Stalled(Exception):
@@ -38,7 +43,7 @@ class Stalled(Exception):
 
 def run(
     stack: LocalStack,
-    items: Iterable[Item],
+    items: Iterable[Arrival],
     out: Path,
     show: progress_display.Progress,
     wait: Callable[[float], None] = time.sleep,
@@ -47,6 +52,7 @@ def run(
     is_leaving: Callable[[], bool] = lambda: False,
 ) -> list[Outcome]:
     """Upload the items and follow their jobs. Soon after a job's end, its result is in `out` and its row in `credits.csv`.
+    An outcome among the items is that of a file that cannot be uploaded. A None means that no item is there now.
 
     Once `is_leaving` returns True, the run sends no more, and follows only jobs that a provider has. With `again`, results that
     an earlier run paid for and could not save are made again. If the run ends early, all paid results that are ready are saved
@@ -59,7 +65,7 @@ def run(
             for item in items:
                 if is_leaving():
                     break
-                jobs.send(item)
+                jobs.take(item, stall_seconds)
             jobs.follow(stall_seconds, is_leaving)
         except BaseException as error:
             with contextlib.suppress(Exception, KeyboardInterrupt):  # the stack may be gone, or Ctrl-C come again
@@ -88,6 +94,18 @@ def run_over(
         return [*run(standing, files.to_do, out, show, again=again, is_leaving=is_leaving), *files.unusable]
 
 
+def watch(
+    stack: AbstractContextManager[LocalStack],
+    arrivals: Iterable[Arrival],
+    out: Path,
+    show: progress_display.Progress,
+    is_leaving: Callable[[], bool],
+) -> list[Outcome]:
+    """As `run`, on a stack that stands as long, with items that come without end. It ends after `is_leaving` is true."""
+    with stack as standing, show:
+        return run(standing, arrivals, out, show, is_leaving=is_leaving)
+
+
 class _Jobs:
     """Keeps the uploads of one run: their jobs, the state of each job, and which results are saved."""
 
@@ -100,14 +118,14 @@ class _Jobs:
         wait: Callable[[float], None],
         ended: Collection[str],
     ) -> None:
-        self._ended, self._ours = ended, credits_csv.named_results(out)
+        self._ended, self._ours = ended, set(credits_csv.named_results(out))
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
         self._sent: dict[str, Sent] = {}
         self._views: dict[str, JobView] = {}
-        self._saved: dict[str, Outcome] = {}  # the key of an upload → its outcome
-        self._keys: list[str] = []
+        self._saved: dict[str, Outcome] = {}  # the id of a job, or the key of an item without one → its outcome
+        self._order: dict[str, None] = {}  # the same ids and keys, in the order of the items
         self._sending: Item | None = None
         self._has_lost = False
         self._look_at = self._changed_at = time.monotonic()
@@ -115,12 +133,22 @@ class _Jobs:
     @property
     def outcomes(self) -> list[Outcome]:
         """The outcomes that are saved, in the order of the items."""
-        return [self._saved[key] for key in self._keys if key in self._saved]
+        return [self._saved[one] for one in self._order if one in self._saved]
+
+    def take(self, arrival: Arrival, stall_seconds: float) -> None:
+        """Upload an item, keep the outcome of one that cannot be uploaded, or look at the jobs. Raises Stalled."""
+        if isinstance(arrival, Item):
+            self.send(arrival)
+        elif arrival is not None:
+            self._keep(arrival)
+        else:
+            self._look_when_due()
+            self._check_for_a_stall([job for job in self._views.values() if not job.is_over], stall_seconds)
+            self._wait(_LOOK_SECONDS)
 
     def send(self, item: Item) -> None:
         """Upload one item. If it is time, also look at the other jobs. Once a result could not be written, nothing more is sent,
         because the next result would most likely be lost too."""
-        self._keys.append(item.key)
         if self._has_lost:
             why = "An earlier result could not be written, so nothing more was sent."
             return self._keep(
@@ -133,8 +161,7 @@ class _Jobs:
         except OSError as error:
             self._keep(result_downloads.unreadable(item, error))
         self._sending = None
-        if time.monotonic() >= self._look_at:
-            self._look(_SAVED_A_LOOK)
+        self._look_when_due()
         return None
 
     def follow(self, stall_seconds: float, is_leaving: Callable[[], bool]) -> None:
@@ -153,13 +180,16 @@ class _Jobs:
             ]
             if not awaited and not in_work and not self._unsaved():
                 return
-            is_taken_in = any(job.status for job in self._views.values())
-            limit = stall_seconds if is_taken_in else min(_INTAKE_SECONDS, stall_seconds)
-            if time.monotonic() - self._changed_at > limit:
-                what = f"Nothing has changed for {limit:.0f} s with {len(awaited)} jobs open."
-                raise Stalled(_why_stalled(self._stack, what))
+            self._check_for_a_stall(awaited, stall_seconds)
             if not self._unsaved():
                 self._wait(max(0.0, self._look_at - time.monotonic()))
+
+    def _check_for_a_stall(self, awaited: Sequence[JobView], stall_seconds: float) -> None:
+        is_taken_in = any(job.status for job in self._views.values())
+        limit = stall_seconds if is_taken_in else min(_INTAKE_SECONDS, stall_seconds)
+        if awaited and time.monotonic() - self._changed_at > limit:
+            what = f"Nothing has changed for {limit:.0f} s with {len(awaited)} jobs open."
+            raise Stalled(_why_stalled(self._stack, what))
 
     def save_what_is_there(self) -> None:
         """Stop submits and save the results of jobs that are over. Use this for a run that ends early."""
@@ -186,7 +216,11 @@ class _Jobs:
             for outcome in left:
                 self._rows.add(outcome)
         done = [outcome for outcome in self._saved.values() if outcome.is_completed]
-        return progress_display.left_behind(done, lost + left, self._out)
+        return closing_report.left_behind(done, lost + left, self._out)
+
+    def _look_when_due(self) -> None:
+        if time.monotonic() >= self._look_at:
+            self._look(_SAVED_A_LOOK)
 
     def _look(self, at_most: int | None) -> None:
         """Read the rows of the open jobs, show them, and save the results of at most `at_most` jobs that are over."""
@@ -208,6 +242,9 @@ class _Jobs:
         self._look_at = ended + max(_LOOK_SECONDS, _PAUSE_SHARE * (ended - began))
 
     def _note(self, sent: Sent) -> None:
+        if sent.job_id in self._views and self._views[sent.job_id].is_over:
+            return  # the same content was sent before, and has its result
+        self._order[sent.job_id] = None
         self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
         self._changed_at = time.monotonic()
 
@@ -215,11 +252,15 @@ class _Jobs:
         return [job for job in self._views.values() if job.is_over and not self._is_saved(job)]
 
     def _is_saved(self, job: JobView) -> bool:
-        return self._sent[job.job_id].item.key in self._saved
+        return job.job_id in self._saved
 
     def _keep(self, outcome: Outcome) -> None:
         self._rows.add(outcome)
-        self._saved[outcome.item.key] = outcome
+        one = outcome.job.job_id or outcome.item.key
+        self._order.setdefault(one)
+        self._saved[one] = outcome
+        if outcome.result:
+            self._ours.add(outcome.result.relative_to(self._out.resolve()).as_posix())
         self._has_lost |= outcome.is_lost
 
 
@@ -246,10 +287,13 @@ def _why_stalled(stack: LocalStack, what: str) -> str:
 
 
 def close(outcomes: Iterable[Outcome], out: Path, to: Console) -> int:
-    """Print the closing table and the reasons of failures, and return the number of failures."""
+    """Print the closing table, or the sums if there is no terminal, then the reasons of failures. Return their number."""
     done = list(outcomes)
-    to.print(progress_display.closing_table(done))
-    for text in progress_display.failures(done):
+    if to.is_terminal:
+        to.print(closing_report.closing_table(done, to.width))
+    else:  # there each picture has its line
+        to.print(*closing_report.sums(done), sep="\n", markup=False, soft_wrap=True)
+    for text in closing_report.failures(done):
         to.print(text, soft_wrap=True)
     to.print(f"\nResults and {CREDITS_FILE} are in ", progress_display.visible(out), sep="", markup=False)
     return sum(outcome.is_failure for outcome in done)

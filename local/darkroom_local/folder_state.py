@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from darkroom_local import emulator_persistence, ledger_journal
+from darkroom_local.disk_sync import sync_folder
 from darkroom_local.folder_uploads import Item
 
 FOLDER = ".darkroom"
@@ -37,6 +38,10 @@ and what is left of the month's budget. Keep it with the results. Without it, a 
 
 class AccountInUse(Exception):
     """Another run is at work in the folder."""
+
+
+class AccountUnwritable(Exception):
+    """The account cannot be written, so nothing is sent."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +90,24 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
     ended first.
 
     Runs with a real key and simulated runs have separate accounts, so that simulated money never counts. Raises AccountInUse,
-    OSError.
+    AccountUnwritable.
     """
     home = _home(out, is_real=is_real)
-    root = home.parent
-    (home / "results").mkdir(parents=True, exist_ok=True, mode=0o700)
-    (root / "README.txt").write_text(_ABOUT)
-    with _locked(root / "lock", out):
-        end_survivors(root)
-        _remove_work(root / "work")
-        journal = home / _JOURNAL
-        ledger_journal.prepare(journal, datetime.now(UTC), simulated)
-        ledger_journal.sync_folder(out.resolve())
-        ledger_journal.sync_folder(root)
-        left_open = frozenset(ledger_journal.open_keys(journal))
-        yield FolderAccount(root, journal, home / "results", left_open)
+    root, journal = home.parent, home / _JOURNAL
+    with contextlib.ExitStack() as ends:
+        try:
+            (home / "results").mkdir(parents=True, exist_ok=True, mode=0o700)
+            (root / "README.txt").write_text(_ABOUT)
+            ends.enter_context(_locked(root / "lock", out))
+            end_survivors(root)
+            _remove_work(root / "work")
+            ledger_journal.prepare(journal, datetime.now(UTC), simulated)
+            sync_folder(out.resolve())
+            sync_folder(root)
+        except OSError as error:
+            why = f"The account in {str(root)!r} cannot be written: {error}."
+            raise AccountUnwritable(f"{why} Nothing was sent. Mend that, then run again.") from None
+        yield FolderAccount(root, journal, home / "results", frozenset(ledger_journal.open_keys(journal)))
 
 
 def end_survivors(root: Path) -> None:

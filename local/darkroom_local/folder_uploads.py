@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError
-
 from darkroom import catalog, output_keys
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
@@ -123,6 +121,8 @@ def _version_named(s3: Any, version: str) -> Iterator[None]:
 
 def uploaded(s3: Any, bucket: str, item: Item) -> Sent | None:
     """Return an item whose upload was broken off, if its object is in the bucket even so; otherwise None."""
+    from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
+
     try:
         version = s3.head_object(Bucket=bucket, Key=item.key).get("VersionId")
     except ClientError:

@@ -9,8 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from darkroom.errors import ErrorCode
 from darkroom.model import TERMINAL, JobStatus
 
@@ -98,6 +96,10 @@ def view_of(row: Mapping[str, Any]) -> JobView:
 
 
 def _rows(dynamodb: Any, table: str, job_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    from boto3.dynamodb.types import (
+        TypeDeserializer,
+    )  # not at the top: a command says its first line before AWS is imported
+
     deserialize = TypeDeserializer().deserialize
     for start in range(0, len(job_ids), _BATCH):
         keys = [{"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}} for job_id in job_ids[start : start + _BATCH]]

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.model import JobStatus
+from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
 from darkroom.timestamps import stamp
+from darkroom_local.disk_sync import sync_folder
 
 Key = tuple[str, str]  # the pk and the sk of a row
 Row = Mapping[str, Any]  # an item in DynamoDB's typed form
 _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
-_LEASES = ("lease_until", "writer_until")
+LEASES = ("lease_until", "writer_until")
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,16 @@ def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
     with contextlib.closing(Journal(fresh)) as journal:
-        journal.append(Change(key, _after_death(row, now)) for key, row in rows.items())
+        journal.append(Change(key, after_death(row, now)) for key, row in rows.items())
     os.replace(fresh, path)
     sync_folder(path.parent)
+
+
+def after_death(row: Row, now: datetime) -> Row:
+    """Return the row with every lease ended, because the process that held it has ended. A lookup adds the seconds by which two
+    workers' clocks may differ. Here all processes have one clock, so those seconds are taken off."""
+    end = stamp(now - CLOCK_SKEW)
+    return {**row, **{name: {"S": end} for name in LEASES if _text(row, name) > end}}
 
 
 def open_keys(path: Path) -> set[str]:
@@ -95,15 +104,6 @@ def paid_keys(path: Path) -> set[str]:
     """Return the source keys of all jobs that a provider has, had, or may have."""
     paid = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
     return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in paid}
-
-
-def sync_folder(folder: Path) -> None:
-    """Force the list of the folder's files to the disk (fsync)."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:
@@ -127,11 +127,6 @@ def _release(rows: dict[Key, Row], job: Row) -> None:
                 **rows[key],
                 **{name: {"N": f"{_number(rows[key], name) - part:f}"} for name, part in less.items()},
             }
-
-
-def _after_death(row: Row, now: datetime) -> Row:
-    """Return the row with every lease ended at `now`."""
-    return {**row, **{name: {"S": stamp(now)} for name in _LEASES if _text(row, name) > stamp(now)}}
 
 
 def _number(row: Row, name: str) -> Decimal:

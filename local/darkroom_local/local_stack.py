@@ -10,14 +10,17 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom_local import child_processes, embedded_cloud, simulator_processes, stack_deployment
-from darkroom_local.certificates import Certificates, issue
 from darkroom_local.child_processes import Child
 from darkroom_local.embedded_cloud import Cloud, Endpoint
 from darkroom_local.folder_state import FolderAccount
 from darkroom_local.packaging import find_application
 from darkroom_local.provider_choice import Cast, cast
+
+if TYPE_CHECKING:
+    from darkroom_local.certificates import Certificates
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def start(
 
     The caller must end the children. Each is put into `children` as soon as it runs. The key is a text in its command line.
     """
+    from darkroom_local.certificates import issue  # not at the top: it imports cryptography
+
     faults_of = simulator_processes.faults_by_vendor(faults)
     own = certificates or issue(folder)
     kept = account.environment if account else {}

@@ -7,35 +7,65 @@ and names the nearest valid name.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from importlib import import_module
 from typing import Any
 
-from darkroom import planning, setting_layers
+from darkroom import catalog, planning, setting_layers
+from darkroom.configuration import BadConfiguration
 from darkroom.errors import InvalidSetting, Refusal, UnknownModel
 from darkroom.model import ImageFacts, ImageFormat, Limits
 from darkroom.spelling import closest
-from darkroom_local import stack_deployment
+from darkroom_local import price_estimate, stack_deployment
 from darkroom_local.folder_uploads import UnusableSetting
 from darkroom_local.packaging import find_application
 
 # A setting is invalid if neither a tiny picture nor a photo may have it. Submit checks everything that depends on the picture.
 _SAMPLES = (ImageFacts(ImageFormat.JPEG, 64, 64), ImageFacts(ImageFormat.JPEG, 4000, 3000))
 _SAMPLE_BYTES = 100_000
+_OF_BUCKETS = frozenset({"InputBucketName", "OutputBucketName", "InputPrefix", "InputSuffixes"})
 _NO_LIMITS = Limits({}, Decimal(0), {}, {})
 
 
 def check_parameters(parameters: Mapping[str, str]) -> None:
-    """Raise UnusableSetting for the first stack parameter that the template does not have, or whose value the template
-    refuses."""
+    """Raise UnusableSetting for the first stack parameter that the template does not have, or whose value the template or the
+    application refuses."""
+    if not parameters:
+        return  # reading the template takes a tenth of a second
     known = stack_deployment.read_template(find_application())["Parameters"]
     for name, value in parameters.items():
         if name not in known:
             raise UnusableSetting(f"--parameter {name}: there is no such parameter{_hint(name, known)}")
         if not _is_allowed(known[name], value):
             raise UnusableSetting(f"--parameter {name}={value}: not valid; it must be {_allowed(known[name])}.")
+        for provider in _providers_named(name, value):
+            if provider not in catalog.providers():
+                hint = _hint(provider, catalog.providers())
+                raise UnusableSetting(f"--parameter {name}={value}: there is no provider {provider!r}{hint}")
+    try:
+        price_estimate.limits(parameters)
+    except BadConfiguration as bad:
+        raise UnusableSetting(f"--parameter {str(bad).removesuffix('; correct it and deploy again')}") from None
+
+
+def check_for_a_run(parameters: Mapping[str, str]) -> None:
+    """Raise UnusableSetting for a stack parameter that makes no sense for a run over a folder."""
+    for name in _OF_BUCKETS & parameters.keys():
+        raise UnusableSetting(f"--parameter {name}: not for a local run, whose buckets are its own. Leave it out.")
+
+
+def check_faults(faults: Mapping[str, Iterable[str]]) -> None:
+    """Raise UnusableSetting for a fault that the vendor's simulator does not know. `faults` has each vendor's lines."""
+    for vendor, lines in faults.items():
+        supported = import_module(f"darkroom_local.simulators.{vendor}.faults").SUPPORTED_FAULTS
+        for line in lines:
+            try:
+                supported.parse(line)
+            except ValueError as error:
+                raise UnusableSetting(f"--fault {vendor}/{line}: {error}") from None
 
 
 def check_settings(settings: Mapping[str, str], parameters: Mapping[str, str], providers: tuple[str, ...]) -> None:
@@ -49,7 +79,20 @@ def check_settings(settings: Mapping[str, str], parameters: Mapping[str, str], p
         if not resolved.skip:
             _plan_any(resolved)
     except (InvalidSetting, UnknownModel) as wrong:
-        raise UnusableSetting(f"--set: {re.sub(' (in|from) tags', '', str(wrong))}") from None
+        raise UnusableSetting(_said_of_setting(str(wrong))) from None
+
+
+def _said_of_setting(wrong: str) -> str:
+    """Return a refusal that names the wrong option, and not the layer that the application names."""
+    option = "--parameter DefaultSettings" if re.search(f" (in|from) {setting_layers.STACK}", wrong) else "--set"
+    return f"{option}: {re.sub(f' (in|from) ({setting_layers.TAGS}|{setting_layers.STACK})', '', wrong)}"
+
+
+def _providers_named(name: str, value: str) -> list[str]:
+    """Return the providers that the value of a parameter names."""
+    if name not in ("Provider", "AllowedProviders"):
+        return []
+    return [part.strip().lower() for part in value.split(",") if part.strip()]
 
 
 def _plan_any(resolved: setting_layers.Settings) -> None:
@@ -66,7 +109,7 @@ def _plan_any(resolved: setting_layers.Settings) -> None:
         return  # the size, the price or the format is refused, and that depends on the picture
 
 
-def _hint(name: str, known: Mapping[str, Any]) -> str:
+def _hint(name: str, known: Collection[str]) -> str:
     near = closest(name, known, n=1)
     return f". Did you mean {near[0]}?" if near else f". There are: {', '.join(known)}."
 

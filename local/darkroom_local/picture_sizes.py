@@ -20,8 +20,13 @@ class Size:
     height: int
     file_bytes: int
 
+    @property
+    def pixels(self) -> str:
+        """Width and height alone."""
+        return f"{self.width}×{self.height}"
+
     def __str__(self) -> str:
-        return f"{self.width}×{self.height}, {_human(self.file_bytes)}"
+        return f"{self.pixels}, {_human(self.file_bytes)}"
 
 
 def size_of(path: Path) -> Size | None:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from darkroom import planning, setting_layers
 from darkroom.catalog import providers
-from darkroom.configuration import BadConfiguration, Configuration
+from darkroom.configuration import Configuration
 from darkroom.errors import Refusal
 from darkroom.model import ImageFacts, ImageFormat, Limits
 from darkroom_local import picture_sizes
@@ -67,11 +67,9 @@ def estimate(items: Iterable[Item], parameters: Mapping[str, str], allowed: tupl
 
 
 def limits(parameters: Mapping[str, str]) -> Limits:
-    """Return the limits and prices that the stack parameters set, as the application reads them."""
+    """Return the limits and prices that the stack parameters set, as the application reads them. Raises BadConfiguration."""
     environment = {_VARIABLES[name]: value for name, value in parameters.items() if name in _VARIABLES}
-    with suppress(BadConfiguration):  # the stack itself reports this error
-        return Configuration(environment).limits(providers())
-    return Limits({}, Decimal(0), {}, {})
+    return Configuration(environment).limits(providers())
 
 
 def budget_left(rows: Mapping[Key, Row], parameters: Mapping[str, str], provider: str) -> str:

@@ -14,23 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
-
-from darkroom.errors import CURES, ErrorCode
+from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
 from darkroom.output_keys import report_key, result_keys
 from darkroom.setting_layers import canonical
-from darkroom_local import picture_sizes
+from darkroom_local import local_cures, picture_sizes
+from darkroom_local.disk_sync import sync_folder
 from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_views import JobView
 
 NOT_SENT = "NOT SENT"
 _MISSING = frozenset({"NoSuchKey", "404"})
 _PAY_AGAIN = "Look for the file where you moved it. With `--again`, the picture is made and paid again."
-_ONE_BY_ONE = TransferConfig(
-    use_threads=False
-)  # the bucket is on this machine, so threads would cost more time than they save
 NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
@@ -90,8 +85,9 @@ class Outcome:
     @property
     def cure(self) -> str:
         """The advice what to do, or an empty text."""
-        known = CURES.get(ErrorCode(self.code), "") if self.code in set(ErrorCode) else ""
-        return str(self.report.get("cure") or known)
+        if self.code in set(ErrorCode):
+            return local_cures.CURES[ErrorCode(self.code)]
+        return local_cures.IN_DOUBT if self.job.status is JobStatus.IN_DOUBT else str(self.report.get("cure", ""))
 
 
 def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Collection[str] = frozenset()) -> Outcome:
@@ -100,6 +96,8 @@ def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Colle
     If a result cannot be written, that is an outcome too, so that the results of other files are still saved. Files in `out`
     whose keys are not in `ours` belong to the operator and are never overwritten.
     """
+    from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
+
     item, size = sent.item, picture_sizes.size_of(sent.item.path)
     if job.status is not JobStatus.COMPLETED or not job.output_key:
         return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
@@ -160,6 +158,8 @@ def safe_target(out: Path, key: str) -> Path:
 
 
 def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) -> Path:
+    from boto3.s3.transfer import TransferConfig
+
     target = safe_target(out, key)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A hash of the name, because the name with a suffix may be too long for the file system.
@@ -167,17 +167,22 @@ def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) 
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:
-            s3.download_fileobj(bucket, key, file, Config=_ONE_BY_ONE)
+            # The bucket is on this machine, so threads would cost more time than they save.
+            s3.download_fileobj(bucket, key, file, Config=TransferConfig(use_threads=False))
+            os.fsync(file.fileno())  # the account forgets a result that is home
         # A file with the same bytes is this result. The run that saved it was killed before it could write the row.
         if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
             raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
         os.replace(partial, target)
+        sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
     return target
 
 
 def _report(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
     try:
         body = s3.get_object(Bucket=bucket, Key=report_key(key))["Body"].read()
     except ClientError as error:

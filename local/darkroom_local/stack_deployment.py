@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from botocore.exceptions import ClientError, WaiterError
 from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from darkroom_local import emulator_gaps
@@ -96,6 +95,8 @@ def _upload(s3: Any, body: bytes) -> str:
 def _through_change_set(
     cloudformation: Any, stack: str, template_url: str, parameters: Mapping[str, str]
 ) -> dict[str, str]:
+    from botocore.exceptions import ClientError, WaiterError  # not at the top: a command says its first line before
+
     exists = _is_up(cloudformation, stack)
     quickly = {"Delay": _LOOK_SECONDS, "MaxAttempts": int(_PATIENCE_SECONDS / _LOOK_SECONDS)}
     try:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 MOST_WORKERS = 4  # for each function; a start takes half a second of CPU time, and an invocation a hundredth of that
-PATIENCE_SECONDS = 3.0  # on a machine with a free core for each busy process
+# Both on a machine with a free core for each busy process.
+SHORT_PATIENCE_SECONDS = 0.25  # the wait before one more of them is started, because quick invocations can share one
+PATIENCE_SECONDS = 3.0  # the wait before more than those are started
 _LOOK_SECONDS = 0.2  # the emulator may drop a worker, which frees a place, without a notification
 
 
@@ -32,7 +34,7 @@ class _Function:
     """The state of one function: how many workers it may have, thread id → lent worker, and when the lent workers last
     changed."""
 
-    most: int
+    most: int = 1
     lent: dict[int, Worker] = field(default_factory=dict)
     moved_at: float = field(default_factory=time.monotonic)
 
@@ -52,12 +54,12 @@ def overload() -> float:
 
 
 class WorkerLimit:
-    """Lends at most four workers of a function, as long as one of them becomes free every three seconds.
+    """Lends one worker of a function, and one more whenever none has become free for a quarter of a second, up to four. Lends at
+    most four, as long as one of them becomes free every three seconds.
 
     If none becomes free, the invocations are slow, or they wait for an invocation that waits here. Then the function may have
     twice as many workers. So nothing waits for ever, and ten slow invocations soon run at the same time. On an overloaded
-    machine everything is slow, and more processes would make it slower. So the three seconds are multiplied by the load of a
-    core.
+    machine everything is slow, and more processes would make it slower. So both waits are multiplied by the load of a core.
     """
 
     def __init__(
@@ -65,18 +67,23 @@ class WorkerLimit:
         acquire: Acquire,
         release: Release,
         most: int = MOST_WORKERS,
+        short_patience_seconds: float = SHORT_PATIENCE_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
         overload: Callable[[], float] = overload,
     ) -> None:
         self._acquire, self._release, self._overload = acquire, release, overload
-        self._most, self._patience_seconds = most, patience_seconds
+        self._most, self._short_patience_seconds, self._patience_seconds = (
+            most,
+            short_patience_seconds,
+            patience_seconds,
+        )
         self._changed = threading.Condition()
         self._functions: dict[str, _Function] = {}
 
     def acquire(self, name: str, *details: Any, **more: Any) -> tuple[Worker, str]:
         """Lend a worker as the emulator's `acquire_worker` does, but wait if that function refuses. This blocks the thread."""
         with self._changed:
-            function = self._functions.setdefault(name, _Function(self._most))
+            function = self._functions.setdefault(name, _Function())
             while True:
                 worker, how = self._acquire(name, *details, **more, max_concurrency=function.most)
                 if worker is not None:
@@ -84,9 +91,15 @@ class WorkerLimit:
                     function.moved()
                     return worker, how
                 self._changed.wait(_LOOK_SECONDS)
-                if function.is_stuck(self._patience_seconds * self._overload()):
-                    function.most *= 2
-                    function.moved()
+                self._grow_if_stuck(function)
+
+    def _grow_if_stuck(self, function: _Function) -> None:
+        """Let the function have more workers if all that it may have are held for too long."""
+        is_full = function.most >= self._most
+        patience_seconds = self._patience_seconds if is_full else self._short_patience_seconds
+        if function.is_stuck(patience_seconds * self._overload()):
+            function.most += function.most if is_full else 1
+            function.moved()
 
     def release(self, worker: Worker | None) -> None:
         """Take a worker back from the thread that borrowed it. `worker` is None if the emulator has dropped it in the

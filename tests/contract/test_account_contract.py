@@ -10,7 +10,7 @@ from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import KEY, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
-from darkroom.errors import DarkroomError, OperatorFault, ProviderUnavailable, SubmitInDoubt
+from darkroom.errors import DarkroomError, KeyMissing, OperatorFault, ProviderUnavailable, SubmitInDoubt
 from darkroom.model import Balance
 
 
@@ -174,7 +174,7 @@ def test_a_key_that_no_header_can_carry_is_never_sent_and_never_shown(under_test
     under_test.rotate_key(key)
     under_test.provider.refresh_key()
     for call in (under_test.submit, under_test.find):
-        with raises_safely(OperatorFault, under_test) as caught:
+        with raises_safely(KeyMissing, under_test) as caught:
             call()
         assert not key or key not in str(caught.value)
     assert under_test.requests() == []

@@ -4,8 +4,11 @@ for the vendor.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -16,23 +19,26 @@ from pathlib import Path
 from typing import Any
 
 from darkroom_local.ledger_journal import rows_of
+from tests.e2e import short_grace
 from tests.e2e.deployed_application import API_KEY, picture
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Runs the command for a folder of pictures. `vendor` is the simulator that is paid for them."""
+    """Runs the command for a folder of pictures. `vendor` is the simulator that is paid for them. `runtime` has a short grace."""
 
     folder: Path
     out: Path
     vendor: Any
+    runtime: Path | None = None
 
     def starts(self, *options: str) -> subprocess.Popen[str]:
+        program = "tests.e2e.short_grace" if self.runtime else "darkroom_cli"
         command = [
-            sys.executable, "-m", "darkroom_cli", "local", "run", str(self.folder), "--out", str(self.out), "--yes",
-            "--parameter", f"TopazBaseUrl={self.vendor.base_url}", "--parameter", "SubmitTimeoutSeconds=60", *options,
+            sys.executable, "-m", program, "local", "run", str(self.folder), "--out", str(self.out), "--yes",
+            "--parameter", f"TopazBaseUrl={self.vendor.base_url}", *options,
         ]  # fmt: skip
-        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY}
+        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY, short_grace.RUNTIME: str(self.runtime)}
         return subprocess.Popen(
             command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
@@ -48,6 +54,23 @@ class Operator:
         for number in range(count):
             (self.folder / f"{prefix}{number}.jpg").write_bytes(picture())
 
+    def kills(self, what: str) -> None:
+        """Kill all processes of that kind."""
+        for pid in self.processes[what]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def fills_the_disk(self) -> None:
+        """Let the ledger's journal grow no more, as on a full disk."""
+        size = self.journal.stat().st_size
+        for pid in self.processes["emulator"]:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, size))
+
+    @property
+    def journal(self) -> Path:
+        return self.out / ".darkroom" / "real" / "ledger.jsonl"
+
     @property
     def processes(self) -> dict[str, list[int]]:
         """Return the operating system's ids of the run's processes, by kind: `emulator` and `worker`."""
@@ -56,7 +79,7 @@ class Operator:
             try:
                 environment = (path / "environ").read_bytes()
                 command = (path / "cmdline").read_bytes()
-            except OSError:
+            except OSError:  # it has ended
                 continue
             if f"DARKROOM_ACCOUNT={self.out.resolve() / '.darkroom'}".encode() in environment:
                 found["emulator" if b"emulator_program" in command else "worker"].append(int(path.name))
@@ -69,7 +92,7 @@ class Operator:
     @property
     def spent(self) -> Decimal:
         """Return the credits that the ledger in the results folder has booked as spent."""
-        rows = rows_of(self.out / ".darkroom" / "real" / "ledger.jsonl")
+        rows = rows_of(self.journal)
         return sum((Decimal(row["spent"]["N"]) for key, row in rows.items() if key[0] == "BUDGET#topaz"), Decimal(0))
 
     @property

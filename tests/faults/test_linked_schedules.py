@@ -15,7 +15,7 @@ HAPPENED: Counter[str] = Counter()
 # As in test_schedules: about a third of how often so many schedules have each event. `exchanged`: a job took the process of
 # another one that asked for the same.
 NEEDED = {
-    "adopted": 75, "exchanged": 8, "SUBMITTING → IN_DOUBT": 90, "adopted by a person": 20, "resubmitted by a person": 80,
+    "adopted": 75, "exchanged": 4, "SUBMITTING → IN_DOUBT": 90, "adopted by a person": 20, "resubmitted by a person": 80,
     "accepted after death": 1, "PROCESSING → COMPLETED": 150, "rerun paid again": 10,
 }  # fmt: skip
 NEVER = ("sent again after a lookup",)

@@ -285,3 +285,22 @@ def test_no_part_of_a_result_is_left(room: Room, monkeypatch: pytest.MonkeyPatch
     assert {path.name for path in room.out.iterdir()} == {"credits.csv"}
     assert "process-of-a.jpg" in raised.value.__notes__[0]
     assert len(tries) == 2  # the run tried once more after the first interrupt
+
+
+def test_what_arrives_during_a_run_is_sent_and_a_changed_file_is_another_job(room: Room) -> None:
+    (first,) = room.items("a.jpg")
+
+    def arrivals() -> Iterator[Item | None]:
+        yield first
+        room.completes("a.jpg")
+        while not (room.out / "a.jpg").exists():
+            yield None
+        assert (room.out / "a.jpg").read_bytes() == b"better a.jpg"
+        (room.folder / "a.jpg").write_bytes(b"edited")
+        yield first
+        room.account.s3.put_object(Bucket=OUTPUT, Key="a.jpg", Body=b"better still")
+        room.row("a.jpg", "COMPLETED", output_key="a.jpg")
+
+    outcomes = run(room.stack, arrivals(), room.out, cast(Any, Silent()), time.sleep)
+    assert [outcome.is_completed for outcome in outcomes] == [True, True]
+    assert (room.out / "a.jpg").read_bytes() == b"better still"

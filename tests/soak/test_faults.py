@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.faults.replay import play
-from tests.faults.world_shapes import FAMILIES, HELD, LINKED
+from tests.faults.world_shapes import FAMILIES, HELD, LINKED, STORED
 
 FIRST, CHUNK = 100_000, 250
 LARGE_FIRST, LARGE_CHUNK, TIMES = 500_000, 50, 4
@@ -29,9 +29,9 @@ def test_larger_schedules(family: str, caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("family", [HELD, LINKED])
+@pytest.mark.parametrize("family", [HELD, LINKED, STORED])
 @pytest.mark.parametrize("chunk", range(8))
-def test_schedules_of_synchronous_calls_and_of_links(chunk: int, family: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_schedules_of_other_families(chunk: int, family: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
     for seed in range(FIRST + chunk * CHUNK, FIRST + (chunk + 1) * CHUNK):
         played = play(seed, family)

@@ -18,8 +18,9 @@ from tests.e2e.local_operator import Operator
 RUNS = int(os.environ.get("DARKROOM_SOAK_RUNS", "20"))
 PICTURES = 20
 SPEED = 2.0
-SEED = 14
-LONGEST_SECONDS = 300  # the longest time that a command may take after a kill
+SEED = int(os.environ.get("DARKROOM_SOAK_SEED", "14"))
+LATEST_SECONDS = 12  # of a kill: a run of 20 pictures takes about so long
+LONGEST_SECONDS = 300  # that the command after a kill may take
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
 
 def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Random) -> None:
     """Interrupt or kill a randomly chosen process of the run. Then wait until the command has ended."""
-    what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker"])
+    what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker", "full disk"])
     match what:
         case "SIGINT" | "SIGTERM":
             process.send_signal(signal.Signals[what])
@@ -41,13 +42,15 @@ def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Rand
             process.send_signal(signal.SIGINT)
         case "command":
             process.kill()
+        case "full disk":
+            operator.fills_the_disk()
         case _:
-            for pid in operator.processes[what]:
-                os.kill(pid, signal.SIGKILL)
-            if what == "worker":
+            operator.kills(what)
+            if what == "worker" and chance.random() < 0.5:  # else the command goes on by itself
                 time.sleep(chance.random())
                 process.kill()
     process.communicate(timeout=LONGEST_SECONDS)
+    print(f"{what}: exit code {process.returncode}, {operator.paid} paid, {len(operator.home)} home")
 
 
 @pytest.mark.timeout(4 * 3600)
@@ -58,10 +61,11 @@ def test_whatever_is_killed_each_picture_is_paid_once_and_comes_home(operator: O
         operator.add(PICTURES, f"{run}-")
         for _ in range(chance.choice([1, 1, 2])):
             process = operator.starts()
-            time.sleep(chance.uniform(2, 25))
+            time.sleep(chance.uniform(0.5, LATEST_SECONDS))
             kill(operator, process, chance)
         began = time.monotonic()
         assert operator.runs() == 0
+        print(f"run {run}: {time.monotonic() - began:.0f} s after the kill")
         assert time.monotonic() - began < LONGEST_SECONDS
         wanted = PICTURES * (run + 1)
         assert (operator.paid, len(operator.home)) == (wanted, wanted)

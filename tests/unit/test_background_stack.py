@@ -46,3 +46,19 @@ def test_a_shell_reads_what_up_prints_whatever_the_folder_is_called(state: Path)
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     assert {word for word, _ in exported} == {"export"}
+
+
+def test_up_says_which_options_the_running_stack_has_not(state: Path) -> None:
+    note = json.loads((state / "stack.json").read_text())
+    options = {"--speed": "10", "--fault": "none", "the real key": "none", "--parameter TagPrefix": "app:"}
+    (state / "stack.json").write_text(json.dumps(note | {"options": options}))
+    asked = ["local", "up", "--state", str(state), "--parameter", "MaxCreditsPerJob=3"]
+    answer = CliRunner().invoke(app, [*asked, "--parameter", "TagPrefix=app:", "--speed", "20"])
+    assert answer.exit_code == 0
+    assert answer.stderr.splitlines() == [
+        "# with another --speed: 10 (asked: 20)",
+        "# with another --parameter MaxCreditsPerJob: not given (asked: 3)",
+        "# To change that: darkroom local down, and then this command again.",
+    ]
+    same = CliRunner().invoke(app, ["local", "up", "--state", str(state), "--parameter", "TagPrefix=app:"])
+    assert same.stderr == ""

@@ -231,7 +231,8 @@ def test_an_operator_who_does_not_agree_pays_nothing(asked: list[str], monkeypat
 def test_when_all_is_done_no_stack_is_started_and_nothing_is_asked(asked: list[str], photo: Item, out: Path) -> None:
     completed(replace(photo, parameters={}), out)
     answer = CliRunner().invoke(app, asked)
-    assert (answer.exit_code, answer.output) == (0, "1 skipped: done before\n")
+    assert answer.exit_code == 0
+    assert answer.output.splitlines()[1:] == ["1 skipped: done before"]
 
 
 def test_when_no_file_can_be_sent_no_stack_is_started(asked: list[str], photo: Item, out: Path) -> None:

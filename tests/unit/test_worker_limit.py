@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from ministack.core import lambda_runtime
 
-from darkroom_local.emulator_program import EmulatorChanged, limit_workers
+from darkroom_local.emulator_program import limit_workers
+from darkroom_local.emulator_version import EmulatorChanged
 from darkroom_local.worker_limit import WorkerLimit
 
-PATIENCE_SECONDS = 0.5
+SHORT_PATIENCE_SECONDS, PATIENCE_SECONDS = 0.05, 0.5
 
 
 def started(name: str, lend: Callable[..., Any]) -> Any:
@@ -30,7 +31,7 @@ def started(name: str, lend: Callable[..., Any]) -> Any:
 
 def made(overload: float) -> WorkerLimit:
     lend, take_back = lambda_runtime.acquire_worker, lambda_runtime.release_worker
-    return WorkerLimit(lend, take_back, most=2, patience_seconds=PATIENCE_SECONDS, overload=lambda: overload)
+    return WorkerLimit(lend, take_back, 2, SHORT_PATIENCE_SECONDS, PATIENCE_SECONDS, lambda: overload)
 
 
 @pytest.fixture
@@ -78,6 +79,20 @@ def test_an_invocation_waits_for_a_worker_instead_of_starting_a_third(
     third.end()
 
 
+def test_quick_invocations_share_one_worker(limit: WorkerLimit) -> None:
+    workers = set()
+
+    def invoke() -> None:
+        worker = started("submit", limit.acquire)
+        workers.add(worker)
+        limit.release(worker)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(invoke) for _ in range(40)]:
+            done.result(30)
+    assert len(workers) == 1
+
+
 def test_functions_do_not_wait_for_each_other(limit: WorkerLimit, threads: ThreadPoolExecutor) -> None:
     held = [Invocation(limit, threads) for _ in range(2)]
     other = Invocation(limit, threads, "poll")
@@ -119,8 +134,8 @@ def test_a_function_that_waits_for_itself_is_not_stuck(limit: WorkerLimit, threa
 
 def test_workers_that_still_start_are_waited_for(limit: WorkerLimit, threads: ThreadPoolExecutor) -> None:
     held = [Invocation(limit, threads) for _ in range(2)]
-    for one in held:
-        one.worker.result(10)._start_time = None
+    for worker in [one.worker.result(10) for one in held]:
+        worker._start_time = None
     third = Invocation(limit, threads)
     time.sleep(3 * PATIENCE_SECONDS)
     assert not third.worker.done()

@@ -24,6 +24,7 @@ from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, InputBucket, Ledger
 
 FOREIGN_LEDGER_WAIT_SECONDS = 300  # while the ledger belongs to another stack, each upload is looked at this seldom
+SHORT_OUTAGE = timedelta(hours=1)
 CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger end within seconds
 
 log = logging.getLogger(__name__)
@@ -179,13 +180,15 @@ class Submit:
         return source
 
     def _look_up(self, job: Job) -> Outcome:
-        """Resolve a lost submit. If every attempt fails until the deadline, an operator must decide."""
+        """Resolve a lost submit. If every attempt fails until the deadline, and for an hour at least, an operator must
+        decide. A shorter outage of AWS says nothing about a staged result."""
         try:
             return self.in_doubt.resolve(job) or self._resend(job)
         except (LostClaim, LedgerBusy):
             raise
         except Exception as error:
-            if self.clock() < job.deadline_at:
+            now = self.clock()
+            if now < max(job.deadline_at, (job.failing_since or now) + SHORT_OUTAGE):
                 self.retries.note_failure(job, error)
                 raise
             log.exception("a lost submit could not be looked up", extra={"job_id": job.job_id})

@@ -1,0 +1,33 @@
+"""`darkroom`, but Topaz' list may lag for 3 s and not for a minute: the functions run a copy of the runtime with that catalog.
+
+`python -m tests.e2e.short_grace ARGUMENT…`; the variable RUNTIME names the copy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from darkroom_cli.main import app
+from darkroom_local import local_stack, packaging
+
+RUNTIME = "DARKROOM_TEST_RUNTIME"
+_AS_SHIPPED, _SHORT = "visibility_grace_seconds = 60\n", "visibility_grace_seconds = 3\n"
+
+
+def runtime_in(folder: Path) -> Path:
+    """Copy the runtime into `folder`, change the grace, and return the copy."""
+    copy = shutil.copytree(packaging.find_application().runtime, folder / "darkroom")
+    catalog = copy / "catalog" / "topaz.toml"
+    text = catalog.read_text()
+    assert text.count(_AS_SHIPPED) == 1
+    catalog.write_text(text.replace(_AS_SHIPPED, _SHORT))
+    return copy
+
+
+if __name__ == "__main__":
+    application = replace(packaging.find_application(), runtime=Path(os.environ[RUNTIME]))
+    local_stack.find_application = lambda: application
+    app(prog_name="darkroom")
