@@ -21,13 +21,17 @@ from darkroom.pipeline.message_outcomes import Ignored
 KEPT = timedelta(days=90)
 
 
+def retaining(application: ApplicationUnderTest) -> ApplicationUnderTest:
+    """Return the application, whose jobs now expire."""
+    application.ports["ledger"] = replace(application.ledger, kept=KEPT)
+    application.ports["operator_ledger"] = replace(application.ports["operator_ledger"], kept=KEPT)
+    return application
+
+
 @pytest.fixture
 def application() -> Iterator[ApplicationUnderTest]:
     with cloud() as account:
-        application = ApplicationUnderTest(account)
-        application.ports["ledger"] = replace(application.ledger, kept=KEPT)
-        application.ports["operator_ledger"] = replace(application.ports["operator_ledger"], kept=KEPT)
-        yield application
+        yield retaining(ApplicationUnderTest(account))
 
 
 class AgedSources:
