@@ -69,6 +69,7 @@ def tried(path: Path, tests: Covering) -> dict[str, Any]:
     from tests.mutation import trials
 
     begun, work = time.monotonic(), list(mutants(path))
+    trials.check_that_sound_code_passes(work, tests.tests_of)
     equivalents = json.loads(EQUIVALENTS.read_text()).get(name_of(path), {})
     alive = sorted(
         mutant.change

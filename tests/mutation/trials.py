@@ -45,6 +45,14 @@ class _Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, self.mutant.path, loader=_Loader(self.mutant))
 
 
+def check_that_sound_code_passes(work: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]]) -> None:
+    """Raise RuntimeError if the tests fail although nothing is changed. Then every mutant would count as killed."""
+    tests = dict.fromkeys(test for mutant in work for test in tests_of(mutant))
+    _, status = os.waitpid(_start(None, list(tests)), 0)
+    if status:
+        raise RuntimeError("the tests of this module fail without any change")
+
+
 def survivors(
     work: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]], workers: int
 ) -> Iterator[tuple[Mutant, bool]]:
@@ -70,7 +78,7 @@ def survivors(
         time.sleep(0.02)
 
 
-def _start(mutant: Mutant, tests: Sequence[str]) -> int:
+def _start(mutant: Mutant | None, tests: Sequence[str]) -> int:
     process = os.fork()
     if process:
         return process
@@ -79,8 +87,9 @@ def _start(mutant: Mutant, tests: Sequence[str]) -> int:
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
         assert not any(name.startswith("darkroom.") for name in sys.modules)
-        sys.meta_path.insert(0, _Finder(mutant))
-        code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests])
+        if mutant is not None:
+            sys.meta_path.insert(0, _Finder(mutant))
+        code = pytest.main(["-x", "-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider", *tests])
     except BaseException:  # a mutant that cannot even be loaded is killed
         code = 1
     os._exit(int(code))
