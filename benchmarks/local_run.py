@@ -52,7 +52,7 @@ class Way:
 
 
 def run(quick: bool = False) -> Result:
-    """Measure Darkroom and the script in turns, and then runs of Darkroom that are interrupted."""
+    """Measure Darkroom and the script that it is compared with alternately, then measure interrupted runs of Darkroom."""
     count = QUICK_COUNT if quick else COUNT
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "in"

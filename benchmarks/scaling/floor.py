@@ -38,7 +38,8 @@ TRUSTED = ("lambda.amazonaws.com", "states.amazonaws.com")
 
 @dataclass
 class Floor:
-    """Deploys a queue with a function that does nothing, and a state machine shaped like Darkroom's. Use one for each stack."""
+    """Deploys a queue with a function that does nothing, and a state machine shaped like Darkroom's. Use one `Floor`
+    for each stack."""
 
     stack: LocalStack
     concurrency: int

@@ -86,8 +86,8 @@ def rows(out: Path) -> dict[ledger_journal.Key, ledger_journal.Row]:
 
 @contextlib.contextmanager
 def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[FolderAccount]:
-    """Open the account of `out` while a block runs. It is made if there is none. Processes that are left of a killed run are
-    ended first.
+    """Open the saved state of the results folder `out` for the length of the `with` block, and create it if it does not
+    exist. First kill the processes that are left over from a run that was killed.
 
     Runs with a real key and simulated runs have separate accounts, so that simulated money never counts. Raises AccountInUse,
     AccountUnwritable.

@@ -68,7 +68,7 @@ def rows_of(path: Path) -> dict[Key, Row]:
 
 
 def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
-    """Make the journal ready for a new run. No process of an earlier run may live. Repeat safe.
+    """Make the journal ready for a new run. Call this only when no process of an earlier run is alive. Repeat safe.
 
     Claimed jobs are dropped, because nothing was sent for them. Leases end now, because their owners are dead. The sweep's
     records and open circuits are dropped, because they are about the earlier run. Jobs at a provider in `simulated` are dropped

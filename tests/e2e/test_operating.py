@@ -64,7 +64,8 @@ def operator(darkroom: Darkroom, tmp_path_factory: pytest.TempPathFactory) -> Op
 
 
 def send(room: Darkroom, key: str) -> str:
-    """Upload a picture that causes no event, and return its job id. A test can now set a fault, then send the message."""
+    """Upload a picture whose key sends no event, and return the id of its job. The test sets a fault for this job first, and
+    then starts it with `room.notify`."""
     room.upload(key, picture(80, 60, "PNG"))
     return room.job_id(key)
 

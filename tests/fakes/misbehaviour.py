@@ -64,7 +64,8 @@ class Faults:
         self.rules.append(Fault(kind, on, times, seconds))
 
     def take(self, on: str, *kinds: str) -> Fault | None:
-        """Return the oldest rule for the operation `on` that has one of these kinds, or None. The rule loses one of its times."""
+        """Return the oldest rule for the operation `on` that has one of these kinds, or None. This uses up one of the
+        `times` of the rule."""
         for fault in self.rules:
             if fault.on == on and fault.kind in kinds:
                 if fault.times is not None:

@@ -31,7 +31,7 @@ def own_process_left_out(patch: Patch) -> None:
 
 
 def settings_not_compared(patch: Patch) -> None:
-    """The same image with other settings counts as the job's own."""
+    """A process with the same image counts as the job's own process, even if its settings differ."""
     patch.setattr(request_echo, "can_be_of", lambda job, model, facts, entry: True)
 
 

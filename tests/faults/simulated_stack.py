@@ -26,7 +26,7 @@ from tests.faults.scheduler import Scheduler
 from tests.faults.world_shapes import Shape
 
 PROVIDER = "topaz"
-# Names of the adapters that a real container makes from simulated clients. `Stack.cloud` has the other adapters.
+# Names of the adapters that the application's `Container` makes, with simulated clients. `Stack.cloud` has the other adapters.
 REAL = (
     "circuits", "storage_checks", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions",
 )  # fmt: skip

@@ -20,7 +20,8 @@ KEY = {"pk": {"S": "COUNTER"}, "sk": {"S": "x"}}
 
 
 def cleaning(port: Any, log: list[str]) -> None:
-    """Act as a worker that tries to clean up, to count its failure and to go on after it has died."""
+    """Act as a worker that still makes calls after the exception that simulates its death: in `finally`, in `except`, and behind
+    them."""
     try:
         with port.opened() as part:
             part.write("inside")

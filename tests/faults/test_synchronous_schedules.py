@@ -1,4 +1,5 @@
-"""Tests schedules of synchronous calls, in which a worker's death or a lost answer may destroy the only copy of the result."""
+"""Plays random schedules (orders of events and faults) with synchronous calls. There, a worker's death or a lost answer may
+destroy the only copy of the result."""
 
 from __future__ import annotations
 

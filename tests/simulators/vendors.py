@@ -40,7 +40,7 @@ class Vendor:
     # Sends a submit with this mark; the simulator accepts it.
     submit: Callable[[httpx.Client, PictureServer, str], Answer]
     link: Callable[[httpx.Client, Answer], str]  # waits for the result and returns its URL
-    marks: Callable[[httpx.Client], list[str | None]]  # the marks in the vendor's list
+    marks: Callable[[httpx.Client], list[str | None]]  # the marks of all jobs in the vendor's list of jobs
     fetched: Callable[[httpx.Client, str], Answer]  # submits the picture at this URL
     requests: Mapping[str, SendRequest]  # operation → a function that sends a request for it
     refusals: tuple[set[str], ...]  # the fields that an error answer may have

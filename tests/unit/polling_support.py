@@ -1,5 +1,5 @@
-"""Computes when a job is polled. The provider is only a job length and an estimated time (eta). No clock is used, and
-nothing waits.
+"""Computes when a job is polled, without a clock and without waiting. The provider is simulated by two numbers: how long a
+job takes, and the eta that the provider names for it.
 """
 
 from __future__ import annotations

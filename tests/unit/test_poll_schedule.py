@@ -1,5 +1,5 @@
-"""Tests when the provider is polled. Polls and delays are counted with a provider that is only a job length and an
-estimated time (eta).
+"""Tests when the provider is polled. The provider is simulated by two numbers: how long a job takes, and the eta that the
+provider names for it. The tests count the polls and measure the delays.
 """
 
 from __future__ import annotations

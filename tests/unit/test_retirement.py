@@ -1,5 +1,5 @@
-"""Tests models that a vendor retires. There is a warning before the last day. After it, a job is refused unpaid or uses
-the successor if its settings ask for that.
+"""Tests models that a vendor retires. There is a warning before the last day. After that day, a job uses
+the successor if its settings ask for that. Otherwise it is refused, and nothing is paid.
 """
 
 from __future__ import annotations

@@ -210,8 +210,8 @@ def test_submit_may_send_to_its_own_queue_more_often_than_lambda_takes_for_an_ac
 
 
 def test_two_stacks_in_one_account_share_no_names() -> None:
-    """Schedules, metrics, log groups and queues all have different names. SAM would give the schedules of two stacks
-    the same name.
+    """Each stack has its own names for its schedule, metrics, log groups and queues. Without a name in the template, SAM would
+    give the schedules of two stacks the same name.
     """
     assert RESOURCES["Sweep"]["Properties"]["Events"]["EveryMinute"]["Properties"]["OmitName"] is True
     shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]

@@ -59,7 +59,8 @@ def test_the_request_is_the_one_that_the_sdk_makes(secure: SmallS3) -> None:
     ours = put_of(secure)
     assert ours is not theirs
     assert (ours.path.partition("?")[0], ours.query) == (theirs.path.partition("?")[0], theirs.query)
-    assert signed_names(ours) - NOT_COMPARED == signed_names(theirs) - NOT_COMPARED
+    framing = {"transfer-encoding"}  # early versions of the SDK sign it; S3 asks for no such signature
+    assert signed_names(ours) - NOT_COMPARED == signed_names(theirs) - NOT_COMPARED - framing
     of_a_moment = {"authorization", "x-amz-date", "content-length", "transfer-encoding"} | NOT_COMPARED
     assert {n: v for n, v in ours.headers.items() if n not in of_a_moment} == {
         n: v for n, v in theirs.headers.items() if n not in of_a_moment

@@ -25,8 +25,8 @@ def next_read_at(denied_since: datetime, now: datetime) -> datetime | None:
 def next_look_at(failing_since: datetime, now: datetime, deadline_at: datetime) -> datetime:
     """Return when the sweep looks again at a job whose attempts have failed since `failing_since`.
 
-    It waits until the job's message must have left the queue. Each later wait is as long as the job has been failing, but no wait
-    passes the job's deadline.
+    It waits until the job's message has certainly left the queue. Each later wait is as long as the job has been failing, but
+    no wait passes the job's deadline.
     """
     later = now + max(MESSAGE_LIFE, now - failing_since)
     return min(later, deadline_at) if now < deadline_at else now + MESSAGE_LIFE

@@ -67,7 +67,8 @@ class Reconcile:
         topped_up = max(balance.total - last.total, NOTHING)
         booked = spent - last.baseline_spent
         # The account must have lost at least the booked credits. If it seems to have lost less, somebody topped it up between
-        # charges, or credits were charged before the baseline. Without the correction, that difference would hide a later drift.
+        # charges, or credits were charged before the baseline. `max` raises the baseline by that difference, which would
+        # otherwise hide a later drift.
         baseline_total = max(last.baseline_total + topped_up, balance.total + booked)
         reckoning = replace(last, baseline_total=baseline_total, total=balance.total, spent=spent, checked_at=now)
         self.accounts.save_comparison(provider, reckoning)

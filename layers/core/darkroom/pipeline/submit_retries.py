@@ -43,8 +43,8 @@ class Retries:
         """End the claim after an error of an unknown kind. The caller then raises that error.
 
         When the message is delivered again, the job is due. With a lease, the message would look like a duplicate and never
-        reach the dead-letter queue. The sweep waits until that message must have left the queue. If the job's status has changed
-        since `job` was read, the lease is kept, because a lookup at the provider is a proof only after the lease.
+        reach the dead-letter queue. The sweep waits until that message has certainly left the queue. If the job's status has
+        changed since `job` was read, the lease is kept, because a lookup at the provider is a proof only after the lease.
         """
         now = self.clock()
         since = job.failing_since or now

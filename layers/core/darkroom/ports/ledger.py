@@ -38,8 +38,8 @@ class Ledger(Protocol):
         """Take over a `CLAIMED`, `SUBMITTING` or `PROCESSING` job that is due, with the next attempt number. Raises
         LostClaim.
 
-        If the last worker died, the job counts as failing from now on. If this worker dies too, SQS delivers its message again,
-        and the sweep waits until that message must have left the queue (`retry_schedule`).
+        If the last worker died, `failing_since` is set. If this worker dies too, SQS delivers its message again. So the sweep
+        leaves the job alone until that message has certainly left the queue (see `retry_schedule`).
         """
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:

@@ -45,7 +45,9 @@ PRICE_CACHE_SECONDS = 3600
 PAGE_SIZE = 500
 MAX_PAGES = 100
 CLOCK_SKEW = timedelta(minutes=2)
-GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path
+GENERATION_ID = re.compile(
+    r"[A-Za-z0-9_-]{1,128}"
+)  # the vendor documents a UUID; only such text is put into a URL path
 
 # Error types of requests that were not accepted → the HTTP statuses that the vendor's pages give to them.
 ERROR_STATUSES: Mapping[str, int] = {

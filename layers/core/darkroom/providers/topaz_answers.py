@@ -13,7 +13,7 @@ from darkroom.model import Estimate, FoundProcess, ImageFormat, Plan, ProcessSta
 from darkroom.providers import parsing
 
 GENERATIVE = "-gen"  # the names of generative endpoints end with this; they have a separate endpoint for estimates
-PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # published: a UUID. No other text may be put into a path
+PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # the vendor documents a UUID; only such text is put into a URL path
 
 
 STATES: Mapping[str, ProcessState] = {

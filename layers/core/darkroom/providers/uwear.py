@@ -36,7 +36,7 @@ NAME = "uwear"
 PAGE_LIMIT = 100
 MAX_PAGES = 100
 PREFIX = "/api/v1"
-GENERATION_ID = re.compile(r"[0-9]{1,18}")  # published: a whole number. No other text may be put into a path
+GENERATION_ID = re.compile(r"[0-9]{1,18}")  # the vendor documents a whole number; only such text is put into a URL path
 PROCESS_ID = re.compile(r"(v1\.|root\.)?([0-9]{1,18})")  # the form of the URL that took the submit; the generation id
 NO_SUCH_PATH = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 

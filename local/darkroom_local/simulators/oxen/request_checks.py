@@ -74,7 +74,7 @@ class CheckedParameters:
 
 
 def read_request(body: Any, models: Collection[str]) -> GenerationRequest:
-    """Return the request that a body asks for. Raises Refusal for the errors that the vendor refuses at once.
+    """Return the request that a body asks for. Raises Refusal for the faults that the vendor answers with an error immediately.
 
     `models` are the names of the known models.
     """
