@@ -1,0 +1,69 @@
+"""Tests the checks that matter only if something changed between two steps of one job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tests.fakes.application import ApplicationUnderTest, picture
+from tests.fakes.aws_account import TABLE, cloud
+from tests.integration.time_support import Replaced
+
+from darkroom.aws import items, retention
+from darkroom.aws.ledger_table import LedgerTable
+from darkroom.errors import Throttled
+from darkroom.model import JobStatus, Upload
+from darkroom.pipeline import lost_uploads
+from darkroom.pipeline.message_outcomes import RetryLater
+
+
+def test_an_object_that_was_overwritten_is_not_sent_under_the_job_of_the_old_one() -> None:
+    with cloud(versioned=False) as account:
+        application = ApplicationUnderTest(account)
+        application.provider.refusals = [Throttled("HTTP 429")]
+        application.submit(account.put("a.jpg", picture()))
+        (waiting,) = account.jobs()
+        newer = account.put("a.jpg", picture(noise=50))
+        application.clock.advance(timedelta(minutes=5))
+        application.sweep_and_deliver()
+        ended = application.ledger.get(waiting.job_id)
+        assert ended is not None
+        assert (ended.status, ended.error_code) == (JobStatus.CANCELLED, "SourceGone")
+        assert application.provider.processes == {}
+        application.submit(Upload(newer.bucket, newer.key, None, newer.etag))
+        assert len(application.provider.processes) == 1
+
+
+def test_a_call_does_not_begin_if_reserving_took_the_time_that_was_left(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+
+    def slow(*arguments: Any) -> Any:
+        reserved = application.ledger.reserve(*arguments)
+        application.clock.advance(timedelta(seconds=280))
+        return reserved
+
+    application.ports["ledger"] = Replaced(application.ledger, reserve=slow)
+    assert isinstance(application.submit(upload), RetryLater)
+    assert application.provider.processes == {}
+    assert (application.job().status, application.job().reservation) == (JobStatus.CLAIMED, None)
+
+
+def test_a_skipped_upload_is_known_for_longer_than_the_sweep_looks_for_it() -> None:
+    assert lost_uploads.MAX_AGE + timedelta(days=1) < retention.SKIPPED_KEPT
+
+
+def test_keys_that_a_batch_read_leaves_out_are_not_missing(application: ApplicationUnderTest) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        application.submit(application.cloud.put(name, picture()))
+    keys = [items.job_key(job.job_id) for job in application.cloud.jobs()]
+    real, calls = application.cloud.dynamodb, list[int]()
+
+    def half(**request: Any) -> Any:
+        asked = request["RequestItems"][TABLE]["Keys"]
+        calls.append(len(asked))
+        answer = real.batch_get_item(RequestItems={TABLE: {**request["RequestItems"][TABLE], "Keys": asked[:1]}})
+        return answer | {"UnprocessedKeys": {TABLE: {"Keys": asked[1:]}} if asked[1:] else {}}
+
+    found = LedgerTable(Replaced(real, batch_get_item=half), TABLE).rows(keys)
+    assert [item["pk"] for item in found] == [key["pk"] for key in keys]
+    assert calls == [2, 1]
