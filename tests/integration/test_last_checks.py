@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,8 +14,8 @@ from tests.integration.time_support import Replaced
 
 from darkroom.aws import items, retention
 from darkroom.aws.ledger_table import LedgerTable
-from darkroom.errors import Throttled
-from darkroom.model import Alarm, JobStatus, ProcessState, Upload
+from darkroom.errors import LostClaim, Throttled
+from darkroom.model import Alarm, Job, JobStatus, ProcessState, Upload
 from darkroom.pipeline import lost_uploads
 from darkroom.pipeline.message_outcomes import RetryLater
 
@@ -85,3 +86,46 @@ def test_the_process_of_an_abandoned_job_is_cancelled_at_the_provider(applicatio
     assert job.process is not None
     application.operate.abandon(job.job_id)
     assert application.provider.processes[job.process.process_id].progress.state is ProcessState.CANCELLED
+
+
+def test_the_ledger_itself_never_resubmits_a_run_that_has_a_process(application: ApplicationUnderTest) -> None:
+    application.submit(application.cloud.put("a.jpg", picture()))
+    job = application.ledger.mark_in_doubt(application.job(), "nobody can tell", application.clock())
+    with pytest.raises(LostClaim):
+        application.ports["operator_ledger"].resubmit(job, application.clock(), job.deadline_at)
+    assert application.job().status is JobStatus.IN_DOUBT
+
+
+def test_of_two_sweeps_that_saw_the_same_task_one_runs_it(application: ApplicationUnderTest) -> None:
+    queries, now = application.ports["sweep_queries"], application.clock()
+    assert queries.take_turn("Task", now, timedelta(hours=1))
+    late = Replaced(application.cloud.dynamodb, get_item=lambda **request: {})  # it read before the other one wrote
+    assert not replace(queries, table=LedgerTable(late, TABLE)).take_turn("Task", now, timedelta(hours=1))
+
+
+def moved(application: ApplicationUnderTest, job: Job, how: str) -> None:
+    """Let another worker change the job after the sweep has read it."""
+    ledger, now = application.ledger, application.clock()
+    if how == "rescheduled":
+        application.ports["sweep_queries"].reschedule(job, now + timedelta(minutes=1))
+    elif how == "taken over":
+        assert job.due_at is not None
+        ledger.take_over(job, now, job.due_at)
+    else:
+        ledger.settle(job, JobStatus.REJECTED, Decimal(0), now)
+        row = items.job_key(job.job_id)
+        due = {":due": items.wire(job.due_at)}  # as if the settlement had left it
+        application.cloud.dynamodb.update_item(
+            TableName=TABLE, Key=row, UpdateExpression="SET due_at = :due", ExpressionAttributeValues=due
+        )
+
+
+@pytest.mark.parametrize("how", ["rescheduled", "taken over", "ended"])
+def test_a_sweep_reschedules_only_the_job_that_it_read(application: ApplicationUnderTest, how: str) -> None:
+    application.provider.refusals = [Throttled("HTTP 429")]
+    application.submit(application.cloud.put("a.jpg", picture()))
+    application.clock.advance(timedelta(minutes=5))
+    job = application.job()
+    moved(application, job, how)
+    with pytest.raises(LostClaim):
+        application.ports["sweep_queries"].reschedule(job, application.clock() + timedelta(hours=1))
