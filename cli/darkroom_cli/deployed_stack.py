@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from darkroom.ports import LedgerOwnership, OperatorLedger
 
 DEFAULT_STACK = "darkroom"
+CONNECTIONS = 32  # `darkroom plan` reads so many objects at once, and a few more
 SUBMIT = "Submit"  # the function's logical id in the template
 Stack = Annotated[str, typer.Option("--stack", envvar="DARKROOM_STACK", metavar="NAME", help="The stack's name.")]
 
@@ -34,6 +35,7 @@ class Deployment:
     container: Container
     outputs: Mapping[str, str]
     client: Callable[[str], Any] = field(repr=False)
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the stack's, as it was deployed
 
     @property
     def operate(self) -> OperatorCommands:
@@ -72,6 +74,7 @@ def connect(stack: str) -> Deployment:
     Raises NoDeployment if there is no such stack of Darkroom, and errors of boto3 if AWS gives no access.
     """
     import boto3
+    from botocore.config import Config
 
     from darkroom.aws.clients import AWS_CONFIG
     from darkroom.container import Container
@@ -79,10 +82,12 @@ def connect(stack: str) -> Deployment:
     session: Any = boto3.Session()
 
     def client(service: str) -> Any:
-        return session.client(service, config=AWS_CONFIG)
+        return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))
 
     cloudformation = client("cloudformation")
-    outputs = _outputs(cloudformation, stack)
+    described = _stack(cloudformation, stack)
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described.get("Outputs", [])}
+    parameters = {entry["ParameterKey"]: entry["ParameterValue"] for entry in described.get("Parameters", [])}
     function = _submit_function(cloudformation, stack)
     configuration = client("lambda").get_function_configuration(FunctionName=function)
     environment = configuration.get("Environment", {}).get("Variables")
@@ -92,12 +97,13 @@ def connect(stack: str) -> Deployment:
             "KMS key that encrypts them"
         )
     container = Container(environment, clients=client, credentials=session.get_credentials, interactive=True)
-    return Deployment(container, outputs, client)
+    return Deployment(container, outputs, client, parameters)
 
 
-def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
+def _stack(cloudformation: Any, stack: str) -> dict[str, Any]:
     described = _described(stack, cloudformation, lambda: cloudformation.describe_stacks(StackName=stack))
-    return {entry["OutputKey"]: entry["OutputValue"] for entry in described["Stacks"][0].get("Outputs", [])}
+    found: dict[str, Any] = described["Stacks"][0]
+    return found
 
 
 def _submit_function(cloudformation: Any, stack: str) -> str:

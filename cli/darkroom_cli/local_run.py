@@ -13,6 +13,7 @@ import typer
 from darkroom_cli import local_words
 from darkroom_local import (
     file_screening,
+    folder_rules,
     folder_state,
     folder_uploads,
     hot_folder,
@@ -86,7 +87,7 @@ def _arrivals(
     """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
     settings = folder_uploads.parse_settings(request.settings, parameters)
     find = partial(file_screening.found, request.folder, request.out, settings, parameters)
-    for ready in hot_folder.arrivals(find):
+    for ready in hot_folder.arrivals(hot_folder.patient(find, lambda text: typer.echo(progress_display.visible(text)))):
         files = file_screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
         yield from files.unusable
         yield from files.to_do
@@ -103,11 +104,19 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
     settings = folder_uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)
-    option_checks.check_settings(settings, parameters, who.providers)
+    option_checks.check_settings(settings, parameters, who.providers, _presets(request.folder))
     typer.echo(
         f"Looking at {progress_display.visible(request.folder)} …"
     )  # at once: to read 40,000 headers takes a while
     return who, file_screening.pictures(request.folder, request.out, settings, parameters, request.watch)
+
+
+def _presets(folder: Path) -> dict[str, Mapping[str, str]]:
+    """Return the presets of the folder's `darkroom.toml` files. Raises UnusableSetting if one of the files is wrong."""
+    try:
+        return folder_rules.presets_below(folder)
+    except folder_rules.WrongFile as wrong:
+        raise folder_uploads.UnusableSetting(str(wrong)) from None
 
 
 def _run(

@@ -30,7 +30,7 @@ import typer
 
 from darkroom import catalog
 from darkroom.catalog import Catalog, Model
-from darkroom.setting_layers import did_you_mean, quoted
+from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, visible

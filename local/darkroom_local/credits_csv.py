@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -18,7 +19,6 @@ from io import FileIO, StringIO
 from pathlib import Path
 
 from darkroom.model import TERMINAL, JobStatus
-from darkroom.output_keys import result_keys
 from darkroom.setting_layers import canonical
 from darkroom.timestamps import stamp
 from darkroom_local import progress_display
@@ -127,22 +127,25 @@ class Done:
         # If several rows name the same result, the newest row counts.
         rows = (row for row in _rows_of(out) if row["status"] == JobStatus.COMPLETED.value)
         self._by_result = {row["result"] or "": row for row in rows}
+        self._results_of: dict[str, list[str]] = {}  # file → its results, under whatever names its settings gave them
+        for result, row in self._by_result.items():
+            self._results_of.setdefault(row["file"], []).append(result)
 
     def has(self, item: Item, real: Collection[str] = ()) -> bool:
         """Return whether the result of this unchanged file with the same settings is in the folder. A simulated result does not
         count if a provider in `real` would make it now. Raises OSError if the file cannot be read."""
-        return any(self._is_of(item, key, real) for key in result_keys(item.key))
+        return any(self._is_of(item, result, real) for result in self._results_of.get(_cell(item.key), ()))
 
     def _is_of(self, item: Item, result: str, real: Collection[str]) -> bool:
-        row = self._by_result.get(_cell(result))
-        if row is None or row["file"] != _cell(item.key) or row["settings"] != _cell(asked_for(item)):
+        row = self._by_result[result]
+        if row["settings"] != _cell(asked_for(item)):
             return False
         if row["api"] == SIMULATED and row["provider"] in real:
             return False
         source = source_of(item.path.stat())
         is_same = (row["source_bytes"], row["source_modified_ns"]) == (str(source.size_bytes), str(source.modified_ns))
         with contextlib.suppress(UnsafeKey):
-            return is_same and safe_target(self._out, result).is_file()
+            return is_same and safe_target(self._out, result.removeprefix("'")).is_file()
         return False
 
 
@@ -150,7 +153,8 @@ def asked_for(item: Item) -> str:
     """Return the settings and the stack parameters that decide the result, as one line."""
     said = {canonical(key): value for key, value in item.settings.items()}
     stack = {name: item.parameters[name] for name in _DECIDING_PARAMETERS if item.parameters.get(name)}
-    return json.dumps(said | stack, sort_keys=True)
+    files = {place: hashlib.sha256(body).hexdigest()[:16] for place, body in item.files}
+    return json.dumps(said | stack | files, sort_keys=True)
 
 
 def _rows_of(out: Path) -> list[dict[str, str]]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from darkroom import output_keys
-from darkroom.output_keys import result_keys
 from darkroom.setting_layers import canonical
-from darkroom_local import result_downloads
+from darkroom_local import folder_rules, item_plans, result_downloads
 from darkroom_local.credits_csv import Done, named_results
 from darkroom_local.folder_uploads import Item, UnusableSetting, items_in, picture_suffixes
 from darkroom_local.result_downloads import Outcome, UnsafeKey
@@ -53,7 +52,9 @@ def found(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapp
 
 
 def is_paid(item: Item, real: Collection[str]) -> bool:
-    """Return whether a real provider may get the item, because the item names that provider or names none."""
+    """Return whether a real provider may get the item, because the item or a `darkroom.toml` names it, or none is named."""
+    if folder_rules.providers_named(item.files, item.key) & set(real):
+        return True
     named = next((value.lower() for key, value in item.settings.items() if canonical(key) == "provider"), None)
     return bool(real) and (named is None or named in real)
 
@@ -77,7 +78,7 @@ def screen(
 
 def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
     """Return the outcome of an item whose result would overwrite a file of the operator; None for any other item."""
-    for key in result_keys(item.key):
+    for key in item_plans.result_keys(item):
         if key not in ours and (out / key).exists():
             why = f"{str(out / key)!r} is in the way: no row of credits.csv names it, so it is no result of Darkroom."
             return result_downloads.not_sent(item, why, "Move that file away, then run again.")

@@ -127,6 +127,7 @@ class _Jobs:
         self._saved: dict[str, Outcome] = {}  # the id of a job, or the key of an item without one → its outcome
         self._order: dict[str, None] = {}  # the same ids and keys, in the order of the items
         self._sending: Item | None = None
+        self._folder_files: dict[str, bytes] = {}  # what the input bucket has of them, by key
         self._has_lost = False
         self._look_at = self._changed_at = time.monotonic()
 
@@ -156,6 +157,7 @@ class _Jobs:
             )
         self._sending = item
         try:
+            self._put_folder_files(item)
             version = version_of(item, self._stack.input_bucket, self._ended)
             self._note(folder_uploads.upload(self._s3, self._stack.input_bucket, item, version))
         except OSError as error:
@@ -163,6 +165,13 @@ class _Jobs:
         self._sending = None
         self._look_when_due()
         return None
+
+    def _put_folder_files(self, item: Item) -> None:
+        """Upload the `darkroom.toml` files that count for the item, unless the bucket has them already."""
+        for key, body in item.files:
+            if self._folder_files.get(key) != body:
+                self._s3.put_object(Bucket=self._stack.input_bucket, Key=key, Body=body)
+                self._folder_files[key] = body
 
     def follow(self, stall_seconds: float, is_leaving: Callable[[], bool]) -> None:
         """Wait until each job is over and saved. When the run is leaving, wait only for jobs that were submitted. Raises

@@ -20,7 +20,9 @@ from darkroom import catalog, output_keys
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import canonical, metadata_name
+from darkroom_local import folder_rules
 from darkroom_local.emulator_persistence import VERSION_HEADER
+from darkroom_local.folder_rules import FolderRules, WrongFile
 
 DEFAULT_PROVIDER = "topaz"  # of the stack's parameter Provider
 _PUT = "before-call.s3.PutObject"
@@ -43,6 +45,7 @@ class Item:
     key: str
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    files: folder_rules.Files = ()  # the `darkroom.toml` files that count for it, the nearest folder first
 
     @property
     def prefixes(self) -> tuple[str, str | None]:
@@ -72,19 +75,32 @@ def picture_suffixes(settings: Mapping[str, str], parameters: Mapping[str, str])
     layers = (settings, dict(part.partition("=")[::2] for part in parameters.get("DefaultSettings", "").split(",")))
     named = (value.strip().lower() for layer in layers for key, value in layer.items() if canonical(key) == "provider")
     provider = next(named, parameters.get("Provider", DEFAULT_PROVIDER).lower())
-    book = catalog.load(provider if provider in catalog.providers() else DEFAULT_PROVIDER)
-    formats = {form for model in book.models.values() for form in model.input_formats}
+    return _suffixes_of([provider if provider in catalog.providers() else DEFAULT_PROVIDER])
+
+
+def _suffixes_of(providers: Iterable[str]) -> frozenset[str]:
+    books = [catalog.load(provider) for provider in providers]
+    formats = {form for book in books for model in book.models.values() for form in model.input_formats}
     return frozenset(suffix for form in formats for suffix in output_keys.SUFFIXES[form])
 
 
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """Return the pictures below `folder` that the provider takes, sorted by path. Hidden files and folders are left out."""
-    suffixes = picture_suffixes(settings, parameters or {})
-    return [
-        Item(path, path.relative_to(folder).as_posix(), settings, parameters or {})
-        for path in _visible_files(folder)
-        if path.suffix.lower() in suffixes
-    ]
+    """Return the pictures below `folder` that their provider takes, sorted by path. Hidden files and folders are left out. Raises
+    UnusableSetting if a `darkroom.toml` is wrong."""
+    rules, suffixes = FolderRules(folder), picture_suffixes(settings, parameters or {})
+    try:
+        found = [
+            (path, key, rules.of(key))
+            for path in _visible_files(folder)
+            if (key := path.relative_to(folder).as_posix())
+        ]
+        return [
+            Item(path, key, settings, parameters or {}, files)
+            for path, key, files in found
+            if path.suffix.lower() in suffixes | _suffixes_of(folder_rules.providers_named(files, key))
+        ]
+    except WrongFile as wrong:
+        raise UnusableSetting(str(wrong)) from None
 
 
 def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:

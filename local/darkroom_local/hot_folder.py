@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from darkroom_local.folder_uploads import Item, Source, source_of
+from darkroom_local.folder_uploads import Item, Source, UnusableSetting, source_of
 
 SETTLE_SECONDS = 2.0  # a file that has kept its size and time of change for so long has stopped growing
 _LOOK_SECONDS = 1.0
@@ -44,6 +44,22 @@ def arrivals(
             ended = clock()
             look_at = ended + max(_LOOK_SECONDS, _PAUSE_SHARE * (ended - began))
         yield ready
+
+
+def patient(find: Callable[[], list[Item]], say: Callable[[str], None]) -> Callable[[], list[Item]]:
+    """Return a `find` that finds nothing while a `darkroom.toml` is wrong, and says so once for each fault."""
+    said: list[str] = []
+
+    def find_or_wait() -> list[Item]:
+        try:
+            return find()
+        except UnusableSetting as wrong:
+            if said[-1:] != [str(wrong)]:
+                said.append(str(wrong))
+                say(f"{wrong}. No picture is sent until the file is mended.")
+            return []
+
+    return find_or_wait
 
 
 def _source_of(item: Item) -> Source | None:

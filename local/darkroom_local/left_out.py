@@ -8,7 +8,7 @@ from pathlib import Path
 
 from darkroom import catalog
 from darkroom.model import ImageFormat
-from darkroom.output_keys import SUFFIXES
+from darkroom.output_keys import FOLDER_FILE, SUFFIXES
 from darkroom_local.folder_uploads import Item
 
 _HEAD_BYTES = 16
@@ -32,7 +32,12 @@ def lines(folder: Path, out: Path, taken: Iterable[Item], suffixes: Collection[s
     known, base = {item.path for item in taken}, out.resolve()
     kinds: dict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path not in known and not path.parent.resolve().is_relative_to(base):
+        if (
+            path.is_file()
+            and path.name != FOLDER_FILE
+            and path not in known
+            and not path.parent.resolve().is_relative_to(base)
+        ):
             name = path.relative_to(folder)
             is_hidden = any(part.startswith(".") for part in name.parts)
             kinds[_HIDDEN if is_hidden else kind_of(path)].append(name.as_posix())

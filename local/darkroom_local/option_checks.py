@@ -68,13 +68,22 @@ def check_faults(faults: Mapping[str, Iterable[str]]) -> None:
                 raise UnusableSetting(f"--fault {vendor}/{line}: {error}") from None
 
 
-def check_settings(settings: Mapping[str, str], parameters: Mapping[str, str], providers: tuple[str, ...]) -> None:
-    """Raise UnusableSetting for a setting that no picture can have: an unknown key or model, or a value that is not allowed."""
+def check_settings(
+    settings: Mapping[str, str],
+    parameters: Mapping[str, str],
+    providers: tuple[str, ...],
+    presets: Mapping[str, Mapping[str, str]] = setting_layers.NO_PRESETS,
+) -> None:
+    """Raise UnusableSetting for a setting that no picture can have: an unknown key or model, or a value that is not allowed.
+    `presets` are those of the folder's `darkroom.toml` files, name → settings."""
     try:
         given = setting_layers.Layer(setting_layers.TAGS, settings, carried_by_object=True, closed=True)
         defaults = setting_layers.parse_defaults(parameters.get("DefaultSettings", ""))
         resolved = setting_layers.resolve(
-            [given, defaults], default_provider=parameters.get("Provider", "topaz"), allowed_providers=providers
+            [given, defaults],
+            default_provider=parameters.get("Provider", "topaz"),
+            allowed_providers=providers,
+            presets=presets,
         )
         if not resolved.skip:
             _plan_any(resolved)

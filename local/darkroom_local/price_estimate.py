@@ -11,20 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from darkroom import planning, setting_layers
 from darkroom.catalog import providers
 from darkroom.configuration import Configuration
 from darkroom.errors import Refusal
-from darkroom.model import ImageFacts, ImageFormat, Limits
-from darkroom_local import picture_sizes
+from darkroom.model import Limits
+from darkroom_local import item_plans
 from darkroom_local.folder_uploads import Item
 from darkroom_local.ledger_journal import Key, Row
 from darkroom_local.provider_choice import CAN_BE_REAL
 
-_FORMATS = {
-    ".png": ImageFormat.PNG, ".tif": ImageFormat.TIFF, ".tiff": ImageFormat.TIFF, ".webp": ImageFormat.WEBP,
-    ".gif": ImageFormat.GIF,
-}  # fmt: skip # any other suffix counts as JPEG
 _VARIABLES = {
     "MonthlyCreditLimit": "MONTHLY_CREDIT_LIMIT", "MonthlyBudgetUsd": "MONTHLY_BUDGET_USD", "CreditPriceUsd": "CREDIT_PRICE_USD",
     "Provider": "PROVIDER",
@@ -95,20 +90,9 @@ def _committed(rows: Mapping[Key, Row], unit: str, month: str) -> Decimal:
 def _price(
     item: Item, parameters: Mapping[str, str], allowed: tuple[str, ...], prices: Limits
 ) -> tuple[Decimal, Decimal] | None:
-    size = picture_sizes.size_of(item.path)
-    if size is None:
-        return None
-    facts = ImageFacts(_FORMATS.get(item.path.suffix.lower(), ImageFormat.JPEG), size.width, size.height)
     with suppress(Refusal):  # a refused picture costs nothing
-        layers = [
-            setting_layers.tag_layer(item.settings),
-            setting_layers.parse_defaults(parameters.get("DefaultSettings", "")),
-        ]
-        settings = setting_layers.resolve(
-            layers, default_provider=parameters.get("Provider", "topaz"), allowed_providers=allowed
-        )
-        plan = planning.plan(settings, facts, size.file_bytes, _unlimited(prices), datetime.now(UTC).date())
-        return None if plan.credits is None else (plan.credits, plan.cost_usd)
+        plan = item_plans.plan_of(item, parameters, allowed, _unlimited(prices))
+        return None if plan is None or plan.credits is None else (plan.credits, plan.cost_usd)
     return Decimal(0), Decimal(0)
 
 

@@ -39,7 +39,8 @@ ENVIRONMENT = {
 }  # fmt: skip
 # The adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all other adapters.
 REAL = (
-    "sources", "staging", "circuits", "storage_checks", "storage_proof", "sweep_queries", "operator_ledger", "provider_accounts",
+    "sources", "folder_files", "staging",
+    "circuits", "storage_checks", "storage_proof", "sweep_queries", "operator_ledger", "provider_accounts",
 )  # fmt: skip
 
 

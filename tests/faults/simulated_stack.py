@@ -20,6 +20,7 @@ from darkroom.model import LedgerOwner, Limits
 from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE
+from tests.fakes.folder_files import MemoryFolderFiles
 from tests.faults.memory_step_functions import ARN
 from tests.faults.port_proxies import Faults, Proxy
 from tests.faults.scheduler import Scheduler
@@ -63,7 +64,8 @@ class Stack:
         )
         table = LedgerTable(under.pop("dynamo"), TABLE, self.scheduler.sleep)  # type: ignore[arg-type]
         self.adapters = {
-            **under, "ledger_table": table, "ledger_ownership": owner, "clock": self.scheduler.clock,
+            **under, "folder_files": MemoryFolderFiles(), "ledger_table": table, "ledger_ownership": owner,
+            "clock": self.scheduler.clock,
             "retention": {PROVIDER: timedelta(seconds=self.shape.retention)},
         }  # fmt: skip
         real = Container(self.environment, clients=clients.__getitem__, replaced=self.adapters).adapters

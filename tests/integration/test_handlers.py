@@ -180,7 +180,7 @@ def test_a_message_put_back_names_the_same_upload(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "expected"),
     [("MAX_CREDITS_PER_JOB", "topaz=0.5", "PriceAboveLimit"), ("MONTHLY_CREDIT_LIMIT", "0.5", "BudgetExceeded"),
-     ("MONTHLY_BUDGET_USD", "0.1", "BudgetExceeded"), ("DEFAULT_SETTINGS", "model=Nonsense", "UnknownModel")],
+     ("MONTHLY_BUDGET_USD", "0.1", "BudgetExceeded"), ("DEFAULT_SETTINGS", "max_credits=0.5", "PriceAboveLimit")],
 )  # fmt: skip
 def test_stack_parameters_bind(account: Cloud, variable: str, value: str, expected: str) -> None:
     with deployed(account, **{variable: value}) as stack:

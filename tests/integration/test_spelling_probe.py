@@ -40,6 +40,11 @@ def test_the_probe_sends_one_setting_under_both_names_with_two_values(account: C
     )
 
 
+def test_no_folder_file_changes_it(account: Cloud) -> None:
+    account.put("darkroom.toml", b"sclae = 2")
+    assert probed(ApplicationUnderTest(account)).status is JobStatus.PROCESSING
+
+
 def test_its_credit_is_reserved_and_settled_like_any_other(account: Cloud) -> None:
     world = ApplicationUnderTest(account)
     job = probed(world)

@@ -4,9 +4,9 @@ can meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, client, cloud
 from typer.testing import CliRunner, Result
 
+from darkroom.container import Container
 from darkroom.errors import SubmitInDoubt
 from darkroom.model import Job, ProcessState
 from darkroom.pipeline.account_reconciliation import Reconcile
@@ -30,6 +31,11 @@ class Stack:
     application: ApplicationUnderTest
     queues: tuple[Any, str, str]
     input_bucket: str = INPUT
+    parameters: Mapping[str, str] = field(default_factory=lambda: {"MaxConcurrentSubmits": "10"})
+
+    @property
+    def container(self) -> Container:
+        return self.application.make_container()
 
     @property
     def operate(self) -> OperatorCommands:

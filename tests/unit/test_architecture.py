@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
-    "darkroom.catalog", "darkroom.configuration", "darkroom.drift", "darkroom.queue_messages", "darkroom.images",
-    "darkroom.allowed_settings", "darkroom.output_keys", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
-    "darkroom.request_echo", "darkroom.retirement", "darkroom.retry_schedule", "darkroom.setting_layers", "darkroom.sizing",
+    "darkroom.allowed_settings", "darkroom.catalog", "darkroom.configuration", "darkroom.drift",
+    "darkroom.folder_files", "darkroom.globs", "darkroom.images", "darkroom.output_keys", "darkroom.output_templates",
+    "darkroom.own_settings", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
+    "darkroom.queue_messages", "darkroom.request_echo", "darkroom.retirement", "darkroom.retry_schedule",
+    "darkroom.setting_checks", "darkroom.setting_layers", "darkroom.setting_words", "darkroom.sizing",
     "darkroom.spelling", "darkroom.timestamps",
 }  # fmt: skip
 # The modules that define the domain's words, and the modules that each of them may import besides itself.

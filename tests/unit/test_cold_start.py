@@ -35,6 +35,8 @@ STORIES = {
         "kept_input_lookup",
         "circuit_breaker",
         "quote",
+        "folder_settings",
+        "wrong_defaults",
         "dispatch",
         "foreign_objects",
         "storage_gate",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from darkroom_local.folder_uploads import Item, items_in
-from darkroom_local.hot_folder import SETTLE_SECONDS, arrivals
+from darkroom_local.hot_folder import SETTLE_SECONDS, arrivals, patient
 
 
 @dataclass
@@ -65,3 +65,15 @@ def test_the_folder_is_not_read_all_the_time(watched: Watched) -> None:
         watched.now += 0.25
         next(steps)
     assert len(reads) == 25
+
+
+def test_a_wrong_folder_file_holds_pictures_back_until_it_is_mended(watched: Watched) -> None:
+    said: list[str] = []
+    find = patient(lambda: items_in(watched.folder, {}), said.append)
+    watched.write("a.jpg", "x")
+    watched.write("darkroom.toml", "sclae = 2")
+    assert find() == find() == []
+    (text,) = said
+    assert "darkroom.toml: sclae='2' is not known; did you mean scale" in text
+    watched.write("darkroom.toml", "scale = 2")
+    assert [item.key for item in find()] == ["a.jpg"]

@@ -24,12 +24,12 @@ WRONG_PARAMETERS = {
     "MonthlyCreditLimit=topas=5": (
         "--parameter MonthlyCreditLimit: 'topas' is not a provider; allowed: aimlapi, oxen, topaz, uwear"
     ),
-    "DefaultSettings=scael=2": "--parameter DefaultSettings: setting 'scael' is not known; did you mean scale?",
+    "DefaultSettings=scael=2": "--parameter DefaultSettings: setting scael='2' is not known; did you mean scale?",
     "NoEqualsSign": "'NoEqualsSign' is not of the form key=value, as in scale=2.",
 }
 OF_BUCKETS = "--parameter InputPrefix: not for a local run, whose buckets are its own. Leave it out."
 WRONG_SETTINGS = {
-    "scael=2": "--set: setting 'scael' is not known; did you mean scale?",
+    "scael=2": "--set: setting scael='2' is not known; did you mean scale?",
     "scale=two": "--set: scale='two' is not valid for model Standard V2; allowed: ",
     "model=Standrad V2": "--set: model='Standrad V2' is not a model of topaz; did you mean Standard V2, ",
     "provider=topas": "--set: provider='topas' is not known; did you mean topaz?",

@@ -9,10 +9,22 @@ import pytest
 
 from darkroom import output_keys
 from darkroom.errors import InvalidSetting
-from darkroom.model import RESULT_FORMATS, ImageFormat, Job, JobStatus, ProviderProcess, SourceObject, Upload
+from darkroom.model import (
+    RESULT_FORMATS,
+    DispatchRecord,
+    ImageFormat,
+    Job,
+    JobStatus,
+    ProviderProcess,
+    SendMode,
+    SourceObject,
+    Upload,
+)
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 JPEG, PNG, TIFF = ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF
+
+AT = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def job(key: str = "a.jpg", bucket: str = "in") -> Job:
@@ -174,3 +186,21 @@ def test_each_job_has_one_place_for_what_it_stages_which_is_no_upload() -> None:
     places = {output_keys.incoming_key("0" * 32), output_keys.incoming_key("1" * 32)}
     assert places == {"_darkroom/incoming/" + digit * 32 for digit in "01"}
     assert not [place for place in places if output_keys.is_upload(place)]
+
+
+@pytest.mark.parametrize(
+    ("output_key", "base"),
+    [("a/b.jpg", "a/b.jpg"), ("a/b.jpeg", "a/b.jpg"), ("a/b.png", "a/b.jpg"), ("a/b.tiff", "a/b.jpg"),
+     ("a/b-cgi.jpg", "a/b-cgi.jpg"), ("b.jpg", "b.jpg")],
+)  # fmt: skip
+def test_the_keys_of_results_are_made_from_the_sources_key_unless_a_template_gave_another(
+    output_key: str, base: str
+) -> None:
+    dispatch = DispatchRecord(
+        output_bucket="out", output_key=output_key, output_format="jpeg", send_mode=SendMode.UPLOAD, reserved_at=AT
+    )
+    job = Job(
+        job_id="0" * 32, run=1, attempt=1, status=JobStatus.PROCESSING, source_bucket="in", source_key="a/b.jpg",
+        source_version=None, source_order="1", created_at=AT, deadline_at=AT, dispatch=dispatch,
+    )  # fmt: skip
+    assert output_keys.result_base(job) == base

@@ -67,7 +67,7 @@ def test_a_third_layer_needs_no_other_code() -> None:
     ("key", "nearest"),
     [
         ("sclae", "scale"), ("modle", "model"), ("denoize", "denoise"), ("out_put_width", "output_width"),
-        ("Face-Enhancment", "face_enhancement"), ("max-credit", "max_credits"), ("skp", "skip"), ("Lable", "label"),
+        ("Face-Enhancment", "face_enhancement"), ("max-credit", "max_credits"), ("skpi", "skip"), ("Lable", "label"),
     ],
 )  # fmt: skip
 def test_a_typo_on_the_object_is_refused_with_the_nearest_name(key: str, nearest: str) -> None:
@@ -100,8 +100,10 @@ def test_an_empty_value_is_refused_for_every_known_key(key: str) -> None:
     assert "empty" in refusal({key: "  "})
 
 
-def test_a_preset_is_refused_as_not_available() -> None:
-    assert "not available in this version" in refusal({"preset": "portrait"})
+def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
+    message = refusal({"preset": "upscale-3x"})
+    assert "preset='upscale-3x' in tags" in message
+    assert "did you mean upscale-2x" in message
     assert "stack" in refusal({}, "preset=portrait")
 
 

@@ -41,7 +41,7 @@ STRANGERS = [
     "Name", "Project", "Stage", "State", "Style", "Owner", "Environment", "Team", "Type", "cost-center",
     "CostCenter", "cost_centre", "Department", "Application", "aws:cloudformation:stack-name", "Version",
     "photographer", "camera", "customer-id", "retention", "Status", "Role", "Title", "Table", "Module", "Level",
-    "workload", "created", "x",
+    "workload", "created", "x", "ship", "skin", "ski", "skips", "shop", "mood", "feed",
 ]  # fmt: skip
 
 

@@ -130,9 +130,11 @@ def test_ten_suffixes_fit_the_rule_which_spends_no_wildcard() -> None:
     """EventBridge refuses rules with many wildcards. If there is a prefix, submit checks the suffixes instead of the rule."""
     key = RESOURCES["UploadRule"]["Properties"]["EventPattern"]["detail"]["object"]["key"]
     condition, suffixes, otherwise = key["Fn::If"]
+    *suffixes, folder_files = suffixes
     assert [set(matcher) for matcher in suffixes] == [{"suffix"}] * 10
     assert [matcher["suffix"]["Fn::Select"][0] for matcher in suffixes] == list(range(10))
-    assert (condition, otherwise) == ("SuffixesOnly", [{"prefix": {"Ref": "InputPrefix"}}])
+    assert (condition, otherwise) == ("SuffixesOnly", [{"prefix": {"Ref": "InputPrefix"}}, folder_files])
+    assert folder_files == {"suffix": "darkroom.toml"}
     assert "wildcard" not in keys(TEMPLATE)
 
 

@@ -145,6 +145,13 @@ class Adapters:
         return S3InputBucket(self.client("s3"))
 
     @cached_property
+    def folder_files(self) -> ports.FolderFiles:
+        """The `darkroom.toml` files of the input bucket."""
+        from darkroom.aws.folder_files import S3FolderFiles
+
+        return S3FolderFiles(self.client("s3"), self.clock)
+
+    @cached_property
     def outputs(self) -> ports.OutputBucket:
         """The output bucket."""
         from darkroom.aws.multipart_put import MultipartPut

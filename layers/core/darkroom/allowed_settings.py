@@ -11,10 +11,11 @@ from decimal import Decimal
 
 from darkroom import sizing
 from darkroom.catalog import Catalog, Kind, Model, Parameter
-from darkroom.catalog.parameter_values import describe_allowed, to_wire_value
+from darkroom.catalog.parameter_values import describe_allowed, nearest_allowed, to_wire_value
 from darkroom.errors import InvalidSetting
 from darkroom.model import ResolvedSetting
-from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, quoted
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings
+from darkroom.setting_words import quoted
 
 DEFAULT_LAYER = "default"  # the layer's name for a value that comes from the catalog
 # The bounds of `scale` are our own choice. Below 1, the job would pay to lose pixels, and no model takes more than 16.
@@ -87,7 +88,9 @@ def check_value(name: str, resolved: ResolvedSetting, model: Model) -> str:
     parameter = _parameter(name, model)
     value = to_wire_value(parameter, resolved.value)
     if value is None:
-        raise _invalid(name, resolved, model, describe_allowed(parameter))
+        near = nearest_allowed(parameter, resolved.value)
+        hint = f"; the nearest is {near}" if near is not None else ""
+        raise _invalid(name, resolved, model, describe_allowed(parameter) + hint)
     if name == "scale" and model.factors and sizing.factor_choice(model, Decimal(value)) is None:
         raise _invalid(name, resolved, model, " or ".join(str(factor) for factor in sorted(model.factors.values())))
     return value

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.dispatch import Dispatch
     from darkroom.pipeline.finalize import Finalize
+    from darkroom.pipeline.folder_settings import FolderFileCheck, FolderSettings
     from darkroom.pipeline.in_doubt_lookup import InDoubt
     from darkroom.pipeline.operator_commands import OperatorCommands
     from darkroom.pipeline.poll import Poll
@@ -80,8 +81,31 @@ class Container:
             clock=self.adapters.clock,
             input_bucket=self.configuration.text("INPUT_BUCKET"),
             deadline=self.configuration.deadline,
+            check_folder_file=self.check_folder_file,
             suffixes=self.configuration.suffixes,
         )
+
+    @cached_property
+    def check_folder_file(self) -> FolderFileCheck:
+        """What checks a `darkroom.toml` that was uploaded."""
+        from darkroom.pipeline.folder_settings import FolderFileCheck
+
+        return FolderFileCheck(
+            sources=self.adapters.sources,
+            folders=self.folders,
+            outputs=self.adapters.outputs,
+            default_provider=self.configuration.provider,
+            prefix=self.configuration.prefix,
+        )
+
+    @cached_property
+    def folders(self) -> FolderSettings:
+        """What reads the `darkroom.toml` files that count for an upload."""
+        from darkroom.pipeline.folder_settings import FolderSettings
+
+        allowed, default = self.configuration.allowed_providers(ADAPTERS), self.configuration.provider
+        ordered = sorted(allowed, key=lambda name: name != default)  # messages speak of the default provider first
+        return FolderSettings(files=self.adapters.folder_files, allowed_providers=ordered)
 
     @cached_property
     def poll(self) -> Poll:
@@ -230,6 +254,7 @@ class Container:
         """Sends a claimed job to its provider: it quotes, reserves, submits and binds."""
         from darkroom.pipeline.circuit_breaker import CircuitBreaker
         from darkroom.pipeline.dispatch import Dispatch
+        from darkroom.pipeline.wrong_defaults import HoldForDefaults
 
         return Dispatch(
             sources=self.adapters.sources,
@@ -244,6 +269,7 @@ class Container:
             settlement=self.settlement,
             in_doubt=self.in_doubt,
             retries=self.retries,
+            hold=HoldForDefaults(ledger=self.adapters.ledger, alerts=self.adapters.alerts, clock=self.adapters.clock),
             clock=self.adapters.clock,
             outputs=self.adapters.outputs,
             storage_gate=self.storage_gate,
@@ -257,8 +283,9 @@ class Container:
 
         return Quote(
             sources=self.adapters.sources,
+            folders=self.folders,
             default_provider=self.configuration.provider,
-            allowed_providers=self.configuration.allowed_providers(ADAPTERS),
+            allowed_providers=self.folders.allowed_providers,
             stack_defaults=self.configuration.text("DEFAULT_SETTINGS", ""),
             tag_prefix=self.configuration.tag_prefix,
             metadata_prefix=self.configuration.metadata_prefix,
@@ -271,9 +298,10 @@ class Container:
     def probe(self) -> Probe:
         """Finds out whether a provider honours setting names in snake_case or camelCase. An operator's command uses it. It needs
         the environment variables of the submit function."""
-        from darkroom.pipeline.spelling_probe import Probe, TellingQuote
+        from darkroom.pipeline.spelling_probe import NoFolderFiles, Probe, TellingQuote
 
         told = {field.name: getattr(self.quote, field.name) for field in fields(self.quote)}
+        told["folders"] = replace(self.folders, files=NoFolderFiles())
         return Probe(
             sources=self.adapters.sources,
             ledger=self.adapters.ledger,

@@ -26,6 +26,7 @@ The tree of exceptions. The middle column says who must act::
     │   └── KeyTaken               nobody     an object came to the output key while the result was copied
     ├── StorageUnproven        operator   nobody can tell now whether the output bucket takes results; uploads wait
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
+    ├── WrongDefaults          operator   the stack parameter DefaultSettings is wrong; uploads wait for another deployment
     ├── LostClaim              nobody     another worker owns the job now; change nothing
     ├── ProcessTaken           nobody     another run is bound to the process; this one's must be looked for
     ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
@@ -70,7 +71,10 @@ class ErrorCode(StrEnum):
 
 # Each code → what a person must do. Reports contain the text as `cure`. A test checks that docs/errors.md has the same texts.
 CURES: dict[ErrorCode, str] = {
-    ErrorCode.INVALID_SETTING: "Correct the tag or setting named in the message and upload the object again.",
+    ErrorCode.INVALID_SETTING: (
+        "Correct the tag, metadata, darkroom.toml or parameter named in the message. Then upload the object again, or run "
+        "`darkroom rerun --code InvalidSetting`."
+    ),
     ErrorCode.UNKNOWN_MODEL: "Set `model` to one of the names in the message and upload the object again.",
     ErrorCode.UNSUPPORTED_FORMAT: "Upload a whole, single-image JPEG, PNG or TIFF.",
     ErrorCode.IMAGE_TOO_LARGE: "Upload a smaller image, ask for a smaller output, or choose a model with a higher limit.",
@@ -246,6 +250,10 @@ class StorageUnproven(DarkroomError):
 
 class UnsafeLink(DarkroomError):
     """A result link is not https, leads to an address that is not public, or redirects too often."""
+
+
+class WrongDefaults(DarkroomError):
+    """The stack parameter DefaultSettings is wrong for every upload. The operator must correct it; uploads wait meanwhile."""
 
 
 class LostClaim(DarkroomError):

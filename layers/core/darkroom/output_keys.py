@@ -16,6 +16,7 @@ from darkroom.model import RESULT_FORMATS, ImageFormat, Job, SourceObject, Uploa
 
 FAILED_PREFIX = "_failed/"
 OWN_PREFIX = "_darkroom/"
+FOLDER_FILE = "darkroom.toml"  # the name of a file of settings in the input bucket, see folder_files
 STORAGE_CHECK_KEY = f"{OWN_PREFIX}storage-check"  # written and removed by finalize
 RECEIPT_JOB, RECEIPT_PROCESS = "darkroom-job", "darkroom-process-id"
 S3_METADATA_LIMIT_BYTES = 2048  # names and values together; S3 user guide, "Working with object metadata"
@@ -35,8 +36,10 @@ SUFFIXES: Mapping[ImageFormat, tuple[str, ...]] = {
 
 def is_upload(key: str, prefix: str = "", suffixes: Sequence[str] = ()) -> bool:
     """Return whether an object with that key is an upload. Its key has the stack's prefix and one of the stack's suffixes, and it
-    is neither a folder marker nor an object that Darkroom itself wrote."""
+    is neither a folder marker, nor a `darkroom.toml`, nor an object that Darkroom itself wrote."""
     is_ours = bool(key) and not key.endswith("/") and not key.startswith((FAILED_PREFIX, OWN_PREFIX))
+    if key.rpartition("/")[2] == FOLDER_FILE:
+        return False
     return is_ours and key.startswith(prefix) and key.endswith(tuple(suffixes) or "")
 
 
@@ -84,6 +87,15 @@ def result_keys(source_key: str) -> tuple[str, ...]:
         (stem if is_known else source_key) + suffixes[0] for suffixes in map(SUFFIXES.__getitem__, RESULT_FORMATS)
     )
     return (source_key, *(key for key in others if key != source_key and len(key.encode()) <= S3_KEY_LIMIT_BYTES))
+
+
+def result_base(job: Job) -> str:
+    """Return the key from which the keys of the job's result are made: the source's, or the one that `[output]` of a
+    `darkroom.toml` gave the result."""
+    if job.dispatch is None:
+        return job.source_key
+    usual = {*result_keys(job.source_key), *(key_in_format(job.source_key, form) for form in RESULT_FORMATS)}
+    return job.source_key if job.dispatch.output_key in usual else job.dispatch.output_key
 
 
 def superseded_key(key: str, job_id: str) -> str:

@@ -27,7 +27,9 @@ from darkroom.model import (
     SendMode,
     Spelling,
 )
-from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, REPLACE, Settings, did_you_mean, quoted
+from darkroom.own_settings import REPLACE
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings
+from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
 
 NO_SPELLINGS: Mapping[str, Spelling] = {}
@@ -110,6 +112,7 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
         other_formats=_other_formats(model, output_format),
         label=settings.label,
         max_credits=settings.max_credits,
+        output_rules=settings.output,
     )
     credits = pricing.credits(width * height, model.mp_per_credit, model.credits)
     return unpriced if credits is None else with_price(unpriced, credits, limits)
@@ -191,7 +194,7 @@ def _find_model(provider_catalog: Catalog, model_setting: ResolvedSetting) -> Mo
 
 def _ledger_settings(settings: Settings) -> dict[str, ResolvedSetting]:
     """Return the settings that are kept in the ledger but not sent to a vendor."""
-    kept = ("provider", "max_credits", "label", "retired")
+    kept = ("provider", "preset", "max_credits", "label", "retired")
     return {name: settings.values[name] for name in kept if name in settings.values}
 
 

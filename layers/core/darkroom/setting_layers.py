@@ -1,14 +1,15 @@
-"""Resolves tags, metadata and stack defaults to one value for each setting. All functions are pure.
+"""Resolves tags, metadata, folder files, presets and stack defaults to one value for each setting. All functions are pure.
 
 This module checks all keys, and the values of `provider`, `skip`, `max_credits`, `label` and `retired`. It must not check the
-value of a vendor's parameter, because that depends on the model; `planning` checks it.
+value of a vendor's parameter, because that depends on the model; `planning` checks it. The file is long because the layers and
+their resolution are one rule.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -16,22 +17,23 @@ from email.header import decode_header, make_header
 from darkroom import catalog
 from darkroom.catalog.parameter_values import BOOLEANS, read_bool, read_decimal
 from darkroom.errors import InvalidSetting
-from darkroom.model import ResolvedSetting
+from darkroom.model import OutputRules, ResolvedSetting
+from darkroom.own_settings import REFUSE, check_label, check_provider, check_retired
+from darkroom.setting_words import did_you_mean, quoted, written_key
 from darkroom.spelling import SHORT_WORD_CHARACTERS, closest, is_near_miss
 
 TAGS = "tags"
 METADATA = "metadata"
 STACK = "stack"
-OBJECT_LAYERS = frozenset({TAGS, METADATA})  # the layers that are on the object itself; its uploader wrote them
+COMMAND = "--set"  # of `darkroom plan` and `darkroom explain`: as if the object itself had it
+OBJECT_LAYERS = frozenset({COMMAND, TAGS, METADATA})  # the layers that somebody wrote for this very object
+NO_PRESETS: Mapping[str, Mapping[str, str]] = {}
 
 OUR_KEYS = frozenset(
     {"provider", "model", "preset", "scale", "input_by", "synchronous", "max_credits", "label", "skip", "retired"}
 )
-REFUSE, REPLACE = "refuse", "replace"  # the values of `retired`, for an upload whose model the provider has retired
 RECEIPT_PREFIX = "darkroom_"  # canonical form of the prefix of metadata that Darkroom itself writes; never a setting
 NO_HEADER_NAME = re.compile("[:/@]")  # characters that a tag's key may have and a header's name not (RFC 9110, 5.1)
-LABEL_MAX_CHARACTERS = 256  # S3's limit for a tag value
-MAX_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,16 @@ class Settings:
     notes: tuple[str, ...]
     layers: tuple[str, ...]
     retired: str = REFUSE
+    overridden: Mapping[str, tuple[ResolvedSetting, ...]] = field(default_factory=dict)  # of weaker layers
+    output: OutputRules = field(default_factory=OutputRules)  # what `darkroom.toml` says of the result's key and tags
+
+
+class UnknownPreset(InvalidSetting):
+    """There is no preset of the name that `layer` gives."""
+
+    def __init__(self, layer: str, message: str) -> None:
+        super().__init__(message)
+        self.layer = layer
 
 
 @dataclass(frozen=True)
@@ -142,14 +154,20 @@ def parse_defaults(text: str) -> Layer:
     return Layer(STACK, values, carried_by_object=False, closed=True)
 
 
-def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers: Sequence[str]) -> Settings:
+def resolve(
+    layers: Sequence[Layer],
+    *,
+    default_provider: str,
+    allowed_providers: Sequence[str],
+    presets: Mapping[str, Mapping[str, str]] = NO_PRESETS,
+) -> Settings:
     """Return the settings, each with the value from the strongest layer that has it. `layers` begins with the strongest layer.
 
-    If `skip` is true, nothing else is checked. Raises InvalidSetting for a key that is twice in a layer, a misspelt key, an
-    unknown key in a closed layer, an empty value, a `preset`, a provider that is unknown or not allowed, and for an invalid
-    `skip`, `max_credits`, `label` or `retired`.
+    The strongest `preset` becomes a layer of its own, right below the layer that names it. `presets` are the user's own, name →
+    settings; they come before the built-in ones of the provider. If `skip` is true, nothing else is checked. Raises
+    InvalidSetting for a key that is twice in a layer, a misspelt key, an unknown key in a closed layer, an empty value, an
+    unknown preset, a provider that is unknown or not allowed, and for an invalid `skip`, `max_credits`, `label` or `retired`.
     """
-    names = tuple(layer.name for layer in layers)
     known = known_keys()
     entries_by_layer = [_entries_of(layer) for layer in layers]
     near_miss_targets = _near_miss_targets(entries_by_layer, default_provider)
@@ -157,32 +175,83 @@ def resolve(layers: Sequence[Layer], *, default_provider: str, allowed_providers
         [entry for entry in layer_entries if _is_setting(entry, known, near_miss_targets)]
         for layer_entries in entries_by_layer
     ]
+    names = [layer.name for layer in layers]
     if _wants_skip(entries):
-        return Settings(default_provider, {}, True, None, None, (), names)
-    values: dict[str, ResolvedSetting] = {}
+        return Settings(default_provider, {}, True, None, None, (), tuple(names))
+    notes = _insert_preset(entries, names, presets, default_provider)
     for layer_entries in entries:
         _check_entries(layer_entries, known)
-        for entry in layer_entries:
-            values.setdefault(entry.key, ResolvedSetting(entry.value, entry.layer.name))
+    values, overridden = _strongest(entries)
     values.setdefault("provider", ResolvedSetting(default_provider, STACK))
-    provider = _check_provider(values["provider"], allowed_providers)
+    provider = check_provider(values["provider"], allowed_providers)
     values["provider"] = ResolvedSetting(provider, values["provider"].layer)
     limit = _lowest_max_credits([entry for layer_entries in entries for entry in layer_entries])
     if limit:
         values["max_credits"] = limit
     max_credits = Decimal(limit.value) if limit else None
-    label, retired = _check_label(values.get("label")), _check_retired(values.get("retired"))
-    return Settings(provider, values, False, max_credits, label, (), names, retired)
+    label, retired = check_label(values.get("label")), check_retired(values.get("retired"))
+    return Settings(provider, values, False, max_credits, label, notes, tuple(names), retired, overridden)
 
 
-def quoted(value: str) -> str:
-    """Return a value as text for a message: in quotes, with escaped control characters, cut after MAX_SHOWN_CHARACTERS."""
-    return repr(value if len(value) <= MAX_SHOWN_CHARACTERS else value[:MAX_SHOWN_CHARACTERS] + "…")
+def skipped(layers: Sequence[Layer], default_provider: str) -> Settings | None:
+    """Return the settings of an upload whose layers say `skip`, whatever else they hold; None if they do not. Raises
+    InvalidSetting for an invalid or doubled `skip` only."""
+    found = [[entry for entry in _entries_of(layer) if entry.key == "skip"] for layer in layers]
+    if not _wants_skip(found):
+        return None
+    return Settings(default_provider, {}, True, None, None, (), tuple(layer.name for layer in layers))
 
 
-def did_you_mean(names: Sequence[str]) -> str:
-    """Return `; did you mean a, b?` for a message, or an empty text if there are no names."""
-    return f"; did you mean {', '.join(names)}?" if names else ""
+def _strongest(
+    entries: Sequence[Sequence[_Entry]],
+) -> tuple[dict[str, ResolvedSetting], dict[str, tuple[ResolvedSetting, ...]]]:
+    """Return each key's value of the strongest layer, and the values of weaker layers that lost."""
+    values: dict[str, ResolvedSetting] = {}
+    overridden: dict[str, tuple[ResolvedSetting, ...]] = {}
+    for entry in (entry for layer_entries in entries for entry in layer_entries):
+        found = ResolvedSetting(entry.value, entry.layer.name)
+        if values.setdefault(entry.key, found) is not found:
+            overridden[entry.key] = (*overridden.get(entry.key, ()), found)
+    return values, overridden
+
+
+def _insert_preset(
+    entries: list[list[_Entry]], names: list[str], own: Mapping[str, Mapping[str, str]], default_provider: str
+) -> tuple[str, ...]:
+    """Insert the settings of the strongest `preset` as a layer, right below the layer that names it. Return the notes.
+
+    Raises UnknownPreset if there is no preset of that name. If only another provider has it, that is no fault of a weak layer,
+    which does not know the upload's provider: the preset is left out with a note.
+    """
+    found = next(((at, e) for at, layer in enumerate(entries) for e in layer if e.key == "preset" and e.value), None)
+    provider = next((e.value.lower() for layer in entries for e in layer if e.key == "provider"), default_provider)
+    if found is None or provider not in catalog.providers():
+        return ()  # an unknown provider is refused, which says more
+    place, entry = found
+    name = preset_name(entry.value)
+    known = {preset.name: preset.settings for preset in catalog.presets(provider).values()}
+    known |= {preset_name(written): settings for written, settings in own.items()}
+    if name not in known:
+        others = [other for other in catalog.providers() if name in catalog.presets(other)]
+        if others and entry.layer.name not in OBJECT_LAYERS:
+            what = f"preset={quoted(entry.value)} in {entry.layer.name}"
+            return (f"{what} is a preset of {others[0]}, not of {provider}; dropped",)
+        raise _unknown_preset(entry, provider, known, others)
+    layer = Layer(f"preset {name} ({entry.layer.name})", known[name], carried_by_object=False, closed=True)
+    entries.insert(place + 1, _entries_of(layer))
+    names.insert(place + 1, layer.name)
+    return ()
+
+
+def preset_name(text: str) -> str:
+    """Return a preset's name in its canonical form: lower case, `-` for spaces and `_`."""
+    return "-".join(text.strip().lower().replace("_", " ").split())
+
+
+def _unknown_preset(entry: _Entry, provider: str, known: Collection[str], others: Sequence[str]) -> UnknownPreset:
+    near = f"; {others[0]} has it" if others else did_you_mean(closest(preset_name(entry.value), known))
+    what = f"preset={quoted(entry.value)} in {entry.layer.name} is not a preset of yours or of {provider}"
+    return UnknownPreset(entry.layer.name, f"{what}{near or ';'} presets: {', '.join(sorted(known)) or 'none'}")
 
 
 def _entries_of(layer: Layer) -> list[_Entry]:
@@ -233,20 +302,15 @@ def _wants_skip(entries: Sequence[Sequence[_Entry]]) -> bool:
 
 
 def _check_entries(entries: Sequence[_Entry], known: frozenset[str]) -> None:
-    """Raise InvalidSetting for an unknown key, a key that is there twice, an empty value, or a `preset`. This also checks entries
-    that a stronger layer overrides."""
+    """Raise InvalidSetting for an unknown or doubled key or an empty value, even if a stronger layer overrides it."""
     for entry in entries:
         if entry.key not in known:
-            valid = sorted(known - {"preset"})  # `preset` is always rejected, see below
-            where = f"setting {quoted(entry.written)} in {entry.layer.name} is not known"
+            valid = sorted(known)
+            where = f"setting {written_key(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not known"
             hint = did_you_mean(closest(entry.key, valid)) or f"; valid keys: {', '.join(valid)}"
             raise InvalidSetting(f"{where}{hint}")
         if not entry.value:
             raise _invalid_value(entry, "the value is empty; remove the key or give it a value")
-        if entry.key == "preset":
-            raise _invalid_value(
-                entry, "presets are not available in this version; set `model` and its parameters instead"
-            )
     _refuse_duplicates(entries)
 
 
@@ -257,19 +321,6 @@ def _refuse_duplicates(entries: Sequence[_Entry]) -> None:
         if other is not entry:
             both = f"{quoted(other.written)} and {quoted(entry.written)}"
             raise InvalidSetting(f"{both} in {entry.layer.name} are the same setting; keep one of them")
-
-
-def _check_provider(setting: ResolvedSetting, allowed_providers: Sequence[str]) -> str:
-    allowed = {name.strip().lower() for name in allowed_providers}
-    usable = [name for name in catalog.providers() if name in allowed]
-    name = setting.value.strip().lower()
-    if name in usable:
-        return name
-    reason = "is not allowed in this stack" if name in catalog.providers() else "is not known"
-    near = did_you_mean(closest(name, usable))
-    raise InvalidSetting(
-        f"provider={quoted(setting.value)} from {setting.layer} {reason}{near or ';'} allowed: {', '.join(usable) or 'none'}"
-    )
 
 
 def _lowest_max_credits(entries: Sequence[_Entry]) -> ResolvedSetting | None:
@@ -285,24 +336,7 @@ def _lowest_max_credits(entries: Sequence[_Entry]) -> ResolvedSetting | None:
     return ResolvedSetting(format(lowest[0], "f"), lowest[1]) if lowest else None
 
 
-def _check_label(setting: ResolvedSetting | None) -> str | None:
-    if setting is None:
-        return None
-    if len(setting.value) > LABEL_MAX_CHARACTERS or not setting.value.isprintable():
-        invalid = f"label={quoted(setting.value)} from {setting.layer} is not valid"
-        raise InvalidSetting(f"{invalid}; allowed: up to {LABEL_MAX_CHARACTERS} printable characters")
-    return setting.value
-
-
-def _check_retired(setting: ResolvedSetting | None) -> str:
-    if setting is None:
-        return REFUSE
-    word = setting.value.lower()
-    if word not in (REFUSE, REPLACE):
-        invalid = f"retired={quoted(setting.value)} from {setting.layer} is not valid"
-        raise InvalidSetting(f"{invalid}; allowed: {REFUSE}, {REPLACE}")
-    return word
-
-
 def _invalid_value(entry: _Entry, why: str) -> InvalidSetting:
-    return InvalidSetting(f"{entry.written}={quoted(entry.value)} in {entry.layer.name} is not valid; {why}")
+    return InvalidSetting(
+        f"{written_key(entry.written)}={quoted(entry.value)} in {entry.layer.name} is not valid; {why}"
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 SHORT_WORD_CHARACTERS = 7
+TINY_WORD_CHARACTERS = 4  # too many foreign words are one letter away from such a key: `ship` from `skip`
 COMMON_TAG_KEYS = frozenset(
     {
         "app", "application", "backup", "client", "component", "created_by", "customer", "department", "description",
@@ -56,7 +57,8 @@ def closest(word: str, candidates: Iterable[str], n: int = 3) -> tuple[str, ...]
 
 
 def is_near_miss(key: str, known: Iterable[str]) -> bool:
-    """Return whether `key` is a misspelt known key. A key of up to 7 characters may have 1 edit, and a longer one 2 edits.
+    """Return whether `key` is a misspelt known key. A key of up to 7 characters may have 1 edit, and a longer one 2 edits. Of a
+    known key with up to 4 letters, only two swapped neighbours count.
 
     `key` and `known` are in canonical form (lower case, `_`). Known keys and common tag keys never count as misspelt.
     """
@@ -64,4 +66,10 @@ def is_near_miss(key: str, known: Iterable[str]) -> bool:
     if key in names or key in COMMON_TAG_KEYS or key.startswith(COMMON_PREFIXES):
         return False
     bound = 1 if len(key) <= SHORT_WORD_CHARACTERS else 2
-    return any(abs(len(key) - len(name)) <= bound and distance(key, name) <= bound for name in names)
+    return any(abs(len(key) - len(name)) <= bound and _is_misspelt(key, name, bound) for name in names)
+
+
+def _is_misspelt(key: str, name: str, bound: int) -> bool:
+    if len(name) <= TINY_WORD_CHARACTERS and sorted(key) != sorted(name):
+        return False
+    return distance(key, name) <= bound

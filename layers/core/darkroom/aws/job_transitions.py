@@ -16,6 +16,7 @@ from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import LostClaim
 from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer
+from darkroom.retry_schedule import next_look_at
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
 
@@ -118,3 +119,12 @@ def lost_with_its_worker(job: Job) -> dict[str, object]:
         return {}
     ended = job.lease_until or job.next_attempt_at or job.created_at
     return vars(LostAnswer(lost_at=ended, lost_attempt=job.attempt))
+
+
+def after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:
+    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out shows that
+    its worker died, because a living worker ends its lease itself."""
+    failing_since = job.failing_since or (now if job.lease_until else None)
+    if job.status is JobStatus.PROCESSING or failing_since is None:
+        return None, lease_until
+    return failing_since, max(lease_until, next_look_at(failing_since, now, job.deadline_at))

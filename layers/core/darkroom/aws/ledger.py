@@ -27,6 +27,7 @@ from darkroom.aws.job_transitions import (
     SAME_RUN,
     after_publishing,
     after_settling,
+    after_takeover,
     guarded,
     lost_with_its_worker,
     move,
@@ -50,7 +51,6 @@ from darkroom.model import (
     Submission,
 )
 from darkroom.ports import Claim
-from darkroom.retry_schedule import next_look_at
 from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
@@ -109,7 +109,7 @@ class DynamoLedger:
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Take over a job that is due and not over. Raises LostClaim."""
-        failing_since, look_at = _after_takeover(job, now, lease_until)
+        failing_since, look_at = after_takeover(job, now, lease_until)
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
@@ -146,6 +146,7 @@ class DynamoLedger:
             output_format=ANY_FORMAT if plan.other_formats else plan.output_format.value,
             send_mode=plan.send_mode,
             reserved_at=job.dispatch.reserved_at if job.dispatch else now,
+            drops_tags=plan.output_rules.drop_tags,
         )
         decided = {"provider": plan.provider, "model": plan.model, "settings": dict(plan.settings)}
         step = move(
@@ -154,7 +155,7 @@ class DynamoLedger:
             JobStatus.SUBMITTING,
             word=JobStatus.SUBMITTING,
             due_at=job.lease_until or now,
-            set={**decided, **present(label=plan.label), **vars(dispatch), **vars(reservation)},
+            set={**decided, **present(label=plan.label), **present(**vars(dispatch)), **vars(reservation)},
             remove=["error", "error_code"],
         )
         self._with_budgets(step, budgets.reservations(plan, self.limits, reservation.budget_month))
@@ -388,12 +389,3 @@ def _known_settings(job: Job) -> dict[str, object]:
 def _stale(**told: object) -> list[str]:
     """Return the names of attributes about an earlier attempt that this write does not replace."""
     return [name for name, value in told.items() if value is None]
-
-
-def _after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:
-    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out shows that
-    its worker died, because a living worker ends its lease itself."""
-    failing_since = job.failing_since or (now if job.lease_until else None)
-    if job.status is JobStatus.PROCESSING or failing_since is None:
-        return None, lease_until
-    return failing_since, max(lease_until, next_look_at(failing_since, now, job.deadline_at))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from darkroom.aws import budgets, items, process_claims, retention
@@ -116,6 +117,15 @@ class DynamoOperatorLedger:
         ((name, value),) = [(n, v) for n, v in (("status", status), ("source_uri", source_uri), ("day", day)) if v]
         for keys in self.table.pages(INDEX_OF[name], ATTRIBUTE_OF[name], value):
             yield from (items.job_of(item) for item in self.table.rows(keys))
+
+    def find(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        """BatchGetItem of at most 100 jobs. Return job id → job of those that exist."""
+        found = map(items.job_of, self.table.rows([items.job_key(job_id) for job_id in job_ids]))
+        return {job.job_id: job for job in found}
+
+    def committed(self, unit: str, month: str) -> Decimal:
+        """Return what is reserved and spent of a month's budget, 0 without a row."""
+        return items.number(self.table.read(items.budget_key(unit, month)) or {}, "committed")
 
     def _transact(self, *writes: Write) -> None:
         try:

@@ -1,4 +1,5 @@
-"""The catalog of vendors' models, parameters, prices and limits. Each provider has one file, `<provider>.toml`."""
+"""The catalog of vendors' models, parameters, prices and limits: one `<provider>.toml` each, its facts, the loader, and the
+built-in presets."""
 
 from darkroom.catalog.facts import (
     LINK,
@@ -12,6 +13,7 @@ from darkroom.catalog.facts import (
     normalize_name,
 )
 from darkroom.catalog.loader import load, parse, providers
+from darkroom.catalog.presets import Preset, presets
 
 __all__ = [
     "LINK",
@@ -22,8 +24,10 @@ __all__ = [
     "Lifecycle",
     "Model",
     "Parameter",
+    "Preset",
     "load",
     "normalize_name",
     "parse",
+    "presets",
     "providers",
 ]

@@ -10,6 +10,7 @@ import re
 from decimal import Decimal
 
 from darkroom.catalog import Kind, Parameter
+from darkroom.spelling import closest
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -67,6 +68,26 @@ def describe_allowed(parameter: Parameter) -> str:
     least = "" if parameter.minimum is None else f" from {parameter.minimum}"
     most = "" if parameter.maximum is None else f" to {parameter.maximum}"
     return f"{article} {parameter.kind.value}{least}{most}"
+
+
+def nearest_allowed(parameter: Parameter, text: str) -> str | None:
+    """Return the allowed value that is nearest to one that is not; None if no value is near."""
+    text = text.strip()
+    match parameter.kind:
+        case Kind.CHOICE:
+            return next(iter(closest(text, parameter.choices, n=1)), None)
+        case Kind.BOOL:
+            return next(iter(closest(text, _TRUE | _FALSE, n=1)), None)
+        case Kind.TEXT:
+            return None
+    number = read_decimal(text)
+    if number is None:
+        return None
+    if parameter.minimum is not None and number < parameter.minimum:
+        number = parameter.minimum
+    if parameter.maximum is not None and number > parameter.maximum:
+        number = parameter.maximum
+    return to_wire_value(parameter, format(round(number) if parameter.kind is Kind.INTEGER else number, "f"))
 
 
 def _in_range(parameter: Parameter, number: Decimal) -> bool:

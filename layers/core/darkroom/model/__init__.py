@@ -21,7 +21,7 @@ from darkroom.model.jobs import (
     WarningMetric,
 )
 from darkroom.model.ledger_owner import LedgerOwner
-from darkroom.model.plans import ANY_FORMAT, Limits, Plan, ResolvedSetting, SendMode, Spelling
+from darkroom.model.plans import ANY_FORMAT, Limits, OutputRules, Plan, ResolvedSetting, SendMode, Spelling
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
 from darkroom.model.provider_processes import (
     Estimate,
@@ -72,6 +72,7 @@ __all__ = [
     "LedgerOwner",
     "Limits",
     "LostAnswer",
+    "OutputRules",
     "Plan",
     "PollState",
     "PollStatus",

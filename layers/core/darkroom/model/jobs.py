@@ -75,6 +75,7 @@ class DispatchRecord:
     output_format: str  # an ImageFormat, or ANY_FORMAT
     send_mode: SendMode
     reserved_at: datetime  # the time of the run's first reservation; nothing of the run was sent earlier
+    drops_tags: bool = False  # whether the result goes without the source's tags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +250,7 @@ class Alarm(StrEnum):
     CIRCUIT_OPEN = "CircuitOpen"
     DRIFT = "AccountDrift"
     STORAGE_REFUSED = "StorageRefused"
+    WRONG_DEFAULTS = "WrongDefaults"
     LEDGER_NOT_OWNED = "LedgerNotOwned"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -16,6 +16,21 @@ class ResolvedSetting:
 
     value: str
     layer: str
+
+
+@dataclass(frozen=True)
+class OutputRules:
+    """What a user decides of a result besides the picture: its key and its tags. The default changes nothing."""
+
+    key: str | None = None  # a template such as `{folder}/{stem}-{model}.{ext}`; None = the source's key
+    flat: bool = False  # whether `{folder}` is empty, so that all results lie side by side
+    suffixes: Mapping[str, str] = field(default_factory=dict)  # format → its suffix without the dot, e.g. jpeg → jpg
+    drop_tags: bool = False  # whether the result goes without the source's tags
+
+    @property
+    def changes_key(self) -> bool:
+        """Whether a result's key differs from what Darkroom does by itself."""
+        return self.key is not None or self.flat or bool(self.suffixes)
 
 
 class Spelling(StrEnum):
@@ -77,6 +92,7 @@ class Plan:
     other_formats: tuple[ImageFormat, ...] = ()  # formats that the provider may choose instead of `output_format`
     label: str | None = None
     max_credits: Decimal | None = None  # the lowest of all layers; None = no limit
+    output_rules: OutputRules = field(default_factory=OutputRules)
 
     @property
     def price(self) -> Decimal:

@@ -100,7 +100,8 @@ class Delivery:
         dispatch = job.require_dispatch()
         if dispatch.output_format != ANY_FORMAT:
             return dispatch.output_key
-        keys = dict.fromkeys(output_keys.key_in_format(job.source_key, form) for form in RESULT_FORMATS)
+        base = output_keys.result_base(job)
+        keys = dict.fromkeys(output_keys.key_in_format(base, form) for form in RESULT_FORMATS)
         places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
         return next((key for key, place in places if self._is_at(place, job)), None)
 
@@ -150,7 +151,8 @@ class Delivery:
         with opening as link:
             facts = check_result(link, job, progress)
             if job.require_dispatch().output_format == ANY_FORMAT:
-                place = self._take_place(job, output_keys.key_in_format(job.source_key, facts.format), credits)
+                base = output_keys.result_base(job)
+                place = self._take_place(job, output_keys.key_in_format(base, facts.format), credits)
                 if _is_result_of(place.standing, job):
                     return place
             headers = self._headers(job, facts.format, credits)
@@ -171,7 +173,7 @@ class Delivery:
                 return headers  # an unversioned object was overwritten
             metadata = output_keys.kept_metadata(headers.receipt, source.metadata)
             headers = replace(headers, metadata=metadata, serving_headers=source.serving_headers)
-            return replace(headers, tags=self.sources.tags(source))
+            return headers if job.require_dispatch().drops_tags else replace(headers, tags=self.sources.tags(source))
         except Exception as error:  # of any type: the SDK has repeated the request already
             why = str(error) if isinstance(error, DarkroomError) else type(error).__name__
             log.warning("a result lacks headers or tags of its source", extra={"job_id": job.job_id, "why": why})

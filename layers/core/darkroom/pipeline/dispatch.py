@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from darkroom import catalog, output_keys
+from darkroom import catalog, output_keys, output_templates
 from darkroom.errors import (
     DarkroomError,
     InvalidSetting,
@@ -27,8 +27,9 @@ from darkroom.errors import (
     SourceUnreadable,
     SubmitInDoubt,
     Throttled,
+    WrongDefaults,
 )
-from darkroom.model import LEASE_MARGIN, RESULT_FORMATS, ImageFacts, Job, Plan, SourceObject, Submission
+from darkroom.model import LEASE_MARGIN, ImageFacts, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.foreign_objects import refuse_foreign_object
 from darkroom.pipeline.in_doubt_lookup import InDoubt
@@ -38,6 +39,7 @@ from darkroom.pipeline.quote import Quote
 from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.storage_gate import Refused, StorageGate
 from darkroom.pipeline.submit_retries import Retries
+from darkroom.pipeline.wrong_defaults import HoldForDefaults
 from darkroom.ports import Clock, ImageStream, InputBucket, Ledger, OutputBucket, PresignedUrls, Provider, StagedResults
 
 MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this much of the invocation is left
@@ -63,6 +65,7 @@ class Dispatch:
     settlement: Settlement
     in_doubt: InDoubt
     retries: Retries
+    hold: HoldForDefaults
     clock: Clock
     outputs: OutputBucket
     storage_gate: StorageGate
@@ -91,6 +94,8 @@ class Dispatch:
             return self.settlement.source_gone(job, str(gone))
         except SourceDenied as denied:
             return self.retries.read_later(job, denied)
+        except WrongDefaults as wrong:
+            return self.hold(job, wrong)
         except Refusal as refusal:
             return self.settlement.reject(job, refusal)
 
@@ -124,7 +129,7 @@ class Dispatch:
         return self.quote.with_price(plan, estimate.credits)
 
     def _reserve(self, job: Job, plan: Plan, source: SourceObject, fingerprint: str) -> Job:
-        keys = _output_keys(source.key, plan)
+        keys = output_templates.result_keys(source.key, plan)
         if plan.send_mode.by_link:
             output_keys.check_key_fits_a_link(source.key)
         # The likeliest key only: where the provider gives another format, a foreign object sends the result to a versioned key.
@@ -215,20 +220,6 @@ class Dispatch:
 
 def _suffix(plan: Plan) -> str:
     return output_keys.SUFFIXES[plan.source_format][0]
-
-
-def _output_keys(source_key: str, plan: Plan) -> list[str]:
-    """Return all output keys that the result may get, the likeliest first. The job claims all of them, so that no result ever
-    overwrites the result of another source.
-
-    There is more than one key if the provider chooses the format. Raises InvalidSetting if the first key is too long for S3. If
-    another key is too long, the source's key stands in its place.
-    """
-    if not plan.other_formats:
-        return [output_keys.output_key(source_key, plan.source_format, plan.output_format)]
-    likeliest = output_keys.exact_key_in_format(source_key, plan.output_format)
-    others = (output_keys.key_in_format(source_key, form) for form in (*plan.other_formats, *RESULT_FORMATS))
-    return list(dict.fromkeys((likeliest, *others)))
 
 
 def _wait_seconds(job: Job, early: DarkroomError) -> int:

@@ -103,7 +103,11 @@ class Settlement:
             self.outputs.remove_report(output_keys.report_key(job.source_key), job.source_order)
 
     def _has_newer_result(self, job: Job) -> bool:
-        return self.ledger.has_newer_result(job, self.outputs.bucket, output_keys.result_keys(job.source_key))
+        # A newer version may have been sent when another `[output]` counted, or none.
+        keys = dict.fromkeys(
+            (*output_keys.result_keys(job.source_key), *output_keys.result_keys(output_keys.result_base(job)))
+        )
+        return self.ledger.has_newer_result(job, self.outputs.bucket, list(keys))
 
     def _settle(self, job: Job, status: JobStatus, credits: Decimal, **more: Any) -> Job:
         ended = self.ledger.settle(job, status, credits, self.clock(), **more)

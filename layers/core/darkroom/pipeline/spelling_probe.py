@@ -33,6 +33,13 @@ class Echoes(Protocol):
         """Return the settings that the provider used for a process. Repeat safe."""
 
 
+class NoFolderFiles:
+    """Fulfils `ports.FolderFiles` for the probe's picture, which no `darkroom.toml` of the users may change."""
+
+    def read(self, bucket: str, key: str, as_of: datetime) -> None:
+        """Return no file."""
+
+
 @dataclass(frozen=True)
 class TellingQuote(Quote):
     """Makes plans that contain the setting of the probe under both names."""

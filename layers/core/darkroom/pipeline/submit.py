@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom import output_keys
+from darkroom import folder_files, output_keys
 from darkroom.errors import ClaimHeld, JobExpired, LedgerBusy, LedgerNotOwned, LostClaim, SourceDenied, SourceGone
 from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.dispatch import Dispatch
+from darkroom.pipeline.folder_settings import FolderFileCheck
 from darkroom.pipeline.in_doubt_lookup import InDoubt
 from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
@@ -52,6 +53,7 @@ class Submit:
     clock: Clock
     input_bucket: str
     deadline: timedelta
+    check_folder_file: FolderFileCheck
     suffixes: Sequence[str] = ()  # checked here, because an event rule with a prefix cannot check them
 
     def __call__(self, what: Upload | JobDue, invocation_ends: datetime, is_repeated: bool = False) -> Outcome:
@@ -63,6 +65,8 @@ class Submit:
         try:
             if isinstance(what, JobDue):
                 return self._take_job(what, receive)
+            if what.bucket == self.input_bucket and folder_files.is_folder_file(what.key):
+                return self.check_folder_file(what)
             if what.bucket != self.input_bucket or not output_keys.is_upload(what.key, suffixes=self.suffixes):
                 return Ignored("not an upload of this stack")
             return self._take_upload(what, receive)

@@ -10,6 +10,7 @@ from darkroom.ports.circuits import Circuits
 from darkroom.ports.clock import Clock
 from darkroom.ports.event_bus import EventBus
 from darkroom.ports.executions import Executions
+from darkroom.ports.folder_files import FolderFiles, FolderText
 from darkroom.ports.input_bucket import InputBucket
 from darkroom.ports.intake_queue import IntakeQueue
 from darkroom.ports.ledger import Claim, Ledger
@@ -30,6 +31,8 @@ __all__ = [
     "Clock",
     "EventBus",
     "Executions",
+    "FolderFiles",
+    "FolderText",
     "ImageStream",
     "InputBucket",
     "IntakeQueue",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from darkroom.model import Job
@@ -34,3 +35,9 @@ class OperatorLedger(Protocol):
     ) -> Iterator[Job]:
         """Yield jobs, oldest first: those with an open status, those of a source (`bucket/key`), or those created on a day
         (`YYYY-MM-DD`). The caller gives exactly one of the three."""
+
+    def find(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        """Return job id → job of those of at most 100 jobs that exist."""
+
+    def committed(self, unit: str, month: str) -> Decimal:
+        """Return what is reserved and spent of a month's budget (`YYYY-MM`), in a provider's own unit or in `usd`."""
