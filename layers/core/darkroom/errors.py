@@ -31,6 +31,8 @@ The tree of exceptions. The middle column says who must act::
     ├── ProcessTaken           nobody     another run is bound to the process; this one's must be looked for
     ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
     ├── LedgerBusy             nobody     DynamoDB's conflicts lasted longer than the retries
+    ├── LedgerNotOwned         operator   the ledger belongs to another stack; uploads wait until it is handed over
+    ├── JobExpired             nobody     the upload's job ended and its row has expired; do nothing
     ├── Inapplicable           operator   a command does not fit the job's status; nothing was changed
     ├── SourceDenied           operator   the object may not be read now; the job is tried again for a while
     └── SourceGone             uploader   the object or its version does not exist any more
