@@ -23,6 +23,12 @@ def circuits() -> Iterator[DynamoCircuits]:
         yield circuits
 
 
+def test_a_circuit_says_when_it_was_opened_and_not_when_it_is_tried(circuits: DynamoCircuits) -> None:
+    circuit = circuits.get("topaz")
+    assert circuit is not None
+    assert (circuit.opened_at, circuit.retry_at) == (START - timedelta(minutes=15), START)
+
+
 def test_of_two_workers_that_saw_the_same_circuit_one_probes(circuits: DynamoCircuits) -> None:
     assert circuits.probe("topaz", START, LATER)
     assert not circuits.probe("topaz", START, LATER)
