@@ -68,8 +68,8 @@ def modules(part: str) -> list[Path]:
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
-    """Yield the mutants of a module. Of those with the same source, only the first is yielded. The options of a dataclass are left
-    as they are, because no code assigns to a field."""
+    """Yield the mutants of a module. Of those with the same source, only the first is yielded. The options of a dataclass are
+    left as they are, because no code assigns to a field."""
     tree, seen = get_ast(path.read_text()), set[bytes]()
     for name in OPERATORS:
         operator = _operator(name)
