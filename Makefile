@@ -8,6 +8,7 @@ GATES := .venv-gates
 INSTALLED := $(VENV)/.installed
 LAYER := .build/layer/.installed
 BENCH_INSTALLED := $(VENV)/.bench
+MUTANTS_INSTALLED := $(VENV)/.mutants
 GATES_INSTALLED := $(GATES)/.installed
 SAM := .venv-sam/bin/sam
 PYTHONS := 3.11 3.12 3.13 3.14
@@ -16,10 +17,11 @@ PIP_QUIET := --quiet --disable-pip-version-check
 TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
 OUT ?= demo-results
 BENCH ?= # the names of the benchmarks to run; empty means all
+PART ?= # a text in the paths of the modules that `make mutants` tries; empty means all, which takes an hour or two
 QUICK ?= # any text here means small sizes and few rounds, and no results are written
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types versions template docs smoke soak bench lock clean
+.PHONY: help install demo test check lint types versions template docs smoke soak bench mutants lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -31,6 +33,10 @@ $(INSTALLED): pyproject.toml requirements.lock
 
 $(BENCH_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev,bench]' -c requirements.lock
+	touch $@
+
+$(MUTANTS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev,mutants]' -c requirements.lock
 	touch $@
 
 # The packages that the Lambda layer contains in addition to the runtime. The embedded cloud deploys this folder.
@@ -83,7 +89,7 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 docs: $(INSTALLED) ## write docs/models.md from the catalogs
 	$(BIN)/python -m darkroom_cli.models_page docs/models.md
 
-smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and process an upload
+smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and update a stack at work
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
 
 soak: install ## run the tests that take half an hour: 10,000 schedules, killed workers, large pictures; needs exiftool
@@ -92,9 +98,12 @@ soak: install ## run the tests that take half an hour: 10,000 schedules, killed 
 bench: install $(BENCH_INSTALLED) ## measure what the pages claim about speed, size and price; needs nginx (BENCH=finalize QUICK=1)
 	$(BIN)/python -m benchmarks.run $(if $(strip $(QUICK)),--quick) $(BENCH)
 
+mutants: install $(MUTANTS_INSTALLED) ## change the ledger's code in small ways and see which changes no test notices (PART=pipeline/sweep)
+	$(BIN)/python -m tests.mutation.run $(PART)
+
 lock: ## pin every package of pyproject.toml at its newest allowed version
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
-	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev,bench]'
+	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev,bench,mutants]'
 	{ head -n 2 requirements.lock; .build/lock/bin/python -m pip freeze --exclude darkroom | LC_ALL=C sort -f; } > .build/requirements.lock
 	mv .build/requirements.lock requirements.lock
 

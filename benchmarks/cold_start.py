@@ -58,8 +58,8 @@ PARTS: Mapping[str, str] = {
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
     "POWERTOOLS_SERVICE_NAME": "darkroom", "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
-    "LEDGER_TABLE": "ledger", "INPUT_BUCKET": "in", "OUTPUT_BUCKET": "out", "API_KEYS_SECRET_ARN": "arn:s",
-    "STATE_MACHINE_ARN": "arn:m", "FINALIZE_FUNCTION": "finalize",
+    "LEDGER_TABLE": "ledger", "INPUT_BUCKET": "in", "OUTPUT_BUCKET": "out", "STACK_NAME": "darkroom",
+    "API_KEYS_SECRET_ARN": "arn:s", "STATE_MACHINE_ARN": "arn:m", "FINALIZE_FUNCTION": "finalize",
     "INTAKE_QUEUE_URL": "https://queue.test/q", "LINK_ROLE_ARN": "arn:r",
     **{f"{name}_BASE_URL": f"https://{name.lower()}.test/v1" for name in ("TOPAZ", "AIMLAPI", "OXEN", "UWEAR")},
 }  # fmt: skip

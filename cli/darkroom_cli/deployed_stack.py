@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from darkroom.container import Container
     from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.operator_commands import OperatorCommands
-    from darkroom.ports import OperatorLedger
+    from darkroom.ports import LedgerOwnership, OperatorLedger
 
 DEFAULT_STACK = "darkroom"
 CONNECTIONS = 32  # `darkroom plan` reads so many objects at once, and a few more
@@ -51,6 +51,11 @@ class Deployment:
     def reconciliation(self) -> Reconcile:
         """Return the use case that compares the providers' accounts with the ledger."""
         return self.container.reconciliation
+
+    @property
+    def ledger_ownership(self) -> LedgerOwnership:
+        """Return the part of the ledger that names its owner."""
+        return self.container.adapters.ledger_ownership
 
     @property
     def input_bucket(self) -> str:

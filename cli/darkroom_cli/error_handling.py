@@ -61,12 +61,12 @@ def _foreseen() -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom.configuration import BadConfiguration
-    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LostClaim
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim
     from darkroom_cli.deployed_stack import NoDeployment
 
     try:
         yield
-    except (Inapplicable, NoDeployment, BadConfiguration) as error:
+    except (Inapplicable, LedgerNotOwned, NoDeployment, BadConfiguration) as error:
         _end(str(error), 2)
     except (LostClaim, LedgerBusy) as error:
         _end(f"{error}; try again", 1)

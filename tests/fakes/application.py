@@ -12,13 +12,15 @@ from typing import Any
 from PIL import Image
 
 from darkroom.aws.ledger import DynamoLedger
+from darkroom.aws.ledger_ownership import DynamoLedgerOwnership
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.container import Container
-from darkroom.model import TERMINAL, Job, JobDue, JobStatus, Limits, Plan, PollState, ProcessState, Upload
+from darkroom.model import TERMINAL, Job, JobDue, JobStatus, LedgerOwner, Limits, Plan, PollState, ProcessState, Upload
 from darkroom.pipeline.account_reconciliation import Reconcile
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
+from darkroom.providers.registry import FORGETTING
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.fakes.messaging import Bus, Executions, PresignedUrls, Queue, RecordedAlerts
 from tests.fakes.simple_provider import SimpleProvider
@@ -32,6 +34,7 @@ WAITING = (JobStatus.CLAIMED, JobStatus.SUBMITTING)
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
 ENVIRONMENT = {
     "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "ALLOWED_PROVIDERS": "topaz", "ACCOUNT_ID": "123456789012",
+    "STACK_NAME": "darkroom",
     "JOB_DEADLINE_HOURS": str(DEADLINE // timedelta(hours=1)),
 }  # fmt: skip
 # The adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all other adapters.
@@ -93,12 +96,18 @@ class ApplicationUnderTest:
         real = Container(
             ENVIRONMENT, clients={"s3": cloud.s3}.__getitem__, replaced={"ledger_table": self.ledger.table}
         )
+        self.ports["ledger_ownership"] = self.make_ownership()
         self.ports |= {name: getattr(real.adapters, name) for name in REAL}
         self.ports["storage_checker"] = self.check_storage
 
     def make_ledger(self, client: Any) -> DynamoLedger:
         """Return a ledger that uses `client`, for example a client whose calls fail."""
-        return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits)
+        return DynamoLedger(LedgerTable(client, TABLE, self.slept.append), self.limits, forgetting=FORGETTING)
+
+    def make_ownership(self, stack: str = "darkroom", *, is_given: bool = False) -> DynamoLedgerOwnership:
+        """Return what a new process of the stack knows about the ledger's owner."""
+        table = LedgerTable(self.cloud.dynamodb, TABLE, self.slept.append)
+        return DynamoLedgerOwnership(table, LedgerOwner(stack, INPUT), may_claim=not is_given, clock=self.clock)
 
     @property
     def ends(self) -> datetime:

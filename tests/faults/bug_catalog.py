@@ -86,7 +86,7 @@ IN_GENERAL = (
     Bug("doubt released at once", seeded_bugs.doubt_released_at_once, "doubts", 11, (ONE_PAID, CHARGED)),
     Bug("no grace", seeded_bugs.no_grace, "doubts", 2, (ONE_PAID, CHARGED)),
     Bug("no wait for the dead", seeded_bugs.no_wait_for_the_dead, "doubts", 117, (ONE_PAID, KNOWN, TAKEOVER, CHARGED)),
-    Bug("another key's list believed", seeded_bugs.another_keys_list_believed, "doubts", 15, (ONE_PAID, CHARGED)),
+    Bug("another key's list believed", seeded_bugs.another_keys_list_believed, "doubts", 55, (ONE_PAID, CHARGED)),
     Bug("nothing released when it fails", seeded_bugs.nothing_released_when_it_fails, "mixed", 1, (BALANCE,)),
     Bug("settled twice", seeded_bugs.settled_twice, "mixed", 0, (BALANCE, COMMITTED)),
     Bug("marked before sent", seeded_bugs.marked_before_sent, "mixed", 12, (TOLD,)),

@@ -287,7 +287,7 @@ def denied_for_ever(patch: Patch) -> None:
 
 def dead_workers_are_not_counted(patch: Patch) -> None:
     """Forget that the worker of a job died, so that the sweep sends the job again whenever a lease ends."""
-    patch.setattr(ledger, "_after_takeover", lambda job, now, lease_until: (None, lease_until))
+    patch.setattr(ledger, "after_takeover", lambda job, now, lease_until: (None, lease_until))
 
 
 def redelivery_taken_for_a_duplicate(patch: Patch) -> None:

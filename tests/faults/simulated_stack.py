@@ -12,10 +12,11 @@ from typing import Any
 
 from darkroom import queue_messages
 from darkroom.aws.executions import poll_state_payload
+from darkroom.aws.ledger_ownership import DynamoLedgerOwnership
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.container import Container
 from darkroom.errors import StorageUnproven
-from darkroom.model import Limits
+from darkroom.model import LedgerOwner, Limits
 from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.operator_commands import OperatorCommands
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE
@@ -57,9 +58,14 @@ class Stack:
         under = {name: Proxy(port, self.scheduler, name, self.faults) for name, port in self.cloud.items()}
         under["storage_proof"] = self.cloud["outputs"].prove  # it has a point of its own
         clients = {"sqs": under.pop("sqs"), "events": under.pop("bus"), "stepfunctions": under.pop("sfn")}
+        owners = LedgerTable(self.cloud["dynamo"], TABLE)
+        owner = DynamoLedgerOwnership(
+            owners, LedgerOwner("darkroom", INPUT), may_claim=True, clock=self.scheduler.clock
+        )
         table = LedgerTable(under.pop("dynamo"), TABLE, self.scheduler.sleep)  # type: ignore[arg-type]
         self.adapters = {
-            **under, "folder_files": MemoryFolderFiles(), "ledger_table": table, "clock": self.scheduler.clock,
+            **under, "folder_files": MemoryFolderFiles(), "ledger_table": table, "ledger_ownership": owner,
+            "clock": self.scheduler.clock,
             "retention": {PROVIDER: timedelta(seconds=self.shape.retention)},
         }  # fmt: skip
         real = Container(self.environment, clients=clients.__getitem__, replaced=self.adapters).adapters

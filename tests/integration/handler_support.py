@@ -90,7 +90,8 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
     machine = client("stepfunctions").create_state_machine(name="m", definition=json.dumps(MACHINE), roleArn=role)
     with TopazSimulator(KEY, speed=50) as simulator, pytest.MonkeyPatch.context() as patch:
         variables = {
-            "LEDGER_TABLE": TABLE, "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "API_KEYS_SECRET_ARN": secret,
+            "LEDGER_TABLE": TABLE, "STACK_NAME": "darkroom", "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT,
+            "API_KEYS_SECRET_ARN": secret,
             "STATE_MACHINE_ARN": machine["stateMachineArn"], "INTAKE_QUEUE_URL": queue,
             "FINALIZE_FUNCTION": FINALIZE, "ACCOUNT_ID": "123456789012",
             "LINK_ROLE_ARN": role, **dict.fromkeys((f"{name.upper()}_BASE_URL" for name in ADAPTERS), CLOSED),

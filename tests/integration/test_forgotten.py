@@ -15,7 +15,9 @@ from darkroom.aws import items
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, Job, JobStatus, ProcessState
-from darkroom.pipeline.sweep import REMOVE_BATCH
+from darkroom.pipeline import sweep
+from darkroom.providers.adapter_base import Adapter
+from darkroom.providers.registry import ADAPTERS, FORGETTING
 
 DAY = timedelta(hours=24)
 
@@ -49,18 +51,46 @@ def test_only_what_was_bound_here_is_forgotten_at_the_provider(application: Appl
     assert application.provider.processes.keys() == others.keys()
 
 
-def test_many_entries_are_forgotten_a_few_at_a_time(account: Cloud) -> None:
-    application = ApplicationUnderTest(account)
-    for upload in uploads(application, REMOVE_BATCH + 5):
+def many(application: ApplicationUnderTest, count: int) -> None:
+    """Let that many jobs be settled, and let a day pass."""
+    for upload in uploads(application, count):
         application.submit(upload)
     application.provider.become(ProcessState.COMPLETED)
     for job in application.cloud.jobs():
         application.finalize(job)
     application.clock.advance(DAY + timedelta(hours=1))
-    application.sweep()
-    assert len(application.provider.processes) == 5
+
+
+def test_one_sweep_forgets_all_that_it_has_time_for(account: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "REMOVE_BATCH", 3)
+    application = ApplicationUnderTest(account)
+    many(application, 8)
     application.sweep()
     assert application.provider.processes == {}
+
+
+def test_no_entry_is_removed_without_time_for_the_answer(account: Cloud) -> None:
+    application = ApplicationUnderTest(account)
+    many(application, 8)
+
+    def slow(process_id: str) -> None:
+        application.clock.advance(60)
+        application.provider.forget(process_id)
+
+    application.ports["provider"] = Replaced(application.provider, forget=slow)
+    application.sweep()  # an invocation of 300 s, of which the last 45 s are too late to ask
+    assert len(application.provider.processes) == 3
+
+
+def test_a_vendor_that_forgets_nothing_has_no_entries_to_look_at(account: Cloud) -> None:
+    application = ApplicationUnderTest(account)
+    application.ports["ledger"] = replace(application.ledger, forgetting=())
+    settled(application)
+    assert application.job().due_at is None
+
+
+def test_the_vendors_that_forget_are_those_whose_adapters_do() -> None:
+    assert {name for name, load in ADAPTERS.items() if load().forget is not Adapter.forget} == FORGETTING
 
 
 @pytest.mark.parametrize(

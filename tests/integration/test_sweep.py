@@ -266,4 +266,4 @@ def test_an_empty_sweep_makes_a_handful_of_calls_and_writes_nothing_but_its_turn
     dynamodb.calls.clear()
     application.sweep()
     assert dynamodb.calls.total() + s3.calls.total() <= 21
-    assert {row["pk"]["S"] for row in account.rows()} == {"SWEEP"}
+    assert {row["pk"]["S"] for row in account.rows()} == {"SWEEP", "LEDGER"}

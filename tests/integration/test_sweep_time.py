@@ -18,12 +18,13 @@ from tests.integration.time_support import MINUTE, Replaced
 from darkroom.aws import items
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import LISTED, TERMINAL, Alarm, Job, JobStatus, ProviderProcess
-from darkroom.pipeline.sweep import REMOVE_BATCH, REMOVE_RETRY, TIME_TO_ASK
+from darkroom.pipeline.sweep import REMOVE_RETRY, TIME_TO_ASK
 from darkroom.providers.registry import ADAPTERS
 
 COSTS = (Path(__file__).parents[2] / "docs/costs.md").read_text()
 DAY = timedelta(hours=24)
 HANGS = timedelta(seconds=30)
+SLOW_ENTRIES = 15
 
 
 class Vendors(ApplicationUnderTest):
@@ -83,8 +84,8 @@ def due(application: ApplicationUnderTest, status: JobStatus, provider: str, cou
 def two(account: Cloud) -> Vendors:
     """Return an application with jobs of the providers `slow` and `quick`. The sweep reaches the jobs of `slow` first."""
     application = Vendors(account, ("slow", "quick"))
-    due(application, JobStatus.COMPLETED, "slow", REMOVE_BATCH - 5)
-    due(application, JobStatus.COMPLETED, "quick", 5, start=REMOVE_BATCH - 5)
+    due(application, JobStatus.COMPLETED, "slow", SLOW_ENTRIES)
+    due(application, JobStatus.COMPLETED, "quick", 5, start=SLOW_ENTRIES)
     return application
 
 
@@ -104,14 +105,14 @@ def test_a_provider_that_hangs_is_asked_once_a_run_and_others_all_the_same(two: 
     slow.trouble = None
     for _ in range(3):
         two.sweep()
-    assert slow.asked == 1 + REMOVE_BATCH - 5
+    assert slow.asked == 1 + SLOW_ENTRIES
 
 
 def test_a_provider_that_is_slow_is_asked_only_while_there_is_time_for_its_answer(two: Vendors) -> None:
     slow = two.vendors["slow"] = Slow(two)
     ends = two.ends
     two.sweep()
-    assert 1 < slow.asked < REMOVE_BATCH - 5
+    assert 1 < slow.asked < SLOW_ENTRIES
     assert ends - TIME_TO_ASK < two.clock() <= ends - TIME_TO_ASK + HANGS
 
 

@@ -1,5 +1,7 @@
-"""Checks that the real SAM CLI builds template.yaml and deploys it to the embedded cloud, and that an upload with tags
-is processed.
+"""Checks with the real SAM CLI, on the embedded cloud, that the template deploys, and that it updates a stack at work.
+
+First an earlier version of Darkroom is deployed, and gets jobs in every status. Then the present version is deployed over it.
+Every job must end right and be paid once. `earlier_application.tar.xz` has what the earlier version deploys.
 
 Usage: python -m tests.smoke.sam_deploy PATH-TO-SAM. The script prints what it did, exits with 1 if the result is not as
 expected, and leaves nothing behind.
@@ -8,31 +10,32 @@ expected, and leaves nothing behind.
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import subprocess
 import sys
+import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
-from darkroom_local import emulator_gaps, stack_deployment
-from darkroom_local.embedded_cloud import Endpoint, embedded_cloud
+from darkroom_local import stack_deployment
+from darkroom_local.embedded_cloud import embedded_cloud
 from darkroom_local.local_stack import LocalStack
 from tests.e2e.deployed_application import API_KEY, Darkroom, picture, simulators
+from tests.smoke import stack_at_work
+from tests.smoke.sam_cli import deploy, sam
 
 ROOT = Path(__file__).resolve().parents[2]
-STACK = "darkroom-smoke"
-KEY = "by sam/hello (1).jpg"
-
-
+EARLIER = Path(__file__).with_name("earlier_application.tar.xz")
+STACK = stack_deployment.STACK
+KEY = f"{stack_at_work.PREFIX}by sam/hello (1).jpg"
 SHIPPED = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachine")
 
 
 def copied(folder: Path) -> Path:
     """Copy the files that `sam build` reads into a new folder, so that nothing is written into the project."""
-    place = folder / "darkroom"
+    place = folder / "present"
     place.mkdir()
     for name in SHIPPED:
         source = ROOT / name
@@ -40,42 +43,51 @@ def copied(folder: Path) -> Path:
     return place
 
 
-def sam(binary: str, endpoint: Endpoint, place: Path, *arguments: str) -> None:
-    """Run the SAM CLI as a user does in the project's root. The embedded cloud takes the place of AWS."""
-    environment = {
-        **{name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "LANG", "LC_"))},
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "HOME": str(place.parent), "SAM_CLI_TELEMETRY": "0", "AWS_EC2_METADATA_DISABLED": "true", **endpoint.environment(),
-    }  # fmt: skip
-    print("$ sam", *arguments, flush=True)
-    subprocess.run([binary, *arguments], cwd=place, env=environment, check=True, stdin=subprocess.DEVNULL)
+def unpacked(folder: Path) -> Path:
+    """Unpack the files of the earlier version into a new folder."""
+    place = folder / "earlier"
+    with tarfile.open(EARLIER) as archive:
+        archive.extractall(place, filter="data")
+    return place
 
 
 def main(binary: str) -> int:
-    """Build and deploy the template, upload a picture and check its result. Return the exit code."""
+    """Deploy the earlier version, then the present one over it, and check all jobs. Return the exit code."""
     with (
         tempfile.TemporaryDirectory(prefix="darkroom-smoke-") as folder,
         simulators("topaz", speed=20) as made,
         embedded_cloud() as cloud,
     ):
-        place = copied(Path(folder))
-        sam(binary, cloud.endpoint, place, "build")
+        earlier, present = unpacked(Path(folder)), copied(Path(folder))
         urls = {"topaz": made["topaz"].base_url}
-        overrides = ("--parameter-overrides", f"TopazBaseUrl={urls['topaz']}")
-        sam(binary, cloud.endpoint, place, "deploy", "--stack-name", STACK, *overrides)
-        emulator_gaps.mend(cloud.endpoint)
-        found = cloud.endpoint.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in found}
+        parameters = {"TopazBaseUrl": urls["topaz"], "InputPrefix": stack_at_work.PREFIX}
+        for place in (earlier, present):
+            sam(binary, cloud.endpoint, place, "build")
+        outputs = deploy(binary, cloud.endpoint, earlier, STACK, parameters)
         stack_deployment.put_api_keys(cloud.endpoint, outputs["ApiKeysSecretArn"], {"topaz": API_KEY})
         room = Darkroom(LocalStack(cloud.endpoint, outputs, urls, ("topaz",), cloud), made)
-        room.upload(KEY, picture(), "scale=2&model=High Fidelity V2")
-        job = room.ended([KEY])[KEY]
-        with Image.open(io.BytesIO(room.output(KEY)["Body"])) as image:
-            image.load()
-            as_meant = (job["status"], job["model"], image.size) == ("COMPLETED", "High Fidelity V2", (192, 128))
-        print(f"{KEY}: {job['status']} by {job['model']}, {image.size[0]}×{image.size[1]}, {job['credits']} credit")
-        print(f"{int(as_meant)} passed, {int(not as_meant)} failed")
-        return 0 if as_meant else 1
+        stack_at_work.occupy(room, earlier)
+        room.upload(stack_at_work.QUEUED, picture(80, 60, "PNG"), "scale=2")
+        deploy(binary, cloud.endpoint, present, STACK, parameters)
+        stack_at_work.finish(room)
+        wrongs = [*stack_at_work.wrongs(room), *new_upload(room)]
+        for wrong in wrongs:
+            print(wrong)
+        print("failed" if wrongs else "passed")
+        return 1 if wrongs else 0
+
+
+def new_upload(room: Darkroom) -> Iterator[str]:
+    """Process an upload by the present version. Yield what is wrong with its result."""
+    room.upload(KEY, picture(), "scale=2&model=High Fidelity V2")
+    job = room.ended([KEY])[KEY]
+    if (job["status"], job["model"]) != ("COMPLETED", "High Fidelity V2"):
+        yield f"{KEY} is {job['status']} by {job.get('model')}: {job.get('error')}"
+        return
+    with Image.open(io.BytesIO(room.output(KEY)["Body"])) as image:
+        image.load()
+        if image.size != (192, 128):
+            yield f"the result of {KEY} is {image.size[0]}×{image.size[1]}"
 
 
 if __name__ == "__main__":

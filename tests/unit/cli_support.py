@@ -42,6 +42,10 @@ class Stack:
         return self.application.operate
 
     @property
+    def ledger_ownership(self) -> Any:
+        return self.application.ports["ledger_ownership"]
+
+    @property
     def operator_ledger(self) -> Any:
         return self.application.ports["operator_ledger"]
 

@@ -80,9 +80,11 @@ def environment(function: str) -> set[str]:
 
 def target(statement: dict[str, Any]) -> str:
     """Return a short name for the statement's only resource: `IntakeQueue.Arn`, `input bucket/*`, or the part of the
-    ARN that follows the account id.
+    ARN that follows the account id. A ledger that the stack is given has the same name as one that it creates.
     """
     ((kind, value),) = statement["Resource"].items() if isinstance(statement["Resource"], dict) else (("", "*"),)
+    if mentions(statement["Resource"], "LedgerTableName"):
+        return "ledger/index/" + value[1][1] if kind == "Fn::Join" else "ledger"
     if isinstance(value, list):
         bucket = "input bucket" if mentions(value[1], "InputBucketName") else "output bucket"
         return str(value[0].replace("arn:${AWS::Partition}:s3:::${Bucket}", bucket))

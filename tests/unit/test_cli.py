@@ -305,4 +305,4 @@ def test_the_same_files_give_the_same_layer() -> None:
 
 def test_the_template_is_read_with_its_short_tags() -> None:
     outputs = read_template(find_application())["Outputs"]
-    assert outputs["LedgerTable"]["Value"] == {"Ref": "LedgerTable"}
+    assert outputs["StateMachineArn"]["Value"] == {"Ref": "StateMachine"}

@@ -19,7 +19,8 @@ from darkroom.model import Alarm
 from darkroom.providers.registry import ADAPTERS
 
 ENVIRONMENT = {
-    "LEDGER_TABLE": "their-ledger", "INPUT_BUCKET": "their-in", "OUTPUT_BUCKET": "their-out", "API_KEYS_SECRET_ARN": "arn:s",
+    "LEDGER_TABLE": "their-ledger", "STACK_NAME": "theirs", "INPUT_BUCKET": "their-in", "OUTPUT_BUCKET": "their-out",
+    "API_KEYS_SECRET_ARN": "arn:s",
     "STATE_MACHINE_ARN": "arn:m", "INTAKE_QUEUE_URL": "https://queue.test/q", "TOPAZ_BASE_URL": "https://api.example.test/v1",
     "JOB_DEADLINE_HOURS": "6", "ALLOWED_PROVIDERS": "topaz", "LINK_ROLE_ARN": "arn:r",
     "FINALIZE_FUNCTION": "finalize", "ACCOUNT_ID": "123456789012",
@@ -40,7 +41,8 @@ class Clients:
 
 def test_a_function_reads_its_own_environment_when_a_part_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = container.of_this_process()
-    monkeypatch.setenv("LEDGER_TABLE", "my-ledger")
+    for name, value in (("LEDGER_TABLE", "my-ledger"), ("STACK_NAME", "mine"), ("INPUT_BUCKET", "my-in")):
+        monkeypatch.setenv(name, value)
     assert mine.configuration.environment is os.environ
     assert mine.adapters.ledger_table.name == "my-ledger"
 

@@ -34,10 +34,12 @@ DEFAULTS: dict[str, str | int] = {
     "SubmitTimeoutSeconds": 300,
     "MaxConcurrentSubmits": 5,
     "InputBucketName": "",
+    "LedgerTableName": "",
     "OutputBucketName": "",
     "InputPrefix": "",
     "InputSuffixes": "",
     "KmsKeyArns": "",
+    "RetainJobsDays": "0",
     "LogRetentionDays": 30,
     "AlarmEmail": "",
 }
@@ -102,6 +104,9 @@ def test_a_default_passes_its_own_pattern(name: str) -> None:
         ("InputSuffixes", ",".join(f".{n}" for n in range(10)), ",".join(f".{n}" for n in range(11))),
         ("InputPrefix", "été 2026/", "in*/"),
         ("KmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/0b1c-2d", "alias/mine"),
+        ("RetainJobsDays", "90", "89"),
+        ("RetainJobsDays", "0", "30"),
+        ("LedgerTableName", "darkroom-LedgerTable-1ABC", "my table"),
         ("AlarmEmail", "ops@example.com", "ops"),
     ],
 )
@@ -178,7 +183,7 @@ def test_only_submit_is_told_what_a_submission_may_cost() -> None:
     buckets = {"INPUT_BUCKET", "OUTPUT_BUCKET"}
     limits = {"MONTHLY_CREDIT_LIMIT", "MAX_CREDITS_PER_JOB", "MONTHLY_BUDGET_USD", "CREDIT_PRICE_USD"}
     assert limits | buckets <= environment("Submit")
-    assert not (limits | buckets) & environment("Poll")
+    assert not (limits | {"OUTPUT_BUCKET"}) & environment("Poll")
     assert buckets <= environment("Finalize")
     assert not limits & environment("Finalize")
     assert buckets <= environment("Sweep")

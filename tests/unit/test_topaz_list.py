@@ -10,7 +10,7 @@ from tests.fakes.mock_vendor import BASE, HANDLE, SENT, Vendor, adapter, answer
 
 from darkroom.errors import ProviderUnavailable
 from darkroom.model import ProcessState, SendMode
-from darkroom.providers import topaz
+from darkroom.providers import newest_first, topaz
 
 
 def entry(number: int, **fields: Any) -> dict[str, Any]:
@@ -127,3 +127,81 @@ def test_a_list_without_end_is_given_up() -> None:
 def test_a_page_that_fails_makes_the_whole_list_unknown() -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(page([entry(1)], "next", True), answer(status=502))
+
+
+# --- where reading may stop
+
+SINCE = int(SENT.timestamp())
+
+
+def stopped_after(*pages: list[dict[str, Any]]) -> int:
+    """Return how many pages are read of a list of these pages."""
+    vendor = Vendor(*(page(entries, str(number), True) for number, entries in enumerate(pages)), page([]))
+    adapter(vendor).find(HANDLE, SendMode.UPLOAD, SENT)
+    return len(vendor.requests)
+
+
+def made(*seconds: int | None) -> list[dict[str, Any]]:
+    """Return entries that were made so many seconds after the reservation."""
+    when = [None if it is None else SINCE + it for it in seconds]
+    made.number += 1  # type: ignore[attr-defined]
+    prefix = f"{made.number}-"  # type: ignore[attr-defined]
+    return [entry(n, process_id=f"{prefix}{n}", creation_time=it, filename="cat.png") for n, it in enumerate(when)]
+
+
+made.number = 0  # type: ignore[attr-defined]
+OLD, OLDER, ANCIENT = -601, -3600, -7200
+
+
+@pytest.fixture
+def four_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest_first, "ENOUGH", 4)
+
+
+@pytest.mark.usefixtures("four_are_enough")
+def test_reading_stops_after_a_page_that_is_older_than_the_reservation() -> None:
+    assert stopped_after(made(60, 30), made(10, OLD), made(OLDER, OLDER), made(ANCIENT), made(ANCIENT)) == 3
+
+
+@pytest.mark.usefixtures("four_are_enough")
+def test_a_page_on_which_one_entry_is_young_is_not_the_last() -> None:
+    assert stopped_after(made(60, -599), made(-599, OLD), made(OLDER)) == 3
+
+
+@pytest.mark.usefixtures("four_are_enough")
+@pytest.mark.parametrize(
+    "pages",
+    [
+        (made(OLDER, OLD), made(30, 60)),  # the oldest first
+        (made(60, 30), made(40, OLD), made(OLDER), made(ANCIENT)),  # newer than one before it
+        (made(30, 60), made(OLD, OLDER)),  # no order
+        (made(OLD, OLD), made(OLD, OLD)),  # one time says nothing about an order
+        (made(60, None), made(OLD, OLDER)),  # an entry without a time
+        ([], []),
+    ],
+)  # fmt: skip
+def test_without_a_proven_order_the_whole_list_is_read(pages: tuple[list[dict[str, Any]], ...]) -> None:
+    assert stopped_after(*pages) == len(pages) + 1
+
+
+def test_a_few_entries_prove_no_order() -> None:
+    assert stopped_after(made(60, 30), made(OLD), made(OLDER)) == 4
+    assert stopped_after(made(*[30] * 97), made(OLD, OLDER), made(ANCIENT), made(ANCIENT)) == 3
+
+
+@pytest.mark.usefixtures("four_are_enough")
+def test_one_page_proves_no_order() -> None:
+    assert stopped_after(made(OLD, OLD, OLDER, ANCIENT), made(5)) == 3
+
+
+@pytest.mark.usefixtures("four_are_enough")
+def test_an_entry_that_comes_again_because_pages_shifted_does_not_hide_the_order() -> None:
+    first = made(60, 30)
+    assert stopped_after(first, [first[1], *made(20)], made(OLD), made(OLDER)) == 3
+
+
+def test_a_lost_submit_is_found_in_a_list_of_a_million() -> None:
+    ours = entry(1, creation_time=SINCE + 5)
+    vendor = Vendor(page([*made(60, 30), ours], "a", True), page(made(*[OLD] * 99, OLDER), "b", True))
+    (found,) = adapter(vendor).find(HANDLE, SendMode.UPLOAD, SENT)
+    assert (found.process_id, len(vendor.requests)) == ("process-1", 2)

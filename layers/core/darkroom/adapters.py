@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.clients import LazyClient, Session
-from darkroom.providers.registry import ADAPTERS, LazyMapping, build
+from darkroom.providers.registry import ADAPTERS, FORGETTING, LazyMapping, build
 
 if TYPE_CHECKING:
     import ssl
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from darkroom import ports
     from darkroom.aws.api_keys import ApiKeys
+    from darkroom.aws.ledger_ownership import DynamoLedgerOwnership
     from darkroom.aws.ledger_table import LedgerTable
     from darkroom.configuration import Configuration
     from darkroom.model import Limits
@@ -83,24 +85,36 @@ class Adapters:
 
     @cached_property
     def ledger_table(self) -> LedgerTable:
-        """The ledger's DynamoDB table, which several adapters share."""
+        """The ledger's DynamoDB table, which several adapters share. It refuses every request if the ledger belongs to another
+        stack."""
+        return replace(self.ledger_ownership.table, guard=self.ledger_ownership.require)
+
+    @cached_property
+    def ledger_ownership(self) -> DynamoLedgerOwnership:
+        """The owner of the ledger."""
+        from darkroom.aws.ledger_ownership import DynamoLedgerOwnership
         from darkroom.aws.ledger_table import LedgerTable
 
-        return LedgerTable(self.client("dynamodb"), self.configuration.text("LEDGER_TABLE"))
+        return DynamoLedgerOwnership(
+            LedgerTable(self.client("dynamodb"), self.configuration.text("LEDGER_TABLE")),
+            self.configuration.stack,
+            may_claim=not self.configuration.ledger_is_given,
+            clock=self.clock,
+        )
 
     @cached_property
     def ledger(self) -> ports.Ledger:
         """The adapter through which workers write the ledger."""
         from darkroom.aws.ledger import DynamoLedger
 
-        return DynamoLedger(self.ledger_table, self.limits)
+        return DynamoLedger(self.ledger_table, self.limits, self.configuration.retain_jobs, FORGETTING)
 
     @cached_property
     def operator_ledger(self) -> ports.OperatorLedger:
         """The adapter through which operators change the ledger."""
         from darkroom.aws.operator_ledger import DynamoOperatorLedger
 
-        return DynamoOperatorLedger(self.ledger_table)
+        return DynamoOperatorLedger(self.ledger_table, self.configuration.retain_jobs)
 
     @cached_property
     def sweep_queries(self) -> ports.SweepQueries:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
-from darkroom.model import Limits, Spelling
+from darkroom.model import LedgerOwner, Limits, Spelling
 
 # A number of the ledger has at most 38 digits. The product of a price and an amount has up to the sum of their digits.
 MAX_DIGITS = 18
+MIN_RETAINED_DAYS = (
+    90  # the sweep looks for lost uploads of 30 days, and a settled job is still compared with the account
+)
 
 
 class BadConfiguration(RuntimeError):
@@ -30,6 +33,16 @@ class Configuration:
         if value is None:
             raise BadConfiguration(f"the function has no environment variable {name}; deploy the template again")
         return value
+
+    @property
+    def stack(self) -> LedgerOwner:
+        """This stack, as the owner of its ledger."""
+        return LedgerOwner(self.text("STACK_NAME"), self.text("INPUT_BUCKET"))
+
+    @property
+    def ledger_is_given(self) -> bool:
+        """Whether the stack parameter LedgerTableName names an existing ledger."""
+        return self.text("LEDGER_IS_GIVEN", "false") == "true"
 
     @property
     def provider(self) -> str:
@@ -78,6 +91,16 @@ class Configuration:
     def deadline(self) -> timedelta:
         """The time after which an unfinished job is cancelled."""
         return timedelta(hours=float(_parse_number("JobDeadlineHours", self.text("JOB_DEADLINE_HOURS", "24"))))
+
+    @property
+    def retain_jobs(self) -> timedelta | None:
+        """For how long the row of an ended job is kept, None = for ever."""
+        days = _parse_number("RetainJobsDays", self.text("RETAIN_JOBS_DAYS", "0"))
+        if 0 < days < MIN_RETAINED_DAYS:
+            raise BadConfiguration(
+                f"RetainJobsDays: {days} is not 0 (for ever) or at least {MIN_RETAINED_DAYS}; correct it and deploy again"
+            )
+        return timedelta(days=float(days)) if days else None
 
     @property
     def output_bucket(self) -> str:

@@ -181,6 +181,7 @@ class Container:
             suffixes=configuration.suffixes,
         )
         return Sweep(
+            ownership=adapters.ledger_ownership,
             queries=adapters.sweep_queries,
             circuits=adapters.circuits,
             storage_checks=adapters.storage_checks,

@@ -31,6 +31,8 @@ The tree of exceptions. The middle column says who must act::
     ├── ProcessTaken           nobody     another run is bound to the process; this one's must be looked for
     ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
     ├── LedgerBusy             nobody     DynamoDB's conflicts lasted longer than the retries
+    ├── LedgerNotOwned         operator   the ledger belongs to another stack; uploads wait until it is handed over
+    ├── JobExpired             nobody     the upload's job ended and its row has expired; do nothing
     ├── Inapplicable           operator   a command does not fit the job's status; nothing was changed
     ├── SourceDenied           operator   the object may not be read now; the job is tried again for a while
     └── SourceGone             uploader   the object or its version does not exist any more
@@ -272,6 +274,15 @@ class ClaimHeld(DarkroomError):
 class LedgerBusy(DarkroomError):
     """DynamoDB's conflicts, throttling or errors lasted longer than the retries of one invocation. After an error, the write may
     have been made even so. So the caller must read the row."""
+
+
+class LedgerNotOwned(DarkroomError):
+    """The ledger belongs to another stack, or it names no owner. Nothing was read or written. The message says what a person must
+    do. Until then, uploads wait."""
+
+
+class JobExpired(DarkroomError):
+    """The upload's job has ended, and its row has expired. Nothing may be sent or paid for it again."""
 
 
 class Inapplicable(DarkroomError):

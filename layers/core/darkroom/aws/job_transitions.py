@@ -16,6 +16,7 @@ from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import LostClaim
 from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer
+from darkroom.retry_schedule import next_look_at
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
 
@@ -85,20 +86,26 @@ def placed(write: Write, word: str | None, due_at: datetime | None, **more: obje
     return replace(write, set={**write.set, **more, "open_status": word, "due_at": due_at})
 
 
-def after_settling(job: Job, status: JobStatus, now: datetime) -> tuple[str | None, datetime | None]:
+def after_settling(
+    job: Job, status: JobStatus, now: datetime, forgetting: Collection[str]
+) -> tuple[str | None, datetime | None]:
     """Return the word and the time under which the index lists a terminal job. It is listed until its event is sent, and then
     until its process is removed from the provider's list."""
     if status in queue_messages.DETAIL_TYPES:
         return UNPUBLISHED, now + PUBLISHING_GRACE
-    return after_publishing(job, now)
+    return after_publishing(job, now, forgetting)
 
 
-def after_publishing(job: Job, now: datetime) -> tuple[str | None, datetime | None]:
+def after_publishing(job: Job, now: datetime, forgetting: Collection[str]) -> tuple[str | None, datetime | None]:
     """Return the word and the time for a job whose event was sent. It stays in the index if it is in doubt, or if the provider
-    lists its process."""
+    lists its process and is one of `forgetting`, which can remove it from the list."""
     if job.status is JobStatus.IN_DOUBT:
         return JobStatus.IN_DOUBT, job.due_at
-    return (LISTED, (job.completed_at or now) + LISTED_KEPT) if job.process else (None, None)
+    return (
+        (LISTED, (job.completed_at or now) + LISTED_KEPT)
+        if job.process and job.provider in forgetting
+        else (None, None)
+    )
 
 
 def present(**changes: object) -> dict[str, object]:
@@ -112,3 +119,12 @@ def lost_with_its_worker(job: Job) -> dict[str, object]:
         return {}
     ended = job.lease_until or job.next_attempt_at or job.created_at
     return vars(LostAnswer(lost_at=ended, lost_attempt=job.attempt))
+
+
+def after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:
+    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out shows that
+    its worker died, because a living worker ends its lease itself."""
+    failing_since = job.failing_since or (now if job.lease_until else None)
+    if job.status is JobStatus.PROCESSING or failing_since is None:
+        return None, lease_until
+    return failing_since, max(lease_until, next_look_at(failing_since, now, job.deadline_at))

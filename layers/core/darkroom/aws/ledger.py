@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from darkroom.aws import budgets, items, output_claims, process_claims
+from darkroom.aws import budgets, items, output_claims, process_claims, retention
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import (
     AT_THE_PROVIDER,
@@ -27,6 +27,7 @@ from darkroom.aws.job_transitions import (
     SAME_RUN,
     after_publishing,
     after_settling,
+    after_takeover,
     guarded,
     lost_with_its_worker,
     move,
@@ -34,7 +35,7 @@ from darkroom.aws.job_transitions import (
     present,
 )
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
-from darkroom.errors import LostClaim, OutputBusy
+from darkroom.errors import JobExpired, LostClaim, OutputBusy
 from darkroom.model import (
     ANY_FORMAT,
     TERMINAL,
@@ -50,12 +51,9 @@ from darkroom.model import (
     Submission,
 )
 from darkroom.ports import Claim
-from darkroom.retry_schedule import next_look_at
 from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
-# The TTL of `SKIPPED` rows. Of all jobs, only these rows have a TTL, because nothing was spent on them.
-SKIPPED_KEPT = timedelta(days=90)
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
 # What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
 OF_WORK = (
@@ -70,6 +68,8 @@ class DynamoLedger:
 
     table: LedgerTable
     limits: Limits
+    kept: timedelta | None = None  # the retention of ended jobs, None = for ever
+    forgetting: Collection[str] = ()  # the providers that can remove a process from their list
 
     def get(self, job_id: str) -> Job | None:
         """Return the job by a consistent read, or None if there is none."""
@@ -77,7 +77,10 @@ class DynamoLedger:
         return items.job_of(item) if item else None
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
-        """Create the job, or take over a `CLAIMED` one that is due and whose lease is over."""
+        """Create the job, or take over a `CLAIMED` one that is due and whose lease is over. Raises JobExpired."""
+        is_old = retention.may_have_expired(source, now)
+        if is_old and self.table.read(retention.ended_key(source.job_id)) and not self.get(source.job_id):
+            raise JobExpired("this upload's job ended and its row has expired; upload the object again to run it")
         job = Job(
             job_id=source.job_id,
             run=1,
@@ -106,7 +109,7 @@ class DynamoLedger:
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Take over a job that is due and not over. Raises LostClaim."""
-        failing_since, look_at = _after_takeover(job, now, lease_until)
+        failing_since, look_at = after_takeover(job, now, lease_until)
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
@@ -307,15 +310,15 @@ class DynamoLedger:
         changes |= present(output_key=output_key, superseded=superseded, result_notes=result_notes)
         if job.reservation:
             changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
-        if status is JobStatus.SKIPPED:
-            changes["expires_at"] = int((now + SKIPPED_KEPT).timestamp())
+        ttl, stays = retention.at_the_end(job, status, now, self.kept)
+        changes |= ttl
         stale = {"error", "error_code"} - changes.keys()
         gone = [*OF_WORK, *sorted(stale)]
-        word, due_at = after_settling(job, status, now)
+        word, due_at = after_settling(job, status, now, self.forgetting)
         step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
         is_in_place = status is JobStatus.COMPLETED and not superseded
         in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if is_in_place else []
-        self._with_budgets(step, [*budgets.settlements(job, credits), *in_place])
+        self._with_budgets(step, [*budgets.settlements(job, credits), *in_place], stays)
         return self._reread(job)
 
     def has_newer_result(self, job: Job, bucket: str, keys: Sequence[str]) -> bool:
@@ -325,7 +328,7 @@ class DynamoLedger:
 
     def mark_published(self, job: Job, now: datetime) -> None:
         """Mark the event as sent. If a rerun has begun since then, nothing is written."""
-        word, due_at = after_publishing(job, now)
+        word, due_at = after_publishing(job, now, self.forgetting)
         mark = Write(
             key=items.job_key(job.job_id),
             set={"published_at": now},
@@ -356,9 +359,9 @@ class DynamoLedger:
         except ConditionFailed:
             raise LostClaim("another run, attempt or status: the job moved on") from None
 
-    def _with_budgets(self, step: Write, money: list[Write]) -> None:
+    def _with_budgets(self, step: Write, money: list[Write], more: Sequence[Write] = ()) -> None:
         try:
-            self.table.transact([step, *money])
+            self.table.transact([step, *money, *more])
         except ConditionFailed as failed:
             if failed.index > 0:
                 budgets.explain(money[failed.index - 1], failed.item)
@@ -386,12 +389,3 @@ def _known_settings(job: Job) -> dict[str, object]:
 def _stale(**told: object) -> list[str]:
     """Return the names of attributes about an earlier attempt that this write does not replace."""
     return [name for name, value in told.items() if value is None]
-
-
-def _after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:
-    """Return since when the job that is taken over is failing, and when the sweep looks at it. A lease that ran out shows that
-    its worker died, because a living worker ends its lease itself."""
-    failing_since = job.failing_since or (now if job.lease_until else None)
-    if job.status is JobStatus.PROCESSING or failing_since is None:
-        return None, lease_until
-    return failing_since, max(lease_until, next_look_at(failing_since, now, job.deadline_at))

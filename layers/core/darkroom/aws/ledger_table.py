@@ -54,11 +54,15 @@ class ConditionFailed(Exception):
 
 @dataclass(frozen=True)
 class LedgerTable:
-    """Reads and writes one table. Conflicts and throttling are retried within the invocation."""
+    """Reads and writes one table. Conflicts and throttling are retried within the invocation.
+
+    `guard` is called before each request. It raises an error if this stack may not use the table.
+    """
 
     client: DynamoDBClient
     name: str
     sleep: Callable[[float], None] = time.sleep
+    guard: Callable[[], None] | None = None
 
     def update(self, write: Write) -> dict[str, Any]:
         """Make one conditional update and return the updated row. Raises ConditionFailed, LedgerBusy."""
@@ -150,6 +154,8 @@ class LedgerTable:
         self._with_retries(lambda: self.client.transact_write_items(TransactItems=items, ClientRequestToken=token))
 
     def _with_retries(self, call: Callable[[], Any]) -> Any:
+        if self.guard is not None:
+            self.guard()
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 self.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 - jitter, no secret

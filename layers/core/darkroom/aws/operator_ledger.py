@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from darkroom.aws import budgets, items, process_claims
+from darkroom.aws import budgets, items, process_claims, retention
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, OF_A_LOST_ANSWER, guarded, move, present
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
@@ -25,9 +25,11 @@ ATTRIBUTE_OF = {"status": "open_status", "source_uri": "source_uri", "day": "day
 
 @dataclass(frozen=True)
 class DynamoOperatorLedger:
-    """Writes operators' changes to the ledger's table; implements `ports.OperatorLedger`."""
+    """Writes operators' changes to the ledger's table; implements `ports.OperatorLedger`. `kept` is the retention of earlier
+    runs, None = for ever."""
 
     table: LedgerTable
+    kept: timedelta | None = None
 
     def rerun(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
         """Terminal → `CLAIMED` with the next run and attempt 1. The earlier run is kept in a separate row. Raises LostClaim."""
@@ -44,7 +46,9 @@ class DynamoOperatorLedger:
             set=changes,
             remove=[*sorted(gone), "expires_at"],
         )
-        self._transact(step, Write(items.run_key(job), set=_kept(job), when=[NOT_KEPT]))
+        self._transact(
+            step, Write(items.run_key(job), set=_kept(job) | retention.expiry(now, self.kept), when=[NOT_KEPT])
+        )
         return self._reread(job)
 
     def adopt(

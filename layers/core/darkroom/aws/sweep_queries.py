@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom.aws import items
+from darkroom.aws import items, retention
 from darkroom.aws.expressions import Write
 from darkroom.aws.job_transitions import FROM_STATUS, SAME_ATTEMPT, SAME_RUN, STILL_DUE, placed
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
@@ -53,19 +53,20 @@ class DynamoSweepQueries:
             raise LostClaim("the job moved on, or another sweep rescheduled it") from None
 
     def mark_forgotten(self, job: Job) -> None:
-        """Take a terminal job out of the index. If a rerun has begun since then, nothing is written."""
-        write = Write(
-            key=items.job_key(job.job_id), when=[FROM_STATUS, SAME_RUN], values={"from": job.status, "run": job.run}
-        )
+        """Take a terminal job out of the index. If a rerun has begun since then, nothing is written. The status needs no clause,
+        because within a run it never changes again."""
+        write = Write(key=items.job_key(job.job_id), when=[SAME_RUN], values={"run": job.run})
         try:
             self.table.update(placed(write, None, None))
         except ConditionFailed:
             return
 
     def find_without_job(self, job_ids: Sequence[str]) -> set[str]:
-        """Return those of `job_ids` (at most 100) that have no row."""
+        """Return those of `job_ids` (at most 100) that have no row. A job whose row has expired has still the row that stays."""
         found = self.table.rows([items.job_key(job_id) for job_id in job_ids])
-        return set(job_ids) - {items.text(item, "job_id") for item in found}
+        missing = sorted(set(job_ids) - {items.text(item, "job_id") for item in found})
+        ended = self.table.rows([retention.ended_key(job_id) for job_id in missing]) if missing else []
+        return {*missing} - {(items.text(item, "pk") or "").removeprefix("JOB#") for item in ended}
 
     def take_turn(self, task: str, now: datetime, every: timedelta) -> bool:
         """Return whether the task is due. If it is, this caller takes it. The row is read first, because a write costs the same

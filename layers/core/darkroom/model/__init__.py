@@ -20,6 +20,7 @@ from darkroom.model.jobs import (
     Reservation,
     WarningMetric,
 )
+from darkroom.model.ledger_owner import LedgerOwner
 from darkroom.model.plans import (
     ANY_FORMAT,
     IccRule,
@@ -80,6 +81,7 @@ __all__ = [
     "JobGroup",
     "JobStatus",
     "KeepMetadata",
+    "LedgerOwner",
     "Limits",
     "LostAnswer",
     "OutputRules",

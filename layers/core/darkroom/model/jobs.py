@@ -252,6 +252,7 @@ class Alarm(StrEnum):
     DRIFT = "AccountDrift"
     STORAGE_REFUSED = "StorageRefused"
     WRONG_DEFAULTS = "WrongDefaults"
+    LEDGER_NOT_OWNED = "LedgerNotOwned"
 
 
 class WarningMetric(StrEnum):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import folder_files, output_keys
-from darkroom.errors import ClaimHeld, LedgerBusy, LostClaim, SourceDenied, SourceGone
+from darkroom.errors import ClaimHeld, JobExpired, LedgerBusy, LedgerNotOwned, LostClaim, SourceDenied, SourceGone
 from darkroom.model import LEASE_MARGIN, Job, JobDue, JobStatus, SourceObject, Upload
 from darkroom.pipeline.dispatch import Dispatch
 from darkroom.pipeline.folder_settings import FolderFileCheck
@@ -24,6 +24,7 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.submit_retries import Retries
 from darkroom.ports import Clock, InputBucket, Ledger
 
+FOREIGN_LEDGER_WAIT_SECONDS = 300  # while the ledger belongs to another stack, each upload is looked at this seldom
 SHORT_OUTAGE = timedelta(hours=1)
 CONTENDED_WAIT_SECONDS = 30  # conflicts in the ledger end within seconds
 
@@ -69,6 +70,8 @@ class Submit:
             if what.bucket != self.input_bucket or not output_keys.is_upload(what.key, suffixes=self.suffixes):
                 return Ignored("not an upload of this stack")
             return self._take_upload(what, receive)
+        except LedgerNotOwned as foreign:
+            return RetryLater(FOREIGN_LEDGER_WAIT_SECONDS, str(foreign))
         except (LostClaim, LedgerBusy) as error:
             # The next attempt continues from the job's status in the ledger. Even a paid submit is safe, because its job stays
             # SUBMITTING until the provider's list was read.
@@ -86,7 +89,10 @@ class Submit:
                 return Ignored(str(gone))
             source, lost = missing, gone
         now = self.clock()
-        claim = self.ledger.claim(source, now, receive.invocation_ends + LEASE_MARGIN, now + self.deadline)
+        try:
+            claim = self.ledger.claim(source, now, receive.invocation_ends + LEASE_MARGIN, now + self.deadline)
+        except JobExpired as expired:
+            return Ignored(str(expired))
         if not claim.owned:
             return self._resume(claim.job, receive)
         return self._end_or_dispatch(claim.job, lambda: _found(source, lost))

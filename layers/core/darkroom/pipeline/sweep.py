@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
 from darkroom.pipeline.process_binding import Binding
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, Provider, StorageChecks, SweepQueries
+from darkroom.ports import Alerts, Circuits, Clock, IntakeQueue, LedgerOwnership, Provider, StorageChecks, SweepQueries
 from darkroom.retry_schedule import next_look_at
 
 BATCH = 100  # the most jobs of one kind that one sweep handles, and the most that one query reads
@@ -27,7 +27,7 @@ BATCH = 100  # the most jobs of one kind that one sweep handles, and the most th
 MAX_REQUEUED_CLAIMS = 300
 PAGES = 5  # the most batches that are read to find claimed jobs whose provider is not blocked
 REMOVE_RETRY = timedelta(hours=1)  # if the provider does not answer, an entry is removed after this time
-REMOVE_BATCH = 20  # the most entries that one sweep removes; each takes one call to a provider
+REMOVE_BATCH = 100  # the entries that are read at once; a sweep removes as many as it has time for, by one call each
 REQUEUE_INTERVAL = timedelta(minutes=15)  # after this time a job is sent again, in case its message was lost
 PAUSED_RECHECK = timedelta(minutes=15)  # how often a job of a paused provider is looked at
 WAIT_NOTED = PAUSED_RECHECK + timedelta(minutes=5)  # for so long, a circuit alarms after a waiting job was seen
@@ -46,6 +46,7 @@ class SweepFailed(RuntimeError):
 class Sweep:
     """Runs the steps of one sweep. Repeat safe, also if two sweeps run at the same time."""
 
+    ownership: LedgerOwnership
     queries: SweepQueries
     circuits: Circuits
     storage_checks: StorageChecks
@@ -60,7 +61,14 @@ class Sweep:
     clock: Clock
 
     def __call__(self, invocation_ends: datetime) -> Mapping[str, int]:
-        """Run all steps. Return step → number of items that it handled, without steps that found nothing. Raises SweepFailed."""
+        """Run all steps. Return step → number of items that it handled, without steps that found nothing. Raises SweepFailed.
+
+        If the ledger belongs to another stack, only the alarm is raised.
+        """
+        foreign = self.ownership.refusal()
+        if foreign is not None:
+            self.alerts.call(Alarm.LEDGER_NOT_OWNED, foreign)
+            return {}
         stop, last_call = invocation_ends - TIME_TO_STOP, invocation_ends - TIME_TO_ASK
         waiting: set[str] = set()  # the providers that jobs were seen to wait for
         circuit = cache(self.circuits.get)  # each circuit is read once in a sweep
@@ -164,13 +172,13 @@ class Sweep:
         self.binding.start(job)
         self.queries.reschedule(job, self.clock() + REQUEUE_INTERVAL)
 
-    def _remove_entries(self, last_call: datetime | None = None) -> int:
-        """Remove the entries of jobs that were settled a day ago from the provider's list. Only processes that were bound to
-        jobs of this ledger are removed. A provider that does not answer is not called again in this sweep, and its entries wait
-        an hour."""
+    def _remove_entries(self, last_call: datetime) -> int:
+        """Remove the entries of jobs that were settled a day ago from the provider's list, as many as there is time for. Only
+        processes that were bound to jobs of this ledger are removed. A provider that does not answer is not called again in this
+        sweep, and the entries that were read then wait an hour."""
         forgotten, silent = 0, set[str | None]()
-        for job in self.queries.due(LISTED, self.clock(), REMOVE_BATCH):
-            if last_call is not None and self.clock() > last_call:
+        for job in self._listed(silent):
+            if self.clock() > last_call:
                 break
             if job.provider not in silent and self._remove_entry(job):
                 self.queries.mark_forgotten(job)
@@ -180,6 +188,13 @@ class Sweep:
             with suppress(LostClaim):
                 self.queries.reschedule(job, self.clock() + REMOVE_RETRY)
         return forgotten
+
+    def _listed(self, silent: Collection[str | None]) -> Iterator[Job]:
+        """Yield the jobs whose entries are to be removed, page by page, until a provider was silent."""
+        while page := self.queries.due(LISTED, self.clock(), REMOVE_BATCH):
+            yield from page
+            if silent or len(page) < REMOVE_BATCH:
+                return
 
     def _remove_entry(self, job: Job) -> bool:
         """Remove the job's entry from the provider's list. Return False if the provider does not answer."""

@@ -14,6 +14,7 @@ from darkroom.ports.folder_files import FolderFiles, FolderText
 from darkroom.ports.input_bucket import InputBucket
 from darkroom.ports.intake_queue import IntakeQueue
 from darkroom.ports.ledger import Claim, Ledger
+from darkroom.ports.ledger_ownership import LedgerOwnership
 from darkroom.ports.operator_ledger import OperatorLedger
 from darkroom.ports.output_bucket import OutputBucket, ResultHeaders, StandingObject
 from darkroom.ports.presigned_urls import PresignedUrls
@@ -37,6 +38,7 @@ __all__ = [
     "IntakeQueue",
     "KeptInputs",
     "Ledger",
+    "LedgerOwnership",
     "OperatorLedger",
     "OutputBucket",
     "PresignedUrls",

@@ -31,7 +31,8 @@ class Ledger(Protocol):
         """Return the job by a consistent read, or None if there is none."""
 
     def claim(self, source: SourceObject, now: datetime, lease_until: datetime, deadline_at: datetime) -> Claim:
-        """Create the job as `CLAIMED`, or take over a `CLAIMED` one that is due. Repeat safe."""
+        """Create the job as `CLAIMED`, or take over a `CLAIMED` one that is due. Repeat safe. Raises JobExpired if the job has
+        ended and its row has expired."""
 
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Take over a `CLAIMED`, `SUBMITTING` or `PROCESSING` job that is due, with the next attempt number. Raises

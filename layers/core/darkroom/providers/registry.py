@@ -47,6 +47,8 @@ def _uwear() -> Adapter:
     return Uwear
 
 
+# The providers whose adapters can remove a process from the vendor's list. This is known without loading an adapter.
+FORGETTING = frozenset({"topaz"})
 ADAPTERS: Mapping[str, Callable[[], Adapter]] = {"topaz": _topaz, "aimlapi": _aimlapi, "oxen": _oxen, "uwear": _uwear}
 
 

@@ -36,13 +36,14 @@ from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, parsing, synchronous, topaz_answers
 from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
+from darkroom.providers.newest_first import NewestFirst
 from darkroom.providers.topaz_inputs import TopazInputs
 
 NAME = "topaz"
 LEGACY_KEY_PREFIX = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJtYWNoaW5lX2lkIjoi"  # a legacy key is sent as Bearer token
 ACCOUNT_PATH = "account/v1/credits/balance"
 PAGE_LIMIT = 100
-MAX_PAGES = 200  # 20,000 entries, more than any known account makes in a week; a longer list counts as unavailable
+MAX_PAGES = 200  # 20,000 entries; a list of which more must be read counts as unavailable
 
 REFUSING_STATUSES = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
 ENDPOINT_GONE_STATUSES = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.GONE})
@@ -176,7 +177,9 @@ class Topaz(Adapter):
         Return None if the image was sent by link and nothing is found. The vendor does not publish the filename of such an
         entry, so an empty result would prove nothing; `inputs` may tell.
         """
-        ours = [entry for entry in self._status_entries() if str(entry.get("filename", "")).startswith(handle.prefix)]
+        ours = [
+            entry for entry in self._status_entries(since) if str(entry.get("filename", "")).startswith(handle.prefix)
+        ]
         # The key is the id, because an entry may appear twice when pages shift while they are read.
         found = {process.process_id: process for process in map(topaz_answers.to_found_process, ours)}
         if send_mode.by_link and not found:
@@ -237,10 +240,10 @@ class Topaz(Adapter):
             raise ProviderUnavailable("the provider's account names no credits")
         return Balance(*(number for number in numbers if number is not None))
 
-    def _status_entries(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every entry of the status list. Raises ProviderUnavailable instead of ending early, because a process that is
-        missing from the list counts as never accepted."""
-        cursor: str | None = None
+    def _status_entries(self, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """Yield every entry of the status list that may have been made at `since` or later. Raises ProviderUnavailable instead of
+        ending early, because a process that is missing from the list counts as never accepted."""
+        cursor, order = None, NewestFirst(since)
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
             page = {"paginated": "true", "limit": str(PAGE_LIMIT)} | ({"cursor": cursor} if cursor else {})
@@ -250,7 +253,8 @@ class Topaz(Adapter):
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ProviderUnavailable("the provider's status list has entries of an unknown shape")
             yield from entries
-            if cursor is None:
+            is_rest_too_old = order.read_page(map(topaz_answers.read_creation, entries))
+            if cursor is None or is_rest_too_old:
                 return
             if cursor in seen:
                 break

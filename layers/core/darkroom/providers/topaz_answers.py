@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from darkroom.errors import ProviderUnavailable
@@ -66,6 +67,11 @@ def parse_page(body: object) -> tuple[list[Any], str | None]:
             return entries, str(cursor) if cursor else None
         case _:
             raise ProviderUnavailable("the provider's status list has an unknown shape")
+
+
+def read_creation(entry: Mapping[str, Any]) -> tuple[str, datetime | None]:
+    """Return the id of an entry and the time when its process was made, None if it names none."""
+    return str(entry.get("process_id")), parsing.read_unix_time(entry.get("creation_time"))
 
 
 def to_progress(entry: Mapping[str, Any]) -> Progress:

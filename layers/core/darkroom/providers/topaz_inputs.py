@@ -17,12 +17,12 @@ from darkroom.ports import ResultLink
 from darkroom.providers import topaz_answers
 from darkroom.providers.downloads import Downloads
 
-StatusEntries = Callable[[], Iterable[Mapping[str, Any]]]
+StatusEntries = Callable[[datetime], Iterable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class TopazInputs:
-    """Fulfils `ports.KeptInputs`. `entries` reads the whole status list, `download_url` makes a new link."""
+    """Fulfils `ports.KeptInputs`. `entries` reads the status list since a time, `download_url` makes a new link."""
 
     entries: StatusEntries = field(repr=False)
     download_url: Callable[[str, str], str] = field(repr=False)  # (operation, process id)
@@ -30,7 +30,7 @@ class TopazInputs:
 
     def unnamed(self, since: datetime) -> tuple[UnnamedProcess, ...]:
         """Return the entries of GET /status since that time whose filename is no handle. Each process appears once."""
-        nameless = [entry for entry in self.entries() if not Handle.begins(str(entry.get("filename", "")))]
+        nameless = [entry for entry in self.entries(since) if not Handle.begins(str(entry.get("filename", "")))]
         # By id, because an entry may appear twice: pages shift while they are read.
         found = {process.found.process_id: process for process in map(topaz_answers.to_unnamed_process, nameless)}
         return tuple(
