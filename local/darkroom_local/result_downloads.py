@@ -84,7 +84,7 @@ class Outcome:
 
     @property
     def cure(self) -> str:
-        """The advice what to do, or an empty text."""
+        """The advice on what to do, or an empty text."""
         if self.code in set(ErrorCode):
             return local_cures.CURES[ErrorCode(self.code)]
         return local_cures.IN_DOUBT if self.job.status is JobStatus.IN_DOUBT else str(self.report.get("cure", ""))

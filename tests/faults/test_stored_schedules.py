@@ -14,7 +14,7 @@ from tests.faults.world_shapes import STORED
 
 SCHEDULES, CHUNK = 200, 50
 HAPPENED: Counter[str] = Counter()
-# As in test_schedules: about a third of how often so many schedules have each event.
+# The least number of times that each event must happen in these schedules: about a third of how often it does.
 NEEDED = {
     "PROCESSING → COMPLETED": 75, "REJECTED OutputCollision": 70, "superseded": 5, "refused for storage": 190,
     "foreign object": 110, "FAILED TimedOut": 65,
