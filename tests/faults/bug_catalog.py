@@ -67,7 +67,7 @@ IN_GENERAL = (
         74,
         (ONE_PAID, KNOWN, OVER, BALANCE, COMMITTED, CHARGED),
     ),
-    Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", 6, (OVER, BALANCE, COMMITTED)),
+    Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", 13, (OVER, BALANCE, COMMITTED)),
     Bug("LEASE_OVER left out", seeded_bugs.no_lease_over, "mixed", 6, (TAKEOVER,)),
     Bug(
         "lease shorter than the invocation",
@@ -93,7 +93,7 @@ IN_GENERAL = (
     Bug("takeover raises the run", seeded_bugs.sweep_raises_the_run, "doubts", 0, (RUN,)),
     Bug("rerun forgets the run before", seeded_bugs.rerun_forgets_the_run, "people", 6, (BALANCE, OVER)),
     Bug("NOT_OLDER left out", seeded_bugs.no_not_older, "versions", 2, (NEWER,)),
-    Bug("OUTPUT_FREE left out", seeded_bugs.no_output_free, "versions", 119, (NEWER, DELIVERED)),
+    Bug("OUTPUT_FREE left out", seeded_bugs.no_output_free, "versions", 410, (NEWER, DELIVERED)),
     Bug("broken result believed", seeded_bugs.broken_result_believed, "mixed", 2, (WHOLE,)),
     Bug("cancelled by word", seeded_bugs.cancelled_by_word, "people", 81, (CHARGED,)),
     Bug("dead submits not swept", seeded_bugs.died_after_wake, "doubts", 10, (ENDS, REST)),
@@ -109,7 +109,7 @@ OF_READING = (
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 9, (PUBLISHED, GONE)),
-    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 233, (OWN, ONE_JOB)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 89, (OWN, ONE_JOB)),
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 1, (GONE,)),
@@ -136,6 +136,6 @@ OF_IMAGES = (
 OF_STORING = (
     Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 2, (FOREIGN,)),
     Bug("storage not looked at", seeded_storage_bugs.storage_not_looked_at, STORED, 0, (STORABLE,)),
-    Bug("a proof counts for ever", seeded_storage_bugs.proof_for_ever, STORED, 26, (STORABLE,)),
+    Bug("a proof counts for ever", seeded_storage_bugs.proof_for_ever, STORED, 5, (STORABLE,)),
 )
 BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES, *OF_STORING)

@@ -16,7 +16,7 @@ HAPPENED: Counter[str] = Counter()
 # three times as often. `exchanged`: a job took the process of another run that had asked for the same model and settings.
 NEEDED = {
     "adopted": 75, "exchanged": 4, "SUBMITTING → IN_DOUBT": 90, "adopted by a person": 20, "resubmitted by a person": 80,
-    "accepted after death": 1, "PROCESSING → COMPLETED": 150, "rerun paid again": 10,
+    "PROCESSING → COMPLETED": 150, "rerun paid again": 10,
 }  # fmt: skip
 NEVER = ("sent again after a lookup",)
 
