@@ -41,6 +41,9 @@ http {{
     ~^POST:.*uploadId '<?xml version="1.0"?><CompleteMultipartUploadResult><ETag>"0-1"</ETag></CompleteMultipartUploadResult>';
     ~^PUT '';
   }}
+  map $request_method:$args $completes {{ # with 200, nginx would answer 304 to If-None-Match: *
+    default ''; ~^POST:.*uploadId 1;
+  }}
   server {{
     listen 127.0.0.1:{source} ssl; root {folder}/files; rewrite ^/bucket/(.*)$ /$1;
     location /held/ {{ limit_rate {held}m; }}
@@ -55,7 +58,7 @@ http {{
   }}
   server {{
     listen 127.0.0.1:{inner}; default_type application/json; add_header ETag '"00000000000000000000000000000000"' always;
-    location / {{ return 200 $answer; }}
+    location / {{ if ($completes) {{ return 201 $answer; }} return 200 $answer; }}
   }}
 }}
 """
