@@ -29,6 +29,7 @@ import pytest
 from tests.mutation import code_swap
 from tests.mutation.mutants import Mutant
 
+OPTIONS = ("-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider")
 LONGEST_SECONDS = 120.0  # a mutant whose tests run longer is killed: they do not end any more
 Start = Callable[[], int]  # forks a trial, and returns its process id. The trial exits with 0 if its mutant survives.
 
@@ -66,7 +67,7 @@ def _session(work: Sequence[Mutant], tests: Mapping[Mutant, Sequence[str]], work
         _silence()
         chosen = list(dict.fromkeys(test for mutant in work for test in tests[mutant]))
         plugin = _Trials(work, tests, workers, write)
-        _exit(lambda: pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *chosen], plugins=[plugin]))
+        _exit(lambda: pytest.main([*OPTIONS, *chosen], plugins=[plugin]))
     os.close(write)
     with os.fdopen(read) as lines:
         for line in lines:
@@ -128,7 +129,7 @@ def _fork_anew(mutant: Mutant, tests: Sequence[str]) -> Start:
     def trial() -> int:
         assert not any(name.startswith("darkroom.") for name in sys.modules)
         sys.meta_path.insert(0, _Finder(mutant))
-        return int(pytest.main(["-x", "-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider", *tests]))
+        return int(pytest.main(["-x", *OPTIONS, *tests]))
 
     return lambda: _fork(trial)
 
