@@ -56,7 +56,9 @@ class Covering:
 def covering() -> Covering:
     """Return which tests run which lines. They are asked anew if a source or a test is newer than the last answer."""
     newest = max(
-        path.stat().st_mtime for tree in ("layers/core/darkroom", "tests") for path in (ROOT / tree).rglob("*.py")
+        path.stat().st_mtime
+        for tree in ("layers/core/darkroom", "tests/fakes", "tests/integration", "tests/unit")
+        for path in (ROOT / tree).rglob("*.py")
     )
     if not COVERAGE.exists() or COVERAGE.stat().st_mtime < newest:
         subprocess.run([sys.executable, "-m", "tests.mutation.covering_tests", str(COVERAGE)], cwd=ROOT, check=True)

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -64,7 +65,7 @@ def _session(work: Sequence[Mutant], tests: Mapping[Mutant, Sequence[str]], work
     process = os.fork()
     if not process:
         os.close(read)
-        _silence()
+        _silence(0, 1)
         chosen = list(dict.fromkeys(test for mutant in work for test in tests[mutant]))
         plugin = _Trials(work, tests, workers, write)
         _exit(lambda: pytest.main([*OPTIONS, *chosen], plugins=[plugin]))
@@ -156,14 +157,14 @@ def _fork(trial: Callable[[], int]) -> int:
     """Return the id of a new process that runs the trial in silence, and exits with its result."""
     process = os.fork()
     if not process:
-        _silence()
+        _silence(0, 1, 2)
         _exit(trial)
     return process
 
 
-def _silence() -> None:
+def _silence(*streams: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
+    for stream in streams:
         os.dup2(nowhere, stream)
 
 
@@ -171,6 +172,7 @@ def _exit(trial: Callable[[], int]) -> None:
     try:
         code = 1 if trial() else 0
     except BaseException:  # a mutant that cannot even be loaded is killed
+        traceback.print_exc()
         code = 1
     os._exit(code)
 
