@@ -7,11 +7,13 @@ process, which has loaded the large libraries but no module of Darkroom.
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -31,7 +33,8 @@ from tests.mutation import code_swap
 from tests.mutation.mutants import Mutant
 
 OPTIONS = ("-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider")
-LONGEST_SECONDS = 120.0  # a mutant whose tests run longer is killed: they do not end any more
+MOST_CPU_SECONDS = 60  # a mutant whose tests compute longer is killed: they do not end any more
+LONGEST_SECONDS = 600.0  # or wait longer
 Start = Callable[[], int]  # forks a trial, and returns its process id. The trial exits with 0 if its mutant survives.
 
 
@@ -90,8 +93,7 @@ class _Trials:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
-        _, status = os.waitpid(_fork(lambda: _run(session, session.items)), 0)
-        if status:
+        if _run(session, session.items):  # this also fills the caches that all trials share
             raise pytest.UsageError("the tests fail without any change")
         starts = dict[int, Start]()
         for place, mutant in enumerate(self.work):
@@ -101,6 +103,7 @@ class _Trials:
             else:
                 chosen = [items[test] for test in self.tests[mutant]]
                 starts[place] = _fork_swapped(session, found, chosen)
+        gc.freeze()  # so that no trial copies the memory that all share
         for place, verdict in _at_most(self.workers, starts):
             self._answer(place, verdict)
         return True
@@ -157,6 +160,7 @@ def _fork(trial: Callable[[], int]) -> int:
     """Return the id of a new process that runs the trial in silence, and exits with its result."""
     process = os.fork()
     if not process:
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_SECONDS, MOST_CPU_SECONDS))
         _silence(0, 1, 2)
         _exit(trial)
     return process
