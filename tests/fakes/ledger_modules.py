@@ -1,4 +1,4 @@
-"""Modules that decide about money: the pipeline and the ledger's adapters. Their mutants are tried, and a page has their bounds."""
+"""Modules that decide about money: the pipeline and the ledger's adapters. Mutants change them, and a page has their bounds."""
 
 from __future__ import annotations
 
