@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from darkroom.model import Alarm, JobDue, PollState, SourceObject, Upload, WarningMetric
+from tests import event_schemas
 
 
 @dataclass
 class Bus:
-    """Fulfils `ports.EventBus` and keeps the events that were sent."""
+    """Fulfils `ports.EventBus` and keeps the events that were sent. An event that its published schema refuses is an error."""
 
     sent: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        event_schemas.check(detail_type, detail)
         self.sent.append((detail_type, detail))
 
     @property
