@@ -10,6 +10,7 @@ import typer
 from darkroom_cli import deployed_stack
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported
+from darkroom_cli.job_reference import Reference
 from darkroom_cli.machine_output import AsJson, tell
 
 if TYPE_CHECKING:
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Reference = Annotated[
-    str,
-    typer.Argument(
-        metavar="JOB", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
-    ),
-]
 Provider = Annotated[str, typer.Argument(help="The name of a provider, for example topaz.")]
 
 

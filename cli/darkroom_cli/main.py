@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from darkroom_cli import actions, adopt_ledger, explain, local, models, plan, presets, queries, rerun, samples, simulate
+from darkroom_cli import (
+    actions,
+    adopt_ledger,
+    explain,
+    job,
+    jobs,
+    local,
+    models,
+    plan,
+    presets,
+    reconcile,
+    rerun,
+    samples,
+    simulate,
+)
 from darkroom_cli.command_groups import group, help_if_alone, show_version
 from darkroom_cli.deployed_stack import STACK_VARIABLE
 
@@ -34,7 +48,9 @@ def darkroom(
 
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
 for commands in (
-    queries.app,
+    jobs.app,
+    job.app,
+    reconcile.app,
     actions.app,
     rerun.app,
     adopt_ledger.app,
