@@ -20,6 +20,7 @@ from darkroom_cli import (
     rerun,
     samples,
     simulate,
+    status,
 )
 from darkroom_cli.command_groups import group, help_if_alone, show_version
 from darkroom_cli.deployed_stack import STACK_VARIABLE
@@ -48,6 +49,7 @@ def darkroom(
 
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
 for commands in (
+    status.app,
     jobs.app,
     job.app,
     reconcile.app,
