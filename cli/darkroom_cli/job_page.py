@@ -28,7 +28,7 @@ def page(facts: JobFacts, *, internals: bool) -> Iterator[RenderableType]:
     if facts.job.settings:
         yield from _section("Settings, and what gave them", _settings(facts))
         if facts.origins_note:
-            yield Padding(cell(facts.origins_note), (0, 0, 0, INDENT))
+            yield Padding(cell(facts.origins_note), (0, 0, 0, INDENT), expand=False)
     yield from _section("Steps (UTC)", _steps(facts))
     yield from _section("What happens next", Text("\n").join(map(cell, facts.next)))
     if internals:
@@ -37,7 +37,7 @@ def page(facts: JobFacts, *, internals: bool) -> Iterator[RenderableType]:
 
 def _section(title: str, body: RenderableType) -> Iterator[RenderableType]:
     yield Text(f"\n{title}", "bold")
-    yield Padding(body, (0, 0, 0, INDENT))
+    yield Padding(body, (0, 0, 0, INDENT), expand=False)
 
 
 def _head(job: Job) -> Table:

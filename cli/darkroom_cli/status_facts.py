@@ -184,5 +184,6 @@ def _alarms(cloudwatch: Any, stack: str) -> list[str]:
     """Return the names of the stack's alarms that ring, without the stack's name and CloudFormation's suffix."""
     own = re.compile(rf"{re.escape(stack)}-([A-Za-z]+Alarm)(-[A-Z0-9]+)?")
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-", StateValue="ALARM")
-    names = (alarm["AlarmName"] for page in pages for alarm in page.get("MetricAlarms", []))
+    ringing = (alarm for page in pages for alarm in page.get("MetricAlarms", []) if alarm["StateValue"] == "ALARM")
+    names = (alarm["AlarmName"] for alarm in ringing)
     return sorted(found[1] for name in names if (found := own.fullmatch(name)))

@@ -38,7 +38,7 @@ def page(facts: StatusFacts) -> Iterator[RenderableType]:
 
 def _section(title: str, body: RenderableType) -> Iterator[RenderableType]:
     yield Text(f"\n{title}", "bold")
-    yield Padding(body, (0, 0, 0, INDENT))
+    yield Padding(body, (0, 0, 0, INDENT), expand=False)
 
 
 def _pairs(rows: dict[str, str | Text]) -> Table:
