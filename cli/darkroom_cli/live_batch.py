@@ -36,19 +36,23 @@ ORDER = {JobStatus.IN_DOUBT: 0, JobStatus.FAILED: 1, JobStatus.REJECTED: 1, JobS
          JobStatus.SUBMITTING: 2, JobStatus.CLAIMED: 3, JobStatus.COMPLETED: 4, JobStatus.SKIPPED: 5}  # fmt: skip
 
 
+def pause(seconds: float) -> None:
+    """Wait until the next look."""
+    time.sleep(seconds)
+
+
 def watch(
     reader: BatchReader,
     clock: Callable[[], datetime],
     *,
     as_json: bool = False,
     until_ended: bool = False,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Progress:
     """Show the batch again and again. Return its counts when all jobs have ended, if `until_ended`; Ctrl-C raises
     KeyboardInterrupt, after the last state was shown. Errors of the ledger are raised."""
     console = terminal.console()
     if as_json or not console.is_terminal:
-        return _print_changes(reader, as_json, until_ended, clock, sleep)
+        return _print_changes(reader, as_json, until_ended, clock)
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
             reader.look(clock())
@@ -56,12 +60,10 @@ def watch(
             live.update(view(list(reader.jobs.values()), found, console), refresh=True)
             if until_ended and found.total and not found.under_way:
                 return found
-            sleep(LOOK_SECONDS)
+            pause(LOOK_SECONDS)
 
 
-def _print_changes(
-    reader: BatchReader, as_json: bool, until_ended: bool, clock: Callable[[], datetime], sleep: Callable[[float], None]
-) -> Progress:
+def _print_changes(reader: BatchReader, as_json: bool, until_ended: bool, clock: Callable[[], datetime]) -> Progress:
     while True:
         for job in sorted(reader.look(clock()), key=lambda job: job.created_at):
             if as_json:
@@ -71,7 +73,7 @@ def _print_changes(
         found = batch_progress.progress(reader.jobs.values(), clock())
         if until_ended and found.total and not found.under_way:
             return found
-        sleep(LOOK_SECONDS)
+        pause(LOOK_SECONDS)
 
 
 def view(jobs: Sequence[Job], found: Progress, console: Console) -> RenderableType:
