@@ -94,6 +94,8 @@ def view(jobs: Sequence[Job], found: Progress, console: Console) -> RenderableTy
 
 def counts(found: Progress) -> str:
     """Return the counts in words, for instance `12 of 50 done, 36 under way, 2 failed; 8 a minute, 5 min left`."""
+    if not found.total:
+        return "no job yet; uploads appear here as they come"
     said = [f"{found.done:,} of {found.total:,} done", f"{found.under_way:,} under way"]
     said += [f"{found.without_result:,} failed"] if found.without_result else []
     said += [f"{found.in_doubt:,} in doubt"] if found.in_doubt else []
