@@ -38,6 +38,7 @@ STYLES = {
 ROOMY = 110  # columns of a terminal from which a list has all its columns
 GAP = 2  # columns between two cells
 STATUS_WIDTH, CREDITS_WIDTH, PROVIDER_WIDTH, MODEL_WIDTH, USD_WIDTH, WHEN_WIDTH = 10, 7, 8, 14, 6, 5
+FEWEST_FOR_WORDS = 16  # columns for a reason, even on a terminal that is too narrow for a list
 MOST_LINES = 3  # of a reason on a terminal; `darkroom job` shows all of it
 
 
@@ -53,7 +54,10 @@ def jobs_table(jobs: Sequence[Job], width: int, now: datetime) -> Table:
     for job in jobs:
         extra = (cell(job.provider), cell(_head(job.model or "", MODEL_WIDTH))) if roomy else ()
         money = (amount(job.cost_usd), _when(job, now)) if roomy else ()
-        key, reason = cell(tail(job.source_key, key_width)), cell(_lines(why(job), width - taken))
+        key, reason = (
+            cell(tail(job.source_key, key_width)),
+            cell(_lines(why(job), max(width - taken, FEWEST_FOR_WORDS))),
+        )
         table.add_row(job.job_id[:SHORT_ID_DIGITS], status(job), key, *extra, _held(job), *money, reason)
     return table
 
