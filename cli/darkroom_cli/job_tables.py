@@ -17,6 +17,7 @@ from darkroom.pipeline.account_reconciliation import Comparison
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
 from darkroom.queue_messages import event_detail, plain
 from darkroom_cli.error_handling import visible
+from darkroom_cli.fitted_table import FittedTable
 from darkroom_cli.job_wording import why
 from darkroom_cli.terminal import amount, cell, moment, tail
 
@@ -102,7 +103,7 @@ def summary(jobs: Sequence[Job]) -> str:
     return f"{len(jobs):,} job{'' if len(jobs) == 1 else 's'}: {statuses}{cost}" + (f", {usd:,.2f} USD" if usd else "")
 
 
-def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
+def accounts_table(compared: Mapping[str, Comparison | None]) -> FittedTable:
     """Return a table that compares the account of each provider with the ledger, in the account's unit.
 
     `compared` has None for an account that cannot be read.
@@ -117,7 +118,7 @@ def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
             continue
         drift = Text(amount(found.drift), "bold red" if found.drift else "")
         table.add_row(cell(provider), *map(amount, _numbers(found)), drift)
-    return table
+    return FittedTable(table)
 
 
 def _numbers(found: Comparison) -> tuple[Decimal, ...]:
