@@ -105,7 +105,8 @@ class TestTheList:
             assert reason == whole or (reason.endswith("…") and whole.startswith(reason[:-1]))
 
     @pytest.mark.parametrize(("options", "words"), [
-        (["--json", "--csv"], "one of"), (["--day", "2026-11-20", "--since", "1d"], "--day"), (["--limit", "0"], "1"), (["--day", "12h"], "no day"),
+        (["--json", "--csv"], "one of"), (["--day", "2026-11-20", "--since", "1d"], "--day"), (["--limit", "0"], "1"),
+        (["--day", "12h"], "no day"),
         (["--since", "2026-11-20", "--until", "2026-11-18"], "before"), (["--watch", "--csv"], "--watch"),
         (["--watch", "--status", "FAILED"], "--watch"),
     ], ids=str)  # fmt: skip
