@@ -11,6 +11,7 @@ BENCH_INSTALLED := $(VENV)/.bench
 MUTANTS_INSTALLED := $(VENV)/.mutants
 GATES_INSTALLED := $(GATES)/.installed
 SAM := .venv-sam/bin/sam
+AWS := .venv-aws/bin/aws
 PYTHONS := 3.11 3.12 3.13 3.14
 ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
@@ -55,6 +56,11 @@ $(SAM):
 	$(PYTHON) -m venv .venv-sam
 	.venv-sam/bin/python -m pip install $(PIP_QUIET) aws-sam-cli==1.170.0
 
+# The AWS CLI has its own environment, because it pins botocore.
+$(AWS):
+	$(PYTHON) -m venv .venv-aws
+	.venv-aws/bin/python -m pip install $(PIP_QUIET) awscli==1.46.3
+
 $(ASL_VALIDATOR):
 	npm install --no-save --no-audit --no-fund --silent --prefix .gates asl-validator@4.0.0
 
@@ -91,8 +97,9 @@ docs: $(INSTALLED) ## write docs/models.md from the catalogs, and docs/command-h
 	$(BIN)/python -m darkroom_cli.help_page docs/command-help.md
 	$(BIN)/python -m tests.unit.command_screens docs/screens
 
-smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and update a stack at work
+smoke: install $(SAM) $(AWS) ## with the real SAM CLI on the embedded cloud: update a stack at work, and follow the pages of docs/
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
+	$(BIN)/python -m tests.smoke.followed_pages $(CURDIR)/$(SAM) $(CURDIR)/$(AWS)
 
 soak: install ## run the tests that take half an hour: 10,000 schedules, killed workers, large pictures; needs exiftool
 	$(BIN)/pytest tests/soak
@@ -110,4 +117,4 @@ lock: ## pin every package of pyproject.toml at its newest allowed version
 	mv .build/requirements.lock requirements.lock
 
 clean: ## remove all that make has created
-	rm -rf $(VENV) $(GATES) .venv-sam .gates .build .aws-sam dist $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(GATES) .venv-sam .venv-aws .gates .build .aws-sam dist $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

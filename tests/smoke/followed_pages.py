@@ -1,12 +1,13 @@
-"""Follows docs/aws.md word by word on the embedded cloud, with the real AWS CLI and SAM CLI, and says how long it takes.
+"""Follows pages of docs/ word by word on the embedded cloud, with the real AWS CLI and SAM CLI, and says how long that takes.
 
-Every command of the page runs as it stands, in a copy of the project, in one shell. Three things stand for what a person brings:
-the environment's variables for the login to AWS, the file photo.jpg, and the file keys.json. The copy's template has a simulator's
-address as the default of TopazBaseUrl. What the page asks for before its first command (to install the tools, to clone the
-repository) is not run.
+The pages are those of a stack's life: ten minutes on AWS; events; and upgrade, move, remove. Every command runs as it stands,
+in one shell for all pages, in a copy of the project. Three things stand for what a person brings: the environment's variables for
+the login to AWS, the file photo.jpg, and the file keys.json. The copy's template has a simulator's address as the default of
+TopazBaseUrl. Two things are not run: what the first page asks for before its first command (to install the tools, to clone the
+repository), and NOT_RUN.
 
-Usage: python -m tests.smoke.aws_page PATH-TO-SAM PATH-TO-AWS. The script exits with 1 if the result is not as the page says, and
-leaves nothing behind.
+Usage: python -m tests.smoke.followed_pages PATH-TO-SAM PATH-TO-AWS. The script exits with 1 if the result is not as the pages
+say, and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from tests.e2e.deployed_application import API_KEY, picture, simulators
 from tests.smoke import page_commands
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "aws.md"
+PAGES = ("aws.md", "events.md", "upgrade.md")
+# Blocks that begin so are not run: the consumer runs until it is interrupted, and tests/e2e/test_events.py runs its functions.
+NOT_RUN = ("python events/example/consumer.py",)
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "demo-results", "dist", "*.egg-info", "tests", "benchmarks")
 TOPAZ = '"https://api.topazlabs.com/image/v1"'  # the default of TopazBaseUrl, as the template writes it
 # On AWS this does nothing; `emulator_gaps` says what it corrects in the emulator.
-MEND = "from darkroom_local import emulator_gaps; from tests.smoke.aws_page import endpoint; emulator_gaps.mend(endpoint())"
+MEND = "from darkroom_local import emulator_gaps; from tests.smoke.followed_pages import endpoint; emulator_gaps.mend(endpoint())"
 
 
 def endpoint() -> Endpoint:
@@ -74,8 +77,8 @@ def mending() -> str:
     return f"PYTHONPATH={shlex.quote(project)} {shlex.quote(sys.executable)} -c {shlex.quote(MEND)}"
 
 
-def wrongs(place: Path, printed: str) -> Iterator[str]:
-    """Yield what is not as the page says."""
+def wrongs(place: Path, printed: str, cloud: Endpoint) -> Iterator[str]:
+    """Yield what is not as the pages say."""
     with Image.open(place / "enhanced.jpg") as result:
         result.load()
         if result.size != (800, 600):
@@ -84,25 +87,37 @@ def wrongs(place: Path, printed: str) -> Iterator[str]:
         yield "`darkroom job photo.jpg` does not say COMPLETED"
     if (place / "keys.json").exists():
         yield "keys.json is still there"
+    if tables := cloud.client("dynamodb").list_tables()["TableNames"]:
+        yield f"these tables are still there: {tables}"
+    buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
+    if not [name for name in buckets if "outputbucket" in name]:
+        yield f"the output bucket is gone: {buckets}"
+
+
+def steps() -> list[tuple[str, str]]:
+    """Return the pages' blocks that are run, in order, each with the name of its page."""
+    found = [(page, text) for page in PAGES for text in page_commands.blocks(ROOT / "docs" / page)]
+    return [(page, text) for page, text in found if not text.startswith(NOT_RUN)]
 
 
 def main(sam: str, aws: str) -> int:
-    """Follow the page, and print how long each block took. Return the exit code."""
-    texts = page_commands.blocks(PAGE)
+    """Follow the pages, and print how long each block took. Return the exit code."""
+    texts = steps()
     with (
-        tempfile.TemporaryDirectory(prefix="darkroom-page-") as made,
+        tempfile.TemporaryDirectory(prefix="darkroom-pages-") as made,
         simulators("topaz", speed=1) as vendors,
         embedded_cloud() as cloud,
     ):
         folder = Path(made)
         place = prepared(folder, vendors["topaz"].base_url)
-        done = page_commands.run(
-            texts, place, environment(folder, cloud.endpoint, sam, aws), {"sam deploy": mending()}
-        )
-        found = list(wrongs(place, done.printed))
-    for text, seconds in zip(texts, done.seconds, strict=True):
-        print(f"{seconds:6.1f} s  {text.splitlines()[0][:90]}")
-    print(f"{sum(done.seconds):6.1f} s  together")
+        environs = environment(folder, cloud.endpoint, sam, aws)
+        done = page_commands.run([text for _, text in texts], place, environs, {"sam deploy": mending()})
+        found = list(wrongs(place, done.printed, cloud.endpoint))
+    for (page, text), seconds in zip(texts, done.seconds, strict=True):
+        print(f"{seconds:6.1f} s  {page:10}  {text.splitlines()[0][:80]}")
+    for page in PAGES:
+        together = sum(seconds for (of, _), seconds in zip(texts, done.seconds, strict=True) if of == page)
+        print(f"{together:6.1f} s  {page:10}  together")
     print(*found, "failed" if found else "passed", sep="\n")
     return 1 if found else 0
 
