@@ -76,6 +76,7 @@ class Invariants:
             tuple[str, int], float
         ] = {}  # run → when the function accepted a word that nobody has looked at
         self.looked_at: dict[tuple[str, int], float] = {}  # run → when the provider was asked about its process
+        self.askers: set[str] = set()  # workers that asked the provider about a process
         self.refused: Counter[tuple[str, int]] = Counter()  # run → how often its note kept executions from waiting
         self._forgot: dict[str, tuple[str, int]] = {}  # worker → the run whose callback it forgot last
         self.vendor: Vendor  # set after this object is made, because the vendor reports each submit to it
@@ -215,6 +216,7 @@ class Invariants:
 
     def provider_asked(self, process: Process) -> None:
         """Record that the provider was asked about the process."""
+        self.askers.add(self.scheduler.running or "")
         self._look((process.handle.job_id, process.handle.run))
 
     def worker_ended(self, name: str, outcome: object) -> None:
@@ -247,8 +249,10 @@ class Invariants:
             run = (text(new, "job_id") or "", int(number(new, "run")))
             self._forgot[me] = run
             self.refused.pop(run, None)
-            if number(new, "attempt") == number(old, "attempt") and self.owners.get(run[0]) != me:
-                self._look(run)  # another worker has the job, so that this one only lets the execution wait for it
+            if number(new, "attempt") == number(old, "attempt") and me not in self.askers:
+                self._look(
+                    run
+                )  # the claim was lost, so that this worker only lets the execution wait for the lease's end
         if LINK in str(new):
             self.breach("nothing of a callback but the process id is kept", str(key))
 
