@@ -65,6 +65,7 @@ TOKEN = "a task token is written into the row of its own run"
 LOOKED = "an accepted callback is looked at before the clock"
 BOUNDED = "callbacks lead to a bounded number of looks"
 
+BESIDE = "what a source's owner wrote stays on the result"
 STORABLE = "nothing is sent unless its result can be stored"
 
 IN_GENERAL = (
@@ -142,9 +143,11 @@ OF_IMAGES = (
     Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 37, (OWN_ORPHAN, ALARMED)),
 )
 OF_STORING = (
-    Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 2, (FOREIGN,)),
+    Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 59, (FOREIGN,)),
     Bug("storage not looked at", seeded_storage_bugs.storage_not_looked_at, STORED, 0, (STORABLE,)),
     Bug("a proof counts for ever", seeded_storage_bugs.proof_for_ever, STORED, 5, (STORABLE,)),
+    Bug("refused headers not answered", seeded_storage_bugs.refused_headers_not_answered, STORED, 9, (RETRY,)),
+    Bug("tags always in the header", seeded_storage_bugs.tags_always_in_the_header, STORED, 168, (BESIDE,)),
 )
 OF_CALLBACKS = (
     Bug("MAC not compared", seeded_callback_bugs.mac_not_compared, CALLED, 0, (REFUSED, FORGED, OTHERS)),

@@ -17,6 +17,7 @@ from tests.fakes import state_machine
 from tests.fakes.aws_account import TABLE
 from tests.fakes.memory_dynamodb import InMemoryDynamo, refusal
 from tests.faults.scheduler import Scheduler
+from tests.faults.workers import WorkerDied
 
 ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:darkroom"
 TASKS = {"${PollArn}": "poll", "${FinalizeArn}": "finalize"}
@@ -37,6 +38,7 @@ class Execution:
     tasks: int = 0
     waits: int = 0  # waits on a task token so far
     task_token: str | None = None  # of the wait that is going on
+    refusals: list[float] = field(default_factory=list)  # when the output bucket refused its result, in seconds
 
 
 @dataclass
@@ -104,7 +106,10 @@ class MemoryStepFunctions:
             execution.data = dict(outcome)  # type: ignore[call-overload]
             self._enter(execution, state["Next"], 0.0)
             return
-        (retry,), (catch,) = state["Retry"], state["Catch"]
+        error = "Lambda.Unknown" if isinstance(outcome, WorkerDied) else type(outcome).__name__
+        execution.refusals.extend([self.scheduler.seconds] if error == "ResultRefused" else [])
+        (catch,) = state["Catch"]
+        retry = next(it for it in state["Retry"] if {error, "States.TaskFailed"} & set(it["ErrorEquals"]))
         if execution.tries >= retry["MaxAttempts"]:
             self._enter(execution, catch["Next"], 0.0)
             return

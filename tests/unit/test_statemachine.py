@@ -15,6 +15,7 @@ from moto import mock_aws
 from tests.fakes.state_machine import definition, text
 from tests.unit.transitions_support import at_its_eta, walk
 
+from darkroom.errors import ResultRefused
 from darkroom.model import JobStatus, PollStatus
 
 MACHINE = definition()
@@ -95,9 +96,14 @@ def test_a_token_is_written_only_into_the_row_of_its_run_and_only_while_nobody_h
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_retries_every_failure_and_every_time_out_with_jitter(name: str) -> None:
     """States.TaskFailed matches every error except States.Timeout, even errors of the Lambda service (AWS, Handling errors)."""
-    (retry,) = STATES[name]["Retry"]
+    retry = STATES[name]["Retry"][-1]
     assert retry["JitterStrategy"] == "FULL"
     assert retry["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
+
+
+def test_a_refused_result_is_not_tried_again_before_the_long_wait() -> None:
+    """The name of a Python function's error is that of its class (AWS Lambda, "Python function errors")."""
+    assert STATES["Finalize"]["Retry"][0] == {"ErrorEquals": [ResultRefused.__name__], "MaxAttempts": 0}
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -111,7 +117,7 @@ def test_what_a_task_could_not_mend_is_waited_out_with_the_input_untouched(name:
 
 
 def test_the_first_ten_tries_for_a_result_lie_within_two_minutes() -> None:
-    (retry,) = STATES["Finalize"]["Retry"]
+    _, retry = STATES["Finalize"]["Retry"]
     waits = [
         min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
         for n in range(retry["MaxAttempts"])

@@ -76,7 +76,7 @@ def _token_wait(state: dict[str, Any], ended: str) -> str:
 
 
 def _task(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str:
-    (retry,), (catch,) = state["Retry"], state["Catch"]
+    retry, (catch,) = state["Retry"][-1], state["Catch"]  # the last one is for every error
     tries = 0
     while (answer := next(left)) == FAILS:
         if tries == retry["MaxAttempts"]:
