@@ -171,7 +171,9 @@ class VendorClient:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
         self.kept_inputs: Any = KeptImages(self)
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
+    def submit(
+        self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult, callback_url: str | None = None
+    ) -> Submission:
         vendor, rng = self.vendor, self.scheduler.fault_rng
         with closing(image.open()) as body:
             sent = body.read()

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from tests.unit.template_support import (
-    FUNCTIONS,
+    ALL_FUNCTIONS,
     RESOURCES,
     ROOT,
     actions,
@@ -20,6 +20,7 @@ from tests.unit.template_support import (
 
 NEEDS_EVERY_RESOURCE = {
     "SendTraces": "X-Ray has no resources to name",
+    "WakeExecutions": "IAM has no resource for a task token",
     "DeliverLogs": "log delivery is granted for the account as a whole",
 }
 
@@ -79,8 +80,8 @@ def test_the_schedule_may_invoke_sweep_and_nothing_else_and_serves_this_account_
 
 def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
     roles = [function["Properties"]["Role"]["Fn::GetAtt"] for function in of_type("AWS::Serverless::Function").values()]
-    assert sorted(roles) == sorted(f"{name}Role.Arn" for name in FUNCTIONS)
-    for name in FUNCTIONS:
+    assert sorted(roles) == sorted(f"{name}Role.Arn" for name in ALL_FUNCTIONS)
+    for name in ALL_FUNCTIONS:
         (trust,) = RESOURCES[f"{name}Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
         (write,) = (s for s in statements(f"{name}Role") if s["Sid"] == "WriteOwnLogs")
@@ -104,7 +105,7 @@ def test_poll_touches_no_bucket_queue_machine_or_bus() -> None:
     assert not [action for service in ("s3", "sqs", "states", "events", "kms") for action in granted("Poll", service)]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL_FUNCTIONS)
 def test_no_function_may_change_what_was_uploaded(function: str) -> None:
     for statement in statements(f"{function}Role"):
         if mentions(statement["Resource"], "InputBucketName"):

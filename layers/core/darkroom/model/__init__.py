@@ -18,6 +18,7 @@ from darkroom.model.jobs import (
     PollStatus,
     ProviderProcess,
     Reservation,
+    Told,
     WarningMetric,
 )
 from darkroom.model.ledger_owner import LedgerOwner
@@ -34,6 +35,7 @@ from darkroom.model.plans import (
 )
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
 from darkroom.model.provider_processes import (
+    CallbackBody,
     Estimate,
     FoundProcess,
     ProcessState,
@@ -68,6 +70,7 @@ __all__ = [
     "AccountSnapshot",
     "Alarm",
     "Balance",
+    "CallbackBody",
     "Circuit",
     "DispatchRecord",
     "Estimate",
@@ -98,6 +101,7 @@ __all__ = [
     "Spelling",
     "StorageCheck",
     "Submission",
+    "Told",
     "UnfinishedUpload",
     "UnnamedProcess",
     "Upload",
