@@ -44,7 +44,7 @@ class TopazUnderTest(SimulatedProvider):
     ending_faults: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
     delay_faults = ("eta_early",)
     callback_faults = (
-        "callbacks_lost", "callbacks_twice", "callbacks_reversed", "callbacks_early", "callbacks_late",
+        "callbacks_lost", "callbacks_twice", "callbacks_reversed", "callbacks_early", "callbacks_late", "eta_late",
     )  # fmt: skip
     malformed: ClassVar = {
         "no list": lambda body: {"data": "none"},

@@ -32,6 +32,7 @@ _OWN = {
         ("submit",),
         {"late_seconds": 5.0},
     ),
+    "eta_late": delay_kind("the announced end (eta) is `seconds` later than the job's end", ("submit",)),
     "failed_job": FaultKind("the job ends as Failed, and its credits are refunded", ("submit",)),
     "cancelled_job": FaultKind("the job ends as Cancelled although nobody cancelled it", ("submit",)),
     "list_lag": delay_kind("the job is missing from the list for `seconds`", ("submit",)),

@@ -48,6 +48,7 @@ class Misbehaviour:
     """The injected faults of one job. They are decided when the job is accepted."""
 
     late_seconds: float | None = None
+    early_seconds: float = 0.0
     ending: str = "Completed"
     wrong_size: bool = False
     turning: Turning = Turning.TURNED
@@ -173,7 +174,7 @@ class JobStore:
         """Start a job whose credits are already reserved. `on_change` is called after each change of its status."""
         now = time.time()
         ends = now + duration_seconds(request, self._speed)
-        eta = math.ceil(ends + _ETA_SLACK_SECONDS)
+        eta = math.ceil(ends + misbehaviour.early_seconds + _ETA_SLACK_SECONDS)
         if misbehaviour.late_seconds is not None:
             eta, ends = int(now) + 1, ends + misbehaviour.late_seconds
         process_id = str(uuid.uuid4())

@@ -80,6 +80,7 @@ def take_misbehaviour(exchange: TopazExchange) -> Misbehaviour:
     late = exchange.take_fault("eta_early")
     return Misbehaviour(
         late_seconds=late.option("late_seconds") if late else None,
+        early_seconds=exchange.fault_seconds("eta_late"),
         list_lag_seconds=exchange.fault_seconds("list_lag"),
         ending=exchange.choose_by_fault({"failed_job": "Failed", "cancelled_job": "Cancelled"}, "Completed"),
         wrong_size=exchange.has_fault("wrong_size"),
