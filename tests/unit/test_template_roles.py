@@ -20,7 +20,6 @@ from tests.unit.template_support import (
 
 NEEDS_EVERY_RESOURCE = {
     "SendTraces": "X-Ray has no resources to name",
-    "WakeExecutions": "IAM has no resource for a task token",
     "DeliverLogs": "log delivery is granted for the account as a whole",
 }
 
