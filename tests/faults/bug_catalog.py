@@ -159,7 +159,7 @@ OF_CALLBACKS = (
     Bug("process believed", seeded_callback_bugs.process_believed, CALLED, 99, (OWN, ONE_JOB, CHARGED)),
     Bug("failure believed", seeded_callback_bugs.failure_believed, CALLED, 5, (CHARGED,)),
     Bug("note never ends", seeded_callback_bugs.note_never_ends, CALLED, 14, (BOUNDED,)),
-    Bug("note ends after the question", seeded_callback_bugs.note_ends_after_the_question, CALLED, 0, (LOOKED,)),
+    Bug("note ends after the question", seeded_callback_bugs.note_ends_after_the_question, CALLED, 451, (LOOKED,)),
     Bug("callbacks without end", seeded_callback_bugs.callbacks_without_end, CALLED, 5, (BOUNDED,)),
     Bug("noted and not woken", seeded_callback_bugs.noted_and_not_woken, CALLED, 0, (LOOKED,)),
     Bug("an ended job noted", seeded_callback_bugs.ended_job_noted, CALLED, 0, (ENDED,)),
