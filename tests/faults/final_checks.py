@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from darkroom import output_keys, queue_messages
-from darkroom.errors import ClaimHeld, DarkroomError
+from darkroom.errors import ClaimHeld, DarkroomError, LedgerBusy
 from darkroom.model import Alarm, Handle, JobStatus
 from darkroom.pipeline.sweep import SweepFailed
 from darkroom.queue_messages import MalformedMessage
@@ -29,6 +29,8 @@ MAY_RAISE: dict[str, tuple[type[BaseException], ...]] = {
     "poll": (WorkerDied, Outage, DarkroomError),
     "finalize": (WorkerDied, Outage, DarkroomError),
     "sweep": (WorkerDied, SweepFailed),
+    "callback": (WorkerDied, Outage, LedgerBusy),
+    "forger": (WorkerDied, Outage, LedgerBusy),
     "operator": (WorkerDied, Outage, DarkroomError),
     "world": (),
 }

@@ -83,9 +83,7 @@ class KeptInputLookup:
             "kept inputs compared",
             extra={"job_id": job.job_id, "candidates": len(candidates), "same": [one.process_id for one in same]},
         )
-        # Equal processes can take each other's place, so that a callback's word is good enough to choose between them.
-        named = [one for one in same if job.told is not None and one.process_id == job.told.told_process_id]
-        match named or same:
+        match same:
             case []:
                 return Undecided(f"{provider} has no process with this image's bytes, which proves nothing")
             case [only]:
