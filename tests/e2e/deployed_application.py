@@ -177,16 +177,30 @@ class Darkroom:
 
     def visited(self, key: str) -> list[str]:
         """Return the states that the execution of the upload's first run has entered, and `States.Timeout` for each time-out."""
-        states = self.client("stepfunctions")
-        runs = states.list_executions(stateMachineArn=self.stack.outputs["StateMachineArn"])["executions"]
-        (run,) = (run for run in runs if run["name"].startswith(self.job_id(key)))
         seen = []
-        for event in states.get_execution_history(executionArn=run["executionArn"], maxResults=1000)["events"]:
+        for event in self._history(key):
             if event["type"].endswith("StateEntered"):
                 seen.append(str(event["stateEnteredEventDetails"]["name"]))
             elif "States.Timeout" in json.dumps(event, default=str):
                 seen.append("States.Timeout")
         return seen
+
+    def entered_at(self, key: str, state: str) -> float:
+        """Return the Unix time at which the execution of the upload's first run first entered the state."""
+        return min(
+            float(event["timestamp"].timestamp())
+            for event in self._history(key)
+            if event.get("stateEnteredEventDetails", {}).get("name") == state
+        )
+
+    def _history(self, key: str) -> list[dict[str, Any]]:
+        states = self.client("stepfunctions")
+        runs = states.list_executions(stateMachineArn=self.stack.outputs["StateMachineArn"])["executions"]
+        (run,) = (run for run in runs if run["name"].startswith(self.job_id(key)))
+        events: list[dict[str, Any]] = states.get_execution_history(executionArn=run["executionArn"], maxResults=1000)[
+            "events"
+        ]
+        return events
 
     def function(self, name: str) -> str:
         """Return the deployed name of one of the stack's functions."""

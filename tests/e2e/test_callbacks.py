@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,10 +20,12 @@ import pytest
 from PIL import Image
 
 from tests.e2e import state_machine_calls
+from tests.e2e.callback_flood import address_of, flood
 from tests.e2e.deployed_application import Darkroom, picture
 
 TOLD, CLOCK = "callback", "poll"
 MOST_TRANSITIONS = 5  # including the start
+MOST_LOOKS = 3  # that callbacks of one run can cause
 LATE = {"late_seconds": 2.5}
 FAR = {"eta_late": {"seconds": 600.0}}  # without a callback, the result would be found ten minutes late
 
@@ -105,20 +108,15 @@ def test_a_lost_callback_costs_one_time_out_and_nothing_else(darkroom, jobs) -> 
 
 def test_every_callback_went_over_tls_to_an_address_of_its_own(darkroom: Darkroom, jobs, address: str) -> None:
     assert address.startswith(f"{darkroom.stack.endpoint.url}/")
-    addresses = [webhook(darkroom, name) for name in CASES]
+    addresses = [address_of(darkroom, key_of(name)) for name in CASES]
     assert all(one.startswith(address) for one in addresses)
     assert len(set(addresses)) == len(addresses)
     made = [one for one in darkroom.simulator.callbacks if one["process_id"] == jobs["ordinary"]["process_id"]]
     assert {one["answer"] for one in made} == {204}
 
 
-def webhook(darkroom: Darkroom, name: str) -> str:
-    (submit,) = darkroom.submits(key_of(name))
-    return str(submit["fields"]["webhook_url"])
-
-
 def test_a_forged_or_replayed_callback_changes_nothing(darkroom: Darkroom, jobs, address: str, vendor) -> None:
-    right, other = webhook(darkroom, "ordinary"), webhook(darkroom, "twice")
+    right, other = address_of(darkroom, key_of("ordinary")), address_of(darkroom, key_of("twice"))
     mac, its_mac = right.rpartition("/")[2], other.rpartition("/")[2]
     said = {"process_id": jobs["ordinary"]["process_id"], "status": "Completed"}
     forged = [
@@ -140,9 +138,22 @@ def test_a_forged_or_replayed_callback_changes_nothing(darkroom: Darkroom, jobs,
     assert len(darkroom.simulator.requests) == asked
 
 
+def test_a_small_flood_changes_no_job_and_costs_three_looks(darkroom: Darkroom, jobs, tmp_path: Path) -> None:
+    running, ended = key_of("running"), key_of("ordinary")
+    send(darkroom, running, {"eta_early": {"late_seconds": 6.0}})
+    process_id = darkroom.until(running, lambda job: "task_token" in job)["process_id"]
+    before = stable(darkroom.job(ended))
+    assert flood(darkroom, [running, ended], 600, 0.5, tmp_path / "log").is_all_answered
+    polls = darkroom.visited(running).count("Poll")
+    asked = [r for r in darkroom.simulator.requests if r["operation"] == "status" and r["process_id"] == process_id]
+    assert len(asked) <= polls + MOST_LOOKS
+    assert stable(darkroom.job(ended)) == before
+    assert darkroom.ended([running])[running]["status"] == "COMPLETED"
+
+
 def stable(job: dict[str, Any]) -> dict[str, Any]:
-    """Return the job without the notes about words, which a callback may write at any time."""
-    return {name: value for name, value in job.items() if not name.startswith("told_")}
+    """Return the job without the notes of callbacks, which a callback may write at any time."""
+    return {name: value for name, value in job.items() if "told" not in name}
 
 
 @pytest.fixture
@@ -169,7 +180,7 @@ def test_no_link_and_no_address_of_a_callback_is_written_anywhere(darkroom: Dark
     assert darkroom.job_id(key_of("ordinary")) in said  # the text names jobs, so it is the right text to search
     assert "signature=" not in said.lower()
     assert "/results/" not in said
-    assert not any(urlsplit(webhook(darkroom, name)).path.rpartition("/")[2] in said for name in CASES)
+    assert not any(urlsplit(address_of(darkroom, key_of(name))).path.rpartition("/")[2] in said for name in CASES)
 
 
 def test_callbacks_are_switched_off_again_while_a_job_waits_for_its_callback(darkroom: Darkroom, jobs) -> None:

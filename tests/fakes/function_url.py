@@ -3,8 +3,9 @@
 Each request becomes an event of payload format 2.0, and the handler runs for one request at a time, as in one container. Source:
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 
-`python -m tests.fakes.function_url MODULE` serves the handler of that module in a process of its own. It prints the address, and
-serves until its standard input ends. Then it prints what the invocations took, as JSON.
+`python -m tests.fakes.function_url MODULE` serves the handler of that module in a process of its own, whose standard output is
+the function's log. It prints the address to its standard error, and serves until its standard input ends. Then it prints what
+the invocations took, as JSON.
 """
 
 from __future__ import annotations
@@ -122,10 +123,11 @@ def event_of(request: BaseHTTPRequestHandler, body: bytes) -> dict[str, Any]:
 
 def main(module: str) -> None:
     with serve(importlib.import_module(module).handler) as url:
-        print(url.address, flush=True)
+        print(url.address, file=sys.stderr, flush=True)
         sys.stdin.read()
     cpu_seconds = time.process_time()
-    print(json.dumps({"invocations": url.invocations, "busy_seconds": url.busy_seconds, "cpu_seconds": cpu_seconds}))
+    taken = {"invocations": url.invocations, "busy_seconds": url.busy_seconds, "cpu_seconds": cpu_seconds}
+    print(json.dumps(taken), file=sys.stderr)
 
 
 if __name__ == "__main__":
