@@ -220,9 +220,10 @@ class Invariants:
         self._look((process.handle.job_id, process.handle.run))
 
     def worker_ended(self, name: str, outcome: object) -> None:
-        """Forget a word that a worker took out of the ledger and then could not look at, because it died or failed."""
+        """Forget a word that a worker took out of the ledger and then could not look at: it died or failed, or never learned that
+        its takeover was made, and now lets the execution wait for the end of its own lease."""
         run = self._forgot.pop(name, None)
-        if run is not None and isinstance(outcome, BaseException):
+        if run is not None and (isinstance(outcome, BaseException) or name not in self.askers):
             self.words.pop(run, None)
 
     def _look(self, run: tuple[str, int]) -> None:

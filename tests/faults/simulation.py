@@ -183,6 +183,8 @@ class Simulation:
         if shape.calls_back:
             for _ in range(rng.randint(0, 8)):
                 self.at(60 + rng.random() * shape.chaos, "forges a callback", self.callbacks.forge)
+            for _ in range(rng.randint(0, 3)):
+                self.at(600 + rng.random() * 2 * shape.chaos, "starts late", self.callbacks.start_late)
         for _ in range(3):
             self._schedule_sweep(rng.random() * shape.chaos)
         self.at(shape.chaos, "calms", self._calm)

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 from darkroom import callback_addresses
 from darkroom.model import ProcessState
+from darkroom.timestamps import stamp
 from tests.faults.invariants import number, text
+from tests.faults.memory_step_functions import ARN
 from tests.faults.simulated_vendor import Fate, Process
 
 if TYPE_CHECKING:
@@ -90,7 +92,25 @@ class VendorCallbacks:
         if any(url.endswith(path) for url in given):
             return  # this one would be genuine
         call = Call(f"https://callbacks.example{path}", self.rng.choice(["p1", "p2", "none"]), "Completed")
+        self.simulation.seen["forged"] += 1
         self.simulation.spawn("forger", self._request(call), 0.0, self._refused)
+
+    def start_late(self) -> None:
+        """Start an execution of a run that is not a job's run any more, as a worker does that was slow before this call."""
+        rows = self.simulation.invariants.rows
+        rerun = sorted(
+            {text(row, "job_id") or "" for key, row in rows.items() if key[1] == "JOB" and number(row, "run") > 1}
+        )
+        if not rerun:
+            return
+        job_id = self.rng.choice(rerun)
+        run = int(number(self.simulation.invariants.job(job_id), "run")) - 1
+        tick = {"job_id": job_id, "run": run, "poll_at": stamp(self.simulation.scheduler.clock()), "wait_seconds": 1}
+        self.simulation.seen["started late"] += 1
+        name = f"{job_id}-{run}-late-{self.rng.random()}"
+        self.simulation.step_functions.start_execution(
+            stateMachineArn=ARN, name=name, input=json.dumps({**tick, "status": "running"})
+        )
 
     def _another(self, process: Process) -> str:
         others = [one for one in self.simulation.vendor.processes if one != process.process_id]
