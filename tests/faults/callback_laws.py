@@ -106,8 +106,11 @@ class CallbackLaws:
         run = (text(new, "job_id") or "", int(number(new, "run")))
         self.forgot[me] = run
         self.refused.pop(run, None)
-        if number(new, "attempt") == number(old, "attempt") and me not in self.askers:
-            self._look(run)  # the claim was lost, so that this worker only lets the execution wait for the lease's end
+        is_claim_lost = number(new, "attempt") == number(old, "attempt") and me not in self.askers
+        # With a lost claim, a worker only lets the execution wait for the lease's end. Any other status means that the submit is
+        # known to have come to nothing.
+        if is_claim_lost or text(new, "status") != "PROCESSING":
+            self._look(run)
 
     def _look(self, run: Run) -> None:
         self.looked_at[run] = self.scheduler.seconds
