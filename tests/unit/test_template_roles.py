@@ -22,6 +22,9 @@ NEEDS_EVERY_RESOURCE = {
     "SendTraces": "X-Ray has no resources to name",
     "DeliverLogs": "log delivery is granted for the account as a whole",
 }
+OF_A_NOTE = {"told_process_id", "times_told"}
+OF_A_DUE_SUBMIT = {"attempt", "lost_at", "lease_until", "next_attempt_at", "due_at"}
+OF_A_TOKEN = {"task_token"}
 
 
 # --- least privilege
@@ -65,6 +68,40 @@ def test_sweep_may_do_exactly_this() -> None:
             ("event-bus/default", ("events:PutEvents",)),
         ]
     )
+
+
+def test_callback_may_do_exactly_this_and_read_no_api_key() -> None:
+    assert sorted((target(s), tuple(actions(s))) for s in statements("CallbackRole")) == sorted(
+        [
+            ("log-group:${CallbackLogs}:*", ("logs:CreateLogStream", "logs:PutLogEvents")),
+            ("ledger", ("dynamodb:GetItem",)),
+            ("ledger", ("dynamodb:UpdateItem",)),
+            ("IntakeQueue.Arn", ("sqs:SendMessage",)),
+            ("StateMachine", ("states:SendTaskSuccess",)),
+        ]
+    )
+
+
+def test_callback_and_the_state_machine_write_only_what_callbacks_need_into_jobs() -> None:
+    """A condition on attributes counts every name in a request: those of its conditions too."""
+    for role, written in (("CallbackRole", OF_A_NOTE | OF_A_DUE_SUBMIT), ("StateMachineRole", OF_A_TOKEN)):
+        (update,) = (s for s in statements(role) if "dynamodb:UpdateItem" in actions(s))
+        allowed = update["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+        assert set(allowed) == {"pk", "sk", "run", "status", "told_at"} | written
+        assert update["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["JOB#*"]}
+
+
+def test_what_only_callbacks_need_is_there_only_with_callbacks() -> None:
+    (policy,) = RESOURCES["StateMachineRole"]["Properties"]["Policies"]
+    (token,) = (s["Fn::If"] for s in policy["PolicyDocument"]["Statement"] if "Fn::If" in s)
+    assert (token[0], token[2]) == ("CallbacksOn", {"Ref": "AWS::NoValue"})
+    assert {n for n, r in RESOURCES.items() if r.get("Condition") == "CallbacksOn"} == {
+        "Callback",
+        "CallbackRole",
+        "CallbackLogs",
+    }
+    url = RESOURCES["Submit"]["Properties"]["Environment"]["Variables"]["CALLBACK_URL"]["Fn::If"]
+    assert url == ["CallbacksOn", {"Fn::GetAtt": "CallbackUrl.FunctionUrl"}, ""]
 
 
 def test_the_schedule_may_invoke_sweep_and_nothing_else_and_serves_this_account_only() -> None:
