@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from darkroom import queue_messages
 from darkroom.aws import items
-from darkroom.model import TERMINAL, Handle, JobStatus
+from darkroom.model import Handle, JobStatus
 from tests.fakes.dynamodb_values import Row
 from tests.fakes.memory_dynamodb import Key
+from tests.faults.callback_laws import CallbackLaws
 from tests.faults.memory_buckets import Result
-from tests.faults.memory_step_functions import Execution
+from tests.faults.rows import NOTHING, OVER, number, text
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_vendor import Process, Vendor
 
-OVER = {status.value for status in TERMINAL}
 # The statuses in which a process may exist at the provider.
 AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}
 AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
-NOTHING = Decimal(0)
-# The attributes that the function callback may change.
-OF_A_CALLBACK = {"told_at", "told_process_id", "times_told", "due_at", "next_attempt_at"}
-MOST_TOLD, MOST_REFUSED = 3, 5
-LINK = "secret-link"
 PROOF_LASTS = 30 * 60 + 900.0  # seconds that a proof counts, and the longest from reading it to the vendor's answer
 
 
@@ -36,16 +31,6 @@ class InvariantBroken(AssertionError):
     def __init__(self, law: str, how: str) -> None:
         super().__init__(f"{law}: {how}")
         self.law = law
-
-
-def text(row: Row | None, name: str) -> str | None:
-    """Return a text attribute of a row, or None if the row does not have it."""
-    return row[name]["S"] if row and name in row else None
-
-
-def number(row: Row | None, name: str) -> Decimal:
-    """Return a number attribute of a row, or 0 if the row does not have it."""
-    return Decimal(row[name]["N"]) if row and name in row else NOTHING
 
 
 class Invariants:
@@ -71,14 +56,7 @@ class Invariants:
         self.staged: set[tuple[str, int]] = set()  # the jobs and runs of which a result was staged
         self.proven: list[float] = []  # seconds at which it was proven that results can be stored
         self.shown: set[str] = set()  # processes whose result was published in the output bucket
-        self.called: Mapping[str, tuple[str, int]] = {}  # worker of a callback → the job and run that it is about
-        self.words: dict[
-            tuple[str, int], float
-        ] = {}  # run → when the function accepted a word that nobody has looked at
-        self.looked_at: dict[tuple[str, int], float] = {}  # run → when the provider was asked about its process
-        self.askers: set[str] = set()  # workers that asked the provider about a process
-        self.refused: Counter[tuple[str, int]] = Counter()  # run → how often its note kept executions from waiting
-        self._forgot: dict[str, tuple[str, int]] = {}  # worker → the run whose callback it forgot last
+        self.callbacks = CallbackLaws(scheduler, self.breach, self.job, self.seen)
         self.vendor: Vendor  # set after this object is made, because the vendor reports each submit to it
         # The first broken invariant. It is raised between two steps, so that no worker can catch it.
         self.broken: InvariantBroken | None = None
@@ -107,7 +85,7 @@ class Invariants:
             self.breach("no row is ever deleted", str(key))
             return
         self.rows[key] = new
-        self._callback(key, old, new)
+        self.callbacks.row_written(key, old, new)
         if key[0].startswith("BUDGET#"):
             self._budget(key, old, new)
         elif key[0].startswith("JOB#"):
@@ -184,78 +162,6 @@ class Invariants:
         """Check that a staged result is removed only after it was published."""
         if process_id not in self.shown:
             self.breach("a staged result is kept until it is published", process_id)
-
-    def token_written(self, execution: Execution) -> None:
-        """Check that a task token is in the row of its own run."""
-        row = self.job(execution.data["job_id"])
-        if number(row, "run") != execution.data["run"] or text(row, "status") != "PROCESSING":
-            self.breach(
-                "a task token is written into the row of its own run", f"{execution.name}: {text(row, 'status')}"
-            )
-        self.seen["waited to be told"] += 1
-
-    def token_refused(self, execution: Execution) -> None:
-        """Check that a note does not keep executions from waiting again and again, because finalize would be called without a
-        pause. A second execution, or one whose finalize died, may meet the same note."""
-        run = (execution.data["job_id"], execution.data["run"])
-        row = self.job(run[0])
-        if number(row, "run") == run[1] and text(row, "status") == "PROCESSING":
-            self.refused[run] += 1
-            if self.refused[run] > MOST_REFUSED:
-                self.breach("callbacks lead to a bounded number of looks", f"{run}: {self.refused[run]} without a wait")
-
-    def wait_timed_out(self, execution: Execution) -> None:
-        """Check that no callback waited as long as the execution did."""
-        self.seen["timed out untold"] += 1
-        if (execution.data["job_id"], execution.data["run"]) in self.words:
-            self.breach("an accepted callback is looked at before the clock", execution.name)
-
-    def finalize_entered(self, execution: Execution) -> None:
-        """Record that finalize looks at the run."""
-        self._look((execution.data["job_id"], execution.data["run"]))
-
-    def provider_asked(self, process: Process) -> None:
-        """Record that the provider was asked about the process."""
-        self.askers.add(self.scheduler.running or "")
-        self._look((process.handle.job_id, process.handle.run))
-
-    def worker_ended(self, name: str, outcome: object) -> None:
-        """Forget a word that a worker took out of the ledger and then could not look at: it died or failed, or never learned that
-        its takeover was made, and now lets the execution wait for the end of its own lease."""
-        run = self._forgot.pop(name, None)
-        if run is not None and (isinstance(outcome, BaseException) or name not in self.askers):
-            self.words.pop(run, None)
-
-    def _look(self, run: tuple[str, int]) -> None:
-        self.looked_at[run] = self.scheduler.seconds
-        self.words.pop(run, None)
-
-    def _callback(self, key: Key, old: Row | None, new: Row) -> None:
-        """Check a write for what callbacks may do."""
-        me = self.scheduler.running or ""
-        if me.startswith("forger"):
-            self.breach("a forged callback changes nothing", str(key))
-        if me.startswith("callback"):
-            changed = {name for name in {*new, *(old or {})} if new.get(name) != (old or {}).get(name)}
-            run = (text(new, "job_id"), int(number(new, "run")))
-            if key[1] != "JOB" or run != self.called[me] or changed - OF_A_CALLBACK:
-                self.breach("a callback changes only what its own run was told", f"{key} {self.called[me]}: {changed}")
-            if text(old, "status") in OVER:
-                self.breach("a callback changes no run that has ended", f"{key} {text(old, 'status')}")
-            self.seen[f"told while {text(new, 'status')}"] += "told_at" in changed
-            self.seen["lost submit made due"] += "due_at" in changed
-        if number(new, "times_told") > MOST_TOLD:
-            self.breach("callbacks lead to a bounded number of looks", str(key))
-        if "told_at" in (old or {}) and "told_at" not in new:
-            run = (text(new, "job_id") or "", int(number(new, "run")))
-            self._forgot[me] = run
-            self.refused.pop(run, None)
-            if number(new, "attempt") == number(old, "attempt") and me not in self.askers:
-                self._look(
-                    run
-                )  # the claim was lost, so that this worker only lets the execution wait for the lease's end
-        if LINK in str(new):
-            self.breach("nothing of a callback but the process id is kept", str(key))
 
     def _budget(self, key: Key, old: Row | None, new: Row) -> None:
         reserved, spent, committed = (number(new, name) for name in ("reserved", "spent", "committed"))

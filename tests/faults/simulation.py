@@ -22,12 +22,13 @@ from tests.fakes.messaging import PresignedUrls
 from tests.faults import final_checks
 from tests.faults.choices import RandomDeaths
 from tests.faults.injected_errors import InjectedErrors
-from tests.faults.invariants import InvariantBroken, Invariants, number, text
+from tests.faults.invariants import InvariantBroken, Invariants
 from tests.faults.memory_buckets import InputBucket, OutputBucket
 from tests.faults.memory_messaging import Bus, MemoryAlerts, Message, Queue
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.memory_step_functions import Execution, MemoryStepFunctions
 from tests.faults.operators import Operators
+from tests.faults.rows import number, text
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_stack import Stack
 from tests.faults.simulated_vendor import Vendor, VendorClient
@@ -79,8 +80,8 @@ class Simulation:
         self.bus, self.alerts = Bus(self.invariants.event_sent), MemoryAlerts(self.scheduler)
         self.step_functions = MemoryStepFunctions(
             self.scheduler, self._run_task, Random(f"{shape.seed} machine"), callbacks=shape.calls_back, dynamo=self.dynamo,
-            later=self.at, on_token=self.invariants.token_written, on_time_out=self.invariants.wait_timed_out,
-            on_refused=self.invariants.token_refused,
+            later=self.at, on_token=self.invariants.callbacks.token_written, on_time_out=self.invariants.callbacks.wait_timed_out,
+            on_refused=self.invariants.callbacks.token_refused,
             unwritten=shape.fault_chance,
         )  # fmt: skip
         cloud = {
@@ -93,8 +94,8 @@ class Simulation:
         self.allow(shape.monthly_credits)
         self.operators = Operators(self)
         self.callbacks = VendorCallbacks(self)
-        self.invariants.called = self.callbacks.called
-        self.vendor.calls_back, self.vendor.on_ask = self.callbacks.accepted, self.invariants.provider_asked
+        self.invariants.callbacks.called = self.callbacks.called
+        self.vendor.calls_back, self.vendor.on_ask = self.callbacks.accepted, self.invariants.callbacks.provider_asked
         self.alerts.on_doubt = self.operators.called
         self.uploaded: list[Upload] = []
         self.events_lost: set[str] = set()
@@ -268,7 +269,7 @@ class Simulation:
         work = getattr(self.stack, function)
         delay += 0.1 + self.rng.random() * 0.3  # each call takes some time, so that a loop of calls does, too
         if function == "finalize":
-            self.invariants.finalize_entered(execution)
+            self.invariants.callbacks.finalize_entered(execution)
         self.spawn(
             function,
             lambda ends: work(execution.data, ends) if execution.status == "RUNNING" else None,
@@ -293,7 +294,7 @@ class Simulation:
             name, outcome = ended[self._heard]
             self._heard += 1
             final_checks.ending(name, outcome)
-            self.invariants.worker_ended(name, outcome)
+            self.invariants.callbacks.worker_ended(name, outcome)
             if name in self._then:
                 self._then.pop(name)(outcome)
             self._arrives_later()

@@ -13,13 +13,13 @@ import pytest
 from tests.faults.replay import play
 from tests.faults.world_shapes import CALLED
 
-SCHEDULES, CHUNK = 200, 50
+SCHEDULES, CHUNK = 120, 40
 HAPPENED: Counter[str] = Counter()
 # The least number of times that each event must happen in these schedules: about a third of how often it does.
 NEEDED = {
-    "waited to be told": 1500, "timed out untold": 1400, "told while PROCESSING": 200, "told while SUBMITTING": 20,
-    "told while IN_DOUBT": 3, "lost submit made due": 10, "forged": 200, "started late": 10, "PROCESSING → COMPLETED": 150,
-    "PROCESSING → FAILED": 40, "adopted": 50, "SUBMITTING → IN_DOUBT": 35, "rerun paid again": 20,
+    "waited to be told": 900, "timed out untold": 800, "told while PROCESSING": 120, "told while SUBMITTING": 10,
+    "told while IN_DOUBT": 1, "lost submit made due": 6, "forged": 120, "started late": 6, "PROCESSING → COMPLETED": 90,
+    "PROCESSING → FAILED": 25, "adopted": 30, "SUBMITTING → IN_DOUBT": 20, "rerun paid again": 12,
 }  # fmt: skip
 
 

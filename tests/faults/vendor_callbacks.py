@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from darkroom import callback_addresses
 from darkroom.model import ProcessState
 from darkroom.timestamps import stamp
-from tests.faults.invariants import number, text
 from tests.faults.memory_step_functions import ARN
+from tests.faults.rows import number, text
 from tests.faults.simulated_vendor import Fate, Process
 
 if TYPE_CHECKING:
@@ -121,21 +121,21 @@ class VendorCallbacks:
         assert address is not None
 
         def ended(outcome: object) -> None:
-            self._answered(call, outcome, before)
+            self._answered(call, outcome, began)
 
         def request(ends: datetime) -> int:
-            nonlocal before
-            before = self._expectation(address.job_id, address.run)
+            nonlocal began
+            began = self._began(address.job_id, address.run)
             self.called[self.simulation.scheduler.running or ""] = (address.job_id, address.run)
             return self._request(call)(ends)
 
-        before: _Expectation | None = None
+        began: float | None = None
         self.simulation.spawn("callback", request, max(delay, 0.0), ended)
 
     def _request(self, call: Call) -> Callable[[datetime], int]:
         return lambda ends: self.simulation.stack.callback("POST", urlsplit(call.url).path, call.body)
 
-    def _answered(self, call: Call, outcome: object, before: _Expectation | None) -> None:
+    def _answered(self, call: Call, outcome: object, began: float | None) -> None:
         call.tries += 1
         if isinstance(outcome, BaseException):
             if call.tries < MOST_TRIES:
@@ -143,31 +143,20 @@ class VendorCallbacks:
             return
         if outcome != 204:
             self.simulation.invariants.breach("a genuine callback is accepted", f"{call.word}: {outcome}")
-        if call.word in FINAL and before is not None:
-            before.arm()
+        if call.word in FINAL and began is not None:
+            address = callback_addresses.read(urlsplit(call.url).path)
+            assert address is not None
+            self.simulation.invariants.callbacks.accepted((address.job_id, address.run), began)
 
-    def _expectation(self, job_id: str, run: int) -> _Expectation | None:
-        """Return what must follow if the run is at the provider now and has not had its share of callbacks."""
+    def _began(self, job_id: str, run: int) -> float | None:
+        """Return the time if the run is at the provider now and has not had its share of callbacks. Otherwise return None: then
+        nothing must follow."""
         row = self.simulation.invariants.job(job_id)
         waits = text(row, "status") in ("SUBMITTING", "PROCESSING", "IN_DOUBT") and number(row, "run") == run
         if not waits or (number(row, "times_told") >= 3 and "told_at" not in (row or {})):
             return None
-        return _Expectation(self.simulation, (job_id, run), self.simulation.scheduler.seconds)
+        return self.simulation.scheduler.seconds
 
     def _refused(self, outcome: Any) -> None:
         if not isinstance(outcome, BaseException) and outcome != 404:
             self.simulation.invariants.breach("a forged callback is refused", str(outcome))
-
-
-@dataclass
-class _Expectation:
-    """A final word that the function accepted: the provider must be asked before the execution's wait times out."""
-
-    simulation: Simulation
-    run: tuple[str, int]
-    began: float
-
-    def arm(self) -> None:
-        """Expect it, unless the provider was asked since the request began."""
-        if self.simulation.invariants.looked_at.get(self.run, -1.0) < self.began:
-            self.simulation.invariants.words[self.run] = self.simulation.scheduler.seconds

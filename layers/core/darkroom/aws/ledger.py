@@ -60,6 +60,7 @@ from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
+OF_A_SUBMIT = (*OF_A_LOST_ANSWER, *OF_A_CALLBACK, *budgets.OF_A_RESERVATION)  # of one that came to nothing
 # What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
 OF_WORK = (
     "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", "published_at",
@@ -116,13 +117,11 @@ class DynamoLedger:
         """Take over a job that is due and not over. Raises LostClaim."""
         failing_since, look_at = after_takeover(job, now, lease_until)
         learned, forgotten = heard(job)
+        noted = present(lease_until=lease_until, due_at=look_at, failing_since=failing_since)
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
-            set=present(
-                lease_until=lease_until, due_at=look_at, failing_since=failing_since, **lost_with_its_worker(job)
-            )
-            | learned,
+            set=noted | lost_with_its_worker(job) | learned,
             add={"attempt": 1},
             remove=["next_attempt_at", *forgotten],
             when=[LEASE_OVER, DUE],
@@ -186,7 +185,7 @@ class DynamoLedger:
             word=JobStatus.CLAIMED,
             due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, **told),
-            remove=["lease_until", "failing_since", *OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION, *_stale(**told)],
+            remove=["lease_until", "failing_since", *OF_A_SUBMIT, *_stale(**told)],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)

@@ -14,6 +14,7 @@ from darkroom.aws.job_transitions import (
     AT_THE_PROVIDER,
     NO_PROCESS,
     NOT_KEPT,
+    OF_A_CALLBACK,
     OF_A_LOST_ANSWER,
     OF_CALLBACKS,
     guarded,
@@ -107,6 +108,7 @@ class DynamoOperatorLedger:
                 "cancel_requested_at",
                 "published_at",
                 *OF_A_LOST_ANSWER,
+                *OF_A_CALLBACK,
                 *budgets.OF_A_RESERVATION,
             ],
         )
