@@ -25,6 +25,7 @@ from darkroom_cli.error_handling import visible
 INTERNAL = (
     "source_order", "deadline_at", "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "reserved_at",
     "output_format", "send_mode", "staged", "published_at", "cancel_requested_at", "due_at", "orphans",
+    "told_at", "told_process_id",
 )  # fmt: skip
 WIDE = 4000  # the width of output to a file or pipe, so that each row stays on one line and grep finds it
 STYLES = {
