@@ -240,6 +240,29 @@ def test_a_callback_that_is_repeated_makes_a_lost_submit_due_once(application: C
     assert len(application.queue.sent) == sent + 1
 
 
+def test_a_lost_submit_that_a_worker_looks_up_is_left_to_it(application: CallbackApplication) -> None:
+    job = lost(application)
+    application.clock.advance(timedelta(minutes=1))
+    application.ledger.take_over(job, application.clock(), application.ends)
+    sent, before = len(application.queue.sent), application.row()
+    assert application.call_back().outcome is CallbackOutcome.NOTED
+    assert len(application.queue.sent) == sent
+    assert application.row()["due_at"] == before["due_at"]
+
+
+def test_a_submit_that_came_to_nothing_forgets_its_callback(application: CallbackApplication) -> None:
+    job = lost(application)
+    application.call_back(process_id="nobodys")
+    application.provider.processes.clear()
+    application.clock.advance(timedelta(minutes=5))
+    application.submit(JobDue(job.job_id))
+    assert application.job().told is None
+    application.clock.advance(timedelta(minutes=5))
+    application.sweep_and_deliver()
+    assert application.job().status is JobStatus.PROCESSING
+    assert application.waits.begin(application.job())  # so that the new process is waited for
+
+
 def test_the_process_that_a_callback_names_is_not_believed_to_be_the_jobs(application: CallbackApplication) -> None:
     job = lost(application)
     application.call_back(process_id="of-another-job")
