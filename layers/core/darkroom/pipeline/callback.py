@@ -38,7 +38,6 @@ STATUS_CODES: Mapping[CallbackOutcome, int] = {
     CallbackOutcome.TOO_LARGE: 413,
     CallbackOutcome.UNREADABLE: 400,
 }
-ACCEPTED = 204
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class CallbackAnswer:
     @property
     def status_code(self) -> int:
         """The HTTP status of the answer."""
-        return STATUS_CODES.get(self.outcome, ACCEPTED)
+        return STATUS_CODES.get(self.outcome, 204)
 
 
 @dataclass(frozen=True, kw_only=True)
