@@ -105,3 +105,10 @@ def cited(name: str) -> list[dict[str, str]]:
         if line.startswith("| `"):
             found.append(dict(zip(header, cells, strict=True)))
     return found
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """Return the rows of the first table of a section of docs/<page>, without its header."""
+    section = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
