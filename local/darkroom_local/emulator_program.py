@@ -7,6 +7,7 @@ environment variables. Some things differ from ministack's own program, version 
   invocation waits while its function has up to four processes (`worker_limit`).
 - When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
 - When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
+- ministack drops the tags of multipart uploads. Here the object gets them (`emulator_multipart_tags`).
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
 The callers of the cloud must see no difference except in how long things take.
@@ -23,7 +24,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from darkroom_local import emulator_persistence
+from darkroom_local import emulator_multipart_tags, emulator_persistence
 from darkroom_local.emulator_version import EmulatorChanged, require
 from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
@@ -43,6 +44,7 @@ def main() -> None:
     try:
         limit_workers(lambda_svc)
         WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
+        emulator_multipart_tags.keep_tags()
         emulator_persistence.name_versions()
         if emulator_persistence.JOURNAL in os.environ:
             emulator_persistence.keep(
