@@ -21,7 +21,21 @@ if TYPE_CHECKING:
 DEFAULT_STACK = "darkroom"
 CONNECTIONS = 32  # `darkroom plan` reads so many objects at once, and a few more
 SUBMIT = "Submit"  # the function's logical id in the template
-Stack = Annotated[str, typer.Option("--stack", envvar="DARKROOM_STACK", metavar="NAME", help="The stack's name.")]
+STACK_VARIABLE = "DARKROOM_STACK"
+
+
+def _named(context: typer.Context, value: str) -> str:
+    """Return the stack that is named behind the command, else before it, else by the environment, else the default."""
+    source = context.get_parameter_source("stack")
+    if source is not None and source.name == "COMMANDLINE":
+        return value
+    before: str | None = context.find_root().params.get("stack")
+    return before or value
+
+
+Stack = Annotated[
+    str, typer.Option("--stack", envvar=STACK_VARIABLE, callback=_named, metavar="NAME", help="The stack's name.")
+]
 
 
 class NoDeployment(Exception):
@@ -80,6 +94,8 @@ def connect(stack: str) -> Deployment:
     from darkroom.container import Container
 
     session: Any = boto3.Session()
+    if not session.region_name:  # botocore takes an empty variable for a region, and fails with a ValueError
+        raise NoDeployment("no AWS region is named. Set AWS_DEFAULT_REGION, or choose an AWS_PROFILE that has a region")
 
     def client(service: str) -> Any:
         return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))

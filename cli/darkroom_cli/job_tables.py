@@ -6,37 +6,28 @@ in it.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from darkroom.model import Job, JobStatus
 from darkroom.pipeline.account_reconciliation import Comparison
 from darkroom.queue_messages import event_detail, plain
-from darkroom_cli.error_handling import visible
+from darkroom_cli.terminal import amount, cell, moment
 
 # The attributes of a job that are not in Darkroom's events, in the order in which they are shown.
 INTERNAL = (
     "source_order", "deadline_at", "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "reserved_at",
     "output_format", "send_mode", "staged", "published_at", "cancel_requested_at", "due_at", "orphans",
 )  # fmt: skip
-WIDE = 4000  # the width of output to a file or pipe, so that each row stays on one line and grep finds it
+ACCOUNT_KEYS = ("total", "available", "reserved", "ledger_reserved", "ledger_spent", "drift")
 STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red", JobStatus.CANCELLED: "red",
     JobStatus.IN_DOUBT: "bold red", JobStatus.SKIPPED: "dim",
 }  # fmt: skip
-
-
-def console() -> Console:
-    """Return a console that writes to standard output. Output to a file or pipe is not broken into several lines."""
-    made = Console(highlight=False)
-    return made if made.is_terminal else Console(highlight=False, width=WIDE)
 
 
 def jobs_table(jobs: Sequence[Job]) -> Table:
@@ -53,14 +44,14 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
     table.add_column("since or next (UTC)")
     for job in jobs:
         table.add_row(
-            _cell(job.job_id),
+            cell(job.job_id),
             str(job.run),
             _status(job),
-            _cell(job.source_key),
-            _cell(_model(job)),
+            cell(job.source_key),
+            cell(_model(job)),
             _credits(job),
-            _amount(job.cost_usd),
-            _cell(job.error_code),
+            amount(job.cost_usd),
+            cell(job.error_code),
             _when(job),
         )
     return table
@@ -75,7 +66,7 @@ def job_table(job: Job) -> Table:
         text = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else value
         text = ", ".join(map(str, text)) if isinstance(text, list) else text
         if text not in ("", None):
-            table.add_row(name, _status(job) if name == "status" else _cell(text))
+            table.add_row(name, _status(job) if name == "status" else cell(text))
     return table
 
 
@@ -90,17 +81,26 @@ def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
         table.add_column(name, justify="right")
     for provider, found in compared.items():
         if found is None:
-            table.add_row(_cell(provider), Text("the account cannot be read", "dim"))
+            table.add_row(cell(provider), Text("the account cannot be read", "dim"))
             continue
-        numbers = (found.balance.total, found.balance.available, found.balance.reserved, found.reserved, found.spent)
-        drift = Text(_amount(found.drift), "bold red" if found.drift else "")
-        table.add_row(_cell(provider), *map(_amount, numbers), drift)
+        drift = Text(amount(found.drift), "bold red" if found.drift else "")
+        table.add_row(cell(provider), *map(amount, _numbers(found)), drift)
     return table
 
 
-def json_lines(jobs: Iterable[Job]) -> Iterable[str]:
-    """Yield a JSON object for each job. It has the same public attributes as Darkroom's events."""
-    return (json.dumps(event_detail(job), ensure_ascii=True) for job in jobs)
+def _numbers(found: Comparison) -> tuple[Decimal, ...]:
+    return found.balance.total, found.balance.available, found.balance.reserved, found.reserved, found.spent
+
+
+def account_facts(provider: str, found: Comparison | None) -> dict[str, object]:
+    """Return a comparison for programs. The numbers are null for an account that cannot be read."""
+    numbers = (None,) * 6 if found is None else (*_numbers(found), found.drift)
+    return {"provider": provider, **dict(zip(ACCOUNT_KEYS, numbers, strict=True))}
+
+
+def public(job: Job) -> dict[str, object]:
+    """Return the job for programs, with the same attributes as Darkroom's events."""
+    return event_detail(job)
 
 
 def everything(job: Job) -> dict[str, object]:
@@ -116,13 +116,9 @@ def one_line(job: Job) -> str:
     """Return one line with the key, status, run, credits and error of a job."""
     words = [f"{job.source_key}: {job.status}"]
     words += [f"run {job.run}"] if job.run > 1 else []
-    words += [f"{_amount(job.credits)} credits"] if job.credits is not None else []
+    words += [f"{amount(job.credits)} credits"] if job.credits is not None else []
     words += [job.error] if job.error else []
     return ", ".join(words)
-
-
-def _cell(text: object) -> Text:
-    return Text("" if text is None else visible(text))
 
 
 def _status(job: Job) -> Text:
@@ -136,22 +132,14 @@ def _model(job: Job) -> str:
 def _credits(job: Job) -> str:
     """Return the credits that the job cost, or else those that are reserved for it."""
     if job.credits is not None or job.reservation is None:
-        return _amount(job.credits)
-    return f"{_amount(job.reservation.credits_reserved)} reserved"
+        return amount(job.credits)
+    return f"{amount(job.reservation.credits_reserved)} reserved"
 
 
 def _when(job: Job) -> str:
     """Return the time since which the job has its status. For a waiting job, return the time of its next try."""
     if job.next_attempt_at and job.status in (JobStatus.CLAIMED, JobStatus.SUBMITTING):
-        return f"next  {_moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}"
+        return f"next  {moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}"
     doubted_at = job.due_at if job.status is JobStatus.IN_DOUBT else None
     submitted_at = job.process.submitted_at if job.process else None
-    return f"since {_moment(job.completed_at or doubted_at or submitted_at or job.created_at)}"
-
-
-def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _amount(value: Decimal | None) -> str:
-    return "" if value is None else f"{value.normalize():f}"
+    return f"since {moment(job.completed_at or doubted_at or submitted_at or job.created_at)}"

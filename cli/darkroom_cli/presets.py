@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +15,7 @@ import typer
 from darkroom import catalog
 from darkroom.catalog import Preset
 from darkroom.queue_messages import plain
+from darkroom_cli.machine_output import AsJsonLines, print_json_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +29,7 @@ def presets(
     provider: Annotated[
         str | None, typer.Argument(metavar="PROVIDER", help="Only this provider's presets. [all providers]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table, one object a line.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """List the built-in presets and what they cost.
 
@@ -41,12 +41,11 @@ def presets(
     names = [provider.lower()] if provider else list(known)
     rows = [(name, preset) for name in names for preset in catalog.presets(name).values()]
     if as_json:
-        for each in rows:
-            typer.echo(json.dumps(facts(*each)))
+        print_json_lines(facts(*each) for each in rows)
         return
-    from darkroom_cli import job_tables
+    from darkroom_cli import terminal
 
-    job_tables.console().print(_table(rows))
+    terminal.console().print(_table(rows))
 
 
 def facts(provider: str, preset: Preset) -> dict[str, object]:

@@ -15,6 +15,7 @@ from darkroom.model import TERMINAL, JobStatus
 from darkroom_cli import deployed_stack
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Deployment, Stack
 from darkroom_cli.error_handling import reported, say
+from darkroom_cli.machine_output import AsJson, AsJsonLines, print_json, print_json_lines
 
 if TYPE_CHECKING:
     from darkroom.model import Job
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 OPEN = tuple(status for status in JobStatus if status not in TERMINAL)
 DAY = "%Y-%m-%d"
 app = typer.Typer()
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command()
@@ -45,23 +44,22 @@ def jobs(
     key: Annotated[
         str | None, typer.Option(help="List only jobs of uploads with this key. bucket/key works too.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """List unfinished jobs, or the jobs with a status, of a day or of a key.
+    """List unfinished jobs, or those with a status, day or key.
 
     With --json, each line is one JSON object.
     """
     with reported():
         deployed = deployed_stack.connect(stack)
-        from darkroom_cli import job_tables
+        from darkroom_cli import job_tables, terminal
 
         found = _found(deployed, status, f"{day:{DAY}}" if day else None, key)
         if as_json:
-            for line in job_tables.json_lines(found):
-                typer.echo(line)
+            print_json_lines(map(job_tables.public, found))
         elif listed := sorted(found, key=lambda job: job.created_at):
-            job_tables.console().print(job_tables.jobs_table(listed))
+            terminal.console().print(job_tables.jobs_table(listed))
         else:
             say("no such job" if status or day or key else "no job is open")
 
@@ -80,14 +78,12 @@ def job(
     """Show all facts about one job."""
     with reported():
         found = deployed_stack.connect(stack).operate.find(reference)
-        from darkroom_cli import job_tables
+        from darkroom_cli import job_tables, terminal
 
         if as_json:
-            import json
-
-            typer.echo(json.dumps(job_tables.everything(found)))
+            print_json(job_tables.everything(found))
         else:
-            job_tables.console().print(job_tables.job_table(found))
+            terminal.console().print(job_tables.job_table(found))
 
 
 @app.command()
@@ -99,21 +95,26 @@ def reconcile(
             help="Use it if you know why there is drift. The next comparison starts from the account as it is now.",
         ),
     ] = False,
+    as_json: AsJsonLines = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Compare the providers' accounts with the ledger, and show drift.
+    """Compare the providers' accounts with the ledger.
 
     Drift means that credits left a provider's account although no job in the ledger explains it.
     """
     with reported():
         reconciliation = deployed_stack.connect(stack).reconciliation
-        from darkroom_cli import job_tables
+        from darkroom_cli import job_tables, terminal
 
         compared = {name: reconciliation.compare(name) for name in sorted(reconciliation.providers)}
-        job_tables.console().print(job_tables.accounts_table(compared))
+        if as_json:
+            print_json_lines(job_tables.account_facts(*each) for each in compared.items())
+        else:
+            terminal.console().print(job_tables.accounts_table(compared))
         for name in [name for name, found in compared.items() if found is not None] if accept else []:
             reconciliation.accept(name)
-            say(f"{name}: the drift is accepted; the next comparison starts from the account as it is now")
+            if not as_json:
+                say(f"{name}: the drift is accepted; the next comparison starts from the account as it is now")
 
 
 def _found(deployed: Deployment, status: JobStatus | None, day: str | None, key: str | None) -> Iterator[Job]:
