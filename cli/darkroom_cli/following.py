@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,9 +28,12 @@ def has_ended(job: Job | None) -> bool:
     return job is not None and (job.is_terminal or job.status == "IN_DOUBT")
 
 
-def follow(
-    ledger: OperatorLedger, job_ids: Sequence[str], sleep: Callable[[float], None] = time.sleep
-) -> Iterator[Mapping[str, Job]]:
+def pause(seconds: float) -> None:
+    """Wait between two looks."""
+    time.sleep(seconds)
+
+
+def follow(ledger: OperatorLedger, job_ids: Sequence[str]) -> Iterator[Mapping[str, Job]]:
     """Yield job id → job after each look, the last time when all have ended. A job that submit has not taken yet has no entry.
 
     Only jobs that have not ended are read again.
@@ -43,4 +46,4 @@ def follow(
         left = sum(not has_ended(jobs.get(job_id)) for job_id in job_ids)
         if not left:
             return
-        sleep(max(LOOK_SECONDS, left / JOBS_A_SECOND))
+        pause(max(LOOK_SECONDS, left / JOBS_A_SECOND))

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from darkroom_cli import actions, adopt_ledger, explain, local, models, plan, presets, queries, rerun, samples, simulate
+from darkroom_cli import (
+    actions,
+    adopt_ledger,
+    enhance,
+    explain,
+    local,
+    models,
+    plan,
+    presets,
+    queries,
+    rerun,
+    samples,
+    simulate,
+)
 from darkroom_cli.command_groups import group, help_if_alone, show_version
 from darkroom_cli.deployed_stack import STACK_VARIABLE
 
@@ -34,6 +47,7 @@ def darkroom(
 
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
 for commands in (
+    enhance.app,
     queries.app,
     actions.app,
     rerun.app,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,20 +70,33 @@ def send(s3: Any, bucket: str, parcels: Sequence[Parcel], moved: Callable[[int],
     """
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
-    conditions = {parcel.key: parcel.condition for parcel in parcels}
-
-    def add_condition(params: dict[str, Any], **_: object) -> None:
-        params.update(conditions.get(params["Key"], {}))
-
-    for operation in CONDITIONAL:  # boto3's transfer manager has no parameter for conditions
-        s3.meta.events.register(f"provide-client-params.s3.{operation}", add_condition)
-    with create_transfer_manager(s3, TransferConfig(preferred_transfer_client="classic")) as manager:
-        subscriber = _Counter(moved)
+    with (
+        _conditions(s3, {parcel.key: parcel.condition for parcel in parcels}),
+        create_transfer_manager(s3, TransferConfig(preferred_transfer_client="classic")) as manager,
+    ):
+        counter = _Counter(moved)
         futures = [
-            manager.upload(str(parcel.path), bucket, parcel.key, parcel.arguments, [subscriber]) for parcel in parcels
+            manager.upload(str(parcel.path), bucket, parcel.key, parcel.arguments, [counter]) for parcel in parcels
         ]
         for parcel, future in zip(parcels, futures, strict=True):
             yield Sent(parcel, _problem(future))
+
+
+@contextmanager
+def _conditions(s3: Any, by_key: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
+    """Within the block, let each write of a key have its condition. boto3's transfer manager has no parameter for that."""
+
+    def add(params: dict[str, Any], **_: object) -> None:
+        params.update(by_key.get(params["Key"], {}))
+
+    events = [f"provide-client-params.s3.{operation}" for operation in CONDITIONAL]
+    for event in events:
+        s3.meta.events.register(event, add)
+    try:
+        yield
+    finally:
+        for event in events:
+            s3.meta.events.unregister(event, add)
 
 
 def _problem(future: Any) -> str | None:

@@ -37,6 +37,9 @@ class Stack:
     def container(self) -> Container:
         return self.application.make_container()
 
+    def client(self, service: str) -> Any:
+        return client(service)
+
     @property
     def operate(self) -> OperatorCommands:
         return self.application.operate

@@ -1,0 +1,177 @@
+"""One run of `darkroom enhance` over its pictures: it asks, uploads, follows the jobs, saves results, and tells what became of
+each picture. It must not decide which files are sent; `batch` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from darkroom.errors import SourceGone
+from darkroom.model import JobStatus, Upload
+from darkroom_cli import bars, batch_report, exit_codes, price_words, sending
+from darkroom_cli.batch import Fate, Picture, Screening
+from darkroom_cli.confirmation import agree
+from darkroom_cli.earlier_uploads import MARK
+from darkroom_cli.error_handling import say, visible
+from darkroom_cli.following import follow, has_ended
+from darkroom_cli.machine_output import print_json_lines
+from darkroom_cli.result_folder import NotSaved, ResultFolder
+
+if TYPE_CHECKING:
+    from darkroom.model import Job
+    from darkroom_cli.deployed_stack import Deployment
+    from darkroom_cli.picked_files import Picked
+
+UNASKED = 20  # the command asks before it pays for more pictures than this
+AGAIN = "the same command follows it again, sends what is left, and pays for nothing twice"
+
+
+@dataclass
+class BatchRun:
+    """A run. Calling it returns the exit code. `carriers` are the tags and the metadata that carry the settings."""
+
+    deployed: Deployment
+    carriers: tuple[Mapping[str, str], Mapping[str, str]]
+    folder: ResultFolder | None
+    follows: bool
+    as_json: bool
+    _pictures: dict[str, Picture] = field(default_factory=dict)  # key → picture, in the order of the keys
+
+    def __call__(self, picked: Picked, screen: Screening, yes: bool) -> int:
+        """Screen the files, ask, send, follow and report. After Ctrl-C, say how to come back."""
+        self._say_what_is_left_out(picked)
+        self._keep(screen(picked.files))
+        self._announce(yes)
+        try:
+            self._send()
+            if self.follows:
+                self._follow()
+        except KeyboardInterrupt:
+            self._say_how_to_come_back()
+            return exit_codes.INTERRUPTED
+        finally:
+            if self.as_json:
+                print_json_lines(map(batch_report.as_object, self.pictures))
+        return self._close()
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The pictures as they are now."""
+        return list(self._pictures.values())
+
+    def _keep(self, pictures: Iterable[Picture]) -> None:
+        self._pictures |= {picture.file.key: picture for picture in pictures}
+
+    def _of(self, *fates: Fate) -> list[Picture]:
+        return [picture for picture in self.pictures if picture.fate in fates]
+
+    def _say(self, line: str) -> None:
+        if not self.as_json:
+            say(line)
+
+    def _say_what_is_left_out(self, picked: Picked) -> None:
+        if picked.left_out:
+            self._say(f"left out: {picked.left_out} files that are no pictures by their names")
+        for path in picked.folder_files:
+            self._say(f"not uploaded: {path}; what counts is the darkroom.toml in the input bucket")
+
+    def _announce(self, yes: bool) -> None:
+        """Say what is sent and what it costs, and ask before many are."""
+        to_send, known = self._of(Fate.TO_SEND), self._of(Fate.KNOWN)
+        if known:
+            self._say(f"{len(known)} of {len(self.pictures)} were sent before; their jobs are not paid again")
+        for line in batch_report.not_sent(self.pictures):
+            self._say(line)
+        if not to_send:
+            return
+        price = price_words.price_of([picture.forecast for picture in to_send if picture.forecast])
+        self._say(f"to send: {price}")
+        if len(to_send) > UNASKED:
+            agree(f"Send {price}?", yes, "nothing was sent")
+
+    def _send(self) -> None:
+        parcels = [self._parcel(picture) for picture in self._of(Fate.TO_SEND)]
+        if not parcels:
+            return
+        self._keep(replace(picture, fate=Fate.NOT_SENT) for picture in self._of(Fate.TO_SEND))
+        s3, bucket = self.deployed.client("s3"), self.deployed.input_bucket
+        with bars.moving("uploading", sum(_size(parcel) for parcel in parcels)) as moved:
+            for sent in sending.send(s3, bucket, parcels, moved):
+                self._keep([self._after(self._pictures[sent.parcel.key], sent)])
+
+    def _parcel(self, picture: Picture) -> sending.Parcel:
+        tags, metadata = self.carriers
+        condition = picture.earlier.condition if picture.earlier else {}
+        return sending.Parcel(picture.file.path, picture.file.key, picture.mark, tags, metadata, condition)
+
+    def _after(self, picture: Picture, sent: sending.Sent) -> Picture:
+        """Return the picture with the id of its job, which follows from the version of its object."""
+        if sent.problem:
+            return replace(picture, message=sent.problem)
+        with suppress(SourceGone):
+            source = self.deployed.container.adapters.sources.find(Upload(self.deployed.input_bucket, picture.file.key))
+            if source.metadata.get(MARK) == picture.mark:
+                return replace(picture, fate=Fate.SENT, job_id=source.job_id)
+        return replace(
+            picture, fate=Fate.SENT, message="another upload took its place at once; `darkroom jobs` shows both"
+        )
+
+    def _follow(self) -> None:
+        ids = {picture.job_id: picture.file.key for picture in self.pictures if picture.job_id}
+        for jobs in follow(self.deployed.operator_ledger, list(ids)):
+            for job_id, job in jobs.items():
+                picture = self._pictures[ids[job_id]]
+                if picture.job != job or (has_ended(job) and not has_ended(picture.job)):
+                    self._keep([replace(picture, job=job)])
+            self._save_and_show(ids.values())
+
+    def _save_and_show(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            picture = self._pictures[key]
+            if self.folder and _is_completed(picture.job) and not picture.result and not picture.message:
+                self._keep([self._saved(picture, self.folder)])
+
+    def _saved(self, picture: Picture, folder: ResultFolder) -> Picture:
+        if picture.job is None:
+            return picture
+        try:
+            return replace(picture, result=folder.save(picture.job))
+        except NotSaved as problem:
+            return replace(picture, message=f"the result is paid, but not saved: {problem}")
+
+    def _say_how_to_come_back(self) -> None:
+        sent = [picture for picture in self.pictures if picture.job_id]
+        over = sum(has_ended(picture.job) for picture in sent)
+        gone = f"{len(sent) - over} of {len(self.pictures)} go on without this command"
+        typer.echo(visible(f"\ninterrupted: {over} over, {gone}; {AGAIN}"), err=True)
+
+    def _close(self) -> int:
+        """Tell what was reached, and return the exit code."""
+        if not self.follows:
+            sent = self._of(Fate.SENT)
+            if sent:
+                self._say(
+                    f"{len(sent)} sent; the same command with --watch follows them, with --out DIR brings the results"
+                )
+            for picture in self._of(Fate.NOT_SENT):
+                self._say(batch_report.one_line(picture))
+            whole = all(picture.fate in (Fate.SENT, Fate.KNOWN) for picture in self.pictures)
+            return exit_codes.DONE if whole else exit_codes.REPEAT
+        for line in batch_report.sums(self.pictures):
+            self._say(line)
+        return exit_codes.DONE if all(map(batch_report.reached, self.pictures)) else exit_codes.REPEAT
+
+
+def _size(parcel: sending.Parcel) -> int:
+    try:
+        return parcel.size_bytes
+    except OSError:
+        return 0
+
+
+def _is_completed(job: Job | None) -> bool:
+    return job is not None and job.status is JobStatus.COMPLETED
