@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from darkroom import output_keys, queue_messages
@@ -16,6 +17,8 @@ from tests.faults.workers import Outage, WorkerDied
 
 if TYPE_CHECKING:
     from tests.faults.simulation import Simulation
+
+REFUSED_SECONDS = 1800  # the state machine waits so long before it tries a refused result again
 
 # The errors with which each function may end. Of Darkroom's own errors, submit raises ClaimHeld only, which keeps the
 # message of a worker that died. It raises none for a message that comes too early.
@@ -168,6 +171,10 @@ def _rest(simulation: Simulation) -> None:
         raise InvariantBroken("no job is left that is due", str(simulation.invariants.due))
     if running := [one.name for one in simulation.step_functions.executions.values() if one.status == "RUNNING"]:
         raise InvariantBroken("no execution runs for ever", str(running))
+    for execution in simulation.step_functions.executions.values():
+        seen["result refused"] += len(execution.refusals)
+        if any(later - earlier < REFUSED_SECONDS for earlier, later in pairwise(execution.refusals)):
+            raise InvariantBroken("a refused result is tried at most every half hour", f"{execution.name}")
     disturbances = {"died", "killed", "refused", "lost"} & {event.what for event in simulation.scheduler.trace}
     # After a disturbance, a staged result may be left behind. The bucket deletes it within a day.
     for kept in () if disturbances else simulation.staging.kept.values():

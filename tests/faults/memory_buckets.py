@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import count
 from typing import IO, Any
 
-from darkroom.errors import KeyTaken, SourceDenied, SourceGone, SourceUnreadable
+from darkroom.errors import KeyTaken, ResultRefused, SourceDenied, SourceGone, SourceUnreadable
 from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
 from darkroom.ports import ResultHeaders, StandingObject
 from tests.fakes.application import picture
@@ -244,7 +244,7 @@ class OutputBucket:
         """Let the object stand if the condition of its write is met, like S3."""
         before = self.results.get(key)
         if self.is_refusing:
-            raise Outage
+            raise ResultRefused("the bucket refuses")
         if (before and before.etag) != (replaced and replaced.etag):
             raise KeyTaken(f"another object came to {key}")
         self.results[key] = result

@@ -189,11 +189,10 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
 
 
 def _stored(shape: Shape) -> Shape:
-    """Let the output bucket refuse, mostly from the beginning, and let another program write some of the output keys."""
+    """Let the output bucket refuse, from the beginning or later, and let another program write some of the output keys."""
     rng = Random(f"{shape.seed} stored")
-    begins = 0.0 if rng.random() < 0.6 else rng.random() * 1800
-    # What was paid before is tried again without an end, and clocks that differ make such tries more frequent than they are.
-    lasts = rng.choice([0, 600, 2400, 5400]) if begins == 0 else rng.choice([300, 600])
+    begins = 0.0 if rng.random() < 0.4 else rng.random() * 1800
+    lasts = rng.choice([0, 600, 2400, 5400] if begins == 0 else [600, 2400, 5400])
     ends = min(begins + lasts, shape.chaos)
     near = [(planned.at - 5 + rng.random() * rng.choice([5, 120, 600]), planned.key) for planned in shape.uploads]
     foreign = tuple(one for one in near if rng.random() < 0.4)
