@@ -11,6 +11,7 @@ from darkroom_cli import (
     adopt_ledger,
     enhance,
     explain,
+    keys,
     local,
     models,
     plan,
@@ -59,5 +60,6 @@ for commands in (
     samples.app,
 ):
     app.add_typer(commands)
+app.add_typer(keys.app, name="keys")
 app.add_typer(local.app, name="local")
 app.add_typer(simulate.app, name="simulate")
