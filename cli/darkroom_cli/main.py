@@ -9,6 +9,7 @@ import typer
 from darkroom_cli import (
     actions,
     adopt_ledger,
+    attach,
     enhance,
     explain,
     keys,
@@ -53,6 +54,7 @@ for commands in (
     actions.app,
     rerun.app,
     adopt_ledger.app,
+    attach.app,
     plan.app,
     explain.app,
     presets.app,
