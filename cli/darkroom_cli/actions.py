@@ -146,12 +146,13 @@ def pause(
 def resume(provider: Provider, as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
     """Allow submits to PROVIDER again.
 
-    This ends a pause. It also ends the waiting after a problem with the account, for example a wrong key or no credits.
+    This ends a pause. It also ends the waiting after a problem with the account, for example a wrong key or no credits. Jobs
+    that waited are handed on at once, 300 a minute.
     """
     with reported():
-        deployed_stack.connect(stack).operate.resume(provider)
-        when = "waiting jobs continue automatically, `darkroom jobs` shows when"
-        tell(as_json, {"provider": provider, "paused": False}, f"submits to {provider} are allowed again; {when}")
+        handed_on = deployed_stack.connect(stack).operate.resume(provider)
+        facts = {"provider": provider, "paused": False, "handed_on": handed_on}
+        tell(as_json, facts, f"submits to {provider} are allowed again; {_words_of_waiting(handed_on)}")
 
 
 @app.command()
@@ -172,6 +173,14 @@ def redrive(as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
                 moved += 1
         finally:
             tell(as_json, {"sent_again": moved}, f"messages sent again: {moved}")
+
+
+def _words_of_waiting(handed_on: int) -> str:
+    if not handed_on:
+        return "no job waited for it"
+    jobs = "1 job that waited is" if handed_on == 1 else f"{handed_on} jobs that waited are"
+    minutes = handed_on // 300
+    return f"{jobs} handed on now" + (f", the last in {minutes} min" if minutes else "")
 
 
 def _tell_job(as_json: bool, job: Job, *more: str) -> None:
