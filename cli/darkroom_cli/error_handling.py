@@ -62,11 +62,14 @@ def _foreseen() -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom.configuration import BadConfiguration
-    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim, NoSuchJob
     from darkroom_cli.deployed_stack import NoDeployment
 
     try:
         yield
+    except NoSuchJob as unknown:
+        typer.echo(visible(unknown), err=True)
+        _end(unknown.advice, exit_codes.NOT_POSSIBLE)
     except (Inapplicable, LedgerNotOwned, NoDeployment, BadConfiguration) as error:
         _end(str(error), exit_codes.NOT_POSSIBLE)
     except (LostClaim, LedgerBusy) as error:

@@ -27,6 +27,7 @@ def page(
     Limit: int | None = None,
     ExclusiveStartKey: Mapping[str, Any] | None = None,
     Select: str | None = None,
+    ProjectionExpression: str | None = None,
     ConsistentRead: bool = False,
 ) -> dict[str, Any]:
     """Return a page of at most `Limit` rows. A full page also has the key of its last row, even if no row follows.
@@ -56,10 +57,19 @@ def page(
     answer: dict[str, Any] = {"Count": len(taken), "ScannedCount": len(taken)}
     keys = tuple(dict.fromkeys(("pk", "sk", partition, sort)))
     if Select != "COUNT":
-        answer["Items"] = [copied_row(_only(row, keys) if IndexName else row) for row in taken]
+        shown = _projected(ProjectionExpression, keys) if IndexName else ()
+        answer["Items"] = [copied_row(_only(row, shown) if IndexName else row) for row in taken]
     if Limit is not None and len(taken) == Limit:
         answer["LastEvaluatedKey"] = copied_row(_only(taken[-1], keys))
     return answer
+
+
+def _projected(expression: str | None, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the attributes that an index answers with: its keys, or those that the expression names."""
+    names = tuple(expression.split(",")) if expression is not None else keys
+    if set(names) - set(keys):
+        raise Unsupported(f"ProjectionExpression={expression!r} names more than the keys of the index")
+    return names
 
 
 def _only(row: Row, names: tuple[str, ...]) -> Row:
