@@ -21,6 +21,7 @@ from darkroom_cli import (
     rerun,
     samples,
     simulate,
+    tail,
 )
 from darkroom_cli.command_groups import group, help_if_alone, show_version
 from darkroom_cli.deployed_stack import STACK_VARIABLE
@@ -51,6 +52,7 @@ def darkroom(
 for commands in (
     enhance.app,
     queries.app,
+    tail.app,
     actions.app,
     rerun.app,
     adopt_ledger.app,
