@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkroom_cli import deployed_stack
+from darkroom_cli.confirmation import Yes, agree
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported
+from darkroom_cli.job_reference import Reference
 from darkroom_cli.machine_output import AsJson, tell
 
 if TYPE_CHECKING:
@@ -17,12 +19,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Reference = Annotated[
-    str,
-    typer.Argument(
-        metavar="JOB", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
-    ),
-]
 Provider = Annotated[str, typer.Argument(help="The name of a provider, for example topaz.")]
 
 
@@ -79,13 +75,14 @@ def resolve(
     abandon: Abandon = False,
     credits: Credits = None,
     attempt: Attempt = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Decide what happens to a job in doubt.
 
     Nobody knows whether the provider accepted such a job. Look into the provider's account first. Then give exactly one of
-    --adopt, --resubmit and --abandon.
+    --adopt, --resubmit and --abandon. --resubmit says what the job cost and asks.
     """
     if (adopt is not None) + resubmit + abandon != 1:
         raise typer.BadParameter("give exactly one of --adopt PROCESS_ID, --resubmit, --abandon")
@@ -98,7 +95,9 @@ def resolve(
         if adopt is not None:
             _tell_job(as_json, operate.adopt(reference, adopt, force=force, attempt=attempt))
         elif resubmit:
-            _tell_job(as_json, operate.resubmit(reference, force=force, attempt=attempt))
+            job = operate.find(reference)
+            seen = _agreed_attempt(job, yes) if attempt in (None, job.attempt) else attempt
+            _tell_job(as_json, operate.resubmit(job.job_id, force=force, attempt=seen))
         else:
             _tell_job(as_json, operate.abandon(reference, credits or Decimal(0), attempt=attempt))
 
@@ -181,6 +180,18 @@ def _words_of_waiting(handed_on: int) -> str:
     jobs = "1 job that waited is" if handed_on == 1 else f"{handed_on} jobs that waited are"
     minutes = handed_on // 300
     return f"{jobs} handed on now" + (f", the last in {minutes} min" if minutes else "")
+
+
+def _agreed_attempt(job: Job, yes: bool) -> int:
+    """Return the attempt that the person has decided about, after they agreed to what it may cost."""
+    if job.status == "IN_DOUBT" and job.reservation is not None:
+        from darkroom_cli.price_words import spent
+
+        held, provider = job.reservation, job.require_provider()
+        price = spent({provider: held.credits_reserved}, held.credits_reserved * held.credit_price_usd)
+        twice = f"If {provider} accepted the first submit too, you pay twice."
+        agree(f"1 job is sent again: {job.source_key}, {price}. {twice} Send it?", yes)
+    return job.attempt
 
 
 def _tell_job(as_json: bool, job: Job, *more: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from darkroom.container import Container
     from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.operator_commands import OperatorCommands
-    from darkroom.ports import LedgerOwnership, OperatorLedger
+    from darkroom.ports import JobQueries, LedgerOwnership, OperatorLedger
 
 DEFAULT_STACK = "darkroom"
 CONNECTIONS = 32  # `darkroom plan` reads so many objects at once, and a few more
@@ -62,6 +63,11 @@ class Deployment:
         return self.container.adapters.operator_ledger
 
     @property
+    def job_queries(self) -> JobQueries:
+        """Return the part of the ledger that people read."""
+        return self.container.adapters.job_queries
+
+    @property
     def reconciliation(self) -> Reconcile:
         """Return the use case that compares the providers' accounts with the ledger."""
         return self.container.reconciliation
@@ -70,6 +76,10 @@ class Deployment:
     def ledger_ownership(self) -> LedgerOwnership:
         """Return the part of the ledger that names its owner."""
         return self.container.adapters.ledger_ownership
+
+    def clock(self) -> datetime:
+        """Return the present time, as the use cases have it."""
+        return self.container.adapters.clock()
 
     @property
     def input_bucket(self) -> str:

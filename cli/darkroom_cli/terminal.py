@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -27,6 +28,17 @@ def console() -> Console:
 def cell(text: object, style: str = "") -> Text:
     """Return the text as a cell that shows it and obeys nothing in it. None is an empty cell."""
     return Text("" if text is None else visible(text), style)
+
+
+def tail(text: object, width: int) -> str:
+    """Return the text, escaped, in at most `width` columns. If it is too long, its end is kept, because the name of a file is at
+    the end of a key."""
+    shown = visible(text)
+    if cell_len(shown) <= width:
+        return shown
+    while shown and cell_len(shown) > width - 1:
+        shown = shown[1:]
+    return f"…{shown}"
 
 
 def moment(value: datetime) -> str:

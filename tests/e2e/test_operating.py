@@ -166,7 +166,7 @@ def test_what_a_limit_refused_is_run_again_after_it_was_raised(darkroom: Darkroo
         refused = darkroom.ended(keys)
     assert {job["error_code"] for job in refused.values()} == {"BudgetExceeded"}
     assert {job["source_key"] for job in operator.seen("--status", "REJECTED")} >= set(keys)
-    assert "2 of 2 run again" in operator("rerun", "--code", "BudgetExceeded")
+    assert "2 of 2 run again" in operator("rerun", "--code", "BudgetExceeded", "--yes")
     for key in keys:
         assert darkroom.until(key, status("COMPLETED"))["run"] == 2
     assert "0 jobs" in operator("rerun", "--code", "BudgetExceeded")
@@ -218,7 +218,7 @@ def test_a_doubt_is_ended_by_the_process_that_a_person_found(darkroom: Darkroom,
     key = "held/found-again.png"
     process = running(darkroom, key)["process_id"]
     doubt(darkroom, key)
-    assert "use --adopt" in operator("resolve", key, "--resubmit", expect=2)
+    assert "use --adopt" in operator("resolve", key, "--resubmit", "--yes", expect=2)
     operator("resolve", key, "--adopt", process)
     job = darkroom.ended([key], HELD_SECONDS + 120)[key]
     assert (job["status"], job["credits"], len(darkroom.submits(key))) == ("COMPLETED", Decimal(1), 1)

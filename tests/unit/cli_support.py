@@ -52,6 +52,13 @@ class Stack:
     def operator_ledger(self) -> Any:
         return self.application.ports["operator_ledger"]
 
+    def clock(self) -> datetime:
+        return self.application.clock()
+
+    @property
+    def job_queries(self) -> Any:
+        return self.application.ports["job_queries"]
+
     @property
     def reconciliation(self) -> Reconcile:
         return self.application.reconcile
