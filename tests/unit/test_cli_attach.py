@@ -18,15 +18,15 @@ PLACE = f"s3://{INPUT}"
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    with deployed() as made:
+def stack() -> Iterator[Stack]:
+    with deployed() as made, pytest.MonkeyPatch.context() as patch:
         given = replace(made, parameters={"InputBucketName": INPUT})
-        monkeypatch.setattr(deployed_stack, "connect", lambda name: given)
-        show_event_bridge(monkeypatch)
+        patch.setattr(deployed_stack, "connect", lambda name: given)
+        show_event_bridge(patch)
         yield given
 
 
-def show_event_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
+def show_event_bridge(patch: pytest.MonkeyPatch) -> None:
     """Let moto 5.2 show what it stores: its answer leaves EventBridgeConfiguration out."""
     s3 = client("s3")
     own = s3.get_bucket_notification_configuration
@@ -37,7 +37,7 @@ def show_event_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
         is_on = stored is not None and stored.event_bridge is not None
         return {**answer, **({"EventBridgeConfiguration": {}} if is_on else {})}
 
-    monkeypatch.setattr(s3, "get_bucket_notification_configuration", whole)
+    patch.setattr(s3, "get_bucket_notification_configuration", whole)
 
 
 @pytest.fixture

@@ -49,12 +49,12 @@ def vendor() -> Iterator[TopazSimulator]:
 
 
 @pytest.fixture
-def stack(vendor: TopazSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    with deployed() as plain:
+def stack(vendor: TopazSimulator) -> Iterator[Stack]:
+    with deployed() as plain, pytest.MonkeyPatch.context() as patch:
         arn = client("secretsmanager").create_secret(Name="keys", SecretString=json.dumps(OTHERS))["ARN"]
         environment = {"API_KEYS_SECRET_ARN": arn, "TOPAZ_BASE_URL": vendor.base_url}
         made = Stack(plain.application, plain.queues, environment=environment)
-        monkeypatch.setattr(deployed_stack, "connect", lambda name: made)
+        patch.setattr(deployed_stack, "connect", lambda name: made)
         yield made
 
 
