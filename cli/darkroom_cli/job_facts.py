@@ -13,8 +13,8 @@ from darkroom_cli.job_wording import what_happens_next
 if TYPE_CHECKING:
     from darkroom_cli.deployed_stack import Deployment
 
-NOT_GIVEN = "nobody: the model's default"
-UNKNOWN = "not known"
+NOT_GIVEN = "nothing; it is the default"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from darkroom.model import Job, JobStatus
 from darkroom_cli.job_facts import JobFacts
 from darkroom_cli.job_tables import everything, status
 from darkroom_cli.job_wording import why
-from darkroom_cli.terminal import amount, cell, moment
+from darkroom_cli.terminal import amount, cell, counted, moment
 
 INDENT = 2
 
@@ -26,9 +26,9 @@ def page(facts: JobFacts, *, internals: bool) -> Iterator[RenderableType]:
     if len(facts.runs) > 1:
         yield from _section("Runs", _runs(facts))
     if facts.job.settings:
-        yield from _section("Settings, and who gave them", _settings(facts))
+        yield from _section("Settings, and what gave them", _settings(facts))
         if facts.origins_note:
-            yield Padding(cell(facts.origins_note), (0, 0, 0, INDENT))
+            yield Padding(cell(facts.origins_note), (0, 0, 0, INDENT), expand=False)
     yield from _section("Steps (UTC)", _steps(facts))
     yield from _section("What happens next", Text("\n").join(map(cell, facts.next)))
     if internals:
@@ -37,7 +37,7 @@ def page(facts: JobFacts, *, internals: bool) -> Iterator[RenderableType]:
 
 def _section(title: str, body: RenderableType) -> Iterator[RenderableType]:
     yield Text(f"\n{title}", "bold")
-    yield Padding(body, (0, 0, 0, INDENT))
+    yield Padding(body, (0, 0, 0, INDENT), expand=False)
 
 
 def _head(job: Job) -> Table:
@@ -67,11 +67,11 @@ def _result(job: Job) -> str | None:
 
 def _price(job: Job) -> str | None:
     if job.credits is not None:
-        return f"{amount(job.credits)} credits, {amount(job.cost_usd)} USD"
+        return f"{counted(job.credits)}, {amount(job.cost_usd)} USD"
     if job.reservation is None:
         return None
     credits, usd = job.reservation.credits_reserved, job.reservation.credits_reserved * job.reservation.credit_price_usd
-    return f"{amount(credits)} credits ({amount(usd)} USD) are reserved, in the month {job.reservation.budget_month}"
+    return f"{counted(credits)} ({amount(usd)} USD) reserved, in the month {job.reservation.budget_month}"
 
 
 def _runs(facts: JobFacts) -> Table:
@@ -96,7 +96,7 @@ def _settings(facts: JobFacts) -> Table:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, value in facts.job.settings.items():
-        table.add_row(cell(name), cell(value), cell(f"from {facts.origins[name]}"))
+        table.add_row(cell(name), cell(value), cell(facts.origins[name]))
     return table
 
 

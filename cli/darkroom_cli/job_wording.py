@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from darkroom.errors import CURES, ErrorCode
 from darkroom.model import Circuit, Job, JobStatus
 from darkroom.output_keys import report_key
+from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
 from darkroom_cli.terminal import moment
 
 
@@ -56,10 +57,7 @@ def what_happens_next(job: Job, circuit: Circuit | None) -> Iterator[str]:
             yield f"Darkroom asks {job.provider} about it, stores the result and settles the credits. Nobody need do anything."
             yield f"If {job.provider} has not finished it by {moment(job.deadline_at)}, it is cancelled there."
         case JobStatus.IN_DOUBT:
-            yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
-            yield f"It is there: darkroom resolve {job.job_id} --adopt PROCESS_ID"
-            yield f"It is not there: darkroom resolve {job.job_id} --resubmit"
-            yield f"End it without a result: darkroom resolve {job.job_id} --abandon"
+            yield from _of_a_job_in_doubt(job)
         case JobStatus.COMPLETED:
             yield "Nothing. The result is in place, and the credits are settled."
         case JobStatus.SKIPPED:
@@ -90,6 +88,14 @@ def _of_a_sent_job(job: Job) -> Iterator[str]:
         return
     yield f"Darkroom looks for the job in {job.provider}'s list, and binds it or sends it again. It never pays twice."
     yield f"If the list does not tell by {moment(job.deadline_at)}, the job becomes IN_DOUBT, and a person must decide."
+
+
+def _of_a_job_in_doubt(job: Job) -> Iterator[str]:
+    command = f"darkroom resolve {job.job_id[:SHORT_ID_DIGITS]}"  # a short id finds every open job
+    yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
+    yield f"If it is there: {command} --adopt PROCESS_ID"
+    yield f"If it is not there: {command} --resubmit"
+    yield f"To end it without a result: {command} --abandon"
 
 
 def _of_a_job_without_result(job: Job) -> Iterator[str]:

@@ -135,5 +135,5 @@ def _rows(jobs: Collection[Job], width: int) -> Table:
 
 def _said(job: Job) -> str:
     if job.status is JobStatus.COMPLETED:
-        return f"{terminal.amount(job.credits if job.credits is not None else Decimal(0))} credits"
+        return terminal.counted(job.credits or Decimal(0))
     return why(job)

@@ -20,9 +20,11 @@ from darkroom_cli import (
     plan,
     presets,
     reconcile,
+    report,
     rerun,
     samples,
     simulate,
+    status,
     tail,
 )
 from darkroom_cli.command_groups import group, help_if_alone, show_version
@@ -52,10 +54,12 @@ def darkroom(
 
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
 for commands in (
+    status.app,
     enhance.app,
     jobs.app,
     job.app,
     tail.app,
+    report.app,
     reconcile.app,
     actions.app,
     rerun.app,

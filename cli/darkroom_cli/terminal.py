@@ -46,6 +46,11 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def counted(credits: Decimal) -> str:
+    """Return credits for people, as `1 credit` or `2.5 credits`."""
+    return f"{amount(credits)} credit{'' if credits == 1 else 's'}"
+
+
 def amount(value: Decimal | None) -> str:
     """Return a number for people, without exponent and trailing zeros. None is empty."""
     return "" if value is None else f"{value.normalize():f}"

@@ -5,9 +5,9 @@ its limit. All ids and times are fixed, so that what a command prints can be com
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from darkroom.model import (
     DispatchRecord,
     Job,
     JobStatus,
+    Limits,
     LostAnswer,
     ProviderProcess,
     Reservation,
@@ -107,7 +108,8 @@ def story() -> list[Job]:
     wait = {"next_attempt_at": later, "due_at": later}
     claimed = JobStatus.CLAIMED
     return [
-        over(bound(reserved(job("spring/lake.jpg", JobStatus.COMPLETED, 300), label="spring", scale="2")), "1", label="spring"),
+        over(bound(reserved(replace(job("spring/lake.jpg", JobStatus.COMPLETED, 300), source_version=None), label="spring",
+             scale="2")), "1", label="spring"),
         over(bound(reserved(job("spring/forest.jpg", JobStatus.COMPLETED, 290), "2")), "2", result_notes="icc=lost",
              label="spring"),
         over(bound(reserved(job("archive/1931/a very long name of a scanned negative, plate 17.tif", JobStatus.COMPLETED, 280),
@@ -157,9 +159,15 @@ def booked(stack: Stack, unit: str, month: str, **numbers: str) -> None:
 @contextmanager
 def showcase() -> Iterator[Stack]:
     """Yield the stack. Its clock stands at NOW."""
-    with deployed() as stack:
+    limits = Limits({"topaz": Decimal(400)}, Decimal(50), {}, PRICES)
+    with deployed(limits, ALLOWED_PROVIDERS=",".join(PRICES)) as stack:
         stack.application.clock.now = NOW
         put(stack, *story())
+        stack.application.cloud.put("spring/lake.jpg", b"", tags="label=spring&scale=2")
+        lake = next(each for each in story() if each.source_key == "spring/lake.jpg")
+        result = {**items.output_row_key(OUTPUT, lake.source_key), "source_uri": items.wire(lake.source_uri)}
+        result |= {"newest_job": items.wire(lake.job_id), "newest_order": items.wire(lake.source_order)}
+        stack.application.cloud.dynamodb.put_item(TableName=TABLE, Item=result)
         again = next(each for each in story() if each.source_key == "spring/harbour.jpg")
         first = over(replace(again, run=1), "1", error_code="ResultLost", error="topaz no longer had the result")
         put(stack, replace(again, run=2))
@@ -180,4 +188,30 @@ def showcase() -> Iterator[Stack]:
         sqs, dead_letters, _ = stack.queues
         for number in range(3):
             sqs.send_message(QueueUrl=dead_letters, MessageBody=f'{{"dead": {number}}}')
+        stack.application.ports["api_keys"] = Keys({"topaz": "a", "oxen": "b", "uwear": "c"})
+        ring(stack, "IntakeDlqAlarm", "TopazCircuitAlarm")
         yield stack
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The API keys in the stack's secret."""
+
+    keys: Mapping[str, str] = field(repr=False)
+
+    def get(self, provider: str) -> str:
+        return self.keys.get(provider, "")
+
+
+def ring(stack: Stack, *ringing: str) -> None:
+    """Make the stack's alarms, of which some ring. Another stack has an alarm that rings too."""
+    cloudwatch = stack.client("cloudwatch")
+    for name in (*ringing, "SweepSilentAlarm", "other"):
+        full = f"darkroom-{name}-1A2B3C4D" if name != "other" else "darkroom-test-IntakeDlqAlarm-1A2B3C4D"
+        cloudwatch.put_metric_alarm(
+            AlarmName=full, MetricName="m", Namespace="n", Period=60, EvaluationPeriods=1, Threshold=1, Statistic="Sum",
+            ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+        cloudwatch.set_alarm_state(
+            AlarmName=full, StateValue="OK" if name == "SweepSilentAlarm" else "ALARM", StateReason="test"
+        )

@@ -9,16 +9,14 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import client
-from tests.unit import cli_support
-from tests.unit.cli_support import deployed, run
+from tests.unit.cli_support import Stack, deployed, run
 
-from darkroom.container import Container
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable
 from darkroom_cli import deployed_stack
 from darkroom_local.simulators.topaz import TopazSimulator
@@ -27,19 +25,9 @@ RIGHT, WRONG = "right-key-0123456789", "wrong-key-0123456789"
 OTHERS = {"topaz": "", "oxen": "oxen-key"}
 
 
-@dataclass(frozen=True)
-class Stack(cli_support.Stack):
-    """A stack with a secret, whose vendor is a simulator."""
-
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def container(self) -> Container:
-        return self.application.make_container(**self.environment)
-
-    @property
-    def keys(self) -> Any:
-        return json.loads(client("secretsmanager").get_secret_value(SecretId="keys")["SecretString"])
+def stored() -> Any:
+    """Return what the secret holds."""
+    return json.loads(client("secretsmanager").get_secret_value(SecretId="keys")["SecretString"])
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +38,8 @@ def vendor() -> Iterator[TopazSimulator]:
 
 @pytest.fixture
 def stack(vendor: TopazSimulator) -> Iterator[Stack]:
-    with deployed() as plain, pytest.MonkeyPatch.context() as patch:
-        arn = client("secretsmanager").create_secret(Name="keys", SecretString=json.dumps(OTHERS))["ARN"]
-        environment = {"API_KEYS_SECRET_ARN": arn, "TOPAZ_BASE_URL": vendor.base_url}
-        made = Stack(plain.application, plain.queues, environment=environment)
-        patch.setattr(deployed_stack, "connect", lambda name: made)
+    with deployed(API_KEYS_SECRET_ARN="keys", TOPAZ_BASE_URL=vendor.base_url) as made:
+        client("secretsmanager").create_secret(Name="keys", SecretString=json.dumps(OTHERS))
         yield made
 
 
@@ -70,7 +55,7 @@ def test_a_key_that_the_vendor_accepts_is_stored_beside_the_others(
     done = run("keys", "set", "topaz", typed=f"{RIGHT}\n")
     assert done.exit_code == 0, done.output
     assert "the vendor accepts the key" in done.stdout
-    assert stack.keys == {**OTHERS, "topaz": RIGHT}
+    assert stored() == {**OTHERS, "topaz": RIGHT}
     assert RIGHT not in done.output + caplog.text
     assert "stored already" in run("keys", "set", "topaz", typed=f"{RIGHT}\n").stdout
 
@@ -82,16 +67,19 @@ def test_no_other_key_is_stored(stack: Stack, typed: str, options: list[str]) ->
     assert done.exit_code == 2
     assert done.stderr
     assert not typed.strip() or typed.strip() not in done.output
-    assert stack.keys == OTHERS
+    assert stored() == OTHERS
 
 
-def test_while_the_vendor_does_not_answer_a_key_is_stored_only_unchecked(stack: Stack) -> None:
-    stack.environment["TOPAZ_BASE_URL"] = "http://127.0.0.1:9"
+def test_while_the_vendor_does_not_answer_a_key_is_stored_only_unchecked(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = replace(stack, environment={**stack.environment, "TOPAZ_BASE_URL": "http://127.0.0.1:9"})
+    monkeypatch.setattr(deployed_stack, "connect", lambda name: silent)
     refused = run("keys", "set", "topaz", typed=f"{WRONG}\n")
-    assert (refused.exit_code, stack.keys) == (1, OTHERS)
+    assert (refused.exit_code, stored()) == (1, OTHERS)
     assert "--unchecked" in refused.stderr
     assert run("keys", "set", "topaz", "--unchecked", typed=f"{WRONG}\n").exit_code == 0
-    assert stack.keys["topaz"] == WRONG
+    assert stored()["topaz"] == WRONG
 
 
 def test_a_secret_that_is_no_object_is_left_as_it_is(stack: Stack) -> None:
