@@ -12,12 +12,12 @@ import typer
 
 from darkroom.errors import SourceGone
 from darkroom.model import JobStatus, Upload
-from darkroom_cli import bars, batch_report, exit_codes, price_words, sending
+from darkroom_cli import bars, batch_report, exit_codes, following, live_batch, price_words, sending
 from darkroom_cli.batch import Fate, Picture, Screening
 from darkroom_cli.confirmation import agree
 from darkroom_cli.earlier_uploads import MARK
 from darkroom_cli.error_handling import say, visible
-from darkroom_cli.following import follow, has_ended
+from darkroom_cli.following import has_ended
 from darkroom_cli.machine_output import print_json_lines
 from darkroom_cli.result_folder import NotSaved, ResultFolder
 
@@ -121,19 +121,32 @@ class BatchRun:
         )
 
     def _follow(self) -> None:
-        ids = {picture.job_id: picture.file.key for picture in self.pictures if picture.job_id}
-        for jobs in follow(self.deployed.operator_ledger, list(ids)):
-            for job_id, job in jobs.items():
-                picture = self._pictures[ids[job_id]]
-                if picture.job != job or (has_ended(job) and not has_ended(picture.job)):
-                    self._keep([replace(picture, job=job)])
-            self._save_and_show(ids.values())
+        """Show the jobs and save results until all jobs have ended. Raises KeyboardInterrupt."""
+        keys = {picture.job_id: picture.file.key for picture in self.pictures if picture.job_id}
+        reader = following.reader_of(self.deployed.operator_ledger, self.deployed.input_bucket, keys)
 
-    def _save_and_show(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            picture = self._pictures[key]
-            if self.folder and _is_completed(picture.job) and not picture.result and not picture.message:
-                self._keep([self._saved(picture, self.folder)])
+        def between_looks(seconds: float) -> None:
+            self._take(reader.jobs)
+            following.pause(seconds)
+
+        if keys and not self.as_json:
+            live_batch.watch(reader, self.deployed.clock, until_ended=True, sleep=between_looks)
+        while keys and self.as_json:
+            reader.look(self.deployed.clock())
+            if all(map(has_ended, reader.jobs.values())):
+                break
+            between_looks(live_batch.LOOK_SECONDS)
+        self._take(reader.jobs)
+
+    def _take(self, jobs: Mapping[str, Job]) -> None:
+        """Keep the jobs as they are now, and save the results that are there."""
+        for picture in self.pictures:
+            job = jobs.get(picture.job_id or "")
+            if job is not None and following.exists(job):
+                picture = replace(picture, job=job)
+                self._keep([picture])
+                if self.folder and _is_completed(job) and not picture.result and not picture.message:
+                    self._keep([self._saved(picture, self.folder)])
 
     def _saved(self, picture: Picture, folder: ResultFolder) -> Picture:
         if picture.job is None:
