@@ -39,8 +39,7 @@ def tail(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
         completions = Completions(deployed.operator_ledger, deployed.container.adapters.job_queries)
         clock = deployed.container.adapters.clock
         completions.look(clock())
-        if not as_json:
-            typer.echo(f"waiting for jobs of the stack {stack} to end; Ctrl-C ends this, and no job", err=True)
+        typer.echo(f"waiting for jobs of the stack {stack} to end; Ctrl-C ends this, and no job", err=True)
         while True:
             pause(LOOK_SECONDS)
             for job in completions.look(clock()):
