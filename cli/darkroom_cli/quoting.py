@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import deployed_stack
+from darkroom_cli import completion, deployed_stack
 from darkroom_cli.deployed_stack import Deployment
 from darkroom_cli.following import jobs_by_id
 
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 S3 = "s3://"
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting that is stronger than all others; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting that is stronger than all others; may be repeated.",
+        autocompletion=completion.settings,
+    ),
 ]
 
 
