@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import deployed_stack, exit_codes
+from darkroom_cli import completion, deployed_stack, exit_codes
 from darkroom_cli.command_groups import group, help_if_alone
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Deployment, Stack
 from darkroom_cli.error_handling import reported, say
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 app = group("Store and check the providers' API keys.")
 
-ProviderName = Annotated[str, typer.Argument(metavar="PROVIDER", help="The name of a provider, for example topaz.")]
+ProviderName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROVIDER", help="The name of a provider, for example topaz.", autocompletion=completion.providers
+    ),
+]
 
 
 @app.callback()

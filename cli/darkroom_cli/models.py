@@ -55,7 +55,7 @@ Words = Annotated[
     typer.Argument(
         metavar="MODEL",
         autocompletion=completion.models,
-        help="Show all facts about this model. Upper or lower case, spaces, - and _ do not matter.",,
+        help="Show all facts about this model. Upper or lower case, spaces, - and _ do not matter.",
     ),
 ]
 Check = Annotated[
