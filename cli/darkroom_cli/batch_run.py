@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from darkroom_cli.picked_files import Picked
 
 UNASKED = 20  # the command asks before it pays for more pictures than this
-AGAIN = "the same command follows it again, sends what is left, and pays for nothing twice"
+AGAIN = "The same command again follows them, sends what was not sent, and pays for nothing twice."
 
 
 @dataclass
@@ -88,10 +88,16 @@ class BatchRun:
             self._say(line)
         if not to_send:
             return
+        others = sum(picture.earlier is not None and picture.earlier.source is not None for picture in to_send)
+        if others:
+            self._say(
+                f"{others} were sent before with other settings, or are sent again on purpose; they are paid again"
+            )
         price = price_words.price_of([picture.forecast for picture in to_send if picture.forecast])
-        self._say(f"to send: {price}")
-        if len(to_send) > UNASKED:
+        if len(to_send) > UNASKED and not yes:
             agree(f"Send {price}?", yes, "nothing was sent")
+        else:
+            self._say(f"to send: {price}")
 
     def _send(self) -> None:
         parcels = [self._parcel(picture) for picture in self._of(Fate.TO_SEND)]
@@ -157,10 +163,12 @@ class BatchRun:
             return replace(picture, message=f"the result is paid, but not saved: {problem}")
 
     def _say_how_to_come_back(self) -> None:
-        sent = [picture for picture in self.pictures if picture.job_id]
-        over = sum(has_ended(picture.job) for picture in sent)
-        gone = f"{len(sent) - over} of {len(self.pictures)} go on without this command"
-        typer.echo(visible(f"\ninterrupted: {over} over, {gone}; {AGAIN}"), err=True)
+        followed = [picture for picture in self.pictures if picture.job_id]
+        over = sum(has_ended(picture.job) for picture in followed)
+        left = len(self._of(Fate.NOT_SENT))
+        unsent = f", {left} were not sent" if left else ""
+        told = f"interrupted: {over} are over, {len(followed) - over} go on without this command{unsent}. {AGAIN}"
+        typer.echo(visible(told), err=True)
 
     def _close(self) -> int:
         """Tell what was reached, and return the exit code."""

@@ -16,10 +16,11 @@ from darkroom_cli.quoting import SetOption
 
 if TYPE_CHECKING:
     from darkroom.setting_layers import Layer
+    from darkroom_cli.result_folder import ResultFolder
 
 app = typer.Typer()
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures, or folders of pictures.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="Pictures, or folders of pictures.")]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -60,7 +61,6 @@ def enhance(
         from darkroom_cli import picked_files, quoting
         from darkroom_cli.batch import Screening
         from darkroom_cli.batch_run import BatchRun
-        from darkroom_cli.result_folder import ResultFolder
 
         above = quoting.parse_settings(settings or [])
         deployed = deployed_stack.connect(stack)
@@ -70,12 +70,23 @@ def enhance(
         except picked_files.UnusableFiles as unusable:
             raise typer.BadParameter(str(unusable), param_hint="FILES") from None
         _check(deployed, above)
-        folder = None
-        if out:
-            folder = ResultFolder(deployed.client("s3"), configuration.output_bucket, out, configuration.prefix)
+        folder = _result_folder(deployed, out) if out else None
         screen = Screening(deployed, above, folder, again, replace)
         run = BatchRun(deployed, _carriers(deployed, above), folder, bool(watch or out), as_json)
         raise typer.Exit(run(picked, screen, yes))
+
+
+def _result_folder(deployed: Deployment, out: Path) -> ResultFolder:
+    """Return the folder for the results. Raises BadParameter if nothing could be written there."""
+    from darkroom_cli.result_folder import NotSaved, ResultFolder
+
+    configuration = deployed.container.configuration
+    folder = ResultFolder(deployed.client("s3"), configuration.output_bucket, out, configuration.prefix)
+    try:
+        folder.prepare()
+    except NotSaved as unwritable:
+        raise typer.BadParameter(str(unwritable), param_hint="--out") from None
+    return folder
 
 
 def _folder(to: str) -> str:

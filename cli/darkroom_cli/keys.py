@@ -6,6 +6,7 @@ import getpass
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,7 +43,7 @@ class Verdict:
     provider: str
     word: str  # `accepted`, `no credits`, `refused`, `missing` or `not asked`
     why: str = ""
-    available: str = ""  # the credits that are left, if the vendor tells
+    available: Decimal | None = None  # the credits that are left, if the vendor tells
 
     @property
     def is_usable(self) -> bool:
@@ -79,7 +80,7 @@ def set_key(
             "provider": provider,
             "stored": is_new,
             "verdict": verdict.word,
-            "available": verdict.available or None,
+            "available": verdict.available,
         }
         tell(as_json, facts, f"{provider}: {_words(verdict)}; {stored}", *_advice(deployed, provider))
 
@@ -100,7 +101,7 @@ def check(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
                 say(f"{verdict.provider}: {_words(verdict)}")
         if as_json:
             print_json_lines(
-                {"provider": v.provider, "verdict": v.word, "why": v.why or None, "available": v.available or None}
+                {"provider": v.provider, "verdict": v.word, "why": v.why or None, "available": v.available}
                 for v in found
             )
         if not all(verdict.is_usable for verdict in found):
@@ -153,19 +154,20 @@ def _asked(provider: str, adapter: Provider) -> Verdict:
     return Verdict(provider, "accepted", available=_available(adapter))
 
 
-def _available(adapter: Provider) -> str:
-    """Return the credits that are left, or an empty text if the vendor does not tell: a key may lack the right to read them."""
+def _available(adapter: Provider) -> Decimal | None:
+    """Return the credits that are left, or None if the vendor does not tell: a key may lack the right to read them."""
     from darkroom.errors import DarkroomError
-    from darkroom_cli.terminal import amount
 
     try:
         balance = adapter.balance()
     except DarkroomError:
-        return ""
-    return amount(balance.available) if balance else ""
+        return None
+    return balance.available if balance else None
 
 
 def _words(verdict: Verdict) -> str:
+    from darkroom_cli.terminal import amount
+
     sentences = {
         "accepted": "the vendor accepts the key",
         "no credits": f"the vendor knows the key, but the account has no credits ({verdict.why})",
@@ -173,7 +175,8 @@ def _words(verdict: Verdict) -> str:
         "missing": f"no key is stored: `darkroom keys set {verdict.provider}`",
         "not asked": f"the vendor could not be asked ({verdict.why})",
     }
-    return sentences[verdict.word] + (f", {verdict.available} credits are left" if verdict.available else "")
+    left = f", {amount(verdict.available)} credits are left" if verdict.available is not None else ""
+    return sentences[verdict.word] + left
 
 
 def _refuse(verdict: Verdict) -> None:

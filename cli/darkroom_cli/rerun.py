@@ -70,7 +70,7 @@ def _agreed(deployed: Deployment, reference: str, completed: bool, yes: bool) ->
     if completed and job.is_terminal:
         from darkroom_cli import rerun_price
 
-        agree(f"Run {job.source_key} ({job.status}) again? {rerun_price.of(deployed, [job]).words}", yes)
+        agree(f"{job.source_key} is {job.status}; {rerun_price.of(deployed, [job]).words}. Run it again?", yes)
     return job.job_id
 
 

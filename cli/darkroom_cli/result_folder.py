@@ -36,6 +36,15 @@ class ResultFolder:
     prefix: str = ""
     _replaceable: set[Path] = field(default_factory=set)  # earlier results, which a newer one may replace
 
+    def prepare(self) -> None:
+        """Make the folder, so that it is known to be writable before anything is paid. Raises NotSaved."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise NotSaved(f"{str(self.out)!r} cannot be made: {problem.strerror}") from None
+        if not os.access(self.out, os.W_OK | os.X_OK):
+            raise NotSaved(f"you may not write to {str(self.out)!r}")
+
     def check(self, output_key: str) -> None:
         """Raise NotSaved if the result could not be saved, so that nothing is paid for it. Call this before the upload."""
         name = output_key.removeprefix(self.prefix)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.application import ApplicationUnderTest, picture
-from tests.fakes.aws_account import INPUT
+from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.unit.cli_support import Stack, deployed, run
 
 from darkroom.model import JobStatus, Upload
@@ -161,7 +161,7 @@ def test_ctrl_c_leaves_the_jobs_running_and_says_how_to_come_back(
     monkeypatch.setattr(following, "pause", interrupt)
     done = run("enhance", str(photos), "--watch")
     assert done.exit_code == 130
-    assert "3 of 3 go on without this command; the same command follows it again" in done.stderr
+    assert "0 are over, 3 go on without this command. The same command again follows them" in done.stderr
     monkeypatch.setattr(following, "pause", work)
     again = enhanced(photos, "--watch")
     assert {one["status"] for one in again} == {JobStatus.COMPLETED}
@@ -206,3 +206,39 @@ def test_files_that_cannot_be_sent_end_the_command(
     done = run("enhance", *(str(tmp_path / file) for file in files))
     assert done.exit_code == 2
     assert application.cloud.keys(INPUT) == set()
+
+
+def test_a_folder_for_results_that_cannot_be_made_ends_the_command(
+    application: ApplicationUnderTest, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("enhance", str(photos), "--out", str(tmp_path / "file" / "out"))
+    assert done.exit_code == 2
+    assert "cannot be made" in done.stderr
+    assert application.cloud.keys(INPUT) == set()
+
+
+def test_a_result_that_another_upload_replaced_is_not_saved_as_its_own(
+    application: ApplicationUnderTest, photos: Path, works: Callable[[], None], tmp_path: Path
+) -> None:
+    enhanced(photos / "0.jpg", "--watch")
+    application.complete(application.cloud.put("0.jpg", picture(90, 90), Metadata={}))
+    enhanced(photos / "0.jpg", "--to", "x", "--watch")
+    application.cloud.s3.copy_object(
+        Bucket=OUTPUT, Key="x/0.jpg", CopySource=f"{OUTPUT}/0.jpg", MetadataDirective="COPY"
+    )
+    (one,) = enhanced(photos / "0.jpg", "--to", "x", "--out", tmp_path / "out", code=1)
+    assert "holds the result of another upload" in one["message"]
+
+
+def test_a_job_that_ended_without_a_result_is_told_and_not_sent_again(
+    application: ApplicationUnderTest, photos: Path
+) -> None:
+    enhanced(photos / "0.jpg")
+    upload = Upload(INPUT, "0.jpg", application.cloud.s3.head_object(Bucket=INPUT, Key="0.jpg")["VersionId"])
+    application.deliver(upload)
+    application.operate.cancel(application.job().job_id)
+    done = run("enhance", str(photos / "0.jpg"), "--watch")
+    assert done.exit_code == 1
+    assert "`darkroom rerun 0.jpg` runs it again" in done.stdout
+    assert versions(application) == 1
