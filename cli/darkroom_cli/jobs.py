@@ -116,8 +116,7 @@ def _list(deployed: Deployment, asked: Selection, limit: int | None, as_json: bo
 
     now = deployed.clock()
     most = limit if limit or as_json or as_csv else LISTED
-    found = job_selection.select(deployed, asked, now, most and most + 1)  # one more shows that there are more
-    is_cut, found = most is not None and len(found) > most, found[-most:] if most else found
+    found, is_cut = job_selection.select(deployed, asked, now, most)
     if as_json:
         print_json_lines(map(job_tables.public, found))
     elif as_csv:
@@ -129,7 +128,7 @@ def _list(deployed: Deployment, asked: Selection, limit: int | None, as_json: bo
             f"looked at uploads since {asked.first(now):%Y-%m-%d %H:%M} UTC; --since goes further back", err=True
         )
     if is_cut:
-        typer.echo(f"these are the newest {len(found):,}; there are more: give --limit", err=True)
+        typer.echo(f"{len(found):,} are listed, and there are more; --limit lists more", err=True)
 
 
 def _print(found: list[Job], asked: Selection, now: datetime) -> None:
