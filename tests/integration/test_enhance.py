@@ -13,7 +13,7 @@ from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.unit.cli_support import Stack, deployed, run
 
 from darkroom.model import JobStatus, Upload
-from darkroom_cli import following
+from darkroom_cli import following, sending
 
 
 @pytest.fixture
@@ -168,11 +168,24 @@ def test_ctrl_c_leaves_the_jobs_running_and_says_how_to_come_back(
     assert len(application.provider.processes) == 3
 
 
+def test_ctrl_c_during_an_upload_leaves_nothing_of_it_behind(
+    application: ApplicationUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large.jpg").write_bytes(picture() + bytes(20_000_000))  # as phones append videos; it goes in parts
+
+    def interrupted(future: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sending, "_problem", interrupted)
+    done = run("enhance", str(tmp_path / "large.jpg"))
+    assert done.exit_code == 130
+    assert "1 were not sent" in done.stderr
+    assert application.cloud.s3.list_multipart_uploads(Bucket=INPUT).get("Uploads", []) == []
+
+
 def test_two_commands_at_once_upload_a_file_once(
     application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from darkroom_cli import sending
-
     real = sending.send
 
     def late(s3: Any, bucket: str, parcels: Any, moved: Any) -> Any:
