@@ -177,11 +177,13 @@ def redrive(as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
 
 
 def _words_of_waiting(handed_on: int) -> str:
+    from darkroom.pipeline.operator_commands import HANDED_ON_A_SECOND
+
     if not handed_on:
         return "no job waited for it"
     jobs = "1 job that waited is" if handed_on == 1 else f"{handed_on} jobs that waited are"
-    minutes = handed_on // 300
-    return f"{jobs} handed on now" + (f", the last in {minutes} min" if minutes else "")
+    seconds = handed_on // HANDED_ON_A_SECOND
+    return f"{jobs} handed on now" + (f", the last in {seconds} s" if seconds else "")
 
 
 def _agreed_attempt(job: Job, yes: bool) -> int:

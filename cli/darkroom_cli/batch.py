@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from darkroom_cli.deployed_stack import Deployment
     from darkroom_cli.picked_files import PickedFile
 
+FOUND_FOR = timedelta(days=30)  # lost_uploads.MAX_AGE: no job is made of an older upload
 READERS = 16  # files that are read and looked for at once: each waits for the disk, and then for the network
 
 
@@ -83,8 +85,8 @@ class Screening:
         looked = self._looked_for(files)
         known = [picture.job_id for picture in looked if picture.fate is Fate.KNOWN and picture.job_id]
         jobs = jobs_by_id(self.deployed.operator_ledger, known)
-        looked = [replace(one, job=jobs.get(one.job_id or "")) for one in looked]
-        return self._checked(looked)
+        now = self.deployed.clock()
+        return self._checked([_with_job(one, jobs.get(one.job_id or ""), now) for one in looked])
 
     def _looked_for(self, files: Sequence[PickedFile]) -> list[Picture]:
         bucket, name = self.deployed.container.adapters.sources, self.deployed.input_bucket
@@ -142,6 +144,17 @@ class Screening:
         except NotSaved as problem:
             return picture.refused(str(problem))
         return picture
+
+
+def _with_job(picture: Picture, job: Job | None, now: datetime) -> Picture:
+    """Return the picture with its job. The sweep finds an upload whose event was lost for 30 days; an older one without a job has
+    had one, whose row has expired."""
+    source = picture.earlier.source if picture.earlier else None
+    if picture.fate is Fate.KNOWN and job is None and source and now - source.last_modified > FOUND_FOR:
+        return picture.refused(
+            "it was sent before, and the ledger no longer has its job: --again sends and pays it again"
+        )
+    return replace(picture, job=job)
 
 
 def settings_of(above: Sequence[Layer]) -> dict[str, str]:

@@ -63,6 +63,10 @@ class BatchRun:
         """The pictures as they are now."""
         return list(self._pictures.values())
 
+    @property
+    def _followed(self) -> list[Picture]:
+        return [picture for picture in self._of(Fate.SENT, Fate.KNOWN) if picture.job_id]
+
     def _keep(self, pictures: Iterable[Picture]) -> None:
         self._pictures |= {picture.file.key: picture for picture in pictures}
 
@@ -75,7 +79,7 @@ class BatchRun:
 
     def _say_what_is_left_out(self, picked: Picked) -> None:
         if picked.left_out:
-            self._say(f"left out: {picked.left_out} files that are no pictures by their names")
+            self._say(f"left out: {picked.left_out} files that are no pictures for this stack, by their names")
         for path in picked.folder_files:
             self._say(f"not uploaded: {path}; what counts is the darkroom.toml in the input bucket")
 
@@ -128,7 +132,7 @@ class BatchRun:
 
     def _follow(self) -> None:
         """Show the jobs and save results until all jobs have ended. Raises KeyboardInterrupt."""
-        keys = {picture.job_id: picture.file.key for picture in self.pictures if picture.job_id}
+        keys = {picture.job_id: picture.file.key for picture in self._followed if picture.job_id}
         reader = following.reader_of(self.deployed.operator_ledger, self.deployed.input_bucket, keys)
 
         def between_looks(seconds: float) -> None:
@@ -163,7 +167,7 @@ class BatchRun:
             return replace(picture, message=f"the result is paid, but not saved: {problem}")
 
     def _say_how_to_come_back(self) -> None:
-        followed = [picture for picture in self.pictures if picture.job_id]
+        followed = self._followed
         over = sum(has_ended(picture.job) for picture in followed)
         left = len(self._of(Fate.NOT_SENT))
         unsent = f", {left} were not sent" if left else ""

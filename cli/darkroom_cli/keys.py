@@ -109,6 +109,7 @@ def check(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
 
 
 def _verdicts(deployed: Deployment, providers: Collection[str]) -> Iterator[Verdict]:
+    deployed.container.adapters.api_keys.refresh()  # raises OperatorFault if the secret may not be read
     for name in sorted(providers):
         yield _asked(name, deployed.container.adapters.providers[name])
 

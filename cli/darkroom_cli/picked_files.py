@@ -32,7 +32,7 @@ class Picked:
     """The files, sorted by key, and what a folder has beside them."""
 
     files: Sequence[PickedFile]
-    left_out: int = 0  # files of folders whose names are no pictures'
+    left_out: int = 0  # files of folders whose names are no pictures', or end in none of the stack's InputSuffixes
     folder_files: Sequence[Path] = ()  # `darkroom.toml` files, which are not uploaded
 
 
@@ -45,7 +45,7 @@ def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = ()) -
     for path, name, is_named in _all(paths):
         if folder_files.is_folder_file(name):
             settings.append(path)
-        elif not is_named and path.suffix.lower() not in PICTURES:
+        elif not is_named and not (path.suffix.lower() in PICTURES and name.endswith(tuple(suffixes) or "")):
             left_out += 1
         else:
             _add(found, below + name, path, suffixes)

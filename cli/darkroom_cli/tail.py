@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -34,6 +35,7 @@ def tail(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
     """
     with reported():
         deployed = deployed_stack.connect(stack)
+        from darkroom.errors import LedgerBusy
         from darkroom_cli.completions import Completions
 
         completions = Completions(deployed.operator_ledger, deployed.container.adapters.job_queries)
@@ -42,8 +44,9 @@ def tail(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
         typer.echo(f"waiting for jobs of the stack {stack} to end; Ctrl-C ends this, and no job", err=True)
         while True:
             pause(LOOK_SECONDS)
-            for job in completions.look(clock()):
-                _show(job, as_json)
+            with suppress(LedgerBusy):  # the next look sees what this one missed
+                for job in completions.look(clock()):
+                    _show(job, as_json)
 
 
 def _show(job: Job, as_json: bool) -> None:

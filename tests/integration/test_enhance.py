@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.unit.cli_support import Stack, deployed, run
 
 from darkroom.model import JobStatus, Upload
-from darkroom_cli import following, sending
+from darkroom.setting_layers import metadata_layer, resolve
+from darkroom_cli import deployed_stack, following, sending
+from darkroom_cli.earlier_uploads import MARK
 
 
 @pytest.fixture
@@ -255,3 +258,31 @@ def test_a_job_that_ended_without_a_result_is_told_and_not_sent_again(
     assert done.exit_code == 1
     assert "`darkroom rerun 0.jpg` runs it again" in done.stdout
     assert versions(application) == 1
+
+
+def test_an_upload_whose_job_has_expired_is_not_waited_for(
+    application: ApplicationUnderTest, photos: Path, stack: Stack
+) -> None:
+    enhanced(photos / "0.jpg")
+    application.clock.advance(31 * 24 * 3600)
+    (one,) = enhanced(photos / "0.jpg", "--watch", code=1)
+    assert "--again" in one["message"]
+
+
+def test_files_that_the_stack_does_not_take_stay_out_of_a_folder(
+    stack: Stack, application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = replace(stack, environment={"INPUT_PREFIX": "in/", "INPUT_SUFFIXES": ".jpg"})
+    monkeypatch.setattr(deployed_stack, "connect", lambda name: limited)
+    (photos / "3.JPG").write_bytes(picture())
+    done = run("enhance", str(photos))
+    assert "left out: 1 files" in done.stdout
+    assert application.cloud.keys(INPUT) == {"in/0.jpg", "in/1.jpg", "in/2.jpg"}
+    assert run("enhance", str(photos / "3.JPG")).exit_code == 2
+
+
+@pytest.mark.parametrize("prefix", ["", "darkroom:", "darkroom-source:", "dark"])
+def test_the_mark_of_an_upload_is_never_taken_for_a_setting(prefix: str) -> None:
+    layer = metadata_layer({MARK: "0" * 57, "darkroom-model": "CGI"}, prefix)
+    settings = resolve([layer], default_provider="topaz", allowed_providers=["topaz"])
+    assert settings.values.keys() <= {"provider", "model"}
