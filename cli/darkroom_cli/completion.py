@@ -34,8 +34,7 @@ def models(context: typer.Context, incomplete: str) -> Offers:
     named = context.params.get("provider")
     chosen = [named] if named in catalog.providers() else catalog.providers()
     found = ((model, f"a model of {provider}") for provider in chosen for model in catalog.load(provider).models)
-    wanted = catalog.normalize_name(incomplete)
-    return [offer for offer in found if catalog.normalize_name(offer[0]).startswith(wanted)]
+    return [offer for offer in found if offer[0].startswith(incomplete)]
 
 
 def settings(incomplete: str) -> Offers:

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from darkroom_cli.job_selection import Selection
 
 LISTED = 100  # how many jobs a table shows if nothing else is asked for
-INDEX_LAG = timedelta(
-    seconds=60
-)  # an index lists a new job within seconds; each look at a batch begins so much earlier
+# An index lists a new job within seconds. Each look at a batch begins so much before the last one.
+INDEX_LAG = timedelta(seconds=15)
 MOST_OPEN = 500  # open jobs that one look at a batch reads from their index
 app = typer.Typer()
 
