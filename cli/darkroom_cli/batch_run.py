@@ -8,15 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import typer
-
 from darkroom.errors import SourceGone
 from darkroom.model import JobStatus, Upload
 from darkroom_cli import bars, batch_report, exit_codes, following, live_batch, price_words, sending
 from darkroom_cli.batch import Fate, Picture, Screening
 from darkroom_cli.confirmation import agree
 from darkroom_cli.earlier_uploads import MARK
-from darkroom_cli.error_handling import say, visible
+from darkroom_cli.error_handling import say
 from darkroom_cli.following import has_ended
 from darkroom_cli.machine_output import print_json_lines
 from darkroom_cli.result_folder import NotSaved, ResultFolder
@@ -172,7 +170,7 @@ class BatchRun:
         left = len(self._of(Fate.NOT_SENT))
         unsent = f", {left} were not sent" if left else ""
         told = f"interrupted: {over} are over, {len(followed) - over} go on without this command{unsent}. {AGAIN}"
-        typer.echo(visible(told), err=True)
+        say(told, err=True)
 
     def _close(self) -> int:
         """Tell what was reached, and return the exit code."""

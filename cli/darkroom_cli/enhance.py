@@ -58,6 +58,7 @@ def enhance(
     settings, is not sent and paid again: its job is followed. So the same command may be given again after Ctrl-C.
     """
     with reported():
+        from darkroom.errors import Inapplicable
         from darkroom_cli import picked_files, quoting
         from darkroom_cli.batch import Screening
         from darkroom_cli.batch_run import BatchRun
@@ -68,7 +69,7 @@ def enhance(
         try:
             picked = picked_files.pick(files, configuration.prefix + _folder(to), configuration.suffixes)
         except picked_files.UnusableFiles as unusable:
-            raise typer.BadParameter(str(unusable), param_hint="FILES") from None
+            raise Inapplicable(str(unusable)) from None
         _check(deployed, above)
         folder = _result_folder(deployed, out) if out else None
         screen = Screening(deployed, above, folder, again, replace)
@@ -77,7 +78,8 @@ def enhance(
 
 
 def _result_folder(deployed: Deployment, out: Path) -> ResultFolder:
-    """Return the folder for the results. Raises BadParameter if nothing could be written there."""
+    """Return the folder for the results. Raises Inapplicable if nothing could be written there."""
+    from darkroom.errors import Inapplicable
     from darkroom_cli.result_folder import NotSaved, ResultFolder
 
     configuration = deployed.container.configuration
@@ -85,7 +87,7 @@ def _result_folder(deployed: Deployment, out: Path) -> ResultFolder:
     try:
         folder.prepare()
     except NotSaved as unwritable:
-        raise typer.BadParameter(str(unwritable), param_hint="--out") from None
+        raise Inapplicable(f"--out: {unwritable}") from None
     return folder
 
 
@@ -95,8 +97,8 @@ def _folder(to: str) -> str:
 
 
 def _check(deployed: Deployment, above: list[Layer]) -> None:
-    """Raise BadParameter if no picture could have the settings, or no upload could carry them."""
-    from darkroom.errors import InvalidSetting
+    """Raise Inapplicable if no picture could have the settings, or no upload could carry them."""
+    from darkroom.errors import Inapplicable, InvalidSetting
     from darkroom_cli import batch, sending
     from darkroom_local.folder_uploads import UnusableSetting
 
@@ -105,7 +107,7 @@ def _check(deployed: Deployment, above: list[Layer]) -> None:
         if not sending.fits(_carriers(deployed, above)[1]):
             raise UnusableSetting("the settings are too long together for an object's metadata")
     except (InvalidSetting, UnusableSetting) as wrong:
-        raise typer.BadParameter(str(wrong), param_hint="--set") from None
+        raise Inapplicable(f"--set: {wrong}") from None
 
 
 def _carriers(deployed: Deployment, above: list[Layer]) -> tuple[dict[str, str], dict[str, str]]:

@@ -182,7 +182,7 @@ def _words(verdict: Verdict) -> str:
 
 def _refuse(verdict: Verdict) -> None:
     later = "; try again, or store the key with --unchecked" if verdict.word == "not asked" else ""
-    typer.echo(f"{verdict.provider}: {_words(verdict)}, so nothing was stored{later}", err=True)
+    say(f"{verdict.provider}: {_words(verdict)}, so nothing was stored{later}", err=True)
     raise typer.Exit(exit_codes.REPEAT if later else exit_codes.NOT_POSSIBLE)
 
 

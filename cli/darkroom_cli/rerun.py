@@ -107,7 +107,7 @@ def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool, as_json: b
                 deployed.operate.rerun(job.job_id)
                 sent += 1
             except (Inapplicable, LostClaim) as moved:
-                typer.echo(f"{job.job_id}: {moved}", err=True)
+                say(f"{job.job_id}: {moved}", err=True)
     finally:
         if jobs or as_json:
             tell(as_json, {"found": len(jobs), "run_again": sent}, f"{sent} of {len(jobs)} run again")

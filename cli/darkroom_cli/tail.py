@@ -41,7 +41,7 @@ def tail(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
         completions = Completions(deployed.operator_ledger, deployed.container.adapters.job_queries)
         clock = deployed.container.adapters.clock
         completions.look(clock())
-        typer.echo(f"waiting for jobs of the stack {stack} to end; Ctrl-C ends this, and no job", err=True)
+        say(f"waiting for jobs of the stack {stack} to end; Ctrl-C ends this, and no job", err=True)
         while True:
             pause(LOOK_SECONDS)
             with suppress(LedgerBusy):  # the next look sees what this one missed
