@@ -106,8 +106,10 @@ def _check(deployed: Deployment, above: list[Layer]) -> None:
         batch.check_settings(deployed, above)
         if not sending.fits(_carriers(deployed, above)[1]):
             raise UnusableSetting("the settings are too long together for an object's metadata")
-    except (InvalidSetting, UnusableSetting) as wrong:
-        raise Inapplicable(f"--set: {wrong}") from None
+    except InvalidSetting as wrong:  # which names the option
+        raise Inapplicable(str(wrong)) from None
+    except UnusableSetting as wrong:
+        raise Inapplicable(f"--set {wrong}") from None
 
 
 def _carriers(deployed: Deployment, above: list[Layer]) -> tuple[dict[str, str], dict[str, str]]:
