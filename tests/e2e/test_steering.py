@@ -35,7 +35,7 @@ def test_files_go_up_and_results_come_home_and_nothing_is_paid_twice(
         (tmp_path / name).write_bytes(body)
     assert len(files["large.png"]) > PART_BYTES
     asked = [*(str(tmp_path / name) for name in files), "--to", "batch", "--set", "model=Standard V2"]
-    asked += ["--set", "label=über, alles", "--out", str(tmp_path / "out")]
+    asked += ["--set", "label=alles, über", "--out", str(tmp_path / "out")]
     first = enhanced(operator, *asked)
     paid = len(darkroom.simulator.submits)
     assert {(one["fate"], one["status"]) for one in first} == {("sent", "COMPLETED")}
@@ -43,7 +43,7 @@ def test_files_go_up_and_results_come_home_and_nothing_is_paid_twice(
         found = tmp_path / "out" / "batch" / name
         assert found.read_bytes() == darkroom.output(f"photos/batch/{name}")["Body"]
     rows = [darkroom.row(f"JOB#{one['job_id']}", "JOB") for one in first]
-    assert {(row["label"], row["settings"]["model"]) for row in rows} == {("über, alles", "Standard V2")}
+    assert {(row["label"], row["settings"]["model"]) for row in rows} == {("alles, über", "Standard V2")}
     second = enhanced(operator, *asked)
     assert {one["fate"] for one in second} == {"sent before"}
     assert [one["job_id"] for one in first] == [one["job_id"] for one in second]
