@@ -3,27 +3,44 @@ each picture. It must not decide which files are sent; `batch` does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from darkroom.errors import SourceGone
 from darkroom.model import JobStatus, Upload
-from darkroom_cli import bars, batch_report, exit_codes, following, live_batch, price_words, sending
+from darkroom_cli import (
+    bars,
+    batch_report,
+    budget_room,
+    exit_codes,
+    following,
+    live_batch,
+    price_words,
+    sending,
+    terminal,
+)
 from darkroom_cli.batch import Fate, Picture, Screening
 from darkroom_cli.confirmation import agree
-from darkroom_cli.earlier_uploads import MARK
+from darkroom_cli.earlier_uploads import MARK, Standing
 from darkroom_cli.error_handling import say
 from darkroom_cli.following import has_ended
 from darkroom_cli.machine_output import print_json_lines
+from darkroom_cli.plan_report import Report
 from darkroom_cli.result_folder import NotSaved, ResultFolder
 
 if TYPE_CHECKING:
     from darkroom.model import Job
     from darkroom_cli.deployed_stack import Deployment
+    from darkroom_cli.forecast import Forecast
     from darkroom_cli.picked_files import Picked
 
+PAID_AGAIN = {
+    "sent before, and paid again": (Standing.SAME, Standing.OTHER_SETTINGS),
+    "in the place of another picture": (Standing.OTHER_PICTURE,),
+}
 UNASKED = 20  # the command asks before it pays for more pictures than this
 AGAIN = "The same command again follows them, sends what was not sent, and pays for nothing twice."
 
@@ -77,7 +94,7 @@ class BatchRun:
 
     def _say_what_is_left_out(self, picked: Picked) -> None:
         if picked.left_out:
-            self._say(f"left out: {picked.left_out} files that are no pictures for this stack, by their names")
+            self._say(f"left out: {_files(picked.left_out)} that by name are no pictures for this stack")
         for path in picked.folder_files:
             self._say(f"not uploaded: {path}; what counts is the darkroom.toml in the input bucket")
 
@@ -85,21 +102,31 @@ class BatchRun:
         """Say what is sent and what it costs, and ask before many are."""
         to_send, known = self._of(Fate.TO_SEND), self._of(Fate.KNOWN)
         if known:
-            self._say(f"{len(known)} of {len(self.pictures)} were sent before; their jobs are not paid again")
+            self._say(f"sent before, and not paid again: {_files(len(known))}")
         for line in batch_report.not_sent(self.pictures):
             self._say(line)
         if not to_send:
             return
-        others = sum(picture.earlier is not None and picture.earlier.source is not None for picture in to_send)
-        if others:
-            self._say(
-                f"{others} were sent before with other settings, or are sent again on purpose; they are paid again"
-            )
-        price = price_words.price_of([picture.forecast for picture in to_send if picture.forecast])
+        standing = Counter(picture.earlier.standing for picture in to_send if picture.earlier)
+        for words, kinds in PAID_AGAIN.items():
+            if count := sum(standing[kind] for kind in kinds):
+                self._say(f"{words}: {_files(count)}")
+        forecasts = [picture.forecast for picture in to_send if picture.forecast]
+        self._say_what_does_not_fit(forecasts)
+        price = price_words.price_of(forecasts)
         if len(to_send) > UNASKED and not yes:
             agree(f"Send {price}?", yes, "nothing was sent")
         else:
             self._say(f"to send: {price}")
+
+    def _say_what_does_not_fit(self, forecasts: Sequence[Forecast]) -> None:
+        """Say which budget of the month is too small for all pictures. Submit then refuses the rest, unpaid."""
+        asked, quote = Report(forecasts, ()), self.deployed.container.quote
+        month = f"{self.deployed.clock():%Y-%m}"
+        for room in budget_room.rooms(self.deployed.operator_ledger, quote.limits, month, asked.credits, asked.usd):
+            if not room.fits:
+                left, unit = terminal.amount(room.left), "USD" if room.unit == budget_room.USD else room.unit
+                self._say(f"the limit of {month} leaves {left} {unit}: what does not fit is refused, unpaid")
 
     def _send(self) -> None:
         parcels = [self._parcel(picture) for picture in self._of(Fate.TO_SEND)]
@@ -107,8 +134,11 @@ class BatchRun:
             return
         self._keep(replace(picture, fate=Fate.NOT_SENT) for picture in self._of(Fate.TO_SEND))
         s3, bucket = self.deployed.client("s3"), self.deployed.input_bucket
-        with bars.moving("uploading", sum(_size(parcel) for parcel in parcels)) as moved:
-            for sent in sending.send(s3, bucket, parcels, moved):
+        with (
+            bars.moving("uploading", sum(_size(parcel) for parcel in parcels)) as moved,
+            closing(sending.send(s3, bucket, parcels, moved)) as uploads,  # Ctrl-C ends all uploads at once
+        ):
+            for sent in uploads:
                 self._keep([self._after(self._pictures[sent.parcel.key], sent)])
 
     def _parcel(self, picture: Picture) -> sending.Parcel:
@@ -187,6 +217,10 @@ class BatchRun:
         for line in batch_report.sums(self.pictures):
             self._say(line)
         return exit_codes.DONE if all(map(batch_report.reached, self.pictures)) else exit_codes.REPEAT
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _size(parcel: sending.Parcel) -> int:

@@ -6,7 +6,7 @@ It must not decide which files are uploaded.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +62,11 @@ def fits(metadata: Mapping[str, str]) -> bool:
     return sum(len(name.encode()) + len(value) for name, value in metadata.items()) + mark_bytes <= MAX_METADATA_BYTES
 
 
-def send(s3: Any, bucket: str, parcels: Sequence[Parcel], moved: Callable[[int], None]) -> Iterator[Sent]:
+def send(s3: Any, bucket: str, parcels: Sequence[Parcel], moved: Callable[[int], None]) -> Generator[Sent, None, None]:
     """Upload the files, several at once, and yield how each ended, in their order. `moved` is called with numbers of bytes.
 
-    If the block that reads from this iterator fails or is interrupted, uploads that are not complete are aborted, and nothing of
-    them is left. Raises errors of boto3 that concern all files.
+    The caller must close the generator. Uploads that are not complete then are aborted, and nothing of them is left. Raises
+    errors of boto3 that concern all files.
     """
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 

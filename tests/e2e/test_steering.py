@@ -34,7 +34,7 @@ def test_files_go_up_and_results_come_home_and_nothing_is_paid_twice(
     for name, body in files.items():
         (tmp_path / name).write_bytes(body)
     assert len(files["large.png"]) > PART_BYTES
-    asked = [*(str(tmp_path / name) for name in files), "--to", "batch", "--set", "model=Standard V2"]
+    asked = [*(str(tmp_path / name) for name in files), "--to", "batch", "--set", "model=High Fidelity V2"]
     asked += ["--set", "label=alles, über", "--out", str(tmp_path / "out")]
     first = enhanced(operator, *asked)
     paid = len(darkroom.simulator.submits)
@@ -43,7 +43,7 @@ def test_files_go_up_and_results_come_home_and_nothing_is_paid_twice(
         found = tmp_path / "out" / "batch" / name
         assert found.read_bytes() == darkroom.output(f"photos/batch/{name}")["Body"]
     rows = [darkroom.row(f"JOB#{one['job_id']}", "JOB") for one in first]
-    assert {(row["label"], row["settings"]["model"]) for row in rows} == {("alles, über", "Standard V2")}
+    assert {(row["label"], row["model"]) for row in rows} == {("alles, über", "High Fidelity V2")}
     second = enhanced(operator, *asked)
     assert {one["fate"] for one in second} == {"sent before"}
     assert [one["job_id"] for one in first] == [one["job_id"] for one in second]

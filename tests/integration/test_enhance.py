@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.unit.cli_support import Stack, deployed, run
 
-from darkroom.model import JobStatus, Upload
+from darkroom.model import JobStatus, Limits, Upload
 from darkroom.setting_layers import metadata_layer, resolve
 from darkroom_cli import deployed_stack, following, sending
 from darkroom_cli.earlier_uploads import MARK
@@ -98,6 +99,21 @@ def test_other_settings_or_again_make_another_paid_job(
     enhanced(photos / "0.jpg", "--set", "scale=2", "--watch")
     enhanced(photos / "0.jpg", "--set", "scale=2", "--again", "--watch")
     assert len(application.cloud.jobs()) == 3
+
+
+def test_what_is_paid_again_or_replaced_is_said(application: ApplicationUnderTest, photos: Path) -> None:
+    run("enhance", str(photos / "0.jpg"))
+    assert "paid again: 1 file" in run("enhance", str(photos / "0.jpg"), "--set", "scale=2").stdout
+    (photos / "0.jpg").write_bytes(picture(99, 99))
+    said = run("enhance", str(photos / "0.jpg"), "--replace").stdout
+    assert "in the place of another picture: 1 file" in said
+    assert "paid again" not in said
+
+
+def test_a_budget_that_is_too_small_is_told_before_the_upload(photos: Path) -> None:
+    with deployed(Limits({}, Decimal("0.25"), {}, {})):
+        said = run("enhance", str(photos)).stdout
+    assert "leaves 0.25 USD: what does not fit is refused, unpaid" in said
 
 
 def test_another_picture_with_the_same_key_is_not_replaced_unasked(
@@ -276,7 +292,7 @@ def test_files_that_the_stack_does_not_take_stay_out_of_a_folder(
     monkeypatch.setattr(deployed_stack, "connect", lambda name: limited)
     (photos / "3.JPG").write_bytes(picture())
     done = run("enhance", str(photos))
-    assert "left out: 1 files" in done.stdout
+    assert "left out: 1 file " in done.stdout
     assert application.cloud.keys(INPUT) == {"in/0.jpg", "in/1.jpg", "in/2.jpg"}
     assert run("enhance", str(photos / "3.JPG")).exit_code == 2
 
