@@ -128,7 +128,7 @@ def _print(found: dict[str, Any]) -> None:
 def _price(found: dict[str, Any]) -> str:
     if found["credits"] is None:
         return "only the vendor knows it" if found["endpoint"] else ""
-    return f"{found['credits']} credits, {found['usd']} USD"
+    return f"{found['credits']} credit{'' if found['credits'] == 1 else 's'}, {found['usd']} USD"
 
 
 def _settings_table(settings: Sequence[dict[str, Any]]) -> FittedTable:

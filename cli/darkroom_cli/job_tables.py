@@ -19,7 +19,7 @@ from darkroom.queue_messages import event_detail, plain
 from darkroom_cli.error_handling import visible
 from darkroom_cli.fitted_table import FittedTable
 from darkroom_cli.job_wording import why
-from darkroom_cli.terminal import amount, cell, moment, tail
+from darkroom_cli.terminal import amount, cell, counted, moment, tail
 
 # The attributes of a job that are not in Darkroom's events, in the order in which they are shown.
 INTERNAL = (
@@ -155,7 +155,7 @@ def one_line(job: Job) -> str:
     """Return one line with the key, status, run, credits and error of a job."""
     words = [f"{job.source_key}: {job.status}"]
     words += [f"run {job.run}"] if job.run > 1 else []
-    words += [f"{amount(job.credits)} credits"] if job.credits is not None else []
+    words += [counted(job.credits)] if job.credits is not None else []
     words += [job.error] if job.error else []
     return ", ".join(words)
 

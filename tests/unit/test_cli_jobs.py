@@ -106,6 +106,7 @@ class TestTheList:
 
     @pytest.mark.parametrize(("options", "words"), [
         (["--json", "--csv"], "one of"), (["--day", "2026-11-20", "--since", "1d"], "--day"), (["--limit", "0"], "1"),
+        (["--day", "12h"], "no day"),
         (["--since", "2026-11-20", "--until", "2026-11-18"], "before"), (["--watch", "--csv"], "--watch"),
         (["--watch", "--status", "FAILED"], "--watch"),
     ], ids=str)  # fmt: skip
