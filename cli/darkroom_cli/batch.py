@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.model import Upload
+from darkroom.pipeline.lost_uploads import MAX_AGE
 from darkroom_cli import bars, earlier_uploads, forecast
 from darkroom_cli.earlier_uploads import Earlier, Standing
 from darkroom_cli.following import jobs_by_id
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from darkroom_cli.deployed_stack import Deployment
     from darkroom_cli.picked_files import PickedFile
 
-FOUND_FOR = timedelta(days=30)  # lost_uploads.MAX_AGE: no job is made of an older upload
 READERS = 16  # files that are read and looked for at once: each waits for the disk, and then for the network
 
 
@@ -147,10 +147,10 @@ class Screening:
 
 
 def _with_job(picture: Picture, job: Job | None, now: datetime) -> Picture:
-    """Return the picture with its job. The sweep finds an upload whose event was lost for 30 days; an older one without a job has
-    had one, whose row has expired."""
+    """Return the picture with its job. The sweep finds an upload whose event was lost until it is MAX_AGE old. An older one without
+    a job has had one, whose row has expired."""
     source = picture.earlier.source if picture.earlier else None
-    if picture.fate is Fate.KNOWN and job is None and source and now - source.last_modified > FOUND_FOR:
+    if picture.fate is Fate.KNOWN and job is None and source and now - source.last_modified > MAX_AGE:
         return picture.refused(
             "it was sent before, and the ledger no longer has its job: --again sends and pays it again"
         )

@@ -68,6 +68,14 @@ def not_sent(pictures: Sequence[Picture]) -> Iterator[str]:
         yield f"… and {len(left) - SHOWN} more were not sent; --json lists all"
 
 
+def same_bytes(pictures: Sequence[Picture]) -> Iterator[str]:
+    """Yield the keys of pictures that have the same bytes."""
+    keys: dict[str, list[str]] = {}
+    for picture in pictures:
+        keys.setdefault(picture.mark, []).append(picture.file.key)
+    yield from (", ".join(sorted(names)) for names in keys.values() if len(names) > 1)
+
+
 def sums(pictures: Sequence[Picture]) -> Iterator[str]:
     """Yield what was reached and paid, and what to do about pictures without a result."""
     jobs = [picture.job for picture in pictures if picture.job]

@@ -111,6 +111,8 @@ class BatchRun:
         for words, kinds in PAID_AGAIN.items():
             if count := sum(standing[kind] for kind in kinds):
                 self._say(f"{words}: {_files(count)}")
+        for names in batch_report.same_bytes(to_send):
+            self._say(f"the same bytes, paid for each: {names}")
         forecasts = [picture.forecast for picture in to_send if picture.forecast]
         self._say_what_does_not_fit(forecasts)
         price = price_words.price_of(forecasts)

@@ -110,6 +110,11 @@ def test_what_is_paid_again_or_replaced_is_said(application: ApplicationUnderTes
     assert "paid again" not in said
 
 
+def test_pictures_with_the_same_bytes_are_named(application: ApplicationUnderTest, photos: Path) -> None:
+    (photos / "copy.jpg").write_bytes((photos / "1.jpg").read_bytes())
+    assert "the same bytes, paid for each: 1.jpg, copy.jpg" in run("enhance", str(photos)).stdout
+
+
 def test_a_budget_that_is_too_small_is_told_before_the_upload(photos: Path) -> None:
     with deployed(Limits({}, Decimal("0.25"), {}, {})):
         said = run("enhance", str(photos)).stdout
