@@ -147,8 +147,8 @@ class Screening:
 
 
 def _with_job(picture: Picture, job: Job | None, now: datetime) -> Picture:
-    """Return the picture with its job. The sweep finds an upload whose event was lost until it is MAX_AGE old. An older one without
-    a job has had one, whose row has expired."""
+    """Return the picture with its job. The sweep finds an upload whose event was lost until it is MAX_AGE old. An older one
+    without a job has had one, whose row has expired."""
     source = picture.earlier.source if picture.earlier else None
     if picture.fate is Fate.KNOWN and job is None and source and now - source.last_modified > MAX_AGE:
         return picture.refused(
