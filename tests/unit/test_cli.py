@@ -31,7 +31,8 @@ from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, items
 from darkroom_local.job_views import JobView, view_of
 from darkroom_local.packaging import Application, find_application
 from darkroom_local.picture_sizes import Size
-from darkroom_local.result_downloads import Outcome, UnsafeKey, safe_target
+from darkroom_local.result_downloads import Outcome
+from darkroom_local.result_files import UnsafeKey, safe_target
 from darkroom_local.simulator_processes import vendors
 from darkroom_local.stack_deployment import read_template
 

@@ -38,6 +38,7 @@ CALLS: Mapping[str, Callable[[ProviderUnderTest, str], Any]] = {
     "estimate": lambda under_test, process_id: under_test.provider.estimate(
         under_test.plan(), under_test.side, under_test.side
     ),
+    "key": lambda under_test, process_id: under_test.provider.check_key(),
     "account": lambda under_test, process_id: under_test.provider.balance(),
 }
 

@@ -35,7 +35,7 @@ class TopazUnderTest(SimulatedProvider):
             "fetches at once", "size of its own", "removed entries", "no synchronous calls later", "kept inputs", "callbacks",
         }
     )  # fmt: skip
-    reads: ClassVar = {call: (call, call) for call in CALLS}
+    reads: ClassVar = {call: (call, call) for call in CALLS} | {"key": ("key", "list")}
     operator_faults: ClassVar = {
         "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
         "no_subscription": ErrorCode.OUT_OF_CREDITS, "topping_up": ErrorCode.OUT_OF_CREDITS,
