@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rows import each_row
 
 from darkroom import folder_files, globs
 from darkroom.errors import InvalidSetting
@@ -74,7 +75,7 @@ MATCHES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("pattern", "path", "expected"), MATCHES)
+@each_row(("pattern", "path", "expected"), MATCHES)
 def test_globs_match_as_the_page_says(pattern: str, path: str, expected: bool) -> None:
     assert globs.matches(pattern, path) is expected
 
@@ -91,7 +92,7 @@ def test_a_pattern_full_of_stars_takes_no_time() -> None:
     assert time.monotonic() - began < 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "places"),
     [("a.jpg", ["darkroom.toml"]), ("x/y/a.jpg", ["x/y/darkroom.toml", "x/darkroom.toml", "darkroom.toml"]),
      ("/a.jpg", ["/darkroom.toml", "darkroom.toml"])],
@@ -105,7 +106,7 @@ def test_a_key_with_very_many_folders_asks_for_few_files() -> None:
     assert (len(places), places[-1]) == (folder_files.MAX_FOLDERS + 1, "darkroom.toml")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "prefix", "counts"),
     [("darkroom.toml", "", True), ("x/darkroom.toml", "", True), ("darkroom.toml", "in/", True),
      ("in/darkroom.toml", "in/", True),

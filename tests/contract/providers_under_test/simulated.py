@@ -80,8 +80,7 @@ class SimulatedProvider(ProviderUnderTest):
     )
 
     def __init__(self, site: Site, **settings: Any) -> None:
-        super().__init__()
-        self.site = site
+        super().__init__(site)
         set_up = {"api_key": KEY, "speed": 1000, **self.settings, **settings}
         self.simulator = site.running(type(self).simulator_class, set_up)
         self.keys = Keys(KEY)
