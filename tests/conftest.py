@@ -22,6 +22,7 @@ LONG_SCOPES = (
     "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
+    "tests/e2e/test_killed_runs.py",  # and here, too
     "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
 )
