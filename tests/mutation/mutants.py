@@ -6,6 +6,7 @@ mutants that no reader would write, and of annotations too, which are never eval
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def modules(part: str) -> list[Path]:
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
-    """Yield the mutants of a module. Of those with the same source, only the first is yielded. The options of a dataclass are
-    left as they are, because no code assigns to a field."""
+    """Yield the mutants of a module. Of those with the same source, only the first is yielded, and none that is not Python. The
+    options of a dataclass are left as they are, because no code assigns to a field."""
     tree, seen = get_ast(path.read_text()), set[bytes]()
     for name in OPERATORS:
         operator = _operator(name)
@@ -78,9 +79,17 @@ def mutants(path: Path) -> Iterator[Mutant]:
         for occurrence, ((first, _), (last, _)) in enumerate(positions):
             mutant = Mutant(path, name, occurrence, first, last)
             mark = hashlib.sha256(mutant.source.encode()).digest()
-            if mark not in seen and not mutant.change.startswith("@dataclass"):
+            if mark not in seen and not mutant.change.startswith("@dataclass") and _is_python(mutant.source):
                 seen.add(mark)
                 yield mutant
+
+
+def _is_python(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _operator(name: str) -> Any:
