@@ -20,6 +20,7 @@ from darkroom_local.packaging import Application
 from darkroom_local.simulator_processes import vendors
 from tests.e2e import short_grace
 from tests.e2e.deployed_application import Darkroom, simulators
+from tests.e2e.forked_commands import commands_started
 
 SPEED = 20.0  # the simulated vendors work twenty times as fast as real ones
 WAIT_SCALE = 0.25  # the state machine waits a quarter of the usual time, so at least 0.5 s pass between two polls
@@ -40,6 +41,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
         patched(application),
+        commands_started() as commands,
         issued() as own,
         simulators(*vendors(), speed=SPEED, authorities=own.authority) as made,
         local_stack(
@@ -49,6 +51,6 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
             wait_scale=WAIT_SCALE,
         ) as stack,
     ):
-        room = Darkroom(stack, made)
+        room = Darkroom(stack, made, commands)
         room.collect_events()
         yield room

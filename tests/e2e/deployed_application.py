@@ -21,6 +21,7 @@ from PIL import Image
 
 from darkroom_local.local_stack import LocalStack
 from darkroom_local.simulator_processes import simulated_key
+from tests.e2e.forked_commands import Commands
 
 API_KEY = simulated_key("topaz")  # the key that the local stack stores if no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
@@ -73,6 +74,7 @@ class Darkroom:
 
     stack: LocalStack
     simulators: Mapping[str, Any]
+    commands: Commands | None = None  # runs `darkroom` commands
     versions: dict[str, str] = field(default_factory=dict)
     clients: dict[str, Any] = field(default_factory=dict, repr=False)
     sweeps: int = 0  # the number of sweeps that tests ran; the schedule's sweeps are not counted

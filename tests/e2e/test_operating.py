@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,39 +18,9 @@ from darkroom.aws.ledger_table import LedgerTable
 from darkroom.configuration import Configuration
 from darkroom.model import Limits, Spelling
 from tests.e2e.deployed_application import Darkroom, picture
+from tests.e2e.stack_operator import Operator
 
 HELD_SECONDS = 15.0  # how long a job runs at the provider, so that a command finds it running
-
-
-@dataclass(frozen=True)
-class Operator:
-    """Runs the command line as a separate process, with the settings that `darkroom local up` prints."""
-
-    room: Darkroom
-    home: Path
-
-    def __call__(self, *arguments: str, expect: int = 0, answer: str = "") -> str:
-        """Run a command, type the answer to its question, and return what it printed."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "AWS_EC2_METADATA_DISABLED": "true"}
-        environment |= {
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-            **self.room.stack.endpoint.environment(),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "darkroom_cli", *arguments],
-            env=environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout if expect == 0 else done.stderr
-
-    def seen(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return the jobs that `darkroom jobs --json` prints with these arguments."""
-        return [json.loads(line) for line in self("jobs", "--json", *arguments).splitlines()]
 
 
 @pytest.fixture(scope="module")

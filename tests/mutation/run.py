@@ -45,7 +45,9 @@ class Covering:
     def _quickest(self, mutant: Mutant, tests: set[str]) -> list[str]:
         own = mutant.path.stem.split("_")[0]  # the tests of a module are mostly in a file of its name
         chosen, total = list[str](), 0.0
-        for test in sorted(tests & self.seconds.keys(), key=lambda t: (own not in Path(t.split("::")[0]).name, self.seconds[t], t)):
+        for test in sorted(
+            tests & self.seconds.keys(), key=lambda t: (own not in Path(t.split("::")[0]).name, self.seconds[t], t)
+        ):
             total += self.seconds[test]
             if total > MOST_SECONDS:
                 break
