@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import deployed_stack
+from darkroom_cli import completion, deployed_stack
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
-from darkroom_cli.error_handling import reported, say
+from darkroom_cli.error_handling import reported
+from darkroom_cli.job_reference import Reference
+from darkroom_cli.machine_output import AsJson, tell
+
+if TYPE_CHECKING:
+    from darkroom.model import Job
 
 app = typer.Typer()
 
-Reference = Annotated[
-    str,
-    typer.Argument(
-        metavar="JOB", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
-    ),
+Provider = Annotated[
+    str, typer.Argument(help="The name of a provider, for example topaz.", autocompletion=completion.providers)
 ]
-Provider = Annotated[str, typer.Argument(help="The name of a provider, for example topaz.")]
 
 
 def _credits(text: str) -> Decimal:
@@ -75,11 +76,13 @@ def resolve(
     abandon: Abandon = False,
     credits: Credits = None,
     attempt: Attempt = None,
+    as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Decide what happens to a job that is IN_DOUBT: nobody knows whether the provider accepted it.
+    """Decide what happens to a job in doubt.
 
-    Look into the provider's account first. Then give exactly one of --adopt, --resubmit and --abandon.
+    Nobody knows whether the provider accepted such a job. Look into the provider's account first. Then give exactly one of
+    --adopt, --resubmit and --abandon.
     """
     if (adopt is not None) + resubmit + abandon != 1:
         raise typer.BadParameter("give exactly one of --adopt PROCESS_ID, --resubmit, --abandon")
@@ -89,29 +92,28 @@ def resolve(
         )
     with reported():
         operate = deployed_stack.connect(stack).operate
-        from darkroom_cli.job_tables import one_line
-
         if adopt is not None:
-            say(one_line(operate.adopt(reference, adopt, force=force, attempt=attempt)))
+            _tell_job(as_json, operate.adopt(reference, adopt, force=force, attempt=attempt))
         elif resubmit:
-            say(one_line(operate.resubmit(reference, force=force, attempt=attempt)))
+            _tell_job(as_json, operate.resubmit(reference, force=force, attempt=attempt))
         else:
-            say(one_line(operate.abandon(reference, credits or Decimal(0), attempt=attempt)))
+            _tell_job(as_json, operate.abandon(reference, credits or Decimal(0), attempt=attempt))
 
 
 @app.command()
-def cancel(reference: Reference, stack: Stack = DEFAULT_STACK) -> None:
+def cancel(reference: Reference, as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
     """End an unfinished job.
 
     If the provider works on the job, it is cancelled there too. If the provider has finished it, the credits are charged.
     """
     with reported():
         ended = deployed_stack.connect(stack).operate.cancel(reference)
-        from darkroom_cli.job_tables import one_line
-
-        say(one_line(ended))
-        if not ended.is_terminal:
-            say("the cancellation is saved; the job ends as soon as the provider has answered")
+        later = (
+            ()
+            if ended.is_terminal
+            else ("the cancellation is saved; the job ends as soon as the provider has answered",)
+        )
+        _tell_job(as_json, ended, *later)
 
 
 @app.command()
@@ -120,6 +122,7 @@ def pause(
     why: Annotated[
         str, typer.Option(metavar="TEXT", help="The reason. It is shown with waiting jobs.")
     ] = "by an operator",
+    as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Stop submits to PROVIDER until `resume`.
@@ -128,24 +131,29 @@ def pause(
     """
     with reported():
         deployed_stack.connect(stack).operate.pause(provider, why)
-        say(f"{provider} is paused: nothing is submitted to it until `darkroom resume {provider}`")
-        say("a job that waits longer than JobDeadlineHours fails; `darkroom rerun --code TimedOut` runs it again")
+        tell(
+            as_json,
+            {"provider": provider, "paused": True, "why": why},
+            f"{provider} is paused: nothing is submitted to it until `darkroom resume {provider}`",
+            "a job that waits longer than JobDeadlineHours fails; `darkroom rerun --code TimedOut` runs it again",
+        )
 
 
 @app.command()
-def resume(provider: Provider, stack: Stack = DEFAULT_STACK) -> None:
+def resume(provider: Provider, as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
     """Allow submits to PROVIDER again.
 
     This ends a pause. It also ends the waiting after a problem with the account, for example a wrong key or no credits.
     """
     with reported():
         deployed_stack.connect(stack).operate.resume(provider)
-        say(f"submits to {provider} are allowed again; waiting jobs continue automatically, `darkroom jobs` shows when")
+        when = "waiting jobs continue automatically, `darkroom jobs` shows when"
+        tell(as_json, {"provider": provider, "paused": False}, f"submits to {provider} are allowed again; {when}")
 
 
 @app.command()
-def redrive(stack: Stack = DEFAULT_STACK) -> None:
-    """Send the messages of the dead-letter queue back to the intake queue.
+def redrive(as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
+    """Send dead letters back to the intake queue.
 
     Each message is received, sent and deleted before the next one. If the command is stopped in between, one message may be
     sent twice, which does no harm.
@@ -160,7 +168,13 @@ def redrive(stack: Stack = DEFAULT_STACK) -> None:
                 sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
                 moved += 1
         finally:
-            say(f"messages sent again: {moved}")
+            tell(as_json, {"sent_again": moved}, f"messages sent again: {moved}")
+
+
+def _tell_job(as_json: bool, job: Job, *more: str) -> None:
+    from darkroom_cli.job_tables import one_line, public
+
+    tell(as_json, public(job), one_line(job), *more)
 
 
 def _received(sqs: object, queue: str) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,12 +17,26 @@ if TYPE_CHECKING:
     from darkroom.container import Container
     from darkroom.pipeline.account_reconciliation import Reconcile
     from darkroom.pipeline.operator_commands import OperatorCommands
-    from darkroom.ports import LedgerOwnership, OperatorLedger
+    from darkroom.ports import JobQueries, LedgerOwnership, OperatorLedger
 
 DEFAULT_STACK = "darkroom"
 CONNECTIONS = 32  # `darkroom plan` reads so many objects at once, and a few more
 SUBMIT = "Submit"  # the function's logical id in the template
-Stack = Annotated[str, typer.Option("--stack", envvar="DARKROOM_STACK", metavar="NAME", help="The stack's name.")]
+STACK_VARIABLE = "DARKROOM_STACK"
+
+
+def _named(context: typer.Context, value: str) -> str:
+    """Return the stack that is named behind the command, else before it, else by the environment, else the default."""
+    source = context.get_parameter_source("stack")
+    if source is not None and source.name == "COMMANDLINE":
+        return value
+    before: str | None = context.find_root().params.get("stack")
+    return before or value
+
+
+Stack = Annotated[
+    str, typer.Option("--stack", envvar=STACK_VARIABLE, callback=_named, metavar="NAME", help="The stack's name.")
+]
 
 
 class NoDeployment(Exception):
@@ -48,6 +63,11 @@ class Deployment:
         return self.container.adapters.operator_ledger
 
     @property
+    def job_queries(self) -> JobQueries:
+        """Return the part of the ledger that people read."""
+        return self.container.adapters.job_queries
+
+    @property
     def reconciliation(self) -> Reconcile:
         """Return the use case that compares the providers' accounts with the ledger."""
         return self.container.reconciliation
@@ -56,6 +76,10 @@ class Deployment:
     def ledger_ownership(self) -> LedgerOwnership:
         """Return the part of the ledger that names its owner."""
         return self.container.adapters.ledger_ownership
+
+    def clock(self) -> datetime:
+        """Return the present time, as the use cases have it."""
+        return self.container.adapters.clock()
 
     @property
     def input_bucket(self) -> str:
@@ -80,9 +104,14 @@ def connect(stack: str) -> Deployment:
     from darkroom.container import Container
 
     session: Any = boto3.Session()
+    if not session.region_name:  # botocore takes an empty variable for a region, and fails with a ValueError
+        raise NoDeployment("no AWS region is named. Set AWS_DEFAULT_REGION, or choose an AWS_PROFILE that has a region")
 
     def client(service: str) -> Any:
-        return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))
+        try:
+            return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))
+        except ValueError as error:  # botocore's answer to an endpoint that is no URL
+            raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
 
     cloudformation = client("cloudformation")
     described = _stack(cloudformation, stack)

@@ -1,7 +1,6 @@
 """Ends a command that failed with a message on standard error and an exit code, never with a traceback.
 
-The exit code is 2 if the command cannot work as it was given, 1 if the same command may be tried again, and 130 if it was
-interrupted.
+`exit_codes` has the codes. docs/commands.md explains them.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
+
+from darkroom_cli import exit_codes
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -51,7 +52,7 @@ def reported() -> Iterator[None]:
         with _foreseen():
             yield
     except KeyboardInterrupt:
-        _end("interrupted", 130)
+        _end("interrupted", exit_codes.INTERRUPTED)
     finally:
         logging.getLogger().removeHandler(handler)
 
@@ -61,21 +62,24 @@ def _foreseen() -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom.configuration import BadConfiguration
-    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim, NoSuchJob
     from darkroom_cli.deployed_stack import NoDeployment
 
     try:
         yield
+    except NoSuchJob as unknown:
+        typer.echo(visible(unknown), err=True)
+        _end(unknown.advice, exit_codes.NOT_POSSIBLE)
     except (Inapplicable, LedgerNotOwned, NoDeployment, BadConfiguration) as error:
-        _end(str(error), 2)
+        _end(str(error), exit_codes.NOT_POSSIBLE)
     except (LostClaim, LedgerBusy) as error:
-        _end(f"{error}; try again", 1)
+        _end(f"{error}; try again", exit_codes.REPEAT)
     except DarkroomError as error:
-        _end(str(error), 1)
+        _end(str(error), exit_codes.REPEAT)
     except ClientError as error:
-        _end(_refusal(error), 2)
+        _end(_refusal(error), exit_codes.NOT_POSSIBLE)
     except BotoCoreError as error:  # no credentials, no region, an unknown profile or no connection
-        _end(f"AWS cannot be used: {error} ({HOW})", 2)
+        _end(f"AWS cannot be used: {error} ({HOW})", exit_codes.NOT_POSSIBLE)
 
 
 def _refusal(error: ClientError) -> str:

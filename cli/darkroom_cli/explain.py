@@ -7,7 +7,6 @@ credits (null if only the vendor knows), usd, and budgets (as `darkroom plan` ha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +14,12 @@ import typer
 
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, visible
+from darkroom_cli.machine_output import AsJson, print_json
 from darkroom_cli.quoting import Place, SetOption
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from darkroom.setting_layers import Layer
+    from darkroom_cli.fitted_table import FittedTable
 
 app = typer.Typer()
 
@@ -29,7 +28,7 @@ app = typer.Typer()
 def explain(
     place: Annotated[str, typer.Argument(metavar="FILE", help="A file, or s3://bucket/key.")],
     settings: SetOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Show what would be done with one upload, and why.
@@ -43,7 +42,7 @@ def explain(
         above = quoting.parse_settings(settings or [])
         found = facts(quoting.one(place, stack), above)
         if as_json:
-            typer.echo(json.dumps(found))
+            print_json(found)
         else:
             _print(found)
 
@@ -100,9 +99,9 @@ def _settings(found: Any) -> list[dict[str, object]]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from darkroom_cli import job_tables
+    from darkroom_cli import terminal
 
-    console = job_tables.console()
+    console = terminal.console()
     if found["settings"]:
         console.print(_settings_table(found["settings"]))
     lines = {
@@ -129,13 +128,15 @@ def _print(found: dict[str, Any]) -> None:
 def _price(found: dict[str, Any]) -> str:
     if found["credits"] is None:
         return "only the vendor knows it" if found["endpoint"] else ""
-    return f"{found['credits']} credits, {found['usd']} USD"
+    return f"{found['credits']} credit{'' if found['credits'] == 1 else 's'}, {found['usd']} USD"
 
 
-def _settings_table(settings: Sequence[dict[str, Any]]) -> Table:
+def _settings_table(settings: Sequence[dict[str, Any]]) -> FittedTable:
     from rich import box
     from rich.table import Table
     from rich.text import Text
+
+    from darkroom_cli.fitted_table import FittedTable
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("setting", "value", "from", "overrides"):
@@ -143,4 +144,4 @@ def _settings_table(settings: Sequence[dict[str, Any]]) -> Table:
     for each in settings:
         lost = ", ".join(f"{one['value']} in {one['layer']}" for one in each["overrides"])
         table.add_row(*(Text(visible(cell)) for cell in (each["name"], each["value"], each["layer"], lost)))
-    return table
+    return FittedTable(table)

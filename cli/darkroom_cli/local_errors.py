@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import typer
 
+from darkroom_cli import exit_codes
+
 Errors = tuple[type[Exception], ...]
 
 
@@ -31,11 +33,11 @@ def reported() -> Iterator[None]:
         for line in str(error).splitlines():
             typer.echo(visible(line), err=True)
         _echo_notes(error)
-        raise typer.Exit(2 if isinstance(error, wrong) else 1) from None
+        raise typer.Exit(exit_codes.NOT_POSSIBLE if isinstance(error, wrong) else exit_codes.REPEAT) from None
     except KeyboardInterrupt as interrupt:
         typer.echo("interrupted", err=True)
         _echo_notes(interrupt)
-        raise typer.Exit(130) from None
+        raise typer.Exit(exit_codes.INTERRUPTED) from None
     except SystemExit as termination:
         _echo_notes(termination)
         raise

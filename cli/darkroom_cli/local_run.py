@@ -10,7 +10,9 @@ from pathlib import Path
 
 import typer
 
-from darkroom_cli import local_words
+from darkroom_cli import exit_codes, local_outcomes, local_words
+from darkroom_cli.confirmation import agree
+from darkroom_cli.machine_output import print_json_lines
 from darkroom_local import (
     file_screening,
     folder_rules,
@@ -46,6 +48,11 @@ class Request:
     again: bool
     yes: bool
     watch: bool = False
+    as_json: bool = False
+
+    def say(self, text: str) -> None:
+        """Print a line for people: on standard output, or with --json on standard error."""
+        typer.echo(progress_display.visible(text), err=self.as_json)
 
 
 def run_folder(request: Request) -> int:
@@ -58,11 +65,11 @@ def run_folder(request: Request) -> int:
     real = set(who.providers) - set(who.simulated)
     suffixes = folder_uploads.picture_suffixes(folder_uploads.parse_settings(request.settings, parameters), parameters)
     for line in left_out.lines(request.folder, request.out, items, suffixes):
-        typer.echo(progress_display.visible(line))
+        request.say(line)
     paid = folder_state.paid_keys(request.out, is_real=bool(real))
     files = file_screening.screen(items, request.out, real, request.again, paid)
     if files.done_before:
-        typer.echo(f"{len(files.done_before)} skipped: done before")
+        request.say(f"{len(files.done_before)} skipped: done before")
     if not files.to_do and not files.unusable and not request.watch:
         return 0
     to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
@@ -72,7 +79,7 @@ def run_folder(request: Request) -> int:
         question.append(f"An earlier run submitted {submitted} of them. What has not changed since is not paid again.")
     if request.watch and real:
         question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
-    _agree_to_pay("\n".join(filter(None, question)), request.yes)
+    _agree_to_pay("\n".join(filter(None, question)), request)
     with folder_state.opened(request.out, who.simulated, is_real=bool(real)) as account:
         if request.watch:
             return _run(request, parameters, account, _arrivals(request, parameters, account, real, paid))
@@ -87,7 +94,7 @@ def _arrivals(
     """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
     settings = folder_uploads.parse_settings(request.settings, parameters)
     find = partial(file_screening.found, request.folder, request.out, settings, parameters)
-    for ready in hot_folder.arrivals(hot_folder.patient(find, lambda text: typer.echo(progress_display.visible(text)))):
+    for ready in hot_folder.arrivals(hot_folder.patient(find, request.say)):
         files = file_screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
         yield from files.unusable
         yield from files.to_do
@@ -105,9 +112,7 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
     who = cast(request.key, parameters)
     who.check(settings)
     option_checks.check_settings(settings, parameters, who.providers, _presets(request.folder))
-    typer.echo(
-        f"Looking at {progress_display.visible(request.folder)} …"
-    )  # at once: to read 40,000 headers takes a while
+    request.say(f"Looking at {request.folder} …")  # at once: to read 40,000 headers takes a while
     return who, file_screening.pictures(request.folder, request.out, settings, parameters, request.watch)
 
 
@@ -123,10 +128,10 @@ def _run(
     request: Request, parameters: Mapping[str, str], account: FolderAccount, files: Screened | Iterator[Arrival]
 ) -> int:
     if request.watch:
-        typer.echo("Waiting for new pictures too. Press Ctrl-C to end.")
+        request.say("Waiting for new pictures too. Press Ctrl-C to end.")
     if not request.key:  # with one, the question says so
-        typer.echo(f"Starting {local_words.providers(None)} …")
-    console = progress_display.console()
+        request.say(f"Starting {local_words.providers(None)} …")
+    console = progress_display.console(stderr=request.as_json)
     stack = local_stack(
         topaz_api_key=request.key,
         speed=request.speed,
@@ -143,26 +148,25 @@ def _run(
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
+    if request.as_json:
+        print_json_lines(map(local_outcomes.facts, outcomes))
     if is_leaving() and not request.watch:  # which ends so
         return is_leaving.exit_code
-    return 1 if failed else 0
+    return exit_codes.REPEAT if failed else exit_codes.DONE
 
 
-def _agree_to_pay(question: str, yes: bool) -> None:
+def _agree_to_pay(question: str, request: Request) -> None:
     """Print what must be paid for, and ask the operator. If the operator does not agree, end the command; nothing is sent."""
     if not question:
         return
-    typer.echo(question)
-    if yes:
-        return
-    if not _is_terminal():
+    for line in question.splitlines():
+        request.say(line)
+    if not request.yes and not _is_terminal():
         typer.echo(
             "Nothing was sent, because there is no terminal to ask for your consent. Add --yes to agree.", err=True
         )
-        raise typer.Exit(1)
-    if not typer.confirm("Do you agree?"):
-        typer.echo("Nothing was sent.", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.REPEAT)
+    agree("Do you agree?", request.yes, "Nothing was sent.")
 
 
 def _is_terminal() -> bool:

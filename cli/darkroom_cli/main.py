@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from darkroom_cli import actions, adopt_ledger, explain, local, models, plan, presets, queries, rerun, samples, simulate
-
-app = typer.Typer(
-    help="Drop an image into a bucket; find the enhanced one in another; every credit accounted for.",
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,  # local variables may hold API keys
-    rich_markup_mode=None,
+from darkroom_cli import (
+    actions,
+    adopt_ledger,
+    explain,
+    job,
+    jobs,
+    local,
+    models,
+    plan,
+    presets,
+    reconcile,
+    report,
+    rerun,
+    samples,
+    simulate,
+    status,
 )
+from darkroom_cli.command_groups import group, help_if_alone, show_version
+from darkroom_cli.deployed_stack import STACK_VARIABLE
+
+app = group("Drop an image into a bucket; find the enhanced one in another; every credit accounted for.")
+
+
+@app.callback()
+def darkroom(
+    context: typer.Context,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack",
+            metavar="NAME",
+            help=f"The stack's name, for any command; works after the command too. [env: {STACK_VARIABLE}; or else: darkroom]",
+        ),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Show the help if no command is given. The commands read `stack` from the context."""
+    help_if_alone(context)
+
+
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
-for group in (
-    queries.app,
+for commands in (
+    status.app,
+    jobs.app,
+    job.app,
+    report.app,
+    reconcile.app,
     actions.app,
     rerun.app,
     adopt_ledger.app,
@@ -24,6 +64,6 @@ for group in (
     models.app,
     samples.app,
 ):
-    app.add_typer(group)
+    app.add_typer(commands)
 app.add_typer(local.app, name="local")
 app.add_typer(simulate.app, name="simulate")

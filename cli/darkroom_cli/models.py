@@ -2,6 +2,8 @@
 
 With `--json`, each line is one JSON object. An object always has all keys of its list below. A key without a value is null.
 
+- a line of --check: provider, model, kind (of the difference; null = none), what (in words)
+- the answer of --probe: job_id, process_id, provider, spelling (null if the vendor does not say it)
 - a provider: provider, unit, credit_price_usd, default_model, models (names), result_retention_hours, max_file_bytes,
   sources (name of a fact → its source)
 - a model: provider, model, wire_name, endpoint, is_default (whether it is the provider's default model), credits (the price
@@ -20,9 +22,8 @@ An unknown name ends the command with code 2. The message has the known names th
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -32,22 +33,31 @@ from darkroom import catalog
 from darkroom.catalog import Catalog, Model
 from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
+from darkroom_cli import completion, exit_codes
+from darkroom_cli.confirmation import Yes
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, visible
+from darkroom_cli.machine_output import AsJsonLines, print_json_lines, tell
 
 app = typer.Typer()
 
 
 Provider = Annotated[
-    str | None, typer.Argument(metavar="PROVIDER", help="Show the models of this provider. [all providers]")
+    str | None,
+    typer.Argument(
+        metavar="PROVIDER",
+        autocompletion=completion.providers,
+        help="Show the models of this provider. [all providers]",
+    ),
 ]
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MODEL", help="Show all facts about this model. Upper or lower case, spaces, - and _ do not matter."
+        metavar="MODEL",
+        autocompletion=completion.models,
+        help="Show all facts about this model. Upper or lower case, spaces, - and _ do not matter.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables, one object on each line.")]
 Check = Annotated[
     bool,
     typer.Option(
@@ -65,17 +75,16 @@ Asked = Annotated[
         "credit.",
     ),
 ]
-Sure = Annotated[bool, typer.Option("--yes", "-y", help="With --probe: do not ask for consent.")]
 
 
 @app.command()
 def models(
     provider: Provider = None,
     model: Words = None,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
     check: Check = False,
     probe: Asked = None,
-    yes: Sure = False,
+    yes: Yes = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Show the providers' models, parameters, limits and prices.
@@ -87,10 +96,10 @@ def models(
         from darkroom_cli import spelling_probe
 
         with reported():
-            spelling_probe.run(probe.strip().lower(), stack, yes)
+            spelling_probe.run(probe.strip().lower(), stack, yes, as_json)
     elif check:
         names = [provider] if provider else catalog.providers()
-        _check([_provider(name, model or []) for name in names])
+        _check([_provider(name, model or []) for name in names], as_json)
     elif provider is None:
         _show_providers([catalog.load(name) for name in catalog.providers()], as_json)
     else:
@@ -98,27 +107,27 @@ def models(
 
 
 def _show_providers(books: Sequence[Catalog], as_json: bool) -> None:
-    from darkroom_cli import job_tables, model_tables
+    from darkroom_cli import model_tables, terminal
 
     if as_json:
-        _show(map(model_tables.provider_facts, books))
+        print_json_lines(map(model_tables.provider_facts, books))
     else:
-        job_tables.console().print(model_tables.providers_table(books))
+        terminal.console().print(model_tables.providers_table(books))
 
 
 def _show_models(book: Catalog, name: str, as_json: bool) -> None:
     """Show all models of the provider, or all facts about one model if `name` is given."""
-    from darkroom_cli import job_tables, model_tables
+    from darkroom_cli import model_tables, terminal
 
     found = [_model(book, name)] if name else list(book.models.values())
     if as_json:
-        _show(model_tables.model_facts(book, each) for each in found)
+        print_json_lines(model_tables.model_facts(book, each) for each in found)
     else:
         page = model_tables.model_page(book, found[0]) if name else model_tables.models_table(book)
-        job_tables.console().print(page)
+        terminal.console().print(page)
 
 
-def _check(books: Sequence[Catalog]) -> None:
+def _check(books: Sequence[Catalog], as_json: bool) -> None:
     """Print each difference between the catalogs and the vendors.
 
     Ends the command with code 1 if there is a difference or a vendor could not be asked.
@@ -129,22 +138,28 @@ def _check(books: Sequence[Catalog]) -> None:
 
     today, keys = datetime.now(UTC).date(), catalog_check.EnvironmentKeys()
     failed = False
+
+    def line(provider: str, model: str | None, kind: str | None, what: str) -> None:
+        facts = {"provider": provider, "model": model, "kind": kind, "what": what}
+        tell(as_json, facts, ": ".join(filter(None, (provider, model, kind, what))))
+
     for book in books:
         drifts = drift.past_dates(book, today)
         if book.provider in catalog_check.ASKED and keys.get(book.provider):
             try:
                 drifts += catalog_check.found(book, catalog_check.adapter(book, keys), today)
             except (OperatorFault, ProviderUnavailable, Throttled) as unread:
-                typer.echo(f"{book.provider}: the vendor could not be asked: {visible(unread)}")
+                line(book.provider, None, None, f"the vendor could not be asked: {unread}")
                 failed = True
         else:
-            typer.echo(f"{book.provider}: only the dates were checked; {_why_not_asked(book)}")
+            line(book.provider, None, None, f"only the dates were checked; {_why_not_asked(book)}")
         for each in drifts:
-            typer.echo(f"{each.provider}: {visible(each.model)}: {each.kind}: {visible(each.what)}")
+            line(each.provider, each.model, each.kind, each.what)
         failed = failed or bool(drifts)
     if failed:
-        raise typer.Exit(1)
-    typer.echo("no drift")
+        raise typer.Exit(exit_codes.REPEAT)
+    if not as_json:
+        typer.echo("no drift")
 
 
 def _why_not_asked(book: Catalog) -> str:
@@ -152,11 +167,6 @@ def _why_not_asked(book: Catalog) -> str:
 
     name = f"{book.provider.upper()}_API_KEY"
     return f"set {name} to ask the vendor" if book.provider in catalog_check.ASKED else "the vendor publishes no list"
-
-
-def _show(objects: Iterable[dict[str, object]]) -> None:
-    for each in objects:
-        typer.echo(json.dumps(each, ensure_ascii=True))
 
 
 def _provider(name: str, rest: list[str]) -> Catalog:

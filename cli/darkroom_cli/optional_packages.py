@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import typer
 
+from darkroom_cli import exit_codes
+
 ADVICE = (
     "needs optional packages that are not installed. Install them in the checkout of Darkroom: pip install '.[local]'"
 )
@@ -21,4 +23,4 @@ def local_extras(command: str) -> Iterator[None]:
         if (error.name or "").split(".")[0] in {"darkroom", "darkroom_cli", "darkroom_local"}:
             raise
         typer.echo(f"`darkroom {command}` {ADVICE} (missing: {error.name})", err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(exit_codes.NOT_POSSIBLE) from None

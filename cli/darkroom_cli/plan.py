@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported
+from darkroom_cli.machine_output import AsCsv, AsJson, only_one_form, print_csv, print_json
 from darkroom_cli.quoting import Place, SetOption
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ app = typer.Typer()
 def plan(
     place: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder, or s3://bucket/prefix.")],
     settings: SetOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a row for each picture.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Say what a folder or a prefix will cost.
@@ -40,19 +40,18 @@ def plan(
     It reads headers only, spends nothing and writes nothing. A folder of this machine needs neither a stack nor AWS: then there
     are no limits and budgets, and no DefaultSettings.
     """
-    if as_json and as_csv:
-        raise typer.BadParameter("choose one of --json and --csv", param_hint="--json")
+    only_one_form(as_json, as_csv)
     with reported():
-        from darkroom_cli import job_tables, plan_report, quoting
+        from darkroom_cli import plan_report, quoting, terminal
 
         above = quoting.parse_settings(settings or [])
         report = made(quoting.many(place, stack), above)
         if as_json:
-            typer.echo(json.dumps(plan_report.as_object(report)))
+            print_json(plan_report.as_object(report))
         elif as_csv:
-            typer.echo(plan_report.as_csv(report), nl=False)
+            print_csv(plan_report.COLUMNS, plan_report.rows(report))
         else:
-            console = job_tables.console()
+            console = terminal.console()
             for part in plan_report.tables(report):
                 console.print(part, soft_wrap=True)
 

@@ -16,8 +16,6 @@ The object of `--json` always has these keys; a key without a value is null:
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -97,14 +95,9 @@ def as_object(report: Report) -> dict[str, object]:
     }
 
 
-def as_csv(report: Report) -> str:
-    """Return a row for each picture."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for each in report.forecasts:
-        writer.writerow([_cell(value) for value in _row(each)])
-    return out.getvalue()
+def rows(report: Report) -> Iterator[Sequence[object]]:
+    """Yield a row of CSV for each picture."""
+    return map(_row, report.forecasts)
 
 
 def tables(report: Report) -> Iterator[Table | Text]:
@@ -185,12 +178,6 @@ def _row(each: Forecast) -> tuple[object, ...]:
         each.key, each.fate.value, width, height, megapixels, provider, model, each.credits, each.usd, each.output_key,
         each.code, each.message,
     )  # fmt: skip
-
-
-def _cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else f"{value.normalize():f}" if isinstance(value, Decimal) else visible(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _number(value: Decimal) -> object:

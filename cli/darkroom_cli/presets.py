@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +15,11 @@ import typer
 from darkroom import catalog
 from darkroom.catalog import Preset
 from darkroom.queue_messages import plain
+from darkroom_cli import completion
+from darkroom_cli.machine_output import AsJsonLines, print_json_lines
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from darkroom_cli.fitted_table import FittedTable
 
 app = typer.Typer()
 SIZES = {12: (4000, 3000), 24: (6000, 4000)}  # megapixels → width and height
@@ -27,9 +28,14 @@ SIZES = {12: (4000, 3000), 24: (6000, 4000)}  # megapixels → width and height
 @app.command()
 def presets(
     provider: Annotated[
-        str | None, typer.Argument(metavar="PROVIDER", help="Only this provider's presets. [all providers]")
+        str | None,
+        typer.Argument(
+            metavar="PROVIDER",
+            autocompletion=completion.providers,
+            help="Only this provider's presets. [all providers]",
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table, one object a line.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """List the built-in presets and what they cost.
 
@@ -41,12 +47,11 @@ def presets(
     names = [provider.lower()] if provider else list(known)
     rows = [(name, preset) for name in names for preset in catalog.presets(name).values()]
     if as_json:
-        for each in rows:
-            typer.echo(json.dumps(facts(*each)))
+        print_json_lines(facts(*each) for each in rows)
         return
-    from darkroom_cli import job_tables
+    from darkroom_cli import terminal
 
-    job_tables.console().print(_table(rows))
+    terminal.console().print(_table(rows))
 
 
 def facts(provider: str, preset: Preset) -> dict[str, object]:
@@ -83,9 +88,11 @@ def _credits(provider: str, preset: Preset) -> dict[int, Decimal | None]:
     return {size: planning.plan(settings, image, 1_000_000, no_limits, today).credits for size, image in images.items()}
 
 
-def _table(rows: list[tuple[str, Preset]]) -> Table:
+def _table(rows: list[tuple[str, Preset]]) -> FittedTable:
     from rich import box
     from rich.table import Table
+
+    from darkroom_cli.fitted_table import FittedTable
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("provider", "preset", "for", "settings", "price"):
@@ -96,4 +103,4 @@ def _table(rows: list[tuple[str, Preset]]) -> Table:
         said = ", ".join(f"{name}={value}" for name, value in preset.settings.items())
         costs = ["vendor's" if credits is None else f"{credits:,}" for credits in _credits(provider, preset).values()]
         table.add_row(provider, preset.name, preset.says, said, _price(provider, preset), *costs)
-    return table
+    return FittedTable(table)

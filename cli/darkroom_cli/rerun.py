@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from darkroom.errors import ErrorCode, Inapplicable, LostClaim
-from darkroom_cli import deployed_stack
+from darkroom_cli import deployed_stack, exit_codes
+from darkroom_cli.confirmation import Yes, agree
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Deployment, Stack
 from darkroom_cli.error_handling import reported, say
+from darkroom_cli.machine_output import AsJson, tell
+from darkroom_cli.time_options import Since, first_moment
 
 if TYPE_CHECKING:
     from darkroom.model import Job
 
-DAY = "%Y-%m-%d"
-LOOK_BACK = timedelta(days=31)
 UNASKED = 20  # the command asks before it runs more jobs than this
 app = typer.Typer()
 
@@ -34,17 +35,6 @@ Code = Annotated[
     ErrorCode | None,
     typer.Option(case_sensitive=False, metavar="CODE", help="Run all jobs again that ended with this error code."),
 ]
-Since = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=[DAY],
-        metavar="YYYY-MM-DD",
-        help="With --code: only jobs of uploads since this day (UTC). [31 days ago]",
-    ),
-]
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help=f"With --code: do not ask before more than {UNASKED} jobs run again.")
-]
 
 
 @app.command()
@@ -54,6 +44,7 @@ def rerun(
     code: Code = None,
     since: Since = None,
     yes: Yes = False,
+    as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Run ended jobs again. Each job is checked again, and you pay for it again.
@@ -65,13 +56,14 @@ def rerun(
     with reported():
         deployed = deployed_stack.connect(stack)
         if reference is not None:
-            from darkroom_cli.job_tables import one_line
+            from darkroom_cli.job_tables import one_line, public
 
-            say(one_line(deployed.operate.rerun(reference, completed=completed)))
+            again = deployed.operate.rerun(reference, completed=completed)
+            tell(as_json, public(again), one_line(again))
         elif code is not None:
             today = datetime.now(UTC).date()
             found = list(deployed.operate.ended_with(code, first, today))
-            _all(deployed, found, f"ended with {code} since {first}", yes)
+            _all(deployed, found, f"ended with {code} since {first}", yes, as_json)
 
 
 def _check(by_job: bool, completed: bool, by_code: bool, narrowed: bool) -> None:
@@ -84,21 +76,18 @@ def _check(by_job: bool, completed: bool, by_code: bool, narrowed: bool) -> None
 
 
 def _first_day(since: datetime | None) -> date:
-    today = datetime.now(UTC).date()
-    first = since.date() if since else today - LOOK_BACK
-    if first > today:
-        raise typer.BadParameter(f"{first} is in the future; give today or an earlier day", param_hint="--since")
-    return first
+    return first_moment(since, None).date()
 
 
-def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
+def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool, as_json: bool) -> None:
     """Run exactly these jobs again, after a question if they are many.
 
     A job that has changed in the meantime is skipped and reported, and the command then ends with code 1.
     """
-    say(f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} {what}{_price(jobs)}")
-    if len(jobs) > UNASKED and not yes:
-        typer.confirm("Run them again?", abort=True)
+    found = f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} {what}{_price(jobs)}"
+    if not as_json:
+        say(found)
+    agree(f"Run {len(jobs)} jobs again?", yes or len(jobs) <= UNASKED)
     sent = 0
     try:
         for job in jobs:
@@ -108,10 +97,10 @@ def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool) -> None:
             except (Inapplicable, LostClaim) as moved:
                 typer.echo(f"{job.job_id}: {moved}", err=True)
     finally:
-        if jobs:
-            say(f"{sent} of {len(jobs)} run again")
+        if jobs or as_json:
+            tell(as_json, {"found": len(jobs), "run_again": sent}, f"{sent} of {len(jobs)} run again")
     if sent < len(jobs):
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.REPEAT)
 
 
 def _price(jobs: list[Job]) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from darkroom_cli import exit_codes
+from darkroom_cli.machine_output import AsJson, tell
 from darkroom_cli.optional_packages import local_extras
 
 app = typer.Typer()
@@ -28,8 +30,12 @@ Upload it without settings. Topaz charges one credit for it. Then look at the re
 @app.command()
 def samples(
     folder: Annotated[Path, typer.Argument(help="The folder that the sample is written to.")] = Path(),
+    as_json: AsJson = False,
 ) -> None:
-    """Write a picture with metadata, and say how to check with one credit what your account keeps of it."""
+    """Write a picture that shows what your account keeps.
+
+    It has metadata. The command says how to check with one credit what is kept of it.
+    """
     with local_extras("samples"):
         from darkroom_local import metadata_sample
 
@@ -37,5 +43,5 @@ def samples(
             path = metadata_sample.write(folder)
         except OSError as error:
             typer.echo(f"cannot write to {folder}: {error.strerror}. Name a folder that you may write to.", err=True)
-            raise typer.Exit(2) from None
-        typer.echo(LOOK_FOR.format(path=path))
+            raise typer.Exit(exit_codes.NOT_POSSIBLE) from None
+        tell(as_json, {"path": str(path)}, *LOOK_FOR.format(path=path).splitlines())

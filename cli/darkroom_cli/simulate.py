@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from darkroom_cli.command_groups import group, help_if_alone
 from darkroom_cli.optional_packages import local_extras
 
 VENDORS = {
@@ -16,7 +17,7 @@ VENDORS = {
     "aimlapi": "Simulate the Topaz models of AI/ML API until interrupted. A picture costs 210,000 credits.",
     "oxen": "Simulate the image upscaler of Oxen.ai until interrupted. A picture costs 500 credits of 0.0001 US dollars.",
 }
-app = typer.Typer(help="Run a provider's simulator on this machine.", no_args_is_help=True)
+app = group("Run a provider's simulator on this machine.")
 
 ApiKey = Annotated[str, typer.Option(help="The key that callers must send.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on. 0 means any free port.")]
@@ -39,8 +40,9 @@ FaultLines = Annotated[
 
 
 @app.callback()
-def simulate() -> None:
-    """Run a provider's simulator on this machine."""
+def simulate(context: typer.Context) -> None:
+    """Show the help of the group if no command is given."""
+    help_if_alone(context)
 
 
 def _command(vendor: str) -> Callable[..., None]:

@@ -14,8 +14,10 @@ from urllib.parse import urlencode
 import typer
 
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, Throttled
-from darkroom_cli import deployed_stack
+from darkroom_cli import deployed_stack, exit_codes
+from darkroom_cli.confirmation import agree
 from darkroom_cli.error_handling import say
+from darkroom_cli.machine_output import tell
 
 PROVIDERS = ("topaz",)  # the providers whose status reports back which settings they used
 # Objects in this folder are not uploads of users. The functions ignore them, and a lifecycle rule deletes the result.
@@ -25,15 +27,14 @@ INVOCATION = timedelta(minutes=10)
 TRIES, WAIT_SECONDS = 30, 2.0
 
 
-def run(provider: str, stack: str, sure: bool) -> None:
+def run(provider: str, stack: str, yes: bool, as_json: bool = False) -> None:
     """Send the picture and print which form of setting names the provider read. Ends with code 1 if it does not say so."""
     if provider not in PROVIDERS:
         raise typer.BadParameter(
             f"give {' or '.join(PROVIDERS)}: no other provider reports back which settings it used",
             param_hint="--probe",
         )
-    if not sure:
-        typer.confirm(f"This sends one small picture to {provider} and costs one credit. Do you agree?", abort=True)
+    agree(f"This sends one small picture to {provider} and costs one credit. Do you agree?", yes, "nothing was sent")
     deployed = deployed_stack.connect(stack)
     from darkroom.model import Upload
     from darkroom.pipeline import spelling_probe
@@ -49,12 +50,18 @@ def run(provider: str, stack: str, sure: bool) -> None:
     job = deployed.container.probe(upload, datetime.now(UTC) + INVOCATION)
     process_id = job.require_process().process_id
     reserved = job.require_reservation().credits_reserved
-    say(f"sent: job {job.job_id}, process {process_id}, {reserved} credits reserved")
+    if not as_json:
+        say(f"sent: job {job.job_id}, process {process_id}, {reserved} credits reserved")
     spelling = _read(deployed.container.adapters.providers[provider], process_id)
+    facts = {"job_id": job.job_id, "process_id": process_id, "provider": provider, "spelling": spelling}
     if spelling is None:
-        say(f"{provider} does not say whether it read snake_case or camelCase; Darkroom continues to send both names")
-        raise typer.Exit(1)
-    say(f"{provider} reads setting names in {spelling} case: deploy with SettingSpelling={provider}={spelling}")
+        unsaid = (
+            f"{provider} does not say whether it read snake_case or camelCase; Darkroom continues to send both names"
+        )
+        tell(as_json, facts, unsaid)
+        raise typer.Exit(exit_codes.REPEAT)
+    said = f"{provider} reads setting names in {spelling} case: deploy with SettingSpelling={provider}={spelling}"
+    tell(as_json, facts, said)
 
 
 def _read(vendor: object, process_id: str) -> str | None:

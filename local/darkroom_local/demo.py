@@ -21,8 +21,9 @@ from darkroom_local.sample_pictures import SAMPLES, Sample
 ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
 
 
-def demo(stack: LocalStack, out: Path, to: Console) -> bool:
-    """Send the samples of the stack's providers, and save the results in `out`. Return whether each sample ended as expected."""
+def demo(stack: LocalStack, out: Path, to: Console) -> tuple[Sequence[Outcome], bool]:
+    """Send the samples of the stack's providers, and save the results in `out`. Return the outcomes, and whether each sample
+    ended as expected."""
     samples = [sample for sample in SAMPLES if sample.provider in stack.providers]
     items = draw(samples, out / ORIGINALS)
     with progress_display.progress(to) as show:
@@ -33,7 +34,7 @@ def demo(stack: LocalStack, out: Path, to: Console) -> bool:
     to.print("What to look for:")
     for sample in samples:
         to.print(f"  {sample.name}: {sample.look_for}")
-    return as_meant(samples, outcomes)
+    return outcomes, as_meant(samples, outcomes)
 
 
 def draw(samples: Sequence[Sample], folder: Path) -> list[Item]:

@@ -54,10 +54,10 @@ def visible(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
-def console(stream_is_terminal: bool | None = None) -> Console:
-    """Return a console on standard output. Without a terminal, it has a fixed large width."""
-    made = Console(highlight=False, soft_wrap=False, force_terminal=stream_is_terminal)
-    return made if made.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+def console(stream_is_terminal: bool | None = None, *, stderr: bool = False) -> Console:
+    """Return a console on standard output or standard error. Without a terminal, it has a fixed large width."""
+    made = Console(highlight=False, soft_wrap=False, force_terminal=stream_is_terminal, stderr=stderr)
+    return made if made.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH, stderr=stderr)
 
 
 def progress(to: Console) -> Progress:

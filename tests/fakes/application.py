@@ -40,7 +40,7 @@ ENVIRONMENT = {
 # The adapters that a container makes from the account's clients. `ApplicationUnderTest` replaces all other adapters.
 REAL = (
     "sources", "folder_files", "staging",
-    "circuits", "storage_checks", "storage_proof", "sweep_queries", "operator_ledger", "provider_accounts",
+    "circuits", "storage_checks", "storage_proof", "sweep_queries", "operator_ledger", "job_queries", "provider_accounts",
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ def page(
     Limit: int | None = None,
     ExclusiveStartKey: Mapping[str, Any] | None = None,
     Select: str | None = None,
+    ProjectionExpression: str | None = None,
     ConsistentRead: bool = False,
 ) -> dict[str, Any]:
     """Return a page of at most `Limit` rows. A full page also has the key of its last row, even if no row follows.
@@ -42,11 +43,11 @@ def page(
     names, values = ExpressionAttributeNames or {}, {n: stored(v) for n, v in ExpressionAttributeValues.items()}
     parsed = condition(KeyConditionExpression)
     placeholders(parsed.used, names=names, values=values)
-    _key_condition(parsed.node, names, partition, sort)
+    wanted = values[_key_condition(parsed.node, names, partition, sort).text]
     found = [
         ((row[sort]["S"], *key), row)
         for key, row in rows.items()
-        if partition in row and sort in row and parsed.node.holds(row, names, values)
+        if row.get(partition) == wanted and sort in row and parsed.node.holds(row, names, values)
     ]
     found.sort(key=lambda entry: entry[0], reverse=not ScanIndexForward)
     if ExclusiveStartKey is not None:
@@ -56,10 +57,19 @@ def page(
     answer: dict[str, Any] = {"Count": len(taken), "ScannedCount": len(taken)}
     keys = tuple(dict.fromkeys(("pk", "sk", partition, sort)))
     if Select != "COUNT":
-        answer["Items"] = [copied_row(_only(row, keys) if IndexName else row) for row in taken]
+        shown = _projected(ProjectionExpression, keys) if IndexName else ()
+        answer["Items"] = [copied_row(_only(row, shown) if IndexName else row) for row in taken]
     if Limit is not None and len(taken) == Limit:
         answer["LastEvaluatedKey"] = copied_row(_only(taken[-1], keys))
     return answer
+
+
+def _projected(expression: str | None, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the attributes that an index answers with: its keys, or those that the expression names."""
+    names = tuple(expression.split(",")) if expression is not None else keys
+    if set(names) - set(keys):
+        raise Unsupported(f"ProjectionExpression={expression!r} names more than the keys of the index")
+    return names
 
 
 def _only(row: Row, names: tuple[str, ...]) -> Row:
@@ -72,13 +82,14 @@ def _place(key: Mapping[str, Any], partition: str, sort: str) -> Place:
     return key[sort]["S"], key["pk"]["S"], key["sk"]["S"]
 
 
-def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: str) -> None:
+def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: str) -> Operand:
+    """Return the operand with the partition that is asked for."""
     first, second = (node.left, node.right) if isinstance(node, Both) else (node, None)
-    equal = isinstance(first, Compare) and first.comparator == "="
-    if not equal or _subject(first, names) != partition:
+    if not isinstance(first, Compare) or first.comparator != "=" or _subject(first, names) != partition:
         raise Unsupported(f"a key condition must begin with {partition} = :value")
     if second is not None and _subject(second, names) != sort:
         raise Unsupported(f"the second part of a key condition must be about {sort}")
+    return first.right
 
 
 def _subject(node: Node, names: Mapping[str, str]) -> str | None:

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.fakes.application import ApplicationUnderTest, picture
+from tests.fakes.application import NO_LIMITS, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, client, cloud
 from typer.testing import CliRunner, Result
 
 from darkroom.container import Container
 from darkroom.errors import SubmitInDoubt
-from darkroom.model import Job, ProcessState
+from darkroom.model import Job, Limits, ProcessState
 from darkroom.pipeline.account_reconciliation import Reconcile
 from darkroom.pipeline.operator_commands import OperatorCommands
 from darkroom_cli import deployed_stack
@@ -32,10 +32,14 @@ class Stack:
     queues: tuple[Any, str, str]
     input_bucket: str = INPUT
     parameters: Mapping[str, str] = field(default_factory=lambda: {"MaxConcurrentSubmits": "10"})
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        return client(service)
 
     @property
     def container(self) -> Container:
-        return self.application.make_container()
+        return self.application.make_container(**self.environment)
 
     @property
     def operate(self) -> OperatorCommands:
@@ -49,20 +53,27 @@ class Stack:
     def operator_ledger(self) -> Any:
         return self.application.ports["operator_ledger"]
 
+    def clock(self) -> datetime:
+        return self.application.clock()
+
+    @property
+    def job_queries(self) -> Any:
+        return self.application.ports["job_queries"]
+
     @property
     def reconciliation(self) -> Reconcile:
         return self.application.reconcile
 
 
 @contextmanager
-def deployed() -> Iterator[Stack]:
+def deployed(limits: Limits = NO_LIMITS, **environment: str) -> Iterator[Stack]:
     """Yield a stack. Every command connects to it, whichever stack name the command is given."""
     with cloud() as account, pytest.MonkeyPatch.context() as patch:
-        application = ApplicationUnderTest(account)
+        application = ApplicationUnderTest(account, limits=limits)
         application.clock.now = datetime.now(UTC)
         sqs = client("sqs")
         dead_letters, intake = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead-letters", "intake"))
-        stack = Stack(application, (sqs, dead_letters, intake))
+        stack = Stack(application, (sqs, dead_letters, intake), environment=environment)
         patch.setattr(deployed_stack, "connect", lambda name: stack)
         yield stack
 

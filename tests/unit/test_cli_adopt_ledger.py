@@ -28,7 +28,7 @@ def belongs_to(stack: Stack, name: str) -> None:
 def test_a_person_is_shown_the_owner_and_asked(stack: Stack) -> None:
     belongs_to(stack, "old")
     refused = run("adopt-ledger", typed="n\n")
-    assert f"belongs to the stack old with the input bucket {INPUT}" in refused.stdout
+    assert f"belongs to the stack old with the input bucket {INPUT}" in refused.stderr
     assert owner(stack) == LedgerOwner("old", INPUT)
     run("adopt-ledger", typed="y\n")
     assert owner(stack) == LedgerOwner("darkroom", INPUT)

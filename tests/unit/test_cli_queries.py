@@ -82,7 +82,7 @@ def test_text_of_the_ledger_is_shown_and_not_obeyed(application: ApplicationUnde
 
 def test_one_job_is_shown_with_all_that_is_known(application: ApplicationUnderTest) -> None:
     job = sent(application)
-    told = json.loads(run("job", job.job_id, "--json").stdout)
+    told = json.loads(run("job", job.job_id, "--all", "--json").stdout)
     assert told["handle_prefix"] == f"{job.job_id}-1-"
     assert told["process_id"] == job.process.process_id
     assert datetime.fromisoformat(told["deadline_at"]) == job.deadline_at

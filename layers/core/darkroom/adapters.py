@@ -117,6 +117,13 @@ class Adapters:
         return DynamoOperatorLedger(self.ledger_table, self.configuration.retain_jobs)
 
     @cached_property
+    def job_queries(self) -> ports.JobQueries:
+        """The adapter through which people read the ledger."""
+        from darkroom.aws.job_queries import DynamoJobQueries
+
+        return DynamoJobQueries(self.ledger_table)
+
+    @cached_property
     def sweep_queries(self) -> ports.SweepQueries:
         """The adapter through which the sweep queries the ledger."""
         from darkroom.aws.sweep_queries import DynamoSweepQueries

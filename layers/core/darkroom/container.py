@@ -240,6 +240,7 @@ class Container:
         return OperatorCommands(
             ledger=self.adapters.ledger,
             operator_ledger=self.adapters.operator_ledger,
+            job_queries=self.adapters.job_queries,
             circuits=self.adapters.circuits,
             intake=self.adapters.intake,
             binding=self.binding,

@@ -24,6 +24,7 @@ The tree of exceptions. The middle column says who must act::
     ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch the result again
     │   ├── OutputBusy             nobody     another version's result is being written to the same key
     │   └── KeyTaken               nobody     an object came to the output key while the result was copied
+    ├── ResultRefused          operator   the output bucket refuses a paid result; finalize tries again every half hour
     ├── StorageUnproven        operator   nobody can tell now whether the output bucket takes results; uploads wait
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── WrongDefaults          operator   the stack parameter DefaultSettings is wrong; uploads wait for another deployment
@@ -34,6 +35,7 @@ The tree of exceptions. The middle column says who must act::
     ├── LedgerNotOwned         operator   the ledger belongs to another stack; uploads wait until it is handed over
     ├── JobExpired             nobody     the upload's job ended and its row has expired; do nothing
     ├── Inapplicable           operator   a command does not fit the job's status; nothing was changed
+    │   └── NoSuchJob              operator   the command names no job, or several; nothing was changed
     ├── SourceDenied           operator   the object may not be read now; the job is tried again for a while
     └── SourceGone             uploader   the object or its version does not exist any more
 
@@ -292,6 +294,15 @@ class JobExpired(DarkroomError):
 
 class Inapplicable(DarkroomError):
     """An operator's command does not fit the job's status. The message names the command that does."""
+
+
+class NoSuchJob(Inapplicable):
+    """An operator's command names a job that the ledger does not know, or more than one. The message names it in one line, and
+    `advice` says in one line how it is found."""
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class SourceDenied(DarkroomError):

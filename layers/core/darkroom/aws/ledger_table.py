@@ -53,6 +53,15 @@ class ConditionFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Range:
+    """The values of an index's sort key that a query asks for, both included."""
+
+    attribute: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
 class LedgerTable:
     """Reads and writes one table. Conflicts and throttling are retried within the invocation.
 
@@ -113,16 +122,48 @@ class LedgerTable:
         }  # fmt: skip
         return [_key(item) for item in self._with_retries(lambda: self.client.query(**request))["Items"]]
 
-    def pages(self, index: str, attribute: str, value: str) -> Iterator[list[dict[str, Any]]]:
-        """Yield all keys that the index lists under `value`, in lists of at most 100. Raises LedgerBusy."""
-        request: Any = {
-            "TableName": self.name, "IndexName": index, "Limit": MAX_BATCH,
-            "KeyConditionExpression": "#attribute = :value", "ExpressionAttributeNames": {"#attribute": attribute},
-            "ExpressionAttributeValues": {":value": wire(value)},
+    def pages(
+        self, index: str, attribute: str, value: str, *, newest_first: bool = False, within: Range | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield all keys that the index lists under `value`, in lists of at most 100, in the order of the index's sort key or
+        in the opposite order. `within` bounds the sort key. Raises LedgerBusy."""
+        request = self._under(index, attribute, value, within) | {
+            "Limit": MAX_BATCH,
+            "ScanIndexForward": not newest_first,
+        }
+        for answer in self._answers(request):
+            yield [_key(item) for item in answer["Items"]]
+
+    def count(self, index: str, attribute: str, value: str, within: Range | None = None) -> int:
+        """Return how many rows the index lists under `value`. One request counts up to 1 MB of keys, some thousands of rows.
+        Raises LedgerBusy."""
+        request = self._under(index, attribute, value, within) | {"Select": "COUNT"}
+        return sum(answer["Count"] for answer in self._answers(request))
+
+    def partition_keys(self, index: str, attribute: str, value: str) -> Iterator[str]:
+        """Yield the `pk` of all rows that the index lists under `value`. One request reads up to 1 MB of keys. Raises
+        LedgerBusy."""
+        request = self._under(index, attribute, value, None) | {"ProjectionExpression": "pk"}
+        for answer in self._answers(request):
+            yield from (item["pk"]["S"] for item in answer["Items"])
+
+    def _under(self, index: str, attribute: str, value: str, within: Range | None) -> dict[str, Any]:
+        """Return the request for what the index lists under `value`."""
+        condition, names, values = "#attribute = :value", {"#attribute": attribute}, {":value": wire(value)}
+        if within is not None:
+            condition += " AND #sort BETWEEN :low AND :high"
+            names["#sort"] = within.attribute
+            values |= {":low": wire(within.low), ":high": wire(within.high)}
+        return {
+            "TableName": self.name, "IndexName": index, "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names, "ExpressionAttributeValues": values,
         }  # fmt: skip
+
+    def _answers(self, request: dict[str, Any]) -> Iterator[Any]:
+        """Yield the answers to a query, page after page."""
         while True:
             answer = self._with_retries(lambda: self.client.query(**request))
-            yield [_key(item) for item in answer["Items"]]
+            yield answer
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -32,7 +32,7 @@ from darkroom.model.plans import (
     SendMode,
     Spelling,
 )
-from darkroom.model.provider_accounts import AccountSnapshot, Balance, Circuit
+from darkroom.model.provider_accounts import AccountSnapshot, Balance, BudgetMonth, Circuit
 from darkroom.model.provider_processes import (
     Estimate,
     FoundProcess,
@@ -68,6 +68,7 @@ __all__ = [
     "AccountSnapshot",
     "Alarm",
     "Balance",
+    "BudgetMonth",
     "Circuit",
     "DispatchRecord",
     "Estimate",

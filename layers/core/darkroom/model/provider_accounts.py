@@ -1,4 +1,5 @@
-"""The data about an account at a provider: its balance, its last comparison and its circuit. Uses only the standard library."""
+"""The data about an account at a provider: its balance, its last comparison, its circuit, and what the ledger booked in a month.
+Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -28,6 +29,24 @@ class AccountSnapshot:
     total: Decimal  # the account's total at the last comparison
     spent: Decimal  # the credits that the ledger had booked as spent at the last comparison
     checked_at: datetime
+
+
+@dataclass(frozen=True)
+class BudgetMonth:
+    """What is booked in one month, in a provider's own unit or in `usd`."""
+
+    unit: str
+    month: str  # YYYY-MM
+    limit: Decimal  # as it was at the last reservation; 0 = none
+    reserved: Decimal  # for jobs that have not ended
+    spent: Decimal
+    overrun: Decimal  # what providers charged above the reservations
+    jobs: int  # how many jobs reserved something
+
+    @property
+    def committed(self) -> Decimal:
+        """What counts against the limit."""
+        return self.reserved + self.spent
 
 
 @dataclass(frozen=True)

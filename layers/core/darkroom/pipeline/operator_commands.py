@@ -22,15 +22,15 @@ from darkroom.errors import (
     ProviderSilent,
 )
 from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
+from darkroom.pipeline import job_lookup
 from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
 from darkroom.pipeline.process_binding import Binding, claims_process
 from darkroom.pipeline.settlement import Settlement
-from darkroom.ports import Circuits, Clock, IntakeQueue, Ledger, OperatorLedger, Provider
+from darkroom.ports import Circuits, Clock, IntakeQueue, JobQueries, Ledger, OperatorLedger, Provider
 
 ATTEMPTS = 5  # how often a job is read again if a worker changes it at the same time
 INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
-JOB_ID_DIGITS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,7 @@ class OperatorCommands:
 
     ledger: Ledger
     operator_ledger: OperatorLedger
+    job_queries: JobQueries
     circuits: Circuits
     intake: IntakeQueue
     binding: Binding
@@ -50,15 +51,8 @@ class OperatorCommands:
     deadline: timedelta
 
     def find(self, reference: str) -> Job:
-        """Return the job with the id `reference`, or the newest job of an upload's key (`key`, `bucket/key` or
-        `s3://bucket/key`). Raises Inapplicable if there is none."""
-        if len(reference) == JOB_ID_DIGITS and (job := self.ledger.get(reference)):
-            return job
-        named = reference.removeprefix("s3://")
-        for uri in dict.fromkeys((named, f"{self.input_bucket}/{named}")):
-            if found := list(self.operator_ledger.jobs(source_uri=uri)):
-                return found[-1]
-        raise Inapplicable(f"there is no job {reference!r}: give a job's id, or the key of its upload")
+        """Return the job that `reference` names, as `job_lookup.find` reads it. Raises NoSuchJob."""
+        return job_lookup.find(reference, self.ledger, self.job_queries, self.input_bucket, self.clock())
 
     def adopt(self, reference: str, process_id: str, *, force: bool = False, attempt: int | None = None) -> Job:
         """Resolve a job in doubt by binding it to the process `process_id`. Raises Inapplicable if the command does not fit.

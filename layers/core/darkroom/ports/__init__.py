@@ -13,6 +13,7 @@ from darkroom.ports.executions import Executions
 from darkroom.ports.folder_files import FolderFiles, FolderText
 from darkroom.ports.input_bucket import InputBucket
 from darkroom.ports.intake_queue import IntakeQueue
+from darkroom.ports.job_queries import JobQueries
 from darkroom.ports.ledger import Claim, Ledger
 from darkroom.ports.ledger_ownership import LedgerOwnership
 from darkroom.ports.operator_ledger import OperatorLedger
@@ -36,6 +37,7 @@ __all__ = [
     "ImageStream",
     "InputBucket",
     "IntakeQueue",
+    "JobQueries",
     "KeptInputs",
     "Ledger",
     "LedgerOwnership",

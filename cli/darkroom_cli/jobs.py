@@ -1,0 +1,168 @@
+"""`darkroom jobs`: lists jobs, and says of each why it is where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darkroom.errors import ErrorCode
+from darkroom.model import JobStatus
+from darkroom_cli import completion, deployed_stack, exit_codes
+from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
+from darkroom_cli.error_handling import reported, say
+from darkroom_cli.machine_output import AsCsv, AsJsonLines, only_one_form, print_csv, print_json_lines
+from darkroom_cli.time_options import ONE_DAY, Since, Until, first_moment
+from darkroom_cli.time_options import day as whole_day
+
+if TYPE_CHECKING:
+    from darkroom.model import Job
+    from darkroom_cli.deployed_stack import Deployment
+    from darkroom_cli.job_selection import Selection
+
+LISTED = 100  # how many jobs a table shows if nothing else is asked for
+# An index lists a new job within seconds. Each look at a batch begins so much before the last one.
+INDEX_LAG = timedelta(seconds=15)
+MOST_OPEN = 500  # open jobs that one look at a batch reads from their index
+app = typer.Typer()
+
+Status = Annotated[
+    JobStatus | None,
+    typer.Option(case_sensitive=False, metavar="STATUS", help="Only jobs with this status, for example FAILED."),
+]
+Code = Annotated[
+    ErrorCode | None,
+    typer.Option(
+        case_sensitive=False, metavar="CODE", help="Only jobs with this error code, for example BudgetExceeded."
+    ),
+]
+Label = Annotated[str | None, typer.Option(metavar="TEXT", help="Only jobs with this label.")]
+Prefix = Annotated[str | None, typer.Option(metavar="TEXT", help="Only uploads whose key begins so.")]
+Model = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only jobs with this model.", autocompletion=completion.models)
+]
+Key = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Only uploads with this key, at any time. s3://bucket/key works too.")
+]
+Day = Annotated[
+    datetime | None, typer.Option(parser=whole_day, metavar="YYYY-MM-DD", help="Only uploads of this day (UTC).")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help=f"List the newest N jobs. [{LISTED} in a table, all in JSON and CSV]"),
+]
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch", "-w", help="Show the jobs while they are worked on, until Ctrl-C, which changes nothing about them."
+    ),
+]
+
+
+@app.command()
+def jobs(
+    status: Status = None,
+    code: Code = None,
+    label: Label = None,
+    prefix: Prefix = None,
+    model: Model = None,
+    key: Key = None,
+    since: Since = None,
+    until: Until = None,
+    day: Day = None,
+    limit: Limit = None,
+    watch: Watch = False,
+    as_json: AsJsonLines = False,
+    as_csv: AsCsv = False,
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """List unfinished jobs and why they wait, or any others.
+
+    Without options, only unfinished jobs are listed. With a final status, a code, a label, a prefix, a model or a time, all
+    uploads of that time are looked through, or else those of the last 31 days.
+    """
+    only_one_form(as_json, as_csv)
+    since, until = _span(since, until, day)
+    if watch and (status or code or key or until or limit or as_csv):
+        raise typer.BadParameter("--watch can be used with --label, --prefix, --model, --since and --json only")
+    with reported():
+        from darkroom_cli.job_selection import Selection
+
+        asked = Selection(
+            status=status, code=code, label=label, prefix=prefix, model=model, key=key, since=since, until=until
+        )  # fmt: skip
+        deployed = deployed_stack.connect(stack)
+        if watch:
+            _watch(deployed, asked, as_json)
+        else:
+            _list(deployed, asked, limit, as_json, as_csv)
+
+
+def _span(
+    since: datetime | None, until: datetime | None, day: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return the times between which uploads are looked at, None = no bound. Raises BadParameter."""
+    if day is not None and (since or until):
+        raise typer.BadParameter("give either --day or --since and --until", param_hint="--day")
+    first_moment(since, until)
+    return (day, day + ONE_DAY) if day else (since, until)
+
+
+def _list(deployed: Deployment, asked: Selection, limit: int | None, as_json: bool, as_csv: bool) -> None:
+    from darkroom_cli import job_selection, job_tables
+
+    now = deployed.clock()
+    most = limit if limit or as_json or as_csv else LISTED
+    found, is_cut = job_selection.select(deployed, asked, now, most)
+    if as_json:
+        print_json_lines(map(job_tables.public, found))
+    elif as_csv:
+        print_csv(job_tables.CSV_COLUMNS, map(job_tables.csv_row, found))
+    else:
+        _print(found, asked, now)
+    if asked.looks_back:
+        typer.echo(
+            f"looked at uploads since {asked.first(now):%Y-%m-%d %H:%M} UTC; --since goes further back", err=True
+        )
+    if is_cut:
+        typer.echo(f"{len(found):,} are listed, and there are more; --limit lists more", err=True)
+
+
+def _print(found: list[Job], asked: Selection, now: datetime) -> None:
+    from darkroom_cli import job_tables, terminal
+
+    if not found:
+        say("no job is open" if asked.is_of_open_jobs and not asked.status else "no such job")
+        return
+    console = terminal.console()
+    in_window = console.is_terminal
+    console.print(job_tables.jobs_table(found, console.width, now) if in_window else job_tables.whole_table(found))
+    console.print(job_tables.summary(found), markup=False)
+
+
+def _watch(deployed: Deployment, asked: Selection, as_json: bool) -> None:
+    from darkroom_cli import live_batch
+    from darkroom_cli.batch_reader import BatchReader
+
+    def discover(looked_at: datetime | None, now: datetime) -> Iterable[Job]:
+        return filter(asked.is_in_batch, _new(deployed, asked, looked_at, now))
+
+    try:
+        live_batch.watch(BatchReader(deployed.operator_ledger.find, discover), deployed.clock, as_json=as_json)
+    except KeyboardInterrupt:
+        typer.echo("the jobs go on; the same command shows them again", err=True)
+        raise typer.Exit(exit_codes.INTERRUPTED) from None
+
+
+def _new(deployed: Deployment, asked: Selection, looked_at: datetime | None, now: datetime) -> Iterator[Job]:
+    """Yield jobs that may have joined the batch since the last look. At first, these are the uploads since `since`, or else the
+    open jobs."""
+    from darkroom_cli import job_selection
+
+    if looked_at is None and asked.since:
+        return deployed.job_queries.uploaded(asked.since, now)
+    came = deployed.job_queries.uploaded(looked_at - INDEX_LAG, now) if looked_at else iter(())
+    return came if asked.since else chain(islice(job_selection.open_jobs(deployed, asked), MOST_OPEN), came)
