@@ -4,8 +4,8 @@ pytest spends some milliseconds on each row of a parametrized test, in every pro
 costs only its check. All rows run, even if some fail. The error names every row that fails and says why. It has the traceback
 of the first row that failed.
 
-All rows share what pytest's fixtures give to the test. A check that changes what a fixture gives needs `fresh`, or else
-`pytest.mark.parametrize`.
+All rows share what pytest's fixtures give to the test. So a check takes no fixture that is made anew for each test, unless
+`fresh` renews it. `shared_fixtures` finds such a test. It needs `pytest.mark.parametrize` instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import contextlib
 import functools
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -56,12 +56,17 @@ def check_rows(rows: Iterable[tuple[str, Callable[[], object]]]) -> None:
 
 
 def each_row(
-    names: str | Sequence[str], rows: Iterable[Any], *, ids: Ids = None, fresh: Fresh = contextlib.nullcontext
+    names: str | Sequence[str],
+    rows: Iterable[Any],
+    *,
+    ids: Ids = None,
+    fresh: Fresh = contextlib.nullcontext,
+    renewed: Collection[str] = (),
 ) -> Callable[[Check], Check]:
     """Return a decorator that makes one test of a check. The check takes the values of a row as arguments.
 
-    `fresh` gets the arguments that come from fixtures, and opens those with which one row starts. If the decorator is used
-    twice, the check runs for each combination of the rows.
+    `fresh` gets the arguments that come from fixtures, and opens those with which one row starts. `renewed` has the names of
+    the arguments that it makes anew. If the decorator is used twice, the check runs for each combination of the rows.
     """
     columns = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     if isinstance(names, str) and len(columns) == 1:
@@ -78,13 +83,24 @@ def each_row(
             __tracebackhide__ = True
             check_rows((name, functools.partial(run, row, fixtures)) for name, row in table)
 
-        return without_arguments(test, check, columns)
+        return without_arguments(test, check, columns, renewed)
 
     return decorate
 
 
-def without_arguments(test: Any, check: Check, names: Iterable[str]) -> Check:
+def shared_fixtures(item: pytest.Function) -> list[str]:
+    """Return the arguments that a test of many rows gets from fixtures made for one test, and that no row gets anew."""
+    if not hasattr(item.function, "renewed"):
+        return []
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    known = item.function.renewed | parameters.keys()
+    made = {name: found[-1].scope for name, found in item._fixtureinfo.name2fixturedefs.items() if name not in known}
+    return [name for name in inspect.signature(item.function).parameters if made.get(name) == "function"]
+
+
+def without_arguments(test: Any, check: Check, names: Iterable[str], renewed: Collection[str]) -> Check:
     """Return the test with the check's signature, but without the arguments that no fixture gives."""
+    test.renewed = frozenset(renewed)
     signature = inspect.signature(check)
     missing = set(names) - signature.parameters.keys()
     if missing:

@@ -34,7 +34,8 @@ def fresh_provider(fixtures: dict[str, Any]) -> Iterator[dict[str, Any]]:
         made.close()
 
 
-each_row = functools.partial(rows.each_row, fresh=fresh_provider)
+RENEWED = ("under_test",)
+each_row = functools.partial(rows.each_row, fresh=fresh_provider, renewed=RENEWED)
 
 
 def rows_of_provider(
@@ -46,9 +47,9 @@ def rows_of_provider(
         @functools.wraps(check)
         def test(under_test: ProviderUnderTest, **others: Any) -> None:
             __tracebackhide__ = True
-            rows.each_row(names, table(under_test), fresh=fresh_provider)(check)(under_test=under_test, **others)
+            each_row(names, table(under_test))(check)(under_test=under_test, **others)
 
-        return rows.without_arguments(test, check, names)
+        return rows.without_arguments(test, check, names, RENEWED)
 
     return decorate
 

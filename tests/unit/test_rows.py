@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.rows import RowsFailed, each_row
+from tests.rows import RowsFailed, each_row, shared_fixtures
 
 
 def told(test: Any, **fixtures: object) -> list[str]:
@@ -74,3 +75,13 @@ def test_a_test_without_rows_fails() -> None:
 
     with pytest.raises(AssertionError, match="there are no rows"):
         check()
+
+
+def test_a_fixture_that_all_rows_would_share_is_found(request: pytest.FixtureRequest) -> None:
+    @each_row("row", [1])
+    def check(row: int, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+        raise AssertionError("never runs")
+
+    item = pytest.Function.from_parent(request.node.parent, name="test_of_rows", callobj=check)
+    assert shared_fixtures(item) == ["tmp_path"]
+    assert shared_fixtures(request.node) == []
