@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import KEY, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -169,7 +169,7 @@ def test_a_401_reads_the_keys_again_once_and_sends_the_same_key_no_second_time(u
 
 
 @needs("faults")
-@pytest.mark.parametrize("key", ["", "two words", "clé", "line\nbreak"])
+@each_row("key", ["", "two words", "clé", "line\nbreak"])
 def test_a_key_that_no_header_can_carry_is_never_sent_and_never_shown(under_test: SimulatedProvider, key: str) -> None:
     under_test.rotate_key(key)
     under_test.provider.refresh_key()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +21,8 @@ class Operator:
 
     def __call__(self, *arguments: str, expect: int = 0, answer: str = "") -> str:
         """Run a command, type the answer to its question, and return what it printed."""
-        done = subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
+        assert self.room.commands, "this stack has no commands"
+        done = self.room.commands.run(arguments, self.environment, answer)
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout if expect == 0 else done.stderr
 

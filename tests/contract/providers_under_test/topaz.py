@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import httpx
 from tests.contract.input_pictures import noise
 from tests.contract.providers_under_test.base import CALLS, KEY
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -77,8 +76,7 @@ class TopazUnderTest(SimulatedProvider):
 
     def clear_list(self) -> None:
         """Delete the jobs of earlier tests from the vendor's list, because it shows a whole week."""
-        url = f"{self.simulator.base_url}/status"
-        httpx.delete(url, headers={"X-API-Key": KEY}, verify=False, trust_env=False).raise_for_status()
+        self.site.client.delete(f"{self.simulator.base_url}/status", headers={"X-API-Key": KEY}).raise_for_status()
         self.simulator.journal.clear()
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
