@@ -2,7 +2,7 @@
 
 The pages are those of a stack's life: ten minutes on AWS; events; and upgrade, move, remove. Every command runs as it stands,
 in one shell for all pages, in a copy of the project. Three things stand for what a person brings: the environment's variables for
-the login to AWS, the file photo.jpg, and the file keys.json. The copy's template has a simulator's address as the default of
+the login to AWS, the file photo.jpg, and the API key, which is typed. The copy's template has a simulator's address as the default of
 TopazBaseUrl. Two things are not run: what the first page asks for before its first command (to install the tools, to clone the
 repository), and NOT_RUN.
 
@@ -54,7 +54,6 @@ def prepared(folder: Path, topaz: str) -> Path:
     assert template.count(TOPAZ) == 1
     (place / "template.yaml").write_text(template.replace(TOPAZ, json.dumps(topaz)), encoding="utf-8")
     (place / "photo.jpg").write_bytes(picture(400, 300))
-    (place / "keys.json").write_text(json.dumps({"topaz": API_KEY}), encoding="utf-8")
     return place
 
 
@@ -79,14 +78,13 @@ def mending() -> str:
 
 def wrongs(place: Path, printed: str, cloud: Endpoint) -> Iterator[str]:
     """Yield what is not as the pages say."""
-    with Image.open(place / "enhanced.jpg") as result:
-        result.load()
-        if result.size != (800, 600):
-            yield f"the result is {result.size[0]}×{result.size[1]}, not twice as wide and high"
+    for name in ("photo.jpg", "second.jpg"):
+        with Image.open(place / "enhanced" / name) as result:
+            result.load()
+            if result.size != (800, 600):
+                yield f"the result {name} is {result.size[0]}×{result.size[1]}, not twice as wide and high"
     if not re.search(r"^status +COMPLETED", printed, re.MULTILINE):
         yield "`darkroom job photo.jpg` does not say COMPLETED"
-    if (place / "keys.json").exists():
-        yield "keys.json is still there"
     if tables := cloud.client("dynamodb").list_tables()["TableNames"]:
         yield f"these tables are still there: {tables}"
     buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
@@ -111,7 +109,8 @@ def main(sam: str, aws: str) -> int:
         folder = Path(made)
         place = prepared(folder, vendors["topaz"].base_url)
         environs = environment(folder, cloud.endpoint, sam, aws)
-        done = page_commands.run([text for _, text in texts], place, environs, {"sam deploy": mending()})
+        blocks = [text for _, text in texts]
+        done = page_commands.run(blocks, place, environs, typed=f"{API_KEY}\n", after={"sam deploy": mending()})
         found = list(wrongs(place, done.printed, cloud.endpoint))
     for (page, text), seconds in zip(texts, done.seconds, strict=True):
         print(f"{seconds:6.1f} s  {page:10}  {text.splitlines()[0][:80]}")

@@ -28,10 +28,12 @@ def blocks(page: Path) -> list[str]:
     return _BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
-def run(texts: Sequence[str], folder: Path, environment: Mapping[str, str], after: Mapping[str, str]) -> Run:
+def run(
+    texts: Sequence[str], folder: Path, environment: Mapping[str, str], *, typed: str, after: Mapping[str, str]
+) -> Run:
     """Run blocks one after the other in one bash, in `folder`, with this environment alone. The first command that fails ends it.
 
-    `after` has commands of a text: where a block has the text, they run after it. They are not in the time of any block. Raises
+    `typed` is what a person types. `after` has commands of a text: where a block has the text, they run after it. They are not in the time of any block. Raises
     CalledProcessError, after printing all that was printed.
     """
     clock = f'{{ echo; echo "{_CLOCK} $EPOCHREALTIME"; }} 2>/dev/null\n'
@@ -42,7 +44,7 @@ def run(texts: Sequence[str], folder: Path, environment: Mapping[str, str], afte
     file = folder / "page.sh"
     file.write_text("".join(script), encoding="utf-8")
     done = subprocess.run(
-        ["bash", str(file)], cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, text=True,
+        ["bash", str(file)], cwd=folder, env=dict(environment), input=typed, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     times = [float(time) for time in re.findall(rf"{_CLOCK} ([\d.]+)", done.stdout)]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 from tests import event_schemas
+from tests.rows import each_row
 
 from darkroom import queue_messages
 from darkroom.errors import ErrorCode
@@ -33,7 +33,7 @@ def test_each_detail_type_has_a_schema_and_no_schema_is_left_over() -> None:
     assert {event_schemas.SHARED, *map(event_schemas.file_name, KINDS)} == set(event_schemas.schemas())
 
 
-@pytest.mark.parametrize("name", event_schemas.schemas())
+@each_row("name", event_schemas.schemas())
 def test_a_schema_is_of_the_dialect_that_it_names_and_has_its_version_in_its_id(name: str) -> None:
     schema = event_schemas.schemas()[name]
     Draft202012Validator.check_schema(schema)
@@ -53,27 +53,27 @@ def test_the_schema_has_every_error_code() -> None:
     assert JOB["properties"]["error_code"]["enum"] == [code.value for code in ErrorCode]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_row("kind", KINDS)
 def test_a_schema_allows_the_sample_of_its_detail_type(kind: str) -> None:
     assert event_schemas.wrongs(sample(kind)) == []
     assert sample(kind)["detail"]["status"] == KINDS[kind]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value"),
     [
         ("job_id", "9F2C"), ("job_id", None), ("run", 0), ("run", "1"), ("status", "SKIPPED"), ("settings", []),
         ("created_at", "22 May 2026"), ("polls", -1), ("error_code", "Unknown"), ("credits_reserved", "2"), ("link", "x"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", KINDS)
+@each_row("kind", KINDS)
 def test_a_schema_refuses_an_attribute_of_another_form(kind: str, name: str, value: object) -> None:
     event = sample(kind)
     event["detail"][name] = value
     assert event_schemas.wrongs(event)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_row("kind", KINDS)
 def test_a_schema_refuses_an_event_without_a_required_attribute_and_one_of_another_status(kind: str) -> None:
     own = event_schemas.schemas()[event_schemas.file_name(kind)]["properties"]["detail"]["required"]
     for name in [*JOB["required"], *own]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
+from tests.rows import each_row
 from tests.unit.template_support import FUNCTIONS, ROOT, actions, of_type, statements, table
 
 ROLES = {
@@ -30,14 +30,14 @@ def test_every_role_of_the_template_has_its_rows_and_no_row_is_left_over() -> No
     assert set(said()) == {*ROLES.values(), SHARED}
 
 
-@pytest.mark.parametrize("role", ROLES)
+@each_row("role", ROLES)
 def test_the_page_lists_what_a_role_may_do_and_nothing_else(role: str) -> None:
     granted = {action for statement in statements(role) for action in actions(statement)}
     shared = said()[SHARED] if role.removesuffix("Role") in FUNCTIONS else set()
     assert said()[ROLES[role]] | shared == granted
 
 
-@pytest.mark.parametrize("row", table("security.md", "Threats"), ids=lambda row: row[0])
+@each_row("row", table("security.md", "Threats"))
 def test_each_threat_names_tests_that_are_there(row: list[str]) -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)`", row[2])
     assert named
