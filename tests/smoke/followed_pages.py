@@ -2,9 +2,9 @@
 
 The pages are those of a stack's life: ten minutes on AWS; events; and upgrade, move, remove. Every command runs as it stands,
 in one shell for all pages, in a copy of the project. Three things stand for what a person brings: the environment's variables for
-the login to AWS, the file photo.jpg, and the API key, which is typed. The copy's template has a simulator's address as the default of
-TopazBaseUrl. Two things are not run: what the first page asks for before its first command (to install the tools, to clone the
-repository), and NOT_RUN.
+the login to AWS, the file photo.jpg, and the API key, which is typed. The copy's template has a simulator's address as the
+default of TopazBaseUrl. Two things are not run: what the first page asks for before its first command (to install the tools, to
+clone the repository), and NOT_RUN.
 
 Usage: python -m tests.smoke.followed_pages PATH-TO-SAM PATH-TO-AWS. The script exits with 1 if the result is not as the pages
 say, and leaves nothing behind.

@@ -33,8 +33,8 @@ def run(
 ) -> Run:
     """Run blocks one after the other in one bash, in `folder`, with this environment alone. The first command that fails ends it.
 
-    `typed` is what a person types. `after` has commands of a text: where a block has the text, they run after it. They are not in the time of any block. Raises
-    CalledProcessError, after printing all that was printed.
+    `typed` is what a person types. `after` has commands of a text: where a block has the text, they run after it. They are not in
+    the time of any block. Raises CalledProcessError, after printing all that was printed.
     """
     clock = f'{{ echo; echo "{_CLOCK} $EPOCHREALTIME"; }} 2>/dev/null\n'
     script = ["set -eu -o pipefail\n"]
