@@ -20,7 +20,7 @@ PARTS = (
     ("lettering.png", "lettering.png", (0.02, 0.42, 0.34, 0.85)),
     ("street.jpg", "street.jpg", (0.3, 0.3, 0.75, 0.75)),
 )
-SIDE, GAP, LINE = 300, 6, 26  # pixels: a tile's side, between tiles, the line of words
+SIDE, GAP, LINE = 240, 6, 24  # pixels: a tile's side, between tiles, the line of words
 _INK, _PAPER = (24, 24, 28), (255, 255, 255)
 _QUALITY = 82
 
@@ -38,7 +38,7 @@ def tile(file: Path, part: tuple[float, float, float, float], resampling: Image.
 def drawn(results: Path) -> Image.Image:
     """Return the picture: a column for each part, with the upper row before and the lower row after."""
     page = Image.new("RGB", (len(PARTS) * (SIDE + GAP) - GAP, 2 * (SIDE + LINE)), _PAPER)
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(14)
     rows = ((ORIGINALS, "before", Image.Resampling.NEAREST), (ENHANCED, "after", Image.Resampling.LANCZOS))
     for row, (folder, word, resampling) in enumerate(rows):
         top = row * (SIDE + LINE)
