@@ -199,7 +199,8 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken(application: Applicat
     application.clock.advance(LEASE)
     application.ports["circuits"] = Replaced(application.ports["circuits"], get=lambda provider: 1 / 0)
     application.ports["outputs"] = Replaced(application.ports["outputs"], list_unfinished=lambda: 1 / 0)
-    waiting = replace(application.job(), job_id="d" * 32, status=JobStatus.IN_DOUBT)
+    told = {"status": JobStatus.IN_DOUBT, "published_at": application.clock()}
+    waiting = replace(application.job(), job_id="d" * 32, **told)
     application.cloud.dynamodb.put_item(TableName=TABLE, Item=items.job_item(waiting))
     with pytest.raises(SweepFailed, match=r"Claims, CircuitsOpen, AbandonedUploads"):
         application.sweep()
