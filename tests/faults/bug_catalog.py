@@ -152,7 +152,7 @@ OF_STORING = (
 OF_CALLBACKS = (
     Bug("MAC not compared", seeded_callback_bugs.mac_not_compared, CALLED, 1, (REFUSED, FORGED, OTHERS)),
     Bug("MAC of the job only", seeded_callback_bugs.mac_of_the_job_only, CALLED, 2, (REFUSED, FORGED)),
-    Bug("another run's callback noted", seeded_callback_bugs.another_runs_callback_noted, CALLED, 74, (OTHERS,)),
+    Bug("another run's callback noted", seeded_callback_bugs.another_runs_callback_noted, CALLED, 112, (OTHERS,)),
     Bug("token of another run", seeded_callback_bugs.token_of_another_run, CALLED, 264, (TOKEN,)),
     Bug("token written beside a note", seeded_callback_bugs.token_written_beside_a_note, CALLED, 2, (LOOKED,)),
     Bug("callback before the bind lost", seeded_callback_bugs.early_callback_lost, CALLED, 2, (LOOKED,)),
