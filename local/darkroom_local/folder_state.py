@@ -79,9 +79,10 @@ def paid_keys(out: Path, *, is_real: bool) -> set[str]:
     return ledger_journal.paid_keys(_home(out, is_real=is_real) / _JOURNAL)
 
 
-def rows(out: Path) -> dict[ledger_journal.Key, ledger_journal.Row]:
-    """Return the ledger's rows of the runs with a real key, from the present account of `out`. Changes nothing."""
-    return ledger_journal.rows_of(_home(out, is_real=True) / _JOURNAL)
+def rows(out: Path, *, is_real: bool = True) -> dict[ledger_journal.Key, ledger_journal.Row]:
+    """Return the ledger's rows of the runs with a real key, or of all others, from the present account of `out`. Changes
+    nothing."""
+    return ledger_journal.rows_of(_home(out, is_real=is_real) / _JOURNAL)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,96 @@
+"""Writes a report's page: one file that asks nothing of any network, and in which nothing runs but the script of this package.
+
+Jinja2 escapes every text. What the script shows comes from blocks of JSON without `<`, `>`, `&` and `'`, and the script puts it
+into the page as text only. The page's Content-Security-Policy names the hashes of its one style sheet and its one script, and
+allows pictures that are in the page itself, and with `--link` files beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from darkroom_cli.cost_report import By
+from darkroom_cli.html_report import charts
+
+if TYPE_CHECKING:
+    from darkroom_cli.html_report.page_contents import Chart, PageContents
+
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("page_elements.js", "jobs_table.js", "picture_viewer.js", "job_details.js", "report.js")
+IMAGE_NAMES = ("wholeBefore", "wholeAfter", "cropBefore", "cropAfter")
+MARKER = '<meta name="generator" content="Darkroom report">'
+Images = Callable[[int, str, bytes], str]  # (number of the picture, name of the image, WebP) → its address
+
+
+def write(contents: PageContents, file: IO[str], address: Images | None = None) -> None:
+    """Write the page. `address` stores an image and returns its address; without it, images are in the page itself."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style, script = _style(), _script()
+    page = environment.get_template("report.html.jinja").stream(
+        contents=contents,
+        marker=Markup(MARKER),  # noqa: S704 - a constant
+        policy=policy(style, script, is_linked=address is not None),
+        style=Markup(style),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - files of this package
+        drawn=partial(_drawn, contents),
+        entries=_json(contents.entries),
+        images=_blocks(contents, address or _embedded),
+    )
+    page.enable_buffering(64)
+    page.dump(file)
+
+
+def policy(style: str, script: str, *, is_linked: bool) -> str:
+    """Return the page's Content-Security-Policy."""
+    images = "data: 'self' file:" if is_linked else "data:"
+    return (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src {images}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _style() -> str:
+    return (TEMPLATES / "report.css").read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    parts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
+
+
+def _drawn(contents: PageContents, chart: Chart) -> Markup:
+    draw = charts.by_day if chart.by is By.DAY else charts.by_group
+    return Markup(draw(chart.bars, contents.providers))  # noqa: S704 - Vega escapes texts; the policy runs nothing in it
+
+
+def _blocks(contents: PageContents, address: Images) -> Iterator[tuple[int, Markup]]:
+    """Yield the number of each picture with a preview, and the addresses of its images."""
+    for number, one in enumerate(contents.shown):
+        if one.preview:
+            images = zip(IMAGE_NAMES, (*one.preview.whole, *one.preview.crop), strict=True)
+            yield number, _json({name: address(number, name, data) for name, data in images})
+
+
+def _embedded(number: int, name: str, data: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+
+
+def _json(value: object) -> Markup:
+    return htmlsafe_json_dumps(value, dumps=partial(json.dumps, ensure_ascii=False, separators=(",", ":")))
