@@ -86,8 +86,10 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml
 	$(ASL_VALIDATOR) --json-path statemachine/darkroom.asl.json
 
-docs: $(INSTALLED) ## write docs/models.md from the catalogs
+docs: $(INSTALLED) ## write docs/models.md from the catalogs, and docs/command-help.md and docs/screens from the commands
 	$(BIN)/python -m darkroom_cli.models_page docs/models.md
+	$(BIN)/python -m darkroom_cli.help_page docs/command-help.md
+	$(BIN)/python -m tests.unit.command_screens docs/screens
 
 smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and update a stack at work
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import deployed_stack
+from darkroom_cli import completion, deployed_stack
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported
 from darkroom_cli.job_reference import Reference
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Provider = Annotated[str, typer.Argument(help="The name of a provider, for example topaz.")]
+Provider = Annotated[
+    str, typer.Argument(help="The name of a provider, for example topaz.", autocompletion=completion.providers)
+]
 
 
 def _credits(text: str) -> Decimal:

@@ -68,13 +68,15 @@ class Selection:
         )
 
 
-def select(deployed: Deployment, asked: Selection, now: datetime, limit: int | None = None) -> list[Job]:
-    """Return the newest jobs that match, at most `limit`, the oldest first. Raises LedgerBusy.
+def select(deployed: Deployment, asked: Selection, now: datetime, limit: int | None = None) -> tuple[list[Job], bool]:
+    """Return the newest jobs that match, at most `limit`, the oldest first, and whether there are more. Raises LedgerBusy.
 
-    Of open jobs, those that have been due the longest are read, because their index knows no other order.
+    Of open jobs, those that have been due the longest are taken, because their index knows no other order.
     """
-    found = itertools.islice(filter(asked.matches, _indexed(deployed, asked, now)), limit)
-    return sorted(found, key=lambda job: (job.created_at, job.source_key))
+    matching = filter(asked.matches, _indexed(deployed, asked, now))
+    found = list(itertools.islice(matching, limit and limit + 1))  # one more shows that there are more
+    taken = sorted(found[:limit], key=lambda job: (job.created_at, job.source_key))
+    return taken, len(taken) < len(found)
 
 
 def _indexed(deployed: Deployment, asked: Selection, now: datetime) -> Iterable[Job]:

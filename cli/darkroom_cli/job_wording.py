@@ -72,7 +72,7 @@ def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
         yield f"It waits until somebody runs: darkroom resume {circuit.provider}"
     elif circuit is not None:
         cure = CURES[ErrorCode(circuit.error_code)].split(". ")[0] if circuit.error_code else "Look at the account"
-        yield f"The owner of the account at {circuit.provider} must act: {cure}."
+        yield f"The owner of the account at {circuit.provider} must act. {cure}."
         when = f" Darkroom tries one job at {moment(circuit.retry_at)}." if circuit.retry_at else ""
         yield f"Then all jobs go on at once with: darkroom resume {circuit.provider}.{when}"
     elif job.next_attempt_at:

@@ -11,7 +11,7 @@ import typer
 
 from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
-from darkroom_cli import deployed_stack
+from darkroom_cli import completion, deployed_stack, exit_codes
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, say
 from darkroom_cli.machine_output import AsCsv, AsJsonLines, only_one_form, print_csv, print_json_lines
@@ -41,7 +41,9 @@ Code = Annotated[
 ]
 Label = Annotated[str | None, typer.Option(metavar="TEXT", help="Only jobs with this label.")]
 Prefix = Annotated[str | None, typer.Option(metavar="TEXT", help="Only uploads whose key begins so.")]
-Model = Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs with this model.")]
+Model = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only jobs with this model.", autocompletion=completion.models)
+]
 Key = Annotated[
     str | None, typer.Option(metavar="KEY", help="Only uploads with this key, at any time. s3://bucket/key works too.")
 ]
@@ -114,8 +116,7 @@ def _list(deployed: Deployment, asked: Selection, limit: int | None, as_json: bo
 
     now = deployed.clock()
     most = limit if limit or as_json or as_csv else LISTED
-    found = job_selection.select(deployed, asked, now, most and most + 1)  # one more shows that there are more
-    is_cut, found = most is not None and len(found) > most, found[-most:] if most else found
+    found, is_cut = job_selection.select(deployed, asked, now, most)
     if as_json:
         print_json_lines(map(job_tables.public, found))
     elif as_csv:
@@ -127,7 +128,7 @@ def _list(deployed: Deployment, asked: Selection, limit: int | None, as_json: bo
             f"looked at uploads since {asked.first(now):%Y-%m-%d %H:%M} UTC; --since goes further back", err=True
         )
     if is_cut:
-        typer.echo(f"these are the newest {len(found):,}; there are more: give --limit", err=True)
+        typer.echo(f"{len(found):,} are listed, and there are more; --limit lists more", err=True)
 
 
 def _print(found: list[Job], asked: Selection, now: datetime) -> None:
@@ -149,7 +150,11 @@ def _watch(deployed: Deployment, asked: Selection, as_json: bool) -> None:
     def discover(looked_at: datetime | None, now: datetime) -> Iterable[Job]:
         return filter(asked.is_in_batch, _new(deployed, asked, looked_at, now))
 
-    live_batch.watch(BatchReader(deployed.operator_ledger.find, discover), deployed.clock, as_json=as_json)
+    try:
+        live_batch.watch(BatchReader(deployed.operator_ledger.find, discover), deployed.clock, as_json=as_json)
+    except KeyboardInterrupt:
+        typer.echo("the jobs go on; the same command shows them again", err=True)
+        raise typer.Exit(exit_codes.INTERRUPTED) from None
 
 
 def _new(deployed: Deployment, asked: Selection, looked_at: datetime | None, now: datetime) -> Iterator[Job]:

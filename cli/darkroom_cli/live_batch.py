@@ -7,10 +7,12 @@ change of a job, and with `as_json` one object. Ctrl-C only ends the watching; i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from rich.align import Align
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -21,15 +23,22 @@ from darkroom.model import Job, JobStatus
 from darkroom_cli import batch_progress, job_tables, terminal
 from darkroom_cli.batch_progress import Progress
 from darkroom_cli.batch_reader import BatchReader
-from darkroom_cli.error_handling import say
+from darkroom_cli.error_handling import say, visible
 from darkroom_cli.job_wording import why
 from darkroom_cli.machine_output import print_json
 
 LOOK_SECONDS = 2.0
-OWN_LINES = 5  # of the window, for everything but the rows of jobs
+GAP = 2  # columns between two cells
+STATUS_WIDTH = 10
+OWN_LINES = 6  # of the window, for everything but the rows of jobs
 # Jobs are shown in this order, so that what needs a person is never out of sight, and the newest results are in it.
 ORDER = {JobStatus.IN_DOUBT: 0, JobStatus.FAILED: 1, JobStatus.REJECTED: 1, JobStatus.CANCELLED: 1, JobStatus.PROCESSING: 2,
          JobStatus.SUBMITTING: 2, JobStatus.CLAIMED: 3, JobStatus.COMPLETED: 4, JobStatus.SKIPPED: 5}  # fmt: skip
+
+
+def pause(seconds: float) -> None:
+    """Wait until the next look."""
+    time.sleep(seconds)
 
 
 def watch(
@@ -38,13 +47,12 @@ def watch(
     *,
     as_json: bool = False,
     until_ended: bool = False,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Progress:
     """Show the batch again and again. Return its counts when all jobs have ended, if `until_ended`; Ctrl-C raises
     KeyboardInterrupt, after the last state was shown. Errors of the ledger are raised."""
     console = terminal.console()
     if as_json or not console.is_terminal:
-        return _print_changes(reader, as_json, until_ended, clock, sleep)
+        return _print_changes(reader, as_json, until_ended, clock)
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
             reader.look(clock())
@@ -52,12 +60,10 @@ def watch(
             live.update(view(list(reader.jobs.values()), found, console), refresh=True)
             if until_ended and found.total and not found.under_way:
                 return found
-            sleep(LOOK_SECONDS)
+            pause(LOOK_SECONDS)
 
 
-def _print_changes(
-    reader: BatchReader, as_json: bool, until_ended: bool, clock: Callable[[], datetime], sleep: Callable[[float], None]
-) -> Progress:
+def _print_changes(reader: BatchReader, as_json: bool, until_ended: bool, clock: Callable[[], datetime]) -> Progress:
     while True:
         for job in sorted(reader.look(clock()), key=lambda job: job.created_at):
             if as_json:
@@ -67,7 +73,7 @@ def _print_changes(
         found = batch_progress.progress(reader.jobs.values(), clock())
         if until_ended and found.total and not found.under_way:
             return found
-        sleep(LOOK_SECONDS)
+        pause(LOOK_SECONDS)
 
 
 def view(jobs: Sequence[Job], found: Progress, console: Console) -> RenderableType:
@@ -79,9 +85,10 @@ def view(jobs: Sequence[Job], found: Progress, console: Console) -> RenderableTy
     return Group(
         _rows(shown, console.width),
         Text(hidden, "dim", no_wrap=True),
-        ProgressBar(total=found.total or 1, completed=found.ended, width=console.width - 1),
+        Align(ProgressBar(total=found.total or 1, completed=found.ended, width=console.width - 1), "left"),
         Text(counts(found), "bold", no_wrap=True, overflow="ellipsis"),
         Text(money(found), no_wrap=True, overflow="ellipsis"),
+        Text("Ctrl-C ends the view only; the jobs go on.", "dim", no_wrap=True, overflow="ellipsis"),
     )
 
 
@@ -97,10 +104,13 @@ def counts(found: Progress) -> str:
 
 
 def money(found: Progress) -> str:
-    """Return what the batch has cost, and what is reserved for it."""
-    spent = _amounts(found.credits) or "0 credits"
-    reserved = f", {_amounts(found.reserved)} reserved" if found.reserved else ""
-    return f"{spent} ({found.usd:,.2f} USD){reserved}. Ctrl-C ends the view; the jobs go on."
+    """Return what the batch has cost and what is reserved for it, for instance `5.88 USD; topaz: 49 credits + 21 reserved`."""
+    said = [f"{found.usd:,.2f} USD"]
+    for provider in sorted({*found.credits, *found.reserved}):
+        reserved = found.reserved.get(provider)
+        more = f" + {terminal.amount(reserved)} reserved" if reserved else ""
+        said.append(f"{provider}: {terminal.counted(found.credits.get(provider, Decimal(0)))}{more}")
+    return "; ".join(said)
 
 
 def duration(span: timedelta) -> str:
@@ -111,25 +121,21 @@ def duration(span: timedelta) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _amounts(by_provider: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{terminal.amount(amount)} {name}" for name, amount in by_provider.items())
-
-
 def _changed_at(job: Job) -> datetime:
     return job.completed_at or (job.process.submitted_at if job.process else job.created_at)
 
 
 def _rows(jobs: Collection[Job], width: int) -> Table:
     """Return one line a job: key, status, and as much of the reason as fits."""
-    key_width = max(min(max((len(job.source_key) for job in jobs), default=0), width * 2 // 5), 3)
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(width=key_width, no_wrap=True)
-    table.add_column(width=10, no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    longest = max((cell_len(visible(job.source_key)) for job in jobs), default=1)
+    key_width = min(longest, width * 2 // 5)
+    said_width = max(width - key_width - STATUS_WIDTH - 2 * GAP, 1)
+    table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+    for column_width in (key_width, STATUS_WIDTH, said_width):
+        table.add_column(min_width=column_width, max_width=column_width, no_wrap=True, overflow="ellipsis")
     for job in jobs:
-        table.add_row(
-            terminal.cell(terminal.tail(job.source_key, key_width)), job_tables.status(job), terminal.cell(_said(job))
-        )
+        key = terminal.cell(terminal.tail(job.source_key, key_width))
+        table.add_row(key, job_tables.status(job), terminal.cell(_said(job)))
     return table
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import local_words
+from darkroom_cli import completion, local_words
 from darkroom_cli.command_groups import group, help_if_alone
 from darkroom_cli.confirmation import Yes
 from darkroom_cli.error_handling import visible
@@ -69,6 +69,7 @@ def run(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
+            autocompletion=completion.settings,
             help="A setting, for example scale=2 or 'prompt=sharp, clear'. May be given several times.",
         ),
     ] = None,

@@ -33,7 +33,7 @@ from darkroom import catalog
 from darkroom.catalog import Catalog, Model
 from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
-from darkroom_cli import exit_codes
+from darkroom_cli import completion, exit_codes
 from darkroom_cli.confirmation import Yes
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, visible
@@ -43,12 +43,19 @@ app = typer.Typer()
 
 
 Provider = Annotated[
-    str | None, typer.Argument(metavar="PROVIDER", help="Show the models of this provider. [all providers]")
+    str | None,
+    typer.Argument(
+        metavar="PROVIDER",
+        autocompletion=completion.providers,
+        help="Show the models of this provider. [all providers]",
+    ),
 ]
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="MODEL", help="Show all facts about this model. Upper or lower case, spaces, - and _ do not matter."
+        metavar="MODEL",
+        autocompletion=completion.models,
+        help="Show all facts about this model. Upper or lower case, spaces, - and _ do not matter.",
     ),
 ]
 Check = Annotated[

@@ -15,6 +15,7 @@ import typer
 from darkroom import catalog
 from darkroom.catalog import Preset
 from darkroom.queue_messages import plain
+from darkroom_cli import completion
 from darkroom_cli.machine_output import AsJsonLines, print_json_lines
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ SIZES = {12: (4000, 3000), 24: (6000, 4000)}  # megapixels → width and height
 @app.command()
 def presets(
     provider: Annotated[
-        str | None, typer.Argument(metavar="PROVIDER", help="Only this provider's presets. [all providers]")
+        str | None,
+        typer.Argument(
+            metavar="PROVIDER",
+            autocompletion=completion.providers,
+            help="Only this provider's presets. [all providers]",
+        ),
     ] = None,
     as_json: AsJsonLines = False,
 ) -> None:

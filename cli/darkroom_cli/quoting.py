@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import deployed_stack
+from darkroom_cli import completion, deployed_stack
 from darkroom_cli.deployed_stack import Deployment
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ S3 = "s3://"
 LOOKUP_BATCH = 100  # job ids in one query
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting that is stronger than all others; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting that is stronger than all others; may be repeated.",
+        autocompletion=completion.settings,
+    ),
 ]
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MONTH_COLUMNS = ("month", "unit", "jobs", "spent", "reserved", "overrun", "limit")
 COUNTS = ("jobs", "completed", "without_result", "open", "credits", "usd")
-GROUP_WIDTH = 24  # columns of a group's name on a terminal
+GROUP_WIDTH = 20  # columns of a group's name on a terminal
 NAMELESS = {By.LABEL: "(no label)", By.MODEL: "(none)", By.PROVIDER: "(none)"}
 app = typer.Typer()
 

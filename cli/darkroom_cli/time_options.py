@@ -21,15 +21,19 @@ ONE_DAY = timedelta(days=1)
 EARLIEST = timedelta(days=3653)  # each day is a query of the ledger, so there is a bound
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def begin(text: str, now: datetime | None = None) -> datetime:
     """Return the time that the text names, in aware UTC; for a day, its beginning. Raises BadParameter with one line."""
-    found, _ = _parsed(text, now or datetime.now(UTC))
+    found, _ = _parsed(text, now or _now())
     return found
 
 
 def end(text: str, now: datetime | None = None) -> datetime:
     """Return the time that the text names; for a day, its end, which is the beginning of the next one. Raises BadParameter."""
-    found, is_day = _parsed(text, now or datetime.now(UTC))
+    found, is_day = _parsed(text, now or _now())
     return found + ONE_DAY if is_day else found
 
 
@@ -69,4 +73,4 @@ def first_moment(since: datetime | None, until: datetime | None) -> datetime:
     """Return `since`, or else the time 31 days before the end. Raises BadParameter if nothing lies between the two."""
     if since and until and since >= until:
         raise typer.BadParameter("--since must be before --until", param_hint="--since")
-    return since or (until or datetime.now(UTC)) - LOOK_BACK
+    return since or (until or _now()) - LOOK_BACK

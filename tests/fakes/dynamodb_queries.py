@@ -43,11 +43,11 @@ def page(
     names, values = ExpressionAttributeNames or {}, {n: stored(v) for n, v in ExpressionAttributeValues.items()}
     parsed = condition(KeyConditionExpression)
     placeholders(parsed.used, names=names, values=values)
-    _key_condition(parsed.node, names, partition, sort)
+    wanted = values[_key_condition(parsed.node, names, partition, sort).text]
     found = [
         ((row[sort]["S"], *key), row)
         for key, row in rows.items()
-        if partition in row and sort in row and parsed.node.holds(row, names, values)
+        if row.get(partition) == wanted and sort in row and parsed.node.holds(row, names, values)
     ]
     found.sort(key=lambda entry: entry[0], reverse=not ScanIndexForward)
     if ExclusiveStartKey is not None:
@@ -82,13 +82,14 @@ def _place(key: Mapping[str, Any], partition: str, sort: str) -> Place:
     return key[sort]["S"], key["pk"]["S"], key["sk"]["S"]
 
 
-def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: str) -> None:
+def _key_condition(node: Node, names: Mapping[str, str], partition: str, sort: str) -> Operand:
+    """Return the operand with the partition that is asked for."""
     first, second = (node.left, node.right) if isinstance(node, Both) else (node, None)
-    equal = isinstance(first, Compare) and first.comparator == "="
-    if not equal or _subject(first, names) != partition:
+    if not isinstance(first, Compare) or first.comparator != "=" or _subject(first, names) != partition:
         raise Unsupported(f"a key condition must begin with {partition} = :value")
     if second is not None and _subject(second, names) != sort:
         raise Unsupported(f"the second part of a key condition must be about {sort}")
+    return first.right
 
 
 def _subject(node: Node, names: Mapping[str, str]) -> str | None:

@@ -60,6 +60,7 @@ class SmallS3:
     tags: dict[str, str] = field(default_factory=dict)  # the bodies of PutObjectTagging
     seen: list[Seen] = field(default_factory=list)
     misdeeds: dict[int, list[str]] = field(default_factory=dict)
+    refusal: str = ""  # the error code with which every write of a whole object, or of its first request, is refused
     whole_checksum: str | None = None  # the checksum in the answer, instead of the right one
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -163,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._note(body)
         key = unquote(urlsplit(self.path).path)
         if "uploads" in query:
-            if self._headers_are_too_long():
+            if self._is_refused():
                 return
             upload_id = f"upload/{len(self.kept.open_uploads) + 1}+="
             self.kept.kept_headers[upload_id] = self._kept_headers()
@@ -262,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.kept.tags[key] = raw.decode()
             self._answer(200, b"", {})
             return
-        if self._headers_are_too_long() or self._condition_fails(key):
+        if self._is_refused() or self._condition_fails(key):
             return
         self.kept.kept_headers[key] = self._kept_headers()
         body = decoded(raw)[0] if "aws-chunked" in self.headers.get("content-encoding", "") else raw
@@ -299,8 +300,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _kept_headers(self) -> dict[str, str]:
         return {name: value for name, value in self.headers.items() if name.lower().startswith(KEPT)}
 
-    def _headers_are_too_long(self) -> bool:
-        """Answer as S3 does if the headers have more than 8 KB together; return whether they have."""
+    def _is_refused(self) -> bool:
+        """Answer as S3 does if the bucket refuses writes, or if the headers have more than 8 KB together. Return whether it is
+        so."""
+        if self.kept.refusal:
+            self._refuse(403, self.kept.refusal)
+            return True
         total = sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers.items())
         if total > MAX_HEADER_BYTES:
             self._refuse(400, "RequestHeaderSectionTooLarge")

@@ -57,6 +57,7 @@ COST = "a broken upload costs at most 30 invocations a day"
 COUNTED = "a lasting failure reaches the dead-letter queue"
 
 FOREIGN = "a foreign object stays whole"
+BESIDE = "what a source's owner wrote stays on the result"
 STORABLE = "nothing is sent unless its result can be stored"
 
 IN_GENERAL = (
@@ -134,8 +135,10 @@ OF_IMAGES = (
     Bug("equal ones taken for doubles", seeded_image_bugs.all_equal_ones_adopted, LINKED, 37, (OWN_ORPHAN, ALARMED)),
 )
 OF_STORING = (
-    Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 2, (FOREIGN,)),
+    Bug("foreign object overwritten", seeded_storage_bugs.foreign_object_overwritten, STORED, 59, (FOREIGN,)),
     Bug("storage not looked at", seeded_storage_bugs.storage_not_looked_at, STORED, 0, (STORABLE,)),
     Bug("a proof counts for ever", seeded_storage_bugs.proof_for_ever, STORED, 5, (STORABLE,)),
+    Bug("refused headers not answered", seeded_storage_bugs.refused_headers_not_answered, STORED, 9, (RETRY,)),
+    Bug("tags always in the header", seeded_storage_bugs.tags_always_in_the_header, STORED, 168, (BESIDE,)),
 )
 BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES, *OF_STORING)

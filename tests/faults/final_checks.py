@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from darkroom import output_keys, queue_messages
@@ -13,9 +15,12 @@ from darkroom.queue_messages import MalformedMessage
 from tests.fakes.dynamodb_values import Row
 from tests.faults.invariants import OVER, InvariantBroken, number, text
 from tests.faults.workers import Outage, WorkerDied
+from tests.faults.world_shapes import USUAL_TOKEN_BYTES
 
 if TYPE_CHECKING:
     from tests.faults.simulation import Simulation
+
+REFUSED_SECONDS = 1800  # the state machine waits so long before it tries a refused result again
 
 # The errors with which each function may end. Of Darkroom's own errors, submit raises ClaimHeld only, which keeps the
 # message of a worker that died. It raises none for a message that comes too early.
@@ -143,6 +148,17 @@ def _delivered(simulation: Simulation, row: Row) -> None:
     receipt = standing.metadata if standing else {}
     if receipt.get("darkroom-process-id") != text(row, "process_id"):
         raise InvariantBroken("every completed job has its result", f"{text(row, 'job_id')} at {key}: {dict(receipt)}")
+    _keeps_what_its_owner_wrote(simulation, text(row, "job_id") or "", receipt)
+
+
+def _keeps_what_its_owner_wrote(simulation: Simulation, job_id: str, metadata: Mapping[str, str]) -> None:
+    """Check that the result has its source's metadata, if the source could be read and the session token is not too long."""
+    source = next(one for one in simulation.inputs.put_in if one.job_id == job_id)
+    disturbed = any(event.label.startswith("sources.") for event in simulation.disturbances)
+    if disturbed or job_id in simulation.inputs.troubles or not simulation.inputs.holds(source):
+        return
+    if simulation.shape.token_bytes <= USUAL_TOKEN_BYTES and not source.metadata.items() <= metadata.items():
+        raise InvariantBroken("what a source's owner wrote stays on the result", f"{job_id}: {dict(metadata)}")
 
 
 def _rest(simulation: Simulation) -> None:
@@ -150,6 +166,8 @@ def _rest(simulation: Simulation) -> None:
     seen["execution restarted"] += sum(not name.endswith("-1") for name in simulation.step_functions.executions)
     seen["poison in the dead-letter queue"] += sum(message.body == "{}" for message in simulation.queue.dead)
     seen["refused for storage"] += simulation.alerts.rung[Alarm.STORAGE_REFUSED]
+    seen["headers refused"] += simulation.outputs.headers_refused
+    seen["tagged later"] += len(simulation.outputs.tagged_later)
     seen["foreign object"] += len(simulation.outputs.foreign)
     for key in simulation.outputs.foreign:
         if simulation.outputs.results[key].receipt:
@@ -168,9 +186,12 @@ def _rest(simulation: Simulation) -> None:
         raise InvariantBroken("no job is left that is due", str(simulation.invariants.due))
     if running := [one.name for one in simulation.step_functions.executions.values() if one.status == "RUNNING"]:
         raise InvariantBroken("no execution runs for ever", str(running))
-    disturbances = {"died", "killed", "refused", "lost"} & {event.what for event in simulation.scheduler.trace}
+    for execution in simulation.step_functions.executions.values():
+        seen["result refused"] += len(execution.refusals)
+        if any(later - earlier < REFUSED_SECONDS for earlier, later in pairwise(execution.refusals)):
+            raise InvariantBroken("a refused result is tried at most every half hour", f"{execution.name}")
     # After a disturbance, a staged result may be left behind. The bucket deletes it within a day.
-    for kept in () if disturbances else simulation.staging.kept.values():
+    for kept in () if simulation.disturbances else simulation.staging.kept.values():
         handle = simulation.vendor.processes[kept.process_id].handle
         if text(simulation.invariants.run_of(handle.job_id, handle.run), "status") == "COMPLETED":
             raise InvariantBroken("a published result is no longer staged", f"{handle}: {kept.process_id}")

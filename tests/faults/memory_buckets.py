@@ -8,23 +8,28 @@ import io
 import struct
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from itertools import count
+from types import MappingProxyType
 from typing import IO, Any
 
-from darkroom.errors import KeyTaken, SourceDenied, SourceGone, SourceUnreadable
+from darkroom.aws.output_bucket import S3OutputBucket
+from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
 from darkroom.model import ImageFormat, SourceObject, UnfinishedUpload, Upload
 from darkroom.ports import ResultHeaders, StandingObject
 from tests.fakes.application import picture
 from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.fakes.memory_dynamodb import refusal
 from tests.faults.scheduler import Scheduler
 from tests.faults.workers import Outage
 from tests.faults.world_shapes import Trouble
 
 FOREIGN = b"another program's object"
+MAX_HEADER_BYTES = 8192  # S3 user guide, "Working with object metadata": of all headers of a request together
+SIGNATURE_BYTES = 800  # host, date, checksum and signature
 PAGE = 2  # object versions on one page of a listing
 LONGER_THAN_A_WORKER_LIVES = 1000.0
 SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
@@ -68,13 +73,19 @@ class InputBucket:
         self.troubles: dict[str, Trouble] = {}  # job id → why the job's source cannot be read
         self.has_job: Callable[[str], bool] = lambda job_id: False
 
-    def put(self, key: str, tags: Mapping[str, str], trouble: Trouble | None = None) -> Upload:
+    def put(
+        self,
+        key: str,
+        tags: Mapping[str, str],
+        trouble: Trouble | None = None,
+        metadata: Mapping[str, str] = MappingProxyType({}),
+    ) -> Upload:
         """Upload a picture. Return the upload as its event would name it."""
         number = next(self._numbers)
         body = SMALL[ImageFormat.PNG if key.endswith(".png") else ImageFormat.JPEG]
         at = self.scheduler.clock().replace(microsecond=0)
         version, etag = f"v{number}" if self.versioned else None, f"etag-{number}"
-        source = SourceObject(INPUT, key, version, etag, len(body), at)
+        source = SourceObject(INPUT, key, version, etag, len(body), at, metadata=metadata)
         self.kept[key] = [*(self.kept[key] if self.versioned else ()), Stored(source, body, tags)]
         self.put_in.append(source)
         if trouble is not None:
@@ -182,6 +193,13 @@ class Result:
         return f'"{hash((tuple(sorted(self.receipt.items())), self.body)):x}"'
 
 
+def header_bytes(metadata: Mapping[str, str], more: Mapping[str, Any], token_bytes: int) -> int:
+    """Return about how many bytes the headers of a PutObject have: what S3 limits to MAX_HEADER_BYTES. Each name of the metadata
+    stands in the list of signed headers too."""
+    given = sum(2 * len(f"x-amz-meta-{name}: ") + len(value) for name, value in metadata.items())
+    return given + sum(len(name) + len(str(value)) for name, value in more.items()) + SIGNATURE_BYTES + token_bytes
+
+
 @dataclass
 class OutputBucket:
     """Fulfils `ports.OutputBucket`. `on_result` is called for each object that becomes visible."""
@@ -196,6 +214,9 @@ class OutputBucket:
     refuses: tuple[float, float] = (0.0, 0.0)  # from and until which seconds it refuses to be written
     foreign: set[str] = field(default_factory=set)  # keys that other programs wrote
     unwritten: set[str] = field(default_factory=set)  # keys of the reports that it refused
+    token_bytes: int = 900  # the length of the session token that signs every request
+    headers_refused: int = 0
+    tagged_later: set[str] = field(default_factory=set)  # keys whose tags were set after the object was written
     proven: list[float] = field(default_factory=list)  # when it was proven that it takes results
 
     @property
@@ -216,23 +237,33 @@ class OutputBucket:
         return None if found is None else StandingObject(found.etag, found.receipt)
 
     def write(self, key: str, link: Any, headers: ResultHeaders, replaced: StandingObject | None) -> None:
+        """Write as the application's adapter does. This bucket is its client."""
+        S3OutputBucket(self, self.bucket).write(key, link, headers, replaced)  # type: ignore[arg-type]
+
+    def put_object(self, *, Body: IO[bytes], Key: str, Metadata: Mapping[str, str], **more: Any) -> None:
+        """Put an object as a whole, or half of the time in parts. Between the parts a worker may die."""
+        if header_bytes(Metadata, more, self.token_bytes) > MAX_HEADER_BYTES:
+            self.headers_refused += 1
+            raise refusal("RequestHeaderSectionTooLarge", "PutObject")
+        result = Result(dict(Metadata), Body.read())
         if self.scheduler.rng.random() < 0.5:
-            self._appears(key, Result(dict(headers.receipt), b"".join(link.stream())), replaced)
+            self._appears(Key, result, more.get("IfMatch"))
             return
         upload_id = f"upload-{len(self.begun) + self.aborted}-{self.scheduler.steps}"
-        self.begun[upload_id] = UnfinishedUpload(key, upload_id, self.scheduler.clock())
+        self.begun[upload_id] = UnfinishedUpload(Key, upload_id, self.scheduler.clock())
         try:
-            body = b"".join(self._parts(link.stream()))
+            for _ in range(2):
+                self.scheduler.point("outputs.upload_part")
             self.scheduler.point("outputs.complete")
         finally:
             if not self.scheduler.dying():  # a dead worker does not abort its upload
                 del self.begun[upload_id]
-        self._appears(key, Result(dict(headers.receipt), body), replaced)
+        self._appears(Key, result, more.get("IfMatch"))
 
-    def _parts(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self.scheduler.point("outputs.upload_part")
-            yield piece
+    def put_object_tagging(self, *, Key: str, **more: Any) -> None:
+        """Take the tags of an object that was written before."""
+        self.scheduler.point("outputs.tag")
+        self.tagged_later.add(Key)
 
     def put_foreign(self, key: str) -> None:
         """Write an object as another program does, unless there is one."""
@@ -240,13 +271,14 @@ class OutputBucket:
             self.results[key] = Result({}, FOREIGN)
             self.foreign.add(key)
 
-    def _appears(self, key: str, result: Result, replaced: StandingObject | None) -> None:
-        """Let the object stand if the condition of its write is met, like S3."""
+    def _appears(self, key: str, result: Result, replaced: str | None) -> None:
+        """Let the object stand if the condition of its write is met, like S3. `replaced` is the ETag of If-Match; None stands
+        for If-None-Match."""
         before = self.results.get(key)
         if self.is_refusing:
-            raise Outage
-        if (before and before.etag) != (replaced and replaced.etag):
-            raise KeyTaken(f"another object came to {key}")
+            raise refusal("AccessDenied", "PutObject")
+        if (before and before.etag) != replaced:
+            raise refusal("PreconditionFailed", "PutObject")
         self.results[key] = result
         self.on_result(key, before, result)
 

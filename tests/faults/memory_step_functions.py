@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.fakes.memory_dynamodb import refusal
 from tests.faults.scheduler import Scheduler
+from tests.faults.workers import WorkerDied
 
 FILE = Path(__file__).parents[2] / "statemachine" / "darkroom.asl.json"
 ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:darkroom"
@@ -39,6 +40,7 @@ class Execution:
     status: str = "RUNNING"
     tries: int = 0
     tasks: int = 0
+    refusals: list[float] = field(default_factory=list)  # when the output bucket refused its result, in seconds
 
 
 @dataclass
@@ -80,7 +82,10 @@ class MemoryStepFunctions:
             execution.data = dict(outcome)  # type: ignore[call-overload]
             self._enter(execution, state["Next"], 0.0)
             return
-        (retry,), (catch,) = state["Retry"], state["Catch"]
+        error = "Lambda.Unknown" if isinstance(outcome, WorkerDied) else type(outcome).__name__
+        execution.refusals.extend([self.scheduler.seconds] if error == "ResultRefused" else [])
+        (catch,) = state["Catch"]
+        retry = next(it for it in state["Retry"] if {error, "States.TaskFailed"} & set(it["ErrorEquals"]))
         if execution.tries >= retry["MaxAttempts"]:
             self._enter(execution, catch["Next"], 0.0)
             return

@@ -84,7 +84,9 @@ class Requests:
         }  # fmt: skip
         if index:
             request["IndexName"] = index
-        request |= self.random.choice(({}, {"Limit": 1}, {"Limit": 3}, {"Select": "COUNT"}))
+        answers: list[dict[str, Any]] = [{}, {"Limit": 1}, {"Limit": 3}, {"Select": "COUNT"}]
+        answers += [{"ProjectionExpression": "pk"}] if index else []
+        request |= self.random.choice(answers)
         return request
 
     def _transaction(self) -> dict[str, Any]:

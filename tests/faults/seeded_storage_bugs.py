@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from darkroom.aws import result_headers
 from darkroom.pipeline import delivery, storage_check, storage_gate
 from darkroom.pipeline.storage_gate import StorageGate
 
@@ -20,6 +21,16 @@ def foreign_object_overwritten(patch: Patch) -> None:
 def storage_not_looked_at(patch: Patch) -> None:
     """Submit sends without knowing whether the result can be stored."""
     patch.setattr(StorageGate, "refusal", lambda self: None)
+
+
+def refused_headers_not_answered(patch: Patch) -> None:
+    """Finalize fails if S3 refuses what stands beside a result's bytes."""
+    patch.setattr(result_headers, "REFUSED_HEADERS", frozenset())
+
+
+def tags_always_in_the_header(patch: Patch) -> None:
+    """Tags go with the object even if they make the headers too long, so that the metadata is lost too."""
+    patch.setattr(result_headers, "MAX_HEADER_BYTES", 100_000)
 
 
 def proof_for_ever(patch: Patch) -> None:

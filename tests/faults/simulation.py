@@ -31,6 +31,7 @@ from tests.faults.operators import Operators
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_stack import Stack
 from tests.faults.simulated_vendor import Vendor, VendorClient
+from tests.faults.timeline import Event
 from tests.faults.world_shapes import Planned, Shape
 
 LIFETIMES = {"submit": 300.0, "poll": 60.0, "finalize": 900.0, "sweep": 120.0, "operator": 900.0}
@@ -56,7 +57,9 @@ class Simulation:
         self.invariants = Invariants(self.scheduler, self._is_alive)
         self.dynamo = InMemoryDynamo(on_write=self.invariants.row_written)
         self.inputs = InputBucket(self.scheduler, versioned=shape.versioned)
-        self.outputs = OutputBucket(self.scheduler, self.invariants.result_published, refuses=shape.refuses)
+        self.outputs = OutputBucket(
+            self.scheduler, self.invariants.result_published, refuses=shape.refuses, token_bytes=shape.token_bytes
+        )
         self.invariants.proven = self.outputs.proven
         self.staging = MemoryStagedResults(self.invariants.result_staged, self.invariants.staged_result_removed)
         self.vendor = Vendor(
@@ -172,7 +175,7 @@ class Simulation:
         self.spawn("operator", self.operators.resume, 1.0)
 
     def _upload(self, planned: Planned) -> None:
-        rng, upload = self.rng, self.inputs.put(planned.key, planned.tags, planned.trouble)
+        rng, upload = self.rng, self.inputs.put(planned.key, planned.tags, planned.trouble, planned.metadata)
         self.uploaded.append(upload)
         source = self.inputs.put_in[-1]
         if rng.random() < 0.08:
@@ -250,6 +253,11 @@ class Simulation:
 
     def _is_alive(self, name: str) -> bool:
         return name in self._then and self._ends[name] > self.scheduler.seconds
+
+    @property
+    def disturbances(self) -> list[Event]:
+        """The events by which the schedule disturbed a worker."""
+        return [event for event in self.scheduler.trace if event.what in ("died", "killed", "refused", "lost")]
 
     def _after_step(self) -> None:
         self.invariants.after_step()

@@ -17,7 +17,7 @@ HAPPENED: Counter[str] = Counter()
 # The least number of times that each event must happen in these schedules: about a third of how often it does.
 NEEDED = {
     "PROCESSING → COMPLETED": 75, "REJECTED OutputCollision": 70, "superseded": 5, "refused for storage": 190,
-    "foreign object": 110, "FAILED TimedOut": 65,
+    "foreign object": 110, "FAILED TimedOut": 65, "result refused": 16, "headers refused": 13, "tagged later": 16,
 }  # fmt: skip
 
 

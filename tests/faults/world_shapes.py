@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from tests.faults.choices import Bursts, Picker, Priorities, Uniform
 
@@ -14,6 +16,7 @@ MINUTE, HOUR = 60.0, 3600.0
 FAMILIES = ("mixed", "doubts", "money", "versions", "people")
 UNREAD = "unread"  # a separate family: some uploads cannot be read, for good or for a while
 LINKED = "linked"  # a separate family: every upload is sent by link, to a vendor whose list names nothing but which keeps images
+USUAL_TOKEN_BYTES = 2200  # a session token that is longer may cost a result its source's metadata
 STORED = "stored"  # a separate family: the output bucket refuses for a while, and other programs write into it
 HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -55,6 +58,7 @@ class Planned:
     key: str
     tags: dict[str, str]
     trouble: Trouble | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Shape:
         0.0,
         0.0,
     )  # the seconds from and until which the output bucket refuses to be written
+    token_bytes: int = 900  # the length of the session token in each request to the output bucket
     foreign: tuple[tuple[float, str], ...] = ()  # the seconds at which another program writes an output key
 
     def new_picker(self) -> Picker:
@@ -189,15 +194,28 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
 
 
 def _stored(shape: Shape) -> Shape:
-    """Let the output bucket refuse, mostly from the beginning, and let another program write some of the output keys."""
+    """Let the output bucket refuse, from the beginning or later, and let another program write some of the output keys."""
     rng = Random(f"{shape.seed} stored")
-    begins = 0.0 if rng.random() < 0.6 else rng.random() * 1800
-    # What was paid before is tried again without an end, and clocks that differ make such tries more frequent than they are.
-    lasts = rng.choice([0, 600, 2400, 5400]) if begins == 0 else rng.choice([300, 600])
+    begins = 0.0 if rng.random() < 0.4 else rng.random() * 1800
+    lasts = rng.choice([0, 600, 2400, 5400] if begins == 0 else [600, 2400, 5400])
     ends = min(begins + lasts, shape.chaos)
     near = [(planned.at - 5 + rng.random() * rng.choice([5, 120, 600]), planned.key) for planned in shape.uploads]
     foreign = tuple(one for one in near if rng.random() < 0.4)
-    return replace(shape, refuses=(begins, ends), foreign=foreign)
+    uploads = tuple(replace(planned, **_headers(rng, planned.tags)) for planned in shape.uploads)
+    return replace(
+        shape,
+        refuses=(begins, ends),
+        foreign=foreign,
+        uploads=uploads,
+        token_bytes=rng.choice([900, USUAL_TOKEN_BYTES, 5500]),
+    )
+
+
+def _headers(rng: Random, tags: dict[str, str]) -> dict[str, Any]:
+    """Return metadata and tags of an upload. Most are each within S3's limits, and often too long together."""
+    caption, note = "c" * rng.choice([0, 200, 1200]), rng.choice("né") * rng.choice([0, 50, 250])
+    more = {f"note-{n}": note for n in range(rng.choice([1, 6]))} if note else {}
+    return {"metadata": {"caption": caption} if caption else {}, "tags": {**tags, **more}}
 
 
 def _apart(made: list[Planned]) -> tuple[Planned, ...]:

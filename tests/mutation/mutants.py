@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -82,5 +83,5 @@ def mutants(path: Path) -> Iterator[Mutant]:
                 yield mutant
 
 
-def _operator(name: str) -> object:
+def _operator(name: str) -> Any:
     return plugins.get_operator(f"core/{name}")()

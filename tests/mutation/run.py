@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,21 +63,32 @@ def covering() -> Covering:
     return Covering(json.loads(COVERAGE.read_text()))
 
 
-def tried(path: Path, tests: Covering) -> dict[str, Any]:
-    """Try all mutants of a module, and return its result."""
+def tried(paths: Sequence[Path], tests: Covering) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Try all mutants of some modules. Yield each module with its result, as soon as its last mutant is known."""
     from tests.mutation import trials
 
-    begun, work = time.monotonic(), list(mutants(path))
-    trials.check_that_sound_code_passes(work, tests.tests_of)
-    equivalents = json.loads(EQUIVALENTS.read_text()).get(name_of(path), {})
-    alive = sorted(
-        mutant.change
-        for mutant, lives in trials.survivors(work, tests.tests_of, WORKERS)
-        if lives and mutant.change not in equivalents
-    )
+    work = {path: list(mutants(path)) for path in paths}
+    alive: dict[Path, list[str]] = {path: [] for path in paths}
+    left = {path: len(made) for path, made in work.items()}
+    for mutant, lives in trials.survivors([it for made in work.values() for it in made], tests.tests_of, WORKERS):
+        left[mutant.path] -= 1
+        if lives:
+            alive[mutant.path].append(mutant.change)
+        if not left[mutant.path]:
+            changes = [it.change for it in work[mutant.path]]
+            yield mutant.path, result_of(name_of(mutant.path), changes, alive[mutant.path])
+
+
+def result_of(name: str, changes: Sequence[str], alive: Sequence[str]) -> dict[str, Any]:
+    """Return the result of a module. Equivalent mutants are counted, and are not among those that live."""
+    equivalents = json.loads(EQUIVALENTS.read_text()).get(name, {})
+    unknown = sorted(equivalents.keys() - set(changes))
+    if unknown:
+        raise ValueError(f"{EQUIVALENTS.name}: {name} has no such mutant any more: {unknown}")
     return {
-        "date": datetime.now(UTC).date().isoformat(), "mutants": len(work), "equivalent": len(equivalents),
-        "alive": alive, "seconds": round(time.monotonic() - begun),
+        "date": datetime.now(UTC).date().isoformat(), "mutants": len(changes),
+        "equivalent": sum(change in equivalents for change in changes),
+        "alive": sorted(change for change in alive if change not in equivalents),
     }  # fmt: skip
 
 
@@ -97,10 +107,10 @@ def main(part: str) -> int:
     tests = covering()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     of_part = {}
-    for path in modules(part):
-        of_part[name_of(path)] = results[name_of(path)] = result = tried(path, tests)
+    for path, result in tried(modules(part), tests):
+        of_part[name_of(path)] = results[name_of(path)] = result
         RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False) + "\n")
-        print(f"{name_of(path)}: {len(result['alive'])} of {result['mutants']} live, {result['seconds']} s", flush=True)
+        print(f"{name_of(path)}: {len(result['alive'])} of {result['mutants']} live", flush=True)
         for change in result["alive"]:
             print(f"  {change}", flush=True)
     print(f"killed: {score(of_part):.1%} of this part, {score(results):.1%} of all {len(results)} modules tried so far")

@@ -1,16 +1,22 @@
-"""Runs the covering tests of mutants, each in a forked process. The parent has loaded the large libraries, but no module of
-Darkroom, so that a trial loads the mutant and nothing twice."""
+"""Runs the covering tests of mutants, each mutant in a forked process.
+
+One pytest session loads Darkroom and collects the tests once. Each trial is a fork of it that changes the mutant's functions and
+runs only the mutant's tests. A mutant outside of functions (a constant, a default) is imported anew: its trial is a fork of this
+process, which has loaded the large libraries but no module of Darkroom.
+"""
 
 from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -20,9 +26,152 @@ import moto  # noqa: F401
 import PIL.Image  # noqa: F401
 import pytest
 
+from tests.mutation import code_swap
 from tests.mutation.mutants import Mutant
 
 LONGEST_SECONDS = 120.0  # a mutant whose tests run longer is killed: they do not end any more
+Start = Callable[[], int]  # forks a trial, and returns its process id. The trial exits with 0 if its mutant survives.
+
+
+def survivors(
+    work: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]], workers: int
+) -> Iterator[tuple[Mutant, bool]]:
+    """Try the mutants, at most `workers` at a time. Yield each with whether it survived all its tests.
+
+    A mutant that no test runs survives. Raises RuntimeError if the tests fail although nothing is changed: then every mutant
+    would count as killed.
+    """
+    tests = {mutant: tests_of(mutant) for mutant in work}
+    yield from ((mutant, True) for mutant in work if not tests[mutant])
+    tested = [mutant for mutant in work if tests[mutant]]
+    anew = list[Mutant]()
+    for place, verdict in _session(tested, tests, workers):
+        if verdict == "anew":
+            anew.append(tested[place])
+        else:
+            yield tested[place], verdict == "survived"
+    starts = {place: _fork_anew(mutant, tests[mutant]) for place, mutant in enumerate(anew)}
+    for place, verdict in _at_most(workers, starts):
+        yield anew[place], verdict == "survived"
+
+
+def _session(work: Sequence[Mutant], tests: Mapping[Mutant, Sequence[str]], workers: int) -> Iterator[tuple[int, str]]:
+    """Yield the place of each mutant with `survived`, `killed` or `anew`, from a pytest session in a process of its own."""
+    if not work:
+        return
+    read, write = os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(read)
+        _silence()
+        chosen = list(dict.fromkeys(test for mutant in work for test in tests[mutant]))
+        plugin = _Trials(work, tests, workers, write)
+        _exit(lambda: pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *chosen], plugins=[plugin]))
+    os.close(write)
+    with os.fdopen(read) as lines:
+        for line in lines:
+            place, verdict = json.loads(line)
+            yield place, verdict
+    _, status = os.waitpid(process, 0)
+    if status:
+        raise RuntimeError("the tests fail without any change, or could not be collected")
+
+
+@dataclass(eq=False)
+class _Trials:
+    """A plugin of pytest that tries mutants where pytest would run the tests."""
+
+    work: Sequence[Mutant]
+    tests: Mapping[Mutant, Sequence[str]]
+    workers: int
+    answers: int
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        _, status = os.waitpid(_fork(lambda: _run(session, session.items)), 0)
+        if status:
+            raise pytest.UsageError("the tests fail without any change")
+        starts = dict[int, Start]()
+        for place, mutant in enumerate(self.work):
+            found = code_swap.swaps(mutant)
+            if found is None:
+                self._answer(place, "anew")
+            else:
+                chosen = [items[test] for test in self.tests[mutant]]
+                starts[place] = _fork_swapped(session, found, chosen)
+        for place, verdict in _at_most(self.workers, starts):
+            self._answer(place, verdict)
+        return True
+
+    def _answer(self, place: int, verdict: str) -> None:
+        os.write(self.answers, (json.dumps([place, verdict]) + "\n").encode())
+
+
+def _fork_swapped(session: pytest.Session, found: Any, items: Sequence[pytest.Item]) -> Start:
+    def trial() -> int:
+        code_swap.apply(found)
+        return _run(session, items)
+
+    return lambda: _fork(trial)
+
+
+def _run(session: pytest.Session, items: Sequence[pytest.Item]) -> int:
+    """Run tests until one fails. Return the number of failures."""
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            break
+    return session.testsfailed
+
+
+def _fork_anew(mutant: Mutant, tests: Sequence[str]) -> Start:
+    def trial() -> int:
+        assert not any(name.startswith("darkroom.") for name in sys.modules)
+        sys.meta_path.insert(0, _Finder(mutant))
+        return int(pytest.main(["-x", "-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider", *tests]))
+
+    return lambda: _fork(trial)
+
+
+def _at_most(workers: int, starts: Mapping[int, Start]) -> Iterator[tuple[int, str]]:
+    """Run trials, at most `workers` at a time. Yield the key of each with `survived` or `killed`, as soon as that is known."""
+    waiting, running = list(starts.items())[::-1], dict[int, tuple[int, float]]()
+    while waiting or running:
+        while waiting and len(running) < workers:
+            place, start = waiting.pop()
+            running[start()] = (place, time.monotonic() + LONGEST_SECONDS)
+        for process, (place, until) in list(running.items()):
+            done, status = os.waitpid(process, os.WNOHANG)
+            if not done and time.monotonic() > until:
+                os.kill(process, signal.SIGKILL)
+                done, status = os.waitpid(process, 0)
+            if done:
+                del running[process]
+                yield place, "killed" if status else "survived"
+        time.sleep(0.01)
+
+
+def _fork(trial: Callable[[], int]) -> int:
+    """Return the id of a new process that runs the trial in silence, and exits with its result."""
+    process = os.fork()
+    if not process:
+        _silence()
+        _exit(trial)
+    return process
+
+
+def _silence() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+
+
+def _exit(trial: Callable[[], int]) -> None:
+    try:
+        code = 1 if trial() else 0
+    except BaseException:  # a mutant that cannot even be loaded is killed
+        code = 1
+    os._exit(code)
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -43,53 +192,3 @@ class _Finder(importlib.abc.MetaPathFinder):
         if fullname != self.mutant.module:
             return None
         return importlib.util.spec_from_file_location(fullname, self.mutant.path, loader=_Loader(self.mutant))
-
-
-def check_that_sound_code_passes(work: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]]) -> None:
-    """Raise RuntimeError if the tests fail although nothing is changed. Then every mutant would count as killed."""
-    tests = dict.fromkeys(test for mutant in work for test in tests_of(mutant))
-    _, status = os.waitpid(_start(None, list(tests)), 0)
-    if status:
-        raise RuntimeError("the tests of this module fail without any change")
-
-
-def survivors(
-    work: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]], workers: int
-) -> Iterator[tuple[Mutant, bool]]:
-    """Try the mutants, at most `workers` at a time. Yield each with whether it survived all its tests, as soon as that is known.
-    A mutant that no test runs survives."""
-    waiting, running = list(reversed(work)), dict[int, tuple[Mutant, float]]()
-    while waiting or running:
-        while waiting and len(running) < workers:
-            mutant = waiting.pop()
-            tests = tests_of(mutant)
-            if tests:
-                running[_start(mutant, tests)] = (mutant, time.monotonic() + LONGEST_SECONDS)
-            else:
-                yield mutant, True
-        for process, (mutant, until) in list(running.items()):
-            done, status = os.waitpid(process, os.WNOHANG)
-            if not done and time.monotonic() > until:
-                os.kill(process, signal.SIGKILL)
-                done, status = os.waitpid(process, 0)
-            if done:
-                del running[process]
-                yield mutant, status == 0
-        time.sleep(0.02)
-
-
-def _start(mutant: Mutant | None, tests: Sequence[str]) -> int:
-    process = os.fork()
-    if process:
-        return process
-    try:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        assert not any(name.startswith("darkroom.") for name in sys.modules)
-        if mutant is not None:
-            sys.meta_path.insert(0, _Finder(mutant))
-        code = pytest.main(["-x", "-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider", *tests])
-    except BaseException:  # a mutant that cannot even be loaded is killed
-        code = 1
-    os._exit(int(code))

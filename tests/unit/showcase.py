@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from tests.fakes.aws_account import INPUT, OUTPUT
 from tests.fakes.memory_dynamodb import TABLE
 from tests.unit.cli_support import Stack, deployed
@@ -27,6 +28,7 @@ from darkroom.model import (
     Reservation,
     SendMode,
 )
+from darkroom_cli import time_options
 
 NOW = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
 MONTH = "2026-11"
@@ -160,7 +162,8 @@ def booked(stack: Stack, unit: str, month: str, **numbers: str) -> None:
 def showcase() -> Iterator[Stack]:
     """Yield the stack. Its clock stands at NOW."""
     limits = Limits({"topaz": Decimal(400)}, Decimal(50), {}, PRICES)
-    with deployed(limits, ALLOWED_PROVIDERS=",".join(PRICES)) as stack:
+    with deployed(limits, ALLOWED_PROVIDERS=",".join(PRICES)) as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time_options, "_now", lambda: NOW)
         stack.application.clock.now = NOW
         put(stack, *story())
         stack.application.cloud.put("spring/lake.jpg", b"", tags="label=spring&scale=2")

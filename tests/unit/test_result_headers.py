@@ -20,7 +20,7 @@ from darkroom.aws import output_bucket as output_module
 from darkroom.aws import result_headers
 from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.output_bucket import S3OutputBucket
-from darkroom.errors import KeyTaken
+from darkroom.errors import KeyTaken, ResultRefused
 from darkroom.ports import ResultHeaders, StandingObject
 
 TOKEN = "t" * 1200  # the session token of a function's role
@@ -109,6 +109,17 @@ def test_headers_that_s3_refuses_leave_the_receipt_and_the_tags(
     assert "team" in bucket.tags[PATH]
     assert "without its source's headers" in caplog.text
     assert bucket.open_uploads == {}
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "KMS.DisabledException"])
+def test_a_bucket_that_refuses_a_result_is_told_by_an_error_of_its_own(
+    bucket: SmallS3, size_bytes: int, code: str
+) -> None:
+    """The state machine waits half an hour after it, because no retry mends a policy, a key or a missing bucket."""
+    bucket.refusal = code
+    with pytest.raises(ResultRefused, match=rf"^(PutObject|CreateMultipartUpload): {code}: "):
+        write(bucket, size_bytes)
+    assert (bucket.objects, bucket.open_uploads) == ({}, {})
 
 
 @pytest.mark.parametrize("replaced", [None, StandingObject('"another"', {}), StandingObject(None, {})])

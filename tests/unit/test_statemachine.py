@@ -15,6 +15,8 @@ import requests
 from moto import mock_aws
 from tests.unit.transitions_support import at_its_eta, walk
 
+from darkroom.errors import ResultRefused
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "statemachine" / "darkroom.asl.json").read_text()
 MACHINE: dict[str, Any] = json.loads(TEXT)
@@ -59,9 +61,14 @@ def test_an_end_can_be_reached_from_every_state() -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_retries_every_failure_and_every_time_out_with_jitter(name: str) -> None:
     """States.TaskFailed matches every error except States.Timeout, even errors of the Lambda service (AWS, Handling errors)."""
-    (retry,) = STATES[name]["Retry"]
+    retry = STATES[name]["Retry"][-1]
     assert retry["JitterStrategy"] == "FULL"
     assert retry["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
+
+
+def test_a_refused_result_is_not_tried_again_before_the_long_wait() -> None:
+    """The name of a Python function's error is that of its class (AWS Lambda, "Python function errors")."""
+    assert STATES["Finalize"]["Retry"][0] == {"ErrorEquals": [ResultRefused.__name__], "MaxAttempts": 0}
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -75,7 +82,7 @@ def test_what_a_task_could_not_mend_is_waited_out_with_the_input_untouched(name:
 
 
 def test_the_first_ten_tries_for_a_result_lie_within_two_minutes() -> None:
-    (retry,) = STATES["Finalize"]["Retry"]
+    _, retry = STATES["Finalize"]["Retry"]
     waits = [
         min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
         for n in range(retry["MaxAttempts"])

@@ -74,7 +74,7 @@ def _after(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str | None
 
 
 def _task(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str:
-    (retry,), (catch,) = state["Retry"], state["Catch"]
+    retry, (catch,) = state["Retry"][-1], state["Catch"]  # the last one is for every error
     tries = 0
     while (answer := next(left)) == FAILS:
         if tries == retry["MaxAttempts"]:

@@ -247,6 +247,11 @@ class KeyTaken(ResultNotReady):
     written. The next attempt looks at the key again."""
 
 
+class ResultRefused(DarkroomError):
+    """The output bucket refuses a result that is paid for. That stays so until the operator changes the bucket, its policy or its
+    key. Nothing was published. The state machine knows this name: it waits half an hour before it calls finalize again."""
+
+
 class StorageUnproven(DarkroomError):
     """Nobody can tell now whether the output bucket takes results: finalize could not be called, or S3 did not answer."""
 

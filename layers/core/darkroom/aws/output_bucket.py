@@ -12,11 +12,11 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
-from darkroom.aws import result_headers, streaming_put
+from darkroom.aws import refusals, result_headers, streaming_put
 from darkroom.aws.multipart_put import MultipartPut
 from darkroom.aws.refusals import is_refusal
 from darkroom.aws.source_errors import DENIED_CODES
-from darkroom.errors import KeyTaken
+from darkroom.errors import KeyTaken, ResultRefused
 from darkroom.model import UnfinishedUpload
 from darkroom.ports import ResultHeaders, ResultLink, StandingObject
 
@@ -57,7 +57,8 @@ class S3OutputBucket:
         return StandingObject(head["ETag"], head.get("Metadata", {}))
 
     def write(self, key: str, link: ResultLink, headers: ResultHeaders, replaced: StandingObject | None) -> None:
-        """Write all bytes of the link, or nothing. Raises KeyTaken unless `replaced` is what stands at the key.
+        """Write all bytes of the link, or nothing. Raises KeyTaken unless `replaced` is what stands at the key, and ResultRefused
+        if the bucket refuses the result.
 
         If S3 refuses the headers, the result is written with its receipt alone. Tags that do not fit into the headers are set
         after the object is written. If the process dies in between, the result stays without them: it is settled all the same,
@@ -129,11 +130,14 @@ class S3OutputBucket:
             else:
                 self.multipart_put.write(parameters, link, condition)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in CONDITION_CODES:
-                raise
-            raise KeyTaken(
-                f"another object came to {key!r}, or the one there changed, while the result was copied"
-            ) from None
+            code = error.response["Error"]["Code"]
+            if code in CONDITION_CODES:
+                raise KeyTaken(
+                    f"another object came to {key!r}, or the one there changed, while the result was copied"
+                ) from None
+            if is_refusal(error):
+                raise ResultRefused(refusals.in_words(error)) from None
+            raise
 
     def _tag(self, key: str, tags: Mapping[str, str]) -> None:
         """Set the object's tags. A failure is only logged, because it must not keep the job from being settled."""

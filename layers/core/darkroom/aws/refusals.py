@@ -15,8 +15,16 @@ REFUSALS = DENIED_CODES | {
     "PermanentRedirect",
 }
 
+MESSAGE_CHARACTERS = 300  # of S3's own message
+
 
 def is_refusal(error: ClientError) -> bool:
     """Whether repeating the request cannot help."""
     code = error.response["Error"]["Code"]
     return code in REFUSALS or code.startswith(KMS_PREFIX)
+
+
+def in_words(error: ClientError) -> str:
+    """Return the operation, S3's error code and the beginning of its message."""
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    return f"{error.operation_name}: {code}: {message[:MESSAGE_CHARACTERS]}"

@@ -14,10 +14,11 @@ import botocore
 from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom import output_keys
+from darkroom.aws import refusals
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.aws.refusals import is_refusal
 from darkroom.aws.source_errors import DENIED_CODES
-from darkroom.errors import KeyTaken, StorageUnproven
+from darkroom.errors import KeyTaken, ResultRefused, StorageUnproven
 from darkroom.ports import ResultHeaders
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ NEEDED = {
     "CreateMultipartUpload": {"ChecksumType"},
     "CompleteMultipartUpload": {"ChecksumType", "IfMatch", "IfNoneMatch", "MpuObjectSize"},
 }
-MESSAGE_CHARACTERS = 300  # of S3's own message
 # What results have: a content type, metadata, a serving header and a tag.
 HEADERS = ResultHeaders(
     "image/png",
@@ -117,24 +117,21 @@ class S3StorageProof:
             S3OutputBucket(self.client, self.output_bucket).write(key, _Nothing(), HEADERS, None)  # type: ignore[arg-type]
         except KeyTaken:
             log.info("an earlier check could not remove its object", extra={"key": key})
-        except ClientError as error:
-            return self._explained(error, "written")
+        except ResultRefused as refused:
+            return self._explained(str(refused), "written")
         try:
             head: Any = self.client.head_object(Bucket=self.output_bucket, Key=key)
         except ClientError as error:
-            return self._explained(error, "read, by which finalize knows what it has delivered")
+            if not is_refusal(error):
+                raise  # it may pass by itself
+            return self._explained(refusals.in_words(error), "read, by which finalize knows what it has delivered")
         self._remove(key, head.get("VersionId"))
         return None
 
-    def _explained(self, error: ClientError, act: str) -> str:
-        """Return the refusal in words. Raises the error if it may pass by itself."""
-        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if not is_refusal(error):
-            raise error
+    def _explained(self, why: str, act: str) -> str:
         return (
-            f"the bucket {self.output_bucket!r} refuses that results are {act} ({error.operation_name}: {code}: "
-            f"{message[:MESSAGE_CHARACTERS]}): let the stack's finalize role write, tag and read objects there, in the bucket's "
-            "policy and by its KMS key (KmsKeyArns)"
+            f"the bucket {self.output_bucket!r} refuses that results are {act} ({why}): let the stack's finalize role write, tag "
+            "and read objects there, in the bucket's policy and by its KMS key (KmsKeyArns)"
         )
 
     def _remove(self, key: str, version_id: str | None) -> None:

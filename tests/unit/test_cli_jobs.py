@@ -1,0 +1,233 @@
+"""Tests `darkroom jobs`, `job` and `report`: which jobs are found, what is said of each, and what they cost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.console import Console
+from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.unit.cli_support import Stack, run
+from tests.unit.showcase import NOW, job, over, planned, put, showcase, story
+
+from darkroom.model import JobStatus
+from darkroom_cli import job_facts, job_tables, job_wording
+
+STORY = {each.source_key: each for each in story()}
+A_DAY = 24 * 60
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with showcase() as stack:
+        put(stack, over(planned(job("old/july.jpg", JobStatus.FAILED, 40 * A_DAY)), error_code="TimedOut"))
+        yield stack
+
+
+def keys(*options: str) -> list[str]:
+    """Return the keys of the jobs that `darkroom jobs --json` lists with these options."""
+    return [json.loads(line)["source_key"] for line in run("jobs", "--json", *options).stdout.splitlines()]
+
+
+def told(reference: str, *options: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("job", reference, "--json", *options).stdout)
+    return found
+
+
+@pytest.mark.usefixtures("stack")
+class TestTheList:
+    def test_every_open_job_says_why(self) -> None:
+        listed = run("jobs").stdout
+        for each in story():
+            assert (each.source_key in listed) == (not each.is_terminal)
+            if not each.is_terminal:
+                assert job_wording.why(each) in listed
+
+    @pytest.mark.parametrize(("options", "found"), [
+        (["--status", "rejected"], ["autumn/hill.jpg", "typo.jpg"]),
+        (["--code", "ProviderFailed"], ["spring/harbour.jpg"]),
+        (["--label", "spring"], ["spring/lake.jpg", "spring/forest.jpg", "spring/harbour.jpg"]),
+        (["--label", "spring", "--status", "FAILED"], ["spring/harbour.jpg"]),
+        (["--prefix", "archive/1931/"], ["archive/1931/a very long name of a scanned negative, plate 17.tif"]),
+        (["--model", "high-fidelity_v2"], ["autumn/river.jpg"]),
+        (["--model", "uwear/recraft"], ["catalog/coat.jpg"]),
+        (["--key", "spring/lake.jpg"], ["spring/lake.jpg"]),
+        (["--key", f"s3://{INPUT}/old/july.jpg"], ["old/july.jpg"]),
+        (["--since", "2026-11-30T13:59"], ["autumn/mill.jpg", "new/just here.jpg"]),
+        (["--since", "2026-11-30T10:00", "--until", "2026-11-30T13:00"], ["spring/harbour.jpg", "doubt/bridge.jpg"]),
+        (["--day", "2026-10-21"], ["old/july.jpg"]),
+        (["--status", "SUBMITTING", "--limit", "1"], ["autumn/mill.jpg"]),
+        (["--label", "autumn"], []),
+    ], ids=str)  # fmt: skip
+    def test_conditions_are_combined(self, options: list[str], found: list[str]) -> None:
+        assert keys(*options) == found
+
+    def test_without_a_time_it_says_how_far_it_looked_back(self) -> None:
+        answer = run("jobs", "--status", "FAILED")
+        assert "spring/harbour.jpg" in answer.stdout
+        assert "old/july.jpg" not in answer.stdout
+        assert "since 2026-10-30 14:00 UTC" in answer.stderr
+        assert "old/july.jpg" in run("jobs", "--status", "FAILED", "--since", "2026-10-20").stdout
+        assert run("jobs").stderr == run("jobs", "--status", "CLAIMED").stderr == ""
+
+    def test_the_newest_are_listed_and_the_rest_is_mentioned(self) -> None:
+        answer = run("jobs", "--since", "2026-11-30", "--limit", "2")
+        assert "just here" in answer.stdout
+        assert "autumn/mill.jpg" in answer.stdout
+        assert "2 jobs: 1 CLAIMED, 1 SUBMITTING" in answer.stdout
+        assert "there are more" in answer.stderr
+
+    def test_csv_has_a_row_for_each_job(self) -> None:
+        rows = list(csv.DictReader(io.StringIO(run("jobs", "--csv", "--label", "spring").stdout)))
+        assert [(row["status"], row["cost_usd"], row["run"]) for row in rows] == [
+            ("COMPLETED", "0.12", "1"), ("COMPLETED", "0.24", "1"), ("FAILED", "0", "2"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_a_table_fits_its_terminal_and_breaks_no_word(self, width: int) -> None:
+        page = io.StringIO()
+        jobs = list(STORY.values())
+        Console(width=width, file=page).print(job_tables.jobs_table(jobs, width, NOW))
+        header, *lines = page.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        reasons: list[str] = []
+        for line in lines:
+            cell = line[header.index("why") :].rstrip()
+            reasons[len(reasons) :] = [cell] if line[0] != " " else [f"{reasons.pop()} {cell}"]
+        for each, reason in zip(jobs, reasons, strict=True):
+            whole = job_wording.why(each)
+            assert reason == whole or (reason.endswith("…") and whole.startswith(reason[:-1]))
+
+    @pytest.mark.parametrize(("options", "words"), [
+        (["--json", "--csv"], "one of"), (["--day", "2026-11-20", "--since", "1d"], "--day"), (["--limit", "0"], "1"),
+        (["--since", "2026-11-20", "--until", "2026-11-18"], "before"), (["--watch", "--csv"], "--watch"),
+        (["--watch", "--status", "FAILED"], "--watch"),
+    ], ids=str)  # fmt: skip
+    def test_what_does_not_go_together_is_refused(self, options: list[str], words: str) -> None:
+        answer = run("jobs", *options)
+        assert answer.exit_code == 2
+        assert words in answer.stderr.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("stack")
+class TestOneJob:
+    @pytest.mark.parametrize(
+        "reference",
+        ["bb54ae8f", "bb54ae8fdd20", "spring/lake.jpg", f"{INPUT}/spring/lake.jpg", f"s3://{INPUT}/spring/lake.jpg",
+         f"s3://{OUTPUT}/spring/lake.jpg", STORY["spring/lake.jpg"].job_id],
+    )  # fmt: skip
+    def test_it_is_found_by_every_name(self, reference: str) -> None:
+        assert told(reference)["job_id"] == STORY["spring/lake.jpg"].job_id
+
+    @pytest.mark.parametrize("reference", ["nowhere.jpg", "bb54ae8", "00000000", f"s3://{OUTPUT}/nothing.jpg"])
+    def test_an_unknown_one_is_a_line_that_names_it_and_a_line_of_advice(self, reference: str) -> None:
+        answer = run("job", reference)
+        assert (answer.exit_code, answer.stdout) == (2, "")
+        named, _ = answer.stderr.splitlines()
+        assert repr(reference) in named
+
+    def test_a_short_id_of_several_jobs_names_them(self, stack: Stack) -> None:
+        twins = [
+            replace(job(f"twin-{n}.jpg", JobStatus.CLAIMED, 5), job_id=f"0123456789abcdef{n:016}") for n in range(2)
+        ]
+        put(stack, *twins)
+        answer = run("cancel", "0123456789")
+        assert answer.exit_code == 2
+        assert "twin-0.jpg" in answer.stderr
+        assert "twin-1.jpg" in answer.stderr
+        assert "more digits" in answer.stderr
+        assert told(twins[1].job_id[:32])["source_key"] == "twin-1.jpg"
+
+    def test_every_run_is_shown_with_its_cost(self) -> None:
+        runs = told("spring/harbour.jpg")["runs"]
+        assert [(run["run"], run["error_code"], run["credits"]) for run in runs] == [
+            (1, "ResultLost", 1), (2, "ProviderFailed", 0),
+        ]  # fmt: skip
+        assert "ResultLost: topaz no longer had the result" in run("job", "spring/harbour.jpg").stdout
+
+    def test_each_setting_says_what_gave_it(self) -> None:
+        assert told("spring/lake.jpg")["settings_from"] == {
+            "scale": "tags", "label": "tags", "provider": "stack", "model": job_facts.NOT_GIVEN,
+        }  # fmt: skip
+
+    def test_settings_of_an_upload_that_is_gone_are_unknown(self) -> None:
+        assert set(told("autumn/river.jpg")["settings_from"].values()) == {job_facts.UNKNOWN}
+        assert "submit's log" in run("job", "autumn/river.jpg").stdout
+
+    def test_a_setting_that_was_changed_since_is_said_to_be(self, stack: Stack) -> None:
+        stack.application.cloud.put("spring/lake.jpg", b"", tags="label=spring&scale=4")
+        assert told("spring/lake.jpg")["settings_from"]["scale"] == "changed since: now 4"
+        stack.application.cloud.put("spring/lake.jpg", b"", tags="label=spring&scale=2")
+
+    def test_steps_are_in_the_order_of_their_times(self) -> None:
+        steps = told("spring/lake.jpg")["steps"]
+        assert [step["at"] for step in steps] == sorted(step["at"] for step in steps)
+        assert steps[-1]["what"] == "the event about it was sent"
+        assert told("catalog/coat.jpg")["steps"][-1]["what"] == "the job's deadline"
+
+    @pytest.mark.parametrize(("key", "words"), [
+        ("catalog/shoe-1.jpg", "darkroom resume topaz"), ("catalog/coat.jpg", "darkroom resume uwear"),
+        ("doubt/bridge.jpg", "darkroom resolve f6d67c07 --resubmit"), ("autumn/river.jpg", "Nobody need do anything"),
+        ("autumn/tower.jpg", "never pays twice"), ("autumn/mill.jpg", "A worker sends it"),
+        ("new/just here.jpg", "A worker has it"), ("spring/lake.jpg", "The result is in place"),
+        ("typo.jpg", "Correct the tag"), ("autumn/hill.jpg", "s3://darkroom-out/_failed/"),
+        ("old/portrait.jpg", "darkroom rerun"), ("raw/skipped.jpg", "without the setting skip"),
+    ])  # fmt: skip
+    def test_what_happens_next_is_said_in_words(self, key: str, words: str) -> None:
+        if key == "autumn/hill.jpg":  # it was refused before it had a place for its result
+            assert "darkroom rerun --code BudgetExceeded" in run("job", key).stdout
+            return
+        assert words in " ".join(run("job", key).stdout.split())
+
+    def test_internals_are_shown_only_when_asked_for(self) -> None:
+        assert "source_order" not in run("job", "spring/lake.jpg").stdout
+        assert "source_order" in run("job", "spring/lake.jpg", "--all").stdout
+        assert "source_order" not in told("spring/lake.jpg")
+        assert "source_order" in told("spring/lake.jpg", "--all")
+
+
+@pytest.mark.usefixtures("stack")
+class TestTheReport:
+    def rows(self, *options: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in run("report", "--json", *options).stdout.splitlines()]
+
+    @pytest.mark.parametrize(
+        ("by", "group"),
+        [
+            ("day", "2026-11-30"),
+            ("label", "spring"),
+            ("folder", "spring"),
+            ("model", "Standard V2"),
+            ("provider", "topaz"),
+        ],
+    )
+    def test_each_group_has_the_cost_of_all_runs(self, by: str, group: str) -> None:
+        row = next(row for row in self.rows("--by", by) if (row[by], row["provider"]) == (group, "topaz"))
+        assert (row["credits"], row["usd"], row["completed"]) == (4, 0.48, 2)
+
+    def test_all_groups_together_have_all_jobs_and_dollars(self) -> None:
+        for by in ("day", "label", "folder", "model", "provider"):
+            rows = self.rows("--by", by, "--until", "2026-11-30T13:54")
+            assert sum(row["jobs"] for row in rows) == 13
+            assert sum(Decimal(str(row["usd"])) for row in rows) == Decimal("0.53")
+
+    def test_months_are_the_ledgers_own_sums(self) -> None:
+        rows = {(row["month"], row["unit"]): row for row in self.rows()}
+        assert rows["2026-11", "usd"]["spent"] == 46.41
+        assert rows["2026-10", "topaz"]["overrun"] == 2
+        assert {row["month"] for row in self.rows("--since", "2026-11-01")} == {"2026-11"}
+
+    def test_csv_has_the_same_columns(self) -> None:
+        first, *rows = run("report", "--by", "folder", "--csv").stdout.splitlines()
+        assert first == "folder,provider,jobs,completed,without_result,open,credits,usd"
+        assert "spring,topaz,3,2,1,0,4,0.48" in rows
+
+    def test_nothing_in_a_span_is_said(self) -> None:
+        answer = run("report", "--by", "day", "--since", "2026-01-02", "--until", "2026-01-03")
+        assert answer.stdout == "no upload since 2026-01-02 00:00 UTC\n"
