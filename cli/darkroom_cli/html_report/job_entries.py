@@ -130,4 +130,9 @@ def statuses(jobs: Sequence[Job]) -> dict[str, int]:
     done = sum(job.status is JobStatus.COMPLETED for job in jobs)
     is_open = sum(not job.is_terminal for job in jobs)
     skipped = sum(job.status is JobStatus.SKIPPED for job in jobs)
-    return {"completed": done, "without a result": len(jobs) - done - is_open - skipped, "skipped": skipped, "open": is_open}
+    return {
+        "completed": done,
+        "without a result": len(jobs) - done - is_open - skipped,
+        "skipped": skipped,
+        "open": is_open,
+    }

@@ -12,7 +12,7 @@ from darkroom.model import Job
 from darkroom_cli.cost_report import By
 from darkroom_cli.error_handling import visible
 from darkroom_cli.html_report import failures, job_entries, pictures, spend_figures
-from darkroom_cli.html_report.spend_figures import Bar, Budget
+from darkroom_cli.html_report.spend_figures import Bar, Budget, MonthSoFar
 from darkroom_cli.terminal import moment
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class PageContents:
     charts: Sequence[Chart]
     providers: Sequence[str]  # in the order of their colours
     budgets: Sequence[Budget]
+    so_far: MonthSoFar | None
     failures: Sequence[Failure]
     entries: Sequence[Mapping[str, object]]
     shown: Sequence[Shown]
@@ -97,6 +98,7 @@ def gather(
         charts=[Chart(by, TITLES[by], bars) for by, bars in sums.items() if bars],
         providers=_providers(sums[By.DAY]),
         budgets=spend_figures.budgets(source.months),
+        so_far=spend_figures.month_so_far(sums[By.DAY], source.months),
         failures=failures.grouped(source),
         entries=list(entries.values()),
         shown=shown,

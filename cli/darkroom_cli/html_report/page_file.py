@@ -20,10 +20,10 @@ def save(contents: PageContents, target: Path, *, link: bool = False) -> None:
     """Write the page, and with `link` its images into a folder beside it. An older page there is replaced. Raises NotWritable."""
     partial = target.with_name(f".{target.name}.partial")
     try:
-        _check(target)
+        check(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = target.with_name(f"{target.stem}_files")
-        with partial.open("w", encoding="utf-8") as file:
+        with partial.open("wb") as file:
             write(contents, file, _linked(folder) if link else None)
         os.replace(partial, target)
     except OSError as error:
@@ -33,13 +33,16 @@ def save(contents: PageContents, target: Path, *, link: bool = False) -> None:
             partial.unlink()
 
 
-def _check(target: Path) -> None:
+def check(target: Path) -> None:
+    """Raise NotWritable if something stands there that is no page of an earlier report."""
     if target.is_dir():
         raise NotWritable(f"{str(target)!r} is a folder. Name a file with --out")
     if target.exists():
         with target.open("rb") as file:
             if MARKER.encode() not in file.read(HEAD_BYTES):
-                raise NotWritable(f"{str(target)!r} is there and is no report of Darkroom. Name another file with --out")
+                raise NotWritable(
+                    f"{str(target)!r} is there and is no report of Darkroom. Name another file with --out"
+                )
 
 
 def _linked(folder: Path) -> Images:

@@ -32,10 +32,14 @@ MARKER = '<meta name="generator" content="Darkroom report">'
 Images = Callable[[int, str, bytes], str]  # (number of the picture, name of the image, WebP) → its address
 
 
-def write(contents: PageContents, file: IO[str], address: Images | None = None) -> None:
+def write(contents: PageContents, file: IO[bytes], address: Images | None = None) -> None:
     """Write the page. `address` stores an image and returns its address; without it, images are in the page itself."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     style, script = _style(), _script()
     page = environment.get_template("report.html.jinja").stream(
@@ -45,11 +49,12 @@ def write(contents: PageContents, file: IO[str], address: Images | None = None) 
         style=Markup(style),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - files of this package
         drawn=partial(_drawn, contents),
+        so_far=_so_far(contents),
         entries=_json(contents.entries),
         images=_blocks(contents, address or _embedded),
     )
     page.enable_buffering(64)
-    page.dump(file)
+    page.dump(file, encoding="utf-8")
 
 
 def policy(style: str, script: str, *, is_linked: bool) -> str:
@@ -78,6 +83,12 @@ def _script() -> str:
 def _drawn(contents: PageContents, chart: Chart) -> Markup:
     draw = charts.by_day if chart.by is By.DAY else charts.by_group
     return Markup(draw(chart.bars, contents.providers))  # noqa: S704 - Vega escapes texts; the policy runs nothing in it
+
+
+def _so_far(contents: PageContents) -> Markup | None:
+    if contents.so_far is None:
+        return None
+    return Markup(charts.against_limit(contents.so_far.days, contents.so_far.limit))  # noqa: S704 - days and numbers only
 
 
 def _blocks(contents: PageContents, address: Images) -> Iterator[tuple[int, Markup]]:

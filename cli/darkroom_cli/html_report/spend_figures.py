@@ -73,6 +73,37 @@ def total(bars: Sequence[Bar]) -> Decimal:
     return sum((bar.usd for bar in bars), Decimal(0))
 
 
+@dataclass(frozen=True)
+class DayOfMonth:
+    """What was spent in a month up to the end of a day."""
+
+    day: str  # YYYY-MM-DD
+    usd: Decimal
+
+
+@dataclass(frozen=True)
+class MonthSoFar:
+    """A month's dollars, added up day by day, and the month's limit. A job counts for the day of its upload."""
+
+    month: str
+    limit: Decimal
+    days: Sequence[DayOfMonth]
+
+
+def month_so_far(bars: Sequence[Bar], months: Sequence[BudgetMonth]) -> MonthSoFar | None:
+    """Return the last month that has both a limit in dollars and days among `bars`, None if there is none."""
+    limited = {month.month: month.limit for month in months if month.unit == USD and month.limit > 0}
+    known = sorted({bar.group[:7] for bar in bars} & limited.keys())
+    if not known:
+        return None
+    daily: dict[str, Decimal] = {}
+    for bar in bars:
+        if bar.group.startswith(known[-1]):
+            daily[bar.group] = daily.get(bar.group, Decimal(0)) + bar.usd
+    days = [DayOfMonth(day, sum(list(daily.values())[: number + 1], Decimal(0))) for number, day in enumerate(daily)]
+    return MonthSoFar(known[-1], limited[known[-1]], days)
+
+
 def budgets(months: Sequence[BudgetMonth]) -> list[Budget]:
     """Return the months in which something was booked, the newest first, dollars before credits."""
     booked = [month for month in months if month.jobs or month.committed or month.overrun]
@@ -81,9 +112,7 @@ def budgets(months: Sequence[BudgetMonth]) -> list[Budget]:
 
 
 def _bar(group: str, line: Line) -> Bar:
-    return Bar(
-        group, line.provider or NO_PROVIDER, line.jobs, line.completed, line.without_result, line.usd
-    )
+    return Bar(group, line.provider or NO_PROVIDER, line.jobs, line.completed, line.without_result, line.usd)
 
 
 def _by_day(lines: Sequence[Line]) -> list[Bar]:

@@ -1,4 +1,4 @@
-"""Reads what a report needs from a deployed stack, with the operator's permissions: the ledger, and pictures from both buckets."""
+"""Reads what a report needs from a deployed stack, with the operator's permissions: the ledger, and pictures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def of_stack(deployed: Deployment, stack: str, first: datetime, last: datetime) 
         last=last,
         jobs=jobs,
         left_out=max(uploads - len(jobs), 0),
-        months=[month for unit in _units(deployed) for month in queries.months(unit) if _is_within(month.month, first, last)],
+        months=[
+            month for unit in _units(deployed) for month in queries.months(unit) if _is_within(month.month, first, last)
+        ],
         runs=queries.runs,
         original=partial(_original, s3),
         result=partial(_result, s3),
@@ -98,7 +100,9 @@ def _advice(stack: str, job: Job) -> Advice:
         )
     if not job.is_terminal:
         cure = CURES[code].split(" Then run `")[0] if code else "Look at the account."
-        return Advice(f"{cure} Then all its jobs go on at once with this command.", f"darkroom resume {job.provider} {at}")
+        return Advice(
+            f"{cure} Then all its jobs go on at once with this command.", f"darkroom resume {job.provider} {at}"
+        )
     if code is None:
         return Advice("An operator ended it. To run such a job again, name it.", f"darkroom rerun {job.job_id} {at}")
     is_named = "`darkroom rerun" in CURES[code]  # otherwise the same upload would end in the same way

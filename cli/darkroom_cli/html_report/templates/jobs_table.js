@@ -45,7 +45,7 @@ const jobsTable = (jobs, openJob) => {
       if (shown === "") return cell;
       const text = isolated(shown);
       if (column.title === "Status") text.className = `status-${job.status}`;
-      cell.append(column.title === "Why" ? make("div", { class: "clamp" }, text) : text);
+      cell.append(column.isNumber ? text : make("div", { class: "clamp" }, text));
       return cell;
     });
     return make("tr", {}, make("th", { scope: "row" }, make("div", { class: "clamp" }, opener)), ...cells);
