@@ -6,18 +6,20 @@ variables: `--bar-1` to `--bar-5`, `--text`, `--line`, `--limit`. The page hides
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import vl_convert
+from rich.cells import cell_len
 
-from darkroom_cli.html_report.spend_figures import Bar, DayOfMonth
+from darkroom_cli.html_report.spend_figures import Bar, DayOfMonth, distinct, shortened
 
+MOST_DAY_NAMES = 12
 COLOURS = 5  # --bar-1 to --bar-5; a sixth provider would have the first colour again
 WIDE, NARROW = 1060, 330  # pixels of the plot, without its axes
-DAY_HEIGHT, BAR_HEIGHT = 170, 22
-LABEL_PIXELS, LABEL_SPACE = 140, 165  # the space is wider, because browsers have other fonts
+DAY_HEIGHT, BAR_HEIGHT, WIDEST_BAR = 170, 22, 40
+LABEL_COLUMNS, LABEL_SPACE = 22, 170  # characters as on a terminal, and pixels; Vega would cut characters in two
 FONT = "system-ui, sans-serif"
 CONFIG = {
     "view": {"stroke": None},
@@ -44,42 +46,55 @@ CONFIG = {
 
 def by_day(bars: Sequence[Bar], providers: Sequence[str]) -> str:
     """Return a chart with a bar for each day. `providers` fixes the colours."""
-    axis = {"title": None, "format": "%d %b", "tickCount": 12, "grid": False, "labelOverlap": True}
-    x = {"field": "day", "type": "temporal", "timeUnit": "utcyearmonthdate", "axis": axis}
-    days = len({bar.group for bar in bars})
-    mark = {"type": "bar", "width": max(min(WIDE / max(days, 1) - 2, 40), 1)}
     rows = [{"day": bar.group, "usd": float(bar.usd), "provider": bar.provider} for bar in bars]
-    return _svg(rows, mark, {"x": x, "y": _dollars("y"), "color": _colours(providers)}, WIDE, DAY_HEIGHT)
-
-
-def by_group(bars: Sequence[Bar], providers: Sequence[str]) -> str:
-    """Return a chart with a horizontal bar for each group, in the order of the bars."""
-    groups = list(dict.fromkeys(bar.group for bar in bars))
-    axis = {"title": None, "ticks": False, "domain": False, "labelPadding": 6, "labelLimit": LABEL_PIXELS}
-    axis |= {"minExtent": LABEL_SPACE, "maxExtent": LABEL_SPACE}
-    y = {"field": "group", "type": "nominal", "sort": groups, "axis": axis}
-    rows = [{"group": bar.group, "usd": float(bar.usd), "provider": bar.provider} for bar in bars]
-    encoding = {"y": y, "x": _dollars("x"), "color": {**_colours(providers), "legend": None}}
-    return _svg(rows, {"type": "bar"}, encoding, NARROW, {"step": BAR_HEIGHT})
+    encoding = {"x": _days(rows), "y": _dollars(), "color": _colours(providers)}
+    return _svg(rows, {"type": "bar", "width": _bar_width(rows)}, encoding, WIDE, DAY_HEIGHT)
 
 
 def against_limit(days: Sequence[DayOfMonth], limit: Decimal) -> str:
     """Return a chart of a month's dollars, added up day by day, with a line at the month's limit."""
-    axis = {"title": None, "format": "%d %b", "tickCount": 12, "grid": False, "labelOverlap": True}
-    x = {"field": "day", "type": "temporal", "timeUnit": "utcyearmonthdate", "axis": axis}
-    rows = [{"day": one.day, "usd": float(one.usd), "limit": float(limit)} for one in days]
-    y = {"type": "quantitative", "axis": {"title": "USD", "tickCount": 4, "format": ",~r"}}
-    area = {"type": "area", "interpolate": "step-after", "color": "var(--bar-1)", "opacity": 0.85}
-    rule = {"type": "line", "color": "var(--limit)", "strokeDash": [6, 4], "strokeWidth": 2}
+    rows: list[dict[str, object]] = [{"day": one.day, "usd": float(one.usd)} for one in days]
+    bar = {"type": "bar", "color": "var(--bar-1)", "width": _bar_width(rows)}
+    rule = {"type": "rule", "color": "var(--limit)", "strokeDash": [6, 4], "strokeWidth": 2}
     layers = [
-        {"mark": area, "encoding": {"x": x, "y": {**y, "field": "usd"}}},
-        {"mark": rule, "encoding": {"x": x, "y": {**y, "field": "limit"}}},
+        {"mark": bar, "encoding": {"x": _days(rows), "y": _dollars()}},
+        {"mark": rule, "encoding": {"y": {"datum": float(limit)}}},
     ]
     return _drawn({"data": {"values": rows}, "layer": layers, "width": WIDE, "height": DAY_HEIGHT})
 
 
-def _dollars(channel: str) -> dict[str, Any]:
-    axis = {"title": "USD", "tickCount": 4, "format": "~s" if channel == "x" else ",~r"}
+def by_group(bars: Sequence[Bar], providers: Sequence[str]) -> str:
+    """Return a chart with a horizontal bar for each group, in the order of the bars."""
+    bars = [bar for bar in bars if bar.usd] or bars  # groups that cost nothing are in the table only
+    groups = list(dict.fromkeys(bar.group for bar in bars))
+    labels = dict(zip(groups, distinct([_label(group) for group in groups]), strict=True))
+    axis = {"title": None, "ticks": False, "domain": False, "labelPadding": 6, "labelLimit": 0}
+    axis |= {"minExtent": LABEL_SPACE, "maxExtent": LABEL_SPACE}
+    y = {"field": "group", "type": "nominal", "sort": list(labels.values()), "axis": axis}
+    rows = [{"group": labels[bar.group], "usd": float(bar.usd), "provider": bar.provider} for bar in bars]
+    encoding = {"y": y, "x": _dollars(), "color": {**_colours(providers), "legend": None}}
+    return _svg(rows, {"type": "bar"}, encoding, NARROW, {"step": BAR_HEIGHT})
+
+
+def _label(name: str) -> str:
+    is_wide = cell_len(name) > len(name)
+    return shortened(name, LABEL_COLUMNS // 2 if is_wide else LABEL_COLUMNS)
+
+
+def _days(rows: Sequence[Mapping[str, object]]) -> dict[str, Any]:
+    days = list(dict.fromkeys(row["day"] for row in rows))
+    named = days[:: -(-len(days) // MOST_DAY_NAMES)]
+    label = "utcFormat(toDate(datum.value), '%d %b')"
+    axis = {"title": None, "labelExpr": label, "values": named, "labelAngle": 0, "ticks": False}
+    return {"field": "day", "type": "ordinal", "axis": axis}
+
+
+def _bar_width(rows: Sequence[Mapping[str, object]]) -> float:
+    return max(min(WIDE / max(len({row["day"] for row in rows}), 1) - 2, WIDEST_BAR), 1)
+
+
+def _dollars() -> dict[str, Any]:
+    axis = {"title": "USD", "tickCount": 4, "format": ",~f", "grid": True}
     return {"field": "usd", "type": "quantitative", "aggregate": "sum", "axis": axis}
 
 

@@ -12,7 +12,7 @@ from darkroom_cli.html_report.previews import Preview, Side
 from darkroom_cli.html_report.report_source import Advice, Origins
 from darkroom_cli.html_report.spend_figures import shortened
 from darkroom_cli.job_wording import why
-from darkroom_cli.terminal import amount, moment
+from darkroom_cli.terminal import amount, counted, moment
 
 REASON_LENGTH, VALUE_LENGTH, KEY_LENGTH = 600, 300, 1100  # characters; S3's keys have at most 1,024 bytes
 Entry = dict[str, object]
@@ -94,9 +94,9 @@ def _facts(job: Job) -> list[list[str]]:
 def _price(job: Job) -> str:
     if job.credits is not None:
         usd = "" if job.cost_usd is None else f", {amount(job.cost_usd)} USD"
-        return f"{amount(job.credits)} credits{usd}"
+        return f"{counted(job.credits)}{usd}"
     if job.reservation and not job.is_terminal:
-        return f"{amount(job.reservation.credits_reserved)} credits reserved"
+        return f"{counted(job.reservation.credits_reserved)} reserved"
     return ""
 
 

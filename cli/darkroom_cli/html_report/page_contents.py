@@ -81,7 +81,7 @@ def gather(
     sums = spend_figures.sums(source)
     entries = {job.job_id: _entry(source, job) for job in source.jobs[:MOST_JOBS]}
     candidates = pictures.chosen((job for job in source.jobs if job.job_id in entries), most_pictures)
-    shown = pictures.shown(source, candidates, _bytes_for_pictures(list(entries.values())), progress)
+    shown = pictures.shown(source, candidates, bytes_for_pictures(list(entries.values())), progress)
     for number, one in enumerate(shown):
         entries[one.job.job_id] = _with_picture(entries[one.job.job_id], one, number)
     return PageContents(
@@ -124,7 +124,8 @@ def _with_picture(entry: job_entries.Entry, one: Shown, number: int) -> job_entr
     }
 
 
-def _bytes_for_pictures(entries: Sequence[job_entries.Entry]) -> int:
+def bytes_for_pictures(entries: Sequence[Mapping[str, object]]) -> int:
+    """Return how many bytes the images of all pictures may take beside these entries."""
     taken = len(json.dumps(entries, ensure_ascii=False).encode()) * 5 // 4  # escapes, and what pictures add
     return int(Decimal(PAGE_BYTES - taken) / BASE64_GROWTH)
 

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -41,6 +42,7 @@ def write(contents: PageContents, file: IO[bytes], address: Images | None = None
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"usd": _dollars, "amount": lambda value: f"{value.normalize():,f}"}
     style, script = _style(), _script()
     page = environment.get_template("report.html.jinja").stream(
         contents=contents,
@@ -101,6 +103,11 @@ def _blocks(contents: PageContents, address: Images) -> Iterator[tuple[int, Mark
 
 def _embedded(number: int, name: str, data: bytes) -> str:
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+
+
+def _dollars(value: Decimal) -> str:
+    """Return dollars with two digits, rounded as the script does it."""
+    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
 def _json(value: object) -> Markup:

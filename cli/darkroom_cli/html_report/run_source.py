@@ -56,6 +56,7 @@ def of_folder(
     begin, end = first or min(job.created_at for job in jobs), last or at
     within = [job for job in jobs if begin <= job.created_at < end]
     return _source(
+        f"the folder {folders.results.resolve().name}",
         folders,
         within,
         [month for month in months if "#" not in month.unit],
@@ -77,10 +78,11 @@ def of_demo(stack: LocalStack, folders: Folders) -> ReportSource:
     months = [month for unit in ("usd", *stack.providers) for month in queries.months(unit)]
     begin = min((job.created_at for job in jobs), default=at)
     note = SIMULATED if set(stack.simulator_urls) == set(stack.providers) else ""
-    return _source(folders, jobs, months, queries.runs, (begin, at, at), note=note)
+    return _source("the demo", folders, jobs, months, queries.runs, (begin, at, at), note=note)
 
 
 def _source(
+    name: str,
     folders: Folders,
     jobs: Iterable[Job],
     months: Sequence[BudgetMonth],
@@ -93,7 +95,7 @@ def _source(
     asked = credits_csv.requests(folders.results)
     begin, end, at = times
     return ReportSource(
-        name=f"the folder {folders.results.resolve().name}",
+        name=name,
         at=at,
         first=begin,
         last=end,

@@ -138,7 +138,7 @@ def _largest(by: By, lines: Sequence[Line]) -> list[Bar]:
     ranked = sorted(cost, key=lambda group: (-cost[group][0], -cost[group][1], group))
     place = {group: number for number, group in enumerate(ranked)}
     most = MOST_GROUPS if len(ranked) <= MOST_GROUPS else MOST_GROUPS - 1
-    names = _distinct([shortened(visible(group) or NAMELESS.get(by, "/")) for group in ranked[:most]])
+    names = distinct([shortened(visible(group) or NAMELESS.get(by, "/")) for group in ranked[:most]])
     merged: dict[tuple[int, str], Bar] = {}
     for line in sorted(lines, key=lambda line: place[line.group]):
         rank = min(place[line.group], most)
@@ -158,7 +158,7 @@ def _added(one: Bar, other: Bar) -> Bar:
     )
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
     """Return the names, with a number behind one that was there before, because a chart adds up equal names."""
     found: list[str] = []
     for name in names:
