@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from random import Random
 from typing import Any
 
 from PIL import Image, ImageFilter
@@ -156,3 +157,9 @@ def hostile() -> ReportSource:
         return result(shown) if int(shown.job_id[:4], 16) % 3 == 0 else plain.result(shown)
 
     return replace(plain, name=SCRIPT, result=some_results, **given)
+
+
+@cache
+def noise(width: int, height: int) -> bytes:
+    """Return a picture that no format compresses."""
+    return encoded(Image.frombytes("RGB", (width, height), Random(7).randbytes(width * height * 3)), quality=95)

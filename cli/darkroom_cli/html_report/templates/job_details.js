@@ -14,14 +14,14 @@ const factsOf = (job) => {
   if (job.why) parts.push(make("p", {}, isolated(`${job.status}: ${job.why}`)));
   if (job.cure) parts.push(make("h3", {}, "What to do"), make("p", {}, job.cure));
   if (job.command) parts.push(make("p", { class: "command" }, make("code", {}, job.command)));
-  if (job.changes) parts.push(...tableOf("What changed", ["", "Before", "After"], job.changes));
+  if (job.changes) parts.push(...tableOf("What changed", ["What", "Before", "After"], job.changes));
   if (job.settings.length > 0) {
     const heads = job.settings[0].length > 2 ? ["Setting", "Value", "Given by"] : ["Setting", "Value"];
     parts.push(...tableOf("Settings", heads, job.settings));
     if (job.settingsNote) parts.push(make("p", { class: "small" }, job.settingsNote));
   }
   const about = [["Job", job.id], ["Status", job.status], ["Provider", job.provider], ["Model", job.model], ["Label", job.label]];
-  parts.push(...tableOf("The job", ["", "Value"], [...about.filter(([, value]) => value), ...job.facts]));
+  parts.push(...tableOf("The job", ["What", "Value"], [...about.filter(([, value]) => value), ...job.facts]));
   return parts;
 };
 

@@ -36,7 +36,7 @@ const jobsTable = (jobs, openJob) => {
   let made = 0;
 
   const row = (job) => {
-    const opener = button("", () => openJob(job), { class: "open", "aria-haspopup": "dialog" });
+    const opener = button("", () => openJob(job), { class: "open clamp", "aria-haspopup": "dialog" });
     opener.append(isolated(job.key));
     const cells = COLUMNS.slice(1).map((column) => {
       const value = column.value(job);
@@ -48,7 +48,7 @@ const jobsTable = (jobs, openJob) => {
       cell.append(column.isNumber ? text : make("div", { class: "clamp" }, text));
       return cell;
     });
-    return make("tr", {}, make("th", { scope: "row" }, make("div", { class: "clamp" }, opener)), ...cells);
+    return make("tr", {}, make("th", { scope: "row" }, opener), ...cells);
   };
 
   const addRows = () => {
