@@ -49,15 +49,11 @@ ACTIONS = {
 
 @dataclass(frozen=True)
 class Made:
-    """A page on the disk, and the CPU seconds that it took."""
+    """A page on the disk, its size, and the CPU seconds that it took."""
 
     path: Path
+    megabytes: float
     cpu_seconds: float
-
-    @property
-    def megabytes(self) -> float:
-        """The page's size."""
-        return self.path.stat().st_size / 1_000_000
 
 
 def run(quick: bool = False) -> Result:
@@ -85,7 +81,8 @@ def _detailed(source: ReportSource) -> ReportSource:
 def _made(source: ReportSource, pictures: int, target: Path) -> Made:
     begin = time.process_time()
     page_file.save(page_contents.gather(source, pictures), target)
-    return Made(target, time.process_time() - begin)
+    took = time.process_time() - begin
+    return Made(target, target.stat().st_size / 1_000_000, took)
 
 
 def _round(browser: Browser, path: Path) -> dict[str, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,12 @@ FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP")
 MOST_PIXELS = 120_000_000  # of one picture; it takes about 360 MB while it is decoded
 WHOLE_SIDE = 800  # pixels of the longer side of a preview of the whole
 CROP = (400, 300)  # pixels of the crop of the result
-QUALITIES = (82, 70, 55, 40)
+QUALITIES = (
+    (82, 1.0),
+    (70, 0.7),
+    (55, 0.55),
+    (40, 0.42),
+)  # of WebP, and about which part of the first one's bytes they take
 WHOLE_SHARE, CROP_SHARE = 0.32, 0.18  # of a picture's bytes, for each of its two wholes and two crops
 MOST_PROFILE_BYTES = 4096
 IPTC_IN_PHOTOSHOP, IPTC_TAG, XMP_TAG = 0x0404, 33723, 700  # of JPEG's resource block and of TIFF's directory
@@ -141,13 +147,21 @@ def _small(image: Image.Image, most_bytes: int) -> bytes:
 
 def _webp(image: Image.Image, most_bytes: int) -> bytes:
     """Return the image as WebP: at the first quality that fits, or smaller."""
-    for quality in QUALITIES:
-        out = io.BytesIO()
-        profile = image.info.get("icc_profile")
-        image.save(out, "WEBP", quality=quality, method=2, icc_profile=profile or b"", exif=b"", xmp=b"")
-        if out.tell() <= most_bytes:
-            return out.getvalue()
-    if max(image.size) <= 8:
-        return out.getvalue()
-    half = image.resize((max(image.width // 2, 1), max(image.height // 2, 1)), Image.Resampling.LANCZOS)
-    return _webp(half, most_bytes)
+    best = data = _encoded(image, QUALITIES[0][0])
+    for quality, share in QUALITIES:
+        if len(data) <= most_bytes:
+            return data
+        if len(best) * share <= most_bytes:
+            data = _encoded(image, quality)
+    if len(data) <= most_bytes or max(image.size) <= 8:
+        return data
+    factor = min(math.sqrt(most_bytes / (len(best) * QUALITIES[-1][1])), 0.9)
+    size = max(int(image.width * factor), 1), max(int(image.height * factor), 1)
+    return _webp(image.resize(size, Image.Resampling.LANCZOS), most_bytes)
+
+
+def _encoded(image: Image.Image, quality: int) -> bytes:
+    out = io.BytesIO()
+    profile = image.info.get("icc_profile") or b""
+    image.save(out, "WEBP", quality=quality, method=2, icc_profile=profile, exif=b"", xmp=b"")
+    return out.getvalue()
