@@ -5,6 +5,7 @@ The question is printed on standard error, so that standard output has the resul
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, NoReturn
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from darkroom_cli import exit_codes
 from darkroom_cli.error_handling import visible
 
+AGREED = ("y", "yes")  # every other answer means no
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what the command asks, without a question.")]
 
 
@@ -23,13 +25,14 @@ def agree(question: str, yes: bool, unchanged: str = "nothing was changed") -> N
     """
     if yes:
         return
+    typer.echo(f"{visible(question)} [y/N]: ", nl=False, err=True)
     try:
-        agreed = typer.confirm(visible(question), err=True)
-    except typer.Abort as abort:
-        if isinstance(abort.__context__, KeyboardInterrupt):
-            _end(f"\n{unchanged}", exit_codes.INTERRUPTED)
+        answer = sys.stdin.readline()  # typer.confirm would write to standard output too
+    except KeyboardInterrupt:
+        _end(f"\n{unchanged}", exit_codes.INTERRUPTED)
+    if not answer:
         _end(f"\nnobody answered, so {unchanged}; add --yes to agree without a question", exit_codes.REPEAT)
-    if not agreed:
+    if answer.strip().lower() not in AGREED:
         _end(unchanged, exit_codes.REPEAT)
 
 

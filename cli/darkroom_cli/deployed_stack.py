@@ -108,7 +108,10 @@ def connect(stack: str) -> Deployment:
         raise NoDeployment("no AWS region is named. Set AWS_DEFAULT_REGION, or choose an AWS_PROFILE that has a region")
 
     def client(service: str) -> Any:
-        return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))
+        try:
+            return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))
+        except ValueError as error:  # botocore's answer to an endpoint that is no URL
+            raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
 
     cloudformation = client("cloudformation")
     described = _stack(cloudformation, stack)

@@ -18,9 +18,8 @@ from darkroom_cli.machine_output import AsJson, print_json
 from darkroom_cli.quoting import Place, SetOption
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from darkroom.setting_layers import Layer
+    from darkroom_cli.fitted_table import FittedTable
 
 app = typer.Typer()
 
@@ -129,13 +128,15 @@ def _print(found: dict[str, Any]) -> None:
 def _price(found: dict[str, Any]) -> str:
     if found["credits"] is None:
         return "only the vendor knows it" if found["endpoint"] else ""
-    return f"{found['credits']} credits, {found['usd']} USD"
+    return f"{found['credits']} credit{'' if found['credits'] == 1 else 's'}, {found['usd']} USD"
 
 
-def _settings_table(settings: Sequence[dict[str, Any]]) -> Table:
+def _settings_table(settings: Sequence[dict[str, Any]]) -> FittedTable:
     from rich import box
     from rich.table import Table
     from rich.text import Text
+
+    from darkroom_cli.fitted_table import FittedTable
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("setting", "value", "from", "overrides"):
@@ -143,4 +144,4 @@ def _settings_table(settings: Sequence[dict[str, Any]]) -> Table:
     for each in settings:
         lost = ", ".join(f"{one['value']} in {one['layer']}" for one in each["overrides"])
         table.add_row(*(Text(visible(cell)) for cell in (each["name"], each["value"], each["layer"], lost)))
-    return table
+    return FittedTable(table)

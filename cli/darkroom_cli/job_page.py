@@ -12,7 +12,7 @@ from rich.text import Text
 
 from darkroom.model import Job, JobStatus
 from darkroom_cli.job_facts import JobFacts
-from darkroom_cli.job_tables import everything, status
+from darkroom_cli.job_tables import everything, public, status
 from darkroom_cli.job_wording import why
 from darkroom_cli.terminal import amount, cell, counted, moment
 
@@ -45,18 +45,29 @@ def _head(job: Job) -> Table:
     version = f" (version {job.source_version})" if job.source_version else ""
     rows = {
         "why": why(job),
-        "job": job.job_id + (f", run {job.run}" if job.run > 1 else ""),
+        "job": f"{job.job_id}, run {job.run}, attempt {job.attempt}",
         "upload": f"s3://{job.source_uri}{version}",
         "provider": " / ".join(filter(None, (job.provider, job.model))),
         "label": job.label,
         "price": _price(job),
         "result": _result(job),
+        "retires": _retires(job),
+        "orphans": ", ".join(job.orphans),
     }
     table.add_row("status", status(job))
     for name, value in rows.items():
         if value:
             table.add_row(name, cell(value))
     return table
+
+
+def _retires(job: Job) -> str | None:
+    """Return the announced end of the job's model and its successor, None if none is announced."""
+    known = public(job)
+    if "retires" not in known:
+        return None
+    successor = f"; {known['replaced_by']} replaces it" if "replaced_by" in known else ""
+    return f"the model is gone from {known['retires']} on{successor}"
 
 
 def _result(job: Job) -> str | None:

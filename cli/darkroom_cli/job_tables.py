@@ -17,8 +17,9 @@ from darkroom.pipeline.account_reconciliation import Comparison
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
 from darkroom.queue_messages import event_detail, plain
 from darkroom_cli.error_handling import visible
+from darkroom_cli.fitted_table import FittedTable
 from darkroom_cli.job_wording import why
-from darkroom_cli.terminal import amount, cell, moment, tail
+from darkroom_cli.terminal import amount, cell, counted, moment, tail
 
 # The attributes of a job that are not in Darkroom's events, in the order in which they are shown.
 INTERNAL = (
@@ -38,6 +39,7 @@ STYLES = {
 ROOMY = 110  # columns of a terminal from which a list has all its columns
 GAP = 2  # columns between two cells
 STATUS_WIDTH, CREDITS_WIDTH, PROVIDER_WIDTH, MODEL_WIDTH, USD_WIDTH, WHEN_WIDTH = 10, 7, 8, 14, 6, 5
+FEWEST_FOR_WORDS = 16  # columns for a reason, even on a terminal that is too narrow for a list
 MOST_LINES = 3  # of a reason on a terminal; `darkroom job` shows all of it
 
 
@@ -53,7 +55,10 @@ def jobs_table(jobs: Sequence[Job], width: int, now: datetime) -> Table:
     for job in jobs:
         extra = (cell(job.provider), cell(_head(job.model or "", MODEL_WIDTH))) if roomy else ()
         money = (amount(job.cost_usd), _when(job, now)) if roomy else ()
-        key, reason = cell(tail(job.source_key, key_width)), cell(_lines(why(job), width - taken))
+        key, reason = (
+            cell(tail(job.source_key, key_width)),
+            cell(_lines(why(job), max(width - taken, FEWEST_FOR_WORDS))),
+        )
         table.add_row(job.job_id[:SHORT_ID_DIGITS], status(job), key, *extra, _held(job), *money, reason)
     return table
 
@@ -98,7 +103,7 @@ def summary(jobs: Sequence[Job]) -> str:
     return f"{len(jobs):,} job{'' if len(jobs) == 1 else 's'}: {statuses}{cost}" + (f", {usd:,.2f} USD" if usd else "")
 
 
-def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
+def accounts_table(compared: Mapping[str, Comparison | None]) -> FittedTable:
     """Return a table that compares the account of each provider with the ledger, in the account's unit.
 
     `compared` has None for an account that cannot be read.
@@ -113,7 +118,7 @@ def accounts_table(compared: Mapping[str, Comparison | None]) -> Table:
             continue
         drift = Text(amount(found.drift), "bold red" if found.drift else "")
         table.add_row(cell(provider), *map(amount, _numbers(found)), drift)
-    return table
+    return FittedTable(table)
 
 
 def _numbers(found: Comparison) -> tuple[Decimal, ...]:
@@ -150,7 +155,7 @@ def one_line(job: Job) -> str:
     """Return one line with the key, status, run, credits and error of a job."""
     words = [f"{job.source_key}: {job.status}"]
     words += [f"run {job.run}"] if job.run > 1 else []
-    words += [f"{amount(job.credits)} credits"] if job.credits is not None else []
+    words += [counted(job.credits)] if job.credits is not None else []
     words += [job.error] if job.error else []
     return ", ".join(words)
 

@@ -15,7 +15,8 @@ from darkroom_cli import completion, deployed_stack, exit_codes
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, say
 from darkroom_cli.machine_output import AsCsv, AsJsonLines, only_one_form, print_csv, print_json_lines
-from darkroom_cli.time_options import ONE_DAY, Since, Until, begin, first_moment
+from darkroom_cli.time_options import ONE_DAY, Since, Until, first_moment
+from darkroom_cli.time_options import day as whole_day
 
 if TYPE_CHECKING:
     from darkroom.model import Job
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from darkroom_cli.job_selection import Selection
 
 LISTED = 100  # how many jobs a table shows if nothing else is asked for
-INDEX_LAG = timedelta(
-    seconds=60
-)  # an index lists a new job within seconds; each look at a batch begins so much earlier
+# An index lists a new job within seconds. Each look at a batch begins so much before the last one.
+INDEX_LAG = timedelta(seconds=15)
 MOST_OPEN = 500  # open jobs that one look at a batch reads from their index
 app = typer.Typer()
 
@@ -48,7 +48,7 @@ Key = Annotated[
     str | None, typer.Option(metavar="KEY", help="Only uploads with this key, at any time. s3://bucket/key works too.")
 ]
 Day = Annotated[
-    datetime | None, typer.Option(parser=begin, metavar="YYYY-MM-DD", help="Only uploads of this day (UTC).")
+    datetime | None, typer.Option(parser=whole_day, metavar="YYYY-MM-DD", help="Only uploads of this day (UTC).")
 ]
 Limit = Annotated[
     int | None,

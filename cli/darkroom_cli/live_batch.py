@@ -7,7 +7,7 @@ change of a job, and with `as_json` one object. Ctrl-C only ends the watching; i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -47,33 +47,41 @@ def watch(
     *,
     as_json: bool = False,
     until_ended: bool = False,
+    sleep: Callable[[float], None] | None = None,
 ) -> Progress:
     """Show the batch again and again. Return its counts when all jobs have ended, if `until_ended`; Ctrl-C raises
-    KeyboardInterrupt, after the last state was shown. Errors of the ledger are raised."""
-    console = terminal.console()
+    KeyboardInterrupt, after the last state was shown. Errors of the ledger are raised. `sleep` waits between two looks."""
+    console, found = terminal.console(), Progress()
+    looks = _looks(reader, clock, until_ended, sleep or pause)
     if as_json or not console.is_terminal:
-        return _print_changes(reader, as_json, until_ended, clock)
+        for changed, found in looks:  # noqa: B007 - the last one is returned
+            _print_changes(changed, clock(), as_json)
+        return found
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        while True:
-            reader.look(clock())
-            found = batch_progress.progress(reader.jobs.values(), clock())
+        for _, found in looks:
             live.update(view(list(reader.jobs.values()), found, console), refresh=True)
-            if until_ended and found.total and not found.under_way:
-                return found
-            pause(LOOK_SECONDS)
+    return found
 
 
-def _print_changes(reader: BatchReader, as_json: bool, until_ended: bool, clock: Callable[[], datetime]) -> Progress:
+def _looks(
+    reader: BatchReader, clock: Callable[[], datetime], until_ended: bool, sleep: Callable[[float], None]
+) -> Iterator[tuple[list[Job], Progress]]:
+    """Yield the changed jobs and the counts of each look, without end, or until all jobs have ended."""
     while True:
-        for job in sorted(reader.look(clock()), key=lambda job: job.created_at):
-            if as_json:
-                print_json(job_tables.public(job))
-            else:
-                say("  ".join(filter(None, (terminal.moment(clock()), job.source_key, job.status, why(job)))))
+        changed = reader.look(clock())
         found = batch_progress.progress(reader.jobs.values(), clock())
+        yield changed, found
         if until_ended and found.total and not found.under_way:
-            return found
-        pause(LOOK_SECONDS)
+            return
+        sleep(LOOK_SECONDS)
+
+
+def _print_changes(changed: Collection[Job], now: datetime, as_json: bool) -> None:
+    for job in sorted(changed, key=lambda job: job.created_at):
+        if as_json:
+            print_json(job_tables.public(job))
+        else:
+            say("  ".join(filter(None, (terminal.moment(now), job.source_key, job.status, why(job)))))
 
 
 def view(jobs: Sequence[Job], found: Progress, console: Console) -> RenderableType:
@@ -94,6 +102,8 @@ def view(jobs: Sequence[Job], found: Progress, console: Console) -> RenderableTy
 
 def counts(found: Progress) -> str:
     """Return the counts in words, for instance `12 of 50 done, 36 under way, 2 failed; 8 a minute, 5 min left`."""
+    if not found.total:
+        return "no job yet; uploads appear here as they come"
     said = [f"{found.done:,} of {found.total:,} done", f"{found.under_way:,} under way"]
     said += [f"{found.without_result:,} failed"] if found.without_result else []
     said += [f"{found.in_doubt:,} in doubt"] if found.in_doubt else []

@@ -17,10 +17,11 @@ from darkroom.catalog import Catalog, Model, Parameter
 from darkroom.catalog.parameter_values import describe_allowed
 from darkroom_cli import model_wording
 from darkroom_cli.error_handling import visible
+from darkroom_cli.fitted_table import FittedTable
 from darkroom_cli.model_wording import Citations, amount
 
 
-def providers_table(books: Iterable[Catalog]) -> Table:
+def providers_table(books: Iterable[Catalog]) -> FittedTable:
     """Return a table with a row for each provider."""
     table = _listing("provider", "unit", "price of one", "default model", "models", "results kept", "largest file")
     for book in books:
@@ -34,10 +35,10 @@ def providers_table(books: Iterable[Catalog]) -> Table:
             model_wording.retention(book),
             model_wording.largest_file(book),
         )
-    return table
+    return FittedTable(table)
 
 
-def models_table(book: Catalog) -> Table:
+def models_table(book: Catalog) -> FittedTable:
     """Return a table with a row for each model of the provider.
 
     The columns `retires` and `doubtful` are only there if a model has something in them.
@@ -58,14 +59,14 @@ def models_table(book: Catalog) -> Table:
             model_wording.synchronous(model),
             *(say(model) for say in told.values()),
         )
-    return table
+    return FittedTable(table)
 
 
 def model_page(book: Catalog, model: Model) -> Group:
     """Return all facts about a model, its parameters, and the numbered sources that facts and parameters refer to."""
     citations = Citations()
-    parts = [_facts(book, model, citations), _parameters(model, citations), _sources(citations)]
-    return Group(*parts)
+    facts, parameters = _facts(book, model, citations), _parameters(model, citations)
+    return Group(facts, parameters, _sources(citations))
 
 
 def _facts(book: Catalog, model: Model, citations: Citations) -> Table:
@@ -112,7 +113,7 @@ def _life(model: Model) -> dict[str, tuple[str, str | None]]:
     return facts
 
 
-def _parameters(model: Model, citations: Citations) -> Table:
+def _parameters(model: Model, citations: Citations) -> FittedTable:
     table = _listing("parameter", "sent as", "takes", "default", "required", "source")
     for parameter in model.parameters.values():
         _add(
@@ -126,7 +127,7 @@ def _parameters(model: Model, citations: Citations) -> Table:
         )
     if not model.parameters:
         _add(table, "takes none", *[""] * 5)
-    return table
+    return FittedTable(table)
 
 
 def _sources(citations: Citations) -> Table:

@@ -19,7 +19,7 @@ from darkroom_cli import completion
 from darkroom_cli.machine_output import AsJsonLines, print_json_lines
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from darkroom_cli.fitted_table import FittedTable
 
 app = typer.Typer()
 SIZES = {12: (4000, 3000), 24: (6000, 4000)}  # megapixels → width and height
@@ -88,9 +88,11 @@ def _credits(provider: str, preset: Preset) -> dict[int, Decimal | None]:
     return {size: planning.plan(settings, image, 1_000_000, no_limits, today).credits for size, image in images.items()}
 
 
-def _table(rows: list[tuple[str, Preset]]) -> Table:
+def _table(rows: list[tuple[str, Preset]]) -> FittedTable:
     from rich import box
     from rich.table import Table
+
+    from darkroom_cli.fitted_table import FittedTable
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("provider", "preset", "for", "settings", "price"):
@@ -101,4 +103,4 @@ def _table(rows: list[tuple[str, Preset]]) -> Table:
         said = ", ".join(f"{name}={value}" for name, value in preset.settings.items())
         costs = ["vendor's" if credits is None else f"{credits:,}" for credits in _credits(provider, preset).values()]
         table.add_row(provider, preset.name, preset.says, said, _price(provider, preset), *costs)
-    return table
+    return FittedTable(table)

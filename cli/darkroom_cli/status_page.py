@@ -12,6 +12,7 @@ from rich.text import Text
 
 from darkroom_cli.status_facts import USD, ProviderFacts, Spend, StatusFacts, Today, Unread
 from darkroom_cli.terminal import amount, cell, moment
+from darkroom_cli.waiting_jobs import OPERATOR
 
 NEARLY_SPENT = Decimal("0.9")  # from this part of a limit on, a budget is shown in red
 INDENT = 2
@@ -30,7 +31,7 @@ def page(facts: StatusFacts) -> Iterator[RenderableType]:
     yield from _section(f"Spent in {facts.spend[0].booked.month}", _spend(facts))
     yield from _section("Jobs", _pairs({"open": _open(facts), "today": _today(facts.today), **_trouble(facts.today)}))
     if facts.waits:
-        yield from _section("Who must act", _waits(facts))
+        yield from _section("What waits, and for whom", _waits(facts))
     yield from _section("Alarms and queues", _pairs({
         "alarms": _alarms(facts), "dead letters": _dead_letters(facts), "intake": _number(facts.intake, "message"),
     }))  # fmt: skip
@@ -122,7 +123,8 @@ def _waits(facts: StatusFacts) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     for wait in facts.waits:
-        helps = f" → {wait.command}" if wait.command else ""
+        then = "" if wait.whom == OPERATOR else "when that is mended: "
+        helps = f" → {then}{wait.command}" if wait.command else ""
         table.add_row(f"{wait.jobs:,}", cell(f"{wait.whom}: {wait.why}{helps}"))
     return table
 

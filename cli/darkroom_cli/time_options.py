@@ -37,6 +37,14 @@ def end(text: str, now: datetime | None = None) -> datetime:
     return found + ONE_DAY if is_day else found
 
 
+def day(text: str, now: datetime | None = None) -> datetime:
+    """Return the beginning of the day that the text names. Raises BadParameter, also for a time within a day."""
+    found, is_day = _parsed(text, now or _now())
+    if not is_day:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-11-20 (UTC)")
+    return found
+
+
 def _parsed(text: str, now: datetime) -> tuple[datetime, bool]:
     """Return the time, and whether it is a whole day."""
     asked = text.strip()

@@ -255,12 +255,12 @@ def test_a_stack_that_is_not_there_is_named(operator: Operator) -> None:
 def test_the_probe_asks_first_and_then_spends_one_credit_in_the_ledger(darkroom: Darkroom, operator: Operator) -> None:
     topaz = darkroom.simulator
     paid = len(topaz.submits)
-    operator("models", "--probe", "topaz", expect=1, answer="n\n")
+    asked = operator("models", "--probe", "topaz", expect=1, answer="n\n")
+    assert "costs one credit. Do you agree?" in asked
     operator("models", "--probe", "topaz", expect=1)
     assert len(topaz.submits) == paid
 
     said = operator("models", "--probe", "topaz", answer="y\n")
-    assert "costs one credit. Do you agree?" in said
     job_id, process_id = re.findall(r"sent: job (\w+), process ([\w-]+), 1 credits reserved", said)[0]
     (sent,) = topaz.submits[paid:]
     assert (sent["process_id"], sent["credits"]) == (process_id, 1)
@@ -281,3 +281,26 @@ def test_the_probe_asks_first_and_then_spends_one_credit_in_the_ledger(darkroom:
 
 def test_a_provider_that_repeats_nothing_cannot_be_probed(operator: Operator) -> None:
     assert "no other provider reports back which settings it used" in operator("models", "--probe", "oxen", expect=2)
+
+
+def test_the_operator_sees_all_of_it_at_one_look(darkroom: Darkroom, operator: Operator) -> None:
+    """Comes last, so that there are jobs with many ends. Elsewhere an in-memory table stands in for the embedded cloud."""
+    key = "held/seen.png"
+    darkroom.upload(key, picture(80, 60, "PNG"), "label=seen&scale=2")
+    job_id = darkroom.job_id(key)
+    darkroom.notify(key)
+    darkroom.ended([key])
+    look = json.loads(operator("status", "--json"))
+    assert look["today"]["ends"]["COMPLETED"] >= 1
+    assert look["today"]["uploads"] == look["today"]["counted"]
+    assert (look["dead_letters"], look["unread"]) == (0, {})
+    assert look["providers"][0]["has_key"] is True
+    told = json.loads(operator("job", job_id[:8], "--json"))
+    assert told["settings_from"]["scale"] == "tags"
+    assert (
+        json.loads(operator("job", f"s3://{told['output_bucket']}/{told['output_key']}", "--json"))["job_id"] == job_id
+    )
+    assert [each["job_id"] for each in operator.seen("--label", "seen", "--since", "1h")] == [job_id]
+    row = json.loads(operator("report", "--by", "label", "--since", "1h", "--json").splitlines()[-1])
+    assert (row["label"], row["credits"]) == ("seen", told["credits"])
+    assert f"there is no job 'seen/{job_id}'" in operator("job", f"seen/{job_id}", expect=2)

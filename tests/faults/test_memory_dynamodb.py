@@ -74,7 +74,7 @@ def pages(client: Any, request: dict[str, Any]) -> list[Any]:
         page = client.query(**more)
         items = [plain(item) for item in page.get("Items", [{"count": page["Count"]}])]
         if "IndexName" in request and "Items" in page:
-            items = [{name: item[name] for name in keys} for item in items]
+            items = [{name: item[name] for name in keys & item.keys()} for item in items]
         found += items
         if "LastEvaluatedKey" not in page:
             return found

@@ -30,7 +30,15 @@ def become(application: ApplicationUnderTest, stack: str, *, is_given: bool = Tr
     ownership = application.make_ownership(stack, is_given=is_given)
     guarded = replace(application.ledger.table, guard=ownership.require)
     application.ports["ledger_ownership"] = ownership
-    for name in ("ledger", "circuits", "sweep_queries", "operator_ledger", "provider_accounts", "storage_checks"):
+    for name in (
+        "ledger",
+        "circuits",
+        "sweep_queries",
+        "operator_ledger",
+        "job_queries",
+        "provider_accounts",
+        "storage_checks",
+    ):
         application.ports[name] = replace(application.ports[name], table=guarded)
 
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from darkroom_cli import batch_progress, live_batch, terminal
 
 WIDTHS = (80, 120)
 HEIGHT = 24
+BLOCK = re.compile(r"```\n(\$ darkroom [^\n]*)\n.*?```", re.DOTALL)
 COMMANDS = {
     "status": ["status"],
     "jobs": ["jobs"],
@@ -62,8 +64,15 @@ def _watched() -> str:
     return captured.get()
 
 
+def with_screens(page: str, files: Mapping[str, str]) -> str:
+    """Return the page with what commands print now. A block of the page that begins with the command of a screen is that screen,
+    on the narrower terminal."""
+    shown = {text.split("\n", 1)[0]: text for name, text in files.items() if name.endswith(f"-{min(WIDTHS)}.txt")}
+    return BLOCK.sub(lambda block: f"```\n{shown[block[1]]}```" if block[1] in shown else block[0], page)
+
+
 def write(folder: Path) -> None:
-    """Write the files, and remove those of screens that are no more."""
+    """Write the files, remove those of screens that are no more, and write the examples of docs/commands.md."""
     folder.mkdir(exist_ok=True)
     with showcase():
         files = dict(screens())
@@ -72,6 +81,8 @@ def write(folder: Path) -> None:
             path.unlink()
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
+    page = folder.parent / "commands.md"
+    page.write_text(with_screens(page.read_text(encoding="utf-8"), files), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from typer.testing import CliRunner
 
 from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
+from darkroom.queue_messages import plain
 from darkroom.setting_layers import metadata_layer
+from darkroom_cli import local_outcomes
 from darkroom_cli.main import app
 from darkroom_local import background_stack, progress_display
 from darkroom_local.child_processes import ChildFailed, ending, ending_all, is_running, start
@@ -44,6 +46,20 @@ def command() -> CliRunner:
 def outcome(job: JobView, tmp_path: Path, key: str = "photo.jpg", report: dict[str, str] | None = None) -> Outcome:
     result = tmp_path / "result" if job.status is JobStatus.COMPLETED else None
     return Outcome(Item(tmp_path / "photo.jpg", key), job, None, result, None, report or {})
+
+
+def test_programs_read_one_object_for_each_picture(tmp_path: Path) -> None:
+    done = outcome(job_view(JobStatus.COMPLETED), tmp_path)
+    failed = outcome(
+        job_view(JobStatus.FAILED), tmp_path, report={"code": "ProviderFailed", "message": "m", "cure": "c"}
+    )
+    told = [json.loads(json.dumps(local_outcomes.facts(each), default=plain)) for each in (done, failed)]
+    assert [(each["status"], each["result"] is None) for each in told] == [("COMPLETED", False), ("FAILED", True)]
+    assert (told[1]["error_code"], told[1]["error"], told[0]["credits"]) == ("ProviderFailed", "m", 1)
+
+
+def job_view(status: JobStatus) -> JobView:
+    return JobView("0" * 32, status, "topaz", "Standard V2", credits=Decimal(1), cost_usd=Decimal("0.12"))
 
 
 def printed(*things: object) -> str:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -185,17 +184,32 @@ def test_a_pipe_gets_no_colours_and_one_line_a_picture(stack: Stack) -> None:
     assert len([line for line in answer.splitlines() if "very long name" in line]) == 1
 
 
-def test_a_users_mistake_shows_no_traceback() -> None:
-    environment = {
-        **os.environ,
-        "AWS_DEFAULT_REGION": "",
+MISTAKES: dict[str, tuple[list[str], dict[str, str]]] = {
+    "a wrong time": (["jobs", "--since", "tomorrow"], {}),
+    "no such command": (["nonsense"], {}),
+    "no job": (["job"], {}),
+    "no such status": (["jobs", "--status", "LOST"], {}),
+    "an empty region": (["jobs"], {"AWS_DEFAULT_REGION": ""}),
+    "an endpoint that is no URL": (["status"], {"AWS_ENDPOINT_URL": "foo"}),
+    "a region that is none": (["report"], {"AWS_DEFAULT_REGION": "not a region"}),
+    "an unknown profile": (["job", "x"], {"AWS_PROFILE": "nobody"}),
+    "a broken configuration": (["pause", "topaz"], {"AWS_CONFIG_FILE": __file__}),
+}
+
+
+@pytest.mark.parametrize(("words", "variables"), MISTAKES.values(), ids=MISTAKES)
+def test_a_users_mistake_is_explained_without_a_traceback(
+    words: list[str], variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "eu-central-1"}
+    for name, value in {
+        **usual,
+        "AWS_CONFIG_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": "/dev/null",
-    }
-    for words in (["jobs", "--since", "tomorrow"], ["nonsense"], ["job"], ["jobs", "--status", "LOST"], ["jobs"]):
-        code = f"from darkroom_cli.main import app; app({words!r})"
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 2, words
-        assert "Traceback" not in done.stderr
+        **variables,
+    }.items():
+        monkeypatch.setenv(name, value)
+    answer = run(*words)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert isinstance(answer.exception, SystemExit)
+    assert answer.stderr

@@ -17,7 +17,7 @@ from tests.unit.cli_support import Stack, run
 from tests.unit.showcase import NOW, job, over, planned, put, showcase, story
 
 from darkroom.model import JobStatus
-from darkroom_cli import job_facts, job_tables, job_wording
+from darkroom_cli import job_facts, job_tables, job_wording, terminal
 
 STORY = {each.source_key: each for each in story()}
 A_DAY = 24 * 60
@@ -106,6 +106,7 @@ class TestTheList:
 
     @pytest.mark.parametrize(("options", "words"), [
         (["--json", "--csv"], "one of"), (["--day", "2026-11-20", "--since", "1d"], "--day"), (["--limit", "0"], "1"),
+        (["--day", "12h"], "no day"),
         (["--since", "2026-11-20", "--until", "2026-11-18"], "before"), (["--watch", "--csv"], "--watch"),
         (["--watch", "--status", "FAILED"], "--watch"),
     ], ids=str)  # fmt: skip
@@ -231,3 +232,19 @@ class TestTheReport:
     def test_nothing_in_a_span_is_said(self) -> None:
         answer = run("report", "--by", "day", "--since", "2026-01-02", "--until", "2026-01-03")
         assert answer.stdout == "no upload since 2026-01-02 00:00 UTC\n"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+@pytest.mark.usefixtures("stack")
+def test_a_terminal_that_is_too_narrow_still_shows_something(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "console", lambda: Console(width=width, force_terminal=True, color_system=None))
+    for words in (
+        ["jobs"],
+        ["jobs", "--since", "6h"],
+        ["job", "doubt/bridge.jpg"],
+        ["status"],
+        ["report", "--by", "folder"],
+    ):
+        answer = run(*words)
+        assert answer.exit_code == 0, words
+        assert max(map(len, answer.stdout.splitlines())) <= width

@@ -24,7 +24,7 @@ NEVER = {
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.idempotency", "aws_lambda_powertools.utilities.parameters",
     "aws_lambda_powertools.utilities.parser", "darkroom.pipeline.operator_commands",
-    "darkroom.pipeline.spelling_probe", "darkroom.aws.operator_ledger",
+    "darkroom.pipeline.spelling_probe", "darkroom.aws.operator_ledger", "darkroom.aws.job_queries",
 }  # fmt: skip
 # The modules of `pipeline` that each function loads. The other modules there belong to other functions.
 STORIES = {

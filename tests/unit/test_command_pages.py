@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import typer
-from tests.unit.command_screens import screens
+from tests.unit.command_screens import screens, with_screens
 from tests.unit.showcase import showcase
 
 from darkroom_cli import exit_codes, help_page
@@ -37,6 +37,11 @@ def test_the_page_of_help_is_what_the_commands_print() -> None:
 def test_the_screens_are_what_the_commands_print(shown: dict[str, str]) -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "screens").glob("*.txt")}
     assert written == shown, "run `make docs`"
+
+
+def test_the_examples_are_what_the_commands_print(shown: dict[str, str]) -> None:
+    assert with_screens(COMMANDS_PAGE, shown) == COMMANDS_PAGE, "run `make docs`"
+    assert shown["status-80.txt"] in COMMANDS_PAGE
 
 
 def test_no_line_of_a_screen_is_wider_than_its_terminal(shown: dict[str, str]) -> None:
