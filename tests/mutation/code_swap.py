@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from functools import cache
 from inspect import CO_NEWLOCALS
 from types import CodeType, FunctionType
 
@@ -28,7 +29,7 @@ def swaps(mutant: Mutant) -> list[tuple[FunctionType, CodeType]] | None:
     if _outside_of_functions(sound) != _outside_of_functions(changed_module) or before.keys() != after.keys():
         return None
     changed = {place for place in before if before[place] != after[place]}
-    loaded = {_place(it.__code__): it for it in gc.get_objects() if _is_of(it, path)}
+    loaded = _loaded_functions(path)
     if not changed or not changed <= loaded.keys():
         return None
     return [(loaded[place], after[place]) for place in changed]
@@ -38,6 +39,15 @@ def apply(found: list[tuple[FunctionType, CodeType]]) -> None:
     """Give each function its new code. This process can not go back."""
     for function, code in found:
         function.__code__ = code
+
+
+@cache
+def _loaded_functions(path: str) -> dict[Place, FunctionType]:
+    return {
+        _place(it.__code__): it
+        for it in gc.get_objects()
+        if type(it) is FunctionType and it.__code__.co_filename == path
+    }
 
 
 def _functions(module: CodeType) -> Iterator[tuple[Place, CodeType]]:
@@ -62,7 +72,3 @@ def _is_function(code: CodeType) -> bool:
 
 def _place(code: CodeType) -> Place:
     return code.co_qualname, code.co_firstlineno
-
-
-def _is_of(candidate: object, path: str) -> bool:
-    return type(candidate) is FunctionType and candidate.__code__.co_filename == path

@@ -6,6 +6,7 @@ mutants that no reader would write, and of annotations too, which are never eval
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +18,9 @@ from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
-ROOT = Path(__file__).resolve().parents[2]
-RUNTIME = ROOT / "layers" / "core"
-MUTATED = ("pipeline/*.py", "aws/*ledger*.py", "aws/job_transitions.py", "aws/budgets.py", "aws/circuits.py",
-    "aws/output_claims.py", "aws/process_claims.py", "aws/retention.py", "aws/sweep_queries.py",
-    "aws/account_comparisons.py", "aws/storage_checks.py", "aws/items.py")  # fmt: skip
+from tests.fakes.ledger_modules import RUNTIME, ledger_modules
+
+ROOT = RUNTIME.parents[1]
 OPERATORS = (
     *(f"ReplaceComparisonOperator_{change}" for change in (
         "Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is")),
@@ -64,13 +63,12 @@ class Mutant:
 
 def modules(part: str) -> list[Path]:
     """Return the mutated modules whose path contains `part`. An empty part is in all of them."""
-    found = {path for pattern in MUTATED for path in (RUNTIME / "darkroom").glob(pattern)}
-    return sorted(path for path in found if path.name != "__init__.py" and part in str(path.relative_to(RUNTIME)))
+    return [path for path in ledger_modules() if part in str(path.relative_to(RUNTIME))]
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
-    """Yield the mutants of a module. Of those with the same source, only the first is yielded. The options of a dataclass are
-    left as they are, because no code assigns to a field."""
+    """Yield the mutants of a module. Of those with the same source, only the first is yielded, and none that is not Python. The
+    options of a dataclass are left as they are, because no code assigns to a field."""
     tree, seen = get_ast(path.read_text()), set[bytes]()
     for name in OPERATORS:
         operator = _operator(name)
@@ -78,9 +76,17 @@ def mutants(path: Path) -> Iterator[Mutant]:
         for occurrence, ((first, _), (last, _)) in enumerate(positions):
             mutant = Mutant(path, name, occurrence, first, last)
             mark = hashlib.sha256(mutant.source.encode()).digest()
-            if mark not in seen and not mutant.change.startswith("@dataclass"):
+            if mark not in seen and not mutant.change.startswith(("@dataclass", "*,")) and _is_python(mutant.source):
                 seen.add(mark)
                 yield mutant
+
+
+def _is_python(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _operator(name: str) -> Any:

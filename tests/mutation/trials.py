@@ -7,14 +7,17 @@ process, which has loaded the large libraries but no module of Darkroom.
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
 import os
+import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -29,7 +32,9 @@ import pytest
 from tests.mutation import code_swap
 from tests.mutation.mutants import Mutant
 
-LONGEST_SECONDS = 120.0  # a mutant whose tests run longer is killed: they do not end any more
+OPTIONS = ("-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider")
+MOST_CPU_SECONDS = 60  # a mutant whose tests compute longer is killed: they do not end any more
+LONGEST_SECONDS = 600.0  # or wait longer
 Start = Callable[[], int]  # forks a trial, and returns its process id. The trial exits with 0 if its mutant survives.
 
 
@@ -63,10 +68,10 @@ def _session(work: Sequence[Mutant], tests: Mapping[Mutant, Sequence[str]], work
     process = os.fork()
     if not process:
         os.close(read)
-        _silence()
+        _silence(0, 1)
         chosen = list(dict.fromkeys(test for mutant in work for test in tests[mutant]))
         plugin = _Trials(work, tests, workers, write)
-        _exit(lambda: pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *chosen], plugins=[plugin]))
+        _exit(lambda: pytest.main([*OPTIONS, *chosen], plugins=[plugin]))
     os.close(write)
     with os.fdopen(read) as lines:
         for line in lines:
@@ -88,8 +93,7 @@ class _Trials:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
-        _, status = os.waitpid(_fork(lambda: _run(session, session.items)), 0)
-        if status:
+        if _run(session, session.items):  # this also fills the caches that all trials share
             raise pytest.UsageError("the tests fail without any change")
         starts = dict[int, Start]()
         for place, mutant in enumerate(self.work):
@@ -99,6 +103,7 @@ class _Trials:
             else:
                 chosen = [items[test] for test in self.tests[mutant]]
                 starts[place] = _fork_swapped(session, found, chosen)
+        gc.freeze()  # so that no trial copies the memory that all share
         for place, verdict in _at_most(self.workers, starts):
             self._answer(place, verdict)
         return True
@@ -128,7 +133,7 @@ def _fork_anew(mutant: Mutant, tests: Sequence[str]) -> Start:
     def trial() -> int:
         assert not any(name.startswith("darkroom.") for name in sys.modules)
         sys.meta_path.insert(0, _Finder(mutant))
-        return int(pytest.main(["-x", "-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider", *tests]))
+        return int(pytest.main(["-x", *OPTIONS, *tests]))
 
     return lambda: _fork(trial)
 
@@ -155,14 +160,15 @@ def _fork(trial: Callable[[], int]) -> int:
     """Return the id of a new process that runs the trial in silence, and exits with its result."""
     process = os.fork()
     if not process:
-        _silence()
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_SECONDS, MOST_CPU_SECONDS))
+        _silence(0, 1, 2)
         _exit(trial)
     return process
 
 
-def _silence() -> None:
+def _silence(*streams: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
+    for stream in streams:
         os.dup2(nowhere, stream)
 
 
@@ -170,6 +176,7 @@ def _exit(trial: Callable[[], int]) -> None:
     try:
         code = 1 if trial() else 0
     except BaseException:  # a mutant that cannot even be loaded is killed
+        traceback.print_exc()
         code = 1
     os._exit(code)
 
