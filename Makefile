@@ -22,7 +22,7 @@ PART ?= # a text in the paths of the modules that `make mutants` tries; empty me
 QUICK ?= # any text here means small sizes and few rounds, and no results are written
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types versions template docs browser smoke soak bench mutants lock clean
+.PHONY: help install demo test check lint types versions template docs browser screens smoke soak bench mutants lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ docs: $(INSTALLED) ## write docs/models.md from the catalogs, and docs/command-h
 
 browser: install $(BROWSER_INSTALLED) ## open the report's page in Chromium, which must be installed; use axe to check that it is accessible
 	$(BIN)/pytest tests/browser
+
+screens: install $(BROWSER_INSTALLED) ## take the pictures of the report's page in docs/screens; needs Chromium
+	$(BIN)/python -m tests.browser.screenshots docs/screens
 
 smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and update a stack at work
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)

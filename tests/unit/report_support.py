@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.unit.showcase import MONTH, NOW, bound, job, over, reserved, story
 
 from darkroom.model import BudgetMonth, Job, JobStatus
 from darkroom_cli.html_report.report_source import Advice, NotShown, Origins, Picture, ReportSource
+from darkroom_cli.html_report.stack_source import advice
 from darkroom_local import sample_drawings
 
 MODELS = (("topaz", "Standard V2", 2), ("topaz", "High Fidelity V2", 4), ("uwear", "recraft", 1), ("oxen", "CGI", 900))
@@ -54,13 +55,12 @@ def encoded(image: Image.Image, name: str = "JPEG", **options: Any) -> bytes:
 @cache
 def pair(number: int) -> tuple[bytes, bytes]:
     """Return a picture before and after, the second with twice the width and without metadata."""
-    drawn = DRAWINGS[number % len(DRAWINGS)]().convert("RGB")
-    drawn.thumbnail((640, 640))
+    sharp = DRAWINGS[number % len(DRAWINGS)]().convert("RGB")
+    after = sharp.resize((sharp.width * 2, sharp.height * 2), Image.Resampling.LANCZOS)
     exif = Image.Exif()
     exif[0x010E] = "a test"
-    before = drawn.filter(ImageFilter.GaussianBlur(2))
-    after = drawn.resize((drawn.width * 2, drawn.height * 2), Image.Resampling.LANCZOS)
-    return encoded(before, quality=85, exif=exif), encoded(after, "PNG")
+    before = sharp.filter(ImageFilter.GaussianBlur(1.2))
+    return encoded(before, quality=80, exif=exif), encoded(after, "PNG")
 
 
 def completed(number: int, **facts: Any) -> Job:
@@ -75,8 +75,8 @@ def completed(number: int, **facts: Any) -> Job:
 def months() -> list[BudgetMonth]:
     """Return months with and without limits, and one over its limit."""
     rows = (
-        ("usd", MONTH, 50, "46.41", "1.32", 0),
-        ("usd", "2026-10", 50, "51.92", "0", "1.92"),
+        ("usd", MONTH, 6, "4.97", "0.60", 0),
+        ("usd", "2026-10", 6, "6.22", "0", "0.22"),
         ("topaz", MONTH, 400, "286", "11", 0),
         ("oxen", MONTH, 0, "5500", "0", 0),
     )
@@ -109,7 +109,7 @@ def source(jobs: Sequence[Job], name: str = "the stack darkroom", **facts: Any) 
         "original": original,
         "result": result,
         "origins": lambda one: Origins(dict.fromkeys(one.settings, "the object's tags")),
-        "advice": lambda one: Advice("Correct the tag.", f"darkroom rerun --code {one.error_code} --stack darkroom"),
+        "advice": partial(advice, "darkroom"),
     }
     return ReportSource(**{**given, **facts})
 

@@ -42,7 +42,7 @@ def of_stack(deployed: Deployment, stack: str, first: datetime, last: datetime) 
         original=partial(_original, s3),
         result=partial(_result, s3),
         origins=lambda job: Origins(*job_facts.origins(deployed, job)),
-        advice=partial(_advice, stack),
+        advice=partial(advice, stack),
     )
 
 
@@ -89,7 +89,8 @@ def _body(answer: Any, what: str) -> bytes:
     return bytes(_asked(what, answer["Body"].read))
 
 
-def _advice(stack: str, job: Job) -> Advice:
+def advice(stack: str, job: Job) -> Advice:
+    """Return what to do about a job that has no result, or that waits for a person, with the command for that stack."""
     at = f"--stack {shlex.quote(stack)}"
     code = ErrorCode(job.error_code) if job.error_code in set(ErrorCode) else None
     if job.status is JobStatus.IN_DOUBT:
