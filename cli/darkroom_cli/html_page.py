@@ -6,9 +6,8 @@ optional packages.
 
 from __future__ import annotations
 
-import webbrowser
+import contextlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +32,7 @@ Out = Annotated[
     Path | None, typer.Option("--out", dir_okay=False, metavar="FILE", help=f"The page's file. [default: {PAGE}]")
 ]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
-Link = Annotated[bool, typer.Option("--link", help="Put the pictures into files beside the page, not into it.")]
+Link = Annotated[bool, typer.Option("--link", help="Link to files instead of putting the pictures into the page.")]
 Pictures = Annotated[
     int | None,
     typer.Option("--pictures", min=0, metavar="N", help=f"Only the newest N pictures. [default: {PICTURES}]"),
@@ -96,32 +95,35 @@ def make(options: PageOptions, stack: str, since: datetime | None, until: dateti
 
 
 def of_run(out: Path, originals: Path, command: str, tell: Callable[[str], None]) -> None:
-    """Write the page of a folder of results into that folder, after a run. A page that cannot be made is told, and no error."""
+    """Write the page of a folder of results into that folder, after a run. `command` does the rest. See `_after_a_run`."""
     from darkroom_cli.html_report import run_source
 
     folders = run_source.Folders(originals, out)
-    try:
-        source = run_source.of_folder(folders, again=command)
-    except run_source.NoAccount:
-        return  # nothing was sent in any run
-    _after_a_run(source, out, tell)
+    with contextlib.suppress(run_source.NoAccount):  # nothing was sent in any run
+        _after_a_run(lambda: run_source.of_folder(folders, again=command), out, tell)
 
 
 def of_demo(stack: LocalStack, out: Path, originals: Path, results: Path, tell: Callable[[str], None]) -> None:
-    """Write the page of the demo into `out`, as long as its stack stands. A page that cannot be made is told, and no error."""
+    """Write the page of the demo into `out`, as long as its stack stands. See `_after_a_run`."""
     from darkroom_cli.html_report import run_source
 
-    _after_a_run(run_source.of_demo(stack, run_source.Folders(originals, results)), out, tell)
+    _after_a_run(lambda: run_source.of_demo(stack, run_source.Folders(originals, results)), out, tell)
 
 
-def _after_a_run(source: ReportSource, out: Path, tell: Callable[[str], None]) -> None:
-    from darkroom_cli.html_report import page_contents, page_file
+def _after_a_run(read: Callable[[], ReportSource], out: Path, tell: Callable[[str], None]) -> None:
+    """Write a page of what `read` returns. Whatever fails is told and is no failure of the run, whose results are saved. Raises
+    NoAccount."""
+    from darkroom_cli.html_report import page_contents, page_file, run_source
 
     target = out / PAGE
     try:
-        page_file.save(page_contents.gather(source, PICTURES), target)
+        page_file.save(page_contents.gather(read(), PICTURES), target)
+    except run_source.NoAccount:
+        raise
     except page_file.NotWritable as error:
         tell(f"There is no page of this run: {error}")
+    except Exception as error:
+        tell(f"There is no page of this run, because of a fault in Darkroom: {type(error).__name__}: {error}")
     else:
         tell(f"Before and after, spend and failures, for a browser: {target}")
 
@@ -139,11 +141,14 @@ def _write(source: ReportSource, options: PageOptions) -> None:
         page_file.save(contents, target, link=options.link)
     size = target.stat().st_size
     say(f"{target}: {len(source.jobs):,} uploads, {contents.previews:,} pictures, {size / 1_000_000:,.1f} MB")
-    if options.open and not webbrowser.open(target.resolve().as_uri()):
-        say("No browser was found. Open that file in one.")
+    if options.open:
+        import webbrowser
+
+        if not webbrowser.open(target.resolve().as_uri()):
+            say("No browser was found. Open that file in one.")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _told(*expected: Any) -> Iterator[None]:
     try:
         yield

@@ -123,7 +123,7 @@ def requests(out: Path) -> dict[str, dict[str, str]]:
     """Return job id → what was asked for, as `asked_for` wrote it. The newest row of a job counts."""
     found: dict[str, dict[str, str]] = {}
     for row in _rows_of(out):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, TypeError, AttributeError):  # a row that is cut has no settings
             found[row["job_id"]] = {str(name): str(value) for name, value in json.loads(row["settings"]).items()}
     return found
 

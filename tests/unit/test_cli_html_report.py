@@ -210,6 +210,22 @@ def test_a_folders_page_has_its_pictures_its_settings_and_its_months(folder: Pat
     assert found["c.jpg"]["cure"].startswith("Nobody can tell whether it was charged")
 
 
+def test_linked_pictures_of_a_folder_are_the_files_themselves(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "pages" / "a page.html"
+    originals = str(tmp_path / "in")
+    options = ["--folder", str(folder), "--originals", originals, "--out", str(target), "--link"]
+    assert run("report", "--html", *options).exit_code == 0
+    found = re.search(r'id="picture-0">(.*?)</script>', target.read_text(encoding="utf-8"))
+    assert found
+    assert json.loads(found[1]) == {
+        "wholeBefore": "../in/a.jpg",
+        "wholeAfter": "../out/a.jpg",
+        "cropBefore": "a%20page_files/0-cropBefore.webp",
+        "cropAfter": "a%20page_files/0-cropAfter.webp",
+        "thumb": "a%20page_files/0-wholeAfter.webp",
+    }
+
+
 def test_no_key_of_an_account_leads_out_of_the_folders(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     run("report", "--html", "--folder", str(folder), "--originals", str(tmp_path / "in"), "--out", str(target))

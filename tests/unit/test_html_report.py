@@ -139,7 +139,10 @@ def _letters(value: object) -> Iterator[str]:
             yield from _letters(one)
 
 
-def test_two_hundred_pictures_and_five_thousand_jobs_with_long_texts_stay_below_40_mb(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number_of_jobs", [200, MOST_JOBS])
+def test_two_hundred_pictures_and_up_to_five_thousand_jobs_with_long_texts_stay_below_40_mb(
+    number_of_jobs: int, tmp_path: Path
+) -> None:
     long = "\U0001f5bc" * 250
     jobs = [
         replace(report_support.completed(number), source_key=f"{number}{long}", model=long, label=long, error=long)
@@ -147,7 +150,7 @@ def test_two_hundred_pictures_and_five_thousand_jobs_with_long_texts_stay_below_
     ]
     source = report_support.source(jobs)
     entry = page_contents.gather(source, 0).entries[0]
-    entries = [entry] * MOST_JOBS
+    entries = [entry] * number_of_jobs
     allowed = page_contents.bytes_for_pictures(entries)
     each = min(MOST_BYTES, allowed // 200)
     side = Side(1, 1, 1, "JPEG", frozenset())

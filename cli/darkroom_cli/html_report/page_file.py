@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from darkroom_cli.html_report.page_contents import PageContents
 from darkroom_cli.html_report.page_rendering import IMAGE_NAMES, MARKER, Images, write
 
+SHOWN_BY_BROWSERS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
 HEAD_BYTES = 1024  # the marker is among the first bytes of a page
 
 
@@ -17,20 +19,23 @@ class NotWritable(Exception):
 
 
 def save(contents: PageContents, target: Path, *, link: bool = False) -> None:
-    """Write the page, and with `link` its images into a folder beside it. An older page there is replaced. Raises NotWritable."""
-    partial = target.with_name(f".{target.name}.partial")
+    """Write the page, and with `link` its images into a folder beside it; pictures of this machine that browsers show are then
+    linked themselves. An older page there is replaced. Raises NotWritable."""
+    unfinished = target.with_name(f".{target.name}.partial")
     try:
         check(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = target.with_name(f"{target.stem}_files")
-        with partial.open("wb") as file:
-            write(contents, file, _linked(folder) if link else None)
-        os.replace(partial, target)
+        with unfinished.open("wb") as file:
+            if link:
+                write(contents, file, _linked(folder), partial(_own_file, target.resolve().parent))
+            else:
+                write(contents, file)
+        os.replace(unfinished, target)
     except OSError as error:
         raise NotWritable(f"the page {str(target)!r} cannot be written: {error.strerror or error}") from None
     finally:
-        if partial.exists():
-            partial.unlink()
+        unfinished.unlink(missing_ok=True)
 
 
 def check(target: Path) -> None:
@@ -58,3 +63,10 @@ def _linked(folder: Path) -> Images:
         return f"{quote(folder.name)}/{path.name}"
 
     return save_image
+
+
+def _own_file(folder: Path, picture: Path) -> str | None:
+    """Return the address of a picture from a page in that folder, None if browsers do not show its format."""
+    if picture.suffix.lower() not in SHOWN_BY_BROWSERS:
+        return None
+    return quote(Path(os.path.relpath(picture.resolve(), folder)).as_posix())

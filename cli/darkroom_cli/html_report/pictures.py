@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from darkroom.model import Job, JobStatus
 from darkroom_cli.html_report import previews
@@ -25,6 +26,7 @@ class Shown:
     preview: Preview | None
     why_not: str
     origins: Origins
+    files: tuple[Path, ...] = ()  # before and after, if both are files of this machine
 
 
 def chosen(jobs: Iterable[Job], most: int) -> list[Job]:
@@ -60,6 +62,8 @@ def _standing(jobs: Iterable[Job]) -> Iterator[Job]:
 def _shown(source: ReportSource, job: Job, most_bytes: int) -> Shown:
     origins = source.origins(job)
     try:
-        return Shown(job, previews.make(source.original(job), source.result(job), most_bytes), "", origins)
+        before, after = source.original(job), source.result(job)
+        files = (before, after) if isinstance(before, Path) and isinstance(after, Path) else ()
+        return Shown(job, previews.make(before, after, most_bytes), "", origins, files)
     except NotShown as reason:
         return Shown(job, None, str(reason), origins)

@@ -7,7 +7,8 @@ const gallery = (pictured, openJob) => {
   const more = byId("more-pictures");
   let made = 0;
   const tile = (job) => {
-    const image = make("img", { class: "thumb", alt: "", loading: "lazy", src: jsonOf(`picture-${job.picture}`).wholeAfter });
+    const addresses = jsonOf(`picture-${job.picture}`);
+    const image = make("img", { class: "thumb", alt: "", loading: "lazy", src: addresses.thumb ?? addresses.wholeAfter });
     const what = [job.model || job.provider, job.price].filter(Boolean).join(", ");
     const opener = button("", () => openJob(job), { "aria-haspopup": "dialog", title: job.key.slice(0, 200) });
     opener.append(image, make("bdi", { class: "name" }, job.key.split("/").pop()), make("bdi", { class: "what" }, what));
