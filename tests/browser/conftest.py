@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from darkroom.model import Job
 from darkroom_cli.html_report import page_contents, page_file
-from darkroom_cli.html_report.report_source import ReportSource
+from darkroom_cli.html_report.report_source import Picture, ReportSource
 from tests.browser.chromium import NoChromium, executable, started
 from tests.unit import report_support
 
@@ -36,7 +38,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     sources: dict[str, ReportSource] = {
         "month": report_support.a_month(),
-        "linked": report_support.a_month(),
+        "linked": _of_files(report_support.a_month(), folder / "pictures"),
         "hostile": report_support.hostile(),
         "many": report_support.many(5000),
     }
@@ -44,6 +46,22 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         contents = page_contents.gather(source, 0 if name == "many" else 200)
         page_file.save(contents, folder / f"{name}.html", link=name == "linked")
     return {name: folder / f"{name}.html" for name in sources}
+
+
+def _of_files(source: ReportSource, folder: Path) -> ReportSource:
+    """Return the source with its pictures as files of this machine."""
+    folder.mkdir()
+
+    def saved(job: Job, picture: Picture, suffix: str) -> Path:
+        path = folder / f"{job.job_id}{suffix}"
+        path.write_bytes(bytes(picture))  # type: ignore[arg-type]
+        return path
+
+    return replace(
+        source,
+        original=lambda job: saved(job, source.original(job), " before.jpg"),
+        result=lambda job: saved(job, source.result(job), " after.png"),
+    )
 
 
 @pytest.fixture

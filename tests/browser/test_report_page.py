@@ -151,7 +151,12 @@ def test_the_pictures_are_walked_through_with_next_and_previous(opened: Opened) 
 def test_linked_pictures_are_shown_from_their_files(opened: Opened) -> None:
     page = opened("linked")
     open_picture(page)
-    assert "linked_files/" in page.eval_on_selector("#image-after", "image => image.src")
+    source = "image => image.src"
+    assert page.eval_on_selector("#image-after", source).endswith("%20after.png")
+    assert "linked_files/" in page.eval_on_selector("#gallery img", source)
+    page.locator("#show-crop").click()
+    assert page.locator("#image-after").evaluate(DECODED) == 400
+    assert "linked_files/" in page.eval_on_selector("#image-after", source)
 
 
 def test_the_details_open_and_close_by_keyboard_and_give_the_focus_back(opened: Opened) -> None:

@@ -2,8 +2,8 @@
 
 Jinja2 escapes every text but this package's own style, script and marker, and the charts, in which Vega has escaped them. What
 the script shows comes from blocks of JSON without `<`, `>`, `&` and `'`, and the script puts it into the page as text only. The
-page's Content-Security-Policy names the hashes of its one style sheet and its one script, and allows pictures that are in the page
-itself, and with `--link` files.
+page's Content-Security-Policy names the hashes of its one style sheet and its one script, and allows pictures in the page itself,
+and files with `--link`.
 """
 
 from __future__ import annotations
