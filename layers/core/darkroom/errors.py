@@ -24,6 +24,7 @@ The tree of exceptions. The middle column says who must act::
     ├── ResultNotReady         nobody     the result or its link is not complete yet; fetch the result again
     │   ├── OutputBusy             nobody     another version's result is being written to the same key
     │   └── KeyTaken               nobody     an object came to the output key while the result was copied
+    ├── ResultRefused          operator   the output bucket refuses a paid result; finalize tries again every half hour
     ├── StorageUnproven        operator   nobody can tell now whether the output bucket takes results; uploads wait
     ├── UnsafeLink             operator   a result link leads to a place that Darkroom does not connect to
     ├── WrongDefaults          operator   the stack parameter DefaultSettings is wrong; uploads wait for another deployment
