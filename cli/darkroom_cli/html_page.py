@@ -7,8 +7,8 @@ optional packages.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +23,7 @@ from darkroom_cli.time_options import LOOK_BACK
 if TYPE_CHECKING:
     from darkroom_cli.html_report.report_source import ReportSource
     from darkroom_local.local_stack import LocalStack
+    from darkroom_local.result_downloads import Outcome
 
 PAGE = "darkroom-report.html"
 PICTURES = 200  # that the page has by default; it then stays below 40 MB
@@ -94,13 +95,20 @@ def make(options: PageOptions, stack: str, since: datetime | None, until: dateti
         _write(source, options)
 
 
-def of_run(out: Path, originals: Path, command: str, tell: Callable[[str], None]) -> None:
-    """Write the page of a folder of results into that folder, after a run. `command` does the rest. See `_after_a_run`."""
+def of_run(outcomes: Iterable[Outcome], out: Path, originals: Path, command: str, tell: Callable[[str], None]) -> None:
+    """Write the page of a folder of results into that folder, after a run with these outcomes. `command` does the rest. See
+    `_after_a_run`."""
     from darkroom_cli.html_report import run_source
+    from darkroom_cli.html_report.report_source import NotUploaded
 
     folders = run_source.Folders(originals, out)
+    left = [NotUploaded(one.item.key, one.message, one.cure) for one in outcomes if not one.job.job_id]
+
+    def read() -> ReportSource:
+        return replace(run_source.of_folder(folders, again=command), not_uploaded=left)
+
     with contextlib.suppress(run_source.NoAccount):  # nothing was sent in any run
-        _after_a_run(lambda: run_source.of_folder(folders, again=command), out, tell)
+        _after_a_run(read, out, tell)
 
 
 def of_demo(stack: LocalStack, out: Path, originals: Path, results: Path, tell: Callable[[str], None]) -> None:

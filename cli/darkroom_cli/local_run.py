@@ -149,7 +149,7 @@ def _run(
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
-    html_page.of_run(request.out, request.folder, shlex.join(["darkroom", *sys.argv[1:]]), request.say)
+    html_page.of_run(outcomes, request.out, request.folder, shlex.join(["darkroom", *sys.argv[1:]]), request.say)
     if request.as_json:
         print_json_lines(map(local_outcomes.facts, outcomes))
     if is_leaving() and not request.watch:  # which ends so

@@ -27,7 +27,9 @@ from darkroom_cli import html_page
 from darkroom_cli.html_report import run_source, stack_source
 from darkroom_local import folder_state
 from darkroom_local.credits_csv import CREDITS_FILE
+from darkroom_local.folder_uploads import Item
 from darkroom_local.ledger_journal import Change, Journal
+from darkroom_local.result_downloads import not_sent
 
 BEFORE, AFTER = pair(0)
 
@@ -240,17 +242,21 @@ def test_without_the_originals_a_folders_page_has_no_pictures_and_says_why(folde
 
 def test_a_run_writes_its_page_and_names_its_own_command_for_failures(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    html_page.of_run(folder, tmp_path / "in", "darkroom local run in --out out", said.append)
+    left = not_sent(Item(tmp_path / "x\\y.jpg", "x\\y.jpg"), "The name is no path.", "Rename the file.")
+    html_page.of_run([left], folder, tmp_path / "in", "darkroom local run in --out out", said.append)
     assert said == [f"Before and after, spend and failures, for a browser: {folder / html_page.PAGE}"]
     assert entries(folder / html_page.PAGE)["b.jpg"]["command"] == "darkroom local run in --out out"
+    page = (folder / html_page.PAGE).read_text(encoding="utf-8")
+    assert "1 file, not uploaded" in page
+    assert "The name is no path. Rename the file." in page
 
 
 def test_a_run_whose_page_cannot_be_written_says_so_and_is_no_failure(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     (folder / html_page.PAGE).mkdir()
-    html_page.of_run(folder, tmp_path / "in", "darkroom", said.append)
+    html_page.of_run([], folder, tmp_path / "in", "darkroom", said.append)
     assert said[0].startswith("There is no page of this run:")
-    html_page.of_run(tmp_path / "in", tmp_path / "in", "darkroom", said.append)
+    html_page.of_run([], tmp_path / "in", tmp_path / "in", "darkroom", said.append)
     assert len(said) == 1  # nothing was sent in any run, so there is nothing to show
 
 

@@ -1,4 +1,4 @@
-"""Groups the jobs that need somebody: those without a result by their codes, those in doubt, and those that wait for a person."""
+"""Groups what needs somebody: jobs without a result by their codes, jobs in doubt, jobs that wait, and files not uploaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from darkroom.model import Job, JobStatus
 from darkroom_cli.error_handling import visible
-from darkroom_cli.html_report.report_source import ReportSource
+from darkroom_cli.html_report.report_source import NotUploaded, ReportSource
 from darkroom_cli.html_report.spend_figures import shortened
 from darkroom_cli.job_wording import why
 
@@ -34,6 +34,13 @@ class Failure:
     cure: str
     command: str | None
     examples: Sequence[Example]  # the newest
+    are_jobs: bool = True  # otherwise files that were not uploaded
+
+    @property
+    def counted(self) -> str:
+        """The number with its noun."""
+        noun = "upload" if self.are_jobs else "file"
+        return f"{self.count:,} {noun}{'' if self.count == 1 else 's'}"
 
     @property
     def others(self) -> int:
@@ -48,6 +55,8 @@ def grouped(source: ReportSource) -> list[Failure]:
         if named := _group(job):
             groups.setdefault(named, []).append(job)
     found = [_failure(source, *named, jobs) for named, jobs in groups.items()]
+    if source.not_uploaded:
+        found.append(_not_uploaded(source.not_uploaded))
     return sorted(found, key=lambda failure: (-failure.count, failure.name, failure.state))
 
 
@@ -73,3 +82,13 @@ def _failure(source: ReportSource, name: str, state: str, jobs: Sequence[Job]) -
     ]
     command = visible(advice.command) if advice.command else None
     return Failure(shortened(visible(name)), state, len(jobs), advice.cure, command, examples)
+
+
+def _not_uploaded(files: Sequence[NotUploaded]) -> Failure:
+    examples = [
+        Example(shortened(visible(file.key), KEY_LENGTH), shortened(visible(f"{file.why} {file.cure}"), REASON_LENGTH))
+        for file in files[:MOST_EXAMPLES]
+    ]
+    return Failure(
+        "NOT SENT", "not uploaded", len(files), "Nothing was paid. Each file says what to do.", None, examples, False
+    )

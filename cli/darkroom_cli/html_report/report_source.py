@@ -33,6 +33,15 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class NotUploaded:
+    """A file that has no job, because it was not uploaded: why, and what to do."""
+
+    key: str
+    why: str
+    cure: str
+
+
+@dataclass(frozen=True)
 class ReportSource:
     """All that a report needs. The functions read from AWS or from the disk, and may be called from several threads."""
 
@@ -49,3 +58,4 @@ class ReportSource:
     origins: Callable[[Job], Origins]
     advice: Callable[[Job], Advice]
     note: str = ""  # a sentence about the whole page
+    not_uploaded: Sequence[NotUploaded] = ()

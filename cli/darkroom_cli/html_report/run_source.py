@@ -44,7 +44,7 @@ def of_folder(
     folders: Folders, first: datetime | None = None, last: datetime | None = None, again: str | None = None
 ) -> ReportSource:
     """Return the source for the runs into a folder: those with a real key, or if there was none, the simulated ones. `again` is
-    the command that does the rest. Raises NoAccount."""
+    the command that does the rest. Raises NoAccount. What was not uploaded is not known afterwards."""
     rows, is_real = folder_state.rows(folders.results), True
     if not any(key[0].startswith("JOB#") for key in rows):
         rows, is_real = folder_state.rows(folders.results, is_real=False), False
