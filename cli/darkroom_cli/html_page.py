@@ -78,21 +78,19 @@ class PageOptions:
 
 def make(options: PageOptions, stack: str, since: datetime | None, until: datetime | None) -> None:
     """Write the page of a stack or of a folder of results, and say so."""
+    with report_extras("report --html"):
+        from darkroom_cli.html_report import page_contents, page_file, stack_source  # noqa: F401 - `_write` needs them
     if options.folder:
         with local_extras("report --html --folder"):
             from darkroom_cli.html_report import run_source
         folders = run_source.Folders(options.originals, options.folder)
         with _told(run_source.NoAccount):
-            source = run_source.of_folder(folders, since, until)
-    else:
-        with report_extras("report --html"):
-            from darkroom_cli.html_report import stack_source
-        with reported():
-            deployed = deployed_stack.connect(stack)
-            end = until or deployed.clock()
-            source = stack_source.of_stack(deployed, stack, since or end - LOOK_BACK, end)
+            _write(run_source.of_folder(folders, since, until), options)
+        return
     with reported():
-        _write(source, options)
+        deployed = deployed_stack.connect(stack)
+        end = until or deployed.clock()
+        _write(stack_source.of_stack(deployed, stack, since or end - LOOK_BACK, end), options)
 
 
 def of_run(outcomes: Iterable[Outcome], out: Path, originals: Path, command: str, tell: Callable[[str], None]) -> None:
