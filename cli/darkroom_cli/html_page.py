@@ -93,9 +93,17 @@ def make(options: PageOptions, stack: str, since: datetime | None, until: dateti
         _write(stack_source.of_stack(deployed, stack, since or end - LOOK_BACK, end), options)
 
 
-def of_run(outcomes: Iterable[Outcome], out: Path, originals: Path, command: str, tell: Callable[[str], None]) -> None:
-    """Write the page of a folder of results into that folder, after a run with these outcomes. `command` does the rest. See
-    `_after_a_run`."""
+def of_run(
+    outcomes: Iterable[Outcome],
+    out: Path,
+    originals: Path,
+    command: str,
+    tell: Callable[[str], None],
+    *,
+    is_real: bool,
+) -> None:
+    """Write the page of a folder of results into that folder, after a run with these outcomes. `command` does the rest.
+    `is_real` says whether the run had a real key. See `_after_a_run`."""
     from darkroom_cli.html_report import run_source
     from darkroom_cli.html_report.report_source import NotUploaded
 
@@ -103,7 +111,7 @@ def of_run(outcomes: Iterable[Outcome], out: Path, originals: Path, command: str
     left = [NotUploaded(one.item.key, one.message, one.cure) for one in outcomes if not one.job.job_id]
 
     def read() -> ReportSource:
-        return replace(run_source.of_folder(folders, again=command), not_uploaded=left)
+        return replace(run_source.of_folder(folders, is_real=is_real, again=command), not_uploaded=left)
 
     with contextlib.suppress(run_source.NoAccount):  # nothing was sent in any run
         _after_a_run(read, out, tell)

@@ -149,7 +149,8 @@ def _run(
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
-    html_page.of_run(outcomes, request.out, request.folder, shlex.join(["darkroom", *sys.argv[1:]]), request.say)
+    again = shlex.join(["darkroom", *sys.argv[1:]])
+    html_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:
         print_json_lines(map(local_outcomes.facts, outcomes))
     if is_leaving() and not request.watch:  # which ends so

@@ -25,7 +25,7 @@ from darkroom_local.folder_uploads import Item
 
 FOLDER = ".darkroom"
 MARKER = "DARKROOM_ACCOUNT"  # every process of a run has this environment variable, with the path of its account
-_JOURNAL = "ledger.jsonl"
+REAL, _JOURNAL = "real", "ledger.jsonl"
 _WORK = "darkroom-stack-"
 _ABOUT = """This folder holds the saved state of the runs that made the results next to it: what was submitted, what it cost,
 and what is left of the month's budget. Keep it with the results. Without it, a run cannot know what an earlier run has paid for.
@@ -53,6 +53,11 @@ class FolderAccount:
     journal: Path
     results: Path
     left_open: frozenset[str]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether its runs had a real key."""
+        return self.journal.parent.name == REAL
 
     @property
     def environment(self) -> dict[str, str]:
@@ -121,7 +126,7 @@ def end_survivors(root: Path) -> None:
 
 
 def _home(out: Path, *, is_real: bool) -> Path:
-    return out.resolve() / FOLDER / ("real" if is_real else "simulated")
+    return out.resolve() / FOLDER / (REAL if is_real else "simulated")
 
 
 def _processes_of(root: Path) -> list[int]:

@@ -243,7 +243,7 @@ def test_without_the_originals_a_folders_page_has_no_pictures_and_says_why(folde
 def test_a_run_writes_its_page_and_names_its_own_command_for_failures(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     left = not_sent(Item(tmp_path / "x\\y.jpg", "x\\y.jpg"), "The name is no path.", "Rename the file.")
-    html_page.of_run([left], folder, tmp_path / "in", "darkroom local run in --out out", said.append)
+    html_page.of_run([left], folder, tmp_path / "in", "darkroom local run in --out out", said.append, is_real=False)
     assert said == [f"Before and after, spend and failures, for a browser: {folder / html_page.PAGE}"]
     assert entries(folder / html_page.PAGE)["b.jpg"]["command"] == "darkroom local run in --out out"
     page = (folder / html_page.PAGE).read_text(encoding="utf-8")
@@ -251,12 +251,28 @@ def test_a_run_writes_its_page_and_names_its_own_command_for_failures(folder: Pa
     assert "The name is no path. Rename the file." in page
 
 
+def test_a_simulated_run_has_its_own_page_in_a_folder_that_also_has_real_runs(folder: Path, tmp_path: Path) -> None:
+    home = folder / folder_state.FOLDER / folder_state.REAL
+    home.mkdir()
+    journal = Journal(home / "ledger.jsonl")
+    row = items.job_item(named(completed(8), "paid.jpg"))
+    journal.append([Change((row["pk"]["S"], row["sk"]["S"]), row)])
+    journal.close()
+    for is_real, keys in (
+        (True, {"paid.jpg"}),
+        (None, {"paid.jpg"}),
+        (False, {"a.jpg", "b.jpg", "c.jpg", "../../etc/passwd"}),
+    ):
+        source = run_source.of_folder(run_source.Folders(None, folder), is_real=is_real)
+        assert {job.source_key for job in source.jobs} == keys
+
+
 def test_a_run_whose_page_cannot_be_written_says_so_and_is_no_failure(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     (folder / html_page.PAGE).mkdir()
-    html_page.of_run([], folder, tmp_path / "in", "darkroom", said.append)
+    html_page.of_run([], folder, tmp_path / "in", "darkroom", said.append, is_real=False)
     assert said[0].startswith("There is no page of this run:")
-    html_page.of_run([], tmp_path / "in", tmp_path / "in", "darkroom", said.append)
+    html_page.of_run([], tmp_path / "in", tmp_path / "in", "darkroom", said.append, is_real=False)
     assert len(said) == 1  # nothing was sent in any run, so there is nothing to show
 
 

@@ -41,13 +41,19 @@ class Folders:
 
 
 def of_folder(
-    folders: Folders, first: datetime | None = None, last: datetime | None = None, again: str | None = None
+    folders: Folders,
+    first: datetime | None = None,
+    last: datetime | None = None,
+    *,
+    is_real: bool | None = None,
+    again: str | None = None,
 ) -> ReportSource:
-    """Return the source for the runs into a folder: those with a real key, or if there was none, the simulated ones. `again` is
-    the command that does the rest. Raises NoAccount. What was not uploaded is not known afterwards."""
-    rows, is_real = folder_state.rows(folders.results), True
-    if not any(key[0].startswith("JOB#") for key in rows):
-        rows, is_real = folder_state.rows(folders.results, is_real=False), False
+    """Return the source for the runs into a folder with a real key, or for the simulated ones; if `is_real` does not say, for
+    those with a real key if there are any. `again` is the command that does the rest. Raises NoAccount. What was not uploaded is
+    not known afterwards."""
+    if is_real is None:
+        is_real = any(key[0].startswith("JOB#") for key in folder_state.rows(folders.results))
+    rows = folder_state.rows(folders.results, is_real=is_real)
     jobs = [items.job_of(row) for key, row in rows.items() if key[0].startswith("JOB#") and key[1] == "JOB"]
     if not jobs:
         raise NoAccount(f"{str(folders.results)!r} holds no account of a run. Name the folder that was given to --out")
