@@ -38,6 +38,7 @@ ASKED: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "submit": (("s3", "dynamodb", "secretsmanager", "stepfunctions"), True),
     "poll": (("dynamodb", "secretsmanager"), True),
     "finalize": (("dynamodb", "secretsmanager", "s3", "events"), True),
+    "callback": (("dynamodb", "stepfunctions"), False),
     "sweep": (("dynamodb",), False),  # if no job is due
 }
 S3 = "import boto3; boto3.client('s3')"

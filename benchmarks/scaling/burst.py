@@ -57,10 +57,11 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Shape:
-    """The two times in seconds that `Stack`, a part of the fault simulation, needs to know."""
+    """What `Stack`, a part of the fault simulation, needs to know: two times in seconds, and whether the vendor calls back."""
 
     deadline: float
     retention: float
+    calls_back: bool = False
 
 
 class Burst:

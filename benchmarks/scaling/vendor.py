@@ -74,7 +74,9 @@ class Vendor:
         rate = self.pace.submits_a_minute / 60
         self.allowance = Bucket(max(1.0, rate * 10), rate)
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
+    def submit(
+        self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult, callback_url: str | None = None
+    ) -> Submission:
         world = self.world
         self.submits += 1
         if plan.send_mode.by_link:

@@ -25,7 +25,7 @@ from darkroom_cli.terminal import amount, cell, counted, moment, tail
 INTERNAL = (
     "source_order", "deadline_at", "lease_until", "next_attempt_at", "denied_since", "failing_since", "lost_at", "lost_attempt",
     "key_fingerprint", "credits_charged", "reserved_at", "output_format", "send_mode", "staged", "published_at",
-    "cancel_requested_at", "due_at", "orphans",
+    "cancel_requested_at", "due_at", "orphans", "told_at", "told_process_id",
 )  # fmt: skip
 ACCOUNT_KEYS = ("total", "available", "reserved", "ledger_reserved", "ledger_spent", "drift")
 CSV_COLUMNS = (

@@ -7,6 +7,7 @@ environment variables. Some things differ from ministack's own program, version 
   invocation waits while its function has up to four processes (`worker_limit`).
 - When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
 - When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
+- The URL of a function leads to this cloud (`function_urls`), and task tokens behave as on AWS (`task_tokens`).
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
 The callers of the cloud must see no difference except in how long things take.
@@ -23,8 +24,9 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from darkroom_local import emulator_persistence
+from darkroom_local import emulator_persistence, function_urls
 from darkroom_local.emulator_version import EmulatorChanged, require
+from darkroom_local.task_tokens import TaskTokens
 from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
 
@@ -37,12 +39,14 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. If ministack has another version, print that and end."""
     # Not at the top, because ministack reads the environment and sets up logging when it is imported.
     from ministack import app
-    from ministack.core import lambda_runtime
-    from ministack.services import dynamodb, lambda_svc
+    from ministack.core import iam_actions, lambda_runtime
+    from ministack.services import dynamodb, lambda_svc, stepfunctions
 
     try:
         limit_workers(lambda_svc)
         WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
+        function_urls.lead_here(lambda_svc, f"https://{_address()}")
+        TaskTokens(stepfunctions, iam_actions).attach()
         emulator_persistence.name_versions()
         if emulator_persistence.JOURNAL in os.environ:
             emulator_persistence.keep(
@@ -74,9 +78,13 @@ class _PromptLoop(asyncio.SelectorEventLoop):
             super().call_exception_handler(context)
 
 
+def _address() -> str:
+    return f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
+
+
 def _server_settings() -> Config:
     settings = Config()
-    settings.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    settings.bind = [_address()]
     settings.certfile, settings.keyfile = os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"]
     settings.graceful_timeout = _LAST_ANSWERS_SECONDS
     settings.keep_alive_timeout = _KEEP_ALIVE_SECONDS

@@ -17,7 +17,7 @@ ALONE = (
 
 
 class NotServed(ValueError):
-    """A setting names a provider that this stack does not have."""
+    """A setting names a provider that this stack does not have, or a parameter asks for what it cannot do."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,11 @@ class Cast:
 
 def cast(topaz_api_key: str | None, parameters: Mapping[str, str]) -> Cast:
     """Return the providers of a stack. The stack parameters may name them. Otherwise they are all providers, simulated, or only
-    the real Topaz if there is a key."""
+    the real Topaz if there is a key. Raises NotServed if the parameters ask for something that the real Topaz cannot do here."""
+    if topaz_api_key and parameters.get("Callbacks") == "on":
+        raise NotServed(
+            "Callbacks=on cannot work here, because the real Topaz reaches no function on this machine. Leave it out."
+        )
     named = {name.strip().lower() for name in parameters.get("AllowedProviders", "").split(",")} - {""}
     if not named and topaz_api_key:
         named = {CAN_BE_REAL, parameters.get("Provider", CAN_BE_REAL)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,6 @@ from darkroom_local.packaging import Application
 
 STACK = "darkroom"
 _ARTIFACTS = "darkroom-artifacts"
-_CHANGE_SET = "deploy"
 _LOOK_SECONDS, _PATIENCE_SECONDS = 0.2, 120
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _FUNCTION, _LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
@@ -98,11 +98,12 @@ def _through_change_set(
     from botocore.exceptions import ClientError, WaiterError  # not at the top: a command says its first line before
 
     exists = _is_up(cloudformation, stack)
+    name = f"deploy-{time.time_ns()}"  # a new one, because the emulator keeps the change sets that were executed
     quickly = {"Delay": _LOOK_SECONDS, "MaxAttempts": int(_PATIENCE_SECONDS / _LOOK_SECONDS)}
     try:
         change_set = cloudformation.create_change_set(
             StackName=stack,
-            ChangeSetName=_CHANGE_SET,
+            ChangeSetName=name,
             ChangeSetType="UPDATE" if exists else "CREATE",
             TemplateURL=template_url,
             Capabilities=_CAPABILITIES,

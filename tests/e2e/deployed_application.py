@@ -20,9 +20,12 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 from PIL import Image
 
+from darkroom_local import stack_deployment
 from darkroom_local.local_stack import LocalStack
+from darkroom_local.packaging import find_application
 from darkroom_local.simulator_processes import simulated_key
 
+STACK = stack_deployment.STACK
 API_KEY = simulated_key("topaz")  # the key that the local stack stores if no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
@@ -164,9 +167,44 @@ class Darkroom:
                 ExpressionAttributeValues={":then": LONG_AGO},
             )
 
+    def update(self, **parameters: str) -> dict[str, str]:
+        """Update the stack with these parameters, and leave the others as they are. Return the stack's new outputs."""
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        present = {it["ParameterKey"]: it["ParameterValue"] for it in stack["Parameters"]}
+        if present | parameters == present:  # CloudFormation refuses an update that changes nothing
+            return {it["OutputKey"]: it["OutputValue"] for it in stack["Outputs"]}
+        return stack_deployment.deploy(self.stack.endpoint, find_application(), present | parameters)
+
+    def visited(self, key: str) -> list[str]:
+        """Return the states that the execution of the upload's first run has entered, and `States.Timeout` for each time-out."""
+        seen = []
+        for event in self._history(key):
+            if event["type"].endswith("StateEntered"):
+                seen.append(str(event["stateEnteredEventDetails"]["name"]))
+            elif "States.Timeout" in json.dumps(event, default=str):
+                seen.append("States.Timeout")
+        return seen
+
+    def entered_at(self, key: str, state: str) -> float:
+        """Return the Unix time at which the execution of the upload's first run first entered the state."""
+        return min(
+            float(event["timestamp"].timestamp())
+            for event in self._history(key)
+            if event.get("stateEnteredEventDetails", {}).get("name") == state
+        )
+
+    def _history(self, key: str) -> list[dict[str, Any]]:
+        states = self.client("stepfunctions")
+        runs = states.list_executions(stateMachineArn=self.stack.outputs["StateMachineArn"])["executions"]
+        (run,) = (run for run in runs if run["name"].startswith(self.job_id(key)))
+        events: list[dict[str, Any]] = states.get_execution_history(executionArn=run["executionArn"], maxResults=1000)[
+            "events"
+        ]
+        return events
+
     def function(self, name: str) -> str:
         """Return the deployed name of one of the stack's functions."""
-        found = self.client("cloudformation").describe_stack_resource(StackName="darkroom", LogicalResourceId=name)
+        found = self.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=name)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def sweep(self) -> None:

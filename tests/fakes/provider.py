@@ -77,7 +77,9 @@ class FakeProvider:
     calls: list[tuple[str, str]] = field(default_factory=list)  # pairs of an operation and a process id or handle
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
+    def submit(
+        self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult, callback_url: str | None = None
+    ) -> Submission:
         """Accept the submit and charge for it, unless a fault prevents it."""
         self.calls.append(("submit", str(handle)))
         sent = image.link().encode() if plan.send_mode.by_link else _read_whole(image)

@@ -91,7 +91,9 @@ class SimpleProvider:
     charges: Decimal | None = None  # the cost in the answer of a synchronous call
     processes: dict[str, Process] = field(default_factory=dict)
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
+    def submit(
+        self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult, callback_url: str | None = None
+    ) -> Submission:
         if self.refusals:
             raise self.refusals.pop(0)
         sent = image.link().encode() if plan.send_mode.by_link else _read(image)

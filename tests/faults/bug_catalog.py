@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import seeded_bugs, seeded_image_bugs, seeded_staging_bugs, seeded_storage_bugs
-from tests.faults.world_shapes import HELD, LINKED, STORED, UNREAD
+from tests.faults import seeded_bugs, seeded_callback_bugs, seeded_image_bugs, seeded_staging_bugs, seeded_storage_bugs
+from tests.faults.world_shapes import CALLED, HELD, LINKED, STORED, UNREAD
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,14 @@ COST = "a broken upload costs at most 30 invocations a day"
 COUNTED = "a lasting failure reaches the dead-letter queue"
 
 FOREIGN = "a foreign object stays whole"
+REFUSED = "a forged callback is refused"
+FORGED = "a forged callback changes nothing"
+OTHERS = "a callback changes only what its own run was told"
+ENDED = "a callback changes no run that has ended"
+TOKEN = "a task token is written into the row of its own run"
+LOOKED = "an accepted callback is looked at before the clock"
+BOUNDED = "callbacks lead to a bounded number of looks"
+
 BESIDE = "what a source's owner wrote stays on the result"
 STORABLE = "nothing is sent unless its result can be stored"
 
@@ -141,4 +149,19 @@ OF_STORING = (
     Bug("refused headers not answered", seeded_storage_bugs.refused_headers_not_answered, STORED, 9, (RETRY,)),
     Bug("tags always in the header", seeded_storage_bugs.tags_always_in_the_header, STORED, 168, (BESIDE,)),
 )
-BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES, *OF_STORING)
+OF_CALLBACKS = (
+    Bug("MAC not compared", seeded_callback_bugs.mac_not_compared, CALLED, 1, (REFUSED, FORGED, OTHERS)),
+    Bug("MAC of the job only", seeded_callback_bugs.mac_of_the_job_only, CALLED, 2, (REFUSED, FORGED)),
+    Bug("another run's callback noted", seeded_callback_bugs.another_runs_callback_noted, CALLED, 74, (OTHERS,)),
+    Bug("token of another run", seeded_callback_bugs.token_of_another_run, CALLED, 264, (TOKEN,)),
+    Bug("token written beside a note", seeded_callback_bugs.token_written_beside_a_note, CALLED, 2, (LOOKED,)),
+    Bug("callback before the bind lost", seeded_callback_bugs.early_callback_lost, CALLED, 2, (LOOKED,)),
+    Bug("process believed", seeded_callback_bugs.process_believed, CALLED, 99, (OWN, ONE_JOB, CHARGED)),
+    Bug("failure believed", seeded_callback_bugs.failure_believed, CALLED, 5, (CHARGED,)),
+    Bug("note never ends", seeded_callback_bugs.note_never_ends, CALLED, 14, (BOUNDED,)),
+    Bug("note ends after the question", seeded_callback_bugs.note_ends_after_the_question, CALLED, 451, (LOOKED,)),
+    Bug("callbacks without end", seeded_callback_bugs.callbacks_without_end, CALLED, 5, (BOUNDED,)),
+    Bug("noted and not woken", seeded_callback_bugs.noted_and_not_woken, CALLED, 0, (LOOKED,)),
+    Bug("an ended job noted", seeded_callback_bugs.ended_job_noted, CALLED, 0, (ENDED,)),
+)
+BUGS = (*IN_GENERAL, *OF_READING, *OF_STAGING, *OF_IMAGES, *OF_STORING, *OF_CALLBACKS)

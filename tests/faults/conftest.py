@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import thread_pool
-from tests.faults.world_shapes import FAMILIES, HELD, LINKED, UNREAD
+from tests.faults.world_shapes import CALLED, FAMILIES, HELD, LINKED, UNREAD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--family",
-        choices=(*FAMILIES, HELD, UNREAD, LINKED),
+        choices=(*FAMILIES, HELD, UNREAD, LINKED, CALLED),
         help="the family of that schedule; the seed chooses it otherwise",
     )
     parser.addoption("--larger", type=int, default=1, help="multiply that schedule's number of uploads by this")

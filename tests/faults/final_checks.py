@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from darkroom import output_keys, queue_messages
-from darkroom.errors import ClaimHeld, DarkroomError
+from darkroom.errors import ClaimHeld, DarkroomError, LedgerBusy
 from darkroom.model import Alarm, Handle, JobStatus
 from darkroom.pipeline.sweep import SweepFailed
 from darkroom.queue_messages import MalformedMessage
 from tests.fakes.dynamodb_values import Row
-from tests.faults.invariants import OVER, InvariantBroken, number, text
+from tests.faults.invariants import InvariantBroken
+from tests.faults.rows import OVER, number, text
+from tests.faults.vendor_callbacks import LINK
 from tests.faults.workers import Outage, WorkerDied
 from tests.faults.world_shapes import USUAL_TOKEN_BYTES
 
@@ -29,6 +31,8 @@ MAY_RAISE: dict[str, tuple[type[BaseException], ...]] = {
     "poll": (WorkerDied, Outage, DarkroomError),
     "finalize": (WorkerDied, Outage, DarkroomError),
     "sweep": (WorkerDied, SweepFailed),
+    "callback": (WorkerDied, Outage, LedgerBusy),
+    "forger": (WorkerDied, Outage, LedgerBusy),
     "operator": (WorkerDied, Outage, DarkroomError),
     "world": (),
 }
@@ -47,6 +51,8 @@ def ending(name: str, outcome: object) -> None:
 
 def check(simulation: Simulation) -> None:
     """Check the whole state after a schedule has ended. Raises InvariantBroken for the first thing that is wrong."""
+    if LINK in str(simulation.invariants.rows):
+        raise InvariantBroken("nothing of a callback but the process id is kept", LINK)
     for source in simulation.inputs.put_in:
         row = simulation.invariants.job(source.job_id)
         if row is None and simulation.inputs.holds(source):

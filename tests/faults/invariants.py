@@ -10,18 +10,18 @@ from typing import Any
 
 from darkroom import queue_messages
 from darkroom.aws import items
-from darkroom.model import TERMINAL, Handle, JobStatus
+from darkroom.model import Handle, JobStatus
 from tests.fakes.dynamodb_values import Row
 from tests.fakes.memory_dynamodb import Key
+from tests.faults.callback_laws import CallbackLaws
 from tests.faults.memory_buckets import Result
+from tests.faults.rows import NOTHING, OVER, number, text
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_vendor import Process, Vendor
 
-OVER = {status.value for status in TERMINAL}
 # The statuses in which a process may exist at the provider.
 AT_THE_PROVIDER = {JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT}
 AFTER_STAGING = {"PROCESSING", "COMPLETED", "CANCELLED"}
-NOTHING = Decimal(0)
 PROOF_LASTS = 30 * 60 + 900.0  # seconds that a proof counts, and the longest from reading it to the vendor's answer
 
 
@@ -31,16 +31,6 @@ class InvariantBroken(AssertionError):
     def __init__(self, law: str, how: str) -> None:
         super().__init__(f"{law}: {how}")
         self.law = law
-
-
-def text(row: Row | None, name: str) -> str | None:
-    """Return a text attribute of a row, or None if the row does not have it."""
-    return row[name]["S"] if row and name in row else None
-
-
-def number(row: Row | None, name: str) -> Decimal:
-    """Return a number attribute of a row, or 0 if the row does not have it."""
-    return Decimal(row[name]["N"]) if row and name in row else NOTHING
 
 
 class Invariants:
@@ -66,6 +56,7 @@ class Invariants:
         self.staged: set[tuple[str, int]] = set()  # the jobs and runs of which a result was staged
         self.proven: list[float] = []  # seconds at which it was proven that results can be stored
         self.shown: set[str] = set()  # processes whose result was published in the output bucket
+        self.callbacks = CallbackLaws(scheduler, self.breach, self.job, self.seen)
         self.vendor: Vendor  # set after this object is made, because the vendor reports each submit to it
         # The first broken invariant. It is raised between two steps, so that no worker can catch it.
         self.broken: InvariantBroken | None = None
@@ -94,6 +85,7 @@ class Invariants:
             self.breach("no row is ever deleted", str(key))
             return
         self.rows[key] = new
+        self.callbacks.row_written(key, old, new)
         if key[0].startswith("BUDGET#"):
             self._budget(key, old, new)
         elif key[0].startswith("JOB#"):

@@ -13,7 +13,7 @@ from darkroom.errors import Inapplicable
 from darkroom.model import Handle, Job, ProcessState
 from darkroom.pipeline.operator_commands import OperatorCommands
 from tests.fakes.dynamodb_values import Row
-from tests.faults.invariants import OVER, number, text
+from tests.faults.rows import OVER, number, text
 from tests.faults.simulated_stack import PROVIDER
 
 if TYPE_CHECKING:

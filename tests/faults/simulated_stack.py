@@ -30,6 +30,7 @@ PROVIDER = "topaz"
 # Names of the adapters that the application's `Container` makes, with simulated clients. `Stack.cloud` has the other adapters.
 REAL = (
     "circuits", "storage_checks", "sweep_queries", "provider_accounts", "operator_ledger", "intake", "events", "executions",
+    "callback_ledger", "callback_keys", "task_tokens",
 )  # fmt: skip
 
 
@@ -54,6 +55,7 @@ class Stack:
         self.environment = {
             "INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": OUTPUT, "INTAKE_QUEUE_URL": "queue", "STATE_MACHINE_ARN": ARN,
             "ALLOWED_PROVIDERS": PROVIDER, "JOB_DEADLINE_HOURS": str(self.shape.deadline / 3600),
+            "CALLBACK_URL": "https://callbacks.example/" if self.shape.calls_back else "",
         }  # fmt: skip
         under = {name: Proxy(port, self.scheduler, name, self.faults) for name, port in self.cloud.items()}
         under["storage_proof"] = self.cloud["outputs"].prove  # it has a point of its own
@@ -93,6 +95,10 @@ class Stack:
     def finalize(self, data: Mapping[str, Any], ends: datetime) -> dict[str, object]:
         """Run the finalize function with the execution's data. Return its answer to the state machine."""
         return poll_state_payload(self._container().finalize(data["job_id"], int(data["run"]), ends))
+
+    def callback(self, method: str, path: str, body: bytes) -> int:
+        """Run the callback function for one request. Return the status of its answer."""
+        return self._container().callback(method, path, body).status_code
 
     def sweep(self, ends: datetime) -> Mapping[str, int]:
         """Run the sweep function and return its counts."""

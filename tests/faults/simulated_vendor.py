@@ -66,6 +66,7 @@ class Process:
     only_once: bool = False  # whether only the answer to a synchronous call contains the result
     cancelled: bool = False
     forgotten: bool = False
+    callback_url: str | None = None
 
     @property
     def request(self) -> tuple[object, ...]:
@@ -87,9 +88,11 @@ class Vendor:
     shape: Shape
     rng: Random
     on_accept: Callable[[Process], None]
+    calls_back: Callable[[Process, str | None], None] = lambda process, url: None
+    on_ask: Callable[[Process], None] = lambda process: None
     processes: dict[str, Process] = field(default_factory=dict)
     # Requests whose worker died while they were on the way.
-    in_flight: list[tuple[float, Plan, Handle, str, bytes, str]] = field(default_factory=list)
+    in_flight: list[tuple[float, Plan, Handle, str, bytes, str, str | None]] = field(default_factory=list)
     keys: list[str] = field(default_factory=lambda: ["key-1"])  # the API keys; the last one is the newest
     valid: set[str] = field(default_factory=lambda: {"key-1"})
     closed_until: float = -1.0  # until this second the account takes no submit, for example because it has no credits
@@ -100,7 +103,16 @@ class Vendor:
         self.keys.append(f"key-{len(self.keys) + 1}")
         self.valid = {*self.keys[-2:]} if self.rng.random() < 0.5 else {self.keys[-1]}
 
-    def accept(self, plan: Plan, handle: Handle, key: str, image: bytes, *, duplicate: bool = False) -> Process:
+    def accept(
+        self,
+        plan: Plan,
+        handle: Handle,
+        key: str,
+        image: bytes,
+        callback_url: str | None = None,
+        *,
+        duplicate: bool = False,
+    ) -> Process:
         """Start and return a process. The list shows it within a minute after the request ended."""
         rng, now = self.rng, self.scheduler.seconds
         lasts = 30.0 + rng.random() * 300.0
@@ -123,12 +135,14 @@ class Vendor:
             expires=rng.random() < 0.5,
             image=image,
             duplicate=duplicate,
+            callback_url=callback_url,
         )
         if plan.send_mode.is_synchronous:  # the vendor charges the planned price, because the answer may be lost
             made.ends_at, made.charge, made.only_once = now + rng.random() * 230.0, plan.price, rng.random() < 0.5
         self.processes[made.process_id] = made
         if not duplicate:
             self.on_accept(made)
+        self.calls_back(made, callback_url)
         return made
 
     def state(self, process: Process) -> ProcessState | None:
@@ -171,7 +185,9 @@ class VendorClient:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
         self.kept_inputs: Any = KeptImages(self)
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult) -> Submission:
+    def submit(
+        self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult, callback_url: str | None = None
+    ) -> Submission:
         vendor, rng = self.vendor, self.scheduler.fault_rng
         with closing(image.open()) as body:
             sent = body.read()
@@ -189,11 +205,13 @@ class VendorClient:
             if rng.random() < 0.7:
                 # The request arrives after this fraction of the invocation's remaining time.
                 when = rng.choice([0.0, rng.random(), 0.99])
-                vendor.in_flight.append((when, plan, handle, self.key, sent, self.scheduler.running or ""))
+                vendor.in_flight.append(
+                    (when, plan, handle, self.key, sent, self.scheduler.running or "", callback_url)
+                )
             raise
-        made = vendor.accept(plan, handle, self.key, sent)
+        made = vendor.accept(plan, handle, self.key, sent, callback_url)
         if loses and rng.random() < 0.05:
-            vendor.accept(plan, handle, self.key, sent, duplicate=True).listed_at = made.listed_at
+            vendor.accept(plan, handle, self.key, sent, callback_url, duplicate=True).listed_at = made.listed_at
         if plan.send_mode.is_synchronous:
             return self._held(made, keep, loses=loses)
         self._travels("provider.answer", rng)
@@ -238,6 +256,7 @@ class VendorClient:
     def progress(self, process_id: str) -> Progress:
         self._authorise()
         process, state = self._known(process_id)
+        self.vendor.on_ask(process)
         early = self.scheduler.seconds < process.listed_at
         if self.vendor.troubled and early and self.scheduler.fault_rng.random() < 0.3:
             raise ProcessUnknown("HTTP 404 for a while")

@@ -22,19 +22,29 @@ from tests.fakes.messaging import PresignedUrls
 from tests.faults import final_checks
 from tests.faults.choices import RandomDeaths
 from tests.faults.injected_errors import InjectedErrors
-from tests.faults.invariants import InvariantBroken, Invariants, number, text
+from tests.faults.invariants import InvariantBroken, Invariants
 from tests.faults.memory_buckets import InputBucket, OutputBucket
 from tests.faults.memory_messaging import Bus, MemoryAlerts, Message, Queue
 from tests.faults.memory_staging import MemoryStagedResults
 from tests.faults.memory_step_functions import Execution, MemoryStepFunctions
 from tests.faults.operators import Operators
+from tests.faults.rows import number, text
 from tests.faults.scheduler import Scheduler
 from tests.faults.simulated_stack import Stack
 from tests.faults.simulated_vendor import Vendor, VendorClient
 from tests.faults.timeline import Event
+from tests.faults.vendor_callbacks import VendorCallbacks
 from tests.faults.world_shapes import Planned, Shape
 
-LIFETIMES = {"submit": 300.0, "poll": 60.0, "finalize": 900.0, "sweep": 120.0, "operator": 900.0}
+LIFETIMES = {
+    "submit": 300.0,
+    "poll": 60.0,
+    "finalize": 900.0,
+    "sweep": 120.0,
+    "operator": 900.0,
+    "callback": 15.0,
+    "forger": 15.0,
+}
 SKEW = 10.0
 TICK = 60.0
 MOST_STEPS = 60_000
@@ -68,7 +78,12 @@ class Simulation:
         self.invariants.vendor = self.vendor
         self.queue = Queue(self.scheduler, self._deliver, doubled=0.15)
         self.bus, self.alerts = Bus(self.invariants.event_sent), MemoryAlerts(self.scheduler)
-        self.step_functions = MemoryStepFunctions(self.scheduler, self._run_task, Random(f"{shape.seed} machine"))
+        self.step_functions = MemoryStepFunctions(
+            self.scheduler, self._run_task, Random(f"{shape.seed} machine"), callbacks=shape.calls_back, dynamo=self.dynamo,
+            later=self.at, on_token=self.invariants.callbacks.token_written, on_time_out=self.invariants.callbacks.wait_timed_out,
+            on_refused=self.invariants.callbacks.token_refused,
+            unwritten=shape.fault_chance,
+        )  # fmt: skip
         cloud = {
             "dynamo": self.dynamo, "sources": self.inputs, "outputs": self.outputs, "staging": self.staging,
             "links": PresignedUrls(), "sqs": self.queue, "bus": self.bus, "sfn": self.step_functions, "alerts": self.alerts,
@@ -78,6 +93,9 @@ class Simulation:
         )
         self.allow(shape.monthly_credits)
         self.operators = Operators(self)
+        self.callbacks = VendorCallbacks(self)
+        self.invariants.callbacks.called = self.callbacks.called
+        self.vendor.calls_back, self.vendor.on_ask = self.callbacks.accepted, self.invariants.callbacks.provider_asked
         self.alerts.on_doubt = self.operators.called
         self.uploaded: list[Upload] = []
         self.events_lost: set[str] = set()
@@ -163,6 +181,11 @@ class Simulation:
             )
         for act in range(shape.operators * shape.acts):
             self.spawn("operator", self.operators.act, 60 + rng.random() * shape.chaos * (0.3 if act % 2 else 1.0))
+        if shape.calls_back:
+            for _ in range(rng.randint(0, 8)):
+                self.at(60 + rng.random() * shape.chaos, "forges a callback", self.callbacks.forge)
+            for _ in range(rng.randint(0, 3)):
+                self.at(600 + rng.random() * 2 * shape.chaos, "starts late", self.callbacks.start_late)
         for _ in range(3):
             self._schedule_sweep(rng.random() * shape.chaos)
         self.at(shape.chaos, "calms", self._calm)
@@ -170,6 +193,7 @@ class Simulation:
     def _calm(self) -> None:
         self.calm = True
         self.injected_errors.over()
+        self.step_functions.unwritten = 0.0
         self.deaths.most = 0
         self.vendor.troubled, self.vendor.closed_until = False, -1.0
         self.spawn("operator", self.operators.resume, 1.0)
@@ -244,6 +268,8 @@ class Simulation:
     def _run_task(self, execution: Execution, function: str, delay: float) -> None:
         work = getattr(self.stack, function)
         delay += 0.1 + self.rng.random() * 0.3  # each call takes some time, so that a loop of calls does, too
+        if function == "finalize":
+            self.invariants.callbacks.finalize_entered(execution)
         self.spawn(
             function,
             lambda ends: work(execution.data, ends) if execution.status == "RUNNING" else None,
@@ -268,6 +294,7 @@ class Simulation:
             name, outcome = ended[self._heard]
             self._heard += 1
             final_checks.ending(name, outcome)
+            self.invariants.callbacks.worker_ended(name, outcome)
             if name in self._then:
                 self._then.pop(name)(outcome)
             self._arrives_later()
@@ -277,10 +304,10 @@ class Simulation:
     def _arrives_later(self) -> None:
         """Schedule the requests that dead workers sent. The vendor accepts each at the latest when its invocation would end."""
         flights, self.vendor.in_flight = self.vendor.in_flight, []
-        for fraction, plan, handle, key, image, worker in flights:
+        for fraction, plan, handle, key, image, worker, url in flights:
             left = max(self._ends[worker] - self.scheduler.seconds, 0.0)
             self.seen["accepted after death"] += 1
-            self.at(fraction * left, "arrives", partial(self.vendor.accept, plan, handle, key, image))
+            self.at(fraction * left, "arrives", partial(self.vendor.accept, plan, handle, key, image, url))
 
     def _due(self) -> float | None:
         """Return the next second at which a sweep would find something to do, or None. Other sweeps need not run."""

@@ -18,6 +18,7 @@ UNREAD = "unread"  # a separate family: some uploads cannot be read, for good or
 LINKED = "linked"  # a separate family: every upload is sent by link, to a vendor whose list names nothing but which keeps images
 USUAL_TOKEN_BYTES = 2200  # a session token that is longer may cost a result its source's metadata
 STORED = "stored"  # a separate family: the output bucket refuses for a while, and other programs write into it
+CALLED = "called"  # a separate family: the vendor calls back, and executions wait for that
 HELD = "held"  # a separate family: every upload is sent by a synchronous call
 MID_MONTH = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 MONTH_ENDS = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
@@ -95,6 +96,7 @@ class Shape:
         0.0,
         0.0,
     )  # the seconds from and until which the output bucket refuses to be written
+    calls_back: bool = False  # whether the stack takes callbacks
     token_bytes: int = 900  # the length of the session token in each request to the output bucket
     foreign: tuple[tuple[float, str], ...] = ()  # the seconds at which another program writes an output key
 
@@ -157,6 +159,8 @@ def shape_of(seed: int, family: str | None = None, *, larger: int = 1) -> Shape:
         chaos=rng.choice([0.5, 1, 2]) * HOUR,
         grid=rng.choice([0.0, 5.0, 20.0]),
     )
+    if family == CALLED:
+        return _called(shape)
     return _stored(shape) if family == STORED else shape
 
 
@@ -191,6 +195,21 @@ def _troubled(seed: int, uploads: tuple[Planned, ...], deadline: float) -> tuple
         trouble = Trouble(kind, rng.random() < 0.5, begins, ends)
         made.append(replace(planned, trouble=trouble if rng.random() < 0.67 else None))
     return tuple(made)
+
+
+def _called(shape: Shape) -> Shape:
+    """Let the vendor call back. Some of these vendors list nothing and keep the images, some lose many answers, and some stacks
+    have busy operators."""
+    rng = Random(f"{shape.seed} called")
+    shape = replace(shape, calls_back=True, deadly=rng.choice([*DEADLY, "sfn.*", "dynamo.update*"]))
+    if rng.random() < 0.15:
+        linked = tuple(replace(one, tags={**one.tags, "input_by": "link"}) for one in shape.uploads)
+        shape = replace(shape, vendor="unnamed", uploads=linked, lost_submits=0.5)
+    elif rng.random() < 0.4:
+        shape = replace(shape, lost_submits=rng.choice([0.4, 0.7]))
+    if rng.random() < 0.3:
+        shape = replace(shape, operators=2, acts=rng.randint(3, 7), deadline=max(shape.deadline, HOUR))
+    return replace(shape, retention=shape.deadline + rng.choice([3, 6, 24]) * HOUR)
 
 
 def _stored(shape: Shape) -> Shape:

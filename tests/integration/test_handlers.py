@@ -79,7 +79,7 @@ def handle(*bodies: str) -> list[str]:
 def test_a_message_becomes_a_result(stack: Stack) -> None:
     assert handle(bridged(stack.cloud.put("a b/ü.jpg", picture(300, 200), tags="label=x"))) == []
     (started,) = stack.executions()
-    assert started.keys() == {"job_id", "run", "poll_at", "status"}
+    assert started.keys() == {"job_id", "run", "poll_at", "wait_seconds", "status"}
     assert stack.job().status is JobStatus.PROCESSING
     tick: dict[str, Any] = started
     for _ in range(2400):

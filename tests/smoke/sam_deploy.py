@@ -1,7 +1,8 @@
 """Checks with the real SAM CLI, on the embedded cloud, that the template deploys, and that it updates a stack at work.
 
-First an earlier version of Darkroom is deployed, and gets jobs in every status. Then the present version is deployed over it.
-Every job must end right and be paid once. `earlier_application.tar.xz` has what the earlier version deploys.
+First an earlier version of Darkroom is deployed, and gets jobs in every status. Then the present version is deployed over it, and
+callbacks are switched on, while executions of the earlier state machine run. Every job must end right and be paid once.
+`earlier_application.tar.xz` has what the earlier version deploys.
 
 Usage: python -m tests.smoke.sam_deploy PATH-TO-SAM. The script prints what it did, exits with 1 if the result is not as
 expected, and leaves nothing behind.
@@ -20,6 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from darkroom_local import stack_deployment
+from darkroom_local.certificates import issued
 from darkroom_local.embedded_cloud import embedded_cloud
 from darkroom_local.local_stack import LocalStack
 from tests.e2e.deployed_application import API_KEY, Darkroom, picture, simulators
@@ -55,8 +57,9 @@ def main(binary: str) -> int:
     """Deploy the earlier version, then the present one over it, and check all jobs. Return the exit code."""
     with (
         tempfile.TemporaryDirectory(prefix="darkroom-smoke-") as folder,
-        simulators("topaz", speed=20) as made,
-        embedded_cloud() as cloud,
+        issued() as own,
+        simulators("topaz", speed=20, authorities=own.authority) as made,
+        embedded_cloud(certificates=own) as cloud,
     ):
         earlier, present = unpacked(Path(folder)), copied(Path(folder))
         urls = {"topaz": made["topaz"].base_url}
@@ -68,7 +71,7 @@ def main(binary: str) -> int:
         room = Darkroom(LocalStack(cloud.endpoint, outputs, urls, ("topaz",), cloud), made)
         stack_at_work.occupy(room, earlier)
         room.upload(stack_at_work.QUEUED, picture(80, 60, "PNG"), "scale=2")
-        deploy(binary, cloud.endpoint, present, STACK, parameters)
+        deploy(binary, cloud.endpoint, present, STACK, {**parameters, "Callbacks": "on"})
         stack_at_work.finish(room)
         wrongs = [*stack_at_work.wrongs(room), *new_upload(room)]
         for wrong in wrongs:
@@ -84,6 +87,8 @@ def new_upload(room: Darkroom) -> Iterator[str]:
     if (job["status"], job["model"]) != ("COMPLETED", "High Fidelity V2"):
         yield f"{KEY} is {job['status']} by {job.get('model')}: {job.get('error')}"
         return
+    if job["told_by"] != "callback":
+        yield f"{KEY} was ended by {job['told_by']}, although the provider calls back"
     with Image.open(io.BytesIO(room.output(KEY)["Body"])) as image:
         image.load()
         if image.size != (192, 128):

@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("Submit", "Poll", "Finalize", "Sweep")
+ALL_FUNCTIONS = (*FUNCTIONS, "Callback")  # the last one only with Callbacks=on
 
 
 class Loader(yaml.SafeLoader):

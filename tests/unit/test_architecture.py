@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
 PURE = {
-    "darkroom.allowed_settings", "darkroom.catalog", "darkroom.configuration", "darkroom.drift",
+    "darkroom.allowed_settings", "darkroom.callback_addresses", "darkroom.catalog", "darkroom.configuration", "darkroom.drift",
     "darkroom.folder_files", "darkroom.globs", "darkroom.images", "darkroom.output_keys", "darkroom.output_templates",
     "darkroom.own_settings", "darkroom.planning", "darkroom.poll_schedule", "darkroom.pricing",
     "darkroom.queue_messages", "darkroom.request_echo", "darkroom.retirement", "darkroom.retry_schedule",

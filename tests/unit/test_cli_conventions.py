@@ -69,7 +69,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert run("--version").stdout == f"darkroom {version('darkroom')}\n"
 
 
-@pytest.mark.parametrize("words", COMMANDS.keys() - {tuple(name.split()) for name in SERVERS}, ids=" ".join)
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {tuple(name.split()) for name in SERVERS}), ids=" ".join)
 def test_every_command_can_be_read_by_programs(words: tuple[str, ...]) -> None:
     assert "--json" in {name for parameter in COMMANDS[words].params for name in parameter.opts}
 

@@ -89,6 +89,12 @@ def test_one_job_is_shown_with_all_that_is_known(application: ApplicationUnderTe
     assert job.process.process_id in run("job", "a.jpg").stdout
 
 
+def test_a_job_that_was_told_of_shows_the_process_that_the_callback_named(application: ApplicationUnderTest) -> None:
+    job = sent(application)
+    application.make_container().adapters.callback_ledger.note(job.job_id, 1, "the-named-one", application.clock())
+    assert json.loads(run("job", job.job_id, "--all", "--json").stdout)["told_process_id"] == "the-named-one"
+
+
 def test_accounts_are_shown_and_a_drift_is_accepted(application: ApplicationUnderTest) -> None:
     application.provider.account = Balance(Decimal(90), Decimal(10), Decimal(100))
     run("reconcile")

@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 
 import pytest
-from tests.unit.template_support import FUNCTIONS, ROOT
+from tests.unit.template_support import ALL_FUNCTIONS, ROOT
 from tests.unit.test_container import ENVIRONMENT
 
-HANDLERS = [name.lower() for name in FUNCTIONS]
+HANDLERS = [name.lower() for name in ALL_FUNCTIONS]
 # No function needs these modules. Loading one takes between a tenth of the time of making a boto3 client and several
 # times that time.
 NEVER = {
@@ -33,6 +33,7 @@ STORIES = {
         "settlement",
         "in_doubt_lookup",
         "kept_input_lookup",
+        "callback_request",
         "circuit_breaker",
         "quote",
         "folder_settings",
@@ -45,6 +46,7 @@ STORIES = {
         "message_outcomes",
     },
     "poll": {"poll"},
+    "callback": {"callback"},
     "finalize": {
         "settlement",
         "delivery",

@@ -10,7 +10,8 @@ from tests.unit.template_support import FUNCTIONS, ROOT, TEMPLATE, actions, of_t
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 ROLES = {
     "SubmitRole": "submit", "LinkRole": "LinkRole", "PollRole": "poll", "FinalizeRole": "finalize", "SweepRole": "sweep",
-    "SweepSchedulerRole": "sweep's schedule", "StateMachineRole": "state machine",
+    "CallbackRole": "callback, with `Callbacks=on`", "SweepSchedulerRole": "sweep's schedule",
+    "StateMachineRole": "state machine",
 }  # fmt: skip
 SHARED = "each of these four functions"
 

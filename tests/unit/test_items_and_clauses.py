@@ -81,7 +81,8 @@ def test_a_row_is_flat() -> None:
         "process_id", "key_fingerprint", "credits_reserved", "credits_charged", "credits", "credit_price_usd", "cost_usd",
         "budget_month", "reserved_at", "output_bucket", "output_key", "output_format", "send_mode", "staged", "superseded",
         "error_code", "error", "submitted_at", "eta", "completed_at", "published_at", "cancel_requested_at", "due_at",
-        "polls", "orphans", "drops_tags", "result_notes",
+        "polls", "orphans", "drops_tags", "result_notes", "told_at", "told_process_id",
+        "told_by",
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.aws import budgets, job_transitions, output_claims, process_claims
+from darkroom.aws import budgets, callback_ledger, job_transitions, output_claims, process_claims
 from darkroom.model import JobStatus
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ def clauses() -> set[str]:
     """Return the names of all conditions on jobs, output keys and budgets, as the modules define them."""
     named = {
         name: value
-        for module in (job_transitions, output_claims, process_claims, budgets)
+        for module in (job_transitions, output_claims, process_claims, budgets, callback_ledger)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and ("#" in value or "attribute_" in value)
     }
@@ -45,7 +45,8 @@ def test_the_picture_of_a_jobs_life_shows_every_status(status: JobStatus) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["job_transitions", "output_claims", "budgets", "circuits", "sweep_queries", "operator_ledger"]
+    "name",
+    ["job_transitions", "output_claims", "budgets", "circuits", "sweep_queries", "operator_ledger", "callback_ledger"],
 )
 def test_every_clause_says_which_history_it_covers(name: str) -> None:
     path = Path(job_transitions.__file__).with_name(f"{name}.py")

@@ -54,6 +54,12 @@ def test_only_those_are_simulated_that_uploads_may_name() -> None:
     assert cast(None, {"AllowedProviders": "oxen"}).simulated == ("oxen",)
 
 
+def test_the_real_topaz_cannot_call_this_machine_back() -> None:
+    with pytest.raises(NotServed, match="Callbacks=on cannot work here, because the real Topaz reaches no function"):
+        cast(REAL, {"Callbacks": "on"})
+    assert cast(None, {"Callbacks": "on"}).simulated == simulator_processes.vendors()
+
+
 def test_the_real_key_is_in_no_text() -> None:
     assert REAL not in repr(cast(REAL, {}))
 

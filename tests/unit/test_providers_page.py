@@ -11,7 +11,7 @@ from tests.unit.template_support import ROOT
 
 from darkroom import catalog
 from darkroom.catalog import Catalog, Model
-from darkroom.providers.registry import ADAPTERS
+from darkroom.providers.registry import ADAPTERS, CALLBACK_READERS
 
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
@@ -40,6 +40,10 @@ def lookup(book: Catalog, capabilities: frozenset[str]) -> str:
     return "log" if "log" in capabilities else "list"
 
 
+def calls_back(book: Catalog, capabilities: frozenset[str]) -> str:
+    return "yes" if book.provider in CALLBACK_READERS else "no"
+
+
 def cost(book: Catalog, capabilities: frozenset[str]) -> str:
     if "price list" in capabilities:
         assert default(book).credits is None
@@ -66,6 +70,7 @@ FACTS: dict[str, Fact] = {
     "Shape": shape,
     "Cancel": lambda book, capabilities: "yes" if "cancel" in capabilities else "no",
     "Lookup of a lost submit": lookup,
+    "Calls back": calls_back,
     "Cost": cost,
     "Unit": unit,
     "Account compared": lambda book, capabilities: "yes" if "account" in capabilities else "no",

@@ -6,25 +6,25 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import requests
 from moto import mock_aws
+from tests.fakes.state_machine import definition, text
 from tests.unit.transitions_support import at_its_eta, walk
 
 from darkroom.errors import ResultRefused
+from darkroom.model import JobStatus, PollStatus
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "statemachine" / "darkroom.asl.json").read_text()
-MACHINE: dict[str, Any] = json.loads(TEXT)
+MACHINE = definition()
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
+TOLD = definition(callbacks=True)
 TASKS = ("Poll", "Finalize")
 ENDS = ("Completed", "Failed")
 REGION = "eu-west-1"
-TICK = {"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": "running"}
+TICK = {"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "wait_seconds": 1, "status": "running"}
 TOO_LARGE = "x" * 6_000_000  # Lambda answers a payload of this size with its own error, which makes a call fail in moto
 MOST_TRANSITIONS = 7  # including the start, for a job that is done at its estimated time (eta)
 
@@ -45,17 +45,52 @@ def reachable(start: str, without: str = "") -> set[str]:
     return seen
 
 
-def test_every_next_state_exists_and_every_state_is_reached() -> None:
-    assert {name for state in STATES.values() for name in followers(state)} <= set(STATES)
-    assert reachable(MACHINE["StartAt"]) == set(STATES)
+BOTH = pytest.mark.parametrize("machine", [MACHINE, TOLD], ids=["off", "on"])
 
 
-def test_every_path_to_an_end_leads_through_finalize() -> None:
-    assert not reachable(MACHINE["StartAt"], without="Finalize") & set(ENDS)
+@BOTH
+def test_every_next_state_exists_and_every_state_is_reached(machine: dict[str, Any]) -> None:
+    """Step Functions refuses a definition with a state that no other one leads to (MISSING_TRANSITION_TARGET)."""
+    assert {name for state in machine["States"].values() for name in followers(state)} <= set(machine["States"])
+    assert reachable(machine["StartAt"]) == set(machine["States"])
+
+
+@BOTH
+def test_every_path_to_an_end_leads_through_finalize(machine: dict[str, Any]) -> None:
+    assert not reachable(machine["StartAt"], without="Finalize") & set(ENDS)
 
 
 def test_an_end_can_be_reached_from_every_state() -> None:
     assert all(reachable(name) & set(ENDS) for name in STATES)
+
+
+@pytest.mark.parametrize("name", ["IsRunning", "Outcome"])
+def test_callbacks_change_which_wait_a_running_job_gets_and_nothing_else(name: str) -> None:
+    off, on = ([(rule["StringEquals"], rule["Next"]) for rule in m["States"][name]["Choices"]] for m in (MACHINE, TOLD))
+    assert next(state for word, state in off if word == "running") == MACHINE["StartAt"] == "WaitForEta"
+    assert next(state for word, state in on if word == "running") == TOLD["StartAt"] == "WaitToBeTold"
+    rest = [{**m, "StartAt": "", "States": {**m["States"], "IsRunning": {}, "Outcome": {}}} for m in (MACHINE, TOLD)]
+    assert rest[0] == rest[1]
+
+
+def test_no_status_means_callbacks_while_they_are_off() -> None:
+    """So every execution goes the way that it went before there were callbacks."""
+    words = {rule["StringEquals"] for name in ("IsRunning", "Outcome") for rule in STATES[name]["Choices"]}
+    words_of_functions = {*JobStatus, *PollStatus}
+    assert [word for word in words if word not in words_of_functions] == ["callbacks are off"]
+
+
+def test_a_token_is_written_only_into_the_row_of_its_run_and_only_while_nobody_has_called_back() -> None:
+    wait = TOLD["States"]["WaitToBeTold"]
+    clauses = wait["Parameters"]["ConditionExpression"].split(" AND ")
+    assert clauses == ["#run = :run", "#status = :processing", "attribute_not_exists(#told_at)"]
+    assert wait["Parameters"]["UpdateExpression"] == "SET #task_token = :task_token"
+    assert wait["TimeoutSecondsPath"] == "$.wait_seconds"
+    assert {tuple(c["ErrorEquals"]): c["Next"] for c in wait["Catch"]} == {
+        ("States.Timeout",): "Poll",
+        ("DynamoDb.ConditionalCheckFailedException",): "Finalize",
+        ("States.ALL",): "WaitForEta",
+    }
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -91,10 +126,12 @@ def test_the_first_ten_tries_for_a_result_lie_within_two_minutes() -> None:
     assert sum(waits) <= 120
 
 
-def test_the_execution_has_no_time_limit_and_passes_its_four_keys_on_as_they_are() -> None:
+def test_the_execution_has_no_time_limit_and_passes_its_five_keys_on_as_they_are() -> None:
     assert "TimeoutSeconds" not in MACHINE
     reshaping = {"Parameters", "ResultSelector", "ResultPath", "InputPath", "OutputPath", "Arguments", "Output"}
-    assert not any(reshaping & set(state) for state in STATES.values())
+    assert {name for name, state in STATES.items() if reshaping & set(state)} == {"WaitToBeTold"}
+    reshaped = [STATES["WaitToBeTold"], *STATES["WaitToBeTold"]["Catch"]]
+    assert all(one["ResultPath"] is None for one in reshaped)  # nothing of a callback gets into the execution
 
 
 # --- runs
@@ -125,11 +162,11 @@ def answer(*statuses: str) -> None:
     requests.post("http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response", json=body, timeout=5)
 
 
-def start(text: str = TEXT) -> str:
+def start(asl: str = "") -> str:
     arn = f"arn:aws:lambda:{REGION}:123456789012:function:"
-    definition = text.replace("${PollArn}", f"{arn}Poll").replace("${FinalizeArn}", f"{arn}Finalize")
+    asl = (asl or text()).replace("${PollArn}", f"{arn}Poll").replace("${FinalizeArn}", f"{arn}Finalize")
     machine = boto3.client("stepfunctions").create_state_machine(
-        name="darkroom", definition=definition, roleArn="arn:aws:iam::123456789012:role/any"
+        name="darkroom", definition=asl, roleArn="arn:aws:iam::123456789012:role/any"
     )["stateMachineArn"]
     run = boto3.client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(TICK))
     return str(run["executionArn"])
@@ -215,7 +252,7 @@ def test_an_error_that_lambda_itself_reports_is_retried_before_it_is_waited_out(
 def test_a_task_that_keeps_failing_is_repeated_with_the_same_input(
     task: str, answers: tuple[str, ...], wait: str
 ) -> None:
-    hasty = json.loads(re.sub(r'"Seconds": \d+', '"Seconds": 1', TEXT))
+    hasty = json.loads(re.sub(r'"Seconds": \d+', '"Seconds": 1', text()))
     del hasty["States"][task]["Retry"]
     deploy_functions(*TASKS)
     answer(*answers)

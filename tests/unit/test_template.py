@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.template_support import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, cited, environment, mentions, of_type
+from tests.unit.template_support import (
+    ALL_FUNCTIONS,
+    FUNCTIONS,
+    RESOURCES,
+    ROOT,
+    TEMPLATE,
+    cited,
+    environment,
+    mentions,
+    of_type,
+)
 
 from darkroom import catalog
 from darkroom.model import Alarm
@@ -40,14 +50,15 @@ DEFAULTS: dict[str, str | int] = {
     "InputSuffixes": "",
     "KmsKeyArns": "",
     "RetainJobsDays": "0",
+    "Callbacks": "off",
     "LogRetentionDays": 30,
     "AlarmEmail": "",
 }
 OUTPUTS = {
     "InputBucket", "OutputBucket", "LedgerTable", "StateMachineArn",
-    "ApiKeysSecretArn", "IntakeQueueUrl", "IntakeDlqUrl", "DashboardUrl",
+    "ApiKeysSecretArn", "IntakeQueueUrl", "IntakeDlqUrl", "DashboardUrl", "CallbackUrl",
 }  # fmt: skip
-MOST_SKIPPED_CHECKS = 10
+MOST_SKIPPED_CHECKS = 11
 NAMES = {
     "AlarmName", "BucketName", "DashboardName", "FunctionName", "LogGroupName", "QueueName", "RoleName", "TableName",
 }  # fmt: skip
@@ -146,7 +157,7 @@ def test_the_functions_run_python_3_13_on_arm_with_traces() -> None:
     assert shared["Runtime"] == "python3.13"
     assert shared["Architectures"] == ["arm64"]
     assert shared["Tracing"] == "Active"
-    assert set(of_type("AWS::Serverless::Function")) == set(FUNCTIONS)
+    assert set(of_type("AWS::Serverless::Function")) == set(ALL_FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

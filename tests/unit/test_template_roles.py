@@ -7,7 +7,7 @@ import re
 
 import pytest
 from tests.unit.template_support import (
-    FUNCTIONS,
+    ALL_FUNCTIONS,
     RESOURCES,
     ROOT,
     actions,
@@ -22,6 +22,9 @@ NEEDS_EVERY_RESOURCE = {
     "SendTraces": "X-Ray has no resources to name",
     "DeliverLogs": "log delivery is granted for the account as a whole",
 }
+OF_A_NOTE = {"told_process_id", "times_told"}
+OF_A_DUE_SUBMIT = {"attempt", "lost_at", "lease_until", "next_attempt_at", "due_at"}
+OF_A_TOKEN = {"task_token"}
 
 
 # --- least privilege
@@ -67,6 +70,40 @@ def test_sweep_may_do_exactly_this() -> None:
     )
 
 
+def test_callback_may_do_exactly_this_and_read_no_api_key() -> None:
+    assert sorted((target(s), tuple(actions(s))) for s in statements("CallbackRole")) == sorted(
+        [
+            ("log-group:${CallbackLogs}:*", ("logs:CreateLogStream", "logs:PutLogEvents")),
+            ("ledger", ("dynamodb:GetItem",)),
+            ("ledger", ("dynamodb:UpdateItem",)),
+            ("IntakeQueue.Arn", ("sqs:SendMessage",)),
+            ("StateMachine", ("states:SendTaskSuccess",)),
+        ]
+    )
+
+
+def test_callback_and_the_state_machine_write_only_what_callbacks_need_into_jobs() -> None:
+    """A condition on attributes counts every name in a request: those of its conditions too."""
+    for role, written in (("CallbackRole", OF_A_NOTE | OF_A_DUE_SUBMIT), ("StateMachineRole", OF_A_TOKEN)):
+        (update,) = (s for s in statements(role) if "dynamodb:UpdateItem" in actions(s))
+        allowed = update["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+        assert set(allowed) == {"pk", "sk", "run", "status", "told_at"} | written
+        assert update["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["JOB#*"]}
+
+
+def test_what_only_callbacks_need_is_there_only_with_callbacks() -> None:
+    (policy,) = RESOURCES["StateMachineRole"]["Properties"]["Policies"]
+    (token,) = (s["Fn::If"] for s in policy["PolicyDocument"]["Statement"] if "Fn::If" in s)
+    assert (token[0], token[2]) == ("CallbacksOn", {"Ref": "AWS::NoValue"})
+    assert {n for n, r in RESOURCES.items() if r.get("Condition") == "CallbacksOn"} == {
+        "Callback",
+        "CallbackRole",
+        "CallbackLogs",
+    }
+    url = RESOURCES["Submit"]["Properties"]["Environment"]["Variables"]["CALLBACK_URL"]["Fn::If"]
+    assert url == ["CallbacksOn", {"Fn::GetAtt": "CallbackUrl.FunctionUrl"}, ""]
+
+
 def test_the_schedule_may_invoke_sweep_and_nothing_else_and_serves_this_account_only() -> None:
     (statement,) = statements("SweepSchedulerRole")
     assert (actions(statement), target(statement)) == (["lambda:InvokeFunction"], "Sweep.Arn")
@@ -79,8 +116,8 @@ def test_the_schedule_may_invoke_sweep_and_nothing_else_and_serves_this_account_
 
 def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
     roles = [function["Properties"]["Role"]["Fn::GetAtt"] for function in of_type("AWS::Serverless::Function").values()]
-    assert sorted(roles) == sorted(f"{name}Role.Arn" for name in FUNCTIONS)
-    for name in FUNCTIONS:
+    assert sorted(roles) == sorted(f"{name}Role.Arn" for name in ALL_FUNCTIONS)
+    for name in ALL_FUNCTIONS:
         (trust,) = RESOURCES[f"{name}Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
         (write,) = (s for s in statements(f"{name}Role") if s["Sid"] == "WriteOwnLogs")
@@ -104,7 +141,7 @@ def test_poll_touches_no_bucket_queue_machine_or_bus() -> None:
     assert not [action for service in ("s3", "sqs", "states", "events", "kms") for action in granted("Poll", service)]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL_FUNCTIONS)
 def test_no_function_may_change_what_was_uploaded(function: str) -> None:
     for statement in statements(f"{function}Role"):
         if mentions(statement["Resource"], "InputBucketName"):

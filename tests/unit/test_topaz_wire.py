@@ -80,6 +80,17 @@ def test_a_submit_is_one_multipart_post_byte_for_byte() -> None:
     assert vendor.bodies == [framed(MULTIPART_BODY, request)]
 
 
+def test_a_submit_that_asks_for_callbacks_names_the_address_and_changes_nothing_else() -> None:
+    vendor, plain = Vendor(answer({"process_id": PROCESS})), Vendor(answer({"process_id": PROCESS}))
+    adapter(vendor).submit(PLAN, IMAGE, HANDLE, refuse_to_keep, "https://callbacks.example/topaz/1")
+    adapter(plain).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
+    (request,), (without,) = vendor.requests, plain.requests
+    field = b'--{b}\r\nContent-Disposition: form-data; name="webhook_url"\r\n\r\nhttps://callbacks.example/topaz/1\r\n'
+    assert framed(field, request) in vendor.bodies[0]
+    assert vendor.bodies[0].replace(framed(field, request), b"") == framed(MULTIPART_BODY, request)
+    assert request.url == without.url
+
+
 def test_a_submit_announces_its_exact_length_and_is_never_chunked() -> None:
     vendor = Vendor(answer({"process_id": PROCESS}))
     adapter(vendor).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)

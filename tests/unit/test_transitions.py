@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.unit.polling_support import constant, follow
-from tests.unit.transitions_support import FAILS, at_its_eta, walk
+from tests.unit.transitions_support import FAILS, NOT_TOLD, TOLD, TOLD_BEFORE, at_its_eta, walk
 
-MOST_AT_ITS_ETA, MOST_FOR_A_POLL = 7, 3
+MOST_AT_ITS_ETA, MOST_FOR_A_POLL, MOST_WHEN_TOLD = 7, 3, 5
 
 
 def test_a_job_done_at_its_eta_takes_seven_transitions_at_most() -> None:
@@ -52,3 +52,44 @@ def test_a_synchronous_job_takes_what_any_other_takes() -> None:
     """The result of such a job is there before its execution begins, so Poll answers without a call to the provider."""
     assert walk("ended", "COMPLETED").path.count("Poll") == 1
     assert walk("ended", "COMPLETED").transitions <= MOST_AT_ITS_ETA
+
+
+# --- with callbacks
+
+
+@pytest.mark.parametrize("told", [TOLD, TOLD_BEFORE], ids=["while it waits", "before it waits"])
+def test_a_job_that_is_told_of_takes_five_transitions_and_no_poll(told: str) -> None:
+    """However long the job runs, and however wrong its eta is: the wait ends with the callback."""
+    walked = walk(told, "COMPLETED", callbacks=True)
+    assert walked.transitions <= MOST_WHEN_TOLD
+    assert walked.path == ["WaitToBeTold", "Finalize", "Outcome", "Completed"]
+
+
+def test_a_callback_that_never_comes_costs_one_time_out_and_nothing_else() -> None:
+    lost = walk(NOT_TOLD, "ended", "COMPLETED", callbacks=True)
+    assert lost.path == ["WaitToBeTold", *at_its_eta().path[1:]]
+    assert lost.transitions == at_its_eta().transitions
+
+
+@pytest.mark.parametrize("polls", range(1, 6))
+def test_without_any_callback_a_job_takes_what_it_takes_when_callbacks_are_off(polls: int) -> None:
+    by_clock = [answer for _ in range(polls - 1) for answer in (NOT_TOLD, "running")]
+    walked = walk(*by_clock, NOT_TOLD, "ended", "COMPLETED", callbacks=True)
+    assert walked.transitions == at_its_eta(polls).transitions
+
+
+def test_a_callback_after_some_polls_ends_the_wait_too() -> None:
+    walked = walk(NOT_TOLD, "running", TOLD, "COMPLETED", callbacks=True)
+    assert walked.path[-4:] == ["WaitToBeTold", "Finalize", "Outcome", "Completed"]
+    assert walked.path.count("Poll") == 1
+
+
+def test_a_callback_that_is_wrong_costs_three_transitions() -> None:
+    wrong = walk(TOLD, "running", TOLD, "COMPLETED", callbacks=True)
+    assert wrong.path[:4] == ["WaitToBeTold", "Finalize", "Outcome", "WaitToBeTold"]
+    assert wrong.transitions == walk(TOLD, "COMPLETED", callbacks=True).transitions + 3
+
+
+def test_a_token_that_could_not_be_written_is_waited_for_by_the_clock() -> None:
+    walked = walk("DynamoDb.ThrottlingException", "ended", "COMPLETED", callbacks=True)
+    assert walked.path == ["WaitToBeTold", *at_its_eta().path]

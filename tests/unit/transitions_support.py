@@ -6,17 +6,17 @@ counted too, so the estimate is slightly too high.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parents[2] / "statemachine" / "darkroom.asl.json"
+from tests.fakes.state_machine import definition
+
 START = 1
 FAILS = "fails"  # stands for a call that fails, in place of the status that it returns
-CARRIED = {"job_id", "run", "poll_at", "status"}
+# Stand for the end of a wait on a task token, in place of a status: a callback came; it had come before; none came in time.
+TOLD, TOLD_BEFORE, NOT_TOLD = "told", "DynamoDb.ConditionalCheckFailedException", "States.Timeout"
+CARRIED = {"job_id", "run", "poll_at", "wait_seconds", "status"}
 
 
 @dataclass
@@ -32,22 +32,16 @@ class Walk:
         return START + len(self.path) + self.retries
 
 
-@cache
-def machine() -> dict[str, Any]:
-    """Return the application's state machine."""
-    found: dict[str, Any] = json.loads(FILE.read_text())
-    return found
-
-
-def walk(*answers: str, status: str = "running") -> Walk:
-    """Follow the execution of a job. `answers` are the statuses that its functions return, in the order of their calls."""
-    left = iter(answers)
-    done = Walk({"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "status": status})
-    name: str | None = machine()["StartAt"]
+def walk(*answers: str, status: str = "running", callbacks: bool = False) -> Walk:
+    """Follow the execution of a job. `answers` are the statuses that its functions return, in the order of their calls. With
+    `callbacks`, they also say how the waits on a task token end."""
+    machine, left = definition(callbacks=callbacks), iter(answers)
+    done = Walk({"job_id": "9f2c", "run": 1, "poll_at": "2026-01-01T00:00:00Z", "wait_seconds": 1, "status": status})
+    name: str | None = machine["StartAt"]
     while name is not None:
         assert done.data.keys() == CARRIED, done.data
         done.path.append(name)
-        name = _after(machine()["States"][name], done, left)
+        name = _after(machine["States"][name], done, left)
     assert next(left, None) is None, "the execution ended before all answers were given"
     return done
 
@@ -65,12 +59,20 @@ def _after(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str | None
         case "Choice":
             chosen = (rule for rule in state["Choices"] if done.data[rule["Variable"][2:]] == rule["StringEquals"])
             return str(next(chosen, {"Next": state["Default"]})["Next"])
+        case "Task" if state["Resource"].endswith(".waitForTaskToken"):
+            return _token_wait(state, next(left))
         case "Task":
             return _task(state, done, left)
         case "Succeed" | "Fail":
             return None
         case other:
             raise AssertionError(f"this model does not support states of type {other}")
+
+
+def _token_wait(state: dict[str, Any], ended: str) -> str:
+    if ended == TOLD:
+        return str(state["Next"])
+    return next(str(catch["Next"]) for catch in state["Catch"] if {ended, "States.ALL"} & {*catch["ErrorEquals"]})
 
 
 def _task(state: dict[str, Any], done: Walk, left: Iterator[str]) -> str:

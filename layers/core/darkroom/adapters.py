@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.clients import LazyClient, Session
-from darkroom.providers.registry import ADAPTERS, FORGETTING, LazyMapping, build
+from darkroom.providers.registry import ADAPTERS, CALLBACK_READERS, FORGETTING, LazyMapping, build
 
 if TYPE_CHECKING:
     import ssl
@@ -217,6 +217,33 @@ class Adapters:
         from darkroom.aws.executions import StepFunctionsExecutions
 
         return StepFunctionsExecutions(self.client("stepfunctions"), self.configuration.text("STATE_MACHINE_ARN"))
+
+    @cached_property
+    def task_tokens(self) -> ports.TaskTokens:
+        """The waits of executions for callbacks."""
+        from darkroom.aws.task_tokens import StepFunctionsTaskTokens
+
+        return StepFunctionsTaskTokens(self.client("stepfunctions"))
+
+    @cached_property
+    def callback_ledger(self) -> ports.CallbackLedger:
+        """The adapter through which the function callback writes the ledger."""
+        from darkroom.aws.callback_ledger import DynamoCallbackLedger
+
+        return DynamoCallbackLedger(self.ledger_table)
+
+    @cached_property
+    def callback_keys(self) -> ports.CallbackKeys:
+        """The key of callback addresses. It is read even if the ledger belongs to another stack, because nothing else may be read
+        before an address has proved genuine."""
+        from darkroom.aws.callback_ledger import DynamoCallbackKeys
+
+        return DynamoCallbackKeys(self.ledger_ownership.table)
+
+    @cached_property
+    def callback_readers(self) -> Mapping[str, ports.CallbackReader]:
+        """Provider → what reads the bodies of its callbacks."""
+        return LazyMapping(CALLBACK_READERS, lambda name: CALLBACK_READERS[name]())
 
     @cached_property
     def events(self) -> ports.EventBus:

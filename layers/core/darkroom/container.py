@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters import Adapters
 from darkroom.configuration import Configuration
-from darkroom.providers.registry import ADAPTERS
+from darkroom.providers.registry import ADAPTERS, CALLBACK_READERS
 
 if TYPE_CHECKING:
     from darkroom.pipeline.abandoned_multiparts import AbandonedMultiparts
     from darkroom.pipeline.account_reconciliation import Reconcile
+    from darkroom.pipeline.callback import TakeCallback
     from darkroom.pipeline.dispatch import Dispatch
     from darkroom.pipeline.finalize import Finalize
     from darkroom.pipeline.folder_settings import FolderFileCheck, FolderSettings
@@ -140,6 +141,20 @@ class Container:
         )
 
     @cached_property
+    def callback(self) -> TakeCallback:
+        """The use case of the callback function."""
+        from darkroom.pipeline.callback import TakeCallback
+
+        return TakeCallback(
+            keys=self.adapters.callback_keys,
+            readers=self.adapters.callback_readers,
+            ledger=self.adapters.callback_ledger,
+            task_tokens=self.adapters.task_tokens,
+            intake=self.adapters.intake,
+            clock=self.adapters.clock,
+        )
+
+    @cached_property
     def check_storage(self) -> CheckStorage:
         """The check of the output bucket, which finalize makes."""
         from darkroom.pipeline.storage_check import CheckStorage
@@ -255,6 +270,7 @@ class Container:
     @cached_property
     def dispatch(self) -> Dispatch:
         """Sends a claimed job to its provider: it quotes, reserves, submits and binds."""
+        from darkroom.pipeline.callback_request import CallbackRequest
         from darkroom.pipeline.circuit_breaker import CircuitBreaker
         from darkroom.pipeline.dispatch import Dispatch
         from darkroom.pipeline.wrong_defaults import HoldForDefaults
@@ -277,6 +293,11 @@ class Container:
             outputs=self.adapters.outputs,
             storage_gate=self.storage_gate,
             quote=self.quote,
+            callback_request=CallbackRequest(
+                url=self.configuration.text("CALLBACK_URL", ""),
+                keys=self.adapters.callback_keys,
+                providers=CALLBACK_READERS.keys(),
+            ),
         )
 
     @cached_property

@@ -33,7 +33,7 @@ PUBLIC = (
     "job_id", "run", "attempt", "status", "source_bucket", "source_key", "source_version", "provider", "model",
     "settings", "process_id", "credits_reserved", "credits", "credit_price_usd", "cost_usd", "budget_month",
     "output_bucket", "output_key", "error_code", "error", "created_at", "submitted_at", "eta", "completed_at", "polls",
-    "label", "superseded", "result_notes",
+    "label", "superseded", "result_notes", "told_by",
 )  # fmt: skip
 
 

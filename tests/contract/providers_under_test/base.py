@@ -61,6 +61,7 @@ class ProviderUnderTest(ABC):
         "error_before",
     )  # faults of the requests that fetch a result
     ending_faults: ClassVar[Mapping[str, str]] = {}  # fault → the state that it gives a process
+    callback_faults: ClassVar[tuple[str, ...]] = ()  # faults of the vendor's callbacks
     delay_faults: ClassVar[tuple[str, ...]] = ()  # faults that make a process end later
     # what is wrong with the vendor's list → a function that changes the list's answer in this way
     malformed: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}

@@ -22,7 +22,7 @@ from darkroom.providers.downloads import Downloads
 FINISH_SECONDS = 120.0
 HOLD_SECONDS = 600.0
 # How long an injected delay takes. It is long enough to be noticed, and short enough for a test.
-SECONDS = {kind: {"seconds": 0.1} for kind in ("delay", "late_job", "fetch_late", "hold")}
+SECONDS = {kind: {"seconds": 0.1} for kind in ("delay", "late_job", "fetch_late", "hold", "callbacks_late")}
 OPTIONS: Mapping[str, dict[str, float]] = {
     **SECONDS,
     "eta_early": {"late_seconds": 0.1},

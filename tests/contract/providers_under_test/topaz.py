@@ -32,7 +32,7 @@ class TopazUnderTest(SimulatedProvider):
         {
             "upload", "link", "queue", "synchronous", "picture answer", "cancel", "list", "forget", "account", "reserves",
             "estimate", "sides", "credits", "result", "listed by name", "list of two shapes", "faults", "legacy key",
-            "fetches at once", "size of its own", "removed entries", "no synchronous calls later", "kept inputs",
+            "fetches at once", "size of its own", "removed entries", "no synchronous calls later", "kept inputs", "callbacks",
         }
     )  # fmt: skip
     reads: ClassVar = {call: (call, call) for call in CALLS}
@@ -43,6 +43,9 @@ class TopazUnderTest(SimulatedProvider):
     refusals = ("400", "413", "415", "422")
     ending_faults: ClassVar = {"failed_job": "failed", "cancelled_job": "cancelled"}
     delay_faults = ("eta_early",)
+    callback_faults = (
+        "callbacks_lost", "callbacks_twice", "callbacks_reversed", "callbacks_early", "callbacks_late", "eta_late",
+    )  # fmt: skip
     malformed: ClassVar = {
         "no list": lambda body: {"data": "none"},
         "strange entries": lambda body: {**body, "data": ["none"]},

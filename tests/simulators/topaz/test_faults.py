@@ -38,6 +38,14 @@ def test_an_early_eta_passes_while_the_job_still_runs(sim: TopazSimulator, http:
     assert status["eta"] == answer["eta"]
 
 
+def test_a_job_may_end_long_before_its_eta(sim: TopazSimulator, http: httpx.Client) -> None:
+    sim.faults.add("eta_late", seconds=600)
+    answer = submit(http).json()
+    status = finished(http, answer["process_id"])
+    assert status["status"] == "Completed"
+    assert status["eta"] == answer["eta"] >= status["modification_time"] + 600
+
+
 @pytest.mark.parametrize(("kind", "word"), [("failed_job", "Failed"), ("cancelled_job", "Cancelled")])
 def test_a_job_can_end_badly_and_is_refunded(sim: TopazSimulator, http: httpx.Client, kind: str, word: str) -> None:
     sim.faults.add(kind)

@@ -19,8 +19,14 @@ MAX_RESTARTS = 20  # the most executions of one run; a new one starts if the las
 
 
 def poll_state_payload(tick: PollState) -> dict[str, object]:
-    """Return the input of an execution. It has four keys, and no links, settings or secrets."""
-    return {"job_id": tick.job_id, "run": tick.run, "poll_at": stamp(tick.poll_at), "status": tick.status.value}
+    """Return the input of an execution. It has five keys, and no links, settings or secrets."""
+    return {
+        "job_id": tick.job_id,
+        "run": tick.run,
+        "poll_at": stamp(tick.poll_at),
+        "wait_seconds": tick.wait_seconds,
+        "status": tick.status.value,
+    }
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ TIMES = frozenset(
         "published_at",
         "cancel_requested_at",
         "due_at",
+        "told_at",
     }
 )
 WHOLE = frozenset({"run", "attempt", "lost_attempt", "polls"})

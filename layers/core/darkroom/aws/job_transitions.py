@@ -15,10 +15,14 @@ from darkroom import queue_messages
 from darkroom.aws import items
 from darkroom.aws.expressions import Write
 from darkroom.errors import LostClaim
-from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer
+from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer, Told
 from darkroom.retry_schedule import next_look_at
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
+
+# The attributes of a callback that finalize has not looked at, and those that belong to a run's callbacks in all.
+OF_A_CALLBACK = tuple(field.name for field in fields(Told))
+OF_CALLBACKS = (*OF_A_CALLBACK, "times_told", "task_token")
 
 # The attributes of a lost answer. They are removed when it is known whether the submit was accepted.
 OF_A_LOST_ANSWER = tuple(field.name for field in fields(LostAnswer))
@@ -113,12 +117,33 @@ def present(**changes: object) -> dict[str, object]:
     return {name: value for name, value in changes.items() if not items.is_absent(value)}
 
 
+def known_settings(job: Job) -> dict[str, object]:
+    """Return the job's provider, model, label and settings, as far as they are known. A rejected job has not stored them
+    before."""
+    return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
+
+
 def lost_with_its_worker(job: Job) -> dict[str, object]:
     """Return the lost answer of a job that is taken over from a worker that died with its request; nothing if it is noted."""
     if job.status is not JobStatus.SUBMITTING or job.lost is not None:
         return {}
     ended = job.lease_until or job.next_attempt_at or job.created_at
     return vars(LostAnswer(lost_at=ended, lost_attempt=job.attempt))
+
+
+def heard(job: Job) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return what a takeover sets and removes of the callback about the job. Only finalize takes `PROCESSING` jobs over."""
+    if job.status is not JobStatus.PROCESSING:
+        return {}, ()  # a callback that came before the bind counts when the job is bound
+    return ({"told_by": "callback"} if job.told else {}), OF_A_CALLBACK
+
+
+def learned_by(job: Job) -> str | None:
+    """Return how Darkroom learned that the process of a job that ends had ended; None if its answer brought the result, or if it
+    has no process."""
+    if job.process is None or job.process.staged:
+        return None
+    return job.told_by or "poll"
 
 
 def after_takeover(job: Job, now: datetime, lease_until: datetime) -> tuple[datetime | None, datetime]:

@@ -23,12 +23,17 @@ from darkroom.aws.job_transitions import (
     KNOWN,
     LEASE_OVER,
     NOT_PUBLISHED,
+    OF_A_CALLBACK,
     OF_A_LOST_ANSWER,
+    OF_CALLBACKS,
     SAME_RUN,
     after_publishing,
     after_settling,
     after_takeover,
     guarded,
+    heard,
+    known_settings,
+    learned_by,
     lost_with_its_worker,
     move,
     placed,
@@ -55,10 +60,11 @@ from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
+OF_A_SUBMIT = (*OF_A_LOST_ANSWER, *OF_A_CALLBACK, *budgets.OF_A_RESERVATION)  # of one that came to nothing
 # What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
 OF_WORK = (
     "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", "published_at",
-    *OF_A_LOST_ANSWER, *TROUBLE,
+    *OF_A_LOST_ANSWER, *TROUBLE, *OF_CALLBACKS,
 )  # fmt: skip
 
 
@@ -110,14 +116,14 @@ class DynamoLedger:
     def take_over(self, job: Job, now: datetime, lease_until: datetime) -> Job:
         """Take over a job that is due and not over. Raises LostClaim."""
         failing_since, look_at = after_takeover(job, now, lease_until)
+        learned, forgotten = heard(job)
+        noted = present(lease_until=lease_until, due_at=look_at, failing_since=failing_since)
         return self._change(
             job,
             (JobStatus.CLAIMED, *AT_THE_PROVIDER),
-            set=present(
-                lease_until=lease_until, due_at=look_at, failing_since=failing_since, **lost_with_its_worker(job)
-            ),
+            set=noted | lost_with_its_worker(job) | learned,
             add={"attempt": 1},
-            remove=["next_attempt_at"],
+            remove=["next_attempt_at", *forgotten],
             when=[LEASE_OVER, DUE],
             values={"now": now},
         )
@@ -179,7 +185,7 @@ class DynamoLedger:
             word=JobStatus.CLAIMED,
             due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, **told),
-            remove=["lease_until", "failing_since", *OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION, *_stale(**told)],
+            remove=["lease_until", "failing_since", *OF_A_SUBMIT, *_stale(**told)],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
@@ -200,10 +206,10 @@ class DynamoLedger:
         watched = job.status is JobStatus.PROCESSING  # the execution continues such a job, so the sweep waits longer
         look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
         told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
-        changes = _known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
+        changes = known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
         if lost is not None:
             changes |= vars(lost)
-        gone = ["lease_until", *_stale(**told)]
+        gone = ["lease_until", *_stale(**told, told_by=job.told_by)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
     def bind(self, job: Job, submission: Submission, now: datetime, *, claims_process: bool = False) -> Job:
@@ -270,7 +276,13 @@ class DynamoLedger:
         """Count a poll and store the new eta. If the execution does not poll again, the sweep restarts it some time after
         `due_at`."""
         changes = present(eta=eta, due_at=due_at + EXECUTION_GRACE)
-        return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1})
+        return self._change(job, [JobStatus.PROCESSING], set=changes, add={"polls": 1}, remove=["told_by"])
+
+    def forget_told(self, job: Job) -> Job:
+        """Forget the callback about a `PROCESSING` job that another worker has. Raises LostClaim."""
+        guard = {"run": job.run, "from": JobStatus.PROCESSING}
+        key = items.job_key(job.job_id)
+        return self._updated(Write(key, remove=OF_A_CALLBACK, when=[SAME_RUN, FROM_STATUS], values=guard))
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Make the job the only writer of the output key. Return False if the result of a newer version is there. Raises
@@ -306,8 +318,9 @@ class DynamoLedger:
         """Write the terminal status and the month's budgets in one transaction. Raises LostClaim, LedgerBusy."""
         if status not in TERMINAL:
             raise ValueError(f"{status} is not terminal")
-        changes = _known_settings(job) | present(completed_at=now, error_code=error_code, error=error)
+        changes = known_settings(job) | present(completed_at=now, error_code=error_code, error=error)
         changes |= present(output_key=output_key, superseded=superseded, result_notes=result_notes)
+        changes |= present(told_by=learned_by(job))
         if job.reservation:
             changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
         ttl, stays = retention.at_the_end(job, status, now, self.kept)
@@ -378,12 +391,6 @@ class DynamoLedger:
         if current is None or (current.run, current.attempt) != (job.run, job.attempt):
             raise LostClaim("another worker took the job over right after the write")
         return current
-
-
-def _known_settings(job: Job) -> dict[str, object]:
-    """Return the job's provider, model, label and settings, as far as they are known. A rejected job has not stored them
-    before."""
-    return present(provider=job.provider, model=job.model, label=job.label, settings=dict(job.settings))
 
 
 def _stale(**told: object) -> list[str]:

@@ -10,7 +10,17 @@ from typing import Any
 
 from darkroom.aws import budgets, items, process_claims, retention
 from darkroom.aws.expressions import Write
-from darkroom.aws.job_transitions import AT_THE_PROVIDER, NO_PROCESS, NOT_KEPT, OF_A_LOST_ANSWER, guarded, move, present
+from darkroom.aws.job_transitions import (
+    AT_THE_PROVIDER,
+    NO_PROCESS,
+    NOT_KEPT,
+    OF_A_CALLBACK,
+    OF_A_LOST_ANSWER,
+    OF_CALLBACKS,
+    guarded,
+    move,
+    present,
+)
 from darkroom.aws.ledger_table import ConditionFailed, LedgerTable
 from darkroom.errors import LostClaim
 from darkroom.model import TERMINAL, Job, JobStatus
@@ -44,7 +54,7 @@ class DynamoOperatorLedger:
             word=JobStatus.CLAIMED,
             due_at=now,
             set=changes,
-            remove=[*sorted(gone), "expires_at"],
+            remove=sorted({*gone, *OF_CALLBACKS, "expires_at"}),
         )
         self._transact(
             step, Write(items.run_key(job), set=_kept(job) | retention.expiry(now, self.kept), when=[NOT_KEPT])
@@ -98,6 +108,7 @@ class DynamoOperatorLedger:
                 "cancel_requested_at",
                 "published_at",
                 *OF_A_LOST_ANSWER,
+                *OF_A_CALLBACK,
                 *budgets.OF_A_RESERVATION,
             ],
         )

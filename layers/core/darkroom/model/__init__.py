@@ -18,6 +18,7 @@ from darkroom.model.jobs import (
     PollStatus,
     ProviderProcess,
     Reservation,
+    Told,
     WarningMetric,
 )
 from darkroom.model.ledger_owner import LedgerOwner
@@ -34,6 +35,7 @@ from darkroom.model.plans import (
 )
 from darkroom.model.provider_accounts import AccountSnapshot, Balance, BudgetMonth, Circuit
 from darkroom.model.provider_processes import (
+    CallbackBody,
     Estimate,
     FoundProcess,
     ProcessState,
@@ -69,6 +71,7 @@ __all__ = [
     "Alarm",
     "Balance",
     "BudgetMonth",
+    "CallbackBody",
     "Circuit",
     "DispatchRecord",
     "Estimate",
@@ -99,6 +102,7 @@ __all__ = [
     "Spelling",
     "StorageCheck",
     "Submission",
+    "Told",
     "UnfinishedUpload",
     "UnnamedProcess",
     "Upload",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -110,6 +111,14 @@ class LostAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """A callback about the run that finalize has not looked at yet. It is a hint: only the provider's own answer is evidence."""
+
+    told_at: datetime
+    told_process_id: str  # the process that the callback named; nobody has confirmed that it is this run's
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A job, as in its ledger row `pk=JOB#<job_id>`. Times are aware UTC; credits and dollars are Decimals.
 
@@ -141,6 +150,8 @@ class Job:
     reservation: Reservation | None = None
     lost: LostAnswer | None = None
     process: ProviderProcess | None = None
+    told: Told | None = None
+    told_by: str | None = None  # how Darkroom learned that the process had ended: `poll` or `callback`
     polls: int = 0  # how often this run was polled
     credits: Decimal | None = None  # the charge; only a job that ended with a reservation has one
     cost_usd: Decimal | None = None
@@ -209,13 +220,14 @@ class Job:
         return value
 
 
-JobGroup = DispatchRecord | Reservation | LostAnswer | ProviderProcess
+JobGroup = DispatchRecord | Reservation | LostAnswer | ProviderProcess | Told
 # The fields of `Job` that are groups of attributes. A row has either all required attributes of a group, or none of the group.
 GROUPS: Mapping[str, type[JobGroup]] = {
     "dispatch": DispatchRecord,
     "reservation": Reservation,
     "lost": LostAnswer,
     "process": ProviderProcess,
+    "told": Told,
 }
 
 
@@ -240,6 +252,13 @@ class PollState:
     run: int
     status: PollStatus | JobStatus  # only finalize returns a JobStatus, and never PROCESSING
     poll_at: datetime
+    wait_seconds: int = 1  # the whole seconds until `poll_at`, at least 1: a task token's time-out takes no time of day
+
+    @classmethod
+    def waiting(cls, job: Job, poll_at: datetime, now: datetime) -> PollState:
+        """Return the state of a job that is to be polled at `poll_at`."""
+        wait_seconds = max(math.ceil((poll_at - now).total_seconds()), 1)
+        return cls(job.job_id, job.run, PollStatus.RUNNING, poll_at, wait_seconds)
 
 
 class Alarm(StrEnum):

@@ -57,6 +57,14 @@ class UnnamedProcess:
 
 
 @dataclass(frozen=True)
+class CallbackBody:
+    """What a vendor's callback says. Nothing else of its body is kept, above all no link."""
+
+    process_id: str
+    state: ProcessState
+
+
+@dataclass(frozen=True)
 class Progress:
     """A provider's answer about one process. `credits` is the charge now or later, or None if the provider does not say."""
 

@@ -30,6 +30,7 @@ from darkroom.errors import (
     WrongDefaults,
 )
 from darkroom.model import LEASE_MARGIN, ImageFacts, Job, Plan, SourceObject, Submission
+from darkroom.pipeline.callback_request import CallbackRequest
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
 from darkroom.pipeline.foreign_objects import refuse_foreign_object
 from darkroom.pipeline.in_doubt_lookup import InDoubt
@@ -70,6 +71,7 @@ class Dispatch:
     outputs: OutputBucket
     storage_gate: StorageGate
     quote: Quote
+    callback_request: CallbackRequest
 
     def __call__(self, job: Job, source: SourceObject) -> Outcome:
         """Check the job, reserve its credits and send it. Raises LostClaim, LedgerBusy.
@@ -117,7 +119,8 @@ class Dispatch:
             return self._postpone(job, _wait_seconds(job, early), str(early))
         if late := self._too_late(job, plan):  # checked before the reservation, so that none must be released
             return self._postpone(job, THROTTLED_WAIT_SECONDS, late)
-        return self._send(self._reserve(job, plan, source, fingerprint), plan, source, admission)
+        callback_url = self.callback_request.address(job, plan)  # before the reservation, because this may fail
+        return self._send(self._reserve(job, plan, source, fingerprint), plan, source, admission, callback_url)
 
     def _with_price(self, plan: Plan, facts: ImageFacts) -> Plan:
         """Return the plan with its price. It is the catalog's price, or the vendor's estimate if the catalog has none."""
@@ -138,11 +141,13 @@ class Dispatch:
             self.ledger.claim_output(job, self.outputs.bucket, key)
         return self.ledger.reserve(job, plan, self.outputs.bucket, keys[0], fingerprint, self.clock())
 
-    def _send(self, job: Job, plan: Plan, source: SourceObject, admission: Admitted) -> Outcome:
+    def _send(
+        self, job: Job, plan: Plan, source: SourceObject, admission: Admitted, callback_url: str | None
+    ) -> Outcome:
         if late := self._too_late(job, plan):
             return self._wait(job, THROTTLED_WAIT_SECONDS, late)
         try:
-            submission = self._submit(job, plan, source)
+            submission = self._submit(job, plan, source, callback_url)
         except (Throttled, NothingSent) as early:
             return self._wait(job, _wait_seconds(job, early), str(early))
         except OperatorFault as fault:
@@ -171,7 +176,7 @@ class Dispatch:
             return None
         return TOO_LATE_FOR_SYNCHRONOUS_CALL if plan.send_mode.is_synchronous else TOO_LATE
 
-    def _submit(self, job: Job, plan: Plan, source: SourceObject) -> Submission:
+    def _submit(self, job: Job, plan: Plan, source: SourceObject, callback_url: str | None) -> Submission:
         image = ImageStream(
             open=lambda: self.sources.open(source),
             link=lambda: self._link(job, plan, source),
@@ -180,7 +185,7 @@ class Dispatch:
             filename_suffix=_suffix(plan),
         )
         stage_result = partial(self.staging.stage, job.handle)
-        return self.providers[plan.provider].submit(plan, image, job.handle, stage_result)
+        return self.providers[plan.provider].submit(plan, image, job.handle, stage_result, callback_url)
 
     def _link(self, job: Job, plan: Plan, source: SourceObject) -> str:
         valid_seconds = catalog.load(plan.provider).link_seconds

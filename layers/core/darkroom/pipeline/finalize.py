@@ -52,12 +52,10 @@ class Finalize:
             self.settlement.publish_event(job)
         if job.status is not JobStatus.PROCESSING:
             return PollState(job_id, run, job.status, self.clock())
-        soonest = self.clock() + timedelta(
-            seconds=poll_schedule.MIN_WAIT_SECONDS
-        )  # so that poll and finalize do not alternate without a pause
-        return PollState(
-            job_id, run, PollStatus.RUNNING, max(filter(None, (job.lease_until, job.next_attempt_at, soonest)))
-        )
+        now = self.clock()
+        # so that poll and finalize do not alternate without a pause
+        soonest = now + timedelta(seconds=poll_schedule.MIN_WAIT_SECONDS)
+        return PollState.waiting(job, max(filter(None, (job.lease_until, job.next_attempt_at, soonest))), now)
 
     def _end(self, job: Job, lease_until: datetime) -> Job:
         try:
@@ -68,7 +66,8 @@ class Finalize:
             if current is None or current.run != job.run:
                 raise
             if current.status is JobStatus.PROCESSING:
-                return current  # another worker has the job; look at it again when that worker's lease is over
+                # Another worker has the job; look at it again when that worker's lease is over.
+                return self.ledger.forget_told(current) if current.told else current
             return self.settlement.publish_event(current)
         except OutputBusy as busy:
             return self.ledger.postpone(job, min(busy.until, self.clock() + BUSY_RETRY), error=str(busy))
@@ -140,7 +139,8 @@ class Finalize:
                 return self.settlement.leave_in_doubt(
                     job, "the deadline has passed, and the provider did not cancel it"
                 )
-            return self.ledger.postpone(job, self.clock())
+            # If a callback led here, it was wrong, and what ends the job is learned later.
+            return self.ledger.postpone(replace(job, told_by=None), self.clock())
         if job.cancel_requested_at:
             return self._settle_cancelled(job, progress)
         match progress.state:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import catalog
-from darkroom.errors import ErrorCode, ProviderSilent
+from darkroom.errors import ErrorCode, ProcessUnknown, ProviderSilent
 from darkroom.model import FoundProcess, Handle, Job, LostAnswer, ProcessState, Submission
 from darkroom.pipeline.kept_input_lookup import KeptInputLookup, Undecided
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
@@ -81,7 +81,21 @@ class InDoubt:
             return Done(self.settlement.leave_in_doubt(job, why))
         if provider.key_fingerprint() != key_fingerprint:
             return Done(self.settlement.leave_in_doubt(job, KEY_CHANGED))
-        return None
+        return self._weigh_callback(provider, job)
+
+    def _weigh_callback(self, provider: Provider, job: Job) -> Outcome | None:
+        """Return None unless a callback contradicts the list. If the provider knows the process that a callback about this run
+        named, the list is no proof. The callback is none either, so that a person decides."""
+        if job.told is None:
+            return None
+        try:
+            provider.progress(job.told.told_process_id)
+        except ProcessUnknown:
+            return None
+        except ProviderSilent as unknown:
+            return self._retry_lookup(job, str(unknown))
+        why = f"{provider.name} does not list the lost submit under its name"
+        return Done(self.settlement.leave_in_doubt(job, why + _named_by_callback(job)))
 
     def _resolve_by_image(self, provider: Provider, job: Job) -> Outcome:
         """Adopt the one process that has the job's image, or leave the job in doubt. A found process is never cancelled, because
@@ -93,7 +107,7 @@ class InDoubt:
         except ProviderSilent as unknown:
             return self._retry_lookup(job, str(unknown))
         if isinstance(found, Undecided):
-            return Done(self.settlement.leave_in_doubt(job, found.why))
+            return Done(self.settlement.leave_in_doubt(job, found.why + _named_by_callback(job)))
         return self._adopt(provider, job, (found,))
 
     def _look_later(self, job: Job, lost: LostAnswer, now: datetime, why: str) -> Outcome:
@@ -142,6 +156,11 @@ def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[Fou
     sent = Handle(job.job_id, job.run, job.lost.lost_attempt if job.lost else job.attempt)
     handles = {_handle_of(process) for process in alive} or {str(sent)}
     return (*alive, *(process for process in found if _has_failed(process) and _handle_of(process) in handles))
+
+
+def _named_by_callback(job: Job) -> str:
+    """Return the end of a sentence for the person who decides the doubt: which process a callback named, if one came."""
+    return f"; a callback named process {job.told.told_process_id}" if job.told else ""
 
 
 def _handle_of(process: FoundProcess) -> str:

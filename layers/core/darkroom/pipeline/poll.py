@@ -57,4 +57,4 @@ class Poll:
             self.ledger.record_poll(job, eta, poll_at)
         except LostClaim:
             return PollState(job.job_id, job.run, PollStatus.ENDED, now)
-        return PollState(job.job_id, job.run, PollStatus.RUNNING, poll_at)
+        return PollState.waiting(job, poll_at, now)

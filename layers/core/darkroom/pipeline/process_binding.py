@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from darkroom import poll_schedule
 from darkroom.errors import DarkroomError, LedgerBusy, LostClaim, ProcessTaken
-from darkroom.model import Alarm, Job, LostAnswer, PollState, PollStatus, Submission
+from darkroom.model import Alarm, Job, LostAnswer, PollState, Submission
 from darkroom.pipeline.message_outcomes import Done, Ignored, Outcome, RetryLater
 from darkroom.ports import Alerts, Clock, Executions, Ledger, Provider
 
@@ -100,6 +100,6 @@ def first_poll_state(job: Job, now: datetime) -> PollState:
     """Return the state with which the job's execution begins."""
     process = job.require_process()
     if job.cancel_requested_at or process.staged:
-        return PollState(job.job_id, job.run, PollStatus.RUNNING, now)
+        return PollState.waiting(job, now, now)
     poll_at = poll_schedule.next_poll_at(now, process.eta, process.submitted_at, job.polls)
-    return PollState(job.job_id, job.run, PollStatus.RUNNING, min(poll_at, max(job.deadline_at, now)))
+    return PollState.waiting(job, min(poll_at, max(job.deadline_at, now)), now)

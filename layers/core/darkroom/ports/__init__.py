@@ -6,6 +6,7 @@ Every method says which errors it raises and whether it may be repeated. No port
 
 from darkroom.ports.account_comparisons import ProviderAccounts
 from darkroom.ports.alerts import Alerts
+from darkroom.ports.callbacks import CallbackKeys, CallbackLedger, CallbackReader, TaskTokens, ToldJob
 from darkroom.ports.circuits import Circuits
 from darkroom.ports.clock import Clock
 from darkroom.ports.event_bus import EventBus
@@ -27,6 +28,9 @@ from darkroom.ports.sweep_queries import SweepQueries
 
 __all__ = [
     "Alerts",
+    "CallbackKeys",
+    "CallbackLedger",
+    "CallbackReader",
     "Circuits",
     "Claim",
     "Clock",
@@ -56,4 +60,6 @@ __all__ = [
     "StorageChecks",
     "StorageProof",
     "SweepQueries",
+    "TaskTokens",
+    "ToldJob",
 ]

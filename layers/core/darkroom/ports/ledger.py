@@ -40,6 +40,9 @@ class Ledger(Protocol):
 
         If the last worker died, `failing_since` is set. If this worker dies too, SQS delivers its message again. So the sweep
         leaves the job alone until that message has certainly left the queue (see `retry_schedule`).
+
+        Taking over a `PROCESSING` job ends its `told`, before the provider is asked, so that a callback that comes later is
+        not taken for the one that led here. `told_by` is then `callback`.
         """
 
     def claim_output(self, job: Job, bucket: str, key: str) -> None:
@@ -98,6 +101,10 @@ class Ledger(Protocol):
     def record_poll(self, job: Job, eta: datetime | None, due_at: datetime) -> Job:
         """Count a poll of a `PROCESSING` job and store the new eta. The next poll is expected at `due_at`. If it does not come,
         the sweep restarts the execution some time later."""
+
+    def forget_told(self, job: Job) -> Job:
+        """Forget the callback about a `PROCESSING` job, whoever owns the job. Without this, the execution of a job whose owner
+        is another worker would not wait. Raises LostClaim if the run or the status has changed."""
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Make this job the only writer of the output key until `until`. Return False if the result of a newer version is there

@@ -45,10 +45,18 @@ class Provider(Protocol):
     def inputs(self) -> KeptInputs | None:
         """The images that the vendor keeps; None if it does not publish them."""
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+    def submit(
+        self,
+        plan: Plan,
+        image: ImageStream,
+        handle: Handle,
+        stage_result: StageResult,
+        callback_url: str | None = None,
+    ) -> Submission:
         """Submit the image. This spends money, so nothing is sent a second time once the first byte was sent. Raises NothingSent,
         ProviderRejected, SubmitInDoubt.
 
+        A vendor that can call back is asked to do so at `callback_url`; the others ignore it.
         In a synchronous mode, the result goes to `stage_result` first; then the returned submission has `staged` set.
         """
 

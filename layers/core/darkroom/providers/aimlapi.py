@@ -50,7 +50,14 @@ class Aimlapi(Adapter):
     usual_seconds = 60  # assumed, because the vendor publishes no time
     out_of_funds = http_client.OUT_OF_FUNDS_STATUSES | {httpx.codes.FORBIDDEN}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+    def submit(
+        self,
+        plan: Plan,
+        image: ImageStream,
+        handle: Handle,
+        stage_result: StageResult,
+        callback_url: str | None = None,
+    ) -> Submission:
         """POST with a link to the image, wait for the result and stage it. Spends money; see `ports.Provider`."""
         started_at = self._downloads.clock()
         request = {**json_fields(plan), "image_url": image.link()}

@@ -78,7 +78,14 @@ class Oxen(Adapter):
         super().__init__(base_url, keys, client, replace(downloads, key_headers_for=self._key_headers_for))
         self._models: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+    def submit(
+        self,
+        plan: Plan,
+        image: ImageStream,
+        handle: Handle,
+        stage_result: StageResult,
+        callback_url: str | None = None,
+    ) -> Submission:
         """POST a link to the image to /ai/queue. If the plan is synchronous, POST it to /ai/images/edit instead, wait for the
         result and stage it. Spends money; see `ports.Provider`."""
         started_at = self._downloads.clock()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from darkroom.ports import Provider
+    from darkroom.ports import CallbackReader, Provider
     from darkroom.providers.downloads import Downloads
     from darkroom.providers.http_client import Keys
 
@@ -47,6 +47,14 @@ def _uwear() -> Adapter:
     return Uwear
 
 
+def _topaz_callbacks() -> CallbackReader:
+    from darkroom.providers.topaz_words import read_callback
+
+    return read_callback
+
+
+# The providers that can be asked to call back for a submit, and what reads their callbacks. No adapter is needed for that.
+CALLBACK_READERS: Mapping[str, Callable[[], CallbackReader]] = {"topaz": _topaz_callbacks}
 # The providers whose adapters can remove a process from the vendor's list. This is known without loading an adapter.
 FORGETTING = frozenset({"topaz"})
 ADAPTERS: Mapping[str, Callable[[], Adapter]] = {"topaz": _topaz, "aimlapi": _aimlapi, "oxen": _oxen, "uwear": _uwear}

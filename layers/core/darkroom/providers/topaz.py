@@ -6,6 +6,7 @@ It relies on these facts from the vendor's reference:
   late.
 - The status list shows the filename of the multipart upload, which is our handle.
 - `GET /status/{id}` gives no reason for a failure.
+- Every submit takes a `webhook_url`, which is told of every change of the status (OpenAPI 1.2.0). The calls are not signed.
 - The links that `/download` returns are valid for one hour. A 409 means that the result is not ready.
 
 The adapter must never call `DELETE /status`, which clears the list for every user of the account.
@@ -33,7 +34,7 @@ from darkroom.model import (
     Submission,
 )
 from darkroom.ports import ImageStream, ResultLink, StageResult
-from darkroom.providers import http_client, parsing, synchronous, topaz_answers
+from darkroom.providers import http_client, parsing, synchronous, topaz_answers, topaz_words
 from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
 from darkroom.providers.newest_first import NewestFirst
@@ -60,7 +61,14 @@ class Topaz(Adapter):
         """Return the header X-API-Key, or a Bearer token for a legacy key."""
         return bearer(key) if key.startswith(LEGACY_KEY_PREFIX) else {"X-API-Key": key}
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+    def submit(
+        self,
+        plan: Plan,
+        image: ImageStream,
+        handle: Handle,
+        stage_result: StageResult,
+        callback_url: str | None = None,
+    ) -> Submission:
         """POST the image, streamed with an exact Content-Length, or a link to the image, to the plan's endpoint. Spends money;
         see `ports.Provider`.
 
@@ -72,7 +80,7 @@ class Topaz(Adapter):
             if answer.status_code not in ENDPOINT_GONE_STATUSES or plan.queue_endpoint is None:
                 return self._stage_synchronous(answer, stage_result)
             plan = replace(plan, endpoint=plan.queue_endpoint)
-        response = self._post(plan, image, handle, http_client.send_and_read, http_client.SUBMIT_TIMEOUT)
+        response = self._post(plan, image, handle, http_client.send_and_read, http_client.SUBMIT_TIMEOUT, callback_url)
         http_client.raise_for_submit(response)
         return self._to_submission(response)
 
@@ -83,10 +91,13 @@ class Topaz(Adapter):
         handle: Handle,
         send: Callable[..., httpx.Response],
         timeout: httpx.Timeout,
+        callback_url: str | None = None,
     ) -> httpx.Response:
         def post(key: str) -> httpx.Response:
             # A field with the filename None keeps the request multipart, even if no file is sent.
             fields: list[tuple[str, Any]] = [(name, (None, value)) for name, value in plan.parameters.items()]
+            if callback_url is not None:
+                fields.append(("webhook_url", (None, callback_url)))
             # `link` may raise NothingSent, and `open` may raise SourceGone. Both are called before a connection is made.
             link, body = (image.link(), None) if plan.send_mode.by_link else (None, image.open())
             try:
@@ -117,7 +128,7 @@ class Topaz(Adapter):
         with closing(answer) as response:
             http_client.raise_for_submit(response)
             process_id = response.headers.get("x-process-id")
-            if not topaz_answers.is_process_id(process_id):
+            if not topaz_words.is_process_id(process_id):
                 raise SubmitInDoubt("the provider accepted the submit but named no process id")
             is_picture = response.headers.get("content-type", "").lower().startswith("image/")
             chunks = synchronous.read_body(response)
@@ -131,7 +142,7 @@ class Topaz(Adapter):
             answer = {}
         fields = answer if isinstance(answer, dict) else {}
         process_id = fields.get("process_id") or response.headers.get("x-process-id")
-        if not topaz_answers.is_process_id(process_id):
+        if not topaz_words.is_process_id(process_id):
             raise SubmitInDoubt("the provider accepted the submit but named no process id")
         eta = parsing.read_unix_time(fields.get("eta") or response.headers.get("x-eta"))
         return Submission(str(process_id), eta or datetime.now(UTC))
@@ -281,6 +292,6 @@ def _check_no_content(response: httpx.Response) -> None:
 def _path(operation: str, process_id: str) -> str:
     """Return the path of one process. Raises ProcessUnknown for an empty id or one with dots or slashes, because such a path
     could address the whole list."""
-    if not topaz_answers.is_process_id(process_id):
+    if not topaz_words.is_process_id(process_id):
         raise ProcessUnknown("the process id does not have the form of this provider's ids")
     return f"{operation}/{process_id}"

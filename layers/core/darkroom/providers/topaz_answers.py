@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from darkroom.errors import ProviderUnavailable
-from darkroom.model import Estimate, FoundProcess, ImageFormat, Plan, ProcessState, Progress, UnnamedProcess
+from darkroom.model import Estimate, FoundProcess, ImageFormat, Plan, Progress, UnnamedProcess
 from darkroom.providers import parsing
+from darkroom.providers.topaz_words import is_process_id, to_state
 
 GENERATIVE = "-gen"  # the names of generative endpoints end with this; they have a separate endpoint for estimates
-PROCESS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # the vendor documents a UUID; only such text is put into a URL path
-
-
-STATES: Mapping[str, ProcessState] = {
-    "Pending": ProcessState.RUNNING,
-    "Processing": ProcessState.RUNNING,
-    "Completed": ProcessState.COMPLETED,
-    "Cancelled": ProcessState.CANCELLED,
-    "Failed": ProcessState.FAILED,
-}
 FORMATS = {
     "jpeg": ImageFormat.JPEG, "jpg": ImageFormat.JPEG, "png": ImageFormat.PNG, "tiff": ImageFormat.TIFF,
     "tif": ImageFormat.TIFF,
 }  # fmt: skip
-
-
-def is_process_id(value: object) -> bool:
-    """Return whether the value may be put into a path as the id of a process."""
-    return isinstance(value, str) and PROCESS_ID.fullmatch(value) is not None
 
 
 def estimate_fields(plan: Plan, width: int, height: int) -> dict[str, str]:
@@ -78,7 +63,7 @@ def to_progress(entry: Mapping[str, Any]) -> Progress:
     """Return the progress that an entry shows. A status word that the vendor's pages do not list counts as running."""
     word = str(entry.get("status", ""))
     return Progress(
-        state=STATES.get(word, ProcessState.RUNNING),
+        state=to_state(word),
         eta=parsing.read_unix_time(entry.get("eta")),
         credits=parsing.read_number(entry.get("credits")),
         output_width=parsing.read_pixels(entry.get("output_width")),

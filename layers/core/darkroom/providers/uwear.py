@@ -56,7 +56,14 @@ class Uwear(Adapter):
     name = NAME
     usual_seconds = 10  # most pictures take 5 to 20 seconds
 
-    def submit(self, plan: Plan, image: ImageStream, handle: Handle, stage_result: StageResult) -> Submission:
+    def submit(
+        self,
+        plan: Plan,
+        image: ImageStream,
+        handle: Handle,
+        stage_result: StageResult,
+        callback_url: str | None = None,
+    ) -> Submission:
         """POST /generation-upscale with a link to the image. Spends money; see `ports.Provider`."""
         settings = dict(plan.parameters)
         body: dict[str, Any] = {"image_url": image.link(), "model_name": settings.pop("model")}

@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from darkroom_local.simulators.framework.imaging import Recipe, ResultFile, make_result
 from darkroom_local.simulators.framework.input_fetching import fetch
+from darkroom_local.simulators.framework.webhook_calls import post
 
 _WORKERS = 4
 _WRONG_PIXELS = 16
@@ -52,6 +53,10 @@ class JobWorkers:
     async def fetch(self, url: str, target: Path, limit_seconds: float, limit_bytes: int) -> None:
         """Fetch a URL and write the body of the response to the file `target`. Raises NotFetched if that fails."""
         await fetch(url, target, limit_seconds, limit_bytes, self._trust)
+
+    async def post(self, url: str, body: Mapping[str, Any], limit_seconds: float) -> int | None:
+        """Send a JSON body to a URL. Return the status of the answer, or None if no answer came."""
+        return await post(url, body, limit_seconds, self._trust)
 
     async def run_in_thread(self, function: Callable[[], Output]) -> Output:
         """Run a blocking function in a thread and return its result."""

@@ -34,7 +34,7 @@ from darkroom_local.simulators.topaz.published_facts import (
     Endpoint,
 )
 from darkroom_local.simulators.topaz.request_checks import check_fields, price_request
-from darkroom_local.simulators.topaz.simulator_state import TopazExchange, take_misbehaviour
+from darkroom_local.simulators.topaz.simulator_state import TopazExchange, take_callback_faults, take_misbehaviour
 
 _DEFAULT_PAGE_LIMIT = 20
 
@@ -205,7 +205,10 @@ async def _accept(exchange: TopazExchange, endpoint: Endpoint, form: Form, sync:
     request = price_request(checked_fields, header.width, header.height, endpoint.output_limit_mp, default_factor)
     if not state.account.reserve(request.credits):
         raise Refusal(402)
-    return state.jobs.accept(request, upload, header.format, sync, take_misbehaviour(exchange))
+    misbehaviour, callback_faults = take_misbehaviour(exchange), take_callback_faults(exchange)
+    url = None if sync else form.fields.get("webhook_url")
+    on_change = state.webhooks.subscribe(url, str(exchange.request.url.origin()), callback_faults) if url else None
+    return state.jobs.accept(request, upload, header.format, sync, misbehaviour, on_change)
 
 
 async def _only_upload(exchange: TopazExchange, form: Form) -> Upload:

@@ -32,6 +32,7 @@ _OWN = {
         ("submit",),
         {"late_seconds": 5.0},
     ),
+    "eta_late": delay_kind("the announced end (eta) is `seconds` later than the job's end", ("submit",)),
     "failed_job": FaultKind("the job ends as Failed, and its credits are refunded", ("submit",)),
     "cancelled_job": FaultKind("the job ends as Cancelled although nobody cancelled it", ("submit",)),
     "list_lag": delay_kind("the job is missing from the list for `seconds`", ("submit",)),
@@ -43,6 +44,13 @@ _OWN = {
     ),
     "no_picture": FaultKind("a synchronous call is answered with an HTML page instead of the picture", ("submit",)),
     "no_synchronous": FaultKind("a synchronous call is answered with 404, as in OpenAPI 1.2.0", ("submit",)),
+    "callbacks_lost": FaultKind("no callback of the job is sent", ("submit",)),
+    "callbacks_twice": FaultKind("each callback of the job is sent twice, with the same notification id", ("submit",)),
+    "callbacks_reversed": FaultKind(
+        "the callbacks of the job are sent when it has ended, the last one first", ("submit",)
+    ),
+    "callbacks_early": FaultKind("each callback of the job says Completed, also while it runs", ("submit",)),
+    "callbacks_late": delay_kind("each callback of the job is sent `seconds` late", ("submit",)),
     "kept_result": FaultKind("the picture of a deleted job can still be downloaded", ("delete",)),
     "cut_answer": FaultKind("a synchronous call sends half of the picture, then the connection closes", ("submit",)),
     "list_shape": FaultKind("the list has pages if the client asked for none, and the other way round", ("list",)),

@@ -13,7 +13,7 @@ import math
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -48,6 +48,7 @@ class Misbehaviour:
     """The injected faults of one job. They are decided when the job is accepted."""
 
     late_seconds: float | None = None
+    early_seconds: float = 0.0
     ending: str = "Completed"
     wrong_size: bool = False
     turning: Turning = Turning.TURNED
@@ -84,6 +85,7 @@ class Job:
     modified: float = 0.0
     progress: int = 0
     result: ResultFile | None = None
+    on_change: Callable[[Job], None] | None = None  # is called after each change of the status
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -100,6 +102,8 @@ class Job:
         """Set the status and the time of the change. Set the progress too if it is given."""
         self.status, self.modified = status, time.time()
         self.progress = self.progress if progress is None else progress
+        if self.on_change is not None:
+            self.on_change(self)
 
     def reported_progress(self, now: float) -> int:
         """Return how many per cent of the job are done. The number is never 100 before the job has ended."""
@@ -165,15 +169,16 @@ class JobStore:
         input_format: str,
         sync: bool,
         misbehaviour: Misbehaviour,
+        on_change: Callable[[Job], None] | None = None,
     ) -> Job:
-        """Start a job whose credits are already reserved."""
+        """Start a job whose credits are already reserved. `on_change` is called after each change of its status."""
         now = time.time()
         ends = now + duration_seconds(request, self._speed)
-        eta = math.ceil(ends + _ETA_SLACK_SECONDS)
+        eta = math.ceil(ends + misbehaviour.early_seconds + _ETA_SLACK_SECONDS)
         if misbehaviour.late_seconds is not None:
             eta, ends = int(now) + 1, ends + misbehaviour.late_seconds
         process_id = str(uuid.uuid4())
-        job = Job(process_id, request, upload, input_format, sync, misbehaviour, now, ends, eta)
+        job = Job(process_id, request, upload, input_format, sync, misbehaviour, now, ends, eta, on_change=on_change)
         job.change_status("Pending")
         self._jobs[process_id] = job
         self._workers.start(self._run(job))

@@ -7,6 +7,8 @@ https://developer.topazlabs.com/image-models/removal-and-cleanup/sharpen/lens-bl
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from darkroom_local.simulators.framework.job_workers import JobWorkers
@@ -17,6 +19,7 @@ from darkroom_local.simulators.topaz.faults import SUPPORTED_FAULTS
 from darkroom_local.simulators.topaz.jobs import JobStore
 from darkroom_local.simulators.topaz.published_facts import ENDPOINTS, LEGACY_KEY_PREFIX
 from darkroom_local.simulators.topaz.simulator_state import TopazSettings, TopazState
+from darkroom_local.simulators.topaz.webhooks import Webhooks
 
 BASE_PATH = "/image/v1"
 
@@ -67,4 +70,10 @@ class TopazSimulator(Simulator[TopazState, TopazSettings]):
         """Return a new state object that uses these workers."""
         links = PresignedUrls(self.settings.link_lifetime_seconds)
         jobs = JobStore(self.account, workers, self.settings.speed)
-        return TopazState(self.account, self.faults, self.journal, links, workers, self.settings, jobs)
+        self._webhooks = Webhooks(workers, links, self.settings.speed)
+        return TopazState(self.account, self.faults, self.journal, links, workers, self.settings, jobs, self._webhooks)
+
+    @property
+    def callbacks(self) -> list[dict[str, Any]]:
+        """Return every attempt to deliver a callback so far, oldest first, as `webhooks.Delivery` has it."""
+        return self._webhooks.deliveries()

@@ -19,6 +19,7 @@ from darkroom_local.simulators.topaz.errors import ErrorShapes
 from darkroom_local.simulators.topaz.jobs import JobStore, Misbehaviour
 from darkroom_local.simulators.topaz.published_facts import LINK_LIFETIME_SECONDS, REQUEST_LIMIT_BYTES, Endpoint
 from darkroom_local.simulators.topaz.request_checks import BOTH
+from darkroom_local.simulators.topaz.webhooks import CallbackFaults, Webhooks
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class TopazState(simulator_state.SimulatorState):
 
     settings: TopazSettings
     jobs: JobStore
+    webhooks: Webhooks
     shapes: ErrorShapes = field(default_factory=ErrorShapes)
 
     def render(self, refusal: Refusal) -> web.Response:
@@ -78,9 +80,21 @@ def take_misbehaviour(exchange: TopazExchange) -> Misbehaviour:
     late = exchange.take_fault("eta_early")
     return Misbehaviour(
         late_seconds=late.option("late_seconds") if late else None,
+        early_seconds=exchange.fault_seconds("eta_late"),
         list_lag_seconds=exchange.fault_seconds("list_lag"),
         ending=exchange.choose_by_fault({"failed_job": "Failed", "cancelled_job": "Cancelled"}, "Completed"),
         wrong_size=exchange.has_fault("wrong_size"),
         turning=exchange.turning_by_fault(),
         unknown_status=exchange.has_fault("unknown_status"),
+    )
+
+
+def take_callback_faults(exchange: TopazExchange) -> CallbackFaults:
+    """Take the fault rules that match this request, and return what they do to the callbacks of its job."""
+    return CallbackFaults(
+        are_lost=exchange.has_fault("callbacks_lost"),
+        are_doubled=exchange.has_fault("callbacks_twice"),
+        are_reversed=exchange.has_fault("callbacks_reversed"),
+        are_early=exchange.has_fault("callbacks_early"),
+        late_seconds=exchange.fault_seconds("callbacks_late"),
     )
