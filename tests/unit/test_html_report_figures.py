@@ -95,6 +95,14 @@ def test_charts_are_drawings_without_style_script_or_reference() -> None:
     assert "var(--limit)" in drawn[2]
 
 
+def test_a_name_is_never_part_of_an_expression_and_the_bars_keep_their_order() -> None:
+    """As a list to sort by, the name `if` once ended the drawing."""
+    names = ["z", "if", '"', "'", "\\", '\\"', "' + if + '", '" ? datum.x : "', "datum['usd']", "a"]
+    svg = charts.by_group([bar(name, str(9 - number)) for number, name in enumerate(names)], PROVIDERS)
+    texts = [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("}text")]
+    assert [text for text in texts if text in names] == names
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=12, unique=True))
 def test_any_name_can_be_drawn_and_is_a_text(names: list[str]) -> None:

@@ -70,8 +70,12 @@ def by_group(bars: Sequence[Bar], providers: Sequence[str]) -> str:
     labels = dict(zip(groups, distinct([_label(group) for group in groups]), strict=True))
     axis = {"title": None, "ticks": False, "domain": False, "labelPadding": 6, "labelLimit": 0}
     axis |= {"minExtent": LABEL_SPACE, "maxExtent": LABEL_SPACE}
-    y = {"field": "group", "type": "nominal", "sort": list(labels.values()), "axis": axis}
-    rows = [{"group": labels[bar.group], "usd": float(bar.usd), "provider": bar.provider} for bar in bars]
+    # Names are data only: as a list to sort by, Vega-Lite would write them into an expression.
+    y = {"field": "group", "type": "nominal", "sort": {"field": "rank", "op": "min"}, "axis": axis}
+    rows = [
+        {"group": labels[bar.group], "usd": float(bar.usd), "provider": bar.provider, "rank": groups.index(bar.group)}
+        for bar in bars
+    ]
     encoding = {"y": y, "x": _dollars(), "color": {**_colours(providers), "legend": None}}
     return _svg(rows, {"type": "bar"}, encoding, NARROW, {"step": BAR_HEIGHT})
 
@@ -103,7 +107,7 @@ def _colours(providers: Sequence[str]) -> dict[str, Any]:
     return {"field": "provider", "type": "nominal", "scale": {"domain": list(providers), "range": shades}}
 
 
-def _svg(rows: list[dict[str, object]], mark: object, encoding: object, width: int, height: object) -> str:
+def _svg(rows: Sequence[Mapping[str, object]], mark: object, encoding: object, width: int, height: object) -> str:
     return _drawn({"data": {"values": rows}, "mark": mark, "encoding": encoding, "width": width, "height": height})
 
 
